@@ -1,0 +1,139 @@
+"""Every name that a question may use: of tables, of columns and of the values in them, with their synonyms."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from cfo_kernel.agent.analyst.schema import Schema
+from cfo_kernel.agent.analyst.words import Word, key, split, stem
+from cfo_kernel.data.tables import Column, Kind, Table
+
+_MINOR = frozenset("of and the for in on to or a an".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Something that has a name. `synonym` says that the name is another word for it, `partial` a part of its name."""
+
+    kind: Literal["table", "column", "value"]
+    table: str
+    column: str = ""
+    value: str = ""
+    synonym: bool = False
+    partial: bool = False
+
+    @property
+    def path(self) -> str:
+        return f"{self.table}.{self.column}"
+
+    def same(self, other: "Name") -> bool:
+        mine = (self.kind, self.table, self.column, self.value)
+        return mine == (other.kind, other.table, other.column, other.value)
+
+
+class Lexicon:
+    """Looks up names by what they sound like, whole or in part."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._whole: dict[str, list[Name]] = defaultdict(list)
+        self._parts: dict[str, list[Name]] = defaultdict(list)
+        self._column_parts: dict[str, list[Name]] = defaultdict(list)
+        self._content: dict[str, frozenset[str]] = {}
+        self.longest = 1
+        for table in schema.tables.values():
+            for text, name in self._of(table):
+                self._add(text, name)
+        self.vocabulary = sorted({*self._whole, *self._parts})
+
+    def whole(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
+        """The things that have exactly this name; own names before synonyms."""
+        names = self._whole.get(key(words), [])
+        return tuple(n for n in names if not n.synonym) or tuple(names)
+
+    def also(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
+        """The things with exactly this name, synonyms included."""
+        return tuple(self._whole.get(key(words), ()))
+
+    def containing(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
+        """The values whose names contain all these words."""
+        stems = [w.stem for w in words if w.norm not in _MINOR]
+        if not stems:
+            return ()
+        found = self._parts.get(stems[0], [])
+        return tuple(n for n in found if all(s in self._content[n.value] for s in stems))
+
+    def columns_containing(self, word: Word) -> tuple[Name, ...]:
+        """The columns whose names contain this word: 'type' of account type."""
+        return tuple(self._column_parts.get(word.stem, ()))
+
+    def left_over(self, name: Name, words: tuple[Word, ...]) -> int:
+        """How many words of the value's name the question did not say."""
+        return len(self._content[name.value] - {w.stem for w in words})
+
+    def correction(self, word: Word) -> str | None:
+        """The one word of a name that this one is a slip of the keyboard away from."""
+        if len(word.norm) < 5 or not word.norm.isalpha():
+            return None
+        slips = 1 if len(word.norm) < 8 else 2
+        scored = process.extract(word.stem, self.vocabulary, scorer=OSA.distance, score_cutoff=slips, limit=3)
+        if not scored or (len(scored) > 1 and scored[0][1] == scored[1][1]):
+            return None
+        best = scored[0][0]
+        return best if len(best) >= 4 and best[0] == word.stem[0] else None
+
+    def nearest(self, text: str, limit: int = 12) -> tuple[Name, ...]:
+        """Values and columns whose names look or sound like this text."""
+        wanted = "".join(stem(w.norm) for w in split(text))
+        if len(wanted) < 3:
+            return ()
+        scored = process.extract(
+            wanted, self.vocabulary, scorer=OSA.normalized_similarity, score_cutoff=0.5, limit=limit
+        )
+        close = [n for form, _, _ in scored for n in (*self._whole.get(form, ()), *self._parts.get(form, ()))]
+        roots = [n for form in self._parts if form[:4] == wanted[:4] and len(wanted) > 3 for n in self._parts[form]]
+        unique: list[Name] = []
+        for name in [*close, *roots]:
+            if not any(name.same(u) for u in unique):
+                unique.append(name)
+        return tuple(unique[:limit])
+
+    def _add(self, text: str, name: Name) -> None:
+        words = split(text)
+        if not any(c.isalpha() for c in text) or not words:
+            return
+        if not any(name.same(known) for known in self._whole[key(words)]):
+            self._whole[key(words)].append(name)
+        self.longest = max(self.longest, min(len(words), 12))
+        content = frozenset(w.stem for w in words if w.norm not in _MINOR)
+        if name.kind == "value" and not name.synonym:
+            self._content[name.value] = content
+        for part in content if not name.synonym else ():
+            parts = self._parts if name.kind == "value" else self._column_parts
+            if name.kind != "table" and not any(name.same(known) for known in parts[part]):
+                parts[part].append(Name(name.kind, name.table, name.column, name.value, partial=True))
+
+    def _of(self, table: Table) -> Iterator[tuple[str, Name]]:
+        notes = self._schema.notes(table.name)
+        own = Name("table", table.name)
+        yield table.name.replace("_", " "), own
+        for text in (*((notes.name,) if notes.name else ()), *notes.synonyms):
+            yield text, Name("table", table.name, synonym=True)
+        for column in table.columns:
+            yield from self._of_column(table, column)
+
+    def _of_column(self, table: Table, column: Column) -> Iterator[tuple[str, Name]]:
+        notes = self._schema.glossary.column(table.name, column.name)
+        yield column.name.replace("_", " "), Name("column", table.name, column.name)
+        yield self._schema.label(f"{table.name}.{column.name}"), Name("column", table.name, column.name)
+        for text in notes.synonyms:
+            yield text, Name("column", table.name, column.name, synonym=True)
+        for value in column.values or () if column.kind is Kind.TEXT else ():
+            yield value, Name("value", table.name, column.name, value)
+        for value, texts in notes.values.items():
+            for text in texts:
+                yield text, Name("value", table.name, column.name, value, synonym=True)

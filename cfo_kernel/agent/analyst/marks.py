@@ -1,0 +1,186 @@
+"""A question cut into marks: each stretch of words with what it can mean, the longest stretch first."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from rapidfuzz.distance import OSA
+
+from cfo_kernel.agent.analyst.lexicon import Lexicon, Name
+from cfo_kernel.agent.analyst.numbers import Number, number_at
+from cfo_kernel.agent.analyst.periods import Found, period_at
+from cfo_kernel.agent.analyst.phrases import ADJECTIVES, ASKS, FILLERS, GRAINS, LONGEST, NEVER_CORRECTED, Ask
+from cfo_kernel.agent.analyst.words import Word
+from cfo_kernel.data.plan import Grain
+
+
+class Sort(StrEnum):
+    """What kind of meaning a mark has."""
+
+    NAME = "name"
+    ASK = "ask"
+    PERIOD = "period"
+    GRAIN = "grain"
+    NUMBER = "number"
+    FILLER = "filler"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Words `start` to `end` of the question and their meaning; `remark` is told to the person."""
+
+    sort: Sort
+    start: int
+    end: int
+    names: tuple[Name, ...] = ()
+    ask: Ask | None = None
+    period: Found | None = None
+    grain: Grain | None = None
+    adjective: bool = False
+    number: Number | None = None
+    remark: str | None = None
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    def is_ask(self, *asks: Ask) -> bool:
+        return self.sort is Sort.ASK and self.ask in asks
+
+    @property
+    def values(self) -> tuple[Name, ...]:
+        return tuple(n for n in self.names if n.kind == "value")
+
+    @property
+    def columns(self) -> tuple[Name, ...]:
+        return tuple(n for n in self.names if n.kind != "value")
+
+    def filler(self) -> "Mark":
+        return replace(self, sort=Sort.FILLER)
+
+
+def cut(words: tuple[Word, ...], lexicon: Lexicon) -> list[Mark]:
+    """The marks of a question, from left to right, without gaps."""
+    marks: list[Mark] = []
+    at = 0
+    while at < len(words):
+        mark = _best(words, at, lexicon) or _partial(words, at, lexicon)
+        mark = mark or _corrected(words, at, lexicon) or Mark(Sort.UNKNOWN, at, at + 1)
+        marks.append(mark)
+        at = mark.end
+    return marks
+
+
+def _best(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
+    """The longest meaning; where two are as long, the first of period, value, phrase, number, name, filler."""
+    named = _named(words, at, lexicon)
+    found = [_period(words, at), named if named and named.values else None, _phrase(words, at)]
+    found += [_number(words, at), named]
+    if words[at].norm in FILLERS:
+        found.append(Mark(Sort.FILLER, at, at + 1))
+    return max((m for m in found if m), key=lambda m: m.length, default=None)
+
+
+def _period(words: tuple[Word, ...], at: int) -> Mark | None:
+    if found := period_at(words, at):
+        return Mark(Sort.PERIOD, at, at + found[1], period=found[0])
+    return None
+
+
+def _number(words: tuple[Word, ...], at: int) -> Mark | None:
+    if found := number_at(words, at):
+        return Mark(Sort.NUMBER, at, at + found[1], number=found[0])
+    return None
+
+
+def _named(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
+    for end in range(min(len(words), at + lexicon.longest), at, -1):
+        names = lexicon.whole(words[at:end])
+        if end - at == 1:
+            names = tuple(n for n in names if _meant(words, at, n))
+        if names and not (end - at > 1 and _is_list(words[at:end], lexicon)):
+            return Mark(Sort.NAME, at, end, names=names)
+    return None
+
+
+def _meant(words: tuple[Word, ...], at: int, name: Name) -> bool:
+    """A value that is also an everyday word (the currency code ALL) is meant only where it is written like it."""
+    word = words[at]
+    everyday = word.norm in FILLERS or ASKS.get(word.norm) not in (None, Ask.BALANCE)
+    if name.kind != "value" or not everyday or name.synonym and word.norm not in ("pay",):
+        return True
+    shouted = all(w.text.isupper() for w in words if w.text.isalpha())
+    return word.text == name.value and not shouted
+
+
+def _is_list(words: tuple[Word, ...], lexicon: Lexicon) -> bool:
+    """Whether 'Meals, Rent' runs over a comma without being a name that is written with one."""
+    return any("," in w.before for w in words[1:]) and not any(
+        "," in n.value or n.kind != "value" for n in lexicon.whole(words)
+    )
+
+
+def _phrase(words: tuple[Word, ...], at: int) -> Mark | None:
+    for end in range(min(len(words), at + LONGEST), at, -1):
+        phrase = " ".join(w.norm for w in words[at:end])
+        if phrase in ASKS:
+            return Mark(Sort.ASK, at, end, ask=ASKS[phrase])
+        if phrase in GRAINS:
+            return Mark(Sort.GRAIN, at, end, grain=GRAINS[phrase])
+        if phrase in ADJECTIVES:
+            return Mark(Sort.GRAIN, at, end, grain=ADJECTIVES[phrase], adjective=True)
+    return None
+
+
+def _partial(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
+    """A part of a value's name, as many words as belong to it, or a part of a column's name."""
+    if not lexicon.containing(words[at : at + 1]):
+        columns = lexicon.columns_containing(words[at])
+        return Mark(Sort.NAME, at, at + 1, names=columns) if columns else None
+    end = at + 1
+    for further in range(at + 2, min(len(words), at + lexicon.longest) + 1):
+        joined = any("," in w.before for w in words[at + 1 : further])
+        if joined or not lexicon.containing(words[at:further]):
+            break
+        if words[further - 1].norm not in FILLERS and words[further - 1].norm not in ASKS:
+            end = further
+    return Mark(Sort.NAME, at, end, names=lexicon.containing(words[at:end]))
+
+
+def _corrected(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
+    """The mark as it would be without the slip of the keyboard."""
+    word = words[at]
+    if word.norm in NEVER_CORRECTED:
+        return None
+    form = lexicon.correction(word)
+    asked = None if form else _asked_for(word)
+    if not form and not asked:
+        return None
+    right = Word(word.text, form or asked or "", word.start, word.end, word.before, word.possessive)
+    mended = (*words[:at], right, *words[at + 1 :])
+    mark = _best(mended, at, lexicon) or _partial(mended, at, lexicon)
+    if mark is None:
+        return None
+    said = " ".join(w.text for w in words[at : mark.end])
+    return replace(mark, remark=f"'{said}' was read as '{_spelled(mark, asked)}'.")
+
+
+def _spelled(mark: Mark, asked: str | None) -> str:
+    name = mark.names[0] if mark.names else None
+    if name is None:
+        return asked or ""
+    return name.value or (name.column or name.table).replace("_", " ")
+
+
+_ASKED_FOR = (
+    "total average median minimum maximum highest lowest largest smallest share percentage growth variance cumulative"
+    " quarterly monthly yearly quarter month year between excluding without postings running"
+).split()
+
+
+def _asked_for(word: Word) -> str | None:
+    """The phrase of the fixed vocabulary that this word is one slip away from."""
+    if len(word.norm) < 5 or not word.norm.isalpha():
+        return None
+    close = [w for w in _ASKED_FOR if len(w) >= 5 and w[0] == word.norm[0] and OSA.distance(w, word.norm) <= 1]
+    return close[0] if len(close) == 1 else None

@@ -1,0 +1,112 @@
+"""What the tables are for: which hold the figures, which the names, and which column places rows in time."""
+
+from cfo_kernel.agent.analyst.words import split
+from cfo_kernel.data.glossary import Glossary, TableNotes
+from cfo_kernel.data.plan import Join
+from cfo_kernel.data.tables import Column, Kind, Table, Tables
+
+_RATES = frozenset(
+    "rate price ratio percent pct percentage margin age temperature score ownership share average avg factor".split()
+)
+_CALENDAR = frozenset("year month quarter week day period weekday".split())
+_AMOUNTS = frozenset("amount amt value balance".split())
+_NAMING = frozenset("name description title label text".split())
+
+
+class Schema:
+    """Tables and glossary, with the questions the analyst has about them."""
+
+    def __init__(self, tables: Tables, glossary: Glossary) -> None:
+        self.tables = tables
+        self.glossary = glossary
+        self._targets = {r.to_table.lower() for r in tables.relations}
+
+    def notes(self, table: str) -> TableNotes:
+        return self.glossary.table(table)
+
+    def column(self, name: str) -> tuple[Table, Column]:
+        """The table and the column of `table.column`."""
+        table, _, column = name.partition(".")
+        found = self.tables[table].column(column)
+        if found is None:
+            raise KeyError(name)
+        return self.tables[table], found
+
+    def measures(self, table: Table) -> tuple[Column, ...]:
+        """The columns whose numbers are figures: no keys and no parts of a calendar."""
+        return tuple(
+            c
+            for c in table.columns
+            if c.kind is Kind.NUMBER and not c.is_key and not _CALENDAR & set(c.name.lower().split("_"))
+        )
+
+    def facts(self) -> tuple[Table, ...]:
+        """The tables that hold what happened: with figures, and nothing points at them."""
+        with_figures = [t for t in self.tables.values() if self.measures(t)]
+        return tuple(t for t in with_figures if t.name.lower() not in self._targets) or tuple(with_figures)
+
+    def is_fact(self, table: str) -> bool:
+        return any(t.name.lower() == table.lower() for t in self.facts())
+
+    def joins(self, start: str, tables: set[str]) -> tuple[Join, ...] | None:
+        """The joins that bring these tables to `start`, or None where one of them cannot be reached."""
+        joins: dict[str, Join] = {}
+        for goal in sorted(tables):
+            path = self.tables.path(start, goal)
+            if path is None:
+                return None
+            for r in path:
+                left, right = f"{r.table}.{r.column}", f"{r.to_table}.{r.to_column}"
+                if joins.setdefault(r.to_table, Join(table=r.to_table, left=left, right=right)).left != left:
+                    return None
+        return tuple(joins.values())
+
+    def date(self, table: str) -> str | None:
+        """The column that places the table's rows in time, its own or that of one table it joins."""
+        if named := self.notes(table).date:
+            return f"{table}.{named}"
+        own = [c.name for c in self.tables[table].columns if c.kind is Kind.TIME]
+        if own:
+            return f"{table}.{own[0]}" if len(own) == 1 else None
+        joined = [
+            f"{t.name}.{c.name}"
+            for t in self.tables.values()
+            if t.name != table and self.tables.path(table, t.name)
+            for c in t.columns
+            if c.kind is Kind.TIME
+        ]
+        return joined[0] if len(joined) == 1 else None
+
+    def is_rate(self, column: str) -> bool:
+        """Whether adding the column up means nothing: a price, a rate, a percentage."""
+        return bool(_RATES & {w.stem for w in split(column.partition(".")[2].replace("_", " "))})
+
+    def is_ledger_amount(self, column: str) -> bool:
+        """Whether the column is money of any kind, so that 'spent' and 'cost' say nothing beyond the account."""
+        return bool(_AMOUNTS & {w.norm for w in split(column.partition(".")[2].replace("_", " "))})
+
+    def names_rows(self, table: Table, column: Column) -> bool:
+        """Whether the column names the rows of its table, so that a name found twice is two things."""
+        return column.kind is Kind.TEXT and column.distinct > 1 and column.distinct >= 0.8 * table.row_count
+
+    def naming_column(self, table: Table) -> Column | None:
+        """The column people mean when they say the table's name: 'by product' is by product name."""
+        texts = [c for c in table.columns if c.kind is Kind.TEXT]
+        named = [c for c in texts if _NAMING & set(c.name.lower().split("_"))] or [c for c in texts if not c.is_key]
+        best = max(named or texts, key=lambda c: c.distinct, default=None)
+        return best if best and self.names_rows(table, best) else None
+
+    def key_of(self, table: Table) -> Column | None:
+        return next((c for c in table.columns if c.is_key and table.is_unique(c)), None)
+
+    def label(self, name: str) -> str:
+        """What people call `table.column`."""
+        table, column = self.column(name)
+        if said := self.glossary.column(table.name, column.name).name:
+            return said
+        words = column.name.replace("_", " ")
+        head = [w for w in words.split() if w.lower() not in _NAMING]
+        return " ".join(head) if head and column.kind is Kind.TEXT else words
+
+    def table_label(self, table: str) -> str:
+        return self.notes(table).name or table.replace("_", " ")

@@ -1,0 +1,1 @@
+"""The data room: what a workspace's files hold, and how it is asked."""

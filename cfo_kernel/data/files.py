@@ -1,0 +1,69 @@
+"""Files of a `data/` folder: which can be read, whether one is what its name says, and names that are safe."""
+
+import hashlib
+import re
+import unicodedata
+import zipfile
+from pathlib import Path
+
+from cfo_kernel.errors import EmptyFile, InvalidName, UnreadableFile, UnsupportedFile
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+BOOK_SUFFIXES = (".xlsx", ".xlsm")
+SUFFIXES = (*TEXT_SUFFIXES, *BOOK_SUFFIXES, ".parquet")
+_KNOWN = {
+    b"PK\x03\x04": "a ZIP archive or workbook",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\xd0\xcf\x11\xe0": "an old .xls or .doc file",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a gzip archive",
+}
+
+
+def safe_name(name: str) -> str:
+    """The file name as it may be stored; raises `InvalidName` for one that could leave its folder or hide."""
+    name = unicodedata.normalize("NFC", name).strip()
+    bad = not name or len(name.encode()) > 200 or name.startswith((".", "~")) or any(c in '/\\:*?"<>|' for c in name)
+    if bad or any(unicodedata.category(c).startswith("C") for c in name):
+        shown = name[:40].encode("ascii", "replace").decode()
+        message = f"{shown!r} cannot be a file name here. Take up to 200 letters, digits, spaces, - and _."
+        raise InvalidName(message)
+    return name
+
+
+def identifier(text: str) -> str:
+    """The text as a plain SQL identifier: `Net Sales (USD)` becomes `net_sales_usd`."""
+    flat = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "_", flat).strip("_")[:60]
+    return f"t_{name}" if not name or name[0].isdigit() else name
+
+
+def check_content(path: Path) -> None:
+    """Raises `UnsupportedFile`, `EmptyFile` or `UnreadableFile` for a file that is not what its name says."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(SUFFIXES)}.")
+    if path.stat().st_size == 0:
+        raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
+    with path.open("rb") as file:
+        head = file.read(4096)
+    found = next((what for magic, what in _KNOWN.items() if head.startswith(magic)), None)
+    if suffix in BOOK_SUFFIXES:
+        if not zipfile.is_zipfile(path):
+            raise UnreadableFile(f"{path.name} is not a workbook ({found or 'its content is something else'}). {_SAVE}")
+    elif suffix == ".parquet":
+        if not head.startswith(b"PAR1"):
+            raise UnreadableFile(f"{path.name} is not a Parquet file. {_SAVE}")
+    elif found or (b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff"))):
+        raise UnreadableFile(f"{path.name} is not text but {found or 'binary'}. {_SAVE}")
+
+
+_SAVE = "Open it in the program it came from and save it again in the format of its name."
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of the file's content, in hexadecimal: the dataset's version."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

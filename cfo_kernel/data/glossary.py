@@ -1,0 +1,150 @@
+"""The company's glossary, `data/datasets.yaml`: what people know about the tables and the files do not say.
+
+It is optional and written by hand, so every error names the line. Columns are written `table.column`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from cfo_kernel.data.plan import Scalar
+from cfo_kernel.data.tables import Column, Tables
+from cfo_kernel.errors import GlossaryInvalid
+from cfo_kernel.values import Value
+
+FILE_NAME = "datasets.yaml"
+_MAX_BYTES = 1_000_000
+
+
+class Unit(Value):
+    """What the unit of a measure depends on: the values of the column `source`, e.g. a currency code.
+
+    `unless` lists rows without that unit, e.g. `{accounts.value_type: [Units]}`.
+    """
+
+    source: str
+    unless: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class ColumnNotes(Value):
+    """What people say about a column; `note` is added to every answer that uses it.
+
+    `values` gives other words for a value of the column: `{Salaries: [wages, payroll]}`.
+    """
+
+    name: str | None = None
+    description: str | None = None
+    synonyms: tuple[str, ...] = ()
+    note: str | None = None
+    unit: Unit | None = None
+    values: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class TableNotes(Value):
+    """What people say about a table.
+
+    `date`: the column that places its rows in time. `defaults`: a column that is one value where a question names none.
+    `balances`: the rows that are stocks (`{column: values}`), never summed over time. `kept_apart`: columns whose
+    different values are never added into one figure.
+    """
+
+    name: str | None = None
+    description: str | None = None
+    synonyms: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    columns: dict[str, ColumnNotes] = Field(default_factory=dict)
+    date: str | None = None
+    defaults: dict[str, Scalar] = Field(default_factory=dict)
+    balances: dict[str, list[str]] = Field(default_factory=dict)
+    kept_apart: tuple[str, ...] = ()
+
+
+class Glossary(Value):
+    """The whole file: the company's name and the notes by table name."""
+
+    company: str | None = None
+    tables: dict[str, TableNotes] = Field(default_factory=dict)
+
+    def table(self, name: str) -> TableNotes:
+        return self.tables.get(name, TableNotes())
+
+    def column(self, table: str, column: str) -> ColumnNotes:
+        return self.table(table).columns.get(column, ColumnNotes())
+
+
+def load(data_dir: Path) -> tuple[Glossary, yaml.Node | None]:
+    """Reads the glossary of a `data/` folder (empty where there is none) with its YAML tree, for line numbers.
+
+    Raises `GlossaryInvalid` with the line of the first error.
+    """
+    path = data_dir / FILE_NAME
+    if not path.exists():
+        return Glossary(), None
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise GlossaryInvalid(FILE_NAME, 1, "the file is larger than 1 MB")
+        text = path.read_text(encoding="utf-8-sig")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        value: Any = yaml.safe_load(text) or {}
+    except UnicodeDecodeError as error:
+        raise GlossaryInvalid(FILE_NAME, 1, "the file is not UTF-8 text") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise GlossaryInvalid(FILE_NAME, mark.line + 1 if mark else 1, str(error.problem)) from error
+    except yaml.YAMLError as error:
+        raise GlossaryInvalid(FILE_NAME, 1, str(error)) from error
+    try:
+        return Glossary.model_validate(value), node
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise GlossaryInvalid(FILE_NAME, _line(node, first["loc"]), message) from error
+
+
+def check(glossary: Glossary, node: yaml.Node | None, tables: Tables) -> None:
+    """Raises `GlossaryInvalid` for the first name in the glossary that the tables do not have."""
+
+    def need(column: str, *loc: str) -> None:
+        table, _, name = column.partition(".")
+        if table not in tables or tables[table].column(name) is None:
+            raise GlossaryInvalid(FILE_NAME, _line(node, ("tables", *loc)), f"there is no column {column}")
+
+    for table, notes in glossary.tables.items():
+        if table not in tables:
+            known = ", ".join(sorted(t.name for t in tables.values()))
+            line = _line(node, ("tables", table))
+            raise GlossaryInvalid(FILE_NAME, line, f"there is no table {table}; the tables are {known}")
+        for column, column_notes in notes.columns.items():
+            need(f"{table}.{column}", table, "columns", column)
+            if column_notes.unit:
+                for name in (column_notes.unit.source, *column_notes.unit.unless):
+                    need(name, table, "columns", column, "unit")
+        if notes.date:
+            need(f"{table}.{notes.date}", table, "date")
+        for field in ("defaults", "balances", "kept_apart"):
+            for name in getattr(notes, field):
+                need(name, table, field)
+
+
+def label(glossary: Glossary, table: str, column: Column) -> str:
+    """What people call the column: its name in the glossary, or its own in words."""
+    return glossary.column(table, column.name).name or column.name.replace("_", " ")
+
+
+def _line(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int:
+    """The line of the deepest node on the way to `loc` (keys count as the place of their value)."""
+    line = node.start_mark.line + 1 if node else 1
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            for key, child in node.value:
+                if key.value == str(part):
+                    line, node = key.start_mark.line + 1, child
+                    break
+            else:
+                break
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line

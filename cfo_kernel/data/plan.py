@@ -1,0 +1,170 @@
+"""QueryPlan: the typed plan between a question and its SQL.
+
+A plan names tables and columns, never SQL. It is validated against the tables of the workspace and compiled to one
+deterministic SELECT (`cfo_kernel.data.compile`), so that a model, the offline analyst and a script all ask the same way.
+
+A column is written `table.column`, or `column` where only one of the plan's tables has it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from cfo_kernel.values import Value
+
+Scalar = bool | int | float | str
+"""A literal as JSON has it; a date or a time is its ISO text, and the column's type says how it is read."""
+
+
+class Grain(StrEnum):
+    """A calendar period; a date counts in the period it falls in."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+Operator = Literal[
+    "=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null", "is not null"
+]
+
+
+class Filter(Value):
+    """Keeps the rows for which `column op value` holds.
+
+    `in` and `not in` take a list, `between` a list of two (both ends included; on a time column a last *date*
+    includes its whole day), `is null` and `is not null` take nothing.
+    """
+
+    column: str
+    op: Operator = "="
+    value: Scalar | list[Scalar] | None = None
+
+
+class Join(Value):
+    """Joins `table` on equality of two columns, e.g. `left="general_ledger.account_key"`, `right="accounts.account_key"`."""
+
+    table: str
+    left: str
+    right: str
+    kind: Literal["inner", "left"] = "inner"
+
+
+class Aggregate(Value):
+    """`fn` over the rows of a group; `where` narrows the rows of this one aggregate.
+
+    `count` without a column counts rows. `grain` belongs to `count_distinct` of a time column: the number of
+    distinct months, say.
+    """
+
+    fn: Literal["count", "count_distinct", "sum", "avg", "min", "max", "median"]
+    column: str | None = None
+    grain: Grain | None = None
+    where: tuple[Filter, ...] = ()
+
+
+class Arithmetic(Value):
+    """`left op right` between two expressions of the same row; a division by zero gives null."""
+
+    op: Literal["+", "-", "*", "/"]
+    left: Expression
+    right: Expression
+
+
+class Window(Value):
+    """An expression seen beside its neighbours in the result.
+
+    `share_of_total`: its part (0..1) of the sum over all rows, or over the rows that agree in the groups named `within`.
+    `running_total`, `previous`, `change`, `change_percent` (0..1, null where the previous value is not positive): along
+    the group named `along` (default: the first group with a grain), apart for each combination of the other groups.
+    `previous` is the row before in the result, which is the period before only where every period has rows.
+    """
+
+    over: Literal["share_of_total", "running_total", "previous", "change", "change_percent"]
+    of: Expression
+    along: str | None = None
+    within: tuple[str, ...] = ()
+
+
+class Constant(Value):
+    """A number in arithmetic."""
+
+    constant: int | float
+
+
+def _tag(value: Any) -> str | None:
+    fields: Any = value if isinstance(value, dict) else getattr(type(value), "model_fields", {})
+    return next((name for name in ("fn", "op", "over", "constant") if name in fields), None)
+
+
+Expression = Annotated[
+    Annotated[Aggregate, Tag("fn")]
+    | Annotated[Arithmetic, Tag("op")]
+    | Annotated[Window, Tag("over")]
+    | Annotated[Constant, Tag("constant")],
+    Discriminator(_tag),
+]
+
+
+class Measure(Value):
+    """A figure of the result under its column name."""
+
+    name: str
+    expression: Expression
+
+
+class Group(Value):
+    """A column (or its period, with `grain`) to group by; `name` is its column in the result."""
+
+    column: str
+    grain: Grain | None = None
+    name: str | None = None
+
+
+class Having(Value):
+    """Keeps the rows of the result whose measure meets the threshold."""
+
+    measure: str
+    op: Literal["=", "!=", "<", "<=", ">", ">=", "between"]
+    value: Scalar | list[Scalar]
+
+
+class Order(Value):
+    """Sorts by a column of the result (a measure's or a group's name); nulls come last."""
+
+    by: str
+    direction: Literal["asc", "desc"] = "asc"
+
+
+class LastOf(Value):
+    """Keeps only the rows of the last moment in each period (`grain`), or of all time: how a balance is read."""
+
+    column: str
+    grain: Grain | None = None
+
+
+class QueryPlan(Value):
+    """One question to the tables: figures (`select`) over rows (`table`, `joins`, `filters`), by groups.
+
+    Without `select` the distinct combinations of the groups are listed. Groups are sorted as named where `order_by`
+    says nothing.
+    """
+
+    table: str
+    joins: tuple[Join, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    last_of: LastOf | None = None
+    group_by: tuple[Group, ...] = ()
+    select: tuple[Measure, ...] = ()
+    having: tuple[Having, ...] = ()
+    order_by: tuple[Order, ...] = ()
+    limit: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+
+
+for model in (Arithmetic, Window):
+    model.model_rebuild()

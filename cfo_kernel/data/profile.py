@@ -1,0 +1,37 @@
+"""What a table's columns hold: nulls, distinct values, range, and every text where there are few.
+
+Runs in the ingest worker, on the table `raw`.
+"""
+
+import duckdb
+
+from cfo_kernel.data.scope import quoted
+from cfo_kernel.data.tables import Column, Kind
+
+_MAX_VALUES = 1000
+_MAX_LENGTH = 200
+
+
+def profile(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Column, ...]]:
+    """The row count of `raw`, and its columns."""
+    described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE raw").fetchall()]
+    parts = ["count(*)"]
+    for name, _ in described:
+        column = quoted(name)
+        parts += [f"count({column})", f"count(DISTINCT {column})"]
+        parts += [f"left(CAST({end}({column}) AS VARCHAR), {_MAX_LENGTH})" for end in ("min", "max")]
+    [(rows, *figures)] = connection.execute(f"SELECT {', '.join(parts)} FROM raw").fetchall()  # noqa: S608 - quoted
+    columns: list[Column] = []
+    for i, (name, kind) in enumerate(described):
+        filled, distinct, low, high = figures[4 * i : 4 * i + 4]
+        column = Column(name=name, type=kind, nulls=rows - filled, distinct=distinct, minimum=low, maximum=high)
+        if column.kind is Kind.TEXT and distinct <= _MAX_VALUES:
+            column = column.model_copy(update={"values": _values(connection, quoted(name))})
+        columns.append(column)
+    return rows, tuple(columns)
+
+
+def _values(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int] | None:
+    sql = f"SELECT {column}, count(*) FROM raw WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608 - quoted
+    values = dict(connection.execute(sql).fetchall())
+    return values if all(len(v) <= _MAX_LENGTH for v in values) else None

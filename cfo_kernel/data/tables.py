@@ -1,0 +1,135 @@
+"""Datasets, their tables and columns, and the keys that join one table to another."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from cfo_kernel.values import Value
+
+
+class Kind(StrEnum):
+    """What a column's values are, whatever DuckDB calls the type."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    TIME = "time"
+    OTHER = "other"
+
+
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER")
+_NUMBERS += ("UBIGINT", "UHUGEINT", "DOUBLE", "FLOAT", "DECIMAL")
+_KEY_ENDINGS = ("key", "id", "code", "no", "nr", "number")
+
+
+class Column(Value):
+    """A column as it was found: its DuckDB type and a small profile.
+
+    `values` holds every distinct text with the number of its rows, where there are few enough to list
+    (see `cfo_kernel.data.profile`); `minimum` and `maximum` are texts (ISO for dates).
+    """
+
+    name: str
+    type: str
+    nulls: int = 0
+    distinct: int = 0
+    minimum: str | None = None
+    maximum: str | None = None
+    values: dict[str, int] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        if self.type.startswith(_NUMBERS):
+            return Kind.NUMBER
+        if self.type == "VARCHAR":
+            return Kind.TEXT
+        return Kind.TIME if self.type.startswith(("DATE", "TIMESTAMP")) else Kind.OTHER
+
+    @property
+    def is_key(self) -> bool:
+        """Whether the name says that the column identifies something, so that adding it up means nothing."""
+        return self.name.lower().replace(" ", "_").rsplit("_", 1)[-1] in _KEY_ENDINGS
+
+
+class Table(Value):
+    """A table under the exact name that SQL uses for it."""
+
+    name: str
+    dataset: str
+    sheet: str | None = None
+    columns: tuple[Column, ...]
+    row_count: int
+    notes: tuple[str, ...] = ()
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name; as in SQL, upper and lower case are the same."""
+        return next((c for c in self.columns if c.name.lower() == name.lower()), None)
+
+    def is_unique(self, column: Column) -> bool:
+        return self.row_count > 0 and column.nulls == 0 and column.distinct == self.row_count
+
+
+class Dataset(Value):
+    """A file under `data/` as one or more tables; `problem` says why it has none.
+
+    `version` is a hash of the file's content.
+    """
+
+    id: str
+    file: str
+    version: str
+    size: int
+    tables: tuple[Table, ...] = ()
+    problem: str | None = None
+
+
+class Relation(Value):
+    """`table.column` points at the row of `to_table` whose unique `to_column` has the same value."""
+
+    table: str
+    column: str
+    to_table: str
+    to_column: str
+
+
+class Tables(Mapping[str, Table]):
+    """All tables of a workspace by name (upper and lower case are the same), and how they join."""
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        self._tables = {t.name.lower(): t for t in tables}
+        self.relations = tuple(_relations(self._tables.values()))
+
+    def __getitem__(self, name: str) -> Table:
+        return self._tables[name.lower()]
+
+    def __iter__(self):  # noqa: ANN204 - the mapping's own type says it
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+    def path(self, start: str, goal: str) -> tuple[Relation, ...] | None:
+        """The shortest chain of joins from `start` to `goal`, each from many rows to one, or None."""
+        chains: list[tuple[str, tuple[Relation, ...]]] = [(start.lower(), ())]
+        seen = {start.lower()}
+        for name, chain in chains:
+            if name == goal.lower():
+                return chain
+            for relation in self.relations:
+                if relation.table.lower() == name and relation.to_table.lower() not in seen:
+                    seen.add(relation.to_table.lower())
+                    chains.append((relation.to_table.lower(), (*chain, relation)))
+        return None
+
+
+def _relations(tables: Iterable[Table]) -> Iterable[Relation]:
+    """Columns with the name of another table's unique key, as in a star schema."""
+    everything = list(tables)
+    for target in everything:
+        for key in target.columns:
+            if not (key.is_key and target.is_unique(key)):
+                continue
+            for table in everything:
+                column = table.column(key.name)
+                if table is not target and column and column.kind == key.kind:
+                    yield Relation(
+                        table=table.name, column=column.name, to_table=target.name, to_column=key.name
+                    )

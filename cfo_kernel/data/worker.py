@@ -1,0 +1,84 @@
+"""The ingest worker: the process in which files from outside are opened, and workbooks written.
+
+Run as `python -m cfo_kernel.data.worker`. A file that crashes a parser ends this process and nothing else.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cfo_kernel.data import csv_files, exact, files, profile, sheet_writer, workbooks
+from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.executors.child import serve
+
+_MEMORY = 6 << 30
+_CONFIG = {"autoload_known_extensions": "false", "autoinstall_known_extensions": "false", "threads": "2"}
+_CONFIG |= {"python_enable_replacements": "false", "memory_limit": "2GB"}
+
+
+def version(path: str) -> dict[str, Any]:
+    """The content hash of a file, once it is what its name says."""
+    files.check_content(Path(path))
+    return {"version": files.content_hash(Path(path))}
+
+
+def ingest(path: str, folder: str) -> dict[str, Any]:
+    """Turns a file into `folder`: one Parquet file for each table, described in the answer by sheet and profile."""
+    source, target = Path(path), Path(folder)
+    files.check_content(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ingest-") as name:
+        scratch = Path(name)
+        tables = _tables(source, scratch)
+        if not tables:
+            raise UnreadableFile(f"{source.name} holds no table: no row looks like a header. Add one header row.")
+        (scratch / "utf8.csv").unlink(missing_ok=True)
+        target.mkdir(exist_ok=True)
+        for file in scratch.iterdir():
+            shutil.move(file, target / file.name)
+    return {"tables": tables}
+
+
+def _tables(source: Path, scratch: Path) -> list[dict[str, Any]]:
+    suffix = source.suffix.lower()
+    if suffix in files.BOOK_SUFFIXES:
+        found: list[dict[str, Any]] = []
+        for sheet, (arrow, notes) in workbooks.sheets(source).items():
+            with duckdb.connect(config=_CONFIG) as connection:
+                connection.register("sheet", arrow)
+                connection.execute("CREATE TABLE raw AS FROM sheet")
+                found.append(_finish(connection, scratch / f"{len(found)}.parquet", sheet, notes))
+        return found
+    with duckdb.connect(config=_CONFIG) as connection:
+        if suffix == ".parquet":
+            try:
+                connection.execute("CREATE TABLE raw AS FROM read_parquet(?)", [str(source)])
+            except duckdb.Error as error:
+                reason = str(error).splitlines()[0]
+                raise UnreadableFile(f"{source.name} cannot be read as Parquet: {reason}") from error
+            notes = list[str]()
+        else:
+            notes = csv_files.load(connection, source, scratch)
+        return [_finish(connection, scratch / "0.parquet", None, notes)]
+
+
+def _finish(
+    connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, notes: list[str]
+) -> dict[str, Any]:
+    notes = notes + exact.make_exact(connection)
+    rows, columns = profile.profile(connection)
+    connection.execute("COPY raw TO ? (FORMAT parquet, COMPRESSION zstd)", [str(file)])
+    return {
+        "sheet": sheet,
+        "file": file.name,
+        "row_count": rows,
+        "columns": [c.model_dump(mode="json") for c in columns],
+        "notes": notes,
+    }
+
+
+if __name__ == "__main__":
+    serve({"version": version, "ingest": ingest, "write_sheet": sheet_writer.write_sheet}, _MEMORY)

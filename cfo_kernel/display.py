@@ -1,0 +1,122 @@
+"""How values look to a person: plain text for terminals, HTML for notebooks. All text from outside is escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cfo_kernel.replies import ReplyBase, ResultTable
+
+_TEXT_ROWS, _HTML_ROWS, _WIDTH = 40, 100, 48
+_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "DOUBLE", "FLOAT", "DECIMAL")
+_STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
+
+
+def is_number(kind: str) -> bool:
+    """Whether a column of this DuckDB type is aligned to the right."""
+    return kind.startswith(_NUMERIC)
+
+
+def cell(value: Any, kind: str, name: str = "") -> str:
+    """A value as people read it: thousands apart, money with its cents, years and keys as they are."""
+    if value is None:
+        return ""
+    if not is_number(kind) or isinstance(value, bool):
+        return str(value)
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+    if kind.startswith("DECIMAL"):
+        return f"{number:,.{int(kind.rstrip(')').partition(',')[2] or 0)}f}"
+    if kind in ("DOUBLE", "FLOAT"):
+        return f"{number:,.2f}" if abs(number) >= 1000 else f"{number:,.6g}"
+    return str(value) if "year" in name.lower() or name.lower().endswith("key") else f"{number:,}"
+
+
+def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:
+    """A table as aligned text."""
+    cut = [[c if len(c) <= _WIDTH else c[: _WIDTH - 1] + "…" for c in map(_one_line, row)] for row in [columns, *rows]]
+    widths = [max(len(row[i]) for row in cut) for i in range(len(columns))]
+    lines = ["  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)) for row in cut]
+    lines.insert(1, "  ".join("─" * w for w in widths))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def html_grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:
+    """A table as HTML without any markup of the values."""
+
+    def row(tag: str, cells: Sequence[str]) -> str:
+        made = (
+            f'<{tag} style="text-align:{"right" if r else "left"}">{html.escape(c)}</{tag}>'
+            for c, r in zip(cells, right, strict=True)
+        )
+        return f"<tr>{''.join(made)}</tr>"
+
+    body = "".join(row("td", cells) for cells in rows)
+    return f'<table style="{_STYLE}"><thead>{row("th", columns)}</thead><tbody>{body}</tbody></table>'
+
+
+def table_text(table: ResultTable, rows: int = _TEXT_ROWS) -> str:
+    """The first rows of a result, and how many there are."""
+    shown = grid(*_parts(table, rows))
+    return "\n".join([shown, *_below(table, rows)])
+
+
+def table_html(table: ResultTable) -> str:
+    """The first rows of a result, the count of all, and the SQL under an expander."""
+    below = "".join(f"<div>{html.escape(line)}</div>" for line in _below(table, _HTML_ROWS))
+    sql = f"<details><summary>SQL</summary><pre>{html.escape(table.query.sql)}</pre></details>"
+    return html_grid(*_parts(table, _HTML_ROWS)) + below + sql
+
+
+def reply_text(reply: ReplyBase) -> str:
+    """A reply for a terminal: its words, its table, its SQL, its choices."""
+    table: ResultTable | None = getattr(reply, "result", None)
+    parts = [_words(reply)]
+    if table is not None:
+        parts += [table_text(table), "SQL:\n" + _indented(table.query.sql)]
+    parts += [f"  {i}. {choice}" for i, choice in enumerate(getattr(reply, "choices", ()), start=1)]
+    return "\n\n".join(parts[:3]) + ("\n" + "\n".join(parts[3:]) if parts[3:] else "")
+
+
+def reply_html(reply: ReplyBase) -> str:
+    """A reply for a notebook."""
+    table: ResultTable | None = getattr(reply, "result", None)
+    choices = "".join(f"<li>{html.escape(c)}</li>" for c in getattr(reply, "choices", ()))
+    words = "<br>".join(html.escape(line) for line in _words(reply).splitlines())
+    return f"<div><p>{words}</p>{table_html(table) if table else ''}" + (f"<ul>{choices}</ul>" if choices else "") + "</div>"
+
+
+def _words(reply: ReplyBase) -> str:
+    error, written = getattr(reply, "error", None), getattr(reply, "written", None)
+    words: str = getattr(reply, "message", None) or getattr(reply, "purpose", "")
+    if error is not None:
+        words += f"\nThis failed ({error.code}): {error.message}"
+    if written is not None:
+        words += f"\nWrote {written.rows:,} rows to {written.file}, sheet {written.sheet}, {written.range}."
+    return words
+
+
+def _parts(table: ResultTable, rows: int) -> tuple[list[str], list[list[str]], list[bool]]:
+    kinds = [c.type for c in table.columns]
+    names = [c.name for c in table.columns]
+    cells = [[cell(v, k, n) for v, k, n in zip(row, kinds, names, strict=True)] for row in table.rows[:rows]]
+    return names, cells, [is_number(k) for k in kinds]
+
+
+def _below(table: ResultTable, rows: int) -> list[str]:
+    shown = min(rows, len(table.rows))
+    count = f"{shown:,} of {table.row_count:,} rows" if shown < table.row_count else f"{shown:,} rows"
+    return [count if table.row_count != 1 else "1 row", *table.notes]
+
+
+def _one_line(value: str) -> str:
+    return " ".join(value.split()) if any(c in value for c in "\n\r\t") else value
+
+
+def _indented(sql: str) -> str:
+    return "\n".join(f"  {line}" for line in sql.splitlines())

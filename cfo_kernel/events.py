@@ -1,0 +1,115 @@
+"""Events: the steps of a run as others see them, numbered from 0 without gaps. One wire format for all front ends."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from cfo_kernel.replies import Reply
+from cfo_kernel.values import Value
+
+Outcome = Literal["succeeded", "rejected", "failed", "cancelled"]
+Status = Literal["queued", "running", "succeeded", "rejected", "failed", "cancelled"]
+
+
+class RunStarted(Value):
+    """The run's turn has come."""
+
+    type: Literal["run_started"] = "run_started"
+    run_id: str
+    thread_id: str
+
+
+class Token(Value):
+    """The growth of the reply's message; it is unchecked until `result`."""
+
+    type: Literal["token"] = "token"
+    text: str
+
+
+class ToolCall(Value):
+    """The agent calls a tool."""
+
+    type: Literal["tool_call"] = "tool_call"
+    name: str
+    input: Any
+
+
+class ToolResult(Value):
+    """What the tool gave back."""
+
+    type: Literal["tool_result"] = "tool_result"
+    name: str
+    output: Any
+    elapsed_ms: float
+
+
+class ActionStarted(Value):
+    """The agent is done; the engine carries out what it asked for."""
+
+    type: Literal["action_started"] = "action_started"
+    kind: Literal["run_sql", "write_sheet_from_file"]
+
+
+class Restarted(Value):
+    """The model's last words are void (repair, or a cut connection): drop the tokens from event `from` on."""
+
+    type: Literal["restarted"] = "restarted"
+    from_: int = Field(alias="from", serialization_alias="from")
+
+
+class Result(Value):
+    """The run's reply."""
+
+    type: Literal["result"] = "result"
+    reply: Reply
+
+
+class Error(Value):
+    """The run has no reply, and this is why."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+
+
+class Usage(Value):
+    """What a run used of its model."""
+
+    requests: int = 0
+    tool_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Done(Value):
+    """The last event of every run."""
+
+    type: Literal["done"] = "done"
+    run_id: str
+    status: Outcome
+    usage: Usage = Usage()
+
+
+Event = Annotated[
+    RunStarted | Token | ToolCall | ToolResult | ActionStarted | Restarted | Result | Error | Done,
+    Field(discriminator="type"),
+]
+event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class Numbered(Value):
+    """An event with its number in the run."""
+
+    number: int
+    event: Event
+
+
+class FinishedRun(Value):
+    """A finished run as `--json` and HTTP give it; without a reply it has an error."""
+
+    thread_id: str
+    run_id: str
+    status: Status
+    reply: Reply | None = None
+    error: Error | None = None
+    usage: Usage = Usage()

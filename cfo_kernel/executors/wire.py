@@ -1,0 +1,57 @@
+"""How the engine and its worker processes talk: a length of four bytes, then one JSON object, over a pipe.
+
+JSON and not pickle, because a worker that was taken over must not be able to run code in the engine.
+"""
+
+import json
+import math
+import struct
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, BinaryIO
+
+HEADER = struct.Struct(">I")
+MAX_FRAME = 256 * 1024 * 1024
+_EXACT_INT = 2**53
+
+
+def pack(message: dict[str, Any]) -> bytes:
+    """One frame; NaN and infinity are refused, for they are not JSON."""
+    body = json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
+    return HEADER.pack(len(body)) + body
+
+
+def read(stream: BinaryIO) -> dict[str, Any] | None:
+    """The next frame, or None at the end of the stream."""
+    header = stream.read(HEADER.size)
+    if len(header) < HEADER.size:
+        return None
+    (length,) = HEADER.unpack(header)
+    return json.loads(stream.read(length))
+
+
+def plain(value: Any) -> Any:
+    """A cell as JSON without losing a digit: a number where a double holds it exactly, else its text.
+
+    Dates and times are ISO texts; NaN and infinity are null; bytes are hexadecimal.
+    """
+    match value:
+        case None | bool() | str():
+            return value
+        case int():
+            return value if abs(value) <= _EXACT_INT else str(value)
+        case float():
+            return value if math.isfinite(value) else None
+        case Decimal():
+            as_float = float(value)
+            return as_float if Decimal(repr(as_float)) == value else str(value)
+        case datetime() | date() | time():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+        case dict():
+            return {str(k): plain(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        case list() | tuple():
+            return [plain(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+        case _:
+            return str(value)

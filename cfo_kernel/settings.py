@@ -1,0 +1,55 @@
+"""Settings: read once by the entry point from the environment and `.env`, then passed in. Nothing else reads them."""
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cfo_kernel.errors import InvalidSettings
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable `CFO_<NAME>`; keys may also come under their usual names.
+
+    Times are in seconds. `model` is `openai:<name>`, `anthropic:<name>`, `offline`, or `auto`: the OpenAI key if there
+    is one, then the Anthropic key, then the offline analyst.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CFO_", env_file=".env", extra="ignore", frozen=True)
+
+    root: Path | None = None
+    model: str = "auto"
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("CFO_OPENAI_API_KEY", "OPENAI_API_KEY", "openai_api_key")
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("CFO_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY", "anthropic_api_key")
+    )
+    base_url: str | None = None
+    model_timeout: float = Field(120, gt=0)
+    model_retries: int = Field(3, ge=0, le=10)
+    request_limit: int = Field(20, ge=1)
+    query_timeout: float = Field(30, gt=0)
+    ingest_timeout: float = Field(300, gt=0)
+    history_turns: int = Field(12, ge=1)
+    max_untouched_continues: int = Field(5, ge=0)
+
+    def resolved_root(self) -> Path:
+        """`CFO_ROOT`, else the nearest `workspaces/` upward from the current folder, else `./workspaces`."""
+        if self.root:
+            return self.root.expanduser().resolve()
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if (folder / "workspaces").is_dir():
+                return folder / "workspaces"
+        return here / "workspaces"
+
+
+def load() -> Settings:
+    """The settings of this process; raises `InvalidSettings` that names the first wrong one."""
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue] - the environment fills it
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"CFO_{'_'.join(map(str, first['loc']))}".upper().replace("CFO_CFO_", "CFO_")
+        raise InvalidSettings(f"{name} is wrong: {first['msg']}. Correct it and start again.") from error

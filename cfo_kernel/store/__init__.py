@@ -1,0 +1,1 @@
+"""The store: which workspaces and threads there are, their folders, and the messages of each thread."""

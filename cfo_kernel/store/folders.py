@@ -1,0 +1,84 @@
+"""The folders of a root: where workspaces and threads live, and how a name becomes a folder that cannot leave it."""
+
+import re
+import shutil
+import unicodedata
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cfo_kernel.errors import InvalidName
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+HISTORY = "message_history.json"
+
+
+def workspace_name(name: str) -> str:
+    """The name, tidied; raises `InvalidName` for one that is no name."""
+    tidy = " ".join(unicodedata.normalize("NFC", name).split())
+    unsafe = any(c in "/\\" or unicodedata.category(c).startswith("C") for c in tidy)
+    if not tidy or len(tidy) > 100 or tidy.startswith(".") or unsafe or any(ord(c) < 32 for c in name):
+        shown = tidy[:40].encode("ascii", "replace").decode()
+        message = f"{shown!r} cannot be a workspace's name. Take 1 to 100 characters, no slash, no dot in front."
+        raise InvalidName(message)
+    return tidy
+
+
+def workspace_id(name: str) -> str:
+    """The id and folder of a new workspace: its name in plain letters."""
+    flat = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", flat).strip("_")[:60] or f"workspace_{uuid.uuid4().hex[:8]}"
+
+
+def new_id() -> str:
+    """The id of a new thread or run: sorts by time, and cannot be guessed."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:12]}"
+
+
+def is_id(text: str) -> bool:
+    """Whether the text can be an id, and so a folder's name."""
+    return _ID.fullmatch(text) is not None and ".." not in text
+
+
+def make_workspace(folder: Path) -> None:
+    """Creates the folders a workspace has, where they are missing."""
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    (folder / "threads").mkdir(exist_ok=True)
+
+
+def make_thread(folder: Path) -> None:
+    """Creates the folders and files a thread has, where they are missing."""
+    (folder / "analysis").mkdir(parents=True, exist_ok=True)
+    (folder / "results").mkdir(exist_ok=True)
+    memory = folder / "memory.json"
+    if not memory.exists():
+        memory.write_text("{}\n")
+
+
+def unknown_workspaces(root: Path, known: set[str]) -> list[Path]:
+    """Folders under the root that look like a workspace (they have `data/`) and are not in the catalog."""
+    found = [p for p in sorted(root.iterdir()) if p.is_dir() and not p.is_symlink() and is_id(p.name)]
+    return [p for p in found if p.name not in known and (p / "data").is_dir()]
+
+
+def unknown_threads(workspace: Path, known: set[str]) -> list[Path]:
+    """Thread folders that are not in the catalog."""
+    threads = workspace / "threads"
+    found = [p for p in sorted(threads.iterdir()) if p.is_dir() and not p.is_symlink() and is_id(p.name)]
+    return [p for p in found if p.name not in known and any(p.glob("message_history*.json"))]
+
+
+def to_trash(workspace: Path, path: Path) -> Path:
+    """Moves a file or folder into the workspace's `.trash/`: nothing is deleted for good."""
+    trash = workspace / ".trash"
+    trash.mkdir(exist_ok=True)
+    target = trash / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}-{path.name}"
+    shutil.move(path, target)
+    return target
+
+
+def create_catalog_folder(root: Path) -> Path:
+    """The folder of the databases of a root."""
+    folder = root / ".cfo"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
