@@ -1,0 +1,64 @@
+"""cfo_kernel: a Jupyter-native analyst workbench. Ask a company's files, get figures you can defend.
+
+    wb = connect()
+    thread = await (await wb.workspace("adventure_works")).thread()
+    await thread.ask("total actual amount of Salaries in 2012 by department")
+
+Everything named in `__all__` is loaded when it is first used: `import cfo_kernel` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cfo_kernel.data.plan import QueryPlan as QueryPlan
+    from cfo_kernel.data.tables import Dataset as Dataset
+    from cfo_kernel.errors import CfoError as CfoError
+    from cfo_kernel.events import Event as Event
+    from cfo_kernel.events import FinishedRun as FinishedRun
+    from cfo_kernel.events import Numbered as Numbered
+    from cfo_kernel.magics import load_ipython_extension as load_ipython_extension
+    from cfo_kernel.magics import unload_ipython_extension as unload_ipython_extension
+    from cfo_kernel.replies import Reply as Reply
+    from cfo_kernel.replies import ResultTable as ResultTable
+    from cfo_kernel.replies import RunSQL as RunSQL
+    from cfo_kernel.replies import TaskResult as TaskResult
+    from cfo_kernel.replies import UserInteraction as UserInteraction
+    from cfo_kernel.replies import WriteSheetFromFile as WriteSheetFromFile
+    from cfo_kernel.settings import Settings as Settings
+    from cfo_kernel.workbench import Run as Run
+    from cfo_kernel.workbench import Thread as Thread
+    from cfo_kernel.workbench import Workbench as Workbench
+    from cfo_kernel.workbench import Workspace as Workspace
+    from cfo_kernel.workbench import connect as connect
+
+_HOME = {
+    "CfoError": "errors",
+    "Dataset": "data.tables",
+    "Event": "events",
+    "FinishedRun": "events",
+    "Numbered": "events",
+    "QueryPlan": "data.plan",
+    "Reply": "replies",
+    "ResultTable": "replies",
+    "Run": "workbench",
+    "RunSQL": "replies",
+    "Settings": "settings",
+    "TaskResult": "replies",
+    "Thread": "workbench",
+    "UserInteraction": "replies",
+    "Workbench": "workbench",
+    "Workspace": "workbench",
+    "WriteSheetFromFile": "replies",
+    "connect": "workbench",
+    "load_ipython_extension": "magics",
+    "unload_ipython_extension": "magics",
+}
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"cfo_kernel.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'cfo_kernel' has no attribute {name!r}")

@@ -41,7 +41,9 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
     """A table as aligned text."""
     cut = [[c if len(c) <= _WIDTH else c[: _WIDTH - 1] + "…" for c in map(_one_line, row)] for row in [columns, *rows]]
     widths = [max(len(row[i]) for row in cut) for i in range(len(columns))]
-    lines = ["  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)) for row in cut]
+    lines = [
+        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)) for row in cut
+    ]
     lines.insert(1, "  ".join("─" * w for w in widths))
     return "\n".join(line.rstrip() for line in lines)
 
@@ -60,6 +62,12 @@ def html_grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequ
     return f'<table style="{_STYLE}"><thead>{row("th", columns)}</thead><tbody>{body}</tbody></table>'
 
 
+def bundle(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:
+    """A small table of texts, in both forms."""
+    right = [False] * len(columns)
+    return {"text/plain": grid(columns, rows, right), "text/html": html_grid(columns, rows, right)}
+
+
 def table_text(table: ResultTable, rows: int = _TEXT_ROWS) -> str:
     """The first rows of a result, and how many there are."""
     shown = grid(*_parts(table, rows))
@@ -76,11 +84,12 @@ def table_html(table: ResultTable) -> str:
 def reply_text(reply: ReplyBase) -> str:
     """A reply for a terminal: its words, its table, its SQL, its choices."""
     table: ResultTable | None = getattr(reply, "result", None)
-    parts = [_words(reply)]
+    parts = [printable(_words(reply))]
     if table is not None:
-        parts += [table_text(table), "SQL:\n" + _indented(table.query.sql)]
-    parts += [f"  {i}. {choice}" for i, choice in enumerate(getattr(reply, "choices", ()), start=1)]
-    return "\n\n".join(parts[:3]) + ("\n" + "\n".join(parts[3:]) if parts[3:] else "")
+        parts += [table_text(table), "SQL:\n" + printable(_indented(table.query.sql))]
+    if choices := getattr(reply, "choices", ()):
+        parts.append("\n".join(f"  {i}. {printable(choice)}" for i, choice in enumerate(choices, start=1)))
+    return "\n\n".join(parts)
 
 
 def reply_html(reply: ReplyBase) -> str:
@@ -88,7 +97,11 @@ def reply_html(reply: ReplyBase) -> str:
     table: ResultTable | None = getattr(reply, "result", None)
     choices = "".join(f"<li>{html.escape(c)}</li>" for c in getattr(reply, "choices", ()))
     words = "<br>".join(html.escape(line) for line in _words(reply).splitlines())
-    return f"<div><p>{words}</p>{table_html(table) if table else ''}" + (f"<ul>{choices}</ul>" if choices else "") + "</div>"
+    return (
+        f"<div><p>{words}</p>{table_html(table) if table else ''}"
+        + (f"<ul>{choices}</ul>" if choices else "")
+        + "</div>"
+    )
 
 
 def _words(reply: ReplyBase) -> str:
@@ -111,11 +124,16 @@ def _parts(table: ResultTable, rows: int) -> tuple[list[str], list[list[str]], l
 def _below(table: ResultTable, rows: int) -> list[str]:
     shown = min(rows, len(table.rows))
     count = f"{shown:,} of {table.row_count:,} rows" if shown < table.row_count else f"{shown:,} rows"
-    return [count if table.row_count != 1 else "1 row", *table.notes]
+    return [count if table.row_count != 1 else "1 row", *map(printable, table.notes)]
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which a terminal would obey; line ends stay."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _one_line(value: str) -> str:
-    return " ".join(value.split()) if any(c in value for c in "\n\r\t") else value
+    return printable(" ".join(value.split()) if any(c in value for c in "\n\r\t") else value)
 
 
 def _indented(sql: str) -> str:

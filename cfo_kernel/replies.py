@@ -148,7 +148,5 @@ class WriteSheetFromFile(ReplyBase):
     error: Problem | None = None
 
 
-Reply = Annotated[
-    UserInteraction | TaskResult | RunSQL | WriteSheetFromFile, Field(discriminator="kind")
-]
+Reply = Annotated[UserInteraction | TaskResult | RunSQL | WriteSheetFromFile, Field(discriminator="kind")]
 reply_adapter: TypeAdapter[Reply] = TypeAdapter(Reply)

@@ -25,14 +25,15 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr | None = Field(
         None, validation_alias=AliasChoices("CFO_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY", "anthropic_api_key")
     )
-    base_url: str | None = None
+    base_url: str | None = Field(
+        None, validation_alias=AliasChoices("CFO_BASE_URL", "OPENAI_BASE_URL", "base_url")
+    )
     model_timeout: float = Field(120, gt=0)
     model_retries: int = Field(3, ge=0, le=10)
     request_limit: int = Field(20, ge=1)
     query_timeout: float = Field(30, gt=0)
     ingest_timeout: float = Field(300, gt=0)
     history_turns: int = Field(12, ge=1)
-    max_untouched_continues: int = Field(5, ge=0)
 
     def resolved_root(self) -> Path:
         """`CFO_ROOT`, else the nearest `workspaces/` upward from the current folder, else `./workspaces`."""

@@ -6,6 +6,7 @@ changed file is another version, an unchanged one is never read again.
 
 import asyncio
 import json
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from cfo_kernel.data import files
 from cfo_kernel.data.glossary import FILE_NAME as GLOSSARY
 from cfo_kernel.data.tables import Column, Dataset, Table, Tables
-from cfo_kernel.errors import CfoError
+from cfo_kernel.errors import CfoError, UnsupportedFile
 from cfo_kernel.executors.process import Worker
 
 _FORMAT = 1  # of what ingest makes; a new number has every file read again
@@ -48,6 +49,10 @@ class Library:
                 self._shelf = await self._read([name for name, _, _ in seen])
                 self._seen = seen
             return self._shelf
+
+    async def check(self, path: Path) -> None:
+        """Has a file ingested that is not in `data/` yet; raises a `FileProblem` where it holds no table."""
+        await self._made(path)
 
     def _look(self) -> list[tuple[str, int, int]]:
         """Name, size and time of change of every file."""
@@ -91,19 +96,23 @@ class Library:
 
     async def _ingested(self, path: Path) -> tuple[str, list[dict[str, Any]] | str]:
         """The file's version, and its tables or what is wrong with it."""
-        version = ""
         try:
-            if path.is_symlink():
-                return "", f"{path.name} is a link. Copy the file itself into data/."
-            version = await self._version(path)
-            folder = self._folder(version, path)
-            manifest = folder / "tables.json"
-            if not manifest.exists():
-                made = await self._worker.ask("ingest", self._timeout, path=str(path), folder=str(folder))
-                manifest.write_text(json.dumps(made))
-            return version, json.loads(manifest.read_text())["tables"]
+            return await self._made(path)
         except CfoError as error:
-            return version, error.message
+            return "", error.message
+
+    async def _made(self, path: Path) -> tuple[str, list[dict[str, Any]]]:
+        if path.is_symlink():
+            raise UnsupportedFile(f"{path.name} is a link. Copy the file itself into data/.")
+        version = await self._version(path)
+        folder = self._folder(version, path)
+        manifest = folder / "tables.json"
+        if not manifest.exists():
+            made = await self._worker.ask("ingest", self._timeout, path=str(path), folder=str(folder))
+            partial = folder / f".{uuid.uuid4().hex}"
+            partial.write_text(json.dumps(made))
+            partial.replace(manifest)
+        return version, json.loads(manifest.read_text())["tables"]
 
     async def _version(self, path: Path) -> str:
         """The content hash; remembered with size and time, for hashing a large file takes a second."""

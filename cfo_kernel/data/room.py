@@ -50,6 +50,10 @@ class DataRoom:
         glossaries.check(glossary, node, shelf.tables)
         return Facts(shelf, glossary)
 
+    async def check_file(self, path: Path) -> None:
+        """Raises a `FileProblem` unless the file, which need not be in `data/`, holds a table."""
+        await self._library.check(path)
+
     async def check(self, sql: str) -> None:
         """Raises what `query` would raise before it reads a row."""
         await self._ask("check", sql=sql)

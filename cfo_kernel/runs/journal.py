@@ -7,7 +7,7 @@ key (run, number) refuses a second writer: whoever finds its number taken has lo
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._writer, self._reader = (sqlite3.connect(path, isolation_level=None, timeout=30) for _ in range(2))
         self._writer.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {_SCHEMA}")
-        self._batch: list[tuple[str, tuple[Any, ...], Callable[[Any], None]]] = []
+        self._batch: list[tuple[str, tuple[Any, ...], asyncio.Future[int]]] = []
         self._news = asyncio.Event()
 
     def close(self) -> None:
@@ -58,7 +58,7 @@ class Journal:
 
     async def add_run(self, row: RunRow, idempotency_key: str | None) -> RunRow:
         """Accepts a run as queued; the run that has the same key already is returned instead."""
-        await self._send(
+        await self._queue(
             "INSERT INTO run (id, workspace_id, thread_id, message, in_reply_to, idempotency_key, owner, status)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, 'queued') ON CONFLICT DO NOTHING",
             row.id, row.workspace_id, row.thread_id, row.message, row.in_reply_to, idempotency_key, row.owner,
@@ -85,21 +85,22 @@ class Journal:
         """Runs of the thread that were accepted earlier and have not ended."""
         return self._rows("WHERE thread_id = ? AND n < ? AND ended_at IS NULL ORDER BY n", thread_id, n)
 
+    def open_runs(self) -> list[RunRow]:
+        """All runs that have not ended, in the order of acceptance."""
+        return self._rows("WHERE ended_at IS NULL ORDER BY n")
+
     async def start(self, run_id: str) -> None:
-        await self._send("UPDATE run SET status = 'running' WHERE id = ?", run_id)
+        await self._queue("UPDATE run SET status = 'running' WHERE id = ?", run_id)
 
-    def put(self, run_id: str, number: int, event: Event) -> "asyncio.Future[bool]":
-        """Hands an event over; the future tells whether the number was free."""
+    def put(self, run_id: str, number: int, event: Event) -> "asyncio.Future[int]":
+        """Hands an event over; the future gives 1, or 0 if the number was taken."""
         data = event_adapter.dump_json(event, by_alias=True).decode()
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        sql = "INSERT INTO event VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        self._queue(sql, (run_id, number, data), lambda count: done.set_result(count == 1))
-        return done
+        return self._queue("INSERT INTO event VALUES (?, ?, ?) ON CONFLICT DO NOTHING", run_id, number, data)
 
-    async def end(self, run_id: str, status: str) -> None:
-        await self._send(
-            "UPDATE run SET status = ?, ended_at = CURRENT_TIMESTAMP WHERE id = ? AND ended_at IS NULL", status, run_id
-        )
+    def end(self, run_id: str, status: str) -> "asyncio.Future[int]":
+        """Marks the run as ended, in one commit with the event put just before."""
+        sql = "UPDATE run SET status = ?, ended_at = CURRENT_TIMESTAMP WHERE id = ? AND ended_at IS NULL"
+        return self._queue(sql, status, run_id)
 
     def recorded(self, run_id: str, after: int = -1) -> list[Numbered]:
         """The events of a run with numbers above `after`."""
@@ -134,15 +135,14 @@ class Journal:
         rows = self._reader.execute(f"SELECT {_COLUMNS} FROM run {where}", values).fetchall()  # noqa: S608 - constant
         return [RunRow.model_validate(dict(zip(names, row, strict=True))) for row in rows]
 
-    async def _send(self, sql: str, *values: Any) -> int:
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._queue(sql, values, done.set_result)
-        return await done
-
-    def _queue(self, sql: str, values: tuple[Any, ...], done: Callable[[Any], None]) -> None:
+    def _queue(self, sql: str, *values: Any) -> "asyncio.Future[int]":
+        """Has the statement committed with all others of this turn of the loop; the future gives its row count."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[int] = loop.create_future()
         self._batch.append((sql, values, done))
         if len(self._batch) == 1:
-            asyncio.get_running_loop().call_soon(self._commit)
+            loop.call_soon(self._commit)
+        return done
 
     def _commit(self) -> None:
         batch, self._batch = self._batch, []
@@ -152,5 +152,6 @@ class Journal:
         counts = [self._writer.execute(sql, values).rowcount for sql, values, _ in batch]
         self._writer.execute("COMMIT")
         for (_, _, done), count in zip(batch, counts, strict=True):
-            done(count)
+            if not done.done():
+                done.set_result(count)
         self._news.set()

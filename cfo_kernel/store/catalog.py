@@ -4,7 +4,8 @@ Folders are stored relative to the root, so that a root can be moved. What a run
 that is lost is made anew from the folders.
 """
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,8 @@ from cfo_kernel.store.migrations import migrate
 
 
 def now() -> datetime:
-    """The time in UTC, without a zone, as SQLite keeps it."""
-    return datetime.now(UTC).replace(tzinfo=None)
+    """The time in UTC."""
+    return datetime.now(UTC)
 
 
 class WorkspaceRow(SQLModel, table=True):
@@ -116,7 +117,7 @@ class Catalog:
                 session.delete(row)
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
+    def _session(self) -> Generator[Session]:
         with Session(self._engine, expire_on_commit=False) as session:
             yield session
             session.commit()
@@ -126,7 +127,7 @@ def _engine(path: Path) -> Engine:
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
-    def _on_connect(connection, _record) -> None:  # noqa: ANN001 # pyright: ignore
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
 

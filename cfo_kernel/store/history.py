@@ -8,11 +8,12 @@ is mended and named back.
 What the model said is kept as it was (`model_messages`), opaque to this room.
 """
 
+import asyncio
 import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +25,8 @@ from cfo_kernel.events import Outcome, Usage
 from cfo_kernel.replies import Problem, Reply
 from cfo_kernel.store.folders import HISTORY
 from cfo_kernel.values import Value
+
+_RETRY = 0.005  # seconds between two tries for the lock
 
 
 def stamp() -> str:
@@ -82,11 +85,16 @@ class History:
             return error.message
         return None
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Holds the thread against other processes; not for long, for others wait."""
+    @asynccontextmanager
+    async def locked(self) -> AsyncGenerator[None]:
+        """Holds the thread against other tasks and processes; not for long, for others wait."""
         with (self._dir / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    await asyncio.sleep(_RETRY)
             yield
 
     def append(self, entry: Entry) -> None:
@@ -105,8 +113,8 @@ class History:
                 self._path.rename(aside)
         if aside := sorted(self._dir.glob("message_history.unreadable-*.json")):
             message = (
-                f"The history of this thread cannot be read; it is kept as {aside[-1].name} in the thread's folder, and "
-                f"the thread is read-only. Mend the file and name it {HISTORY}, or start a new thread."
+                f"The history of this thread cannot be read; it is kept as {aside[-1].name} in the thread's folder, "
+                f"and the thread is read-only. Mend the file and name it {HISTORY}, or start a new thread."
             )
             raise ThreadReadOnly(message)
         return _File(thread_id=self._dir.name)

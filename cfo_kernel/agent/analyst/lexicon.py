@@ -12,6 +12,10 @@ from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.words import Word, key, split, stem
 from cfo_kernel.data.tables import Column, Kind, Table
 
+_CALENDAR = frozenset(
+    "january february march april may june july august september october november december".split()
+    + "monday tuesday wednesday thursday friday saturday sunday".split()
+)
 _MINOR = frozenset("of and the for in on to or a an".split())
 
 
@@ -43,7 +47,7 @@ class Lexicon:
         self._whole: dict[str, list[Name]] = defaultdict(list)
         self._parts: dict[str, list[Name]] = defaultdict(list)
         self._column_parts: dict[str, list[Name]] = defaultdict(list)
-        self._content: dict[str, frozenset[str]] = {}
+        self._content: dict[Name, list[frozenset[str]]] = defaultdict(list)
         self.longest = 1
         for table in schema.tables.values():
             for text, name in self._of(table):
@@ -65,7 +69,7 @@ class Lexicon:
         if not stems:
             return ()
         found = self._parts.get(stems[0], [])
-        return tuple(n for n in found if all(s in self._content[n.value] for s in stems))
+        return tuple(n for n in found if any(content.issuperset(stems) for content in self._content[n]))
 
     def columns_containing(self, word: Word) -> tuple[Name, ...]:
         """The columns whose names contain this word: 'type' of account type."""
@@ -73,18 +77,19 @@ class Lexicon:
 
     def left_over(self, name: Name, words: tuple[Word, ...]) -> int:
         """How many words of the value's name the question did not say."""
-        return len(self._content[name.value] - {w.stem for w in words})
+        said = {w.stem for w in words}
+        return min(len(content - said) for content in self._content[name] if content & said)
 
     def correction(self, word: Word) -> str | None:
         """The one word of a name that this one is a slip of the keyboard away from."""
         if len(word.norm) < 5 or not word.norm.isalpha():
             return None
-        slips = 1 if len(word.norm) < 8 else 2
+        slips = 1 if len(word.norm) < 10 else 2
         scored = process.extract(word.stem, self.vocabulary, scorer=OSA.distance, score_cutoff=slips, limit=3)
         if not scored or (len(scored) > 1 and scored[0][1] == scored[1][1]):
             return None
         best = scored[0][0]
-        return best if len(best) >= 4 and best[0] == word.stem[0] else None
+        return best if len(best) >= 5 and best[0] == word.stem[0] else None
 
     def nearest(self, text: str, limit: int = 12) -> tuple[Name, ...]:
         """Values and columns whose names look or sound like this text."""
@@ -92,13 +97,13 @@ class Lexicon:
         if len(wanted) < 3:
             return ()
         scored = process.extract(
-            wanted, self.vocabulary, scorer=OSA.normalized_similarity, score_cutoff=0.5, limit=limit
+            wanted, self.vocabulary, scorer=OSA.normalized_similarity, score_cutoff=0.6, limit=limit
         )
         close = [n for form, _, _ in scored for n in (*self._whole.get(form, ()), *self._parts.get(form, ()))]
         roots = [n for form in self._parts if form[:4] == wanted[:4] and len(wanted) > 3 for n in self._parts[form]]
         unique: list[Name] = []
         for name in [*close, *roots]:
-            if not any(name.same(u) for u in unique):
+            if name.kind != "table" and not any(name.same(u) for u in unique):
                 unique.append(name)
         return tuple(unique[:limit])
 
@@ -109,13 +114,15 @@ class Lexicon:
         if not any(name.same(known) for known in self._whole[key(words)]):
             self._whole[key(words)].append(name)
         self.longest = max(self.longest, min(len(words), 12))
+        if name.kind == "table":
+            return
+        part_of = Name(name.kind, name.table, name.column, name.value, partial=True)
         content = frozenset(w.stem for w in words if w.norm not in _MINOR)
-        if name.kind == "value" and not name.synonym:
-            self._content[name.value] = content
-        for part in content if not name.synonym else ():
-            parts = self._parts if name.kind == "value" else self._column_parts
-            if name.kind != "table" and not any(name.same(known) for known in parts[part]):
-                parts[part].append(Name(name.kind, name.table, name.column, name.value, partial=True))
+        self._content[part_of].append(content)
+        parts = self._parts if name.kind == "value" else self._column_parts
+        for part in content:
+            if part_of not in parts[part]:
+                parts[part].append(part_of)
 
     def _of(self, table: Table) -> Iterator[tuple[str, Name]]:
         notes = self._schema.notes(table.name)
@@ -133,6 +140,8 @@ class Lexicon:
         for text in notes.synonyms:
             yield text, Name("column", table.name, column.name, synonym=True)
         for value in column.values or () if column.kind is Kind.TEXT else ():
+            if value.lower() in _CALENDAR:
+                continue  # a month's name is a period, not a name in the calendar table
             yield value, Name("value", table.name, column.name, value)
         for value, texts in notes.values.items():
             for text in texts:

@@ -37,7 +37,7 @@ class Schema:
         return tuple(
             c
             for c in table.columns
-            if c.kind is Kind.NUMBER and not c.is_key and not _CALENDAR & set(c.name.lower().split("_"))
+            if c.kind is Kind.NUMBER and not c.is_key and c.name.lower().rpartition("_")[2] not in _CALENDAR
         )
 
     def facts(self) -> tuple[Table, ...]:

@@ -1,0 +1,131 @@
+"""What the analyst understood of a question, or why it did not."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from cfo_kernel.agent.analyst.periods import Period
+from cfo_kernel.data.plan import Filter, Grain
+
+Function = Literal["sum", "avg", "min", "max", "median", "count", "count_distinct"]
+Comparison = Literal["=", "<", "<=", ">", ">=", "between"]
+
+
+class Shape(StrEnum):
+    """What kind of table answers the question."""
+
+    FIGURES = "figures"  # one or more figures for each group
+    SHARE = "share"  # each group's part of the whole
+    RATIO = "ratio"  # some rows' figure divided by others'
+    DIFFERENCE = "difference"  # some rows' figure less others'
+    CHANGE = "change"  # each period beside the one before
+    COMPARE = "compare"  # two named periods side by side
+    VARIANCE = "variance"  # two scenarios side by side
+    RUNNING = "running"  # each period with all before it
+    LIST = "list"  # names, no figures
+    ROWS = "rows"  # single rows of the fact table
+    DATES = "dates"  # the first or the last date
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """The rows whose column has one of these values; `negated` keeps the others, `default` was not said."""
+
+    column: str
+    values: tuple[str, ...]
+    negated: bool = False
+    default: bool = False
+
+    def filter(self) -> Filter:
+        if len(self.values) == 1:
+            return Filter(column=self.column, op="!=" if self.negated else "=", value=self.values[0])
+        return Filter(column=self.column, op="not in" if self.negated else "in", value=list(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """A group of the answer: a column, or the periods of a date; `asked` is the one that is ranked."""
+
+    column: str
+    label: str
+    grain: Grain | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A bound on the figure of a group, on the number of its rows, or on a percentage."""
+
+    op: Comparison
+    values: tuple[int | float, ...]
+    on: Literal["figure", "count", "percent"] = "figure"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A question that was understood in every word.
+
+    `relation` says what several periods are to each other: one span, units with a row each, or two to compare.
+    """
+
+    question: str
+    table: str
+    shape: Shape = Shape.FIGURES
+    functions: tuple[Function, ...] = ("sum",)
+    column: str | None = None
+    counted: By | None = None
+    per: Grain | None = None
+    picks: tuple[Pick, ...] = ()
+    left: tuple[Pick, ...] = ()
+    right: tuple[Pick, ...] = ()
+    conditions: tuple[Filter, ...] = ()
+    date: str | None = None
+    periods: tuple[Period, ...] = ()
+    relation: Literal["span", "each", "compare"] = "span"
+    moment: bool = False
+    by: tuple[By, ...] = ()
+    top: int | None = None
+    order: Literal["asc", "desc"] | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    units_only: bool = False
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> tuple[Pick, ...]:
+        return tuple(p for p in (*self.picks, *self.left, *self.right) if not p.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The question with one word taken in one way, in words that read that way."""
+
+    text: str
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the question was not read, and what could be asked instead.
+
+    Of the `variants` those that have rows become choices; `choices` are offered as they are. Where `decide` is set, a
+    variant that alone has rows is the answer: the name means two things and one of them is empty.
+    """
+
+    message: str
+    variants: tuple[Variant, ...] = ()
+    choices: tuple[str, ...] = ()
+    decide: bool = False
+    understood: tuple[str, ...] = field(default=())
+
+
+class NotUnderstood(Exception):
+    """Raised while reading; the message says which words, `swaps` how the question could be put instead."""
+
+    def __init__(
+        self,
+        message: str,
+        swaps: tuple[str, ...] = (),
+        *,
+        decide: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message, self.swaps, self.decide = message, swaps, decide

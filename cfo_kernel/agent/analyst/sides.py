@@ -1,0 +1,184 @@
+"""Shapes that set some rows against others: shares, ratios, differences, and scenarios side by side."""
+
+from dataclasses import replace
+
+from cfo_kernel.agent.analyst.grammar import Draft, Said
+from cfo_kernel.agent.analyst.lexicon import Name
+from cfo_kernel.agent.analyst.marks import Sort
+from cfo_kernel.agent.analyst.phrases import Ask
+from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Reading, Shape
+
+
+def sided(base: Reading, draft: Draft) -> Reading | None:
+    """The reading with its two sides, or None where the question has none."""
+    if found := _variance(base, draft):
+        return found
+    if draft.asks(Ask.RATIO, Ask.DIVIDED) or _per_value(draft):
+        return _pair(base, draft, Shape.RATIO)
+    if (at := draft.first(Ask.SHARE)) is not None:
+        return _share(base, draft, at)
+    if draft.asks(Ask.DIFFERENCE) and base.relation != "compare":
+        return _pair(base, draft, Shape.DIFFERENCE)
+    return None
+
+
+def _variance(base: Reading, draft: Draft) -> Reading | None:
+    """Actual against budget: the first side is the glossary's default scenario where it is named or implied."""
+    defaults = draft.schema.notes(base.table).defaults
+    pick = next((p for p in base.picks if p.column in defaults and not p.default and not p.negated), None)
+    asked = draft.asks(Ask.VARIANCE) or draft.over_scenario is not None
+    if pick is None:
+        if asked:
+            raise NotUnderstood("I do not know between which scenarios the variance is meant.", _against(base, draft))
+        return None
+    usual = str(defaults[pick.column])
+    if len(pick.values) > 2:
+        raise NotUnderstood("I set two scenarios against each other at a time.")
+    versus = draft.asks(Ask.VERSUS, Ask.COMPARE, Ask.DIFFERENCE) and base.relation != "compare"
+    if len(pick.values) == 1 and not asked and not versus:
+        return None
+    if len(pick.values) == 1 and not asked and any(len(p.values) > 1 for p in base.picks):
+        return None
+    right = next((v for v in pick.values if v != usual), None)
+    if right is None:
+        raise NotUnderstood(f"I do not know what {usual} is to be compared with.", _against(base, draft))
+    left = next((v for v in pick.values if v != right), usual)
+    others = tuple(p for p in base.picks if p is not pick)
+    return replace(
+        base,
+        shape=Shape.VARIANCE,
+        picks=others,
+        left=(Pick(pick.column, (left,)),),
+        right=(Pick(pick.column, (right,)),),
+    )
+
+
+def _against(base: Reading, draft: Draft) -> tuple[str, ...]:
+    defaults = draft.schema.notes(base.table).defaults
+    return tuple(
+        f"{base.question.rstrip(' ?.!')} against {value}"
+        for path, usual in defaults.items()
+        for value in draft.schema.column(path)[1].values or ()
+        if value != usual
+    )
+
+
+def _per_value(draft: Draft) -> bool:
+    """'Salaries per Headcount' is a ratio."""
+    for at, mark in enumerate(draft.marks):
+        following = draft.next(at) if mark.is_ask(Ask.PER) else None
+        if following is not None and draft.marks[following].values:
+            draft.used.add(at)
+            return True
+    return False
+
+
+def _free(draft: Draft, base: Reading) -> list[Said]:
+    """The values that are not scenarios and not excluded."""
+    defaults = draft.schema.notes(base.table).defaults
+    return [s for s in draft.values if not s.negated and s.name.path not in defaults]
+
+
+def _pair(base: Reading, draft: Draft, shape: Shape) -> Reading:
+    """The two values of one column, in their order; else two values of one table."""
+    values = _free(draft, base)
+    by_column: dict[str, list[Said]] = {}
+    for said in values:
+        by_column.setdefault(said.name.path, []).append(said)
+    pairs = [listed for listed in by_column.values() if len(listed) == 2]
+    if any(len(listed) > 2 for listed in by_column.values()) or len(pairs) > 1:
+        raise NotUnderstood(f"I do not know which two names the {shape.value} is between.")
+    if pairs:
+        return _with_sides(base, shape, [pairs[0][0].name], [pairs[0][1].name])
+    tables = {s.name.table for s in values}
+    if len(values) == 2 and len(tables) == 1:
+        return _with_sides(base, shape, [values[0].name], [values[1].name])
+    raise NotUnderstood(f"I do not know which two names the {shape.value} is between.")
+
+
+def _with_sides(base: Reading, shape: Shape, left: list[Name], right: list[Name]) -> Reading:
+    sided = [(n.path, n.value) for n in (*left, *right)]
+    kept: list[Pick] = []
+    for pick in base.picks:
+        values = tuple(v for v in pick.values if pick.negated or (pick.column, v) not in sided)
+        if values:
+            kept.append(replace(pick, values=values))
+    return replace(base, shape=shape, picks=tuple(kept), left=_as_picks(left), right=_as_picks(right))
+
+
+def _as_picks(names: list[Name]) -> tuple[Pick, ...]:
+    columns = dict.fromkeys(n.path for n in names)
+    return tuple(Pick(c, tuple(dict.fromkeys(n.value for n in names if n.path == c))) for c in columns)
+
+
+def _share(base: Reading, draft: Draft, at: int) -> Reading:
+    """'A as % of B', 'share of B from A', 'A's share of B' are ratios; 'share of B by department' is a column."""
+    values = _free(draft, base)
+    before = draft.previous(at)
+    if before is not None and draft.marks[before].is_ask(Ask.AS):
+        left = [s for s in values if s.at < at][-1:]
+        right = [s for s in values if s.at > at][:1]
+        if not left or not right:
+            raise NotUnderstood("I do not know which share of what is meant. Name both, e.g. 'Discounts as % of Trade Sales'.")
+        return _of_whole(base, left, right)
+    whole = _whole(draft, at, values)
+    part = _part(draft, at, values, whole)
+    if whole and part:
+        return _of_whole(base, part, whole)
+    if not base.by:
+        raise NotUnderstood("I do not know which share of what is meant. Name a group, e.g. 'by department', or both names.")
+    if any(len(p.values) > 1 and not p.negated for p in base.picks) and not draft.asks(Ask.TOGETHER, Ask.OR):
+        raise NotUnderstood("Several names and a share: say 'together' if the share is meant of their sum.")
+    return replace(base, shape=Shape.SHARE)
+
+
+def _of_whole(base: Reading, part: list[Said], whole: list[Said]) -> Reading:
+    """Within one table part and whole are two things; else the part is also a part of the whole's rows."""
+    apart = {s.name.table for s in part} & {s.name.table for s in whole}
+    left = [s.name for s in part] + ([] if apart else [s.name for s in whole])
+    return _with_sides(base, Shape.RATIO, left, [s.name for s in whole])
+
+
+def _whole(draft: Draft, at: int, values: list[Said]) -> list[Said]:
+    """The values after 'share of', with those listed beside the first."""
+    words = draft.words[draft.marks[at].start : draft.marks[at].end]
+    total = words[-1].norm in ("total", "in") and len(words) > 1
+    for said in values:
+        if said.at < at:
+            continue
+        before = said.at - 1
+        while before > at and (
+            draft.marks[before].sort in (Sort.FILLER, Sort.PERIOD) or draft.marks[before].is_ask(Ask.SUM, Ask.ALL)
+        ):
+            before -= 1
+        if draft.marks[before].is_ask(Ask.OF) or (total and before == at):
+            return [said, *_listed_after(draft, said, values)]
+    return []
+
+
+def _listed_after(draft: Draft, said: Said, values: list[Said]) -> list[Said]:
+    listed: list[Said] = []
+    last = said.at
+    for other in values:
+        if other.at <= last or other.name.path != said.name.path:
+            continue
+        if all(m.sort is Sort.FILLER or m.is_ask(Ask.AND, Ask.OR, Ask.TOGETHER) for m in draft.marks[last + 1 : other.at]):
+            listed.append(other)
+            last = other.at
+    return listed
+
+
+def _part(draft: Draft, at: int, values: list[Said], whole: list[Said]) -> list[Said]:
+    """The values whose share is asked: just before the word, or those that the whole 'came from'."""
+    others = [s for s in values if s not in whole]
+    came = draft.first(Ask.CAME_FROM)
+    if came is not None and (after := [s for s in others if s.at > came]):
+        return [after[0], *_listed_after(draft, after[0], others)]
+    if near := [s for s in others if draft.previous(at) == s.at]:
+        return near
+    if draft.groups or not others or len({s.name.path for s in others}) > 1:
+        return []
+    before = draft.previous(others[0].at)
+    if before is not None and draft.marks[before].is_ask(Ask.IN):
+        return []
+    return others

@@ -1,0 +1,92 @@
+"""Which model a run thinks with: one factory, from `CFO_MODEL` and the keys that are there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from cfo_kernel.data.room import Facts
+from cfo_kernel.errors import InvalidSettings, ModelKeyMissing
+from cfo_kernel.settings import Settings
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from openai import AsyncOpenAI
+    from pydantic_ai.models import Model
+
+_AUTO_OPENAI, _AUTO_ANTHROPIC = "openai:gpt-6.1-terra", "anthropic:claude-sonnet-5-5"
+
+
+def model_name(settings: Settings) -> str:
+    """The name that `auto` stands for, or the one that was set. Raises `InvalidSettings` for an unknown form."""
+    name = settings.model.strip()
+    if name == "auto":
+        if settings.openai_api_key:
+            return _AUTO_OPENAI
+        return _AUTO_ANTHROPIC if settings.anthropic_api_key else "offline"
+    provider, _, model = name.partition(":")
+    if name != "offline" and (provider not in ("openai", "anthropic") or not model):
+        message = f"CFO_MODEL is {name!r}. Set it to openai:<name>, anthropic:<name>, offline or auto."
+        raise InvalidSettings(message)
+    return name
+
+
+@asynccontextmanager
+async def opened_model(settings: Settings, facts: Facts) -> AsyncGenerator[Model]:
+    """The model for a run, its connections closed afterwards.
+
+    Raises `InvalidSettings` or `ModelKeyMissing`, each with what to set.
+    """
+    name = model_name(settings)
+    provider, _, model = name.partition(":")
+    if provider == "offline":
+        from cfo_kernel.agent.analyst import offline_model
+
+        yield offline_model(facts.tables, facts.glossary)
+        return
+    opened, client = _openai(model, settings) if provider == "openai" else _anthropic(model, settings)
+    try:
+        yield opened
+    finally:
+        await client.close()
+
+
+def _openai(model: str, settings: Settings) -> tuple[Model, AsyncOpenAI]:
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
+    if not key and not settings.base_url:
+        raise ModelKeyMissing(f"CFO_MODEL is openai:{model}, but there is no key. Set OPENAI_API_KEY to yours.")
+    from openai import AsyncOpenAI
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.profiles.openai import OpenAIModelProfile
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    client = AsyncOpenAI(
+        api_key=key or "none",
+        base_url=settings.base_url or "https://api.openai.com/v1",
+        timeout=settings.model_timeout,
+        max_retries=settings.model_retries,
+    )
+    # Without this a stream that a proxy ends early would pass for a whole answer.
+    profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+    return OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client), profile=profile), client
+
+
+def _anthropic(model: str, settings: Settings) -> tuple[Model, AsyncAnthropic]:
+    if settings.anthropic_api_key is None:
+        message = f"CFO_MODEL is anthropic:{model}, but there is no key. Set ANTHROPIC_API_KEY to yours."
+        raise ModelKeyMissing(message)
+    try:
+        from anthropic import AsyncAnthropic
+        from pydantic_ai.models.anthropic import AnthropicModel
+        from pydantic_ai.providers.anthropic import AnthropicProvider
+    except ImportError as error:
+        message = "The Anthropic client is not installed. Run: pip install 'cfo-kernel[anthropic]'"
+        raise InvalidSettings(message) from error
+    client = AsyncAnthropic(
+        api_key=settings.anthropic_api_key.get_secret_value(),
+        base_url=settings.base_url or "https://api.anthropic.com",
+        timeout=settings.model_timeout,
+        max_retries=settings.model_retries,
+    )
+    return AnthropicModel(model, provider=AnthropicProvider(anthropic_client=client)), client

@@ -1,0 +1,76 @@
+"""The four ways a run may end, as a model is offered them; what it fills in becomes a reply.
+
+SQL is checked before it is taken, so that a model can mend it while it still has the question in mind.
+"""
+
+from typing import Literal
+
+from pydantic_ai import RunContext, ToolOutput
+
+from cfo_kernel.agent.desk import Desk
+from cfo_kernel.agent.tools import mendable
+from cfo_kernel.replies import Chart, RunSQL, TaskResult, UserInteraction, WriteSheetFromFile
+
+
+async def user_interaction(message: str, choices: list[str] | None = None) -> UserInteraction:
+    """Asks the person something, and ends the run.
+
+    Args:
+        message: the question.
+        choices: up to 6 complete messages that would answer it.
+    """
+    return UserInteraction(message=message, choices=tuple(choices or ()))
+
+
+async def task_result(ctx: RunContext[Desk], message: str) -> TaskResult:
+    """Answers in words, and ends the run. The table of the last query is shown with it.
+
+    Args:
+        message: the answer, with the figures, what they cover and what was assumed.
+    """
+    last = ctx.deps.last
+    return TaskResult(message=message, result=last, files=(last.file,) if last and last.file else ())
+
+
+async def run_sql(ctx: RunContext[Desk], sql: str, purpose: str, chart: Chart | None = None) -> RunSQL:
+    """Delivers a whole table for review, and ends the run: the engine runs the SQL in full and shows all rows.
+
+    Args:
+        sql: exactly one SELECT over the tables of the workspace.
+        purpose: one sentence on what the table shows.
+        chart: how it may be drawn, if that helps.
+    """
+    await mendable(ctx.deps.room.check(sql))
+    return RunSQL(sql=sql, purpose=purpose, chart=chart)
+
+
+async def write_sheet_from_file(
+    ctx: RunContext[Desk],
+    source_file: str,
+    workbook: str,
+    sheet: str,
+    purpose: str,
+    mode: Literal["create", "replace", "append"] = "create",
+) -> WriteSheetFromFile:
+    """Has a result file written to a sheet of a workbook, and ends the run.
+
+    Args:
+        source_file: the `file` of an earlier result, such as results/result_001.parquet.
+        workbook: a name ending in .xlsx.
+        sheet: the sheet's name, up to 31 characters.
+        purpose: one sentence on what the sheet holds.
+        mode: create a new sheet, replace one, or append rows to one.
+    """
+    await mendable(_checked(ctx.deps, source_file))
+    return WriteSheetFromFile(source_file=source_file, workbook=workbook, sheet=sheet, mode=mode, purpose=purpose)
+
+
+async def _checked(desk: Desk, source_file: str) -> None:
+    desk.result_file(source_file)
+
+
+OUTPUTS = [ToolOutput(f, name=f.__name__) for f in (user_interaction, task_result, run_sql, write_sheet_from_file)]
+NAMES = frozenset(output.name for output in OUTPUTS)
+SPOKEN = {"user_interaction": "message", "task_result": "message", "run_sql": "purpose"}
+SPOKEN["write_sheet_from_file"] = "purpose"
+"""The argument of each output that is the reply's message, and grows on the screen while the model writes it."""

@@ -1,0 +1,66 @@
+"""Tables as a model is told of them: the profile of the files, and what the glossary adds."""
+
+from typing import Any
+
+from cfo_kernel.data.room import Facts
+from cfo_kernel.data.tables import Column, Table
+
+_VALUES = 60
+
+
+def listed_tables(facts: Facts) -> dict[str, Any]:
+    """All tables in a line each."""
+    listed: list[dict[str, Any]] = []
+    for dataset in facts.shelf.datasets:
+        if dataset.problem:
+            listed.append({"dataset": dataset.id, "file": dataset.file, "problem": dataset.problem})
+        for table in dataset.tables:
+            notes = facts.glossary.table(table.name)
+            row = {"dataset": dataset.id, "table": table.name, "rows": table.row_count}
+            row |= {"columns": [c.name for c in table.columns], "description": notes.description}
+            listed.append(_filled(row | {"questions": list(notes.questions)}))
+    return _filled({"company": facts.glossary.company, "datasets": listed})
+
+
+def described_table(table: Table, facts: Facts, sample: list[list[Any]]) -> dict[str, Any]:
+    """One table in full."""
+    notes = facts.glossary.table(table.name)
+    joins = [
+        f"{table.name}.{r.column} = {r.to_table}.{r.to_column}" for r in facts.tables.relations if r.table == table.name
+    ]
+    return _filled(
+        {
+            "table": table.name,
+            "name": notes.name,
+            "description": notes.description,
+            "row_count": table.row_count,
+            "columns": [_column(table, column, facts) for column in table.columns],
+            "sample_rows": sample,
+            "joins": joins,
+            "date_column": notes.date,
+            "defaults": notes.defaults,
+            "balances_never_summed_over_time": notes.balances,
+            "never_added_across": list(notes.kept_apart),
+            "ingest_notes": list(table.notes),
+            "questions": list(notes.questions),
+        }
+    )
+
+
+def _column(table: Table, column: Column, facts: Facts) -> dict[str, Any]:
+    notes = facts.glossary.column(table.name, column.name)
+    described: dict[str, Any] = {"name": column.name, "type": column.type, "nulls": column.nulls or None}
+    described |= {"means": notes.name, "description": notes.description, "note": notes.note}
+    if column.values is not None:
+        described["values"] = list(column.values)[:_VALUES]
+        described["more_values"] = max(0, len(column.values) - _VALUES)
+    elif not column.is_key:
+        described |= {"min": column.minimum, "max": column.maximum}
+    if notes.unit:
+        described["unit_depends_on"] = notes.unit.source
+    return _filled(described)
+
+
+def _filled(value: dict[str, Any]) -> dict[str, Any]:
+    """Without what is empty: every token a model reads is paid for."""
+    return {k: v for k, v in value.items() if v not in (None, "", 0, [], {}, ())}

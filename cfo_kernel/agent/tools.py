@@ -1,0 +1,91 @@
+"""The tools an agent explores with: a few lines each over the data room, results as compact JSON with a row cap."""
+
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from pydantic_ai import ModelRetry, RunContext
+from pydantic_ai.toolsets import FunctionToolset
+
+from cfo_kernel.agent.desk import TOOL_ROWS, Desk
+from cfo_kernel.agent.schema import described_table, listed_tables
+from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.scope import nearest
+from cfo_kernel.errors import QueryError
+from cfo_kernel.replies import ResultTable
+
+T = TypeVar("T")
+toolset: FunctionToolset[Desk] = FunctionToolset(id="data", max_retries=4)
+
+
+async def mendable(work: Awaitable[T]) -> T:
+    """Awaits `work`; an error that the model can mend goes back to it as a retry."""
+    try:
+        return await work
+    except QueryError as error:
+        raise ModelRetry(f"{error.code}: {error.message}") from error
+
+
+def compact(result: ResultTable, rows: int) -> dict[str, Any]:
+    """A result as the model sees it: its first rows, and how many there are."""
+    shown = [list(row) for row in result.rows[:rows]]
+    return {
+        "columns": [c.model_dump() for c in result.columns],
+        "rows": shown,
+        "row_count": result.row_count,
+        "truncated": len(shown) < result.row_count,
+        "file": result.file,
+        "notes": list(result.notes),
+    }
+
+
+@toolset.tool
+async def list_datasets(ctx: RunContext[Desk]) -> dict[str, Any]:
+    """Lists the tables of the workspace with their row counts, descriptions and example questions."""
+    return listed_tables(ctx.deps.facts)
+
+
+@toolset.tool
+async def get_dataset_schema(ctx: RunContext[Desk], dataset: str) -> dict[str, Any]:
+    """Describes a dataset's tables: exact table name, columns, types, joins, defaults, 3 sample rows.
+
+    Args:
+        dataset: a dataset's id, or the name of one of its tables.
+    """
+    desk = ctx.deps
+    tables = [
+        t for d in desk.facts.shelf.datasets for t in d.tables if dataset.lower() in (d.id.lower(), t.name.lower())
+    ]
+    if not tables:
+        known = [d.id for d in desk.facts.shelf.datasets] + [t.name for t in desk.facts.tables.values()]
+        raise ModelRetry(f"unknown_table: there is no dataset {dataset}. {nearest(dataset, known)}")
+    described: list[dict[str, Any]] = []
+    for table in tables:
+        sample = await desk.room.query(f'FROM "{table.name}" LIMIT 3', cap=3)
+        described.append(described_table(table, desk.facts, [list(row) for row in sample.rows]))
+    return {"tables": described}
+
+
+@toolset.tool
+async def execute_sql(ctx: RunContext[Desk], sql: str) -> dict[str, Any]:
+    """Runs one read-only DuckDB SELECT and shows its first rows with the true row count.
+
+    Args:
+        sql: exactly one SELECT over the tables of the workspace.
+    """
+    desk = ctx.deps
+    work = desk.room.query(sql, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"))
+    desk.last = await mendable(work)
+    return compact(desk.last, TOOL_ROWS)
+
+
+@toolset.tool
+async def execute_query_plan(ctx: RunContext[Desk], plan: QueryPlan) -> dict[str, Any]:
+    """Validates a typed query plan, compiles it to SQL, runs it, and shows the first rows and the SQL.
+
+    Args:
+        plan: the plan; columns are written table.column.
+    """
+    desk = ctx.deps
+    work = desk.room.plan(plan, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"))
+    desk.last = await mendable(work)
+    return {**compact(desk.last, TOOL_ROWS), "sql": desk.last.query.sql}

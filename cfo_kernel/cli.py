@@ -1,0 +1,220 @@
+"""The command line: each command calls one method of the workbench and prints what it gave.
+
+With `--json`, standard output is one JSON document and nothing else. Exit code 0 is success, 2 a usage error, 1 any
+other.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread, Workspace, connect
+from cfo_kernel.display import grid, printable, reply_text, table_text
+
+T = TypeVar("T")
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+spaces = typer.Typer(invoke_without_command=True, help="List the workspaces, or create one.")
+app.add_typer(spaces, name="workspaces")
+
+WorkspaceOption = Annotated[str | None, typer.Option("-w", "--workspace", help="A workspace by id or name.")]
+NeededWorkspace = Annotated[str, typer.Option("-w", "--workspace", help="A workspace by id or name.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.callback()
+def cfo() -> None:
+    """Ask a company's files, and get figures you can defend."""
+
+
+@app.command()
+def ask(
+    text: Annotated[str, typer.Argument(help="The question.")],
+    workspace: WorkspaceOption = None,
+    thread: Annotated[str | None, typer.Option("-t", "--thread", help="Go on in this thread.")] = None,
+    continues: Annotated[
+        int, typer.Option("--continue", min=0, help="Continue up to N replies that ask for review.")
+    ] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a question; ends at the first reply."""
+
+    async def work() -> bool:
+        async with connect() as wb:
+            conversation = await (await wb.workspace(workspace)).thread(thread)
+            run = await conversation.send(text)
+            finished = await _followed(run, quiet=as_json)
+            for _ in range(continues):
+                if finished.reply is None or not finished.reply.waits_for_review:
+                    break
+                if not as_json:
+                    _print_run(finished, as_json)
+                run = await conversation.send(in_reply_to=run.id)
+                finished = await _followed(run, quiet=as_json)
+            _print_run(finished, as_json)
+            return finished.status == "succeeded"
+
+    if not _run(work(), as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def sql(
+    text: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT.")],
+    workspace: NeededWorkspace,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one read-only SELECT."""
+
+    async def work() -> ResultTable:
+        async with connect() as wb:
+            return await (await wb.workspace(workspace)).sql(text)
+
+    result = _run(work(), as_json)
+    typer.echo(result.model_dump_json(indent=2) if as_json else table_text(result))
+
+
+@spaces.callback()
+def workspaces(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the workspaces."""
+    if context.invoked_subcommand:
+        return
+
+    async def work() -> list[Workspace]:
+        async with connect() as wb:
+            return await wb.workspaces()
+
+    _print_workspaces(_run(work(), as_json), as_json)
+
+
+@spaces.command()
+def create(name: str, as_json: JsonOption = False) -> None:
+    """Create an empty workspace."""
+
+    async def work() -> Workspace:
+        async with connect() as wb:
+            return await wb.create_workspace(name)
+
+    _print_workspaces([_run(work(), as_json)], as_json)
+
+
+@app.command()
+def threads(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
+    """List the threads of a workspace, the one last used first."""
+
+    async def work() -> list[Thread]:
+        async with connect() as wb:
+            return await (await wb.workspace(workspace)).threads()
+
+    rows = [{"id": t.id, "title": t.title, "updated_at": t.updated_at} for t in _run(work(), as_json)]
+    _print_rows(rows, ["id", "title", "updated_at"], as_json, "No thread yet. Ask a question with: cfo ask")
+
+
+@app.command()
+def upload(
+    files: Annotated[list[Path], typer.Argument(help="CSV, Excel or Parquet files.")],
+    workspace: NeededWorkspace,
+    as_json: JsonOption = False,
+) -> None:
+    """Put files into a workspace; stops at the first that is not a table."""
+
+    async def work() -> list[Dataset]:
+        async with connect() as wb:
+            place = await wb.workspace(workspace)
+            return [await place.upload(file) for file in files]
+
+    _print_datasets(_run(work(), as_json), as_json)
+
+
+@app.command()
+def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
+    """List the files of a workspace with their tables."""
+
+    async def work() -> list[Dataset]:
+        async with connect() as wb:
+            return await (await wb.workspace(workspace)).datasets()
+
+    _print_datasets(_run(work(), as_json), as_json)
+
+
+async def _followed(run: Run, *, quiet: bool) -> FinishedRun:
+    """Waits for a run; a terminal sees on one line what the agent is doing."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        return await run.finished()
+    with console.status("Thinking") as line:
+        async for numbered in run.events():
+            if numbered.event.type == "tool_call":
+                line.update(f"{printable(numbered.event.name)} …")
+            elif numbered.event.type == "action_started":
+                line.update("Running what was asked for …")
+    return await run.finished()
+
+
+def _print_run(finished: FinishedRun, as_json: bool) -> None:
+    if as_json:
+        typer.echo(finished.model_dump_json(indent=2, by_alias=True))
+    elif finished.reply is not None:
+        typer.echo(reply_text(finished.reply))
+        typer.echo(f"\nThread {finished.thread_id}", err=True)
+    elif finished.error is not None:
+        typer.echo(f"{finished.error.message} ({finished.error.code})", err=True)
+
+
+def _print_workspaces(found: list[Workspace], as_json: bool) -> None:
+    rows = [{"id": w.id, "name": w.name, "workspace_dir": str(w.workspace_dir)} for w in found]
+    _print_rows(rows, ["id", "name"], as_json, "No workspace yet. Create one with: cfo workspaces create NAME")
+
+
+def _print_datasets(found: list[Dataset], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([d.model_dump(mode="json") for d in found], indent=2))
+        return
+    rows = [
+        {
+            "file": d.file,
+            "table": t.name,
+            "rows": f"{t.row_count:,}",
+            "columns": len(t.columns),
+            "notes": " ".join(t.notes),
+        }
+        for d in found
+        for t in d.tables
+    ]
+    rows += [{"file": d.file, "table": "", "rows": "", "columns": "", "notes": d.problem} for d in found if d.problem]
+    _print_rows(rows, ["file", "table", "rows", "columns", "notes"], False, "No data yet. Add files with: cfo upload")
+
+
+def _print_rows(rows: list[dict[str, Any]], columns: list[str], as_json: bool, none: str) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, default=str))
+    elif rows:
+        cells = [[str(row[c] if row[c] is not None else "") for c in columns] for row in rows]
+        typer.echo(grid(columns, cells, [c in ("rows", "columns") for c in columns]))
+    else:
+        typer.echo(none)
+
+
+def _run(work: Coroutine[Any, Any, T], as_json: bool) -> T:
+    """Runs to the end; an error of ours becomes its message (or its JSON) and exit code 1."""
+    try:
+        return asyncio.run(work)
+    except CfoError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": {"code": error.code, "message": error.message}}, indent=2))
+        else:
+            typer.echo(printable(f"{error.message} ({error.code})"), err=True)
+        raise typer.Exit(1) from error
+
+
+def main() -> None:
+    """The entry point `cfo`."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.exit(1)

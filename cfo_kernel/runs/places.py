@@ -1,0 +1,21 @@
+"""Where a run takes place: its thread's folder and history, and the data room of its workspace."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfo_kernel.data.room import DataRoom
+from cfo_kernel.store.history import History
+
+
+@dataclass(frozen=True)
+class Place:
+    """A thread as a run needs it."""
+
+    workspace_id: str
+    thread_id: str
+    thread_dir: Path
+    room: DataRoom
+
+    @property
+    def history(self) -> History:
+        return History(self.thread_dir)

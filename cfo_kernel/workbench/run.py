@@ -1,0 +1,58 @@
+"""A run as its sender holds it."""
+
+from collections.abc import AsyncIterator
+
+from cfo_kernel.errors import BY_CODE, CfoError, InternalError
+from cfo_kernel.events import Done, Error, FinishedRun, Numbered, Result, Status
+from cfo_kernel.replies import Loader, Reply
+from cfo_kernel.workbench.engine import Engine
+
+
+class Run:
+    """One pass of the agent over a thread. Its reply is read back from its events."""
+
+    def __init__(self, engine: Engine, run_id: str, thread_id: str, load: Loader) -> None:
+        self._engine = engine
+        self._load = load
+        self.id = run_id
+        self.thread_id = thread_id
+
+    async def status(self) -> Status:
+        """`queued`, `running`, or the outcome."""
+        return self._engine.journal.run(self.id).status  # pyright: ignore[reportReturnType] - the journal writes only these
+
+    async def events(self, after: int | None = None) -> AsyncIterator[Numbered]:
+        """All events after the number `after` (from the first, if None), live until the run ends."""
+        async for numbered in self._engine.journal.subscribe(self.id, -1 if after is None else after):
+            yield numbered
+
+    async def finished(self) -> FinishedRun:
+        """Waits for the end: the outcome with its reply or its error."""
+        outcome = FinishedRun(thread_id=self.thread_id, run_id=self.id, status="running")
+        async for numbered in self.events():
+            match numbered.event:
+                case Result(reply=reply):
+                    reply.bind(self._load)
+                    outcome = outcome.model_copy(update={"reply": reply})
+                case Error() as error:
+                    outcome = outcome.model_copy(update={"error": error})
+                case Done(status=status, usage=usage):
+                    outcome = outcome.model_copy(update={"status": status, "usage": usage})
+                case _:
+                    pass
+        return outcome
+
+    async def reply(self) -> Reply:
+        """Waits for the reply. A run without one raises its error (`RunError` and others, by their code)."""
+        outcome = await self.finished()
+        if outcome.reply is not None:
+            return outcome.reply
+        error = outcome.error or Error(code=InternalError.code, message="The run ended without a reply.")
+        kind = BY_CODE.get(error.code, CfoError)
+        made = kind.__new__(kind)
+        CfoError.__init__(made, error.message)
+        raise made
+
+    async def cancel(self) -> None:
+        """Stops the run; it ends as cancelled. A run that has ended stays as it is."""
+        self._engine.dispatch.cancel(self.id)

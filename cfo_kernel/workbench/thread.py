@@ -1,0 +1,151 @@
+"""A thread: a conversation in a workspace."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from cfo_kernel import display
+from cfo_kernel.errors import ResultNotFound, ThreadNotFound
+from cfo_kernel.events import Usage
+from cfo_kernel.replies import Loader, Problem, Reply
+from cfo_kernel.runs.dispatch import check_message
+from cfo_kernel.store import folders
+from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
+from cfo_kernel.store.history import MessageEntry
+from cfo_kernel.values import Value
+from cfo_kernel.workbench.engine import Engine, title_of
+from cfo_kernel.workbench.frames import read_frame
+from cfo_kernel.workbench.run import Run
+
+
+class ShownMessage(Value):
+    """A message as a person sees it: what they wrote, or how its run ended."""
+
+    who: Literal["person", "agent"]
+    run_id: str
+    at: str
+    text: str = ""
+    in_reply_to: str | None = None
+    status: str | None = None
+    reply: Reply | None = None
+    error: Problem | None = None
+    usage: Usage | None = None
+
+
+class Thread:
+    """`id` is known from the start; the row and the folder of a new thread are made by its first message."""
+
+    def __init__(self, engine: Engine, workspace: WorkspaceRow, row: ThreadRow | None = None) -> None:
+        self._engine = engine
+        self._workspace = workspace
+        self._row = row
+        self.id = row.id if row else folders.new_id()
+
+    @property
+    def workspace_id(self) -> str:
+        return self._workspace.id
+
+    @property
+    def title(self) -> str | None:
+        return self._row.title if self._row else None
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When the thread was last used, in UTC; None before its first message."""
+        return self._row.updated_at if self._row else None
+
+    @property
+    def thread_dir(self) -> Path:
+        """The folder with `analysis/`, `results/` and the history. Raises `ThreadNotFound` before the first message."""
+        return self._engine.thread_dir(self._existing())
+
+    async def send(self, text: str = "", *, in_reply_to: str | None = None, idempotency_key: str | None = None) -> Run:
+        """Takes a message and returns at once, with its run under way.
+
+        An empty text continues the reply of the run `in_reply_to`. The same `idempotency_key` again gives the same run.
+        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `ThreadReadOnly`.
+        """
+        check_message(text, in_reply_to)
+        if self._row is None:
+            if not text:
+                self._existing()
+            self._row = self._engine.new_thread(self._workspace, self.id, title_of(text) or "")
+        place = self._engine.place(self._workspace, self._row)
+        accepted = await self._engine.dispatch.accept(place, text, in_reply_to, idempotency_key)
+        self._engine.catalog.touch_thread(self.id)
+        return self._run(accepted.id)
+
+    async def ask(self, text: str) -> Reply:
+        """Sends a message and waits for its reply."""
+        return await (await self.send(text)).reply()
+
+    async def run(self, run_id: str) -> Run:
+        """A run of this thread by its id. Raises `RunNotFound`."""
+        self._engine.journal.run(run_id)
+        return self._run(run_id)
+
+    async def messages(self) -> list[ShownMessage]:
+        """All messages and replies in order. Raises `ThreadReadOnly` where the history cannot be read."""
+        shown: list[ShownMessage] = []
+        if self._row is None:
+            return shown
+        history = self._engine.place(self._workspace, self._row).history
+        for entry in history.entries():
+            if isinstance(entry, MessageEntry):
+                person = ShownMessage(who="person", run_id=entry.run_id, at=entry.at, text=entry.text)
+                shown.append(person.model_copy(update={"in_reply_to": entry.in_reply_to}))
+                continue
+            if entry.reply:
+                entry.reply.bind(self._loader())
+            shown.append(
+                ShownMessage(
+                    who="agent",
+                    run_id=entry.run_id,
+                    at=entry.at,
+                    status=entry.status,
+                    reply=entry.reply,
+                    error=entry.error,
+                    usage=entry.usage,
+                )
+            )
+        return shown
+
+    async def notice(self) -> str | None:
+        """Why the thread is read-only, if it is."""
+        return self._engine.place(self._workspace, self._row).history.notice() if self._row else None
+
+    async def rename(self, title: str) -> None:
+        """Gives the thread another title."""
+        self._engine.catalog.touch_thread(self._existing().id, title=title_of(title))
+        self._row = self._engine.catalog.thread(self._workspace.id, self.id)
+
+    async def delete(self) -> None:
+        """Takes the thread out of the workspace; its folder goes to the workspace's `.trash/`."""
+        folder = self.thread_dir
+        self._engine.catalog.remove_thread(self.id)
+        folders.to_trash(self._engine.workspace_dir(self._workspace), folder)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        title = self.title or "New thread"
+        columns = ["title", "id", "workspace"]
+        row = [title, self.id, self._workspace.name]
+        return display.bundle(columns, [row])
+
+    def _run(self, run_id: str) -> Run:
+        return Run(self._engine, run_id, self.id, self._loader())
+
+    def _loader(self) -> Loader:
+        folder = self.thread_dir
+
+        async def load(file: str) -> Any:
+            path = folder / file
+            if not path.is_file():
+                raise ResultNotFound(f"The file {file} is no longer in the thread's folder. Ask the question again.")
+            return await read_frame(path)
+
+        return load
+
+    def _existing(self) -> ThreadRow:
+        if self._row is None:
+            raise ThreadNotFound("This thread has no message yet. Send the first one.")
+        return self._row

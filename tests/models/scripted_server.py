@@ -1,0 +1,233 @@
+"""A scripted OpenAI-compatible chat-completions server for tests: real HTTP and SSE, no model behind it.
+
+    with ScriptedServer([ToolCall("look_up", {"city": "Rome"}), Text("18 degrees")]) as server:
+        client = AsyncOpenAI(base_url=server.base_url, api_key="any")
+
+Each request takes the next turn of the script, except that the key "wrong" gets 401 and an unknown model 404.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import anyio
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+PIECE = 10
+"""Characters per streamed delta."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call of the tool `name`; arguments given as a string are sent as they are."""
+
+    name: str
+    arguments: dict[str, Any] | str = field(default_factory=dict[str, Any])
+
+
+def MalformedArguments(name: str, raw_text: str) -> ToolCall:
+    """A tool call whose arguments are not JSON."""
+    return ToolCall(name, raw_text)
+
+
+Answer: TypeAlias = Text | ToolCall | Sequence[Text | ToolCall]
+
+
+@dataclass(frozen=True)
+class Status:
+    """An HTTP status, with an OpenAI error body unless `body` is given."""
+
+    code: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class CutStream:
+    """`of`, cut after some chunks: the connection drops or, if `clean`, the body ends in good order."""
+
+    after_chunks: int
+    of: Answer
+    clean: bool = False
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Headers (or not even these) and some chunks of `of`, then nothing until either side closes."""
+
+    after_chunks: int = 0
+    of: Answer = ()
+    headers: bool = True
+
+
+Turn: TypeAlias = Answer | Status | CutStream | Stall
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A request as it arrived; header names are lower case."""
+
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+class ScriptedServer:
+    """Serves `script` on a free loopback port from a background thread while its `with` block runs.
+
+    `repeat_last` repeats the last turn for ever; `models` are the known ones, if given; `chunk_delay` is
+    in seconds.
+    """
+
+    def __init__(
+        self,
+        script: Sequence[Turn],
+        *,
+        repeat_last: bool = False,
+        models: Sequence[str] = (),
+        chunk_delay: float = 0.0,
+    ) -> None:
+        self.requests: list[Recorded] = []
+        self.turns_taken = 0
+        self._script, self._repeat_last, self._models, self._delay = script, repeat_last, models, chunk_delay
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
+        chat = Route("/v1/chat/completions", self._chat, methods=["POST"])
+        quiet: dict[str, Any] = {"log_config": None, "log_level": 60, "lifespan": "off", "ws": "none"}
+        app = Starlette(routes=[chat, Route("/v1/models", self._list_models)])
+        self._server = uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=0, **quiet))
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+
+    def __enter__(self) -> "ScriptedServer":
+        self._thread.start()
+        while self._thread.is_alive() and not self._server.started:
+            time.sleep(0.001)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(5)
+        self._socket.close()
+
+    async def _list_models(self, _: Request) -> Response:
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "script"} for name in self._models]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def _chat(self, request: Request) -> Response:
+        body: dict[str, Any] = await request.json()
+        self.requests.append(Recorded(body, dict(request.headers)))
+        if request.headers.get("authorization") == "Bearer wrong":
+            return _error(401, "Incorrect API key provided", "invalid_api_key")
+        if self._models and body["model"] not in self._models:
+            return _error(404, f"The model `{body['model']}` does not exist", "model_not_found")
+        number, self.turns_taken = self.turns_taken, self.turns_taken + 1
+        if number >= len(self._script) and not (self._script and self._repeat_last):
+            return _error(400, f"the script has no turn {number + 1}", "script_exhausted")
+        turn = self._script[min(number, len(self._script) - 1)]
+        if isinstance(turn, Status):
+            reply = JSONResponse(turn.body, turn.code) if turn.body else _error(turn.code, "scripted status")
+            reply.headers.update(turn.headers)
+            return reply
+        if isinstance(turn, Stall) and not turn.headers:
+            await anyio.sleep_forever()
+        cut = turn if isinstance(turn, CutStream | Stall) else None
+        answer = turn.of if isinstance(turn, CutStream | Stall) else turn
+        parts = [answer] if isinstance(answer, Text | ToolCall) else list(answer)
+        if body.get("stream"):
+            return StreamingResponse(
+                self._send(_events(body, parts, number), cut), media_type="text/event-stream"
+            )
+        return StreamingResponse(
+            self._send(_split(_completion(body, parts, number)), cut), media_type="application/json"
+        )
+
+    async def _send(self, pieces: list[str], cut: CutStream | Stall | None) -> AsyncIterator[str]:
+        for piece in pieces[: cut.after_chunks] if cut else pieces:
+            yield piece
+            await anyio.sleep(self._delay)
+        if isinstance(cut, Stall):
+            await anyio.sleep_forever()
+        elif cut and not cut.clean:
+            raise ConnectionAbortedError  # makes uvicorn close the socket without ending the chunked body
+
+
+def _error(status: int, message: str, code: str | None = None) -> JSONResponse:
+    return JSONResponse({"error": {"message": message, "type": "scripted", "code": code}}, status)
+
+
+def _split(text: str) -> list[str]:
+    return [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
+
+
+def _calls(parts: Sequence[Text | ToolCall], number: int) -> list[dict[str, Any]]:
+    """The tool calls as the API spells them, with ids that are unique in the script."""
+    calls: list[dict[str, Any]] = []
+    for part in parts:
+        if isinstance(part, ToolCall):
+            text = part.arguments if isinstance(part.arguments, str) else json.dumps(part.arguments)
+            function = {"name": part.name, "arguments": text}
+            calls.append({"id": f"call_{number}_{len(calls)}", "type": "function", "function": function})
+    return calls
+
+
+def _object(
+    body: dict[str, Any], kind: str, number: int, choices: list[dict[str, Any]], parts: int | None = None
+) -> str:
+    """A response object; with a number of parts, also its usage: 10 tokens in, and 5 out for each part."""
+    made = {"id": f"chatcmpl-{number}", "object": kind, "created": int(time.time()), "model": body["model"]}
+    if parts is not None:
+        made["usage"] = {"prompt_tokens": 10, "completion_tokens": 5 * parts, "total_tokens": 10 + 5 * parts}
+    return json.dumps({**made, "choices": choices})
+
+
+def _completion(body: dict[str, Any], parts: Sequence[Text | ToolCall], number: int) -> str:
+    calls = _calls(parts, number)
+    text = "".join(part.text for part in parts if isinstance(part, Text))
+    message = {"role": "assistant", "content": text or None, **({"tool_calls": calls} if calls else {})}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}
+    return _object(body, "chat.completion", number, [choice], len(parts))
+
+
+def _events(body: dict[str, Any], parts: Sequence[Text | ToolCall], number: int) -> list[str]:
+    """SSE events: role, text in pieces, each call and then its arguments in pieces, finish, usage, [DONE]."""
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    deltas += [{"content": piece} for part in parts if isinstance(part, Text) for piece in _split(part.text)]
+    calls = _calls(parts, number)
+    for index, call in enumerate(calls):
+        arguments = call["function"]["arguments"]
+        opening = {**call, "index": index, "function": {**call["function"], "arguments": ""}}
+        pieces = [{"index": index, "function": {"arguments": piece}} for piece in _split(arguments)]
+        deltas += [{"tool_calls": [delta]} for delta in [opening, *pieces]]
+    finish = [None] * len(deltas) + ["tool_calls" if calls else "stop"]
+    kind = "chat.completion.chunk"
+    events = [
+        _object(body, kind, number, [{"index": 0, "delta": delta, "finish_reason": reason}])
+        for delta, reason in zip([*deltas, {}], finish, strict=True)
+    ]
+    options: dict[str, Any] = body.get("stream_options") or {}
+    if options.get("include_usage"):
+        events.append(_object(body, kind, number, [], len(parts)))
+    return [f"data: {event}\n\n" for event in [*events, "[DONE]"]]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ScriptedServer]]:
+    """`serve(turn, ..., repeat_last=True)` starts a server that ends with the test."""
+    with ExitStack() as stack:
+        yield lambda *script, **options: stack.enter_context(ScriptedServer(script, **options))
