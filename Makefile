@@ -1,0 +1,44 @@
+SHELL := /bin/bash
+BIN := .venv/bin
+COMPANY := adventure_works
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
+
+demo: .venv/.engine ## answer three questions on the sample company
+	@for question in "total actual amount of Salaries in 2012 by department" \
+	  "top 3 organizations by Trade Sales in 2012" \
+	  "actual against budget for Commissions by quarter in 2011"; do \
+	  echo; echo "> $$question"; echo; CFO_MODEL=offline $(BIN)/cfo ask -w $(COMPANY) "$$question" || exit 1; done
+
+test: check ## check, then all tests
+	$(BIN)/pytest -n 2 --dist loadscope --nbval --nbval-sanitize-with tests/notebooks.cfg tests notebooks
+
+check: .venv/.dev ## formatting, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: .venv/.dev ## format the code and sort the imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## pin the dependencies anew
+	@test -x $(BIN)/python || python3 -m venv .venv
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
+	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links pyproject.toml - -o requirements.txt
+	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml - -c requirements.txt -o requirements-dev.txt
+
+clean: ## remove the virtual environment and what the tools left
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/.engine: requirements.txt pyproject.toml .ci/setup
+	@.ci/setup engine
+
+.venv/.dev: requirements-dev.txt tests/models/requirements.txt pyproject.toml .ci/setup
+	@.ci/setup dev
