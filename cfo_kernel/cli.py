@@ -16,8 +16,10 @@ from rich.console import Console
 
 from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread, Workspace, connect
 from cfo_kernel.display import grid, printable, reply_text, table_text
+from cfo_kernel.errors import InputError, RunCancelled
 
 T = TypeVar("T")
+_USAGE = 2
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 spaces = typer.Typer(invoke_without_command=True, help="List the workspaces, or create one.")
 app.add_typer(spaces, name="workspaces")
@@ -163,7 +165,7 @@ def _print_run(finished: FinishedRun, as_json: bool) -> None:
         typer.echo(reply_text(finished.reply))
         typer.echo(f"\nThread {finished.thread_id}", err=True)
     elif finished.error is not None:
-        typer.echo(f"{finished.error.message} ({finished.error.code})", err=True)
+        _print_error(finished.error.code, finished.error.message, as_json)
 
 
 def _print_workspaces(found: list[Workspace], as_json: bool) -> None:
@@ -205,11 +207,17 @@ def _run(work: Coroutine[Any, Any, T], as_json: bool) -> T:
     try:
         return asyncio.run(work)
     except CfoError as error:
-        if as_json:
-            typer.echo(json.dumps({"error": {"code": error.code, "message": error.message}}, indent=2))
-        else:
-            typer.echo(printable(f"{error.message} ({error.code})"), err=True)
-        raise typer.Exit(1) from error
+        _print_error(error.code, error.message, as_json)
+    except KeyboardInterrupt:
+        _print_error(RunCancelled.code, "Stopped. What was sent is in the thread.", as_json)
+    raise typer.Exit(1)
+
+
+def _print_error(code: str, message: str, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"error": {"code": code, "message": message}}, indent=2))
+    else:
+        typer.echo(printable(f"{message} ({code})"), err=True)
 
 
 def main() -> None:
@@ -218,3 +226,7 @@ def main() -> None:
         app()
     except BrokenPipeError:
         sys.exit(1)
+    except SystemExit as end:
+        if end.code == _USAGE and "--json" in sys.argv:  # what is wrong is on standard error already
+            _print_error(InputError.code, "The command line is wrong. Run the command with --help.", as_json=True)
+        raise

@@ -4,14 +4,15 @@ CfoError
 ├── InputError              what was sent cannot be taken as it is
 │   ├── EmptyMessage · MessageTooLong · InvalidName · NothingToContinue · InvalidSettings
 ├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound
-├── Conflict                WorkspaceExists · ThreadReadOnly · OtherRoot
+├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · StorageFailed
+│   ├── OtherRoot · OtherLoop · WorkbenchClosed
 ├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
 ├── QueryError              a model may mend these and try again
 │   ├── SqlInvalid · SqlPolicyViolation · UnknownTable · UnknownColumn · PlanInvalid · SheetInvalid
 │   └── QueryTimeout · QueryOutOfMemory · QueryFailed · WorkerLost
 └── RunError                how a run can fail
     ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelMisbehaved
-    ├── RequestLimitReached · RunInterrupted · InternalError
+    ├── RequestLimitReached · RunCancelled · RunInterrupted · InternalError
 
 The codes are part of the HTTP and JSON formats: they may be added to, never renamed.
 """
@@ -92,8 +93,24 @@ class ThreadReadOnly(Conflict):
     code = "thread_read_only"
 
 
+class ThreadBusy(Conflict):
+    code = "thread_busy"
+
+
 class OtherRoot(Conflict):
     code = "other_root"
+
+
+class OtherLoop(Conflict):
+    code = "other_loop"
+
+
+class StorageFailed(Conflict):
+    code = "storage_failed"
+
+
+class WorkbenchClosed(Conflict):
+    code = "workbench_closed"
 
 
 class FileProblem(CfoError):
@@ -197,6 +214,10 @@ class RequestLimitReached(RunError):
     code = "request_limit_reached"
 
 
+class RunCancelled(RunError):
+    code = "cancelled"
+
+
 class RunInterrupted(RunError):
     code = "run_interrupted"
 
@@ -212,3 +233,11 @@ def _leaves(tree: type[CfoError]) -> list[type[CfoError]]:
 
 BY_CODE: dict[str, type[CfoError]] = {leaf.code: leaf for leaf in _leaves(CfoError)}
 """Every leaf by its code, so that an error that crossed a process comes back as itself."""
+
+
+def restored(code: str, message: str, **details: Any) -> CfoError:
+    """The error of that code, made again from what is known of it."""
+    kind = BY_CODE.get(code, CfoError)
+    error = kind.__new__(kind)  # past the constructors of those that word their message themselves
+    CfoError.__init__(error, message, **details)
+    return error

@@ -4,25 +4,32 @@ The workbench lives on an event loop in a thread of its own, so that a cell can 
 being made; interrupting the cell cancels the run.
 """
 
+import argparse
+import asyncio
+import atexit
 import queue
-from typing import Any
+import shlex
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from importlib import import_module
+from typing import Any, NoReturn, Protocol, TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
-from IPython.display import HTML, DisplayHandle, display
 
 from cfo_kernel import CfoError, FinishedRun, Run, Thread, Workbench, Workspace, connect
-from cfo_kernel.display import bundle, html_grid
+from cfo_kernel.display import bundle
+from cfo_kernel.errors import InputError
 
-_HELP = """%cfo                 what is open, and the example questions
+T = TypeVar("T")
+_HELP = """%cfo                 what is open
 %cfo workspaces      the companies of this root
 %cfo use NAME        open a workspace
 %cfo datasets        its files and tables
 %cfo threads         its threads
 %cfo thread [ID]     go on in a thread, or begin a new one
-%%ask                ask the text of the cell"""
+%%ask [-w NAME] [-n] ask the text of the cell (-w: in this workspace, -n: in a new thread)"""
 
 
 class Bundle:
@@ -35,68 +42,111 @@ class Bundle:
         return self._bundle
 
 
+class Shown(Protocol):
+    """Something on the screen that can be replaced: what is used of IPython's `DisplayHandle`, which has no types."""
+
+    def update(self, obj: object) -> None: ...
+
+
+def show(value: object) -> Shown:
+    """Puts a value below the cell."""
+    ipython: Any = import_module("IPython.display")
+    return ipython.display(value, display_id=True)
+
+
+class BackgroundLoop:
+    """An event loop in a thread that does not keep a kernel from ending."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="cfo_kernel", daemon=True)
+        self._thread.start()
+
+    def start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.start(work).result()
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class _Options(argparse.ArgumentParser):
+    """The options of `%%ask`; a wrong one is an error of ours, and ends no kernel."""
+
+    def __init__(self) -> None:
+        super().__init__(prog="%%ask", add_help=False)
+        self.add_argument("-w", "--workspace")
+        self.add_argument("-n", "--new", action="store_true")
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"%%ask: {message}. Write %%ask [-w WORKSPACE] [-n] and the question below it.")
+
+
 @magics_class
 class CfoMagics(Magics):
     """Holds the open workspace and thread between cells."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self._context = start_blocking_portal()
-        self._portal: BlockingPortal = self._context.__enter__()
         self._bench: Workbench = connect()
+        self._loop = BackgroundLoop()
         self._workspace: Workspace | None = None
         self._thread: Thread | None = None
 
     def shut_down(self) -> None:
         """Closes the workbench and its loop."""
-        self._portal.call(self._bench.close)
-        self._context.__exit__(None, None, None)
+        self._loop.wait_for(self._bench.close())
+        self._loop.close()
 
     @line_magic
     def cfo(self, line: str) -> Any:
         """Looks around: see `%cfo help`."""
         command, _, rest = line.strip().partition(" ")
         try:
-            return self._portal.call(self._look, command or "help", rest.strip())
+            return self._loop.wait_for(self._look(command, rest.strip()))
         except CfoError as error:
-            _show_error(error.code, error.message)
+            show(_problem(error.code, error.message))
 
-    @magic_arguments()
-    @argument("-w", "--workspace", help="open this workspace first")
-    @argument("-n", "--new", action="store_true", help="begin a new thread")
     @cell_magic
     def ask(self, line: str, cell: str) -> None:
         """Asks the text of the cell, and shows the reply below it."""
-        options = parse_argstring(self.ask, line)
-        handle = display(HTML("<i>Thinking …</i>"), display_id=True)
+        shown = show(Bundle(["Thinking …"], []))
         try:
-            run = self._portal.call(self._send, cell.strip(), options.workspace, options.new)
-            finished = self._followed(run, handle)
+            options = _Options().parse_args(_words(line))
+            run = self._loop.wait_for(self._send(cell.strip(), options.workspace, options.new))
+            finished = self._followed(run, shown)
         except CfoError as error:
-            _show_error(error.code, error.message, handle)
+            shown.update(_problem(error.code, error.message))
             return
         if finished.reply is not None:
-            handle.update(finished.reply)
+            shown.update(finished.reply)
         elif finished.error is not None:
-            _show_error(finished.error.code, finished.error.message, handle)
+            shown.update(_problem(finished.error.code, finished.error.message))
 
-    def _followed(self, run: Run, handle: DisplayHandle) -> FinishedRun:
+    def _followed(self, run: Run, shown: Shown) -> FinishedRun:
         """Shows what the agent does until the run ends; an interrupt cancels the run."""
         steps: queue.Queue[str | None] = queue.Queue()
 
-        async def pump() -> None:
-            async for numbered in run.events():
-                if numbered.event.type == "tool_call":
-                    steps.put(f"{numbered.event.name} …")
-            steps.put(None)
+        async def pump() -> FinishedRun:
+            try:
+                async for numbered in run.events():
+                    if numbered.event.type == "tool_call":
+                        steps.put(f"{numbered.event.name} …")
+                return await run.finished()
+            finally:
+                steps.put(None)
 
-        self._portal.start_task_soon(pump)
+        finished = self._loop.start(pump())
         try:
             while (step := steps.get()) is not None:
-                handle.update(HTML(html_grid([step], [], [False])))
+                shown.update(Bundle([step], []))
         except KeyboardInterrupt:
-            self._portal.call(run.cancel)
-        return self._portal.call(run.finished)
+            self._loop.wait_for(run.cancel())
+        return finished.result()
 
     async def _send(self, text: str, workspace: str | None, new: bool) -> Run:
         if workspace is not None:
@@ -113,10 +163,15 @@ class CfoMagics(Magics):
 
     async def _look(self, command: str, rest: str) -> Any:
         match command:
+            case "":
+                opened = self._workspace.name if self._workspace else "none yet: %cfo use NAME"
+                thread = (self._thread.title or self._thread.id) if self._thread else "a new one"
+                rows = [["root", str(self._bench.root)], ["workspace", opened], ["thread", thread]]
+                return Bundle(["open", "%cfo help says more"], rows)
             case "workspaces":
                 return Bundle(["id", "name"], [[w.id, w.name] for w in await self._bench.workspaces()])
             case "use":
-                self._workspace, self._thread = await self._bench.workspace(rest), None
+                self._workspace, self._thread = await self._bench.workspace(rest or None), None
                 return self._workspace
             case "datasets":
                 rows = [
@@ -130,16 +185,21 @@ class CfoMagics(Magics):
             case "thread":
                 self._thread = await (await self._opened()).thread(rest or None)
                 return self._thread
-            case _:
+            case "help":
                 return Bundle(["%cfo"], [[line] for line in _HELP.splitlines()])
+            case _:
+                raise InputError(f"%cfo knows no {command[:40]!r}. Write %cfo help to see what it knows.")
 
 
-def _show_error(code: str, message: str, handle: DisplayHandle | None = None) -> None:
-    shown = Bundle([code], [[message]])
-    if handle is None:
-        display(shown)
-    else:
-        handle.update(shown)
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InputError(f"%%ask: {error}. Close the quotes.") from error
+
+
+def _problem(code: str, message: str) -> Bundle:
+    return Bundle([code], [[message]])
 
 
 _loaded: list[CfoMagics] = []
@@ -150,9 +210,15 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     magics = CfoMagics(shell)
     shell.register_magics(magics)
     _loaded.append(magics)
+    atexit.register(magics.shut_down)
 
 
-def unload_ipython_extension(_shell: InteractiveShell) -> None:
+def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Called by `%unload_ext cfo_kernel` and before a reload."""
     while _loaded:
-        _loaded.pop().shut_down()
+        magics = _loaded.pop()
+        atexit.unregister(magics.shut_down)
+        magics.shut_down()
+    known: Any = shell.magics_manager
+    known.magics["line"].pop("cfo", None)
+    known.magics["cell"].pop("ask", None)

@@ -25,8 +25,9 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr | None = Field(
         None, validation_alias=AliasChoices("CFO_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY", "anthropic_api_key")
     )
-    base_url: str | None = Field(
-        None, validation_alias=AliasChoices("CFO_BASE_URL", "OPENAI_BASE_URL", "base_url")
+    base_url: str | None = None
+    openai_base_url: str | None = Field(
+        None, validation_alias=AliasChoices("CFO_OPENAI_BASE_URL", "OPENAI_BASE_URL", "openai_base_url")
     )
     model_timeout: float = Field(120, gt=0)
     model_retries: int = Field(3, ge=0, le=10)

@@ -1,6 +1,6 @@
 """The desk of one run: what its tools work with, and what they left on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfo_kernel.data.room import DataRoom, Facts
@@ -19,13 +19,18 @@ class Desk:
     facts: Facts
     thread_dir: Path
     last: ResultTable | None = None
+    _given: set[Path] = field(default_factory=set[Path])
 
     def new_file(self, folder: str, stem: str) -> Path:
-        """A file name in the thread's `analysis/` or `results/` that is not taken: `query_001.parquet`."""
+        """A file name in the thread's `analysis/` or `results/` that is not taken: `query_001.parquet`.
+
+        A model may call several tools at once, so a name that was given is taken before there is a file.
+        """
         place = self.thread_dir / folder
         number = len(list(place.glob(f"{stem}_*.parquet"))) + 1
-        while (path := place / f"{stem}_{number:03}.parquet").exists():
+        while (path := place / f"{stem}_{number:03}.parquet").exists() or path in self._given:
             number += 1
+        self._given.add(path)
         return path
 
     def result_file(self, name: str) -> Path:

@@ -5,7 +5,7 @@ from pydantic_ai.exceptions import (
     ModelAPIError,
     ModelConnectionError,
     ModelHTTPError,
-    ModelRequestTimeout,
+    ModelTimeoutError,
     UnexpectedModelBehavior,
     UsageLimitExceeded,
 )
@@ -16,12 +16,13 @@ from cfo_kernel import errors
 def broke_off(error: ModelAPIError) -> bool:
     """Whether an answer did not come to its end, so that asking again may help.
 
-    An HTTP status or a refused connection is not one of these: the client has already retried those worth it. A plain
-    `ModelAPIError` is a stream without its end, or with an event that cannot be read.
+    An HTTP status or a refused connection is not one of these: the client has already retried those worth it. Nor is a
+    server that was silent for the whole time limit: a person would wait as long again. A plain `ModelAPIError` is a
+    stream without its end, or with an event that cannot be read.
     """
     if isinstance(error, ModelConnectionError):
-        return error.phase not in ("pool", "connect")
-    return isinstance(error, ModelRequestTimeout) or type(error) is ModelAPIError
+        return error.phase not in ("pool", "connect") and not isinstance(error, ModelTimeoutError)
+    return type(error) is ModelAPIError
 
 
 def translated(error: AgentRunError, name: str) -> errors.RunError:
@@ -37,8 +38,17 @@ def translated(error: AgentRunError, name: str) -> errors.RunError:
             return errors.ModelUnavailable(f"The server knows no model {name}. Set CFO_MODEL to one that it has.")
         case ModelHTTPError(status_code=429):
             return errors.ModelUnavailable("The model's server is at its limit (429). Wait a little and send again.")
+        case ModelHTTPError(status_code=400 | 413 | 422 as status):
+            message = (
+                f"The model's server refused the request ({status}). Start a new thread, or set a lower "
+                "CFO_HISTORY_TURNS, if the thread is long; else set CFO_MODEL to a model that can call tools."
+            )
+            return errors.ModelUnavailable(message)
         case ModelHTTPError(status_code=status):
             message = f"The model's server answered {status}. Send the message again; if it stays, check CFO_BASE_URL."
+            return errors.ModelUnavailable(message)
+        case ModelTimeoutError():
+            message = "The model's server was silent for longer than CFO_MODEL_TIMEOUT. Set it higher, or send again."
             return errors.ModelUnavailable(message)
         case ModelAPIError():
             message = (

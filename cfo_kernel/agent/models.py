@@ -54,7 +54,8 @@ async def opened_model(settings: Settings, facts: Facts) -> AsyncGenerator[Model
 
 def _openai(model: str, settings: Settings) -> tuple[Model, AsyncOpenAI]:
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
-    if not key and not settings.base_url:
+    base_url = settings.base_url or settings.openai_base_url
+    if not key and not base_url:
         raise ModelKeyMissing(f"CFO_MODEL is openai:{model}, but there is no key. Set OPENAI_API_KEY to yours.")
     from openai import AsyncOpenAI
     from pydantic_ai.models.openai import OpenAIChatModel
@@ -63,7 +64,7 @@ def _openai(model: str, settings: Settings) -> tuple[Model, AsyncOpenAI]:
 
     client = AsyncOpenAI(
         api_key=key or "none",
-        base_url=settings.base_url or "https://api.openai.com/v1",
+        base_url=base_url or "https://api.openai.com/v1",
         timeout=settings.model_timeout,
         max_retries=settings.model_retries,
     )

@@ -70,7 +70,6 @@ async def _checked(desk: Desk, source_file: str) -> None:
 
 
 OUTPUTS = [ToolOutput(f, name=f.__name__) for f in (user_interaction, task_result, run_sql, write_sheet_from_file)]
-NAMES = frozenset(output.name for output in OUTPUTS)
 SPOKEN = {"user_interaction": "message", "task_result": "message", "run_sql": "purpose"}
 SPOKEN["write_sheet_from_file"] = "purpose"
 """The argument of each output that is the reply's message, and grows on the screen while the model writes it."""

@@ -60,7 +60,7 @@ async def get_dataset_schema(ctx: RunContext[Desk], dataset: str) -> dict[str, A
         raise ModelRetry(f"unknown_table: there is no dataset {dataset}. {nearest(dataset, known)}")
     described: list[dict[str, Any]] = []
     for table in tables:
-        sample = await desk.room.query(f'FROM "{table.name}" LIMIT 3', cap=3)
+        sample = await mendable(desk.room.query(f'FROM "{table.name}" LIMIT 3', cap=3))
         described.append(described_table(table, desk.facts, [list(row) for row in sample.rows]))
     return {"tables": described}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic_ai import Agent, CallToolsNode, ModelRequestNode, UsageLimits
+from pydantic_ai import Agent, ModelRequestNode, UsageLimits
 from pydantic_ai.exceptions import AgentRunError, ModelAPIError
 from pydantic_ai.messages import (
     FunctionToolCallEvent,
@@ -28,7 +28,7 @@ from pydantic_graph import End
 
 from cfo_kernel.agent.desk import Desk
 from cfo_kernel.agent.failures import broke_off, translated
-from cfo_kernel.agent.outputs import NAMES, OUTPUTS, SPOKEN
+from cfo_kernel.agent.outputs import OUTPUTS, SPOKEN
 from cfo_kernel.agent.tools import toolset
 from cfo_kernel.errors import ModelMisbehaved
 from cfo_kernel.events import Usage
@@ -73,7 +73,7 @@ class Answer:
         messages = self.messages
         if outcome is not None and isinstance(last := messages[-1], ModelRequest):
             parts = [
-                replace(p, content=outcome) if isinstance(p, ToolReturnPart) and p.tool_name in NAMES else p
+                replace(p, content=outcome) if isinstance(p, ToolReturnPart) and p.tool_name == self.reply.kind else p
                 for p in last.parts
             ]
             messages = [*messages[:-1], replace(last, parts=parts)]
@@ -107,7 +107,7 @@ async def think(
         input_tokens=used.input_tokens,
         output_tokens=used.output_tokens,
     )
-    return Answer(run.result.output, run.result.all_messages()[len(history) :], usage)
+    return Answer(run.result.output, run.result.new_messages(), usage)
 
 
 class _Turn:
@@ -120,10 +120,10 @@ class _Turn:
         self._begun: dict[str, tuple[str, float]] = {}
 
     async def step(self, node: Any) -> Any:
-        if isinstance(node, ModelRequestNode):
-            return await self._request(node)  # pyright: ignore[reportUnknownArgumentType]
-        if isinstance(node, CallToolsNode):
-            async with node.stream(self._run.ctx) as events:  # pyright: ignore
+        if Agent.is_model_request_node(node):
+            return await self._request(node)
+        if Agent.is_call_tools_node(node):
+            async with node.stream(self._run.ctx) as events:
                 async for event in events:
                     self._tool_event(event)
         return await self._run.next(node)

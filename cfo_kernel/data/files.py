@@ -25,8 +25,9 @@ _KNOWN = {
 def safe_name(name: str) -> str:
     """The file name as it may be stored; raises `InvalidName` for one that could leave its folder or hide."""
     name = unicodedata.normalize("NFC", name).strip()
-    bad = not name or len(name.encode()) > 200 or name.startswith((".", "~")) or any(c in '/\\:*?"<>|' for c in name)
-    if bad or any(unicodedata.category(c).startswith("C") for c in name):
+    hidden = any(unicodedata.category(c).startswith("C") for c in name)
+    marked = name.startswith((".", "~")) or any(c in '/\\:*?"<>|' for c in name)
+    if not name or hidden or marked or len(name.encode()) > 200:
         shown = name[:40].encode("ascii", "replace").decode()
         message = f"{shown!r} cannot be a file name here. Take up to 200 letters, digits, spaces, - and _."
         raise InvalidName(message)

@@ -4,7 +4,7 @@ It is optional and written by hand, so every error names the line. Columns are w
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError
@@ -16,6 +16,7 @@ from cfo_kernel.values import Value
 
 FILE_NAME = "datasets.yaml"
 _MAX_BYTES = 1_000_000
+_Notes = TypeVar("_Notes")
 
 
 class Unit(Value):
@@ -68,10 +69,10 @@ class Glossary(Value):
     tables: dict[str, TableNotes] = Field(default_factory=dict)
 
     def table(self, name: str) -> TableNotes:
-        return self.tables.get(name, TableNotes())
+        return _found(self.tables, name) or TableNotes()
 
     def column(self, table: str, column: str) -> ColumnNotes:
-        return self.table(table).columns.get(column, ColumnNotes())
+        return _found(self.table(table).columns, column) or ColumnNotes()
 
 
 def load(data_dir: Path) -> tuple[Glossary, yaml.Node | None]:
@@ -85,9 +86,10 @@ def load(data_dir: Path) -> tuple[Glossary, yaml.Node | None]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise GlossaryInvalid(FILE_NAME, 1, "the file is larger than 1 MB")
-        text = path.read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        value: Any = yaml.safe_load(text) or {}
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
+        node = loader.get_single_node()
+        _check_nodes(node, set())
+        value: Any = loader.construct_document(node) if node else {}  # pyright: ignore[reportUnknownMemberType] - untyped
     except UnicodeDecodeError as error:
         raise GlossaryInvalid(FILE_NAME, 1, "the file is not UTF-8 text") from error
     except yaml.MarkedYAMLError as error:
@@ -128,6 +130,34 @@ def check(glossary: Glossary, node: yaml.Node | None, tables: Tables) -> None:
                 need(name, table, field)
 
 
+def _found(notes: dict[str, _Notes], name: str) -> _Notes | None:
+    """What stands under the name; as in SQL, upper and lower case are the same."""
+    return notes.get(name) or next((note for key, note in notes.items() if key.lower() == name.lower()), None)
+
+
+def _check_nodes(node: yaml.Node | None, met: set[int]) -> None:
+    """Raises for a key that stands twice in one place, of which YAML would silently drop the first, and for an alias:
+    a few lines of them can stand for a billion values."""
+    if node is None:
+        return
+    line = node.start_mark.line + 1
+    if id(node) in met:
+        raise GlossaryInvalid(FILE_NAME, line, "what stands here is used again through an alias; write it out there")
+    met.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            _check_nodes(child, met)
+    elif isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, child in node.value:
+            if str(key.value).lower() in seen:
+                raise GlossaryInvalid(
+                    FILE_NAME, key.start_mark.line + 1, f"{key.value} stands here for the second time"
+                )
+            seen.add(str(key.value).lower())
+            _check_nodes(child, met)
+
+
 def label(glossary: Glossary, table: str, column: Column) -> str:
     """What people call the column: its name in the glossary, or its own in words."""
     return glossary.column(table, column.name).name or column.name.replace("_", " ")
@@ -138,13 +168,11 @@ def _line(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int:
     line = node.start_mark.line + 1 if node else 1
     for part in loc:
         if isinstance(node, yaml.MappingNode):
-            for key, child in node.value:
-                if key.value == str(part):
-                    line, node = key.start_mark.line + 1, child
-                    break
-            else:
+            entry = next(((key, child) for key, child in node.value if key.value == str(part)), None)
+            if entry is None:
                 break
+            line, node = entry[0].start_mark.line + 1, entry[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
+            child: yaml.Node = node.value[part]
+            line, node = child.start_mark.line + 1, child
     return line

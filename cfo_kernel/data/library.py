@@ -6,6 +6,7 @@ changed file is another version, an unchanged one is never read again.
 
 import asyncio
 import json
+import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from cfo_kernel.data.tables import Column, Dataset, Table, Tables
 from cfo_kernel.errors import CfoError, UnsupportedFile
 from cfo_kernel.executors.process import Worker
 
-_FORMAT = 1  # of what ingest makes; a new number has every file read again
+_FORMAT = 2  # of what ingest makes; a new number has every file read again
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Library:
         async with self._lock:
             seen = self._look()
             if seen != self._seen:
-                self._shelf = await self._read([name for name, _, _ in seen])
+                self._shelf = await self._read({name: size for name, size, _ in seen})
                 self._seen = seen
             return self._shelf
 
@@ -62,17 +63,19 @@ class Library:
         stats = [(p.name, p.lstat()) for p in sorted(found) if p.is_file()]
         return [(name, s.st_size, s.st_mtime_ns) for name, s in stats]
 
-    async def _read(self, names: list[str]) -> Shelf:
-        made = [(name, *await self._ingested(self._data / name)) for name in names]
-        slugs = [files.identifier(raw) for name, _, raws in made if not isinstance(raws, str) for raw in _raws(name, raws)]
+    async def _read(self, sizes: dict[str, int]) -> Shelf:
+        made = [(name, *await self._ingested(self._data / name)) for name in sizes]
+        good = [(name, raws) for name, _, raws in made if not isinstance(raws, str)]
+        slugs = [files.identifier(raw) for name, raws in good for raw in _raws(name, raws)]
         datasets: list[Dataset] = []
         paths: dict[str, Path] = {}
         for name, version, raws in made:
             path = self._data / name
-            size = path.stat().st_size
+            shown = os.fsencode(name).decode(errors="replace")
             identity = _unique(files.identifier(path.stem), {d.id for d in datasets})
+            dataset = Dataset(id=identity, file=shown, version=version, size=sizes[name])
             if isinstance(raws, str):
-                datasets.append(Dataset(id=identity, file=name, version=version, size=size, problem=raws))
+                datasets.append(dataset.model_copy(update={"problem": raws}))
                 continue
             tables: list[Table] = []
             for raw, wanted in zip(raws, _raws(name, raws), strict=True):
@@ -91,7 +94,7 @@ class Library:
                         notes=tuple(raw["notes"]),
                     )
                 )
-            datasets.append(Dataset(id=identity, file=name, version=version, size=size, tables=tuple(tables)))
+            datasets.append(dataset.model_copy(update={"tables": tuple(tables)}))
         return Shelf(tuple(datasets), Tables(t for d in datasets for t in d.tables), paths)
 
     async def _ingested(self, path: Path) -> tuple[str, list[dict[str, Any]] | str]:
@@ -100,6 +103,8 @@ class Library:
             return await self._made(path)
         except CfoError as error:
             return "", error.message
+        except FileNotFoundError:
+            return "", "The file was removed while it was read."
 
     async def _made(self, path: Path) -> tuple[str, list[dict[str, Any]]]:
         if path.is_symlink():
@@ -109,9 +114,7 @@ class Library:
         manifest = folder / "tables.json"
         if not manifest.exists():
             made = await self._worker.ask("ingest", self._timeout, path=str(path), folder=str(folder))
-            partial = folder / f".{uuid.uuid4().hex}"
-            partial.write_text(json.dumps(made))
-            partial.replace(manifest)
+            _write(manifest, json.dumps(made))
         return version, json.loads(manifest.read_text())["tables"]
 
     async def _version(self, path: Path) -> str:
@@ -123,11 +126,18 @@ class Library:
             return kept[1]
         answer = await self._worker.ask("version", self._timeout, path=str(path))
         self._cache.mkdir(exist_ok=True)
-        memo.write_text(f"{mark} {answer['version']}")
+        _write(memo, f"{mark} {answer['version']}")
         return answer["version"]
 
     def _folder(self, version: str, path: Path) -> Path:
         return self._cache / f"{_FORMAT}-{version[:32]}{path.suffix.lower()}"
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes the file in one step: other processes may be reading it, or writing the same."""
+    partial = path.with_name(f".{uuid.uuid4().hex}")
+    partial.write_text(text)
+    partial.replace(path)
 
 
 def _raws(name: str, raws: list[dict[str, Any]]) -> list[str]:

@@ -4,98 +4,140 @@ A value never becomes SQL text of its own making: numbers and dates are parsed a
 """
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from cfo_kernel.data.plan import Filter, Scalar
 from cfo_kernel.data.scope import Place
-from cfo_kernel.data.tables import Kind
+from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.errors import PlanInvalid
 
-_NUMBER = re.compile(r"[+-]?\d{1,38}(\.\d{1,38})?")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,38})(\.[0-9]{1,38})?")
+_DIGITS = 38
 
 
-def number(value: Scalar, where: str) -> str:
-    """A number literal; exact for ints and decimal texts."""
+def number(value: Scalar, where: str, scale: int = 10) -> str:
+    """A number literal; exact for ints and decimal texts.
+
+    One that a decimal with `scale` decimals could not hold is written as a double: it only has to be large.
+    """
     if not isinstance(value, bool):
         text = repr(value) if isinstance(value, int | float) else value.strip()
-        if _NUMBER.fullmatch(text):
-            return text
+        if match := _NUMBER.fullmatch(text):
+            return text if len(match[1]) + scale <= _DIGITS else repr(float(text))
         if isinstance(value, float) and value == value and abs(value) != float("inf"):
             return text
     raise PlanInvalid(f"{where} is a number, {value!r} is not. Write a plain number such as 1250.5.")
 
 
 def moment(value: Scalar, where: str) -> date | datetime:
-    """A date, or a date with a time, from its ISO text."""
+    """A date, or a date with a time (in UTC, as the data are), from its ISO text."""
+    written = str(value).strip()
     try:
-        text = str(value).strip()
-        return date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
-    except ValueError as error:
+        return date.fromisoformat(written)
+    except ValueError:
+        pass
+    try:
+        at = datetime.fromisoformat(written)
+        return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+    except (ValueError, OverflowError) as error:
         message = f"{where} is a date, {value!r} is not. Write it like 2012-03-31."
         raise PlanInvalid(message) from error
 
 
-def literal(value: Scalar, place: Place) -> str:
+def literal(value: Scalar, column: Column, where: str) -> str:
     """The value as a literal of the column's type."""
-    name = f"{place.table.name}.{place.column.name}"
-    match place.column.kind:
+    match column.kind:
         case Kind.NUMBER:
-            return number(value, name)
+            return number(value, where, column.scale)
         case Kind.TIME:
-            at = moment(value, name)
+            at = moment(value, where)
             return f"TIMESTAMP '{at}'" if isinstance(at, datetime) else f"DATE '{at}'"
+        case _ if column.type == "BOOLEAN":
+            if str(value).lower() not in ("true", "false"):
+                raise PlanInvalid(f"{where} is true or false, {value!r} is neither.")
+            return str(value).upper()
         case _:
-            if place.column.type == "BOOLEAN" and isinstance(value, bool):
-                return str(value).upper()
             return text(str(value))
 
 
 def text(value: str) -> str:
     """A quoted text; DuckDB knows no other escape than the doubled quote."""
-    if "\0" in value:
-        raise PlanInvalid("A text in the plan holds a NUL character. Leave it out.")
+    if not is_whole(value):
+        raise PlanInvalid("A text in the plan holds a NUL or half a character. Leave it out.")
     return "'" + value.replace("'", "''") + "'"
+
+
+def is_whole(value: str) -> bool:
+    """Whether the text can be part of SQL at all: no NUL, and no half of a surrogate pair."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def condition(wanted: Filter, place: Place) -> str:
     """The filter as a SQL condition."""
-    op, sql = wanted.op, place.sql
+    op = wanted.op
     if op in ("is null", "is not null"):
-        return f"{sql} {op.upper()}"
+        return f"{place.sql} {op.upper()}"
     values = wanted.value if isinstance(wanted.value, list) else [wanted.value]
     scalars = [v for v in values if v is not None]
     if op in ("in", "not in"):
         if not scalars:
             raise PlanInvalid(f"The filter on {wanted.column} needs a list of values for '{op}'.")
-        return f"{sql} {op.upper()} ({', '.join(literal(v, place) for v in scalars)})"
+        return _any_of(op, scalars, place)
     if len(scalars) != (2 if op == "between" else 1):
         count = "a list of two values" if op == "between" else "one value"
         raise PlanInvalid(f"The filter on {wanted.column} needs {count} for '{op}'.")
     if op == "like":
-        return f"CAST({sql} AS VARCHAR) LIKE {text(str(scalars[0]))}"
-    if place.column.kind is Kind.TIME and place.column.type != "DATE":
-        return _whole_days(op, scalars, place)
+        return f"CAST({place.sql} AS VARCHAR) LIKE {text(str(scalars[0]))}"
+    return _comparison(op, scalars, place)
+
+
+def _any_of(op: str, values: list[Scalar], place: Place) -> str:
+    if _has_clock(place.column):
+        each = [_comparison("=" if op == "in" else "!=", [value], place) for value in values]
+        return "(" + (" OR " if op == "in" else " AND ").join(each) + ")"
+    return f"{_comparable(place)} {op.upper()} ({', '.join(literal(v, place.column, place.name) for v in values)})"
+
+
+def _comparison(op: str, values: list[Scalar], place: Place) -> str:
+    if _has_clock(place.column):
+        return _whole_days(op, values, place)
+    sql = _comparable(place)
+    literals = [literal(value, place.column, place.name) for value in values]
     if op == "between":
-        return f"{sql} BETWEEN {literal(scalars[0], place)} AND {literal(scalars[1], place)}"
-    return f"{sql} {'<>' if op == '!=' else op} {literal(scalars[0], place)}"
+        return f"{sql} BETWEEN {literals[0]} AND {literals[1]}"
+    return f"{sql} {'<>' if op == '!=' else op} {literals[0]}"
+
+
+def _has_clock(column: Column) -> bool:
+    return column.kind is Kind.TIME and column.type != "DATE"
+
+
+def _comparable(place: Place) -> str:
+    """The column as what its literals are: a type that is neither number, text, time nor boolean is its text."""
+    is_odd = place.column.kind is Kind.OTHER and place.column.type != "BOOLEAN"
+    return f"CAST({place.sql} AS VARCHAR)" if is_odd else place.sql
 
 
 def _whole_days(op: str, values: list[Scalar], place: Place) -> str:
     """Comparisons of a timestamp; a value that is a date stands for its whole day."""
     sql = place.sql
-    first, last = literal(values[0], place), literal(values[-1], place)
-    end = moment(values[-1], place.column.name)
-    after = None if isinstance(end, datetime) else f"DATE '{end + timedelta(days=1)}'"
+    first, last = (literal(value, place.column, place.name) for value in (values[0], values[-1]))
+    end = moment(values[-1], place.name)
+    if isinstance(end, datetime):
+        if op == "between":
+            return f"{sql} BETWEEN {first} AND {last}"
+        return f"{sql} {'<>' if op == '!=' else op} {first}"
+    after = f"{last} + 1"  # the day after, by DuckDB: it knows years beyond 9999
     match op:
         case "between":
-            return f"{sql} >= {first} AND " + (f"{sql} < {after}" if after else f"{sql} <= {last}")
-        case "=" if after:
+            return f"{sql} >= {first} AND {sql} < {after}"
+        case "=":
             return f"({sql} >= {first} AND {sql} < {after})"
-        case "!=" if after:
+        case "!=":
             return f"({sql} < {first} OR {sql} >= {after})"
-        case "<=" if after:
+        case "<=":
             return f"{sql} < {after}"
-        case ">" if after:
+        case ">":
             return f"{sql} >= {after}"
         case _:
-            return f"{sql} {'<>' if op == '!=' else op} {first}"
+            return f"{sql} {op} {first}"

@@ -1,9 +1,10 @@
 """QueryPlan: the typed plan between a question and its SQL.
 
 A plan names tables and columns, never SQL. It is validated against the tables of the workspace and compiled to one
-deterministic SELECT (`cfo_kernel.data.compile`), so that a model, the offline analyst and a script all ask the same way.
+deterministic SELECT (`cfo_kernel.data.compile`), so that a model, the offline analyst and a script all ask alike.
 
-A column is written `table.column`, or `column` where only one of the plan's tables has it.
+A column is written `table.column`, or `column` where only one of the plan's tables has it, or all that have it are
+joined on it.
 """
 
 from __future__ import annotations
@@ -29,9 +30,7 @@ class Grain(StrEnum):
     YEAR = "year"
 
 
-Operator = Literal[
-    "=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null", "is not null"
-]
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null", "is not null"]
 
 
 class Filter(Value):
@@ -47,7 +46,10 @@ class Filter(Value):
 
 
 class Join(Value):
-    """Joins `table` on equality of two columns, e.g. `left="general_ledger.account_key"`, `right="accounts.account_key"`."""
+    """Joins `table` where a column of the tables before it (`left`) equals one of its own (`right`).
+
+    For example `{"table": "accounts", "left": "general_ledger.account_key", "right": "accounts.account_key"}`.
+    """
 
     table: str
     left: str
@@ -79,7 +81,7 @@ class Arithmetic(Value):
 class Window(Value):
     """An expression seen beside its neighbours in the result.
 
-    `share_of_total`: its part (0..1) of the sum over all rows, or over the rows that agree in the groups named `within`.
+    `share_of_total`: its part (0..1) of the sum over all rows, or over the rows that agree in the groups `within`.
     `running_total`, `previous`, `change`, `change_percent` (0..1, null where the previous value is not positive): along
     the group named `along` (default: the first group with a grain), apart for each combination of the other groups.
     `previous` is the row before in the result, which is the period before only where every period has rows.
@@ -98,8 +100,8 @@ class Constant(Value):
 
 
 def _tag(value: Any) -> str | None:
-    fields: Any = value if isinstance(value, dict) else getattr(type(value), "model_fields", {})
-    return next((name for name in ("fn", "op", "over", "constant") if name in fields), None)
+    names = ("fn", "op", "over", "constant")
+    return next((name for name in names if hasattr(value, name) or (isinstance(value, dict) and name in value)), None)
 
 
 Expression = Annotated[
@@ -125,9 +127,13 @@ class Group(Value):
     grain: Grain | None = None
     name: str | None = None
 
+    @property
+    def result_name(self) -> str:
+        return self.name or (self.grain.value if self.grain else self.column.rpartition(".")[2])
+
 
 class Having(Value):
-    """Keeps the rows of the result whose measure meets the threshold."""
+    """Keeps the rows of the result whose measure meets the threshold: a number, or a date or text where it is one."""
 
     measure: str
     op: Literal["=", "!=", "<", "<=", ">", ">=", "between"]

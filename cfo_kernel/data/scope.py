@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.plan import Join, QueryPlan
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, UnknownColumn, UnknownTable
 
@@ -30,6 +30,10 @@ class Place:
     column: Column
 
     @property
+    def name(self) -> str:
+        return f"{self.table.name}.{self.column.name}"
+
+    @property
     def sql(self) -> str:
         return f"{quoted(self.table.name)}.{quoted(self.column.name)}"
 
@@ -40,35 +44,64 @@ class Scope:
     def __init__(self, plan: QueryPlan, tables: Tables) -> None:
         self._all = tables
         self.table = self._known(plan.table)
+        self.joins: list[tuple[str, Place, Place]] = []
         self._tables = [self.table]
         for join in plan.joins:
             table = self._known(join.table)
             if table in self._tables:
                 raise PlanInvalid(f"The plan joins {table.name} twice. Name each table once.")
+            earlier = list(self._tables)
             self._tables.append(table)
+            self.joins.append((join.kind, *self._sides(join, earlier, table)))
 
     def find(self, name: str) -> Place:
         """The column called `table.column` or `column`."""
-        head, _, tail = name.partition(".")
-        if tail and head in self._all:
-            table = self._all[head]
-            if table not in self._tables:
-                raise PlanInvalid(f"{name} is not in the plan. {self._how_to_join(table)}")
-            if column := table.column(tail):
-                return Place(table, column)
-            known = [f"{table.name}.{c.name}" for c in table.columns]
-            raise UnknownColumn(f"There is no column {name}. {nearest(name, known)}")
-        places = [Place(t, c) for t in self._tables if (c := t.column(name))]
-        if len(places) == 1:
+        places = self._places(name, self._tables)
+        if len(places) == 1 or (places and self._are_equated(places)):
             return places[0]
         if places:
-            names = " or ".join(f"{p.table.name}.{p.column.name}" for p in places)
+            names = " or ".join(place.name for place in places)
             raise PlanInvalid(f"{name} is in several tables. Write {names}.")
-        elsewhere = [t for t in self._all.values() if t.column(name)]
-        if elsewhere:
+        head, _, tail = name.partition(".")
+        named = self._all.get(head) if tail else None
+        elsewhere = [named] if named else [t for t in self._all.values() if t.column(name)]
+        if elsewhere and elsewhere[0] not in self._tables:
             raise PlanInvalid(f"{name} is not in the plan. {self._how_to_join(elsewhere[0])}")
-        known = [f"{t.name}.{c.name}" for t in self._tables for c in t.columns]
+        known = [f"{t.name}.{c.name}" for t in elsewhere or self._tables for c in t.columns]
         raise UnknownColumn(f"There is no column {name}. {nearest(name, known)}")
+
+    @staticmethod
+    def _places(name: str, tables: list[Table]) -> list[Place]:
+        """Where a name leads: the one column that it names in full, else the columns called so."""
+        head, _, tail = name.partition(".")
+        named = next((t for t in tables if t.name.lower() == head.lower()), None)
+        if named and (column := named.column(tail)):
+            return [Place(named, column)]
+        return [Place(table, column) for table in tables if (column := table.column(name))]
+
+    def _are_equated(self, places: list[Place]) -> bool:
+        """Whether the joins make all these columns equal, so that the first stands for them all."""
+        same = {places[0].name}
+        for _, left, right in self.joins:  # in the order of the tables, so one pass is enough
+            if not same.isdisjoint(pair := {left.name, right.name}):
+                same |= pair
+        return same.issuperset(place.name for place in places)
+
+    def _sides(self, join: Join, earlier: list[Table], table: Table) -> tuple[Place, Place]:
+        """The joined columns, that of an earlier table first, whichever way round they were written."""
+        for one, other in ((join.left, join.right), (join.right, join.left)):
+            lefts, rights = self._places(one, earlier), self._places(other, [table])
+            if rights and (len(lefts) == 1 or (lefts and self._are_equated(lefts))):
+                left, right = lefts[0], rights[0]
+                if not left.column.is_comparable(right.column):
+                    types = f"{left.name} is {left.column.type}, {right.name} is {right.column.type}"
+                    raise PlanInvalid(f"{types}: they cannot be equal. Join on columns of one type.")
+                return left, right
+        for name in (join.left, join.right):
+            self.find(name)
+        names = " or ".join(t.name for t in earlier)
+        wrong = f"{join.left} = {join.right} does not join {table.name}."
+        raise PlanInvalid(f"{wrong} Equate a column of {names} with one of {table.name}.")
 
     def _known(self, name: str) -> Table:
         if name not in self._all:
@@ -83,5 +116,6 @@ class Scope:
         joins = ", ".join(
             f'{{"table": "{r.to_table}", "left": "{r.table}.{r.column}", "right": "{r.to_table}.{r.to_column}"}}'
             for r in path
+            if self._all[r.to_table] not in self._tables
         )
         return f"Add to joins: {joins}."

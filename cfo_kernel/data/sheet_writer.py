@@ -1,28 +1,38 @@
 """Writes the rows of a result file into a sheet of a workbook that is ours, in a thread's `results/`.
 
-Runs in the ingest worker. A text that begins with `=` stays a text: a value of the data never becomes a formula.
+Runs in the ingest worker. A text that begins with `=` stays a text: a value of the data never becomes a formula. A
+number with more digits than a sheet keeps is written as text, exactly, as everywhere else.
 """
 
+import math
 import os
 import re
+import tempfile
+import unicodedata
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
+import duckdb
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
+from cfo_kernel.data import raw
 from cfo_kernel.errors import SheetInvalid
+from cfo_kernel.executors import wire
 
-_MAX_ROWS, _MAX_COLUMNS = 1_048_575, 16_384
+_MAX_ROWS, _MAX_COLUMNS = 1_048_576, 16_384
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
+_BATCH = 10_000
+_EARLIEST = 1900  # a sheet has no dates before
 
 
 def write_sheet(source: str, workbook: str, sheet: str, mode: str) -> dict[str, Any]:
@@ -32,35 +42,57 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str) -> dict[str, 
     with the same columns). The workbook is replaced in one step: an error leaves it as it was.
     """
     _check_name(sheet)
-    table = pa_csv.read_csv(source) if source.endswith(".csv") else pq.read_table(source)
-    if table.num_rows > _MAX_ROWS or table.num_columns > _MAX_COLUMNS:
-        message = f"{table.num_rows:,} rows do not fit a sheet ({_MAX_ROWS:,} at most). Narrow the result first."
-        raise SheetInvalid(message)
     path = Path(workbook)
-    book = load_workbook(path) if path.exists() else Workbook()
-    if not path.exists():
-        book.remove(book.worksheets[0])
-    target, first = _place(book, sheet, mode, table.column_names)
-    if first == 1:
-        target.append([_cell(target, name, bold=True) for name in table.column_names])
-        target.freeze_panes = "A2"
-    for batch in table.to_batches(max_chunksize=10_000):
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+    with duckdb.connect(config=raw.CONFIG) as connection, tempfile.TemporaryDirectory() as scratch:
+        raw.load(connection, Path(source), Path(scratch))
+        columns = [_clean(name) for name, *_ in connection.execute("DESCRIBE raw").fetchall()]
+        [(count,)] = connection.execute("SELECT count(*) FROM raw").fetchall()
+        _check_size(count + 1, len(columns))
+        book = _opened(path)
+        target, first = _place(book, sheet, mode, columns)
+        _check_size(first + count - (first > 1), len(columns))
+        if first == 1:
+            target.append([_cell(target, name, bold=True) for name in columns])
+            target.freeze_panes = "A2"
+        for row in _rows(connection):
             target.append([_cell(target, value) for value in row])
-    for i, name in enumerate(table.column_names, start=1):
+    for i, name in enumerate(columns, start=1):
         target.column_dimensions[get_column_letter(i)].width = min(50, max(12, len(name) + 2))
-    partial = path.with_name(f".{path.name}.part")
-    book.save(partial)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
-    last = get_column_letter(max(1, table.num_columns))
-    return {"rows": table.num_rows, "columns": table.num_columns, "range": f"A{first}:{last}{target.max_row}"}
+    _save(book, path)
+    return {
+        "rows": count,
+        "columns": len(columns),
+        "range": f"A{first}:{get_column_letter(len(columns))}{target.max_row}",
+    }
 
 
 def _check_name(sheet: str) -> None:
-    if not sheet.strip() or len(sheet) > 31 or _FORBIDDEN.search(sheet) or sheet.startswith("'"):
-        raise SheetInvalid(f"{sheet[:40]!r} cannot be a sheet's name: 1 to 31 characters, none of [ ] : * ? / \\.")
+    hidden = any(unicodedata.category(c)[0] == "C" for c in sheet)
+    if not sheet.strip() or len(sheet) > 31 or _FORBIDDEN.search(sheet) or sheet.strip("'") != sheet or hidden:
+        shown = sheet[:40].encode("ascii", "replace").decode()
+        message = (
+            f"{shown!r} cannot be a sheet's name: take 1 to 31 characters, none of [ ] : * ? / \\ and no quote around."
+        )
+        raise SheetInvalid(message)
+
+
+def _check_size(rows: int, columns: int) -> None:
+    if rows > _MAX_ROWS or columns > _MAX_COLUMNS:
+        message = (
+            f"{rows:,} rows and {columns:,} columns do not fit a sheet ({_MAX_ROWS:,} and {_MAX_COLUMNS:,} at most)."
+        )
+        raise SheetInvalid(f"{message} Narrow the result first.")
+
+
+def _opened(path: Path) -> Workbook:
+    if not path.exists():
+        book = Workbook()
+        book.remove(book.worksheets[0])
+        return book
+    try:
+        return load_workbook(path)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        raise SheetInvalid(f"{path.name} cannot be opened as a workbook. Write to a new one.") from error
 
 
 def _place(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[Worksheet, int]:
@@ -71,7 +103,6 @@ def _place(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[W
     if mode == "create":
         raise SheetInvalid(f"There is a sheet {sheet} already. Take another name, or mode replace or append.")
     if mode == "replace":
-        existing.delete_rows(1, existing.max_row)
         position = book.worksheets.index(existing)
         book.remove(existing)
         return book.create_sheet(sheet, position), 1
@@ -81,22 +112,57 @@ def _place(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[W
     return existing, existing.max_row + 1
 
 
+def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    result = connection.execute("FROM raw")
+    while batch := result.fetchmany(_BATCH):
+        yield from batch
+
+
 def _cell(sheet: Worksheet, value: Any, *, bold: bool = False) -> Cell:
     """A cell that holds the value and can never be a formula."""
-    if isinstance(value, str):
-        value = ILLEGAL_CHARACTERS_RE.sub("", value)
-    elif not isinstance(value, bool | int | float | Decimal | None) and not hasattr(value, "isoformat"):
-        value = str(value)
-    elif getattr(value, "tzinfo", None) is not None:
-        value = value.replace(tzinfo=None)  # a sheet knows no zones; results are in UTC
-    cell = WriteOnlyCell(sheet, value=value)
-    if isinstance(value, str):
+    shown = _shown(value)
+    cell = WriteOnlyCell(sheet)
+    cell.value = shown
+    if isinstance(shown, str):
         cell.data_type = "s"
-        if value[:1] in "=+-@":
-            cell.style = "Normal"
-            cell.quotePrefix = True  # pyright: ignore[reportAttributeAccessIssue]
-    elif isinstance(value, Decimal):
-        cell.number_format = "#,##0.00;(#,##0.00)" if value.as_tuple().exponent else "#,##0;(#,##0)"
+        if shown[:1] in ("=", "+", "-", "@"):
+            cell.quotePrefix = True  # pyright: ignore[reportAttributeAccessIssue] - the stubs do not know it
+    elif isinstance(shown, Decimal):
+        cell.number_format = "#,##0.00;(#,##0.00)" if shown.as_tuple().exponent else "#,##0;(#,##0)"
     if bold:
         cell.font = Font(bold=True)
     return cell
+
+
+def _shown(value: Any) -> str | bool | int | float | Decimal | date | datetime | time | None:
+    """The value as a sheet can hold it."""
+    match value:
+        case str():
+            return _clean(value)
+        case None | bool() | time():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case int() | Decimal():
+            return str(value) if isinstance(wire.plain(value), str) else value
+        case datetime() if value.year >= _EARLIEST:
+            return value.replace(tzinfo=None)  # a sheet knows no zones; results are in UTC
+        case date() if value.year >= _EARLIEST:
+            return value
+        case _:
+            return _clean(str(wire.plain(value)))
+
+
+def _clean(text: str) -> str:
+    return ILLEGAL_CHARACTERS_RE.sub("", text)
+
+
+def _save(book: Workbook, path: Path) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        book.save(partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Datasets, their tables and columns, and the keys that join one table to another."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 from cfo_kernel.values import Value
@@ -15,8 +15,11 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER")
-_NUMBERS += ("UBIGINT", "UHUGEINT", "DOUBLE", "FLOAT", "DECIMAL")
+_NUMBERS = (
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
+    "DOUBLE", "FLOAT", "DECIMAL",
+)  # fmt: skip
+_TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 _KEY_ENDINGS = ("key", "id", "code", "no", "nr", "number")
 
 
@@ -37,11 +40,23 @@ class Column(Value):
 
     @property
     def kind(self) -> Kind:
-        if self.type.startswith(_NUMBERS):
+        if self.type.endswith("]"):
+            return Kind.OTHER
+        if self.type.split("(")[0] in _NUMBERS:
             return Kind.NUMBER
         if self.type == "VARCHAR":
             return Kind.TEXT
-        return Kind.TIME if self.type.startswith(("DATE", "TIMESTAMP")) else Kind.OTHER
+        return Kind.TIME if self.type.split(" ")[0] in _TIMES else Kind.OTHER
+
+    @property
+    def scale(self) -> int:
+        """The decimals of a DECIMAL; 0 for other types."""
+        is_decimal = self.type.startswith("DECIMAL(") and self.kind is Kind.NUMBER
+        return int(self.type.rstrip(")").partition(",")[2]) if is_decimal else 0
+
+    def is_comparable(self, other: "Column") -> bool:
+        """Whether the values of the two columns can be equal."""
+        return self.type == other.type or (self.kind is other.kind and self.kind is not Kind.OTHER)
 
     @property
     def is_key(self) -> bool:
@@ -100,7 +115,7 @@ class Tables(Mapping[str, Table]):
     def __getitem__(self, name: str) -> Table:
         return self._tables[name.lower()]
 
-    def __iter__(self):  # noqa: ANN204 - the mapping's own type says it
+    def __iter__(self) -> Iterator[str]:
         return iter(self._tables)
 
     def __len__(self) -> int:
@@ -130,6 +145,4 @@ def _relations(tables: Iterable[Table]) -> Iterable[Relation]:
             for table in everything:
                 column = table.column(key.name)
                 if table is not target and column and column.kind == key.kind:
-                    yield Relation(
-                        table=table.name, column=column.name, to_table=target.name, to_column=key.name
-                    )
+                    yield Relation(table=table.name, column=column.name, to_table=target.name, to_column=key.name)

@@ -10,13 +10,11 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.data import csv_files, exact, files, profile, sheet_writer, workbooks
+from cfo_kernel.data import exact, files, profile, raw, sheet_writer, texts, workbooks
 from cfo_kernel.errors import UnreadableFile
 from cfo_kernel.executors.child import serve
 
 _MEMORY = 6 << 30
-_CONFIG = {"autoload_known_extensions": "false", "autoinstall_known_extensions": "false", "threads": "2"}
-_CONFIG |= {"python_enable_replacements": "false", "memory_limit": "2GB"}
 
 
 def version(path: str) -> dict[str, Any]:
@@ -35,7 +33,6 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
         tables = _tables(source, scratch)
         if not tables:
             raise UnreadableFile(f"{source.name} holds no table: no row looks like a header. Add one header row.")
-        (scratch / "utf8.csv").unlink(missing_ok=True)
         target.mkdir(exist_ok=True)
         for file in scratch.iterdir():
             shutil.move(file, target / file.name)
@@ -43,32 +40,20 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
 
 
 def _tables(source: Path, scratch: Path) -> list[dict[str, Any]]:
-    suffix = source.suffix.lower()
-    if suffix in files.BOOK_SUFFIXES:
-        found: list[dict[str, Any]] = []
-        for sheet, (arrow, notes) in workbooks.sheets(source).items():
-            with duckdb.connect(config=_CONFIG) as connection:
-                connection.register("sheet", arrow)
-                connection.execute("CREATE TABLE raw AS FROM sheet")
-                found.append(_finish(connection, scratch / f"{len(found)}.parquet", sheet, notes))
-        return found
-    with duckdb.connect(config=_CONFIG) as connection:
-        if suffix == ".parquet":
-            try:
-                connection.execute("CREATE TABLE raw AS FROM read_parquet(?)", [str(source)])
-            except duckdb.Error as error:
-                reason = str(error).splitlines()[0]
-                raise UnreadableFile(f"{source.name} cannot be read as Parquet: {reason}") from error
-            notes = list[str]()
-        else:
-            notes = csv_files.load(connection, source, scratch)
-        return [_finish(connection, scratch / "0.parquet", None, notes)]
+    if source.suffix.lower() not in files.BOOK_SUFFIXES:
+        with duckdb.connect(config=raw.CONFIG) as connection:
+            return [_stored(connection, scratch / "0.parquet", None, raw.load(connection, source, scratch))]
+    found: list[dict[str, Any]] = []
+    for sheet, (arrow, notes) in workbooks.sheets(source).items():
+        with duckdb.connect(config=raw.CONFIG) as connection:
+            connection.register("sheet", arrow)
+            connection.execute("CREATE TABLE raw AS FROM sheet")
+            notes += texts.type_texts(connection) + exact.make_exact(connection)
+            found.append(_stored(connection, scratch / f"{len(found)}.parquet", sheet, notes))
+    return found
 
 
-def _finish(
-    connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, notes: list[str]
-) -> dict[str, Any]:
-    notes = notes + exact.make_exact(connection)
+def _stored(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, notes: list[str]) -> dict[str, Any]:
     rows, columns = profile.profile(connection)
     connection.execute("COPY raw TO ? (FORMAT parquet, COMPRESSION zstd)", [str(file)])
     return {

@@ -25,18 +25,22 @@ def serve(handlers: dict[str, Handler], memory_bytes: int) -> None:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     while (request := wire.read(requests)) is not None:
-        answers.write(wire.pack(_answer(handlers, request)))
+        answers.write(_answer(handlers, request))
         answers.flush()
 
 
-def _answer(handlers: dict[str, Handler], request: dict[str, Any]) -> dict[str, Any]:
+def _answer(handlers: dict[str, Handler], request: dict[str, Any]) -> bytes:
+    """The frame that answers: building it can fail too, for want of memory."""
     try:
-        return {"value": handlers[request.pop("op")](**request)}
+        return wire.pack({"value": handlers[request.pop("op")](**request)})
     except CfoError as error:
-        return {"error": {"code": error.code, "message": error.message, "details": error.details}}
+        return _failed(error.code, error.message, error.details)
     except MemoryError:
         message = "This needs more memory than the worker may use. Ask for fewer rows or columns."
-        return {"error": {"code": "query_out_of_memory", "message": message, "details": {}}}
+        return _failed("query_out_of_memory", message, {})
     except Exception as error:  # noqa: BLE001 - the process boundary: the engine must hear of every failure
-        message = f"The worker failed: {type(error).__name__}: {error}"
-        return {"error": {"code": "query_failed", "message": message, "details": {}}}
+        return _failed("query_failed", f"The worker failed: {type(error).__name__}: {error}", {})
+
+
+def _failed(code: str, message: str, details: dict[str, Any]) -> bytes:
+    return wire.pack({"error": {"code": code, "message": message, "details": details}})

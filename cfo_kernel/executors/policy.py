@@ -9,15 +9,18 @@ set of names, `WITH "f.csv" AS (FROM 'f.csv')` would slip a file through.
 import json
 from collections.abc import Set
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 
 from cfo_kernel.errors import SqlInvalid, SqlPolicyViolation, UnknownTable
 
+Node = dict[str, Any]
 _QUERIES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
-_SOURCES = {"BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "PIVOT", "SHOW_REF"}
-_SOURCES |= {"EMPTY", "EMPTY_FROM", "COLUMN_DATA"}
+_SOURCES = {
+    "BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "PIVOT", "SHOW_REF", "EMPTY", "EMPTY_FROM",
+    "COLUMN_DATA",
+}  # fmt: skip
 _TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "json_each", "json_tree"}
 _DENIED_FUNCTIONS = {
     "getvariable", "current_setting", "getenv", "query", "query_table", "nextval", "currval", "setval",
@@ -33,6 +36,8 @@ def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> 
 
     `tables` are names in lower case. Nothing of `sql` is executed.
     """
+    if "\0" in sql or any("\ud800" <= c <= "\udfff" for c in sql):
+        raise SqlInvalid("The SQL holds a NUL or half a character. Leave it out.")
     try:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
@@ -40,13 +45,15 @@ def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> 
     if len(statements) != 1:
         raise SqlPolicyViolation(f"There are {len(statements)} statements. Send exactly one SELECT.")
     kind = statements[0].type.name
+    if kind == "MULTI":  # what a PIVOT becomes that has to look at the data for its columns
+        raise SqlPolicyViolation("This form of SELECT cannot be checked. A PIVOT needs IN (...) with its columns.")
     if kind != "SELECT":
         raise SqlPolicyViolation(f"{kind} is not allowed: data is only read here. Send one SELECT.")
     [(answer,)] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
     tree = json.loads(answer)
     if tree["error"]:
         reason = tree.get("error_message", "")
-        raise SqlPolicyViolation(f"This form of SELECT cannot be checked. A PIVOT needs IN (...). {reason}")
+        raise SqlPolicyViolation(f"This form of SELECT cannot be checked: {reason}")
     _Walk(tables).visit(tree["statements"], frozenset())
 
 
@@ -56,23 +63,26 @@ class _Walk:
 
     def visit(self, node: Any, ctes: frozenset[str]) -> None:
         if isinstance(node, list):
-            for child in node:  # pyright: ignore[reportUnknownVariableType]
+            for child in cast("list[Any]", node):
                 self.visit(child, ctes)
         elif isinstance(node, dict):
-            self._object(node, ctes)  # pyright: ignore[reportUnknownArgumentType]
+            self._object(cast("Node", node), ctes)
 
-    def _object(self, node: dict[str, Any], ctes: frozenset[str]) -> None:
-        kind = node.get("type")
-        common = node.get("cte_map")
-        if isinstance(common, dict):
-            if kind not in _QUERIES:
-                raise SqlPolicyViolation(f"{kind} is not allowed inside a query. Only SELECT may stand there.")
-            for entry in common.get("map", ()):  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-                ctes = self._common_table(entry, ctes)  # pyright: ignore[reportUnknownArgumentType]
-            node = {key: value for key, value in node.items() if key != "cte_map"}
-        elif isinstance(kind, str) and kind.endswith("_NODE") and kind not in _QUERIES:
+    def _object(self, node: Node, ctes: frozenset[str]) -> None:
+        kind = str(node.get("type"))
+        common: Node | None = node.get("cte_map")
+        if kind not in _QUERIES and (common is not None or kind.endswith("_NODE")):
             raise SqlPolicyViolation(f"{kind} is not allowed inside a query. Only SELECT may stand there.")
+        if common is not None:
+            for entry in common["map"]:
+                self.visit(entry["value"], ctes)
+                ctes |= {entry["key"].lower()}  # a CTE sees the ones before it
+            node = {key: value for key, value in node.items() if key != "cte_map"}
         if name := node.get("cte_name"):
+            # what a CTE starts from does not see it yet: there, its name would be a table, or a file
+            start = "left" if kind == "RECURSIVE_CTE_NODE" else "query"
+            self.visit(node.get(start), ctes)
+            node = {key: value for key, value in node.items() if key != start}
             ctes |= {name.lower()}
         self._source(node, ctes)
         function = str(node.get("function_name", "")).lower()
@@ -81,15 +91,7 @@ class _Walk:
         for child in node.values():
             self.visit(child, ctes)
 
-    def _common_table(self, entry: dict[str, Any], ctes: frozenset[str]) -> frozenset[str]:
-        """Checks one CTE, which sees the ones before it, and itself only if it is recursive."""
-        name, value = entry["key"].lower(), entry["value"]
-        body: dict[str, Any] = value.get("query_node") or value.get("query", {}).get("node", {})
-        own = {name} if body.get("type") == "RECURSIVE_CTE_NODE" else set[str]()
-        self.visit(value, ctes | own)
-        return ctes | {name}
-
-    def _source(self, node: dict[str, Any], ctes: frozenset[str]) -> None:
+    def _source(self, node: Node, ctes: frozenset[str]) -> None:
         kind = node.get("type")
         if kind == "BASE_TABLE":
             self._table(node, ctes)
@@ -103,7 +105,7 @@ class _Walk:
         elif "sample" in node and "alias" in node and "class" not in node and kind not in _SOURCES:
             raise SqlPolicyViolation(f"{kind} is not allowed in FROM. Read the tables of the workspace by name.")
 
-    def _table(self, node: dict[str, Any], ctes: frozenset[str]) -> None:
+    def _table(self, node: Node, ctes: frozenset[str]) -> None:
         name, schema, catalog = (node.get(k) or "" for k in ("table_name", "schema_name", "catalog_name"))
         if name.lower() in ctes and not schema and not catalog:
             return

@@ -27,7 +27,7 @@ class ScriptedWorker:
         self.answers = answers
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109
+    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ARG002, ASYNC109
         self.asked.append((op, arguments))
         answer = self.answers[op]
         if isinstance(answer, Exception):
@@ -47,6 +47,7 @@ class WorkerProcess:
     def __init__(self, module: str, setup: dict[str, Any] | None = None) -> None:
         self._module = module
         self._setup = setup
+        self._is_set_up = False
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
@@ -55,9 +56,11 @@ class WorkerProcess:
         async with self._turn:
             try:
                 async with asyncio.timeout(timeout):
-                    if self._process is None or self._process.returncode is not None:
-                        await self._start()
-                    return await self._exchange({"op": op, **arguments})
+                    process = await self._running()
+                    if self._setup and not self._is_set_up:
+                        await self._exchange(process, self._setup)
+                        self._is_set_up = True
+                    return await self._exchange(process, {"op": op, **arguments})
             except TimeoutError as error:
                 await self._kill()
                 message = f"It took longer than {timeout:g} s and was stopped. Ask for less, or narrow the rows."
@@ -73,32 +76,34 @@ class WorkerProcess:
     async def restart_with(self, setup: dict[str, Any]) -> None:
         """From now on the process begins with this setup; a running one is given it before its next request."""
         async with self._turn:
-            self._setup = setup
-            if self._process is not None and self._process.returncode is None:
-                await self._exchange(setup)
+            self._setup, self._is_set_up = setup, False
 
     async def close(self) -> None:
         await self._kill()
 
-    async def _start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-m", self._module, stdin=-1, stdout=-1, env={"TZ": "UTC"}, cwd="/", start_new_session=True
-        )
-        if self._setup:
-            await self._exchange(self._setup)
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None or self._process.returncode is not None:
+            command = (sys.executable, "-I", "-m", self._module)
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stdin=-1, stdout=-1, env={"TZ": "UTC"}, cwd="/", start_new_session=True
+            )
+            self._is_set_up = False
+        return self._process
 
-    async def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
-        process = self._process
-        assert process is not None and process.stdin is not None and process.stdout is not None
-        process.stdin.write(wire.pack(request))
-        await process.stdin.drain()
-        (length,) = wire.HEADER.unpack(await process.stdout.readexactly(wire.HEADER.size))
+    async def _exchange(self, process: asyncio.subprocess.Process, request: dict[str, Any]) -> dict[str, Any]:
+        requests, answers = process.stdin, process.stdout
+        if requests is None or answers is None:
+            raise ConnectionError("the process has no pipes")
+        requests.write(wire.pack(request))
+        await requests.drain()
+        (length,) = wire.HEADER.unpack(await answers.readexactly(wire.HEADER.size))
         if length > wire.MAX_FRAME:
             await self._kill()
             raise errors.QueryOutOfMemory("The answer is larger than 256 MB. Ask for fewer rows or columns.")
-        answer = json.loads(await process.stdout.readexactly(length))
+        answer = json.loads(await answers.readexactly(length))
         if "error" in answer:
-            raise restored(**answer["error"])
+            problem = answer["error"]
+            raise errors.restored(problem["code"], problem["message"], **problem["details"])
         return answer["value"]
 
     async def _kill(self) -> None:
@@ -107,11 +112,3 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-
-
-def restored(code: str, message: str, details: dict[str, Any]) -> errors.CfoError:
-    """The error that a worker raised, as itself again."""
-    kind = errors.BY_CODE.get(code, errors.QueryFailed)
-    error = kind.__new__(kind)
-    errors.CfoError.__init__(error, message, **details)
-    return error

@@ -4,19 +4,27 @@ Run as `python -m cfo_kernel.executors.sql_worker`. DuckDB itself can open these
 change no setting; a full result is written by this process, to the one file that the engine named.
 """
 
+import re
 import time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from cfo_kernel import errors
 from cfo_kernel.executors import policy, wire
 from cfo_kernel.executors.child import serve
+from cfo_kernel.executors.names import distinct
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pyarrow as pa
+
+Row = tuple[Any, ...]
 _MEMORY = 4 << 30  # address space; DuckDB reserves far more than it uses
-_CONFIG = {
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
     "python_enable_replacements": "false",
@@ -24,6 +32,8 @@ _CONFIG = {
     "threads": "2",
 }
 _BATCH = 50_000
+_AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE)\b")
+"""Types that Python or Parquet would cut short (a month becomes 30 days, a large UHUGEINT -1): DuckDB writes them."""
 
 
 class SqlWorker:
@@ -41,8 +51,7 @@ class SqlWorker:
         connection.execute(f"SET allowed_paths = [{paths}]")
         connection.execute("SET temp_directory = ''")
         for name, path in tables.items():
-            view = '"' + name.replace('"', '""') + '"'
-            connection.execute(f"CREATE VIEW {view} AS FROM read_parquet({_text(path)})")  # noqa: S608 - both quoted
+            connection.execute(f"CREATE VIEW {_identifier(name)} AS FROM read_parquet({_text(path)})")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         self.tables = frozenset(name.lower() for name in tables)
@@ -59,10 +68,15 @@ class SqlWorker:
         start = time.perf_counter()
         with self.connection.cursor() as cursor:
             relation = self._relation(sql, cursor)
-            types = [str(t) for t in relation.types]
-            columns = [{"name": n, "type": t} for n, t in zip(_distinct(relation.columns), types, strict=True)]
+            names, types = distinct(relation.columns), [str(t) for t in relation.types]
+            columns = [{"name": n, "type": t} for n, t in zip(names, types, strict=True)]
             try:
-                rows, count = _write(relation, columns, Path(file), cap) if file else _fetch(cursor.execute(sql), cap)
+                exact = relation.project(
+                    ", ".join(_exactly(i, t, n) for i, (n, t) in enumerate(zip(names, types, strict=True), 1))
+                )
+                reader = exact.to_arrow_reader(_BATCH)
+                batches = _written(reader, Path(file)) if file else _streamed(reader)
+                rows, count = _counted(batches, reader.schema, cap, cursor)
             except duckdb.Error as error:
                 raise _translated(error) from error
         notes = _notes(columns, rows)
@@ -83,48 +97,50 @@ class SqlWorker:
             raise _translated(error) from error
 
 
-def _fetch(result: duckdb.DuckDBPyConnection, cap: int) -> tuple[list[tuple[Any, ...]], int]:
-    rows = result.fetchmany(cap)
-    count = len(rows)
-    while batch := result.fetchmany(_BATCH):
-        count += len(batch)
-    return rows, count
+def _exactly(position: int, kind: str, name: str) -> str:
+    """The column of a relation under its own name, as text where that alone keeps its value."""
+    column = f"CAST(#{position} AS VARCHAR)" if _AS_TEXT.search(kind) else f"#{position}"
+    return f"{column} AS {_identifier(name)}"
 
 
-def _write(
-    relation: duckdb.DuckDBPyRelation, columns: list[dict[str, str]], file: Path, cap: int
-) -> tuple[list[tuple[Any, ...]], int]:
-    """Streams the result to a Parquet file, keeping the first rows."""
-    import pyarrow as pa
+def _streamed(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
+    try:
+        yield from reader
+    except OSError as error:
+        raise _translated(error) from error
+
+
+def _written(reader: "pa.RecordBatchReader", file: Path) -> "Iterator[pa.RecordBatch]":
+    """The batches, each once it is in the Parquet file, which appears when it is whole."""
     import pyarrow.parquet as pq
 
-    names = [c["name"] for c in columns]
-    reader = relation.to_arrow_reader(_BATCH)
-    text = [i for i, t in enumerate(reader.schema.types) if pa.types.is_interval(t)]
-    schema = pa.schema([
-        pa.field(name, pa.string() if i in text else t)
-        for i, (name, t) in enumerate(zip(names, reader.schema.types, strict=True))
-    ])  # fmt: skip
-    rows: list[tuple[Any, ...]] = []
-    count = 0
     partial = file.with_name(file.name + ".part")
-    with pq.ParquetWriter(partial, schema) as writer:
-        for batch in reader:
-            arrays = [
-                pa.array([None if v is None else str(v) for v in a.to_pylist()], pa.string()) if i in text else a
-                for i, a in enumerate(batch.columns)
-            ]
-            named = pa.RecordBatch.from_arrays(arrays, schema=schema)
-            writer.write_batch(named)
-            if len(rows) < cap:
-                part = named.slice(0, cap - len(rows))
-                rows.extend(zip(*(c.to_pylist() for c in part.columns), strict=True))
-            count += named.num_rows
-    partial.replace(file)
-    return rows, count
+    try:
+        with pq.ParquetWriter(partial, reader.schema) as writer:
+            for batch in _streamed(reader):
+                writer.write_batch(batch)
+                yield batch
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
-def _notes(columns: list[dict[str, str]], rows: list[tuple[Any, ...]]) -> list[str]:
+def _counted(
+    batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema", cap: int, cursor: duckdb.DuckDBPyConnection
+) -> tuple[list[Row], int]:
+    """The first `cap` rows, and the count of all. DuckDB makes them Python values: Arrow's overflow at its ends."""
+    import pyarrow as pa
+
+    first: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        if count < cap:
+            first.append(batch.slice(0, cap - count))
+        count += batch.num_rows
+    return cursor.from_arrow(pa.Table.from_batches(first, schema)).fetchall(), count
+
+
+def _notes(columns: list[dict[str, str]], rows: list[Row]) -> list[str]:
     """What the JSON rows cannot show as it is."""
     notes: list[str] = []
     for i, column in enumerate(columns):
@@ -136,28 +152,25 @@ def _notes(columns: list[dict[str, str]], rows: list[tuple[Any, ...]]) -> list[s
     return notes
 
 
-def _translated(error: duckdb.Error) -> errors.QueryError:
-    """DuckDB's error as one of ours, without the list of internal tables that it likes to suggest."""
+def _translated(error: Exception) -> errors.QueryError:
+    """DuckDB's error as one of ours, without the internal tables it likes to suggest and without paths.
+
+    It is known by its text, for an error in the middle of a stream comes through Arrow as an `OSError`.
+    """
     message = str(error).split("\n\nLINE")[0]
-    if isinstance(error, duckdb.OutOfMemoryException):
+    if message.startswith("Out of Memory Error"):
         return errors.QueryOutOfMemory("The query needs more memory than it may use. Narrow it, or aggregate first.")
-    if isinstance(error, duckdb.InterruptException):
+    if message.startswith("INTERRUPT Error"):
         return errors.QueryTimeout("The query took too long and was stopped. Narrow it, or aggregate first.")
-    if isinstance(error, duckdb.PermissionException):
+    if message.startswith("Permission Error"):
         return errors.SqlPolicyViolation("Files and settings are out of reach. Read the tables of the workspace.")
     if "Referenced column" in message or "does not have a column" in message:
         return errors.UnknownColumn(message)
     return errors.SqlInvalid(message)
 
 
-def _distinct(names: list[str]) -> list[str]:
-    """The names, the second of two equal ones with a number behind it."""
-    taken: dict[str, int] = {}
-    distinct: list[str] = []
-    for name in names:
-        taken[name] = taken.get(name, 0) + 1
-        distinct.append(name if taken[name] == 1 else f"{name}_{taken[name]}")
-    return distinct
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:

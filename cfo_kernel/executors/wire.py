@@ -8,7 +8,7 @@ import math
 import struct
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 HEADER = struct.Struct(">I")
 MAX_FRAME = 256 * 1024 * 1024
@@ -42,6 +42,8 @@ def plain(value: Any) -> Any:
             return value if abs(value) <= _EXACT_INT else str(value)
         case float():
             return value if math.isfinite(value) else None
+        case Decimal() if value.as_tuple().exponent == 0:
+            return plain(int(value))
         case Decimal():
             as_float = float(value)
             return as_float if Decimal(repr(as_float)) == value else str(value)
@@ -50,8 +52,8 @@ def plain(value: Any) -> Any:
         case bytes():
             return value.hex()
         case dict():
-            return {str(k): plain(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            return {str(key): plain(cell) for key, cell in cast("dict[Any, Any]", value).items()}
         case list() | tuple():
-            return [plain(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+            return [plain(cell) for cell in cast("list[Any]", value)]
         case _:
             return str(value)

@@ -1,21 +1,36 @@
 """Accepts messages and has their runs executed: one at a time in a thread, in the order of acceptance."""
 
 import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
-from cfo_kernel.errors import EmptyMessage, InputError, MessageTooLong, NothingToContinue
-from cfo_kernel.replies import Problem, RunSQL, WriteSheetFromFile
+from cfo_kernel import events
+from cfo_kernel.errors import (
+    CfoError,
+    EmptyMessage,
+    InputError,
+    MessageTooLong,
+    NothingToContinue,
+    RunInterrupted,
+    ThreadBusy,
+    WorkbenchClosed,
+)
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.owners import Owners
 from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.recorder import Recorder
-from cfo_kernel.runs.turn import finish, work
+from cfo_kernel.runs.turn import failed, finish, outcome_of, tell, work
 from cfo_kernel.settings import Settings
-from cfo_kernel.store.folders import new_id
-from cfo_kernel.store.history import MessageEntry, RunEntry
+from cfo_kernel.store.folders import is_id, new_id
+from cfo_kernel.store.history import Entry, MessageEntry, RunEntry
 
+T = TypeVar("T")
 MAX_MESSAGE = 100_000
 """Bytes of UTF-8 in a message; a table belongs into a file."""
+_MAX_KEY = 200
 _LOOK_AGAIN = 0.02
+_log = logging.getLogger(__name__)
 
 
 class Dispatch:
@@ -25,91 +40,132 @@ class Dispatch:
         self._journal = journal
         self._owners = owners
         self._settings = settings
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
+        self._mine: dict[str, asyncio.Task[None] | None] = {}  # None while one is being accepted
+        self._working: dict[str, asyncio.Task[RunEntry]] = {}
+        self._kept: set[asyncio.Task[Any]] = set()
 
     async def accept(self, place: Place, text: str, in_reply_to: str | None, key: str | None) -> RunRow:
         """Takes a message: when this returns it is in the journal and in the history, and its run is under way.
 
         Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `ThreadReadOnly`, and then nothing has changed.
+        A caller that is cancelled leaves no message half taken.
         """
-        check_message(text, in_reply_to)
+        check_message(text, in_reply_to, key)
+        return await asyncio.shield(self._keep(self._accepted(place, text, in_reply_to, key), "accept"))
+
+    def cancel(self, run_id: str) -> None:
+        """Stops a run of this process; one that has ended stays as it is."""
+        if working := self._working.get(run_id):
+            working.cancel()
+
+    async def close_orphans(self, place: Place) -> None:
+        """Ends the thread's runs whose process died before it could."""
+        for run in self._journal.open_runs(place.thread_id):
+            if not self._is_alive(run):
+                await self._interrupted(run, place)
+
+    async def close_lost(self, run: RunRow) -> None:
+        """Ends a run whose process died and whose thread is gone."""
+        if not self._is_alive(run):
+            await tell(run.id, _interruption(run.id), self._journal, Recorder(self._journal, run.id))
+
+    async def quiet(self, thread_id: str) -> None:
+        """Stops the thread's runs, and returns when they have ended. Raises `ThreadBusy` for runs of others."""
+        for run in self._journal.open_runs(thread_id):
+            if run.owner != self._owners.me and self._is_alive(run):
+                raise ThreadBusy("Another program is answering in this thread. Stop it there, or wait, then try again.")
+            self.cancel(run.id)
+        ends = [self._mine.get(run.id) for run in self._journal.open_runs(thread_id)]
+        await asyncio.gather(*(end for end in ends if end))
+
+    async def close(self) -> None:
+        """Stops what still runs, and waits until the history and the journal have heard of it."""
+        self._closed = True
+        while self._kept:
+            for working in self._working.values():
+                working.cancel()
+            await asyncio.wait(self._kept)
+
+    async def _accepted(self, place: Place, text: str, in_reply_to: str | None, key: str | None) -> RunRow:
         async with place.history.locked():
             if earlier := self._journal.by_key(place.thread_id, key):
                 return earlier
-            entries = place.history.entries()
+            entries = await asyncio.to_thread(place.history.entries)
             if not text:
-                self._check_continue(
-                    place.thread_id, in_reply_to, {e.run_id: e for e in entries if isinstance(e, RunEntry)}
-                )
+                check_continue(entries, in_reply_to)
+            if self._closed:
+                raise WorkbenchClosed("The workbench was closed. Call connect() again.")
             row = RunRow(
                 n=0, id=new_id(), workspace_id=place.workspace_id, thread_id=place.thread_id, message=text,
                 in_reply_to=in_reply_to, owner=self._owners.me, status="queued",
             )  # fmt: skip
-            row = await self._journal.add_run(row, key)
-            place.history.append(MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to))
-        task = asyncio.create_task(self._in_turn(row, place), name=f"run {row.id}")
-        self._tasks[row.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(row.id, None))
+            self._mine[row.id] = None
+            try:
+                row = await self._journal.add_run(row, key)
+                message = MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to)
+                await asyncio.to_thread(place.history.append, message)
+            except CfoError:
+                del self._mine[row.id]
+                await self._journal.retract(row.id)
+                raise
+        recorder = Recorder(self._journal, row.id)
+        self._working[row.id] = asyncio.create_task(self._in_turn(row, place, recorder), name=f"work on {row.id}")
+        self._mine[row.id] = self._keep(self._brought_to_its_end(row, place, recorder), f"run {row.id}")
         return row
 
-    def cancel(self, run_id: str) -> None:
-        """Stops a run of this process; one that has ended stays as it is."""
-        if task := self._tasks.get(run_id):
-            task.cancel()
+    async def _in_turn(self, run: RunRow, place: Place, recorder: Recorder) -> RunEntry:
+        while before := self._journal.open_before(run):
+            if self._is_alive(before[0]):
+                await asyncio.sleep(_LOOK_AGAIN)
+            else:
+                await self._interrupted(before[0], place)
+        await self._journal.start(run.id)
+        recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
+        return await work(run, place, recorder, self._settings)
 
-    async def close_orphans(self, place: Place) -> None:
-        """Ends the thread's runs whose process died before it could."""
-        for run in self._journal.open_before(place.thread_id, 1 << 62):
-            if not self._owners.is_alive(run.owner):
-                await self._interrupted(run, place)
-
-    async def close(self) -> None:
-        """Stops what still runs."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _check_continue(self, thread_id: str, in_reply_to: str | None, ended: dict[str, RunEntry]) -> None:
-        last = self._journal.last(thread_id)
-        entry = ended.get(in_reply_to or "")
-        waits = entry is not None and isinstance(entry.reply, RunSQL | WriteSheetFromFile)
-        if last is not None and last.id != in_reply_to:
-            waits = False
-        if not waits:
-            message = (
-                "There is nothing to continue: the reply was answered already, or asks for no review. Write a message."
-            )
-            raise NothingToContinue(message)
-
-    async def _in_turn(self, run: RunRow, place: Place) -> None:
+    async def _brought_to_its_end(self, run: RunRow, place: Place, recorder: Recorder) -> None:
+        """Waits for the work, which may be stopped at any time, and then for its outcome to be told."""
         try:
-            while before := self._journal.open_before(run.thread_id, run.n):
-                if not self._owners.is_alive(before[0].owner):
-                    await self._interrupted(before[0], place)
-                else:
-                    await asyncio.sleep(_LOOK_AGAIN)
-        except asyncio.CancelledError:
-            error = Problem(code="cancelled", message="The run was stopped before its turn came.")
-            entry = RunEntry(run_id=run.id, status="cancelled", error=error)
-            await finish(run, entry, place, self._journal, Recorder(self._journal, run.id))
-            return
-        await work(run, place, self._journal, self._settings)
+            entry = await outcome_of(run.id, self._working[run.id])
+            del self._working[run.id]  # from here on a stop comes too late
+            await finish(run, entry, place, self._journal, recorder)
+        finally:
+            del self._mine[run.id]
 
     async def _interrupted(self, run: RunRow, place: Place) -> None:
         """Closes a run that lost its process: as its history says, or else as failed."""
-        recorded = self._journal.recorded(run.id)
-        number = recorded[-1].number + 1 if recorded else 0
-        kept = [e for e in place.history.entries() if isinstance(e, RunEntry) and e.run_id == run.id]
-        problem = Problem(
-            code="run_interrupted", message="The program that worked on this message stopped. Send it again."
-        )
-        entry = kept[0] if kept else RunEntry(run_id=run.id, status="failed", error=problem)
-        await finish(run, entry, place, self._journal, Recorder(self._journal, run.id, number))
+        try:
+            entries = await asyncio.to_thread(place.history.entries)
+        except CfoError:
+            entries = ()
+        kept = [e for e in entries if isinstance(e, RunEntry) and e.run_id == run.id]
+        entry = kept[0] if kept else _interruption(run.id)
+        await finish(run, entry, place, self._journal, Recorder(self._journal, run.id))
+
+    def _is_alive(self, run: RunRow) -> bool:
+        return run.id in self._mine if run.owner == self._owners.me else self._owners.is_alive(run.owner)
+
+    def _keep(self, what: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
+        """Has something done to its end, whoever asked for it."""
+        task = asyncio.create_task(what, name=name)
+        self._kept.add(task)
+        task.add_done_callback(self._let_go)
+        return task
+
+    def _let_go(self, task: "asyncio.Task[Any]") -> None:
+        self._kept.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, CfoError):
+            _log.error("%s failed", task.get_name(), exc_info=error)
 
 
-def check_message(text: str, in_reply_to: str | None) -> None:
-    """Raises `EmptyMessage`, `MessageTooLong` or `InputError` for what cannot be a message."""
+def check_message(text: str, in_reply_to: str | None, key: str | None = None) -> None:
+    """Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `InputError` for what cannot be a message."""
+    if in_reply_to is not None and not is_id(in_reply_to):
+        raise NothingToContinue("`in_reply_to` is the id of a run. Take it from the reply that is to be continued.")
+    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
+        raise InputError(f"The idempotency key must have 1 to {_MAX_KEY} printable characters. Take a UUID.")
     if not text and in_reply_to is None:
         raise EmptyMessage("The message is empty. Write a question.")
     if text and not text.strip():
@@ -121,3 +177,17 @@ def check_message(text: str, in_reply_to: str | None) -> None:
     if size > MAX_MESSAGE:
         limit = f"{MAX_MESSAGE:,}"
         raise MessageTooLong(f"The message has {size:,} bytes, {limit} are taken. Upload long tables as a file.")
+
+
+def check_continue(entries: Sequence[Entry], in_reply_to: str | None) -> None:
+    """Raises `NothingToContinue` unless that reply asks for review, and no message came after it."""
+    messages = [e for e in entries if isinstance(e, MessageEntry)]
+    replies = {e.run_id: e.reply for e in entries if isinstance(e, RunEntry)}
+    reply = replies.get(in_reply_to or "")
+    if reply is None or not reply.waits_for_review or not messages or messages[-1].run_id != in_reply_to:
+        message = "There is no such reply to continue: it was answered already, or asks for no review. Write a message."
+        raise NothingToContinue(message)
+
+
+def _interruption(run_id: str) -> RunEntry:
+    return failed(run_id, RunInterrupted("The program that worked on this message stopped. Send it again."))

@@ -13,13 +13,16 @@ class Owners:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.me = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
-        self._held = (folder / self.me).open("w")
+        # Named only once it is locked, or another process could take it for a dead one's.
+        unnamed = folder / f".{self.me}"
+        self._held = unnamed.open("w")
         fcntl.flock(self._held, fcntl.LOCK_EX)
+        unnamed.rename(folder / self.me)
 
     def is_alive(self, owner: str) -> bool:
         """Whether the process of that name still runs."""
         if owner == self.me:
-            return True
+            return not self._held.closed
         try:
             with (self._folder / owner).open() as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -28,6 +31,12 @@ class Owners:
         except BlockingIOError:
             return True
         return False
+
+    def forget_the_dead(self) -> None:
+        """Removes the files that processes left which were killed; a missing file means dead as well."""
+        for file in self._folder.iterdir():
+            if not file.name.startswith(".") and not self.is_alive(file.name):
+                file.unlink(missing_ok=True)
 
     def close(self) -> None:
         (self._folder / self.me).unlink(missing_ok=True)

@@ -4,16 +4,18 @@ Folders are stored relative to the root, so that a root can be moved. What a run
 that is lost is made anew from the folders.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from cfo_kernel.errors import ThreadNotFound, WorkspaceExists, WorkspaceNotFound
+from cfo_kernel.store.folders import is_text
 from cfo_kernel.store.migrations import migrate
 
 
@@ -63,9 +65,11 @@ class Catalog:
 
     def workspace(self, id_or_name: str) -> WorkspaceRow:
         """The workspace of that id, or else of that name. Raises `WorkspaceNotFound`."""
-        with self._session() as session:
-            row = session.get(WorkspaceRow, id_or_name)
-            row = row or session.exec(select(WorkspaceRow).where(WorkspaceRow.name == id_or_name)).first()
+        row = None
+        if is_text(id_or_name):
+            with self._session() as session:
+                row = session.get(WorkspaceRow, id_or_name)
+                row = row or session.exec(select(WorkspaceRow).where(WorkspaceRow.name == id_or_name)).first()
         if row is None:
             known = ", ".join(w.id for w in self.workspaces()) or "none yet"
             raise WorkspaceNotFound(f"There is no workspace {id_or_name[:80]!r}. There is: {known}.")
@@ -73,12 +77,20 @@ class Catalog:
 
     def add_workspace(self, row: WorkspaceRow) -> WorkspaceRow:
         """Raises `WorkspaceExists` for an id or a name that is taken."""
-        with self._session() as session:
-            taken = select(WorkspaceRow).where((WorkspaceRow.id == row.id) | (WorkspaceRow.name == row.name))
-            if session.exec(taken).first():
-                raise WorkspaceExists(f"There is a workspace {row.name} already. Open it, or take another name.")
-            session.add(row)
+        try:
+            with self._session() as session:
+                session.add(row)
+        except IntegrityError as error:
+            message = f"There is a workspace of this name or id already: {row.name}, {row.id}. Take another name."
+            raise WorkspaceExists(message) from error
         return row
+
+    def adopt_workspace(self, folder: str) -> None:
+        """Gives a row to a folder; one that has a row by now (another process was first) stays as it is."""
+        for name in (folder, f"{folder} (adopted)"):
+            with contextlib.suppress(WorkspaceExists):
+                self.add_workspace(WorkspaceRow(id=folder, name=name, workspace_dir=folder))
+                return
 
     def threads(self, workspace_id: str) -> list[ThreadRow]:
         """The threads of a workspace, the one last used first."""
@@ -88,8 +100,10 @@ class Catalog:
 
     def thread(self, workspace_id: str, thread_id: str) -> ThreadRow:
         """Raises `ThreadNotFound`."""
-        with self._session() as session:
-            row = session.get(ThreadRow, thread_id)
+        row = None
+        if is_text(thread_id):
+            with self._session() as session:
+                row = session.get(ThreadRow, thread_id)
         if row is None or row.workspace_id != workspace_id:
             message = f"There is no thread {thread_id[:80]!r} in this workspace. List its threads for the ids."
             raise ThreadNotFound(message)
@@ -97,10 +111,12 @@ class Catalog:
 
     def add_thread(self, row: ThreadRow) -> ThreadRow:
         """Adds the thread; one that is there already (another process was first) stays as it is."""
-        with self._session() as session:
-            if existing := session.get(ThreadRow, row.id):
-                return existing
-            session.add(row)
+        try:
+            with self._session() as session:
+                session.add(row)
+        except IntegrityError:
+            with self._session() as session:
+                return session.get_one(ThreadRow, row.id)
         return row
 
     def touch_thread(self, thread_id: str, *, title: str | None = None) -> None:
@@ -116,7 +132,7 @@ class Catalog:
             if row := session.get(ThreadRow, thread_id):
                 session.delete(row)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _session(self) -> Generator[Session]:
         with Session(self._engine, expire_on_commit=False) as session:
             yield session

@@ -40,6 +40,11 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None and ".." not in text
 
 
+def is_text(text: str) -> bool:
+    """Whether the text can be looked up: bytes that are no UTF-8 reach Python as halves of characters."""
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def make_workspace(folder: Path) -> None:
     """Creates the folders a workspace has, where they are missing."""
     (folder / "data").mkdir(parents=True, exist_ok=True)

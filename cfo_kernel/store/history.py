@@ -9,8 +9,8 @@ What the model said is kept as it was (`model_messages`), opaque to this room.
 """
 
 import asyncio
+import contextlib
 import fcntl
-import json
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 
-from cfo_kernel.errors import ThreadReadOnly
+from cfo_kernel.errors import StorageFailed, ThreadReadOnly
 from cfo_kernel.events import Outcome, Usage
 from cfo_kernel.replies import Problem, Reply
 from cfo_kernel.store.folders import HISTORY
@@ -60,14 +61,15 @@ class RunEntry(Value):
 Entry = Annotated[MessageEntry | RunEntry, Field(discriminator="type")]
 
 
-class _File(Value):
-    format: Literal[1] = 1
-    thread_id: str
-    entries: tuple[Entry, ...] = ()
+_entries: TypeAdapter[tuple[Entry, ...]] = TypeAdapter(tuple[Entry, ...])
+_FORMAT = 1
 
 
 class History:
-    """The history of one thread. Every method raises `ThreadReadOnly` where the file cannot be read."""
+    """The history of one thread. Its methods block on the disk: an event loop calls them in a thread.
+
+    Every method raises `ThreadReadOnly` where the file cannot be read.
+    """
 
     def __init__(self, thread_dir: Path) -> None:
         self._dir = thread_dir
@@ -75,12 +77,15 @@ class History:
 
     def entries(self) -> tuple[Entry, ...]:
         """All entries in order."""
-        return self._read().entries
+        try:
+            return _entries.validate_python(self._read())
+        except ValidationError:
+            return _entries.validate_python(self._kept_aside())
 
     def notice(self) -> str | None:
         """What is wrong with the file, if anything."""
         try:
-            self._read()
+            self.entries()
         except ThreadReadOnly as error:
             return error.message
         return None
@@ -88,7 +93,11 @@ class History:
     @asynccontextmanager
     async def locked(self) -> AsyncGenerator[None]:
         """Holds the thread against other tasks and processes; not for long, for others wait."""
-        with (self._dir / ".lock").open("w") as lock:
+        try:
+            lock = (self._dir / ".lock").open("w")
+        except OSError as error:
+            raise _cannot_write(error) from error
+        with lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -97,33 +106,56 @@ class History:
                     await asyncio.sleep(_RETRY)
             yield
 
-    def append(self, entry: Entry) -> None:
-        """Adds an entry, once: the same kind of entry of the same run is not added again. Needs `locked`."""
-        file = self._read()
-        if any(e.type == entry.type and e.run_id == entry.run_id for e in file.entries):
-            return
-        self._write(file.model_copy(update={"entries": (*file.entries, entry)}))
+    def append(self, *added: Entry) -> None:
+        """Adds entries, each once: the same kind of entry of the same run is not added again. Needs `locked`.
 
-    def _read(self) -> _File:
-        if self._path.exists():
+        Raises `StorageFailed`, and then the file is as it was.
+        """
+        kept = self._read()  # as plain JSON: what was written before is not checked again and again
+        known = {(e["type"], e["run_id"]) for e in kept}
+        new = [e.model_dump(mode="json", by_alias=True) for e in added if (e.type, e.run_id) not in known]
+        if new:
             try:
-                return _File.model_validate_json(self._path.read_bytes())
-            except (ValidationError, ValueError):
-                aside = self._dir / f"message_history.unreadable-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-                self._path.rename(aside)
+                self._write({"format": _FORMAT, "thread_id": self._dir.name, "entries": [*kept, *new]})
+            except (OSError, ValueError) as error:
+                raise _cannot_write(error) from error
+
+    def _read(self) -> list[dict[str, Any]]:
+        try:
+            file: Any = from_json(self._path.read_bytes())
+            if file["format"] > _FORMAT:
+                message = "The thread's history was made by a newer version. Update cfo_kernel to open it."
+                raise ThreadReadOnly(message)
+            entries: list[dict[str, Any]] = file["entries"]
+            if all(isinstance(e["type"], str) and isinstance(e["run_id"], str) for e in entries):
+                return entries
+        except FileNotFoundError:
+            return self._kept_aside(move=False)
+        except OSError as error:
+            message = f"The thread's history cannot be read ({error.strerror}). Mend that, then open it again."
+            raise ThreadReadOnly(message) from error
+        except (ValueError, TypeError, KeyError):
+            pass
+        return self._kept_aside()
+
+    def _kept_aside(self, *, move: bool = True) -> list[dict[str, Any]]:
+        """Keeps an unreadable file under another name; raises `ThreadReadOnly` while there is one."""
+        if move:
+            with contextlib.suppress(FileNotFoundError):  # another reader was first
+                unique = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+                self._path.rename(self._dir / f"message_history.unreadable-{unique}.json")
         if aside := sorted(self._dir.glob("message_history.unreadable-*.json")):
             message = (
                 f"The history of this thread cannot be read; it is kept as {aside[-1].name} in the thread's folder, "
                 f"and the thread is read-only. Mend the file and name it {HISTORY}, or start a new thread."
             )
             raise ThreadReadOnly(message)
-        return _File(thread_id=self._dir.name)
+        return []
 
-    def _write(self, file: _File) -> None:
-        text = json.dumps(file.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False)
+    def _write(self, file: dict[str, Any]) -> None:
         partial = self._path.with_suffix(".part")
-        with partial.open("w", encoding="utf-8") as out:
-            out.write(text + "\n")
+        with partial.open("wb") as out:
+            out.write(to_json(file, indent=1) + b"\n")
             out.flush()
             os.fsync(out.fileno())
         partial.replace(self._path)
@@ -132,3 +164,8 @@ class History:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _cannot_write(error: Exception) -> StorageFailed:
+    reason = error.strerror if isinstance(error, OSError) else "it holds characters that are no text"
+    return StorageFailed(f"The thread's history cannot be written ({reason}). Mend that, then send the message again.")

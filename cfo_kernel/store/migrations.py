@@ -29,6 +29,8 @@ STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
 
 def migrate(connection: Connection) -> None:
     """Takes the steps that the database lacks, in one transaction; raises where it is newer than this program."""
+    # Two programs may open a new root at once; the second waits here, and finds the steps taken.
+    connection.execute(text("BEGIN IMMEDIATE"))
     have = connection.execute(text("PRAGMA user_version")).scalar_one()
     if have > len(STEPS):
         message = "The catalog was made by a newer version of cfo_kernel. Update cfo_kernel to open it."

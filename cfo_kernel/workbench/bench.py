@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any, Self
+from weakref import WeakSet
 
 from cfo_kernel import display
-from cfo_kernel.errors import InputError, OtherRoot, WorkspaceNotFound
+from cfo_kernel.errors import InputError, OtherLoop, OtherRoot, WorkspaceNotFound
 from cfo_kernel.settings import Settings, load
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench.engine import Engine
 from cfo_kernel.workbench.workspace import Workspace
-
-_open_roots: dict[Path, int] = {}
 
 
 class Workbench:
@@ -31,8 +29,7 @@ class Workbench:
     async def workspaces(self) -> list[Workspace]:
         """All workspaces by name; a folder of the root that holds `data/` is one."""
         engine = await self._opened()
-        engine.adopt_workspaces()
-        return [Workspace(engine, row) for row in engine.catalog.workspaces()]
+        return [Workspace(engine, row) for row in engine.workspaces()]
 
     async def create_workspace(self, name: str) -> Workspace:
         """A new, empty workspace. Raises `InvalidName` or `WorkspaceExists`."""
@@ -40,17 +37,15 @@ class Workbench:
         engine.adopt_workspaces()
         tidy = folders.workspace_name(name)
         slug = folders.workspace_id(tidy)
-        row = WorkspaceRow(id=slug, name=tidy, workspace_dir=slug)
-        engine.catalog.add_workspace(row)
+        row = engine.catalog.add_workspace(WorkspaceRow(id=slug, name=tidy, workspace_dir=slug))
         folders.make_workspace(engine.root / slug)
         return Workspace(engine, row)
 
     async def workspace(self, id_or_name: str | None = None) -> Workspace:
         """The workspace of that id or name; without one, the only one there is. Raises `WorkspaceNotFound`."""
         engine = await self._opened()
-        engine.adopt_workspaces()
+        rows = engine.workspaces()
         if id_or_name is None:
-            rows = engine.catalog.workspaces()
             if len(rows) != 1:
                 known = ", ".join(row.id for row in rows) or "none yet; create one"
                 raise WorkspaceNotFound(f"Which workspace? Name one of: {known}.")
@@ -59,26 +54,36 @@ class Workbench:
 
     async def close(self) -> None:
         """Stops what runs here, and lets the root go."""
+        self._leave_a_loop_that_is_gone()
         if self._engine is not None:
             engine, self._engine = self._engine, None
-            await engine.close()
-            _open_roots[self.root] -= 1
+            try:
+                await engine.close()
+            finally:
+                _open.discard(self)
 
     async def _opened(self) -> Engine:
-        loop = asyncio.get_running_loop()
-        if self._engine is not None and self._loop is not loop:
-            self._engine = None  # its loop is gone, and its tasks with it
-            _open_roots[self.root] -= 1
+        self._leave_a_loop_that_is_gone()
         if self._engine is None:
-            others = [root for root, count in _open_roots.items() if count > 0 and root != self.root]
+            others = [other.root for other in _open if other.root != self.root]
             if others:
                 message = f"This process works on {others[0]} already. Close that workbench, or start another process."
                 raise OtherRoot(message)
             self._engine = Engine(self.root, self.settings)
-            self._loop = loop
-            _open_roots[self.root] = _open_roots.get(self.root, 0) + 1
+            self._loop = asyncio.get_running_loop()
+            _open.add(self)
             await self._engine.close_orphans()
         return self._engine
+
+    def _leave_a_loop_that_is_gone(self) -> None:
+        """Each `asyncio.run` has a loop of its own, and takes the tasks of it along when it ends."""
+        if self._engine is None or self._loop is None or self._loop is asyncio.get_running_loop():
+            return
+        if self._loop.is_running():
+            raise OtherLoop("This workbench is in use in another event loop. Call connect() for one of this loop.")
+        self._engine.let_go()
+        self._engine = None
+        _open.discard(self)
 
     async def __aenter__(self) -> Self:
         await self._opened()
@@ -96,6 +101,10 @@ class Workbench:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workbench", "model"], [[str(self.root), self.settings.model]])
+
+
+_open: WeakSet[Workbench] = WeakSet()
+"""The workbenches of this process that hold their root; one that nobody holds any more lets it go."""
 
 
 def connect(url: str | None = None, *, settings: Settings | None = None) -> Workbench:

@@ -1,10 +1,14 @@
 """What an open workbench holds: the catalog, the journal, the dispatch, and a data room for each workspace."""
 
+import contextlib
 import logging
+import sqlite3
 from pathlib import Path
 
+from sqlalchemy.exc import DatabaseError
+
 from cfo_kernel.data.room import DataRoom
-from cfo_kernel.errors import WorkspaceNotFound
+from cfo_kernel.errors import NotFound, StorageFailed, ThreadNotFound, ThreadReadOnly, WorkspaceNotFound
 from cfo_kernel.runs.dispatch import Dispatch
 from cfo_kernel.runs.journal import Journal
 from cfo_kernel.runs.owners import Owners
@@ -23,10 +27,15 @@ class Engine:
     def __init__(self, root: Path, settings: Settings) -> None:
         self.root = root
         self.settings = settings
-        place = folders.create_catalog_folder(root)
-        self.catalog = Catalog(place / "catalog.db")
-        self.journal = Journal(place / "journal.db")
-        self._owners = Owners(place / "owners")
+        try:
+            place = folders.create_catalog_folder(root)
+            self.catalog = Catalog(place / "catalog.db")
+            self.journal = Journal(place / "journal.db")
+            self._owners = Owners(place / "owners")
+            self._owners.forget_the_dead()
+        except (OSError, sqlite3.Error, DatabaseError) as error:
+            reason = str(error).splitlines()[0]
+            raise StorageFailed(f"The root {root} cannot be opened ({reason}). Check CFO_ROOT and its disk.") from error
         self.dispatch = Dispatch(self.journal, self._owners, settings)
         self._rooms: dict[str, DataRoom] = {}
         self.adopt_workspaces()
@@ -35,8 +44,17 @@ class Engine:
         """Gives a row to every workspace folder that has none."""
         known = {row.workspace_dir for row in self.catalog.workspaces()}
         for folder in folders.unknown_workspaces(self.root, known):
-            row = WorkspaceRow(id=folder.name, name=folder.name, workspace_dir=folder.name)
-            self.catalog.add_workspace(row)
+            self.catalog.adopt_workspace(folder.name)
+
+    def workspaces(self) -> list[WorkspaceRow]:
+        """The workspaces whose folder is there, by name; one that is put back appears again."""
+        self.adopt_workspaces()
+        return [row for row in self.catalog.workspaces() if (self.root / row.workspace_dir).is_dir()]
+
+    def threads(self, workspace: WorkspaceRow) -> list[ThreadRow]:
+        """The threads whose folder is there, the one last used first."""
+        self.adopt_threads(workspace)
+        return [row for row in self.catalog.threads(workspace.id) if (self.root / row.thread_dir).is_dir()]
 
     def adopt_threads(self, workspace: WorkspaceRow) -> None:
         """Gives a row to every thread folder of the workspace that has none."""
@@ -44,7 +62,7 @@ class Engine:
         known = {Path(row.thread_dir).name for row in self.catalog.threads(workspace.id)}
         for found in folders.unknown_threads(folder, known):
             title = None
-            if History(found).notice() is None:
+            with contextlib.suppress(ThreadReadOnly):
                 first = (e.text for e in History(found).entries() if isinstance(e, MessageEntry))
                 title = title_of(next(first, ""))
             row = ThreadRow(id=found.name, workspace_id=workspace.id, title=title, thread_dir=self._relative(found))
@@ -60,7 +78,10 @@ class Engine:
         return folder
 
     def thread_dir(self, thread: ThreadRow) -> Path:
+        """The folder, with all that belongs into it. Raises `ThreadNotFound` where it is gone."""
         folder = self.root / thread.thread_dir
+        if not folder.is_dir():
+            raise ThreadNotFound(f"The folder of this thread is not at {thread.thread_dir}. Put it back.")
         folders.make_thread(folder)
         return folder
 
@@ -72,10 +93,11 @@ class Engine:
         return self.catalog.add_thread(row)
 
     def room(self, workspace: WorkspaceRow) -> DataRoom:
-        """The data room of the workspace; there is one for each."""
+        """The data room of the workspace; there is one for each. Raises `WorkspaceNotFound`."""
+        folder = self.workspace_dir(workspace)
         if workspace.id not in self._rooms:
             self._rooms[workspace.id] = DataRoom(
-                self.workspace_dir(workspace),
+                folder,
                 query_timeout=self.settings.query_timeout,
                 ingest_timeout=self.settings.ingest_timeout,
             )
@@ -87,13 +109,25 @@ class Engine:
     async def close_orphans(self) -> None:
         """Ends the runs whose process died."""
         for run in self.journal.open_runs():
-            thread = self.catalog.thread(run.workspace_id, run.thread_id)
-            await self.dispatch.close_orphans(self.place(self.catalog.workspace(run.workspace_id), thread))
+            try:
+                thread = self.catalog.thread(run.workspace_id, run.thread_id)
+                place = self.place(self.catalog.workspace(run.workspace_id), thread)
+            except NotFound:
+                await self.dispatch.close_lost(run)
+            else:
+                await self.dispatch.close_orphans(place)
 
     async def close(self) -> None:
-        await self.dispatch.close()
-        for room in self._rooms.values():
-            await room.close()
+        """Ends the runs of this process, then its workers, then lets the files go."""
+        try:
+            await self.dispatch.close()
+            for room in self._rooms.values():
+                await room.close()
+        finally:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Closes the files. What still ran counts as interrupted: all that is left to do where the loop is gone."""
         self.journal.close()
         self.catalog.close()
         self._owners.close()

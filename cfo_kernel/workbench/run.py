@@ -1,8 +1,9 @@
 """A run as its sender holds it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-from cfo_kernel.errors import BY_CODE, CfoError, InternalError
+from cfo_kernel.errors import InternalError, restored
 from cfo_kernel.events import Done, Error, FinishedRun, Numbered, Result, Status
 from cfo_kernel.replies import Loader, Reply
 from cfo_kernel.workbench.engine import Engine
@@ -19,12 +20,13 @@ class Run:
 
     async def status(self) -> Status:
         """`queued`, `running`, or the outcome."""
-        return self._engine.journal.run(self.id).status  # pyright: ignore[reportReturnType] - the journal writes only these
+        return self._engine.journal.run(self.id).status
 
-    async def events(self, after: int | None = None) -> AsyncIterator[Numbered]:
+    async def events(self, after: int | None = None) -> AsyncGenerator[Numbered]:
         """All events after the number `after` (from the first, if None), live until the run ends."""
-        async for numbered in self._engine.journal.subscribe(self.id, -1 if after is None else after):
-            yield numbered
+        async with aclosing(self._engine.journal.subscribe(self.id, -1 if after is None else after)) as numbered_events:
+            async for numbered in numbered_events:
+                yield numbered
 
     async def finished(self) -> FinishedRun:
         """Waits for the end: the outcome with its reply or its error."""
@@ -48,10 +50,7 @@ class Run:
         if outcome.reply is not None:
             return outcome.reply
         error = outcome.error or Error(code=InternalError.code, message="The run ended without a reply.")
-        kind = BY_CODE.get(error.code, CfoError)
-        made = kind.__new__(kind)
-        CfoError.__init__(made, error.message)
-        raise made
+        raise restored(error.code, error.message)
 
     async def cancel(self) -> None:
         """Stops the run; it ends as cancelled. A run that has ended stays as it is."""

@@ -1,16 +1,18 @@
 """A thread: a conversation in a workspace."""
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from cfo_kernel import display
-from cfo_kernel.errors import ResultNotFound, ThreadNotFound
+from cfo_kernel.errors import NothingToContinue, ResultNotFound, RunNotFound, ThreadNotFound
 from cfo_kernel.events import Usage
 from cfo_kernel.replies import Loader, Problem, Reply
 from cfo_kernel.runs.dispatch import check_message
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
+from cfo_kernel.store.folders import is_id
 from cfo_kernel.store.history import MessageEntry
 from cfo_kernel.values import Value
 from cfo_kernel.workbench.engine import Engine, title_of
@@ -65,10 +67,10 @@ class Thread:
         An empty text continues the reply of the run `in_reply_to`. The same `idempotency_key` again gives the same run.
         Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `ThreadReadOnly`.
         """
-        check_message(text, in_reply_to)
+        check_message(text, in_reply_to, idempotency_key)
         if self._row is None:
             if not text:
-                self._existing()
+                raise NothingToContinue("This thread has no message yet, so nothing to continue. Send one.")
             self._row = self._engine.new_thread(self._workspace, self.id, title_of(text) or "")
         place = self._engine.place(self._workspace, self._row)
         accepted = await self._engine.dispatch.accept(place, text, in_reply_to, idempotency_key)
@@ -81,7 +83,8 @@ class Thread:
 
     async def run(self, run_id: str) -> Run:
         """A run of this thread by its id. Raises `RunNotFound`."""
-        self._engine.journal.run(run_id)
+        if not is_id(run_id) or self._engine.journal.run(run_id).thread_id != self.id:
+            raise RunNotFound(f"There is no run {run_id[:80]!r} in this thread. List its messages for the ids.")
         return self._run(run_id)
 
     async def messages(self) -> list[ShownMessage]:
@@ -90,7 +93,7 @@ class Thread:
         if self._row is None:
             return shown
         history = self._engine.place(self._workspace, self._row).history
-        for entry in history.entries():
+        for entry in await asyncio.to_thread(history.entries):
             if isinstance(entry, MessageEntry):
                 person = ShownMessage(who="person", run_id=entry.run_id, at=entry.at, text=entry.text)
                 shown.append(person.model_copy(update={"in_reply_to": entry.in_reply_to}))
@@ -112,7 +115,9 @@ class Thread:
 
     async def notice(self) -> str | None:
         """Why the thread is read-only, if it is."""
-        return self._engine.place(self._workspace, self._row).history.notice() if self._row else None
+        if self._row is None:
+            return None
+        return await asyncio.to_thread(self._engine.place(self._workspace, self._row).history.notice)
 
     async def rename(self, title: str) -> None:
         """Gives the thread another title."""
@@ -120,8 +125,12 @@ class Thread:
         self._row = self._engine.catalog.thread(self._workspace.id, self.id)
 
     async def delete(self) -> None:
-        """Takes the thread out of the workspace; its folder goes to the workspace's `.trash/`."""
+        """Takes the thread out of the workspace; its folder goes to the workspace's `.trash/`.
+
+        What it is answering is stopped first. Raises `ThreadBusy` where another program answers in it.
+        """
         folder = self.thread_dir
+        await self._engine.dispatch.quiet(self.id)
         self._engine.catalog.remove_thread(self.id)
         folders.to_trash(self._engine.workspace_dir(self._workspace), folder)
 

@@ -51,11 +51,8 @@ class Workspace:
         then `data/` is as it was.
         """
         if isinstance(source, str | Path) and not Path(source).is_file():
-            raise InputError(f"There is no file {source}. Check the path.")
-        named = (
-            name or getattr(source, "name", None) if not isinstance(source, str | Path) else name or Path(source).name
-        )
-        safe = safe_name(str(named or ""))
+            raise InputError(f"There is no file {str(source)[:200]!r}. Check the path.")
+        safe = safe_name(name or _own_name(source))
         with tempfile.TemporaryDirectory(dir=self.workspace_dir, prefix=".upload-") as scratch:
             path = Path(scratch) / safe
             await asyncio.to_thread(_copy, source, path)
@@ -90,8 +87,7 @@ class Workspace:
 
     async def threads(self) -> list[Thread]:
         """The threads, the one last used first."""
-        self._engine.adopt_threads(self._row)
-        return [Thread(self._engine, self._row, row) for row in self._engine.catalog.threads(self.id)]
+        return [Thread(self._engine, self._row, row) for row in self._engine.threads(self._row)]
 
     async def thread(self, id: str | None = None) -> Thread:
         """The thread of that id, or a new one. Raises `ThreadNotFound`."""
@@ -133,6 +129,12 @@ class TableHandle:
         """The first rows."""
         table = await self.describe()
         return await self._engine.room(self._workspace).query(f"FROM {quoted(table.name)}", cap=_SQL_ROWS)
+
+
+def _own_name(source: str | Path | BinaryIO) -> str:
+    """The name of a file, or of the file that a stream reads; empty for a stream without one."""
+    own = source if isinstance(source, str | Path) else getattr(source, "name", "")
+    return Path(own).name if isinstance(own, str | Path) else ""
 
 
 def _copy(source: str | Path | BinaryIO, target: Path) -> None:

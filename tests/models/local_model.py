@@ -9,6 +9,7 @@ ends when its standard input closes. So it also ends when the test process is ki
 
 import importlib
 import importlib.util
+import os
 import selectors
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 MODEL_NAME = "smollm2"
-CONTEXT = 4096
+CONTEXT = 8192
+LONGEST = 64
+"""Tokens in an answer: enough to see one, and a test does not wait for a small model's rambling."""
 
 
 def model_file() -> Path:
@@ -34,13 +37,14 @@ def serve(threads: int) -> None:
     params.model.path = str(model_file())
     params.model_alias = {MODEL_NAME}
     params.hostnames, params.port = ["127.0.0.1"], 0
-    params.n_ctx, params.n_parallel = CONTEXT, 1
+    params.n_ctx, params.n_parallel, params.n_predict = CONTEXT, 1, LONGEST
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.sampling.temp, params.sampling.seed = 0.0, 1
     params.ui, params.verbosity = False, 0
     server = xllamacpp.Server(params)  # returns once the model is loaded and the port answers
     print(server.listening_address, flush=True)
     sys.stdin.buffer.read()
+    os._exit(0)  # the server's own end waits for its threads, now and then for ever
 
 
 class LocalModel:
@@ -56,9 +60,7 @@ class LocalModel:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> "LocalModel":
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
@@ -67,9 +69,7 @@ class LocalModel:
         # Without one it has ended (its errors are on our standard error) or takes too long.
         if not address.startswith("http://"):
             self.__exit__()
-            raise RuntimeError(
-                "the local model ended at its start" if ready else f"not ready in {self._timeout} s"
-            )
+            raise RuntimeError("the local model ended at its start" if ready else f"not ready in {self._timeout} s")
         self.base_url = f"{address}/v1"
         return self
 

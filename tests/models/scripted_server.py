@@ -112,7 +112,11 @@ class ScriptedServer:
         quiet: dict[str, Any] = {"log_config": None, "log_level": 60, "lifespan": "off", "ws": "none"}
         app = Starlette(routes=[chat, Route("/v1/models", self._list_models)])
         self._server = uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=0, **quiet))
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        with self._socket:
+            self._server.run([self._socket])
 
     def __enter__(self) -> "ScriptedServer":
         self._thread.start()
@@ -121,9 +125,7 @@ class ScriptedServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(5)
-        self._socket.close()
+        self._server.should_exit = True  # it looks ten times a second; nobody has to wait for that
 
     async def _list_models(self, _: Request) -> Response:
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "script"} for name in self._models]
@@ -150,9 +152,7 @@ class ScriptedServer:
         answer = turn.of if isinstance(turn, CutStream | Stall) else turn
         parts = [answer] if isinstance(answer, Text | ToolCall) else list(answer)
         if body.get("stream"):
-            return StreamingResponse(
-                self._send(_events(body, parts, number), cut), media_type="text/event-stream"
-            )
+            return StreamingResponse(self._send(_events(body, parts, number), cut), media_type="text/event-stream")
         return StreamingResponse(
             self._send(_split(_completion(body, parts, number)), cut), media_type="application/json"
         )

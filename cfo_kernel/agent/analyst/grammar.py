@@ -3,133 +3,38 @@
 Every mark that a rule understands is ticked off in `used`; what is not ticked at the end is asked back.
 """
 
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import Literal
-
-from cfo_kernel.agent.analyst.lexicon import Name
+from cfo_kernel.agent.analyst.bounds import bounds, ranks, years_that_are_numbers
+from cfo_kernel.agent.analyst.draft import Draft, Entity, Said
 from cfo_kernel.agent.analyst.marks import Mark, Sort
-from cfo_kernel.agent.analyst.numbers import Number
-from cfo_kernel.agent.analyst.periods import year_of
 from cfo_kernel.agent.analyst.phrases import Ask
-from cfo_kernel.agent.analyst.ranges import When, when
-from cfo_kernel.agent.analyst.reading import Threshold
+from cfo_kernel.agent.analyst.ranges import when
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.words import Word
-from cfo_kernel.data.plan import Grain
 
-_COMPARISONS: dict[Ask, Literal["=", "<", "<=", ">", ">="]] = {
-    Ask.ABOVE: ">", Ask.AT_LEAST: ">=", Ask.BELOW: "<", Ask.AT_MOST: "<=", Ask.EQUAL: "=",
-}  # fmt: skip
 _CHANGES = (Ask.CHANGE, Ask.GROWTH, Ask.DIFFERENCE, Ask.COMPARE)
+_FIGURES = (Ask.SUM, Ask.COUNT, Ask.SHARE, Ask.GROWTH, Ask.CHANGE, Ask.VARIANCE)
 _CONNECTORS = (Ask.AND, Ask.OR, Ask.IN, Ask.OF, Ask.TO, Ask.FROM, Ask.ALL, Ask.AS, Ask.COMPARE, Ask.SINGLE, Ask.BETWEEN)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A value at its place in the question."""
-
-    at: int
-    name: Name
-    negated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """Something to group by or to count, at its place: a column, or the periods of the date."""
-
-    at: int
-    names: tuple[Name, ...] = ()
-    grain: Grain | None = None
-
-
-@dataclass
-class Draft:
-    """What has been read so far."""
-
-    words: tuple[Word, ...]
-    marks: list[Mark]
-    schema: Schema
-    used: set[int] = field(default_factory=set[int])
-    when: When = field(default_factory=When)
-    values: list[Said] = field(default_factory=list[Said])
-    groups: list[Entity] = field(default_factory=list[Entity])
-    ranked: Entity | None = None
-    asked: Entity | None = None
-    counted: Entity | None = None
-    measure: tuple[Name, ...] = ()
-    facts: list[str] = field(default_factory=list[str])
-    thresholds: list[Threshold] = field(default_factory=list[Threshold])
-    bounds: list[tuple[Name, Threshold]] = field(default_factory=list[tuple[Name, Threshold]])
-    over_scenario: Literal["<", ">"] | None = None
-    order: Literal["asc", "desc"] | None = None
-    top: int | None = None
-    per: Grain | None = None
-    count_rows: bool = False
-    rows: bool = False
-    bare: list[Entity] = field(default_factory=list[Entity])
-
-    def asks(self, *asks: Ask) -> bool:
-        return any(m.is_ask(*asks) for m in self.marks)
-
-    def first(self, *asks: Ask) -> int | None:
-        return next((i for i, m in enumerate(self.marks) if m.is_ask(*asks)), None)
-
-    def next(self, at: int, *skip: Ask) -> int | None:
-        """The next mark that says something."""
-        for i in range(at + 1, len(self.marks)):
-            if self.marks[i].sort is not Sort.FILLER and not self.marks[i].is_ask(*skip):
-                return i
-        return None
-
-    def previous(self, at: int, *skip: Ask) -> int | None:
-        for i in range(at - 1, -1, -1):
-            if self.marks[i].sort is not Sort.FILLER and not self.marks[i].is_ask(*skip):
-                return i
-        return None
-
-    def is_measure(self, names: tuple[Name, ...]) -> bool:
-        """Whether the name is a column of figures."""
-        columns = [n for n in names if n.kind == "column"]
-        if not columns:
-            return False
-        table, column = self.schema.column(columns[0].path)
-        return column in self.schema.measures(table)
-
-    def is_fact(self, names: tuple[Name, ...]) -> bool:
-        return bool(names) and names[0].kind == "table" and self.schema.is_fact(names[0].table)
-
-    def is_date(self, names: tuple[Name, ...]) -> bool:
-        return any(n.kind == "column" and self.schema.date(n.table) == n.path for n in names)
-
-    def is_rows(self, at: int | None) -> bool:
-        return at is not None and (self.marks[at].is_ask(Ask.ROWS) or self.is_fact(self.marks[at].names))
-
-    def entity(self, at: int | None) -> Entity | None:
-        """The group that this mark can be."""
-        if at is None:
-            return None
-        mark = self.marks[at]
-        if mark.sort is Sort.GRAIN and not mark.adjective:
-            return Entity(at, grain=mark.grain)
-        if mark.sort is not Sort.NAME or mark.values or self.is_measure(mark.names) or self.is_fact(mark.names):
-            return None
-        if self.is_date(mark.names):
-            return Entity(at, grain=Grain.DAY)
-        return Entity(at, names=mark.names)
 
 
 def read(words: tuple[Word, ...], marks: list[Mark], schema: Schema) -> Draft:
     """Runs all rules over the marks; the most specific go first."""
-    marks = _years_that_are_numbers(words, marks)
+    marks = [m.filler() if m.is_ask(Ask.WHEN) and m.start else m for m in years_that_are_numbers(words, marks)]
     draft = Draft(words, marks, schema)
     finer = any(m.sort is Sort.GRAIN for m in marks) or draft.asks(Ask.MOM, Ask.QOQ, Ask.YOY, Ask.RUNNING)
     between = draft.asks(Ask.DIFFERENCE) and not _set_against(marks)
-    from_to = between or draft.asks(Ask.CHANGE, Ask.GROWTH) and not finer
-    draft.when = when(marks, words, from_to=from_to, listed=draft.asks(Ask.COMPARE) and not _set_against(marks))
+    from_to = between or (draft.asks(Ask.CHANGE, Ask.GROWTH) and not finer)
+    ytd = draft.asks(Ask.YTD) and not draft.asks(Ask.RUNNING) and not any(m.sort is Sort.GRAIN for m in marks)
+    draft.when = when(
+        marks, words, from_to=from_to, listed=draft.asks(Ask.COMPARE) and not _set_against(marks), ytd=ytd
+    )
     draft.used |= draft.when.used
-    for rule in (_bounds, _ranks, _counts, _groups, _asked, _averages, _values, _rest):
+    if draft.when.to_date:
+        draft.used |= {i for i, m in enumerate(marks) if m.is_ask(Ask.YTD)}
+    for rule in (bounds, ranks, _counts, _groups, _asked, _averages, _values, _rest):
         rule(draft)
+    if not draft.facts:
+        dated = [m.names for m in marks if draft.is_date(m.names) and len({n.table for n in m.names}) == 1]
+        draft.facts += [names[0].table for names in dated[:1]]
     return draft
 
 
@@ -139,138 +44,18 @@ def _set_against(marks: list[Mark]) -> bool:
     return len(set(paths)) < len(paths)
 
 
-def _years_that_are_numbers(words: tuple[Word, ...], marks: list[Mark]) -> list[Mark]:
-    """'above 2000' is a number; 'over 2012' is a time, unless the question has another one."""
-    result = list(marks)
-    for at, (mark, year) in enumerate(pairwise(marks)):
-        value = year_of(words[year.start]) if year.sort is Sort.PERIOD and year.length == 1 else None
-        if value is None or not mark.is_ask(*_COMPARISONS):
-            continue
-        others = any(m.sort is Sort.PERIOD for m in marks if m is not year)
-        if others or words[mark.start].norm != "over":
-            result[at + 1] = replace(year, sort=Sort.NUMBER, period=None, number=Number(value))
-        elif not any(m.is_ask(Ask.WHICH, Ask.ROWS) for m in marks):
-            result[at] = mark.filler()
-    return result
-
-
-def _bounds(draft: Draft) -> None:
-    """Thresholds: 'over 1 million', 'between 10k and 20k', 'more than 100 postings', '5 or more'."""
-    for at, mark in enumerate(draft.marks):
-        if at in draft.used or not mark.is_ask(*_COMPARISONS, Ask.BETWEEN, Ask.UNTIL):
-            continue
-        number = draft.next(at, Ask.OF, Ask.SUM)
-        if number is None:
-            continue
-        if mark.is_ask(Ask.BETWEEN):
-            other = draft.next(number, Ask.AND)
-            if _is_number(draft, number) and other is not None and _is_number(draft, other):
-                _bound(draft, "between", (number, other), at)
-                draft.used |= set(range(at, other + 1))
-        elif _is_number(draft, number):
-            op = "<=" if mark.is_ask(Ask.UNTIL) else _COMPARISONS[mark.ask or Ask.EQUAL]
-            _bound(draft, op, (number,), at)
-            draft.used |= {at, number}
-        elif mark.is_ask(Ask.ABOVE, Ask.BELOW) and draft.marks[number].values:
-            if _is_scenario(draft, draft.marks[number].values[0]):
-                draft.over_scenario = ">" if mark.is_ask(Ask.ABOVE) else "<"
-                draft.used.add(at)
-        elif mark.is_ask(Ask.AT_LEAST, Ask.AT_MOST) and (before := draft.previous(at)) is not None:
-            if draft.marks[before].sort is Sort.NUMBER and before not in draft.used:
-                _bound(draft, _COMPARISONS[mark.ask or Ask.EQUAL], (before,), at)
-                draft.used |= {at, before}
-
-
-def _is_scenario(draft: Draft, value: Name) -> bool:
-    return any(value.path in draft.schema.notes(f.name).defaults for f in draft.schema.facts())
-
-
-def _is_number(draft: Draft, at: int) -> bool:
-    return draft.marks[at].sort is Sort.NUMBER and at not in draft.used
-
-
-def _bound(draft: Draft, op: Literal["=", "<", "<=", ">", ">=", "between"], numbers: tuple[int, ...], at: int) -> None:
-    found = [n for i in numbers if (n := draft.marks[i].number)]
-    values = tuple(n.value for n in found)
-    if any(n.percent for n in found):
-        draft.thresholds.append(Threshold(op, tuple(v / 100 for v in values), "percent"))
-        return
-    after = draft.next(numbers[-1])
-    while after is not None and draft.marks[after].values:
-        after = draft.next(after)
-    if draft.is_rows(after):
-        draft.thresholds.append(Threshold(op, values, "count"))
-        draft.used.add(after or 0)
-        return
-    before = draft.previous(at)
-    if before is not None and draft.marks[before].sort is Sort.NAME and draft.is_measure(draft.marks[before].names):
-        names = draft.marks[before].names
-        if not draft.schema.is_fact(names[0].table):
-            draft.bounds.append((names[0], Threshold(op, values)))
-            draft.used.add(before)
-            return
-    draft.thresholds.append(Threshold(op, values))
-
-
-def _ranks(draft: Draft) -> None:
-    """'top 5 departments', 'the 3 lowest months', 'which month had the highest', 'largest posting'."""
-    for at, mark in enumerate(draft.marks):
-        if at in draft.used:
-            continue
-        if mark.is_ask(Ask.DESCENDING, Ask.ASCENDING, Ask.SORTED):
-            draft.order = draft.order if mark.is_ask(Ask.SORTED) and draft.order else "asc" if mark.is_ask(Ask.ASCENDING) else "desc"
-            draft.used.add(at)
-        if not mark.is_ask(Ask.HIGH, Ask.LOW):
-            continue
-        draft.order = "desc" if mark.is_ask(Ask.HIGH) else "asc"
-        draft.used.add(at)
-        for number in (draft.next(at), draft.previous(at)):
-            if number is not None and _is_plain_number(draft, number) and draft.top is None:
-                draft.top = int(draft.marks[number].number.value)  # type: ignore[union-attr]
-                draft.used.add(number)
-        _ranked_entity(draft, at)
-    number = draft.first(Ask.WHICH)
-    if number is not None and draft.order and draft.top is None:
-        following = draft.next(number)
-        if following is not None and _is_plain_number(draft, following):
-            draft.top = int(draft.marks[following].number.value)  # type: ignore[union-attr]
-            draft.used.add(following)
-
-
-def _is_plain_number(draft: Draft, at: int) -> bool:
-    number = draft.marks[at].number
-    return bool(number and _is_number(draft, at) and not number.percent and not number.money and 0 < number.value <= 1000)
-
-
-def _ranked_entity(draft: Draft, at: int) -> None:
-    """The first group after 'top N', past values ('top 5 Expenditures accounts')."""
-    place = at
-    while (following := draft.next(place)) is not None:
-        mark = draft.marks[following]
-        if following in draft.used and mark.sort is Sort.NUMBER or mark.is_ask(Ask.SINGLE) or mark.values:
-            place = following
-            continue
-        if draft.is_rows(following):
-            draft.rows = True
-            draft.used.add(following)
-        elif entity := draft.entity(following):
-            draft.ranked = entity
-            draft.groups.append(entity)
-            draft.used.add(following)
-        return
-
-
 def _counts(draft: Draft) -> None:
     """'how many postings', 'number of different accounts', 'how many months'."""
     for at, mark in enumerate(draft.marks):
         if at in draft.used or not mark.is_ask(Ask.COUNT):
             continue
-        place = draft.next(at, Ask.DISTINCT, Ask.ALL, Ask.OF, Ask.SINGLE)
+        place = draft.next(at, Ask.DISTINCT, Ask.ALL, Ask.OF, Ask.SINGLE, Ask.SUM)
         while place is not None and (draft.marks[place].values or draft.marks[place].sort is Sort.PERIOD):
             place = draft.next(place)
         if draft.is_rows(place):
             draft.count_rows = True
-            draft.used |= {at, place or at}
+            draft.used.add(at)
+            draft.take_rows(place or at)
         elif entity := draft.entity(place):
             draft.counted = entity
             draft.used |= {at, entity.at}
@@ -301,7 +86,7 @@ def _groups(draft: Draft) -> None:
             draft.groups.append(entity)
             draft.used.add(entity.at)
             following = draft.next(entity.at, Ask.AND, Ask.BY, Ask.PER)
-            linked = following is not None and following - entity.at > 1 or (
+            linked = (following is not None and following - entity.at > 1) or (
                 following is not None and "," in draft.words[draft.marks[following].start].before
             )
             entity = draft.entity(following) if linked and following not in draft.used else None
@@ -316,10 +101,11 @@ def _not_a_group(draft: Draft, at: int, place: int | None) -> None:
     mark = draft.marks[place]
     if mark.is_ask(Ask.PER, Ask.ROWS) or draft.is_rows(place):
         draft.rows = True
-        draft.used |= {at, place}
-    elif mark.is_ask(Ask.SUM, Ask.COUNT, Ask.SHARE, Ask.GROWTH, Ask.CHANGE, Ask.VARIANCE) or mark.sort is Sort.PERIOD:
         draft.used.add(at)
-    elif draft.marks[at].is_ask(Ask.BY) and (mark.values or draft.is_measure(mark.names)):
+        draft.take_rows(place)
+        return
+    figure = mark.values or (draft.marks[at].is_ask(Ask.BY) and draft.is_measure(mark.names))
+    if mark.is_ask(*_FIGURES) or mark.sort is Sort.PERIOD or figure:
         draft.used.add(at)
 
 
@@ -330,7 +116,9 @@ def _asked(draft: Draft) -> None:
             continue
         draft.used.add(at)
         place = draft.next(at, Ask.OF, Ask.ALL, Ask.DISTINCT, Ask.SINGLE)
-        while place is not None and (draft.marks[place].values or place in draft.used and draft.marks[place].sort is Sort.NUMBER):
+        while place is not None and (
+            draft.marks[place].values or (place in draft.used and draft.marks[place].sort is Sort.NUMBER)
+        ):
             place = draft.next(place)
         if place is not None and place not in draft.used and (entity := draft.entity(place)):
             draft.asked = entity
@@ -354,10 +142,13 @@ def _averages(draft: Draft) -> None:
 def _values(draft: Draft) -> None:
     """Values, with what excludes them; and the measure, the fact table and columns that stand by themselves."""
     negating = False
+    column = ""  # what is excluded: 'without Germany Salaries' excludes Germany only
     for at, mark in enumerate(draft.marks):
         if mark.is_ask(Ask.EXCLUDE):
-            negating = True
+            negating, column = True, ""
         elif mark.sort is Sort.NAME and mark.values:
+            column = column or mark.values[0].path
+            negating = negating and mark.values[0].path == column
             draft.values.append(Said(at, mark.values[0], negating))
             draft.used |= {at, *(_excluder(draft, at) if negating else ())}
         elif mark.sort is not Sort.FILLER and not mark.is_ask(Ask.AND, Ask.OR, Ask.IN, Ask.OF, Ask.FROM, Ask.ALL):
@@ -418,15 +209,15 @@ def _rest(draft: Draft) -> None:
         if mark.sort is Sort.FILLER or mark.is_ask(*_CONNECTORS, *_CHANGES):
             draft.used.add(at)
         if mark.is_ask(
-            Ask.SUM, Ask.TOGETHER, Ask.AVERAGE, Ask.MEDIAN, Ask.MINIMUM, Ask.MAXIMUM, Ask.SHARE, Ask.MOM, Ask.QOQ, Ask.YOY,
-            Ask.VARIANCE, Ask.VERSUS, Ask.RUNNING, Ask.YTD, Ask.RATIO, Ask.DIVIDED, Ask.LIST, Ask.CAME_FROM, Ask.CHART,
-            Ask.BALANCE, Ask.DISTINCT,
+            Ask.SUM, Ask.TOGETHER, Ask.AVERAGE, Ask.MEDIAN, Ask.MINIMUM, Ask.MAXIMUM, Ask.SHARE, Ask.MOM, Ask.QOQ,
+            Ask.YOY, Ask.VARIANCE, Ask.VERSUS, Ask.RUNNING, Ask.YTD, Ask.RATIO, Ask.DIVIDED, Ask.LIST, Ask.CAME_FROM,
+            Ask.CHART, Ask.BALANCE, Ask.DISTINCT,
         ):  # fmt: skip
             draft.used.add(at)
         if draft.is_rows(at) and mark.sort is Sort.ASK:
             draft.rows = True
             draft.used.add(at)
-        if mark.is_ask(Ask.LEDGER_TALK) and any(_ledger_like(ledger, f.name) for f in ledger.facts()):
+        if mark.is_ask(Ask.LEDGER_TALK) and any(ledger_like(ledger, f.name) for f in ledger.facts()):
             draft.used.add(at)
         if mark.is_ask(Ask.FIRST, Ask.LAST, Ask.WHEN) and draft.rows | draft.asks(Ask.WHEN) | _names_date(draft):
             draft.used.add(at)
@@ -436,6 +227,6 @@ def _names_date(draft: Draft) -> bool:
     return any(draft.is_date(m.names) for m in draft.marks)
 
 
-def _ledger_like(schema: Schema, table: str) -> bool:
+def ledger_like(schema: Schema, table: str) -> bool:
+    """Whether the table's figures are money of any kind."""
     return any(schema.is_ledger_amount(f"{table}.{c.name}") for c in schema.measures(schema.tables[table]))
-

@@ -1,16 +1,17 @@
 """From the draft to the reading: which table, which figure, which shape, over which rows."""
 
 from dataclasses import replace
-from typing import Literal
 
-from cfo_kernel.agent.analyst.grammar import Draft, Entity, Said
+from cfo_kernel.agent.analyst import grammar
+from cfo_kernel.agent.analyst.draft import Draft, Entity
 from cfo_kernel.agent.analyst.marks import Sort
+from cfo_kernel.agent.analyst.periods import as_date, span
 from cfo_kernel.agent.analyst.phrases import Ask
-from cfo_kernel.agent.analyst.reading import By, Function, NotUnderstood, Pick, Reading, Shape
+from cfo_kernel.agent.analyst.reading import By, Function, NotUnderstood, Reading, Shape
+from cfo_kernel.agent.analyst.rows import Rows
 from cfo_kernel.agent.analyst.settle import Settler
 from cfo_kernel.agent.analyst.shapes import Shaper
 from cfo_kernel.data.plan import Filter
-from cfo_kernel.data.tables import Kind
 
 _SIDES = (Ask.RATIO, Ask.DIVIDED, Ask.SHARE, Ask.DIFFERENCE)
 _PLAIN: dict[Ask, Function] = {
@@ -23,15 +24,13 @@ def reading(question: str, draft: Draft, settler: Settler) -> Reading:
     return _Intent(question, draft, settler).read()
 
 
-class _Intent:
-    def __init__(self, question: str, draft: Draft, settler: Settler) -> None:
-        self.question, self.draft, self.settler = question, draft, settler
-        self.schema = draft.schema
-        self.remarks = [m.remark for m in draft.marks if m.remark] + list(draft.when.remarks)
-
+class _Intent(Rows):
     def read(self) -> Reading:
         draft = self.draft
         for entity in draft.bare:
+            if self._of_measure(entity):
+                continue
+            self._one_of_many(entity)
             if not any(self._same(entity, g) for g in draft.groups):
                 draft.groups.append(entity)
         self._check_leftovers()
@@ -44,15 +43,52 @@ class _Intent:
             table=table,
             column=self._column(table),
             date=self.schema.date(table),
-            by=tuple(self._by(g, table) for g in draft.groups),
+            by=self._groups(table),
             order=draft.order,
             top=draft.top,
             thresholds=tuple(draft.thresholds),
+            balance=draft.asks(Ask.BALANCE) or self._said_balance(),
+            when_at=self._when_at(),
         )
         base = self._with_periods(base)
         base = self._with_picks(base)
         base = self._with_shape(base)
+        self._not_converted(base)
         return replace(base, remarks=tuple(dict.fromkeys(self.remarks)))
+
+    def _said_balance(self) -> bool:
+        """Whether 'balance' was said beside an account."""
+        return any(
+            m.sort is Sort.FILLER and self.draft.words[m.start].norm in ("balance", "balances")
+            for m in self.draft.marks
+        )
+
+    def _when_at(self) -> tuple[int, int] | None:
+        """Where the period is said, with the words that lead up to it, if it is said in one place."""
+        marks, words = self.draft.marks, self.draft.words
+        used = sorted(self.draft.when.used)
+        if not used or any(m.sort not in (Sort.ASK, Sort.FILLER, Sort.PERIOD) for m in marks[used[0] : used[-1] + 1]):
+            return None
+        first = used[0]
+        while first and (
+            marks[first - 1].is_ask(Ask.IN, Ask.OF) or words[marks[first - 1].start].norm in ("on", "at", "the")
+        ):
+            first -= 1
+        return words[marks[first].start].start, words[marks[used[-1]].end - 1].end
+
+    def _of_measure(self, entity: Entity) -> bool:
+        """'the average ownership of the organizations' is one figure over all of them."""
+        before = self.draft.previous(entity.at)
+        of = before is not None and self.draft.marks[before].is_ask(Ask.OF)
+        return of and bool(entity.names) and any(m.table == n.table for m in self.draft.measure for n in entity.names)
+
+    def _one_of_many(self, entity: Entity) -> None:
+        """'the department' names none of them."""
+        mark, words = self.draft.marks[entity.at], self.draft.words
+        said = words[mark.end - 1].norm
+        pointed = mark.start and words[mark.start - 1].norm in ("the", "our", "my", "this", "that")
+        if entity.names and pointed and not said.endswith("s") and not self.draft.order:
+            raise NotUnderstood(f"I do not know which {self._entity_label(entity)} is meant. Name it.")
 
     def _same(self, one: Entity, other: Entity) -> bool:
         return one.grain is other.grain and {n.path for n in one.names} == {n.path for n in other.names}
@@ -63,7 +99,7 @@ class _Intent:
         if not left:
             return
         if any(draft.marks[i].is_ask(Ask.RELATIVE) for i in left):
-            raise NotUnderstood(self._relative(left))
+            raise self._relative(left)
         texts: list[str] = []
         for i in left:
             if draft.marks[i].sort in (Sort.UNKNOWN, Sort.FILLER) and texts and i - 1 in left:
@@ -74,9 +110,22 @@ class _Intent:
         what = " and ".join(f"'{t}'" for t in dict.fromkeys(texts))
         raise NotUnderstood(f"I do not know what {what} means here.", self._instead(unknown))
 
-    def _relative(self, left: list[int]) -> str:
-        said = next(self.settler.said(self.draft.marks[i]) for i in left if self.draft.marks[i].is_ask(Ask.RELATIVE))
-        return f"I do not know which dates '{said}' means: I do not look at today's date. Name the period."
+    def _relative(self, left: list[int]) -> NotUnderstood:
+        """'last year' is seen from today, which the data know nothing of; their own last periods are offered."""
+        mark = next(m for m in (self.draft.marks[i] for i in left) if m.is_ask(Ask.RELATIVE))
+        said = self.settler.said(mark)
+        months = 1 if "month" in said.lower() else 3 if "quarter" in said.lower() else 12
+        labels: dict[str, None] = {}
+        for fact in self.schema.facts():
+            date = self.schema.date(fact.name)
+            last = as_date(self.schema.column(date)[1].maximum) if date else None
+            for steps in range(1, 4) if last else ():
+                place = last.year * 12 + (last.month - 1) // months * months - (steps - 1) * months if last else 0
+                labels[span(place // 12, place % 12 + 1, months).label] = None
+        return NotUnderstood(
+            f"I do not know which dates '{said}' means: I do not look at today's date. Name the period.",
+            tuple(self.settler.swap(mark, label) for label in labels),
+        )
 
     def _instead(self, at: int) -> tuple[str, ...]:
         """The question with names that look like the unknown word; after 'by', the columns there are."""
@@ -95,24 +144,37 @@ class _Intent:
         ]
         return (*labels, "month", "quarter")
 
-    # --- which table ---------------------------------------------------------------------------------------------
-
     def _needed(self) -> set[str]:
         names = [s.name for s in self.draft.values]
         names += [n for g in self._entities() if len(g.names) == 1 for n in g.names]
         return {n.table for n in names}
 
     def _entities(self) -> list[Entity]:
-        return [*self.draft.groups, *([self.draft.counted] if self.draft.counted and self.draft.counted.at >= 0 else [])]
+        return [
+            *self.draft.groups,
+            *([self.draft.counted] if self.draft.counted and self.draft.counted.at >= 0 else []),
+        ]
 
     def _dimension(self) -> str | None:
         """The table of names that the question is about, where it asks for nothing of a fact table."""
         draft = self.draft
         entities = self._entities()
         figures = draft.measure and self.schema.is_fact(draft.measure[0].table)
-        if draft.rows or draft.count_rows or figures or draft.facts or draft.thresholds or draft.when.used or not entities:
+        if (
+            draft.rows
+            or draft.count_rows
+            or figures
+            or draft.facts
+            or draft.thresholds
+            or draft.when.used
+            or not entities
+        ):
             return None
-        if any(g.grain for g in entities) or draft.order and draft.top or draft.asks(*_PLAIN, *_SIDES, Ask.SUM, Ask.RUNNING):
+        if (
+            any(g.grain for g in entities)
+            or (draft.order and draft.top)
+            or draft.asks(*_PLAIN, *_SIDES, Ask.SUM, Ask.RUNNING)
+        ):
             return None
         if draft.asks(Ask.VARIANCE, Ask.VERSUS, Ask.YTD, Ask.MOM, Ask.QOQ, Ask.YOY, Ask.CHANGE, Ask.GROWTH):
             return None
@@ -122,9 +184,15 @@ class _Intent:
         if draft.counted and len(entities) > 1:
             start = next((n.table for n in draft.counted.names), start)
         tables = self._needed() | {n.table for n, _ in draft.bounds}
-        if self.schema.is_fact(start) or self.schema.joins(start, tables - {start}) is None:
-            return None
-        return start
+        starts = [start, *sorted(tables - {start})]  # 'what currency does Germany use' is asked of organizations
+        return next(
+            (
+                t
+                for t in starts
+                if not self.schema.is_fact(t) and self.schema.joins(t, (tables | {start}) - {t}) is not None
+            ),
+            None,
+        )
 
     def _table(self) -> str:
         draft, needed = self.draft, self._needed()
@@ -134,16 +202,27 @@ class _Intent:
             candidates = list(dict.fromkeys(draft.facts))
         else:
             candidates = [t.name for t in self.schema.facts()]
+            if draft.asks(Ask.LEDGER_TALK):
+                money = [t for t in candidates if grammar.ledger_like(self.schema, t)]
+                candidates = money or candidates
         fitting = [t for t in candidates if self.schema.joins(t, needed - {t}) is not None]
         if draft.facts and len(fitting) > 1:
             fitting = [t for t in fitting if t in draft.facts] or fitting
         if not fitting:
             known = ", ".join(self.schema.table_label(t) for t in candidates)
             raise NotUnderstood(f"The names in the question do not belong together: no table ({known}) has them all.")
-        if not draft.values and not draft.measure and not draft.facts and len(fitting) > 1 or len(fitting) > 1:
+        if (not draft.values and not draft.measure and not draft.facts and len(fitting) > 1) or len(fitting) > 1:
             tables = " or ".join(self.schema.table_label(t) for t in fitting)
             raise NotUnderstood(f"I do not know which figures are meant: those of {tables}?")
-        if not (draft.values or draft.measure or draft.facts or draft.rows or draft.count_rows or draft.counted or draft.groups):
+        if not (
+            draft.values
+            or draft.measure
+            or draft.facts
+            or draft.rows
+            or draft.count_rows
+            or draft.counted
+            or draft.groups
+        ):
             raise NotUnderstood("I found nothing in the question that names a figure of these tables.")
         return fitting[0]
 
@@ -153,20 +232,29 @@ class _Intent:
             if draft.asks(Ask.LEDGER_TALK) and not self.schema.is_ledger_amount(named.path):
                 raise NotUnderstood(f"I do not know what 'cost' or 'spent' means for {self.schema.label(named.path)}.")
             return named.path
-        if draft.count_rows or draft.counted and draft.counted.at >= 0 and not draft.thresholds:
+        if draft.asks(Ask.FIRST, Ask.LAST, Ask.WHEN):
+            return None
+        if draft.count_rows or (draft.counted and draft.counted.at >= 0 and not draft.thresholds):
             return None
         columns = self.schema.measures(self.schema.tables[table])
         if len(columns) != 1:
             labels = [self.schema.label(f"{table}.{c.name}") for c in columns]
-            choices = tuple(f"{label} {self.question}" for label in labels)
+            choices = self._with_figure(labels)
             what = " or ".join(labels) or "nothing"
-            raise NotUnderstood(f"I do not know which figure is meant: {self.schema.table_label(table)} has {what}.", choices)
+            raise NotUnderstood(
+                f"I do not know which figure is meant: {self.schema.table_label(table)} has {what}.", choices
+            )
         column = f"{table}.{columns[0].name}"
         if draft.asks(Ask.LEDGER_TALK) and not self.schema.is_ledger_amount(column):
             raise NotUnderstood(f"I do not know whether {self.schema.label(column)} is what 'cost' or 'spent' means.")
         return column
 
-    # --- groups, periods and picks -------------------------------------------------------------------------------
+    def _with_figure(self, labels: list[str]) -> tuple[str, ...]:
+        """The question with each figure named, in the place of the table's name where that was said."""
+        named = next((m for m in self.draft.marks if self.draft.is_fact(m.names)), None)
+        if named and not self.draft.rows and not self.draft.count_rows:
+            return tuple(self.settler.swap(named, label) for label in labels)
+        return tuple(f"{label} {self.question}" for label in labels)
 
     def _by(self, entity: Entity, table: str) -> By:
         if entity.grain:
@@ -182,63 +270,18 @@ class _Intent:
             raise NotUnderstood(f"I do not know which column of {self.schema.table_label(name.table)} to group by.")
         return By(name.path, self.schema.label(name.path))
 
+    def _groups(self, table: str) -> tuple[By, ...]:
+        """The groups; quarters of a fiscal year are those of one year, so the year stands beside them."""
+        groups = list(dict.fromkeys(self._by(g, table) for g in self.draft.groups))
+        columns = [g.column.rpartition(".")[2].lower() for g in groups]
+        if "fiscal_quarter" in columns and "fiscal_year" not in columns and not self.draft.when.fiscal:
+            year = self._fiscal_column(table, "year")
+            groups.insert(columns.index("fiscal_quarter"), By(year, self.schema.label(year)))
+        return tuple(groups)
+
     def _entity_label(self, entity: Entity) -> str:
         name = entity.names[0]
         return self.schema.label(name.path) if name.column else self.schema.table_label(name.table)
-
-    def _with_periods(self, base: Reading) -> Reading:
-        when = self.draft.when
-        conditions = tuple(self._fiscal(base.table))
-        if when.periods and base.date is None:
-            raise NotUnderstood(f"{self.schema.table_label(base.table)} has no date that I could use for the period.")
-        if len(when.periods) < 2:
-            return replace(base, periods=when.periods, moment=when.moment, conditions=conditions)
-        if when.link == "versus":
-            relation: Literal["span", "each", "compare"] = "compare"
-        else:
-            relation = "span" if when.link == "or" or self.draft.asks(Ask.TOGETHER) else "each"
-        if relation != "compare" and len({p.grain for p in when.periods}) > 1:
-            raise NotUnderstood("The periods are of different lengths. Ask for one of them at a time.")
-        return replace(base, periods=when.periods, relation=relation, moment=when.moment, conditions=conditions)
-
-    def _fiscal(self, table: str) -> list[Filter]:
-        filters: list[Filter] = []
-        for fiscal in self.draft.when.fiscal:
-            wanted = (("year", fiscal.year), ("quarter", fiscal.quarter))
-            for part, value in ((p, v) for p, v in wanted if v is not None):
-                filters.append(Filter(column=self._fiscal_column(table, part), op="=", value=value))
-        return filters
-
-    def _fiscal_column(self, table: str, part: str) -> str:
-        for other in self.schema.tables.values():
-            column = other.column(f"fiscal_{part}")
-            if column and column.kind is Kind.NUMBER and self.schema.joins(table, {other.name} - {table}) is not None:
-                return f"{other.name}.{column.name}"
-        raise NotUnderstood(f"The tables do not say which fiscal {part} a date belongs to.")
-
-    def _with_picks(self, base: Reading) -> Reading:
-        """The filters by value; a scenario that the question does not name is the glossary's default."""
-        draft = self.draft
-        picks = list(self._picks(draft.values))
-        for column, value in self.schema.notes(base.table).defaults.items():
-            named = any(p.column == column for p in picks) or any(b.column == column for b in base.by)
-            if not named and not (draft.counted and any(n.path == column for n in draft.counted.names)):
-                picks.append(Pick(column, (str(value),), default=True))
-        conditions = list(base.conditions)
-        for name, bound in draft.bounds:
-            value = list(bound.values) if bound.op == "between" else bound.values[0]
-            conditions.append(Filter(column=name.path, op=bound.op, value=value))
-        return replace(base, picks=tuple(picks), conditions=tuple(conditions))
-
-    def _picks(self, values: list[Said]) -> tuple[Pick, ...]:
-        found: dict[tuple[str, bool], list[str]] = {}
-        for said in values:
-            listed = found.setdefault((said.name.path, said.negated), [])
-            if said.name.value not in listed:
-                listed.append(said.name.value)
-        return tuple(Pick(column, tuple(listed), negated) for (column, negated), listed in found.items())
-
-    # --- shapes --------------------------------------------------------------------------------------------------
 
     def _with_shape(self, base: Reading) -> Reading:
         return Shaper(self.draft, self.settler, self.remarks).shape(base)
@@ -247,11 +290,8 @@ class _Intent:
         """Names of a dimension table, listed or counted."""
         draft = self.draft
         picks = self._picks(draft.values)
-        bounds = tuple(
-            Filter(column=n.path, op=t.op, value=list(t.values) if t.op == "between" else t.values[0])
-            for n, t in draft.bounds
-        )
-        by = tuple(self._by(g, table) for g in draft.groups)
+        bounds = tuple(Filter(column=n.path, op=t.op, value=t.value) for n, t in draft.bounds)
+        by = tuple(dict.fromkeys(self._by(g, table) for g in draft.groups))
         if draft.counted:
             counted = self._by(draft.counted, table)
             return Reading(
@@ -266,4 +306,3 @@ class _Intent:
             self.question, table, shape=Shape.LIST, functions=(), picks=picks, conditions=bounds, by=by,
             remarks=tuple(self.remarks),
         )  # fmt: skip
-

@@ -9,14 +9,15 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from cfo_kernel.agent.analyst.schema import Schema
-from cfo_kernel.agent.analyst.words import Word, key, split, stem
+from cfo_kernel.agent.analyst.words import Word, key, split, stem, words_in
 from cfo_kernel.data.tables import Column, Kind, Table
 
-_CALENDAR = frozenset(
-    "january february march april may june july august september october november december".split()
-    + "monday tuesday wednesday thursday friday saturday sunday".split()
+_CALENDAR = words_in(
+    "january february march april may june july august september october november december monday tuesday "
+    "wednesday thursday friday saturday sunday"
 )
-_MINOR = frozenset("of and the for in on to or a an".split())
+_SHORTEST = 3
+_MINOR = words_in("of and the for in on to or a an")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Lexicon:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._whole: dict[str, list[Name]] = defaultdict(list)
+        self._lengths: dict[tuple[str, Name], set[int]] = defaultdict(set)
         self._parts: dict[str, list[Name]] = defaultdict(list)
         self._column_parts: dict[str, list[Name]] = defaultdict(list)
         self._content: dict[Name, list[frozenset[str]]] = defaultdict(list)
@@ -56,12 +58,16 @@ class Lexicon:
 
     def whole(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
         """The things that have exactly this name; own names before synonyms."""
-        names = self._whole.get(key(words), [])
-        return tuple(n for n in names if not n.synonym) or tuple(names)
+        names = self.also(words)
+        return tuple(n for n in names if not n.synonym) or names
 
     def also(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
         """The things with exactly this name, synonyms included."""
-        return tuple(self._whole.get(key(words), ()))
+        names = self._whole.get(key(words), ())
+        if all(len(w.norm) >= _SHORTEST for w in words):
+            return tuple(names)
+        # 'in R&D' is not the currency INR: only whole words may run together
+        return tuple(n for n in names if len(words) in self._lengths[key(words), n])
 
     def containing(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
         """The values whose names contain all these words."""
@@ -113,6 +119,7 @@ class Lexicon:
             return
         if not any(name.same(known) for known in self._whole[key(words)]):
             self._whole[key(words)].append(name)
+        self._lengths[key(words), next(n for n in self._whole[key(words)] if name.same(n))].add(len(words))
         self.longest = max(self.longest, min(len(words), 12))
         if name.kind == "table":
             return

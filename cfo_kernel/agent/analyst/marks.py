@@ -9,7 +9,7 @@ from cfo_kernel.agent.analyst.lexicon import Lexicon, Name
 from cfo_kernel.agent.analyst.numbers import Number, number_at
 from cfo_kernel.agent.analyst.periods import Found, period_at
 from cfo_kernel.agent.analyst.phrases import ADJECTIVES, ASKS, FILLERS, GRAINS, LONGEST, NEVER_CORRECTED, Ask
-from cfo_kernel.agent.analyst.words import Word
+from cfo_kernel.agent.analyst.words import Word, listed, words_in
 from cfo_kernel.data.plan import Grain
 
 
@@ -74,7 +74,10 @@ def cut(words: tuple[Word, ...], lexicon: Lexicon) -> list[Mark]:
 def _best(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
     """The longest meaning; where two are as long, the first of period, value, phrase, number, name, filler."""
     named = _named(words, at, lexicon)
-    found = [_period(words, at), named if named and named.values else None, _phrase(words, at)]
+    phrase = _phrase(words, at)
+    if named and phrase and phrase.is_ask(Ask.ROWS) and all(n.kind == "table" for n in named.names):
+        phrase = None  # a table's own word for its rows says which table is meant
+    found = [_period(words, at), named if named and named.values else None, phrase]
     found += [_number(words, at), named]
     if words[at].norm in FILLERS:
         found.append(Mark(Sort.FILLER, at, at + 1))
@@ -104,13 +107,21 @@ def _named(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
 
 
 def _meant(words: tuple[Word, ...], at: int, name: Name) -> bool:
-    """A value that is also an everyday word (the currency code ALL) is meant only where it is written like it."""
+    """A value that is also an everyday word (the currency code ALL) is meant only where it is written like it.
+
+    A synonym such as 'pay' is a verb where somebody does it: 'what did we pay in rent'.
+    """
     word = words[at]
-    everyday = word.norm in FILLERS or ASKS.get(word.norm) not in (None, Ask.BALANCE)
-    if name.kind != "value" or not everyday or name.synonym and word.norm not in ("pay",):
+    if name.kind == "value" and ASKS.get(word.norm) is Ask.LEDGER_TALK and name.synonym:
+        return not any(w.norm in _DOERS for w in words[max(0, at - 3) : at])
+    everyday = word.norm in FILLERS or ASKS.get(word.norm) not in (None, Ask.BALANCE, Ask.LEDGER_TALK)
+    if name.kind != "value" or not everyday or name.synonym:
         return True
     shouted = all(w.text.isupper() for w in words if w.text.isalpha())
     return word.text == name.value and not shouted
+
+
+_DOERS = words_in("did do does we they you i to who")
 
 
 def _is_list(words: tuple[Word, ...], lexicon: Lexicon) -> bool:
@@ -172,10 +183,11 @@ def _spelled(mark: Mark, asked: str | None) -> str:
     return name.value or (name.column or name.table).replace("_", " ")
 
 
-_ASKED_FOR = (
-    "total average median minimum maximum highest lowest largest smallest share percentage growth variance cumulative"
-    " quarterly monthly yearly quarter month year between excluding without postings running"
-).split()
+_ASKED_FOR = listed(
+    "total average median minimum maximum highest lowest largest smallest share percentage growth "
+    "variance cumulative quarterly monthly yearly quarter month year between excluding without postings "
+    "running"
+)
 
 
 def _asked_for(word: Word) -> str | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from cfo_kernel.agent.analyst.words import Word
 
 _DIGITS = re.compile(r"(\d+(?:,\d{3})*(?:\.\d+)?)(k|mn|mio|m|bn|b)?")
-_SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "mio": 10**6, "bn": 10**9, "b": 10**9}
-_SCALES |= {"thousand": 10**3, "million": 10**6, "billion": 10**9, "mill": 10**6}
+_SHORT = {"k": 10**3, "m": 10**6, "mn": 10**6, "mio": 10**6, "bn": 10**9, "b": 10**9}
+_SCALES = _SHORT | {"thousand": 10**3, "million": 10**6, "billion": 10**9, "mill": 10**6}
 _NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _SPELLED = {name: i for i, name in enumerate(_NAMES)} | {"fifteen": 15, "twenty": 20, "fifty": 50, "hundred": 100}
 _MONEY = ("dollar", "dollars", "usd", "eur", "euro", "euros", "cad", "aud", "gbp")

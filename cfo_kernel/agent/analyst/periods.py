@@ -4,17 +4,19 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
-from cfo_kernel.agent.analyst.words import Word
+from cfo_kernel.agent.analyst.numbers import number_at
+from cfo_kernel.agent.analyst.words import Word, listed, words_in
 from cfo_kernel.data.plan import Grain
 
-_MONTHS = (
-    "january february march april may june july august september october november december".split()
-)
-_MONTH_NUMBERS = {name: i + 1 for i, name in enumerate(_MONTHS)}
-_MONTH_NUMBERS |= {name[:3]: i + 1 for i, name in enumerate(_MONTHS)} | {"sept": 9}
+_MONTHS = listed("january february march april may june july august september october november december")
+_SPELLINGS = {"september": ("sept",)}
+_MONTH_NUMBERS = {
+    form: number for number, name in enumerate(_MONTHS, start=1) for form in (name, name[:3], *_SPELLINGS.get(name, ()))
+}
 _ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "last": 0}
-_BEFORE_MAY = frozenset("in of since from to until till through between and during after before for by vs or".split())
+_BEFORE_MAY = words_in("in of since from to until till through between and during after before for by vs or")
 _LINKS = ("of", "in", "the", "year")
 _SHORT = re.compile(r"(q|h|fy|fq|cy)(\d{1,4})")
 _FISCAL = ("fiscal", "financial", "fy", "fq")
@@ -98,10 +100,27 @@ def name_of(value: object, grain: Grain) -> str:
 
 def period_at(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
     """The period that begins at this word, and how many words it takes."""
-    for reader in (_fiscal, _iso, _dated, _part, _year):
+    for reader in (_fiscal, _iso, _some_months, _dated, _part, _year):
         if found := reader(words, at):
             return found
     return None
+
+
+def _some_months(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
+    """`first 6 months of 2012`, `last three months of 2012`."""
+    found = number_at(words, at + 1) if _norm(words, at) in ("first", "last") and at + 1 < len(words) else None
+    if found is None or _norm(words, at + 1 + found[1]) not in ("months", "quarters"):
+        return None
+    place = _skip(words, at + 2 + found[1])
+    year = _year_at(words, place)
+    months = found[0].value * (3 if _norm(words, at + 1 + found[1]) == "quarters" else 1)
+    if year is None or months not in range(1, 13):
+        return None
+    months = int(months)
+    first = 1 if _norm(words, at) == "first" else 13 - months
+    start, end = span(year, first, 1).start, span(year, first + months - 1, 1).end
+    label = f"{_MONTHS[first - 1].title()} to {_MONTHS[first + months - 2].title()} {year}"
+    return Period(start, end, label), place + 1 - at
 
 
 def _norm(words: tuple[Word, ...], at: int) -> str:
@@ -269,3 +288,17 @@ def day_before(day: date) -> date:
 
 def day_after(day: date) -> date:
     return day + timedelta(days=1)
+
+
+def gaps(periods: tuple[Period, ...]) -> bool:
+    """Whether days between the first and the last of the periods belong to none of them."""
+    ordered = sorted((p for p in periods if p.start and p.end), key=lambda p: p.start or date.min)
+    return any(a.end and b.start and day_after(a.end) < b.start for a, b in pairwise(ordered))
+
+
+def as_date(value: object) -> date | None:
+    """A date from the ISO text that a result has for it."""
+    try:
+        return date.fromisoformat(str(value)[:10]) if value is not None else None
+    except ValueError:
+        return None

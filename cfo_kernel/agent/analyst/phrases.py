@@ -5,6 +5,7 @@ Everything else a question says must be a name, a number or a period; what is le
 
 from enum import StrEnum
 
+from cfo_kernel.agent.analyst.words import words_in
 from cfo_kernel.data.plan import Grain
 
 
@@ -88,12 +89,15 @@ _PHRASES: dict[Ask, str] = {
     Ask.COUNT: "how many|number of|count of|count|counts|no of|the number of|nr of|# of",
     Ask.DISTINCT: "distinct|different|unique",
     Ask.SHARE: (
-        "share|shares|proportion|proportions|percentage|percentages|percent|pct|fraction|contribution"
+        "share|shares|proportion|proportions|percentage|percentages|percent|pct|fraction|portion|contribution"
         "|share of total|share of the total|percent of total|percentage of total|percent share|percentage share"
         "|proportion of total|contribution to total|share in"
     ),
     Ask.CHANGE: "change|changes|changed|increase|increased|decrease|decreased|rise|rose|fall|fell|decline|declined",
-    Ask.GROWTH: "growth|grow|grew|grown|growth rate|growth rates|percent change|percentage change|percent growth",
+    Ask.GROWTH: (
+        "growth|grow|grew|grown|growth rate|growth rates|percent change|percentage change|percent growth"
+        "|percentage growth|percentage increase|percent increase|percentage decrease"
+    ),
     Ask.MOM: (
         "month over month|month on month|month to month|mom|versus the previous month|versus previous month"
         "|vs previous month|vs the previous month|vs prior month|compared to the previous month|from month to month"
@@ -102,20 +106,25 @@ _PHRASES: dict[Ask, str] = {
     ),
     Ask.QOQ: (
         "quarter over quarter|quarter on quarter|quarter to quarter|qoq|versus the previous quarter"
-        "|versus previous quarter|vs previous quarter|vs the previous quarter|vs prior quarter|from quarter to quarter"
+        "|versus previous quarter|vs previous quarter|vs the previous quarter|vs prior quarter"
+        "|from quarter to quarter"
         "|compared to the previous quarter|compared with the previous quarter|against the previous quarter"
         "|over the previous quarter|versus the prior quarter|to the previous quarter|from the previous quarter"
         "|versus the quarter before"
     ),
     Ask.YOY: (
-        "year over year|year on year|year to year|yoy|y o y|versus the previous year|versus previous year|versus prior year"
+        "year over year|year on year|year to year|yoy|y o y|versus the previous year|versus previous year"
+        "|versus prior year"
         "|vs previous year|vs the previous year|vs prior year|compared to the previous year|versus the prior year"
         "|compared with the previous year|against the previous year|over the previous year|to the previous year"
         "|from the previous year|over the prior year|compared to the prior year|compared to prior year"
         "|versus the year before|from year to year|against prior year"
     ),
-    Ask.VARIANCE: "variance|deviation|over or under|over budget|under budget",
-    Ask.VERSUS: "vs|versus|against|compared to|compared with|in comparison to|in comparison with",
+    Ask.VARIANCE: "variance|deviation",
+    Ask.VERSUS: (
+        "vs|versus|against|compared to|compared with|in comparison to|in comparison with"
+        "|compare to|compare with|compared against"
+    ),
     Ask.COMPARE: "compare|comparison|comparison of",
     Ask.DIFFERENCE: "difference|differences|difference between|minus",
     Ask.RUNNING: "cumulative|cumulated|cumulatively|accumulated|running total|running sum|running totals",
@@ -128,9 +137,13 @@ _PHRASES: dict[Ask, str] = {
         "|breakdown by|split out by|a breakdown by|from each|over the|within each"
     ),
     Ask.PER: "per",
-    Ask.ALL: "all|across|across all|over all|all the|all of the|for all|any|whole|entire",
+    Ask.ALL: (
+        "all|across|across all|over all|all the|all of the|for all|any|whole|entire|the company|our company"
+        "|the whole company|the entire company|company wide|our firm"
+    ),
     Ask.EXCLUDE: (
-        "without|excluding|exclude|except|except for|other than|but not|not|excl|apart from|aside from|not in|not from"
+        "without|excluding|exclude|except|except for|other than|but not|not|excl|apart from|aside from|not in"
+        "|not from"
         "|excludes|leaving out|not including|not counting|ignoring"
     ),
     Ask.ABOVE: (
@@ -149,39 +162,58 @@ _PHRASES: dict[Ask, str] = {
     Ask.SINCE: "since|starting|starting in|starting from|from the start of|since the start of|beginning in",
     Ask.AFTER: "after|later than",
     Ask.BEFORE: "before|prior to|earlier than",
-    Ask.UNTIL: "until|up to|up until|through the end of|until the end of|to the end of|up to the end of|up to and including",
-    Ask.END_OF: "end of|the end of|at the end of|at end of|as of|as at|as of the end of|at the close of|by the end of|close of|per end of|as of end of|as at the end of|as at end of|at the end",
+    Ask.UNTIL: (
+        "until|up to|up until|through the end of|until the end of|to the end of|up to the end of|up to and including"
+    ),
+    Ask.END_OF: (
+        "end of|the end of|at the end of|at end of|as of|as at|as of the end of|at the close of|by the end of"
+        "|close of|per end of|as of end of|as at the end of|as at end of|at the end"
+    ),
     Ask.BEGIN: "start of|beginning of|the start of|the beginning of|at the start of|at the beginning of",
-    Ask.YEAR_END: "year end|at year end|yearend|at the year end|month end|at month end|quarter end|at quarter end|year ends",
+    Ask.YEAR_END: (
+        "year end|at year end|yearend|at the year end|month end|at month end|quarter end|at quarter end|year ends"
+    ),
     Ask.WHICH: "which|what|whose",
     Ask.LIST: "list|list of|names of|name|enumerate|overview of",
-    Ask.ROWS: "row|rows|record|records|posting|postings|entry|entries|transaction|transactions|line items|line item|bookings",
+    Ask.ROWS: (
+        "used|in use|row|rows|record|records|posting|postings|entry|entries|transaction|transactions"
+        "|line items|line item|bookings"
+    ),
     Ask.SINGLE: "single|individual",
     Ask.RELATIVE: (
         "last year|this year|next year|current year|previous year|prior year|last month|this month|next month"
         "|current month|previous month|prior month|last quarter|this quarter|next quarter|current quarter"
         "|previous quarter|prior quarter|today|yesterday|now|right now|currently|recent|recently|so far|lately"
-        "|this week|last week|past year|past month|past quarter|latest month|latest year|latest quarter|most recent"
-        "|last fiscal year|this fiscal year|current|latest|at the moment|as of today|as of now"
+        "|this week|last week|past year|past month|past quarter|latest month|latest year|latest quarter"
+        "|last fiscal year|this fiscal year|current|at the moment|as of today|as of now"
     ),
     Ask.CAME_FROM: (
         "came from|comes from|come from|is from|was from|are from|were from|is due to|was due to|belongs to"
         "|belonged to|is attributable to|was attributable to|goes to|went to|is in|was in|falls on|fell on|fell to"
         "|was spent in|was spent by|was made in|was made by|is accounted for by|was accounted for by|did come from"
-        "|was generated by|was generated in|was contributed by|was earned in|was earned by|was incurred by|was incurred in"
-        "|was booked in|was booked by|was posted in|was posted by|stems from|stemmed from|relates to|related to|sits in"
+        "|was generated by|was generated in|was contributed by|was earned in|was earned by|was incurred by"
+        "|was incurred in"
+        "|was booked in|was booked by|was posted in|was posted by|stems from|stemmed from|relates to"
+        "|related to|sits in"
     ),
-    Ask.DESCENDING: "highest first|largest first|biggest first|descending|in descending order|desc|from highest to lowest|from largest to smallest|high to low",
-    Ask.ASCENDING: "lowest first|smallest first|ascending|in ascending order|asc|from lowest to highest|low to high|from smallest to largest",
+    Ask.DESCENDING: (
+        "highest first|largest first|biggest first|descending|in descending order|desc|from highest to lowest"
+        "|from largest to smallest|high to low"
+    ),
+    Ask.ASCENDING: (
+        "lowest first|smallest first|ascending|in ascending order|asc|from lowest to highest|low to high"
+        "|from smallest to largest"
+    ),
     Ask.SORTED: "sorted|sorted by|ordered by|ranked by|ranked|sort by|order by|sort|rank",
     Ask.CHART: "chart|plot|graph|a chart of|diagram|visualize|visualise|bar chart|line chart",
     Ask.LEDGER_TALK: (
         "cost|costs|expense|expenses|spend|spent|spending|expenditure|charge|charges|charged|paid|pay for|paid for"
-        "|earn|earned|earns|incur|incurred|incurs|cost us|did we pay for|we pay for|did it cost|spends|pays|costing|outlay"
+        "|earn|earned|earns|incur|incurred|incurs|cost us|did we pay for|we pay for|did it cost|spends|pays"
+        "|costing|outlay|pay"
     ),
     Ask.BALANCE: "balance|balances",
-    Ask.FIRST: "first|earliest",
-    Ask.LAST: "last",
+    Ask.FIRST: "first|earliest|oldest",
+    Ask.LAST: "last|latest|newest|most recent",
     Ask.WHEN: "when",
     Ask.IN: "in|within",
     Ask.OF: "of|for",
@@ -203,37 +235,33 @@ ADJECTIVES: dict[str, Grain] = {phrase: g for g, (_, words) in _GRAINS.items() f
 
 LONGEST = max(phrase.count(" ") for phrase in ASKS) + 1
 
-FILLERS = frozenset(
-    (
-        "a an the this that these those i we you they he she it our my your their its me us company's"
-        " is are was were be been being am do does did done have has had having can could would should shall will"
-        " please kindly thanks thank hi hello hey ok okay so well just only also both there here"
-        " give show tell display find get compute calculate report present provide return see need want like know"
-        " let lets look looking display pull fetch run"
-        " at on with about regarding concerning into during via"
-        " how who where much made make come came comes go went amount amounted amounts"
-        " book booked post posted recorded record reported register registered occur occurred happen happened"
-        " used use using exist exists available contain contains"
-        " respectively figure figures value values number numbers data based than then such as if"
-        " breakdown broken down split grouped group"
-    ).split()
+FILLERS = words_in(
+    "belong belongs belonging develop developed worth full "
+    "a an the this that these those i we you they he she it our my your their its me us company's is are "
+    "was were be been being am do does did done have has had having can could would should shall will "
+    "please kindly thanks thank hi hello hey ok okay so well just only also both there here give show "
+    "tell display find get compute calculate report present provide return see need want like know let "
+    "lets look looking display pull fetch run at on with about regarding concerning into during via how "
+    "who where much made make come came comes go went amount amounted amounts book booked post posted "
+    "recorded record reported register registered occur occurred happen happened use using exist exists "
+    "available contain contains respectively figure figures value values number numbers data based than "
+    "then such as if breakdown broken down split grouped group"
 )
 """Words that say nothing by themselves. Each is skipped only where nothing else understood it."""
 
-NEVER_CORRECTED = frozenset(
-    (
-        "profit profits margin margins revenue revenues income incomes equity stock stocks price prices client clients"
-        " customer customers product products vendor vendors supplier suppliers region regions country countries state"
-        " states asset debt debts capital invoice invoices order orders forecast forecasts predict prediction expected"
-        " project projects weight height station nation national international ration rations county mouth mouths"
-        " united unite units unity taxi taxis texas austria sweden norway brand brands trend trends quarterback"
-        " actually actual really marked market markets markup renter rented meaning means meant central centre center"
-        " mail email meal share shared shares shale vehicular vary varies variant various benefit stuff staffing"
-        " sale sales sole whole trade trades traded grade tread other others another mother gross cross grass loss"
-        " lease leased release interest interested interesting rate rates date dates late plane plant plants planner"
-        " notes note returns return accounts amounts accounted mountain discount discounts discounted budgets"
-        " payable payables receivables salesman person people personnel worker workers delete update insert drop"
-        " create remove change changes charge charges average leverage coverage beverage"
-    ).split()
+NEVER_CORRECTED = words_in(
+    "profit profits margin margins revenue revenues income incomes equity stock stocks price prices "
+    "client clients customer customers product products vendor vendors supplier suppliers region regions "
+    "country countries state states asset debt debts capital invoice invoices order orders forecast "
+    "forecasts predict prediction expected project projects weight height station nation national "
+    "international ration rations county mouth mouths united unite units unity taxi taxis texas austria "
+    "sweden norway brand brands trend trends quarterback actually actual really marked market markets "
+    "markup renter rented meaning means meant central centre center mail email meal share shared shares "
+    "shale vehicular vary varies variant various benefit stuff staffing sale sales sole whole trade "
+    "trades traded grade tread other others another mother gross cross grass loss lease leased release "
+    "interest interested interesting rate rates date dates late plane plant plants planner notes note "
+    "returns return accounts amounts accounted mountain discount discounts discounted budgets payable "
+    "payables receivables salesman person people personnel worker workers delete update insert drop "
+    "create remove change changes charge charges average leverage coverage beverage"
 )
 """English words that are close to names of a ledger but mean something else: never taken for a slip."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from cfo_kernel.agent.analyst.periods import Period, day_after
+from cfo_kernel.agent.analyst.periods import Period, day_after, gaps
 from cfo_kernel.agent.analyst.reading import By, Function, Pick, Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.data.plan import (
@@ -11,7 +11,6 @@ from cfo_kernel.data.plan import (
     Arithmetic,
     Expression,
     Filter,
-    Grain,
     Group,
     Having,
     LastOf,
@@ -68,10 +67,10 @@ def row_filters(reading: Reading) -> tuple[Filter, ...]:
     filters = [*(p.filter() for p in reading.picks), *reading.conditions]
     sides = (*reading.left, *reading.right)
     columns = {p.column for p in sides}
-    if len(columns) == 1:
+    if len(columns) == 1 and reading.right:
         values = tuple(dict.fromkeys(v for p in sides for v in p.values))
         filters.append(Pick(columns.pop(), values).filter())
-    elif sides and all(p in reading.left for p in reading.right):
+    elif reading.right and all(p in reading.left for p in reading.right):
         filters += [p.filter() for p in reading.right]
     return tuple(filters)
 
@@ -111,7 +110,9 @@ class Planner:
                 times = tuple(group_name(b) for b in reading.by if b.grain)
                 inside = times if len(times) < len(reading.by) else ()
                 share = Window(over="share_of_total", of=figure, within=inside)
-                return Figures((Measure(name=name, expression=figure), Measure(name="share", expression=share)), name, "share")
+                return Figures(
+                    (Measure(name=name, expression=figure), Measure(name="share", expression=share)), name, "share"
+                )
             case Shape.CHANGE:
                 return self._windows(reading, ("previous", "change", "change_percent"), "change", "change_percent")
             case Shape.RUNNING:
@@ -120,7 +121,9 @@ class Planner:
                 return self._sides(reading)
             case Shape.VARIANCE:
                 left, right = reading.left[0].values[0].lower(), reading.right[0].values[0].lower()
-                return self._apart(reading, (left, self._where(reading.left)), (right, self._where(reading.right)), "variance", percent)
+                return self._apart(
+                    reading, (left, self._where(reading.left)), (right, self._where(reading.right)), "variance", percent
+                )
             case Shape.COMPARE:
                 first, last = sorted(reading.periods, key=lambda p: p.start or date.min)
                 column = reading.date or ""
@@ -154,8 +157,7 @@ class Planner:
         if reading.counted:
             return self._counted(reading, reading.counted, where)
         if function == "count" or reading.column is None:
-            rows = "postings" if self.schema.date(reading.table) else "rows"
-            return rows, Aggregate(fn="count", where=where)
+            return self.schema.rows_of(reading.table), Aggregate(fn="count", where=where)
         name = self.schema.label(reading.column).replace(" ", "_")
         prefix = _PREFIXES.get(function, "")
         name = name if not prefix or name.startswith(prefix) else f"{prefix}_{name}"
@@ -165,8 +167,7 @@ class Planner:
 
     def _counted(self, reading: Reading, counted: By, where: tuple[Filter, ...]) -> tuple[str, Aggregate]:
         """Things are counted by their key where the counted column is their name: a name is not a key."""
-        label = counted.label.replace(" ", "_")
-        name = label if label.endswith("s") else f"{label[:-1]}ies" if label.endswith("y") else f"{label}s"
+        name = plural(counted.label).replace(" ", "_")
         if counted.grain:
             return name, Aggregate(fn="count_distinct", column=counted.column, grain=counted.grain, where=where)
         table, column = self.schema.column(counted.column)
@@ -188,7 +189,9 @@ class Planner:
     def _windows(self, reading: Reading, kinds: tuple[str, ...], main: str, percent: str | None) -> Figures:
         name, figure = self._figure(reading)
         along = next(group_name(b) for b in reading.by if b.grain)
-        windows = [Measure(name=k, expression=Window.model_validate({"over": k, "of": figure, "along": along})) for k in kinds]
+        windows = [
+            Measure(name=k, expression=Window.model_validate({"over": k, "of": figure, "along": along})) for k in kinds
+        ]
         return Figures((Measure(name=name, expression=figure), *windows), main, percent)
 
     def _where(self, picks: tuple[Pick, ...]) -> tuple[Filter, ...]:
@@ -199,7 +202,9 @@ class Planner:
         _, right = self._figure(reading, where=self._where(reading.right))
         op, name = ("/", "ratio") if reading.shape is Shape.RATIO else ("-", "difference")
         both = Arithmetic.model_validate({"op": op, "left": left, "right": right})
-        named = ((side_name(reading.left), left), (side_name(reading.right), right), (name, both))
+        taken = {name, *(group_name(b).lower() for b in reading.by)}
+        names = [f"{n} rows" if n.lower() in taken else n for n in (side_name(reading.left), side_name(reading.right))]
+        named = ((names[0], left), (names[1], right), (name, both))
         measures = tuple(Measure(name=n, expression=e) for n, e in named)
         return Figures(measures, name, name if name == "ratio" else None)
 
@@ -228,10 +233,9 @@ class Planner:
             if threshold.on == "percent":
                 name = figures.percent or figures.main
             elif threshold.on == "count" and reading.functions != ("count",):
-                name = "number_of_postings"
+                name = f"number_of_{self.schema.rows_of(reading.table)}"
                 measures.append(Measure(name=name, expression=Aggregate(fn="count")))
-            value = list(threshold.values) if threshold.op == "between" else threshold.values[0]
-            having.append(Having(measure=name, op=threshold.op, value=value))
+            having.append(Having(measure=name, op=threshold.op, value=threshold.value))
         return having
 
     def _only_named(self, reading: Reading, measures: list[Measure]) -> list[Having]:
@@ -244,8 +248,9 @@ class Planner:
             rows = part if rows is None else Arithmetic(op="+", left=rows, right=part)
         if rows is None:
             return []
-        measures.append(Measure(name="number_of_postings", expression=rows))
-        return [Having(measure="number_of_postings", op=">", value=0)]
+        name = f"number_of_{self.schema.rows_of(reading.table)}"
+        measures.append(Measure(name=name, expression=rows))
+        return [Having(measure=name, op=">", value=0)]
 
     def _order(self, reading: Reading, figures: Figures) -> tuple[Order, ...]:
         if reading.order:
@@ -259,16 +264,14 @@ class Planner:
         return LastOf(column=reading.date or "", grain=grain)
 
 
-def gaps(periods: tuple[Period, ...]) -> bool:
-    """Whether days between the first and the last of the periods belong to none of them."""
-    ordered = sorted((p for p in periods if p.start and p.end), key=lambda p: p.start or date.min)
-    return any(
-        a.end and b.start and day_after(a.end) < b.start for a, b in zip(ordered, ordered[1:], strict=False)
-    )
-
-
 def group_name(by: By) -> str:
     return by.label.replace(" ", "_")
+
+
+def plural(label: str) -> str:
+    if label.endswith("s"):
+        return label
+    return f"{label[:-1]}ies" if label.endswith("y") else f"{label}s"
 
 
 def group(by: By) -> Group:
@@ -276,6 +279,4 @@ def group(by: By) -> Group:
 
 
 def side_name(picks: tuple[Pick, ...]) -> str:
-    return " ".join(v for p in picks for v in p.values)
-
-
+    return " ".join(v for p in picks for v in p.values) or "all"

@@ -29,7 +29,9 @@ class Reader:
             for text in dict.fromkeys(problem.swaps[:_MOST_VARIANTS]):
                 if found := self._variant(text):
                     variants.append(found)
-            return Refusal(problem.message, tuple(variants), decide=problem.decide, understood=self._understood(question))
+            return Refusal(
+                problem.message, tuple(variants), decide=problem.decide, understood=self.understood(question)
+            )
 
     def _variant(self, text: str) -> Variant | None:
         try:
@@ -49,7 +51,7 @@ class Reader:
         marks = settler.settle(cut(words, self.lexicon))
         return intent.reading(question, grammar.read(words, marks, self.schema), settler)
 
-    def _understood(self, question: str) -> tuple[str, ...]:
+    def understood(self, question: str) -> tuple[str, ...]:
         """The names, periods and numbers of the question that are clear by themselves."""
         words = split(question[:_MOST_CHARACTERS])[:_MOST_WORDS]
         understood: list[str] = []

@@ -15,7 +15,7 @@ _BETWEEN_PERIODS = (
     Ask.AND, Ask.OR, Ask.TO, Ask.FROM, Ask.VERSUS, Ask.UNTIL, Ask.END_OF, Ask.BEGIN, Ask.IN, Ask.OF, Ask.DIFFERENCE,
 )  # fmt: skip
 _BEFORE_PERIODS = (
-    Ask.FROM, Ask.BETWEEN, Ask.SINCE, Ask.AFTER, Ask.BEFORE, Ask.UNTIL, Ask.END_OF, Ask.BEGIN, Ask.TO, Ask.YEAR_END, Ask.YTD,
+    Ask.FROM, Ask.BETWEEN, Ask.SINCE, Ask.AFTER, Ask.BEFORE, Ask.UNTIL, Ask.END_OF, Ask.BEGIN, Ask.TO, Ask.YEAR_END,
 )  # fmt: skip
 
 Link = Literal["", "to", "and", "or", "versus", "apart"]
@@ -29,6 +29,7 @@ class When:
     fiscal: tuple[Fiscal, ...] = ()
     link: Link = ""
     moment: bool = False
+    to_date: bool = False
     used: frozenset[int] = frozenset()
     remarks: tuple[str, ...] = ()
 
@@ -49,10 +50,11 @@ class _Item:
         return any(a in asks for a in self.asks)
 
 
-def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: bool) -> When:
+def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: bool, ytd: bool) -> When:
     """Puts the periods of the marks together.
 
-    `from_to` says that 'from A to B' and any other pair is a change between two; `listed`, that 'A and B' is one.
+    `from_to` says that 'from A to B' and any other pair is a change between two; `listed`, that 'A and B' is one;
+    `ytd`, that the year up to the named period is meant.
     """
     items = _items(marks, words)
     if not items:
@@ -72,13 +74,16 @@ def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: b
     ranged = [i for i, link in enumerate(links) if link == "to"]
     if ranged and not from_to:
         if len(periods) != 2:
-            raise NotUnderstood("I cannot put these periods together. Name one range, e.g. 'from January to June 2012'.")
+            raise NotUnderstood(
+                "I cannot put these periods together. Name one range, e.g. 'from January to June 2012'."
+            )
         return When((_range(periods[0], periods[1]),), moment=all(moments), used=used)
     if first.has(Ask.BETWEEN) and len(periods) == 2 and not from_to:
         return When((_range(periods[0], periods[1]),), used=used)
     if len(periods) == 1:
-        opened, remark = _opened(first, periods[0])
-        return When((opened,), moment=moments[0], used=used, remarks=remark)
+        to_date = ytd and periods[0].grain in (Grain.DAY, Grain.MONTH, Grain.QUARTER)
+        opened, remark = _opened(first, periods[0], to_date=to_date)
+        return When((opened,), moment=moments[0], to_date=to_date, used=used, remarks=remark)
     link: Link = "versus" if from_to or listed or "versus" in links else "or" if "or" in links else "and"
     if "apart" in links and link != "versus":
         raise NotUnderstood("I cannot tell which of the periods belongs to what. Ask for one of them at a time.")
@@ -105,6 +110,8 @@ def _items(marks: list[Mark], words: tuple[Word, ...]) -> list[_Item]:
         if apart:
             begin = _phrases_before(marks, at)
             between = [i for i in range(begin, at) if marks[i].sort is Sort.ASK]
+        if at + 1 < len(marks) and marks[at + 1].is_ask(Ask.YEAR_END):
+            between.append(at + 1)  # '2012 year-end'
         asks = tuple(a for i in between if (a := marks[i].ask))
         before = words[mark.start].before
         items.append(_Item(at, mark.period, asks, tuple(between), apart, _dashed(before), "," in before))
@@ -146,7 +153,12 @@ def _dated(items: list[_Item]) -> list[_Item]:
         if len(years) > 1 and any(_link(y) in ("to", "apart") for y in years[1:]):
             raise NotUnderstood("I cannot tell which years are meant. Name each period with its year.")
         kept = parts if len(years) == 1 else years
-        dated = [replace(p, found=_of(part.found, y.found)) for y in years for part in parts for p in (part if kept is parts else y,)]
+        dated = [
+            replace(p, found=_of(part.found, y.found))
+            for y in years
+            for part in parts
+            for p in (part if kept is parts else y,)
+        ]
         lead = tuple(dict.fromkeys(a for i in items[: items.index(kept[0]) + 1] for a in i.asks))
         return [replace(dated[0], asks=lead), *dated[1:]]
     result: list[_Item] = []
@@ -175,11 +187,11 @@ def _range(first: Period, last: Period) -> Period:
     return Period(first.start, last.end, f"{first.label} to {last.label}")
 
 
-def _opened(item: _Item, period: Period) -> tuple[Period, tuple[str, ...]]:
+def _opened(item: _Item, period: Period, *, to_date: bool) -> tuple[Period, tuple[str, ...]]:
     start, end = period.start, period.end
     if start is None or end is None:
         return period, ()
-    if item.has(Ask.YTD):
+    if to_date:
         return Period(date(end.year, 1, 1), end, f"{end.year} to the end of {period.label}"), ()
     if item.has(Ask.AFTER):
         return Period(day_after(end), None, f"after {period.label}"), ()
@@ -202,6 +214,6 @@ def _fiscal(items: list[_Item], used: frozenset[int]) -> When:
     quarters = {f.quarter for f in found if f.quarter is not None}
     if len(found) < len(items) or len(years) != 1 or len(quarters) > 1 or any(i.has(*_BEFORE_PERIODS) for i in items):
         raise NotUnderstood(
-            "I read one fiscal year, or one quarter of it, at a time, e.g. 'in fiscal year 2012' or 'in fiscal Q1 2012'."
+            "I read one fiscal year, or one quarter of it, at a time: 'in fiscal year 2012' or 'in fiscal Q1 2012'."
         )
     return When(fiscal=(Fiscal(next(iter(years)), next(iter(quarters), None)),), used=used)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from cfo_kernel.agent.analyst.periods import Period
-from cfo_kernel.data.plan import Filter, Grain
+from cfo_kernel.data.plan import Filter, Grain, Scalar
 
 Function = Literal["sum", "avg", "min", "max", "median", "count", "count_distinct"]
 Comparison = Literal["=", "<", "<=", ">", ">=", "between"]
@@ -59,12 +59,19 @@ class Threshold:
     values: tuple[int | float, ...]
     on: Literal["figure", "count", "percent"] = "figure"
 
+    @property
+    def value(self) -> Scalar | list[Scalar]:
+        """The bound as a filter or a having takes it."""
+        return list(self.values) if self.op == "between" else self.values[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A question that was understood in every word.
 
-    `relation` says what several periods are to each other: one span, units with a row each, or two to compare.
+    `moment` says that the figure is asked at the end of its period, `balance` that it was called a balance,
+    `units_only` that it was asked with 'how many'. `when_at` is where in the question its period is said. `relation`
+    says what several periods are to each other: one span, units with a row each, or two to compare.
     """
 
     question: str
@@ -87,6 +94,8 @@ class Reading:
     order: Literal["asc", "desc"] | None = None
     thresholds: tuple[Threshold, ...] = ()
     units_only: bool = False
+    balance: bool = False
+    when_at: tuple[int, int] | None = None
     remarks: tuple[str, ...] = ()
 
     @property

@@ -1,16 +1,17 @@
 """What the tables are for: which hold the figures, which the names, and which column places rows in time."""
 
-from cfo_kernel.agent.analyst.words import split
+from cfo_kernel.agent.analyst.phrases import ASKS, Ask
+from cfo_kernel.agent.analyst.words import split, stem, words_in
 from cfo_kernel.data.glossary import Glossary, TableNotes
 from cfo_kernel.data.plan import Join
 from cfo_kernel.data.tables import Column, Kind, Table, Tables
 
-_RATES = frozenset(
-    "rate price ratio percent pct percentage margin age temperature score ownership share average avg factor".split()
+_RATES = words_in(
+    "rate price ratio percent pct percentage margin age temperature score ownership share average avg factor"
 )
-_CALENDAR = frozenset("year month quarter week day period weekday".split())
-_AMOUNTS = frozenset("amount amt value balance".split())
-_NAMING = frozenset("name description title label text".split())
+_CALENDAR = words_in("year month quarter week day period weekday")
+_AMOUNTS = frozenset(["amount", "amt", "value", "balance"])
+_NAMING = frozenset(["name", "description", "title", "label", "text"])
 
 
 class Schema:
@@ -106,7 +107,20 @@ class Schema:
             return said
         words = column.name.replace("_", " ")
         head = [w for w in words.split() if w.lower() not in _NAMING]
-        return " ".join(head) if head and column.kind is Kind.TEXT else words
+        if column.kind is not Kind.TEXT:
+            return words
+        return " ".join(head or [stem(w.norm) for w in split(table.name.replace("_", " "))])
+
+    def rows_of(self, table: str) -> str:
+        """What people call the rows of the table: the glossary's own word for them, or just rows."""
+        said = [s for s in self.notes(table).synonyms if ASKS.get(f"{s}s") is Ask.ROWS]
+        return f"{said[0]}s" if said else "rows"
+
+    def parent_of(self, table: Table) -> tuple[Column, Column] | None:
+        """The key and the parent's key of a table whose rows form a tree."""
+        key = self.key_of(table)
+        parent = table.column(f"parent_{key.name}") if key else None
+        return (key, parent) if key and parent else None
 
     def table_label(self, table: str) -> str:
         return self.notes(table).name or table.replace("_", " ")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from cfo_kernel.agent.analyst.lexicon import Lexicon, Name
 from cfo_kernel.agent.analyst.marks import Mark, Sort
-from cfo_kernel.agent.analyst.phrases import Ask
+from cfo_kernel.agent.analyst.phrases import ASKS, Ask
 from cfo_kernel.agent.analyst.reading import NotUnderstood
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.words import Word
@@ -23,8 +23,15 @@ class Settler:
     def settle(self, marks: list[Mark]) -> list[Mark]:
         """The marks, each name with one meaning (a column may still stand for one of several tables)."""
         marks = self._qualified(marks)
-        named = {n.table for m in marks for n in m.names if len(m.values) == 1 and m.values == m.names}
-        return [self._one(marks, i, named) if m.sort is Sort.NAME else m for i, m in enumerate(marks)]
+        marks = [self._quiet_balance(m, marks) for m in marks]
+        return [self._one(marks, i) if m.sort is Sort.NAME else m for i, m in enumerate(marks)]
+
+    def _quiet_balance(self, mark: Mark, marks: list[Mark]) -> Mark:
+        """'cash balance' says no more than 'cash', also where the tables have a kind called Balances."""
+        if mark.sort is not Sort.NAME or mark.length > 1 or ASKS.get(self._words[mark.start].norm) is not Ask.BALANCE:
+            return mark
+        others = any(m.values for m in marks if m is not mark)
+        return mark.filler() if others or self._words[mark.start].norm == "balance" else mark
 
     def swap(self, mark: Mark, text: str) -> str:
         """The question with the words of the mark replaced."""
@@ -34,6 +41,10 @@ class Settler:
     def nearest(self, mark: Mark) -> tuple[Name, ...]:
         """Names that look like the words of the mark."""
         return self._lexicon.nearest(self.said(mark))
+
+    def is_bare(self, mark: Mark) -> bool:
+        """Whether the mark is a value's name without that of its column."""
+        return any(n.kind == "value" for n in self._lexicon.also(self._words[mark.start : mark.end]))
 
     def said(self, mark: Mark) -> str:
         return self._question[self._words[mark.start].start : self._words[mark.end - 1].end]
@@ -59,7 +70,7 @@ class Settler:
         if self._words[second.start].before.strip("\"'‘“("):
             return None
         for columns, values in ((first, second), (second, first)):
-            if columns.values and len(columns.values) == len(columns.names) or (columns is first and entity):
+            if (columns.values and len(columns.values) == len(columns.names)) or (columns is first and entity):
                 continue
             paths = {n.path for n in self._columns(columns)}
             candidates = (*values.values, *self._lexicon.also(self._words[values.start : values.end]))
@@ -78,13 +89,13 @@ class Settler:
                 columns.append(Name("column", name.table, naming.name))
         return tuple(dict.fromkeys(columns))
 
-    def _one(self, marks: list[Mark], at: int, named: set[str]) -> Mark:
+    def _one(self, marks: list[Mark], at: int) -> Mark:
         mark = marks[at]
         before = _last(marks[:at])
         entity = any(m.is_ask(*_ENTITY_BEFORE) for m in before)
         if mark.columns and (entity or not mark.values or not mark.values[0].partial):
             return self._column(mark)
-        return self._value(mark, marks, named)
+        return self._value(mark, marks)
 
     def _column(self, mark: Mark) -> Mark:
         names = mark.columns
@@ -111,11 +122,11 @@ class Settler:
             return replace(mark, names=columns, remark=f"'{self.said(mark)}' was taken as {label}.")
         return replace(mark, names=columns)
 
-    def _value(self, mark: Mark, marks: list[Mark], named: set[str]) -> Mark:
+    def _value(self, mark: Mark, marks: list[Mark]) -> Mark:
         values = mark.values
-        if len(values) > 1:
+        value, *others = values
+        if others:
             self._several(mark, values)
-        value = values[0]
         if value.partial:
             return self._partly(mark, value)
         if value.synonym and mark.length == 1:
@@ -138,7 +149,10 @@ class Settler:
     def _spelled(self, name: Name) -> str:
         """The value in words that mean only it: with its column's name where another column has it too."""
         everywhere = [
-            f"{t.name}.{c.name}" for t in self._schema.tables.values() for c in t.columns if name.value in (c.values or ())
+            f"{t.name}.{c.name}"
+            for t in self._schema.tables.values()
+            for c in t.columns
+            if name.value in (c.values or ())
         ]
         return name.value if len(everywhere) < 2 else f"{self._schema.label(name.path)} {name.value}"
 
@@ -189,4 +203,5 @@ class Settler:
 
 def _last(marks: list[Mark]) -> list[Mark]:
     """The last mark that says something, as a list of none or one."""
-    return next(([m] for m in reversed(marks) if m.sort not in (Sort.FILLER, Sort.NUMBER)), [])
+    said = [m for m in marks if m.sort not in (Sort.FILLER, Sort.NUMBER)]
+    return said[-1:]

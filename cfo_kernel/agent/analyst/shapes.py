@@ -2,30 +2,53 @@
 
 from dataclasses import replace
 
-from cfo_kernel.agent.analyst.grammar import Draft, Entity
-from cfo_kernel.agent.analyst.periods import before
+from cfo_kernel.agent.analyst.changes import Beside, finer
+from cfo_kernel.agent.analyst.draft import Entity
 from cfo_kernel.agent.analyst.phrases import Ask
 from cfo_kernel.agent.analyst.reading import By, Function, NotUnderstood, Reading, Shape, Threshold
-from cfo_kernel.agent.analyst.settle import Settler
 from cfo_kernel.agent.analyst.sides import sided
 from cfo_kernel.data.plan import Filter, Grain
 
 _FUNCTIONS: dict[Ask, Function] = {
     Ask.AVERAGE: "avg", Ask.MEDIAN: "median", Ask.MINIMUM: "min", Ask.MAXIMUM: "max",
 }  # fmt: skip
-_OVER = {Ask.MOM: Grain.MONTH, Ask.QOQ: Grain.QUARTER, Ask.YOY: Grain.YEAR}
-_ORDER = (Grain.DAY, Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR)
+_ALL: tuple[Function, ...] = ("sum", "avg", "min", "max", "median", "count", "count_distinct")
+_FAMILIES: tuple[tuple[tuple[Ask, ...], tuple[Shape, ...]], ...] = (
+    ((Ask.SHARE,), (Shape.SHARE, Shape.RATIO)),
+    ((Ask.RUNNING, Ask.YTD), (Shape.RUNNING,)),
+    ((Ask.MOM, Ask.QOQ, Ask.YOY, Ask.GROWTH, Ask.CHANGE), (Shape.CHANGE, Shape.COMPARE)),
+    ((Ask.RATIO, Ask.DIVIDED), (Shape.RATIO,)),
+    ((Ask.VARIANCE,), (Shape.VARIANCE,)),
+    ((Ask.DIFFERENCE,), (Shape.DIFFERENCE, Shape.VARIANCE, Shape.COMPARE, Shape.CHANGE)),
+    ((Ask.FIRST, Ask.LAST, Ask.WHEN), (Shape.DATES,)),
+)
 _COUNTED_BY = ("most", "fewest", "least", "the most", "the least")
 _MOST_ROWS = 10
 
 
-class Shaper:
+class Shaper(Beside):
     """Gives a reading its shape; `remarks` collects what the answer must say."""
 
-    def __init__(self, draft: Draft, settler: Settler, remarks: list[str]) -> None:
-        self.draft, self.settler, self.remarks = draft, settler, remarks
-
     def shape(self, base: Reading) -> Reading:
+        """The reading with its shape; every phrase that asks for a shape must have been met by it."""
+        shaped = self._shaped(base)
+        for asks, shapes in _FAMILIES:
+            if self.draft.asks(*asks) and shaped.shape not in shapes and not self._met_otherwise(asks):
+                at = self.draft.first(*asks)
+                said = self.settler.said(self.draft.marks[at or 0])
+                raise NotUnderstood(f"I cannot combine '{said}' with the rest of the question. Ask for one at a time.")
+        plain = {"sum", "count"} if shaped.shape in (Shape.SHARE, Shape.RUNNING, Shape.VARIANCE) else set(_ALL)
+        if not set(shaped.functions) <= plain:
+            raise NotUnderstood(f"I cannot combine a {shaped.shape.value} with an average, minimum or maximum.")
+        return shaped
+
+    def _met_otherwise(self, asks: tuple[Ask, ...]) -> bool:
+        """'year to date June' is a period, 'by what percentage did it grow' a change."""
+        if Ask.YTD in asks:
+            return self.draft.when.to_date and not self.draft.asks(Ask.RUNNING)
+        return Ask.SHARE in asks and self.draft.asks(Ask.CHANGE, Ask.GROWTH)
+
+    def _shaped(self, base: Reading) -> Reading:
         draft = self.draft
         if draft.asks(Ask.CHART):
             self.remarks.append("I do not draw charts; this is the table for it.")
@@ -46,19 +69,19 @@ class Shaper:
         self._versus(base)
         return self._percent(base)
 
-    # --- functions -----------------------------------------------------------------------------------------------
-
     def _functions(self, base: Reading) -> Reading:
         draft = self.draft
-        asked = tuple(f for ask, f in _FUNCTIONS.items() if draft.asks(ask))
+        asked: tuple[Function, ...] = tuple(f for ask, f in _FUNCTIONS.items() if draft.asks(ask))
         if draft.counted and draft.counted.at < 0:
             if asked:
                 raise NotUnderstood("I cannot combine 'how many' with an average here.")
             return replace(base, functions=("sum",), units_only=True)
         if draft.counted:
             return self._counted(base, draft.counted)
+        if any(t.on == "count" for t in draft.thresholds) and not asked and not draft.measure:
+            return replace(base, functions=("count",), column=None)
         if draft.per and "avg" in asked:
-            if len(asked) > 1 or base.by and any(b.grain and _finer(b.grain, draft.per) for b in base.by):
+            if len(asked) > 1 or (base.by and any(b.grain and finer(b.grain, draft.per) for b in base.by)):
                 raise NotUnderstood(f"I cannot combine an average per {draft.per.value} with the rest of the question.")
             if self._is_rate(base):
                 return replace(base, functions=("avg",), by=(*base.by, self._time(base, draft.per)))
@@ -66,13 +89,19 @@ class Shaper:
         if draft.count_rows:
             if asked:
                 raise NotUnderstood("I cannot combine a number of postings with an average. Say per which period.")
+            if self._said_sum() and (draft.measure or self._said("total amount of")):
+                return replace(base, functions=("count", "sum"), column=self._measure(base))
             return replace(base, functions=("count",), column=None)
         if self._is_rate(base):
             return self._rate(base, asked)
         plain_sum = self._said_sum()
-        if draft.rows and not asked and not draft.order and not (plain_sum and draft.measure):
+        summed = plain_sum and (draft.measure or self._said("total amount of"))
+        if draft.rows and not asked and not draft.order and not summed:
             return self._of_rows(base)
         return replace(base, functions=(*(("sum",) if plain_sum or not asked else ()), *asked))
+
+    def _said(self, phrase: str) -> bool:
+        return any(self.settler.said(m).lower() == phrase for m in self.draft.marks)
 
     def _said_sum(self) -> bool:
         said = {self.settler.said(m).lower() for m in self.draft.marks if m.is_ask(Ask.SUM)}
@@ -95,7 +124,7 @@ class Shaper:
     def _of_rows(self, base: Reading) -> Reading:
         """'postings' without 'how many' or 'total' asks for neither: only a list of groups or rows is clear."""
         draft = self.draft
-        if draft.asked or draft.bare or draft.thresholds and any(t.on == "count" for t in draft.thresholds):
+        if draft.asked or draft.bare or (draft.thresholds and any(t.on == "count" for t in draft.thresholds)):
             return replace(base, functions=("count",), column=None)
         if draft.asks(Ask.LIST):
             return self._rows(base, None)
@@ -119,27 +148,26 @@ class Shaper:
         if entity.grain:
             if date is None:
                 raise NotUnderstood("The table has no date.")
-            return replace(base, functions=("count_distinct",), counted=By(date, f"{entity.grain.value}s", entity.grain))
+            return replace(
+                base, functions=("count_distinct",), counted=By(date, f"{entity.grain.value}s", entity.grain)
+            )
         name = next((n for n in entity.names if n.table != base.table), entity.names[0])
         label = draft.schema.label(name.path) if name.column else name.table
         return replace(base, functions=("count_distinct",), counted=By(name.path, label))
-
-    # --- thresholds and ranks ------------------------------------------------------------------------------------
 
     def _bounded(self, base: Reading) -> Reading:
         """A threshold bounds single rows where postings are named, else the figure of each group."""
         draft = self.draft
         thresholds = list(base.thresholds)
-        if draft.over_scenario:
+        if draft.over_scenario and base.by:
             thresholds.append(Threshold(draft.over_scenario, (0,)))
-        rows = draft.rows or draft.count_rows and not (draft.asked or draft.bare)
+        rows = draft.rows or (draft.count_rows and not (draft.asked or draft.bare))
         conditions = list(base.conditions)
         kept: list[Threshold] = []
         for threshold in thresholds:
             if rows and threshold.on == "figure" and not draft.over_scenario:
                 column = self._measure(base)
-                value = list(threshold.values) if threshold.op == "between" else threshold.values[0]
-                conditions.append(Filter(column=column, op=threshold.op, value=value))
+                conditions.append(Filter(column=column, op=threshold.op, value=threshold.value))
                 self.remarks.append("The threshold was applied to single postings.")
             else:
                 kept.append(threshold)
@@ -163,7 +191,7 @@ class Shaper:
         """How many of a rank are wanted: one where the ranked thing is in the singular."""
         if self.draft.top is not None:
             return self.draft.top
-        entity = self.draft.ranked or self.draft.asked
+        entity = self.draft.ranked or self.draft.asked or next(iter(self.draft.bare), None)
         if entity is None:
             return None
         mark = self.draft.marks[entity.at]
@@ -181,7 +209,7 @@ class Shaper:
         if draft.rows and not (draft.count_rows or draft.counted):
             if said in _COUNTED_BY and base.by:
                 return replace(base, functions=("count",), column=None, top=self._top())
-            return self._largest_rows(base, at)
+            return self._largest_rows(base)
         entity = draft.ranked or draft.asked or (draft.bare[0] if draft.bare else None)
         if at is None and base.by:
             return replace(base, order=base.order)
@@ -190,22 +218,25 @@ class Shaper:
             raise NotUnderstood(
                 f"I do not know what '{self.settler.said(mark)}' ranks: single postings, or the totals of something.",
                 (
-                    self.settler.swap(mark, "largest single posting of" if base.order == "desc" else "lowest single posting of"),
-                    f"which month had the {base.question.strip()}",
+                    self.settler.swap(
+                        mark, "largest single posting of" if base.order == "desc" else "lowest single posting of"
+                    ),
+                    *(f"which {b.label} had the {base.question[draft.words[mark.start].start :]}" for b in base.by[:1]),
+                    f"which month had the {base.question[draft.words[mark.start].start :]}",
                 ),
             )
+        if len(base.by) > 1:
+            raise NotUnderstood("I rank one kind of group at a time, over all of the rest.")
         if len(base.functions) > 1:
             raise NotUnderstood("I rank by one figure at a time.")
-        return replace(base, top=self._top() if entity not in draft.bare else draft.top)
+        return replace(base, top=self._top())
 
-    def _largest_rows(self, base: Reading, at: int | None) -> Reading:
+    def _largest_rows(self, base: Reading) -> Reading:
         """'largest posting' is a maximum, 'top 5 postings' lists rows, 'which X had the largest posting' ranks."""
         draft = self.draft
         function: Function = "max" if base.order == "desc" else "min"
-        plural = any(
-            draft.is_rows(i) and draft.words[m.end - 1].norm.endswith("s") for i, m in enumerate(draft.marks)
-        )
-        if draft.top and draft.top > 1 or plural and not base.by:
+        plural = any(draft.is_rows(i) and draft.words[m.end - 1].norm.endswith("s") for i, m in enumerate(draft.marks))
+        if (draft.top and draft.top > 1) or (plural and not base.by):
             return self._rows(base, draft.top)
         if draft.asked:
             return replace(base, functions=(function,), top=self._top())
@@ -230,102 +261,6 @@ class Shaper:
             order=base.order or None, top=top or (_MOST_ROWS if base.order else None),
         )  # fmt: skip
 
-    # --- periods beside each other -------------------------------------------------------------------------------
-
-    def _time(self, base: Reading, grain: Grain) -> By:
-        if base.date is None:
-            raise NotUnderstood("The table has no date to compare periods by.")
-        return By(base.date, grain.value, grain)
-
-    def _change(self, base: Reading) -> Reading | None:
-        draft = self.draft
-        over = next((g for ask, g in _OVER.items() if draft.asks(ask)), None)
-        if base.relation == "compare":
-            if len(base.periods) != 2:
-                raise NotUnderstood("I compare two periods at a time; for more, ask for the change by year or quarter.")
-            if any(b.grain for b in base.by):
-                return self._beside(base, over)
-            return replace(base, shape=Shape.COMPARE)
-        if over is None and not draft.asks(Ask.CHANGE, Ask.GROWTH):
-            return None
-        return self._beside(base, over)
-
-    def _beside(self, base: Reading, over: Grain | None) -> Reading:
-        """Each period beside the one before, or one named period beside the one before."""
-        grains = [b.grain for b in base.by if b.grain]
-        period = base.periods[0] if len(base.periods) == 1 else None
-        if len(grains) > 1 or base.relation == "compare" or over and grains and grains[0] is not over:
-            raise NotUnderstood("I compare each period with the one just before it; ask for one kind of period at a time.")
-        if grains:
-            return self._along(base)
-        step = over or (period.grain if period and period.grain is Grain.YEAR else None)
-        if period and period.grain and step and not _finer(step, period.grain) and (earlier := before(period, step)):
-            return replace(base, shape=Shape.COMPARE, relation="compare", periods=(earlier, period))
-        if over is None:
-            raise NotUnderstood(
-                "I do not know from which period to which the change is meant.",
-                tuple(f"{base.question.rstrip(' ?.!')} by {grain}" for grain in ("year", "quarter", "month")),
-            )
-        return self._along(replace(base, by=(*base.by, self._time(base, over))))
-
-    def _along(self, base: Reading) -> Reading:
-        if base.relation == "each":
-            base = replace(base, relation="span")
-            years = [p.start.year for p in base.periods if p.start]
-            if sorted(years) != list(range(min(years), min(years) + len(years))):
-                raise NotUnderstood("These periods do not follow each other. Compare two of them.")
-        if base.functions[0] not in ("sum", "avg", "count", "count_distinct") or base.per:
-            raise NotUnderstood(f"I cannot show the change of a {base.functions[0]}.")
-        if any(t.on == "figure" for t in base.thresholds):
-            raise NotUnderstood("I do not know whether the threshold is meant for the figure or for its change.")
-        return replace(base, shape=Shape.CHANGE)
-
-    def _running(self, base: Reading) -> Reading | None:
-        draft = self.draft
-        ytd = any(m.is_ask(Ask.YTD) and i not in draft.when.used for i, m in enumerate(draft.marks))
-        if not ytd and not draft.asks(Ask.RUNNING):
-            return None
-        grains = [b for b in base.by if b.grain]
-        if len(grains) > 1 or base.relation != "span" or base.functions not in (("sum",), ("count",)) or base.thresholds:
-            raise NotUnderstood("I cannot build a running total of that. Ask for one figure by month or quarter.")
-        if not grains and ytd and not draft.asks(Ask.RUNNING):
-            raise NotUnderstood("I do not know up to which month. Say e.g. 'year to date June 2012' or 'by month'.")
-        if ytd and not (base.periods and base.periods[0].grain is Grain.YEAR):
-            raise NotUnderstood("Year to date is within one year. Name it, e.g. 'in 2012'.")
-        if not grains:
-            self.remarks.append("The running total is shown by month.")
-            base = replace(base, by=(*base.by, self._time(base, Grain.MONTH)))
-        return replace(base, shape=Shape.RUNNING)
-
-    # --- several names, several periods --------------------------------------------------------------------------
-
-    def _each(self, base: Reading) -> Reading:
-        """'Salaries and Rent' gets a row each, 'together' and 'or' one sum; the same for periods."""
-        combined = self.draft.asks(Ask.TOGETHER, Ask.OR)
-        for pick in base.picks:
-            if len(pick.values) < 2 or pick.negated or any(b.column == pick.column for b in base.by):
-                continue
-            if combined or base.shape in (Shape.SHARE, Shape.ROWS):
-                self.remarks.append(f"{' and '.join(pick.values)} were added together.")
-                continue
-            if base.order or base.thresholds:
-                raise NotUnderstood(
-                    f"I do not know whether {' and '.join(pick.values)} are meant together or each by itself.",
-                    (f"{base.question.rstrip(' ?.!')} together",),
-                )
-            base = replace(base, by=(By(pick.column, self.draft.schema.label(pick.column)), *base.by))
-        if base.relation != "each" or base.shape is Shape.COMPARE:
-            return base
-        grain = base.periods[0].grain
-        if grain is None or base.shape is not Shape.FIGURES:
-            if len(base.periods) == 2 and base.shape is Shape.FIGURES and not any(b.grain for b in base.by):
-                return replace(base, shape=Shape.COMPARE, relation="compare")
-            raise NotUnderstood("I cannot put these periods beside each other here. Ask for one of them at a time.")
-        finer = [b for b in base.by if b.grain and _finer(b.grain, grain)]
-        if not finer and not any(b.grain is grain for b in base.by):
-            base = replace(base, by=(*base.by, self._time(base, grain)))
-        return base
-
     def _versus(self, base: Reading) -> None:
         """'against' must have two sides somewhere."""
         if not self.draft.asks(Ask.VERSUS) or base.shape in (Shape.VARIANCE, Shape.COMPARE, Shape.CHANGE, Shape.RATIO):
@@ -348,11 +283,7 @@ class Shaper:
             functions.append("min")
         if draft.asks(Ask.LAST):
             functions.append("max")
-        if not functions or base.date is None or base.order or base.thresholds:
+        others = draft.asks(*_FUNCTIONS, Ask.SUM, Ask.COUNT) or any(b.grain for b in base.by)
+        if not functions or base.date is None or base.order or base.thresholds or others:
             raise NotUnderstood("I do not know which date is asked for. Say 'first' or 'last posting date'.")
         return replace(base, shape=Shape.DATES, functions=tuple(functions), column=base.date)
-
-
-def _finer(one: Grain, other: Grain) -> bool:
-    return _ORDER.index(one) < _ORDER.index(other)
-

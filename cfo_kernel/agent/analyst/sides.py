@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cfo_kernel.agent.analyst.grammar import Draft, Said
+from cfo_kernel.agent.analyst.draft import Draft, Said
 from cfo_kernel.agent.analyst.lexicon import Name
 from cfo_kernel.agent.analyst.marks import Sort
 from cfo_kernel.agent.analyst.phrases import Ask
@@ -15,7 +15,7 @@ def sided(base: Reading, draft: Draft) -> Reading | None:
         return found
     if draft.asks(Ask.RATIO, Ask.DIVIDED) or _per_value(draft):
         return _pair(base, draft, Shape.RATIO)
-    if (at := draft.first(Ask.SHARE)) is not None:
+    if (at := draft.first(Ask.SHARE)) is not None and not _of_change(draft, at):
         return _share(base, draft, at)
     if draft.asks(Ask.DIFFERENCE) and base.relation != "compare":
         return _pair(base, draft, Shape.DIFFERENCE)
@@ -97,6 +97,8 @@ def _pair(base: Reading, draft: Draft, shape: Shape) -> Reading:
 
 
 def _with_sides(base: Reading, shape: Shape, left: list[Name], right: list[Name]) -> Reading:
+    if left == right:
+        raise NotUnderstood(f"Both sides of the {shape.value} have the same name.")
     sided = [(n.path, n.value) for n in (*left, *right)]
     kept: list[Pick] = []
     for pick in base.picks:
@@ -119,14 +121,20 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
         left = [s for s in values if s.at < at][-1:]
         right = [s for s in values if s.at > at][:1]
         if not left or not right:
-            raise NotUnderstood("I do not know which share of what is meant. Name both, e.g. 'Discounts as % of Trade Sales'.")
+            raise NotUnderstood(
+                "I do not know which share of what is meant. Name both, e.g. 'Discounts as % of Trade Sales'."
+            )
         return _of_whole(base, left, right)
     whole = _whole(draft, at, values)
     part = _part(draft, at, values, whole)
     if whole and part:
         return _of_whole(base, part, whole)
+    if part and _of_measure(draft, at):
+        return _with_sides(base, Shape.RATIO, [s.name for s in part], [])
     if not base.by:
-        raise NotUnderstood("I do not know which share of what is meant. Name a group, e.g. 'by department', or both names.")
+        raise NotUnderstood(
+            "I do not know which share of what is meant. Name a group, e.g. 'by department', or both names."
+        )
     if any(len(p.values) > 1 and not p.negated for p in base.picks) and not draft.asks(Ask.TOGETHER, Ask.OR):
         raise NotUnderstood("Several names and a share: say 'together' if the share is meant of their sum.")
     return replace(base, shape=Shape.SHARE)
@@ -156,13 +164,27 @@ def _whole(draft: Draft, at: int, values: list[Said]) -> list[Said]:
     return []
 
 
+def _of_change(draft: Draft, at: int) -> bool:
+    """'by what percentage did it grow' asks for the change in percent, not for a share."""
+    said = " ".join(w.norm for w in draft.words[draft.marks[at].start : draft.marks[at].end])
+    return said in ("percent", "percentage", "pct") and draft.asks(Ask.CHANGE, Ask.GROWTH)
+
+
+def _of_measure(draft: Draft, at: int) -> bool:
+    """'share of revenue': the whole is all rows of the figure."""
+    place = draft.next(at, Ask.OF, Ask.SUM, Ask.ALL)
+    return place is not None and draft.marks[place].sort is Sort.NAME and draft.is_measure(draft.marks[place].names)
+
+
 def _listed_after(draft: Draft, said: Said, values: list[Said]) -> list[Said]:
     listed: list[Said] = []
     last = said.at
     for other in values:
         if other.at <= last or other.name.path != said.name.path:
             continue
-        if all(m.sort is Sort.FILLER or m.is_ask(Ask.AND, Ask.OR, Ask.TOGETHER) for m in draft.marks[last + 1 : other.at]):
+        if all(
+            m.sort is Sort.FILLER or m.is_ask(Ask.AND, Ask.OR, Ask.TOGETHER) for m in draft.marks[last + 1 : other.at]
+        ):
             listed.append(other)
             last = other.at
     return listed

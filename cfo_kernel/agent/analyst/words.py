@@ -76,3 +76,18 @@ def stem(word: str) -> str:
 def key(words: tuple[Word, ...]) -> str:
     """What two spellings of a name have in common: `Head count`, `headcounts` and `Headcount` have one key."""
     return "".join(w.stem for w in words)
+
+
+def words_in(text: str) -> frozenset[str]:
+    """A set of words, written as a text."""
+    return frozenset(text.split())
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The same in their order."""
+    return tuple(text.split())
+
+
+def phrases_in(text: str) -> frozenset[str]:
+    """A set of phrases with a bar between them."""
+    return frozenset(text.split("|"))

@@ -1,0 +1,173 @@
+"""The course of one question: survey, verdict, plan, reply. A generator, so that a run is replayed from its messages.
+
+It yields the plans it wants to run and is sent their results; it returns the reply.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cfo_kernel.agent.analyst.answer import Answer
+from cfo_kernel.agent.analyst.balances import check_closes
+from cfo_kernel.agent.analyst.coverage import Survey, answerable, closes, counts, months, with_rows
+from cfo_kernel.agent.analyst.evidence import Verdict
+from cfo_kernel.agent.analyst.judge import Judge, NoRows
+from cfo_kernel.agent.analyst.parents import children
+from cfo_kernel.agent.analyst.periods import name_of
+from cfo_kernel.agent.analyst.planner import Planner
+from cfo_kernel.agent.analyst.question import Reader
+from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Refusal, Shape, Variant
+from cfo_kernel.data.plan import QueryPlan
+
+_MOST_CHOICES = 6
+_MOST_ROWS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The call of an output tool."""
+
+    tool: str
+    args: dict[str, Any]
+
+
+class ToolFailed(Exception):
+    """Sent into the course of a question when a query did not give a result."""
+
+
+Course = Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reply]
+
+
+def ask(message: str, choices: tuple[str, ...] = ()) -> Reply:
+    """A question to the person."""
+    return Reply("user_interaction", {"message": message, "choices": list(choices[:_MOST_CHOICES]) or None})
+
+
+def done(message: str) -> Reply:
+    return Reply("task_result", {"message": message})
+
+
+class Analyst:
+    """Answers questions about the tables of one workspace."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader, self.schema = reader, reader.schema
+        self.planner = Planner(reader.schema)
+
+    def answer(self, question: str, remarks: tuple[str, ...] = ()) -> Course:
+        """The course of a question."""
+        try:
+            found = self.reader.read(question)
+            if isinstance(found, Refusal):
+                decided = yield from self._decide(found)
+                if isinstance(decided, Reply):
+                    return decided
+                found = decided
+            found = replace(found, remarks=(*remarks, *found.remarks))
+            try:
+                return (yield from self._run(found))
+            except NotUnderstood as problem:
+                swaps = problem.swaps
+                if isinstance(problem, NoRows):
+                    swaps += yield from children(self.reader, question, problem.picks)
+                variants = [v for text in dict.fromkeys(swaps) if (v := self._variant(text))]
+                kept, _ = yield from self._counted(tuple(variants))
+                understood = self.reader.understood(question)
+                return ask(_sentences(problem.message, understood), tuple(v.text for v in kept))
+        except ToolFailed as failure:
+            return ask(f"The query failed: {failure}. Ask the question in another way, or try again.")
+
+    def _variant(self, text: str) -> Variant | None:
+        found = self.reader.read(text)
+        return Variant(text, found) if isinstance(found, Reading) else None
+
+    def _decide(self, refusal: Refusal) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | Reply]:
+        """The only variant with rows where that settles it, else the question back with those that have rows."""
+        kept, filled = yield from self._counted(refusal.variants)
+        if refusal.decide and len(filled) == 1 and filled == kept:
+            taken = filled[0].reading
+            names = "; ".join(f"{self.schema.label(p.column)} {' and '.join(p.values)}" for p in taken.said)
+            return replace(taken, remarks=(*taken.remarks, f"{refusal.message} Only this has rows: {names}."))
+        texts = (*(v.text for v in kept), *refusal.choices)
+        return ask(_sentences(refusal.message, refusal.understood), texts)
+
+    def _counted(
+        self, variants: tuple[Variant, ...]
+    ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[list[Variant], list[Variant]]]:
+        """The variants that the data can answer, and those with any rows, found with one plan for each table."""
+        tables = list(dict.fromkeys(v.reading.table for v in variants))
+        if not tables:
+            return [], []
+        groups = [[v for v in variants if v.reading.table == t] for t in tables]
+        plans = tuple(counts(self.schema, tuple(v.reading for v in g)) for g in groups)
+        results = yield plans
+        kept: list[Variant] = []
+        filled: list[Variant] = []
+        for group, result in zip(groups, results, strict=True):
+            good = answerable(result, tuple(v.reading for v in group))
+            kept += [v for v, fine in zip(group, good, strict=True) if fine]
+            filled += [v for v, some in zip(group, with_rows(result, len(group)), strict=True) if some]
+        return [v for v in variants if v in kept], [v for v in variants if v in filled]
+
+    def _run(self, reading: Reading) -> Course:
+        verdict = Verdict()
+        if reading.shape is not Shape.LIST:
+            survey = Survey(self.schema, reading)
+            plans = (survey.plan(), *((months(self.schema, reading, reading.per),) if reading.per else ()))
+            results = yield plans
+            survey.take(results[0])
+            verdict = Judge(self.schema, reading, survey).verdict()
+            if reading.per:
+                verdict = replace(verdict, remarks=(*verdict.remarks, _divided(reading, results[1])))
+            if verdict.stock:
+                (dates,) = yield (closes(self.schema, reading),)
+                verdict = check_closes(reading, verdict, dates)
+        figures, _plan, result = yield from self._query(reading, stock=verdict.stock)
+        if result["row_count"] == 0 and not reading.thresholds:
+            raise NotUnderstood("The question was understood, but no rows meet it.")
+        answer = Answer(self.schema, reading, verdict, figures, result)
+        if result["row_count"] <= _MOST_ROWS:
+            return done(answer.message())
+        purpose = " ".join([f"{answer.heading()}: {result['row_count']:,} rows.", *answer.caveats()])
+        return Reply("run_sql", {"sql": result["sql"], "purpose": purpose, "chart": None})
+
+    def _query(self, reading: Reading, *, stock: bool) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Any]:
+        """The main plan; once more without percentages where a base is not positive."""
+        figures = self.planner.figures(reading)
+        plan = self.planner.plan(reading, stock=stock)
+        (result,) = yield (plan,)
+        if figures.base and figures.percent and not _positive(result, figures.base):
+            if any(t.on == "percent" for t in reading.thresholds):
+                raise NotUnderstood(
+                    "Some of the figures to compare with are zero or negative: a percentage of them is not meaningful."
+                )
+            figures = self.planner.figures(reading, percent=False)
+            plan = self.planner.plan(reading, stock=stock, percent=False)
+            (result,) = yield (plan,)
+            notes = [
+                *result.get("notes", ()),
+                "A base is zero or negative, so the change in percent is n.m. and left out.",
+            ]
+            result = {**result, "notes": notes}
+        return figures, plan, result
+
+
+def _positive(result: dict[str, Any], base: str) -> bool:
+    """Whether all rows are here and none has a base that is zero or negative."""
+    at = [c["name"] for c in result["columns"]].index(base)
+    values = [row[at] for row in result["rows"]]
+    return len(values) == result["row_count"] and not any(isinstance(v, int | float) and v <= 0 for v in values)
+
+
+def _divided(reading: Reading, result: dict[str, Any]) -> str:
+    """By which periods an average per period was divided."""
+    if reading.per is None:
+        return ""
+    names = [name_of(row[0], reading.per) for row in result["rows"]]
+    shown = ", ".join(names) if len(names) <= 12 else f"{names[0]} to {names[-1]}"
+    return f"{result['row_count']} {reading.per.value}s have rows: {shown}."
+
+
+def _sentences(message: str, understood: tuple[str, ...]) -> str:
+    """What was not understood, then what was."""
+    return f"{message} Understood: {', '.join(understood)}." if understood else message

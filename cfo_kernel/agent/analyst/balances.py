@@ -1,0 +1,152 @@
+"""Balances are read at a date: whether rows are balances, and which date stands for a period."""
+
+from dataclasses import replace
+from datetime import date
+
+from cfo_kernel.agent.analyst.coverage import Table
+from cfo_kernel.agent.analyst.evidence import Evidence, Verdict
+from cfo_kernel.agent.analyst.periods import as_date, span
+from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Shape
+from cfo_kernel.data.plan import Grain
+
+_FEWER = 0.75
+
+
+class Balances(Evidence):
+    """Decides whether the rows are balances, and asks back where they would be added up over time."""
+
+    def _stock(self) -> bool:
+        """Whether the rows are balances; raises where a balance would be added up over time."""
+        reading = self.reading
+        balances = self.schema.notes(reading.table).balances
+        counting = set(reading.functions) <= {"count", "count_distinct"}
+        if not balances or counting or reading.shape is Shape.DATES:
+            return False
+        kinds = {
+            any(row[c] in values for c, values in balances.items() if c in row)
+            for side in self.survey.sides
+            for row in self.survey.groups(self.survey.of(side))
+        }
+        if kinds == {False} or reading.shape is Shape.ROWS:
+            return False
+        if len(kinds) > 1:
+            self._kept_apart()
+            raise NotUnderstood(
+                "Some of the rows are balances and some are flows over time; they cannot be read the same way. "
+                "Ask for one kind at a time.",
+                self._per_kind(tuple(balances)),
+            )
+        self._check_stock()
+        return True
+
+    def _rate_at_moment(self) -> bool:
+        """A rate 'at the end of' a period is that of its last date."""
+        reading = self.reading
+        rate = reading.column is not None and self.schema.is_rate(reading.column)
+        return reading.moment and rate and reading.functions == ("avg",) and reading.shape is Shape.FIGURES
+
+    def _per_kind(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        question = self.reading.question.rstrip(" ?.!")
+        return tuple(
+            f"{question} for {self.schema.label(c)} {v}"
+            for c in columns
+            for side in self.survey.sides[:1]
+            for v in self.survey.kinds(c, self.survey.of(side))
+        )
+
+    def _check_stock(self) -> None:
+        reading = self.reading
+        what = self.describe(tuple(p for p in reading.picks if not p.default)) or "This"
+        question = reading.question.rstrip(" ?.!")
+        if reading.functions != ("sum",) or reading.per or reading.shape in (Shape.RUNNING, Shape.VARIANCE):
+            raise NotUnderstood(
+                f"{what} is a balance: it is read at a date and not added up or averaged over time.", self._moments()
+            )
+        grains = [b.grain for b in reading.by if b.grain]
+        if len(grains) > 1:
+            raise NotUnderstood(f"{what} is a balance: it is seen by one kind of period at a time.")
+        if grains or reading.shape is Shape.COMPARE:
+            if reading.shape is Shape.COMPARE and (
+                not reading.periods[0].grain or len({p.grain for p in reading.periods}) > 1
+            ):
+                raise NotUnderstood("Two balances are compared at two dates or in two periods of one length.")
+            return
+        period = reading.periods[0] if len(reading.periods) == 1 else None
+        if period is None:
+            raise NotUnderstood(
+                f"{what} is a balance: I need the date at which it is read.",
+                self._moments() or (f"{question} by month",),
+            )
+        if not reading.moment and period.grain not in (Grain.MONTH, Grain.DAY):
+            raise NotUnderstood(
+                f"{what} is a balance: it is not added up over {period.label}. It can be read at its end or by month.",
+                self._moments(),
+            )
+        held = self.survey.held(self.survey.of(self.survey.sides[0])[0])
+        if reading.moment and held.last and period.end and _month(held.last) < _month(period.end):
+            label = span(held.last.year, held.last.month, 1).label
+            raise NotUnderstood(
+                f"The last rows of {what} in {period.label} are of {held.last}, not of its end.",
+                self._swapped_period((label,)),
+            )
+
+    def _moments(self) -> tuple[str, ...]:
+        """The question put at the end of its period, or of the last whole one, and by month."""
+        reading = self.reading
+        question = reading.question.rstrip(" ?.!")
+        if reading.shape is Shape.RUNNING or reading.functions != ("sum",) or reading.per:
+            names = ", ".join(v for p in reading.picks if not p.default and not p.negated for v in p.values)
+            period = reading.periods[0].label if reading.periods else ""
+            return (f"{names} at the end of {period}", f"{names} by month in {period}") if names and period else ()
+        if not reading.periods:
+            held = self.survey.held(self.survey.slices[0])
+            last = (f"{question} in {span(held.last.year, held.last.month, 1).label}",) if held.last else ()
+            before = (f"{question} at the end of {held.last.year - 1}",) if held.last else ()
+            return (*last, *before, f"{question} by month")
+        labels = tuple(f"the end of {p.label}" for p in reading.periods)
+        moments = tuple(t.replace("in the end of", "at the end of") for t in self._swapped_period(labels))
+        return (*moments, f"{question} by month")
+
+
+def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
+    """Balances are read at the last date of a period: says or asks where that date carries clearly fewer rows."""
+    found = [(d, int(row[1])) for row in result["rows"] if (d := as_date(row[0]))]
+    grain = next((b.grain for b in reading.by if b.grain), None)
+    if found and grain is None and reading.shape is not Shape.COMPARE:
+        verdict = replace(verdict, first=found[0][0], last=found[0][0])
+    remarks = list(verdict.remarks)
+    for i, (close, rows) in enumerate(found[:-1]):
+        before = found[i + 1]
+        last_of_period = i == 0 or _period(close, grain) != _period(found[i - 1][0], grain)
+        if not last_of_period or rows >= _FEWER * before[1] or (grain is None and i):
+            continue
+        if verdict.first and close < verdict.first:
+            break
+        text = f"{close} carries {rows} rows, the date before ({before[0]}) {before[1]}: it may hold adjustments only."
+        if grain is None and reading.shape is not Shape.COMPARE:
+            label = span(before[0].year, before[0].month, 1).label
+            choices = ()
+            if reading.when_at:
+                start, end = reading.when_at
+                choices = (f"{reading.question[:start]}in {label}{reading.question[end:]}",)
+            raise NotUnderstood(f"The last date has too few rows to be read as the balance: {text}", choices)
+        remarks.append(text)
+    return replace(verdict, remarks=tuple(remarks))
+
+
+def _period(day: date, grain: Grain | None) -> tuple[int, ...]:
+    match grain:
+        case Grain.YEAR:
+            return (day.year,)
+        case Grain.QUARTER:
+            return (day.year, (day.month - 1) // 3)
+        case Grain.MONTH:
+            return (day.year, day.month)
+        case Grain.WEEK:
+            return tuple(day.isocalendar()[:2])
+        case _:
+            return (day.year, day.month, day.day)
+
+
+def _month(day: date) -> tuple[int, int]:
+    return day.year, day.month

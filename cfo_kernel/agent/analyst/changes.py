@@ -1,0 +1,126 @@
+"""Periods and names beside each other: changes, comparisons, running totals, a row for each."""
+
+from dataclasses import replace
+
+from cfo_kernel.agent.analyst.draft import Draft
+from cfo_kernel.agent.analyst.periods import before, gaps
+from cfo_kernel.agent.analyst.phrases import Ask
+from cfo_kernel.agent.analyst.reading import By, NotUnderstood, Reading, Shape
+from cfo_kernel.agent.analyst.settle import Settler
+from cfo_kernel.data.plan import Grain
+
+_OVER = {Ask.MOM: Grain.MONTH, Ask.QOQ: Grain.QUARTER, Ask.YOY: Grain.YEAR}
+_ORDER = (Grain.DAY, Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR)
+
+
+class Beside:
+    """Sets periods or names beside each other; `remarks` collects what the answer must say."""
+
+    def __init__(self, draft: Draft, settler: Settler, remarks: list[str]) -> None:
+        self.draft, self.settler, self.remarks = draft, settler, remarks
+
+    def _time(self, base: Reading, grain: Grain) -> By:
+        if base.date is None:
+            raise NotUnderstood("The table has no date to compare periods by.")
+        return By(base.date, grain.value, grain)
+
+    def _change(self, base: Reading) -> Reading | None:
+        draft = self.draft
+        over = next((g for ask, g in _OVER.items() if draft.asks(ask)), None)
+        if base.relation == "compare":
+            if len(base.periods) != 2:
+                raise NotUnderstood("I compare two periods at a time; for more, ask for the change by year or quarter.")
+            if base.periods[0] == base.periods[1]:
+                raise NotUnderstood("Both periods of the comparison are the same.")
+            if any(b.grain for b in base.by):
+                return self._beside(base, over)
+            return replace(base, shape=Shape.COMPARE)
+        if over is None and not draft.asks(Ask.CHANGE, Ask.GROWTH):
+            return None
+        return self._beside(base, over)
+
+    def _beside(self, base: Reading, over: Grain | None) -> Reading:
+        """Each period beside the one before, or one named period beside the one before."""
+        grains = [b.grain for b in base.by if b.grain]
+        period = base.periods[0] if len(base.periods) == 1 else None
+        if len(grains) > 1 or base.relation == "compare" or (over and grains and grains[0] is not over):
+            raise NotUnderstood(
+                "I compare each period with the one just before it; ask for one kind of period at a time."
+            )
+        if grains:
+            return self._along(base)
+        step = over or (period.grain if period and period.grain is Grain.YEAR else None)
+        if period and period.grain and step and not finer(step, period.grain) and (earlier := before(period, step)):
+            return replace(base, shape=Shape.COMPARE, relation="compare", periods=(earlier, period))
+        if over is None:
+            raise NotUnderstood(
+                "I do not know from which period to which the change is meant.",
+                tuple(f"{base.question.rstrip(' ?.!')} by {grain}" for grain in ("year", "quarter", "month")),
+            )
+        return self._along(replace(base, by=(*base.by, self._time(base, over))))
+
+    def _along(self, base: Reading) -> Reading:
+        if base.relation == "each":
+            base = replace(base, relation="span")
+            if gaps(base.periods):
+                raise NotUnderstood("These periods do not follow each other. Compare two of them.")
+        if base.functions[0] not in ("sum", "avg", "count", "count_distinct") or base.per:
+            raise NotUnderstood(f"I cannot show the change of a {base.functions[0]}.")
+        if any(t.on == "figure" for t in base.thresholds):
+            raise NotUnderstood("I do not know whether the threshold is meant for the figure or for its change.")
+        return replace(base, shape=Shape.CHANGE)
+
+    def _running(self, base: Reading) -> Reading | None:
+        draft = self.draft
+        ytd = draft.asks(Ask.YTD) and not draft.when.to_date
+        if not ytd and not draft.asks(Ask.RUNNING):
+            return None
+        grains = [b for b in base.by if b.grain]
+        if (
+            len(grains) > 1
+            or base.relation != "span"
+            or base.functions not in (("sum",), ("count",))
+            or base.thresholds
+        ):
+            raise NotUnderstood("I cannot build a running total of that. Ask for one figure by month or quarter.")
+        if not grains and ytd and not draft.asks(Ask.RUNNING):
+            raise NotUnderstood("I do not know up to which month. Say e.g. 'year to date June 2012' or 'by month'.")
+        if ytd and not (base.periods and base.periods[0].grain is Grain.YEAR):
+            raise NotUnderstood("Year to date is within one year. Name it, e.g. 'in 2012'.")
+        if not grains:
+            self.remarks.append("The running total is shown by month.")
+            base = replace(base, by=(*base.by, self._time(base, Grain.MONTH)))
+        return replace(base, shape=Shape.RUNNING)
+
+    def _each(self, base: Reading) -> Reading:
+        """'Salaries and Rent' gets a row each, 'together' and 'or' one sum; the same for periods."""
+        combined = self.draft.asks(Ask.TOGETHER, Ask.OR)
+        for pick in base.picks:
+            if len(pick.values) < 2 or pick.negated or any(b.column == pick.column for b in base.by):
+                continue
+            if combined or base.shape in (Shape.SHARE, Shape.ROWS):
+                self.remarks.append(f"{' and '.join(pick.values)} were added together.")
+                continue
+            if base.order or base.thresholds:
+                raise NotUnderstood(
+                    f"I do not know whether {' and '.join(pick.values)} are meant together or each by itself.",
+                    (f"{base.question.rstrip(' ?.!')} together",),
+                )
+            base = replace(base, by=(By(pick.column, self.draft.schema.label(pick.column)), *base.by))
+        if base.relation == "span" and gaps(base.periods):
+            raise NotUnderstood("There is a gap between these periods. Ask for them one by one, or with 'and'.")
+        if base.relation != "each" or base.shape is Shape.COMPARE:
+            return base
+        grain = base.periods[0].grain
+        if grain is None or base.shape is not Shape.FIGURES:
+            if len(base.periods) == 2 and base.shape is Shape.FIGURES and not any(b.grain for b in base.by):
+                return replace(base, shape=Shape.COMPARE, relation="compare")
+            raise NotUnderstood("I cannot put these periods beside each other here. Ask for one of them at a time.")
+        smaller = [b for b in base.by if b.grain and finer(b.grain, grain)]
+        if not smaller and not any(b.grain is grain for b in base.by):
+            base = replace(base, by=(*base.by, self._time(base, grain)))
+        return base
+
+
+def finer(one: Grain, other: Grain) -> bool:
+    return _ORDER.index(one) < _ORDER.index(other)

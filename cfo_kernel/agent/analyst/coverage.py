@@ -1,0 +1,273 @@
+"""What the data hold for a question, asked before it is answered: rows, dates, kinds of rows, units.
+
+One plan counts the rows under the question's filters, for each of its periods, sides and named values, grouped by the
+columns that decide whether figures may be added: those kept apart, those that tell balances, and the unit.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cfo_kernel.agent.analyst.periods import Period, as_date
+from cfo_kernel.agent.analyst.planner import row_filters, span_of, tables_of, within
+from cfo_kernel.agent.analyst.reading import Pick, Reading, Shape
+from cfo_kernel.agent.analyst.schema import Schema
+from cfo_kernel.data.glossary import Unit
+from cfo_kernel.data.plan import Aggregate, Filter, Grain, Group, Measure, Order, QueryPlan
+
+Table = dict[str, Any]
+_MOST_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Rows of one side of the question in one of its periods; `name` heads its columns in the survey."""
+
+    name: str
+    side: tuple[Pick, ...]
+    period: Period | None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the data hold for a slice."""
+
+    slice: Slice
+    rows: int
+    first: date | None
+    last: date | None
+
+
+class Survey:
+    """The coverage plan of a reading, and what its result says."""
+
+    def __init__(self, schema: Schema, reading: Reading) -> None:
+        self.schema, self.reading = schema, reading
+        self.unit = self._unit()
+        self.columns = self._columns()
+        self.slices = tuple(self._slices())
+        self._rows: list[dict[str, Any]] = []
+
+    def plan(self) -> QueryPlan:
+        reading = self.reading
+        tables = tables_of(reading) | {c.partition(".")[0] for c in self.columns} - {reading.table}
+        if reading.date:
+            tables |= {reading.date.partition(".")[0]} - {reading.table}
+        return QueryPlan(
+            table=reading.table,
+            joins=self.schema.joins(reading.table, tables) or (),
+            filters=row_filters(reading),
+            group_by=tuple(Group(column=c, name=c.replace(".", "_")) for c in self.columns),
+            select=tuple(m for s in self.slices for m in self._measures(s)),
+            limit=1000,
+        )
+
+    def take(self, result: Table) -> None:
+        """Reads the result of the plan."""
+        names = [c["name"] for c in result["columns"]]
+        self._rows = [dict(zip(names, row, strict=True)) for row in result["rows"]]
+
+    def held(self, wanted: Slice) -> Held:
+        """Rows and dates of a slice over all groups."""
+        rows = sum(int(r[f"{wanted.name}_rows"] or 0) for r in self._rows)
+        firsts = [d for r in self._rows if (d := as_date(r.get(f"{wanted.name}_first")))]
+        lasts = [d for r in self._rows if (d := as_date(r.get(f"{wanted.name}_last")))]
+        return Held(wanted, rows, min(firsts, default=None), max(lasts, default=None))
+
+    def kinds(self, column: str, slices: Iterable[Slice]) -> tuple[str, ...]:
+        """The values of a grouped column among the rows of these slices."""
+        heads = [f"{s.name}_rows" for s in slices]
+        key = column.replace(".", "_")
+        return tuple(dict.fromkeys(str(r[key]) for r in self._rows if any(r[h] for h in heads)))
+
+    def groups(self, slices: Iterable[Slice]) -> Iterator[dict[str, str]]:
+        """The combinations of the grouped columns that have rows in these slices."""
+        heads = [f"{s.name}_rows" for s in slices]
+        for row in self._rows:
+            if any(row[h] for h in heads):
+                yield {c: str(row[c.replace(".", "_")]) for c in self.columns}
+
+    @property
+    def sides(self) -> tuple[tuple[Pick, ...], ...]:
+        """The two sides of the question, or the one it has."""
+        return (self.reading.left, self.reading.right) if self.reading.left else ((),)
+
+    def of(self, side: tuple[Pick, ...]) -> tuple[Slice, ...]:
+        """The slices of a side that the answer is made of: its periods, or all time."""
+        mine = tuple(s for s in self.slices if s.side == side and s.value is None)
+        return tuple(s for s in mine if s.period) or mine
+
+    def _columns(self) -> tuple[str, ...]:
+        notes = self.schema.notes(self.reading.table)
+        wanted = [*notes.kept_apart, *notes.balances]
+        if self.unit:
+            wanted += [self.unit.source, *self.unit.unless]
+        return tuple(c for c in dict.fromkeys(wanted) if self._reachable(c))
+
+    def _unit(self) -> Unit | None:
+        if self.reading.column is None or self.reading.functions in (("count",), ("count_distinct",)):
+            return None
+        table, _, column = self.reading.column.partition(".")
+        return self.schema.glossary.column(table, column).unit
+
+    def _reachable(self, column: str) -> bool:
+        table = column.partition(".")[0]
+        return self.schema.joins(self.reading.table, {table} - {self.reading.table}) is not None
+
+    def _slices(self) -> Iterator[Slice]:
+        reading = self.reading
+        for i, side in enumerate(self.sides):
+            yield Slice(f"s{i}", side, None)
+            for k, period in enumerate(reading.periods):
+                yield Slice(f"s{i}p{k}", side, period)
+        several = [p for p in reading.picks if len(p.values) > 1 and not p.negated]
+        for i, pick in enumerate(several):
+            for k, value in enumerate(pick.values):
+                yield Slice(f"v{i}_{k}", (Pick(pick.column, (value,)),), None, value)
+
+    def _measures(self, wanted: Slice) -> Iterator[Measure]:
+        reading = self.reading
+        where = tuple(p.filter() for p in wanted.side)
+        if wanted.period and reading.date:
+            where += within(reading.date, wanted.period)
+        elif wanted.value is not None:
+            where += span_of(reading)
+        yield Measure(name=f"{wanted.name}_rows", expression=Aggregate(fn="count", where=where))
+        if reading.date and wanted.value is None:
+            for name, fn in (("first", "min"), ("last", "max")):
+                figure = Aggregate.model_validate({"fn": fn, "column": reading.date, "where": where})
+                yield Measure(name=f"{wanted.name}_{name}", expression=figure)
+
+
+def closes(schema: Schema, reading: Reading) -> QueryPlan:
+    """The dates with rows up to the end of the question's periods, the last first: how full each close is."""
+    column = reading.date or ""
+    ends = [p.end for p in reading.periods]
+    until = within(column, Period(None, max(e for e in ends if e), "")) if ends and all(ends) else ()
+    return QueryPlan(
+        table=reading.table,
+        joins=schema.joins(reading.table, tables_of(reading)) or (),
+        filters=(*row_filters(reading), *until),
+        group_by=(Group(column=column, grain=Grain.DAY, name="close"),),
+        select=(Measure(name="postings", expression=Aggregate(fn="count")),),
+        order_by=(Order(by="close", direction="desc"),),
+        limit=_MOST_ROWS,
+    )
+
+
+def months(schema: Schema, reading: Reading, grain: Grain) -> QueryPlan:
+    """The periods that have rows: what an average per month divides by."""
+    return QueryPlan(
+        table=reading.table,
+        joins=schema.joins(reading.table, tables_of(reading)) or (),
+        filters=(*row_filters(reading), *span_of(reading)),
+        group_by=(Group(column=reading.date or "", grain=grain, name="period"),),
+        limit=1000,
+    )
+
+
+def counts(schema: Schema, readings: tuple[Reading, ...]) -> QueryPlan:
+    """How many rows each of several readings of one table has, in one row: which of them could be answered."""
+    tables = {t for r in readings for t in tables_of(r)}
+    tables |= {c.partition(".")[0] for c in _apart(schema, readings[0].table)} - {readings[0].table}
+    tables |= {c.partition(".")[0] for r in readings for c in _unless(schema, r)} - {readings[0].table}
+    measures: list[Measure] = []
+    for i, reading in enumerate(readings):
+        for k, side in enumerate((reading.left, reading.right) if reading.left else ((),)):
+            where = (*row_filters(reading), *(p.filter() for p in side), *span_of(reading))
+            measures.append(Measure(name=f"q{i}_{k}", expression=Aggregate(fn="count", where=where)))
+            measures += _kinds(schema, reading, i, k, where)
+        for k, (column, value) in enumerate(_named(reading)):
+            where = (*row_filters(reading), Pick(column, (value,)).filter(), *span_of(reading))
+            measures.append(Measure(name=f"q{i}_v{k}", expression=Aggregate(fn="count", where=where)))
+    return QueryPlan(
+        table=readings[0].table, joins=schema.joins(readings[0].table, tables) or (), select=tuple(measures)
+    )
+
+
+def _named(reading: Reading) -> Iterator[tuple[str, str]]:
+    """Each of several names of one column: every one of them must have rows."""
+    for pick in reading.picks:
+        if len(pick.values) > 1 and not pick.negated:
+            yield from ((pick.column, value) for value in pick.values)
+
+
+def _kinds(schema: Schema, reading: Reading, i: int, k: int, where: tuple[Filter, ...]) -> Iterator[Measure]:
+    """How many values of the columns that are kept apart the rows have, where that matters."""
+    if set(reading.functions) <= {"count", "count_distinct"}:
+        return
+    for column, values in schema.notes(reading.table).balances.items():
+        balance = Filter(column=column, op="in", value=list(values))
+        yield Measure(name=f"q{i}_{k}_stock", expression=Aggregate(fn="count", where=(*where, balance)))
+        break
+    yield from _without_unit(schema, reading, f"q{i}_{k}_unitless", where)
+    for n, column in enumerate(_apart(schema, reading.table)):
+        apart = column.partition(".")[0]
+        if not any(b.column.partition(".")[0] == apart for b in reading.by):
+            figure = Aggregate(fn="count_distinct", column=column, where=where)
+            yield Measure(name=f"q{i}_{k}_k{n}", expression=figure)
+
+
+def _without_unit(schema: Schema, reading: Reading, name: str, where: tuple[Filter, ...]) -> Iterator[Measure]:
+    """The rows of things without a unit, where the question does not name or show one of them by itself."""
+    for column, values in _unless(schema, reading).items():
+        table = column.partition(".")[0]
+        shown = any(b.column.partition(".")[0] == table for b in reading.by)
+        named = any(
+            p.column.partition(".")[0] == table and len(p.values) == 1 and schema.names_rows(*schema.column(p.column))
+            for p in reading.picks
+        )
+        reachable = schema.joins(reading.table, tables_of(reading) | {table}) is not None
+        if reachable and not shown and not named:
+            wanted = Filter(column=column, op="in", value=list(values))
+            yield Measure(name=name, expression=Aggregate(fn="count", where=(*where, wanted)))
+
+
+def _unless(schema: Schema, reading: Reading) -> dict[str, list[str]]:
+    """The rows without a unit, by column."""
+    unit = schema.glossary.column(*reading.column.split(".", 1)).unit if reading.column else None
+    return unit.unless if unit else {}
+
+
+def _apart(schema: Schema, table: str) -> tuple[str, ...]:
+    """The columns of the table's rows whose values are never added into one figure."""
+    columns = schema.notes(table).kept_apart
+    return tuple(c for c in columns if schema.joins(table, {c.partition(".")[0]} - {table}) is not None)
+
+
+def reads_balances(reading: Reading) -> bool:
+    """Whether the question reads balances at a date each, and does not add them up over time."""
+    if reading.functions != ("sum",) or reading.per or reading.shape in (Shape.RUNNING, Shape.VARIANCE):
+        return False
+    if reading.shape is Shape.COMPARE:
+        return reading.periods[0].grain is not None and len({p.grain for p in reading.periods}) == 1
+    grains = [b.grain for b in reading.by if b.grain]
+    if grains:
+        return len(grains) == 1
+    period = reading.periods[0] if len(reading.periods) == 1 else None
+    return period is not None and (reading.moment or period.grain in (Grain.MONTH, Grain.DAY))
+
+
+def with_rows(result: Table, size: int) -> tuple[bool, ...]:
+    """Of the readings that were counted, those that have rows at all."""
+    row = dict(zip((c["name"] for c in result["columns"]), result["rows"][0], strict=True))
+    return tuple(all(v for n, v in row.items() if n.startswith(f"q{i}_") and n.count("_") == 1) for i in range(size))
+
+
+def answerable(result: Table, readings: tuple[Reading, ...]) -> tuple[bool, ...]:
+    """Of the readings that were counted, those with rows on every side, of one kind, and read as that kind is."""
+    row = dict(zip((c["name"] for c in result["columns"]), result["rows"][0], strict=True))
+    good: list[bool] = []
+    for i, reading in enumerate(readings):
+        mine = {n.removeprefix(f"q{i}_"): v for n, v in row.items() if n.startswith(f"q{i}_")}
+        rows = [v for n, v in mine.items() if n.isdigit()]
+        named = [v for n, v in mine.items() if n.startswith("v")]
+        stock = [v for n, v in mine.items() if n.endswith("_stock")]
+        kinds = [v for n, v in mine.items() if "_k" in n]
+        unitless = any(v for n, v in mine.items() if n.endswith("_unitless"))
+        fitting = reads_balances(reading) if any(stock) else not reading.moment
+        unmixed = stock == rows or not any(stock)
+        good.append(all(rows) and all(named) and all(v <= 1 for v in kinds) and fitting and unmixed and not unitless)
+    return tuple(good)

@@ -1,0 +1,81 @@
+"""What judging a question rests on: the reading, its survey, and what may be added into one figure."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from cfo_kernel.agent.analyst.coverage import Slice, Survey
+from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Reading, Shape
+from cfo_kernel.agent.analyst.schema import Schema
+from cfo_kernel.agent.analyst.wording import condition
+
+ADDING = ("sum", "avg", "median")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the answer must know and say: whether it reads balances, its dates and its units."""
+
+    stock: bool = False
+    first: date | None = None
+    last: date | None = None
+    units: tuple[str, ...] = ()
+    unitless: bool = False
+    additive: bool = True
+    remarks: tuple[str, ...] = ()
+
+
+class Evidence:
+    """A reading beside the survey of its rows; `remarks` collects what the answer must say."""
+
+    def __init__(self, schema: Schema, reading: Reading, survey: Survey) -> None:
+        self.schema, self.reading, self.survey = schema, reading, survey
+        self.remarks: list[str] = []
+
+    def describe(self, picks: tuple[Pick, ...]) -> str:
+        """The filters in words."""
+        parts = [f"{'not ' if p.negated else ''}{self.schema.label(p.column)} {' or '.join(p.values)}" for p in picks]
+        parts += [condition(f, self.schema.label(f.column)) for f in self.reading.conditions]
+        return ", ".join(parts) or self.schema.table_label(self.reading.table)
+
+    def _whole(self, side: tuple[Pick, ...]) -> Slice:
+        return next(s for s in self.survey.slices if s.side == side and s.period is None)
+
+    def _swapped_period(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """The question with its period replaced."""
+        where = self.reading.when_at
+        if where is None:
+            return ()
+        question = self.reading.question
+        return tuple(f"{question[: where[0]]}in {label}{question[where[1] :]}" for label in labels)
+
+    def _kept_apart(self) -> None:
+        """Raises where rows of two kinds would be added into one figure."""
+        reading = self.reading
+        rate = reading.column is not None and self.schema.is_rate(reading.column)
+        adding = bool(set(reading.functions) & set(ADDING)) or rate
+        if not adding or reading.shape in (Shape.ROWS, Shape.DATES, Shape.LIST):
+            return
+        for column in self.schema.notes(reading.table).kept_apart:
+            if column not in self.survey.columns or self._separated(column):
+                continue
+            for side in self.survey.sides:
+                kinds = self.survey.kinds(column, self.survey.of(side))
+                if len(kinds) < 2 or any(p.column == column for p in side):
+                    continue
+                label = self.schema.label(column)
+                question = reading.question.rstrip(" ?.!")
+                raise NotUnderstood(
+                    f"The rows are of more than one {label} ({', '.join(kinds)}), which are never added into one "
+                    f"figure. Name one of them, or something narrower.",
+                    (*(f"{question} for {label} {k}" for k in kinds), f"{question} by {label}"),
+                )
+
+    def _separated(self, column: str) -> bool:
+        """Whether the groups keep the values of the column apart: by itself, or by the names of its table's rows."""
+        for by in self.reading.by:
+            if by.column == column:
+                return True
+            table, grouped = self.schema.column(by.column)
+            if by.column.partition(".")[0] == column.partition(".")[0] and self.schema.names_rows(table, grouped):
+                return True
+        return False

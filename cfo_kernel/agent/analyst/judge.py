@@ -1,0 +1,187 @@
+"""Whether the data cover the question, and whether its figures may be added: the verdict before the answer."""
+
+from datetime import date
+
+from cfo_kernel.agent.analyst.balances import Balances
+from cfo_kernel.agent.analyst.coverage import Held
+from cfo_kernel.agent.analyst.evidence import ADDING, Verdict
+from cfo_kernel.agent.analyst.periods import Period, span
+from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Shape
+from cfo_kernel.data.plan import Grain
+
+_MOST_YEARS = 8
+
+
+class NoRows(NotUnderstood):
+    """The names of the question have no rows, in no period."""
+
+    def __init__(self, message: str, picks: tuple[Pick, ...]) -> None:
+        super().__init__(message)
+        self.picks = picks
+
+
+class Judge(Balances):
+    """Judges one reading by its survey; raises NotUnderstood where it must not be answered."""
+
+    def verdict(self) -> Verdict:
+        self._has_rows()
+        held = [self.survey.held(s) for side in self.survey.sides for s in self.survey.of(side)]
+        if self.reading.shape is not Shape.DATES:
+            self._periods_are_covered()
+        stock = self._stock() or self._rate_at_moment()
+        if not stock and self.reading.moment:
+            raise NotUnderstood(
+                "The figure is a flow over time: it has no value at a moment. Name the whole period.",
+                self._swapped_period(tuple(p.label for p in self.reading.periods)),
+            )
+        if not stock and self.reading.balance:
+            raise NotUnderstood("The figure is a flow over time, not a balance. Ask for its total.")
+        self._kept_apart()
+        units, unitless = self._units()
+        self._partial(held)
+        self._ragged(held)
+        return Verdict(
+            stock=stock,
+            first=min((h.first for h in held if h.first), default=None),
+            last=max((h.last for h in held if h.last), default=None),
+            units=units,
+            unitless=unitless,
+            additive=self._additive(stock),
+            remarks=tuple(self.remarks),
+        )
+
+    def _has_rows(self) -> None:
+        for side in self.survey.sides:
+            if self.survey.held(self._whole(side)).rows == 0:
+                picks = (*self.reading.picks, *side)
+                raise NoRows(f"There are no rows for {self.describe(picks)}.", picks)
+
+    def _periods_are_covered(self) -> None:
+        for side in self.survey.sides:
+            for wanted in self.survey.of(side):
+                if wanted.period is None or self.survey.held(wanted).rows:
+                    continue
+                whole = self.survey.held(self._whole(side))
+                what = self.describe((*self.reading.picks, *side))
+                raise NotUnderstood(
+                    f"There are no rows in {wanted.period.label} for {what}: "
+                    f"they run from {whole.first} to {whole.last}.",
+                    self._swapped_period(tuple(_near(wanted.period, whole))),
+                )
+        for wanted in self.survey.slices:
+            if wanted.value is not None and self.survey.held(wanted).rows == 0:
+                when = " and ".join(p.label for p in self.reading.periods)
+                what = f"{self.schema.label(wanted.side[0].column)} {wanted.value}"
+                raise NotUnderstood(f"There are no rows for {what}{f' in {when}' if when else ''}.")
+
+    def _partial(self, held: list[Held]) -> None:
+        """Says where a named period is not covered to its ends."""
+        for h in held:
+            period = h.slice.period
+            if period is None or h.first is None or h.last is None:
+                continue
+            who = f"{' '.join(v for p in h.slice.side for v in p.values)} rows" if h.slice.side else "The rows"
+            if period.start and _month(h.first) > _month(period.start):
+                self.remarks.append(f"{who} in {period.label} begin only on {h.first}.")
+            if period.end and _month(h.last) < _month(period.end):
+                self.remarks.append(f"{who} in {period.label} end on {h.last}: the rest of it is not covered.")
+        if self.reading.shape is Shape.VARIANCE and len({(h.first, h.last) for h in held}) > 1:
+            spans = "; ".join(
+                f"{' '.join(v for p in h.slice.side for v in p.values)} {h.first} to {h.last}" for h in held
+            )
+            self.remarks.append(f"The two sides do not cover the same dates ({spans}).")
+
+    def _ragged(self, held: list[Held]) -> None:
+        """Says where the first or the last year or quarter of a series is not whole."""
+        months = {Grain.QUARTER: 3, Grain.YEAR: 12}
+        size = next((months[b.grain] for b in self.reading.by if b.grain and b.grain in months), None)
+        first = min((h.first for h in held if h.first), default=None)
+        last = max((h.last for h in held if h.last), default=None)
+        if size is None or first is None or last is None:
+            return
+        if (first.month - 1) % size:
+            period = span(first.year, (first.month - 1) // size * size + 1, size)
+            self.remarks.append(f"{period.label} is not whole: its rows begin on {first}.")
+        if last.month % size:
+            period = span(last.year, (last.month - 1) // size * size + 1, size)
+            self.remarks.append(f"{period.label} is not whole: its rows end on {last}.")
+
+    def _additive(self, stock: bool) -> bool:
+        """Whether the rows of the answer may be added up: no balances of several dates, no kinds kept apart."""
+        if stock and any(b.grain for b in self.reading.by):
+            return False
+        apart = [c for c in self.schema.notes(self.reading.table).kept_apart if c in self.survey.columns]
+        return all(len(self.survey.kinds(c, self.survey.of(side))) < 2 for c in apart for side in self.survey.sides)
+
+    def _units(self) -> tuple[tuple[str, ...], bool]:
+        """The units among the rows; raises where things without a unit are added to things with one."""
+        unit, reading = self.survey.unit, self.reading
+        if unit is None or unit.source not in self.survey.columns:
+            if reading.units_only:
+                raise NotUnderstood(
+                    "I do not know whether a number of postings or their sum is meant.", self._how_many()
+                )
+            return (), False
+        units: dict[str, None] = {}
+        with_unit, without = False, False
+        for side in self.survey.sides:
+            for row in self.survey.groups(self.survey.of(side)):
+                if any(row.get(c) in values for c, values in unit.unless.items()):
+                    without = True
+                else:
+                    with_unit = True
+                    units[row[unit.source]] = None
+        if reading.units_only and with_unit:
+            raise NotUnderstood("I do not know whether a number of postings or their sum is meant.", self._how_many())
+        if without and not self._one_thing(unit.unless):
+            raise NotUnderstood(
+                "The rows count different things (units, not money), which do not add up. Name one of them.",
+                tuple(f"{reading.question.rstrip(' ?.!')} by {label}" for label in self._naming(unit.unless)),
+            )
+        return tuple(sorted(units)), without and not with_unit
+
+    def _how_many(self) -> tuple[str, ...]:
+        names = " and ".join(v for p in self.reading.picks if not p.default and not p.negated for v in p.values)
+        when = f" in {self.reading.periods[0].label}" if self.reading.periods else ""
+        return (f"how many postings of {names}{when}", f"total amount of {names}{when}")
+
+    def _one_thing(self, unless: dict[str, list[str]]) -> bool:
+        """Whether one account is named, or a row is shown for each."""
+        if self.reading.shape is Shape.ROWS or not set(self.reading.functions) & set(ADDING):
+            return True
+        tables = {c.partition(".")[0] for c in unless}
+        for pick in (*self.reading.picks, *self.reading.left):
+            table, column = self.schema.column(pick.column)
+            if (
+                table.name in tables
+                and self.schema.names_rows(table, column)
+                and len(pick.values) == 1
+                and not pick.negated
+            ):
+                return True
+        return any(self._separated(c) for c in unless)
+
+    def _naming(self, unless: dict[str, list[str]]) -> tuple[str, ...]:
+        tables = {c.partition(".")[0] for c in unless}
+        return tuple(
+            self.schema.label(f"{t}.{n.name}")
+            for t in sorted(tables)
+            if (n := self.schema.naming_column(self.schema.tables[t]))
+        )
+
+
+def _near(wanted: Period, held: Held) -> list[str]:
+    """Periods of the same kind that lie within the dates of the rows, the nearest to the wanted one last."""
+    if held.first is None or held.last is None:
+        return []
+    years = range(max(held.first.year, held.last.year - _MOST_YEARS), held.last.year + 1)
+    if wanted.grain is Grain.MONTH and wanted.start:
+        return [span(y, wanted.start.month, 1).label for y in years] + [span(held.last.year, held.last.month, 1).label]
+    if wanted.grain is Grain.QUARTER and wanted.start:
+        quarter = (held.last.month - 1) // 3 * 3 + 1
+        return [span(y, wanted.start.month, 3).label for y in years] + [span(held.last.year, quarter, 3).label]
+    return [str(y) for y in years]
+
+
+def _month(day: date) -> tuple[int, int]:
+    return day.year, day.month

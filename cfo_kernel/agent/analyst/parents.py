@@ -1,0 +1,42 @@
+"""A name without rows may be the parent of names that have them: 'Inventory' is Raw Materials and others."""
+
+from collections.abc import Generator
+from typing import Any
+
+from cfo_kernel.agent.analyst.marks import cut
+from cfo_kernel.agent.analyst.question import Reader
+from cfo_kernel.agent.analyst.reading import Pick
+from cfo_kernel.agent.analyst.words import split
+from cfo_kernel.data.plan import Filter, Group, QueryPlan
+
+_MOST_CHILDREN = 24
+
+
+def children(
+    reader: Reader, question: str, picks: tuple[Pick, ...]
+) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[str, ...]]:
+    """The question with the first parent replaced by each of its children, and theirs."""
+    words = split(question)
+    marks = cut(words, reader.lexicon)
+    for pick in picks:
+        table, column = reader.schema.column(pick.column)
+        tree = reader.schema.parent_of(table)
+        mark = next((m for m in marks if any(v.path == pick.column and v.value in pick.values for v in m.values)), None)
+        if tree is None or mark is None or pick.negated or not reader.schema.names_rows(table, column):
+            continue
+        key, parent = (f"{table.name}.{c.name}" for c in tree)
+        (found,) = yield (_list(table.name, (key,), Filter(column=pick.column, op="in", value=list(pick.values))),)
+        names: list[str] = []
+        keys = [row[0] for row in found["rows"]]
+        while keys and len(names) < _MOST_CHILDREN:
+            (found,) = yield (_list(table.name, (key, pick.column), Filter(column=parent, op="in", value=keys)),)
+            keys = [row[0] for row in found["rows"]]
+            names += [str(row[1]) for row in found["rows"]]
+        if names:
+            start, end = words[mark.start].start, words[mark.end - 1].end
+            return tuple(f"{question[:start]}{name}{question[end:]}" for name in dict.fromkeys(names))
+    return ()
+
+
+def _list(table: str, columns: tuple[str, ...], wanted: Filter) -> QueryPlan:
+    return QueryPlan(table=table, filters=(wanted,), group_by=tuple(Group(column=c) for c in columns), limit=1000)

@@ -1,0 +1,124 @@
+"""Which rows a question is about: its periods, its names, and the defaults of the glossary."""
+
+from dataclasses import replace
+from itertools import groupby, pairwise
+from typing import Literal
+
+from cfo_kernel.agent.analyst.draft import Draft, Said
+from cfo_kernel.agent.analyst.marks import Sort
+from cfo_kernel.agent.analyst.phrases import Ask
+from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Reading
+from cfo_kernel.agent.analyst.settle import Settler
+from cfo_kernel.data.plan import Filter
+from cfo_kernel.data.tables import Kind
+
+
+class Rows:
+    """Reads the filters of one draft."""
+
+    def __init__(self, question: str, draft: Draft, settler: Settler) -> None:
+        self.question, self.draft, self.settler = question, draft, settler
+        self.schema = draft.schema
+        self.remarks = [m.remark for m in draft.marks if m.remark] + list(draft.when.remarks)
+
+    def _with_periods(self, base: Reading) -> Reading:
+        when = self.draft.when
+        conditions = tuple(self._fiscal(base.table))
+        if when.periods and base.date is None:
+            raise NotUnderstood(f"{self.schema.table_label(base.table)} has no date that I could use for the period.")
+        if len(when.periods) < 2:
+            return replace(base, periods=when.periods, moment=when.moment, conditions=conditions)
+        if when.link == "versus":
+            relation: Literal["span", "each", "compare"] = "compare"
+        else:
+            relation = "span" if when.link == "or" or self.draft.asks(Ask.TOGETHER) else "each"
+        if relation != "compare" and len({p.grain for p in when.periods}) > 1:
+            raise NotUnderstood("The periods are of different lengths. Ask for one of them at a time.")
+        return replace(base, periods=when.periods, relation=relation, moment=when.moment, conditions=conditions)
+
+    def _fiscal(self, table: str) -> list[Filter]:
+        filters: list[Filter] = []
+        for fiscal in self.draft.when.fiscal:
+            wanted = (("year", fiscal.year), ("quarter", fiscal.quarter))
+            for part, value in ((p, v) for p, v in wanted if v is not None):
+                filters.append(Filter(column=self._fiscal_column(table, part), op="=", value=value))
+        return filters
+
+    def _fiscal_column(self, table: str, part: str) -> str:
+        for other in self.schema.tables.values():
+            column = other.column(f"fiscal_{part}")
+            if column and column.kind is Kind.NUMBER and self.schema.joins(table, {other.name} - {table}) is not None:
+                return f"{other.name}.{column.name}"
+        raise NotUnderstood(f"The tables do not say which fiscal {part} a date belongs to.")
+
+    def _with_picks(self, base: Reading) -> Reading:
+        """The filters by value; a scenario that the question does not name is the glossary's default."""
+        draft = self.draft
+        self._interleaved()
+        picks = list(self._picks(draft.values))
+        for column, value in self.schema.notes(base.table).defaults.items():
+            named = any(p.column == column for p in picks) or any(b.column == column for b in base.by)
+            if (
+                not named
+                and not self._plain_rows(picks)
+                and not (draft.counted and any(n.path == column for n in draft.counted.names))
+            ):
+                picks.append(Pick(column, (str(value),), default=True))
+        conditions = list(base.conditions)
+        for name, bound in draft.bounds:
+            conditions.append(Filter(column=name.path, op=bound.op, value=bound.value))
+        return replace(base, picks=tuple(picks), conditions=tuple(conditions))
+
+    def _interleaved(self) -> None:
+        """'A of X and B of Y' asks for two pairs, which one table of rows would not show."""
+        scenarios = {c for f in self.schema.facts() for c in self.schema.notes(f.name).defaults}
+        paths = [s.name.path for s in self.draft.values if not s.negated and s.name.path not in scenarios]
+        runs = [path for path, _ in groupby(paths)]
+        if len(set(runs)) < len(runs):
+            raise NotUnderstood("I cannot tell which of the names belong together. Ask for one pair at a time.")
+        for first, second in pairwise([s for s in self.draft.values if not s.negated]):
+            between = self.draft.marks[first.at + 1 : second.at]
+            listed = all(m.sort is Sort.FILLER or m.is_ask(Ask.AND, Ask.OR, Ask.TOGETHER) for m in between)
+            comma = "," in self.draft.words[self.draft.marks[second.at].start].before
+            said = any(m.is_ask(Ask.AND, Ask.OR, Ask.TOGETHER) for m in between) or comma
+            kinds = first.name.path != second.name.path and first.name.table == second.name.table
+            if listed and said and kinds:
+                raise NotUnderstood(
+                    f"{first.name.value} is a {self.schema.label(first.name.path)} and {second.name.value} a "
+                    f"{self.schema.label(second.name.path)}: I cannot list them together. Ask for one at a time."
+                )
+        entities = (*self.draft.bare, *((self.draft.asked,) if self.draft.asked else ()))
+        columns = {n.path for e in entities for n in e.names}
+        excluded = [s.name.path for s in self.draft.values if s.negated]
+        if columns and excluded and not paths and not self.draft.measure and not columns & set(excluded):
+            raise NotUnderstood("I show what there is, not what is missing. Ask for the figures by group instead.")
+
+    def _plain_rows(self, picks: list[Pick]) -> bool:
+        """'how many rows has the table' counts the table as it is, without a default scenario."""
+        said = {w.norm for w in self.draft.words}
+        return self.draft.count_rows and not picks and bool(said & {"row", "rows", "record", "records"})
+
+    def _picks(self, values: list[Said]) -> tuple[Pick, ...]:
+        found: dict[tuple[str, bool], list[str]] = {}
+        for said in values:
+            listed = found.setdefault((said.name.path, said.negated), [])
+            if said.name.value not in listed:
+                listed.append(said.name.value)
+        return tuple(Pick(column, tuple(listed), negated) for (column, negated), listed in found.items())
+
+    def _not_converted(self, base: Reading) -> None:
+        """'Salaries in USD' asks for a conversion, which the data do not hold; 'currency USD' is a filter."""
+        if base.column is None:
+            return
+        unit = self.schema.glossary.column(*base.column.split(".", 1)).unit
+        for said in self.draft.values if unit else ():
+            mark, before = self.draft.marks[said.at], self.draft.previous(said.at)
+            source = unit.source.partition(".")[0] if unit else ""
+            into = before is not None and self.draft.marks[before].is_ask(Ask.IN, Ask.TO)
+            if said.name.table == source and into and self.settler.is_bare(mark):
+                label = self.schema.label(said.name.path)
+                raise NotUnderstood(
+                    "Nothing is converted: amounts are in the currency of their rows. "
+                    f"I can show the rows whose {label} is {said.name.value}.",
+                    (self.settler.swap(mark, f"{label} {said.name.value}"),),
+                )

@@ -1,0 +1,128 @@
+"""The messages of a thread as the analyst needs them: what was asked, what tools returned since, what came before."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+
+OUTPUTS = ("user_interaction", "task_result", "run_sql", "write_sheet_from_file")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A tool, or the check of a reply, refused; the text says why."""
+
+    text: str
+
+
+Result = dict[str, Any] | list[Any] | str | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One run: the newest question, the results of each round of tools, and the outcome it continues from."""
+
+    question: str
+    rounds: tuple[tuple[Result, ...], ...]
+    outcome: Result | None
+    earlier: tuple[str, ...]
+    file: str | None
+    refused: Failure | None
+    calls: int
+
+
+def read(messages: list[ModelMessage]) -> Turn:
+    """The turn that the messages end in."""
+    start = max((i for i, m in enumerate(messages) if _prompt(m)), default=0)
+    tail = messages[start + 1 :]
+    outcome, refused = _outcome(tail)
+    prompts = [p for m in messages[:start] if (p := _prompt(m))]
+    calls = sum(isinstance(p, ToolCallPart) for m in messages for p in m.parts)
+    question = _prompt(messages[start]) or "" if messages else ""
+    return Turn(question, tuple(_rounds(tail)), outcome, tuple(prompts), _file(messages[: start + 1]), refused, calls)
+
+
+def _prompt(message: ModelMessage) -> str:
+    """The text of a message that a person wrote."""
+    if not isinstance(message, ModelRequest):
+        return ""
+    texts: list[str] = []
+    for part in message.parts:
+        if isinstance(part, UserPromptPart):
+            content = part.content
+            texts += [content] if isinstance(content, str) else [c for c in content if isinstance(c, str)]
+    return "\n".join(texts)
+
+
+def _returns(message: ModelMessage) -> Iterator[tuple[str, str, Result]]:
+    """Tool, call id and result of everything that came back in a request."""
+    for part in message.parts if isinstance(message, ModelRequest) else ():
+        if isinstance(part, ToolReturnPart):
+            failed = part.outcome != "success"
+            result = Failure(_text(part.content)) if failed else content(part.content)
+            yield part.tool_name, part.tool_call_id, result
+
+
+def content(value: Any) -> Result:
+    """What a tool returned; compact JSON is read."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _text(value: Any) -> str:
+    """What a tool, or the check of its arguments, said on refusing."""
+    if not isinstance(value, list):
+        return str(value)
+    return "; ".join(str(error.get("msg", error)) for error in cast("list[dict[str, Any]]", value))
+
+
+def _rounds(tail: list[ModelMessage]) -> Iterator[tuple[Result, ...]]:
+    """For each response with calls the results, in the order of the calls."""
+    results = {call: result for m in tail for _, call, result in _returns(m)}
+    for message in tail:
+        if isinstance(message, ModelResponse):
+            calls = [p for p in message.parts if isinstance(p, ToolCallPart) and p.tool_name not in OUTPUTS]
+            if calls:
+                yield tuple(results.get(c.tool_call_id, Failure("it did not return")) for c in calls)
+
+
+def _outcome(tail: list[ModelMessage]) -> tuple[Result | None, Failure | None]:
+    """What came of the reply of this turn's first run, and why the last reply was refused."""
+    outcome: Result | None = None
+    refused: Failure | None = None
+    for message in tail:
+        for tool, _, result in _returns(message):
+            if tool in OUTPUTS and isinstance(result, Failure):
+                refused = result
+            elif tool in OUTPUTS:
+                outcome, refused = result, None
+    return outcome, refused
+
+
+def _file(messages: list[ModelMessage]) -> str | None:
+    """The file of the newest result that answered a question."""
+    file: str | None = None
+    candidate: str | None = None
+    for message in messages:
+        for tool, _, result in _returns(message):
+            if isinstance(result, dict) and isinstance(name := result.get("file"), str):
+                candidate = name
+                file = name if tool in OUTPUTS else file
+        if isinstance(message, ModelResponse) and any(
+            isinstance(p, ToolCallPart) and p.tool_name == "task_result" for p in message.parts
+        ):
+            file = candidate or file
+    return file

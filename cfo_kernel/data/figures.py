@@ -1,0 +1,119 @@
+"""The SQL of a plan's figures over the rows of a group, and of what the rows are grouped by."""
+
+from collections.abc import Callable
+
+from cfo_kernel.data.literals import condition, number
+from cfo_kernel.data.plan import Aggregate, Arithmetic, Constant, Expression, Grain, Group, Window
+from cfo_kernel.data.scope import Place, Scope
+from cfo_kernel.data.tables import Column, Kind
+from cfo_kernel.errors import PlanInvalid
+
+GRAINS = {
+    Grain.DAY: "CAST({0} AS DATE)",
+    Grain.WEEK: "CAST(date_trunc('week', {0}) AS DATE)",
+    Grain.MONTH: "strftime({0}, '%Y-%m')",
+    Grain.QUARTER: "year({0}) || '-Q' || quarter({0})",
+    Grain.YEAR: "year({0})",
+}
+_NUMERIC = ("sum", "avg", "median")
+
+
+class Figures:
+    """Compiles groups and expressions without windows; raises `PlanInvalid` where a type does not fit."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def group(self, group: Group) -> str:
+        if group.grain is None:
+            return self._scope.find(group.column).sql
+        return GRAINS[group.grain].format(self.time(group.column).sql)
+
+    def time(self, name: str) -> Place:
+        place = self._scope.find(name)
+        if place.column.kind is not Kind.TIME:
+            raise PlanInvalid(f"{name} is {place.column.type}, not a date. Take a date column for periods.")
+        return place
+
+    def sql(self, node: Expression) -> str:
+        match node:
+            case Aggregate():
+                return self.aggregate(node)
+            case Arithmetic():
+                return arithmetic(node, self.sql)
+            case Constant():
+                return number(node.constant, "A constant")
+            case Window():
+                raise PlanInvalid(f"{node.over} cannot stand inside another window. Make it a measure of its own.")
+
+    def aggregate(self, node: Aggregate) -> str:
+        sql = f"count(DISTINCT {self._over(node)})" if node.fn == "count_distinct" else f"{node.fn}({self._over(node)})"
+        if not node.where:
+            return sql
+        kept = " AND ".join(condition(f, self._scope.find(f.column)) for f in node.where)
+        return f"{sql} FILTER (WHERE {kept})"
+
+    def _over(self, node: Aggregate) -> str:
+        """What the aggregate is taken over."""
+        if node.grain and node.fn != "count_distinct":
+            raise PlanInvalid(f"{node.fn} has no grain: only count_distinct counts periods. Leave the grain out.")
+        if node.column is None:
+            if node.fn != "count":
+                raise PlanInvalid(f"{node.fn} needs a column. Name the column to aggregate.")
+            return "*"
+        if node.grain:
+            return GRAINS[node.grain].format(self.time(node.column).sql)
+        place = self._scope.find(node.column)
+        if node.fn in _NUMERIC and place.column.kind is not Kind.NUMBER:
+            raise PlanInvalid(f"{node.fn} needs numbers; {node.column} is {place.column.type}.")
+        if node.fn == "median" and place.column.scale:
+            return _with_half_cents(place)
+        return place.sql
+
+    def column(self, node: Expression) -> Column | None:
+        """The column whose type the expression's values have, or None for a number."""
+        match node:
+            case Aggregate(fn="min" | "max", column=str(name)):
+                column = self._scope.find(name).column
+                return None if column.kind is Kind.NUMBER else column
+            case Window(over="previous"):
+                return self.column(node.of)
+            case Window():
+                self._need_number(node.of, node.over)
+            case Arithmetic():
+                self._need_number(node.left, node.op)
+                self._need_number(node.right, node.op)
+            case _:
+                pass
+        return None
+
+    def _need_number(self, node: Expression, what: str) -> None:
+        if (column := self.column(node)) is not None:
+            raise PlanInvalid(f"{what} needs numbers; {column.name} is {column.type}. Take a figure.")
+
+
+def _with_half_cents(place: Place) -> str:
+    """The column with one decimal more: DuckDB cuts the middle between two decimals to their own scale."""
+    return f"CAST({place.sql} AS DECIMAL(38, {place.column.scale + 1}))"
+
+
+def arithmetic(node: Arithmetic, sql: Callable[[Expression], str]) -> str:
+    """`left op right`, each side by `sql`; a division by zero is null."""
+    right = f"nullif({sql(node.right)}, 0)" if node.op == "/" else operand(node.right, sql)
+    return f"{operand(node.left, sql)} {node.op} {right}"
+
+
+def operand(node: Expression, sql: Callable[[Expression], str]) -> str:
+    """The expression as it may stand beside an operator."""
+    return f"({sql(node)})" if isinstance(node, Arithmetic | Window) else sql(node)
+
+
+def holds(node: Expression, kind: type[Aggregate] | type[Window]) -> bool:
+    """Whether there is such a node in the expression."""
+    match node:
+        case Arithmetic():
+            return holds(node.left, kind) or holds(node.right, kind)
+        case Window():
+            return kind is Window or holds(node.of, kind)
+        case _:
+            return isinstance(node, kind)

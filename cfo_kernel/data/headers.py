@@ -1,0 +1,84 @@
+"""Finds the header of a table below its title rows, and gives its columns names.
+
+The same for text files and workbooks: a row is a list of cells, None where a cell is empty.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from cfo_kernel.executors.names import distinct
+
+_WITHIN = 30
+_BELOW = 50
+_NUMBER = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,]*\s*[$€£¥]?\)?-?\s*%?")
+_YEAR = re.compile(r"(19|20)\d\d")
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where the rows of data begin, and the names of their columns; `unnamed` are the columns without a header."""
+
+    first: int
+    names: list[str]
+    unnamed: list[int]
+    notes: list[str]
+
+
+def find(rows: Sequence[Sequence[Any]], width: int) -> Header | None:
+    """The header of a table whose widest row has `width` cells, or None where the rows are no table.
+
+    Rows of figures without a header above them are a table too: its columns are numbered.
+    """
+    filled = [sum(cell is not None for cell in row) for row in rows]
+    top = _row(rows, filled)
+    if top is None:
+        if sum(count > 1 for count in filled) == 0 and sum(filled) < 2:
+            return None
+        return Header(0, names([None] * width), [], ["No row looks like a header, so the columns are numbered."])
+    cells = [rows[top][i] if i < len(rows[top]) else None for i in range(width)]
+    unnamed = [i for i, cell in enumerate(cells) if not _name(cell)]
+    titles = "; ".join(" ".join(str(c) for c in row if c is not None) for row in rows[:top] if any(c for c in row))
+    notes = [f"Rows above the header were left out: {titles[:200]}."] if titles else []
+    return Header(top + 1, names(cells), unnamed, notes)
+
+
+def names(cells: Sequence[Any]) -> list[str]:
+    """A name for each column, no two alike."""
+    return distinct([_name(cell) or f"column_{i + 1}" for i, cell in enumerate(cells)])
+
+
+def _row(rows: Sequence[Sequence[Any]], filled: list[int]) -> int | None:
+    """The first row as wide as the table that names columns; a title row fills fewer cells than the rows below."""
+    for i, row in enumerate(rows[:_WITHIN]):
+        widest = max(filled[i + 1 : i + 1 + _BELOW], default=0)
+        if not filled[i] or filled[i] < 0.6 * widest or (filled[i] == 1 and widest != 1):
+            continue
+        cells = [cell for cell in row if cell is not None]
+        if all(_could_name(cell) for cell in cells) and any(_is_words(cell) for cell in cells):
+            return i
+        if any(not _could_name(cell) for cell in cells):
+            return None  # rows of data have begun
+    return None
+
+
+def _is_words(cell: Any) -> bool:
+    return isinstance(cell, str) and not _NUMBER.fullmatch(cell.strip())
+
+
+def _could_name(cell: Any) -> bool:
+    """Texts name columns; so do the years and months of a statement that has its periods side by side."""
+    return _is_words(cell) or isinstance(cell, date) or _YEAR.fullmatch(_name(cell)) is not None
+
+
+def _name(cell: Any) -> str:
+    """The cell as a name in one line, without characters that nobody sees."""
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    elif isinstance(cell, datetime):
+        cell = cell.date()
+    spaced = " ".join(str(cell if cell is not None else "").split())
+    return "".join(c for c in spaced if unicodedata.category(c)[0] != "C").strip()

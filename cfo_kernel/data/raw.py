@@ -1,0 +1,25 @@
+"""Reads a file that is one table into the DuckDB table `raw`, from which ingest and the sheet writer go on."""
+
+from pathlib import Path
+
+import duckdb
+
+from cfo_kernel.data import csv_files, exact, files, parquet_files, texts
+
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "memory_limit": "2GB",
+    "threads": "2",
+}
+
+
+def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[str]:
+    """Creates `raw` with the type of each column settled; returns notes. `scratch` is a folder for what it needs."""
+    files.check_content(path)
+    if path.suffix.lower() == ".parquet":
+        notes = parquet_files.load(connection, path)
+    else:
+        notes = csv_files.load(connection, path, scratch) + texts.type_texts(connection)
+    return notes + exact.make_exact(connection)

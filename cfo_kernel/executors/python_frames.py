@@ -1,0 +1,167 @@
+"""Between Parquet, pandas and JSON inside of the confined process, without losing a digit on the way.
+
+Money is `decimal.Decimal` in a frame, a whole number with gaps is Int64 and not a float, a date is a datetime64.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cfo_kernel.executors import wire
+from cfo_kernel.executors.names import distinct
+
+_DECIMAL_DIGITS = 38
+_NAMES = {
+    "bool": "BOOLEAN",
+    "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT",
+    "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER", "uint64": "UBIGINT",
+    "float": "FLOAT", "double": "DOUBLE",
+    "date32[day]": "DATE", "binary": "BLOB", "large_binary": "BLOB", "time64[us]": "TIME", "time64[ns]": "TIME",
+}  # fmt: skip
+
+
+def load(path: Path) -> pd.DataFrame:
+    """A table of the workspace as a frame of its own."""
+    table = pq.ParquetFile(path, pre_buffer=False).read(use_threads=False)
+    frame = table.to_pandas(use_threads=False, date_as_object=False, split_blocks=True)
+    for position, field in enumerate(table.schema):
+        column = table.column(position)
+        if pa.types.is_integer(field.type) and column.null_count:
+            frame[field.name] = column.to_pandas(types_mapper=_nullable)
+    return frame
+
+
+def _nullable(kind: Any) -> Any:
+    """Int64 for int64, UInt8 for uint8, and so on."""
+    name = str(kind)
+    return pd.api.types.pandas_dtype(name[:2].upper() + name[2:] if name[0] == "u" else name.capitalize())
+
+
+def store(result: object, file: Path, cap: int) -> dict[str, Any]:
+    """Writes `result_df` to a Parquet file; answers with its columns, first rows, the count of all, and notes."""
+    table, notes = _arrow(_frame(result))
+    pq.write_table(table, file, compression="zstd", store_schema=False)
+    first = table.slice(0, cap)
+    columns = [first.column(i).to_pylist() for i in range(first.num_columns)]
+    rows = [[wire.plain(cell) for cell in row] for row in zip(*columns, strict=True)] if columns else []
+    for name, cells in zip(table.column_names, columns, strict=True):
+        notes += _shown(name, cells)
+    return {
+        "columns": [{"name": f.name, "type": _duckdb_name(f.type)} for f in table.schema],
+        "rows": rows,
+        "row_count": table.num_rows,
+        "truncated": table.num_rows > len(rows),
+        "notes": notes,
+    }
+
+
+def _frame(result: object) -> pd.DataFrame:
+    """The frame to deliver: a Series as a column; an index that says something as columns; plain names."""
+    if isinstance(result, pd.Series):
+        result = result.to_frame("value" if result.name is None else cast("Any", result.name))
+    if not isinstance(result, pd.DataFrame):
+        kind = type(result).__name__
+        raise TypeError(f"result_df is a {kind}. Make it a DataFrame or a Series, as in pd.DataFrame({{'value': [x]}})")
+    frame, index = result.reset_index(drop=True), result.index
+    told = not isinstance(index, pd.RangeIndex) and not (
+        index.name is None and index.nlevels == 1 and pd.api.types.is_integer_dtype(index.dtype)
+    )
+    names = [_name(c) for c in frame.columns]
+    if told:
+        names = [_name("index" if n is None else n) for n in index.names] + names
+        frame.columns = pd.RangeIndex(frame.shape[1])
+        levels = [pd.Series(index.get_level_values(i)) for i in range(index.nlevels)]
+        frame = pd.concat([*levels, frame], axis=1)
+    frame.columns = pd.Index(distinct(names), dtype=object)
+    return frame
+
+
+def _name(label: object) -> str:
+    """A column's label as a name: of a pivot's date without its midnight, of several levels joined."""
+    if isinstance(label, tuple):
+        return " ".join(_name(part) for part in cast("tuple[object, ...]", label) if part != "") or "column"
+    if isinstance(label, pd.Timestamp) and label == label.normalize():
+        return label.date().isoformat()
+    return str(label) or "column"
+
+
+def _arrow(frame: pd.DataFrame) -> tuple[pa.Table, list[str]]:
+    """The frame in types that Parquet and DuckDB know; a column without such a type becomes text, which is noted."""
+    arrays: list[Any] = []
+    notes: list[str] = []
+    for position, name in enumerate(frame.columns):
+        series: pd.Series[Any] = frame.iloc[:, position]
+        try:
+            array = _exact(series)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            array = None
+        if array is None:
+            array = pa.array([None if _is_missing(v) else str(v) for v in series], pa.string())
+            notes.append(f"{name}: values of mixed or unusual types are given as text.")
+        if pa.types.is_floating(array.type) and array.null_count:
+            notes.append(f"{name}: NaN is shown as empty.")
+        arrays.append(array)
+    return pa.table(arrays, names=[str(c) for c in frame.columns]), notes
+
+
+def _exact(series: "pd.Series[Any]") -> Any:
+    """The column in its own type, or None where Parquet or DuckDB has none for it."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = cast("pd.Series[Any]", series.astype(series.cat.categories.dtype))
+    if series.dtype == object:
+        present = [v for v in series if not _is_missing(v)]
+        if any(type(v) is int for v in present) and all(type(v) in (int, Decimal) for v in present):
+            whole = [v for v in present if type(v) is int and not -(2**63) <= v < 2**63]
+            if whole or any(type(v) is Decimal for v in present):  # beyond BIGINT, or both kinds: exact as decimals
+                series = series.map(lambda v: v if _is_missing(v) else Decimal(v))
+    array = pa.array(series, from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    kind = array.type
+    if pa.types.is_timestamp(kind) and kind.tz is None and _all_midnight(series):
+        return array.cast(pa.date32())
+    if pa.types.is_null(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view":
+        return array.cast(pa.string())
+    if pa.types.is_timestamp(kind) and kind.unit == "s":
+        return array.cast(pa.timestamp("ms", kind.tz))
+    if pa.types.is_float16(kind):
+        return array.cast(pa.float32())
+    return None if _duckdb_name(kind) == "" else array
+
+
+def _all_midnight(series: "pd.Series[Any]") -> bool:
+    present = series.dropna()
+    return bool(len(present)) and bool((present == present.dt.normalize()).all())
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+def _duckdb_name(kind: Any) -> str:
+    """The name that DuckDB has for the type of a column, or nothing where it has none."""
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision},{kind.scale})" if 0 <= kind.scale <= kind.precision <= _DECIMAL_DIGITS else ""
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMP WITH TIME ZONE" if kind.tz else "TIMESTAMP_NS" if kind.unit == "ns" else "TIMESTAMP"
+    if pa.types.is_list(kind):
+        inner = _duckdb_name(kind.value_type)
+        return f"{inner}[]" if inner else ""
+    if pa.types.is_struct(kind):
+        fields = [(field.name, _duckdb_name(field.type)) for field in kind]
+        return f"STRUCT({', '.join(f'{n} {t}' for n, t in fields)})" if all(t for _, t in fields) else ""
+    return _NAMES.get(str(kind), "VARCHAR" if pa.types.is_string(kind) else "")
+
+
+def _shown(name: str, cells: list[Any]) -> list[str]:
+    """What the JSON rows cannot show as it is."""
+    notes: list[str] = []
+    if any(isinstance(c, float) and wire.plain(c) is None for c in cells):
+        notes.append(f"{name}: infinity is shown as empty.")
+    if any(isinstance(c, int | Decimal) and isinstance(wire.plain(c), str) for c in cells):
+        notes.append(f"{name}: numbers too long for a double are given as text, exactly.")
+    return notes

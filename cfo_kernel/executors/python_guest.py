@@ -1,0 +1,126 @@
+"""Inside of the confined process: runs one program, and leaves what came of it in the scratch folder.
+
+From the first line of the program on, this process belongs to the program: nothing here is a defence, and the engine
+believes none of it. The defence stands around the process (`confine`) and in how the answer is read (`python_answer`).
+"""
+
+import io
+import json
+import linecache
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cfo_kernel.executors import python_frames
+from cfo_kernel.executors.python_names import Advice, Names
+
+_PROGRAM = "<program>"
+_ERROR_CHARS = 600
+
+
+class Captured(io.TextIOBase):
+    """Keeps the first characters that are printed and counts the rest."""
+
+    def __init__(self, cap: int) -> None:
+        self._cap = cap
+        self._parts: list[str] = []
+        self._kept = self._dropped = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        part = text[: self._cap - self._kept]
+        if part:
+            self._parts.append(part)
+            self._kept += len(part)
+        self._dropped += len(text) - len(part)
+        return len(text)
+
+    def text(self) -> str:
+        dropped = f"\n... {self._dropped} more characters were printed" if self._dropped else ""
+        return "".join(self._parts) + dropped
+
+
+def run(request: dict[str, Any], folder: Path) -> None:
+    """Runs the program of `request` and writes `answer.json`, beside `result.parquet` if there is one, to `folder`."""
+    stdout = Captured(request["stdout_chars"])
+    os.environ.clear()
+    os.environ.update({"TZ": "UTC", "HOME": str(Path.cwd()), "TMPDIR": str(Path.cwd())})
+    tempfile.tempdir = None
+    sys.stdin, sys.stdout, sys.stderr = io.StringIO(), stdout, stdout
+    sys.argv, sys.path_importer_cache = [_PROGRAM], {}
+    warnings.simplefilter("ignore")
+    sys.modules["__main__"] = ModuleType("__main__")
+    Advice().install()
+    answer = _guarded(lambda: _answer(request, folder / "result.parquet"), request["code"])
+    answer["stdout"] = _guarded_text(stdout)
+    body = json.dumps(answer, allow_nan=False)
+    if len(body) > request["answer_bytes"]:
+        problem = "result_df is too large to show. Deliver fewer columns or shorter texts."
+        body = json.dumps({"error": {"message": problem, "line": None}, "stdout": answer["stdout"]})
+    (folder / "answer.json").write_text(body)
+
+
+def _answer(request: dict[str, Any], file: Path) -> dict[str, Any]:
+    tables = {name: partial(python_frames.load, Path(path)) for name, path in request["tables"].items()}
+    names = Names(tables, {"__name__": "__main__", "__builtins__": __builtins__, "pd": pd, "np": np})
+    code = compile(request["code"], _PROGRAM, "exec", dont_inherit=True)
+    _execute(code, names)
+    result = names.get("result_df")
+    return {"table": None if result is None else python_frames.store(result, file, request["rows"])}
+
+
+def _execute(code: CodeType, names: Names) -> None:
+    """Runs the program; `sys.exit()` without a complaint is an end like any other."""
+    try:
+        exec(code, names)  # noqa: S102 - what this process is for
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            raise RuntimeError(f"the program ended itself with sys.exit({end.code!r})") from None
+
+
+def _guarded(work: Callable[[], dict[str, Any]], code: str) -> dict[str, Any]:
+    try:
+        return work()
+    except BaseException as error:  # noqa: BLE001 - the end of the program, whatever it raised
+        linecache.cache[_PROGRAM] = (len(code), None, code.splitlines(keepends=True), _PROGRAM)
+        line = _line(error)
+        return {"error": {"message": _told(error), "line": line, "source": linecache.getline(_PROGRAM, line or 0)[:200]}}
+
+
+def _guarded_text(stdout: Captured) -> str:
+    """What was printed, in characters that JSON and UTF-8 know."""
+    return stdout.text().encode("utf-8", "replace").decode()
+
+
+def _told(error: BaseException) -> str:
+    """The last line of the traceback; the exception may belong to the program, so that even its text may fail."""
+    kind = type(error).__name__
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001 - see above
+        return kind
+    return f"{kind}: {text}"[:_ERROR_CHARS].encode("utf-8", "replace").decode()
+
+
+def _line(error: BaseException) -> int | None:
+    """The last line of the program itself on the way to the error."""
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        frame: FrameType = trace.tb_frame
+        if frame.f_code.co_filename == _PROGRAM:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

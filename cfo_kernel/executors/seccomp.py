@@ -1,0 +1,66 @@
+"""The system calls that confined Python may make: those on a list, some with certain arguments only, no others.
+
+An allow-list, so that what the kernel learns tomorrow is forbidden today. Whatever is not named fails with EPERM.
+libseccomp knows the numbers of each architecture; a call of another architecture (x32, i386) ends the process.
+"""
+
+import contextlib
+import errno
+import os
+from typing import Any
+
+import pyseccomp
+
+_FILES = """read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek open openat creat close
+close_range dup dup2 dup3 flock fsync fdatasync sync_file_range ftruncate getdents getdents64 stat fstat lstat
+newfstatat statx access faccessat faccessat2 readlink readlinkat mkdir mkdirat rmdir unlink unlinkat rename renameat
+renameat2 getcwd chdir fchdir umask statfs fstatfs fadvise64 readahead sendfile copy_file_range pipe pipe2 poll ppoll
+select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2"""
+_MEMORY = "brk mmap munmap mremap mprotect madvise mincore msync membarrier"
+_THREADS = "futex set_robust_list set_tid_address rseq sched_yield getcpu gettid exit exit_group restart_syscall"
+_TIME = "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getitimer setitimer alarm pause"
+_SIGNALS = "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack"
+_SELF = """getpid getppid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp getrusage getrlimit
+sysinfo uname getrandom"""
+_ALLOWED = " ".join((_FILES, _MEMORY, _THREADS, _TIME, _SIGNALS, _SELF)).split()
+
+_NO_EFFECT = "chmod fchmod fchmodat fchmodat2 utime utimes utimensat futimesat".split()
+"""They would reach files outside of the scratch folder, and shutil.copy needs them to succeed: they do nothing."""
+_ABSENT = "clone3 openat2".split()
+"""glibc goes another way, which can be judged by its arguments, when the kernel seems not to have these."""
+_UNSUPPORTED = "listxattr llistxattr flistxattr getxattr lgetxattr fgetxattr".split()
+
+_FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1033, 1034)  # no F_SETOWN, F_SETSIG, F_NOTIFY, F_SETLEASE
+_IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
+_PRCTL = (15, 16)  # the name of a thread
+_THREAD = 0x10000
+_NAMESPACES = 0x7E020000
+
+
+class Filter:
+    """The list as a filter. It is made once, in the process that forks: to load it is then quick."""
+
+    def __init__(self) -> None:
+        self._filter = pyseccomp.SyscallFilter(defaction=pyseccomp.ERRNO(errno.EPERM))
+        for name in _ALLOWED:
+            self._add(pyseccomp.ALLOW, name)
+        for action, names in ((0, _NO_EFFECT), (errno.ENOSYS, _ABSENT), (errno.ENOTSUP, _UNSUPPORTED)):
+            for name in names:
+                self._add(pyseccomp.ERRNO(action), name)
+        for name, position, values in (("fcntl", 1, _FCNTL), ("ioctl", 1, _IOCTL), ("prctl", 0, _PRCTL)):
+            for value in values:
+                self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(position, pyseccomp.EQ, value))
+        self._add(pyseccomp.ALLOW, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _THREAD | _NAMESPACES, _THREAD))
+        for name in ("prlimit64", "sched_getaffinity"):
+            self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(0, pyseccomp.EQ, 0))
+
+    def load(self) -> None:
+        """From here on this process, and every thread it starts, is under the filter."""
+        for name in ("kill", "tgkill"):
+            self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(0, pyseccomp.EQ, os.getpid()))
+        self._filter.load()
+
+    def _add(self, action: int, name: str, *arguments: Any) -> None:
+        """Adds a rule. One for a call that this architecture or libseccomp does not know is refused: it stays forbidden."""
+        with contextlib.suppress(OSError):
+            self._filter.add_rule(action, name, *arguments)

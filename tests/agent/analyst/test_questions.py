@@ -1,0 +1,91 @@
+"""The shop has no glossary: names, keys and dates are all that the analyst has to go by."""
+
+import pytest
+
+from cfo_kernel.agent.analyst.reading import Reading, Refusal, Shape
+
+from .conftest import Company
+
+
+@pytest.mark.parametrize(
+    ("question", "shape", "functions", "by"),
+    [
+        ("revenue by region in 2023", Shape.FIGURES, ("sum",), ["region"]),
+        ("how many sales in 2023 per store", Shape.FIGURES, ("count",), ["store"]),
+        ("average revenue by category", Shape.FIGURES, ("avg",), ["category"]),
+        ("average list price", Shape.FIGURES, ("avg",), []),
+        ("share of revenue by product 2023", Shape.SHARE, ("sum",), ["product"]),
+        ("growth of revenue from 2023 to 2024", Shape.COMPARE, ("sum",), []),
+        ("revenue growth by quarter", Shape.CHANGE, ("sum",), ["quarter"]),
+        ("cumulative revenue by month in 2023", Shape.RUNNING, ("sum",), ["month"]),
+        ("ratio of helmet to road bike revenue", Shape.RATIO, ("sum",), []),
+        ("list the products", Shape.LIST, (), ["product"]),
+        ("how many products are there", Shape.FIGURES, ("count",), []),
+        ("how many products had revenue in 2023", Shape.FIGURES, ("count_distinct",), []),
+        ("revenue of road bike and helmet in 2023", Shape.FIGURES, ("sum",), ["product"]),
+        ("revenue in 2023 and 2024", Shape.FIGURES, ("sum",), ["year"]),
+        ("when was the last sale in oslo", Shape.DATES, ("max",), []),
+    ],
+)
+def test_readings(shop: Company, question: str, shape: Shape, functions: tuple[str, ...], by: list[str]) -> None:
+    reading = shop.reader.read(question)
+    assert isinstance(reading, Reading), reading
+    assert (reading.shape, reading.functions, [b.label for b in reading.by]) == (shape, functions, by)
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [
+        ("profit 2023", "profit"),
+        ("revenue by weekday", "weekday"),
+        ("unpaid revenue", "unpaid"),
+        ("costs of bikes", "costs"),
+        ("delete revenue", "delete"),
+        ("revenue for the customers in oslo", "customers"),
+        ("sales by region", "quantity"),
+        ("top 3 products by store by revenue", "rank"),
+        ("revenue last year", "last year"),
+        ("revenue in march", "March"),
+        ("revenue of bikes in 2023 and gear in 2024", "periods"),
+        ("revenue of oslo and quantity", "quantity"),
+        ("total list price", "Adding"),
+        ("highest revenue", "highest"),
+        ("was revenue over 5000 in 2023", "threshold"),
+        ("how many products had revenue over 1000", "threshold"),
+        ("revenue of road bike in oslo and helmet in bergen", "belong together"),
+        ("cumulative share of revenue by month", "combine"),
+        ("average share of revenue by product", "combine"),
+        ("growth of the ratio of helmet to road bike revenue", "combine"),
+        ("revenue 2023 vs 2023", "same"),
+        ("ratio of helmet to helmet revenue", "same name"),
+        ("bikes and helmet revenue", "list them together"),
+        ("products without oslo", "figure"),
+        ("word " * 70, "too long"),
+        ("x" * 100_000, "too long"),
+        ("", "no words"),
+    ],
+)
+def test_what_is_not_understood_is_said(shop: Company, question: str, word: str) -> None:
+    refusal = shop.reader.read(question)
+    assert isinstance(refusal, Refusal)
+    assert word in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("question", "values"),
+    [
+        ("helmit revenue", ("Helmet",)),
+        ("revenue of all products except road bike", ("Road Bike",)),
+        ("revenue excluding bikes", ("Bikes",)),
+    ],
+)
+def test_values(shop: Company, question: str, values: tuple[str, ...]) -> None:
+    reading = shop.reader.read(question)
+    assert isinstance(reading, Reading)
+    assert [p.values for p in reading.picks] == [values]
+
+
+def test_a_correction_is_told(shop: Company) -> None:
+    reading = shop.reader.read("helmit revenue")
+    assert isinstance(reading, Reading)
+    assert reading.remarks == ("'helmit' was read as 'Helmet'.",)

@@ -1,0 +1,238 @@
+"""The command line: its exit codes, its JSON, and what reaches a terminal."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cfo_kernel.cli import app
+from tests.conftest import KEY, LEDGER
+from tests.models.scripted_server import ScriptedServer, Stall, Status, ToolCall
+from tests.replies import ANSWER, MESSAGE, QUERY, TABLE, TOTALS, Serve
+
+Cli = Callable[..., "Done"]
+
+
+class Done:
+    """What a command left: its exit code, and its two streams."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        """Standard output as one JSON document and nothing else."""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def cli(root: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Runs a command in this process, on the tiny company and a scripted server."""
+    monkeypatch.setenv("CFO_ROOT", str(root))
+    monkeypatch.setenv("CFO_MODEL", "openai:scripted")
+    monkeypatch.setenv("CFO_OPENAI_API_KEY", KEY)
+
+    def run(*arguments: str, server: ScriptedServer | None = None) -> Done:
+        monkeypatch.setenv("CFO_BASE_URL", server.base_url if server else "http://127.0.0.1:9/v1")
+        result = CliRunner().invoke(app, arguments)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+def test_ask_prints_the_reply_and_the_thread(cli: Cli, serve: Serve) -> None:
+    done = cli("ask", "-w", "tiny", "Totals", server=serve(QUERY, ANSWER))
+    assert done.code == 0
+    assert done.out.startswith(MESSAGE)
+    assert "Finance     4,400.55" in done.out
+    assert TOTALS in done.out
+    assert done.err.strip().startswith("Thread ")
+
+
+def test_ask_gives_one_json_document(cli: Cli, serve: Serve) -> None:
+    done = cli("ask", "--json", "Totals", server=serve(TABLE))
+    assert done.code == 0
+    assert set(done.json) == {"thread_id", "run_id", "status", "reply", "error", "usage"}
+    assert done.json["reply"]["result"]["rows"] == [["Finance", 4400.55], ["Sales", 2300.3]]
+    assert done.err == ""
+
+
+def test_ask_goes_on_in_a_thread(cli: Cli, serve: Serve) -> None:
+    server = serve(ANSWER, ANSWER)
+    thread = cli("ask", "--json", "One", server=server).json["thread_id"]
+    again = cli("ask", "--json", "-w", "tiny", "-t", thread, "Two", server=server)
+    assert again.json["thread_id"] == thread
+    people = [m["content"] for m in server.requests[1].body["messages"] if m["role"] == "user"]
+    assert people == ["One", "Two"]
+    (listed,) = cli("threads", "-w", "tiny", "--json").json
+    assert (listed["id"], listed["title"]) == (thread, "One")
+    assert "One" in cli("threads", "-w", "tiny").out
+
+
+@pytest.mark.parametrize(
+    ("continues", "kind", "requests"), [(0, "run_sql", 1), (1, "run_sql", 2), (9, "task_result", 3)]
+)
+def test_ask_continues_up_to_n_times(cli: Cli, serve: Serve, continues: int, kind: str, requests: int) -> None:
+    server = serve(TABLE, TABLE, ANSWER)
+    done = cli("ask", "--json", "--continue", str(continues), "Totals", server=server)
+    assert done.code == 0
+    assert done.json["reply"]["kind"] == kind
+    assert len(server.requests) == requests
+
+
+def test_ask_shows_each_reply_on_the_way(cli: Cli, serve: Serve) -> None:
+    done = cli("ask", "--continue", "1", "Totals", server=serve(TABLE, ANSWER))
+    assert done.out.index("Totals by department.") < done.out.index(MESSAGE)
+
+
+def test_a_run_that_fails_is_exit_code_1(cli: Cli, serve: Serve) -> None:
+    done = cli("ask", "--json", "Totals", server=serve(Status(400)))
+    assert done.code == 1
+    assert (done.json["status"], done.json["error"]["code"]) == ("failed", "model_unavailable")
+    done = cli("ask", "Totals", server=serve(Status(400)))
+    assert (done.code, done.out) == (1, "")
+    assert "(model_unavailable)" in done.err
+
+
+ERRORS: dict[str, tuple[list[str], str]] = {
+    "empty message": (["ask", ""], "empty_message"),
+    "no such workspace": (["ask", "-w", "nope", "x"], "workspace_not_found"),
+    "no such thread": (["ask", "-t", "nope", "x"], "thread_not_found"),
+    "bytes that are no text": (["ask", "-w", "\udcff", "x"], "workspace_not_found"),
+    "bad SQL": (["sql", "-w", "tiny", "SELECT nope FROM ledger"], "unknown_column"),
+    "SQL that writes": (["sql", "-w", "tiny", "DROP TABLE ledger"], "sql_policy_violation"),
+    "a bad name": (["workspaces", "create", "../x"], "invalid_name"),
+    "a name that is taken": (["workspaces", "create", "tiny"], "workspace_exists"),
+    "no such file": (["upload", "-w", "tiny", "none.csv"], "invalid_input"),
+    "threads of nobody": (["threads", "-w", "nope"], "workspace_not_found"),
+    "datasets of nobody": (["datasets", "-w", "nope"], "workspace_not_found"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_is_exit_code_1_with_a_code_and_advice(cli: Cli, name: str) -> None:
+    arguments, code = ERRORS[name]
+    done = cli(*arguments)
+    assert (done.code, done.out) == (1, "")
+    assert f"({code})" in done.err
+    assert "Traceback" not in done.err
+    done = cli(arguments[0], "--json", *arguments[1:]) if arguments[0] != "workspaces" else cli(*arguments, "--json")
+    assert done.code == 1
+    assert done.json["error"]["code"] == code
+    assert done.json["error"]["message"]
+    assert done.err == ""
+
+
+@pytest.mark.parametrize("arguments", [["ask"], ["sql", "SELECT 1"], ["nope"], ["ask", "--continue", "x", "y"]])
+def test_a_usage_error_is_exit_code_2(cli: Cli, arguments: list[str]) -> None:
+    done = cli(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "Usage" in done.err
+
+
+def test_sql(cli: Cli) -> None:
+    done = cli("sql", "-w", "tiny", TOTALS)
+    assert done.code == 0
+    assert "Sales       2,300.30" in done.out
+    done = cli("sql", "-w", "tiny", "--json", TOTALS)
+    assert (done.json["row_count"], done.json["query"]["sql"]) == (2, TOTALS)
+
+
+def test_workspaces_datasets_and_uploads(cli: Cli, tmp_path: Path) -> None:
+    assert [w["id"] for w in cli("workspaces", "--json").json] == ["tiny"]
+    assert [w["id"] for w in cli("workspaces", "create", "Acme AG", "--json").json] == ["acme_ag"]
+    assert "Acme AG" in cli("workspaces").out
+    assert "acme_ag" in cli("workspaces", "create", "Acme AG 2").out
+    assert "No data yet" in cli("datasets", "-w", "acme_ag").out
+    assert cli("datasets", "-w", "acme_ag", "--json").json == []
+    assert "No thread yet" in cli("threads", "-w", "acme_ag").out
+    (tmp_path / "a.csv").write_text(LEDGER)
+    (tmp_path / "b.csv").write_bytes(b"")
+    done = cli("upload", "-w", "acme_ag", "--json", "a.csv")
+    assert [d["file"] for d in done.json] == ["a.csv"]
+    done = cli("upload", "-w", "acme_ag", "a.csv", "b.csv")
+    assert done.code == 1
+    assert "b.csv is empty" in done.err
+    done = cli("datasets", "-w", "acme_ag")
+    assert [line.split()[:3] for line in done.out.splitlines()[2:]] == [["a.csv", "a", "6"]]
+
+
+def test_control_characters_do_not_reach_the_terminal(cli: Cli, serve: Serve) -> None:
+    evil = "\x1b]0;owned\x07\x1b[31m\u202e\x9b"
+    sql = f"SELECT '{evil}' AS a, '{evil}' AS \"{evil}\" FROM ledger LIMIT 1"
+    call = ToolCall("run_sql", {"sql": sql, "purpose": f"See {evil}"})
+    question = ToolCall("user_interaction", {"message": evil, "choices": [evil]})
+    for done in (
+        cli("sql", "-w", "tiny", sql),
+        cli("ask", "Totals", server=serve(call)),
+        cli("ask", "Totals", server=serve(question)),
+        cli("sql", "-w", "tiny", f'SELECT "{evil}" FROM ledger'),
+        cli("ask", "-w", evil, "x"),
+        cli("threads", "-w", "tiny"),
+        cli("ask", evil, server=serve(question)),
+        cli("threads", "-w", "tiny"),
+    ):
+        shown = done.out + done.err
+        assert shown
+        assert not [c for c in shown if not c.isprintable() and c != "\n"]
+
+
+# in a process of its own
+
+
+def started(root: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    script = str(Path(sys.executable).parent / "cfo")
+    wanted = {**os.environ, "CFO_ROOT": str(root), "CFO_MODEL": "openai:scripted", **environment}
+    return subprocess.Popen([script, *arguments], stdout=-1, stderr=-1, text=True, env=wanted)
+
+
+def process(root: Path, *arguments: str, **environment: str) -> Done:
+    with started(root, *arguments, **environment) as command:
+        out, err = command.communicate(timeout=60)
+    return Done(command.returncode, out, err)
+
+
+def test_the_command_itself(root: Path, serve: Serve) -> None:
+    url = serve(QUERY, ANSWER).base_url
+    done = process(root, "ask", "--json", "Totals", CFO_BASE_URL=url)
+    assert (done.code, done.err) == (0, "")
+    assert done.json["reply"]["message"] == MESSAGE
+
+
+def test_a_usage_error_as_json_is_still_one_document(root: Path) -> None:
+    done = process(root, "ask", "--json")
+    assert done.code == 2
+    assert done.json["error"]["code"] == "invalid_input"
+    assert "Usage" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_an_interrupt_stops_the_run_and_says_so(root: Path, serve: Serve) -> None:
+    server = serve(Stall(6, ANSWER))
+    with started(root, "ask", "--json", "Totals", CFO_BASE_URL=server.base_url) as command:
+        while not server.turns_taken:
+            assert command.poll() is None
+            time.sleep(0.005)
+        command.send_signal(signal.SIGINT)
+        out, err = command.communicate(timeout=30)
+    assert (command.returncode, err) == (1, "")
+    assert json.loads(out)["error"]["code"] == "cancelled"
+    (history,) = root.rglob("message_history.json")
+    assert '"status": "cancelled"' in history.read_text()
+
+
+def test_settings_that_are_wrong_are_said(root: Path) -> None:
+    done = process(root, "workspaces", CFO_REQUEST_LIMIT="many")
+    assert done.code == 1
+    assert done.err.startswith("CFO_REQUEST_LIMIT is wrong")
+    assert "Traceback" not in done.err

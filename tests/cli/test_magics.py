@@ -1,0 +1,158 @@
+"""The magics, in an IPython shell without a notebook around it."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from cfo_kernel import TaskResult, Workspace, magics
+from tests.models.scripted_server import ScriptedServer, Stall
+from tests.replies import ANSWER, MESSAGE, QUERY, Serve
+
+Notebook = Callable[..., "Screen"]
+
+
+class Screen:
+    """A shell whose display is kept: each cell's place holds what was shown there last."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.places: list[list[Any]] = []
+
+    def run(self, code: str) -> Any:
+        done = self.shell.run_cell(code)
+        done.raise_error()
+        return done.result
+
+    def show(self, value: Any) -> Any:
+        place = [value]
+        self.places.append(place)
+        return type("Handle", (), {"update": staticmethod(place.append)})()
+
+    @property
+    def last(self) -> Any:
+        return self.places[-1][-1]
+
+    @property
+    def text(self) -> str:
+        return self.last._repr_mimebundle_()["text/plain"]
+
+
+@pytest.fixture
+def notebook(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
+    shell = InteractiveShell.instance()
+    screen = Screen(shell)
+    monkeypatch.setattr(magics, "show", screen.show)
+    monkeypatch.setenv("CFO_ROOT", str(root))
+    monkeypatch.setenv("CFO_MODEL", "openai:scripted")
+
+    def load(server: ScriptedServer | None = None) -> Screen:
+        monkeypatch.setenv("CFO_BASE_URL", server.base_url if server else "http://127.0.0.1:9/v1")
+        screen.run("%load_ext cfo_kernel")
+        return screen
+
+    yield load
+    shell.run_cell("%unload_ext cfo_kernel")
+    InteractiveShell.clear_instance()
+
+
+def plain(value: Any) -> str:
+    return value._repr_mimebundle_()["text/plain"]
+
+
+def test_looking_around(notebook: Notebook, serve: Serve) -> None:
+    screen = notebook(serve(ANSWER))
+    assert "tiny" in plain(screen.run("%cfo workspaces"))
+    assert "%cfo use NAME" in plain(screen.run("%cfo help"))
+    assert "none yet" in plain(screen.run("%cfo"))
+    assert isinstance(screen.run("%cfo use tiny"), Workspace)
+    assert "ledger.csv" in plain(screen.run("%cfo datasets"))
+    screen.run("%%ask\nWhat did it cost?")
+    assert "What did it cost?" in plain(screen.run("%cfo threads"))
+    assert "What did it cost?" in plain(screen.run("%cfo"))
+    assert plain(screen.run("%cfo thread")).splitlines()[2].startswith("New thread")
+
+
+def test_asking(notebook: Notebook, serve: Serve) -> None:
+    server = serve(QUERY, ANSWER, ANSWER, ANSWER)
+    screen = notebook(server)
+    screen.run("%%ask -w tiny\nWhat did it cost?")
+    assert isinstance(screen.last, TaskResult)
+    assert screen.last.message == MESSAGE
+    assert "execute_sql …" in [plain(shown).strip().splitlines()[0] for shown in screen.places[-1][:-1]]
+    assert "<table" in screen.last._repr_mimebundle_()["text/html"]
+    screen.run("%%ask\nAnd then?")
+    screen.run("%%ask --new\nSomething else")
+    asked = [[m["content"] for m in r.body["messages"] if m["role"] == "user"] for r in server.requests]
+    assert asked[2:] == [["What did it cost?", "And then?"], ["Something else"]]
+
+
+def test_errors_are_shown_and_not_raised(notebook: Notebook) -> None:
+    screen = notebook()
+    for code, shown in {
+        "%cfo use nope": "workspace_not_found",
+        "%cfo dance": "invalid_input",
+        "%%ask\n  ": "empty_message",
+        "%%ask -w nope\nx": "workspace_not_found",
+        "%%ask --wrong\nx": "invalid_input",
+        "%%ask -w 'open\nx": "invalid_input",
+        "%%ask\nnobody answers": "model_unavailable",
+    }.items():
+        screen.run(code)
+        assert screen.text.startswith(shown), code
+
+
+def test_an_interrupt_cancels_the_run(notebook: Notebook, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(QUERY, Stall(), ANSWER)
+    screen = notebook(server)
+    show = screen.show
+
+    def interrupting(value: Any) -> Any:
+        handle, interrupted = show(value), threading.Event()
+
+        def update(shown: Any) -> None:
+            handle.update(shown)
+            if not interrupted.is_set():
+                interrupted.set()
+                while server.turns_taken < 2:
+                    time.sleep(0.001)
+                raise KeyboardInterrupt
+
+        return type("Handle", (), {"update": staticmethod(update)})()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(magics, "show", interrupting)
+        screen.run("%%ask\nStop me")
+    assert screen.text.startswith("cancelled")
+    screen.run("%%ask\nGo on")
+    assert isinstance(screen.last, TaskResult)
+
+
+def test_reloading_and_unloading(notebook: Notebook, root: Path) -> None:
+    screen = notebook()
+    screen.run("%cfo use tiny")
+    screen.run("%reload_ext cfo_kernel")
+    assert "none yet" in plain(screen.run("%cfo"))
+    screen.run("%unload_ext cfo_kernel")
+    assert screen.shell.find_line_magic("cfo") is None
+    assert screen.shell.find_cell_magic("ask") is None
+    assert not [t for t in threading.enumerate() if t.name == "cfo_kernel"]
+    assert not list((root / ".cfo" / "owners").iterdir())
+
+
+def test_a_kernel_that_ends_is_not_held_up(root: Path) -> None:
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "shell.run_cell('%load_ext cfo_kernel').raise_error()\n"
+        "shell.run_cell('%cfo use tiny').raise_error()\n"
+    )
+    environment = {"CFO_ROOT": str(root), "CFO_MODEL": "offline", "PATH": "/usr/bin:/bin"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=30, capture_output=True)
+    assert not list((root / ".cfo" / "owners").iterdir())

@@ -1,0 +1,92 @@
+"""Fixtures for all tests: a tiny company, a scripted model server, and a workbench that asks it.
+
+No test reads the environment of who runs it, and none reaches the network: models are servers of this machine.
+"""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cfo_kernel import Settings, Workbench, Workspace, connect
+from cfo_kernel.data.room import DataRoom
+from tests.models.scripted_server import ScriptedServer
+from tests.models.scripted_server import serve as serve
+
+LEDGER = """account,department,posted_on,amount
+Salaries,Sales,2012-01-31,1000.10
+Salaries,Finance,2012-01-31,2000.20
+Rent,Sales,2012-01-31,300.00
+Salaries,Sales,2012-02-29,1000.20
+Salaries,Finance,2012-02-29,2000.30
+Rent,Finance,2012-02-29,400.05
+"""
+KEY = "sk-very-secret-1234567890"
+Opened = Callable[..., Awaitable[Workspace]]
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Settings come from the test alone."""
+    for name in os.environ:
+        if name.startswith(("CFO_", "OPENAI_", "ANTHROPIC_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace whose one file has been ingested, once for all tests of a process."""
+    import asyncio
+
+    folder = tmp_path_factory.mktemp("sample") / "tiny"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "ledger.csv").write_text(LEDGER)
+
+    async def ingest() -> None:
+        room = DataRoom(folder, query_timeout=30, ingest_timeout=60)
+        assert [d.problem for d in (await room.shelf()).datasets] == [None]
+        await room.close()
+
+    asyncio.run(ingest())
+    return folder
+
+
+@pytest.fixture
+def root(_sample: Path, tmp_path: Path) -> Path:
+    """A root with the workspace `tiny`; its files are links, so that they count as ingested already."""
+    shutil.copytree(_sample, tmp_path / "root" / "tiny", copy_function=os.link)
+    return tmp_path / "root"
+
+
+@pytest.fixture
+async def bench(root: Path) -> AsyncIterator[Callable[..., Workbench]]:
+    """Makes workbenches over `root` that think with the given server; they are closed with the test."""
+    async with AsyncExitStack() as stack:
+
+        def make(server: ScriptedServer | str = "http://127.0.0.1:9/v1", **options: Any) -> Workbench:
+            made = connect(settings=settings(root, server, **options))
+            stack.push_async_callback(made.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def opened(bench: Callable[..., Workbench]) -> Opened:
+    """The workspace `tiny` on a workbench that thinks with the given server."""
+
+    async def open_(*arguments: Any, **options: Any) -> Workspace:
+        return await bench(*arguments, **options).workspace("tiny")
+
+    return open_
+
+
+def settings(root: Path, server: ScriptedServer | str, **options: Any) -> Settings:
+    url = server if isinstance(server, str) else server.base_url
+    made: dict[str, Any] = {"root": root, "model": "openai:scripted", "base_url": url, "openai_api_key": KEY}
+    return Settings(**{**made, "model_timeout": 10, **options})

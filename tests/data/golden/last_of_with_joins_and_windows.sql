@@ -1,0 +1,21 @@
+WITH _grouped AS (
+  SELECT
+    strftime("ledger"."posted", '%Y-%m') AS "month",
+    sum("ledger"."amount") AS "sum_amount"
+  FROM "ledger"
+  JOIN "accounts" ON "ledger"."account_key" = "accounts"."account_key"
+  WHERE "ledger"."posted" IN (
+    SELECT max("ledger"."posted")
+    FROM "ledger"
+    JOIN "accounts" ON "ledger"."account_key" = "accounts"."account_key"
+    GROUP BY strftime("ledger"."posted", '%Y-%m')
+  )
+  GROUP BY 1
+)
+SELECT
+  "month",
+  "sum_amount" - lag("sum_amount") OVER "along_month" AS "change"
+FROM _grouped
+WINDOW "along_month" AS (ORDER BY "month")
+ORDER BY "month" ASC NULLS LAST
+LIMIT 200

@@ -1,0 +1,4 @@
+SELECT
+  sum("ledger"."amount") AS "total"
+FROM "ledger"
+LIMIT 200

@@ -1,0 +1,18 @@
+WITH _grouped AS (
+  SELECT
+    "ledger"."dept" AS "dept",
+    strftime("ledger"."posted", '%Y-%m') AS "month",
+    count(*) AS "count"
+  FROM "ledger"
+  WHERE "ledger"."dept" IS NOT NULL
+  GROUP BY 1, 2
+)
+SELECT
+  "dept",
+  "month",
+  lag("count") OVER "along_month" AS "before",
+  lag("count") OVER "along_dept" AS "beside"
+FROM _grouped
+WINDOW "along_month" AS (PARTITION BY "dept" ORDER BY "month"), "along_dept" AS (PARTITION BY "month" ORDER BY "dept")
+ORDER BY "dept" ASC NULLS LAST, "month" ASC NULLS LAST
+LIMIT 200

@@ -1,0 +1,160 @@
+"""Text files as people export them: what is read, what is noted, and what is refused."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from cfo_kernel.errors import EmptyFile, UnreadableFile
+from tests.data.conftest import Ingested
+
+Csv = Callable[..., Ingested]
+MANY = 30_000  # rows, more than any sniffer looks at
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        ("name,city\nJörg,Köln\n".encode(), None),
+        ("name,city\nJörg,Köln\n".encode("utf-8-sig"), None),
+        ("name,city\nJörg,Köln\n".encode("utf-16"), "The file is UTF-16."),
+        ("name,city\nJörg,Köln\n".encode("cp1252"), "The file is not UTF-8; it was read as Windows-1252."),
+        (b"name,city\r\nJ\xc3\xb6rg,K\xc3\xb6ln\r\n", None),
+        (b"name,city\rJ\xc3\xb6rg,K\xc3\xb6ln\r", None),
+        ("name;city\nJörg;Köln\n".encode(), None),
+        ("name\tcity\nJörg\tKöln\n".encode(), None),
+        ("name|city\nJörg|Köln".encode(), None),
+        ("\n\nname,city\n\nJörg,Köln\n\n,\n".encode(), None),
+    ],
+)
+def test_encodings_delimiters_and_line_ends(ingest_csv: Csv, content: bytes, note: str | None) -> None:
+    table = ingest_csv(content)
+    assert table.types == {"name": "VARCHAR", "city": "VARCHAR"}
+    assert table.rows == [("Jörg", "Köln")]
+    assert table.notes == ((note,) if note else ())
+
+
+def test_a_byte_that_is_not_utf8_far_below_is_found(ingest_csv: Csv) -> None:
+    table = ingest_csv(b"name,n\n" + b"Ann,1\n" * 200_000 + "Jörg,2\n".encode("cp1252"))
+    assert table.rows[-1] == ("Jörg", 2)
+    assert table.table.row_count == 200_001
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "Adventure Works\nAll amounts in USD\n\n",
+        "Adventure Works,,\nAll amounts in USD,,\n,,\n",
+        '"Adventure\nWorks",,\nAll amounts in USD\n',
+    ],
+)
+def test_title_rows_are_left_out_and_noted(ingest_csv: Csv, above: str) -> None:
+    table = ingest_csv(above + "account,amount,posted\nCash,1.50,2024-01-31\nBank,2.25,2024-01-31\n")
+    assert table.types == {"account": "VARCHAR", "amount": "DECIMAL(18,2)", "posted": "DATE"}
+    assert table.rows[0] == ("Cash", Decimal("1.50"), date(2024, 1, 31))
+    [note] = table.notes
+    assert note.startswith("Rows above the header were left out: Adventure")
+    assert "All amounts in USD" in note
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("a,a,b", ["a", "a_2", "b"]),
+        ("a,A,a_2", ["a", "A_3", "a_2"]),
+        (" a , b\u00a0c ,am\u200bount", ["a", "b c", "amount"]),
+        ('a,"two\nlines",\ufeffb', ["a", "two lines", "b"]),
+        ("a,,c", ["a", "column_2", "c"]),
+        ('say ""hi"",it\'s,"x ""y"""', ['say ""hi""', "it's", 'x "y"']),
+        (f"{'x' * 300}1,{'x' * 300}2,b", ["x" * 300 + "1", "x" * 300 + "2", "b"]),
+        ("account,2023,2024", ["account", "2023", "2024"]),
+    ],
+)
+def test_names_of_columns(ingest_csv: Csv, header: str, names: list[str]) -> None:
+    table = ingest_csv(header + "\nx,100,7\ny,200,8\n")
+    assert list(table.types) == names
+    assert table.rows == [("x", 100, 7), ("y", 200, 8)]
+
+
+def test_a_column_without_name_and_value_is_dropped(ingest_csv: Csv) -> None:
+    table = ingest_csv("a,,b,\n1,,2,\n3,,4,\n")
+    assert table.rows == [(1, 2), (3, 4)]
+
+
+@pytest.mark.parametrize("content", ["Cash,100,200\nBank,300,400\n", "1,100,200\n2,300,400\n"])
+def test_without_a_header_the_columns_are_numbered(ingest_csv: Csv, content: str) -> None:
+    table = ingest_csv(content)
+    assert list(table.types) == ["column_1", "column_2", "column_3"]
+    assert table.table.row_count == 2
+    assert table.notes == ("No row looks like a header, so the columns are numbered.",)
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        ("1,2\n1\n3,4\n", [(1, 2), (1, None), (3, 4)]),
+        ("1,2\n1,2,9\n3,4\n", [(1, 2, None), (1, 2, 9), (3, 4, None)]),
+        ("1,2\n" * MANY + "1,2,,5\n", None),
+    ],
+)
+def test_ragged_rows_are_padded_and_noted(ingest_csv: Csv, body: str, rows: list[tuple[int, ...]] | None) -> None:
+    table = ingest_csv("a,b\n" + body)
+    if rows is not None:
+        assert table.rows == rows
+    else:
+        assert table.rows[-1] == (1, 2, 5)
+        assert list(table.types) == ["a", "b", "column_4"]
+    assert "Rows have different numbers of cells; missing cells are empty." in table.notes
+
+
+def test_quoted_cells_hold_anything(ingest_csv: Csv) -> None:
+    table = ingest_csv('a,b\n"x\ny","say ""hi"", now"\n"1,5",""\n')
+    assert table.rows == [("x\ny", 'say "hi", now'), ("1,5", None)]
+
+
+def test_a_quote_that_is_never_closed_is_refused(ingest_csv: Csv) -> None:
+    with pytest.raises(UnreadableFile, match="never closed"):
+        ingest_csv('a,b\n1,"open\n' + "2,x\n" * 50)
+
+
+@pytest.mark.parametrize("content", ["a,b\n", "a,b", "\n\na,b\n\n"])
+def test_a_header_alone_is_a_table_without_rows(ingest_csv: Csv, content: str) -> None:
+    table = ingest_csv(content)
+    assert list(table.types) == ["a", "b"]
+    assert table.table.row_count == 0
+    assert table.rows == []
+
+
+def test_one_column(ingest_csv: Csv) -> None:
+    assert ingest_csv("amount\n1\n2.5\n").rows == [(Decimal("1.0"),), (Decimal("2.5"),)]
+    assert ingest_csv("name\nAnn\nBob\n", "other.csv").rows == [("Ann",), ("Bob",)]
+
+
+def test_a_very_long_cell(ingest_csv: Csv) -> None:
+    assert ingest_csv("a,b\n1," + "x" * 3_000_000 + "\n").column("b") == ["x" * 3_000_000]
+
+
+@pytest.mark.parametrize("name", ["[1].csv", "a*b?.csv", "it's.csv", "sp ace.TXT", "{x}.tsv"])
+def test_names_of_files_are_no_patterns(ingest_csv: Csv, name: str) -> None:
+    assert ingest_csv("a,b\n1,2\n", name).rows == [(1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "says"),
+    [
+        ("empty.csv", b"", EmptyFile, "empty"),
+        ("blank.csv", b"\n  \n\n", EmptyFile, "empty"),
+        ("nul.csv", b"a,b\n1,\0\n", UnreadableFile, "binary"),
+        ("late-nul.csv", b"a,b\n" + b"1,2\n" * MANY + b"1,\0\n", UnreadableFile, "NUL"),
+        ("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(100), UnreadableFile, "a picture"),
+        ("book.csv", b"PK\x03\x04" + bytes(100), UnreadableFile, "a ZIP archive or workbook"),
+        ("word.csv", b"hello", UnreadableFile, "no row looks like a header"),
+    ],
+)
+def test_what_is_no_text_table_is_refused(
+    ingest_csv: Csv, name: str, content: bytes, kind: type[Exception], says: str
+) -> None:
+    with pytest.raises(kind, match=says) as caught:
+        ingest_csv(content, name)
+    assert name in str(caught.value)

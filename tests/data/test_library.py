@@ -1,0 +1,239 @@
+"""The folder `data/`: its files as datasets, their names, and what is read again."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from cfo_kernel.data import worker
+from cfo_kernel.data.library import Library
+from cfo_kernel.data.room import DataRoom
+from cfo_kernel.errors import CfoError, GlossaryInvalid, UnknownTable, UnreadableFile
+
+
+class HereWorker:
+    """Ingests in the test's own process, and counts."""
+
+    def __init__(self) -> None:
+        self.ingested: list[str] = []
+
+    async def ask(self, op: str, _: float, **arguments: Any) -> dict[str, Any]:
+        if op == "ingest":
+            self.ingested.append(Path(arguments["path"]).name)
+        return {"version": worker.version, "ingest": worker.ingest}[op](**arguments)
+
+    async def close(self) -> None:
+        return None
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def here() -> HereWorker:
+    return HereWorker()
+
+
+@pytest.fixture
+def library(tmp_path: Path, here: HereWorker) -> Library:
+    return Library(tmp_path, here, 30)
+
+
+def book(path: Path, *sheets: str) -> None:
+    workbook = Workbook()
+    workbook.remove(workbook.worksheets[0])
+    for name in sheets:
+        sheet = workbook.create_sheet(name)
+        sheet.append(["a", "b"])
+        sheet.append([1, 2])
+    workbook.save(path)
+
+
+async def names(library: Library) -> list[str]:
+    return [table.name for table in (await library.shelf()).tables.values()]
+
+
+async def test_files_become_datasets(data: Path, library: Library) -> None:
+    (data / "Net Sales.csv").write_text("a,b\n1,2\n")
+    book(data / "reference.xlsx", "Departments", "Fx rates")
+    (data / "datasets.yaml").write_text("tables: {}")
+    (data / ".hidden.csv").write_text("a,b\n1,2\n")
+    (data / "~$reference.xlsx").write_text("lock")
+    (data / "folder").mkdir()
+    shelf = await library.shelf()
+    assert [(d.id, d.file, [(t.name, t.sheet) for t in d.tables]) for d in shelf.datasets] == [
+        ("net_sales", "Net Sales.csv", [("net_sales", None)]),
+        ("reference", "reference.xlsx", [("departments", "Departments"), ("fx_rates", "Fx rates")]),
+    ]
+    assert shelf.tables["NET_SALES"].row_count == 1
+    assert all(path.is_file() for path in shelf.files.values())
+    assert set(shelf.files) == set(shelf.tables)
+
+
+async def test_sheets_of_one_name_are_called_by_their_file_too(data: Path, library: Library) -> None:
+    book(data / "north.xlsx", "Sales", "Rent")
+    book(data / "south.xlsx", "Sales")
+    (data / "sales.csv").write_text("a,b\n1,2\n")
+    assert await names(library) == ["north_sales", "rent", "sales", "south_sales"]
+
+
+async def test_names_that_come_out_alike_are_numbered(data: Path, library: Library) -> None:
+    for name in ("a b.csv", "a-b.csv", "a_b.csv"):
+        (data / name).write_text("a,b\n1,2\n")
+    assert await names(library) == ["a_b", "a_b_2", "a_b_3"]
+    assert len({d.id for d in (await library.shelf()).datasets}) == 3
+
+
+async def test_an_unchanged_file_is_read_once(data: Path, tmp_path: Path, here: HereWorker, library: Library) -> None:
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    first = await library.shelf()
+    assert await library.shelf() is first
+    assert [d.version for d in (await Library(tmp_path, here, 30).shelf()).datasets] == [first.datasets[0].version]
+    (data / "a.csv").rename(data / "b.csv")
+    assert await names(library) == ["b"]
+    assert here.ingested == ["a.csv"]
+
+
+async def test_a_changed_file_is_another_version(data: Path, here: HereWorker, library: Library) -> None:
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    first = await library.shelf()
+    (data / "a.csv").write_text("a,b\n1,2\n3,4\n")
+    second = await library.shelf()
+    assert second.datasets[0].version != first.datasets[0].version
+    assert second.tables["a"].row_count == 2
+    assert first.files["a"].exists()
+    assert first.files["a"] != second.files["a"]
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    assert (await library.shelf()).datasets[0].version == first.datasets[0].version
+    assert here.ingested == ["a.csv", "a.csv"]
+
+
+async def test_a_removed_file_is_gone(data: Path, library: Library) -> None:
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    await library.shelf()
+    (data / "a.csv").unlink()
+    assert (await library.shelf()).datasets == ()
+
+
+async def test_a_file_that_vanishes_while_it_is_read_does_no_harm(
+    data: Path, library: Library, here: HereWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        (data / name).write_text("a,b\n1,2\n")
+    look = library._look
+
+    def look_and_lose() -> list[tuple[str, int, int]]:
+        seen = look()
+        (data / "a.csv").unlink()
+        return seen
+
+    monkeypatch.setattr(library, "_look", look_and_lose)
+    assert [d.problem for d in (await library.shelf()).datasets] == ["The file was removed while it was read.", None]
+
+
+async def test_a_bad_file_is_a_dataset_with_a_problem_and_the_others_stand(data: Path, library: Library) -> None:
+    (data / "a.csv").write_bytes(b"")
+    (data / "b.csv").write_text("a,b\n1,2\n")
+    (data / "c.docx").write_text("x")
+    shelf = await library.shelf()
+    assert [bool(d.problem) for d in shelf.datasets] == [True, False, True]
+    assert "empty" in (shelf.datasets[0].problem or "")
+    assert list(shelf.files) == ["b"]
+
+
+async def test_a_link_is_refused(data: Path, tmp_path: Path, library: Library) -> None:
+    (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
+    (data / "link.csv").symlink_to(tmp_path / "secret.csv")
+    (data / "dangling.csv").symlink_to(tmp_path / "nothing.csv")
+    (data / "loop").symlink_to(data)
+    shelf = await library.shelf()
+    assert [(d.file, d.problem) for d in shelf.datasets] == [
+        ("link.csv", "link.csv is a link. Copy the file itself into data/.")
+    ]
+    assert shelf.files == {}
+    with pytest.raises(CfoError, match="is a link"):
+        await library.check(data / "link.csv")
+
+
+async def test_a_name_that_is_not_utf8_can_be_shown(data: Path, library: Library) -> None:
+    Path(os.fsdecode(os.fsencode(data) + b"/b\xfcro.csv")).write_text("a,b\n1,2\n")
+    [dataset] = (await library.shelf()).datasets
+    assert dataset.file == "b\ufffdro.csv"
+    assert [t.name for t in dataset.tables] == ["b_ro"] or [t.name for t in dataset.tables] == ["bro"]
+    json.dumps(dataset.model_dump(mode="json")).encode()
+
+
+async def test_a_file_is_checked_before_it_is_taken(data: Path, tmp_path: Path, library: Library) -> None:
+    (tmp_path / "good.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "bad.csv").write_bytes(b"\x89PNG")
+    await library.check(tmp_path / "good.csv")
+    with pytest.raises(UnreadableFile, match="a picture"):
+        await library.check(tmp_path / "bad.csv")
+    assert (await library.shelf()).datasets == ()
+
+
+async def test_a_workspace_without_data(tmp_path: Path, library: Library) -> None:
+    assert (await library.shelf()).datasets == ()
+
+
+async def test_two_processes_ingest_the_same_files_at_once(data: Path, tmp_path: Path) -> None:
+    for i in range(3):
+        (data / f"t{i}.csv").write_text("a,b\n" + "1,2.5\n" * 1000)
+    script = """
+import asyncio, json, sys
+from pathlib import Path
+from cfo_kernel.data.room import DataRoom
+async def main():
+    room = DataRoom(Path(sys.argv[1]), query_timeout=30, ingest_timeout=60)
+    answer = await room.query("SELECT (SELECT sum(b) FROM t0) + (SELECT sum(b) FROM t2)", cap=5)
+    print(json.dumps(answer.rows))
+    await room.close()
+asyncio.run(main())
+"""
+    started = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(tmp_path), stdout=-1, stderr=-1)
+        for _ in range(2)
+    ]
+    for process in started:
+        out, err = await process.communicate()
+        assert json.loads(out) == [[5000.0]], err.decode()
+    leftovers = [p.name for p in (tmp_path / ".cache").rglob("*") if p.name.startswith(".")]
+    assert leftovers == []
+
+
+@pytest.fixture
+async def room(data: Path, tmp_path: Path) -> AsyncIterator[DataRoom]:
+    room = DataRoom(tmp_path, query_timeout=30, ingest_timeout=60)
+    yield room
+    await room.close()
+
+
+async def test_the_room_sees_a_file_as_soon_as_it_is_there(room: DataRoom, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownTable, match="Upload a CSV"):
+        await room.query("SELECT 1", cap=5)
+    (data / "a.csv").write_text("k,v\nx,1.25\ny,2.5\n")
+    result = await room.query("FROM a", cap=1, file=tmp_path / "results.parquet")
+    assert list(result.rows) == [("x", 1.25)]
+    assert (result.row_count, result.truncated) == (2, True)
+    assert result.file == f"{tmp_path.name}/results.parquet"
+    (data / "a.csv").write_text("k,v\nx,7.5\n")
+    (data / "b.csv").write_text("k\nz\nw\n")
+    assert (await room.query("SELECT v FROM a, b", cap=5)).rows == ((7.5,), (7.5,))
+    await room.check("SELECT k FROM b")
+
+
+async def test_the_room_names_the_line_of_a_glossary(room: DataRoom, data: Path) -> None:
+    (data / "a.csv").write_text("k,v\nx,1.25\n")
+    (data / "datasets.yaml").write_text("tables:\n  b: {}\n")
+    with pytest.raises(GlossaryInvalid, match="line 2: there is no table b"):
+        await room.facts()
+    assert [d.id for d in (await room.shelf()).datasets] == ["a"]

@@ -1,0 +1,191 @@
+"""Result files as sheets: no formula out of data, no digit lost, and never half a workbook."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cfo_kernel.data import sheet_writer
+from cfo_kernel.data.sheet_writer import write_sheet
+from cfo_kernel.errors import FileProblem, SheetInvalid
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    return tmp_path / "out.xlsx"
+
+
+def source(folder: Path, sql: str = "SELECT 'Sales' AS dept, CAST(1.5 AS DECIMAL(18, 2)) AS amount") -> str:
+    file = folder / "result.parquet"
+    duckdb.sql(f"COPY ({sql}) TO '{file}' (FORMAT parquet)")
+    return str(file)
+
+
+def cells(book: Path, sheet: str) -> list[list[Any]]:
+    return [list(row) for row in openpyxl.load_workbook(book)[sheet].iter_rows(values_only=True)]
+
+
+def test_a_sheet_is_created(tmp_path: Path, book: Path) -> None:
+    made = write_sheet(source(tmp_path), str(book), "By dept", "create")
+    assert made == {"rows": 1, "columns": 2, "range": "A1:B2"}
+    assert cells(book, "By dept") == [["dept", "amount"], ["Sales", 1.5]]
+    sheet = openpyxl.load_workbook(book)["By dept"]
+    assert sheet.freeze_panes == "A2"
+    assert sheet["A1"].font.bold
+    assert sheet["B2"].number_format == "#,##0.00;(#,##0.00)"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.xlsx", "result.parquet"]
+
+
+def test_a_sheet_beside_another(tmp_path: Path, book: Path) -> None:
+    write_sheet(source(tmp_path), str(book), "One", "create")
+    write_sheet(source(tmp_path), str(book), "Two", "append")
+    assert openpyxl.load_workbook(book).sheetnames == ["One", "Two"]
+
+
+def test_create_takes_no_name_that_is_there(tmp_path: Path, book: Path) -> None:
+    write_sheet(source(tmp_path), str(book), "One", "create")
+    with pytest.raises(SheetInvalid, match="There is a sheet ONE already"):
+        write_sheet(source(tmp_path), str(book), "ONE", "create")
+
+
+def test_replace_leaves_nothing_of_the_old(tmp_path: Path, book: Path) -> None:
+    write_sheet(source(tmp_path, "SELECT i AS n, i AS m, i AS k FROM range(5) t(i)"), str(book), "One", "create")
+    write_sheet(source(tmp_path), str(book), "Two", "create")
+    assert write_sheet(source(tmp_path), str(book), "One", "replace")["range"] == "A1:B2"
+    assert cells(book, "One") == [["dept", "amount"], ["Sales", 1.5]]
+    assert openpyxl.load_workbook(book).sheetnames == ["One", "Two"]
+
+
+def test_append_goes_below_the_last_row(tmp_path: Path, book: Path) -> None:
+    write_sheet(source(tmp_path), str(book), "One", "create")
+    made = write_sheet(
+        source(tmp_path, "SELECT 'Rent' AS dept, CAST(2 AS DECIMAL(18, 2)) AS amount"), str(book), "One", "append"
+    )
+    assert made == {"rows": 1, "columns": 2, "range": "A3:B3"}
+    assert cells(book, "One") == [["dept", "amount"], ["Sales", 1.5], ["Rent", 2]]
+
+
+def test_append_needs_the_same_columns(tmp_path: Path, book: Path) -> None:
+    write_sheet(source(tmp_path), str(book), "One", "create")
+    with pytest.raises(SheetInvalid, match="The columns differ"):
+        write_sheet(source(tmp_path, "SELECT 1 AS other"), str(book), "One", "append")
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "x" * 32, "a/b", "a\\b", "a[b]", "a:b", "a*b", "a?b", "'a", "a'", "a\0b", "a\nb", "\ud800"]
+)
+def test_a_bad_name_is_refused(tmp_path: Path, book: Path, name: str) -> None:
+    with pytest.raises(SheetInvalid, match="cannot be a sheet's name"):
+        write_sheet(source(tmp_path), str(book), name, "create")
+    assert not book.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", '=HYPERLINK("http://x")', "+1", "-1+2", "@SUM(A1)", "\t=1", "#N/A", "#REF!", "'=1", "=", "TRUE", "1e5"],
+)
+def test_a_text_is_never_a_formula(tmp_path: Path, book: Path, text: str) -> None:
+    pq.write_table(pa.table({text: [text]}), tmp_path / "result.parquet")
+    write_sheet(str(tmp_path / "result.parquet"), str(book), "One", "create")
+    sheet = openpyxl.load_workbook(book)["One"]
+    assert [(cell.value, cell.data_type) for cell in (sheet["A1"], sheet["A2"])] == [(text.strip(), "s"), (text, "s")]
+    assert sheet["A2"].quotePrefix is (text[0] in "=+-@")
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("CAST(1234.50 AS DECIMAL(18, 2))", 1234.5),
+        ("CAST('12345678901234567.89' AS DECIMAL(38, 2))", "12345678901234567.89"),
+        ("9007199254740993", "9007199254740993"),
+        ("42", 42),
+        ("CAST(0.1 AS DOUBLE)", 0.1),
+        ("CAST(0.123456789012345 AS DOUBLE)", 0.123456789012345),
+        ("CAST('nan' AS DOUBLE)", None),
+        ("CAST('inf' AS DOUBLE)", None),
+        ("true", True),
+        ("DATE '2024-01-31'", datetime(2024, 1, 31)),
+        ("DATE '1492-10-12'", "1492-10-12"),
+        ("TIMESTAMP '2024-01-31 10:30:00'", datetime(2024, 1, 31, 10, 30)),
+        ("TIMESTAMPTZ '2024-01-31 10:30:00+02'", datetime(2024, 1, 31, 8, 30)),
+        ("TIME '10:30:00'", datetime(2024, 1, 1, 10, 30).time()),
+        ("'a\x0bb' || chr(7)", "ab"),
+        ("'two\nlines'", "two\nlines"),
+        ("'00123'", "00123"),
+        ("'\\xFF'::BLOB", "ff"),
+        ("[1, 2]", "[1, 2]"),
+        ("'x'", "x"),
+    ],
+)
+def test_a_value_arrives_as_it_is(tmp_path: Path, book: Path, sql: str, value: Any) -> None:
+    write_sheet(source(tmp_path, f"SELECT {sql} AS v, 1 AS one"), str(book), "One", "create")
+    assert cells(book, "One")[1] == [value, 1]
+
+
+def test_a_csv_file_is_read_as_everywhere_else(tmp_path: Path, book: Path) -> None:
+    (tmp_path / "result.csv").write_text("code,amount,posted\n00123,0.10,2024-01-31\n00124,0.25,2024-02-29\n")
+    write_sheet(str(tmp_path / "result.csv"), str(book), "One", "create")
+    assert cells(book, "One")[1:] == [["00123", 0.1, datetime(2024, 1, 31)], ["00124", 0.25, datetime(2024, 2, 29)]]
+
+
+def test_no_rows_are_a_header(tmp_path: Path, book: Path) -> None:
+    assert write_sheet(source(tmp_path, "SELECT 1 AS n WHERE false"), str(book), "One", "create")["range"] == "A1:A1"
+    assert cells(book, "One") == [["n"]]
+
+
+def test_more_rows_than_a_sheet_has_are_refused(tmp_path: Path, book: Path) -> None:
+    with pytest.raises(SheetInvalid, match=r"1,048,577 rows .* do not fit a sheet"):
+        write_sheet(source(tmp_path, "SELECT i AS n FROM range(1048576) t(i)"), str(book), "One", "create")
+    assert not book.exists()
+
+
+def test_more_rows_than_are_left_are_refused(tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_writer, "_MAX_ROWS", 5)
+    rows = source(tmp_path, "SELECT i AS n FROM range(2) t(i)")
+    write_sheet(rows, str(book), "One", "create")
+    write_sheet(rows, str(book), "One", "append")
+    before = book.read_bytes()
+    with pytest.raises(SheetInvalid, match="7 rows"):
+        write_sheet(rows, str(book), "One", "append")
+    assert book.read_bytes() == before
+
+
+def test_a_write_that_fails_leaves_the_workbook(tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sheet(source(tmp_path), str(book), "One", "create")
+    before = book.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_sheet(source(tmp_path), str(book), "Two", "create")
+    assert book.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.xlsx", "result.parquet"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no workbook", b"PK\x03\x04" + bytes(50)])
+def test_what_is_no_workbook_is_not_overwritten(tmp_path: Path, book: Path, content: bytes) -> None:
+    book.write_bytes(content)
+    with pytest.raises(SheetInvalid, match="cannot be opened as a workbook"):
+        write_sheet(source(tmp_path), str(book), "One", "create")
+    assert book.read_bytes() == content
+
+
+def test_what_is_no_result_file_is_refused(tmp_path: Path, book: Path) -> None:
+    (tmp_path / "result.parquet").write_bytes(b"PAR1" + bytes(50))
+    with pytest.raises(FileProblem, match=r"result\.parquet"):
+        write_sheet(str(tmp_path / "result.parquet"), str(book), "One", "create")
+
+
+def test_money_of_a_month_adds_up_in_the_sheet(tmp_path: Path, book: Path) -> None:
+    amounts = [Decimal("0.10"), Decimal("0.20"), Decimal("-0.30")] * 100
+    pq.write_table(pa.table({"d": [date(2024, 1, 31)] * 300, "amount": amounts}), tmp_path / "result.parquet")
+    write_sheet(str(tmp_path / "result.parquet"), str(book), "One", "create")
+    assert sum(Decimal(str(row[1])) for row in cells(book, "One")[1:]) == 0

@@ -1,0 +1,188 @@
+"""Workbooks as controllers keep them."""
+
+import zipfile
+from collections.abc import Callable
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from cfo_kernel.errors import UnreadableFile
+from tests.data.conftest import Ingest, Ingested
+
+Book = Callable[..., list[Ingested]]
+
+
+@pytest.fixture
+def book(ingest: Ingest, tmp_path: Path) -> Book:
+    """Ingests a workbook with these sheets, given as rows of cells."""
+
+    def run(**sheets: list[list[Any]]) -> list[Ingested]:
+        workbook = Workbook()
+        workbook.remove(workbook.worksheets[0])
+        for name, rows in sheets.items():
+            sheet = workbook.create_sheet(name)
+            for row in rows:
+                sheet.append(row)
+        workbook.save(tmp_path / "book.xlsx")
+        return ingest(tmp_path / "book.xlsx")
+
+    return run
+
+
+def test_title_rows_and_types(book: Book) -> None:
+    [table] = book(
+        Departments=[
+            ["Adventure Works"],
+            ["as of", date(2024, 1, 31)],
+            [],
+            ["key", "department", "share", "amount", "since", "seen", "open", "mixed", "text"],
+            [1, "Sales", 0.123456789012345, 10.5, date(2024, 1, 31), datetime(2024, 1, 31, 10), True, 5, "00123"],
+            [],
+            [2, "Finance", 0.5, 657203.80000000005, date(2024, 2, 1), None, False, "n.a.", "00124"],
+        ]
+    )
+    assert table.table.sheet == "Departments"
+    assert table.types == {
+        "key": "BIGINT",
+        "department": "VARCHAR",
+        "share": "DOUBLE",
+        "amount": "DECIMAL(18,1)",
+        "since": "DATE",
+        "seen": "TIMESTAMP",
+        "open": "BOOLEAN",
+        "mixed": "VARCHAR",
+        "text": "VARCHAR",
+    }
+    assert table.rows == [
+        (
+            1,
+            "Sales",
+            0.123456789012345,
+            Decimal("10.5"),
+            date(2024, 1, 31),
+            datetime(2024, 1, 31, 10),
+            True,
+            "5",
+            "00123",
+        ),
+        (2, "Finance", 0.5, Decimal("657203.8"), date(2024, 2, 1), None, False, "n.a.", "00124"),
+    ]
+    assert table.notes == (
+        "Rows above the header were left out: Adventure Works; as of 2024-01-31.",
+        "mixed: 1 of 2 cells are numbers, the others texts.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "values"),
+    [
+        ([1.0, 2.0, None], "BIGINT", [1, 2, None]),
+        ([1234567890123456], "BIGINT", [1234567890123456]),
+        ([0.1 + 0.2, 1], "DECIMAL(18,1)", [Decimal("0.3"), Decimal("1.0")]),
+        ([19.99, 1e6], "DECIMAL(18,2)", [Decimal("19.99"), Decimal("1000000.00")]),
+        (["1,234.50", "(5)"], "DECIMAL(18,2)", [Decimal("1234.50"), Decimal("-5.00")]),
+        (["5", 6], "BIGINT", [5, 6]),
+        (["2024-01-31", date(2024, 2, 1)], "DATE", [date(2024, 1, 31), date(2024, 2, 1)]),
+        ([datetime(2024, 1, 31, 0, 0)], "DATE", [date(2024, 1, 31)]),
+        ([time(10, 30)], "VARCHAR", ["10:30:00"]),
+        ([True, False], "BOOLEAN", [True, False]),
+        ([None, None], "VARCHAR", [None, None]),
+        (["=1+1", "=2+2"], "VARCHAR", [None, None]),
+    ],
+)
+def test_a_column(book: Book, cells: list[Any], kind: str, values: list[Any]) -> None:
+    [table] = book(S=[["k", "v"], *([i, cell] for i, cell in enumerate(cells))])
+    assert table.types["v"] == kind
+    assert table.column("v") == values
+
+
+def test_a_formula_is_what_it_was_last_calculated_to(book: Book, ingest: Ingest, tmp_path: Path) -> None:
+    book(S=[["k", "v"], [1, "=20+1"]])
+    with zipfile.ZipFile(tmp_path / "book.xlsx") as source, zipfile.ZipFile(tmp_path / "c.xlsx", "w") as target:
+        for item in source.namelist():
+            data = source.read(item)
+            if item.endswith("sheet1.xml"):
+                assert b"<v></v>" in data or b"<v />" in data
+                data = data.replace(b"<v></v>", b"<v>21</v>").replace(b"<v />", b"<v>21</v>")
+            target.writestr(item, data)
+    [table] = ingest(tmp_path / "c.xlsx")
+    assert table.rows == [(1, 21)]
+
+
+def test_periods_side_by_side_are_names(book: Book) -> None:
+    [table] = book(S=[["account", 2023, date(2024, 1, 31)], ["Cash", 1, 2], ["Bank", 3, 4]])
+    assert list(table.types) == ["account", "2023", "2024-01-31"]
+    assert table.rows == [("Cash", 1, 2), ("Bank", 3, 4)]
+
+
+def test_headers_with_hidden_characters_and_of_three_hundred(book: Book) -> None:
+    [table] = book(S=[["am\u200bount\n(USD)", "x" * 300, "x" * 300, "a\u00a0b"], [1, 2, 3, 4]])
+    assert list(table.types) == ["amount (USD)", "x" * 300, "x" * 300 + "_2", "a b"]
+    assert table.rows == [(1, 2, 3, 4)]
+
+
+def test_names_that_numbering_would_bring_together(book: Book) -> None:
+    [table] = book(S=[["a", "a", "a_2"], [1, 2, 3]])
+    assert table.rows == [(1, 2, 3)]
+
+
+def test_a_table_beside_the_corner_of_the_sheet(book: Book) -> None:
+    [table] = book(S=[[None, None, None], [None, "a", "b"], [None, 1, 2], [None, 3, None]])
+    assert table.types == {"a": "BIGINT", "b": "BIGINT"}
+    assert table.rows == [(1, 2), (3, None)]
+
+
+def test_rows_without_a_header_are_not_lost(book: Book) -> None:
+    [table] = book(S=[[100, 200], [300, 400]])
+    assert table.rows == [(100, 200), (300, 400)]
+    assert table.notes == ("No row looks like a header, so the columns are numbered.",)
+
+
+def test_a_row_of_words_below_the_data_is_not_the_header(book: Book) -> None:
+    [table] = book(S=[["account", 1, 2], ["Cash", 100, 200], ["Total", "n/a", "n/a"]])
+    assert table.table.row_count == 3
+
+
+def test_sheets_without_a_table_are_left_out(book: Book) -> None:
+    tables = book(Cover=[["Trial balance"]], Empty=[], Data=[["a", "b"], [1, 2]], Head=[["a", "b"]])
+    assert [(t.table.sheet, t.table.row_count) for t in tables] == [("Data", 1), ("Head", 0)]
+
+
+def test_a_chart_sheet_does_no_harm(ingest: Ingest, tmp_path: Path) -> None:
+    workbook = Workbook()
+    sheet = workbook.worksheets[0]
+    sheet.append(["a", "b"])
+    sheet.append([1, 2])
+    workbook.create_chartsheet("Chart")
+    workbook.save(tmp_path / "chart.xlsx")
+    [table] = ingest(tmp_path / "chart.xlsx")
+    assert table.rows == [(1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("text.xlsx", b"a,b\n1,2\n", "is not a workbook"),
+        ("cut.xlsx", b"PK\x03\x04" + b"x" * 100, "is not a workbook"),
+        ("old.xlsx", b"\xd0\xcf\x11\xe0" + bytes(600), r"an old \.xls"),
+    ],
+)
+def test_what_is_no_workbook_is_refused(ingest: Ingest, name: str, content: bytes, says: str) -> None:
+    with pytest.raises(UnreadableFile, match=says):
+        ingest(name, content)
+
+
+def test_a_zip_that_is_no_workbook_is_refused(ingest: Ingest, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "zip.xlsx", "w") as file:
+        file.writestr("a.txt", "hello")
+    with pytest.raises(UnreadableFile, match="cannot be opened as a workbook"):
+        ingest(tmp_path / "zip.xlsx")
+
+
+def test_a_workbook_without_a_table_says_so(book: Book) -> None:
+    with pytest.raises(UnreadableFile, match="Add one header row"):
+        book(Cover=[["Trial balance"]])

@@ -1,0 +1,63 @@
+import io
+import json
+import math
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfo_kernel.executors import wire
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        (True, True),
+        (5, 5),
+        (2**53, 2**53),
+        (2**53 + 1, "9007199254740993"),
+        (-(2**100), "-1267650600228229401496703205376"),
+        (0.1, 0.1),
+        (math.nan, None),
+        (-math.inf, None),
+        (Decimal("1250.50"), 1250.5),
+        (Decimal("5"), 5),
+        (Decimal("12345678901234567.89"), "12345678901234567.89"),
+        (Decimal("9007199254740993"), "9007199254740993"),
+        (date(2024, 1, 31), "2024-01-31"),
+        (datetime(2024, 1, 31, 10, tzinfo=UTC), "2024-01-31T10:00:00+00:00"),
+        (time(10, 30), "10:30:00"),
+        (b"\xff\x00", "ff00"),
+        ({1: Decimal("0.5"), "b": [math.inf]}, {"1": 0.5, "b": [None]}),
+        ((1, "x"), [1, "x"]),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (timedelta(days=1), "1 day, 0:00:00"),
+    ],
+)
+def test_a_cell_becomes_json_without_losing_a_digit(value: object, expected: object) -> None:
+    assert wire.plain(value) == expected
+    assert type(wire.plain(value)) is type(expected)
+    json.dumps(wire.plain(value), allow_nan=False)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_any_decimal_can_be_had_back(value: Decimal) -> None:
+    shown = wire.plain(value)
+    assert Decimal(shown if isinstance(shown, str) else repr(shown)) == value
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
+def test_a_frame_comes_back_as_it_was(message: dict[str, object]) -> None:
+    stream = io.BytesIO(wire.pack(message) + wire.pack({"next": 1}))
+    assert wire.read(stream) == message
+    assert wire.read(stream) == {"next": 1}
+    assert wire.read(stream) is None
+
+
+def test_a_frame_holds_no_nan() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        wire.pack({"value": math.nan})

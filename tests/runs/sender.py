@@ -1,0 +1,25 @@
+"""A program of its own for the tests with several processes: sends messages to a thread, and prints the run ids.
+
+    python -m tests.runs.sender ROOT URL THREAD TEXT...
+
+It prints the run ids on a line as soon as all messages are accepted, then waits for their ends and prints the statuses.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from cfo_kernel import Settings, connect
+
+
+async def main(root: str, url: str, thread_id: str, *texts: str) -> None:
+    settings = Settings(root=Path(root), model="openai:scripted", base_url=url, model_timeout=60)
+    async with connect(settings=settings) as wb:
+        thread = await (await wb.workspace("tiny")).thread(thread_id)
+        runs = [await thread.send(text) for text in texts]
+        print(*(run.id for run in runs), flush=True)
+        print(*[(await run.finished()).status for run in runs], flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

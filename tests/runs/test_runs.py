@@ -1,0 +1,385 @@
+"""Runs and their journal: order, numbers, resuming, stopping, and processes that die."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cfo_kernel import FinishedRun, Run, Thread, Workbench, connect
+from cfo_kernel.errors import RunCancelled, RunInterrupted, RunNotFound, ThreadBusy, WorkbenchClosed
+from cfo_kernel.events import Done
+from cfo_kernel.runs.journal import Journal
+from cfo_kernel.runs.owners import Owners
+from tests.conftest import Opened, settings
+from tests.models.scripted_server import ScriptedServer, Stall, ToolCall
+from tests.replies import ANSWER, QUERY, TABLE, Serve, told, until
+
+REPOSITORY = Path(__file__).parents[2]
+ASK = ToolCall("user_interaction", {"message": "Go on."})
+STALL = Stall(6, ANSWER)  # far enough for a token to be on the screen
+
+
+def texts(server: ScriptedServer) -> list[str]:
+    """The last thing a person wrote, in each request."""
+    return [[m["content"] for m in r.body["messages"] if m["role"] == "user"][-1] for r in server.requests]
+
+
+async def new_thread(opened: Opened, *arguments: Any, **options: Any) -> Thread:
+    return await (await opened(*arguments, **options)).thread()
+
+
+@contextlib.asynccontextmanager
+async def sender(
+    root: Path, server: ScriptedServer, thread: str, *messages: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process that has sent its messages."""
+    command = ["-m", "tests.runs.sender", str(root), server.base_url, thread, *messages]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "CFO_OPENAI_API_KEY": "any"}
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=subprocess.PIPE, env=environment)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def ids(process: asyncio.subprocess.Process) -> list[str]:
+    assert process.stdout
+    return (await process.stdout.readline()).decode().split()
+
+
+def assert_whole(events: list[Any]) -> None:
+    assert [n.number for n in events] == list(range(len(events)))
+    kinds = [n.event.type for n in events]
+    assert kinds[-1] == "done"
+    assert kinds[-2] in ("result", "error")
+    assert sum(kind in ("result", "error", "done") for kind in kinds) == 2
+
+
+# events
+
+
+async def test_events_are_numbered_and_read_by_others_while_the_run_goes_on(
+    opened: Opened, bench: Callable[..., Workbench], root: Path
+) -> None:
+    with ScriptedServer([QUERY, ANSWER], chunk_delay=0.01) as server:
+        run = await (await new_thread(opened, server)).send("Totals")
+        other = Journal(root / ".cfo" / "journal.db")
+        seen: list[Any] = []
+        statuses: list[str] = []
+        async for numbered in other.subscribe(run.id):
+            seen.append(numbered)
+            statuses.append(other.run(run.id).status)
+        assert seen == await told(run) == other.recorded(run.id)
+        assert_whole(seen)
+        assert set(statuses[:-2]) == {"running"}
+        assert statuses[-1] == "succeeded"
+        other.close()
+
+
+async def test_a_stream_is_taken_up_again_at_any_event(serve: Serve, opened: Opened) -> None:
+    run = await (await new_thread(opened, serve(QUERY, ANSWER))).send("Totals")
+    every = await told(run)
+    assert_whole(every)
+    for number in range(-1, len(every)):
+        assert [n async for n in run.events(after=number)] == every[number + 1 :]
+
+
+async def test_a_stream_that_is_left_early_hurts_nobody(serve: Serve, opened: Opened) -> None:
+    run = await (await new_thread(opened, serve(QUERY, ANSWER))).send("Totals")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(until(run, "run_started"))
+        group.create_task(until(run, "tool_call"))
+        whole = group.create_task(told(run))
+    assert_whole(whole.result())
+
+
+async def test_a_number_that_is_taken_is_refused(tmp_path: Path) -> None:
+    one, two = Journal(tmp_path / "j.db"), Journal(tmp_path / "j.db")
+    done = Done(run_id="r", status="failed")
+    assert await asyncio.gather(one.put("r", 0, done), one.put("r", 1, done)) == [1, 1]
+    assert await asyncio.gather(two.put("r", 1, done), two.put("r", 2, done)) == [0, 1]
+    one.close()
+    two.close()
+    with pytest.raises(WorkbenchClosed):
+        one.recorded("r")
+
+
+async def test_a_run_nobody_knows(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.db")
+    with pytest.raises(RunNotFound):
+        await anext(journal.subscribe("nope"))
+    journal.close()
+
+
+# order
+
+
+async def test_two_threads_run_side_by_side(serve: Serve, opened: Opened) -> None:
+    place = await opened(serve(STALL, ANSWER))
+    slow = await (await place.thread()).send("slow")
+    await until(slow, "token")
+    assert (await (await (await place.thread()).send("fast")).finished()).status == "succeeded"
+    assert await slow.status() == "running"
+
+
+async def test_messages_of_a_thread_run_in_order(serve: Serve, opened: Opened) -> None:
+    server = serve(ASK, repeat_last=True)
+    thread = await new_thread(opened, server)
+    runs = [await thread.send(f"message {n}") for n in range(5)]
+    assert {await run.status() for run in runs[1:]} == {"queued"}
+    assert [m.text for m in await thread.messages() if m.who == "person"] == [f"message {n}" for n in range(5)]
+    for run in runs:
+        assert_whole(await told(run))
+    assert texts(server) == [f"message {n}" for n in range(5)]
+    assert [m.run_id for m in await thread.messages() if m.who == "agent"] == [run.id for run in runs]
+
+
+async def test_the_same_key_is_the_same_run(serve: Serve, opened: Opened) -> None:
+    server = serve(ASK, repeat_last=True)
+    place = await opened(server)
+    thread = await place.thread()
+    once = await thread.send("Hello", idempotency_key="k")
+    again = await asyncio.gather(*(thread.send("Hello", idempotency_key="k") for _ in range(3)))
+    assert {run.id for run in again} == {once.id}
+    await once.reply()
+    assert (await thread.send("Hello", idempotency_key="k")).id == once.id
+    assert (await (await place.thread()).send("Hello", idempotency_key="k")).id != once.id
+    assert len(await thread.messages()) == 2
+
+
+# two processes
+
+
+async def test_two_processes_send_to_one_thread_at_once(serve: Serve, opened: Opened, root: Path) -> None:
+    server = serve(ASK, repeat_last=True)
+    thread = await new_thread(opened, server)
+    await thread.ask("first")
+    a, b = [f"a{n}" for n in range(3)], [f"b{n}" for n in range(3)]
+    async with sender(root, server, thread.id, *a) as other:
+        runs = await ids(other)  # they are under way when ours come between them
+        for text in b:
+            runs.append((await thread.send(text)).id)
+        assert await ids(other) == ["succeeded"] * 3
+        for run_id in runs:
+            assert (await (await thread.run(run_id)).finished()).status == "succeeded"
+    shown = await thread.messages()
+    people = [m.text for m in shown if m.who == "person"]
+    assert sorted(people) == [*a, *b, "first"]
+    assert [t for t in people if t in a] == a
+    assert [t for t in people if t in b] == b
+    assert sorted(texts(server)) == sorted(people)
+    assert [m.run_id for m in shown if m.who == "agent"] == [m.run_id for m in shown if m.who == "person"]
+    for run_id in runs:
+        assert_whole(await told(await thread.run(run_id)))
+
+
+async def test_a_killed_process_leaves_its_thread_in_order(serve: Serve, opened: Opened, root: Path) -> None:
+    server = serve(ASK, STALL, ASK, ASK, ASK)
+    place = await opened(server)
+    thread = await place.thread()
+    await thread.ask("first")
+    async with sender(root, server, thread.id, "killed", "waiting") as process:
+        killed, waiting = await ids(process)
+        await until(await thread.run(killed), "token")
+        with pytest.raises(ThreadBusy):
+            await thread.delete()
+        assert thread.thread_dir.is_dir()
+        os.kill(process.pid, signal.SIGKILL)
+        await process.wait()
+        async with connect(settings=settings(root, server)) as other:
+            there = await (await other.workspace("tiny")).thread(thread.id)
+            for run_id in (killed, waiting):
+                run = await there.run(run_id)
+                finished = await run.finished()
+                assert finished.status == "failed"
+                assert finished.error
+                assert finished.error.code == "run_interrupted"
+                assert "Send it again" in finished.error.message
+                assert_whole(await told(run))
+                with pytest.raises(RunInterrupted):
+                    await run.reply()
+            assert [m.text for m in await there.messages() if m.who == "person"] == ["first", "killed", "waiting"]
+            assert [m.status for m in await there.messages() if m.who == "agent"] == ["succeeded", "failed", "failed"]
+            await there.ask("after")
+    assert not [f for f in (root / ".cfo" / "owners").iterdir() if f.name.startswith(f"{process.pid}-")]
+
+
+async def test_a_process_that_is_open_already_goes_on_behind_a_dead_one(
+    serve: Serve, opened: Opened, root: Path
+) -> None:
+    server = serve(ASK, STALL, ASK, ASK, ASK)
+    thread = await new_thread(opened, server)
+    await thread.ask("first")
+    async with sender(root, server, thread.id, "killed", "waiting") as process:
+        killed, _ = await ids(process)
+        await until(await thread.run(killed), "token")
+        behind = [await thread.send(f"behind {n}") for n in range(3)]
+        os.kill(process.pid, signal.SIGKILL)
+        for run in behind:
+            assert (await run.finished()).status == "succeeded"
+    assert_whole(await told(await thread.run(killed)))
+    agents = [m.status for m in await thread.messages() if m.who == "agent"]
+    assert agents == ["succeeded", "failed", "failed", "succeeded", "succeeded", "succeeded"]
+
+
+async def test_a_run_whose_thread_is_gone_does_not_keep_the_root_shut(serve: Serve, opened: Opened, root: Path) -> None:
+    server = serve(ASK, STALL, STALL)
+    place = await opened(server)
+    gone, unreadable = await place.thread(), await place.thread()
+    await gone.ask("first")
+    async with sender(root, server, gone.id, "killed") as process:
+        (lost,) = await ids(process)
+        os.kill(process.pid, signal.SIGKILL)
+    (gone.thread_dir / "message_history.json").write_text("{")
+    async with connect(settings=settings(root, server)) as other:
+        assert [t.id for t in await (await other.workspace("tiny")).threads()] == [gone.id]
+        assert other._engine  # pyright: ignore[reportPrivateUsage]
+        assert other._engine.journal.run(lost).status == "failed"  # pyright: ignore[reportPrivateUsage]
+    assert unreadable.title is None
+
+
+def test_a_process_that_lives_is_not_taken_for_dead(tmp_path: Path) -> None:
+    one, two = Owners(tmp_path), Owners(tmp_path)
+    one.forget_the_dead()
+    assert one.is_alive(two.me)
+    assert one.is_alive(one.me)
+    two.close()
+    assert not one.is_alive(two.me)
+    (tmp_path / "123-abc").touch()
+    one.forget_the_dead()
+    assert [file.name for file in tmp_path.iterdir()] == [one.me]
+    one.close()
+
+
+# stopping
+
+
+async def stopped(run: Run) -> FinishedRun:
+    finished = await run.finished()
+    assert finished.status == "cancelled"
+    assert_whole(await told(run))
+    with pytest.raises(RunCancelled):
+        await run.reply()
+    return finished
+
+
+async def test_a_running_run_is_cancelled_and_the_thread_goes_on(serve: Serve, opened: Opened) -> None:
+    thread = await new_thread(opened, serve(STALL, ASK))
+    run = await thread.send("Stop me")
+    await until(run, "token")
+    await run.cancel()
+    await stopped(run)
+    await run.cancel()
+    await thread.ask("Go on")
+    assert [m.status for m in await thread.messages() if m.who == "agent"] == ["cancelled", "succeeded"]
+
+
+async def test_a_run_is_cancelled_at_once_and_while_it_waits(serve: Serve, opened: Opened) -> None:
+    server = serve(STALL, ASK)
+    thread = await new_thread(opened, server)
+    first = await thread.send("at once")
+    await first.cancel()
+    await stopped(first)
+    slow = await thread.send("slow")
+    await until(slow, "token")
+    waiting = await thread.send("waiting")
+    await waiting.cancel()
+    await stopped(waiting)
+    assert await slow.status() == "running"
+    await slow.cancel()
+    await stopped(slow)
+    assert texts(server) == ["slow"]
+
+
+async def test_a_cancelled_query_frees_the_worker(serve: Serve, opened: Opened) -> None:
+    endless = "SELECT count(*) FROM ledger a, ledger b, ledger c, ledger d, ledger e, ledger f, ledger g, ledger h"
+    endless += ", ledger i, ledger j, ledger k, ledger l"
+    thread = await new_thread(
+        opened, serve(ToolCall("run_sql", {"sql": endless, "purpose": "Too much."}), QUERY, ANSWER)
+    )
+    run = await thread.send("Stop me")
+    await until(run, "action_started")
+    await run.cancel()
+    await stopped(run)
+    assert (await thread.ask("Go on")).kind == "task_result"
+
+
+@pytest.mark.parametrize("moment", ["run_started", "token", "tool_result", "action_started", "result"])
+async def test_closing_at_any_moment_leaves_all_in_order(root: Path, moment: str) -> None:
+    with ScriptedServer([QUERY, TABLE, ASK], chunk_delay=0.002) as server:
+        wb = connect(settings=settings(root, server))
+        thread = await (await wb.workspace("tiny")).thread()
+        run = await thread.send("Totals")
+        waiting = await thread.send("More")
+        await until(run, moment)
+        await wb.close()
+        async with connect(settings=settings(root, server)) as again:
+            there = await (await again.workspace("tiny")).thread(thread.id)
+            for closed in (run, waiting):
+                assert_whole(await told(await there.run(closed.id)))
+            shown = await there.messages()
+            assert [m.text for m in shown if m.who == "person"] == ["Totals", "More"]
+            assert {m.status for m in shown if m.who == "agent"} <= {"succeeded", "cancelled"}
+            assert len(shown) == 4
+
+
+async def test_a_closed_workbench_says_so(serve: Serve, opened: Opened, bench: Callable[..., Workbench]) -> None:
+    wb = bench(serve(STALL, ASK))
+    thread = await (await wb.workspace("tiny")).thread()
+    run = await thread.send("Hello")
+    await until(run, "token")
+    watching = asyncio.create_task(told(run))
+    await asyncio.sleep(0)
+    await wb.close()
+    await wb.close()
+    for use in (lambda: thread.send("More"), run.finished, run.status):
+        with pytest.raises(WorkbenchClosed):
+            await use()
+    with contextlib.suppress(WorkbenchClosed):  # where it did not come to read the end
+        assert_whole(await watching)
+    assert [w.id for w in await wb.workspaces()] == ["tiny"]  # it opens again
+
+
+async def test_a_sender_that_is_cancelled_has_sent_all_or_nothing(
+    serve: Serve, bench: Callable[..., Workbench]
+) -> None:
+    wb = bench(serve(ASK, repeat_last=True))
+    thread = await (await wb.workspace("tiny")).thread()
+    await thread.ask("first")
+    for turns in range(12):
+        sending = asyncio.create_task(thread.send(f"message {turns}"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait([sending])
+    await thread.send("last")
+    await wb.close()  # which waits for what is half way
+    shown = await (await (await wb.workspace("tiny")).thread(thread.id)).messages()
+    people, agents = ([m.run_id for m in shown if m.who == who] for who in ("person", "agent"))
+    assert sorted(people) == sorted(agents)
+    assert len(people) > 2
+
+
+# deleting
+
+
+async def test_a_deleted_thread_is_stopped_and_kept_in_the_trash(serve: Serve, opened: Opened, root: Path) -> None:
+    place = await opened(serve(STALL))
+    thread = await place.thread()
+    run = await thread.send("Slow")
+    await until(run, "token")
+    await thread.delete()
+    assert await run.status() == "cancelled"
+    assert await place.threads() == []
+    (trashed,) = (root / "tiny" / ".trash").iterdir()
+    assert trashed.name.endswith(thread.id)
+    assert '"status": "cancelled"' in (trashed / "message_history.json").read_text()

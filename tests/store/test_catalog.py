@@ -1,0 +1,129 @@
+"""The catalog: its schema, its steps, and folders that come, go and move."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cfo_kernel import Workbench, connect
+from cfo_kernel.errors import InvalidSettings, ThreadNotFound, WorkspaceExists, WorkspaceNotFound
+from cfo_kernel.store.catalog import Catalog, ThreadRow, WorkspaceRow
+from cfo_kernel.store.migrations import STEPS
+from tests.conftest import settings
+from tests.models.scripted_server import ToolCall
+from tests.replies import Serve
+
+ASK = ToolCall("user_interaction", {"message": "Go on."})
+
+
+def look(path: Path, sql: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(path) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_from_empty_there_are_two_tables_and_nothing_else(tmp_path: Path) -> None:
+    Catalog(tmp_path / "c.db").close()
+    Catalog(tmp_path / "c.db").close()  # a second opening finds the steps taken
+    tables = look(tmp_path / "c.db", "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")
+    assert tables == [("thread",), ("workspace",)]
+    assert look(tmp_path / "c.db", "PRAGMA user_version") == [(len(STEPS),)]
+    assert look(tmp_path / "c.db", "PRAGMA journal_mode") == [("wal",)]
+    for model in (WorkspaceRow, ThreadRow):
+        columns = look(tmp_path / "c.db", f"SELECT name FROM pragma_table_info('{model.__tablename__}')")
+        assert {name for (name,) in columns} == set(model.model_fields)
+
+
+def test_a_newer_catalog_is_left_alone(tmp_path: Path) -> None:
+    Catalog(tmp_path / "c.db").close()
+    look(tmp_path / "c.db", "PRAGMA user_version = 99")
+    with pytest.raises(InvalidSettings, match=r"newer version of cfo_kernel. Update"):
+        Catalog(tmp_path / "c.db")
+    assert look(tmp_path / "c.db", "PRAGMA user_version") == [(99,)]
+
+
+def test_a_thread_needs_its_workspace(tmp_path: Path) -> None:
+    from sqlalchemy.exc import IntegrityError, NoResultFound
+
+    catalog = Catalog(tmp_path / "c.db")
+    with pytest.raises((IntegrityError, NoResultFound)):
+        catalog.add_thread(ThreadRow(id="t", workspace_id="nobody", thread_dir="nobody/threads/t"))
+    catalog.add_workspace(WorkspaceRow(id="w", name="W", workspace_dir="w"))
+    catalog.add_thread(ThreadRow(id="t", workspace_id="w", thread_dir="w/threads/t"))
+    with pytest.raises(WorkspaceExists):
+        catalog.add_workspace(WorkspaceRow(id="w2", name="W", workspace_dir="w2"))
+    for wrong in ("x", "\ud800", "a\0b", ""):
+        with pytest.raises(ThreadNotFound):
+            catalog.thread("w", wrong)
+        with pytest.raises(WorkspaceNotFound):
+            catalog.workspace(wrong)
+    with pytest.raises(ThreadNotFound):
+        catalog.thread("other", "t")
+    catalog.close()
+
+
+def test_programs_that_open_a_new_root_at_once(tmp_path: Path) -> None:
+    (tmp_path / "acme" / "data").mkdir(parents=True)
+    code = (
+        "import asyncio, pathlib, sys; from cfo_kernel import Settings, connect\n"
+        "async def main():\n"
+        "    async with connect(settings=Settings(root=pathlib.Path(sys.argv[1]), model='offline')) as wb:\n"
+        "        print([w.id for w in await wb.workspaces()])\n"
+        "sys.stdin.readline(); asyncio.run(main())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    started = [subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True) for _ in range(3)]
+    assert [process.communicate("go\n")[0:2] for process in started] == [("['acme']\n", "")] * 3
+
+
+async def test_folders_without_rows_are_adopted(
+    bench: Callable[..., Workbench], serve: Serve, root: Path, tmp_path: Path
+) -> None:
+    wb = bench(serve(ASK))
+    thread = await (await wb.workspace("tiny")).thread()
+    await thread.ask("What did it cost?\nIn 2012")
+    await wb.close()
+    (root / ".cfo" / "catalog.db").unlink()
+    (root / "tiny" / "threads" / "notes").mkdir()
+    (root / "no_data").mkdir()
+    (root / "other" / "data").mkdir(parents=True)
+    root = root.rename(tmp_path / "moved")  # and the root has moved, too
+    async with connect(settings=settings(root, "http://127.0.0.1:9/v1")) as again:
+        assert [w.id for w in await again.workspaces()] == ["other", "tiny"]
+        place = await again.workspace("tiny")
+        assert [(t.id, t.title) for t in await place.threads()] == [(thread.id, "What did it cost?")]
+        assert len(await (await place.thread(thread.id)).messages()) == 2
+        (root / "late" / "data").mkdir(parents=True)
+        assert (await again.workspace("late")).name == "late"
+
+
+async def test_a_name_that_is_taken_does_not_keep_a_folder_out(bench: Callable[..., Workbench], root: Path) -> None:
+    wb = bench()
+    await wb.create_workspace("Acme")
+    (root / "Acme" / "data").mkdir(parents=True)
+    assert [(w.id, w.name) for w in await wb.workspaces()][:2] == [("acme", "Acme"), ("Acme", "Acme (adopted)")]
+
+
+async def test_a_folder_that_is_gone_is_not_listed_and_comes_back(
+    bench: Callable[..., Workbench], serve: Serve, root: Path
+) -> None:
+    wb = bench(serve(ASK))
+    place = await wb.workspace("tiny")
+    thread = await place.thread()
+    await thread.ask("Hello")
+    folder = thread.thread_dir
+    aside = folder.rename(root / "aside")
+    assert await place.threads() == []
+    with pytest.raises(ThreadNotFound, match="Put it back"):
+        await thread.messages()
+    assert not folder.exists()
+    aside.rename(folder)
+    assert [t.title for t in await place.threads()] == ["Hello"]
+    (root / "tiny").rename(root / ".tiny")
+    assert await wb.workspaces() == []
+    with pytest.raises(WorkspaceNotFound, match="Put it back"):
+        await place.datasets()
+    (root / ".tiny").rename(root / "tiny")
+    assert [w.id for w in await wb.workspaces()] == ["tiny"]

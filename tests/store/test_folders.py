@@ -1,0 +1,75 @@
+"""Names and folders: nothing that a person or a program names leaves the root."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfo_kernel.errors import InvalidName
+from cfo_kernel.store import folders
+
+HOSTILE = [
+    "",
+    " ",
+    "..",
+    "../x",
+    "/etc",
+    "a/b",
+    "a\\b",
+    ".cfo",
+    ".hidden",
+    "a\0b",
+    "a\nb",
+    "\u202ex",
+    "\ud800",
+    "x" * 300,
+]
+ANYTHING = st.text(st.characters(), max_size=300) | st.sampled_from(HOSTILE)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_refused(name: str) -> None:
+    with pytest.raises(InvalidName, match="cannot be a workspace's name") as raised:
+        folders.workspace_name(name)
+    assert raised.value.message.isprintable()
+
+
+@given(ANYTHING)
+def test_a_name_that_is_taken_stays_in_the_root(name: str) -> None:
+    try:
+        tidy = folders.workspace_name(name)
+    except InvalidName:
+        return
+    assert folders.workspace_name(tidy) == tidy
+    slug = folders.workspace_id(tidy)
+    assert folders.is_id(slug)
+    root = Path("/root/of/all")
+    assert (root / slug).resolve().parent == root
+
+
+@given(ANYTHING)
+def test_an_id_is_the_name_of_a_folder_right_here(text: str) -> None:
+    if folders.is_id(text):
+        assert (Path("/here") / text).resolve() == Path("/here") / text
+        assert len(text) <= 100
+        assert not text.startswith(".")
+
+
+@pytest.mark.parametrize("name", ["Müller & Söhne GmbH", "Acme (2012)", "con", "NUL", "日本", "📈", "a" * 100])
+def test_a_company_may_have_any_real_name(name: str) -> None:
+    assert folders.workspace_name(f"  {name} ") == name
+    assert folders.is_id(folders.workspace_id(name))
+
+
+def test_ids_are_ids_and_differ() -> None:
+    made = {folders.new_id() for _ in range(100)}
+    assert len(made) == 100
+    assert all(map(folders.is_id, made))
+
+
+def test_the_trash_keeps_two_of_one_name(tmp_path: Path) -> None:
+    for content in ("one", "two"):
+        (tmp_path / "a.csv").write_text(content)
+        folders.to_trash(tmp_path, tmp_path / "a.csv")
+    assert sorted(p.read_text() for p in (tmp_path / ".trash").iterdir()) == ["one", "two"]

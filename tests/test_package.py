@@ -1,0 +1,60 @@
+"""The package as a whole: what it exports, what importing it costs, and its errors."""
+
+import importlib
+import subprocess
+import sys
+
+import cfo_kernel
+from cfo_kernel import errors
+
+EXPORTS = [
+    "CfoError", "Dataset", "Event", "FinishedRun", "Numbered", "QueryPlan", "Reply", "ResultTable", "Run", "RunSQL",
+    "Settings", "TaskResult", "Thread", "UserInteraction", "Workbench", "Workspace", "WriteSheetFromFile", "connect",
+    "load_ipython_extension", "unload_ipython_extension",
+]  # fmt: skip
+HEAVY = ("pandas", "duckdb", "openai", "pydantic_ai", "sqlmodel", "pyarrow", "fastapi", "ipywidgets", "IPython")
+
+
+def modules_after(code: str) -> set[str]:
+    program = f"{code}\nimport sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_api_is_what_the_root_exports() -> None:
+    assert sorted(cfo_kernel.__all__) == EXPORTS
+    for name in EXPORTS:
+        assert getattr(cfo_kernel, name) is not None
+
+
+def test_importing_costs_next_to_nothing() -> None:
+    assert not modules_after("import cfo_kernel") & set(HEAVY)
+
+
+def test_looking_around_loads_no_model_and_no_data_library() -> None:
+    loaded = modules_after("from cfo_kernel import connect")
+    assert not loaded & (set(HEAVY) - {"sqlmodel"})
+    assert not modules_after("from cfo_kernel import Settings, CfoError, Reply, Event") & set(HEAVY)
+
+
+def leaves(tree: type[errors.CfoError]) -> list[type[errors.CfoError]]:
+    children = tree.__subclasses__()
+    return [leaf for child in children for leaf in leaves(child)] if children else [tree]
+
+
+def test_every_error_has_a_code_of_its_own_and_a_place_in_the_tree() -> None:
+    every = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.CfoError)]
+    codes = [kind.code for kind in every]
+    assert len(set(codes)) == len(codes)
+    tree = importlib.import_module("cfo_kernel.errors").__doc__ or ""
+    named = {word for word in tree.replace("·", " ").split() if word.isidentifier()}
+    assert {kind.__name__ for kind in every} <= named
+    assert {leaf.code: leaf for leaf in leaves(errors.CfoError)} == errors.BY_CODE
+
+
+def test_an_error_comes_back_as_itself() -> None:
+    for kind in errors.BY_CODE.values():
+        made = errors.restored(kind.code, "What to do.", line=3)
+        assert type(made) is kind
+        assert (made.message, str(made), made.details) == ("What to do.", "What to do.", {"line": 3})
+    assert type(errors.restored("of_a_newer_version", "x")) is errors.CfoError
