@@ -7,7 +7,7 @@ other.
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -87,7 +87,7 @@ def workspaces(context: typer.Context, as_json: JsonOption = False) -> None:
     if context.invoked_subcommand:
         return
 
-    async def work() -> list[Workspace]:
+    async def work() -> Sequence[Workspace]:
         async with connect() as wb:
             return await wb.workspaces()
 
@@ -109,7 +109,7 @@ def create(name: str, as_json: JsonOption = False) -> None:
 def threads(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
     """List the threads of a workspace, the one last used first."""
 
-    async def work() -> list[Thread]:
+    async def work() -> Sequence[Thread]:
         async with connect() as wb:
             return await (await wb.workspace(workspace)).threads()
 
@@ -125,7 +125,7 @@ def upload(
 ) -> None:
     """Put files into a workspace; stops at the first that is not a table."""
 
-    async def work() -> list[Dataset]:
+    async def work() -> Sequence[Dataset]:
         async with connect() as wb:
             place = await wb.workspace(workspace)
             return [await place.upload(file) for file in files]
@@ -137,7 +137,7 @@ def upload(
 def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
     """List the files of a workspace with their tables."""
 
-    async def work() -> list[Dataset]:
+    async def work() -> Sequence[Dataset]:
         async with connect() as wb:
             return await (await wb.workspace(workspace)).datasets()
 
@@ -168,12 +168,12 @@ def _print_run(finished: FinishedRun, as_json: bool) -> None:
         _print_error(finished.error.code, finished.error.message, as_json)
 
 
-def _print_workspaces(found: list[Workspace], as_json: bool) -> None:
+def _print_workspaces(found: Sequence[Workspace], as_json: bool) -> None:
     rows = [{"id": w.id, "name": w.name, "workspace_dir": str(w.workspace_dir)} for w in found]
     _print_rows(rows, ["id", "name"], as_json, "No workspace yet. Create one with: cfo workspaces create NAME")
 
 
-def _print_datasets(found: list[Dataset], as_json: bool) -> None:
+def _print_datasets(found: Sequence[Dataset], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([d.model_dump(mode="json") for d in found], indent=2))
         return

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
     from cfo_kernel.replies import ReplyBase, ResultTable
 
+T = TypeVar("T")
 _TEXT_ROWS, _HTML_ROWS, _WIDTH = 40, 100, 48
 _NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "DOUBLE", "FLOAT", "DECIMAL")
 _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
@@ -60,6 +61,31 @@ def html_grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequ
 
     body = "".join(row("td", cells) for cells in rows)
     return f'<table style="{_STYLE}"><thead>{row("th", columns)}</thead><tbody>{body}</tbody></table>'
+
+
+class Listing(Sequence[T]):
+    """A sequence that shows itself as a table; `rows` gives the rows of an item, in the order of `columns`.
+
+    It is no list, for IPython prints every kind of list in its own way.
+    """
+
+    def __init__(self, items: Iterable[T], columns: Sequence[str], rows: Callable[[T], Sequence[Sequence[str]]]) -> None:
+        self._items = tuple(items)
+        self._columns = columns
+        self._rows = rows
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        return self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return bundle(self._columns, [row for item in self for row in self._rows(item)])
 
 
 def bundle(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:

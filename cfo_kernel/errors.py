@@ -9,7 +9,8 @@ CfoError
 ├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
 ├── QueryError              a model may mend these and try again
 │   ├── SqlInvalid · SqlPolicyViolation · UnknownTable · UnknownColumn · PlanInvalid · SheetInvalid
-│   └── QueryTimeout · QueryOutOfMemory · QueryFailed · WorkerLost
+│   ├── QueryTimeout · QueryOutOfMemory · QueryFailed · WorkerLost
+│   └── PythonFailed · PythonTimeout · PythonDisabled · PythonUnavailable
 └── RunError                how a run can fail
     ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelMisbehaved
     ├── RequestLimitReached · RunCancelled · RunInterrupted · InternalError
@@ -186,6 +187,22 @@ class QueryFailed(QueryError):
 
 class WorkerLost(QueryError):
     code = "worker_lost"
+
+
+class PythonFailed(QueryError):
+    code = "python_failed"
+
+
+class PythonTimeout(QueryError):
+    code = "python_timeout"
+
+
+class PythonDisabled(QueryError):
+    code = "python_disabled"
+
+
+class PythonUnavailable(QueryError):
+    code = "python_unavailable"
 
 
 class RunError(CfoError):

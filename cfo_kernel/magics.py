@@ -169,19 +169,14 @@ class CfoMagics(Magics):
                 rows = [["root", str(self._bench.root)], ["workspace", opened], ["thread", thread]]
                 return Bundle(["open", "%cfo help says more"], rows)
             case "workspaces":
-                return Bundle(["id", "name"], [[w.id, w.name] for w in await self._bench.workspaces()])
+                return await self._bench.workspaces()
             case "use":
                 self._workspace, self._thread = await self._bench.workspace(rest or None), None
                 return self._workspace
             case "datasets":
-                rows = [
-                    [d.file, t.name, f"{t.row_count:,}"]
-                    for d in await (await self._opened()).datasets()
-                    for t in d.tables
-                ]
-                return Bundle(["file", "table", "rows"], rows)
+                return await (await self._opened()).datasets()
             case "threads":
-                return Bundle(["id", "title"], [[t.id, t.title or ""] for t in await (await self._opened()).threads()])
+                return await (await self._opened()).threads()
             case "thread":
                 self._thread = await (await self._opened()).thread(rest or None)
                 return self._thread

@@ -66,7 +66,7 @@ class Figures:
         place = self._scope.find(node.column)
         if node.fn in _NUMERIC and place.column.kind is not Kind.NUMBER:
             raise PlanInvalid(f"{node.fn} needs numbers; {node.column} is {place.column.type}.")
-        if node.fn == "median" and place.column.scale:
+        if node.fn == "median" and place.column.type.startswith("DECIMAL"):
             return _with_half_cents(place)
         return place.sql
 

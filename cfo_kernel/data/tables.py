@@ -2,8 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from typing import Any
 
+from cfo_kernel import display
 from cfo_kernel.values import Value
+
+SHOWN = ("file", "table", "rows", "columns")
+"""How a dataset is shown to a person."""
 
 
 class Kind(StrEnum):
@@ -94,6 +99,15 @@ class Dataset(Value):
     size: int
     tables: tuple[Table, ...] = ()
     problem: str | None = None
+
+    def rows(self) -> list[list[str]]:
+        """A row for people of each table: file, table, row count, columns; or what is wrong with the file."""
+        if self.problem:
+            return [[self.file, "", "", self.problem]]
+        return [[self.file, t.name, f"{t.row_count:,}", ", ".join(c.name for c in t.columns)] for t in self.tables]
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return display.bundle(SHOWN, self.rows())
 
 
 class Relation(Value):

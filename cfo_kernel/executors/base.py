@@ -19,14 +19,14 @@ ANSWER = ".answer"
 class Limits(Value):
     """What one program may take. `disk_bytes` counts what it writes, also what it removes again."""
 
-    seconds: float = Field(30, gt=0)
-    memory_bytes: int = Field(2 << 30, ge=256 << 20)
-    disk_bytes: int = Field(100 << 20, ge=1)
-    files: int = Field(50, ge=1)
-    threads: int = Field(16, ge=1)
-    rows: int = Field(100, ge=0)
-    stdout_chars: int = Field(8000, ge=0)
-    answer_bytes: int = Field(4 << 20, ge=1)
+    seconds: float = Field(default=30, gt=0)
+    memory_bytes: int = Field(default=2 << 30, ge=256 << 20)
+    disk_bytes: int = Field(default=100 << 20, ge=1)
+    files: int = Field(default=50, ge=1)
+    threads: int = Field(default=16, ge=1)
+    rows: int = Field(default=100, ge=0)
+    stdout_chars: int = Field(default=8000, ge=0)
+    answer_bytes: int = Field(default=4 << 20, ge=1)
 
 
 class PythonCall(Value):

@@ -106,7 +106,7 @@ def _tasks_of(user: int) -> int:
     for process in os.scandir("/proc"):
         with contextlib.suppress(OSError):
             if process.name.isdecimal() and process.stat().st_uid == user:
-                count += len(os.listdir(f"{process.path}/task"))
+                count += sum(1 for _ in os.scandir(f"{process.path}/task"))
     return count
 
 

@@ -13,7 +13,7 @@ from cfo_kernel.executors import wire
 class Worker(Protocol):
     """What the data room needs of a worker; `WorkerProcess` is the one with a process of its own."""
 
-    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109
+    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - it kills
         """The answer to `op`; raises what the worker raised, `QueryTimeout` or `WorkerLost`."""
         ...
 
@@ -27,7 +27,7 @@ class ScriptedWorker:
         self.answers = answers
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ARG002, ASYNC109
+    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ARG002, ASYNC109 - as above
         self.asked.append((op, arguments))
         answer = self.answers[op]
         if isinstance(answer, Exception):
@@ -51,7 +51,7 @@ class WorkerProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
-    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109
+    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - it kills
         """The answer to `op`; a process that takes longer than `timeout` seconds is killed."""
         async with self._turn:
             try:

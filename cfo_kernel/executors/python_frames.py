@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow
+import pyarrow.parquet as parquet
 
 from cfo_kernel.executors import wire
 from cfo_kernel.executors.names import distinct
 
-_DECIMAL_DIGITS = 38
+pa = cast("Any", pyarrow)  # its stubs say too little about the types of values
+_DECIMAL_DIGITS, _USUAL_DIGITS = 38, 18
 _NAMES = {
     "bool": "BOOLEAN",
     "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT",
@@ -26,7 +27,7 @@ _NAMES = {
 
 def load(path: Path) -> pd.DataFrame:
     """A table of the workspace as a frame of its own."""
-    table = pq.ParquetFile(path, pre_buffer=False).read(use_threads=False)
+    table = parquet.ParquetFile(path, pre_buffer=False).read(use_threads=False)
     frame = table.to_pandas(use_threads=False, date_as_object=False, split_blocks=True)
     for position, field in enumerate(table.schema):
         column = table.column(position)
@@ -44,7 +45,7 @@ def _nullable(kind: Any) -> Any:
 def store(result: object, file: Path, cap: int) -> dict[str, Any]:
     """Writes `result_df` to a Parquet file; answers with its columns, first rows, the count of all, and notes."""
     table, notes = _arrow(_frame(result))
-    pq.write_table(table, file, compression="zstd", store_schema=False)
+    parquet.write_table(table, file, compression="zstd", store_schema=False)
     first = table.slice(0, cap)
     columns = [first.column(i).to_pylist() for i in range(first.num_columns)]
     rows = [[wire.plain(cell) for cell in row] for row in zip(*columns, strict=True)] if columns else []
@@ -89,7 +90,7 @@ def _name(label: object) -> str:
     return str(label) or "column"
 
 
-def _arrow(frame: pd.DataFrame) -> tuple[pa.Table, list[str]]:
+def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
     """The frame in types that Parquet and DuckDB know; a column without such a type becomes text, which is noted."""
     arrays: list[Any] = []
     notes: list[str] = []
@@ -111,13 +112,13 @@ def _arrow(frame: pd.DataFrame) -> tuple[pa.Table, list[str]]:
 def _exact(series: "pd.Series[Any]") -> Any:
     """The column in its own type, or None where Parquet or DuckDB has none for it."""
     if isinstance(series.dtype, pd.CategoricalDtype):
-        series = cast("pd.Series[Any]", series.astype(series.cat.categories.dtype))
+        series = series.astype(series.cat.categories.dtype)
     if series.dtype == object:
         present = [v for v in series if not _is_missing(v)]
         if any(type(v) is int for v in present) and all(type(v) in (int, Decimal) for v in present):
             whole = [v for v in present if type(v) is int and not -(2**63) <= v < 2**63]
             if whole or any(type(v) is Decimal for v in present):  # beyond BIGINT, or both kinds: exact as decimals
-                series = series.map(lambda v: v if _is_missing(v) else Decimal(v))
+                series = series.map(_decimal)
     array = pa.array(series, from_pandas=True)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -128,9 +129,15 @@ def _exact(series: "pd.Series[Any]") -> Any:
         return array.cast(pa.string())
     if pa.types.is_timestamp(kind) and kind.unit == "s":
         return array.cast(pa.timestamp("ms", kind.tz))
+    if pa.types.is_decimal128(kind) and kind.precision < _USUAL_DIGITS:
+        return array.cast(pa.decimal128(_USUAL_DIGITS, kind.scale))
     if pa.types.is_float16(kind):
         return array.cast(pa.float32())
     return None if _duckdb_name(kind) == "" else array
+
+
+def _decimal(value: Any) -> Any:
+    return value if _is_missing(value) else Decimal(value)
 
 
 def _all_midnight(series: "pd.Series[Any]") -> bool:

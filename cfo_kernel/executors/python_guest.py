@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cfo_kernel.executors import python_frames
+from cfo_kernel.executors import python_frames, wire
 from cfo_kernel.executors.python_names import Advice, Names
 
 _PROGRAM = "<program>"
@@ -95,7 +95,9 @@ def _guarded(work: Callable[[], dict[str, Any]], code: str) -> dict[str, Any]:
     except BaseException as error:  # noqa: BLE001 - the end of the program, whatever it raised
         linecache.cache[_PROGRAM] = (len(code), None, code.splitlines(keepends=True), _PROGRAM)
         line = _line(error)
-        return {"error": {"message": _told(error), "line": line, "source": linecache.getline(_PROGRAM, line or 0)[:200]}}
+        return {
+            "error": {"message": _told(error), "line": line, "source": linecache.getline(_PROGRAM, line or 0)[:200]}
+        }
 
 
 def _guarded_text(stdout: Captured) -> str:
@@ -124,3 +126,10 @@ def _line(error: BaseException) -> int | None:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
+
+
+def main() -> None:
+    """Runs the program that standard input brings, in a process that is confined from outside."""
+    if (request := wire.read(sys.stdin.buffer)) is not None:
+        run(request["program"], Path(request["answer"]))
+    os._exit(0)  # a thread that the program left behind ends here

@@ -6,66 +6,65 @@ the exit status. It never reads a request itself: what it had in memory, every l
 thread, and runs nothing that it was sent.
 """
 
+import contextlib
 import gc
-import json
 import os
 import select
 import socket
 import struct
-import sys
-import threading
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfo_kernel.executors import confine, wire
-from cfo_kernel.executors.base import ANSWER
 
 if TYPE_CHECKING:
     from cfo_kernel.executors.seccomp import Filter
 
+HELLO = struct.Struct(">i")
 STATUS = struct.Struct(">i")
-UNCONFINED = 97
-"""The exit status of a child that could not be confined, and therefore ran nothing."""
+CONFINED = b"C"
+"""What a child says when it is confined, before it closes its socket and runs the program."""
 
 
 def main() -> None:
     """Serves until the engine closes its end; the children are killed with their parent."""
     control = socket.socket(fileno=os.dup(0))
     lacks = confine.missing()
-    control.sendall(wire.pack({"missing": lacks}))
+    control.sendall(f"{lacks or ''}\n".encode())
     if lacks:
         return
-    from cfo_kernel.executors import python_guest, seccomp
+    from cfo_kernel.executors import seccomp
 
     calls = seccomp.Filter()
-    _warm(python_guest)
-    if len(os.listdir("/proc/self/task")) != 1 or threading.active_count() != 1:
+    _warm()
+    if sum(1 for _ in Path("/proc/self/task").iterdir()) != 1:
         raise RuntimeError("the zygote has threads: a fork of it would not be safe")
     gc.collect()
     gc.freeze()
     _serve(control, calls)
 
 
-def _warm(_: object) -> None:
-    """Has pandas do what nearly every program does, so that no child has to import for it."""
+def _warm() -> None:
+    """Imports what programs use, and has pandas do what nearly all do, so that no child has to load it again."""
     import openpyxl  # noqa: F401  # pyright: ignore[reportUnusedImport]
     import pandas as pd
+
+    from cfo_kernel.executors import python_guest  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     frame = pd.DataFrame({"a": ["x", "y", "x"], "b": [1, 2, 3]})
     frame.groupby("a")["b"].sum().reset_index().merge(frame, on="a").to_string()
 
 
 def _serve(control: socket.socket, calls: "Filter") -> None:
+    """Forks on request and buries the dead, until the engine closes its end."""
     children: dict[int, tuple[int, socket.socket]] = {}
     poll = select.poll()
     poll.register(control, select.POLLIN)
     while True:
         for descriptor, _ in poll.poll():
             if descriptor in children:
-                pid, call = children.pop(descriptor)
+                _bury(*children.pop(descriptor))
                 poll.unregister(descriptor)
-                _bury(pid, call)
                 os.close(descriptor)
                 continue
             _, received, _, _ = socket.recv_fds(control, 1, 1)
@@ -78,15 +77,7 @@ def _serve(control: socket.socket, calls: "Filter") -> None:
             pidfd = os.pidfd_open(pid)
             children[pidfd] = pid, call
             poll.register(pidfd, select.POLLIN)
-            _send(call, b"\0", pidfd)
-
-
-def _send(call: socket.socket, message: bytes, *descriptors: int) -> None:
-    """Sends to an engine that may have given the call up."""
-    try:
-        socket.send_fds(call, [message], descriptors)
-    except OSError:
-        return
+            _send(call, HELLO.pack(pid), pidfd)
 
 
 def _bury(pid: int, call: socket.socket) -> None:
@@ -95,35 +86,54 @@ def _bury(pid: int, call: socket.socket) -> None:
     call.close()
 
 
+def _send(call: socket.socket, message: bytes, *descriptors: int) -> None:
+    """Sends to an engine that may have given the call up."""
+    with contextlib.suppress(OSError):
+        socket.send_fds(call, [message], descriptors)
+
+
 def _live(call: socket.socket, calls: "Filter") -> None:
-    """The child: reads its request, confines itself, runs the program, and ends here."""
-    status = UNCONFINED
+    """The child: reads its request, confines itself, says so or why not, runs the program, and ends here."""
+    status = 1
     try:
-        os.setsid()
         with call.makefile("rb") as stream:
             request = wire.read(stream)
-        if request is None:
-            os._exit(0)
-        null = os.open(os.devnull, os.O_RDWR)
-        for standard in (0, 1, 2):
-            os.dup2(null, standard)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        _run(request, calls)
-        status = 0
-    except BaseException:  # noqa: BLE001 - nothing may return into the zygote's own code
-        traceback.print_exc()
+        if request is not None:
+            engine = _alone(call)
+            try:
+                _enter(request, calls)
+            except BaseException as error:
+                os.write(engine, f"{type(error).__name__}: {error}"[:500].encode())
+                raise
+            os.write(engine, CONFINED)
+            os.close(engine)
+            from cfo_kernel.executors import python_guest
+
+            python_guest.run(request["program"], Path(request["answer"]))
+            status = 0
     finally:
-        os._exit(status)
+        os._exit(status)  # nothing may return into the zygote's own code
 
 
-def _run(request: dict[str, Any], calls: "Filter") -> None:
-    from cfo_kernel.executors import python_guest
+def _alone(call: socket.socket) -> int:
+    """Leaves the zygote's session and closes all descriptors but the one to the engine, which is returned."""
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    engine = call.detach()
+    for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+        if descriptor > 2 and descriptor != engine:
+            with contextlib.suppress(OSError):  # that of the listing itself
+                os.close(descriptor)
+    return engine
 
+
+def _enter(request: dict[str, Any], calls: "Filter") -> None:
     scratch = Path(request["scratch"])
     os.chdir(scratch)
-    bounds = confine.Bounds(**request["bounds"])
-    confine.confine(bounds, [Path(p) for p in request["tables"].values()], scratch, calls)
-    python_guest.run(request["program"], scratch / ANSWER)
+    tables = [Path(path) for path in request["program"]["tables"].values()]
+    confine.confine(confine.Bounds(**request["bounds"]), tables, scratch, calls)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import errno
 import os
 from typing import Any
 
-import pyseccomp
+import pyseccomp  # pyright: ignore[reportMissingTypeStubs]
 
 _FILES = """read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek open openat creat close
 close_range dup dup2 dup3 flock fsync fdatasync sync_file_range ftruncate getdents getdents64 stat fstat lstat
@@ -24,11 +24,11 @@ _SELF = """getpid getppid getuid geteuid getgid getegid getresuid getresgid getg
 sysinfo uname getrandom"""
 _ALLOWED = " ".join((_FILES, _MEMORY, _THREADS, _TIME, _SIGNALS, _SELF)).split()
 
-_NO_EFFECT = "chmod fchmod fchmodat fchmodat2 utime utimes utimensat futimesat".split()
+_NO_EFFECT = ["chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat", "futimesat"]
 """They would reach files outside of the scratch folder, and shutil.copy needs them to succeed: they do nothing."""
-_ABSENT = "clone3 openat2".split()
+_ABSENT = ["clone3", "openat2"]
 """glibc goes another way, which can be judged by its arguments, when the kernel seems not to have these."""
-_UNSUPPORTED = "listxattr llistxattr flistxattr getxattr lgetxattr fgetxattr".split()
+_UNSUPPORTED = ["listxattr", "llistxattr", "flistxattr", "getxattr", "lgetxattr", "fgetxattr"]
 
 _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1033, 1034)  # no F_SETOWN, F_SETSIG, F_NOTIFY, F_SETLEASE
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
@@ -61,6 +61,6 @@ class Filter:
         self._filter.load()
 
     def _add(self, action: int, name: str, *arguments: Any) -> None:
-        """Adds a rule. One for a call that this architecture or libseccomp does not know is refused: it stays forbidden."""
+        """Adds a rule; a call that this architecture or libseccomp does not know gets none: it stays forbidden."""
         with contextlib.suppress(OSError):
             self._filter.add_rule(action, name, *arguments)

@@ -7,7 +7,7 @@ key (run, number) refuses a second writer: whoever finds its number taken has lo
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS event (
 """
 _COLUMNS = ("n", "id", "workspace_id", "thread_id", "message", "in_reply_to", "owner", "status")
 _POLL = 0.01
+_SILENCE = 50  # polls
 
 
 class RunRow(Value):
@@ -120,9 +121,15 @@ class Journal:
         )
         return [Numbered(number=number, event=event_adapter.validate_json(data)) for number, data in rows]
 
-    async def subscribe(self, run_id: str, after: int = -1) -> AsyncGenerator[Numbered]:
-        """Events above `after` to the end of the run, live, whichever process works on it."""
+    async def subscribe(
+        self, run_id: str, after: int = -1, on_silence: Callable[[], Awaitable[None]] | None = None
+    ) -> AsyncGenerator[Numbered]:
+        """Events above `after` to the end of the run, live, whichever process works on it.
+
+        Where nothing comes for a while, `on_silence` may see to it that the run still has a process.
+        """
         seen: object = None
+        silent = 0
         while True:
             self._news.clear()
             # The reader is a connection of its own, so this number changes with every commit of anyone.
@@ -138,8 +145,11 @@ class Journal:
             try:
                 async with asyncio.timeout(_POLL):
                     await self._news.wait()
+                silent = 0
             except TimeoutError:
-                continue
+                silent += 1
+                if on_silence is not None and silent % _SILENCE == 0:
+                    await on_silence()
 
     def _runs(self, where: str, *values: Any) -> list[RunRow]:
         rows = self._select(f"SELECT {', '.join(_COLUMNS)} FROM run WHERE {where} ORDER BY n", *values)  # noqa: S608 - constants

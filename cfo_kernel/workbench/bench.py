@@ -1,11 +1,12 @@
 """The workbench: what `connect()` gives."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, Self
 from weakref import WeakSet
 
 from cfo_kernel import display
+from cfo_kernel.display import Listing
 from cfo_kernel.errors import InputError, OtherLoop, OtherRoot, WorkspaceNotFound
 from cfo_kernel.settings import Settings, load
 from cfo_kernel.store import folders
@@ -26,10 +27,11 @@ class Workbench:
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def workspaces(self) -> list[Workspace]:
+    async def workspaces(self) -> Sequence[Workspace]:
         """All workspaces by name; a folder of the root that holds `data/` is one."""
         engine = await self._opened()
-        return [Workspace(engine, row) for row in engine.workspaces()]
+        found = [Workspace(engine, row) for row in engine.workspaces()]
+        return Listing(found, ("id", "name"), lambda workspace: [[workspace.id, workspace.name]])
 
     async def create_workspace(self, name: str) -> Workspace:
         """A new, empty workspace. Raises `InvalidName` or `WorkspaceExists`."""

@@ -1,6 +1,6 @@
 """A run as its sender holds it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from cfo_kernel.errors import InternalError, restored
@@ -12,9 +12,12 @@ from cfo_kernel.workbench.engine import Engine
 class Run:
     """One pass of the agent over a thread. Its reply is read back from its events."""
 
-    def __init__(self, engine: Engine, run_id: str, thread_id: str, load: Loader) -> None:
+    def __init__(
+        self, engine: Engine, run_id: str, thread_id: str, load: Loader, close_orphans: Callable[[], Awaitable[None]]
+    ) -> None:
         self._engine = engine
         self._load = load
+        self._close_orphans = close_orphans
         self.id = run_id
         self.thread_id = thread_id
 
@@ -24,8 +27,9 @@ class Run:
 
     async def events(self, after: int | None = None) -> AsyncGenerator[Numbered]:
         """All events after the number `after` (from the first, if None), live until the run ends."""
-        async with aclosing(self._engine.journal.subscribe(self.id, -1 if after is None else after)) as numbered_events:
-            async for numbered in numbered_events:
+        first = -1 if after is None else after
+        async with aclosing(self._engine.journal.subscribe(self.id, first, self._close_orphans)) as journal_events:
+            async for numbered in journal_events:
                 yield numbered
 
     async def finished(self) -> FinishedRun:

@@ -141,7 +141,10 @@ class Thread:
         return display.bundle(columns, [row])
 
     def _run(self, run_id: str) -> Run:
-        return Run(self._engine, run_id, self.id, self._loader())
+        async def close_orphans() -> None:
+            await self._engine.dispatch.close_orphans(self._engine.place(self._workspace, self._existing()))
+
+        return Run(self._engine, run_id, self.id, self._loader(), close_orphans)
 
     def _loader(self) -> Loader:
         folder = self.thread_dir

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -10,7 +11,8 @@ from cfo_kernel import display
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.room import DataRoom
 from cfo_kernel.data.scope import nearest, quoted
-from cfo_kernel.data.tables import Dataset, Table
+from cfo_kernel.data.tables import SHOWN, Dataset, Table
+from cfo_kernel.display import Listing
 from cfo_kernel.errors import InputError, UnknownTable
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.store import folders
@@ -63,9 +65,9 @@ class Workspace:
             path.replace(target)
         return next(d for d in await self.datasets() if d.file == safe)
 
-    async def datasets(self) -> list[Dataset]:
+    async def datasets(self) -> Sequence[Dataset]:
         """The files of the workspace with their tables; a file that is none says why in `problem`."""
-        return list((await self._room.shelf()).datasets)
+        return Listing((await self._room.shelf()).datasets, SHOWN, Dataset.rows)
 
     async def schema(self, dataset: str) -> Dataset:
         """The dataset of that id, file name or table. Raises `UnknownTable`."""
@@ -85,9 +87,10 @@ class Workspace:
         """Runs one read-only SELECT: its first 100 rows and the count of all. Raises a `QueryError`."""
         return await self._room.query(text, cap=_SQL_ROWS)
 
-    async def threads(self) -> list[Thread]:
+    async def threads(self) -> Sequence[Thread]:
         """The threads, the one last used first."""
-        return [Thread(self._engine, self._row, row) for row in self._engine.threads(self._row)]
+        threads = [Thread(self._engine, self._row, row) for row in self._engine.threads(self._row)]
+        return Listing(threads, ("title", "id"), lambda thread: [[thread.title or "", thread.id]])
 
     async def thread(self, id: str | None = None) -> Thread:
         """The thread of that id, or a new one. Raises `ThreadNotFound`."""

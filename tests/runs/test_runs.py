@@ -231,6 +231,19 @@ async def test_a_process_that_is_open_already_goes_on_behind_a_dead_one(
     assert agents == ["succeeded", "failed", "failed", "succeeded", "succeeded", "succeeded"]
 
 
+async def test_who_watches_a_run_of_a_killed_process_hears_of_its_end(serve: Serve, opened: Opened, root: Path) -> None:
+    server = serve(ASK, STALL)
+    thread = await new_thread(opened, server)
+    await thread.ask("first")
+    async with sender(root, server, thread.id, "killed") as process:
+        (killed,) = await ids(process)
+        watching = asyncio.create_task((await thread.run(killed)).finished())
+        os.kill(process.pid, signal.SIGKILL)
+        finished = await watching
+    assert finished.error
+    assert finished.error.code == "run_interrupted"
+
+
 async def test_a_run_whose_thread_is_gone_does_not_keep_the_root_shut(serve: Serve, opened: Opened, root: Path) -> None:
     server = serve(ASK, STALL, STALL)
     place = await opened(server)

@@ -9,12 +9,12 @@ from cfo_kernel.agent.analyst.marks import Mark, Sort
 from cfo_kernel.agent.analyst.numbers import Number
 from cfo_kernel.agent.analyst.periods import year_of
 from cfo_kernel.agent.analyst.phrases import Ask
-from cfo_kernel.agent.analyst.reading import Threshold
+from cfo_kernel.agent.analyst.reading import NotUnderstood, Threshold
 from cfo_kernel.agent.analyst.words import Word
 
 _COMPARISONS: dict[Ask, Literal["=", "<", "<=", ">", ">="]] = {
     Ask.ABOVE: ">", Ask.AT_LEAST: ">=", Ask.BELOW: "<", Ask.AT_MOST: "<=", Ask.EQUAL: "=",
-}  # fmt: skip  # fmt: skip
+}  # fmt: skip
 
 
 def years_that_are_numbers(words: tuple[Word, ...], marks: list[Mark]) -> list[Mark]:
@@ -105,17 +105,14 @@ def _bound(draft: Draft, op: Literal["=", "<", "<=", ">", ">=", "between"], numb
 
 def ranks(draft: Draft) -> None:
     """'top 5 departments', 'the 3 lowest months', 'which month had the highest', 'largest posting'."""
+    if draft.asks(Ask.HIGH, Ask.DESCENDING) and draft.asks(Ask.LOW, Ask.ASCENDING):
+        raise NotUnderstood("I look for the highest or for the lowest at a time, not for both.")
     for at, mark in enumerate(draft.marks):
         if at in draft.used:
             continue
         if mark.is_ask(Ask.DESCENDING, Ask.ASCENDING, Ask.SORTED):
-            draft.order = (
-                draft.order
-                if mark.is_ask(Ask.SORTED) and draft.order
-                else "asc"
-                if mark.is_ask(Ask.ASCENDING)
-                else "desc"
-            )
+            said = "asc" if mark.is_ask(Ask.ASCENDING) else "desc"
+            draft.order = draft.order or said if mark.is_ask(Ask.SORTED) else said
             draft.used.add(at)
         if not mark.is_ask(Ask.HIGH, Ask.LOW):
             continue

@@ -1,15 +1,18 @@
 """Periods and names beside each other: changes, comparisons, running totals, a row for each."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 from cfo_kernel.agent.analyst.draft import Draft
+from cfo_kernel.agent.analyst.marks import Sort
 from cfo_kernel.agent.analyst.periods import before, gaps
 from cfo_kernel.agent.analyst.phrases import Ask
-from cfo_kernel.agent.analyst.reading import By, NotUnderstood, Reading, Shape
+from cfo_kernel.agent.analyst.reading import By, NotUnderstood, Pick, Reading, Shape
 from cfo_kernel.agent.analyst.settle import Settler
 from cfo_kernel.data.plan import Grain
 
 _OVER = {Ask.MOM: Grain.MONTH, Ask.QOQ: Grain.QUARTER, Ask.YOY: Grain.YEAR}
+_CONDITIONS = ("with", "who", "whose", "where", "that", "having", "if")
 _ORDER = (Grain.DAY, Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR)
 
 
@@ -92,12 +95,28 @@ class Beside:
             base = replace(base, by=(*base.by, self._time(base, Grain.MONTH)))
         return replace(base, shape=Shape.RUNNING)
 
+    def _listed_together(self, pick: Pick) -> None:
+        """Several names are a list: 'Rent and Salaries'; 'Rent of departments with Salaries' is a condition."""
+        draft = self.draft
+        said = [s for s in draft.values if s.name.path == pick.column and not s.negated]
+        for one, other in pairwise(said):
+            between = draft.marks[one.at + 1 : other.at + 1]
+            comma = any("," in draft.words[m.start].before or "/" in draft.words[m.start].before for m in between)
+            conditions = [w for m in between for w in draft.words[m.start : m.end] if w.norm in _CONDITIONS]
+            entity = any(m.sort is Sort.NAME and not m.values for m in between)
+            if (entity and conditions) or not (comma or any(m.is_ask(*_LISTING) for m in between)):
+                raise NotUnderstood(
+                    f"I do not know how {one.name.value} and {other.name.value} belong together: "
+                    "as a list, as a condition, or one as a part of the other."
+                )
+
     def _each(self, base: Reading) -> Reading:
         """'Salaries and Rent' gets a row each, 'together' and 'or' one sum; the same for periods."""
         combined = self.draft.asks(Ask.TOGETHER, Ask.OR)
         for pick in base.picks:
             if len(pick.values) < 2 or pick.negated or any(b.column == pick.column for b in base.by):
                 continue
+            self._listed_together(pick)
             if combined or base.shape in (Shape.SHARE, Shape.ROWS):
                 self.remarks.append(f"{' and '.join(pick.values)} were added together.")
                 continue
@@ -120,6 +139,9 @@ class Beside:
         if not smaller and not any(b.grain is grain for b in base.by):
             base = replace(base, by=(*base.by, self._time(base, grain)))
         return base
+
+
+_LISTING = (Ask.AND, Ask.OR, Ask.TOGETHER, Ask.VERSUS, Ask.COMPARE, Ask.BETWEEN)
 
 
 def finer(one: Grain, other: Grain) -> bool:

@@ -53,12 +53,26 @@ class Draft:
     order: Literal["asc", "desc"] | None = None
     top: int | None = None
     per: Grain | None = None
+    ranks_totals: bool = False
     count_rows: bool = False
     rows: bool = False
     bare: list[Entity] = field(default_factory=list[Entity])
 
     def asks(self, *asks: Ask) -> bool:
         return any(m.is_ask(*asks) for m in self.marks)
+
+    def says_rows(self) -> bool:
+        """Whether single postings are named anywhere."""
+        return any(
+            m.is_ask(Ask.ROWS) or (self.is_fact(m.names) and self.means_rows(i)) for i, m in enumerate(self.marks)
+        )
+
+    def means_rows(self, at: int) -> bool:
+        """'posting' is a word for rows, 'general ledger' for the table."""
+        mark = self.marks[at]
+        said = " ".join(w.norm for w in self.words[mark.start : mark.end])
+        name = self.schema.notes(mark.names[0].table).name or ""
+        return said not in ("ledger", "gl", "general ledger", name.lower())
 
     def first(self, *asks: Ask) -> int | None:
         return next((i for i, m in enumerate(self.marks) if m.is_ask(*asks)), None)
@@ -92,6 +106,10 @@ class Draft:
 
     def is_rows(self, at: int | None) -> bool:
         return at is not None and (self.marks[at].is_ask(Ask.ROWS) or self.is_fact(self.marks[at].names))
+
+    def takes_totals(self) -> bool:
+        """Whether an average or an extreme is asked without a word for single postings or for the figure itself."""
+        return not self.rows and not self.says_rows() and not self.measure
 
     def take_rows(self, at: int) -> None:
         """Ticks off a word for postings; a fact table's own word for them names the table too."""

@@ -6,19 +6,23 @@ Every mark that a rule understands is ticked off in `used`; what is not ticked a
 from cfo_kernel.agent.analyst.bounds import bounds, ranks, years_that_are_numbers
 from cfo_kernel.agent.analyst.draft import Draft, Entity, Said
 from cfo_kernel.agent.analyst.marks import Mark, Sort
-from cfo_kernel.agent.analyst.phrases import Ask
+from cfo_kernel.agent.analyst.phrases import MONEY_TALK, Ask
 from cfo_kernel.agent.analyst.ranges import when
 from cfo_kernel.agent.analyst.schema import Schema
+from cfo_kernel.agent.analyst.statistics import statistics
 from cfo_kernel.agent.analyst.words import Word
 
 _CHANGES = (Ask.CHANGE, Ask.GROWTH, Ask.DIFFERENCE, Ask.COMPARE)
-_FIGURES = (Ask.SUM, Ask.COUNT, Ask.SHARE, Ask.GROWTH, Ask.CHANGE, Ask.VARIANCE)
-_CONNECTORS = (Ask.AND, Ask.OR, Ask.IN, Ask.OF, Ask.TO, Ask.FROM, Ask.ALL, Ask.AS, Ask.COMPARE, Ask.SINGLE, Ask.BETWEEN)
+_FIGURES = (
+    Ask.SUM, Ask.COUNT, Ask.SHARE, Ask.GROWTH, Ask.CHANGE, Ask.VARIANCE, Ask.AVERAGE, Ask.MEDIAN, Ask.MINIMUM,
+    Ask.MAXIMUM,
+)  # fmt: skip
+_CONNECTORS = (Ask.AND, Ask.OR, Ask.IN, Ask.OF, Ask.TO, Ask.FROM, Ask.ALL, Ask.AS, Ask.COMPARE)
 
 
 def read(words: tuple[Word, ...], marks: list[Mark], schema: Schema) -> Draft:
     """Runs all rules over the marks; the most specific go first."""
-    marks = [m.filler() if m.is_ask(Ask.WHEN) and m.start else m for m in years_that_are_numbers(words, marks)]
+    marks = years_that_are_numbers(words, marks)
     draft = Draft(words, marks, schema)
     finer = any(m.sort is Sort.GRAIN for m in marks) or draft.asks(Ask.MOM, Ask.QOQ, Ask.YOY, Ask.RUNNING)
     between = draft.asks(Ask.DIFFERENCE) and not _set_against(marks)
@@ -30,7 +34,7 @@ def read(words: tuple[Word, ...], marks: list[Mark], schema: Schema) -> Draft:
     draft.used |= draft.when.used
     if draft.when.to_date:
         draft.used |= {i for i, m in enumerate(marks) if m.is_ask(Ask.YTD)}
-    for rule in (bounds, ranks, _counts, _groups, _asked, _averages, _values, _rest):
+    for rule in (statistics, bounds, ranks, _counts, _groups, _asked, _adjectives, _values, _rest):
         rule(draft)
     if not draft.facts:
         dated = [m.names for m in marks if draft.is_date(m.names) and len({n.table for n in m.names}) == 1]
@@ -64,7 +68,6 @@ def _counts(draft: Draft) -> None:
             draft.rows = False
             draft.count_rows = False
             draft.counted = Entity(-1)
-        draft.used |= {i for i, m in enumerate(draft.marks) if m.is_ask(Ask.DISTINCT)}
 
 
 def _groups(draft: Draft) -> None:
@@ -76,10 +79,6 @@ def _groups(draft: Draft) -> None:
         entity = draft.entity(place)
         if entity is None:
             _not_a_group(draft, at, place)
-            continue
-        if mark.is_ask(Ask.PER) and entity.grain and draft.asks(Ask.AVERAGE) and draft.per is None:
-            draft.per = entity.grain
-            draft.used |= {at, entity.at}
             continue
         draft.used.add(at)
         while entity:
@@ -105,7 +104,7 @@ def _not_a_group(draft: Draft, at: int, place: int | None) -> None:
         draft.take_rows(place)
         return
     figure = mark.values or (draft.marks[at].is_ask(Ask.BY) and draft.is_measure(mark.names))
-    if mark.is_ask(*_FIGURES) or mark.sort is Sort.PERIOD or figure:
+    if mark.is_ask(*_FIGURES) or mark.sort is Sort.PERIOD or mark.adjective or figure:
         draft.used.add(at)
 
 
@@ -126,16 +125,13 @@ def _asked(draft: Draft) -> None:
             draft.used.add(place)
 
 
-def _averages(draft: Draft) -> None:
-    """'average monthly', 'monthly average'; without an average the adjective groups: 'monthly Rent'."""
-    averaged = draft.asks(Ask.AVERAGE)
+def _adjectives(draft: Draft) -> None:
+    """'monthly Rent' is Rent by month, where no statistic took the adjective."""
     for at, mark in enumerate(draft.marks):
         if mark.sort is not Sort.GRAIN or not mark.adjective or at in draft.used:
             continue
         draft.used.add(at)
-        if averaged and draft.per is None:
-            draft.per = mark.grain
-        elif not any(g.grain is mark.grain for g in draft.groups):
+        if not any(g.grain is mark.grain for g in draft.groups):
             draft.groups.append(Entity(at, grain=mark.grain))
 
 
@@ -168,7 +164,7 @@ def _by_itself(draft: Draft, at: int) -> None:
     names = draft.marks[at].names
     if draft.is_fact(names):
         draft.facts.append(names[0].table)
-        draft.rows = draft.rows or _means_rows(draft, at)
+        draft.rows = draft.rows or draft.means_rows(at)
         draft.used.add(at)
     elif draft.is_measure(names):
         if not draft.measure or {n.path for n in draft.measure} == {n.path for n in names}:
@@ -182,13 +178,6 @@ def _by_itself(draft: Draft, at: int) -> None:
     else:
         draft.bare.append(Entity(at, names=names))
         draft.used.add(at)
-
-
-def _means_rows(draft: Draft, at: int) -> bool:
-    """'posting' is a word for rows, 'general ledger' for the table."""
-    notes = draft.schema.notes(draft.marks[at].names[0].table)
-    said = " ".join(w.norm for w in draft.words[draft.marks[at].start : draft.marks[at].end])
-    return said not in ("ledger", "gl", "general ledger", (notes.name or "").lower())
 
 
 def _everything(draft: Draft, at: int) -> bool:
@@ -211,16 +200,30 @@ def _rest(draft: Draft) -> None:
         if mark.is_ask(
             Ask.SUM, Ask.TOGETHER, Ask.AVERAGE, Ask.MEDIAN, Ask.MINIMUM, Ask.MAXIMUM, Ask.SHARE, Ask.MOM, Ask.QOQ,
             Ask.YOY, Ask.VARIANCE, Ask.VERSUS, Ask.RUNNING, Ask.YTD, Ask.RATIO, Ask.DIVIDED, Ask.LIST, Ask.CAME_FROM,
-            Ask.CHART, Ask.BALANCE, Ask.DISTINCT,
+            Ask.CHART, Ask.BALANCE,
         ):  # fmt: skip
             draft.used.add(at)
         if draft.is_rows(at) and mark.sort is Sort.ASK:
             draft.rows = True
             draft.used.add(at)
-        if mark.is_ask(Ask.LEDGER_TALK) and any(ledger_like(ledger, f.name) for f in ledger.facts()):
+        if mark.is_ask(*MONEY_TALK) and any(ledger_like(ledger, f.name) for f in ledger.facts()):
+            draft.used.add(at)
+        if mark.is_ask(Ask.DISTINCT) and (draft.asks(Ask.COUNT, Ask.LIST, Ask.WHICH) or _before_group(draft, at)):
+            draft.used.add(at)
+        if mark.is_ask(Ask.SINGLE) and _before_group(draft, at):
+            draft.used.add(at)
+        if mark.is_ask(Ask.SINGLE) and (draft.is_rows(draft.next(at)) or draft.is_rows(draft.previous(at))):
+            draft.used.add(at)
+        if mark.is_ask(Ask.BETWEEN) and draft.asks(*_CHANGES, Ask.SHARE, Ask.RATIO, Ask.VARIANCE):
             draft.used.add(at)
         if mark.is_ask(Ask.FIRST, Ask.LAST, Ask.WHEN) and draft.rows | draft.asks(Ask.WHEN) | _names_date(draft):
             draft.used.add(at)
+
+
+def _before_group(draft: Draft, at: int) -> bool:
+    """'different departments', 'each single organization'."""
+    following = draft.next(at)
+    return following is not None and any(e.at == following for e in (*draft.groups, *draft.bare))
 
 
 def _names_date(draft: Draft) -> bool:

@@ -1,12 +1,13 @@
 """From the draft to the reading: which table, which figure, which shape, over which rows."""
 
 from dataclasses import replace
+from typing import Literal
 
 from cfo_kernel.agent.analyst import grammar
 from cfo_kernel.agent.analyst.draft import Draft, Entity
-from cfo_kernel.agent.analyst.marks import Sort
+from cfo_kernel.agent.analyst.marks import Mark, Sort
 from cfo_kernel.agent.analyst.periods import as_date, span
-from cfo_kernel.agent.analyst.phrases import Ask
+from cfo_kernel.agent.analyst.phrases import MONEY_TALK, Ask
 from cfo_kernel.agent.analyst.reading import By, Function, NotUnderstood, Reading, Shape
 from cfo_kernel.agent.analyst.rows import Rows
 from cfo_kernel.agent.analyst.settle import Settler
@@ -49,12 +50,18 @@ class _Intent(Rows):
             thresholds=tuple(draft.thresholds),
             balance=draft.asks(Ask.BALANCE) or self._said_balance(),
             when_at=self._when_at(),
+            spoken_of=self._spoken_of(),
         )
         base = self._with_periods(base)
         base = self._with_picks(base)
         base = self._with_shape(base)
         self._not_converted(base)
         return replace(base, remarks=tuple(dict.fromkeys(self.remarks)))
+
+    def _spoken_of(self) -> Literal["spending", "earning", ""]:
+        if self.draft.asks(Ask.SPENDING):
+            return "spending"
+        return "earning" if self.draft.asks(Ask.EARNING) else ""
 
     def _said_balance(self) -> bool:
         """Whether 'balance' was said beside an account."""
@@ -106,6 +113,8 @@ class _Intent(Rows):
                 texts[-1] = f"{texts[-1]} {self.settler.said(draft.marks[i])}"
             else:
                 texts.append(self.settler.said(draft.marks[i]))
+        if at := next((i for i in left if draft.marks[i].is_ask(Ask.BEST)), None):
+            raise self._best(draft.marks[at])
         unknown = next((i for i in left if draft.marks[i].sort is Sort.UNKNOWN), left[0])
         what = " and ".join(f"'{t}'" for t in dict.fromkeys(texts))
         raise NotUnderstood(f"I do not know what {what} means here.", self._instead(unknown))
@@ -127,11 +136,18 @@ class _Intent(Rows):
             tuple(self.settler.swap(mark, label) for label in labels),
         )
 
+    def _best(self, mark: Mark) -> NotUnderstood:
+        """Whether much of something is good is not for the tables to say."""
+        said = self.settler.said(mark)
+        return NotUnderstood(
+            f"I do not judge what is '{said}': for income it may be the highest, for a cost the lowest figure.",
+            tuple(self.settler.swap(mark, word) for word in ("highest", "lowest")),
+        )
+
     def _instead(self, at: int) -> tuple[str, ...]:
         """The question with names that look like the unknown word; after 'by', the columns there are."""
         mark = self.draft.marks[at]
-        before = self.draft.previous(at)
-        if before is not None and self.draft.marks[before].is_ask(Ask.BY, Ask.PER, Ask.WHICH):
+        if at and self.draft.marks[at - 1].is_ask(Ask.BY, Ask.PER, Ask.WHICH):
             return tuple(self.settler.swap(mark, label) for label in self._groupable())
         near = self.settler.nearest(mark) if mark.sort is Sort.UNKNOWN else ()
         return tuple(self.settler.swap(mark, name.value or self.schema.label(name.path)) for name in near)
@@ -202,7 +218,7 @@ class _Intent(Rows):
             candidates = list(dict.fromkeys(draft.facts))
         else:
             candidates = [t.name for t in self.schema.facts()]
-            if draft.asks(Ask.LEDGER_TALK):
+            if draft.asks(*MONEY_TALK):
                 money = [t for t in candidates if grammar.ledger_like(self.schema, t)]
                 candidates = money or candidates
         fitting = [t for t in candidates if self.schema.joins(t, needed - {t}) is not None]
@@ -229,7 +245,7 @@ class _Intent(Rows):
     def _column(self, table: str) -> str | None:
         draft = self.draft
         if named := next((n for n in draft.measure if n.table == table), None):
-            if draft.asks(Ask.LEDGER_TALK) and not self.schema.is_ledger_amount(named.path):
+            if draft.asks(*MONEY_TALK) and not self.schema.is_ledger_amount(named.path):
                 raise NotUnderstood(f"I do not know what 'cost' or 'spent' means for {self.schema.label(named.path)}.")
             return named.path
         if draft.asks(Ask.FIRST, Ask.LAST, Ask.WHEN):
@@ -245,7 +261,7 @@ class _Intent(Rows):
                 f"I do not know which figure is meant: {self.schema.table_label(table)} has {what}.", choices
             )
         column = f"{table}.{columns[0].name}"
-        if draft.asks(Ask.LEDGER_TALK) and not self.schema.is_ledger_amount(column):
+        if draft.asks(*MONEY_TALK) and not self.schema.is_ledger_amount(column):
             raise NotUnderstood(f"I do not know whether {self.schema.label(column)} is what 'cost' or 'spent' means.")
         return column
 

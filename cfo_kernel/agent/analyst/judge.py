@@ -7,9 +7,12 @@ from cfo_kernel.agent.analyst.coverage import Held
 from cfo_kernel.agent.analyst.evidence import ADDING, Verdict
 from cfo_kernel.agent.analyst.periods import Period, span
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Shape
+from cfo_kernel.agent.analyst.words import split, words_in
 from cfo_kernel.data.plan import Grain
 
 _MOST_YEARS = 8
+_INCOME = words_in("revenue income sale turnover earning")
+_COST = words_in("expenditure expense cost spending")
 
 
 class NoRows(NotUnderstood):
@@ -37,6 +40,7 @@ class Judge(Balances):
         if not stock and self.reading.balance:
             raise NotUnderstood("The figure is a flow over time, not a balance. Ask for its total.")
         self._kept_apart()
+        self._rightly_called()
         units, unitless = self._units()
         self._partial(held)
         self._ragged(held)
@@ -49,6 +53,22 @@ class Judge(Balances):
             additive=self._additive(stock),
             remarks=tuple(self.remarks),
         )
+
+    def _rightly_called(self) -> None:
+        """'the cost of Trade Sales' is something else than Trade Sales, and nobody earns Rent."""
+        wrong = {"spending": _INCOME, "earning": _COST}.get(self.reading.spoken_of)
+        if wrong is None:
+            return
+        slices = [s for side in self.survey.sides for s in self.survey.of(side)]
+        for column in self.schema.notes(self.reading.table).kept_apart:
+            kinds = self.survey.kinds(column, slices) if column in self.survey.columns else ()
+            if found := [k for k in kinds if wrong & {w.stem for w in split(k)}]:
+                what = self.describe(tuple(p for p in self.reading.picks if not p.default))
+                raise NotUnderstood(
+                    f"The rows of {what} are {found[0]}, and the question speaks of {self.reading.spoken_of}. "
+                    "Ask for the figure by its name.",
+                    (self.plain_question(),),
+                )
 
     def _has_rows(self) -> None:
         for side in self.survey.sides:

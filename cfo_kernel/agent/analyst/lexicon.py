@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rapidfuzz import process
@@ -88,14 +88,24 @@ class Lexicon:
 
     def correction(self, word: Word) -> str | None:
         """The one word of a name that this one is a slip of the keyboard away from."""
-        if len(word.norm) < 5 or not word.norm.isalpha():
+        slips = _slips(word)
+        if not slips:
             return None
-        slips = 1 if len(word.norm) < 10 else 2
         scored = process.extract(word.stem, self.vocabulary, scorer=OSA.distance, score_cutoff=slips, limit=3)
         if not scored or (len(scored) > 1 and scored[0][1] == scored[1][1]):
             return None
         best = scored[0][0]
         return best if len(best) >= 5 and best[0] == word.stem[0] else None
+
+    def mended(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
+        """The values whose name is these words, but for a slip of the keyboard in some of them."""
+        near = {n for w in words for n in self._parts.get(w.stem, ())}
+        names = [replace(n, partial=False) for n in near if _alike(words, split(n.value))]
+        return tuple(sorted(names, key=lambda n: (n.path, n.value)))
+
+    def is_part(self, word: Word) -> bool:
+        """Whether the word is one of a value's name."""
+        return word.stem in self._parts
 
     def nearest(self, text: str, limit: int = 12) -> tuple[Name, ...]:
         """Values and columns whose names look or sound like this text."""
@@ -103,7 +113,7 @@ class Lexicon:
         if len(wanted) < 3:
             return ()
         scored = process.extract(
-            wanted, self.vocabulary, scorer=OSA.normalized_similarity, score_cutoff=0.6, limit=limit
+            wanted, self.vocabulary, scorer=OSA.normalized_similarity, score_cutoff=0.7, limit=limit
         )
         close = [n for form, _, _ in scored for n in (*self._whole.get(form, ()), *self._parts.get(form, ()))]
         roots = [n for form in self._parts if form[:4] == wanted[:4] and len(wanted) > 3 for n in self._parts[form]]
@@ -153,3 +163,17 @@ class Lexicon:
         for value, texts in notes.values.items():
             for text in texts:
                 yield text, Name("value", table.name, column.name, value, synonym=True)
+
+
+def _alike(typed: tuple[Word, ...], meant: tuple[Word, ...]) -> bool:
+    return len(typed) == len(meant) and all(
+        a.stem == b.stem or (a.norm[0] == b.norm[0] and OSA.distance(a.stem, b.stem) <= _slips(a))
+        for a, b in zip(typed, meant, strict=True)
+    )
+
+
+def _slips(word: Word) -> int:
+    """How many slips of the keyboard a word of this length may hold."""
+    if len(word.norm) < 5 or not word.norm.isalpha():
+        return 0
+    return 1 if len(word.norm) < 10 else 2

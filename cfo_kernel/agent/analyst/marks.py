@@ -8,7 +8,7 @@ from rapidfuzz.distance import OSA
 from cfo_kernel.agent.analyst.lexicon import Lexicon, Name
 from cfo_kernel.agent.analyst.numbers import Number, number_at
 from cfo_kernel.agent.analyst.periods import Found, period_at
-from cfo_kernel.agent.analyst.phrases import ADJECTIVES, ASKS, FILLERS, GRAINS, LONGEST, NEVER_CORRECTED, Ask
+from cfo_kernel.agent.analyst.phrases import ADJECTIVES, ASKS, FILLERS, GRAINS, LONGEST, MONEY_TALK, NEVER_CORRECTED, Ask
 from cfo_kernel.agent.analyst.words import Word, listed, words_in
 from cfo_kernel.data.plan import Grain
 
@@ -64,7 +64,8 @@ def cut(words: tuple[Word, ...], lexicon: Lexicon) -> list[Mark]:
     marks: list[Mark] = []
     at = 0
     while at < len(words):
-        mark = _best(words, at, lexicon) or _partial(words, at, lexicon)
+        mark = _best(words, at, lexicon)
+        mark = _mended(words, at, lexicon, mark.length if mark else 1) or mark or _partial(words, at, lexicon)
         mark = mark or _corrected(words, at, lexicon) or Mark(Sort.UNKNOWN, at, at + 1)
         marks.append(mark)
         at = mark.end
@@ -112,9 +113,9 @@ def _meant(words: tuple[Word, ...], at: int, name: Name) -> bool:
     A synonym such as 'pay' is a verb where somebody does it: 'what did we pay in rent'.
     """
     word = words[at]
-    if name.kind == "value" and ASKS.get(word.norm) is Ask.LEDGER_TALK and name.synonym:
+    if name.kind == "value" and ASKS.get(word.norm) in MONEY_TALK and name.synonym:
         return not any(w.norm in _DOERS for w in words[max(0, at - 3) : at])
-    everyday = word.norm in FILLERS or ASKS.get(word.norm) not in (None, Ask.BALANCE, Ask.LEDGER_TALK)
+    everyday = word.norm in FILLERS or ASKS.get(word.norm) not in (None, Ask.BALANCE, *MONEY_TALK)
     if name.kind != "value" or not everyday or name.synonym:
         return True
     shouted = all(w.text.isupper() for w in words if w.text.isalpha())
@@ -156,6 +157,25 @@ def _partial(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
         if words[further - 1].norm not in FILLERS and words[further - 1].norm not in ASKS:
             end = further
     return Mark(Sort.NAME, at, end, names=lexicon.containing(words[at:end]))
+
+
+def _mended(words: tuple[Word, ...], at: int, lexicon: Lexicon, longer_than: int) -> Mark | None:
+    """A name of several words with a slip in one of them: 'trade slaes'."""
+    for end in range(min(len(words), at + lexicon.longest), at + longer_than, -1):
+        stretch = words[at:end]
+        slips = [w for w in stretch if not lexicon.is_part(w)]
+        if not slips or len(slips) == len(stretch) or any(_is_word(w) for w in slips):
+            continue
+        names = lexicon.mended(stretch)
+        if len(names) == 1:
+            said = " ".join(w.text for w in stretch)
+            return Mark(Sort.NAME, at, end, names=names, remark=f"'{said}' was read as '{names[0].value}'.")
+    return None
+
+
+def _is_word(word: Word) -> bool:
+    """Whether the word means something by itself."""
+    return word.norm in NEVER_CORRECTED or any(word.norm in known for known in (ASKS, FILLERS, GRAINS, ADJECTIVES))
 
 
 def _corrected(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:

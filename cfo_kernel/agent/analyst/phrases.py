@@ -15,11 +15,13 @@ class Ask(StrEnum):
     SUM = "sum"
     TOGETHER = "together"
     AVERAGE = "average"
+    TYPICAL = "typical"
     MEDIAN = "median"
     MINIMUM = "minimum"
     MAXIMUM = "maximum"
     HIGH = "high"
     LOW = "low"
+    BEST = "best"
     COUNT = "count"
     DISTINCT = "distinct"
     SHARE = "share"
@@ -68,7 +70,8 @@ class Ask(StrEnum):
     ASCENDING = "ascending"
     SORTED = "sorted"
     CHART = "chart"
-    LEDGER_TALK = "ledger talk"
+    SPENDING = "spending"
+    EARNING = "earning"
     BALANCE = "balance"
     FIRST = "first"
     LAST = "last"
@@ -78,14 +81,16 @@ class Ask(StrEnum):
 
 
 _PHRASES: dict[Ask, str] = {
-    Ask.SUM: "total|totals|sum|sums|sum up|overall|in total|how much|total amount of|altogether",
+    Ask.SUM: "total|totals|sum|sums|sum up|overall|in total|how much|total amount of|altogether|amount to",
     Ask.TOGETHER: "together|combined|taken together|put together|plus",
     Ask.AVERAGE: "average|averages|avg|mean|on average",
+    Ask.TYPICAL: "typical",
     Ask.MEDIAN: "median",
     Ask.MINIMUM: "minimum|min",
     Ask.MAXIMUM: "maximum|max",
     Ask.HIGH: "highest|largest|biggest|greatest|most|top|the most",
     Ask.LOW: "lowest|smallest|least|bottom|fewest|the least",
+    Ask.BEST: "best|worst|strongest|weakest|better|worse|the best|the worst",
     Ask.COUNT: "how many|number of|count of|count|counts|no of|the number of|nr of|# of",
     Ask.DISTINCT: "distinct|different|unique",
     Ask.SHARE: (
@@ -120,7 +125,10 @@ _PHRASES: dict[Ask, str] = {
         "|from the previous year|over the prior year|compared to the prior year|compared to prior year"
         "|versus the year before|from year to year|against prior year"
     ),
-    Ask.VARIANCE: "variance|deviation",
+    Ask.VARIANCE: (
+        "variance|deviation|over or under|under or over|above or below|below or above|higher or lower than"
+        "|lower or higher than|more or less than"
+    ),
     Ask.VERSUS: (
         "vs|versus|against|compared to|compared with|in comparison to|in comparison with"
         "|compare to|compare with|compared against"
@@ -134,7 +142,10 @@ _PHRASES: dict[Ask, str] = {
     Ask.AS: "as|expressed as",
     Ask.BY: (
         "by|each|every|for each|for every|broken down by|split by|grouped by|by each|in each|of each|broken out by"
-        "|breakdown by|split out by|a breakdown by|from each|over the|within each"
+        "|breakdown by|split out by|a breakdown by|from each|over the|within each|one row per|one row for each|one row by|one row for every|a row per|a row for each"
+        "|one line per|one line for each|a line per|a line for each|with one row per|with one row for each|row per"
+        "|split across|split among|split between|split over|spread across|spread over|distributed across"
+        "|distributed over|distributed among|divided among|allocated across|broken down across"
     ),
     Ask.PER: "per",
     Ask.ALL: (
@@ -174,7 +185,7 @@ _PHRASES: dict[Ask, str] = {
         "year end|at year end|yearend|at the year end|month end|at month end|quarter end|at quarter end|year ends"
     ),
     Ask.WHICH: "which|what|whose",
-    Ask.LIST: "list|list of|names of|name|enumerate|overview of",
+    Ask.LIST: "list|list of|names of|name|enumerate|overview of|break down|broken down",
     Ask.ROWS: (
         "used|in use|row|rows|record|records|posting|postings|entry|entries|transaction|transactions"
         "|line items|line item|bookings"
@@ -206,26 +217,35 @@ _PHRASES: dict[Ask, str] = {
     ),
     Ask.SORTED: "sorted|sorted by|ordered by|ranked by|ranked|sort by|order by|sort|rank",
     Ask.CHART: "chart|plot|graph|a chart of|diagram|visualize|visualise|bar chart|line chart",
-    Ask.LEDGER_TALK: (
+    Ask.SPENDING: (
         "cost|costs|expense|expenses|spend|spent|spending|expenditure|charge|charges|charged|paid|pay for|paid for"
-        "|earn|earned|earns|incur|incurred|incurs|cost us|did we pay for|we pay for|did it cost|spends|pays"
+        "|incur|incurred|incurs|cost us|did we pay for|we pay for|did it cost|spends|pays"
         "|costing|outlay|pay"
     ),
+    Ask.EARNING: "earn|earned|earns|earning|earnings",
     Ask.BALANCE: "balance|balances",
     Ask.FIRST: "first|earliest|oldest",
     Ask.LAST: "last|latest|newest|most recent",
     Ask.WHEN: "when",
-    Ask.IN: "in|within",
+    Ask.IN: "in|within|throughout|all through|over the course of|in the course of",
     Ask.OF: "of|for",
 }
 
 _GRAINS: dict[Grain, tuple[str, str]] = {
     Grain.DAY: ("day|days|calendar day", "daily"),
     Grain.WEEK: ("week|weeks|calendar week", "weekly"),
-    Grain.MONTH: ("month|months|calendar month|calendar months", "monthly"),
-    Grain.QUARTER: ("quarter|quarters|calendar quarter|calendar quarters|qtr", "quarterly"),
-    Grain.YEAR: ("year|years|calendar year|calendar years|annum", "yearly|annual|annually"),
+    Grain.MONTH: ("month|months|calendar month|calendar months|month by month|month after month", "monthly"),
+    Grain.QUARTER: (
+        "quarter|quarters|calendar quarter|calendar quarters|qtr|quarter by quarter|quarter after quarter",
+        "quarterly",
+    ),
+    Grain.YEAR: (
+        "year|years|calendar year|calendar years|annum|year by year|year after year",
+        "yearly|annual|annually",
+    ),
 }
+
+MONEY_TALK = (Ask.SPENDING, Ask.EARNING)
 
 ASKS: dict[str, Ask] = {phrase: ask for ask, text in _PHRASES.items() for phrase in text.split("|")}
 """Every phrase by its words."""
@@ -245,7 +265,7 @@ FILLERS = words_in(
     "who where much made make come came comes go went amount amounted amounts book booked post posted "
     "recorded record reported register registered occur occurred happen happened use using exist exists "
     "available contain contains respectively figure figures value values number numbers data based than "
-    "then such as if breakdown broken down split grouped group"
+    "then such as if breakdown split grouped group"
 )
 """Words that say nothing by themselves. Each is skipped only where nothing else understood it."""
 

@@ -56,7 +56,7 @@ def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: b
     `from_to` says that 'from A to B' and any other pair is a change between two; `listed`, that 'A and B' is one;
     `ytd`, that the year up to the named period is meant.
     """
-    items = _items(marks, words)
+    items = [_throughout(item, marks) for item in _items(marks, words)]
     if not items:
         return When()
     used = frozenset(i for item in items for i in (item.at, *item.between))
@@ -117,6 +117,13 @@ def _items(marks: list[Mark], words: tuple[Word, ...]) -> list[_Item]:
         items.append(_Item(at, mark.period, asks, tuple(between), apart, _dashed(before), "," in before))
         last = at
     return items
+
+
+def _throughout(item: _Item, marks: list[Mark]) -> _Item:
+    """'month by month through 2013' runs through the year, 'through 2013' alone up to its end."""
+    first = min(item.between, default=item.at)
+    along = first > 0 and marks[first - 1].sort is Sort.GRAIN and marks[first - 1].length > 1
+    return replace(item, asks=()) if along and item.asks == (Ask.TO,) else item
 
 
 def _dashed(before: str) -> bool:

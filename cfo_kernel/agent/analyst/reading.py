@@ -70,7 +70,7 @@ class Reading:
     """A question that was understood in every word.
 
     `moment` says that the figure is asked at the end of its period, `balance` that it was called a balance,
-    `units_only` that it was asked with 'how many'. `when_at` is where in the question its period is said. `relation`
+    `units_only` that it was asked with 'how many', `spoken_of` that it was called a cost or an earning. `when_at` is where in the question its period is said. `relation`
     says what several periods are to each other: one span, units with a row each, or two to compare.
     """
 
@@ -95,6 +95,7 @@ class Reading:
     thresholds: tuple[Threshold, ...] = ()
     units_only: bool = False
     balance: bool = False
+    spoken_of: Literal["spending", "earning", ""] = ""
     when_at: tuple[int, int] | None = None
     remarks: tuple[str, ...] = ()
 

@@ -22,6 +22,7 @@ _FAMILIES: tuple[tuple[tuple[Ask, ...], tuple[Shape, ...]], ...] = (
     ((Ask.DIFFERENCE,), (Shape.DIFFERENCE, Shape.VARIANCE, Shape.COMPARE, Shape.CHANGE)),
     ((Ask.FIRST, Ask.LAST, Ask.WHEN), (Shape.DATES,)),
 )
+_SAID: dict[Function, str] = {"avg": "average", "median": "median", "min": "lowest", "max": "highest"}
 _COUNTED_BY = ("most", "fewest", "least", "the most", "the least")
 _MOST_ROWS = 10
 
@@ -37,6 +38,11 @@ class Shaper(Beside):
                 at = self.draft.first(*asks)
                 said = self.settler.said(self.draft.marks[at or 0])
                 raise NotUnderstood(f"I cannot combine '{said}' with the rest of the question. Ask for one at a time.")
+        if shaped.per and shaped.shape is not Shape.FIGURES:
+            raise NotUnderstood(f"I cannot combine an average per {shaped.per.value} with a {shaped.shape.value}.")
+        if shaped.shape in (Shape.CHANGE, Shape.COMPARE) and set(shaped.functions) - {"sum", "count", "count_distinct"}:
+            if self.draft.takes_totals() and not self._is_rate(shaped):
+                raise NotUnderstood("I cannot combine a change with an average, minimum or maximum.")
         plain = {"sum", "count"} if shaped.shape in (Shape.SHARE, Shape.RUNNING, Shape.VARIANCE) else set(_ALL)
         if not set(shaped.functions) <= plain:
             raise NotUnderstood(f"I cannot combine a {shaped.shape.value} with an average, minimum or maximum.")
@@ -71,17 +77,22 @@ class Shaper(Beside):
 
     def _functions(self, base: Reading) -> Reading:
         draft = self.draft
-        asked: tuple[Function, ...] = tuple(f for ask, f in _FUNCTIONS.items() if draft.asks(ask))
+        asked: tuple[Function, ...] = ()
+        if not draft.ranks_totals:
+            asked = tuple(f for ask, f in _FUNCTIONS.items() if draft.asks(ask))
         if draft.counted and draft.counted.at < 0:
             if asked:
                 raise NotUnderstood("I cannot combine 'how many' with an average here.")
             return replace(base, functions=("sum",), units_only=True)
         if draft.counted:
+            if asked:
+                raise NotUnderstood("I cannot combine a number of names with an average, minimum or maximum.")
             return self._counted(base, draft.counted)
         if any(t.on == "count" for t in draft.thresholds) and not asked and not draft.measure:
             return replace(base, functions=("count",), column=None)
-        if draft.per and "avg" in asked:
-            if len(asked) > 1 or (base.by and any(b.grain and finer(b.grain, draft.per) for b in base.by)):
+        if draft.per:
+            self._evenly(base)
+            if asked != ("avg",) or (base.by and any(b.grain and finer(b.grain, draft.per) for b in base.by)):
                 raise NotUnderstood(f"I cannot combine an average per {draft.per.value} with the rest of the question.")
             if self._is_rate(base):
                 return replace(base, functions=("avg",), by=(*base.by, self._time(base, draft.per)))
@@ -94,11 +105,56 @@ class Shaper(Beside):
             return replace(base, functions=("count",), column=None)
         if self._is_rate(base):
             return self._rate(base, asked)
+        self._clear_unit(base, asked)
         plain_sum = self._said_sum()
         summed = plain_sum and (draft.measure or self._said("total amount of"))
         if draft.rows and not asked and not draft.order and not summed:
             return self._of_rows(base)
         return replace(base, functions=(*(("sum",) if plain_sum or not asked else ()), *asked))
+
+    def _evenly(self, base: Reading) -> None:
+        """Dates are no days: a ledger that is posted at month ends has no average day."""
+        if self.draft.per in (Grain.DAY, Grain.WEEK) and not self._is_rate(base):
+            raise NotUnderstood(
+                f"I do not know whether every {self.draft.per.value} is meant or only those with rows.",
+                self._instead_of_grain("monthly"),
+            )
+
+    def _clear_unit(self, base: Reading, asked: tuple[Function, ...]) -> None:
+        """Asks back where an average or an extreme may be of single postings or of totals."""
+        draft = self.draft
+        if not asked or not draft.takes_totals():
+            return
+        rows = self.draft.schema.rows_of(base.table)
+        posting = rows.removesuffix("s")
+        if self._said_sum() and not self._listed(Ask.SUM, *_FUNCTIONS):
+            raise NotUnderstood(
+                f"I do not know which totals the {_SAID[asked[0]]} is of: say 'monthly', or name single {rows}."
+            )
+        over = next((e for e in draft.bare), None) or next((g for g in draft.groups if g.grain), None)
+        if over is None:
+            return
+        label = over.grain.value if over.grain else self.draft.schema.label(over.names[0].path)
+        names = ", ".join(v for p in base.picks if not p.negated and not p.default for v in p.values)
+        when = f" in {base.periods[0].label}" if len(base.periods) == 1 else ""
+        single = f"{_SAID[asked[0]]} {names} {posting}{when} by {label}"
+        choices = (f"average {label}ly {names}{when}", single) if over.grain and asked == ("avg",) else (single,)
+        raise NotUnderstood(
+            f"I do not know whether the {_SAID[asked[0]]} is of single {rows}, or of the {label} totals.", choices
+        )
+
+    def _listed(self, *asks: Ask) -> bool:
+        """Whether an 'and' or a comma stands between these phrases: 'total and average'."""
+        marks = self.draft.marks
+        at = [i for i, m in enumerate(marks) if m.is_ask(*asks)]
+        return any(
+            m.is_ask(Ask.AND) or "," in self.draft.words[m.start].before for m in marks[at[0] : at[-1] + 1]
+        )
+
+    def _instead_of_grain(self, adjective: str) -> tuple[str, ...]:
+        """The question with another adjective in the place of its 'daily'."""
+        mark = next((m for m in self.draft.marks if m.grain is self.draft.per and m.adjective), None)
+        return (self.settler.swap(mark, adjective),) if mark else ()
 
     def _said(self, phrase: str) -> bool:
         return any(self.settler.said(m).lower() == phrase for m in self.draft.marks)
@@ -202,11 +258,12 @@ class Shaper(Beside):
         draft = self.draft
         if not base.order or base.shape is Shape.ROWS:
             return base
-        at = draft.first(Ask.HIGH, Ask.LOW)
+        at = draft.first(Ask.HIGH, Ask.LOW, *((Ask.MINIMUM, Ask.MAXIMUM) if draft.ranks_totals else ()))
         said = self.settler.said(draft.marks[at]).lower() if at is not None else ""
         if draft.asked and draft.ranked:
             raise NotUnderstood("I rank one kind of group at a time.")
-        if draft.rows and not (draft.count_rows or draft.counted):
+        over_rows = set(base.functions) & {"avg", "median"}
+        if draft.rows and not (draft.count_rows or draft.counted) and not over_rows:
             if said in _COUNTED_BY and base.by:
                 return replace(base, functions=("count",), column=None, top=self._top())
             return self._largest_rows(base)

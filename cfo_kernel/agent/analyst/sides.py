@@ -120,11 +120,16 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
     if before is not None and draft.marks[before].is_ask(Ask.AS):
         left = [s for s in values if s.at < at][-1:]
         right = [s for s in values if s.at > at][:1]
+        if base.by and not right and not any(g.at > at for g in draft.groups):
+            return replace(base, shape=Shape.SHARE)
         if not left or not right:
             raise NotUnderstood(
                 "I do not know which share of what is meant. Name both, e.g. 'Discounts as % of Trade Sales'."
             )
         return _of_whole(base, left, right)
+    following = draft.next(at, Ask.OF)
+    if following is not None and draft.marks[following].sort is Sort.GRAIN:
+        raise NotUnderstood("I show shares of a figure, not of a number of periods. Ask for the figure by period.")
     whole = _whole(draft, at, values)
     part = _part(draft, at, values, whole)
     if whole and part:

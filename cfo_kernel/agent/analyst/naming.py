@@ -1,0 +1,153 @@
+"""A reading in words: what the figure is of, when, in which scenario, by which groups.
+
+The same words head the answers and make the questions that are offered as choices.
+"""
+
+from functools import cached_property
+
+from cfo_kernel.agent.analyst.reading import By, Pick, Reading, Shape
+from cfo_kernel.agent.analyst.schema import Schema
+from cfo_kernel.agent.analyst.wording import condition, joined
+from cfo_kernel.data.plan import Grain
+
+ADJECTIVE = {g: "daily" if g is Grain.DAY else f"{g.value}ly" for g in Grain}
+_OPEN = ("since ", "until ", "before ", "after ")
+
+
+class Naming:
+    """Names the parts of one reading."""
+
+    def __init__(self, schema: Schema, reading: Reading) -> None:
+        self.schema, self.reading = schema, reading
+        self._defaults = schema.notes(reading.table).defaults
+
+    @cached_property
+    def core(self) -> str:
+        """What the figure is of by its own name: 'Salaries and Rent', 'revenue'; empty where nothing is named."""
+        named = [v for p in self.reading.picks if self._is_core(p) for v in p.values]
+        return joined(named) or (self.schema.label(self.reading.column) if self._column_is_said else "")
+
+    @property
+    def _column_is_said(self) -> bool:
+        return self.reading.column is not None and self.reading.shape is not Shape.DATES
+
+    @cached_property
+    def what(self) -> str:
+        """The core with the names that narrow it: 'Salaries for Germany without Corporate'."""
+        return " ".join(x for x in (self.core or self.rows.capitalize(), self.narrowed) if x)
+
+    @cached_property
+    def narrowed(self) -> str:
+        """The names beside the core."""
+        parts: list[str] = []
+        for pick in self.reading.picks:
+            if self._is_core(pick) or (pick.column in self._defaults and not pick.negated):
+                continue
+            parts.append(f"{'without' if pick.negated else 'for'} {self.values(pick)}")
+        parts += [f"with {condition(f, self.schema.label(f.column))}" for f in self.reading.conditions]
+        return " ".join(parts)
+
+    @property
+    def rows(self) -> str:
+        return self.schema.rows_of(self.reading.table)
+
+    @property
+    def row(self) -> str:
+        return self.rows.removesuffix("s")
+
+    @cached_property
+    def when(self) -> str:
+        """'in 2012', 'at the end of March 2011', 'since July 2013'; empty where no period was asked."""
+        reading = self.reading
+        if not reading.periods or reading.shape is Shape.COMPARE:
+            return ""
+        labels = joined([p.label for p in reading.periods])
+        if reading.moment:
+            return f"at the end of {labels}"
+        if labels.startswith(_OPEN):
+            return labels
+        first = reading.periods[0]
+        if first.grain is Grain.DAY:
+            return f"on {labels}"
+        return f"from {labels}" if first.grain is None and " to " in labels else f"in {labels}"
+
+    @cached_property
+    def scenario(self) -> str:
+        """The values of the columns that have a default: 'Actual'."""
+        return joined([v for p in self.reading.picks if p.column in self._defaults and not p.negated for v in p.values])
+
+    @cached_property
+    def by(self) -> str:
+        return f"by {joined([b.label for b in self.reading.by])}" if self.reading.by else ""
+
+    def values(self, pick: Pick) -> str:
+        """The values, with their column's name where another column has one of them too."""
+        named = joined(list(pick.values))
+        shared = any(
+            value in (c.values or ()) and f"{t.name}.{c.name}" != pick.column
+            for value in pick.values
+            for t in self.schema.tables.values()
+            for c in t.columns
+        )
+        table, column = self.schema.column(pick.column)
+        return f"{self.schema.label(pick.column)} {named}" if shared or not self.schema.names_rows(table, column) else named
+
+    def side(self, picks: tuple[Pick, ...], other: tuple[Pick, ...] = ()) -> str:
+        """One side of a ratio or a difference, without what it has in common with the other."""
+        mine = [p for p in picks if p not in other] or list(picks)
+        return joined([v for p in mine for v in p.values]) or f"all {self.core}"
+
+    def header(self, subject: str) -> str:
+        """'Salaries in 2012 (Actual)'."""
+        scenario = f"({self.scenario})" if self.scenario else ""
+        return " ".join(x for x in (subject, self.when, scenario) if x)
+
+    def _is_core(self, pick: Pick) -> bool:
+        """Whether the pick says what is measured: an account does, a department says whose."""
+        if pick.negated:
+            return False
+        table, column = self.schema.column(pick.column)
+        kinds = {c.partition(".")[0] for c in self.schema.notes(self.reading.table).kept_apart}
+        return pick.column not in self._defaults and table.name in kinds and self.schema.names_rows(table, column)
+
+    def question(self) -> str | None:
+        """A plain question that asks for this reading, where its shape has one."""
+        reading = self.reading
+        if reading.conditions or reading.thresholds or reading.left or reading.counted or reading.shape is Shape.LIST:
+            return None
+        named = any(p.column in self._defaults and not p.default for p in reading.picks)
+        core = " ".join(x for x in (self.scenario if named else "", self.core) if x)
+        tail = [self.narrowed, self.when]
+        if reading.shape is not Shape.FIGURES or len(reading.functions) != 1:
+            return None
+        match reading.functions[0]:
+            case "sum":
+                head = f"average {ADJECTIVE[reading.per]} {core}" if reading.per else core
+            case "count":
+                head = f"number of {core} {self.rows}" if core else f"number of {self.rows}"
+            case "avg" | "median" | "min" | "max" as function:
+                words = {"avg": "average", "median": "median", "min": "smallest single", "max": "largest single"}
+                rate = reading.column is not None and self.schema.is_rate(reading.column)
+                head = core if rate else f"{words[function]} {core} {self.row}"
+            case _:
+                return None
+        return self._ranked(head, tail) if reading.order else " ".join(x for x in (head, *tail, self.by) if x)
+
+    def _ranked(self, head: str, tail: list[str]) -> str | None:
+        reading = self.reading
+        if len(reading.by) != 1 or reading.top is None:
+            return None
+        word, label = "highest" if reading.order == "desc" else "lowest", reading.by[0].label
+        if reading.top == 1:
+            return " ".join(x for x in (f"which {label} had the {word} {head}", *tail) if x)
+        return " ".join(x for x in (f"which {reading.top} {plural(label)} had the {word} {head}", *tail) if x)
+
+
+def group_label(by: By) -> str:
+    return by.label
+
+
+def plural(label: str) -> str:
+    if label.endswith("s"):
+        return label
+    return f"{label[:-1]}ies" if label.endswith("y") and not label.endswith(("ay", "ey", "oy")) else f"{label}s"

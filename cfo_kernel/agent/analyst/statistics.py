@@ -1,0 +1,95 @@
+"""What an average, a median, a minimum or a maximum is taken over: single postings, or the totals of a period.
+
+'average Rent posting' is over postings, 'average monthly Rent' and 'Rent in an average month' over the months' totals.
+"""
+
+from dataclasses import replace
+
+from cfo_kernel.agent.analyst.draft import Draft, Entity
+from cfo_kernel.agent.analyst.marks import Sort
+from cfo_kernel.agent.analyst.phrases import Ask
+from cfo_kernel.agent.analyst.reading import NotUnderstood
+
+MEANS = (Ask.AVERAGE, Ask.MEDIAN)
+EXTREMES = (Ask.MINIMUM, Ask.MAXIMUM, Ask.HIGH, Ask.LOW)
+_POSTED = ("posted", "booked", "recorded", "registered")
+
+
+def statistics(draft: Draft) -> None:
+    """Finds what the statistics of the question are taken over, before its periods are taken for groups."""
+    _typical(draft)
+    _single(draft)
+    means, extremes = draft.asks(*MEANS), draft.asks(*EXTREMES)
+    if not means and not extremes:
+        return
+    for at, mark in enumerate(draft.marks):
+        if mark.sort is not Sort.GRAIN or mark.grain is None or draft.per:
+            continue
+        if means and (mark.adjective or _one_period(draft, at)):
+            draft.per = mark.grain
+            draft.used |= {at, *_per(draft, at)}
+        elif extremes and not means and mark.adjective and not _said_again(draft, at):
+            _highest_period(draft, at)
+
+
+def _typical(draft: Draft) -> None:
+    """'in a typical month' is 'in an average month'; 'typical Rent' is not known."""
+    for at, mark in enumerate(draft.marks[:-1]):
+        if mark.is_ask(Ask.TYPICAL) and draft.marks[at + 1].sort is Sort.GRAIN:
+            draft.marks[at] = replace(mark, ask=Ask.AVERAGE)
+
+
+def _single(draft: Draft) -> None:
+    """'largest single Rent amount', 'smallest Rent amount posted' and 'average amount booked' are of postings."""
+    if not draft.asks(*MEANS, *EXTREMES):
+        return
+    for at, mark in enumerate(draft.marks):
+        if mark.is_ask(Ask.SINGLE) and not _grouped(draft, at):
+            draft.rows = True
+            draft.used.add(at)
+        following = draft.marks[at + 1] if at + 1 < len(draft.marks) else None
+        if following is None or not draft.is_measure(mark.names):
+            continue
+        words = (w.norm for w in draft.words[following.start : following.end])
+        if following.sort is Sort.FILLER and any(w in _POSTED for w in words):
+            draft.rows = True
+
+
+def _grouped(draft: Draft, at: int) -> bool:
+    """'by each single department'."""
+    before = draft.previous(at, Ask.DISTINCT, Ask.ALL)
+    return before is not None and draft.marks[before].is_ask(Ask.BY, Ask.PER)
+
+
+def _one_period(draft: Draft, at: int) -> bool:
+    """'average month', 'per month', 'a month', 'of a month'; beside postings 'per month' is a group."""
+    before = draft.marks[at - 1] if at else None
+    if before is None:
+        return False
+    if before.is_ask(*MEANS):
+        return draft.words[before.start].norm != "on" and draft.marks[at].length == 1
+    if before.is_ask(Ask.PER):
+        return not draft.says_rows() or draft.asks(Ask.COUNT)
+    return before.sort is Sort.FILLER and draft.words[before.start].norm in ("a", "an")
+
+
+def _per(draft: Draft, at: int) -> set[int]:
+    return {at - 1} if at and draft.marks[at - 1].is_ask(Ask.PER) else set()
+
+
+def _said_again(draft: Draft, at: int) -> bool:
+    """'which month had the highest monthly Rent' names the month already."""
+    grain = draft.marks[at].grain
+    return any(m.grain is grain and i != at for i, m in enumerate(draft.marks))
+
+
+def _highest_period(draft: Draft, at: int) -> None:
+    """'highest monthly Rent', 'minimum quarterly Rent': the period with the highest or the lowest total."""
+    high, low = draft.asks(Ask.HIGH, Ask.MAXIMUM), draft.asks(Ask.LOW, Ask.MINIMUM)
+    if high and low:
+        raise NotUnderstood("I look for the highest or for the lowest at a time, not for both.")
+    draft.order = "desc" if high else "asc"
+    draft.ranked = Entity(at, grain=draft.marks[at].grain)
+    draft.groups.append(draft.ranked)
+    draft.used |= {at, *(i for i, m in enumerate(draft.marks) if m.is_ask(Ask.MINIMUM, Ask.MAXIMUM))}
+    draft.ranks_totals = True

@@ -1,0 +1,142 @@
+"""What a program left in its scratch folder, believed only as far as it can be checked.
+
+The process that wrote the answer has ended, so that nothing changes while it is read. A forged answer is at most a
+wrong result of the program that forged it: its shape and size are checked, and its Parquet file is not opened here.
+"""
+
+import json
+import os
+import signal
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from cfo_kernel.errors import PythonFailed
+from cfo_kernel.executors import python_scratch
+from cfo_kernel.executors.base import ANSWER, PythonCall, PythonResult, PythonTable
+from cfo_kernel.replies import ResultColumn
+from cfo_kernel.values import Value
+
+_MAGIC = b"PAR1"
+_NOTES, _NOTE_CHARS = 50, 300
+_CRASHES = {
+    signal.SIGKILL: "It used more processor time or memory than it may. Work on fewer rows, or aggregate first.",
+    signal.SIGSEGV: "It crashed, perhaps by too deep a recursion. Use a loop.",
+}
+
+
+class _Error(Value):
+    message: str
+    line: int | None = None
+    source: str = ""
+
+
+class _Table(Value):
+    columns: tuple[ResultColumn, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    row_count: int
+    truncated: bool
+    notes: tuple[str, ...]
+
+
+class _Answer(Value):
+    stdout: str
+    error: _Error | None = None
+    table: _Table | None = None
+
+
+def request(call: PythonCall) -> dict[str, Any]:
+    """What the process needs to know of the call."""
+    limits = call.limits
+    shown = {name: getattr(limits, name) for name in ("rows", "stdout_chars", "answer_bytes")}
+    return {"code": call.code, "tables": {name: str(path) for name, path in call.tables.items()}, **shown}
+
+
+def read(call: PythonCall, status: int, elapsed_ms: float) -> PythonResult:
+    """The result of a process that ended with this status; raises `PythonFailed` where it gave none."""
+    if over := python_scratch.excess(call.scratch, call.limits):
+        raise stopped(over)
+    if status:
+        _crashed(status)
+    answer = _checked(call)
+    if answer.error:
+        _failed(answer.error, answer.stdout, call)
+    files, notes = python_scratch.files(call.scratch, call.limits)
+    return PythonResult(
+        table=_table(answer.table, answer.stdout, call) if answer.table else None,
+        stdout=answer.stdout,
+        files=files,
+        notes=notes,
+        elapsed_ms=elapsed_ms,
+    )
+
+
+def stopped(excess: str) -> PythonFailed:
+    """The error of a program that was over a limit of its scratch folder."""
+    return _failure(f"The program was stopped: {excess}. Write less.")
+
+
+def _checked(call: PythonCall) -> _Answer:
+    try:
+        with os.fdopen(python_scratch.open_regular(call.scratch, f"{ANSWER}/answer.json"), "rb") as file:
+            body = file.read(call.limits.answer_bytes + 1)
+        if len(body) > call.limits.answer_bytes:
+            raise ValueError("too long")
+        values = json.loads(body, parse_constant=_no_constant)
+        json.dumps(values, ensure_ascii=False).encode()  # half a character could not be stored or sent
+        answer = _Answer.model_validate(values)
+    except (OSError, ValueError, RecursionError, ValidationError) as error:
+        message = "The program left no result that can be read. Leave it in result_df, and end by the last line."
+        raise _failure(message) from error
+    if len(answer.stdout) > call.limits.stdout_chars + 100:
+        raise _failure("The program left more output than it may. Print less.")
+    return answer
+
+
+def _table(table: _Table, stdout: str, call: PythonCall) -> PythonTable:
+    width, count = len(table.columns), len(table.rows)
+    whole = table.row_count == count or (table.row_count > count == call.limits.rows)
+    if not whole or any(len(row) != width for row in table.rows) or not _is_parquet(call):
+        raise _failure("The program left a result that does not fit together. Leave it in result_df.", stdout)
+    return PythonTable(
+        columns=table.columns,
+        rows=table.rows,
+        row_count=table.row_count,
+        truncated=table.row_count > count,
+        file=call.scratch / ANSWER / "result.parquet",
+        notes=tuple(note[:_NOTE_CHARS] for note in table.notes[:_NOTES]),
+    )
+
+
+def _is_parquet(call: PythonCall) -> bool:
+    try:
+        with os.fdopen(python_scratch.open_regular(call.scratch, f"{ANSWER}/result.parquet"), "rb") as file:
+            begins = file.read(len(_MAGIC))
+            file.seek(-len(_MAGIC), os.SEEK_END)
+            return begins == file.read() == _MAGIC
+    except OSError:
+        return False
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _crashed(status: int) -> NoReturn:
+    if status < 0:
+        known = _CRASHES.get(signal.Signals(-status), f"It crashed ({signal.Signals(-status).name}).")
+        raise _failure(f"The program did not come to its end. {known}")
+    message = f"The program ended itself with status {status}. Leave the result in result_df, without exit calls."
+    raise _failure(message)
+
+
+def _failed(error: _Error, stdout: str, call: PythonCall) -> NoReturn:
+    message = error.message[:800]
+    if message.startswith("MemoryError"):
+        message = f"It needs more memory than the {call.limits.memory_bytes >> 20} MB it may use. Aggregate first."
+    where = f" (line {error.line}: {error.source.strip()[:200]})" if error.line else ""
+    raise _failure(f"{message}{where}", stdout, error.line)
+
+
+def _failure(message: str, stdout: str = "", line: int | None = None) -> PythonFailed:
+    return PythonFailed(message, stdout=stdout, line=line)

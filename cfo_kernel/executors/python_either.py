@@ -1,0 +1,28 @@
+"""Two executors as one: the first that can confine runs the program. Where none can, Python is off and says why."""
+
+from cfo_kernel.errors import PythonUnavailable
+from cfo_kernel.executors.base import Executor, PythonCall, PythonResult
+
+
+class Either:
+    """Asks `first`, and `second` where the first cannot confine. A program is never run twice."""
+
+    def __init__(self, first: Executor, second: Executor) -> None:
+        self._first = first
+        self._second = second
+
+    async def run(self, call: PythonCall) -> PythonResult:
+        """See `Executor`."""
+        try:
+            return await self._first.run(call)
+        except PythonUnavailable as first:
+            try:
+                return await self._second.run(call)
+            except PythonUnavailable as second:
+                reasons = f"{first.message} {second.message}"
+                raise PythonUnavailable(reasons) from second
+
+    async def close(self) -> None:
+        """See `Executor`."""
+        await self._first.close()
+        await self._second.close()

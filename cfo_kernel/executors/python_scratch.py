@@ -1,0 +1,127 @@
+"""The scratch folder of a program, as the engine sees it: what is in it was named and written by code nobody has read.
+
+Links are never followed, names are checked, and counting stops at a limit. While the program runs it may change
+anything under the engine's hands, so that only amounts are taken then; files are listed and read after its end.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+from cfo_kernel.executors.base import ANSWER, Limits, WrittenFile
+
+_DEEPEST = 5
+_PLAIN = re.compile(r"[^\W_][\w .,()+=@&%#'-]*")
+_LONGEST = 120
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path) -> Generator[Path]:
+    """An empty folder for one program, removed afterwards with all that the program put there."""
+    folder = Path(tempfile.mkdtemp(prefix=".python-", dir=parent))
+    try:
+        yield folder
+    finally:
+        discard(folder)
+
+
+def discard(folder: Path) -> None:
+    """Removes the folder, however deep the program nested folders in it and whatever rights it gave them."""
+    count = 0
+    while inner := [Path(entry) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]:
+        for one in inner:
+            one.chmod(0o700)
+            for entry in os.scandir(one):
+                if entry.is_dir(follow_symlinks=False):
+                    Path(entry).chmod(0o700)
+                    Path(entry).rename(folder / f".{one.name[:20]}-{(count := count + 1)}")
+                else:
+                    Path(entry).unlink()
+            one.rmdir()
+    shutil.rmtree(folder)
+
+
+def files(scratch: Path, limits: Limits) -> tuple[tuple[WrittenFile, ...], tuple[str, ...]]:
+    """The regular files a program left, by name, and notes about those that were left out."""
+    good: list[WrittenFile] = []
+    left_out = 0
+    for entry, name in _entries(scratch, limits.files):
+        if not entry.is_dir(follow_symlinks=False):
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and _is_plain(name):
+                good.append(WrittenFile(name=name, size=status.st_size))
+            else:
+                left_out += 1
+    good.sort(key=lambda file: file.name)
+    notes = (
+        (f"{left_out} files were left out: they are links, or have unusual characters in their names.",)
+        if left_out
+        else ()
+    )
+    return tuple(good), notes
+
+
+def excess(scratch: Path, limits: Limits, written: int = 0) -> str | None:
+    """Which limit the program is over, if any; `written` is what the kernel says that it wrote in all."""
+    size = count = 0
+    for entry, name in _entries(scratch, limits.files + 1):
+        count += 1
+        with contextlib.suppress(OSError):
+            size += entry.stat(follow_symlinks=False).st_blocks * 512
+        if name.count("/") >= _DEEPEST:
+            return f"it nested folders more than {_DEEPEST} deep"
+    if max(size, written) > limits.disk_bytes:
+        return f"it wrote more than {limits.disk_bytes >> 20} MB to disk"
+    return f"it made more than {limits.files} files and folders" if count > limits.files else None
+
+
+def take(scratch: Path, file: WrittenFile, target: Path) -> None:
+    """Copies a listed file to where the engine wants it; its bytes and nothing else, not even its rights."""
+    with os.fdopen(open_regular(scratch, file.name), "rb") as source, target.open("xb") as copy:
+        shutil.copyfileobj(source, copy)
+
+
+def open_regular(scratch: Path, name: str) -> int:
+    """A descriptor of a regular file in the scratch folder; raises OSError for a link, on the way too, or a pipe."""
+    *folders, last = name.split("/")
+    current = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=current)
+            os.close(current)
+            current = inner
+        descriptor = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=current)
+    finally:
+        os.close(current)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        os.close(descriptor)
+        raise OSError(f"{name} is not a file of its own")
+    return descriptor
+
+
+def _entries(scratch: Path, limit: int) -> Iterator[tuple[os.DirEntry[str], str]]:
+    """The first entries of the folder and those below it, with their names relative to it, without the answer."""
+    pending = [("", scratch)]
+    seen = 0
+    while pending:
+        prefix, folder = pending.pop()
+        with contextlib.suppress(OSError), os.scandir(folder) as found:
+            for entry in found:
+                name = prefix + entry.name
+                if name == ANSWER:
+                    continue
+                if (seen := seen + 1) > limit:
+                    return
+                yield entry, name
+                if name.count("/") < _DEEPEST and entry.is_dir(follow_symlinks=False):
+                    pending.append((f"{name}/", Path(entry.path)))
+
+
+def _is_plain(name: str) -> bool:
+    return len(name.encode(errors="replace")) <= _LONGEST and all(_PLAIN.fullmatch(part) for part in name.split("/"))
