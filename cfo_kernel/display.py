@@ -69,7 +69,9 @@ class Listing(Sequence[T]):
     It is no list, for IPython prints every kind of list in its own way.
     """
 
-    def __init__(self, items: Iterable[T], columns: Sequence[str], rows: Callable[[T], Sequence[Sequence[str]]]) -> None:
+    def __init__(
+        self, items: Iterable[T], columns: Sequence[str], rows: Callable[[T], Sequence[Sequence[str]]]
+    ) -> None:
         self._items = tuple(items)
         self._columns = columns
         self._rows = rows

@@ -19,6 +19,8 @@ from cfo_kernel.values import Value
 
 _MAGIC = b"PAR1"
 _NOTES, _NOTE_CHARS = 50, 300
+_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+"""What could drive a terminal, or could not be stored, in the words of a program."""
 _CRASHES = {
     signal.SIGKILL: "It used more processor time or memory than it may. Work on fewer rows, or aggregate first.",
     signal.SIGSEGV: "It crashed, perhaps by too deep a recursion. Use a loop.",
@@ -64,7 +66,7 @@ def read(call: PythonCall, status: int, elapsed_ms: float) -> PythonResult:
     files, notes = python_scratch.files(call.scratch, call.limits)
     return PythonResult(
         table=_table(answer.table, answer.stdout, call) if answer.table else None,
-        stdout=answer.stdout,
+        stdout=answer.stdout.translate(_CONTROLS),
         files=files,
         notes=notes,
         elapsed_ms=elapsed_ms,
@@ -104,7 +106,7 @@ def _table(table: _Table, stdout: str, call: PythonCall) -> PythonTable:
         row_count=table.row_count,
         truncated=table.row_count > count,
         file=call.scratch / ANSWER / "result.parquet",
-        notes=tuple(note[:_NOTE_CHARS] for note in table.notes[:_NOTES]),
+        notes=tuple(note[:_NOTE_CHARS].translate(_CONTROLS) for note in table.notes[:_NOTES]),
     )
 
 
@@ -126,7 +128,9 @@ def _crashed(status: int) -> NoReturn:
     if status < 0:
         known = _CRASHES.get(signal.Signals(-status), f"It crashed ({signal.Signals(-status).name}).")
         raise _failure(f"The program did not come to its end. {known}")
-    message = f"The program ended itself with status {status}. Leave the result in result_df, without exit calls."
+    message = (
+        f"The program ended with status {status} before its result was taken. Leave it in result_df, and do not exit."
+    )
     raise _failure(message)
 
 
@@ -139,4 +143,4 @@ def _failed(error: _Error, stdout: str, call: PythonCall) -> NoReturn:
 
 
 def _failure(message: str, stdout: str = "", line: int | None = None) -> PythonFailed:
-    return PythonFailed(message, stdout=stdout, line=line)
+    return PythonFailed(message.translate(_CONTROLS), stdout=stdout.translate(_CONTROLS), line=line)

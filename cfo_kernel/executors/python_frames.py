@@ -3,19 +3,22 @@
 Money is `decimal.Decimal` in a frame, a whole number with gaps is Int64 and not a float, a date is a datetime64.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
 import pyarrow
-import pyarrow.parquet as parquet
+import pyarrow.parquet
 
 from cfo_kernel.executors import wire
 from cfo_kernel.executors.names import distinct
 
+parquet = cast("Any", pyarrow.parquet)
 pa = cast("Any", pyarrow)  # its stubs say too little about the types of values
 _DECIMAL_DIGITS, _USUAL_DIGITS = 38, 18
+_MOST_COLUMNS = 1000
 _NAMES = {
     "bool": "BOOLEAN",
     "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT",
@@ -67,6 +70,8 @@ def _frame(result: object) -> pd.DataFrame:
     if not isinstance(result, pd.DataFrame):
         kind = type(result).__name__
         raise TypeError(f"result_df is a {kind}. Make it a DataFrame or a Series, as in pd.DataFrame({{'value': [x]}})")
+    if result.shape[1] > _MOST_COLUMNS:
+        raise ValueError(f"result_df has {result.shape[1]} columns, more than {_MOST_COLUMNS}. Leave fewer")
     frame, index = result.reset_index(drop=True), result.index
     told = not isinstance(index, pd.RangeIndex) and not (
         index.name is None and index.nlevels == 1 and pd.api.types.is_integer_dtype(index.dtype)
@@ -106,7 +111,7 @@ def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
         if pa.types.is_floating(array.type) and array.null_count:
             notes.append(f"{name}: NaN is shown as empty.")
         arrays.append(array)
-    return pa.table(arrays, names=[str(c) for c in frame.columns]), notes
+    return pa.table(arrays, names=[str(c) for c in cast("list[object]", frame.columns.tolist())]), notes
 
 
 def _exact(series: "pd.Series[Any]") -> Any:
@@ -136,6 +141,10 @@ def _exact(series: "pd.Series[Any]") -> Any:
     return None if _duckdb_name(kind) == "" else array
 
 
+_is_scalar: Callable[[Any], bool] = pd.api.types.is_scalar
+_is_na = cast("Callable[[Any], bool]", pd.isna)
+
+
 def _decimal(value: Any) -> Any:
     return value if _is_missing(value) else Decimal(value)
 
@@ -146,7 +155,7 @@ def _all_midnight(series: "pd.Series[Any]") -> bool:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+    return value is None or (_is_scalar(value) and bool(_is_na(value)))
 
 
 def _duckdb_name(kind: Any) -> str:

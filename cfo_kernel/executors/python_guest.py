@@ -73,7 +73,7 @@ def run(request: dict[str, Any], folder: Path) -> None:
 
 def _answer(request: dict[str, Any], file: Path) -> dict[str, Any]:
     tables = {name: partial(python_frames.load, Path(path)) for name, path in request["tables"].items()}
-    names = Names(tables, {"__name__": "__main__", "__builtins__": __builtins__, "pd": pd, "np": np})
+    names = Names(tables, {"__name__": "__main__", "pd": pd, "np": np})
     code = compile(request["code"], _PROGRAM, "exec", dont_inherit=True)
     _execute(code, names)
     result = names.get("result_df")
@@ -107,7 +107,7 @@ def _guarded_text(stdout: Captured) -> str:
 
 def _told(error: BaseException) -> str:
     """The last line of the traceback; the exception may belong to the program, so that even its text may fail."""
-    kind = type(error).__name__
+    kind = "MemoryError" if isinstance(error, MemoryError) else type(error).__name__
     try:
         text = str(error)
     except BaseException:  # noqa: BLE001 - see above

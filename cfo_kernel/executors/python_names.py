@@ -1,5 +1,6 @@
 """The names a program finds: pandas and numpy as everyone calls them, and the tables, each read when first touched."""
 
+import builtins
 import importlib.abc
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -23,18 +24,31 @@ _ADVICE = {
 class Names(dict[str, Any]):
     """The globals of a program. A table's name that was not assigned yet is loaded, then it is a name like any other.
 
-    A subclass of dict is enough: Python asks `__missing__` for the globals of functions too.
+    A subclass of dict is enough: Python asks `__missing__` for the globals of functions too. Only the body of a class
+    passes it by and looks into the builtins next, which therefore know the tables as well.
     """
 
     def __init__(self, tables: Mapping[str, Callable[[], Any]], known: Mapping[str, Any]) -> None:
         super().__init__(known)
         self._tables = tables
+        self["__builtins__"] = _Builtins(self)
 
     def __missing__(self, name: str) -> Any:
         if name not in self._tables:
             raise KeyError(name)
         self[name] = frame = self._tables[name]()
         return frame
+
+
+class _Builtins(dict[str, Any]):
+    """Python's builtins, and behind them what `Names` would load."""
+
+    def __init__(self, names: Names) -> None:
+        super().__init__(vars(builtins))
+        self._names = names
+
+    def __missing__(self, name: str) -> Any:
+        return self._names.__missing__(name)
 
 
 class Advice(importlib.abc.MetaPathFinder):

@@ -47,10 +47,10 @@ class Child:
         loop = asyncio.get_running_loop()
         while part := await loop.sock_recv(self._engine, 1024):
             self._said += part
-        self._ended = True
         said, status = self._said[: -STATUS.size], self._said[-STATUS.size :]
         if len(status) < STATUS.size:
             raise WorkerLost("The Python process was lost. Ask again: the next program gets a new one.")
+        self._ended = True
         if said != CONFINED:
             reason = said.decode(errors="replace") or "the process died"
             raise PythonUnavailable(f"Python is off: the program could not be confined ({reason}). Use SQL instead.")
@@ -70,9 +70,9 @@ class Child:
             if not self._ended:
                 with contextlib.suppress(OSError):
                     signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-                with contextlib.suppress(TimeoutError, WorkerLost, PythonUnavailable, OSError):
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_BURIAL_SECONDS):
-                        await self.end()
+                        await _readable(self._pidfd)  # which it is once the process has ended
         finally:
             os.close(self._pidfd)
             self._engine.close()
@@ -163,7 +163,7 @@ class Zygote:
             await process.wait()
 
 
-async def _readable(stream: socket.socket) -> None:
+async def _readable(stream: socket.socket | int) -> None:
     """Waits until the stream has something to read."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()

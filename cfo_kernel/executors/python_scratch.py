@@ -31,19 +31,43 @@ def scratch_folder(parent: Path) -> Generator[Path]:
 
 
 def discard(folder: Path) -> None:
-    """Removes the folder, however deep the program nested folders in it and whatever rights it gave them."""
-    count = 0
-    while inner := [Path(entry) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]:
-        for one in inner:
-            one.chmod(0o700)
-            for entry in os.scandir(one):
-                if entry.is_dir(follow_symlinks=False):
-                    Path(entry).chmod(0o700)
-                    Path(entry).rename(folder / f".{one.name[:20]}-{(count := count + 1)}")
-                else:
-                    Path(entry).unlink()
-            one.rmdir()
-    shutil.rmtree(folder)
+    """Removes the folder, however deep the program nested folders in it and whatever rights it gave them.
+
+    It walks by descriptors, for a path of that depth would be too long for the kernel, and a recursion for Python.
+    """
+    trail: list[str] = []
+    current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        while True:
+            if inner := _emptied(current):
+                os.chmod(inner, 0o700, dir_fd=current)
+                current = _moved(current, inner)
+                trail.append(inner)
+            elif trail:
+                current = _moved(current, "..")
+                os.rmdir(trail.pop(), dir_fd=current)
+            else:
+                break
+    finally:
+        os.close(current)
+    folder.rmdir()
+
+
+def _emptied(folder: int) -> str | None:
+    """Removes the files of an open folder up to the first folder in it, whose name it returns."""
+    with os.scandir(folder) as found:
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                return entry.name
+            os.unlink(entry.name, dir_fd=folder)
+    return None
+
+
+def _moved(folder: int, name: str) -> int:
+    """Opens a folder beside an open one, which is closed."""
+    moved = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    os.close(folder)
+    return moved
 
 
 def files(scratch: Path, limits: Limits) -> tuple[tuple[WrittenFile, ...], tuple[str, ...]]:
@@ -92,9 +116,7 @@ def open_regular(scratch: Path, name: str) -> int:
     current = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for folder in folders:
-            inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=current)
-            os.close(current)
-            current = inner
+            current = _moved(current, folder)
         descriptor = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=current)
     finally:
         os.close(current)

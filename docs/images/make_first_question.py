@@ -1,6 +1,10 @@
-"""Draws `first_question.svg` from a real answer of the sample company: `.venv/bin/python docs/images/make_first_question.py`."""
+"""Draws `first_question.svg` from a real answer of the sample company.
+
+Run `.venv/bin/python docs/images/make_first_question.py` when the answer or its look has changed.
+"""
 
 import asyncio
+import io
 import re
 from pathlib import Path
 
@@ -24,7 +28,7 @@ async def answer() -> str:
 
 
 def main() -> None:
-    console = Console(record=True, width=110, file=Path("/dev/null").open("w"))
+    console = Console(record=True, width=110, file=io.StringIO())
     console.print(Text(f'$ cfo ask -w adventure_works "{QUESTION}"', style="bold"))
     console.print(Text(asyncio.run(answer())))
     svg = console.export_svg(title="cfo_kernel", theme=DIMMED_MONOKAI)

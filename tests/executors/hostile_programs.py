@@ -3,6 +3,8 @@
 They are judged by their effect, never by what they print about it: see `test_python_hostile`.
 """
 
+# ruff: noqa: E501 - a program that fits a line is best read as one
+
 from dataclasses import dataclass
 
 PRELUDE = """
@@ -31,7 +33,7 @@ READS = {
     "shadow": "attempt(lambda: open('/etc/shadow').read())",
     "passwd through os": "import os\nattempt(lambda: os.read(os.open('/etc/passwd', os.O_RDONLY), 9999))",
     "a secret outside": "attempt(lambda: open('$secret').read())",
-    "a secret by a relative path": "attempt(lambda: open('../outside/secret.txt').read())",
+    "a secret by a relative path": "attempt(lambda: open('../../../outside/secret.txt').read())",
     "a secret through mmap": "import mmap\nattempt(lambda: mmap.mmap(open('$secret').fileno(), 0, prot=1)[:])",
     "a secret through numpy": "attempt(lambda: np.fromfile('$secret', dtype='S1').tobytes())",
     "a secret through pandas": "attempt(lambda: pd.read_csv('$secret', header=None).to_string())",
@@ -107,12 +109,14 @@ class Evil:
     def __reduce__(self):
         return eval, ("open('$secret').read()",)
 attempt(lambda: pickle.loads(pickle.dumps(Evil())))""",
-    "an expression of pandas": "attempt(lambda: pd.eval(\"@pd.io.common.os.popen('cat $secret').read()\", engine='python'))",
+    "an expression of pandas": """
+frame = pd.DataFrame({'a': [0]})
+attempt(frame.query, "@pd.io.common.os.system('cat $secret > copy.txt') == a", engine='python')""",
 }
 
 WRITES = {
     "a file outside": "attempt(lambda: open('$outside/evil.txt', 'w').write('evil'))",
-    "a file outside by a relative path": "attempt(lambda: open('../outside/evil.txt', 'w').write('evil'))",
+    "a file outside by a relative path": "attempt(lambda: open('../../../outside/evil.txt', 'w').write('evil'))",
     "a file in tmp": "attempt(lambda: open('/tmp/cfo-evil-$engine', 'w').write('evil'))\nimport tempfile\nprint(tempfile.gettempdir())",
     "shared memory": "attempt(lambda: open('/dev/shm/cfo-evil-$engine', 'w').write('evil'))\n"
     "from multiprocessing import shared_memory\nattempt(lambda: shared_memory.SharedMemory('cfo', True, 10))",
@@ -141,7 +145,7 @@ NETWORK = {
     "a tcp connection": "import socket\nattempt(lambda: socket.create_connection(('127.0.0.1', $port), 2).send(b'evil'))",
     "a udp packet": "import socket\nattempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'evil', ('127.0.0.1', $port)))",
     "a unix socket": "import socket\nattempt(lambda: socket.socket(socket.AF_UNIX).connect('$unix'))",
-    "an abstract socket": "import socket\nattempt(lambda: socket.socket(socket.AF_UNIX).connect('\\0cfo-$engine'))",
+    "an abstract socket": "import socket\nattempt(lambda: socket.socket(socket.AF_UNIX).connect('\\0cfo-$port'))",
     "netlink": "import socket\nattempt(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0))",
     "a raw packet": "import socket\nattempt(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))",
     "a pair of sockets": "import socket\nattempt(socket.socketpair)",
@@ -180,7 +184,7 @@ page.write(bytes.fromhex('b83900000 00f05c3'.replace(' ', '')))
 call = ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
 print(call())""",
     "kill the engine": "import os, signal\nfor s in (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP):\n    attempt(os.kill, $engine, s)",
-    "kill the parent": "import os\nattempt(os.kill, os.getppid(), 9)\nattempt(os.killpg, os.getpgid(os.getppid()), 9)",
+    "kill the parent": "import os\nattempt(os.kill, os.getppid(), 9)\nattempt(os.killpg, os.getppid(), 9)",
     "kill everyone": "import os\nattempt(os.kill, -1, 9)\nattempt(os.kill, 0, 9)",
     "kill by other calls": f"{_LIBC}print(libc.syscall(200, $engine, 9), libc.syscall(234, $engine, $engine, 9), "
     "libc.syscall(129, $engine, 9, b'x' * 128), libc.syscall(424, 0, 9, 0, 0))",
@@ -199,25 +203,25 @@ print(call())""",
 }
 
 BOMBS = {
-    "spin": Program("while True: pass", 1),
-    "spin in pow": Program("pow(7, 10 ** 9) % 10", 1),
-    "spin in a regular expression": Program("import re\nre.match('(a+)+$$', 'a' * 60 + 'b')", 1),
-    "spin in numpy": Program("a = np.ones((2000, 2000))\nwhile True: a = a @ a", 1),
-    "spin in itertools": Program("import itertools, collections\ncollections.deque(itertools.repeat(1), maxlen=0)", 1),
-    "spin in a sum": Program("sum(range(10 ** 13))", 1),
+    "spin": Program("while True: pass", 0.5),
+    "spin in pow": Program("pow(7, 10 ** 9) % 10", 0.5),
+    "spin in a regular expression": Program("import re\nre.match('(a+)+$$', 'a' * 60 + 'b')", 0.5),
+    "spin in numpy": Program("a = np.ones((2000, 2000))\nwhile True: a = a @ a", 0.5),
+    "spin in itertools": Program("import itertools, collections\ncollections.deque(itertools.repeat(1), maxlen=0)", 0.5),
+    "spin in a sum": Program("sum(range(10 ** 13))", 0.5),
     "spin in threads": Program(
         "import threading\ndef spin():\n    while True: pass\nfor _ in range(4): threading.Thread(target=spin).start()\nspin()", 1
     ),
     "spin with signals ignored": Program(
         "import signal\nfor s in range(1, 65):\n    attempt(signal.signal, s, signal.SIG_IGN)\nwhile True: pass", 1
     ),
-    "spin and catch everything": Program("while True:\n    try:\n        while True: pass\n    except BaseException: pass", 1),
-    "spin when it ends": Program("import atexit\nclass End:\n    def __del__(self):\n        while True: pass\nresult_df = End()", 1),
-    "sleep forever": Program("import time\ntime.sleep(10 ** 6)", 1),
-    "stop itself": Program("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", 1),
-    "wait for input": Program("input()", 1),
-    "wait for a lock": Program("import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()", 1),
-    "wait for a pipe": Program("import os\nr, w = os.pipe()\nos.read(r, 1)", 1),
+    "spin and catch everything": Program("while True:\n    try:\n        while True: pass\n    except BaseException: pass", 0.5),
+    "spin when it ends": Program("import atexit\nclass End:\n    def __del__(self):\n        while True: pass\nresult_df = End()", 0.5),
+    "sleep forever": Program("import time\ntime.sleep(10 ** 6)", 0.5),
+    "stop itself": Program("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", 0.5),
+    "wait for input": Program("input()", 0.5),
+    "wait for a lock": Program("import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()", 0.5),
+    "wait for a pipe": Program("import os\nr, w = os.pipe()\nos.read(r, 1)", 0.5),
     "memory": Program("x = []\nwhile True: x.append(bytearray(10 ** 8))", 5),
     "memory at once": Program("x = np.ones(10 ** 10)", 5),
     "memory in mappings": Program("import mmap\nx = []\nwhile True:\n    x.append(mmap.mmap(-1, 10 ** 8))\n    x[-1].write(b'x' * 10 ** 8)", 5),
@@ -259,7 +263,7 @@ BOMBS = {
     "an abort": Program("import os\nos.abort()"),
     "much output": Program("for _ in range(10 ** 5): print('x' * 10 ** 5)", 5),
     "much output past Python": Program("import os\nwhile True: os.write(1, b'x' * 10 ** 6)", 5),
-    "a huge result": Program("result_df = pd.DataFrame({'a': np.arange(3 * 10 ** 7)})", 10),
+    "a huge result": Program("result_df = pd.DataFrame({'a': np.arange(10 ** 7)})", 10),
     "a wide result": Program("result_df = pd.DataFrame(np.zeros((1, 10 ** 5)))", 10),
     "a result of long texts": Program("result_df = pd.DataFrame({'a': ['x' * 10 ** 7]})", 10),
 }  # fmt: skip

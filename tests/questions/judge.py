@@ -1,7 +1,7 @@
 """Judges an answer against the rows of hand-written SQL.
 
-Right is an answer whose rows hold every figure and label of the gold rows, row by row, and no row more (a change over time
-may begin with the row of its base). A period may be named in any usual way: 2012-01-01, 2012-01, 2012-Q1, 2012.
+Right is an answer whose rows hold every figure and label of the gold rows, row by row, and no row more (a change over
+time may begin with the row of its base). A period may be named in any usual way: 2012-01-01, 2012-01, 2012-Q1, 2012.
 """
 
 from collections.abc import Sequence

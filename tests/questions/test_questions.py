@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from tests.questions.judge import is_right
 
 from cfo_kernel import Reply, Settings, connect
+from tests.questions.judge import is_right
 
 HERE = Path(__file__).parent
 COMPANY = HERE.parents[1] / "workspaces" / "adventure_works"

@@ -9,11 +9,12 @@ from typing import Any
 
 from cfo_kernel.agent.analyst.answer import Answer
 from cfo_kernel.agent.analyst.balances import check_closes
-from cfo_kernel.agent.analyst.coverage import Survey, answerable, closes, counts, months, with_rows
+from cfo_kernel.agent.analyst.choices import answerable, counts, with_rows
+from cfo_kernel.agent.analyst.coverage import Survey, closes, divided, months
 from cfo_kernel.agent.analyst.evidence import Verdict
 from cfo_kernel.agent.analyst.judge import Judge, NoRows
+from cfo_kernel.agent.analyst.naming import Naming
 from cfo_kernel.agent.analyst.parents import children
-from cfo_kernel.agent.analyst.periods import name_of
 from cfo_kernel.agent.analyst.planner import Planner
 from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Refusal, Shape, Variant
@@ -70,16 +71,12 @@ class Analyst:
                 swaps = problem.swaps
                 if isinstance(problem, NoRows):
                     swaps += yield from children(self.reader, question, problem.picks)
-                variants = [v for text in dict.fromkeys(swaps) if (v := self._variant(text))]
+                variants = [v for text in dict.fromkeys(swaps) if (v := self.reader.variant(text))]
                 kept, _ = yield from self._counted(tuple(variants))
                 understood = self.reader.understood(question)
-                return ask(_sentences(problem.message, understood), tuple(v.text for v in kept))
+                return ask(_sentences(problem.message, understood), self._texts(kept))
         except ToolFailed as failure:
             return ask(f"The query failed: {failure}. Ask the question in another way, or try again.")
-
-    def _variant(self, text: str) -> Variant | None:
-        found = self.reader.read(text)
-        return Variant(text, found) if isinstance(found, Reading) else None
 
     def _decide(self, refusal: Refusal) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | Reply]:
         """The only variant with rows where that settles it, else the question back with those that have rows."""
@@ -88,8 +85,17 @@ class Analyst:
             taken = filled[0].reading
             names = "; ".join(f"{self.schema.label(p.column)} {' and '.join(p.values)}" for p in taken.said)
             return replace(taken, remarks=(*taken.remarks, f"{refusal.message} Only this has rows: {names}."))
-        texts = (*(v.text for v in kept), *refusal.choices)
-        return ask(_sentences(refusal.message, refusal.understood), texts)
+        return ask(_sentences(refusal.message, refusal.understood), self._texts(kept))
+
+    def _texts(self, variants: list[Variant]) -> tuple[str, ...]:
+        """The variants as questions: in plain words where these are read the same way."""
+        texts: list[str] = []
+        for variant in variants:
+            plain = Naming(self.schema, variant.reading).question()
+            found = self.reader.variant(plain) if plain else None
+            same = found is not None and found.reading.meaning == variant.reading.meaning
+            texts.append(plain if plain and same else variant.text)
+        return tuple(dict.fromkeys(texts))
 
     def _counted(
         self, variants: tuple[Variant, ...]
@@ -117,8 +123,8 @@ class Analyst:
             results = yield plans
             survey.take(results[0])
             verdict = Judge(self.schema, reading, survey).verdict()
-            if reading.per:
-                verdict = replace(verdict, remarks=(*verdict.remarks, _divided(reading, results[1])))
+            if reading.per and (remark := divided(reading, results[1])):
+                verdict = replace(verdict, remarks=(remark, *verdict.remarks))
             if verdict.stock:
                 (dates,) = yield (closes(self.schema, reading),)
                 verdict = check_closes(reading, verdict, dates)
@@ -128,8 +134,7 @@ class Analyst:
         answer = Answer(self.schema, reading, verdict, figures, result)
         if result["row_count"] <= _MOST_ROWS:
             return done(answer.message())
-        purpose = " ".join([f"{answer.heading()}: {result['row_count']:,} rows.", *answer.caveats()])
-        return Reply("run_sql", {"sql": result["sql"], "purpose": purpose, "chart": None})
+        return Reply("run_sql", {"sql": result["sql"], "purpose": answer.purpose(), "chart": None})
 
     def _query(self, reading: Reading, *, stock: bool) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Any]:
         """The main plan; once more without percentages where a base is not positive."""
@@ -146,7 +151,7 @@ class Analyst:
             (result,) = yield (plan,)
             notes = [
                 *result.get("notes", ()),
-                "A base is zero or negative, so the change in percent is n.m. and left out.",
+                "A base is zero or negative, so percentages are left out.",
             ]
             result = {**result, "notes": notes}
         return figures, plan, result
@@ -159,15 +164,6 @@ def _positive(result: dict[str, Any], base: str) -> bool:
     return len(values) == result["row_count"] and not any(isinstance(v, int | float) and v <= 0 for v in values)
 
 
-def _divided(reading: Reading, result: dict[str, Any]) -> str:
-    """By which periods an average per period was divided."""
-    if reading.per is None:
-        return ""
-    names = [name_of(row[0], reading.per) for row in result["rows"]]
-    shown = ", ".join(names) if len(names) <= 12 else f"{names[0]} to {names[-1]}"
-    return f"{result['row_count']} {reading.per.value}s have rows: {shown}."
-
-
 def _sentences(message: str, understood: tuple[str, ...]) -> str:
     """What was not understood, then what was."""
-    return f"{message} Understood: {', '.join(understood)}." if understood else message
+    return f"{message} I understood: {', '.join(understood)}." if understood else message

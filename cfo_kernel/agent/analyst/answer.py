@@ -1,15 +1,15 @@
-"""The reply to a question that was answered: what was understood, the figures, and what must be known about them."""
+"""The reply to a question that was answered: the figure in one sentence, then what it rests on."""
 
 from typing import Any
 
 from cfo_kernel.agent.analyst.evidence import Verdict
-from cfo_kernel.agent.analyst.planner import Figures, plural
-from cfo_kernel.agent.analyst.reading import Pick, Reading, Shape
+from cfo_kernel.agent.analyst.periods import Period
+from cfo_kernel.agent.analyst.planner import Figures
+from cfo_kernel.agent.analyst.reading import Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
-from cfo_kernel.agent.analyst.wording import Wording, condition, figure, heading
-
-_FUNCTIONS = {"sum": "Total", "avg": "Average", "min": "Lowest", "max": "Highest", "median": "Median"}
-_FAVOURABLE = "Whether a variance is favourable is not judged: it depends on whether the account is income or cost."
+from cfo_kernel.agent.analyst.sentences import Sentences
+from cfo_kernel.agent.analyst.wording import joined
+from cfo_kernel.data.plan import Grain
 
 
 class Answer:
@@ -18,122 +18,44 @@ class Answer:
     def __init__(
         self, schema: Schema, reading: Reading, verdict: Verdict, figures: Figures, result: dict[str, Any]
     ) -> None:
-        self.schema, self.reading, self.verdict = schema, reading, verdict
-        self.result = result
-        self.wording = Wording(reading, figures, result)
-
-    def heading(self) -> str:
-        return heading(self.reading, self._subject())
+        self.schema, self.reading, self.verdict, self.result = schema, reading, verdict, result
+        self.sentences = Sentences(schema, reading, verdict, figures, result)
 
     def message(self) -> str:
-        """Everything the person must read, in sentences."""
-        total = self.wording.total() if self.verdict.additive else None
-        parts = [f"{self.heading()}: {self.wording.table()}"]
-        if total is not None:
-            parts.append(f"Together {figure(total)}.")
-        return " ".join([*parts, *self.caveats()])
+        """Everything the person must read."""
+        return " ".join([self.sentences.answer(), *self.caveats()])
+
+    def purpose(self) -> str:
+        """The same for a table that is delivered whole."""
+        return " ".join([f"{self.sentences.heading()}: {self.result['row_count']:,} rows.", *self.caveats()])
 
     def caveats(self) -> list[str]:
-        """Dates, scenario, units, how words were taken, and the notes of the glossary."""
+        """How words were taken, which dates and units it holds, how it was computed, and the glossary's notes."""
+        said = [*self.reading.remarks, *self._dates(), *self._meaning(), *self._units(), *self.verdict.remarks]
+        return list(dict.fromkeys([*said, *self._notes()]))
+
+    def _dates(self) -> list[str]:
+        """The dates of the rows, where no period was asked: the verdict tells of a period that is not covered."""
         reading, verdict = self.reading, self.verdict
-        said: list[str] = []
-        if verdict.first and verdict.last and reading.shape is not Shape.DATES:
-            dates = f"{verdict.first}" if verdict.first == verdict.last else f"{verdict.first} to {verdict.last}"
-            said.append(f"Rows dated {dates}.")
-        for pick in reading.picks:
-            if pick.default:
-                label, value = self.schema.label(pick.column), pick.values[0]
-                said.append(f"{label.capitalize()} {value}, as the question names no other.")
-        said += self._meaning()
-        said += self._units()
-        said += verdict.remarks
-        said += reading.remarks
-        said += self._notes()
-        return list(dict.fromkeys(said))
-
-    def _subject(self) -> str:
-        reading = self.reading
-        what = self._what()
-        picks = [p for p in reading.picks if not p.default]
-        names = [self._pick(p) for p in picks]
-        sides = [" ".join(v for p in side for v in p.values) for side in (reading.left, reading.right) if side]
-        if sides:
-            between = {Shape.VARIANCE: " against ", Shape.DIFFERENCE: " less "}.get(reading.shape, " to ")
-            names.insert(0, between.join(sides))
-        names += [condition(f, self.schema.label(f.column)) for f in reading.conditions]
-        return f"{what}, {', '.join(names)}" if names else what
-
-    def _pick(self, pick: Pick) -> str:
-        values = " and ".join(pick.values)
-        return f"{self.schema.label(pick.column)} {'other than ' if pick.negated else ''}{values}"
-
-    def _what(self) -> str:
-        reading = self.reading
-        rows = self.schema.rows_of(reading.table)
-        column = self.schema.label(reading.column) if reading.column else rows
-        match reading.shape:
-            case Shape.LIST:
-                return self.schema.table_label(reading.table)
-            case Shape.SHARE:
-                return f"Share of {column}"
-            case Shape.RATIO | Shape.DIFFERENCE | Shape.VARIANCE:
-                return f"{reading.shape.value.capitalize()} of {column}"
-            case Shape.CHANGE | Shape.COMPARE:
-                return f"Change of {self._function(column).lower()}"
-            case Shape.RUNNING:
-                return f"Running total of {column}"
-            case Shape.DATES:
-                return f"Dates of {rows}"
-            case Shape.ROWS:
-                return rows.capitalize()
-            case Shape.FIGURES:
-                return self._function(column)
-
-    def _function(self, column: str) -> str:
-        reading = self.reading
-        if reading.counted:
-            return f"Number of {plural(reading.counted.label)}"
-        if reading.functions[0] == "count":
-            name = self.schema.rows_of(reading.table)
-            return f"Average number of {name} per {reading.per.value}" if reading.per else f"Number of {name}"
-        if reading.per:
-            return f"Average {column} per {reading.per.value}"
-        if self.verdict.stock and not self.schema.is_rate(reading.column or ""):
-            return f"Balance ({column})"
-        named = column.startswith("average") and reading.functions == ("avg",)
-        return (
-            column
-            if named
-            else " and ".join(_FUNCTIONS[f] for f in reading.functions if f in _FUNCTIONS) + f" {column}"
-        )
+        if reading.shape is Shape.DATES or not verdict.first or not verdict.last:
+            return []
+        if verdict.first == verdict.last:
+            read = verdict.stock and not any(p.grain is Grain.DAY for p in reading.periods)
+            return [f"Read at {verdict.last}."] if read else []
+        open_ended = any(p.start is None or p.end is None for p in reading.periods)
+        asked = bool(reading.periods) and not open_ended
+        return [] if asked else [f"Rows run from {verdict.first} to {verdict.last}."]
 
     def _meaning(self) -> list[str]:
         reading, said = self.reading, list[str]()
-        rows = self.schema.rows_of(reading.table)
-        if self.verdict.stock and self.schema.is_rate(reading.column or ""):
-            said.append("The rate is that of the last date of the period.")
-        elif self.verdict.stock:
-            said.append("These are balances, read at the last date of each period and not added up over time.")
         rate = reading.column is not None and self.schema.is_rate(reading.column)
-        if not rate and {"avg", "median"} & set(reading.functions):
-            said.append(f"Average and median are over single {rows}, not over totals.")
-        if not rate and {"min", "max"} & set(reading.functions) and reading.shape is not Shape.DATES:
-            said.append(f"Lowest and highest are single {rows}.")
-        if rate and reading.functions == ("avg",) and not self.verdict.stock:
-            said.append("The average is over the rows of the table, each counted once.")
+        if self.verdict.stock and not rate and (any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE):
+            said.append("Balances are read at the last date of each period.")
         if reading.shape is Shape.CHANGE:
-            said.append(
-                "The change is to the row before, which is the period before where every period has rows; "
-                "the first row has none. Growth from zero or a negative figure is n.m."
-            )
-        if reading.shape is Shape.VARIANCE:
-            said.append(_FAVOURABLE)
+            said.append("Each row is set against the row before it; growth from zero or less is n.m.")
         if reading.shape is Shape.SHARE and any(b.grain for b in reading.by) and len(reading.by) > 1:
             said.append("Each share is of its own period.")
-        said += self._shared_names()
-        if reading.per:
-            said.append(f"The average is the total divided by the number of {reading.per.value}s with rows.")
-        return said
+        return [*said, *self._shared_names()]
 
     def _shared_names(self) -> list[str]:
         """A name is not a key: says which of the shown names several rows of their table have."""
@@ -149,35 +71,38 @@ class Answer:
         return said
 
     def _units(self) -> list[str]:
-        units = self.verdict.units
+        units, reading = self.verdict.units, self.reading
         if self.verdict.unitless:
             return ["The figures are numbers, not money."]
-        if len(units) > 1:
-            kept = any(self.survey_unit() == b.column for b in self.reading.by)
-            return [] if kept else [f"It adds amounts in several currencies: {', '.join(units)}; nothing is converted."]
-        return [f"Amounts in {units[0]}."] if units else []
+        if len(units) == 1:
+            return [f"All amounts are in {units[0]}."]
+        unit = self._unit_source()
+        if not units or any(unit == b.column for b in reading.by):
+            return []
+        added = bool({"sum", "avg"} & set(reading.functions)) and reading.shape is not Shape.ROWS
+        verb = "are added as they are" if added else "stand as they are"
+        return [f"Amounts in {joined(list(units))} {verb}; nothing is converted."]
 
-    def survey_unit(self) -> str | None:
+    def _unit_source(self) -> str | None:
         """The column that holds the unit of the figure."""
         if self.reading.column is None:
             return None
-        table, _, column = self.reading.column.partition(".")
-        unit = self.schema.glossary.column(table, column).unit
+        unit = self.schema.glossary.column(*self.reading.column.split(".", 1)).unit
         return unit.source if unit else None
 
     def _notes(self) -> list[str]:
-        """The notes of the columns that the answer uses."""
+        """The glossary's notes on columns that filter or group, on dates where they are finer than a year."""
         reading = self.reading
-        columns = (
-            [b.column for b in reading.by] + [f.column for f in reading.conditions] + [p.column for p in reading.picks]
-        )
-        columns += [c for c in (reading.column, reading.date if reading.periods else None) if c]
-        notes = [self.schema.glossary.column(*_parts(c)).note for c in columns]
-        return [n for n in dict.fromkeys(notes) if n] + [
-            str(n) for n in self.result.get("notes") or () if n not in notes
-        ]
+        columns = [b.column for b in reading.by if b.grain is None] + [f.column for f in reading.conditions]
+        columns += [p.column for p in reading.picks if not p.default]
+        grains = [g for g in (reading.per, *(b.grain for b in reading.by)) if g]
+        finer = any(g is not Grain.YEAR for g in grains) or not all(_of_whole_years(p) for p in reading.periods)
+        if reading.date and finer:
+            columns.append(reading.date)
+        notes = [self.schema.glossary.column(*c.split(".", 1)).note for c in dict.fromkeys(columns)]
+        return [n for n in notes if n] + [str(n) for n in self.result.get("notes") or () if n not in notes]
 
 
-def _parts(column: str) -> tuple[str, str]:
-    table, _, name = column.partition(".")
-    return table, name
+def _of_whole_years(period: Period) -> bool:
+    begins = period.start is None or (period.start.month, period.start.day) == (1, 1)
+    return begins and (period.end is None or (period.end.month, period.end.day) == (12, 31))

@@ -5,7 +5,8 @@ from datetime import date
 
 from cfo_kernel.agent.analyst.coverage import Table
 from cfo_kernel.agent.analyst.evidence import Evidence, Verdict
-from cfo_kernel.agent.analyst.periods import as_date, span
+from cfo_kernel.agent.analyst.naming import Naming
+from cfo_kernel.agent.analyst.periods import as_date, holding, month_of
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Shape
 from cfo_kernel.data.plan import Grain
 
@@ -46,7 +47,7 @@ class Balances(Evidence):
         return reading.moment and rate and reading.functions == ("avg",) and reading.shape is Shape.FIGURES
 
     def _per_kind(self, columns: tuple[str, ...]) -> tuple[str, ...]:
-        question = self.reading.question.rstrip(" ?.!")
+        question = self.reading.asked
         return tuple(
             f"{question} for {self.schema.label(c)} {v}"
             for c in columns
@@ -57,7 +58,6 @@ class Balances(Evidence):
     def _check_stock(self) -> None:
         reading = self.reading
         what = self.describe(tuple(p for p in reading.picks if not p.default)) or "This"
-        question = reading.question.rstrip(" ?.!")
         if reading.functions != ("sum",) or reading.per or reading.shape in (Shape.RUNNING, Shape.VARIANCE):
             raise NotUnderstood(
                 f"{what} is a balance: it is read at a date and not added up or averaged over time.", self._moments()
@@ -75,7 +75,7 @@ class Balances(Evidence):
         if period is None:
             raise NotUnderstood(
                 f"{what} is a balance: I need the date at which it is read.",
-                self._moments() or (f"{question} by month",),
+                self._moments(),
             )
         if not reading.moment and period.grain not in (Grain.MONTH, Grain.DAY):
             raise NotUnderstood(
@@ -83,29 +83,28 @@ class Balances(Evidence):
                 self._moments(),
             )
         held = self.survey.held(self.survey.of(self.survey.sides[0])[0])
-        if reading.moment and held.last and period.end and _month(held.last) < _month(period.end):
-            label = span(held.last.year, held.last.month, 1).label
+        if reading.moment and held.last and period.end and month_of(held.last) < month_of(period.end):
+            label = holding(held.last, 1).label
             raise NotUnderstood(
                 f"The last rows of {what} in {period.label} are of {held.last}, not of its end.",
                 self._swapped_period((label,)),
             )
 
     def _moments(self) -> tuple[str, ...]:
-        """The question put at the end of its period, or of the last whole one, and by month."""
+        """The same balance at the end of its period, or of the last ones there are, and by month."""
         reading = self.reading
-        question = reading.question.rstrip(" ?.!")
-        if reading.shape is Shape.RUNNING or reading.functions != ("sum",) or reading.per:
-            names = ", ".join(v for p in reading.picks if not p.default and not p.negated for v in p.values)
-            period = reading.periods[0].label if reading.periods else ""
-            return (f"{names} at the end of {period}", f"{names} by month in {period}") if names and period else ()
-        if not reading.periods:
-            held = self.survey.held(self.survey.slices[0])
-            last = (f"{question} in {span(held.last.year, held.last.month, 1).label}",) if held.last else ()
-            before = (f"{question} at the end of {held.last.year - 1}",) if held.last else ()
-            return (*last, *before, f"{question} by month")
-        labels = tuple(f"the end of {p.label}" for p in reading.periods)
-        moments = tuple(t.replace("in the end of", "at the end of") for t in self._swapped_period(labels))
-        return (*moments, f"{question} by month")
+        naming = Naming(self.schema, replace(reading, periods=()))
+        named = any(not p.default and p.column in self.schema.notes(reading.table).defaults for p in reading.picks)
+        what = f"{naming.scenario} {naming.what}" if named else naming.what
+        groups = " and ".join(b.label for b in reading.by if not b.grain)
+        by = f" by {groups}" if groups else ""
+        ends = [p.label for p in reading.periods]
+        last = self.survey.held(self.survey.slices[0]).last
+        if not ends and last:
+            ends = [holding(last, 1).label, str(last.year - 1)]
+        moments = [f"{what} at the end of {end}{by}" for end in ends]
+        months = f" in {reading.periods[0].label}" if len(reading.periods) == 1 else ""
+        return (*moments, f"{what} by month{f' and {groups}' if groups else ''}{months}")
 
 
 def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
@@ -124,7 +123,7 @@ def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
             break
         text = f"{close} carries {rows} rows, the date before ({before[0]}) {before[1]}: it may hold adjustments only."
         if grain is None and reading.shape is not Shape.COMPARE:
-            label = span(before[0].year, before[0].month, 1).label
+            label = holding(before[0], 1).label
             choices = ()
             if reading.when_at:
                 start, end = reading.when_at
@@ -146,7 +145,3 @@ def _period(day: date, grain: Grain | None) -> tuple[int, ...]:
             return tuple(day.isocalendar()[:2])
         case _:
             return (day.year, day.month, day.day)
-
-
-def _month(day: date) -> tuple[int, int]:
-    return day.year, day.month

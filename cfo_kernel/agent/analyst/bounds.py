@@ -7,7 +7,7 @@ from typing import Literal
 from cfo_kernel.agent.analyst.draft import Draft
 from cfo_kernel.agent.analyst.marks import Mark, Sort
 from cfo_kernel.agent.analyst.numbers import Number
-from cfo_kernel.agent.analyst.periods import year_of
+from cfo_kernel.agent.analyst.period_words import year_of
 from cfo_kernel.agent.analyst.phrases import Ask
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Threshold
 from cfo_kernel.agent.analyst.words import Word

@@ -58,7 +58,7 @@ class Beside:
         if over is None:
             raise NotUnderstood(
                 "I do not know from which period to which the change is meant.",
-                tuple(f"{base.question.rstrip(' ?.!')} by {grain}" for grain in ("year", "quarter", "month")),
+                tuple(f"{base.asked} by {grain}" for grain in ("year", "quarter", "month")),
             )
         return self._along(replace(base, by=(*base.by, self._time(base, over))))
 
@@ -101,10 +101,12 @@ class Beside:
         said = [s for s in draft.values if s.name.path == pick.column and not s.negated]
         for one, other in pairwise(said):
             between = draft.marks[one.at + 1 : other.at + 1]
-            comma = any("," in draft.words[m.start].before or "/" in draft.words[m.start].before for m in between)
+            comma = any("," in draft.words[m.start].before for m in between)
             conditions = [w for m in between for w in draft.words[m.start : m.end] if w.norm in _CONDITIONS]
             entity = any(m.sort is Sort.NAME and not m.values for m in between)
-            if (entity and conditions) or not (comma or any(m.is_ask(*_LISTING) for m in between)):
+            if (entity and conditions) or not (
+                comma or draft.asks(Ask.COMPARE) or any(m.is_ask(*_LISTING) for m in between)
+            ):
                 raise NotUnderstood(
                     f"I do not know how {one.name.value} and {other.name.value} belong together: "
                     "as a list, as a condition, or one as a part of the other."
@@ -118,12 +120,11 @@ class Beside:
                 continue
             self._listed_together(pick)
             if combined or base.shape in (Shape.SHARE, Shape.ROWS):
-                self.remarks.append(f"{' and '.join(pick.values)} were added together.")
                 continue
             if base.order or base.thresholds:
                 raise NotUnderstood(
                     f"I do not know whether {' and '.join(pick.values)} are meant together or each by itself.",
-                    (f"{base.question.rstrip(' ?.!')} together",),
+                    (f"{base.asked} together",),
                 )
             base = replace(base, by=(By(pick.column, self.draft.schema.label(pick.column)), *base.by))
         if base.relation == "span" and gaps(base.periods):

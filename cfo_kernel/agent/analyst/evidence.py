@@ -1,12 +1,12 @@
 """What judging a question rests on: the reading, its survey, and what may be added into one figure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from cfo_kernel.agent.analyst.coverage import Slice, Survey
+from cfo_kernel.agent.analyst.naming import Naming
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
-from cfo_kernel.agent.analyst.wording import condition
 
 ADDING = ("sum", "avg", "median")
 
@@ -32,10 +32,9 @@ class Evidence:
         self.remarks: list[str] = []
 
     def describe(self, picks: tuple[Pick, ...]) -> str:
-        """The filters in words."""
-        parts = [f"{'not ' if p.negated else ''}{self.schema.label(p.column)} {' or '.join(p.values)}" for p in picks]
-        parts += [condition(f, self.schema.label(f.column)) for f in self.reading.conditions]
-        return ", ".join(parts) or self.schema.table_label(self.reading.table)
+        """The rows with these names in words: 'Salaries for Germany (Budget)'."""
+        naming = Naming(self.schema, replace(self.reading, picks=picks, periods=()))
+        return naming.header(naming.what)
 
     def _whole(self, side: tuple[Pick, ...]) -> Slice:
         return next(s for s in self.survey.slices if s.side == side and s.period is None)
@@ -63,7 +62,7 @@ class Evidence:
                 if len(kinds) < 2 or any(p.column == column for p in side):
                     continue
                 label = self.schema.label(column)
-                question = reading.question.rstrip(" ?.!")
+                question = reading.asked
                 raise NotUnderstood(
                     f"The rows are of more than one {label} ({', '.join(kinds)}), which are never added into one "
                     f"figure. Name one of them, or something narrower.",

@@ -188,7 +188,8 @@ def _everything(draft: Draft, at: int) -> bool:
     following = draft.next(at)
     excluded = following is not None and draft.marks[following].is_ask(Ask.EXCLUDE)
     said = " ".join(w.norm for w in draft.words[draft.marks[before].start : draft.marks[before].end])
-    return excluded or said in ("across", "across all", "over all", "whole", "entire")
+    across = said == "across" and draft.asks(Ask.SUM)
+    return excluded or across or said in ("across all", "over all", "whole", "entire")
 
 
 def _rest(draft: Draft) -> None:

@@ -5,11 +5,10 @@ from typing import Literal
 
 from cfo_kernel.agent.analyst import grammar
 from cfo_kernel.agent.analyst.draft import Draft, Entity
-from cfo_kernel.agent.analyst.marks import Mark, Sort
-from cfo_kernel.agent.analyst.periods import as_date, span
+from cfo_kernel.agent.analyst.leftovers import Leftovers
+from cfo_kernel.agent.analyst.marks import Sort
 from cfo_kernel.agent.analyst.phrases import MONEY_TALK, Ask
 from cfo_kernel.agent.analyst.reading import By, Function, NotUnderstood, Reading, Shape
-from cfo_kernel.agent.analyst.rows import Rows
 from cfo_kernel.agent.analyst.settle import Settler
 from cfo_kernel.agent.analyst.shapes import Shaper
 from cfo_kernel.data.plan import Filter
@@ -25,7 +24,7 @@ def reading(question: str, draft: Draft, settler: Settler) -> Reading:
     return _Intent(question, draft, settler).read()
 
 
-class _Intent(Rows):
+class _Intent(Leftovers):
     def read(self) -> Reading:
         draft = self.draft
         for entity in draft.bare:
@@ -99,66 +98,6 @@ class _Intent(Rows):
 
     def _same(self, one: Entity, other: Entity) -> bool:
         return one.grain is other.grain and {n.path for n in one.names} == {n.path for n in other.names}
-
-    def _check_leftovers(self) -> None:
-        draft = self.draft
-        left = [i for i in range(len(draft.marks)) if i not in draft.used]
-        if not left:
-            return
-        if any(draft.marks[i].is_ask(Ask.RELATIVE) for i in left):
-            raise self._relative(left)
-        texts: list[str] = []
-        for i in left:
-            if draft.marks[i].sort in (Sort.UNKNOWN, Sort.FILLER) and texts and i - 1 in left:
-                texts[-1] = f"{texts[-1]} {self.settler.said(draft.marks[i])}"
-            else:
-                texts.append(self.settler.said(draft.marks[i]))
-        if at := next((i for i in left if draft.marks[i].is_ask(Ask.BEST)), None):
-            raise self._best(draft.marks[at])
-        unknown = next((i for i in left if draft.marks[i].sort is Sort.UNKNOWN), left[0])
-        what = " and ".join(f"'{t}'" for t in dict.fromkeys(texts))
-        raise NotUnderstood(f"I do not know what {what} means here.", self._instead(unknown))
-
-    def _relative(self, left: list[int]) -> NotUnderstood:
-        """'last year' is seen from today, which the data know nothing of; their own last periods are offered."""
-        mark = next(m for m in (self.draft.marks[i] for i in left) if m.is_ask(Ask.RELATIVE))
-        said = self.settler.said(mark)
-        months = 1 if "month" in said.lower() else 3 if "quarter" in said.lower() else 12
-        labels: dict[str, None] = {}
-        for fact in self.schema.facts():
-            date = self.schema.date(fact.name)
-            last = as_date(self.schema.column(date)[1].maximum) if date else None
-            for steps in range(1, 4) if last else ():
-                place = last.year * 12 + (last.month - 1) // months * months - (steps - 1) * months if last else 0
-                labels[span(place // 12, place % 12 + 1, months).label] = None
-        return NotUnderstood(
-            f"I do not know which dates '{said}' means: I do not look at today's date. Name the period.",
-            tuple(self.settler.swap(mark, label) for label in labels),
-        )
-
-    def _best(self, mark: Mark) -> NotUnderstood:
-        """Whether much of something is good is not for the tables to say."""
-        said = self.settler.said(mark)
-        return NotUnderstood(
-            f"I do not judge what is '{said}': for income it may be the highest, for a cost the lowest figure.",
-            tuple(self.settler.swap(mark, word) for word in ("highest", "lowest")),
-        )
-
-    def _instead(self, at: int) -> tuple[str, ...]:
-        """The question with names that look like the unknown word; after 'by', the columns there are."""
-        mark = self.draft.marks[at]
-        if at and self.draft.marks[at - 1].is_ask(Ask.BY, Ask.PER, Ask.WHICH):
-            return tuple(self.settler.swap(mark, label) for label in self._groupable())
-        near = self.settler.nearest(mark) if mark.sort is Sort.UNKNOWN else ()
-        return tuple(self.settler.swap(mark, name.value or self.schema.label(name.path)) for name in near)
-
-    def _groupable(self) -> tuple[str, ...]:
-        labels = [
-            self.schema.label(f"{t.name}.{naming.name}")
-            for t in self.schema.tables.values()
-            if (naming := self.schema.naming_column(t)) and t not in self.schema.facts()
-        ]
-        return (*labels, "month", "quarter")
 
     def _needed(self) -> set[str]:
         names = [s.name for s in self.draft.values]
@@ -268,7 +207,7 @@ class _Intent(Rows):
     def _with_figure(self, labels: list[str]) -> tuple[str, ...]:
         """The question with each figure named, in the place of the table's name where that was said."""
         named = next((m for m in self.draft.marks if self.draft.is_fact(m.names)), None)
-        if named and not self.draft.rows and not self.draft.count_rows:
+        if named and not self.draft.count_rows:
             return tuple(self.settler.swap(named, label) for label in labels)
         return tuple(f"{label} {self.question}" for label in labels)
 

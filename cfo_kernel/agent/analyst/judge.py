@@ -1,16 +1,16 @@
 """Whether the data cover the question, and whether its figures may be added: the verdict before the answer."""
 
-from datetime import date
-
 from cfo_kernel.agent.analyst.balances import Balances
 from cfo_kernel.agent.analyst.coverage import Held
 from cfo_kernel.agent.analyst.evidence import ADDING, Verdict
-from cfo_kernel.agent.analyst.periods import Period, span
+from cfo_kernel.agent.analyst.naming import Naming
+from cfo_kernel.agent.analyst.periods import Period, holding, later, month_of, span
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Shape
 from cfo_kernel.agent.analyst.words import split, words_in
 from cfo_kernel.data.plan import Grain
 
 _MOST_YEARS = 8
+_SIZES = {Grain.QUARTER: 3, Grain.YEAR: 12}
 _INCOME = words_in("revenue income sale turnover earning")
 _COST = words_in("expenditure expense cost spending")
 
@@ -67,7 +67,7 @@ class Judge(Balances):
                 raise NotUnderstood(
                     f"The rows of {what} are {found[0]}, and the question speaks of {self.reading.spoken_of}. "
                     "Ask for the figure by its name.",
-                    (self.plain_question(),),
+                    (Naming(self.schema, self.reading).question() or "",),
                 )
 
     def _has_rows(self) -> None:
@@ -95,39 +95,54 @@ class Judge(Balances):
                 raise NotUnderstood(f"There are no rows for {what}{f' in {when}' if when else ''}.")
 
     def _partial(self, held: list[Held]) -> None:
-        """Says where a named period is not covered to its ends."""
+        """Says where a named period is not covered to its ends, of each side where they differ."""
+        told: dict[tuple[str, str], str] = {}
         for h in held:
             period = h.slice.period
             if period is None or h.first is None or h.last is None:
                 continue
-            who = f"{' '.join(v for p in h.slice.side for v in p.values)} rows" if h.slice.side else "The rows"
-            if period.start and _month(h.first) > _month(period.start):
-                self.remarks.append(f"{who} in {period.label} begin only on {h.first}.")
-            if period.end and _month(h.last) < _month(period.end):
-                self.remarks.append(f"{who} in {period.label} end on {h.last}: the rest of it is not covered.")
-        if self.reading.shape is Shape.VARIANCE and len({(h.first, h.last) for h in held}) > 1:
-            spans = "; ".join(
-                f"{' '.join(v for p in h.slice.side for v in p.values)} {h.first} to {h.last}" for h in held
-            )
-            self.remarks.append(f"The two sides do not cover the same dates ({spans}).")
+            parts: list[str] = []
+            if period.start and month_of(h.first) > month_of(period.start):
+                parts.append(f"begin only on {h.first}")
+            if period.end and month_of(h.last) < month_of(period.end):
+                parts.append(f"end on {h.last}")
+            told[period.label, " ".join(v for p in h.slice.side for v in p.values)] = " and ".join(parts)
+        for label in dict.fromkeys(label for label, _ in told):
+            mine = {side: text for (period, side), text in told.items() if period == label}
+            if len(set(mine.values())) == 1:
+                mine = {"": next(iter(mine.values()))}
+            self.remarks += [f"{side or 'The'} rows in {label} {text}." for side, text in mine.items() if text]
 
     def _ragged(self, held: list[Held]) -> None:
-        """Says where the first or the last year or quarter of a series is not whole."""
-        months = {Grain.QUARTER: 3, Grain.YEAR: 12}
-        size = next((months[b.grain] for b in self.reading.by if b.grain and b.grain in months), None)
+        """Says where the first or the last year or quarter of a series is not whole; asks where that would decide."""
+        reading = self.reading
+        grains = [g for g in (reading.per, *(b.grain for b in reading.by)) if g]
+        size = next((_SIZES[g] for g in grains if g in _SIZES), None)
         first = min((h.first for h in held if h.first), default=None)
         last = max((h.last for h in held if h.last), default=None)
         if size is None or first is None or last is None:
             return
+        broken: list[str] = []
+        begin, end = holding(first, size), holding(last, size)
         if (first.month - 1) % size:
-            period = span(first.year, (first.month - 1) // size * size + 1, size)
-            self.remarks.append(f"{period.label} is not whole: its rows begin on {first}.")
+            broken.append(f"{begin.label} begins only on {first}")
         if last.month % size:
-            period = span(last.year, (last.month - 1) // size * size + 1, size)
-            self.remarks.append(f"{period.label} is not whole: its rows end on {last}.")
+            broken.append(f"{end.label} ends on {last}")
+        if not broken:
+            return
+        text = f"{' and '.join(broken)}."
+        if not reading.periods and (reading.per or reading.order) and reading.shape is Shape.FIGURES:
+            begin = later(begin, size, size) if (first.month - 1) % size else begin
+            end = later(end, -size, size) if last.month % size else end
+            whole = f"{reading.asked} from {begin.label} to {end.label}"
+            raise NotUnderstood(f"Not every {'year' if size == 12 else 'quarter'} is whole: {text}", (whole,))
+        if not any(label in remark for remark in self.remarks for label in (str(first), str(last))):
+            self.remarks.append(text)
 
     def _additive(self, stock: bool) -> bool:
         """Whether the rows of the answer may be added up: no balances of several dates, no kinds kept apart."""
+        if set(self.reading.functions) <= {"count"}:
+            return True
         if stock and any(b.grain for b in self.reading.by):
             return False
         apart = [c for c in self.schema.notes(self.reading.table).kept_apart if c in self.survey.columns]
@@ -156,7 +171,7 @@ class Judge(Balances):
         if without and not self._one_thing(unit.unless):
             raise NotUnderstood(
                 "The rows count different things (units, not money), which do not add up. Name one of them.",
-                tuple(f"{reading.question.rstrip(' ?.!')} by {label}" for label in self._naming(unit.unless)),
+                tuple(f"{reading.asked} by {label}" for label in self._naming(unit.unless)),
             )
         return tuple(sorted(units)), without and not with_unit
 
@@ -196,12 +211,7 @@ def _near(wanted: Period, held: Held) -> list[str]:
         return []
     years = range(max(held.first.year, held.last.year - _MOST_YEARS), held.last.year + 1)
     if wanted.grain is Grain.MONTH and wanted.start:
-        return [span(y, wanted.start.month, 1).label for y in years] + [span(held.last.year, held.last.month, 1).label]
+        return [span(y, wanted.start.month, 1).label for y in years] + [holding(held.last, 1).label]
     if wanted.grain is Grain.QUARTER and wanted.start:
-        quarter = (held.last.month - 1) // 3 * 3 + 1
-        return [span(y, wanted.start.month, 3).label for y in years] + [span(held.last.year, quarter, 3).label]
+        return [span(y, wanted.start.month, 3).label for y in years] + [holding(held.last, 3).label]
     return [str(y) for y in years]
-
-
-def _month(day: date) -> tuple[int, int]:
-    return day.year, day.month

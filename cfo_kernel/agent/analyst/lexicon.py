@@ -104,8 +104,8 @@ class Lexicon:
         return tuple(sorted(names, key=lambda n: (n.path, n.value)))
 
     def is_part(self, word: Word) -> bool:
-        """Whether the word is one of a value's name."""
-        return word.stem in self._parts
+        """Whether the word may be one of a value's name."""
+        return word.norm in _MINOR or word.stem in self._parts
 
     def nearest(self, text: str, limit: int = 12) -> tuple[Name, ...]:
         """Values and columns whose names look or sound like this text."""

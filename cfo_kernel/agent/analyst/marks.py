@@ -7,8 +7,18 @@ from rapidfuzz.distance import OSA
 
 from cfo_kernel.agent.analyst.lexicon import Lexicon, Name
 from cfo_kernel.agent.analyst.numbers import Number, number_at
-from cfo_kernel.agent.analyst.periods import Found, period_at
-from cfo_kernel.agent.analyst.phrases import ADJECTIVES, ASKS, FILLERS, GRAINS, LONGEST, MONEY_TALK, NEVER_CORRECTED, Ask
+from cfo_kernel.agent.analyst.period_words import period_at
+from cfo_kernel.agent.analyst.periods import Found
+from cfo_kernel.agent.analyst.phrases import (
+    ADJECTIVES,
+    ASKS,
+    FILLERS,
+    GRAINS,
+    LONGEST,
+    MONEY_TALK,
+    NEVER_CORRECTED,
+    Ask,
+)
 from cfo_kernel.agent.analyst.words import Word, listed, words_in
 from cfo_kernel.data.plan import Grain
 

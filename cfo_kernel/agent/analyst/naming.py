@@ -5,9 +5,9 @@ The same words head the answers and make the questions that are offered as choic
 
 from functools import cached_property
 
-from cfo_kernel.agent.analyst.reading import By, Pick, Reading, Shape
+from cfo_kernel.agent.analyst.reading import Pick, Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
-from cfo_kernel.agent.analyst.wording import condition, joined
+from cfo_kernel.agent.analyst.wording import condition, joined, phrase, plural
 from cfo_kernel.data.plan import Grain
 
 ADJECTIVE = {g: "daily" if g is Grain.DAY else f"{g.value}ly" for g in Grain}
@@ -23,28 +23,45 @@ class Naming:
 
     @cached_property
     def core(self) -> str:
-        """What the figure is of by its own name: 'Salaries and Rent', 'revenue'; empty where nothing is named."""
-        named = [v for p in self.reading.picks if self._is_core(p) for v in p.values]
-        return joined(named) or (self.schema.label(self.reading.column) if self._column_is_said else "")
+        """What the figure is of by its own name: 'Salaries and Rent', 'Revenue', 'revenue'."""
+        if self.reading.column is None or self.reading.shape is Shape.DATES:
+            return self.named
+        return self.named or self.schema.label(self.reading.column)
 
-    @property
-    def _column_is_said(self) -> bool:
-        return self.reading.column is not None and self.reading.shape is not Shape.DATES
+    @cached_property
+    def named(self) -> str:
+        """The same, where names say it."""
+        return joined([v for p in self._named for v in p.values])
+
+    @cached_property
+    def _named(self) -> tuple[Pick, ...]:
+        """The picks that say what is measured, as accounts or else their types do; a department says whose."""
+        kinds = self.schema.notes(self.reading.table).kept_apart
+        own = [p for p in self.reading.picks if not p.negated and p.column not in self._defaults]
+        tables = {c.partition(".")[0] for c in kinds}
+        things = [p for p in own if p.column.partition(".")[0] in tables and self._names_rows(p)]
+        return tuple(things or [p for p in own if p.column in kinds][:1])
+
+    def _names_rows(self, pick: Pick) -> bool:
+        return self.schema.names_rows(*self.schema.column(pick.column))
 
     @cached_property
     def what(self) -> str:
         """The core with the names that narrow it: 'Salaries for Germany without Corporate'."""
-        return " ".join(x for x in (self.core or self.rows.capitalize(), self.narrowed) if x)
+        return phrase(self.core or self.rows.capitalize(), self.narrowed)
 
     @cached_property
     def narrowed(self) -> str:
         """The names beside the core."""
         parts: list[str] = []
         for pick in self.reading.picks:
-            if self._is_core(pick) or (pick.column in self._defaults and not pick.negated):
+            if pick in self._named or (pick.column in self._defaults and not pick.negated):
                 continue
             parts.append(f"{'without' if pick.negated else 'for'} {self.values(pick)}")
-        parts += [f"with {condition(f, self.schema.label(f.column))}" for f in self.reading.conditions]
+        parts += [
+            f"{'for' if f.op == '=' else 'with'} {condition(f, self.schema.label(f.column))}"
+            for f in self.reading.conditions
+        ]
         return " ".join(parts)
 
     @property
@@ -89,8 +106,7 @@ class Naming:
             for t in self.schema.tables.values()
             for c in t.columns
         )
-        table, column = self.schema.column(pick.column)
-        return f"{self.schema.label(pick.column)} {named}" if shared or not self.schema.names_rows(table, column) else named
+        return f"{self.schema.label(pick.column)} {named}" if shared or not self._names_rows(pick) else named
 
     def side(self, picks: tuple[Pick, ...], other: tuple[Pick, ...] = ()) -> str:
         """One side of a ratio or a difference, without what it has in common with the other."""
@@ -100,15 +116,7 @@ class Naming:
     def header(self, subject: str) -> str:
         """'Salaries in 2012 (Actual)'."""
         scenario = f"({self.scenario})" if self.scenario else ""
-        return " ".join(x for x in (subject, self.when, scenario) if x)
-
-    def _is_core(self, pick: Pick) -> bool:
-        """Whether the pick says what is measured: an account does, a department says whose."""
-        if pick.negated:
-            return False
-        table, column = self.schema.column(pick.column)
-        kinds = {c.partition(".")[0] for c in self.schema.notes(self.reading.table).kept_apart}
-        return pick.column not in self._defaults and table.name in kinds and self.schema.names_rows(table, column)
+        return phrase(subject, self.when, scenario)
 
     def question(self) -> str | None:
         """A plain question that asks for this reading, where its shape has one."""
@@ -116,7 +124,7 @@ class Naming:
         if reading.conditions or reading.thresholds or reading.left or reading.counted or reading.shape is Shape.LIST:
             return None
         named = any(p.column in self._defaults and not p.default for p in reading.picks)
-        core = " ".join(x for x in (self.scenario if named else "", self.core) if x)
+        core = phrase(self.scenario if named else "", self.core)
         tail = [self.narrowed, self.when]
         if reading.shape is not Shape.FIGURES or len(reading.functions) != 1:
             return None
@@ -131,7 +139,7 @@ class Naming:
                 head = core if rate else f"{words[function]} {core} {self.row}"
             case _:
                 return None
-        return self._ranked(head, tail) if reading.order else " ".join(x for x in (head, *tail, self.by) if x)
+        return self._ranked(head, tail) if reading.order else phrase(head, *tail, self.by)
 
     def _ranked(self, head: str, tail: list[str]) -> str | None:
         reading = self.reading
@@ -139,15 +147,5 @@ class Naming:
             return None
         word, label = "highest" if reading.order == "desc" else "lowest", reading.by[0].label
         if reading.top == 1:
-            return " ".join(x for x in (f"which {label} had the {word} {head}", *tail) if x)
-        return " ".join(x for x in (f"which {reading.top} {plural(label)} had the {word} {head}", *tail) if x)
-
-
-def group_label(by: By) -> str:
-    return by.label
-
-
-def plural(label: str) -> str:
-    if label.endswith("s"):
-        return label
-    return f"{label[:-1]}ies" if label.endswith("y") and not label.endswith(("ay", "ey", "oy")) else f"{label}s"
+            return phrase(f"which {label} had the {word} {head}", *tail)
+        return phrase(f"which {reading.top} {plural(label)} had the {word} {head}", *tail)

@@ -1,4 +1,4 @@
-"""Calendar periods as people write them, and the arithmetic of months, quarters and years."""
+"""Calendar periods, and the arithmetic of months, quarters and years."""
 
 import re
 from calendar import monthrange
@@ -6,20 +6,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 
-from cfo_kernel.agent.analyst.numbers import number_at
-from cfo_kernel.agent.analyst.words import Word, listed, words_in
+from cfo_kernel.agent.analyst.words import listed
 from cfo_kernel.data.plan import Grain
 
-_MONTHS = listed("january february march april may june july august september october november december")
-_SPELLINGS = {"september": ("sept",)}
-_MONTH_NUMBERS = {
-    form: number for number, name in enumerate(_MONTHS, start=1) for form in (name, name[:3], *_SPELLINGS.get(name, ()))
-}
-_ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "last": 0}
-_BEFORE_MAY = words_in("in of since from to until till through between and during after before for by vs or")
-_LINKS = ("of", "in", "the", "year")
-_SHORT = re.compile(r"(q|h|fy|fq|cy)(\d{1,4})")
-_FISCAL = ("fiscal", "financial", "fy", "fq")
+MONTHS = listed("january february march april may june july august september october november december")
+_LENGTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +34,12 @@ class Part:
     def of(self, year: int) -> Period | None:
         first = (self.number - 1) * self.months + 1
         if self.day is not None:
-            return _day(year, first, self.day)
+            return day_of(year, first, self.day)
         return span(year, first, self.months)
 
     @property
     def label(self) -> str:
-        return {1: _MONTHS[self.number - 1].title(), 3: f"Q{self.number}", 6: f"H{self.number}"}[self.months]
+        return {1: MONTHS[self.number - 1].title(), 3: f"Q{self.number}", 6: f"H{self.number}"}[self.months]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +59,7 @@ def span(year: int, month: int, months: int) -> Period:
     start, end = date(year, month, 1), date(year, last, monthrange(year, last)[1])
     match months:
         case 1:
-            return Period(start, end, f"{_MONTHS[month - 1].title()} {year}", Grain.MONTH)
+            return Period(start, end, f"{MONTHS[month - 1].title()} {year}", Grain.MONTH)
         case 3:
             return Period(start, end, f"Q{last // 3} {year}", Grain.QUARTER)
         case 12:
@@ -81,11 +72,25 @@ def before(period: Period, grain: Grain) -> Period | None:
     """The period of the same length one `grain` earlier."""
     if period.start is None or period.grain is None:
         return None
-    months = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
-    if grain not in months or period.grain not in months:
+    if grain not in _LENGTHS or period.grain not in _LENGTHS:
         return None
-    position = period.start.year * 12 + period.start.month - 1 - months[grain]
-    return span(position // 12, position % 12 + 1, months[period.grain])
+    return later(period, -_LENGTHS[grain], _LENGTHS[period.grain])
+
+
+def holding(day: date, months: int) -> Period:
+    """The month, quarter or year that holds the day."""
+    return span(day.year, (day.month - 1) // months * months + 1, months)
+
+
+def later(period: Period, months: int, size: int) -> Period:
+    """The period of `size` months that begins so many months later, or earlier."""
+    start = period.start or date.min
+    place = start.year * 12 + start.month - 1 + months
+    return span(place // 12, place % 12 + 1, size)
+
+
+def month_of(day: date) -> tuple[int, int]:
+    return day.year, day.month
 
 
 def name_of(value: object, grain: Grain) -> str:
@@ -98,188 +103,52 @@ def name_of(value: object, grain: Grain) -> str:
     return text
 
 
-def period_at(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    """The period that begins at this word, and how many words it takes."""
-    for reader in (_fiscal, _iso, _some_months, _dated, _part, _year):
-        if found := reader(words, at):
-            return found
-    return None
+def number_of(period: Period, grain: Grain) -> int:
+    """How many months, quarters or years the period reaches into; 0 where it has no such number."""
+    if period.start is None or period.end is None or grain not in _LENGTHS:
+        return 0
+    return _place(period.end, grain) - _place(period.start, grain) + 1
 
 
-def _some_months(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    """`first 6 months of 2012`, `last three months of 2012`."""
-    found = number_at(words, at + 1) if _norm(words, at) in ("first", "last") and at + 1 < len(words) else None
-    if found is None or _norm(words, at + 1 + found[1]) not in ("months", "quarters"):
+def runs(labels: list[object], grain: Grain) -> list[str]:
+    """Periods that follow each other put together: `January 2011`, `March to May 2011`."""
+    if grain not in _LENGTHS:
+        return [name_of(value, grain) for value in labels]
+    joined: list[list[int]] = []
+    for place in sorted(p for p in (_place_of(value) for value in labels) if p is not None):
+        if joined and joined[-1][-1] == place - 1:
+            joined[-1].append(place)
+        else:
+            joined.append([place])
+    named = [(_named(run[0], grain), _named(run[-1], grain)) for run in joined]
+    return [first if first == last else f"{first} to {last}" for first, last in named]
+
+
+def _place(day: date, grain: Grain) -> int:
+    return (day.year * 12 + day.month - 1) // _LENGTHS[grain]
+
+
+def _place_of(value: object) -> int | None:
+    """The place in time of a label that a result has for a month, a quarter or a year."""
+    found = re.fullmatch(r"(\d{4})(?:-(Q?)(\d{1,2}))?", str(value))
+    if found is None:
         return None
-    place = _skip(words, at + 2 + found[1])
-    year = _year_at(words, place)
-    months = found[0].value * (3 if _norm(words, at + 1 + found[1]) == "quarters" else 1)
-    if year is None or months not in range(1, 13):
-        return None
-    months = int(months)
-    first = 1 if _norm(words, at) == "first" else 13 - months
-    start, end = span(year, first, 1).start, span(year, first + months - 1, 1).end
-    label = f"{_MONTHS[first - 1].title()} to {_MONTHS[first + months - 2].title()} {year}"
-    return Period(start, end, label), place + 1 - at
+    year, quarter, number = found.groups()
+    if number is None:
+        return int(year)
+    return int(year) * (4 if quarter else 12) + int(number) - 1
 
 
-def _norm(words: tuple[Word, ...], at: int) -> str:
-    return words[at].norm if 0 <= at < len(words) else ""
+def _named(place: int, grain: Grain) -> str:
+    month = place * _LENGTHS[grain]
+    return span(month // 12, month % 12 + 1, _LENGTHS[grain]).label
 
 
-def _skip(words: tuple[Word, ...], at: int) -> int:
-    while _norm(words, at) in _LINKS:
-        at += 1
-    return at
-
-
-def year_of(word: Word) -> int | None:
-    """The year, where the word can be one; `$2012` and `2,012` are numbers."""
-    if re.fullmatch(r"(19|20)\d\d", word.norm) and not any(sign in word.before for sign in "$€£"):
-        return int(word.norm)
-    return None
-
-
-def _year_at(words: tuple[Word, ...], at: int) -> int | None:
-    return year_of(words[at]) if at < len(words) else None
-
-
-def _day(year: int, month: int, day: int) -> Period | None:
+def day_of(year: int, month: int, day: int) -> Period | None:
     if not 1 <= day <= monthrange(year, month)[1]:
         return None
     when = date(year, month, day)
     return Period(when, when, when.isoformat(), Grain.DAY)
-
-
-def _iso(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    parts = words[at].norm.split("-")
-    if len(parts) == 1 or not all(p.isdigit() for p in parts) or not 1 <= int(parts[1]) <= 12:
-        return None
-    year, month = int(parts[0]), int(parts[1])
-    if not 1900 <= year <= 2100:
-        return None
-    found = _day(year, month, int(parts[2])) if len(parts) == 3 else span(year, month, 1)
-    return (found, 1) if found else None
-
-
-def _dated(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    """`March 2012`, `March 30, 2012`, `30 March 2012`, `2012 March`, `March`."""
-    day, place = _day_number(words, at), at
-    if day is not None:
-        place = at + 1 + (_norm(words, at + 1) == "of")
-    elif (year := _year_at(words, at)) and _is_month(words, at + 1) and not _year_at(words, at + 2):
-        return span(year, _MONTH_NUMBERS[_norm(words, at + 1)], 1), 2
-    if not _is_month(words, place):
-        return None
-    month, end = _MONTH_NUMBERS[words[place].norm], place + 1
-    if day is None and (day := _day_number(words, end)) is not None:
-        end += 1
-    year_place = _skip(words, end)
-    year = _year_at(words, year_place)
-    if year is None:
-        return Part(1, month, day), end - at
-    found = _day(year, month, day) if day is not None else span(year, month, 1)
-    return (found, year_place + 1 - at) if found else None
-
-
-def _is_month(words: tuple[Word, ...], at: int) -> bool:
-    """Whether the word is a month; `may` only where the words around it say so."""
-    norm = _norm(words, at)
-    if norm not in _MONTH_NUMBERS:
-        return False
-    return norm != "may" or _year_at(words, _skip(words, at + 1)) is not None or _norm(words, at - 1) in _BEFORE_MAY
-
-
-def _day_number(words: tuple[Word, ...], at: int) -> int | None:
-    match = re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?", _norm(words, at))
-    return int(match.group(1)) if match and 1 <= int(match.group(1)) <= 31 else None
-
-
-def _part(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    """`Q1 2012`, `first quarter of 2012`, `2012 Q1`, `H1`, `second half`."""
-    if (year := _year_at(words, at)) and (found := _bare_part(words, at + 1)) and "," not in words[at + 1].before:
-        part, length = found
-        if not _year_at(words, at + 1 + length):
-            return part.of(year) or part, length + 1
-    found = _bare_part(words, at)
-    if not found:
-        return None
-    part, length = found
-    place = _skip(words, at + length)
-    year = _year_at(words, place)
-    return (part.of(year) or part, place + 1 - at) if year else (part, length)
-
-
-def _bare_part(words: tuple[Word, ...], at: int) -> tuple[Part, int] | None:
-    norm, following = _norm(words, at), _norm(words, at + 1)
-    months = {"quarter": 3, "half": 6, "q": 3, "h": 6}
-    if (match := _SHORT.fullmatch(norm)) and match.group(1) in ("q", "h"):
-        kind, number, length = match.group(1), int(match.group(2)), 1
-    elif norm in _ORDINALS and following in ("quarter", "half"):
-        kind, length = following, 2
-        number = _ORDINALS[norm] or 12 // months[kind]
-        if norm == "last" and not _year_at(words, _skip(words, at + 2)):
-            return None  # "last quarter" without a year is seen from today
-    elif norm == "quarter" and following.isdigit() and len(following) == 1:
-        kind, number, length = norm, int(following), 2
-    else:
-        return None
-    return (Part(months[kind], number), length) if 1 <= number <= 12 // months[kind] else None
-
-
-def _year(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    place = at
-    if _norm(words, place) == "calendar" and _norm(words, place + 1) == "year":
-        place += 1
-    if _norm(words, place) == "year":
-        place += 1
-    year = _year_at(words, place)
-    if year is None and (match := _SHORT.fullmatch(_norm(words, place))) and match.group(1) == "cy":
-        year = _long_year(match.group(2))
-    return (span(year, 1, 12), place + 1 - at) if year else None
-
-
-def _long_year(digits: str) -> int | None:
-    return int(digits) if len(digits) == 4 else 2000 + int(digits) if len(digits) == 2 else None
-
-
-def _fiscal(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    """`FY12`, `FY 2012`, `fiscal year 2012`, `fiscal Q1 2012`, `fiscal quarter 1 of 2012`, `Q1 FY2012`."""
-    short = _SHORT.fullmatch(_norm(words, at))
-    if short and short.group(1) == "fy" and (year := _long_year(short.group(2))):
-        return Fiscal(year), 1
-    quarter, place = None, at
-    if found := _bare_part(words, at):
-        if found[0].months != 3:
-            return None
-        quarter, place = found[0].number, _skip(words, at + found[1])
-        if (later := _fiscal_year(words, place)) is None:
-            return None
-        return Fiscal(later[0], quarter), later[1] - at
-    if _norm(words, at) not in _FISCAL:
-        return None
-    if later := _fiscal_year(words, at):
-        return Fiscal(later[0]), later[1] - at
-    if (found := _bare_part(words, at + 1)) and found[0].months == 3:
-        end = at + 1 + found[1]
-        place = _skip(words, end)
-        place += _norm(words, place) in _FISCAL
-        place = _skip(words, place)
-        year = _year_at(words, place)
-        return Fiscal(year, found[0].number), (place + 1 if year else end) - at
-    return None
-
-
-def _fiscal_year(words: tuple[Word, ...], at: int) -> tuple[int, int] | None:
-    """The fiscal year at this word and the place after it."""
-    short = _SHORT.fullmatch(_norm(words, at))
-    if short and short.group(1) == "fy" and (year := _long_year(short.group(2))):
-        return year, at + 1
-    if _norm(words, at) not in _FISCAL:
-        return None
-    place = at + 1 + (_norm(words, at + 1) == "year")
-    year = _year_at(words, place)
-    return (year, place + 1) if year else None
 
 
 def day_before(day: date) -> date:

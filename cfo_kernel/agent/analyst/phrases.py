@@ -142,7 +142,8 @@ _PHRASES: dict[Ask, str] = {
     Ask.AS: "as|expressed as",
     Ask.BY: (
         "by|each|every|for each|for every|broken down by|split by|grouped by|by each|in each|of each|broken out by"
-        "|breakdown by|split out by|a breakdown by|from each|over the|within each|one row per|one row for each|one row by|one row for every|a row per|a row for each"
+        "|breakdown by|split out by|a breakdown by|from each|over the|within each|one row per|one row for each"
+        "|one row by|one row for every|a row per|a row for each"
         "|one line per|one line for each|a line per|a line for each|with one row per|with one row for each|row per"
         "|split across|split among|split between|split over|spread across|spread over|distributed across"
         "|distributed over|distributed among|divided among|allocated across|broken down across"

@@ -6,6 +6,7 @@ from datetime import date
 from cfo_kernel.agent.analyst.periods import Period, day_after, gaps
 from cfo_kernel.agent.analyst.reading import By, Function, Pick, Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
+from cfo_kernel.agent.analyst.wording import plural
 from cfo_kernel.data.plan import (
     Aggregate,
     Arithmetic,
@@ -266,12 +267,6 @@ class Planner:
 
 def group_name(by: By) -> str:
     return by.label.replace(" ", "_")
-
-
-def plural(label: str) -> str:
-    if label.endswith("s"):
-        return label
-    return f"{label[:-1]}ies" if label.endswith("y") else f"{label}s"
 
 
 def group(by: By) -> Group:

@@ -27,13 +27,14 @@ class Reader:
         except NotUnderstood as problem:
             variants: list[Variant] = []
             for text in dict.fromkeys(problem.swaps[:_MOST_VARIANTS]):
-                if found := self._variant(text):
+                if found := self.variant(text):
                     variants.append(found)
             return Refusal(
                 problem.message, tuple(variants), decide=problem.decide, understood=self.understood(question)
             )
 
-    def _variant(self, text: str) -> Variant | None:
+    def variant(self, text: str) -> Variant | None:
+        """The question as a variant, if it can be read."""
         try:
             return Variant(text, self._read(text))
         except NotUnderstood:

@@ -199,7 +199,7 @@ def _opened(item: _Item, period: Period, *, to_date: bool) -> tuple[Period, tupl
     if start is None or end is None:
         return period, ()
     if to_date:
-        return Period(date(end.year, 1, 1), end, f"{end.year} to the end of {period.label}"), ()
+        return Period(date(end.year, 1, 1), end, f"January {end.year} to {period.label}"), ()
     if item.has(Ask.AFTER):
         return Period(day_after(end), None, f"after {period.label}"), ()
     if item.has(Ask.BEFORE):

@@ -1,6 +1,6 @@
 """What the analyst understood of a question, or why it did not."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -70,7 +70,8 @@ class Reading:
     """A question that was understood in every word.
 
     `moment` says that the figure is asked at the end of its period, `balance` that it was called a balance,
-    `units_only` that it was asked with 'how many', `spoken_of` that it was called a cost or an earning. `when_at` is where in the question its period is said. `relation`
+    `units_only` that it was asked with 'how many', `spoken_of` that it was called a cost or an
+    earning. `when_at` is where in the question its period is said. `relation`
     says what several periods are to each other: one span, units with a row each, or two to compare.
     """
 
@@ -100,6 +101,17 @@ class Reading:
     remarks: tuple[str, ...] = ()
 
     @property
+    def asked(self) -> str:
+        """The question, ready for more words at its end."""
+        return self.question.rstrip(" ?.!")
+
+    @property
+    def meaning(self) -> "Reading":
+        """What is asked, whatever the words."""
+        picks = tuple(sorted(self.picks, key=lambda p: (p.column, p.values)))
+        return replace(self, picks=picks, question="", when_at=None, spoken_of="", remarks=())
+
+    @property
     def said(self) -> tuple[Pick, ...]:
         return tuple(p for p in (*self.picks, *self.left, *self.right) if not p.default)
 
@@ -116,13 +128,12 @@ class Variant:
 class Refusal:
     """Why the question was not read, and what could be asked instead.
 
-    Of the `variants` those that have rows become choices; `choices` are offered as they are. Where `decide` is set, a
+    Of the `variants` those that have rows become choices. Where `decide` is set, a
     variant that alone has rows is the answer: the name means two things and one of them is empty.
     """
 
     message: str
     variants: tuple[Variant, ...] = ()
-    choices: tuple[str, ...] = ()
     decide: bool = False
     understood: tuple[str, ...] = field(default=())
 

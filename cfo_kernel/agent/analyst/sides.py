@@ -56,7 +56,7 @@ def _variance(base: Reading, draft: Draft) -> Reading | None:
 def _against(base: Reading, draft: Draft) -> tuple[str, ...]:
     defaults = draft.schema.notes(base.table).defaults
     return tuple(
-        f"{base.question.rstrip(' ?.!')} against {value}"
+        f"{base.asked} against {value}"
         for path, usual in defaults.items()
         for value in draft.schema.column(path)[1].values or ()
         if value != usual

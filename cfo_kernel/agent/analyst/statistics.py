@@ -9,6 +9,7 @@ from cfo_kernel.agent.analyst.draft import Draft, Entity
 from cfo_kernel.agent.analyst.marks import Sort
 from cfo_kernel.agent.analyst.phrases import Ask
 from cfo_kernel.agent.analyst.reading import NotUnderstood
+from cfo_kernel.data.plan import Grain
 
 MEANS = (Ask.AVERAGE, Ask.MEDIAN)
 EXTREMES = (Ask.MINIMUM, Ask.MAXIMUM, Ask.HIGH, Ask.LOW)
@@ -23,6 +24,8 @@ def statistics(draft: Draft) -> None:
     if not means and not extremes:
         return
     for at, mark in enumerate(draft.marks):
+        if means and mark.sort is Sort.PERIOD and draft.words[mark.start].norm == "year" and _directly(draft, at):
+            draft.per = draft.per or Grain.YEAR  # 'in an average year 2011 to 2012'
         if mark.sort is not Sort.GRAIN or mark.grain is None or draft.per:
             continue
         if means and (mark.adjective or _one_period(draft, at)):
@@ -66,11 +69,17 @@ def _one_period(draft: Draft, at: int) -> bool:
     before = draft.marks[at - 1] if at else None
     if before is None:
         return False
-    if before.is_ask(*MEANS):
-        return draft.words[before.start].norm != "on" and draft.marks[at].length == 1
+    if _directly(draft, at):
+        return draft.marks[at].length == 1
     if before.is_ask(Ask.PER):
         return not draft.says_rows() or draft.asks(Ask.COUNT)
     return before.sort is Sort.FILLER and draft.words[before.start].norm in ("a", "an")
+
+
+def _directly(draft: Draft, at: int) -> bool:
+    """Whether 'average' or 'median' stands just before."""
+    before = draft.marks[at - 1] if at else None
+    return before is not None and before.is_ask(*MEANS) and draft.words[before.start].norm != "on"
 
 
 def _per(draft: Draft, at: int) -> set[int]:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfo_kernel.agent.analyst.periods import Fiscal, Part, Period, before, name_of, period_at, span
+from cfo_kernel.agent.analyst.period_words import period_at
+from cfo_kernel.agent.analyst.periods import Fiscal, Part, Period, before, name_of, span
 from cfo_kernel.agent.analyst.words import split
 from cfo_kernel.data.plan import Grain
 

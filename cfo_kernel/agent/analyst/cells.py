@@ -1,0 +1,162 @@
+"""The rows of a result, and how their figures and names are written."""
+
+from collections.abc import Callable
+from typing import Any
+
+from cfo_kernel.agent.analyst.evidence import Verdict
+from cfo_kernel.agent.analyst.naming import Naming
+from cfo_kernel.agent.analyst.periods import name_of
+from cfo_kernel.agent.analyst.planner import Figures
+from cfo_kernel.agent.analyst.reading import Reading, Shape
+from cfo_kernel.agent.analyst.schema import Schema
+from cfo_kernel.agent.analyst.wording import figure, joined, percent, phrase
+from cfo_kernel.data.plan import Grain
+
+FEW = 4
+_OVER_ROWS = {"avg": "average", "median": "median", "min": "smallest", "max": "largest"}
+_OVER_RATES = {"avg": "average", "median": "median", "min": "lowest", "max": "highest"}
+Row = list[Any]
+
+
+class Cells:
+    """One result beside the reading that it answers."""
+
+    def __init__(
+        self, schema: Schema, reading: Reading, verdict: Verdict, figures: Figures, result: dict[str, Any]
+    ) -> None:
+        self.schema, self.reading, self.verdict, self.figures = schema, reading, verdict, figures
+        self.naming = Naming(schema, reading)
+        self.columns = [str(c["name"]) for c in result["columns"]]
+        self.rows: list[Row] = result["rows"]
+        self.total = int(result["row_count"])
+        self.groups = len(reading.by)
+        self.decimals = self._decimals()
+
+    def _counted_rows(self) -> str:
+        """'Rent postings for Germany', where rows are counted."""
+        named = self.naming
+        if self.reading.functions[0] not in ("count", "count_distinct"):
+            return ""
+        return phrase(named.named, named.rows, named.narrowed)
+
+    def _part(self, function: str) -> str:
+        if function == "sum":
+            return "total"
+        if function == "count":
+            return self.naming.rows
+        return _OVER_RATES[function] if self._is_rate else f"{_OVER_ROWS[function]} {self.naming.row}"
+
+    def _subject(self) -> str:
+        """What the figure is called: 'Salaries for Corporate', 'the average Salaries posting', 'the average rate'."""
+        reading, named = self.reading, self.naming
+        function = reading.functions[0] if reading.functions else "sum"
+        if reading.shape in (Shape.RATIO, Shape.DIFFERENCE):
+            left, right = named.side(reading.left, reading.right), named.side(reading.right)
+            link = "as a percentage of" if reading.shape is Shape.RATIO else "less"
+            return phrase(left, link, right, named.narrowed)
+        if counted := self._counted_rows():
+            return f"number of {counted}"
+        if self._is_rate and reading.column:
+            label = self.schema.label(reading.column)
+            one_day = function == "avg" and [p.grain for p in reading.periods] == [Grain.DAY]
+            plain = one_day or self.verdict.stock or label.startswith(_OVER_RATES[function])
+            word = "" if plain else _OVER_RATES[function]
+            of = f"of {named.core}" if named.core != label else ""
+            return phrase("the", word, label, of, named.narrowed)
+        if function in _OVER_ROWS:
+            return phrase("the", _OVER_ROWS[function], named.core, named.row, named.narrowed)
+        return named.what
+
+    def _verb(self) -> str:
+        core = self.naming.core.replace(" on ", " of ").partition(" of ")[0]
+        single = self.reading.functions[0] != "sum" or not core.endswith("s") or core.endswith("ss")
+        return "was" if single and " and " not in self.naming.core else "were"
+
+    def _extremes(
+        self, head: str, say: Callable[[Row], str], words: tuple[str, str] | None = None, by: int = -1
+    ) -> str:
+        """Few rows are all named, of many the highest and the lowest of the main figure."""
+        if self.total <= FEW or len(self.rows) < self.total:
+            shown = joined([f"{self.name(r)} with {say(r)}" for r in self.rows[:FEW]])
+            return f"{head}: {shown}{'.' if self.total <= FEW else f' and others, {self.total:,} rows in all.'}"
+        at = by if by >= 0 else self._main_at()
+        highest, lowest = self._ends(at)
+        moving = words is not None and "rise" in words[0]
+        if words is None or (moving and not (highest[at] or 0) > 0 > (lowest[at] or 0)):
+            link = "in" if any(b.grain for b in self.reading.by) else "for"
+            ends = f"from {say(lowest)} {link} {self.name(lowest)} to {say(highest)} {link} {self.name(highest)}"
+            return f"{head} ranges {ends}." if self._verb() == "was" else f"{head} range {ends}."
+        top = f"{words[0]} {self.name(highest)} with {say(highest)}"
+        return f"{head}; {top}, {words[1]} {self.name(lowest)} with {say(lowest)}."
+
+    def _main_at(self) -> int:
+        return self.columns.index(self.figures.main) if self.figures.main in self.columns else self.groups
+
+    def _ends(self, at: int) -> tuple[Row, Row]:
+        """The rows with the highest and the lowest figure."""
+        known = [r for r in self.rows if isinstance(r[at], int | float)] or [self.rows[0]]
+        return max(known, key=lambda r: r[at] or 0), min(known, key=lambda r: r[at] or 0)
+
+    def _moved(self, row: Row) -> str:
+        """'35,958,587.59 (+11,423,007.01 or +46.6 %)' of a row with a figure, an earlier one, and the change."""
+        moved = self.groups + 2
+        text, change = self.value(self.groups, row[self.groups]), row[moved]
+        if not isinstance(change, int | float):
+            return text
+        sign = "+" if change > 0 else ""
+        share = row[moved + 1] if moved + 1 < len(row) else None
+        told = f" or {sign}{percent(share)}" if isinstance(share, int | float) else ", n.m."
+        return f"{text} ({sign}{self.value(moved, change)}{told})"
+
+    def name(self, row: Row) -> str:
+        """The groups of a row: 'Germany, March 2012'."""
+        return ", ".join(self._label(i, row[i]) for i in range(self.groups))
+
+    def _label(self, at: int, value: Any) -> str:
+        by = self.reading.by[at]
+        if value is None:
+            return f"(no {by.label})"
+        if by.grain:
+            return name_of(value, by.grain)
+        return f"{by.label} {value}" if isinstance(value, int | float) else str(value)
+
+    def _main(self, row: Row) -> str:
+        """The ranked figure of a row, or all its figures where several functions are asked."""
+        if len(self.reading.functions) > 1:
+            parts = enumerate(self.reading.functions)
+            return ", ".join(f"{self._part(f)} {self.value(self.groups + i, row[self.groups + i])}" for i, f in parts)
+        at = self._main_at()
+        return percent(row[at]) if self.reading.shape is Shape.RATIO else self.value(at, row[at])
+
+    def value(self, at: int, value: Any) -> str:
+        """A figure of the column: counts without decimals, amounts with those of their column."""
+        name = self.columns[at] if at < len(self.columns) else ""
+        function = self.reading.functions[0] if self.reading.functions else ""
+        if name in ("share", "ratio") or name.endswith("_percent"):
+            return percent(value)
+        if self.reading.per and at - self.groups == 2:
+            return figure(value)
+        if function in ("count", "count_distinct") and len(self.reading.functions) == 1:
+            return figure(value)
+        if self.reading.functions == ("count", "sum") and at == self.groups:
+            return figure(value)
+        return figure(value, self.decimals)
+
+    def _decimals(self) -> int | None:
+        """The decimals of the measure's column; numbers of things have none, and rates those they need."""
+        if self.reading.column is None or self.verdict.unitless or self._is_rate or self.reading.shape is Shape.DATES:
+            return None
+        return self.schema.column(self.reading.column)[1].scale or None
+
+    @property
+    def _is_rate(self) -> bool:
+        return self.reading.column is not None and self.schema.is_rate(self.reading.column)
+
+    def _sum(self) -> float | int | None:
+        """The sum of the shown figures, where they may be added and all rows are here."""
+        reading = self.reading
+        plain = reading.shape is Shape.FIGURES and reading.functions in (("sum",), ("count",)) and not reading.per
+        if not plain or not self.verdict.additive or len(self.rows) < max(2, self.total):
+            return None
+        values = [r[self.groups] for r in self.rows]
+        return round(sum(values), 6) if all(isinstance(v, int | float) for v in values) else None

@@ -1,0 +1,46 @@
+"""What confinement costs: a call that returns ten rows, beside the same code in a warm process."""
+
+import time
+from pathlib import Path
+from statistics import median
+
+import duckdb
+import pandas as pd
+import pytest
+
+from cfo_kernel.executors.base import PythonCall
+from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.executors.python_scratch import scratch_folder
+
+CODE = "result_df = ledger.groupby('account')['amount'].sum().head(10)"
+ROUNDS = 15
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    file = tmp_path / "ledger.parquet"
+    duckdb.sql("SELECT i % 100 AS account, CAST(i / 7 AS DOUBLE) AS amount FROM range(100000) t(i)").write_parquet(
+        str(file)
+    )
+    return file
+
+
+async def test_a_confined_call_is_near_the_same_code_in_a_warm_process(ledger: Path, tmp_path: Path) -> None:
+    executor = ConfinedPython()
+    confined: list[float] = []
+    warm: list[float] = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        with scratch_folder(tmp_path) as scratch:
+            result = await executor.run(PythonCall(code=CODE, tables={"ledger": ledger}, scratch=scratch))
+        confined.append(time.perf_counter() - start)
+        assert result.table
+        assert result.table.row_count == 10
+        start = time.perf_counter()
+        names: dict[str, object] = {"ledger": pd.read_parquet(ledger)}
+        exec(CODE, names)
+        warm.append(time.perf_counter() - start)
+    await executor.close()
+    over = (median(confined[1:]) - median(warm[1:])) * 1000
+    print(f"confined {median(confined[1:]) * 1000:.1f} ms, warm {median(warm[1:]) * 1000:.1f} ms, {over:+.1f} ms")
+    assert over < 100

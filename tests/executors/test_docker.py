@@ -1,0 +1,81 @@
+"""The talk with Docker, through a stand-in for its command. With a real engine `test_python_programs` runs as well."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from cfo_kernel.errors import PythonFailed, PythonTimeout, PythonUnavailable
+from cfo_kernel.executors.base import Limits, PythonCall
+from cfo_kernel.executors.docker import DockerPython, arguments
+from tests.executors import docker_stub, python_world
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> str:
+    """The stand-in as a command; it keeps its own files beside itself."""
+    stub = tmp_path / "docker_stub.py"
+    stub.write_text(Path(docker_stub.__file__).read_text())
+    command = tmp_path / "docker"
+    command.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(stub)])} "$@"\n')
+    command.chmod(0o755)
+    return str(command)
+
+
+def call(code: str, folder: Path, **limits: float) -> PythonCall:
+    world = python_world.make(folder / "world")
+    python_world.unmake(world)
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    return PythonCall(code=code, tables=world.tables(), scratch=scratch, limits=Limits.model_validate(limits))
+
+
+async def test_a_program_gives_its_rows_output_and_files(docker: str, tmp_path: Path) -> None:
+    code = "print('hello')\nopen('a.txt', 'w').write('x')\nresult_df = ledger.groupby('account')['amount'].sum()"
+    result = await DockerPython(docker=docker).run(call(code, tmp_path))
+    assert result.table
+    assert result.table.rows == ((1, 7.5), (2, 11.25))
+    assert (result.stdout, [file.name for file in result.files]) == ("hello\n", ["a.txt"])
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "says"),
+    [
+        ("nope", PythonFailed, "name 'nope' is not defined"),
+        ("import os\nos._exit(137)", PythonFailed, "more processor time or memory"),
+        ("import os\nos._exit(3)", PythonFailed, "status 3"),
+        ("no container", PythonUnavailable, "no space left on device"),
+    ],
+)
+async def test_what_went_wrong_is_told(
+    code: str, kind: type[Exception], says: str, docker: str, tmp_path: Path
+) -> None:
+    with pytest.raises(kind, match=says):
+        await DockerPython(docker=docker).run(call(code, tmp_path))
+
+
+async def test_a_late_container_is_killed_by_its_name(docker: str, tmp_path: Path) -> None:
+    with pytest.raises(PythonTimeout):
+        await DockerPython(docker=docker).run(call("while True: pass", tmp_path, seconds=3))
+    [pid] = [int(file.read_text()) for file in tmp_path.glob("cfo-python-*")]
+    assert not Path(f"/proc/{pid}").exists()
+
+
+async def test_without_engine_or_image_nothing_runs(docker: str, tmp_path: Path) -> None:
+    asked = call("pass", tmp_path)
+    with pytest.raises(PythonUnavailable, match="no Docker engine answers"):
+        await DockerPython(docker=str(tmp_path / "nowhere")).run(asked)
+    with pytest.raises(PythonUnavailable, match="Docker has no image other"):
+        await DockerPython("other", docker=docker).run(asked)
+
+
+def test_a_container_has_no_network_no_rights_and_one_writable_folder() -> None:
+    asked = PythonCall(code="", tables={"ledger": Path("/data/0.parquet")}, scratch=Path("/threads/scratch"))
+    given = arguments("name", "cfo-python", asked)
+    mounts = [option for option in given if option.startswith("--mount")]
+    writable = [mount for mount in mounts if "readonly" not in mount]
+    assert writable == ["--mount=type=bind,src=/threads/scratch,dst=/scratch"]
+    assert "--mount=type=bind,src=/data/0.parquet,dst=/tables/ledger.parquet,readonly" in mounts
+    walls = ("--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=16")
+    assert set(walls) <= set(given)

@@ -1,0 +1,256 @@
+"""What programs may count on, through every executor that this machine has: tables, exact values, output, files."""
+
+# ruff: noqa: E501 - a program that fits a line is best read as one
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pyarrow.parquet as pq
+import pytest
+import pytest_asyncio
+
+from cfo_kernel.errors import PythonFailed, PythonTimeout
+from cfo_kernel.executors.base import Executor, Limits, PythonCall, PythonResult, PythonTable
+from cfo_kernel.executors.docker import IMAGE, DockerPython
+from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.executors.python_scratch import scratch_folder, take
+from tests.executors import python_world
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def executors() -> list[type[ConfinedPython | DockerPython]]:
+    """Docker's too where its engine answers and has the image."""
+    try:
+        done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return [ConfinedPython]
+    return [ConfinedPython, DockerPython] if done.returncode == 0 else [ConfinedPython]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=executors())
+async def executor(request: pytest.FixtureRequest) -> AsyncIterator[Executor]:
+    made = request.param()
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    world = python_world.make(tmp_path_factory.mktemp("world"))
+    python_world.unmake(world)
+    return world.tables()
+
+
+Run = Callable[..., Awaitable[PythonResult]]
+
+
+@pytest.fixture
+def run(executor: Executor, tables: dict[str, Path], tmp_path: Path) -> Run:
+    async def run_(code: str, **limits: Any) -> PythonResult:
+        scratch = tmp_path / f"scratch{len(list(tmp_path.iterdir()))}"
+        scratch.mkdir()
+        return await executor.run(PythonCall(code=code, tables=tables, scratch=scratch, limits=Limits(**limits)))
+
+    return run_
+
+
+async def table(work: Awaitable[PythonResult]) -> PythonTable:
+    found = (await work).table
+    assert found
+    return found
+
+
+PROGRAMS = {
+    "result_df = ledger[['id', 'amount']].head(2)": [[0, 0], [1, 1.25]],
+    "result_df = ledger.groupby('account')['amount'].sum()": [[1, 7.5], [2, 11.25]],
+    "result_df = ledger.merge(accounts, on='account').groupby('name', as_index=False)['amount'].sum()": [
+        ["Rent", 11.25],
+        ["Salaries", 7.5],
+    ],
+    "result_df = ledger.set_index('posted')['id'].resample('QE').sum().head(2)": [["2024-03-31", 3], ["2024-06-30", 12]],
+    "result_df = ledger.pivot_table(index='account', columns=ledger.posted.dt.year, values='id', aggfunc='sum')": [
+        [1, 6],
+        [2, 9],
+    ],
+    "result_df = pd.DataFrame({'n': [len(ledger), ledger.gap.isna().sum(), int(ledger.gap.sum())]})": [[6], [3], [6]],
+    "result_df = ledger.loc[ledger.posted >= '2024-06-01', 'posted']": [["2024-06-30"]],
+    "def f():\n    return [g(x) for x in ledger.id]\ng = lambda x: x * len(accounts)\nresult_df = pd.Series(f())": [
+        [0], [3], [6], [9], [12], [15],
+    ],
+    "class A:\n    rows = len(ledger)\nresult_df = pd.Series([A.rows, eval('len(accounts)'), len(globals()['ledger'])])": [
+        [6], [3], [6],
+    ],
+    "ledger = ledger[ledger.id > 4]\nresult_df = ledger[['id']]": [[5]],
+    "result_df = ledger[ledger.id > 100][['id']]": [],
+    "result_df = pd.DataFrame()": [],
+    "result_df = pd.DataFrame({'a': [1, 2], 'A': [3, 4]})": [[1, 3], [2, 4]],
+    "from datetime import date\nresult_df = pd.DataFrame({'d': [date(2024, 2, 29), None]})": [["2024-02-29"], [None]],
+    "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\nresult_df = pd.DataFrame([P(1)])": [[1]],
+    "import concurrent.futures as c\nresult_df = pd.Series(list(c.ThreadPoolExecutor(2).map(abs, [-1, -2])))": [[1], [2]],
+    "import json, re, math, statistics, collections, itertools, zoneinfo\n"
+    "t = pd.Timestamp('2024-01-31 10:00', tz=zoneinfo.ZoneInfo('Europe/Berlin'))\nresult_df = pd.Series([t])": [
+        ["2024-01-31T10:00:00+01:00"],
+    ],
+    "import shutil, tempfile, zipfile, sqlite3\nopen('a', 'w').close()\nshutil.copy2('a', 'b')\nwith tempfile.TemporaryFile() as f: f.write(b'x')\n"
+    "sqlite3.connect('x.db').execute('create table t(a)')\nresult_df = pd.Series([1])": [[1]],
+    "import numpy.linalg as l\nresult_df = pd.Series(l.solve([[2.0, 0], [0, 4]], [1, 1]))": [[0.5], [0.25]],
+    "raise SystemExit": None,
+    "print(1)": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", PROGRAMS)
+async def test_a_program_gives_its_rows(code: str, run: Run) -> None:
+    result = await run(code)
+    expected = PROGRAMS[code]
+    assert (result.table and [list(row) for row in result.table.rows]) == expected
+    if result.table:
+        assert result.table.row_count == len(result.table.rows)
+        assert pq.read_table(result.table.file).num_rows == result.table.row_count
+
+
+VALUES: dict[str, tuple[object, str, int]] = {
+    "Decimal('0.10') + Decimal('0.20')": (0.3, "DECIMAL(18,2)", 0),
+    "Decimal('12345678901234567890123456.1234567891')": ("12345678901234567890123456.1234567891", "DECIMAL(36,10)", 1),
+    "Decimal('1' + '0' * 50)": (str(10**50), "VARCHAR", 1),
+    "9007199254740993": ("9007199254740993", "BIGINT", 1),
+    "2 ** 100": (str(2**100), "DECIMAL(31,0)", 1),
+    "np.uint64(2 ** 64 - 1)": (str(2**64 - 1), "UBIGINT", 1),
+    "float('nan')": (None, "DOUBLE", 1),
+    "float('inf')": (None, "DOUBLE", 1),
+    "0.1": (0.1, "DOUBLE", 0),
+    "np.float16(0.5)": (0.5, "FLOAT", 0),
+    "None": (None, "VARCHAR", 0),
+    "True": (True, "BOOLEAN", 0),
+    "pd.NaT": (None, "TIMESTAMP", 0),
+    "pd.Timestamp('2024-01-31')": ("2024-01-31", "DATE", 0),
+    "pd.Timestamp('2024-01-31 10:00:00.5')": ("2024-01-31T10:00:00.500000", "TIMESTAMP", 0),
+    "pd.Timestamp('2024-01-31 10:00', tz='UTC')": ("2024-01-31T10:00:00+00:00", "TIMESTAMP WITH TIME ZONE", 0),
+    "datetime.date(2024, 1, 31)": ("2024-01-31", "DATE", 0),
+    "datetime.time(10, 30)": ("10:30:00", "TIME", 0),
+    "pd.Timedelta(days=1, hours=2)": ("1 days 02:00:00", "VARCHAR", 1),
+    "pd.Period('2024-01')": ("2024-01", "VARCHAR", 1),
+    "complex(1, 2)": ("(1+2j)", "VARCHAR", 1),
+    "{'a': 1}": ({"a": 1}, "STRUCT(a BIGINT)", 0),
+    "[1, 2]": ([1, 2], "BIGINT[]", 0),
+    "b'\\xff'": ("ff", "BLOB", 0),
+    "'a\\n\\u00e9'": ("a\né", "VARCHAR", 0),
+}
+
+
+@pytest.mark.parametrize("expression", VALUES)
+async def test_a_value_is_exact_or_noted(expression: str, run: Run) -> None:
+    value, kind, notes = VALUES[expression]
+    code = f"import datetime\nfrom decimal import Decimal\nresult_df = pd.DataFrame({{'v': [{expression}]}})"
+    found = await table(run(code))
+    assert found.rows == ((value,),)
+    assert (found.columns[0].type, len(found.notes)) == (kind, notes)
+    assert pq.read_table(found.file).num_rows == 1
+
+
+async def test_mixed_and_categorical_columns(run: Run) -> None:
+    code = "result_df = pd.DataFrame({'m': [1, 'a'], 'c': pd.Categorical(['x', 'y'])})"
+    found = await table(run(code))
+    assert found.rows == (("1", "x"), ("a", "y"))
+    assert found.notes == ("m: values of mixed or unusual types are given as text.",)
+
+
+async def test_money_is_summed_exactly(run: Run) -> None:
+    result = await run(
+        "total = ledger.amount.sum()\nprint(type(total).__name__, total)\nresult_df = ledger[['amount']].sum()"
+    )
+    assert result.stdout == "Decimal 18.75\n"
+    assert result.table
+    assert pq.read_table(result.table.file).column("value").to_pylist() == [Decimal("18.75")]
+
+
+async def test_types_of_a_table(run: Run) -> None:
+    kinds = (await run("print(ledger.dtypes.astype(str).to_dict())")).stdout
+    assert "'gap': 'Int64'" in kinds
+    assert "'posted': 'datetime64" in kinds
+    assert "'amount': 'object'" in kinds
+
+
+async def test_the_index_of_a_result_is_kept_when_it_says_something(run: Run) -> None:
+    two = await table(run("result_df = ledger.groupby(['account', ledger.posted.dt.month])['id'].agg(['sum', 'max'])"))
+    assert [c.name for c in two.columns] == ["account", "posted", "sum", "max"]
+    none = await table(run("result_df = ledger[ledger.id > 3][['id']]"))
+    assert [c.name for c in none.columns] == ["id"]
+    levels = await table(run("result_df = ledger.groupby('account').agg({'id': ['min', 'max']})"))
+    assert [c.name for c in levels.columns] == ["account", "id min", "id max"]
+    dates = await table(run("result_df = ledger.pivot_table(index='account', columns='posted', values='id')"))
+    assert [c.name for c in dates.columns][:2] == ["account", "2024-01-31"]
+
+
+async def test_the_rows_are_capped_and_counted(run: Run) -> None:
+    found = await table(run("result_df = pd.DataFrame({'n': range(1000)})", rows=3))
+    assert (found.rows, found.row_count, found.truncated) == (((0,), (1,), (2,)), 1000, True)
+    assert pq.read_metadata(found.file).num_rows == 1000
+
+
+async def test_the_output_is_capped(run: Run) -> None:
+    result = await run("import sys\nprint('x' * 60)\nprint('y' * 60, file=sys.stderr)", stdout_chars=100)
+    assert result.stdout == "x" * 60 + "\n" + "y" * 39 + "\n... 22 more characters were printed"
+
+
+async def test_files_land_in_the_list_and_can_be_taken(run: Run, tmp_path: Path) -> None:
+    code = "import os\nos.mkdir('out')\nledger.to_csv('out/rows.csv', index=False)\naccounts.to_excel('Accounts 2024.xlsx')"
+    result = await run(code)
+    assert [f.name for f in result.files] == ["Accounts 2024.xlsx", "out/rows.csv"]
+    take(tmp_path / "scratch0", result.files[0], tmp_path / "taken.xlsx")
+    assert openpyxl.load_workbook(tmp_path / "taken.xlsx").active["C2"].value == "Salaries"
+    take(tmp_path / "scratch0", result.files[1], tmp_path / "taken.csv")
+    assert (tmp_path / "taken.csv").read_text().startswith("id,account,posted,amount")
+
+
+ERRORS = {
+    "x = 1\nresult_df = ledger['amont']": ("KeyError: 'amont' (line 2: result_df = ledger['amont'])", 2),
+    "def f():\n    1 / 0\nf()": ("ZeroDivisionError: division by zero (line 2: 1 / 0)", 2),
+    "x = = 1": ("SyntaxError: invalid syntax (<program>, line 1) (line 1: x = = 1)", 1),
+    "nope": ("NameError: name 'nope' is not defined (line 1: nope)", 1),
+    "import matplotlib.pyplot as plt": ("There is no matplotlib here. Leave the figures in result_df", 1),
+    "import duckdb": ("Use pandas, or the SQL tool", 1),
+    "result_df = 5": ("TypeError: result_df is a int. Make it a DataFrame or a Series", None),
+    "x = np.ones(10 ** 10)": ("It needs more memory than the 2048 MB it may use", 1),
+    "raise SystemExit('no')": ("sys.exit('no')", None),
+}
+
+
+@pytest.mark.parametrize("code", ERRORS)
+async def test_an_error_names_the_line_and_what_to_do(code: str, run: Run) -> None:
+    says, line = ERRORS[code]
+    with pytest.raises(PythonFailed) as caught:
+        await run(f"print('before')\n{code}" if line is None else code)
+    assert says in caught.value.message
+    assert caught.value.details["line"] == line
+    assert caught.value.details["stdout"] == ("before\n" if line is None else "")
+
+
+async def test_a_late_program_is_stopped_and_the_next_one_answered(run: Run) -> None:
+    with pytest.raises(PythonTimeout, match=r"longer than 0.3 s"):
+        await run("while True: pass", seconds=0.3)
+    assert (await run("print(1)")).stdout == "1\n"
+
+
+async def test_several_programs_at_once(run: Run) -> None:
+    results = await asyncio.gather(*(run(f"result_df = pd.Series([{i}, len(ledger)])") for i in range(6)))
+    assert [r.table.rows if r.table else None for r in results] == [((i,), (6,)) for i in range(6)]
+
+
+async def test_nothing_stays_from_one_program_to_the_next(run: Run) -> None:
+    await run("import builtins\nbuiltins.left = pd.left = 1\nopen('left.txt', 'w').close()")
+    result = await run("import builtins, os\nprint(hasattr(builtins, 'left'), hasattr(pd, 'left'), os.listdir())")
+    assert result.stdout == "False False ['.answer']\n"
+
+
+async def test_the_scratch_folder_goes_with_its_program(executor: Executor, tmp_path: Path) -> None:
+    with scratch_folder(tmp_path) as scratch:
+        await executor.run(PythonCall(code="open('x', 'w').write('x')", tables={}, scratch=scratch))
+        assert (scratch / "x").exists()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,72 @@
+"""The scratch folder as programs may leave it: nothing in it leads the engine astray."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cfo_kernel.executors import python_scratch
+from cfo_kernel.executors.base import Limits, WrittenFile
+
+LIMITS = Limits(files=10, disk_bytes=1 << 20)
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret.txt").write_text("secret")
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return folder
+
+
+def test_links_pipes_and_strange_names_are_left_out(scratch: Path) -> None:
+    outside = scratch.parent / "outside"
+    (scratch / "file.txt").symlink_to(outside / "secret.txt")
+    (scratch / "folder").symlink_to(outside)
+    os.link(outside / "secret.txt", scratch / "hard.txt")
+    os.mkfifo(scratch / "pipe")
+    (scratch / "new\nline").touch()
+    (scratch / "good.csv").write_text("a")
+    found, notes = python_scratch.files(scratch, LIMITS)
+    assert found == (WrittenFile(name="good.csv", size=1),)
+    assert notes == ("5 files were left out: they are links, or have unusual characters in their names.",)
+    for name in ("file.txt", "folder/secret.txt", "hard.txt", "pipe", "../outside/secret.txt"):
+        with pytest.raises(OSError):  # noqa: PT011 - which one depends on the trick
+            python_scratch.take(scratch, WrittenFile(name=name, size=1), scratch.parent / "taken")
+    assert not (scratch.parent / "taken").exists()
+
+
+def test_a_taken_file_has_bytes_and_no_rights(scratch: Path) -> None:
+    (scratch / "run.sh").write_text("x")
+    (scratch / "run.sh").chmod(0o4777)
+    python_scratch.take(scratch, WrittenFile(name="run.sh", size=1), scratch.parent / "taken")
+    assert (scratch.parent / "taken").stat().st_mode & 0o7111 == 0
+    with pytest.raises(FileExistsError):
+        python_scratch.take(scratch, WrittenFile(name="run.sh", size=1), scratch.parent / "taken")
+
+
+def test_what_is_too_much_is_named(scratch: Path) -> None:
+    assert python_scratch.excess(scratch, LIMITS) is None
+    assert python_scratch.excess(scratch, LIMITS, written=2 << 20) == "it wrote more than 1 MB to disk"
+    (scratch / "deep/a/b/c/d/e").mkdir(parents=True)
+    assert "deep" in (python_scratch.excess(scratch, LIMITS) or "")
+    python_scratch.discard(scratch)
+    scratch.mkdir()
+    for number in range(11):
+        (scratch / str(number)).touch()
+    assert "more than 10 files" in (python_scratch.excess(scratch, LIMITS) or "")
+
+
+def test_a_folder_is_removed_however_deep_it_is(scratch: Path) -> None:
+    before = Path.cwd()
+    os.chdir(scratch)
+    for _ in range(1200):
+        os.mkdir("d" * 200)  # noqa: PTH102 - the path as a whole is too long for the kernel
+        os.chdir("d" * 200)
+    os.chdir(before)
+    (scratch / "link").symlink_to(scratch.parent / "outside")
+    (scratch / "locked").mkdir(mode=0)
+    python_scratch.discard(scratch)
+    assert not scratch.exists()
+    assert (scratch.parent / "outside" / "secret.txt").exists()
