@@ -10,7 +10,7 @@ _VALUES = 60
 _PARENTS = 60
 _ROLL_UP = (
     "In a query plan that joins this table, a filter = or in with a parent's name on the label column means the roll-up "
-    "of all below it, sums with the operators' signs; group_by with within: a parent gives its children. SQL does not."
+    "of all below it, with the operators' signs; group_by with within gives its children. SQL does not."
 )
 
 

@@ -30,6 +30,11 @@ class Named:
         return any(self.tree.children(node.key) for node in self.nodes)
 
     @property
+    def has_one_top(self) -> bool:
+        """Whether all the rows are below one of the names."""
+        return any(set(self.tree.weights(node.key)) >= set(self.weights) for node in self.nodes)
+
+    @property
     def negative(self) -> list[str]:
         return [key for key, weight in self.weights.items() if weight < 0]
 
@@ -88,7 +93,7 @@ class RollUps:
     def adds_by_tree(self, node: Aggregate, table: str) -> bool:
         """Whether one parent of a tree with operators in `table` decides what is added: that is what they are for."""
         deciding = [n for n in self._deciding(node) if n.tree.table.lower() == table.lower() and n.tree.signed]
-        return any(named.is_rolled and len(named.nodes) == 1 for named in deciding)
+        return any(named.is_rolled and named.has_one_top for named in deciding)
 
     def named(self, wanted: Filter) -> Named | None:
         """The rows of a tree that the filter names, or None where its column is no tree's label.
