@@ -9,7 +9,7 @@ from cfo_kernel.data.tables import Column, Table
 _VALUES = 60
 _PARENTS = 60
 _ROLL_UP = (
-    "In a query plan that joins this table, a filter = or in with a parent's name on the label column means the roll-up "
+    "In a query plan that joins this table a filter = or in with a parent's name on the label column means the roll-up "
     "of all below it, with the operators' signs; group_by with within gives its children. SQL does not."
 )
 

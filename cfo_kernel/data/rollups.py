@@ -17,12 +17,16 @@ from cfo_kernel.errors import PlanInvalid
 
 @dataclass(frozen=True)
 class Named:
-    """What the values of a filter stand for: the rows of the tree by key, with the weight of each."""
+    """What the values of a filter stand for: the rows of the tree by key, with the weight of each.
+
+    `clash` says why they cannot be summed: a row has one sign by one name and another by another.
+    """
 
     tree: Tree
     key: Place
     nodes: tuple[Node, ...]
     weights: dict[str, int]
+    clash: str = ""
 
     @property
     def is_rolled(self) -> bool:
@@ -73,6 +77,8 @@ class RollUps:
     def signed(self, sql: str, node: Aggregate) -> str:
         """What a sum adds up: the value with the sign of its row."""
         for named in self._deciding(node):
+            if named.clash:
+                raise PlanInvalid(named.clash)
             if named.negative:
                 sql = f"CASE WHEN {named.sql(named.negative)} THEN -({sql}) ELSE {sql} END"
         return sql
@@ -112,8 +118,8 @@ class RollUps:
         values = wanted.value if isinstance(wanted.value, list) else [wanted.value]
         nodes = tuple(self._nodes(tree, [str(v) for v in values if v is not None]))
         is_left_out = wanted.op in ("!=", "not in")
-        weights = _below(tree, nodes) if is_left_out else _weights(tree, nodes)
-        return Named(tree, Place(place.table, key), nodes, weights)
+        weights, clash = (_below(tree, nodes), "") if is_left_out else _weights(tree, nodes)
+        return Named(tree, Place(place.table, key), nodes, weights, clash)
 
     def mentioned(self, node: Aggregate | None) -> Iterator[tuple[Filter, Named]]:
         """The filters of an aggregate, or of the plan, that name a parent."""
@@ -149,30 +155,32 @@ class RollUps:
 
 
 def _both(one: Named, other: Named) -> Named:
-    """The rows that two filters name together; refused where they have different signs."""
+    """The rows that two filters name together."""
     shared = {key: weight for key, weight in one.weights.items() if key in other.weights}
+    clash = one.clash or other.clash
     if any(other.weights[key] != weight for key, weight in shared.items()):
         names = " and ".join(str(n.name) for n in (*one.nodes, *other.nodes))
-        raise PlanInvalid(f"{names} overlap and give rows different signs. Name one of them.")
+        clash = f"{names} overlap and give rows different signs. Name one of them."
     wider, narrower = (one, other) if len(one.weights) >= len(other.weights) else (other, one)
-    return Named(narrower.tree, narrower.key, narrower.nodes if narrower.is_rolled else wider.nodes, shared)
+    return Named(narrower.tree, narrower.key, (narrower if narrower.is_rolled else wider).nodes, shared, clash)
 
 
-def _weights(tree: Tree, nodes: tuple[Node, ...]) -> dict[str, int]:
-    """The weights of all that is in one of the nodes: what is in two of them counts once, and must count alike."""
+def _weights(tree: Tree, nodes: tuple[Node, ...]) -> tuple[dict[str, int], str]:
+    """The weights of all that is in one of the nodes, what is in two of them once; and why they cannot be summed."""
     found: dict[str, int] = {}
+    clash = ""
     for node in nodes:
         weights = tree.weights(node.key)
         if len(weights) == 1 and not node.booked and (children := tree.children(node.key)):
             names = ", ".join(str(child.name) for child in children)
             raise PlanInvalid(f"{node.name} is no total: all that is below it is left out (~). Name one of: {names}.")
-        clash = next((key for key, weight in weights.items() if found.get(key, weight) != weight), None)
-        if clash:
+        both = next((key for key, weight in weights.items() if found.get(key, weight) != weight), None)
+        if both:
             names = " and ".join(str(n.name) for n in nodes)
-            what = tree.nodes[clash].name
-            raise PlanInvalid(f"{names} overlap, and {what} has different signs in them. Ask for them apart.")
-        found |= weights
-    return found
+            way = "Take a figure for each, with its name in the figure's where."
+            clash = f"{names} overlap, and {tree.nodes[both].name} has different signs in them. {way}"
+        found |= {key: weight for key, weight in weights.items() if key not in found}
+    return found, clash
 
 
 def _below(tree: Tree, nodes: tuple[Node, ...]) -> dict[str, int]:

@@ -9,10 +9,13 @@ rows were worked out by hand. After a change that is meant, write the golden fil
 # ruff: noqa: E501 - a case a line reads best
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cfo_kernel.data import hierarchies
 from cfo_kernel.data.glossary import Glossary
@@ -161,6 +164,11 @@ CASES: dict[str, tuple[QueryPlan, list[list[Any]], list[str]]] = {
         [[223.0, 77.0, 70.0]],
         [PROFIT, COSTS],
     ),
+    "names_that_overlap_each_in_its_figure": (
+        plan(ACTUAL, account(["Profit", "Costs"], "in"), select={"rows": total(fn="count", column=None), "profit": total(account("Profit")), "costs": total(account("Costs"))}),
+        [[6, 223.0, 77.0]],
+        [PROFIT, COSTS],
+    ),
     "leaves_with_their_signs": (
         plan(ACTUAL, account("Profit"), group_by=[{"column": "account"}, {"column": "chart.account_key"}]),
         [["Other", 10, 300.0], ["Other", 11, -11.0], ["Refunds", 5, 4.0], ["Wages", 4, -70.0]],
@@ -282,6 +290,57 @@ def test_a_sum_that_means_nothing_is_refused(asked: QueryPlan, says: str, books:
 
 def test_what_is_not_there_is_not_added(books: Books) -> None:
     assert books.ask(plan(account("Leaf"))) == ([[None]], [])
+
+
+def test_every_account_is_the_signed_sum_of_what_is_below_it(books: Books) -> None:
+    """Through SQL, against a sum over the lines of the files."""
+    chart = [line.split(",") for line in CHART.split()[1:]]
+    booked = [line.split(",") for line in BOOKS.split()[1:]]
+    when = {"column": "posted", "value": "2024-01-31"}
+
+    def expected(key: str) -> float:
+        own = sum(float(b[4]) for b in booked if b[0] == key and b[3] == "2024-01-31")
+        signs = {"+": 1, "-": -1, "~": 0}
+        return own + sum(signs[c[3]] * expected(c[0]) for c in chart if c[1] == key)
+
+    for key, _, name, *_ in chart:
+        if name not in ("Other", "Twin", "Statistics"):
+            assert (books.ask(plan(when, account(name)))[0][0][0] or 0) == expected(key), name
+
+
+NAMES = ["Profit", "Sales", "Costs", "Wages", "Memo", "Cash", "Other", "Twin", "Nothing", "Statistics"]
+FILTERS = st.one_of(
+    st.builds(account, st.sampled_from(NAMES), st.sampled_from(["=", "!="])),
+    st.builds(account, st.lists(st.sampled_from(NAMES), min_size=1, max_size=3), st.sampled_from(["in", "not in"])),
+    st.builds(unit, st.sampled_from(["Group", "South", "Deep"])),
+    st.just(ACTUAL),
+)
+GROUPS = [MONTH, {"column": "account", "within": "Profit"}, {"column": "unit", "within": "Group"}, {"column": "kind"}]
+LAST = st.none() | st.sampled_from([{"column": "posted"}, {"column": "posted", "grain": "month"}])
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    filters=st.lists(FILTERS, max_size=3),
+    where=st.lists(FILTERS, max_size=2),
+    groups=st.lists(st.sampled_from(GROUPS), max_size=2, unique_by=lambda group: group["column"]),
+    last=LAST,
+    fn=st.sampled_from(["sum", "avg", "count", "max"]),
+    over=st.sampled_from([None, "share_of_total"]),
+)
+def test_any_plan_over_trees_is_refused_by_name_or_runs(
+    filters: list[Json],
+    where: list[Json],
+    groups: list[Json],
+    last: Json | None,
+    fn: str,
+    over: str | None,
+    books: Books,
+) -> None:
+    figure = total(*where, fn=fn)
+    select = {"x": {"over": over, "of": figure} if over else figure}
+    with suppress(PlanInvalid):
+        books.ask(plan(*filters, group_by=groups, last_of=last, select=select))
 
 
 def _write_golden() -> None:
