@@ -68,7 +68,7 @@ class RollUps:
         if named is None or not named.is_rolled or group.grain:
             raise PlanInvalid(f"{group.within} is no parent in a hierarchy of {group.column}. Leave within out.")
         (node,) = named.nodes
-        cases = [(node, [node.key])] if node.booked else []
+        cases = [(node, [node.key])]
         for child in named.tree.children(node.key):
             below = [n.key for n in named.tree.below(child.key) if n.key in named.weights]
             cases += [(child, below)] if below else []

@@ -68,14 +68,18 @@ class Scope:
         return any(t.name.lower() == table.lower() for t in self._tables)
 
     def pointers(self, table: str, key: str) -> list[Place]:
-        """The columns of the plan's tables that point at rows of `table` by its unique `key`."""
-        return [
+        """The columns of the plan's tables that point at rows of `table` by its `key`: by name, or as they are joined."""
+        named = [
             Place(t, column)
             for r in self._all.relations
             for t in self._tables
             if r.table == t.name and r.to_table.lower() == table.lower() and r.to_column.lower() == key.lower()
             if (column := t.column(r.column))
         ]
+        target = f"{table}.{key}".lower()
+        pairs = [pair for _, left, right in self.joins for pair in ((left, right), (right, left))]
+        joined = [one for one, other in pairs if other.name.lower() == target]
+        return list({place.name: place for place in (*joined, *named)}.values())
 
     def missing(self, start: str, goal: str) -> tuple[Join, ...] | None:
         """The joins that lead from a table of the plan to another table, beyond those it has; None where none do."""

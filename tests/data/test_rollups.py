@@ -18,10 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfo_kernel.data import hierarchies
+from cfo_kernel.data.compile import compile_plan
 from cfo_kernel.data.glossary import Glossary
-from cfo_kernel.data.hierarchies import Tree
+from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.replies import Query, ResultTable
 from tests.data.conftest import Company, opened
@@ -290,6 +292,26 @@ def test_a_sum_that_means_nothing_is_refused(asked: QueryPlan, says: str, books:
 
 def test_what_is_not_there_is_not_added(books: Books) -> None:
     assert books.ask(plan(account("Leaf"))) == ([[None]], [])
+
+
+def test_a_join_makes_a_roll_up_whatever_the_columns_are_called() -> None:
+    def table(name: str, **columns: str) -> Table:
+        made = tuple(Column(name=column, type=kind) for column, kind in columns.items())
+        return Table(name=name, dataset=name, columns=made, row_count=2)
+
+    nodes = [Node(key="1", parent=None, name="All"), Node(key="2", parent="1", name="One", sign=-1)]
+    tree = Tree("tree", "node", "name", nodes, noun="node", signed=True)
+    tables = Tables([table("facts", at="INTEGER", n="INTEGER"), table("tree", node="INTEGER", name="VARCHAR")])
+    for base, other in (("facts", "tree"), ("tree", "facts")):
+        asked = QueryPlan.model_validate({
+            "table": base,
+            "joins": [{"table": other, "left": "facts.at", "right": "tree.node"}],
+            "filters": [{"column": "name", "value": "All"}],
+            "select": [{"name": "total", "expression": total(column="n")}],
+        })  # fmt: skip
+        sql = compile_plan(asked, tables, {"tree": tree})
+        assert 'CASE WHEN "tree"."node" IN (2) THEN -("facts"."n") ELSE "facts"."n" END' in sql
+        assert 'WHERE "tree"."node" IN (1, 2)' in sql
 
 
 def test_every_account_is_the_signed_sum_of_what_is_below_it(books: Books) -> None:

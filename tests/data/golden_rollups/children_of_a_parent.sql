@@ -1,5 +1,5 @@
 SELECT
-  CASE WHEN "chart"."account_key" IN (2, 10) THEN 'Sales' WHEN "chart"."account_key" IN (3, 4, 5, 11) THEN 'Costs' END AS "line",
+  CASE WHEN "chart"."account_key" IN (1) THEN 'Profit' WHEN "chart"."account_key" IN (2, 10) THEN 'Sales' WHEN "chart"."account_key" IN (3, 4, 5, 11) THEN 'Costs' END AS "line",
   sum(CASE WHEN "chart"."account_key" IN (3, 4, 11) THEN -("books"."amount") ELSE "books"."amount" END) AS "total"
 FROM "books"
 JOIN "chart" ON "books"."account_key" = "chart"."account_key"
