@@ -68,7 +68,7 @@ class Scope:
         return any(t.name.lower() == table.lower() for t in self._tables)
 
     def pointers(self, table: str, key: str) -> list[Place]:
-        """The columns of the plan's tables that point at rows of `table` by its `key`: by name, or as they are joined."""
+        """The columns of the plan's tables that point at rows of `table` by its `key`: by name or by a join."""
         named = [
             Place(t, column)
             for r in self._all.relations

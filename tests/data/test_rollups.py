@@ -295,9 +295,9 @@ def test_what_is_not_there_is_not_added(books: Books) -> None:
 
 
 def test_a_join_makes_a_roll_up_whatever_the_columns_are_called() -> None:
-    def table(name: str, **columns: str) -> Table:
+    def table(called: str, **columns: str) -> Table:
         made = tuple(Column(name=column, type=kind) for column, kind in columns.items())
-        return Table(name=name, dataset=name, columns=made, row_count=2)
+        return Table(name=called, dataset=called, columns=made, row_count=2)
 
     nodes = [Node(key="1", parent=None, name="All"), Node(key="2", parent="1", name="One", sign=-1)]
     tree = Tree("tree", "node", "name", nodes, noun="node", signed=True)
