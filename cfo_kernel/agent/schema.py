@@ -2,10 +2,16 @@
 
 from typing import Any
 
+from cfo_kernel.data.hierarchies import Tree
 from cfo_kernel.data.room import Facts
 from cfo_kernel.data.tables import Column, Table
 
 _VALUES = 60
+_PARENTS = 60
+_ROLL_UP = (
+    "In a query plan that joins this table a filter = or in with a parent's name on the label column means the roll-up "
+    "of all below it, with the operators' signs; group_by with within gives its children. SQL does not."
+)
 
 
 def listed_tables(facts: Facts) -> dict[str, Any]:
@@ -37,14 +43,26 @@ def described_table(table: Table, facts: Facts, sample: list[list[Any]]) -> dict
             "columns": [_column(table, column, facts) for column in table.columns],
             "sample_rows": sample,
             "joins": joins,
+            "hierarchy": _hierarchy(facts.trees[table.name.lower()]) if table.name.lower() in facts.trees else None,
             "date_column": notes.date,
-            "defaults": notes.defaults,
+            "defaults_to_filter_by": notes.defaults,
             "balances_never_summed_over_time": notes.balances,
+            "balances_are_read_with": "last_of, and a group of the same grain" if notes.balances else None,
             "never_added_across": list(notes.kept_apart),
             "ingest_notes": list(table.notes),
             "questions": list(notes.questions),
         }
     )
+
+
+def _hierarchy(tree: Tree) -> dict[str, Any]:
+    """A tree by its top two levels, and the names that stand for a roll-up."""
+    top = {str(root.name): [child.name for child in tree.children(root.key)] for root in tree.roots}
+    parents = [node.name for node in tree.parents]
+    described: dict[str, Any] = {"key": tree.key, "label": tree.label, "top": dict(list(top.items())[:_PARENTS])}
+    described |= {"parents": parents[:_PARENTS], "more_parents": max(0, len(parents) - _PARENTS)}
+    described["own_rows"] = [node.name for node in tree.parents if node.booked][:_PARENTS]
+    return _filled(described | {"use": _ROLL_UP})
 
 
 def _column(table: Table, column: Column, facts: Facts) -> dict[str, Any]:

@@ -5,28 +5,43 @@ SELECT sees the groups beside each other; thresholds on figures come after both,
 The lines are put together one by one and never split again: a text in them may hold a line break of its own.
 """
 
-from dataclasses import dataclass
-
 from cfo_kernel.data.figures import GRAINS, Figures, holds
-from cfo_kernel.data.literals import condition, is_whole, literal, number
-from cfo_kernel.data.plan import Aggregate, Having, LastOf, QueryPlan, Window
+from cfo_kernel.data.hierarchies import NO_TREES, Trees
+from cfo_kernel.data.literals import is_whole, literal, number
+from cfo_kernel.data.plan import Aggregate, Having, Join, LastOf, QueryPlan, Window, aggregates
+from cfo_kernel.data.rollups import RollUps
 from cfo_kernel.data.scope import Scope, nearest, quoted
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.data.windows import Windows
 from cfo_kernel.errors import PlanInvalid
 
 
-def compile_plan(plan: QueryPlan, tables: Tables) -> str:
+def compile_plan(plan: QueryPlan, tables: Tables, trees: Trees = NO_TREES) -> str:
     """The plan's SQL; raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where it does not fit the tables."""
-    scope = Scope(plan, tables)
-    return _Compiler(plan, scope, Figures(scope)).sql()
+    return Compiler(plan, tables, trees).sql()
 
 
-@dataclass
-class _Compiler:
-    plan: QueryPlan
-    scope: Scope
-    figures: Figures
+class Compiler:
+    """The SQL of a plan and its pieces; `scope` and `rollups` say what the plan's names mean.
+
+    `also` are joins beyond the plan's own, and `asked` is the plan whose figures say which rows `last_of` reads: both
+    are for plans that look at the rows of another one.
+    """
+
+    def __init__(
+        self,
+        plan: QueryPlan,
+        tables: Tables,
+        trees: Trees = NO_TREES,
+        *,
+        also: tuple[Join, ...] = (),
+        asked: QueryPlan | None = None,
+    ) -> None:
+        self.plan = plan
+        self.scope = Scope(plan, tables, also)
+        self.rollups = RollUps(plan, self.scope, trees)
+        self.figures = Figures(self.scope, self.rollups)
+        self._asked = asked or plan
 
     def sql(self) -> str:
         names = self._names()
@@ -40,6 +55,8 @@ class _Compiler:
         for measure in self.plan.select:
             names.append(measure.name)
             self.figures.column(measure.expression)
+            for node in aggregates(measure.expression):
+                self.rollups.check(node)
             if not holds(measure.expression, Aggregate):
                 raise PlanInvalid(f"{measure.name} is the same in every row. Give it an aggregate, or leave it out.")
         if not names:
@@ -50,11 +67,16 @@ class _Compiler:
             raise PlanInvalid(f"Two columns of the result have one name: {', '.join(names)}. Rename one.")
         return names
 
+    def groups(self) -> list[str]:
+        """The rows of the result, without thresholds, order and limit, of a plan without windows."""
+        figures = [(measure.name, self.figures.sql(measure.expression)) for measure in self.plan.select]
+        return self._select([f"{sql} AS {quoted(name)}" for name, sql in figures])
+
     def _flat(self) -> list[str]:
         figures = {measure.name: self.figures.sql(measure.expression) for measure in self.plan.select}
         lines = self._select([f"{sql} AS {quoted(name)}" for name, sql in figures.items()])
         if self.plan.having:
-            lines += _listed("HAVING", [self._having(having, figures) for having in self.plan.having])
+            lines += listed("HAVING", [self._having(having, figures) for having in self.plan.having])
         return lines
 
     def _windowed(self) -> list[str]:
@@ -67,12 +89,12 @@ class _Compiler:
         outer = ["SELECT", *_columns(columns), "FROM _grouped"]
         if windows.named:
             outer.append("WINDOW " + ", ".join(f"{name} AS ({frame})" for name, frame in windows.named.items()))
-        lines = ["WITH _grouped AS (", *_indented(inner)]
+        lines = ["WITH _grouped AS (", *indented(inner)]
         if not self.plan.having:
             return [*lines, ")", *outer]
         figures = {measure.name: quoted(measure.name) for measure in self.plan.select}
-        kept = _listed("WHERE", [self._having(having, figures) for having in self.plan.having])
-        return [*lines, "), _figures AS (", *_indented(outer), ")", "SELECT *", "FROM _figures", *kept]
+        kept = listed("WHERE", [self._having(having, figures) for having in self.plan.having])
+        return [*lines, "), _figures AS (", *indented(outer), ")", "SELECT *", "FROM _figures", *kept]
 
     def _select(self, figures: list[str]) -> list[str]:
         """SELECT, FROM, WHERE and GROUP BY over the rows."""
@@ -84,24 +106,42 @@ class _Compiler:
 
     def _rows(self) -> list[str]:
         """FROM and WHERE."""
+        conditions = self.conditions()
+        if self.plan.last_of is None:
+            return self.source() + listed("WHERE", conditions)
+        moments = indented(self.last_moments(self.plan.last_of))
+        within = [f"{self.figures.time(self.plan.last_of.column).sql} IN (", *moments, ")"]
+        if conditions:  # the last condition is indented under the first
+            within = [within[0], *indented(within[1:])]
+        return [*self.source(), *listed("WHERE", [*conditions, within[0]]), *within[1:]]
+
+    def source(self) -> list[str]:
+        """FROM."""
         source = [f"FROM {quoted(self.scope.table.name)}"]
         for kind, left, right in self.scope.joins:
             join = "LEFT JOIN" if kind == "left" else "JOIN"
             source.append(f"{join} {quoted(right.table.name)} ON {left.sql} = {right.sql}")
-        conditions = [condition(wanted, self.scope.find(wanted.column)) for wanted in self.plan.filters]
-        if self.plan.last_of is None:
-            return source + _listed("WHERE", conditions)
-        return source + self._last(self.plan.last_of, source, conditions)
+        return source
 
-    def _last(self, last: LastOf, source: list[str], conditions: list[str]) -> list[str]:
-        """WHERE, with the rows of the last moment only: of all the rows that the filters leave, or in each period."""
+    def conditions(self, *, but: str | None = None) -> list[str]:
+        """The conditions of the filters, without those on the column `but`."""
+        skipped = self.scope.find(but).name if but else None
+        wanted = [f for f in self.rollups.filters if self.scope.find(f.column).name != skipped]
+        return [self.rollups.condition(f) for f in wanted]
+
+    def in_question(self) -> list[str]:
+        """The condition that one of the figures takes the row, where each of them takes only some."""
+        figures = [node for measure in self._asked.select for node in aggregates(measure.expression)]
+        if not figures or not all(node.where for node in figures):
+            return []
+        each = list(dict.fromkeys(self.figures.kept(node) for node in figures))
+        return ["(" + " OR ".join(f"({one})" for one in each) + ")" if len(each) > 1 else each[0]]
+
+    def last_moments(self, last: LastOf) -> list[str]:
+        """The last moments of the rows in question: of all that the filters leave, or in each period."""
         time = self.figures.time(last.column).sql
         by = [f"GROUP BY {GRAINS[last.grain].format(time)}"] if last.grain else []
-        moments = [f"SELECT max({time})", *source, *_listed("WHERE", conditions), *by]
-        within = [f"{time} IN (", *_indented(moments), ")"]
-        if conditions:  # the last condition is indented under the first
-            within = [within[0], *_indented(within[1:])]
-        return [*_listed("WHERE", [*conditions, within[0]]), *within[1:]]
+        return [f"SELECT max({time})", *self.source(), *listed("WHERE", self.conditions() + self.in_question()), *by]
 
     def _having(self, having: Having, figures: dict[str, str]) -> str:
         measure = next((m for m in self.plan.select if m.name.lower() == having.measure.lower()), None)
@@ -134,10 +174,10 @@ def _columns(columns: list[str]) -> list[str]:
     return [f"  {column}," for column in columns[:-1]] + [f"  {columns[-1]}"]
 
 
-def _listed(keyword: str, conditions: list[str]) -> list[str]:
+def listed(keyword: str, conditions: list[str]) -> list[str]:
     """The conditions under WHERE or HAVING, each on a line of its own."""
     return [f"{'  AND' if i else keyword} {condition}" for i, condition in enumerate(conditions)]
 
 
-def _indented(lines: list[str]) -> list[str]:
+def indented(lines: list[str]) -> list[str]:
     return [f"  {line}" for line in lines]

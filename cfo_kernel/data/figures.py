@@ -2,8 +2,19 @@
 
 from collections.abc import Callable
 
-from cfo_kernel.data.literals import condition, number
-from cfo_kernel.data.plan import Aggregate, Arithmetic, Constant, Expression, Grain, Group, Window
+from cfo_kernel.data.literals import number
+from cfo_kernel.data.plan import (
+    Aggregate,
+    Arithmetic,
+    Constant,
+    Expression,
+    Grain,
+    Group,
+    PercentChange,
+    Window,
+    parts,
+)
+from cfo_kernel.data.rollups import RollUps
 from cfo_kernel.data.scope import Place, Scope
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.errors import PlanInvalid
@@ -21,10 +32,13 @@ _NUMERIC = ("sum", "avg", "median")
 class Figures:
     """Compiles groups and expressions without windows; raises `PlanInvalid` where a type does not fit."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, rollups: RollUps) -> None:
         self._scope = scope
+        self._rollups = rollups
 
     def group(self, group: Group) -> str:
+        if group.within is not None:
+            return self._rollups.group(group)
         if group.grain is None:
             return self._scope.find(group.column).sql
         return GRAINS[group.grain].format(self.time(group.column).sql)
@@ -41,17 +55,23 @@ class Figures:
                 return self.aggregate(node)
             case Arithmetic():
                 return arithmetic(node, self.sql)
+            case PercentChange():
+                return percent_change(node, self.sql)
             case Constant():
                 return number(node.constant, "A constant")
             case Window():
                 raise PlanInvalid(f"{node.over} cannot stand inside another window. Make it a measure of its own.")
 
     def aggregate(self, node: Aggregate) -> str:
-        sql = f"count(DISTINCT {self._over(node)})" if node.fn == "count_distinct" else f"{node.fn}({self._over(node)})"
-        if not node.where:
-            return sql
-        kept = " AND ".join(condition(f, self._scope.find(f.column)) for f in node.where)
-        return f"{sql} FILTER (WHERE {kept})"
+        over = self._over(node)
+        if node.fn == "sum":
+            over = self._rollups.signed(over, node)
+        sql = f"count(DISTINCT {over})" if node.fn == "count_distinct" else f"{node.fn}({over})"
+        return f"{sql} FILTER (WHERE {self.kept(node)})" if node.where else sql
+
+    def kept(self, node: Aggregate) -> str:
+        """The condition of the aggregate's own filters."""
+        return " AND ".join(self._rollups.condition(wanted) for wanted in node.where)
 
     def _over(self, node: Aggregate) -> str:
         """What the aggregate is taken over."""
@@ -80,9 +100,9 @@ class Figures:
                 return self.column(node.of)
             case Window():
                 self._need_number(node.of, node.over)
-            case Arithmetic():
-                self._need_number(node.left, node.op)
-                self._need_number(node.right, node.op)
+            case Arithmetic() | PercentChange():
+                for part in parts(node):
+                    self._need_number(part, node.op if isinstance(node, Arithmetic) else "percent_change")
             case _:
                 pass
         return None
@@ -103,6 +123,12 @@ def arithmetic(node: Arithmetic, sql: Callable[[Expression], str]) -> str:
     return f"{operand(node.left, sql)} {node.op} {right}"
 
 
+def percent_change(node: PercentChange, sql: Callable[[Expression], str]) -> str:
+    """The difference as a part of the base; null where the base is not positive."""
+    value, base = operand(node.percent_change, sql), operand(node.base, sql)
+    return f"CASE WHEN {base} > 0 THEN ({value} - {base}) / {base} END"
+
+
 def operand(node: Expression, sql: Callable[[Expression], str]) -> str:
     """The expression as it may stand beside an operator."""
     return f"({sql(node)})" if isinstance(node, Arithmetic | Window) else sql(node)
@@ -110,10 +136,4 @@ def operand(node: Expression, sql: Callable[[Expression], str]) -> str:
 
 def holds(node: Expression, kind: type[Aggregate] | type[Window]) -> bool:
     """Whether there is such a node in the expression."""
-    match node:
-        case Arithmetic():
-            return holds(node.left, kind) or holds(node.right, kind)
-        case Window():
-            return kind is Window or holds(node.of, kind)
-        case _:
-            return isinstance(node, kind)
+    return isinstance(node, kind) or any(holds(part, kind) for part in parts(node))

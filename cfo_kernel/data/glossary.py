@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from cfo_kernel.data.plan import Scalar
-from cfo_kernel.data.tables import Column, Tables
+from cfo_kernel.data.tables import Column, Kind, Table, Tables
 from cfo_kernel.errors import GlossaryInvalid
 from cfo_kernel.values import Value
 
@@ -43,12 +43,24 @@ class ColumnNotes(Value):
     values: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
+class Hierarchy(Value):
+    """A table whose rows are a tree: the columns of a row's key, of its parent's key (null at a root) and of its name.
+
+    `operator` is the column that says how a row counts in its parent: + adds, - subtracts, ~ is left out.
+    """
+
+    key: str
+    parent: str
+    label: str
+    operator: str | None = None
+
+
 class TableNotes(Value):
     """What people say about a table.
 
     `date`: the column that places its rows in time. `defaults`: a column that is one value where a question names none.
     `balances`: the rows that are stocks (`{column: values}`), never summed over time. `kept_apart`: columns whose
-    different values are never added into one figure.
+    different values are never added into one figure. `hierarchy`: the name of a parent stands for what is below it.
     """
 
     name: str | None = None
@@ -60,6 +72,7 @@ class TableNotes(Value):
     defaults: dict[str, Scalar] = Field(default_factory=dict)
     balances: dict[str, list[str]] = Field(default_factory=dict)
     kept_apart: tuple[str, ...] = ()
+    hierarchy: Hierarchy | None = None
 
 
 class Glossary(Value):
@@ -128,6 +141,28 @@ def check(glossary: Glossary, node: yaml.Node | None, tables: Tables) -> None:
         for field in ("defaults", "balances", "kept_apart"):
             for name in getattr(notes, field):
                 need(name, table, field)
+        if notes.hierarchy:
+            for field, name in notes.hierarchy:
+                if name is not None:
+                    need(f"{table}.{name}", table, "hierarchy", field)
+            _check_types(tables[table], notes.hierarchy, node, table)
+
+
+def _check_types(table: Table, notes: Hierarchy, node: yaml.Node | None, written: str) -> None:
+    """Raises where the columns of a hierarchy cannot be one: names are texts, a parent is a key."""
+    columns = {field: column for field, name in notes if name and (column := table.column(name))}
+    for field in ("label", "operator"):
+        if (column := columns.get(field)) and column.kind is not Kind.TEXT:
+            raise fault(node, ("tables", written, "hierarchy", field), f"{column.name} is {column.type}, not text")
+    key, parent = columns["key"], columns["parent"]
+    if key.kind not in (Kind.NUMBER, Kind.TEXT) or not (key.is_comparable(parent) or parent.nulls == table.row_count):
+        types = f"{parent.name} is {parent.type}, {key.name} is {key.type}: they cannot be equal"
+        raise fault(node, ("tables", written, "hierarchy", "parent"), types)
+
+
+def fault(node: yaml.Node | None, loc: tuple[int | str, ...], problem: str) -> GlossaryInvalid:
+    """The error of what stands at `loc` in the file, with its line."""
+    return GlossaryInvalid(FILE_NAME, _line(node, loc), problem)
 
 
 def _found(notes: dict[str, _Notes], name: str) -> _Notes | None:

@@ -4,6 +4,7 @@ A value never becomes SQL text of its own making: numbers and dates are parsed a
 """
 
 import re
+from calendar import monthrange
 from datetime import UTC, date, datetime
 
 from cfo_kernel.data.plan import Filter, Scalar
@@ -12,6 +13,7 @@ from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.errors import PlanInvalid
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,38})(\.[0-9]{1,38})?")
+_PERIOD = re.compile(r"([0-9]{4})(?:-(?:H([12])|Q([1-4])|([01][0-9])))?")
 _DIGITS = 38
 
 
@@ -79,16 +81,41 @@ def condition(wanted: Filter, place: Place) -> str:
         return f"{place.sql} {op.upper()}"
     values = wanted.value if isinstance(wanted.value, list) else [wanted.value]
     scalars = [v for v in values if v is not None]
-    if op in ("in", "not in"):
+    if op in ("in", "not in", "in period"):
         if not scalars:
             raise PlanInvalid(f"The filter on {wanted.column} needs a list of values for '{op}'.")
-        return _any_of(op, scalars, place)
+        return _in_periods(scalars, place) if op == "in period" else _any_of(op, scalars, place)
     if len(scalars) != (2 if op == "between" else 1):
         count = "a list of two values" if op == "between" else "one value"
         raise PlanInvalid(f"The filter on {wanted.column} needs {count} for '{op}'.")
     if op == "like":
         return f"CAST({place.sql} AS VARCHAR) LIKE {text(str(scalars[0]))}"
     return _comparison(op, scalars, place)
+
+
+def period(value: Scalar, where: str) -> tuple[date, date]:
+    """The first and last day of a calendar period: 2012, 2012-H1, 2012-Q3, 2012-03, or a day."""
+    written = str(value).strip().upper()
+    if match := _PERIOD.fullmatch(written):
+        year, half, quarter, month = (int(part) if part else 0 for part in match.groups())
+        if year and month <= 12:
+            first = month or (quarter * 3 - 2 if quarter else 0) or (half * 6 - 5 if half else 1)
+            last = month or quarter * 3 or half * 6 or 12
+            return date(year, first, 1), date(year, last, monthrange(year, last)[1])
+    try:
+        day = date.fromisoformat(written)
+    except ValueError as error:
+        message = f"{where} has no period {value!r}. Write it like 2012, 2012-H1, 2012-Q3, 2012-03 or 2012-03-31."
+        raise PlanInvalid(message) from error
+    return day, day
+
+
+def _in_periods(values: list[Scalar], place: Place) -> str:
+    if place.column.kind is not Kind.TIME:
+        raise PlanInvalid(f"{place.name} is {place.column.type}, not a date. Take a date column for periods.")
+    days = [[day.isoformat() for day in period(value, place.name)] for value in values]
+    each = [_comparison("between", list[Scalar](pair), place) for pair in days]
+    return each[0] if len(each) == 1 else "(" + " OR ".join(f"({one})" for one in each) + ")"
 
 
 def _any_of(op: str, values: list[Scalar], place: Place) -> str:

@@ -30,14 +30,21 @@ class Grain(StrEnum):
     YEAR = "year"
 
 
-Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null", "is not null"]
+Operator = Literal[
+    "=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null", "is not null", "in period"
+]
 
 
 class Filter(Value):
     """Keeps the rows for which `column op value` holds.
 
     `in` and `not in` take a list, `between` a list of two (both ends included; on a time column a last *date*
-    includes its whole day), `is null` and `is not null` take nothing.
+    includes its whole day), `is null` and `is not null` take nothing. `in period` takes a calendar period of a time
+    column, or a list of them: 2012, 2012-H1, 2012-Q3, 2012-03, 2012-03-31.
+
+    Where the column is the label of a hierarchy, `=` and `in` with the name of a parent mean the roll-up of what is
+    below it, each row with the sign that its operators give it in a sum; `!=` and `not in` leave out all that is below.
+    A key names one row of the tree by itself.
     """
 
     column: str
@@ -99,8 +106,18 @@ class Constant(Value):
     constant: int | float
 
 
+class PercentChange(Value):
+    """How much larger an expression is than its `base`, as a part of it (0..1): a variance against budget, say.
+
+    Null where the base is zero or negative, or missing: a percentage of it means nothing.
+    """
+
+    percent_change: Expression
+    base: Expression
+
+
 def _tag(value: Any) -> str | None:
-    names = ("fn", "op", "over", "constant")
+    names = ("fn", "op", "over", "constant", "percent_change")
     return next((name for name in names if hasattr(value, name) or (isinstance(value, dict) and name in value)), None)
 
 
@@ -108,7 +125,8 @@ Expression = Annotated[
     Annotated[Aggregate, Tag("fn")]
     | Annotated[Arithmetic, Tag("op")]
     | Annotated[Window, Tag("over")]
-    | Annotated[Constant, Tag("constant")],
+    | Annotated[Constant, Tag("constant")]
+    | Annotated[PercentChange, Tag("percent_change")],
     Discriminator(_tag),
 ]
 
@@ -121,11 +139,16 @@ class Measure(Value):
 
 
 class Group(Value):
-    """A column (or its period, with `grain`) to group by; `name` is its column in the result."""
+    """A column (or its period, with `grain`) to group by; `name` is its column in the result.
+
+    `within` belongs to the label of a hierarchy: it names a parent, keeps the rows below it, and the groups are its
+    children, each rolled up with the sign it has in the parent, so that the groups add up to the parent.
+    """
 
     column: str
     grain: Grain | None = None
     name: str | None = None
+    within: str | None = None
 
     @property
     def result_name(self) -> str:
@@ -148,7 +171,12 @@ class Order(Value):
 
 
 class LastOf(Value):
-    """Keeps only the rows of the last moment in each period (`grain`), or of all time: how a balance is read."""
+    """Keeps only the rows of the last moment in each period (`grain`), or of all time: how a balance is read.
+
+    It is the last moment at which there are rows in question: rows that the filters leave and, where every aggregate
+    has a `where`, that one of them takes. It is one moment for all groups; a note tells where fewer entities have rows
+    at it than at the moment before.
+    """
 
     column: str
     grain: Grain | None = None
@@ -158,7 +186,8 @@ class QueryPlan(Value):
     """One question to the tables: figures (`select`) over rows (`table`, `joins`, `filters`), by groups.
 
     Without `select` the distinct combinations of the groups are listed. Groups are sorted as named where `order_by`
-    says nothing.
+    says nothing. A sum or average that would add a balance over time, or values that the glossary keeps apart (two
+    scenarios, say), is refused.
     """
 
     table: str
@@ -172,5 +201,23 @@ class QueryPlan(Value):
     limit: Annotated[int, Field(ge=1, le=1_000_000)] = 200
 
 
-for model in (Arithmetic, Window):
+for model in (Arithmetic, Window, PercentChange):
     model.model_rebuild()
+
+
+def parts(node: Expression) -> tuple[Expression, ...]:
+    """The expressions that an expression is made of."""
+    match node:
+        case Arithmetic():
+            return node.left, node.right
+        case PercentChange():
+            return node.percent_change, node.base
+        case Window():
+            return (node.of,)
+        case _:
+            return ()
+
+
+def aggregates(node: Expression) -> tuple[Aggregate, ...]:
+    """The aggregates in an expression, from left to right."""
+    return (node,) if isinstance(node, Aggregate) else tuple(a for part in parts(node) for a in aggregates(part))

@@ -39,10 +39,15 @@ class Place:
 
 
 class Scope:
-    """Resolves the plan's names; raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` with the nearest names."""
+    """Resolves the plan's names; raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` with the nearest names.
 
-    def __init__(self, plan: QueryPlan, tables: Tables) -> None:
+    `also` are joins that the plan does not have: their columns are found by their full names only, so that they never
+    make a name of the plan ambiguous.
+    """
+
+    def __init__(self, plan: QueryPlan, tables: Tables, also: tuple[Join, ...] = ()) -> None:
         self._all = tables
+        self._also: list[Table] = []
         self.table = self._known(plan.table)
         self.joins: list[tuple[str, Place, Place]] = []
         self._tables = [self.table]
@@ -53,10 +58,43 @@ class Scope:
             earlier = list(self._tables)
             self._tables.append(table)
             self.joins.append((join.kind, *self._sides(join, earlier, table)))
+        for join in also:
+            table = self._known(join.table)
+            self._also.append(table)
+            self.joins.append((join.kind, *self._sides(join, [*self._tables, *self._also[:-1]], table)))
+
+    def has(self, table: str) -> bool:
+        """Whether the plan names the table."""
+        return any(t.name.lower() == table.lower() for t in self._tables)
+
+    def pointers(self, table: str, key: str) -> list[Place]:
+        """The columns of the plan's tables that point at rows of `table` by its `key`: by name or by a join."""
+        named = [
+            Place(t, column)
+            for r in self._all.relations
+            for t in self._tables
+            if r.table == t.name and r.to_table.lower() == table.lower() and r.to_column.lower() == key.lower()
+            if (column := t.column(r.column))
+        ]
+        target = f"{table}.{key}".lower()
+        pairs = [pair for _, left, right in self.joins for pair in ((left, right), (right, left))]
+        joined = [one for one, other in pairs if other.name.lower() == target]
+        return list({place.name: place for place in (*joined, *named)}.values())
+
+    def missing(self, start: str, goal: str) -> tuple[Join, ...] | None:
+        """The joins that lead from a table of the plan to another table, beyond those it has; None where none do."""
+        path = self._all.path(start, goal)
+        if path is None:
+            return None
+        return tuple(
+            Join(table=r.to_table, left=f"{r.table}.{r.column}", right=f"{r.to_table}.{r.to_column}", kind="left")
+            for r in path
+            if not self.has(r.to_table)
+        )
 
     def find(self, name: str) -> Place:
         """The column called `table.column` or `column`."""
-        places = self._places(name, self._tables)
+        places = self._places(name, self._tables) or (self._places(name, self._also) if "." in name else [])
         if len(places) == 1 or (places and self._are_equated(places)):
             return places[0]
         if places:

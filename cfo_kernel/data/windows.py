@@ -1,7 +1,7 @@
 """The second step of a plan with windows: expressions over `_grouped`, where the groups stand beside each other."""
 
-from cfo_kernel.data.figures import Figures, arithmetic, holds, operand
-from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, QueryPlan, Window
+from cfo_kernel.data.figures import Figures, arithmetic, holds, operand, percent_change
+from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, PercentChange, QueryPlan, Window
 from cfo_kernel.data.scope import nearest, quoted
 from cfo_kernel.errors import PlanInvalid
 
@@ -30,6 +30,8 @@ class Windows:
                 return quoted(self._inner_name(node))
             case Arithmetic():
                 return arithmetic(node, self.sql)
+            case PercentChange():
+                return percent_change(node, self.sql)
             case Window():
                 return self._window(node)
             case _:

@@ -109,10 +109,11 @@ class Company:
         return self.worker.query(compile_plan(plan, self.tables), 1000, None)["rows"]
 
 
-def opened(folder: Path) -> Company:
-    """The small company, its files in `folder`."""
+def opened(folder: Path, files: dict[str, str] | None = None) -> Company:
+    """The small company, or another one, its files in `folder`."""
     made: list[Ingested] = []
-    for name, content in (("ledger", LEDGER), ("accounts", ACCOUNTS), ("account_groups", GROUPS)):
+    files = files or {"ledger": LEDGER, "accounts": ACCOUNTS, "account_groups": GROUPS}
+    for name, content in files.items():
         path = folder / f"{name}.csv"
         path.write_text(content)
         made += _ingest(path, folder / name)

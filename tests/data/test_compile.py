@@ -42,6 +42,10 @@ def over(kind: str, of: Json | None = None, **more: Any) -> Json:
     return {"over": kind, "of": of or agg("sum"), **more}
 
 
+def change(value: Json, base: Json) -> Json:
+    return {"percent_change": value, "base": base}
+
+
 def select(**figures: Json) -> list[Json]:
     return [{"name": name, "expression": expression} for name, expression in figures.items()]
 
@@ -274,6 +278,49 @@ CASES: dict[str, tuple[Json, list[list[Any]]]] = {
         },
         [["2024-01", None], ["2024-02", -20.3], ["2024-03", -390.05], ["2024-04", 60.05]],
     ),
+    "last_of_the_rows_that_figures_take": (
+        {
+            "last_of": {"column": "posted"},
+            "select": select(
+                rent=agg("sum", where=[{"column": "account_key", "value": 2}]),
+                finance=agg("count", None, where=only("Finance")),
+            ),
+        },
+        [[-60.05, 1]],
+    ),
+    "periods": (
+        {
+            "group_by": [MONTH],
+            "filters": [{"column": "posted", "op": "in period", "value": "2024-Q1"}],
+            "select": select(
+                total=agg("sum"),
+                some=agg("count", None, where=[{"column": "at", "op": "in period", "value": ["2024-01", "2024-03-31"]}]),
+            ),
+        },
+        [["2024-01", 350.3, 3], ["2024-02", 330.0, 0], ["2024-03", -60.05, 1]],
+    ),
+    "percent_change": (
+        {
+            "group_by": [MONTH],
+            "select": select(
+                over=change(agg("sum", where=only("Sales")), agg("sum", where=only("Finance"))),
+                back=change(agg("sum", where=only("Finance")), agg("sum", where=only("Sales"))),
+            ),
+        },
+        [
+            ["2024-01", (150.1 - 200.2) / 200.2, (200.2 - 150.1) / 150.1],
+            ["2024-02", -0.5, 1.0],
+            ["2024-03", None, None],
+            ["2024-04", None, None],
+        ],
+    ),
+    "percent_change_of_windows": (
+        {
+            "group_by": [MONTH],
+            "select": select(x=change(op(agg("count", None), "+", {"constant": 1}), over("running_total", agg("count", None)))),
+        },
+        [["2024-01", 1 / 3], ["2024-02", -0.4], ["2024-03", -4 / 6], ["2024-04", -5 / 8]],
+    ),
     "hostile_texts": (
         {
             "group_by": [{"column": "dept", "name": 'd"; --'}, {"column": "posted", "grain": "year", "name": "y\n  z"}],
@@ -341,6 +388,11 @@ FILTERS: list[tuple[str, str, Any, int]] = [
     ("at", "is not null", None, 8), ("at", "=", "2024-01-31T10:00:00", 1), ("at", "!=", "2024-01-31 10:00", 7),
     ("at", ">", "2024-01-31T10:00", 6), ("at", "between", ["2024-01-31T00:00", "2024-01-31T10:00"], 2),
     ("at", "=", "2024-01-31T12:00:00+02:00", 1), ("at", "=", "9999-12-31", 0), ("at", "<=", "9999-12-31", 8),
+    ("posted", "in period", "2024", 8), ("posted", "in period", 2024, 8), ("posted", "in period", "2024-Q1", 6),
+    ("posted", "in period", "2024-h1", 8), ("posted", "in period", "2024-02", 2), ("posted", "in period", "2024-04-30", 2),
+    ("posted", "in period", ["2024-01", "2024-Q2"], 5), ("posted", "in period", "2023", 0),
+    ("posted", "in period", "9999", 0), ("at", "in period", "2024-01", 3), ("at", "in period", ["2024-01-31"], 3),
+    ("at", "in period", "9999-12", 0),
     ("flag", "=", True, 4), ("flag", "=", "false", 4), ("flag", "!=", True, 4), ("flag", "in", [True], 4),
     ("flag", "is null", None, 0),
 ]  # fmt: skip
@@ -413,6 +465,12 @@ ERRORS: list[tuple[Json, type[QueryError], str]] = [
     ({"filters": [{"column": "amount", "value": "1 OR 1"}], "select": TOTAL}, PlanInvalid, "ledger.amount is a number"),
     ({"filters": [{"column": "amount", "value": True}], "select": TOTAL}, PlanInvalid, "True is not"),
     ({"filters": [{"column": "posted", "value": "last year"}], "select": TOTAL}, PlanInvalid, "Write it like 2012-03-31."),
+    ({"filters": [{"column": "posted", "op": "in period", "value": "2024-13"}], "select": TOTAL}, PlanInvalid, "Write it like 2012, 2012-H1,"),
+    ({"filters": [{"column": "posted", "op": "in period", "value": "0000"}], "select": TOTAL}, PlanInvalid, "has no period '0000'"),
+    ({"filters": [{"column": "posted", "op": "in period"}], "select": TOTAL}, PlanInvalid, "needs a list of values for 'in period'"),
+    ({"filters": [{"column": "dept", "op": "in period", "value": "2024"}], "select": TOTAL}, PlanInvalid, "dept is VARCHAR, not a date"),
+    ({"select": select(x=change(agg("sum"), agg("max", "dept")))}, PlanInvalid, "percent_change needs numbers; dept is VARCHAR"),
+    ({"group_by": [{**DEPT, "within": "Sales"}], "select": TOTAL}, PlanInvalid, "Sales is no parent in a hierarchy of dept"),
     ({"filters": [{"column": "flag", "value": "maybe"}], "select": TOTAL}, PlanInvalid, "ledger.flag is true or false"),
     ({"filters": [{"column": "dept", "value": None}], "select": TOTAL}, PlanInvalid, "needs one value for '='"),
     ({"filters": [{"column": "dept", "value": ["a", "b"]}], "select": TOTAL}, PlanInvalid, "needs one value for '='"),

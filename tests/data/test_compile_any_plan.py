@@ -78,8 +78,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "flag": st.booleans() | st.sampled_from(["true", "False"]),
 }
 ANY_VALUE = st.floats() | st.text(max_size=3) | st.sampled_from(["x", True, 10**60])
+PERIODS = [2024, "2024", "2024-H2", "2024-q1", "2024-02", "0001-01-01", "9999", ["2024-01", "2023"]]
 GRAINS = ["day", "week", "month", "quarter", "year"]
-OPERATORS = ["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null", "is not null"]
+OPERATORS = ["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "like", "is null", "is not null", "in period"]
 WINDOWS = ["share_of_total", "running_total", "previous", "change", "change_percent"]
 NAMES = ["a", "b", "count", "sum_amount", "total"]
 ACCOUNTS = [
@@ -127,10 +128,12 @@ class Plans:
         return {"column": self._of(ANY[:-4], *ANY), "name": name}
 
     def _expression(self, depth: int) -> Json:
-        kind = self._of(["aggregate", "aggregate", "arithmetic", "window"]) if depth else "aggregate"
+        kind = self._of(["aggregate", "aggregate", "arithmetic", "window", "percent"]) if depth else "aggregate"
         if kind == "arithmetic":
             right = self._of([{"constant": 2.5}, None]) or self._expression(depth - 1)
             return {"op": self._of(list("+-*/")), "left": self._expression(depth - 1), "right": right}
+        if kind == "percent":
+            return {"percent_change": self._expression(depth - 1), "base": self._expression(depth - 1)}
         if kind == "window":
             within = self._some(self._groups, 1) if self._groups else []
             along = {"along": self._of(self._groups, "nope")} if self._groups else {}
@@ -142,6 +145,9 @@ class Plans:
     def _filter(self) -> Json:
         kind, operator = self._of(list(COLUMNS)), self._of(OPERATORS)
         size = {"in": 3, "not in": 3, "between": 2}.get(operator)
+        if operator == "in period":
+            kind = self._of(["time"], kind)
+            return {"column": self._of(COLUMNS[kind]), "op": operator, "value": self._of(PERIODS, "2024-Q5")}
         value = VALUES[kind] if not self._rarely() else ANY_VALUE
         values = self._draw(st.lists(value, min_size=size, max_size=size) if size else value)
         return {"column": self._of(COLUMNS[kind]), "op": operator, "value": values}

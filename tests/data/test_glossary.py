@@ -32,6 +32,12 @@ tables:
     columns:
       account:
         values: {Salaries: [wages, payroll]}
+  account_groups:
+    hierarchy:
+      key: group_key
+      parent: group_key
+      label: group_name
+      operator: group_name
 """
 
 
@@ -99,6 +105,13 @@ def test_upper_and_lower_case_are_the_same(tmp_path: Path, company: Company) -> 
         ("    kept_apart: [ledger.dept]", "    kept_apart: [ledger.nope]", 13, "there is no column ledger.nope"),
         ("{source: ledger.dept,", "{source: nope.dept,", 18, "there is no column nope.dept"),
         ("unless: {accounts.account:", "unless: {accounts.nope:", 18, "there is no column accounts.nope"),
+        ("      label: group_name", "      lable: group_name", 25, "hierarchy.label: Field required"),
+        ("      key: group_key\n      parent", "      parent", 25, "hierarchy.key: Field required"),
+        ("      label: group_name", "      label: group", 28, "there is no column account_groups.group"),
+        ("      label: group_name", "      label: group_key", 28, "group_key is BIGINT, not text"),
+        ("      operator: group_name", "      operator: group_key", 29, "group_key is BIGINT, not text"),
+        ("      parent: group_key", "      parent: group_name", 27, "they cannot be equal"),
+        ("      parent: group_key", "      parent: boss", 27, "there is no column account_groups.boss"),
         ("  accounts:\n", "  ledger:\n", 20, "ledger stands here for the second time"),
         ("        name: posted amount", "        name: a\n        Name: b", 17, "Name stands here for the second time"),
     ],

@@ -1,0 +1,172 @@
+"""Checks that a plan adds only what may be added, asked of the data before the plan is run.
+
+A sum or an average over a group means nothing where it takes a balance at several dates, rows that the glossary keeps
+apart, or several scenarios. The plan does not show it: its rows do. So a probe, the plan with other figures, looks for
+the two farthest values within each group, and what it finds becomes `PlanInvalid`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from cfo_kernel.data.compile import Compiler, indented
+from cfo_kernel.data.glossary import Glossary, TableNotes
+from cfo_kernel.data.hierarchies import Trees
+from cfo_kernel.data.plan import Aggregate, Expression, Filter, Join, Measure, QueryPlan, Scalar, Window, parts
+from cfo_kernel.data.tables import Tables
+from cfo_kernel.errors import PlanInvalid
+
+
+@dataclass(frozen=True)
+class Check:
+    """One figure that must have one value of `column` in each of the groups that it is added within."""
+
+    figure: str
+    node: Aggregate
+    column: str
+    kind: Literal["balance", "default", "apart"]
+    meant: Any = None
+    is_mentioned: bool = True
+
+    def problem(self, found: str, groups: Sequence[str]) -> str:
+        """What is wrong and what to write instead; `found` names two of the values."""
+        each = f" for each {', '.join(groups)}" if groups else ""
+        match self.kind:
+            case "balance":
+                last = f'"last_of": {{"column": "{self.column}", "grain": "quarter"}}'
+                return (
+                    f"{self.figure} would add a balance over several dates{each} ({found}): a balance is never summed "
+                    f"over time. Read it at the last date of a period, {last} and a group of the same grain, or filter "
+                    f"{self.column} to one date."
+                )
+            case "default":
+                usual = f'{{"column": "{self.column}", "value": "{self.meant}"}} is what is usually meant'
+                return (
+                    f"{self.figure} would add rows of several {self.column}{each} ({found}). Filter it to one value, "
+                    f"{usual}, or group by it."
+                )
+            case "apart":
+                return (
+                    f"{self.figure} would add different {self.column}{each} ({found}), which are kept apart. Filter it "
+                    "to one value, or group by it."
+                )
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A query whose one row says what the checks found: for each two values that clash, and the only value if one."""
+
+    sql: str
+    checks: tuple[Check, ...]
+    groups: tuple[str, ...]
+
+    def judge(self, row: Sequence[Any]) -> list[str]:
+        """Notes for the result; raises `PlanInvalid` where a figure must not be."""
+        problems = [c.problem(row[2 * i], self.groups) for i, c in enumerate(self.checks) if row[2 * i] is not None]
+        if problems:
+            raise PlanInvalid(" ".join(dict.fromkeys(problems)))
+        only = [
+            f"All rows are of {row[2 * i + 1]} ({check.column})."
+            for i, check in enumerate(self.checks)
+            if not check.is_mentioned and row[2 * i + 1] is not None
+        ]
+        return list(dict.fromkeys(only))
+
+
+def probes(plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, glossary: Glossary) -> list[Probe]:
+    """The probes of a plan that compiles: one for each set of groups that figures are added within."""
+    by_groups: dict[tuple[str, ...], list[Check]] = {}
+    every = tuple(group.result_name for group in plan.group_by)
+    for measure in plan.select:
+        for node, groups in _added(measure.expression, plan, every):
+            by_groups.setdefault(groups, []).extend(_checks(measure.name, node, plan, compiler, glossary))
+    found = [
+        (g, list({(c.node.model_dump_json(), c.column): c for c in checks}.values())) for g, checks in by_groups.items()
+    ]
+    return [_probe(plan, compiler, tables, trees, groups, checks) for groups, checks in found if checks]
+
+
+def _added(node: Expression, plan: QueryPlan, groups: tuple[str, ...]) -> Iterator[tuple[Aggregate, tuple[str, ...]]]:
+    """The sums and averages, with the groups within which their rows come together."""
+    if isinstance(node, Aggregate):
+        if node.fn in ("sum", "avg"):
+            yield node, groups
+        return
+    if isinstance(node, Window) and node.over == "share_of_total":
+        kept = {name.lower() for name in node.within}
+        groups = tuple(name for name in groups if name.lower() in kept)
+    elif isinstance(node, Window) and node.over == "running_total":
+        first = next((g.result_name for g in plan.group_by if g.grain), "")
+        groups = tuple(name for name in groups if name.lower() != (node.along or first).lower())
+    for part in parts(node):
+        yield from _added(part, plan, groups)
+
+
+def _checks(figure: str, node: Aggregate, plan: QueryPlan, compiler: Compiler, glossary: Glossary) -> Iterator[Check]:
+    place = compiler.scope.find(node.column or "")
+    notes = glossary.table(place.table.name)
+    mentioned = _mentioned(plan, node)
+    for column in dict.fromkeys([*notes.defaults, *notes.kept_apart]):
+        table = column.partition(".")[0]
+        if compiler.scope.missing(place.table.name, table) is None or compiler.rollups.adds_by_tree(node, table):
+            continue
+        if column in notes.defaults:
+            is_mentioned = compiler.scope.has(table) and column.partition(".")[2] in mentioned
+            yield Check(figure, node, column, "default", notes.defaults[column], is_mentioned)
+        else:
+            yield Check(figure, node, column, "apart")
+    for wanted in _balances(notes):
+        if notes.date and compiler.scope.missing(place.table.name, wanted.column.partition(".")[0]) is not None:
+            narrowed = node.model_copy(update={"where": (*node.where, wanted)})
+            yield Check(figure, narrowed, f"{place.table.name}.{notes.date}", "balance")
+
+
+def _balances(notes: TableNotes) -> list[Filter]:
+    return [Filter(column=c, op="in", value=list[Scalar](values)) for c, values in notes.balances.items() if values]
+
+
+def _mentioned(plan: QueryPlan, node: Aggregate) -> set[str]:
+    """The columns, without their tables, that the plan filters or groups by where this figure is concerned."""
+    named = [f.column for f in (*plan.filters, *node.where)] + [g.column for g in plan.group_by]
+    return {name.rpartition(".")[2] for name in named}
+
+
+def _probe(
+    plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, groups: tuple[str, ...], checks: list[Check]
+) -> Probe:
+    """The plan with the lowest and the highest value for each check, by the groups, and what clashes among them."""
+    select: list[Measure] = []
+    also: dict[str, Join] = {}
+    for i, check in enumerate(checks):
+        also |= {join.table.lower(): join for join in _beyond(check, compiler)}
+        where = (*check.node.where, Filter(column=check.node.column or "", op="is not null"))
+        for end, fn in (("low", "min"), ("high", "max")):
+            node = Aggregate.model_validate({"fn": fn, "column": check.column, "where": where})
+            select.append(Measure(name=f"{end}_{i}", expression=node))
+    inside = tuple(g for g in plan.group_by if g.result_name in groups)
+    kept = (*plan.filters, *(Filter(column=g.column, value=g.within) for g in plan.group_by if g.within))
+    probe = plan.model_copy(update={"filters": kept, "group_by": inside, "select": tuple(select)})
+    looked = Compiler(probe, tables, trees, also=tuple(also.values()), asked=plan).groups()
+    columns = [f"  {sql}" for i, check in enumerate(checks) for sql in _found(i, check)]
+    lines = ["SELECT", *(f"{column}," for column in columns[:-1]), columns[-1], "FROM (", *indented(looked), ")"]
+    return Probe("\n".join(lines), tuple(checks), groups)
+
+
+def _beyond(check: Check, compiler: Compiler) -> Iterator[Join]:
+    """The joins that the check's columns need and the plan does not have."""
+    fact = compiler.scope.find(check.node.column or "").table
+    for column in (check.column, *(f.column for f in check.node.where)):
+        if "." in column:
+            yield from compiler.scope.missing(fact.name, column.partition(".")[0]) or ()
+
+
+def _found(i: int, check: Check) -> tuple[str, str]:
+    """Two values that clash in a group, and the value that all groups share."""
+    low, high = (f"low_{i}", f"high_{i}") if check.kind != "balance" else (_day(f"low_{i}"), _day(f"high_{i}"))
+    texts = f"CAST({low} AS VARCHAR) || ' and ' || CAST({high} AS VARCHAR)"
+    clash = f"min({texts}) FILTER (WHERE {low} <> {high}) AS clash_{i}"
+    return clash, f"CASE WHEN min({low}) = max({high}) THEN CAST(min({low}) AS VARCHAR) END AS only_{i}"
+
+
+def _day(sql: str) -> str:
+    return f"CAST({sql} AS DATE)"

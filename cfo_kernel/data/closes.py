@@ -1,0 +1,81 @@
+"""The dates that `last_of` reads, and where fewer entities have rows at one of them than at the date before.
+
+A close may hold adjustments only. The figure read there is the sum of what is there, and a note says what is not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cfo_kernel.data.compile import Compiler, indented, listed
+from cfo_kernel.data.hierarchies import Tree, Trees
+from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.scope import Place
+
+_MOST_NOTES = 3
+_MOST_DATES = 6
+MOST_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Closes:
+    """A query for the dates that a plan reads; `nouns` name the entities that are counted at each."""
+
+    sql: str
+    nouns: tuple[str, ...]
+
+    def notes(self, rows: Sequence[Sequence[Any]]) -> list[str]:
+        """Notes from its rows: date, date before, whether it is thin, and pairs of counts, the last being of rows."""
+        dates = [str(row[0]) for row in rows]
+        more = f" and {len(dates) - _MOST_DATES} more" if len(dates) > _MOST_DATES else ""
+        read = [f"Read at the last date with rows: {', '.join(dates[:_MOST_DATES])}{more}."] if dates else []
+        thin = [self._thin(row) for row in rows if row[2]]
+        rest = [f"{len(thin) - _MOST_NOTES} more dates have as few."] if len(thin) > _MOST_NOTES else []
+        return [*read, *thin[:_MOST_NOTES], *rest]
+
+    def _thin(self, row: Sequence[Any]) -> str:
+        counts = [(noun, row[3 + 2 * i], row[4 + 2 * i]) for i, noun in enumerate((*self.nouns, "row"))]
+        fewer = [c for c in counts[:-1] if c[1] < c[2]] or counts[-1:]
+        now = " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for noun, count, _ in fewer)
+        before = " and ".join(str(count) for _, _, count in fewer)
+        return f"{row[0]} has {now}, the date before ({row[1]}) {before}: it may hold adjustments only."
+
+
+def closes(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Closes | None:
+    """The query for a plan that compiles; None where it does not ask for the last of anything."""
+    if plan.last_of is None:
+        return None
+    entities = _entities(compiler, trees)
+    time = compiler.figures.time(plan.last_of.column).sql
+    counted = [f"count(DISTINCT {place.sql}) AS n{i}" for i, (place, _) in enumerate(entities)]
+    counted.append(f"count(*) AS n{len(entities)}")
+    conditions = compiler.conditions(but=plan.last_of.column) + compiler.in_question()
+    names = [f"n{i}" for i in range(len(counted))]
+    fewer = [f"{n} < {n}_before" for n in names[:-1]] + [f"2 * {names[-1]} < {names[-1]}_before"]
+    beside = ", ".join(f"lag({n}) OVER before AS {n}_before" for n in ("moment", *names))
+    pairs = ", ".join(f"{n}, {n}_before" for n in names)
+    sql = [
+        "WITH _moments AS (",
+        f"  SELECT {time} AS moment, {', '.join(counted)}",
+        *indented([*compiler.source(), *listed("WHERE", [*conditions, f"{time} IS NOT NULL"]), "GROUP BY 1"]),
+        "), _beside AS (",
+        f"  SELECT *, {beside} FROM _moments WINDOW before AS (ORDER BY moment)",  # noqa: S608
+        ")",
+        f"SELECT {_day('moment')}, {_day('moment_before')}, {' OR '.join(fewer)}, {pairs}",
+        "FROM _beside",
+        "WHERE moment IN (",
+        *indented(compiler.last_moments(plan.last_of)),
+        ")",
+        "ORDER BY moment",
+    ]
+    return Closes("\n".join(sql), tuple(tree.noun for _, tree in entities))
+
+
+def _day(name: str) -> str:
+    return f"CAST(CAST({name} AS DATE) AS VARCHAR)"
+
+
+def _entities(compiler: Compiler, trees: Trees) -> list[tuple[Place, Tree]]:
+    """The plan's columns that point at entities: rows of a tree without operators. Accounts are what is measured."""
+    plain = [tree for tree in trees.values() if not tree.signed]
+    return [(place, tree) for tree in plain for place in compiler.scope.pointers(tree.table, tree.key)[:1]]

@@ -1,0 +1,174 @@
+"""Trees in the data, such as a chart of accounts: what the name of a parent stands for.
+
+A tree is read from its table once per version of the data (`reading`, `Tree.read`) and is a value from then on: the
+compiler of plans gets it as it gets the tables.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from cfo_kernel.data.glossary import Glossary, Hierarchy, fault, label
+from cfo_kernel.data.scope import quoted
+from cfo_kernel.data.tables import Table, Tables
+from cfo_kernel.replies import ResultTable
+from cfo_kernel.values import Value
+
+MOST_NODES = 20_000
+_SIGNS = {"+": 1, "-": -1, "~": 0}
+
+
+class TreeInvalid(ValueError):
+    """The rows are no tree; `field` is the line of the hierarchy in the glossary that says otherwise."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
+        self.problem = problem
+
+
+class Node(Value):
+    """A row of the tree. `sign` is its operator: 1 adds to the parent, -1 subtracts, 0 is left out.
+
+    `booked` says that rows of other tables point at it.
+    """
+
+    key: str
+    parent: str | None
+    name: str | None
+    sign: int = 1
+    booked: bool = False
+
+
+class Tree:
+    """The rows of a table by key, and who is below whom; `key` and `label` are the names of its columns."""
+
+    def __init__(self, table: str, key: str, label: str, nodes: Sequence[Node], *, noun: str, signed: bool) -> None:
+        self.table, self.key, self.label, self.noun, self.signed = table, key, label, noun, signed
+        self.nodes = {node.key: node for node in nodes}
+        self._children: dict[str | None, list[Node]] = {}
+        self._named: dict[str | None, list[Node]] = {}
+        for node in nodes:
+            self._children.setdefault(node.parent, []).append(node)
+            self._named.setdefault(node.name, []).append(node)
+        self._check(nodes)
+
+    @classmethod
+    def read(cls, table: Table, notes: Hierarchy, rows: Sequence[Sequence[Any]], noun: str) -> "Tree":
+        """The tree from the rows of `reading`; raises `TreeInvalid`."""
+        nodes: list[Node] = []
+        for key, parent, name, operator, booked in rows:
+            if key is None:
+                raise TreeInvalid("key", f"a row of {table.name} has no {notes.key}")
+            if operator is not None and operator not in _SIGNS:
+                raise TreeInvalid("operator", f"{name} has the operator {operator!r}; known are + - ~")
+            sign = 1 if operator is None else _SIGNS[operator]
+            nodes.append(Node(key=key, parent=parent, name=name, sign=sign, booked=bool(booked)))
+        return cls(table.name, notes.key, notes.label, nodes, noun=noun, signed=notes.operator is not None)
+
+    @property
+    def roots(self) -> list[Node]:
+        return self.children(None)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in self._named if name is not None]
+
+    @property
+    def parents(self) -> list[Node]:
+        return [node for node in self.nodes.values() if self.children(node.key)]
+
+    def named(self, name: str) -> list[Node]:
+        """The rows of that name: usually one."""
+        return self._named.get(name, [])
+
+    def children(self, key: str | None) -> list[Node]:
+        return self._children.get(key, [])
+
+    def below(self, key: str) -> Iterator[Node]:
+        """The node and all below it, operators or not, parents first."""
+        waiting = [self.nodes[key]]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting += reversed(self.children(node.key))
+
+    def weights(self, key: str) -> dict[str, int]:
+        """How each node counts in the named one: the product of the operators on the way up to it, 0 being left out.
+
+        Its own operator is not among them: it says how the node counts further up.
+        """
+        found = {key: 1}
+        for node in self.below(key):
+            if node.key != key and node.parent in found and node.sign:
+                found[node.key] = found[node.parent] * node.sign
+        return found
+
+    def _check(self, nodes: Sequence[Node]) -> None:
+        if len(self.nodes) < len(nodes):
+            raise TreeInvalid("key", f"{self.key} is not unique in {self.table}")
+        orphan = next((n for n in nodes if n.parent is not None and n.parent not in self.nodes), None)
+        if orphan:
+            raise TreeInvalid("parent", f"{orphan.name} has the parent {orphan.parent}, which is no {self.key}")
+        safe: set[str | None] = {None}
+        for node in nodes:
+            way: list[Node] = []
+            at: str | None = node.key
+            while at not in safe and at is not None:
+                if any(n.key == at for n in way):
+                    names = " > ".join(str(n.name) for n in [*way, self.nodes[at]])
+                    raise TreeInvalid("parent", f"a cycle in the tree: {names}")
+                way.append(self.nodes[at])
+                at = self.nodes[at].parent
+            safe |= {n.key for n in way}
+
+
+Trees = Mapping[str, Tree]
+"""The trees of a workspace by the lower-case name of their table; glossary and data make them."""
+
+NO_TREES: Trees = {}
+
+
+def readings(glossary: Glossary, tables: Tables) -> dict[str, str]:
+    """The SQL that reads each tree the glossary states, by lower-case table name."""
+    return {
+        name.lower(): reading(tables[name], notes.hierarchy, tables)
+        for name, notes in glossary.tables.items()
+        if notes.hierarchy
+    }
+
+
+def grown(name: str, result: ResultTable, glossary: Glossary, node: yaml.Node | None, tables: Tables) -> Tree:
+    """The tree of a table from the rows that were read; raises `GlossaryInvalid` where they are none."""
+    table, notes = tables[name], glossary.table(name).hierarchy
+    written = next((key for key in glossary.tables if key.lower() == name), name)
+    column = table.column(notes.label) if notes else None
+    if notes is None or column is None:
+        raise fault(node, ("tables", written), f"{written} has no hierarchy")
+    try:
+        if result.truncated:
+            raise TreeInvalid("key", f"{table.name} has {result.row_count:,} rows; a tree has at most {MOST_NODES:,}")
+        return Tree.read(table, notes, result.rows, label(glossary, table.name, column))
+    except TreeInvalid as error:
+        raise fault(node, ("tables", written, "hierarchy", error.field), error.problem) from error
+
+
+def reading(table: Table, notes: Hierarchy, tables: Tables) -> str:
+    """The SQL of a tree's rows: key, parent, label, operator, and whether another table's rows point at it."""
+    key = f"{quoted(table.name)}.{quoted(notes.key)}"
+    booked = [  # names of tables and columns only, each quoted
+        f"{key} IN (SELECT {quoted(r.column)} FROM {quoted(r.table)})"  # noqa: S608
+        for r in tables.relations
+        if r.to_table == table.name and r.to_column.lower() == notes.key.lower()
+    ]
+    column = table.column(notes.key)
+    kind = column.type if column else "VARCHAR"
+    columns = [
+        f"CAST({key} AS VARCHAR)",
+        f"CAST(CAST({quoted(notes.parent)} AS {kind}) AS VARCHAR)",
+        quoted(notes.label),
+        f"trim({quoted(notes.operator)})" if notes.operator else "NULL",
+        " OR ".join(booked) or "FALSE",
+    ]
+    return f"SELECT {', '.join(columns)} FROM {quoted(table.name)} ORDER BY {key}"  # noqa: S608

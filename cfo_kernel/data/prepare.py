@@ -1,0 +1,61 @@
+"""A plan made ready to run: its SQL, what must be asked of the data before, and what its answer must say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cfo_kernel.data.checks import Probe, probes
+from cfo_kernel.data.closes import Closes, closes
+from cfo_kernel.data.compile import Compiler
+from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.hierarchies import Trees
+from cfo_kernel.data.plan import QueryPlan, aggregates
+from cfo_kernel.data.rollups import Named
+from cfo_kernel.data.tables import Tables
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`probes` may refuse the plan, `closes` adds notes to its result, `notes` are there already."""
+
+    sql: str
+    probes: tuple[Probe, ...]
+    closes: Closes | None
+    notes: tuple[str, ...]
+
+
+def prepare(plan: QueryPlan, tables: Tables, glossary: Glossary, trees: Trees) -> Prepared:
+    """Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where the plan does not fit the tables."""
+    compiler = Compiler(plan, tables, trees)
+    sql = compiler.sql()
+    checked = tuple(probes(plan, compiler, tables, trees, glossary))
+    return Prepared(sql, checked, closes(plan, compiler, trees), tuple(dict.fromkeys(_notes(plan, compiler))))
+
+
+def _notes(plan: QueryPlan, compiler: Compiler) -> Iterator[str]:
+    nodes = [node for measure in plan.select for node in aggregates(measure.expression)]
+    for node in (None, *nodes):
+        for wanted, named in compiler.rollups.mentioned(node):
+            if wanted.op in ("!=", "not in"):
+                yield _left_out(named)
+            else:
+                yield from _rolled(named)
+
+
+def _rolled(named: Named) -> Iterator[str]:
+    """What each name of a parent stands for."""
+    for node in named.nodes:
+        leaves = [k for k in named.tree.weights(node.key) if not named.tree.children(k)]
+        if leaves == [node.key]:
+            continue
+        weights = named.tree.weights(node.key)
+        subtracted = sum(weights[key] < 0 for key in leaves)
+        how = f" ({len(leaves) - subtracted} added, {subtracted} subtracted)" if named.tree.signed else ""
+        many = "" if len(leaves) == 1 else "s"
+        own = f" and its own rows; filter {named.tree.table}.{named.tree.key} for these alone" if node.booked else ""
+        yield f"{node.name} is the roll-up of {len(leaves)} {named.tree.noun}{many}{how}{own}."
+
+
+def _left_out(named: Named) -> str:
+    names = " and ".join(str(node.name) for node in named.nodes)
+    leaves = sum(not named.tree.children(key) for key in named.weights)
+    return f"{names} left out, with the {leaves} {named.tree.noun}s below."

@@ -1,0 +1,10 @@
+SELECT
+  sum("books"."amount") AS "total"
+FROM "books"
+JOIN "chart" ON "books"."account_key" = "chart"."account_key"
+JOIN "units" ON "books"."unit_key" = "units"."unit_key"
+JOIN "versions" ON "books"."version_key" = "versions"."version_key"
+WHERE "versions"."version" = 'Actual'
+  AND "chart"."account_key" NOT IN (3, 4, 5, 11)
+  AND "chart"."kind" = 'Flow'
+LIMIT 200

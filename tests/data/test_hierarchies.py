@@ -1,0 +1,103 @@
+"""Trees as values: what is below a name, with which sign, and what is no tree."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfo_kernel.data.glossary import Hierarchy
+from cfo_kernel.data.hierarchies import Node, Tree, TreeInvalid
+from cfo_kernel.data.tables import Table
+
+TABLE = Table(name="accounts", dataset="d", columns=(), row_count=0)
+NOTES = Hierarchy(key="account_key", parent="parent_key", label="account", operator="operator")
+ROWS = [
+    ("1", None, "Profit", "+", False),
+    ("2", "1", "Sales", "+", True),
+    ("3", "1", "Costs", "-", True),
+    ("4", "3", "Wages", None, True),
+    ("5", "3", "Refunds", "-", True),
+    ("6", "1", "Memo", "~", False),
+    ("7", "6", "Heads", "+", True),
+]
+
+
+def read(rows: Sequence[tuple[str | None, str | None, str | None, str | None, bool]]) -> Tree:
+    return Tree.read(TABLE, NOTES, rows, "account")
+
+
+def test_weights_are_the_product_of_the_operators_on_the_way_up() -> None:
+    tree = read(ROWS)
+    assert tree.weights("1") == {"1": 1, "2": 1, "3": -1, "4": -1, "5": 1}
+    assert tree.weights("3") == {"3": 1, "4": 1, "5": -1}
+    assert tree.weights("5") == {"5": 1}
+
+
+def test_a_node_that_is_left_out_further_up_counts_when_it_is_named() -> None:
+    assert read(ROWS).weights("6") == {"6": 1, "7": 1}
+
+
+def test_who_is_where() -> None:
+    tree = read(ROWS)
+    assert [node.name for node in tree.roots] == ["Profit"]
+    assert [node.name for node in tree.children("1")] == ["Sales", "Costs", "Memo"]
+    assert [node.key for node in tree.below("1")] == ["1", "2", "3", "4", "5", "6", "7"]
+    assert [node.name for node in tree.parents] == ["Profit", "Costs", "Memo"]
+    assert [node.key for node in tree.named("Costs")] == ["3"]
+    assert tree.named("costs") == []
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "says"),
+    [
+        (("8", "9", "Lost", "+", True), "parent", "Lost has the parent 9, which is no account_key"),
+        (("8", "8", "Self", "+", True), "parent", "a cycle in the tree: Self > Self"),
+        (("7", "1", "Twice", "+", True), "key", "account_key is not unique in accounts"),
+        ((None, "1", "Nothing", "+", True), "key", "a row of accounts has no account_key"),
+        (("8", "1", "Odd", "/", True), "operator", "Odd has the operator '/'; known are + - ~"),
+    ],
+)
+def test_what_is_no_tree(
+    row: tuple[str | None, str | None, str | None, str | None, bool], field: str, says: str
+) -> None:
+    with pytest.raises(TreeInvalid) as caught:
+        read([*ROWS, row])
+    assert (caught.value.field, caught.value.problem) == (field, says)
+
+
+def test_a_long_cycle_is_found_and_a_long_branch_is_none() -> None:
+    ring = [(str(i), str((i + 1) % 4), f"n{i}", "+", True) for i in range(4)]
+    with pytest.raises(TreeInvalid, match="n0 > n1 > n2 > n3 > n0"):
+        read(ring)
+    branch = read([(str(i), str(i - 1) if i else None, f"n{i}", "-", True) for i in range(5000)])
+    assert branch.weights("0")["4999"] == -1
+    assert sum(1 for _ in branch.below("0")) == 5000
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> list[Node]:
+    """Nodes of which each has an earlier one as its parent, or none."""
+    size = draw(st.integers(1, 30))
+    parents = [draw(st.none() | st.integers(0, i - 1)) if i else None for i in range(size)]
+    signs = draw(st.lists(st.sampled_from([1, -1, 0]), min_size=size, max_size=size))
+    return [
+        Node(key=str(i), parent=None if p is None else str(p), name=f"n{i}", sign=s)
+        for i, (p, s) in enumerate(zip(parents, signs, strict=True))
+    ]
+
+
+@given(nodes=trees(), amounts=st.lists(st.integers(-1000, 1000), min_size=30, max_size=30), shuffle=st.randoms())
+def test_a_roll_up_is_the_signed_sum_by_brute_force(nodes: list[Node], amounts: list[int], shuffle: object) -> None:
+    amount = {node.key: amounts[int(node.key)] for node in nodes}
+
+    def total(key: str) -> int:
+        return amount[key] + sum(child.sign * total(child.key) for child in nodes if child.parent == key)
+
+    shuffle.shuffle(nodes)  # type: ignore[attr-defined] - a random.Random
+    tree = Tree("t", "key", "label", nodes, noun="node", signed=True)
+    for node in nodes:
+        weights = tree.weights(node.key)
+        assert sum(weight * amount[key] for key, weight in weights.items()) == total(node.key)
+        assert set(weights.values()) <= {1, -1}
+        assert set(weights) <= {below.key for below in tree.below(node.key)}
