@@ -77,7 +77,10 @@ def _check_text(sql: str) -> None:
 def _check_kind(statements: "list[duckdb.Statement]") -> None:
     if len(statements) != 1:
         raise _refused(f"There are {len(statements)} statements. Send exactly one SELECT.", mendable=True)
-    kind = statements[0].type.name
+    try:
+        kind = statements[0].type.name
+    except ValueError:  # DuckDB's Python knows fewer kinds of statement than its parser, such as UPDATE EXTENSIONS
+        kind = "This statement"
     if kind == "MULTI":  # what a PIVOT becomes that has to look at the data for its columns
         message = "A PIVOT that finds its columns in the data is not allowed. A PIVOT needs IN (...) with its columns."
         raise _refused(message, mendable=True)

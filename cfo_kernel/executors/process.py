@@ -71,7 +71,7 @@ class WorkerProcess:
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """The answer to `op`; what takes longer than `timeout` seconds is stopped. To start the process counts apart."""
+        """The answer to `op`; what takes longer than `timeout` seconds is stopped. The start counts apart."""
         async with self._turn:
             process = await self._within(self._ready(), _START_SECONDS)
             self._number += 1

@@ -86,9 +86,8 @@ class SqlWorker:
             names, types = distinct(relation.columns), [str(t) for t in relation.types]
             pairs = list(zip(names, types, strict=True))
             exact = relation.project(", ".join(exactly(i, t, n) for i, (n, t) in enumerate(pairs, 1)))
-            reader = exact.to_arrow_reader(_BATCH)
-            batches = written(reader, Path(file)) if file else streamed(reader)
-            with self.connection.cursor() as cursor:
+            with exact.to_arrow_reader(_BATCH) as reader, self.connection.cursor() as cursor:
+                batches = written(reader, Path(file)) if file else streamed(reader)
                 rows, count, odd = counted(batches, reader.schema, cap, cursor)
         columns = [{"name": n, "type": t} for n, t in pairs]
         return {
@@ -102,11 +101,15 @@ class SqlWorker:
 
     def stop(self) -> None:
         """See `child.Work`."""
-        self._running.interrupt()
+        with contextlib.suppress(duckdb.Error):  # the connection may just have been closed
+            self._running.interrupt()
 
     def progress(self) -> float:
         """See `child.Work`."""
-        return self._running.query_progress()
+        try:
+            return self._running.query_progress()
+        except duckdb.Error:  # as above
+            return -1
 
     @contextlib.contextmanager
     def _relation(self, sql: str, earlier: dict[str, str], known: list[str]) -> Generator[duckdb.DuckDBPyRelation]:
@@ -149,20 +152,24 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def main(cache: str, folder: str) -> None:
-    """Confines this process where the kernel can, and serves."""
-    if confine.missing() is None:
-        from cfo_kernel.executors import seccomp
+def confined(cache: str, folder: str) -> None:
+    """Takes from this process what it does not need, where the kernel can. It must have one thread."""
+    if confine.missing() is not None:
+        return
+    from cfo_kernel.executors import seccomp
 
-        bounds = confine.Bounds(memory_bytes=MEMORY, cpu_seconds=1 << 30, file_bytes=8 << 30, threads=64)
-        cgroup = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB looks there for its limits, and aborts
-        read = (Path(cache), Path(folder, "in"), *cgroup)
-        confine.confine(bounds, read, Path(folder, "out"), seccomp.Filter())
+    bounds = confine.Bounds(memory_bytes=MEMORY, cpu_seconds=1 << 30, file_bytes=8 << 30, threads=64)
+    cgroup = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB looks there for its limits, and aborts
+    confine.confine(bounds, (Path(cache), Path(folder, "in"), *cgroup), Path(folder, "out"), seccomp.Filter())
+
+
+def main(cache: str, folder: str) -> None:
+    """Confines this process, and serves."""
+    confined(cache, folder)
     # Only now: pyarrow starts a thread, which would stay outside of the walls. All at once: what is imported by the
     # first query that needs it may not find the memory for it.
     for module in ("pyarrow.compute", "pyarrow.parquet", "pytz"):
         importlib.import_module(module)
-
     worker = SqlWorker()
     handlers = {"open": worker.open, "check": worker.check, "describe": worker.describe, "query": worker.query}
     serve(handlers, MEMORY, worker)
