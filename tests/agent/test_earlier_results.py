@@ -21,7 +21,7 @@ PLAN = ToolCall(
         "plan": {
             "table": "query_001",
             "group_by": [{"column": "query_001.department"}],
-            "select": [{"name": "t", "expression": {"aggregate": "sum", "column": "query_001.total"}}],
+            "select": [{"name": "t", "expression": {"fn": "sum", "column": "query_001.total"}}],
         }
     },
 )
@@ -29,7 +29,7 @@ PLAN = ToolCall(
 
 def results(server: ScriptedServer) -> list[dict[str, Any]]:
     """What the tools gave the model, as it read it."""
-    messages = server.requests[-1]["messages"]
+    messages = server.requests[-1].body["messages"]
     return [json.loads(m["content"]) for m in messages if m["role"] == "tool" and m["content"].startswith("{")]
 
 
@@ -59,7 +59,7 @@ async def test_a_result_is_no_table_of_another_thread(serve: Serve, opened: Open
     place = await opened(server)
     await (await place.thread()).ask("Totals")
     await (await place.thread()).ask("The most")
-    told = [m["content"] for m in server.requests[-1]["messages"] if m["role"] == "tool"]
+    told = [m["content"] for m in server.requests[-1].body["messages"] if m["role"] == "tool"]
     assert "unknown_table" in told[0]
     assert "query_001" not in told[0].split("There is:")[1]
 
