@@ -50,6 +50,15 @@ class ActionStarted(Value):
     kind: Literal["run_sql", "write_sheet_from_file"]
 
 
+class Progress(Value):
+    """How far the engine is with what it carries out; only told where that takes more than a moment."""
+
+    type: Literal["progress"] = "progress"
+    done: float
+    total: float
+    label: str
+
+
 class Restarted(Value):
     """The model's last words are void (repair, or a cut connection): drop the tokens from event `from` on."""
 
@@ -91,7 +100,7 @@ class Done(Value):
 
 
 Event = Annotated[
-    RunStarted | Token | ToolCall | ToolResult | ActionStarted | Restarted | Result | Error | Done,
+    RunStarted | Token | ToolCall | ToolResult | ActionStarted | Progress | Restarted | Result | Error | Done,
     Field(discriminator="type"),
 ]
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,5 +1,6 @@
 """The desk of one run: what its tools work with, and what they left on it."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from cfo_kernel.replies import ResultTable
 
 TOOL_ROWS = 50
 """How many rows of a result a tool shows the model; the count of all is always told."""
+
+
+_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
 @dataclass
@@ -28,10 +32,27 @@ class Desk:
         """
         place = self.thread_dir / folder
         number = len(list(place.glob(f"{stem}_*.parquet"))) + 1
-        while (path := place / f"{stem}_{number:03}.parquet").exists() or path in self._given:
+        tables = {name.lower() for name in self.facts.tables}  # the result is to be a table under this name
+        while (path := place / f"{stem}_{number:03}.parquet").exists() or path in self._given or path.stem in tables:
             number += 1
         self._given.add(path)
         return path
+
+    @property
+    def earlier(self) -> dict[str, Path]:
+        """The thread's results so far, as tables: `result_001` is `results/result_001.parquet`.
+
+        A name that a table of the workspace has is that table's.
+        """
+        taken = {name.lower() for name in self.facts.tables}
+        found: dict[str, Path] = {}
+        folders = (self.thread_dir / "results", self.thread_dir / "analysis")
+        for path in (path for folder in folders for path in sorted(folder.glob("*.parquet"))):
+            is_table = _TABLE.fullmatch(path.stem) and path.is_file() and not path.is_symlink()
+            if is_table and path.stem.lower() not in taken:
+                taken.add(path.stem.lower())
+                found[path.stem] = path
+        return found
 
     def result_file(self, name: str) -> Path:
         """The file that `results/x` or `analysis/x` names; raises `SheetInvalid` for any other."""

@@ -1,6 +1,7 @@
 """The tools an agent explores with: a few lines each over the data room, results as compact JSON with a row cap."""
 
 from collections.abc import Awaitable
+from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from pydantic_ai import ModelRetry, RunContext
@@ -22,11 +23,12 @@ async def mendable(work: Awaitable[T]) -> T:
     try:
         return await work
     except QueryError as error:
-        raise ModelRetry(f"{error.code}: {error.message}") from error
+        hint = "" if error.details.get("mendable", True) else " No other wording helps: do without it, or say so."
+        raise ModelRetry(f"{error.code}: {error.message}{hint}") from error
 
 
 def compact(result: ResultTable, rows: int) -> dict[str, Any]:
-    """A result as the model sees it: its first rows, and how many there are."""
+    """A result as the model sees it: its first rows, how many there are, and the table that holds them all."""
     shown = [list(row) for row in result.rows[:rows]]
     return {
         "columns": [c.model_dump() for c in result.columns],
@@ -34,6 +36,7 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
         "row_count": result.row_count,
         "truncated": len(shown) < result.row_count,
         "file": result.file,
+        "table": PurePosixPath(result.file).stem if result.file else None,
         "notes": list(result.notes),
     }
 
@@ -70,10 +73,10 @@ async def execute_sql(ctx: RunContext[Desk], sql: str) -> dict[str, Any]:
     """Runs one read-only DuckDB SELECT and shows its first rows with the true row count.
 
     Args:
-        sql: exactly one SELECT over the tables of the workspace.
+        sql: exactly one SELECT over the tables of the workspace, and the `table` of earlier results of this thread.
     """
     desk = ctx.deps
-    work = desk.room.query(sql, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"))
+    work = desk.room.query(sql, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"), earlier=desk.earlier)
     desk.last = await mendable(work)
     return compact(desk.last, TOOL_ROWS)
 
@@ -83,9 +86,9 @@ async def execute_query_plan(ctx: RunContext[Desk], plan: QueryPlan) -> dict[str
     """Validates a typed query plan, compiles it to SQL, runs it, and shows the first rows and the SQL.
 
     Args:
-        plan: the plan; columns are written table.column.
+        plan: the plan; columns are written table.column. The `table` of an earlier result is a table too.
     """
     desk = ctx.deps
-    work = desk.room.plan(plan, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"))
+    work = desk.room.plan(plan, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"), earlier=desk.earlier)
     desk.last = await mendable(work)
     return {**compact(desk.last, TOOL_ROWS), "sql": desk.last.query.sql}

@@ -1,5 +1,6 @@
 """The data room of a workspace: its tables, and the one way in which anything is asked of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.library import Library, Shelf
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
-from cfo_kernel.data.tables import Tables
+from cfo_kernel.data.scope import quoted
+from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import UnknownTable
-from cfo_kernel.executors.process import WorkerProcess
+from cfo_kernel.executors.process import Progress, WorkerProcess
+from cfo_kernel.executors.sql_worker_pool import Files, SqlPool
 from cfo_kernel.replies import Query, ResultTable
 
 
@@ -31,18 +34,23 @@ class Facts:
         return self.shelf.tables
 
 
+_NONE: Mapping[str, Path] = {}
+
+
 class DataRoom:
-    """Everything that reads a workspace's data goes through here, under the one SQL policy."""
+    """Everything that reads a workspace's data goes through here, under the one SQL policy.
+
+    `earlier` are results of the asking thread, as tables beside those of the workspace (whose names win). `on_progress`
+    is told how far a query is, once it has taken half a second. To cancel the caller stops the query.
+    """
 
     def __init__(self, workspace_dir: Path, *, query_timeout: float, ingest_timeout: float) -> None:
         self._data_dir = workspace_dir / "data"
         self._ingest = WorkerProcess("cfo_kernel.data.worker")
-        self._sql = WorkerProcess("cfo_kernel.executors.sql_worker")
+        self._sql = SqlPool(workspace_dir / ".cache", workspace_dir / ".sql", timeout=query_timeout)
         self._library = Library(workspace_dir, self._ingest, ingest_timeout)
-        self._open: dict[str, Path] | None = None
         self._facts: Facts | None = None
         self._stamp: tuple[int, int] | None = None
-        self._query_timeout = query_timeout
         self._ingest_timeout = ingest_timeout
 
     async def shelf(self) -> Shelf:
@@ -68,28 +76,45 @@ class DataRoom:
         """Raises a `FileProblem` unless the file, which need not be in `data/`, holds a table."""
         await self._library.check(path)
 
-    async def check(self, sql: str) -> None:
+    async def check(self, sql: str, *, earlier: Files = _NONE) -> None:
         """Raises what `query` would raise before it reads a row."""
-        await self._ask("check", sql=sql)
+        await self._ask("check", sql, earlier)
 
-    async def query(self, sql: str, *, cap: int, file: Path | None = None) -> ResultTable:
+    async def query(
+        self,
+        sql: str,
+        *,
+        cap: int,
+        file: Path | None = None,
+        earlier: Files = _NONE,
+        on_progress: Progress | None = None,
+    ) -> ResultTable:
         """Runs one SELECT: the first `cap` rows, and all of them in `file` (Parquet) if given.
 
         Raises a `QueryError`.
         """
-        return await self._run(Query(mode="sql", sql=sql), cap, file)
+        return await self._run(Query(mode="sql", sql=sql), cap, file, earlier, on_progress)
 
-    async def plan(self, plan: QueryPlan, *, cap: int, file: Path | None = None) -> ResultTable:
+    async def plan(
+        self,
+        plan: QueryPlan,
+        *,
+        cap: int,
+        file: Path | None = None,
+        earlier: Files = _NONE,
+        on_progress: Progress | None = None,
+    ) -> ResultTable:
         """Validates, compiles, checks and runs a plan. Raises a `QueryError`."""
         facts = await self.facts()
-        ready = prepare(plan, facts.tables, facts.glossary, facts.trees)
+        as_json = plan.model_dump(mode="json", exclude_defaults=True)
+        tables = await self._tables(plan.model_dump_json(), earlier)
+        ready = prepare(plan, tables, facts.glossary, facts.trees)
         notes = list(ready.notes)
         for probe in ready.probes:
-            notes += probe.judge((await self.query(probe.sql, cap=1)).rows[0])
+            notes += probe.judge((await self.query(probe.sql, cap=1, earlier=earlier)).rows[0])
         if ready.closes:
-            notes += ready.closes.notes((await self.query(ready.closes.sql, cap=MOST_ROWS)).rows)
-        as_json = plan.model_dump(mode="json", exclude_defaults=True)
-        result = await self._run(Query(mode="plan", sql=ready.sql, plan=as_json), cap, file)
+            notes += ready.closes.notes((await self.query(ready.closes.sql, cap=MOST_ROWS, earlier=earlier)).rows)
+        result = await self._run(Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, earlier, on_progress)
         return result.model_copy(update={"notes": (*result.notes, *notes)})
 
     async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str) -> dict[str, Any]:
@@ -102,17 +127,27 @@ class DataRoom:
         await self._sql.close()
         await self._ingest.close()
 
-    async def _run(self, query: Query, cap: int, file: Path | None) -> ResultTable:
-        value = await self._ask("query", sql=query.sql, cap=cap, file=str(file) if file else None)
+    async def _tables(self, text: str, earlier: Files) -> Tables:
+        """The tables of the workspace, and those earlier results whose names occur in the text."""
+        tables = (await self._library.shelf()).tables
+        known = {name.lower() for name in tables}
+        more: list[Table] = []
+        for name in earlier:
+            if name.lower() in text.lower() and name.lower() not in known:
+                found = await self._ask("describe", quoted(name), earlier, name=name)
+                columns = tuple(Column.model_validate(column) for column in found["columns"])
+                more.append(Table(name=name, dataset=name, row_count=found["row_count"], columns=columns))
+        return Tables([*tables.values(), *more]) if more else tables
+
+    async def _run(
+        self, query: Query, cap: int, file: Path | None, earlier: Files, on_progress: Progress | None
+    ) -> ResultTable:
+        value = await self._ask("query", query.sql, earlier, file=file, on_progress=on_progress, cap=cap)
         name = f"{file.parent.name}/{file.name}" if file else None
         return ResultTable.model_validate({**value, "query": query, "file": name})
 
-    async def _ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+    async def _ask(self, op: str, sql: str, earlier: Files, **arguments: Any) -> dict[str, Any]:
         shelf = await self._library.shelf()
-        if not shelf.files:
-            raise UnknownTable("There is no data yet. Upload a CSV, Excel or Parquet file first.")
-        if self._open != shelf.files:
-            tables = {name: str(path) for name, path in shelf.files.items()}
-            await self._sql.restart_with({"op": "open", "tables": tables})
-            self._open = shelf.files
-        return await self._sql.ask(op, self._query_timeout, **arguments)
+        if not shelf.files and not earlier:
+            raise UnknownTable("There is no data yet. Upload a CSV, Excel or Parquet file first.", mendable=False)
+        return await self._sql.ask(op, shelf.files, earlier, sql, **arguments)

@@ -15,3 +15,14 @@ def distinct(names: Sequence[str]) -> list[str]:
         taken.add(unique.lower())
         result.append(unique)
     return result
+
+
+_LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
+
+
+def folded(name: str) -> str:
+    """The name as DuckDB compares it: only the ASCII letters lose their case.
+
+    `str.lower` makes the Kelvin sign a k; a name that passed for another would be looked up as a file.
+    """
+    return name.translate(_LOWER)

@@ -1,65 +1,103 @@
 """What SQL may do: be one SELECT over tables of the workspace, read from DuckDB's own syntax tree.
 
 DuckDB 2 allows COPY, INSERT and DELETE inside a CTE of a SELECT, so the statement's type proves nothing. The tree from
-`json_serialize_sql` is walked with allow-lists for nodes, tables and table functions, and a deny-list for functions
-that read settings or run SQL of their own. A CTE sees only the names before it (unless it is recursive): with a flat
-set of names, `WITH "f.csv" AS (FROM 'f.csv')` would slip a file through.
+`json_serialize_sql` is walked with allow-lists for nodes, expressions, tables and table functions, and a deny-list for
+functions (`sql_functions`). A CTE sees only the names before it (unless it is recursive): with a flat set of names,
+`WITH "f.csv" AS (FROM 'f.csv')` would slip a file through.
 """
 
 import json
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from difflib import get_close_matches
 from typing import Any, cast
 
 import duckdb
 
 from cfo_kernel.errors import SqlInvalid, SqlPolicyViolation, UnknownTable
+from cfo_kernel.executors.names import folded
+from cfo_kernel.executors.policy_functions import TABLE_FUNCTIONS, is_denied
 
 Node = dict[str, Any]
+MAX_LENGTH = 200_000
+"""Characters of SQL; more is not a question but data."""
 _QUERIES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _SOURCES = {
     "BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "PIVOT", "SHOW_REF", "EMPTY", "EMPTY_FROM",
     "COLUMN_DATA",
 }  # fmt: skip
-_TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "json_each", "json_tree"}
-_DENIED_FUNCTIONS = {
-    "getvariable", "current_setting", "getenv", "query", "query_table", "nextval", "currval", "setval",
-    "json_serialize_sql", "json_deserialize_sql", "json_execute_serialized_sql", "json_serialize_plan",
-    "write_log", "sleep_ms", "current_query", "in_search_path", "txid_current", "current_database",
-    "current_catalog", "current_schemas", "current_user", "session_user", "user", "version", "parse_path", "read_text",
-    "read_blob", "read_file", "glob", "which_secret", "add_parquet_key", "pg_read_file",
+_EXPRESSIONS = {
+    "BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION", "LAMBDA",
+    "LAMBDA_REF", "OPERATOR", "POSITIONAL_REFERENCE", "STAR", "SUBQUERY", "TYPE", "WINDOW",
 }  # fmt: skip
 
 
-def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> None:
-    """Raises `SqlInvalid`, `SqlPolicyViolation` or `UnknownTable` unless `sql` is one SELECT over `tables`.
+def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """The tables that `sql` reads, among `tables` (both in lower case). Nothing of `sql` is executed.
 
-    `tables` are names in lower case. Nothing of `sql` is executed.
+    Raises `SqlInvalid`, `SqlPolicyViolation` or `UnknownTable` unless `sql` is one SELECT over `tables`. The errors
+    tell in `details["mendable"]` whether another wording can do what was meant.
     """
-    if "\0" in sql or any("\ud800" <= c <= "\udfff" for c in sql):
-        raise SqlInvalid("The SQL holds a NUL or half a character. Leave it out.")
+    _check_text(sql)
     try:
-        statements = connection.extract_statements(sql)
+        _check_kind(connection.extract_statements(sql))
+        [(answer,)] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+        tree = json.loads(answer)
+        if tree["error"]:
+            reason = tree.get("error_message", "")
+            raise _refused(f"This form of SELECT cannot be checked: {reason}", mendable=True)
+        walk = _Walk(tables)
+        walk.visit(tree["statements"], frozenset())
+    except RecursionError as error:
+        raise SqlInvalid("The SQL is nested too deeply. Break it up with WITH.", mendable=True) from error
     except duckdb.Error as error:
-        raise SqlInvalid(f"The SQL does not parse. {error}") from error
+        message = str(error).split("\n\nLINE")[0]
+        raise SqlInvalid(f"The SQL does not parse. {message}", mendable=True) from error
+    return frozenset(walk.used)
+
+
+def unknown_table(name: str, tables: Iterable[str]) -> UnknownTable:
+    """The error that names the tables most like `name`."""
+    known = sorted(tables)
+    close = get_close_matches(folded(name), known, n=3, cutoff=0.5) or known[:30]
+    message = f"There is no table {name[:80]}. There is: {', '.join(close) or 'none yet'}."
+    return UnknownTable(message, name=name, nearest=close, mendable=bool(known))
+
+
+def _refused(message: str, *, mendable: bool) -> SqlPolicyViolation:
+    return SqlPolicyViolation(message, mendable=mendable)
+
+
+def _check_text(sql: str) -> None:
+    if "\0" in sql or any("\ud800" <= c <= "\udfff" for c in sql):
+        raise SqlInvalid("The SQL holds a NUL or half a character. Leave it out.", mendable=True)
+    if len(sql) > MAX_LENGTH:
+        raise SqlInvalid(f"The SQL is longer than {MAX_LENGTH:,} characters. Join a table instead.", mendable=True)
+
+
+def _check_kind(statements: "list[duckdb.Statement]") -> None:
     if len(statements) != 1:
-        raise SqlPolicyViolation(f"There are {len(statements)} statements. Send exactly one SELECT.")
-    kind = statements[0].type.name
+        raise _refused(f"There are {len(statements)} statements. Send exactly one SELECT.", mendable=True)
+    try:
+        kind = statements[0].type.name
+    except ValueError:  # DuckDB's Python knows fewer kinds of statement than its parser, such as UPDATE EXTENSIONS
+        kind = "This statement"
     if kind == "MULTI":  # what a PIVOT becomes that has to look at the data for its columns
-        raise SqlPolicyViolation("This form of SELECT cannot be checked. A PIVOT needs IN (...) with its columns.")
+        message = "A PIVOT that finds its columns in the data is not allowed. A PIVOT needs IN (...) with its columns."
+        raise _refused(message, mendable=True)
+    if kind == "EXPLAIN":
+        raise _refused("EXPLAIN is not allowed. Send the SELECT itself.", mendable=True)
+    if kind == "PRAGMA":
+        raise _refused("PRAGMA and SHOW are not allowed. Ask for the dataset's schema.", mendable=True)
     if kind != "SELECT":
-        raise SqlPolicyViolation(f"{kind} is not allowed: data is only read here. Send one SELECT.")
-    [(answer,)] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
-    tree = json.loads(answer)
-    if tree["error"]:
-        reason = tree.get("error_message", "")
-        raise SqlPolicyViolation(f"This form of SELECT cannot be checked: {reason}")
-    _Walk(tables).visit(tree["statements"], frozenset())
+        raise _refused(f"{kind} is not allowed: data is only read here. Send one SELECT.", mendable=False)
 
 
 class _Walk:
+    """Visits every node of the tree with the names of the CTEs that it sees; `used` are the tables it met."""
+
     def __init__(self, tables: Set[str]) -> None:
         self.tables = tables
+        self.used: set[str] = set()
 
     def visit(self, node: Any, ctes: frozenset[str]) -> None:
         if isinstance(node, list):
@@ -72,24 +110,32 @@ class _Walk:
         kind = str(node.get("type"))
         common: Node | None = node.get("cte_map")
         if kind not in _QUERIES and (common is not None or kind.endswith("_NODE")):
-            raise SqlPolicyViolation(f"{kind} is not allowed inside a query. Only SELECT may stand there.")
+            message = f"{kind.removesuffix('_NODE')} is not allowed inside a query. Only SELECT may stand there."
+            raise _refused(message, mendable=False)
         if common is not None:
             for entry in common["map"]:
                 self.visit(entry["value"], ctes)
-                ctes |= {entry["key"].lower()}  # a CTE sees the ones before it
+                ctes |= {folded(entry["key"])}  # a CTE sees the ones before it
             node = {key: value for key, value in node.items() if key != "cte_map"}
         if name := node.get("cte_name"):
             # what a CTE starts from does not see it yet: there, its name would be a table, or a file
             start = "left" if kind == "RECURSIVE_CTE_NODE" else "query"
             self.visit(node.get(start), ctes)
             node = {key: value for key, value in node.items() if key != start}
-            ctes |= {name.lower()}
+            ctes |= {folded(name)}
         self._source(node, ctes)
-        function = str(node.get("function_name", "")).lower()
-        if node.get("class") == "FUNCTION" and function in _DENIED_FUNCTIONS:
-            raise SqlPolicyViolation(f"The function {function} is not allowed. Leave it out.")
+        self._expression(node)
         for child in node.values():
             self.visit(child, ctes)
+
+    def _expression(self, node: Node) -> None:
+        kind = node.get("class")
+        if kind is not None and kind not in _EXPRESSIONS:
+            what = "A parameter" if kind == "PARAMETER" else f"The expression {kind}"
+            raise _refused(f"{what} is not allowed. Write the value itself.", mendable=True)
+        function = str(node.get("function_name", "")).lower()
+        if is_denied(function):
+            raise _refused(f"The function {function} is not allowed. Leave it out.", mendable=False)
 
     def _source(self, node: Node, ctes: frozenset[str]) -> None:
         kind = node.get("type")
@@ -97,21 +143,25 @@ class _Walk:
             self._table(node, ctes)
         elif kind == "TABLE_FUNCTION":
             function = str(node.get("function", {}).get("function_name", "")).lower()
-            if function not in _TABLE_FUNCTIONS:
+            if function not in TABLE_FUNCTIONS:
                 message = f"The table function {function} is not allowed. Read the tables of the workspace by name."
-                raise SqlPolicyViolation(message)
+                raise _refused(message, mendable=True)
         elif kind == "SHOW_REF" and not isinstance(node.get("query"), dict):
-            raise SqlPolicyViolation("SHOW and DESCRIBE are not allowed. Ask for the dataset's schema.")
+            raise _refused("SHOW and DESCRIBE are not allowed. Ask for the dataset's schema.", mendable=True)
         elif "sample" in node and "alias" in node and "class" not in node and kind not in _SOURCES:
-            raise SqlPolicyViolation(f"{kind} is not allowed in FROM. Read the tables of the workspace by name.")
+            raise _refused(f"{kind} is not allowed in FROM. Read the tables of the workspace by name.", mendable=True)
 
     def _table(self, node: Node, ctes: frozenset[str]) -> None:
         name, schema, catalog = (node.get(k) or "" for k in ("table_name", "schema_name", "catalog_name"))
-        if name.lower() in ctes and not schema and not catalog:
+        qualified = cast("Node", node.get("qualified_name") or {})
+        path = cast("list[str]", qualified.get("path") or [name])
+        is_plain = not schema and not catalog and path == [name]
+        if is_plain and folded(name) in ctes:
             return
-        if catalog or schema not in ("", "main"):
-            full = ".".join(part for part in (catalog, schema, name) if part)
-            raise SqlPolicyViolation(f"{full} is not a table of the workspace. Use its tables by their plain names.")
-        if name.lower() not in self.tables:
-            close = get_close_matches(name.lower(), self.tables, n=3, cutoff=0.5) or sorted(self.tables)[:30]
-            raise UnknownTable(f"There is no table {name}. There is: {', '.join(close) or 'none yet'}.")
+        if not is_plain and (catalog or folded(schema) != "main" or len(path) != 2 or path[1] != name):
+            full = ".".join(path) if len(path) > 1 else ".".join(part for part in (catalog, schema, name) if part)
+            message = f"{full[:200]} is not a table of the workspace. Use its tables by their plain names."
+            raise _refused(message, mendable=True)
+        if folded(name) not in self.tables:
+            raise unknown_table(name, self.tables)
+        self.used.add(folded(name))

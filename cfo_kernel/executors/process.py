@@ -1,13 +1,20 @@
-"""A worker process as the engine sees it: started when needed, asked one thing at a time, killed when it is late."""
+"""A worker process as the engine sees it: started when needed, asked one thing at a time, stopped when it is late."""
 
 import asyncio
 import contextlib
 import json
 import sys
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
 from cfo_kernel import errors
 from cfo_kernel.executors import wire
+
+T = TypeVar("T")
+Progress = Callable[[float, float], None]
+"""Told how much is done, and of how much."""
+_START_SECONDS = 60
+_GRACE_SECONDS = 0.3  # for what was asked to stop; then the process is killed
 
 
 class Worker(Protocol):
@@ -39,39 +46,37 @@ class ScriptedWorker:
 
 
 class WorkerProcess:
-    """Runs `python -m module` with an empty environment. A lost or killed process comes back with the next request.
+    """Runs `command` with an empty environment. A lost or killed process comes back with the next request.
 
-    `setup` is the request that a new process gets first (which files it may open, say).
+    `setup` is the request that a new process gets first (which files it may open, say). A request that is late or
+    cancelled is asked to stop, and stays warm if it does; one that cannot hear (`can_stop`), or does not, is killed.
     """
 
-    def __init__(self, module: str, setup: dict[str, Any] | None = None) -> None:
-        self._module = module
+    def __init__(
+        self, module: str, *arguments: str, setup: dict[str, Any] | None = None, can_stop: bool = False
+    ) -> None:
+        self._command = (sys.executable, "-I", "-m", module, *arguments)
         self._setup = setup
+        self._can_stop = can_stop
         self._is_set_up = False
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._number = 0
 
-    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - it kills
-        """The answer to `op`; a process that takes longer than `timeout` seconds is killed."""
+    async def ask(
+        self,
+        op: str,
+        timeout: float,  # noqa: ASYNC109 - it stops the work, and the process if need be
+        *,
+        on_progress: Progress | None = None,
+        **arguments: Any,
+    ) -> dict[str, Any]:
+        """The answer to `op`; what takes longer than `timeout` seconds is stopped. The start counts apart."""
         async with self._turn:
-            try:
-                async with asyncio.timeout(timeout):
-                    process = await self._running()
-                    if self._setup and not self._is_set_up:
-                        await self._exchange(process, self._setup)
-                        self._is_set_up = True
-                    return await self._exchange(process, {"op": op, **arguments})
-            except TimeoutError as error:
-                await self._kill()
-                message = f"It took longer than {timeout:g} s and was stopped. Ask for less, or narrow the rows."
-                raise errors.QueryTimeout(message) from error
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                await self._kill()
-                message = "The worker process died. Ask for less at once; the next query gets a new worker."
-                raise errors.WorkerLost(message) from error
-            except asyncio.CancelledError:
-                await self._kill()
-                raise
+            process = await self._within(self._ready(), _START_SECONDS)
+            self._number += 1
+            request = {"op": op, "id": self._number, **arguments}
+            return await self._within(self._exchange(process, request, on_progress), timeout)
 
     async def restart_with(self, setup: dict[str, Any]) -> None:
         """From now on the process begins with this setup; a running one is given it before its next request."""
@@ -81,30 +86,86 @@ class WorkerProcess:
     async def close(self) -> None:
         await self._kill()
 
-    async def _running(self) -> asyncio.subprocess.Process:
-        if self._process is None or self._process.returncode is not None:
-            command = (sys.executable, "-I", "-m", self._module)
-            self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=-1, stdout=-1, env={"TZ": "UTC"}, cwd="/", start_new_session=True
-            )
-            self._is_set_up = False
-        return self._process
+    async def _within(self, talk: Coroutine[Any, Any, T], seconds: float) -> T:
+        """What the talk gives; when it is late or cancelled, the work is stopped before this raises."""
+        task = asyncio.ensure_future(talk)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=seconds)
+        except asyncio.CancelledError:
+            await self._stop(task)
+            raise
+        if not done:
+            await self._stop(task)
+            message = f"It took longer than {seconds:g} s and was stopped. Ask for less, or narrow the rows."
+            raise errors.QueryTimeout(message, mendable=True)
+        try:
+            return task.result()
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError, LookupError, TypeError) as error:
+            await self._kill()
+            message = "The worker process died. Ask for less at once; the next query gets a new worker."
+            raise errors.WorkerLost(message, mendable=True) from error
 
-    async def _exchange(self, process: asyncio.subprocess.Process, request: dict[str, Any]) -> dict[str, Any]:
+    async def _stop(self, task: "asyncio.Future[Any]") -> None:
+        """Ends the work to the end, also when the caller is cancelled meanwhile: the next request needs the pipe."""
+        ending = asyncio.ensure_future(self._end(task))
+        is_cancelled = False
+        while not ending.done():
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError:
+                is_cancelled = True
+        if is_cancelled:
+            raise asyncio.CancelledError
+
+    async def _end(self, task: "asyncio.Future[Any]") -> None:
+        process = self._process
+        if self._can_stop and self._is_set_up and process is not None and process.stdin is not None:
+            with contextlib.suppress(ConnectionError):
+                process.stdin.write(wire.pack({"stop": self._number}))
+                await asyncio.wait({task}, timeout=_GRACE_SECONDS)
+        if not task.done():
+            await self._kill()
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def _ready(self) -> asyncio.subprocess.Process:
+        """The process, started and set up."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            self._is_set_up = False
+            self._process = process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=-1, stdout=-1, env={"TZ": "UTC"}, cwd="/", start_new_session=True
+            )
+        if self._setup and not self._is_set_up:
+            await self._exchange(process, self._setup, None)
+        self._is_set_up = True
+        return process
+
+    async def _exchange(
+        self, process: asyncio.subprocess.Process, request: dict[str, Any], on_progress: Progress | None
+    ) -> dict[str, Any]:
         requests, answers = process.stdin, process.stdout
         if requests is None or answers is None:
             raise ConnectionError("the process has no pipes")
         requests.write(wire.pack(request))
         await requests.drain()
+        while "progress" in (answer := await self._frame(answers)):
+            if on_progress is not None:
+                on_progress(float(answer["progress"]), 100.0)
+        if "error" in answer:
+            problem = answer["error"]
+            if problem["code"] == errors.QueryOutOfMemory.code:  # what it holds on to, the next query would lack
+                await self._kill()
+            raise errors.restored(problem["code"], problem["message"], **problem["details"])
+        return answer["value"]
+
+    async def _frame(self, answers: asyncio.StreamReader) -> dict[str, Any]:
         (length,) = wire.HEADER.unpack(await answers.readexactly(wire.HEADER.size))
         if length > wire.MAX_FRAME:
             await self._kill()
-            raise errors.QueryOutOfMemory("The answer is larger than 256 MB. Ask for fewer rows or columns.")
-        answer = json.loads(await answers.readexactly(length))
-        if "error" in answer:
-            problem = answer["error"]
-            raise errors.restored(problem["code"], problem["message"], **problem["details"])
-        return answer["value"]
+            message = "The answer is larger than 256 MB. Ask for fewer rows or columns."
+            raise errors.QueryOutOfMemory(message, mendable=True)
+        return json.loads(await answers.readexactly(length))
 
     async def _kill(self) -> None:
         process, self._process = self._process, None

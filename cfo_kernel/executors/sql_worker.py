@@ -1,29 +1,28 @@
 """The SQL worker: a process that holds one locked-down DuckDB over the Parquet files of a workspace.
 
-Run as `python -m cfo_kernel.executors.sql_worker`. DuckDB itself can open these files and no other, write none, and
-change no setting; a full result is written by this process, to the one file that the engine named.
+Run as `python -m cfo_kernel.executors.sql_worker CACHE FOLDER`. Three walls stand one behind the other: the policy lets
+one SELECT over known tables through; DuckDB itself can open these files and no other, write none, and change no
+setting; and the kernel lets the process read the workspace's Parquet `CACHE` and `FOLDER/in`, and write below
+`FOLDER/out`. Where the kernel cannot do that, the first two and the limits of memory and time hold alone.
 """
 
-import re
+import contextlib
+import importlib
+import sys
 import time
-from decimal import Decimal
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
-from cfo_kernel import errors
-from cfo_kernel.executors import policy, wire
+from cfo_kernel.executors import confine, policy, wire
 from cfo_kernel.executors.child import serve
-from cfo_kernel.executors.names import distinct
+from cfo_kernel.executors.names import distinct, folded
+from cfo_kernel.executors.sql_worker_errors import translated
+from cfo_kernel.executors.sql_worker_results import counted, exactly, identifier, notes, streamed, written
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import pyarrow as pa
-
-Row = tuple[Any, ...]
-_MEMORY = 4 << 30  # address space; DuckDB reserves far more than it uses
+MEMORY = 5 << 29  # 2.5 GiB of address space, which holds also what DuckDB does not count
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
@@ -31,152 +30,150 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "1500MB",
     "threads": "2",
 }
+_BEFORE_THE_TABLES = (
+    "SET temp_directory = ''",
+    "SET enable_progress_bar = true",  # of this connection alone: without it nobody knows how far a query is
+    "SET enable_progress_bar_print = false",
+    "SET progress_bar_time = 0",
+)
+_LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
 _BATCH = 50_000
-_AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE)\b")
-"""Types that Python or Parquet would cut short (a month becomes 30 days, a large UHUGEINT -1): DuckDB writes them."""
 
 
 class SqlWorker:
-    """Answers `open`, `check` and `query`."""
+    """Answers `open`, `check`, `describe` and `query`, one at a time; `stop` and `progress` come from other threads."""
 
     def __init__(self) -> None:
-        self.tables: frozenset[str] = frozenset()
+        self.tables: dict[str, str] = {}
         self.connection = duckdb.connect(config=_CONFIG)
+        self._running = self.connection
 
     def open(self, tables: dict[str, str]) -> dict[str, Any]:
         """Starts anew with these tables (name to Parquet file), and locks the door behind itself."""
         self.connection.close()
-        self.connection = connection = duckdb.connect(config=_CONFIG)
-        paths = ", ".join(_text(path) for path in tables.values())
-        connection.execute(f"SET allowed_paths = [{paths}]")
-        connection.execute("SET temp_directory = ''")
-        for name, path in tables.items():
-            connection.execute(f"CREATE VIEW {_identifier(name)} AS FROM read_parquet({_text(path)})")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        self.tables = frozenset(name.lower() for name in tables)
+        self.connection = self._running = _locked(tables)
+        self.tables = {folded(name): path for name, path in tables.items()}
         return {"tables": len(tables)}
 
-    def check(self, sql: str) -> dict[str, Any]:
+    def check(self, sql: str, earlier: dict[str, str] | None = None, known: list[str] | None = None) -> dict[str, Any]:
         """Raises what `query` would raise before it reads a row."""
-        with self.connection.cursor() as cursor:
-            self._relation(sql, cursor)
-        return {}
+        with self._relation(sql, earlier or {}, known or []):
+            return {}
 
-    def query(self, sql: str, cap: int, file: str | None) -> dict[str, Any]:
-        """Runs `sql`: the first `cap` rows as JSON, the count of all, and all of them in `file` if one is named."""
+    def describe(self, sql: str, name: str, earlier: dict[str, str], known: list[str] | None = None) -> dict[str, Any]:
+        """The columns of the earlier result `name`, which is `sql` as an identifier, and how many rows it has."""
+        only, others = {name: earlier[name]}, known or []
+        with self._relation(f"FROM {sql}", only, others) as relation:
+            columns = [{"name": n, "type": str(t)} for n, t in zip(relation.columns, relation.types, strict=True)]
+        with self._relation(f"SELECT count(*) FROM {sql}", only, others) as relation:  # noqa: S608 - an identifier
+            [(count,)] = relation.fetchall()
+        return {"columns": columns, "row_count": count}
+
+    def query(
+        self,
+        sql: str,
+        cap: int,
+        file: str | None,
+        earlier: dict[str, str] | None = None,
+        known: list[str] | None = None,
+    ) -> dict[str, Any]:
+        """Runs `sql`: the first `cap` rows as JSON, the count of all, and all of them in `file` if one is named.
+
+        `earlier` are tables for this query alone (name to Parquet file); `known` are names that an error may suggest.
+        """
         start = time.perf_counter()
-        with self.connection.cursor() as cursor:
-            relation = self._relation(sql, cursor)
+        with self._relation(sql, earlier or {}, known or []) as relation:
             names, types = distinct(relation.columns), [str(t) for t in relation.types]
-            columns = [{"name": n, "type": t} for n, t in zip(names, types, strict=True)]
-            try:
-                exact = relation.project(
-                    ", ".join(_exactly(i, t, n) for i, (n, t) in enumerate(zip(names, types, strict=True), 1))
-                )
-                reader = exact.to_arrow_reader(_BATCH)
-                batches = _written(reader, Path(file)) if file else _streamed(reader)
-                rows, count = _counted(batches, reader.schema, cap, cursor)
-            except duckdb.Error as error:
-                raise _translated(error) from error
-        notes = _notes(columns, rows)
+            pairs = list(zip(names, types, strict=True))
+            exact = relation.project(", ".join(exactly(i, t, n) for i, (n, t) in enumerate(pairs, 1)))
+            with exact.to_arrow_reader(_BATCH) as reader, self.connection.cursor() as cursor:
+                batches = written(reader, Path(file)) if file else streamed(reader)
+                rows, count, odd = counted(batches, reader.schema, cap, cursor)
+        columns = [{"name": n, "type": t} for n, t in pairs]
         return {
             "columns": columns,
             "rows": [[wire.plain(cell) for cell in row] for row in rows],
             "row_count": count,
             "truncated": count > len(rows),
             "elapsed_ms": round((time.perf_counter() - start) * 1000, 1),
-            "notes": notes,
+            "notes": notes(columns, rows, odd),
         }
 
-    def _relation(self, sql: str, cursor: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        policy.check(sql, self.tables, cursor)
+    def stop(self) -> None:
+        """See `child.Work`."""
+        with contextlib.suppress(duckdb.Error):  # the connection may just have been closed
+            self._running.interrupt()
+
+    def progress(self) -> float:
+        """See `child.Work`."""
         try:
-            return cursor.sql(sql)
-        except duckdb.Error as error:
-            raise _translated(error) from error
+            return self._running.query_progress()
+        except duckdb.Error:  # as above
+            return -1
+
+    @contextlib.contextmanager
+    def _relation(self, sql: str, earlier: dict[str, str], known: list[str]) -> Generator[duckdb.DuckDBPyRelation]:
+        """The relation of a query that passed the policy; what DuckDB raises while it is read comes out as ours."""
+        more = {folded(name): path for name, path in earlier.items() if folded(name) not in self.tables}
+        everything = {**self.tables, **more}
+        with contextlib.ExitStack() as stack, translated({*everything, *known}):
+            parser = stack.enter_context(self.connection.cursor())
+            used = policy.check(sql, everything.keys(), parser)
+            connection = self.connection
+            if not used.isdisjoint(more):  # settings are locked for good, so other files mean another database
+                connection = stack.enter_context(_locked({name: everything[name] for name in used}))
+                stack.callback(setattr, self, "_running", self.connection)
+            self._running = connection
+            stack.callback(_abort, connection)
+            yield connection.sql(sql)
 
 
-def _exactly(position: int, kind: str, name: str) -> str:
-    """The column of a relation under its own name, as text where that alone keeps its value."""
-    column = f"CAST(#{position} AS VARCHAR)" if _AS_TEXT.search(kind) else f"#{position}"
-    return f"{column} AS {_identifier(name)}"
+def _locked(tables: dict[str, str]) -> duckdb.DuckDBPyConnection:
+    """A database over these files that can reach no other. The order counts: each lock closes what comes after."""
+    connection = duckdb.connect(config=_CONFIG)
+    paths = ", ".join(_text(path) for path in tables.values())
+    connection.execute(f"SET allowed_paths = [{paths}]")
+    for setting in _BEFORE_THE_TABLES:
+        connection.execute(setting)
+    for name, path in tables.items():
+        connection.execute(f"CREATE VIEW {identifier(name)} AS FROM read_parquet({_text(path)})")
+    for lock in _LOCKS:
+        connection.execute(lock)
+    return connection
 
 
-def _streamed(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
-    try:
-        yield from reader
-    except OSError as error:
-        raise _translated(error) from error
-
-
-def _written(reader: "pa.RecordBatchReader", file: Path) -> "Iterator[pa.RecordBatch]":
-    """The batches, each once it is in the Parquet file, which appears when it is whole."""
-    import pyarrow.parquet as pq
-
-    partial = file.with_name(file.name + ".part")
-    try:
-        with pq.ParquetWriter(partial, reader.schema) as writer:
-            for batch in _streamed(reader):
-                writer.write_batch(batch)
-                yield batch
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _counted(
-    batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema", cap: int, cursor: duckdb.DuckDBPyConnection
-) -> tuple[list[Row], int]:
-    """The first `cap` rows, and the count of all. DuckDB makes them Python values: Arrow's overflow at its ends."""
-    import pyarrow as pa
-
-    first: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        if count < cap:
-            first.append(batch.slice(0, cap - count))
-        count += batch.num_rows
-    return cursor.from_arrow(pa.Table.from_batches(first, schema)).fetchall(), count
-
-
-def _notes(columns: list[dict[str, str]], rows: list[Row]) -> list[str]:
-    """What the JSON rows cannot show as it is."""
-    notes: list[str] = []
-    for i, column in enumerate(columns):
-        cells = [row[i] for row in rows]
-        if any(isinstance(c, float) and wire.plain(c) is None for c in cells):
-            notes.append(f"{column['name']}: NaN or infinity is shown as empty.")
-        if any(isinstance(c, int | Decimal) and isinstance(wire.plain(c), str) for c in cells):
-            notes.append(f"{column['name']}: numbers too long for a double are given as text, exactly.")
-    return notes
-
-
-def _translated(error: Exception) -> errors.QueryError:
-    """DuckDB's error as one of ours, without the internal tables it likes to suggest and without paths.
-
-    It is known by its text, for an error in the middle of a stream comes through Arrow as an `OSError`.
-    """
-    message = str(error).split("\n\nLINE")[0]
-    if message.startswith("Out of Memory Error"):
-        return errors.QueryOutOfMemory("The query needs more memory than it may use. Narrow it, or aggregate first.")
-    if message.startswith("INTERRUPT Error"):
-        return errors.QueryTimeout("The query took too long and was stopped. Narrow it, or aggregate first.")
-    if message.startswith("Permission Error"):
-        return errors.SqlPolicyViolation("Files and settings are out of reach. Read the tables of the workspace.")
-    if "Referenced column" in message or "does not have a column" in message:
-        return errors.UnknownColumn(message)
-    return errors.SqlInvalid(message)
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _abort(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lets go of a result that was not read to its end, which would keep the connection from the next query."""
+    with contextlib.suppress(duckdb.Error):
+        connection.abort()
 
 
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-if __name__ == "__main__":
+def confined(cache: str, folder: str) -> None:
+    """Takes from this process what it does not need, where the kernel can. It must have one thread."""
+    if confine.missing() is not None:
+        return
+    from cfo_kernel.executors import seccomp
+
+    bounds = confine.Bounds(memory_bytes=MEMORY, cpu_seconds=1 << 30, file_bytes=8 << 30, threads=64)
+    cgroup = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB looks there for its limits, and aborts
+    confine.confine(bounds, (Path(cache), Path(folder, "in"), *cgroup), Path(folder, "out"), seccomp.Filter())
+
+
+def main(cache: str, folder: str) -> None:
+    """Confines this process, and serves."""
+    confined(cache, folder)
+    # Only now: pyarrow starts a thread, which would stay outside of the walls. All at once: what is imported by the
+    # first query that needs it may not find the memory for it.
+    for module in ("pyarrow.compute", "pyarrow.parquet", "pytz"):
+        importlib.import_module(module)
     worker = SqlWorker()
-    serve({"open": worker.open, "check": worker.check, "query": worker.query}, _MEMORY)
+    handlers = {"open": worker.open, "check": worker.check, "describe": worker.describe, "query": worker.query}
+    serve(handlers, MEMORY, worker)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,5 +1,6 @@
 """What the engine does after the agent: runs the SQL in full, writes the sheet, and says what came of it."""
 
+from functools import partial
 from typing import Any
 
 from cfo_kernel.agent.desk import Desk
@@ -7,19 +8,27 @@ from cfo_kernel.agent.tools import compact
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.errors import CfoError, SheetInvalid
 from cfo_kernel.replies import Problem, Reply, RunSQL, SheetWritten, WriteSheetFromFile
+from cfo_kernel.runs.recorder import Recorder
 
 _SHOWN_ROWS = 100
 _SAMPLE_ROWS = 20
 
 
-async def act(reply: Reply, desk: Desk) -> Reply:
+async def act(reply: Reply, desk: Desk, recorder: Recorder) -> Reply:
     """The reply with the outcome of its action; one that asks for none is returned as it is.
 
+    The recorder is told how far a query is that takes its time.
     An error of the data is an outcome too: the agent reads it when it goes on.
     """
     try:
         if isinstance(reply, RunSQL):
-            result = await desk.room.query(reply.sql, cap=_SHOWN_ROWS, file=desk.new_file("results", "result"))
+            result = await desk.room.query(
+                reply.sql,
+                cap=_SHOWN_ROWS,
+                file=desk.new_file("results", "result"),
+                earlier=desk.earlier,
+                on_progress=partial(recorder.progress, label=reply.purpose),
+            )
             return reply.model_copy(update={"result": result})
         if isinstance(reply, WriteSheetFromFile):
             return reply.model_copy(update={"written": await _write(reply, desk)})

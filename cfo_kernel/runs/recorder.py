@@ -46,6 +46,9 @@ class Recorder:
     def tool_result(self, name: str, output: Any, elapsed_ms: float) -> None:
         self.put(events.ToolResult(name=name, output=output, elapsed_ms=elapsed_ms))
 
+    def progress(self, done: float, total: float, label: str) -> None:
+        self.put(events.Progress(done=round(done, 1), total=total, label=label))
+
     def _flush(self) -> None:
         if self._later is not None:
             self._later.cancel()

@@ -34,7 +34,7 @@ async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings
     reply: Reply = answer.reply
     if isinstance(reply, RunSQL | WriteSheetFromFile):
         recorder.put(events.ActionStarted(kind=reply.kind))
-        reply = await act(reply, desk)
+        reply = await act(reply, desk, recorder)
     messages: list[Any] = answer.as_json(outcome(reply))
     return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=answer.usage, model_messages=messages)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,12 +14,17 @@ from cfo_kernel.executors.process import ScriptedWorker, Worker, WorkerProcess
 from tests.executors.conftest import Company
 
 SLOW = "SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3"
+DEAF = "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))"  # hears no interruption
+MODULE = "cfo_kernel.executors.sql_worker"
 SIX = {"sql": "SELECT count(*) FROM ledger", "cap": 5, "file": None}
 
 
 @pytest.fixture
-async def worker(company: Company) -> AsyncIterator[WorkerProcess]:
-    process = WorkerProcess("cfo_kernel.executors.sql_worker", {"op": "open", "tables": company.files})
+async def worker(company: Company, tmp_path: Path) -> AsyncIterator[WorkerProcess]:
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    setup = {"op": "open", "tables": company.files}
+    process = WorkerProcess(MODULE, str(company.folder), str(tmp_path), setup=setup, can_stop=True)
     yield process
     await process.close()
 
@@ -33,11 +39,22 @@ def pid(worker: WorkerProcess) -> int:
     return process.pid
 
 
-async def test_a_late_query_is_killed_and_the_next_one_answered(worker: WorkerProcess) -> None:
+async def test_a_late_query_is_stopped_and_the_process_stays_warm(worker: WorkerProcess) -> None:
     assert await rows(worker) == [[6]]
     first = pid(worker)
     with pytest.raises(QueryTimeout, match=r"longer than 0.2 s"):
         await worker.ask("query", 0.2, sql=SLOW, cap=5, file=None)
+    assert await rows(worker) == [[6]]
+    assert pid(worker) == first
+
+
+async def test_a_query_that_does_not_hear_is_killed_and_the_next_one_answered(worker: WorkerProcess) -> None:
+    assert await rows(worker) == [[6]]
+    first = pid(worker)
+    begun = time.monotonic()
+    with pytest.raises(QueryTimeout):
+        await worker.ask("query", 0.2, sql=DEAF, cap=5, file=None)
+    assert time.monotonic() - begun < 1.2
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
     assert await rows(worker) == [[6]]

@@ -10,6 +10,7 @@ import pytest
 
 from cfo_kernel.errors import QueryError, QueryOutOfMemory, SqlInvalid, SqlPolicyViolation, UnknownColumn
 from cfo_kernel.executors import wire
+from cfo_kernel.executors.sql_worker_errors import as_ours
 from tests.executors.conftest import Company
 
 VALUES = {
@@ -150,8 +151,6 @@ def test_opening_again_has_the_new_tables_only(company: Company, tmp_path: Path)
 
 
 def test_an_error_of_permission_is_one_of_policy() -> None:
-    from cfo_kernel.executors import sql_worker
-
-    error = sql_worker._translated(duckdb.PermissionException("Permission Error: /secret/path"))
+    error = as_ours(duckdb.PermissionException("Permission Error: /secret/path"))
     assert isinstance(error, SqlPolicyViolation)
     assert "/secret" not in error.message

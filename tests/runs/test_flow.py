@@ -40,6 +40,7 @@ async def test_an_empty_message_goes_on_with_the_result(serve: Serve, opened: Op
         "row_count": 2,
         "truncated": False,
         "file": "results/result_001.parquet",
+        "table": "result_001",
         "notes": [],
     }
     shown = await thread.messages()

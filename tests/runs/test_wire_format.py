@@ -16,7 +16,7 @@ from typing import Any, get_args
 import pytest
 
 from cfo_kernel import FinishedRun, Workbench
-from cfo_kernel.events import Event, Numbered, Token, event_adapter
+from cfo_kernel.events import Event, Numbered, Progress, Token, event_adapter
 from tests.models.scripted_server import MalformedArguments, Status, ToolCall
 from tests.replies import ANSWER, QUERY, TABLE, Serve, sheet, told
 
@@ -50,6 +50,8 @@ async def test_each_type_of_event(serve: Serve, bench: Callable[..., Workbench])
     kinds = [kind.model_fields["type"].default for kind in get_args(get_args(Event)[0])]
     # How many pieces a message comes in, and so the numbers behind them, differ from run to run.
     first["token"] = first["token"].model_copy(update={"event": Token(text="Totals")})
+    # Only what takes half a second is told of; `test_progress` has such a query.
+    first["progress"] = Numbered(number=0, event=Progress(done=62.5, total=100, label="Totals by department."))
     every = [first[kind].model_copy(update={"number": number}) for number, kind in enumerate(kinds)]
     compare("events", [json.loads(numbered.model_dump_json(by_alias=True)) for numbered in every])
     for numbered in events:

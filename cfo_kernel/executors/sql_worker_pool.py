@@ -1,0 +1,175 @@
+"""The SQL workers of a workspace: a few processes, so that a stuck query keeps no other from running.
+
+Queries wait in line for a free process, the first come first; the process that worked last is taken first, for it is
+the warmest. Each has a folder of its own: in `in/` the earlier results that its query may read stand as hard links, in
+`out/` it leaves its result, which is then moved to where it belongs. So a process reaches neither the threads' folders
+nor what another process works on.
+"""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cfo_kernel.errors import QueryFailed
+from cfo_kernel.executors.names import folded
+from cfo_kernel.executors.process import Progress, WorkerProcess
+
+_MODULE = "cfo_kernel.executors.sql_worker"
+_AT_ONCE = 4
+Files = Mapping[str, Path]
+"""Parquet files by the names of their tables."""
+
+
+class SqlPool:
+    """Runs the SQL of one workspace, `at_once` queries at a time."""
+
+    def __init__(self, cache: Path, folder: Path, *, timeout: float, at_once: int = _AT_ONCE) -> None:
+        """Workers may read `cache`; what they need for themselves is made below `folder`."""
+        self._cache = cache
+        self._folder = folder
+        self._timeout = timeout
+        self._places = asyncio.Semaphore(at_once)
+        self._idle: list[_Seat] = []
+        self._seats: list[_Seat] = []
+
+    async def ask(
+        self,
+        op: str,
+        tables: Files,
+        earlier: Files,
+        sql: str,
+        *,
+        file: Path | None = None,
+        on_progress: Progress | None = None,
+        **arguments: Any,
+    ) -> dict[str, Any]:
+        """The answer to `op` over `tables`, and over those of `earlier` that `sql` names; a result goes to `file`."""
+        async with self._places:
+            seat = self._idle.pop() if self._idle else self._new()
+            try:
+                await seat.open(tables)
+                with seat.lent(earlier, sql) as lent:
+                    out = seat.out / uuid.uuid4().hex
+                    if op == "query":
+                        arguments["file"] = str(out) if file else None
+                    answer = await seat.process.ask(
+                        op,
+                        self._timeout,
+                        sql=sql,
+                        earlier=lent,
+                        known=list(earlier),
+                        on_progress=on_progress,
+                        **arguments,
+                    )
+                    if file:
+                        await asyncio.to_thread(_move, out, file)
+                    return answer
+            finally:
+                seat.tidy()
+                if seat in self._seats:  # else the pool was closed meanwhile
+                    self._idle.append(seat)
+
+    async def close(self) -> None:
+        """Ends the processes and removes their folders."""
+        seats, self._seats, self._idle = self._seats, [], []
+        for seat in seats:
+            await seat.process.close()
+            seat.leave()
+        with contextlib.suppress(OSError):  # another engine may have its workers there
+            self._folder.rmdir()
+
+    def _new(self) -> "_Seat":
+        if not self._seats:
+            _forget_the_dead(self._folder)
+        seat = _Seat(self._cache, self._folder / uuid.uuid4().hex)
+        self._seats.append(seat)
+        return seat
+
+
+class _Seat:
+    """A process with its folder. The lock on the folder says that its owner lives."""
+
+    def __init__(self, cache: Path, folder: Path) -> None:
+        self.folder = folder
+        self.out = folder / "out"
+        cache.mkdir(parents=True, exist_ok=True)
+        for path in (folder / "in", self.out):
+            path.mkdir(parents=True)
+        self._lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.process = WorkerProcess(_MODULE, str(cache), str(folder), can_stop=True)
+        self._tables: dict[str, Path] | None = None
+
+    async def open(self, tables: Files) -> None:
+        """Has the process hold these tables; nothing is done where it does already."""
+        if self._tables != tables:
+            named = {name: str(path) for name, path in tables.items()}
+            await self.process.restart_with({"op": "open", "tables": named})
+            self._tables = dict(tables)
+
+    @contextlib.contextmanager
+    def lent(self, earlier: Files, sql: str) -> Generator[dict[str, str]]:
+        """Lets the process read those earlier results whose names occur in the SQL, while it is asked."""
+        text = folded(sql)
+        links: dict[str, str] = {}
+        try:
+            for name, path in earlier.items():
+                if folded(name) in text:
+                    link = self.folder / "in" / f"{uuid.uuid4().hex}.parquet"
+                    links[name] = str(link)
+                    _link(path, link)
+            yield links
+        finally:
+            for link in links.values():
+                Path(link).unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Removes what a query that failed or was stopped left behind."""
+        for entry in os.scandir(self.out) if self.out.is_dir() else ():
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                Path(entry.path).unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _link(source: Path, link: Path) -> None:
+    try:
+        os.link(source, link, follow_symlinks=False)
+    except OSError:  # a file system without hard links, or another one
+        shutil.copyfile(source, link, follow_symlinks=False)
+
+
+def _move(made: Path, file: Path) -> None:
+    """Takes a result out of the folder of the process, which could have put anything there."""
+    if not stat.S_ISREG(made.lstat().st_mode):
+        raise QueryFailed("The worker left no file as its result. Run the query again.", mendable=True)
+    try:
+        made.replace(file)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise QueryFailed(f"The result could not be kept ({error.strerror}). Check the disk.") from error
+        shutil.copyfile(made, file, follow_symlinks=False)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Removes the folders of workers whose engine ended without doing so."""
+    for left in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            lock = os.open(left / "lock", os.O_RDWR)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(lock)

@@ -1,0 +1,94 @@
+"""How a result leaves the SQL worker: all rows to Parquet, the first ones as Python values, with notes on the odd ones.
+
+Nothing loses a digit on the way: what Arrow, Parquet or Python would cut short travels as DuckDB's own text.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from cfo_kernel.executors import wire
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FLOATS = ("float", "double", "halffloat")
+Row = tuple[Any, ...]
+_AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE)\b")
+"""Types that Python or Parquet would cut short (a month becomes 30 days, a large UHUGEINT -1): DuckDB writes them."""
+
+
+def identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def exactly(position: int, kind: str, name: str) -> str:
+    """The column of a relation under its own name, as text where that alone keeps its value."""
+    column = f"CAST(#{position} AS VARCHAR)" if _AS_TEXT.search(kind) else f"#{position}"
+    return f"{column} AS {identifier(name)}"
+
+
+def streamed(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
+    yield from reader
+
+
+def written(reader: "pa.RecordBatchReader", file: Path) -> "Iterator[pa.RecordBatch]":
+    """The batches, each once it is in the Parquet file, which appears when it is whole."""
+    import pyarrow.parquet as pq
+
+    partial = file.with_name(file.name + ".part")
+    try:
+        with pq.ParquetWriter(partial, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                yield batch
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def counted(
+    batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema", cap: int, cursor: duckdb.DuckDBPyConnection
+) -> tuple[list[Row], int, list[str]]:
+    """The first `cap` rows, the count of all, and the columns with NaN or infinity in any row.
+
+    DuckDB makes the rows Python values: Arrow's overflow at its ends.
+    """
+    import pyarrow as pa
+
+    floats = [i for i, kind in enumerate(schema.types) if str(kind) in _FLOATS]
+    odd: set[int] = set()
+    first: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        if count < cap:
+            first.append(batch.slice(0, cap - count))
+        count += batch.num_rows
+        odd |= {i for i in floats if i not in odd and _has_odd(batch, i)}
+    rows = cursor.from_arrow(pa.Table.from_batches(first, schema)).fetchall()
+    return rows, count, [schema.names[i] for i in sorted(odd)]
+
+
+def _has_odd(batch: "pa.RecordBatch", position: int) -> bool:
+    import pyarrow.compute as pc
+
+    compute: Any = pc  # its stubs know neither of the two
+    return compute.all(compute.is_finite(batch.column(position))).as_py() is False
+
+
+def notes(columns: list[dict[str, str]], rows: list[Row], odd: list[str]) -> list[str]:
+    """What the JSON rows cannot show as it is."""
+    found: list[str] = []
+    for i, column in enumerate(columns):
+        cells = [row[i] for row in rows]
+        if column["name"] in odd:
+            found.append(f"{column['name']}: NaN or infinity is shown as empty.")
+        if any(isinstance(c, int | Decimal) and isinstance(wire.plain(c), str) for c in cells):
+            found.append(f"{column['name']}: numbers too long for a double are given as text, exactly.")
+        if _AS_TEXT.search(column["type"]):
+            found.append(f"{column['name']}: {column['type']} is given as text, exactly.")
+    return found

@@ -1,0 +1,76 @@
+"""A thread's earlier results are tables: to the model's SQL, to its plans, and to what the engine delivers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cfo_kernel import RunSQL, TaskResult
+from cfo_kernel.agent.desk import Desk
+from tests.conftest import Opened
+from tests.models.scripted_server import ScriptedServer, ToolCall
+from tests.replies import ANSWER, QUERY, TABLE, Serve
+
+AGAIN = ToolCall("execute_sql", {"sql": "SELECT max(total) AS most FROM query_001"})
+DELIVER = ToolCall(
+    "run_sql", {"sql": "SELECT department FROM query_001 JOIN result_001 USING (department)", "purpose": "p"}
+)
+PLAN = ToolCall(
+    "execute_query_plan",
+    {
+        "plan": {
+            "table": "query_001",
+            "group_by": [{"column": "query_001.department"}],
+            "select": [{"name": "t", "expression": {"fn": "sum", "column": "query_001.total"}}],
+        }
+    },
+)
+
+
+def results(server: ScriptedServer) -> list[dict[str, Any]]:
+    """What the tools gave the model, as it read it."""
+    messages = server.requests[-1].body["messages"]
+    return [json.loads(m["content"]) for m in messages if m["role"] == "tool" and m["content"].startswith("{")]
+
+
+async def test_a_result_is_a_table_of_the_next_query(serve: Serve, opened: Opened) -> None:
+    server = serve(QUERY, AGAIN, ANSWER, TABLE, DELIVER)
+    thread = await (await opened(server)).thread()
+    reply = await thread.ask("What is the most?")
+    assert isinstance(reply, TaskResult)
+    assert [result["table"] for result in results(server)] == ["query_001", "query_002"]
+    assert results(server)[1]["rows"] == [[4400.55]]
+    assert isinstance(await thread.ask("All of it"), RunSQL)
+    delivered = await thread.ask("And who?")
+    assert isinstance(delivered, RunSQL)
+    assert delivered.result is not None
+    assert sorted(delivered.result.rows) == [("Finance",), ("Sales",)]
+
+
+async def test_a_result_is_a_table_of_the_next_plan(serve: Serve, opened: Opened) -> None:
+    server = serve(QUERY, PLAN, ANSWER)
+    thread = await (await opened(server)).thread()
+    await thread.ask("Totals")
+    assert results(server)[1]["rows"] == [["Finance", 4400.55], ["Sales", 2300.3]]
+
+
+async def test_a_result_is_no_table_of_another_thread(serve: Serve, opened: Opened) -> None:
+    server = serve(QUERY, ANSWER, AGAIN, ANSWER)
+    place = await opened(server)
+    await (await place.thread()).ask("Totals")
+    await (await place.thread()).ask("The most")
+    told = [m["content"] for m in server.requests[-1].body["messages"] if m["role"] == "tool"]
+    assert "unknown_table" in told[0]
+    assert "query_001" not in told[0].split("There is:")[1]
+
+
+@pytest.mark.parametrize("stem", ["ledger", "LEDGER", "not a name", "x" * 64, "ünï"])
+async def test_what_would_hide_a_table_or_is_no_name_is_none(stem: str, serve: Serve, opened: Opened) -> None:
+    server = serve(QUERY, ANSWER)
+    place = await opened(server)
+    thread = await place.thread()
+    await thread.ask("Totals")
+    (thread.thread_dir / "analysis" / f"{stem}.parquet").write_bytes(b"")
+    (thread.thread_dir / "analysis" / "link.parquet").symlink_to("/etc/passwd")
+    desk = Desk(place._room, await place._room.facts(), thread.thread_dir)
+    assert list(desk.earlier) == ["query_001"]

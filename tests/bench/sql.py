@@ -1,0 +1,93 @@
+"""SQL through the data room beside the same SQL on a plain DuckDB connection over the same Parquet file."""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import duckdb
+
+from cfo_kernel.executors.sql_worker_pool import SqlPool
+
+_ROWS = 2_000_000
+_REPEATS = 15
+QUERIES = {
+    "count": "SELECT count(*) FROM ledger",
+    "group": "SELECT account, month(posted) AS m, sum(amount) FROM ledger GROUP BY ALL ORDER BY ALL",
+    "window": """SELECT account, m, sum(s) OVER (PARTITION BY account ORDER BY m) FROM
+                 (SELECT account, month(posted) AS m, sum(amount) AS s FROM ledger GROUP BY ALL)
+                 ORDER BY ALL LIMIT 50""",
+    "distinct": "SELECT count(DISTINCT memo) FROM ledger",
+}
+
+
+async def measure() -> list[str]:
+    """One line for each measurement."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cache = folder / ".cache"
+        cache.mkdir()
+        file = cache / "ledger.parquet"
+        _make(file)
+        pool = SqlPool(cache, folder / ".sql", timeout=60)
+        try:
+            return [*await _warm(pool, file), *await _at_once(pool, file)]
+        finally:
+            await pool.close()
+
+
+def _make(file: Path) -> None:
+    duckdb.sql(
+        f"""COPY (SELECT i AS id, i % 200 AS account, DATE '2020-01-01' + CAST(i % 1400 AS INTEGER) AS posted,
+            CAST(i % 100000 / 7 AS DECIMAL(18, 2)) AS amount, 'row ' || i % 100000 AS memo
+            FROM range({_ROWS}) t(i)) TO '{file}' (FORMAT parquet, COMPRESSION zstd)"""
+    )
+
+
+async def _warm(pool: SqlPool, file: Path) -> list[str]:
+    """A warm query, in turn with the plain one, so that both meet the same machine."""
+    lines: list[str] = []
+    with duckdb.connect(config={"threads": "2"}) as plain:
+        plain.execute(f"CREATE VIEW ledger AS FROM read_parquet('{file}')")
+        for name, sql in QUERIES.items():
+            ours, theirs = [], []
+            for _ in range(_REPEATS):
+                theirs.append(await _timed(lambda sql=sql: asyncio.to_thread(lambda: plain.execute(sql).fetchall())))
+                ours.append(await _timed(lambda sql=sql: _through_the_tool(pool, file, sql)))
+            a, b = statistics.median(ours) * 1000, statistics.median(theirs) * 1000
+            told = "within" if a <= 1.1 * b + 10 else "OVER"
+            lines.append(f"sql {name:9} {a:7.1f} ms, plain {b:7.1f} ms: {a / b:.2f}x, {told} 1.1x + 10 ms")
+    return lines
+
+
+async def _through_the_tool(pool: SqlPool, file: Path, sql: str) -> object:
+    """As `execute_sql` asks it: the first 50 rows, and all of them in a file."""
+    return await pool.ask("query", {"ledger": file}, {}, sql, cap=50, file=file.with_name("query_001.parquet"))
+
+
+async def _at_once(pool: SqlPool, file: Path) -> list[str]:
+    """Eight at once, beside the same eight one after the other; and how long the last of them waited."""
+    work = [QUERIES["group"], QUERIES["distinct"]] * 4
+
+    async def one(sql: str) -> float:
+        return await _timed(lambda: pool.ask("query", {"ledger": file}, {}, sql, cap=50))
+
+    await asyncio.gather(*map(one, work))  # starts the processes
+    begun = time.perf_counter()
+    in_turn = [await one(sql) for sql in work]
+    turn_total, begun = time.perf_counter() - begun, time.perf_counter()
+    at_once = await asyncio.gather(*map(one, work))
+    total = time.perf_counter() - begun
+    return [
+        f"sql 8 at once: {total * 1000:.0f} ms, one after the other {turn_total * 1000:.0f} ms: "
+        f"{total / turn_total:.2f}x; the slowest {max(at_once) / total:.2f} of the whole, "
+        f"the quickest {min(at_once) / max(in_turn):.1f}x of it alone"
+    ]
+
+
+async def _timed(work: Callable[[], Awaitable[object]]) -> float:
+    begun = time.perf_counter()
+    await work()
+    return time.perf_counter() - begun

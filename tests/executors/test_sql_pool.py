@@ -1,0 +1,231 @@
+"""The SQL workers of a workspace: cancelled, watched, confined, short of disk, and with earlier results to read."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from cfo_kernel.errors import QueryError, QueryFailed, UnknownTable
+from cfo_kernel.executors import confine
+from cfo_kernel.executors.sql_worker_pool import SqlPool
+from tests.executors.conftest import Company
+
+SLOW = "SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3"
+COUNT = "SELECT count(*) FROM ledger"
+
+
+@pytest.fixture
+async def pool(company: Company, tmp_path: Path) -> AsyncIterator[SqlPool]:
+    opened = SqlPool(company.folder, tmp_path / ".sql", timeout=30)
+    yield opened
+    await opened.close()
+
+
+class Asked:
+    """A pool over the company, asked in few words."""
+
+    def __init__(self, pool: SqlPool, company: Company) -> None:
+        self.pool = pool
+        self._tables = {name: Path(path) for name, path in company.files.items()}
+
+    async def rows(self, sql: str, **more: object) -> list[list[object]]:
+        earlier = more.pop("earlier", {})
+        answer = await self.pool.ask("query", self._tables, earlier, sql, cap=5, **more)  # type: ignore[arg-type]
+        return answer["rows"]
+
+    @property
+    def pid(self) -> int:
+        process = self.pool._seats[0].process._process
+        assert process is not None
+        return process.pid
+
+
+def start_with(pool: SqlPool, code: str) -> None:
+    """Has the first worker of the pool run this code before it starts."""
+    seat = pool._new()
+    main = "import sys; from cfo_kernel.executors import sql_worker; sql_worker.main(*sys.argv[1:])"
+    seat.process._command = (sys.executable, "-I", "-c", f"{code}\n{main}", *seat.process._command[-2:])
+    pool._idle.append(seat)
+
+
+@pytest.fixture
+def asked(pool: SqlPool, company: Company) -> Asked:
+    return Asked(pool, company)
+
+
+async def test_a_cancelled_query_stops_within_a_second_and_leaves_the_worker_warm(asked: Asked) -> None:
+    told = asyncio.Event()
+    assert await asked.rows(COUNT) == [[6]]
+    first = asked.pid
+    slow = asyncio.create_task(asked.rows(SLOW, on_progress=lambda *_: told.set()))
+    await told.wait()
+    begun = time.monotonic()
+    slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await slow
+    assert time.monotonic() - begun < 1
+    assert await asked.rows(COUNT) == [[6]]
+    assert asked.pid == first
+
+
+async def test_a_query_cancelled_twice_does_not_answer_the_next_one(asked: Asked) -> None:
+    await asked.rows(COUNT)
+    slow = asyncio.create_task(asked.rows(SLOW))
+    for _ in range(3):
+        await asyncio.sleep(0.02)
+        slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await slow
+    assert await asyncio.gather(*(asked.rows(f"SELECT {i}") for i in range(6))) == [[[i]] for i in range(6)]
+
+
+async def test_progress_is_told_of_what_takes_its_time(asked: Asked) -> None:
+    told: list[tuple[float, float]] = []
+    enough = asyncio.Event()
+
+    def hear(done: float, total: float) -> None:
+        told.append((done, total))
+        if len(told) == 3:
+            enough.set()
+
+    slow = asyncio.create_task(asked.rows("SELECT max(hash(x)) FROM range(20000000000) a(x)", on_progress=hear))
+    await asyncio.wait_for(enough.wait(), 20)
+    slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await slow
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert all(0 <= done <= total == 100 for done, total in told)
+    told.clear()
+    await asked.rows(COUNT, on_progress=hear)
+    assert not told
+
+
+async def test_earlier_results_are_tables_of_those_who_own_them(asked: Asked, tmp_path: Path) -> None:
+    first, second = tmp_path / "query_001.parquet", tmp_path / "query_002.parquet"
+    assert await asked.rows("SELECT id, amount FROM ledger WHERE id > 3 ORDER BY id", file=first) == [
+        [4, 5.0],
+        [5, 6.25],
+    ]
+    mine = {"query_001": first}
+    total = "SELECT sum(q.amount), count(memo) FROM QUERY_001 q JOIN ledger USING (id)"
+    assert await asked.rows(total, earlier=mine, file=second) == [[11.25, 2]]
+    mine["query_002"] = second
+    assert await asked.rows("SELECT count(*) FROM query_001, query_002", earlier=mine) == [[2]]
+    with pytest.raises(UnknownTable):
+        await asked.rows("FROM query_001")
+    with pytest.raises(QueryError):
+        await asked.rows(f"FROM '{first}'", earlier=mine)
+    with pytest.raises(UnknownTable, match="There is: query_001") as caught:
+        await asked.rows("FROM query_01", earlier=mine)
+    assert caught.value.details == {"name": "query_01", "nearest": ["query_001", "query_002"], "mendable": True}
+    assert await asked.rows("FROM (SELECT 1 AS query_001)", earlier=mine) == [[1]]
+    assert list((tmp_path / ".sql").rglob("*.parquet")) == []
+
+
+async def test_a_table_of_the_workspace_is_not_hidden_by_an_earlier_result(asked: Asked, tmp_path: Path) -> None:
+    duckdb.sql("SELECT 'not the ledger' AS x").write_parquet(str(tmp_path / "x.parquet"))
+    assert await asked.rows("SELECT count(*) FROM Ledger", earlier={"ledger": tmp_path / "x.parquet"}) == [[6]]
+
+
+async def test_a_full_disk_is_an_error_that_leaves_nothing_behind(asked: Asked, tmp_path: Path) -> None:
+    start_with(asked.pool, "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))")
+    with pytest.raises(QueryFailed, match="disk has no room") as caught:
+        await asked.rows("SELECT x, hash(x) FROM range(200000) t(x)", file=tmp_path / "result.parquet")
+    assert caught.value.details["mendable"] is False
+    assert [p for p in tmp_path.rglob("*") if p.is_file() and p.name != "lock"] == []
+    assert await asked.rows(COUNT) == [[6]]
+
+
+async def test_the_folder_of_a_worker_whose_engine_died_is_removed(asked: Asked, tmp_path: Path) -> None:
+    left = tmp_path / ".sql" / "left"
+    (left / "out").mkdir(parents=True)
+    (left / "lock").touch()
+    await asked.rows(COUNT)
+    assert not left.exists()
+    assert len(list((tmp_path / ".sql").iterdir())) == 1
+
+
+async def test_a_link_in_the_place_of_a_result_is_not_taken(asked: Asked, tmp_path: Path) -> None:
+    from cfo_kernel.executors import sql_worker_pool
+
+    (tmp_path / "made").symlink_to("/etc/passwd")
+    with pytest.raises(QueryFailed):
+        sql_worker_pool._move(tmp_path / "made", tmp_path / "result.parquet")
+    assert not (tmp_path / "result.parquet").exists()
+
+
+async def test_without_landlock_sql_keeps_working(asked: Asked, company: Company, tmp_path: Path) -> None:
+    start_with(asked.pool, "from cfo_kernel.executors import landlock; landlock.abi = lambda: 0")
+    assert await asked.rows(COUNT) == [[6]]
+    assert "Seccomp:\t0" in Path(f"/proc/{asked.pid}/status").read_text()
+    out = tmp_path / "out"
+    for sql in (f"COPY ledger TO '{out}'", "FROM '/etc/passwd'", "SELECT current_setting('threads')"):
+        with pytest.raises(QueryError):
+            await asked.rows(sql)
+    assert not out.exists()
+    with pytest.raises(QueryError):
+        await asked.rows("SELECT length(repeat('x', 3000000000))")
+    assert await asked.rows(COUNT) == [[6]]
+
+
+TAKEN_OVER = """
+import json, os, socket, sys
+from pathlib import Path
+from cfo_kernel.executors import sql_worker
+sql_worker.confined(*sys.argv[1:3])
+cache, folder, elsewhere = sys.argv[1:]
+told = {}
+def attempt(name, work):
+    try: told[name] = str(work())[:40]
+    except (OSError, MemoryError) as error: told[name] = type(error).__name__
+attempt("passwords", lambda: open("/etc/passwd").read())
+attempt("environment", lambda: open("/proc/self/environ").read())
+attempt("parent", lambda: open(f"/proc/{os.getppid()}/environ").read())
+attempt("elsewhere", lambda: open(elsewhere).read())
+attempt("list root", lambda: os.listdir("/"))
+attempt("write cache", lambda: open(cache + "/x", "w"))
+attempt("write in", lambda: open(folder + "/in/x", "w"))
+attempt("write tmp", lambda: open("/tmp/taken-over", "w"))
+attempt("link", lambda: os.symlink("/etc/passwd", folder + "/out/link"))
+attempt("hard link", lambda: os.link(elsewhere, folder + "/out/link"))
+attempt("remove", lambda: os.unlink(elsewhere))
+attempt("chmod", lambda: os.truncate(elsewhere, 0))
+attempt("network", lambda: socket.socket())
+attempt("fork", lambda: os.fork())
+attempt("exec", lambda: os.execv("/bin/true", ["true"]))
+attempt("kill", lambda: os.kill(os.getppid(), 9))
+attempt("memory", lambda: len(bytearray(3 << 30)))
+attempt("read cache", lambda: len(os.listdir(cache)))
+attempt("write out", lambda: open(folder + "/out/x", "w").write("fine"))
+print(json.dumps(told))
+"""
+
+
+def test_the_kernel_holds_a_worker_that_was_taken_over(company: Company, tmp_path: Path) -> None:
+    """Behind policy and locks, as if the worker ran whatever it is told."""
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    elsewhere = tmp_path / "result_of_another_thread"
+    elsewhere.write_text("secret")
+    command = [sys.executable, "-I", "-c", TAKEN_OVER, str(company.folder), str(tmp_path), str(elsewhere)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    told = json.loads(done.stdout)
+    assert (told.pop("read cache"), told.pop("write out")) == ("3", "4")
+    assert confine.missing() is not None or set(told.values()) <= {"PermissionError", "MemoryError"}, told
+    assert elsewhere.read_text() == "secret"
+
+
+async def test_a_worker_holds_no_file_of_the_engine(asked: Asked) -> None:
+    await asked.rows(COUNT)
+    links = {int(p.name): os.readlink(p) for p in Path(f"/proc/{asked.pid}/fd").iterdir()}  # noqa: PTH115 - no path
+    assert all(
+        re.match(r"pipe:|/dev/null|anon_inode|/.*\.parquet", link) for n, link in links.items() if n not in (1, 2)
+    )
