@@ -105,8 +105,8 @@ def table_text(table: ResultTable, rows: int = _TEXT_ROWS) -> str:
 def table_html(table: ResultTable) -> str:
     """The first rows of a result, the count of all, and the SQL under an expander."""
     below = "".join(f"<div>{html.escape(line)}</div>" for line in _below(table, _HTML_ROWS))
-    sql = f"<details><summary>SQL</summary><pre>{html.escape(table.query.sql)}</pre></details>"
-    return html_grid(*_parts(table, _HTML_ROWS)) + below + sql
+    query = f"<details><summary>{table.query.language}</summary><pre>{html.escape(table.query.text)}</pre></details>"
+    return html_grid(*_parts(table, _HTML_ROWS)) + below + query
 
 
 def reply_text(reply: ReplyBase) -> str:
@@ -114,7 +114,7 @@ def reply_text(reply: ReplyBase) -> str:
     table: ResultTable | None = getattr(reply, "result", None)
     parts = [printable(_words(reply))]
     if table is not None:
-        parts += [table_text(table), "SQL:\n" + printable(_indented(table.query.sql))]
+        parts += [table_text(table), f"{table.query.language}:\n" + printable(_indented(table.query.text))]
     if choices := getattr(reply, "choices", ()):
         parts.append("\n".join(f"  {i}. {printable(choice)}" for i, choice in enumerate(choices, start=1)))
     return "\n\n".join(parts)

@@ -25,11 +25,21 @@ class ResultColumn(Value):
 
 
 class Query(Value):
-    """Where a result came from: the SQL that gave it, and the plan it was compiled from, if any."""
+    """Where a result came from: the SQL that gave it, with the plan it was compiled from if any, or the program."""
 
-    mode: Literal["sql", "plan"]
-    sql: str
+    mode: Literal["sql", "plan", "python"]
+    sql: str = ""
     plan: dict[str, Any] | None = None
+    python: str | None = None
+
+    @property
+    def language(self) -> str:
+        return "Python" if self.mode == "python" else "SQL"
+
+    @property
+    def text(self) -> str:
+        """What a person reads to defend the result."""
+        return self.python or self.sql
 
 
 class ResultTable(Value):

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     request_limit: int = Field(20, ge=1)
     query_timeout: float = Field(30, gt=0)
     ingest_timeout: float = Field(300, gt=0)
+    python_timeout: float = Field(30, gt=0)
+    python_disabled: bool = False
     history_turns: int = Field(12, ge=1)
 
     def resolved_root(self) -> Path:

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from cfo_kernel import Settings, Workbench, Workspace, connect
@@ -25,6 +26,8 @@ Salaries,Sales,2012-02-29,1000.20
 Salaries,Finance,2012-02-29,2000.30
 Rent,Finance,2012-02-29,400.05
 """
+hypothesis.settings.register_profile("cfo", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("cfo")
 KEY = "sk-very-secret-1234567890"
 Opened = Callable[..., Awaitable[Workspace]]
 

@@ -23,7 +23,8 @@ async def mendable(work: Awaitable[T]) -> T:
     try:
         return await work
     except QueryError as error:
-        hint = "" if error.details.get("mendable", True) else " No other wording helps: do without it, or say so."
+        hint = f" It printed: {error.details['stdout']}" if error.details.get("stdout") else ""
+        hint += "" if error.details.get("mendable", True) else " No other wording helps: do without it, or say so."
         raise ModelRetry(f"{error.code}: {error.message}{hint}") from error
 
 
@@ -92,3 +93,23 @@ async def execute_query_plan(ctx: RunContext[Desk], plan: QueryPlan) -> dict[str
     work = desk.room.plan(plan, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"), earlier=desk.earlier)
     desk.last = await mendable(work)
     return {**compact(desk.last, TOOL_ROWS), "sql": desk.last.query.sql}
+
+
+@toolset.tool
+async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
+    """Runs a Python program over the tables, for what SQL cannot say; shows its result_df and what it printed.
+
+    Every table, and the `table` of every earlier result, is there as a pandas DataFrame under its name; `pd` and `np`
+    are imported. Money is decimal.Decimal, exact: sum it as it is, use .astype(float) for means. There is no network, no
+    file but those the program writes in its folder (they are kept), and no plotting.
+
+    Args:
+        code: the program; it assigns its result to result_df, a DataFrame or Series.
+    """
+    desk = ctx.deps
+    stem = desk.new_file("analysis", "python").stem
+    folder = desk.thread_dir / "analysis"
+    ran = await mendable(desk.room.python(code, cap=TOOL_ROWS, folder=folder, stem=stem, earlier=desk.earlier))
+    desk.last = ran.table or desk.last
+    table = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None}
+    return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table.get("notes", ()), *ran.notes]}

@@ -13,9 +13,11 @@ from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.library import Library, Shelf
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.programs import Programs, Ran
 from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import UnknownTable
+from cfo_kernel.executors.base import Executor
 from cfo_kernel.executors.process import Progress, WorkerProcess
 from cfo_kernel.executors.sql_worker_pool import Files, SqlPool
 from cfo_kernel.replies import Query, ResultTable
@@ -41,16 +43,26 @@ class DataRoom:
     """Everything that reads a workspace's data goes through here, under the one SQL policy.
 
     `earlier` are results of the asking thread, as tables beside those of the workspace (whose names win). `on_progress`
-    is told how far a query is, once it has taken half a second. To cancel the caller stops the query.
+    is told how far a query is, once it has taken half a second. To cancel the caller stops the query. `python` runs
+    programs, and belongs to whoever made the room; without one, Python is off.
     """
 
-    def __init__(self, workspace_dir: Path, *, query_timeout: float, ingest_timeout: float) -> None:
+    def __init__(
+        self,
+        workspace_dir: Path,
+        *,
+        query_timeout: float,
+        ingest_timeout: float,
+        python: Executor | None = None,
+        python_timeout: float = 30,
+    ) -> None:
         self._data_dir = workspace_dir / "data"
         self._ingest = WorkerProcess("cfo_kernel.data.worker")
         self._sql = SqlPool(workspace_dir / ".cache", workspace_dir / ".sql", timeout=query_timeout)
         self._library = Library(workspace_dir, self._ingest, ingest_timeout)
         self._facts: Facts | None = None
         self._stamp: tuple[int, int] | None = None
+        self._programs = Programs(python, self._ingest, seconds=python_timeout)
         self._ingest_timeout = ingest_timeout
 
     async def shelf(self) -> Shelf:
@@ -116,6 +128,11 @@ class DataRoom:
             notes += ready.closes.notes((await self.query(ready.closes.sql, cap=MOST_ROWS, earlier=earlier)).rows)
         result = await self._run(Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, earlier, on_progress)
         return result.model_copy(update={"notes": (*result.notes, *notes)})
+
+    async def python(self, code: str, *, cap: int, folder: Path, stem: str, earlier: Files = _NONE) -> Ran:
+        """Runs a program, confined, over the tables as DataFrames; see `Programs.run`. Raises a `QueryError`."""
+        shelf = await self._library.shelf()
+        return await self._programs.run(code, {**earlier, **shelf.files}, folder, stem, cap)
 
     async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str) -> dict[str, Any]:
         """Writes a result file to a sheet; returns rows, columns and range. Raises `SheetInvalid`."""

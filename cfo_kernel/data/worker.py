@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.data import exact, files, profile, raw, sheet_writer, texts, workbooks
-from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.errors import PythonFailed, UnreadableFile
 from cfo_kernel.executors.child import serve
 
 _MEMORY = 6 << 30
@@ -37,6 +37,21 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
         for file in scratch.iterdir():
             shutil.move(file, target / file.name)
     return {"tables": tables}
+
+
+def adopt(path: str, target: str) -> dict[str, Any]:
+    """Reads a Parquet file that untrusted code wrote, and writes what it holds anew to `target`."""
+    partial = Path(target).with_name(f".{Path(target).name}.part")
+    try:
+        with duckdb.connect(config=raw.CONFIG) as connection:
+            connection.execute(
+                "COPY (FROM read_parquet(?)) TO ? (FORMAT parquet, COMPRESSION zstd)", [path, str(partial)]
+            )
+    except duckdb.Error as error:
+        partial.unlink(missing_ok=True)
+        raise PythonFailed("result_df could not be read back. Make it a plain DataFrame and run it again.") from error
+    partial.replace(target)
+    return {}
 
 
 def _tables(source: Path, scratch: Path) -> list[dict[str, Any]]:
@@ -66,4 +81,4 @@ def _stored(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None
 
 
 if __name__ == "__main__":
-    serve({"version": version, "ingest": ingest, "write_sheet": sheet_writer.write_sheet}, _MEMORY)
+    serve({"version": version, "ingest": ingest, "adopt": adopt, "write_sheet": sheet_writer.write_sheet}, _MEMORY)

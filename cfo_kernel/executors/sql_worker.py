@@ -16,11 +16,19 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.executors import confine, policy, wire
+from cfo_kernel.executors import confine, policy
 from cfo_kernel.executors.child import serve
 from cfo_kernel.executors.names import distinct, folded
 from cfo_kernel.executors.sql_worker_errors import translated
-from cfo_kernel.executors.sql_worker_results import counted, exactly, identifier, notes, streamed, written
+from cfo_kernel.executors.sql_worker_results import (
+    counted,
+    exactly,
+    identifier,
+    notes,
+    short,
+    streamed,
+    written,
+)
 
 MEMORY = 5 << 29  # 2.5 GiB of address space, which holds also what DuckDB does not count
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -90,13 +98,14 @@ class SqlWorker:
                 batches = written(reader, Path(file)) if file else streamed(reader)
                 rows, count, odd = counted(batches, reader.schema, cap, cursor)
         columns = [{"name": n, "type": t} for n, t in pairs]
+        shown, cut = short(rows)
         return {
             "columns": columns,
-            "rows": [[wire.plain(cell) for cell in row] for row in rows],
+            "rows": shown,
             "row_count": count,
-            "truncated": count > len(rows),
+            "truncated": count > len(shown),
             "elapsed_ms": round((time.perf_counter() - start) * 1000, 1),
-            "notes": notes(columns, rows, odd),
+            "notes": notes(columns, rows, odd) + cut,
         }
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 Nothing loses a digit on the way: what Arrow, Parquet or Python would cut short travels as DuckDB's own text.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -20,6 +21,8 @@ _FLOATS = ("float", "double", "halffloat")
 Row = tuple[Any, ...]
 _AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE)\b")
 """Types that Python or Parquet would cut short (a month becomes 30 days, a large UHUGEINT -1): DuckDB writes them."""
+
+_LONGEST_CELL, _LARGEST_SAMPLE = 2000, 1_000_000  # characters
 
 
 def identifier(name: str) -> str:
@@ -78,6 +81,23 @@ def _has_odd(batch: "pa.RecordBatch", position: int) -> bool:
 
     compute: Any = pc  # its stubs know neither of the two
     return compute.all(compute.is_finite(batch.column(position))).as_py() is False
+
+
+def short(rows: list[Row]) -> tuple[list[list[Any]], list[str]]:
+    """The rows as JSON, small enough to be shown, kept and sent to a model, with a note on what was cut."""
+    shown: list[list[Any]] = []
+    size = cut = 0
+    for row in rows:
+        cells = [wire.plain(cell) for cell in row]
+        for i, cell in enumerate(cells):
+            text = cell if isinstance(cell, str) else json.dumps(cell) if isinstance(cell, list | dict) else ""
+            if len(text) > _LONGEST_CELL:
+                cells[i], cut = text[:_LONGEST_CELL] + "…", cut + 1
+            size += min(len(text), _LONGEST_CELL) + 10
+        if shown and size > _LARGEST_SAMPLE:
+            return shown, [f"Only {len(shown)} rows are shown, for they are long; the file has all."]
+        shown.append(cells)
+    return shown, [f"{cut} long cells are shown cut; the file has them whole."] if cut else []
 
 
 def notes(columns: list[dict[str, str]], rows: list[Row], odd: list[str]) -> list[str]:

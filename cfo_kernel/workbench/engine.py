@@ -9,6 +9,9 @@ from sqlalchemy.exc import DatabaseError
 
 from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import NotFound, StorageFailed, ThreadNotFound, ThreadReadOnly, WorkspaceNotFound
+from cfo_kernel.executors.docker import DockerPython
+from cfo_kernel.executors.python_either import Either
+from cfo_kernel.executors.python_sandbox import ConfinedPython
 from cfo_kernel.runs.dispatch import Dispatch
 from cfo_kernel.runs.journal import Journal
 from cfo_kernel.runs.owners import Owners
@@ -38,6 +41,7 @@ class Engine:
             raise StorageFailed(f"The root {root} cannot be opened ({reason}). Check CFO_ROOT and its disk.") from error
         self.dispatch = Dispatch(self.journal, self._owners, settings)
         self._rooms: dict[str, DataRoom] = {}
+        self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
         self.adopt_workspaces()
 
     def adopt_workspaces(self) -> None:
@@ -100,6 +104,8 @@ class Engine:
                 folder,
                 query_timeout=self.settings.query_timeout,
                 ingest_timeout=self.settings.ingest_timeout,
+                python=self._python,
+                python_timeout=self.settings.python_timeout,
             )
         return self._rooms[workspace.id]
 
@@ -123,6 +129,8 @@ class Engine:
             await self.dispatch.close()
             for room in self._rooms.values():
                 await room.close()
+            if self._python is not None:
+                await self._python.close()
         finally:
             self.let_go()
 

@@ -87,6 +87,15 @@ class Workspace:
         """Runs one read-only SELECT: its first 100 rows and the count of all. Raises a `QueryError`."""
         return await self._room.query(text, cap=_SQL_ROWS)
 
+    async def python(self, code: str) -> ResultTable | str:
+        """Runs a program, confined, over the tables as DataFrames: its `result_df`, or what it printed if it has none.
+
+        Files it writes are not kept. Raises a `QueryError`.
+        """
+        with tempfile.TemporaryDirectory(dir=self.workspace_dir, prefix=".python-") as folder:
+            ran = await self._room.python(code, cap=_SQL_ROWS, folder=Path(folder), stem="result")
+        return ran.stdout if ran.table is None else ran.table.model_copy(update={"file": None})
+
     async def threads(self) -> Sequence[Thread]:
         """The threads, the one last used first."""
         threads = [Thread(self._engine, self._row, row) for row in self._engine.threads(self._row)]
