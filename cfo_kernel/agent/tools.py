@@ -100,8 +100,8 @@ async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
     """Runs a Python program over the tables, for what SQL cannot say; shows its result_df and what it printed.
 
     Every table, and the `table` of every earlier result, is there as a pandas DataFrame under its name; `pd` and `np`
-    are imported. Money is decimal.Decimal, exact: sum it as it is, use .astype(float) for means. There is no network, no
-    file but those the program writes in its folder (they are kept), and no plotting.
+    are imported. Money is decimal.Decimal, exact: sum it as it is, use .astype(float) for means. There is no network,
+    no plotting, and no file but those the program writes in its folder, which are kept.
 
     Args:
         code: the program; it assigns its result to result_df, a DataFrame or Series.
@@ -111,5 +111,5 @@ async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
     folder = desk.thread_dir / "analysis"
     ran = await mendable(desk.room.python(code, cap=TOOL_ROWS, folder=folder, stem=stem, earlier=desk.earlier))
     desk.last = ran.table or desk.last
-    table = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None}
-    return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table.get("notes", ()), *ran.notes]}
+    table = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
+    return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}
