@@ -111,5 +111,5 @@ async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
     folder = desk.thread_dir / "analysis"
     ran = await mendable(desk.room.python(code, cap=TOOL_ROWS, folder=folder, stem=stem, earlier=desk.earlier))
     desk.last = ran.table or desk.last
-    table = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
+    table: dict[str, Any] = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
     return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}

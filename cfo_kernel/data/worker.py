@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.data import exact, files, profile, raw, sheet_writer, texts, workbooks
+from cfo_kernel.data import exact, files, profile, raw, sheet_writer, texts, totals, workbooks
 from cfo_kernel.errors import PythonFailed, UnreadableFile
 from cfo_kernel.executors.child import serve
 
@@ -69,6 +69,7 @@ def _tables(source: Path, scratch: Path) -> list[dict[str, Any]]:
 
 
 def _stored(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, notes: list[str]) -> dict[str, Any]:
+    notes = notes + totals.leave_out(connection)
     rows, columns = profile.profile(connection)
     connection.execute("COPY raw TO ? (FORMAT parquet, COMPRESSION zstd)", [str(file)])
     return {
