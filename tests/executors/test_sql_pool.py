@@ -78,10 +78,12 @@ async def test_a_cancelled_query_stops_within_a_second_and_leaves_the_worker_war
 
 async def test_a_query_cancelled_twice_does_not_answer_the_next_one(asked: Asked) -> None:
     await asked.rows(COUNT)
-    slow = asyncio.create_task(asked.rows(SLOW))
+    told = asyncio.Event()
+    slow = asyncio.create_task(asked.rows(SLOW, on_progress=lambda *_: told.set()))
+    await told.wait()
     for _ in range(3):
-        await asyncio.sleep(0.02)
         slow.cancel()
+        await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await slow
     assert await asyncio.gather(*(asked.rows(f"SELECT {i}") for i in range(6))) == [[[i]] for i in range(6)]
