@@ -76,9 +76,10 @@ async def execute_sql(ctx: RunContext[Desk], sql: str) -> dict[str, Any]:
         sql: exactly one SELECT over the tables of the workspace, and the `table` of earlier results of this thread.
     """
     desk = ctx.deps
-    work = desk.room.query(sql, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"), earlier=desk.earlier)
-    desk.last = await mendable(work)
-    return compact(desk.last, TOOL_ROWS)
+    file = desk.new_file("analysis", "query")
+    result = await mendable(desk.room.query(sql, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
+    desk.keep(result, file)
+    return compact(result, TOOL_ROWS)
 
 
 @toolset.tool
@@ -89,6 +90,7 @@ async def execute_query_plan(ctx: RunContext[Desk], plan: QueryPlan) -> dict[str
         plan: the plan; columns are written table.column. The `table` of an earlier result is a table too.
     """
     desk = ctx.deps
-    work = desk.room.plan(plan, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"), earlier=desk.earlier)
-    desk.last = await mendable(work)
-    return {**compact(desk.last, TOOL_ROWS), "sql": desk.last.query.sql}
+    file = desk.new_file("analysis", "query")
+    result = await mendable(desk.room.plan(plan, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
+    desk.keep(result, file)
+    return {**compact(result, TOOL_ROWS), "sql": result.query.sql}
