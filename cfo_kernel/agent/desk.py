@@ -23,7 +23,8 @@ class Desk:
     facts: Facts
     thread_dir: Path
     last: ResultTable | None = None
-    _given: set[Path] = field(default_factory=set[Path])
+    _given: list[Path] = field(default_factory=list[Path])
+    _newest: int = -1
 
     def new_file(self, folder: str, stem: str) -> Path:
         """A file name in the thread's `analysis/` or `results/` that is not taken: `query_001.parquet`.
@@ -35,8 +36,14 @@ class Desk:
         tables = {name.lower() for name in self.facts.tables}  # the result is to be a table under this name
         while (path := place / f"{stem}_{number:03}.parquet").exists() or path in self._given or path.stem in tables:
             number += 1
-        self._given.add(path)
+        self._given.append(path)
         return path
+
+    def keep(self, result: ResultTable, file: Path) -> None:
+        """Makes the result in `file` the last one, unless one that was asked for later is there already."""
+        place = self._given.index(file)
+        if place > self._newest:
+            self.last, self._newest = result, place
 
     @property
     def earlier(self) -> dict[str, Path]:

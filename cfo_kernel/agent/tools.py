@@ -77,9 +77,10 @@ async def execute_sql(ctx: RunContext[Desk], sql: str) -> dict[str, Any]:
         sql: exactly one SELECT over the tables of the workspace, and the `table` of earlier results of this thread.
     """
     desk = ctx.deps
-    work = desk.room.query(sql, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"), earlier=desk.earlier)
-    desk.last = await mendable(work)
-    return compact(desk.last, TOOL_ROWS)
+    file = desk.new_file("analysis", "query")
+    result = await mendable(desk.room.query(sql, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
+    desk.keep(result, file)
+    return compact(result, TOOL_ROWS)
 
 
 @toolset.tool
@@ -90,9 +91,10 @@ async def execute_query_plan(ctx: RunContext[Desk], plan: QueryPlan) -> dict[str
         plan: the plan; columns are written table.column. The `table` of an earlier result is a table too.
     """
     desk = ctx.deps
-    work = desk.room.plan(plan, cap=TOOL_ROWS, file=desk.new_file("analysis", "query"), earlier=desk.earlier)
-    desk.last = await mendable(work)
-    return {**compact(desk.last, TOOL_ROWS), "sql": desk.last.query.sql}
+    file = desk.new_file("analysis", "query")
+    result = await mendable(desk.room.plan(plan, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
+    desk.keep(result, file)
+    return {**compact(result, TOOL_ROWS), "sql": result.query.sql}
 
 
 @toolset.tool
@@ -107,9 +109,10 @@ async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
         code: the program; it assigns its result to result_df, a DataFrame or Series.
     """
     desk = ctx.deps
-    stem = desk.new_file("analysis", "python").stem
-    folder = desk.thread_dir / "analysis"
-    ran = await mendable(desk.room.python(code, cap=TOOL_ROWS, folder=folder, stem=stem, earlier=desk.earlier))
-    desk.last = ran.table or desk.last
+    file = desk.new_file("analysis", "python")
+    work = desk.room.python(code, cap=TOOL_ROWS, folder=file.parent, stem=file.stem, earlier=desk.earlier)
+    ran = await mendable(work)
+    if ran.table:
+        desk.keep(ran.table, file)
     table: dict[str, Any] = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
     return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}

@@ -110,7 +110,8 @@ class _Walk:
         kind = str(node.get("type"))
         common: Node | None = node.get("cte_map")
         if kind not in _QUERIES and (common is not None or kind.endswith("_NODE")):
-            message = f"{kind.removesuffix('_NODE')} is not allowed inside a query. Only SELECT may stand there."
+            what = kind.removesuffix("_NODE").removesuffix("_QUERY")
+            message = f"{what} is not allowed inside a query. Only SELECT may stand there."
             raise _refused(message, mendable=False)
         if common is not None:
             for entry in common["map"]:

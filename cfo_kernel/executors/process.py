@@ -13,6 +13,8 @@ from cfo_kernel.executors import wire
 T = TypeVar("T")
 Progress = Callable[[float, float], None]
 """Told how much is done, and of how much."""
+_SPENT = (errors.QueryOutOfMemory.code, errors.WorkerLost.code)
+"""After these errors a process is replaced: what it holds on to, or has lost, the next query would lack."""
 _START_SECONDS = 60
 _GRACE_SECONDS = 0.3  # for what was asked to stop; then the process is killed
 
@@ -154,7 +156,7 @@ class WorkerProcess:
                 on_progress(float(answer["progress"]), 100.0)
         if "error" in answer:
             problem = answer["error"]
-            if problem["code"] == errors.QueryOutOfMemory.code:  # what it holds on to, the next query would lack
+            if problem["code"] in _SPENT:
                 await self._kill()
             raise errors.restored(problem["code"], problem["message"], **problem["details"])
         return answer["value"]

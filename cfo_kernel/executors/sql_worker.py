@@ -53,13 +53,18 @@ class SqlWorker:
 
     def __init__(self) -> None:
         self.tables: dict[str, str] = {}
+        self._seconds: float | None = None
         self.connection = duckdb.connect(config=_CONFIG)
         self._running = self.connection
 
-    def open(self, tables: dict[str, str]) -> dict[str, Any]:
-        """Starts anew with these tables (name to Parquet file), and locks the door behind itself."""
+    def open(self, tables: dict[str, str], seconds: float | None = None) -> dict[str, Any]:
+        """Starts anew with these tables (name to Parquet file), and locks the door behind itself.
+
+        `seconds` is how long a query may take if nobody stops it before: the engine does, while it lives.
+        """
         self.connection.close()
-        self.connection = self._running = _locked(tables)
+        self._seconds = seconds
+        self.connection = self._running = _locked(tables, seconds)
         self.tables = {folded(name): path for name, path in tables.items()}
         return {"tables": len(tables)}
 
@@ -130,20 +135,22 @@ class SqlWorker:
             used = policy.check(sql, everything.keys(), parser)
             connection = self.connection
             if not used.isdisjoint(more):  # settings are locked for good, so other files mean another database
-                connection = stack.enter_context(_locked({name: everything[name] for name in used}))
+                connection = stack.enter_context(_locked({name: everything[name] for name in used}, self._seconds))
                 stack.callback(setattr, self, "_running", self.connection)
             self._running = connection
             stack.callback(_abort, connection)
             yield connection.sql(sql)
 
 
-def _locked(tables: dict[str, str]) -> duckdb.DuckDBPyConnection:
+def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyConnection:
     """A database over these files that can reach no other. The order counts: each lock closes what comes after."""
     connection = duckdb.connect(config=_CONFIG)
     paths = ", ".join(_text(path) for path in tables.values())
     connection.execute(f"SET allowed_paths = [{paths}]")
     for setting in _BEFORE_THE_TABLES:
         connection.execute(setting)
+    if seconds is not None:
+        connection.execute(f"SET max_execution_time = {int(seconds * 1000)}")
     for name, path in tables.items():
         connection.execute(f"CREATE VIEW {identifier(name)} AS FROM read_parquet({_text(path)})")
     for lock in _LOCKS:

@@ -55,7 +55,7 @@ class SqlPool:
         async with self._places:
             seat = self._idle.pop() if self._idle else self._new()
             try:
-                await seat.open(tables)
+                await seat.open(tables, self._timeout)
                 with seat.lent(earlier, sql) as lent:
                     out = seat.out / uuid.uuid4().hex
                     if op == "query":
@@ -108,11 +108,14 @@ class _Seat:
         self.process = WorkerProcess(_MODULE, str(cache), str(folder), can_stop=True)
         self._tables: dict[str, Path] | None = None
 
-    async def open(self, tables: Files) -> None:
-        """Has the process hold these tables; nothing is done where it does already."""
+    async def open(self, tables: Files, seconds: float) -> None:
+        """Has the process hold these tables; nothing is done where it does already.
+
+        A query is stopped by the engine after `seconds`, and by DuckDB a second later where the engine is stuck.
+        """
         if self._tables != tables:
             named = {name: str(path) for name, path in tables.items()}
-            await self.process.restart_with({"op": "open", "tables": named})
+            await self.process.restart_with({"op": "open", "tables": named, "seconds": seconds + 1})
             self._tables = dict(tables)
 
     @contextlib.contextmanager

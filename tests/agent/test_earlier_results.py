@@ -74,3 +74,11 @@ async def test_what_would_hide_a_table_or_is_no_name_is_none(stem: str, serve: S
     (thread.thread_dir / "analysis" / "link.parquet").symlink_to("/etc/passwd")
     desk = Desk(place._room, await place._room.facts(), thread.thread_dir)
     assert list(desk.earlier) == ["query_001"]
+
+
+async def test_a_refusal_that_no_wording_helps_says_so(serve: Serve, opened: Opened) -> None:
+    server = serve(ToolCall("execute_sql", {"sql": "DROP VIEW ledger"}), ANSWER)
+    await (await (await opened(server)).thread()).ask("Remove it")
+    told = [m["content"] for m in server.requests[-1].body["messages"] if m["role"] == "tool"]
+    assert "DROP is not allowed" in told[0]
+    assert "No other wording helps" in told[0]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cfo_kernel.errors import QueryError, QueryOutOfMemory, QueryTimeout
+from cfo_kernel.errors import QueryError, QueryOutOfMemory, QueryTimeout, WorkerLost
 from cfo_kernel.executors import policy
 from cfo_kernel.executors.sql_worker import MEMORY
 from cfo_kernel.executors.sql_worker_pool import SqlPool
@@ -96,16 +96,26 @@ async def test_a_stuck_query_keeps_no_other_waiting(company: Company, tmp_path: 
 
 async def test_to_kill_one_worker_harms_no_other_query(company: Company, tmp_path: Path) -> None:
     pool = SqlPool(company.folder, tmp_path / ".sql", timeout=30)
-    slow = "SELECT count(*) FROM range(150000000) a(x) WHERE x * x % 7 = 3"
+    sql = "SELECT max(hash(x)) IS NOT NULL FROM range(20000000000) a(x)"
+    run = [asyncio.Event(), asyncio.Event()]
+
+    async def slow(runs: asyncio.Event) -> list[list[object]]:
+        answer = await pool.ask("query", tables(company), {}, sql, cap=5, on_progress=lambda *_: runs.set())
+        return answer["rows"]
+
     try:
-        await asyncio.gather(*(query(pool, company, "SELECT 1") for _ in range(2)))
-        both = [asyncio.create_task(query(pool, company, slow)) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        both = [asyncio.create_task(slow(runs)) for runs in run]
+        await asyncio.gather(*(asyncio.wait_for(runs.wait(), 20) for runs in run))
         victim = pool._seats[0].process._process
         assert victim is not None
         victim.kill()
-        ends = await asyncio.gather(*both, return_exceptions=True)
-        assert sorted(type(end).__name__ for end in ends) == ["WorkerLost", "list"]
+        [lost], [other] = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        assert isinstance(lost.exception(), WorkerLost)
+        runs = run[both.index(other)]
+        runs.clear()
+        await asyncio.wait_for(runs.wait(), 20)
+        other.cancel()
+        await asyncio.wait({other})
         assert await asyncio.gather(*(query(pool, company, "SELECT 7") for _ in range(4))) == [[[7]]] * 4
     finally:
         await pool.close()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cfo_kernel.errors import QueryError, QueryFailed, UnknownTable
+from cfo_kernel.errors import QueryError, QueryFailed, UnknownTable, WorkerLost
 from cfo_kernel.executors import confine
 from cfo_kernel.executors.sql_worker_pool import SqlPool
 from tests.executors.conftest import Company
@@ -78,10 +79,12 @@ async def test_a_cancelled_query_stops_within_a_second_and_leaves_the_worker_war
 
 async def test_a_query_cancelled_twice_does_not_answer_the_next_one(asked: Asked) -> None:
     await asked.rows(COUNT)
-    slow = asyncio.create_task(asked.rows(SLOW))
+    told = asyncio.Event()
+    slow = asyncio.create_task(asked.rows(SLOW, on_progress=lambda *_: told.set()))
+    await told.wait()
     for _ in range(3):
-        await asyncio.sleep(0.02)
         slow.cancel()
+        await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await slow
     assert await asyncio.gather(*(asked.rows(f"SELECT {i}") for i in range(6))) == [[[i]] for i in range(6)]
@@ -151,6 +154,22 @@ async def test_the_folder_of_a_worker_whose_engine_died_is_removed(asked: Asked,
     await asked.rows(COUNT)
     assert not left.exists()
     assert len(list((tmp_path / ".sql").iterdir())) == 1
+
+
+async def test_a_cache_that_was_made_anew_is_read_again(company: Company, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    pool = SqlPool(cache, tmp_path / ".sql", timeout=30)
+    tables = {"ledger": cache / "ledger.parquet"}
+    try:
+        for is_new in (True, False):
+            shutil.copytree(company.folder, cache, dirs_exist_ok=True)
+            if not is_new:
+                with pytest.raises(WorkerLost, match="Run the query again"):
+                    await pool.ask("query", tables, {}, COUNT, cap=5)
+            assert (await pool.ask("query", tables, {}, COUNT, cap=5))["rows"] == [[6]]
+            shutil.rmtree(cache)
+    finally:
+        await pool.close()
 
 
 async def test_a_link_in_the_place_of_a_result_is_not_taken(asked: Asked, tmp_path: Path) -> None:

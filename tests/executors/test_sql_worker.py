@@ -8,8 +8,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from cfo_kernel.errors import QueryError, QueryOutOfMemory, SqlInvalid, SqlPolicyViolation, UnknownColumn
+from cfo_kernel.errors import QueryError, QueryOutOfMemory, QueryTimeout, SqlInvalid, SqlPolicyViolation, UnknownColumn
 from cfo_kernel.executors import wire
+from cfo_kernel.executors.sql_worker import SqlWorker
 from cfo_kernel.executors.sql_worker_errors import as_ours
 from tests.executors.conftest import Company
 
@@ -135,8 +136,6 @@ def test_check_reads_no_row(company: Company) -> None:
 
 
 def test_opening_again_has_the_new_tables_only(company: Company, tmp_path: Path) -> None:
-    from cfo_kernel.executors.sql_worker import SqlWorker
-
     worker = SqlWorker()
     strange = tmp_path / 'it\'s [1] *? "x".parquet'
     duckdb.sql("SELECT 7 AS n").write_parquet(str(tmp_path / "plain.parquet"))
@@ -148,6 +147,41 @@ def test_opening_again_has_the_new_tables_only(company: Company, tmp_path: Path)
         worker.check("FROM ledger")
     with pytest.raises(QueryError):
         worker.check(f"FROM '{company.files['ledger']}'")
+
+
+def test_a_query_that_nobody_stops_ends_by_itself(company: Company) -> None:
+    worker = SqlWorker()
+    worker.open(company.files, seconds=0.2)
+    with pytest.raises(QueryTimeout):
+        worker.query("SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3", 5, None)
+    assert worker.query("SELECT count(*) FROM ledger", 5, None)["rows"] == [[6]]
+    worker.connection.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "mendable", "says"),
+    [
+        ("SELECT amont FROM ledger", True, "amount"),
+        ("PIVOT ledger ON account USING sum(amount)", True, "needs IN"),
+        ("FROM read_csv('x')", True, "Read the tables of the workspace by name"),
+        ("DROP VIEW ledger", False, "DROP is not allowed"),
+        ("WITH x AS (DELETE FROM ledger RETURNING *) FROM x", False, "DELETE is not allowed inside"),
+        ("SELECT current_setting('threads')", False, "current_setting is not allowed"),
+        ("SELECT 1; SELECT 2", True, "exactly one SELECT"),
+        ("SELECT $1", True, "Write the value itself"),
+        ("UPDATE EXTENSIONS", False, "not allowed"),
+    ],
+)
+def test_an_error_says_whether_another_wording_helps(sql: str, mendable: bool, says: str, company: Company) -> None:
+    with pytest.raises(QueryError, match=says) as caught:
+        company.worker.query(sql, 5, None)
+    assert caught.value.details["mendable"] is mendable
+
+
+def test_a_wrong_column_comes_with_the_nearest(company: Company) -> None:
+    with pytest.raises(UnknownColumn) as caught:
+        company.worker.query("SELECT amont FROM ledger", 5, None)
+    assert caught.value.details["nearest"][0] == "amount"
 
 
 def test_an_error_of_permission_is_one_of_policy() -> None:

@@ -64,7 +64,7 @@ async def test_a_message_that_is_none_creates_nothing(
     place = await opened()
     with pytest.raises(error):
         await (await place.thread()).send(text)
-    assert not await place.threads()
+    assert list(await place.threads()) == []
     assert list((root / "tiny" / "threads").iterdir()) == []
 
 
@@ -196,7 +196,7 @@ async def test_a_process_works_on_one_root(bench: Callable[..., Workbench], tmp_
             await other.workspaces()
         await first.close()
     await same.close()
-    assert not await other.workspaces()
+    assert list(await other.workspaces()) == []
     await other.close()
 
 
