@@ -16,7 +16,7 @@ from rich.console import Console
 
 from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread, Workspace, connect
 from cfo_kernel.display import grid, printable, reply_text, table_text
-from cfo_kernel.errors import InputError, RunCancelled
+from cfo_kernel.errors import InvalidInput, RunCancelled
 
 T = TypeVar("T")
 _USAGE = 2
@@ -228,5 +228,5 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == _USAGE and "--json" in sys.argv:  # what is wrong is on standard error already
-            _print_error(InputError.code, "The command line is wrong. Run the command with --help.", as_json=True)
+            _print_error(InvalidInput.code, "The command line is wrong. Run the command with --help.", as_json=True)
         raise

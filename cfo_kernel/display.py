@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TEXT_ROWS, _HTML_ROWS, _WIDTH = 40, 100, 48
-_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "DOUBLE", "FLOAT", "DECIMAL")
+_NUMBERS = (
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
+    "DOUBLE", "FLOAT", "DECIMAL",
+)  # fmt: skip
 _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 
 
 def is_number(kind: str) -> bool:
-    """Whether a column of this DuckDB type is aligned to the right."""
-    return kind.startswith(_NUMERIC)
+    """Whether a column of this DuckDB type holds numbers; a list of numbers is none."""
+    return kind.split("(")[0] in _NUMBERS and not kind.endswith("]")
 
 
 def cell(value: Any, kind: str, name: str = "") -> str:
@@ -31,11 +34,25 @@ def cell(value: Any, kind: str, name: str = "") -> str:
         number = Decimal(str(value))
     except InvalidOperation:
         return str(value)
+    if not number.is_finite():
+        return str(value)
+    if _is_year(number, kind, name) or (_is_whole(kind) and name.lower().endswith("key")):
+        return f"{number:.0f}"
     if kind.startswith("DECIMAL"):
         return f"{number:,.{int(kind.rstrip(')').partition(',')[2] or 0)}f}"
     if kind in ("DOUBLE", "FLOAT"):
         return f"{number:,.2f}" if abs(number) >= 1000 else f"{number:,.6g}"
-    return str(value) if "year" in name.lower() or name.lower().endswith("key") else f"{number:,}"
+    return f"{number:,}"
+
+
+def _is_year(number: Decimal, kind: str, name: str) -> bool:
+    """Whether 2012 is a year and not two thousand and twelve; an amount with cents is none, whatever its name."""
+    may_be = _is_whole(kind) or kind in ("DOUBLE", "FLOAT")
+    return may_be and "year" in name.lower() and number == number.to_integral_value() and abs(number) < 10_000
+
+
+def _is_whole(kind: str) -> bool:
+    return kind.endswith("INT") or kind in ("INTEGER", "UINTEGER") or (kind[:7] == "DECIMAL" and kind.endswith(",0)"))
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:

@@ -1,11 +1,11 @@
-"""All errors a user can meet, in one tree; each leaf has a stable code and says what to do next.
+"""All errors a user can meet, in one tree; only leaves are raised: each has a stable code and says what to do next.
 
 CfoError
 ├── InputError              what was sent cannot be taken as it is
-│   ├── EmptyMessage · MessageTooLong · InvalidName · NothingToContinue · InvalidSettings
+│   ├── EmptyMessage · MessageTooLong · InvalidName · NothingToContinue · InvalidSettings · InvalidInput
 ├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound
 ├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · StorageFailed
-│   ├── OtherRoot · OtherLoop · WorkbenchClosed
+│   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch
 ├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
 ├── QueryError              a model may mend these and try again
 │   ├── SqlInvalid · SqlPolicyViolation · UnknownTable · UnknownColumn · PlanInvalid · SheetInvalid
@@ -18,13 +18,13 @@ CfoError
 The codes are part of the HTTP and JSON formats: they may be added to, never renamed.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 
 class CfoError(Exception):
     """Base of all errors: `code` is stable, the message is for people, `details` are JSON values."""
 
-    code: ClassVar[str] = "error"
+    code: str = "error"
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -35,6 +35,10 @@ class CfoError(Exception):
 class InputError(CfoError):
     """What was sent cannot be taken as it is."""
 
+    code = "input_error"
+
+
+class InvalidInput(InputError):
     code = "invalid_input"
 
 
@@ -112,6 +116,10 @@ class StorageFailed(Conflict):
 
 class WorkbenchClosed(Conflict):
     code = "workbench_closed"
+
+
+class IdempotencyMismatch(Conflict):
+    code = "idempotency_mismatch"
 
 
 class FileProblem(CfoError):
@@ -253,8 +261,9 @@ BY_CODE: dict[str, type[CfoError]] = {leaf.code: leaf for leaf in _leaves(CfoErr
 
 
 def restored(code: str, message: str, **details: Any) -> CfoError:
-    """The error of that code, made again from what is known of it."""
+    """The error of that code, made again from what is known of it; one that is not known here keeps its code."""
     kind = BY_CODE.get(code, CfoError)
     error = kind.__new__(kind)  # past the constructors of those that word their message themselves
     CfoError.__init__(error, message, **details)
+    error.code = code
     return error

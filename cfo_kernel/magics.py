@@ -13,14 +13,14 @@ import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from importlib import import_module
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, Self, TypeVar
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from cfo_kernel import CfoError, FinishedRun, Run, Thread, Workbench, Workspace, connect
 from cfo_kernel.display import bundle
-from cfo_kernel.errors import InputError
+from cfo_kernel.errors import InvalidInput
 
 T = TypeVar("T")
 _HELP = """%cfo                 what is open
@@ -37,6 +37,13 @@ class Bundle:
 
     def __init__(self, columns: list[str], rows: list[list[str]]) -> None:
         self._bundle = bundle(columns, rows)
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """What the value looks like. The value itself belongs to the event loop of the magics; no cell could use it."""
+        made = cls([], [])
+        made._bundle = value._repr_mimebundle_()
+        return made
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return self._bundle
@@ -83,7 +90,7 @@ class _Options(argparse.ArgumentParser):
         self.add_argument("-n", "--new", action="store_true")
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"%%ask: {message}. Write %%ask [-w WORKSPACE] [-n] and the question below it.")
+        raise InvalidInput(f"%%ask: {message}. Write %%ask [-w WORKSPACE] [-n] and the question below it.")
 
 
 @magics_class
@@ -169,28 +176,28 @@ class CfoMagics(Magics):
                 rows = [["root", str(self._bench.root)], ["workspace", opened], ["thread", thread]]
                 return Bundle(["open", "%cfo help says more"], rows)
             case "workspaces":
-                return await self._bench.workspaces()
+                return Bundle.of(await self._bench.workspaces())
             case "use":
                 self._workspace, self._thread = await self._bench.workspace(rest or None), None
-                return self._workspace
+                return Bundle.of(self._workspace)
             case "datasets":
                 return await (await self._opened()).datasets()
             case "threads":
-                return await (await self._opened()).threads()
+                return Bundle.of(await (await self._opened()).threads())
             case "thread":
                 self._thread = await (await self._opened()).thread(rest or None)
-                return self._thread
+                return Bundle.of(self._thread)
             case "help":
                 return Bundle(["%cfo"], [[line] for line in _HELP.splitlines()])
             case _:
-                raise InputError(f"%cfo knows no {command[:40]!r}. Write %cfo help to see what it knows.")
+                raise InvalidInput(f"%cfo knows no {command[:40]!r}. Write %cfo help to see what it knows.")
 
 
 def _words(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as error:
-        raise InputError(f"%%ask: {error}. Close the quotes.") from error
+        raise InvalidInput(f"%%ask: {error}. Close the quotes.") from error
 
 
 def _problem(code: str, message: str) -> Bundle:

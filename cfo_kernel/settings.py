@@ -41,7 +41,10 @@ class Settings(BaseSettings):
     def resolved_root(self) -> Path:
         """`CFO_ROOT`, else the nearest `workspaces/` upward from the current folder, else `./workspaces`."""
         if self.root:
-            return self.root.expanduser().resolve()
+            try:
+                return self.root.expanduser().resolve()
+            except RuntimeError as error:
+                raise InvalidSettings(f"CFO_ROOT is wrong: {error}. Correct it and start again.") from error
         here = Path.cwd()
         for folder in (here, *here.parents):
             if (folder / "workspaces").is_dir():
@@ -50,9 +53,14 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings of this process; raises `InvalidSettings` that names the first wrong one."""
+    """The settings of this process; raises `InvalidSettings` that names the first wrong one, or a `.env` that is."""
     try:
         return Settings()  # pyright: ignore[reportCallIssue] - the environment fills it
+    except UnicodeDecodeError as error:
+        raise InvalidSettings("The file .env is not UTF-8 text. Save it as UTF-8 and start again.") from error
+    except OSError as error:
+        message = f"The file .env cannot be read ({error.strerror}). Mend that and start again."
+        raise InvalidSettings(message) from error
     except ValidationError as error:
         first = error.errors()[0]
         name = f"CFO_{'_'.join(map(str, first['loc']))}".upper().replace("CFO_CFO_", "CFO_")

@@ -1,8 +1,10 @@
 """The package as a whole: what it exports, what importing it costs, and its errors."""
 
+import ast
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import cfo_kernel
 from cfo_kernel import errors
@@ -57,4 +59,22 @@ def test_an_error_comes_back_as_itself() -> None:
         made = errors.restored(kind.code, "What to do.", line=3)
         assert type(made) is kind
         assert (made.message, str(made), made.details) == ("What to do.", "What to do.", {"line": 3})
-    assert type(errors.restored("of_a_newer_version", "x")) is errors.CfoError
+    unknown = errors.restored("of_a_newer_version", "x")
+    assert (type(unknown), unknown.code) == (errors.CfoError, "of_a_newer_version")
+    assert errors.CfoError.code == "error"
+
+
+def test_only_leaves_are_raised() -> None:
+    """An error crosses processes by its code, and the code of a branch does not come back as the branch."""
+    every = {
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.CfoError)
+    }
+    branches = every - {leaf.__name__ for leaf in errors.BY_CODE.values()}
+    raised: list[str] = []
+    for path in Path(cfo_kernel.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            call = node.exc if isinstance(node, ast.Raise) else None
+            if isinstance(call, ast.Call):
+                name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+                raised += [f"{path.name}: {name}"] * (name in branches)
+    assert raised == []

@@ -26,8 +26,8 @@ _DELIMITERS = ",;\t|"
 csv.field_size_limit(_LONGEST_LINE)
 
 
-def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[str]:
-    """Creates the table `raw` from the file, with all columns as text; returns notes."""
+def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[str, list[str]]:
+    """Creates the table `raw` from the file, with all columns as text; returns what separates its cells, and notes."""
     encoding, notes = _encoding(path)
     delimiter, lines, header = _begin(path, encoding)
     body = scratch / "body.csv"
@@ -40,7 +40,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> li
         notes.append("Rows have different numbers of cells; missing cells are empty.")
     body.unlink()
     _drop_empty(connection, header)
-    return notes + header.notes
+    return delimiter, notes + header.notes
 
 
 def _encoding(path: Path) -> tuple[str, list[str]]:

@@ -6,7 +6,7 @@ import unicodedata
 import zipfile
 from pathlib import Path
 
-from cfo_kernel.errors import EmptyFile, InvalidName, UnreadableFile, UnsupportedFile
+from cfo_kernel.errors import EmptyFile, InvalidName, StorageFailed, UnreadableFile, UnsupportedFile
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 BOOK_SUFFIXES = (".xlsx", ".xlsm")
@@ -42,14 +42,20 @@ def identifier(text: str) -> str:
 
 
 def check_content(path: Path) -> None:
-    """Raises `UnsupportedFile`, `EmptyFile` or `UnreadableFile` for a file that is not what its name says."""
+    """Raises `UnsupportedFile`, `EmptyFile` or `UnreadableFile` for a file that is not what its name says.
+
+    `StorageFailed` is for one that cannot be opened now.
+    """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(SUFFIXES)}.")
-    if path.stat().st_size == 0:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise StorageFailed(f"{path.name} cannot be opened ({error.strerror}). Mend that, then ask again.") from error
+    if not head:
         raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
-    with path.open("rb") as file:
-        head = file.read(4096)
     found = next((what for magic, what in _KNOWN.items() if head.startswith(magic)), None)
     if suffix in BOOK_SUFFIXES:
         if not zipfile.is_zipfile(path):

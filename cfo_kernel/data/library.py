@@ -1,12 +1,15 @@
 """The datasets of a workspace: finds the files, has new ones ingested, and knows every table by name.
 
 A dataset's tables are Parquet files in the workspace's `.cache/`, in a folder named by the content of the file: a
-changed file is another version, an unchanged one is never read again.
+changed file is another version, an unchanged one is never read again. What is lost of the cache is made again.
 """
 
 import asyncio
+import contextlib
+import hashlib
 import json
 import os
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +18,12 @@ from typing import Any
 from cfo_kernel.data import files
 from cfo_kernel.data.glossary import FILE_NAME as GLOSSARY
 from cfo_kernel.data.tables import Column, Dataset, Table, Tables
-from cfo_kernel.errors import CfoError, UnsupportedFile
+from cfo_kernel.errors import CfoError, FileProblem, StorageFailed, UnsupportedFile
 from cfo_kernel.executors.process import Worker
 
-_FORMAT = 2  # of what ingest makes; a new number has every file read again
+_MANIFEST = "tables.json"
+_PATIENCE = 10
+_FORMAT = 3  # of what ingest makes; a new number has every file read again
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,27 @@ class Library:
         self._worker = worker
         self._timeout = timeout
         self._seen: list[tuple[str, int, int]] | None = None
+        self._retry_at: float | None = None
         self._shelf = Shelf((), Tables(()), {})
         self._lock = asyncio.Lock()
 
     async def shelf(self) -> Shelf:
-        """The datasets as the folder has them now."""
+        """The datasets as the folder has them now. Raises `StorageFailed` where the folder cannot be read.
+
+        Where a file failed for a reason that may pass (the time was up, the disk full) it is tried again, but not
+        before ten times as long has passed as it took: others wait meanwhile.
+        """
         async with self._lock:
             seen = self._look()
-            if seen != self._seen:
-                self._shelf = await self._read({name: size for name, size, _ in seen})
+            retry = self._retry_at is not None and time.monotonic() >= self._retry_at
+            if seen != self._seen or retry or not all(path.is_file() for path in self._shelf.files.values()):
+                begun = time.monotonic()
+                self._retry_at = None
+                self._shelf, is_final = await self._read({name: size for name, size, _ in seen})
                 self._seen = seen
+                if not is_final:
+                    now = time.monotonic()
+                    self._retry_at = now + _PATIENCE * (now - begun)
             return self._shelf
 
     async def check(self, path: Path) -> None:
@@ -57,14 +73,20 @@ class Library:
 
     def _look(self) -> list[tuple[str, int, int]]:
         """Name, size and time of change of every file."""
-        if not self._data.is_dir():
+        try:
+            names = sorted(path.name for path in self._data.iterdir())
+        except FileNotFoundError:
             return []
-        found = [p for p in self._data.iterdir() if not p.name.startswith((".", "~")) and p.name != GLOSSARY]
-        stats = [(p.name, p.lstat()) for p in sorted(found) if p.is_file()]
+        except OSError as error:
+            raise StorageFailed(f"The folder data/ cannot be read ({error.strerror}). Mend that, ask again.") from error
+        paths = [self._data / name for name in names if not name.startswith((".", "~")) and name != GLOSSARY]
+        stats = [(path.name, s) for path in paths if (s := _stat(path))]
         return [(name, s.st_size, s.st_mtime_ns) for name, s in stats]
 
-    async def _read(self, sizes: dict[str, int]) -> Shelf:
-        made = [(name, *await self._ingested(self._data / name)) for name in sizes]
+    async def _read(self, sizes: dict[str, int]) -> tuple[Shelf, bool]:
+        """The datasets of these files, and whether reading them again would give the same."""
+        attempts = [(name, *await self._attempt(self._data / name)) for name in sizes]
+        made = [(name, version, raws) for name, version, raws, _ in attempts]
         good = [(name, raws) for name, _, raws in made if not isinstance(raws, str)]
         slugs = [files.identifier(raw) for name, raws in good for raw in _raws(name, raws)]
         datasets: list[Dataset] = []
@@ -95,35 +117,44 @@ class Library:
                     )
                 )
             datasets.append(dataset.model_copy(update={"tables": tuple(tables)}))
-        return Shelf(tuple(datasets), Tables(t for d in datasets for t in d.tables), paths)
+        return Shelf(tuple(datasets), Tables(t for d in datasets for t in d.tables), paths), all(
+            is_final for *_, is_final in attempts
+        )
 
-    async def _ingested(self, path: Path) -> tuple[str, list[dict[str, Any]] | str]:
-        """The file's version, and its tables or what is wrong with it."""
+    async def _attempt(self, path: Path) -> tuple[str, list[dict[str, Any]] | str, bool]:
+        """The file's version, its tables or what is wrong with it, and whether that will stay as it is."""
         try:
-            return await self._made(path)
+            return *await self._made(path), True
+        except FileProblem as error:
+            return "", error.message, True
         except CfoError as error:
-            return "", error.message
+            return "", error.message, False
         except FileNotFoundError:
-            return "", "The file was removed while it was read."
+            return "", "The file was removed while it was read.", False
+        except OSError as error:
+            return "", f"The file cannot be read ({error.strerror}). Mend that, then ask again.", False
 
     async def _made(self, path: Path) -> tuple[str, list[dict[str, Any]]]:
         if path.is_symlink():
             raise UnsupportedFile(f"{path.name} is a link. Copy the file itself into data/.")
         version = await self._version(path)
         folder = self._folder(version, path)
-        manifest = folder / "tables.json"
-        if not manifest.exists():
+        tables = _kept(folder)
+        if tables is None:
             made = await self._worker.ask("ingest", self._timeout, path=str(path), folder=str(folder))
-            _write(manifest, json.dumps(made))
-        return version, json.loads(manifest.read_text())["tables"]
+            _write(folder / _MANIFEST, json.dumps(made))
+            tables = made["tables"]
+        return version, tables
 
     async def _version(self, path: Path) -> str:
         """The content hash; remembered with size and time, for hashing a large file takes a second."""
-        stat = path.stat()
-        mark = f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
-        memo = self._cache / f"{path.name}.version"
-        if memo.exists() and (kept := memo.read_text().split()) and kept[0] == mark:
-            return kept[1]
+        found = path.stat()
+        mark = f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
+        memo = self._cache / f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.version"
+        with contextlib.suppress(OSError, ValueError):
+            kept_mark, kept = memo.read_text().split()
+            if kept_mark == mark:
+                return kept
         answer = await self._worker.ask("version", self._timeout, path=str(path))
         self._cache.mkdir(exist_ok=True)
         _write(memo, f"{mark} {answer['version']}")
@@ -133,11 +164,32 @@ class Library:
         return self._cache / f"{_FORMAT}-{version[:32]}{path.suffix.lower()}"
 
 
+def _stat(path: Path) -> os.stat_result | None:
+    """What is known of the file itself, and not of one it links to; None if it is none, or gone by now."""
+    try:
+        return path.lstat() if path.is_file() else None
+    except OSError:
+        return None
+
+
+def _kept(folder: Path) -> list[dict[str, Any]] | None:
+    """The tables that were made of a file before, if all of them are there."""
+    try:
+        tables: list[dict[str, Any]] = json.loads((folder / _MANIFEST).read_text())["tables"]
+        return tables if all((folder / table["file"]).is_file() for table in tables) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _write(path: Path, text: str) -> None:
     """Writes the file in one step: other processes may be reading it, or writing the same."""
     partial = path.with_name(f".{uuid.uuid4().hex}")
-    partial.write_text(text)
-    partial.replace(path)
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _raws(name: str, raws: list[dict[str, Any]]) -> list[str]:

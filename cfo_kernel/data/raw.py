@@ -21,5 +21,6 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> li
     if path.suffix.lower() == ".parquet":
         notes = parquet_files.load(connection, path)
     else:
-        notes = csv_files.load(connection, path, scratch) + texts.type_texts(connection)
+        delimiter, notes = csv_files.load(connection, path, scratch)
+        notes += texts.type_texts(connection, semicolons=delimiter == ";")
     return notes + exact.make_exact(connection)

@@ -20,10 +20,6 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-_NUMBERS = (
-    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
-    "DOUBLE", "FLOAT", "DECIMAL",
-)  # fmt: skip
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 _KEY_ENDINGS = ("key", "id", "code", "no", "nr", "number")
 
@@ -47,7 +43,7 @@ class Column(Value):
     def kind(self) -> Kind:
         if self.type.endswith("]"):
             return Kind.OTHER
-        if self.type.split("(")[0] in _NUMBERS:
+        if display.is_number(self.type):
             return Kind.NUMBER
         if self.type == "VARCHAR":
             return Kind.TEXT

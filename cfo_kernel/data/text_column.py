@@ -37,6 +37,11 @@ class TextColumn:
     def one(self, figure: str) -> int:
         return self.connection.execute(f"SELECT {figure} FROM raw").fetchall()[0][0]  # noqa: S608 - our own SQL
 
+    def example(self, part: str) -> str:
+        """A cell in which that pattern occurs; there must be one."""
+        found = f"FROM raw WHERE regexp_matches({self.value}, '{part}')"
+        return self.connection.execute(f"SELECT min({self.value}) {found}").fetchall()[0][0]
+
     def retype(self, kind: str, value: str) -> None:
         """Gives the column its type, with the SQL `value` for its cells."""
         cast = f"CAST({value} AS {kind})"

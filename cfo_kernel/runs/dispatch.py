@@ -1,6 +1,7 @@
 """Accepts messages and has their runs executed: one at a time in a thread, in the order of acceptance."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
@@ -9,7 +10,8 @@ from cfo_kernel import events
 from cfo_kernel.errors import (
     CfoError,
     EmptyMessage,
-    InputError,
+    IdempotencyMismatch,
+    InvalidInput,
     MessageTooLong,
     NothingToContinue,
     RunInterrupted,
@@ -23,13 +25,14 @@ from cfo_kernel.runs.recorder import Recorder
 from cfo_kernel.runs.turn import failed, finish, outcome_of, tell, work
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.folders import is_id, new_id
-from cfo_kernel.store.history import Entry, MessageEntry, RunEntry
+from cfo_kernel.store.history import Entry, MessageEntry, RunEntry, to_its_end
 
 T = TypeVar("T")
 MAX_MESSAGE = 100_000
 """Bytes of UTF-8 in a message; a table belongs into a file."""
 _MAX_KEY = 200
 _LOOK_AGAIN = 0.02
+_LISTEN = 0.25  # seconds between two looks whether another process wants a run stopped
 _log = logging.getLogger(__name__)
 
 
@@ -48,36 +51,43 @@ class Dispatch:
     async def accept(self, place: Place, text: str, in_reply_to: str | None, key: str | None) -> RunRow:
         """Takes a message: when this returns it is in the journal and in the history, and its run is under way.
 
-        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `ThreadReadOnly`, and then nothing has changed.
-        A caller that is cancelled leaves no message half taken.
+        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `IdempotencyMismatch`, `ThreadReadOnly` or
+        `StorageFailed`, and then nothing has changed. A caller that is cancelled leaves no message half taken.
         """
         check_message(text, in_reply_to, key)
         return await asyncio.shield(self._keep(self._accepted(place, text, in_reply_to, key), "accept"))
 
     def cancel(self, run_id: str) -> None:
-        """Stops a run of this process; one that has ended stays as it is."""
+        """Stops a run, or asks the process that works on it to; one that has ended stays as it is."""
         if working := self._working.get(run_id):
             working.cancel()
+        elif not self._journal.run(run_id).ended:
+            self._journal.request_cancel(run_id)
 
     async def close_orphans(self, place: Place) -> None:
         """Ends the thread's runs whose process died before it could."""
-        for run in self._journal.open_runs(place.thread_id):
+        for run in self._journal.open_runs(place.workspace_id, place.thread_id):
             if not self._is_alive(run):
                 await self._interrupted(run, place)
 
     async def close_lost(self, run: RunRow) -> None:
         """Ends a run whose process died and whose thread is gone."""
         if not self._is_alive(run):
-            await tell(run.id, _interruption(run.id), self._journal, Recorder(self._journal, run.id))
+            await tell(run.id, _interruption(run.id), self._journal)
 
-    async def quiet(self, thread_id: str) -> None:
-        """Stops the thread's runs, and returns when they have ended. Raises `ThreadBusy` for runs of others."""
-        for run in self._journal.open_runs(thread_id):
-            if run.owner != self._owners.me and self._is_alive(run):
-                raise ThreadBusy("Another program is answering in this thread. Stop it there, or wait, then try again.")
-            self.cancel(run.id)
-        ends = [self._mine.get(run.id) for run in self._journal.open_runs(thread_id)]
-        await asyncio.gather(*(end for end in ends if end))
+    async def quiet(self, workspace_id: str, thread_id: str) -> None:
+        """Stops the thread's runs, and returns when they have ended.
+
+        Raises `ThreadBusy` where others have runs in it, and then none is stopped.
+        """
+        runs = self._journal.open_runs(workspace_id, thread_id)
+        if any(run.owner != self._owners.me and self._is_alive(run) for run in runs):
+            raise ThreadBusy("Another program is answering in this thread. Stop it there, or wait, then try again.")
+        ends = [end for run in runs if (end := self._mine.get(run.id))]
+        for run in runs:
+            if working := self._working.get(run.id):
+                working.cancel()
+        await asyncio.gather(*map(asyncio.shield, ends))
 
     async def close(self) -> None:
         """Stops what still runs, and waits until the history and the journal have heard of it."""
@@ -89,7 +99,10 @@ class Dispatch:
 
     async def _accepted(self, place: Place, text: str, in_reply_to: str | None, key: str | None) -> RunRow:
         async with place.history.locked():
-            if earlier := self._journal.by_key(place.thread_id, key):
+            if earlier := self._journal.by_key(place.workspace_id, place.thread_id, key):
+                if (earlier.message, earlier.in_reply_to) != (text, in_reply_to):
+                    message = "This idempotency key belongs to another message of the thread. Take a new one."
+                    raise IdempotencyMismatch(message)
                 return earlier
             entries = await asyncio.to_thread(place.history.entries)
             if not text:
@@ -102,16 +115,22 @@ class Dispatch:
             )  # fmt: skip
             self._mine[row.id] = None
             try:
+                recorder = Recorder(self._journal, row.id)
                 row = await self._journal.add_run(row, key)
-                message = MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to)
-                await asyncio.to_thread(place.history.append, message)
-            except CfoError:
-                del self._mine[row.id]
-                await self._journal.retract(row.id)
+                await to_its_end(place.history.append, MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to))
+            except BaseException as error:
+                try:
+                    if isinstance(error, Exception):  # else the loop ends, and the run is closed as interrupted later
+                        with contextlib.suppress(CfoError):
+                            await self._journal.retract(row.id)
+                finally:
+                    del self._mine[row.id]  # only now, or others would close it as one whose process died
                 raise
-        recorder = Recorder(self._journal, row.id)
-        self._working[row.id] = asyncio.create_task(self._in_turn(row, place, recorder), name=f"work on {row.id}")
+        working = asyncio.create_task(self._in_turn(row, place, recorder), name=f"work on {row.id}")
+        recorder.on_loss = working.cancel
+        self._working[row.id] = working
         self._mine[row.id] = self._keep(self._brought_to_its_end(row, place, recorder), f"run {row.id}")
+        self._listen(row.id)
         return row
 
     async def _in_turn(self, run: RunRow, place: Place, recorder: Recorder) -> RunEntry:
@@ -127,21 +146,32 @@ class Dispatch:
     async def _brought_to_its_end(self, run: RunRow, place: Place, recorder: Recorder) -> None:
         """Waits for the work, which may be stopped at any time, and then for its outcome to be told."""
         try:
-            entry = await outcome_of(run.id, self._working[run.id])
+            entry = await outcome_of(run.id, self._working[run.id], recorder)
             del self._working[run.id]  # from here on a stop comes too late
-            await finish(run, entry, place, self._journal, recorder)
+            await finish(run, entry, place, self._journal)
         finally:
             del self._mine[run.id]
 
+    def _listen(self, run_id: str) -> None:
+        """Stops a run of ours that another process, or another workbench, wants stopped; looks again while it works."""
+        if working := self._working.get(run_id):
+            with contextlib.suppress(CfoError):
+                if self._journal.cancel_requested(run_id):
+                    working.cancel()
+                    return
+            asyncio.get_running_loop().call_later(_LISTEN, self._listen, run_id)
+
     async def _interrupted(self, run: RunRow, place: Place) -> None:
-        """Closes a run that lost its process: as its history says, or else as failed."""
+        """Closes a run that lost its process. Who asked for it may be stopped; what was begun goes to its end."""
+        await asyncio.shield(self._keep(self._closed_as_its_history_says(run, place), f"closing {run.id}"))
+
+    async def _closed_as_its_history_says(self, run: RunRow, place: Place) -> None:
         try:
             entries = await asyncio.to_thread(place.history.entries)
         except CfoError:
             entries = ()
         kept = [e for e in entries if isinstance(e, RunEntry) and e.run_id == run.id]
-        entry = kept[0] if kept else _interruption(run.id)
-        await finish(run, entry, place, self._journal, Recorder(self._journal, run.id))
+        await finish(run, kept[0] if kept else _interruption(run.id), place, self._journal)
 
     def _is_alive(self, run: RunRow) -> bool:
         return run.id in self._mine if run.owner == self._owners.me else self._owners.is_alive(run.owner)
@@ -161,11 +191,11 @@ class Dispatch:
 
 
 def check_message(text: str, in_reply_to: str | None, key: str | None = None) -> None:
-    """Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `InputError` for what cannot be a message."""
+    """Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `InvalidInput` for what cannot be a message."""
     if in_reply_to is not None and not is_id(in_reply_to):
         raise NothingToContinue("`in_reply_to` is the id of a run. Take it from the reply that is to be continued.")
     if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
-        raise InputError(f"The idempotency key must have 1 to {_MAX_KEY} printable characters. Take a UUID.")
+        raise InvalidInput(f"The idempotency key must have 1 to {_MAX_KEY} printable characters. Take a UUID.")
     if not text and in_reply_to is None:
         raise EmptyMessage("The message is empty. Write a question.")
     if text and not text.strip():
@@ -173,7 +203,7 @@ def check_message(text: str, in_reply_to: str | None, key: str | None = None) ->
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise InputError("The message holds characters that are no text. Send it as UTF-8.") from error
+        raise InvalidInput("The message holds characters that are no text. Send it as UTF-8.") from error
     if size > MAX_MESSAGE:
         limit = f"{MAX_MESSAGE:,}"
         raise MessageTooLong(f"The message has {size:,} bytes, {limit} are taken. Upload long tables as a file.")

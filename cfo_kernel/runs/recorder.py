@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cfo_kernel import events
+from cfo_kernel.errors import CfoError, StorageFailed
 from cfo_kernel.runs.journal import Journal
 
 _TOKENS_EVERY = 0.03  # seconds; a front end cannot paint more often, and Jupyter drops messages above 1000/s
@@ -22,6 +24,10 @@ class Recorder:
         self._flushed = 0.0
         self._later: asyncio.TimerHandle | None = None
         self._first_token: int | None = None
+        self._last: asyncio.Future[int] | None = None
+        self._lost: CfoError | None = None
+        self.on_loss: Callable[[], object] = lambda: None
+        """Called when an event could not be stored: the run must not go on unseen."""
 
     def put(self, event: events.Event) -> "asyncio.Future[int]":
         """The next event; it is on its way to the journal when this returns. The future gives 0 if it was refused."""
@@ -49,6 +55,13 @@ class Recorder:
     def progress(self, done: float, total: float, label: str) -> None:
         self.put(events.Progress(done=round(done, 1), total=total, label=label))
 
+    async def written(self) -> CfoError | None:
+        """Waits until all is stored; what kept an event from it, if anything did."""
+        self._flush()
+        if self._last is not None:
+            await asyncio.wait([self._last])
+        return self._lost
+
     def _flush(self) -> None:
         if self._later is not None:
             self._later.cancel()
@@ -63,4 +76,16 @@ class Recorder:
     def _write(self, event: events.Event) -> "asyncio.Future[int]":
         stored = self._journal.put(self._run_id, self._number, event)
         self._number += 1
+        self._last = stored
+        stored.add_done_callback(self._look)
         return stored
+
+    def _look(self, stored: "asyncio.Future[int]") -> None:
+        if self._lost is not None or stored.cancelled():
+            return
+        error = stored.exception()
+        if error is None and stored.result():
+            return
+        taken = StorageFailed("Another program writes the events of this run. Send the message again.")
+        self._lost = error if isinstance(error, CfoError) else taken
+        self.on_loss()

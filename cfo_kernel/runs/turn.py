@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from typing import Any
 
 from cfo_kernel import events
@@ -11,7 +12,7 @@ from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.recorder import Recorder
 from cfo_kernel.settings import Settings
-from cfo_kernel.store.history import MessageEntry, RunEntry
+from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +40,14 @@ async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings
     return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=answer.usage, model_messages=messages)
 
 
-async def outcome_of(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry:
-    """What became of the work on a run, whatever it was."""
+async def outcome_of(run_id: str, working: "asyncio.Task[RunEntry]", recorder: Recorder) -> RunEntry:
+    """What became of the work on a run, whatever it was, once all its events are stored."""
+    entry = await _how_it_ended(run_id, working)
+    lost = await recorder.written()
+    return failed(run_id, lost) if lost else entry
+
+
+async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry:
     try:
         return await working
     except CfoError as error:
@@ -54,24 +61,31 @@ async def outcome_of(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry
         return failed(run_id, InternalError(message))
 
 
-async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal, recorder: Recorder) -> None:
+async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal) -> None:
     """Puts the outcome into the history, then tells it: who reads the last event finds the history complete.
 
     A run that another process has ended stays as it is. Where the history cannot take the outcome, that is the outcome.
+    Raises `StorageFailed` where it cannot be told; the run then is still open, and whoever ends it finds the outcome in
+    the history.
     """
     message = MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
-    try:
-        async with place.history.locked():
-            if journal.run(run.id).ended:
-                return
-            await asyncio.to_thread(place.history.append, message, entry)
-            await tell(run.id, entry, journal, recorder)
-    except CfoError as error:
-        await tell(run.id, failed(run.id, error), journal, recorder)
+    async with AsyncExitStack() as held:
+        try:
+            await held.enter_async_context(place.history.locked())
+        except CfoError as error:
+            return await tell(run.id, failed(run.id, error), journal)
+        if journal.run(run.id).ended:
+            return None
+        try:
+            await to_its_end(place.history.append, message, entry)
+        except CfoError as error:
+            entry = failed(run.id, error)
+        return await tell(run.id, entry, journal)
 
 
-async def tell(run_id: str, entry: RunEntry, journal: Journal, recorder: Recorder) -> None:
+async def tell(run_id: str, entry: RunEntry, journal: Journal) -> None:
     """The last events of a run and its mark in the journal, in one commit."""
+    recorder = Recorder(journal, run_id)  # anew: it goes on after the last number that is stored
     if entry.reply is not None:
         recorder.put(events.Result(reply=entry.reply))
     elif entry.error is not None:

@@ -2,21 +2,26 @@
 
 Folders are stored relative to the root, so that a root can be moved. What a run leaves behind is not here: a catalog
 that is lost is made anew from the folders.
+
+Its methods block, if only for moments: what waits for another program's write gives up soon, for event loops call them.
+They may be called from any thread.
 """
 
 import contextlib
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import URL, Engine, create_engine, delete, event, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from cfo_kernel.errors import ThreadNotFound, WorkspaceExists, WorkspaceNotFound
+from cfo_kernel.errors import StorageFailed, ThreadNotFound, WorkspaceExists, WorkspaceNotFound
 from cfo_kernel.store.folders import is_text
 from cfo_kernel.store.migrations import migrate
+
+_PATIENCE = 1000  # milliseconds for which a write waits for another program's
 
 
 def now() -> datetime:
@@ -36,11 +41,11 @@ class WorkspaceRow(SQLModel, table=True):
 
 
 class ThreadRow(SQLModel, table=True):
-    """A conversation in a workspace."""
+    """A conversation in a workspace; a copied workspace holds the same ids again."""
 
     __tablename__ = "thread"  # pyright: ignore[reportAssignmentType]
+    workspace_id: str = Field(primary_key=True, foreign_key="workspace.id")
     id: str = Field(primary_key=True)
-    workspace_id: str = Field(foreign_key="workspace.id")
     title: str | None = None
     thread_dir: str = Field(unique=True)
     created_at: datetime = Field(default_factory=now)
@@ -48,7 +53,10 @@ class ThreadRow(SQLModel, table=True):
 
 
 class Catalog:
-    """Reads and writes the rows; every method is one transaction."""
+    """Reads and writes the rows; every method is one transaction.
+
+    Every method raises `StorageFailed` where the database cannot be read or written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._engine = _engine(path)
@@ -75,10 +83,20 @@ class Catalog:
             raise WorkspaceNotFound(f"There is no workspace {id_or_name[:80]!r}. There is: {known}.")
         return row
 
-    def add_workspace(self, row: WorkspaceRow) -> WorkspaceRow:
-        """Raises `WorkspaceExists` for an id or a name that is taken."""
+    def add_workspace(
+        self, row: WorkspaceRow, *, is_gone: Callable[[WorkspaceRow], bool] = lambda _: False
+    ) -> WorkspaceRow:
+        """Raises `WorkspaceExists` for an id or a name that is taken, unless the folder of who has it `is_gone`.
+
+        Such a row makes room, and takes those of its threads along.
+        """
+        holders = select(WorkspaceRow).where((col(WorkspaceRow.id) == row.id) | (col(WorkspaceRow.name) == row.name))
         try:
             with self._session() as session:
+                for gone in filter(is_gone, session.exec(holders).all()):
+                    session.exec(delete(ThreadRow).where(col(ThreadRow.workspace_id) == gone.id))
+                    session.delete(gone)
+                session.flush()  # or the new row would come before the old ones go
                 session.add(row)
         except IntegrityError as error:
             message = f"There is a workspace of this name or id already: {row.name}, {row.id}. Take another name."
@@ -103,8 +121,8 @@ class Catalog:
         row = None
         if is_text(thread_id):
             with self._session() as session:
-                row = session.get(ThreadRow, thread_id)
-        if row is None or row.workspace_id != workspace_id:
+                row = session.get(ThreadRow, (workspace_id, thread_id))
+        if row is None:
             message = f"There is no thread {thread_id[:80]!r} in this workspace. List its threads for the ids."
             raise ThreadNotFound(message)
         return row
@@ -116,31 +134,45 @@ class Catalog:
                 session.add(row)
         except IntegrityError:
             with self._session() as session:
-                return session.get_one(ThreadRow, row.id)
+                return session.get_one(ThreadRow, (row.workspace_id, row.id))
         return row
 
-    def touch_thread(self, thread_id: str, *, title: str | None = None) -> None:
-        """Marks the thread as used now, and gives it a title if one is named."""
+    def touch_thread(self, workspace_id: str, thread_id: str) -> None:
+        """Marks the thread as used now, if that can be done at once: a message that was accepted stays accepted."""
+        with contextlib.suppress(StorageFailed), self._session(patience=_PATIENCE // 10) as session:
+            if row := session.get(ThreadRow, (workspace_id, thread_id)):
+                row.updated_at = now()
+
+    def rename_thread(self, workspace_id: str, thread_id: str, title: str | None) -> None:
+        """Gives the thread a title, unless that is None, and marks it as used now."""
         with self._session() as session:
-            if row := session.get(ThreadRow, thread_id):
+            if row := session.get(ThreadRow, (workspace_id, thread_id)):
                 row.updated_at = now()
                 row.title = title or row.title
-                session.add(row)
 
-    def remove_thread(self, thread_id: str) -> None:
+    def remove_thread(self, workspace_id: str, thread_id: str) -> None:
         with self._session() as session:
-            if row := session.get(ThreadRow, thread_id):
+            if row := session.get(ThreadRow, (workspace_id, thread_id)):
                 session.delete(row)
 
     @contextlib.contextmanager
-    def _session(self) -> Generator[Session]:
-        with Session(self._engine, expire_on_commit=False) as session:
-            yield session
-            session.commit()
+    def _session(self, *, patience: int = _PATIENCE) -> Generator[Session]:
+        """One transaction: the one place where an error of the database becomes ours."""
+        try:
+            with Session(self._engine, expire_on_commit=False) as session:
+                session.connection().execute(text(f"PRAGMA busy_timeout = {patience:d}"))
+                yield session
+                session.commit()
+        except IntegrityError:
+            raise  # a row is there already, which is for the method to judge
+        except DBAPIError as error:
+            message = f"The catalog cannot be used ({error.orig}). Mend that, or wait for the other program; try again."
+            raise StorageFailed(message) from error
 
 
 def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    url = URL.create("sqlite", database=str(path))  # a path may hold what means something in a URL
+    engine = create_engine(url, connect_args={"timeout": _PATIENCE / 1000})
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:

@@ -1,5 +1,6 @@
 """The folders of a root: where workspaces and threads live, and how a name becomes a folder that cannot leave it."""
 
+import contextlib
 import re
 import shutil
 import unicodedata
@@ -7,7 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cfo_kernel.errors import InvalidName
+from cfo_kernel.errors import InvalidName, StorageFailed
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 HISTORY = "message_history.json"
@@ -52,12 +53,30 @@ def make_workspace(folder: Path) -> None:
 
 
 def make_thread(folder: Path) -> None:
-    """Creates the folders and files a thread has, where they are missing."""
+    """Creates the folders and files a thread has, where they are missing.
+
+    Raises `StorageFailed` for a link among them: what a tool writes there would land elsewhere.
+    """
+    for name in ("analysis", "results", "memory.json"):
+        if (folder / name).is_symlink():
+            message = f"{name} in the folder of thread {folder.name} is a link. Put what it leads to in its place."
+            raise StorageFailed(message)
     (folder / "analysis").mkdir(parents=True, exist_ok=True)
     (folder / "results").mkdir(exist_ok=True)
     memory = folder / "memory.json"
     if not memory.exists():
         memory.write_text("{}\n")
+
+
+def unmake_thread(folder: Path) -> None:
+    """Takes the folder of a thread away whose first message was refused; one that holds anything else stays."""
+    with contextlib.suppress(OSError):
+        if {path.name for path in folder.iterdir()} <= {"analysis", "results", "memory.json", ".lock"}:
+            (folder / "analysis").rmdir()
+            (folder / "results").rmdir()
+            for name in ("memory.json", ".lock"):
+                (folder / name).unlink(missing_ok=True)
+            folder.rmdir()
 
 
 def unknown_workspaces(root: Path, known: set[str]) -> list[Path]:

@@ -7,11 +7,11 @@ from weakref import WeakSet
 
 from cfo_kernel import display
 from cfo_kernel.display import Listing
-from cfo_kernel.errors import InputError, OtherLoop, OtherRoot, WorkspaceNotFound
+from cfo_kernel.errors import InvalidInput, OtherLoop, OtherRoot, WorkspaceNotFound
 from cfo_kernel.settings import Settings, load
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
-from cfo_kernel.workbench.engine import Engine
+from cfo_kernel.workbench.engine import Engine, making
 from cfo_kernel.workbench.workspace import Workspace
 
 
@@ -34,13 +34,15 @@ class Workbench:
         return Listing(found, ("id", "name"), lambda workspace: [[workspace.id, workspace.name]])
 
     async def create_workspace(self, name: str) -> Workspace:
-        """A new, empty workspace. Raises `InvalidName` or `WorkspaceExists`."""
+        """A new, empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
         engine = await self._opened()
         engine.adopt_workspaces()
         tidy = folders.workspace_name(name)
         slug = folders.workspace_id(tidy)
-        row = engine.catalog.add_workspace(WorkspaceRow(id=slug, name=tidy, workspace_dir=slug))
-        folders.make_workspace(engine.root / slug)
+        row = WorkspaceRow(id=slug, name=tidy, workspace_dir=slug)
+        row = engine.catalog.add_workspace(row, is_gone=engine.is_gone)
+        with making(engine.root / slug):
+            folders.make_workspace(engine.root / slug)
         return Workspace(engine, row)
 
     async def workspace(self, id_or_name: str | None = None) -> Workspace:
@@ -74,7 +76,7 @@ class Workbench:
             self._engine = Engine(self.root, self.settings)
             self._loop = asyncio.get_running_loop()
             _open.add(self)
-            await self._engine.close_orphans()
+            await self._engine.open()
         return self._engine
 
     def _leave_a_loop_that_is_gone(self) -> None:
@@ -112,8 +114,8 @@ _open: WeakSet[Workbench] = WeakSet()
 def connect(url: str | None = None, *, settings: Settings | None = None) -> Workbench:
     """The workbench of this machine: `wb = connect()`. Settings come from the environment unless given.
 
-    Raises `InvalidSettings`, or `InputError` for a `url`: this version works on local folders only.
+    Raises `InvalidSettings`, or `InvalidInput` for a `url`: this version works on local folders only.
     """
     if url is not None:
-        raise InputError("This version works on local folders only. Call connect() without a URL.")
+        raise InvalidInput("This version works on local folders only. Call connect() without a URL.")
     return Workbench(settings or load())

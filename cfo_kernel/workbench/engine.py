@@ -1,14 +1,26 @@
 """What an open workbench holds: the catalog, the journal, the dispatch, and a data room for each workspace."""
 
+import asyncio
 import contextlib
 import logging
 import sqlite3
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy.exc import DatabaseError
 
 from cfo_kernel.data.room import DataRoom
-from cfo_kernel.errors import NotFound, StorageFailed, ThreadNotFound, ThreadReadOnly, WorkspaceNotFound
+from cfo_kernel.errors import (
+    CfoError,
+    NotFound,
+    OtherLoop,
+    StorageFailed,
+    ThreadNotFound,
+    ThreadReadOnly,
+    WorkbenchClosed,
+    WorkspaceNotFound,
+)
 from cfo_kernel.executors.docker import DockerPython
 from cfo_kernel.executors.python_either import Either
 from cfo_kernel.executors.python_sandbox import ConfinedPython
@@ -25,7 +37,10 @@ logging.getLogger("cfo_kernel").addHandler(logging.NullHandler())
 
 
 class Engine:
-    """Opens a root for one event loop, and keeps its folders and rows in step."""
+    """Opens a root for one event loop, and keeps its folders and rows in step.
+
+    It is closed when that loop ends, if not before; until then it stays, for runs go on whoever holds them.
+    """
 
     def __init__(self, root: Path, settings: Settings) -> None:
         self.root = root
@@ -42,7 +57,24 @@ class Engine:
         self.dispatch = Dispatch(self.journal, self._owners, settings)
         self._rooms: dict[str, DataRoom] = {}
         self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
+        self._loop = asyncio.get_running_loop()
+        self._is_closed = False
+        self._life = self._until_the_end()
         self.adopt_workspaces()
+
+    async def open(self) -> None:
+        """Begins: ends the runs whose process died."""
+        await anext(self._life)
+        await self.close_orphans()
+
+    def use(self) -> Self:
+        """The engine itself, for who may use it now. Raises `OtherLoop` or `WorkbenchClosed`."""
+        if asyncio.get_running_loop() is not self._loop:
+            message = "This was opened in another event loop. In this one, open it again from the workbench."
+            raise OtherLoop(message)
+        if self._is_closed:
+            raise WorkbenchClosed("The workbench was closed. Call connect() again.")
+        return self
 
     def adopt_workspaces(self) -> None:
         """Gives a row to every workspace folder that has none."""
@@ -53,7 +85,7 @@ class Engine:
     def workspaces(self) -> list[WorkspaceRow]:
         """The workspaces whose folder is there, by name; one that is put back appears again."""
         self.adopt_workspaces()
-        return [row for row in self.catalog.workspaces() if (self.root / row.workspace_dir).is_dir()]
+        return [row for row in self.catalog.workspaces() if not self.is_gone(row)]
 
     def threads(self, workspace: WorkspaceRow) -> list[ThreadRow]:
         """The threads whose folder is there, the one last used first."""
@@ -75,10 +107,11 @@ class Engine:
     def workspace_dir(self, workspace: WorkspaceRow) -> Path:
         """The folder, with all that belongs into it. Raises `WorkspaceNotFound` where it is gone."""
         folder = self.root / workspace.workspace_dir
-        if not folder.is_dir():
+        if self.is_gone(workspace):
             message = f"The folder of {workspace.name} is not at {workspace.workspace_dir}. Put it back."
             raise WorkspaceNotFound(message)
-        folders.make_workspace(folder)
+        with making(folder):
+            folders.make_workspace(folder)
         return folder
 
     def thread_dir(self, thread: ThreadRow) -> Path:
@@ -86,15 +119,37 @@ class Engine:
         folder = self.root / thread.thread_dir
         if not folder.is_dir():
             raise ThreadNotFound(f"The folder of this thread is not at {thread.thread_dir}. Put it back.")
-        folders.make_thread(folder)
+        with making(folder):
+            folders.make_thread(folder)
         return folder
 
-    def new_thread(self, workspace: WorkspaceRow, thread_id: str, title: str) -> ThreadRow:
-        """Makes the folder and the row of a thread, in this order: a folder without a row is adopted later."""
+    def new_thread(self, workspace: WorkspaceRow, thread_id: str, title: str | None) -> ThreadRow:
+        """Makes the folder and the row of a thread, in this order: a folder without a row is adopted later.
+
+        Raises `StorageFailed`, and then there is neither.
+        """
         folder = self.workspace_dir(workspace) / "threads" / thread_id
-        folders.make_thread(folder)
         row = ThreadRow(id=thread_id, workspace_id=workspace.id, title=title, thread_dir=self._relative(folder))
-        return self.catalog.add_thread(row)
+        try:
+            with making(folder):
+                folders.make_thread(folder)
+            return self.catalog.add_thread(row)
+        except CfoError:
+            folders.unmake_thread(folder)
+            raise
+
+    def take_back(self, thread: ThreadRow) -> bool:
+        """Unmakes a thread whose first message was refused, unless it has another one by now."""
+        folder = self.root / thread.thread_dir
+        folders.unmake_thread(folder)
+        if folder.exists():
+            return False
+        self.catalog.remove_thread(thread.workspace_id, thread.id)
+        return True
+
+    def is_gone(self, workspace: WorkspaceRow) -> bool:
+        """Whether the folder of the workspace was taken away."""
+        return not (self.root / workspace.workspace_dir).is_dir()
 
     def room(self, workspace: WorkspaceRow) -> DataRoom:
         """The data room of the workspace; there is one for each. Raises `WorkspaceNotFound`."""
@@ -118,30 +173,57 @@ class Engine:
             try:
                 thread = self.catalog.thread(run.workspace_id, run.thread_id)
                 place = self.place(self.catalog.workspace(run.workspace_id), thread)
-            except NotFound:
+            except (NotFound, StorageFailed):  # a thread that cannot be used keeps nobody from the others
                 await self.dispatch.close_lost(run)
             else:
                 await self.dispatch.close_orphans(place)
 
     async def close(self) -> None:
         """Ends the runs of this process, then its workers, then lets the files go."""
+        await self._life.aclose()
+
+    async def _until_the_end(self) -> AsyncGenerator[None]:
+        """Lasts until it is closed; asyncio closes what is left of its kind when a loop ends, while it still can wait.
+
+        Without that, every `asyncio.run` would leave its workers behind.
+        """
+        _alive.add(self)
         try:
-            await self.dispatch.close()
-            for room in self._rooms.values():
-                await room.close()
-            if self._python is not None:
-                await self._python.close()
+            yield
         finally:
-            self.let_go()
+            self._is_closed = True
+            try:
+                await self.dispatch.close()
+                for room in self._rooms.values():
+                    await room.close()
+                if self._python is not None:
+                    await self._python.close()
+            finally:
+                self.let_go()
 
     def let_go(self) -> None:
         """Closes the files. What still ran counts as interrupted: all that is left to do where the loop is gone."""
+        _alive.discard(self)
+        self._is_closed = True
         self.journal.close()
         self.catalog.close()
         self._owners.close()
 
     def _relative(self, folder: Path) -> str:
         return folder.relative_to(self.root).as_posix()
+
+
+_alive: set[Engine] = set()
+
+
+@contextlib.contextmanager
+def making(folder: Path) -> Generator[None]:
+    """Raises `StorageFailed` where the disk does not take the folder, or what belongs into it."""
+    try:
+        yield
+    except OSError as error:
+        message = f"The folder {folder.name} cannot be made ({error.strerror}). Mend that, then try again."
+        raise StorageFailed(message) from error
 
 
 def title_of(text: str) -> str | None:

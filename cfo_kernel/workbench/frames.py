@@ -4,12 +4,20 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cfo_kernel.errors import ResultNotFound, UnreadableFile
+
 if TYPE_CHECKING:
     import pandas as pd
 
 
 async def read_frame(path: Path) -> "pd.DataFrame":
-    """The whole file as a DataFrame, read in a thread of its own."""
+    """The whole file as a DataFrame, read in a thread of its own. Raises `ResultNotFound` or `UnreadableFile`."""
     import pandas as pd
 
-    return await asyncio.to_thread(pd.read_parquet, path)
+    try:
+        return await asyncio.to_thread(pd.read_parquet, path)
+    except FileNotFoundError as error:
+        raise ResultNotFound(f"The file {path.name} is no longer there. Ask again.") from error
+    except (OSError, ValueError) as error:
+        reason = next(iter(str(error).splitlines()), "it is damaged")
+        raise UnreadableFile(f"The file {path.name} cannot be read ({reason}). Ask again.") from error

@@ -10,7 +10,10 @@ from cfo_kernel.workbench.engine import Engine
 
 
 class Run:
-    """One pass of the agent over a thread. Its reply is read back from its events."""
+    """One pass of the agent over a thread. Its reply is read back from its events.
+
+    Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.
+    """
 
     def __init__(
         self, engine: Engine, run_id: str, thread_id: str, load: Loader, close_orphans: Callable[[], Awaitable[None]]
@@ -23,12 +26,13 @@ class Run:
 
     async def status(self) -> Status:
         """`queued`, `running`, or the outcome."""
-        return self._engine.journal.run(self.id).status
+        return self._engine.use().journal.run(self.id).status
 
     async def events(self, after: int | None = None) -> AsyncGenerator[Numbered]:
         """All events after the number `after` (from the first, if None), live until the run ends."""
         first = -1 if after is None else after
-        async with aclosing(self._engine.journal.subscribe(self.id, first, self._close_orphans)) as journal_events:
+        journal = self._engine.use().journal
+        async with aclosing(journal.subscribe(self.id, first, self._close_orphans)) as journal_events:
             async for numbered in journal_events:
                 yield numbered
 
@@ -58,4 +62,4 @@ class Run:
 
     async def cancel(self) -> None:
         """Stops the run; it ends as cancelled. A run that has ended stays as it is."""
-        self._engine.dispatch.cancel(self.id)
+        self._engine.use().dispatch.cancel(self.id)

@@ -6,13 +6,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cfo_kernel import display
-from cfo_kernel.errors import NothingToContinue, ResultNotFound, RunNotFound, ThreadNotFound
+from cfo_kernel.errors import (
+    CfoError,
+    InvalidName,
+    NothingToContinue,
+    ResultNotFound,
+    RunNotFound,
+    StorageFailed,
+    ThreadNotFound,
+)
 from cfo_kernel.events import Usage
 from cfo_kernel.replies import Loader, Problem, Reply
 from cfo_kernel.runs.dispatch import check_message
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
-from cfo_kernel.store.folders import is_id
+from cfo_kernel.store.folders import is_id, is_text
 from cfo_kernel.store.history import MessageEntry
 from cfo_kernel.values import Value
 from cfo_kernel.workbench.engine import Engine, title_of
@@ -35,7 +43,10 @@ class ShownMessage(Value):
 
 
 class Thread:
-    """`id` is known from the start; the row and the folder of a new thread are made by its first message."""
+    """`id` is known from the start; the row and the folder of a new thread are made by its first message.
+
+    Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.
+    """
 
     def __init__(self, engine: Engine, workspace: WorkspaceRow, row: ThreadRow | None = None) -> None:
         self._engine = engine
@@ -65,16 +76,24 @@ class Thread:
         """Takes a message and returns at once, with its run under way.
 
         An empty text continues the reply of the run `in_reply_to`. The same `idempotency_key` again gives the same run.
-        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `ThreadReadOnly`.
+        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, and then no
+        thread was made.
         """
+        engine = self._engine.use()
         check_message(text, in_reply_to, idempotency_key)
+        is_new = self._row is None
         if self._row is None:
             if not text:
                 raise NothingToContinue("This thread has no message yet, so nothing to continue. Send one.")
-            self._row = self._engine.new_thread(self._workspace, self.id, title_of(text) or "")
-        place = self._engine.place(self._workspace, self._row)
-        accepted = await self._engine.dispatch.accept(place, text, in_reply_to, idempotency_key)
-        self._engine.catalog.touch_thread(self.id)
+            self._row = engine.new_thread(self._workspace, self.id, title_of(text))
+        try:
+            place = engine.place(self._workspace, self._row)
+            accepted = await engine.dispatch.accept(place, text, in_reply_to, idempotency_key)
+        except CfoError:
+            if is_new and engine.take_back(self._row):
+                self._row = None
+            raise
+        engine.catalog.touch_thread(self.workspace_id, self.id)
         return self._run(accepted.id)
 
     async def ask(self, text: str) -> Reply:
@@ -83,16 +102,18 @@ class Thread:
 
     async def run(self, run_id: str) -> Run:
         """A run of this thread by its id. Raises `RunNotFound`."""
-        if not is_id(run_id) or self._engine.journal.run(run_id).thread_id != self.id:
+        journal = self._engine.use().journal
+        if not is_id(run_id) or journal.run(run_id).thread_id != self.id:
             raise RunNotFound(f"There is no run {run_id[:80]!r} in this thread. List its messages for the ids.")
         return self._run(run_id)
 
     async def messages(self) -> list[ShownMessage]:
         """All messages and replies in order. Raises `ThreadReadOnly` where the history cannot be read."""
+        engine = self._engine.use()
         shown: list[ShownMessage] = []
         if self._row is None:
             return shown
-        history = self._engine.place(self._workspace, self._row).history
+        history = engine.place(self._workspace, self._row).history
         for entry in await asyncio.to_thread(history.entries):
             if isinstance(entry, MessageEntry):
                 person = ShownMessage(who="person", run_id=entry.run_id, at=entry.at, text=entry.text)
@@ -115,24 +136,34 @@ class Thread:
 
     async def notice(self) -> str | None:
         """Why the thread is read-only, if it is."""
+        engine = self._engine.use()
         if self._row is None:
             return None
-        return await asyncio.to_thread(self._engine.place(self._workspace, self._row).history.notice)
+        return await asyncio.to_thread(engine.place(self._workspace, self._row).history.notice)
 
     async def rename(self, title: str) -> None:
-        """Gives the thread another title."""
-        self._engine.catalog.touch_thread(self._existing().id, title=title_of(title))
-        self._row = self._engine.catalog.thread(self._workspace.id, self.id)
+        """Gives the thread another title. Raises `InvalidName` for one without a letter."""
+        catalog = self._engine.use().catalog
+        tidy = title_of(title) if is_text(title) else None
+        if tidy is None:
+            raise InvalidName("A title needs at least one character. Write what the thread is about.")
+        catalog.rename_thread(self.workspace_id, self._existing().id, tidy)
+        self._row = catalog.thread(self.workspace_id, self.id)
 
     async def delete(self) -> None:
         """Takes the thread out of the workspace; its folder goes to the workspace's `.trash/`.
 
-        What it is answering is stopped first. Raises `ThreadBusy` where another program answers in it.
+        What it is answering is stopped first. Raises `ThreadBusy` where another program answers in it, and
+        `StorageFailed`.
         """
-        folder = self.thread_dir
-        await self._engine.dispatch.quiet(self.id)
-        self._engine.catalog.remove_thread(self.id)
-        folders.to_trash(self._engine.workspace_dir(self._workspace), folder)
+        engine, folder = self._engine.use(), self.thread_dir
+        await engine.dispatch.quiet(self.workspace_id, self.id)
+        try:
+            folders.to_trash(engine.workspace_dir(self._workspace), folder)
+        except OSError as error:
+            message = f"The thread's folder cannot be moved to .trash/ ({error.strerror}). Mend that, then try again."
+            raise StorageFailed(message) from error
+        engine.catalog.remove_thread(self.workspace_id, self.id)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         title = self.title or "New thread"
@@ -150,9 +181,10 @@ class Thread:
         folder = self.thread_dir
 
         async def load(file: str) -> Any:
-            path = folder / file
-            if not path.is_file():
-                raise ResultNotFound(f"The file {file} is no longer in the thread's folder. Ask the question again.")
+            path = _own_file(folder, file)
+            if path is None:
+                shown = file[:80]
+                raise ResultNotFound(f"There is no file {shown!r} in the thread's folder. Ask the question again.")
             return await read_frame(path)
 
         return load
@@ -161,3 +193,18 @@ class Thread:
         if self._row is None:
             raise ThreadNotFound("This thread has no message yet. Send the first one.")
         return self._row
+
+
+def _own_file(thread_dir: Path, file: str) -> Path | None:
+    """The file `results/x` or `analysis/x` of the thread; None for any other, for links, and for what is not there.
+
+    A history may come from elsewhere, so the name in it may be anything.
+    """
+    place, _, name = file.partition("/")
+    try:
+        folder = thread_dir.resolve()
+        path = folder / place / name
+        is_own = place in ("results", "analysis") and path.parent == folder / place and path.resolve() == path
+        return path if is_own and path.is_file() else None
+    except (OSError, ValueError):
+        return None

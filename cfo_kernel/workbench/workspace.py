@@ -1,22 +1,20 @@
 """A workspace: a company's files and threads."""
 
 import asyncio
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from cfo_kernel import display
 from cfo_kernel.data.files import safe_name
-from cfo_kernel.data.room import DataRoom
 from cfo_kernel.data.scope import nearest, quoted
 from cfo_kernel.data.tables import SHOWN, Dataset, Table
 from cfo_kernel.display import Listing
-from cfo_kernel.errors import InputError, UnknownTable
+from cfo_kernel.errors import UnknownTable, UnreadableFile
 from cfo_kernel.replies import ResultTable
-from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
+from cfo_kernel.workbench import uploads
 from cfo_kernel.workbench.engine import Engine
 from cfo_kernel.workbench.frames import read_frame
 from cfo_kernel.workbench.thread import Thread
@@ -28,7 +26,7 @@ _SQL_ROWS = 100
 
 
 class Workspace:
-    """A company by its id and name."""
+    """A company by its id and name. It belongs to its workbench: its methods raise `WorkbenchClosed` or `OtherLoop`."""
 
     def __init__(self, engine: Engine, row: WorkspaceRow) -> None:
         self._engine = engine
@@ -46,28 +44,29 @@ class Workspace:
     def workspace_dir(self) -> Path:
         return self._engine.workspace_dir(self._row)
 
-    async def upload(self, source: str | Path | BinaryIO, name: str | None = None) -> Dataset:
+    async def upload(self, source: uploads.Source, name: str | None = None) -> Dataset:
         """Takes a file (a path, or a binary stream with a name) into `data/`, once it proved to be a table.
 
-        A file of that name is replaced; the old one goes to `.trash/`. Raises a `FileProblem` or `InvalidName`, and
-        then `data/` is as it was.
+        It may have up to 2 GB. A file of that name is replaced; the old one goes to `.trash/`. Raises `InvalidInput`,
+        `InvalidName`, a `FileProblem` or `StorageFailed`, and then `data/` is as it was.
         """
-        if isinstance(source, str | Path) and not Path(source).is_file():
-            raise InputError(f"There is no file {str(source)[:200]!r}. Check the path.")
-        safe = safe_name(name or _own_name(source))
-        with tempfile.TemporaryDirectory(dir=self.workspace_dir, prefix=".upload-") as scratch:
+        engine = self._engine.use()
+        uploads.check(source)
+        safe = safe_name(name or uploads.name_of(source))
+        room, folder = engine.room(self._row), self.workspace_dir
+        with uploads.storing(safe), tempfile.TemporaryDirectory(dir=folder, prefix=".upload-") as scratch:
             path = Path(scratch) / safe
-            await asyncio.to_thread(_copy, source, path)
-            await self._room.check_file(path)
-            target = self.workspace_dir / "data" / safe
-            if target.exists():
-                folders.to_trash(self.workspace_dir, target)
-            path.replace(target)
-        return next(d for d in await self.datasets() if d.file == safe)
+            await asyncio.to_thread(uploads.copy, source, path)
+            await room.check_file(path)
+            await asyncio.to_thread(uploads.put_in_place, path, folder / "data" / safe, folder)
+        for dataset in await self.datasets():
+            if dataset.file == safe:
+                return dataset
+        raise UnreadableFile(f"{safe} is gone from data/ again. Upload it once more.")
 
     async def datasets(self) -> Sequence[Dataset]:
         """The files of the workspace with their tables; a file that is none says why in `problem`."""
-        return Listing((await self._room.shelf()).datasets, SHOWN, Dataset.rows)
+        return Listing((await self._engine.use().room(self._row).shelf()).datasets, SHOWN, Dataset.rows)
 
     async def schema(self, dataset: str) -> Dataset:
         """The dataset of that id, file name or table. Raises `UnknownTable`."""
@@ -85,7 +84,7 @@ class Workspace:
 
     async def sql(self, text: str) -> ResultTable:
         """Runs one read-only SELECT: its first 100 rows and the count of all. Raises a `QueryError`."""
-        return await self._room.query(text, cap=_SQL_ROWS)
+        return await self._engine.use().room(self._row).query(text, cap=_SQL_ROWS)
 
     async def python(self, code: str) -> ResultTable | str:
         """Runs a program, confined, over the tables as DataFrames: its `result_df`, or what it printed if it has none.
@@ -98,19 +97,16 @@ class Workspace:
 
     async def threads(self) -> Sequence[Thread]:
         """The threads, the one last used first."""
-        threads = [Thread(self._engine, self._row, row) for row in self._engine.threads(self._row)]
+        threads = [Thread(self._engine, self._row, row) for row in self._engine.use().threads(self._row)]
         return Listing(threads, ("title", "id"), lambda thread: [[thread.title or "", thread.id]])
 
     async def thread(self, id: str | None = None) -> Thread:
         """The thread of that id, or a new one. Raises `ThreadNotFound`."""
+        engine = self._engine.use()
         if id is None:
-            return Thread(self._engine, self._row)
-        self._engine.adopt_threads(self._row)
-        return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id))
-
-    @property
-    def _room(self) -> DataRoom:
-        return self._engine.room(self._row)
+            return Thread(engine, self._row)
+        engine.adopt_threads(self._row)
+        return Thread(engine, self._row, engine.catalog.thread(self.id, id))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])
@@ -126,33 +122,22 @@ class TableHandle:
 
     async def describe(self) -> Table:
         """Columns, types and row count. Raises `UnknownTable`."""
-        tables = (await self._engine.room(self._workspace).shelf()).tables
-        if self.name not in tables:
-            raise UnknownTable(f"There is no table {self.name[:80]!r}. {nearest(self.name, list(tables))}")
-        return tables[self.name]
+        return (await self._found())[0]
 
     async def df(self) -> "pd.DataFrame":
         """The whole table as a DataFrame. Raises `UnknownTable`."""
-        table = await self.describe()
-        shelf = await self._engine.room(self._workspace).shelf()
-        return await read_frame(shelf.files[table.name])
+        _, file = await self._found()
+        return await read_frame(file)
 
     async def head(self) -> ResultTable:
-        """The first rows."""
-        table = await self.describe()
+        """The first rows. Raises `UnknownTable`."""
+        table, _ = await self._found()
         return await self._engine.room(self._workspace).query(f"FROM {quoted(table.name)}", cap=_SQL_ROWS)
 
-
-def _own_name(source: str | Path | BinaryIO) -> str:
-    """The name of a file, or of the file that a stream reads; empty for a stream without one."""
-    own = source if isinstance(source, str | Path) else getattr(source, "name", "")
-    return Path(own).name if isinstance(own, str | Path) else ""
-
-
-def _copy(source: str | Path | BinaryIO, target: Path) -> None:
-    with target.open("wb") as out:
-        if isinstance(source, str | Path):
-            with Path(source).open("rb") as file:
-                shutil.copyfileobj(file, out)
-        else:
-            shutil.copyfileobj(source, out)
+    async def _found(self) -> tuple[Table, Path]:
+        """The table, and its Parquet file."""
+        shelf = await self._engine.use().room(self._workspace).shelf()
+        if self.name not in shelf.tables:
+            raise UnknownTable(f"There is no table {self.name[:80]!r}. {nearest(self.name, list(shelf.tables))}")
+        table = shelf.tables[self.name]
+        return table, shelf.files[table.name]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from cfo_kernel import TaskResult, Workspace, magics
+from cfo_kernel import Dataset, TaskResult, magics
 from tests.models.scripted_server import ScriptedServer, Stall
 from tests.replies import ANSWER, MESSAGE, QUERY, Serve
 
@@ -71,12 +71,19 @@ def test_looking_around(notebook: Notebook, serve: Serve) -> None:
     assert "tiny" in plain(screen.run("%cfo workspaces"))
     assert "%cfo use NAME" in plain(screen.run("%cfo help"))
     assert "none yet" in plain(screen.run("%cfo"))
-    assert isinstance(screen.run("%cfo use tiny"), Workspace)
+    assert "tiny" in plain(screen.run("%cfo use tiny"))
     assert "ledger.csv" in plain(screen.run("%cfo datasets"))
     screen.run("%%ask\nWhat did it cost?")
     assert "What did it cost?" in plain(screen.run("%cfo threads"))
     assert "What did it cost?" in plain(screen.run("%cfo"))
     assert plain(screen.run("%cfo thread")).splitlines()[2].startswith("New thread")
+
+
+def test_what_a_cell_gets_belongs_to_no_other_event_loop(notebook: Notebook) -> None:
+    screen = notebook()
+    for look in ("", "workspaces", "use tiny", "threads", "thread", "help"):
+        assert isinstance(screen.run(f"%cfo {look}"), magics.Bundle)
+    assert [type(dataset) for dataset in screen.run("%cfo datasets")] == [Dataset]
 
 
 def test_asking(notebook: Notebook, serve: Serve) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,15 @@ from openpyxl import Workbook
 from cfo_kernel.data import worker
 from cfo_kernel.data.library import Library
 from cfo_kernel.data.room import DataRoom
-from cfo_kernel.errors import CfoError, GlossaryInvalid, UnknownTable, UnreadableFile
+from cfo_kernel.errors import (
+    CfoError,
+    GlossaryInvalid,
+    QueryOutOfMemory,
+    QueryTimeout,
+    UnknownTable,
+    UnreadableFile,
+    WorkerLost,
+)
 
 
 class HereWorker:
@@ -22,10 +31,13 @@ class HereWorker:
 
     def __init__(self) -> None:
         self.ingested: list[str] = []
+        self.fails: Exception | None = None
 
     async def ask(self, op: str, _: float, **arguments: Any) -> dict[str, Any]:
         if op == "ingest":
             self.ingested.append(Path(arguments["path"]).name)
+            if self.fails:
+                raise self.fails
         return {"version": worker.version, "ingest": worker.ingest}[op](**arguments)
 
     async def close(self) -> None:
@@ -150,6 +162,127 @@ async def test_a_bad_file_is_a_dataset_with_a_problem_and_the_others_stand(data:
     assert list(shelf.files) == ["b"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        QueryTimeout("It took longer."),
+        WorkerLost("It died."),
+        QueryOutOfMemory("It needs more."),
+        OSError(28, "No space left on device"),
+        PermissionError(13, "Permission denied"),
+    ],
+)
+async def test_what_may_pass_is_tried_again(
+    data: Path, library: Library, here: HereWorker, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    here.fails = error
+    [dataset] = (await library.shelf()).datasets
+    assert dataset.problem
+    assert str(error.args[-1]) in dataset.problem
+    here.fails = None
+    now = 0.1
+    assert [d.problem for d in (await library.shelf()).datasets] == [None]
+    await library.shelf()
+    assert here.ingested == ["a.csv", "a.csv"]
+
+
+async def test_what_takes_long_to_fail_is_not_tried_at_once(
+    data: Path, library: Library, here: HereWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    ask = here.ask
+
+    async def slow(*arguments: Any, **options: Any) -> dict[str, Any]:
+        nonlocal now
+        now += 20
+        return await ask(*arguments, **options)
+
+    monkeypatch.setattr(here, "ask", slow)
+    here.fails = QueryTimeout("It took longer.")
+    for wait, tried in ((0, 1), (300, 1), (200, 2)):
+        now += wait
+        await library.shelf()
+        assert len(here.ingested) == tried
+
+
+async def test_a_problem_of_the_content_is_final(data: Path, library: Library, here: HereWorker) -> None:
+    (data / "a.csv").write_text("\n\n")
+    for _ in range(3):
+        assert (await library.shelf()).datasets[0].problem
+    assert here.ingested == ["a.csv"]
+
+
+@pytest.mark.parametrize("lost", ["0.parquet", "tables.json", "*"])
+async def test_what_is_lost_of_the_cache_is_made_again(
+    data: Path, tmp_path: Path, library: Library, here: HereWorker, lost: str
+) -> None:
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    before = await library.shelf()
+    if lost == "*":
+        shutil.rmtree(tmp_path / ".cache")
+    else:
+        next((tmp_path / ".cache").glob(f"*/{lost}")).unlink()
+    library = library if lost != "tables.json" else Library(tmp_path, here, 30)
+    after = await library.shelf()
+    assert after.files == before.files
+    assert after.files["a"].is_file()
+    assert here.ingested == ["a.csv", "a.csv"]
+
+
+async def test_a_cache_that_is_damaged_is_made_again(
+    data: Path, tmp_path: Path, here: HereWorker, library: Library
+) -> None:
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    await library.shelf()
+    for damaged in (*(tmp_path / ".cache").glob("*.version"), *(tmp_path / ".cache").glob("*/tables.json")):
+        damaged.write_text("x")
+    assert [d.problem for d in (await Library(tmp_path, here, 30).shelf()).datasets] == [None]
+
+
+async def test_a_file_with_the_longest_name_there_is(data: Path, library: Library) -> None:
+    (data / ("x" * 251 + ".csv")).write_text("a,b\n1,2\n")
+    (data / ("y." + "z" * 250)).write_text("a,b\n1,2\n")
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    shelf = await library.shelf()
+    assert [(len(d.file), bool(d.problem)) for d in shelf.datasets] == [(5, False), (255, False), (252, True)]
+
+
+async def test_a_full_disk_is_the_problem_of_the_file(
+    data: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    with monkeypatch.context() as patch:
+
+        def full(*_: Any, **__: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(Path, "write_text", full)
+        [dataset] = (await library.shelf()).datasets
+    assert dataset.problem == "The file cannot be read (No space left on device). Mend that, then ask again."
+
+
+async def test_a_file_that_cannot_be_opened_is_its_own_problem(
+    data: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        (data / name).write_text("a,b\n1,2\n")
+    opened = Path.open
+
+    def refused(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "a.csv":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refused)
+    problems = [d.problem for d in (await library.shelf()).datasets]
+    assert problems == ["a.csv cannot be opened (Permission denied). Mend that, then ask again.", None]
+
+
 async def test_a_link_is_refused(data: Path, tmp_path: Path, library: Library) -> None:
     (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
     (data / "link.csv").symlink_to(tmp_path / "secret.csv")
@@ -229,6 +362,13 @@ async def test_the_room_sees_a_file_as_soon_as_it_is_there(room: DataRoom, data:
     (data / "b.csv").write_text("k\nz\nw\n")
     assert (await room.query("SELECT v FROM a, b", cap=5)).rows == ((7.5,), (7.5,))
     await room.check("SELECT k FROM b")
+
+
+async def test_the_room_goes_on_where_its_cache_was_lost(room: DataRoom, data: Path, tmp_path: Path) -> None:
+    (data / "a.csv").write_text("k,v\nx,1.25\n")
+    for _ in range(2):
+        assert (await room.query("FROM a", cap=5)).rows == (("x", 1.25),)
+        shutil.rmtree(tmp_path / ".cache")
 
 
 async def test_the_room_names_the_line_of_a_glossary(room: DataRoom, data: Path) -> None:

@@ -115,6 +115,53 @@ def test_what_was_decided_is_noted(ingest_csv: Csv, cells: list[str], note: str 
     assert ingest_csv(csv(cells)).notes == ((note,) if note else ())
 
 
+THOUSANDS = "v: {} and the like were read as decimals; they may be thousands, the file does not say."
+COMMAS = "v: {} and the like were read as thousands; they may be decimals, the file does not say."
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "cells", "other", "values", "note"),
+    [
+        # nothing but the delimiter says what it is
+        (";", ["1.234", "12.500", "3.700"], "x", ["1234", "12500", "3700"], EU),
+        (";", ["1.234", "7", "-12.500"], "x", ["1234", "7", "-12500"], EU),
+        (";", ["€ 1.234", "2 €"], "x", ["1234", "2"], EU),
+        (";", ["12.500%"], "x", ["125"], EU[:-1] + ", percents as parts of 1."),
+        (";", ["1,234", "12,500"], "x", ["1.234", "12.500"], EU),
+        (",", ["1.234", "12.500", "3.700"], "x", ["1.234", "12.500", "3.700"], THOUSANDS.format("1.234")),
+        (",", ["7", "$12.500"], "x", ["7", "12.5"], f"{US} {THOUSANDS.format('$12.500')}"),
+        (",", ["1,234", "12,500"], "x", ["1234", "12500"], f"{US} {COMMAS.format('1,234')}"),
+        (",", ["1"] * 3000 + ["1.234"], "x", ["1"] * 3000 + ["1.234"], THOUSANDS.format("1.234")),
+        # another column says it
+        (",", ["1.234"], "2,5", ["1234"], EU),
+        (",", ["1,234"], "2,5", ["1.234"], EU),
+        (",", ["1,234"], "2.5", ["1234"], US),
+        (",", ["1.234"], "2.5", ["1.234"], ""),
+        (";", ["1.234"], "2.5", ["1.234"], ""),
+        (";", ["1,234"], "(1,234.50)", ["1234"], US),
+        # a cell of the column says it
+        (";", ["1.234", "0.500"], "x", ["1.234", "0.5"], ""),
+        (";", ["1.234", "1.5"], "x", ["1.234", "1.5"], ""),
+        (",", ["1.234", "1.234.567"], "x", ["1234", "1234567"], EU),
+        (",", ["1,234", "1,234,567"], "x", ["1234", "1234567"], US),
+        (";", ["1234", "7"], "x", ["1234", "7"], ""),
+    ],
+)
+def test_points_and_commas_are_read_as_the_file_means_them(
+    ingest_csv: Csv, delimiter: str, cells: list[str], other: str, values: list[str], note: str
+) -> None:
+    rows = "".join(f'"{other}"{delimiter}"{cell}"\n' for cell in cells)
+    table = ingest_csv(f"o{delimiter}v\n{rows}")
+    assert [D(str(value)) for value in table.column("v")] == [D(value) for value in values]
+    assert " ".join(n for n in table.notes if n.startswith("v:")) == note
+
+
+def test_columns_that_disagree_decide_nothing(ingest_csv: Csv) -> None:
+    table = ingest_csv('a;b;v\n"1,5";1.5;1.234\n')
+    assert table.column("v") == [D("1.234")]
+    assert table.notes == (EU.replace("v:", "a:"), THOUSANDS.format("1.234"))
+
+
 def test_another_column_of_iso_dates_is_not_called_ambiguous(ingest_csv: Csv) -> None:
     table = ingest_csv("a,b\n2024-01-01,03/04/2024\n2024-01-02,04/04/2024\n")
     assert [note.split(":")[0] for note in table.notes] == ["b"]

@@ -132,10 +132,12 @@ async def test_two_threads_run_side_by_side(serve: Serve, opened: Opened) -> Non
 
 
 async def test_messages_of_a_thread_run_in_order(serve: Serve, opened: Opened) -> None:
-    server = serve(ASK, repeat_last=True)
+    server = serve(STALL, ASK, repeat_last=True)
     thread = await new_thread(opened, server)
     runs = [await thread.send(f"message {n}") for n in range(5)]
+    await until(runs[0], "token")
     assert {await run.status() for run in runs[1:]} == {"queued"}
+    await runs[0].cancel()
     assert [m.text for m in await thread.messages() if m.who == "person"] == [f"message {n}" for n in range(5)]
     for run in runs:
         assert_whole(await told(run))

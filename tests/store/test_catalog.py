@@ -1,15 +1,19 @@
 """The catalog: its schema, its steps, and folders that come, go and move."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from cfo_kernel import Workbench, connect
-from cfo_kernel.errors import InvalidSettings, ThreadNotFound, WorkspaceExists, WorkspaceNotFound
+from cfo_kernel.errors import InvalidSettings, StorageFailed, ThreadNotFound, WorkspaceExists, WorkspaceNotFound
 from cfo_kernel.store.catalog import Catalog, ThreadRow, WorkspaceRow
 from cfo_kernel.store.migrations import STEPS
 from tests.conftest import settings
@@ -34,6 +38,90 @@ def test_from_empty_there_are_two_tables_and_nothing_else(tmp_path: Path) -> Non
     for model in (WorkspaceRow, ThreadRow):
         columns = look(tmp_path / "c.db", f"SELECT name FROM pragma_table_info('{model.__tablename__}')")
         assert {name for (name,) in columns} == set(model.model_fields)
+
+
+def test_a_catalog_of_the_first_version_keeps_its_rows(tmp_path: Path) -> None:
+    with create_engine(f"sqlite:///{tmp_path / 'c.db'}").begin() as connection:
+        STEPS[0](connection)
+        connection.execute(text("PRAGMA user_version = 1"))
+        at = "'2026-01-01 00:00:00', '2026-01-02 00:00:00'"
+        connection.execute(text(f"INSERT INTO workspace VALUES ('w', 'W', 'w', {at}), ('copy', 'C', 'copy', {at})"))
+        connection.execute(text(f"INSERT INTO thread VALUES ('t', 'w', 'Costs', 'w/threads/t', {at})"))
+    catalog = Catalog(tmp_path / "c.db")
+    kept = catalog.thread("w", "t")
+    assert (kept.title, kept.thread_dir, kept.updated_at) == ("Costs", "w/threads/t", datetime(2026, 1, 2, tzinfo=UTC))
+    catalog.add_thread(ThreadRow(id="t", workspace_id="copy", thread_dir="copy/threads/t"))
+    catalog.rename_thread("copy", "t", "Copied")
+    assert (catalog.thread("w", "t").title, catalog.thread("copy", "t").title) == ("Costs", "Copied")
+    catalog.remove_thread("w", "t")
+    assert [t.workspace_id for t in (*catalog.threads("w"), *catalog.threads("copy"))] == ["copy"]
+    catalog.close()
+    empty = Catalog(tmp_path / "empty.db")
+    empty.close()
+    schema = "SELECT name, sql FROM sqlite_master ORDER BY name"
+    assert look(tmp_path / "c.db", schema) == look(tmp_path / "empty.db", schema)
+
+
+def test_a_row_whose_folder_is_gone_makes_room(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "c.db")
+    for folder in ("acme", "other"):
+        catalog.add_workspace(WorkspaceRow(id=folder, name=folder, workspace_dir=folder))
+        catalog.add_thread(ThreadRow(id="t", workspace_id=folder, thread_dir=f"{folder}/threads/t"))
+    again = WorkspaceRow(id="acme", name="other", workspace_dir="acme")
+    with pytest.raises(WorkspaceExists):
+        catalog.add_workspace(again, is_gone=lambda row: row.id == "acme")
+    assert [w.name for w in catalog.workspaces()] == ["acme", "other"]
+    assert len(catalog.threads("acme")) == 1
+    again = WorkspaceRow(id="acme", name="other", workspace_dir="acme")
+    catalog.add_workspace(again, is_gone=lambda _: True)
+    assert [(w.id, w.name) for w in catalog.workspaces()] == [("acme", "other")]
+    assert catalog.threads("acme") == []
+    catalog.close()
+
+
+def test_a_catalog_that_another_program_writes_is_read_and_says_what_is_wrong(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "c.db")
+    catalog.add_workspace(WorkspaceRow(id="w", name="W", workspace_dir="w"))
+    catalog.add_thread(ThreadRow(id="t", workspace_id="w", thread_dir="w/threads/t"))
+    other = sqlite3.connect(tmp_path / "c.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    started = time.monotonic()
+    catalog.touch_thread("w", "t")
+    assert time.monotonic() - started < 0.9
+    for write in (lambda: catalog.rename_thread("w", "t", "x"), lambda: catalog.remove_thread("w", "t")):
+        with pytest.raises(StorageFailed, match=r"database is locked.*try again"):
+            write()
+    assert time.monotonic() - started < 5
+    assert [t.title for t in catalog.threads("w")] == [None]
+    Catalog(tmp_path / "c.db").close()  # opening needs no lock where no step is to be taken
+    other.close()
+    catalog.rename_thread("w", "t", "x")
+    catalog.close()
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%20b#c"])
+def test_a_root_may_hold_what_means_something_in_a_url(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    Catalog(tmp_path / name / "c.db").close()
+    assert {path.name for path in tmp_path.rglob("*")} == {name, "c.db"}
+
+
+async def test_a_copied_workspace_holds_the_same_threads(
+    bench: Callable[..., Workbench], serve: Serve, root: Path
+) -> None:
+    wb = bench(serve(ASK, repeat_last=True))
+    place = await wb.workspace("tiny")
+    thread = await place.thread()
+    await thread.ask("Hello")
+    shutil.copytree(root / "tiny", root / "copy")
+    copied = await wb.workspace("copy")
+    (there,) = await copied.threads()
+    assert (there.id, there.title) == (thread.id, "Hello")
+    await there.ask("Only here")
+    assert [len(await t.messages()) for t in (thread, there)] == [2, 4]
+    await there.delete()
+    assert not await copied.threads()
+    assert [t.id for t in await place.threads()] == [thread.id]
 
 
 def test_a_newer_catalog_is_left_alone(tmp_path: Path) -> None:

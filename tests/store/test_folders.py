@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfo_kernel.errors import InvalidName
+from cfo_kernel.errors import InvalidName, StorageFailed
 from cfo_kernel.store import folders
 
 HOSTILE = [
@@ -73,3 +73,25 @@ def test_the_trash_keeps_two_of_one_name(tmp_path: Path) -> None:
         (tmp_path / "a.csv").write_text(content)
         folders.to_trash(tmp_path, tmp_path / "a.csv")
     assert sorted(p.read_text() for p in (tmp_path / ".trash").iterdir()) == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", ["analysis", "results", "memory.json"])
+def test_a_thread_has_no_links(tmp_path: Path, name: str) -> None:
+    (tmp_path / "thread").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "thread" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageFailed, match=f"{name} in the folder of thread thread is a link"):
+        folders.make_thread(tmp_path / "thread")
+
+
+def test_a_thread_is_unmade_only_while_it_is_empty(tmp_path: Path) -> None:
+    for name in ("empty", "used", "history"):
+        folders.make_thread(tmp_path / name)
+        (tmp_path / name / ".lock").touch()
+    (tmp_path / "used" / "results" / "table.parquet").touch()
+    (tmp_path / "history" / "message_history.json").touch()
+    for name in ("empty", "used", "history", "none"):
+        folders.unmake_thread(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["history", "used"]
+    assert (tmp_path / "used" / "results" / "table.parquet").is_file()
+    assert (tmp_path / "history" / "memory.json").is_file()

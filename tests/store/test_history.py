@@ -13,7 +13,7 @@ import pytest
 from cfo_kernel import TaskResult
 from cfo_kernel.errors import StorageFailed, ThreadReadOnly
 from cfo_kernel.store.folders import make_thread
-from cfo_kernel.store.history import History, MessageEntry, RunEntry
+from cfo_kernel.store.history import History, MessageEntry, RunEntry, to_its_end
 from tests.conftest import Opened
 from tests.models.scripted_server import ToolCall
 from tests.replies import QUERY, Serve
@@ -77,7 +77,7 @@ BROKEN = {
     "bytes": "\udcff",
     "a list": "[]",
     "no entries": '{"format": 1}',
-    "another entry": '{"format": 1, "entries": [{"type": "x", "run_id": "1"}]}',
+    "an object": '{"format": 1, "entries": {}}',
     "no run": '{"format": 1, "entries": [{"type": "message"}]}',
     "numbers": '{"format": 1, "entries": [1]}',
     "format": '{"format": "one", "entries": []}',
@@ -106,6 +106,45 @@ def test_a_newer_file_is_left_where_it_is(folder: Path) -> None:
     (folder / "message_history.json").write_text('{"format": 2, "anything": []}')
     with pytest.raises(ThreadReadOnly, match=r"newer version. Update"):
         History(folder).entries()
+    assert names(folder) == ["memory.json", "message_history.json"]
+
+
+def test_fields_that_a_later_version_added_are_passed_over_and_stay_in_the_file(folder: Path) -> None:
+    history = History(folder)
+    history.append(RunEntry(run_id="1", status="succeeded", reply=TaskResult(message="42")))
+    file = json.loads((folder / "message_history.json").read_text())
+    file["entries"][0]["mood"] = "good"
+    file["entries"][1]["reply"]["mood"] = "better"
+    (folder / "message_history.json").write_text(json.dumps(file))
+    message, answer = history.entries()
+    assert isinstance(message, MessageEntry)
+    assert isinstance(answer, RunEntry)
+    assert answer.reply == TaskResult(message="42")
+    history.append(MessageEntry(run_id="2", text="x"))
+    kept = json.loads((folder / "message_history.json").read_text())["entries"]
+    assert kept[:2] == file["entries"]
+
+
+def test_an_odd_entry_costs_itself_alone(folder: Path) -> None:
+    file = json.loads((folder / "message_history.json").read_text())
+    odd: list[dict[str, Any]] = [
+        {"type": "run", "run_id": "1", "status": "succeeded", "reply": {"kind": "poem", "lines": 3}},
+        {"type": "message", "run_id": "2", "text": 3},
+        {"type": "note", "run_id": "3"},
+    ]
+    file["entries"] += odd
+    (folder / "message_history.json").write_text(json.dumps(file))
+    history = History(folder)
+    assert history.notice() is None
+    first, answer, message = history.entries()
+    assert isinstance(first, MessageEntry)
+    assert isinstance(answer, RunEntry)
+    assert answer.error
+    assert "cannot be read by this version" in answer.error.message
+    assert isinstance(message, MessageEntry)
+    assert "cannot be read by this version" in message.text
+    history.append(MessageEntry(run_id="4", text="x"))
+    assert json.loads((folder / "message_history.json").read_text())["entries"][1:4] == odd
     assert names(folder) == ["memory.json", "message_history.json"]
 
 
@@ -178,6 +217,53 @@ async def test_the_lock_keeps_two_tasks_apart(folder: Path) -> None:
             assert inside[-1] == number
 
     await asyncio.gather(*(work(number) for number in range(5)))
+
+
+async def test_a_writer_that_is_cancelled_keeps_the_lock_until_it_is_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = History._write  # pyright: ignore[reportPrivateUsage]
+
+    def slow(self: History, file: dict[str, Any]) -> None:
+        time.sleep(0.2)
+        write(self, file)
+
+    monkeypatch.setattr(History, "_write", slow)
+
+    async def add(run_id: str) -> None:
+        history = History(folder)
+        async with history.locked():
+            await to_its_end(history.append, MessageEntry(run_id=run_id, text="x"))
+
+    first = asyncio.create_task(add("2"))
+    await asyncio.sleep(0.05)
+    for _ in range(2):
+        first.cancel()
+        await asyncio.sleep(0)
+    await add("3")
+    assert first.cancelled()
+    assert [e.run_id for e in History(folder).entries()] == ["1", "2", "3"]
+
+
+def test_two_writers_share_no_file_on_the_way(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[Path] = []
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, target: (used.append(self), replace(self, target))[1])
+    for run_id in ("2", "3"):
+        History(folder).append(MessageEntry(run_id=run_id, text="x"))
+    assert len(set(used)) == 2
+    assert names(folder) == ["memory.json", "message_history.json"]
+
+
+async def test_a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_stays(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").write_text("all of it")
+    (folder / ".lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(StorageFailed, match=r"\.lock is a link"):
+        async with History(folder).locked():
+            pass
+    assert (tmp_path / "precious").read_text() == "all of it"
 
 
 def test_a_long_thread_stays_cheap(folder: Path) -> None:

@@ -277,7 +277,25 @@ def test_settings_come_from_the_environment_and_say_what_is_wrong(
         assert made.openai_api_key
         assert made.openai_api_key.get_secret_value() == "sk-secret"
         assert "sk-secret" not in repr(made)
+    with pytest.raises(InvalidSettings, match="CFO_ROOT"):
+        loaded(CFO_ROOT="~nobody-of-that-name/x").resolved_root()
     assert loaded(OPENAI_BASE_URL="http://a").openai_base_url == "http://a"
     assert loaded(OPENAI_BASE_URL="http://a").base_url is None  # which an Anthropic key would be sent to
     with pytest.raises(InputError, match="local folders only"):
         connect("http://example.com")
+
+
+def test_an_environment_file_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("CFO_MODEL=büro".encode("latin-1"))
+    with pytest.raises(InvalidSettings, match=r"\.env is not UTF-8"):
+        load()
+    (tmp_path / ".env").write_text("CFO_MODEL=offline")
+    assert load().model == "offline"
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", _refused)
+        with pytest.raises(InvalidSettings, match="Permission denied"):
+            load()
+
+
+def _refused(*_: Any, **__: Any) -> None:
+    raise PermissionError(13, "Permission denied")

@@ -1,0 +1,44 @@
+"""How values look to a person."""
+
+from typing import Any
+
+import pytest
+
+from cfo_kernel.data.tables import Column, Kind
+from cfo_kernel.display import cell, is_number
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "name", "shown"),
+    [
+        (1234567, "BIGINT", "units", "1,234,567"),
+        (1234567, "UINTEGER", "units", "1,234,567"),
+        (1234567, "BIGINT", "account_key", "1234567"),
+        (2012, "BIGINT", "fiscal_year", "2012"),
+        (2012, "UTINYINT", "Year", "2012"),
+        (2012.0, "DOUBLE", "fiscal_year", "2012"),
+        (2012, "DECIMAL(18,0)", "fiscal_year", "2012"),
+        (1234567, "HUGEINT", "sales_this_year", "1,234,567"),
+        ("2012.00", "DECIMAL(18,2)", "sales_this_year", "2,012.00"),
+        (3.5, "DOUBLE", "years", "3.5"),
+        (0.0122594, "DOUBLE", "share", "0.0122594"),
+        (1234.5678, "DOUBLE", "amount", "1,234.57"),
+        ("4400.5", "DECIMAL(38,2)", "amount", "4,400.50"),
+        ("4400", "DECIMAL(38,0)", "amount", "4,400"),
+        (float("inf"), "DOUBLE", "amount", "inf"),
+        (float("nan"), "DOUBLE", "year", "nan"),
+        (True, "BOOLEAN", "year", "True"),
+        ("[1, 2]", "DECIMAL(18,2)[]", "amounts", "[1, 2]"),
+        ("2012", "VARCHAR", "year", "2012"),
+        (None, "BIGINT", "year", ""),
+    ],
+)
+def test_a_cell(value: Any, kind: str, name: str, shown: str) -> None:
+    assert cell(value, kind, name) == shown
+
+
+@pytest.mark.parametrize("kind", ["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "BIGINT", "DECIMAL(4,1)"])
+def test_what_is_a_number_is_one_everywhere(kind: str) -> None:
+    assert is_number(kind)
+    assert Column(name="x", type=kind).kind is Kind.NUMBER
+    assert not is_number(f"{kind}[]")

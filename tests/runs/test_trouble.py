@@ -1,0 +1,362 @@
+"""Trouble while messages are taken and runs end: nothing a person wrote is lost, and all records tell the same."""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cfo_kernel import Run, Thread, Workbench
+from cfo_kernel.errors import IdempotencyMismatch, StorageFailed, ThreadBusy
+from cfo_kernel.runs import dispatch as dispatch_room
+from cfo_kernel.runs import journal as journal_room
+from cfo_kernel.runs.dispatch import Dispatch
+from cfo_kernel.runs.journal import Journal, RunRow
+from cfo_kernel.runs.places import Place
+from cfo_kernel.runs.recorder import Recorder
+from cfo_kernel.store.folders import new_id
+from cfo_kernel.store.history import History, RunEntry
+from tests.conftest import Opened
+from tests.models.scripted_server import ScriptedServer, Stall, ToolCall
+from tests.replies import ANSWER, QUERY, Serve, told, until
+from tests.runs.test_runs import assert_whole, ids, new_thread, sender
+
+ASK = ToolCall("user_interaction", {"message": "Go on."})
+STALL = Stall(6, ANSWER)
+
+
+def inside(thread: Thread) -> tuple[Dispatch, Journal, Place]:
+    engine = thread._engine  # pyright: ignore[reportPrivateUsage]
+    row = thread._existing()  # pyright: ignore[reportPrivateUsage]
+    return engine.dispatch, engine.journal, engine.place(thread._workspace, row)  # pyright: ignore[reportPrivateUsage]
+
+
+async def orphan(thread: Thread, text: str) -> RunRow:
+    """A run whose process died before its message came into the history."""
+    _, journal, place = inside(thread)
+    row = RunRow(
+        n=0, id=new_id(), workspace_id=place.workspace_id, thread_id=place.thread_id, message=text, in_reply_to=None,
+        owner="1-dead", status="queued",
+    )  # fmt: skip
+    return await journal.add_run(row, None)
+
+
+@contextlib.contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Another program writes to the database, and takes its time."""
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+@contextlib.asynccontextmanager
+async def ticking(longest: float) -> AsyncIterator[None]:
+    """The event loop is never held up for longer; the first run imports much, and machines differ."""
+    gaps: list[float] = []
+
+    async def tick() -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(0.01)
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    ticker = asyncio.create_task(tick())
+    yield
+    ticker.cancel()
+    assert max(gaps) < longest
+
+
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """The first write after an orphan takes its time; set when it is done."""
+    write = History._write  # pyright: ignore[reportPrivateUsage]
+    first, done = threading.Lock(), threading.Event()
+
+    def slow(self: History, file: dict[str, Any]) -> None:
+        is_first = any(e.get("text") == "killed" for e in file["entries"]) and first.acquire(blocking=False)
+        if is_first:
+            time.sleep(1.5)
+        write(self, file)
+        if is_first:
+            done.set()
+
+    monkeypatch.setattr(History, "_write", slow)
+    return done
+
+
+@pytest.fixture
+def recorders(monkeypatch: pytest.MonkeyPatch) -> list[Recorder]:
+    """The recorders of the runs of this process, in the order of acceptance."""
+    made: list[Recorder] = []
+
+    def make(journal: Journal, run_id: str) -> Recorder:
+        made.append(Recorder(journal, run_id))
+        return made[-1]
+
+    monkeypatch.setattr(dispatch_room, "Recorder", make)
+    return made
+
+
+async def statuses(thread: Thread) -> dict[str, str | None]:
+    shown = await thread.messages()
+    outcomes = {m.run_id: m.status for m in shown if m.who == "agent"}
+    return {m.text: outcomes.get(m.run_id) for m in shown if m.who == "person"}
+
+
+# a task that is cancelled while its thread writes
+
+
+async def test_a_watcher_that_leaves_while_an_orphan_is_closed_loses_no_message(
+    serve: Serve, opened: Opened, slow_disk: threading.Event
+) -> None:
+    thread = await new_thread(opened, serve(ASK, repeat_last=True))
+    await thread.ask("first")
+    dead = await orphan(thread, "killed")
+    dispatch, journal, place = inside(thread)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(dispatch.close_orphans(place), 0.1)
+    await thread.ask("after")
+    assert await asyncio.to_thread(slow_disk.wait, 10)
+    assert await statuses(thread) == {"first": "succeeded", "killed": "failed", "after": "succeeded"}
+    assert_whole(journal.recorded(dead.id))
+
+
+async def test_a_run_that_is_cancelled_while_it_closes_an_orphan_loses_no_message(
+    serve: Serve, opened: Opened, slow_disk: threading.Event
+) -> None:
+    thread = await new_thread(opened, serve(ASK, repeat_last=True))
+    await thread.ask("first")
+    await orphan(thread, "killed")
+    run = await thread.send("mine")
+    await asyncio.sleep(0.1)
+    await run.cancel()
+    await thread.ask("after")
+    assert await asyncio.to_thread(slow_disk.wait, 10)
+    assert (await run.finished()).status == "cancelled"
+    expected = {"first": "succeeded", "killed": "failed", "mine": "cancelled", "after": "succeeded"}
+    assert await statuses(thread) == expected
+
+
+def test_a_loop_that_ends_while_an_orphan_is_closed_loses_no_message(
+    bench: Callable[..., Workbench], slow_disk: threading.Event
+) -> None:
+    with ScriptedServer([ASK], repeat_last=True) as server:
+        wb = bench(server)
+
+        async def begun() -> str:
+            thread = await (await wb.workspace("tiny")).thread()
+            await thread.ask("first")
+            await orphan(thread, "killed")
+            await thread.send("mine")
+            await asyncio.sleep(0.1)
+            return thread.id
+
+        async def gone_on(thread_id: str) -> dict[str, str | None]:
+            thread = await (await wb.workspace("tiny")).thread(thread_id)
+            await thread.ask("after")
+            assert await asyncio.to_thread(slow_disk.wait, 10)
+            shown = await statuses(thread)
+            await wb.close()
+            return shown
+
+        shown = asyncio.run(gone_on(asyncio.run(begun())))
+    assert list(shown) == ["first", "mine", "killed", "after"] or list(shown) == ["first", "killed", "mine", "after"]
+    assert None not in shown.values()
+
+
+# acceptance
+
+
+async def test_a_bug_in_the_acceptance_does_not_wedge_the_thread(
+    serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await new_thread(opened, serve(ASK, repeat_last=True))
+    await thread.ask("first")
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "append", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await thread.send("lost", idempotency_key="k")
+    _, journal, _ = inside(thread)
+    assert journal.open_runs() == []
+    await asyncio.wait_for((await thread.send("lost", idempotency_key="k")).reply(), 20)
+    assert await statuses(thread) == {"first": "succeeded", "lost": "succeeded"}
+
+
+async def test_a_key_that_belongs_to_another_message_is_refused(serve: Serve, opened: Opened) -> None:
+    thread = await new_thread(opened, serve(ASK, repeat_last=True))
+    await (await thread.send("Hello", idempotency_key="k")).reply()
+    with pytest.raises(IdempotencyMismatch, match="Take a new one"):
+        await thread.send("Good-bye", idempotency_key="k")
+    assert len(await thread.messages()) == 2
+
+
+async def test_a_catalog_that_another_program_locks_does_not_stop_a_message(
+    serve: Serve, opened: Opened, root: Path
+) -> None:
+    thread = await new_thread(opened, serve(ASK, repeat_last=True))
+    await thread.ask("first")
+    with locked(root / ".cfo" / "catalog.db"):
+        async with ticking(3):
+            assert (await (await thread.send("second")).reply()).kind == "user_interaction"
+        with pytest.raises(StorageFailed, match="database is locked"):
+            await thread.rename("Other")
+    await thread.rename("Other")
+
+
+# the journal cannot be written
+
+
+async def test_a_journal_that_another_program_locks_is_waited_for_and_the_loop_goes_on(
+    serve: Serve, opened: Opened, root: Path
+) -> None:
+    thread = await new_thread(opened, serve(QUERY, ANSWER, repeat_last=True))
+    run = await thread.send("first")
+    async with ticking(3):
+        with locked(root / ".cfo" / "journal.db"):
+            sending = asyncio.create_task(thread.send("second"))
+            await asyncio.sleep(1)
+            assert not sending.done()
+        second = await sending
+    for sent in (run, second):
+        assert (await sent.finished()).status == "succeeded"
+        assert_whole(await told(sent))
+
+
+async def test_a_journal_that_stays_locked_refuses_the_message(
+    serve: Serve, opened: Opened, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_room, "_PATIENCE", 0.2)
+    thread = await new_thread(opened, serve(ASK, repeat_last=True))
+    await thread.ask("first")
+    with locked(root / ".cfo" / "journal.db"), pytest.raises(StorageFailed, match="database is locked"):
+        await thread.send("second")
+    await thread.ask("third")
+    assert await statuses(thread) == {"first": "succeeded", "third": "succeeded"}
+
+
+async def test_events_that_are_lost_end_the_run_and_leave_no_hole(
+    serve: Serve, opened: Opened, root: Path, monkeypatch: pytest.MonkeyPatch, recorders: list[Recorder]
+) -> None:
+    monkeypatch.setattr(journal_room, "_PATIENCE", 0.2)
+    thread = await new_thread(opened, serve(STALL, ASK))
+    run = await thread.send("first")
+    await until(run, "token")
+    _, journal, _ = inside(thread)
+    before = journal.recorded(run.id)
+    with locked(root / ".cfo" / "journal.db"):
+        recorders[0].tool_call("lost", {})
+        await asyncio.sleep(0.6)
+    await assert_failed(run)
+    assert (await told(run))[: len(before)] == before
+    assert await statuses(thread) == {"first": "failed"}
+    await thread.ask("second")
+
+
+async def test_a_writer_that_finds_its_number_taken_ends_its_run(
+    serve: Serve, opened: Opened, root: Path, recorders: list[Recorder]
+) -> None:
+    thread = await new_thread(opened, serve(STALL))
+    run = await thread.send("first")
+    await until(run, "token")
+    _, journal, _ = inside(thread)
+    other = Journal(root / ".cfo" / "journal.db")
+    last = journal.recorded(run.id)[-1]
+    assert await other.put(run.id, last.number + 1, last.event) == 1
+    other.close()
+    recorders[0].tool_call("refused", {})
+    await assert_failed(run)
+    assert await statuses(thread) == {"first": "failed"}
+
+
+async def assert_failed(run: Run) -> None:
+    finished = await asyncio.wait_for(run.finished(), 10)
+    assert finished.error
+    assert finished.error.code == "storage_failed"
+    assert_whole(await told(run))
+
+
+async def test_an_outcome_that_could_not_be_told_is_told_later_as_the_history_has_it(
+    serve: Serve, opened: Opened, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_room, "_PATIENCE", 0.2)
+    thread = await new_thread(opened, serve(ASK, repeat_last=True))
+    await thread.ask("first")
+    append = History.append
+    other = sqlite3.connect(root / ".cfo" / "journal.db", isolation_level=None, check_same_thread=False)
+
+    def append_then_lock(self: History, *added: Any) -> None:
+        append(self, *added)
+        if any(isinstance(entry, RunEntry) for entry in added):
+            other.execute("BEGIN IMMEDIATE")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "append", append_then_lock)
+        run = await thread.send("second")
+        await asyncio.sleep(1.5)
+    assert await run.status() == "running"
+    other.execute("ROLLBACK")
+    other.close()
+    assert (await run.finished()).status == "succeeded"
+    assert_whole(await told(run))
+    assert await statuses(thread) == {"first": "succeeded", "second": "succeeded"}
+
+
+# stopping from elsewhere
+
+
+async def assert_stopped(run: Run) -> None:
+    finished = await asyncio.wait_for(run.finished(), 10)
+    assert finished.status == "cancelled"
+    assert_whole(await told(run))
+
+
+async def test_a_run_of_another_process_can_be_cancelled(serve: Serve, opened: Opened, root: Path) -> None:
+    server = serve(ASK, STALL, ASK)
+    thread = await new_thread(opened, server)
+    await thread.ask("first")
+    async with sender(root, server, thread.id, "there", "waiting") as other:
+        there, waiting = [await thread.run(run_id) for run_id in await ids(other)]
+        await until(there, "token")
+        await waiting.cancel()
+        await assert_stopped(waiting)
+        assert await there.status() == "running"
+        await there.cancel()
+        await assert_stopped(there)
+        assert await ids(other) == ["cancelled", "cancelled"]
+        await there.cancel()  # which changes nothing any more
+    await thread.ask("after")
+
+
+async def test_a_run_of_another_workbench_can_be_cancelled(serve: Serve, bench: Callable[..., Workbench]) -> None:
+    one, two = bench(serve(STALL)), bench(serve(STALL))
+    thread = await (await one.workspace("tiny")).thread()
+    run = await thread.send("Stop me")
+    await until(run, "token")
+    await (await (await (await two.workspace("tiny")).thread(thread.id)).run(run.id)).cancel()
+    await assert_stopped(run)
+
+
+async def test_a_delete_that_is_refused_stops_nothing(serve: Serve, opened: Opened, root: Path) -> None:
+    server = serve(ASK, STALL, ASK)
+    thread = await new_thread(opened, server)
+    await thread.ask("first")
+    mine = await thread.send("mine")
+    await until(mine, "token")
+    async with sender(root, server, thread.id, "theirs") as other:
+        await ids(other)
+        with pytest.raises(ThreadBusy):
+            await thread.delete()
+        await asyncio.sleep(0.1)
+        assert await mine.status() == "running"
+    await mine.cancel()
+    await mine.finished()
