@@ -16,7 +16,7 @@ from cfo_kernel.data.prepare import prepare
 from cfo_kernel.data.programs import Programs, Ran
 from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.tables import Column, Table, Tables
-from cfo_kernel.errors import UnknownTable
+from cfo_kernel.errors import UnknownTable, WorkerLost
 from cfo_kernel.executors.base import Executor
 from cfo_kernel.executors.process import Progress, WorkerProcess
 from cfo_kernel.executors.sql_worker_pool import Files, SqlPool
@@ -167,4 +167,11 @@ class DataRoom:
         shelf = await self._library.shelf()
         if not shelf.files and not earlier:
             raise UnknownTable("There is no data yet. Upload a CSV, Excel or Parquet file first.", mendable=False)
-        return await self._sql.ask(op, shelf.files, earlier, sql, **arguments)
+        try:
+            return await self._sql.ask(op, shelf.files, earlier, sql, **arguments)
+        except WorkerLost as error:
+            if not error.details.get("again"):
+                raise
+            # The cache was made anew under a worker that may only read the old one; its successor can.
+            shelf = await self._library.shelf()
+            return await self._sql.ask(op, shelf.files, earlier, sql, **arguments)

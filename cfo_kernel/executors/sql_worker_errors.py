@@ -43,7 +43,7 @@ def as_ours(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:
         return errors.SqlPolicyViolation(text, mendable=True)
     if "IO Error" in message:  # the cache was made anew, and the kernel knows the old one: a new process will do
         text = "The file of a table cannot be read any more. Run the query again; a new worker takes it."
-        return errors.WorkerLost(text, mendable=True)
+        return errors.WorkerLost(text, mendable=True, again=True)
     if missing := _NO_TABLE.search(message):
         return policy.unknown_table(missing[1], tables)
     message = _PATH.sub("a file", message)

@@ -91,8 +91,9 @@ class Workspace:
 
         Files it writes are not kept. Raises a `QueryError`.
         """
+        room = self._engine.use().room(self._row)
         with tempfile.TemporaryDirectory(dir=self.workspace_dir, prefix=".python-") as folder:
-            ran = await self._room.python(code, cap=_SQL_ROWS, folder=Path(folder), stem="result")
+            ran = await room.python(code, cap=_SQL_ROWS, folder=Path(folder), stem="result")
         return ran.stdout if ran.table is None else ran.table.model_copy(update={"file": None})
 
     async def threads(self) -> Sequence[Thread]:
