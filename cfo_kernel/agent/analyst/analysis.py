@@ -7,6 +7,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cfo_kernel.agent.analyst import asides, latecomers
 from cfo_kernel.agent.analyst.answer import Answer
 from cfo_kernel.agent.analyst.balances import check_closes
 from cfo_kernel.agent.analyst.choices import answerable, counts, with_rows
@@ -14,7 +15,7 @@ from cfo_kernel.agent.analyst.coverage import Survey, closes, divided, months
 from cfo_kernel.agent.analyst.evidence import Verdict
 from cfo_kernel.agent.analyst.judge import Judge, NoRows
 from cfo_kernel.agent.analyst.naming import Naming
-from cfo_kernel.agent.analyst.parents import children
+from cfo_kernel.agent.analyst.parents import children, same_leaves
 from cfo_kernel.agent.analyst.planner import Planner
 from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Refusal, Shape, Variant
@@ -81,11 +82,24 @@ class Analyst:
     def _decide(self, refusal: Refusal) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | Reply]:
         """The only variant with rows where that settles it, else the question back with those that have rows."""
         kept, filled = yield from self._counted(refusal.variants)
-        if refusal.decide and len(filled) == 1 and filled == kept:
+        alone = refusal.decide and len(filled) == 1 and filled == kept
+        if alone and (yield from self._rolls_up_nothing(refusal.variants, filled[0])):
             taken = filled[0].reading
             names = "; ".join(f"{self.schema.label(p.column)} {' and '.join(p.values)}" for p in taken.said)
             return replace(taken, remarks=(*taken.remarks, f"{refusal.message} Only this has rows: {names}."))
         return ask(_sentences(refusal.message, refusal.understood), self._texts(kept))
+
+    def _rolls_up_nothing(
+        self, variants: tuple[Variant, ...], taken: Variant
+    ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], bool]:
+        """Whether the names without rows are no parents of other rows than those of the one that is taken."""
+        for variant in variants:
+            mine = [p for p in variant.reading.said if p not in taken.reading.said]
+            others = [p for p in taken.reading.said if p not in variant.reading.said]
+            for pick, other in zip(mine, others, strict=False):
+                if not (yield from same_leaves(self.schema, pick, other)):
+                    return False
+        return True
 
     def _texts(self, variants: list[Variant]) -> tuple[str, ...]:
         """The variants as questions: in plain words where these are read the same way."""
@@ -125,9 +139,15 @@ class Analyst:
             verdict = Judge(self.schema, reading, survey).verdict()
             if reading.per and (remark := divided(reading, results[1])):
                 verdict = replace(verdict, remarks=(remark, *verdict.remarks))
+            if picks := asides.excluded(reading):
+                found = yield tuple(asides.blanks(self.schema, reading, p) for p in picks)
+                told = [asides.told_blanks(self.schema, reading, p, r) for p, r in zip(picks, found, strict=True)]
+                verdict = replace(verdict, urgent=(*(t for t in told if t), *verdict.urgent))
             if verdict.stock:
                 (dates,) = yield (closes(self.schema, reading),)
                 verdict = check_closes(reading, verdict, dates)
+                told = yield from self._late(reading, dates)
+                verdict = replace(verdict, urgent=(*told, *verdict.urgent))
         figures, _plan, result = yield from self._query(reading, stock=verdict.stock)
         if result["row_count"] == 0 and not reading.thresholds:
             raise NotUnderstood("The question was understood, but no rows meet it.")
@@ -136,11 +156,32 @@ class Analyst:
             return done(answer.message())
         return Reply("run_sql", {"sql": result["sql"], "purpose": answer.purpose(), "chart": None})
 
+    def _late(
+        self, reading: Reading, dates: dict[str, Any]
+    ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[str, ...]]:
+        """Who is missing at the dates at which balances are read."""
+        closings = latecomers.closes_of(reading, dates) if reading.functions == ("sum",) else ()
+        if not closings or not latecomers.members(self.schema, reading):
+            return ()
+        late = yield tuple(latecomers.plan(self.schema, reading, c) for c in closings)
+        found = [(c, rows) for c, rows in zip(closings, late, strict=True) if rows["rows"]]
+        if not found:
+            return ()
+        held = yield tuple(latecomers.amounts(self.schema, reading, c) for c, _ in found)
+        told = (latecomers.judge(reading, c, rows, h) for (c, rows), h in zip(found, held, strict=True))
+        return tuple(t for t in told if t)
+
     def _query(self, reading: Reading, *, stock: bool) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Any]:
         """The main plan; once more without percentages where a base is not positive."""
         figures = self.planner.figures(reading)
         plan = self.planner.plan(reading, stock=stock)
+        tied: str | None = None
+        if more := asides.wider(plan, reading):
+            (result,) = yield (more,)
+            tied = asides.ties(reading, figures, result)
         (result,) = yield (plan,)
+        if tied:
+            result = {**result, "urgent": [tied]}
         if figures.base and figures.percent and not _positive(result, figures.base):
             if any(t.on == "percent" for t in reading.thresholds):
                 raise NotUnderstood(

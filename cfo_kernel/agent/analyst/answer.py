@@ -31,7 +31,8 @@ class Answer:
 
     def caveats(self) -> list[str]:
         """How words were taken, which dates and units it holds, how it was computed, and the glossary's notes."""
-        said = [*self.reading.remarks, *self._dates(), *self._meaning(), *self._units(), *self.verdict.remarks]
+        urgent = [*self.result.get("urgent", ()), *self.verdict.urgent]
+        said = [*urgent, *self.reading.remarks, *self._dates(), *self._meaning(), *self._units(), *self.verdict.remarks]
         return list(dict.fromkeys([*said, *self._notes()]))
 
     def _dates(self) -> list[str]:
@@ -77,7 +78,8 @@ class Answer:
         if len(units) == 1:
             return [f"All amounts are in {units[0]}."]
         unit = self._unit_source()
-        if not units or any(unit == b.column for b in reading.by):
+        apart = any(unit == b.column for b in reading.by) and reading.shape is not Shape.SHARE
+        if not units or apart:
             return []
         added = bool({"sum", "avg"} & set(reading.functions)) and reading.shape is not Shape.ROWS
         verb = "are added as they are" if added else "stand as they are"

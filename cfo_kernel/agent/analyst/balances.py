@@ -122,7 +122,8 @@ def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
         if verdict.first and close < verdict.first:
             break
         text = f"{close} carries {rows} rows, the date before ({before[0]}) {before[1]}: it may hold adjustments only."
-        if grain is None and reading.shape is not Shape.COMPARE:
+        one_day = all(p.grain is Grain.DAY for p in reading.periods)
+        if grain is None and reading.shape is not Shape.COMPARE and not one_day:
             label = holding(before[0], 1).label
             choices = ()
             if reading.when_at:

@@ -9,7 +9,7 @@ from cfo_kernel.agent.analyst.periods import name_of
 from cfo_kernel.agent.analyst.planner import Figures
 from cfo_kernel.agent.analyst.reading import Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
-from cfo_kernel.agent.analyst.wording import figure, joined, percent, phrase
+from cfo_kernel.agent.analyst.wording import figure, joined, percent, phrase, plural
 from cfo_kernel.data.plan import Grain
 
 FEW = 4
@@ -35,6 +35,8 @@ class Cells:
     def _counted_rows(self) -> str:
         """'Rent postings for Germany', where rows are counted."""
         named = self.naming
+        if self.reading.counted and self.groups:
+            return phrase(plural(self.reading.counted.label), "with", named.named, named.rows, named.narrowed)
         if self.reading.functions[0] not in ("count", "count_distinct"):
             return ""
         return phrase(named.named, named.rows, named.narrowed)
@@ -152,11 +154,19 @@ class Cells:
     def _is_rate(self) -> bool:
         return self.reading.column is not None and self.schema.is_rate(self.reading.column)
 
+    def _unit_tables(self) -> set[str]:
+        """The table that the units of the figure are in."""
+        unit = self.schema.glossary.column(*self.reading.column.split(".", 1)).unit if self.reading.column else None
+        return {unit.source.partition(".")[0]} if unit else set()
+
     def _sum(self) -> float | int | None:
         """The sum of the shown figures, where they may be added and all rows are here."""
         reading = self.reading
         plain = reading.shape is Shape.FIGURES and reading.functions in (("sum",), ("count",)) and not reading.per
-        if not plain or not self.verdict.additive or len(self.rows) < max(2, self.total):
+        several_units = len(self.verdict.units) > 1 and any(
+            self.schema.column(b.column)[0].name in self._unit_tables() for b in reading.by
+        )
+        if several_units or not plain or not self.verdict.additive or len(self.rows) < max(2, self.total):
             return None
         values = [r[self.groups] for r in self.rows]
         return round(sum(values), 6) if all(isinstance(v, int | float) for v in values) else None

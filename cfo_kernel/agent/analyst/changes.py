@@ -112,6 +112,19 @@ class Beside:
                     "as a list, as a condition, or one as a part of the other."
                 )
 
+    def _beside_periods(self, base: Reading) -> None:
+        """A ratio, a share or a variance of two periods is one of each, not one over both."""
+        swaps = base.when_at is not None and base.shape is not Shape.VARIANCE
+        raise NotUnderstood(
+            f"I do not compare the {base.shape.value} of two periods. Ask for it by period, or for one at a time.",
+            tuple(self._swapped(base, p.label) for p in base.periods) if swaps else (),
+        )
+
+    @staticmethod
+    def _swapped(base: Reading, label: str) -> str:
+        start, end = base.when_at or (0, 0)
+        return f"{base.question[:start]}in {label}{base.question[end:]}"
+
     def _each(self, base: Reading) -> Reading:
         """'Salaries and Rent' gets a row each, 'together' and 'or' one sum; the same for periods."""
         combined = self.draft.asks(Ask.TOGETHER, Ask.OR)
@@ -129,6 +142,8 @@ class Beside:
             base = replace(base, by=(By(pick.column, self.draft.schema.label(pick.column)), *base.by))
         if base.relation == "span" and gaps(base.periods):
             raise NotUnderstood("There is a gap between these periods. Ask for them one by one, or with 'and'.")
+        if base.relation == "compare" and base.shape is not Shape.COMPARE:
+            self._beside_periods(base)
         if base.relation != "each" or base.shape is Shape.COMPARE:
             return base
         grain = base.periods[0].grain

@@ -74,7 +74,7 @@ def _unless(schema: Schema, reading: Reading) -> dict[str, list[str]]:
 
 def _apart(schema: Schema, table: str) -> tuple[str, ...]:
     """The columns of the table's rows whose values are never added into one figure."""
-    columns = schema.notes(table).kept_apart
+    columns = schema.kept_apart(table)
     return tuple(c for c in columns if schema.joins(table, {c.partition(".")[0]} - {table}) is not None)
 
 
@@ -108,7 +108,7 @@ def answerable(result: Table, readings: tuple[Reading, ...]) -> tuple[bool, ...]
         stock = [v for n, v in mine.items() if n.endswith("_stock")]
         kinds = [v for n, v in mine.items() if "_k" in n]
         unitless = any(v for n, v in mine.items() if n.endswith("_unitless"))
-        fitting = reads_balances(reading) if any(stock) else not reading.moment
+        fitting = reads_balances(reading) if any(stock) else not (reading.moment or reading.balance)
         unmixed = stock == rows or not any(stock)
         good.append(all(rows) and all(named) and all(v <= 1 for v in kinds) and fitting and unmixed and not unitless)
     return tuple(good)

@@ -11,7 +11,7 @@ from typing import Any
 
 from cfo_kernel.agent.analyst.periods import Period, as_date, number_of, runs
 from cfo_kernel.agent.analyst.planner import row_filters, span_of, tables_of, within
-from cfo_kernel.agent.analyst.reading import Pick, Reading
+from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Reading
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.wording import joined, plural
 from cfo_kernel.data.glossary import Unit
@@ -67,6 +67,8 @@ class Survey:
 
     def take(self, result: Table) -> None:
         """Reads the result of the plan."""
+        if int(result.get("row_count", 0)) > len(result["rows"]):
+            raise NotUnderstood("The rows are of too many kinds to be added into one figure. Name something narrower.")
         names = [c["name"] for c in result["columns"]]
         self._rows = [dict(zip(names, row, strict=True)) for row in result["rows"]]
 
@@ -102,7 +104,7 @@ class Survey:
 
     def _columns(self) -> tuple[str, ...]:
         notes = self.schema.notes(self.reading.table)
-        wanted = [*notes.kept_apart, *notes.balances]
+        wanted = [*self.schema.kept_apart(self.reading.table), *notes.balances]
         if self.unit:
             wanted += [self.unit.source, *self.unit.unless]
         return tuple(c for c in dict.fromkeys(wanted) if self._reachable(c))

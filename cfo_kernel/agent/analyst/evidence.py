@@ -21,6 +21,7 @@ class Verdict:
     units: tuple[str, ...] = ()
     unitless: bool = False
     additive: bool = True
+    urgent: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
@@ -30,6 +31,7 @@ class Evidence:
     def __init__(self, schema: Schema, reading: Reading, survey: Survey) -> None:
         self.schema, self.reading, self.survey = schema, reading, survey
         self.remarks: list[str] = []
+        self.urgent: list[str] = []
 
     def describe(self, picks: tuple[Pick, ...]) -> str:
         """The rows with these names in words: 'Salaries for Germany (Budget)'."""
@@ -54,7 +56,7 @@ class Evidence:
         adding = bool(set(reading.functions) & set(ADDING)) or rate
         if not adding or reading.shape in (Shape.ROWS, Shape.DATES, Shape.LIST):
             return
-        for column in self.schema.notes(reading.table).kept_apart:
+        for column in self.schema.kept_apart(reading.table):
             if column not in self.survey.columns or self._separated(column):
                 continue
             for side in self.survey.sides:

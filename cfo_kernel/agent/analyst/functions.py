@@ -58,6 +58,7 @@ class Functions(Beside):
             rows = draft.schema.rows_of(base.table)
             raise NotUnderstood(f"I do not know whether the number of {rows} or their amount is averaged.")
         self._clear_unit(base, asked)
+        self._over_groups(base, asked)
         plain_sum = self._said_sum()
         summed = plain_sum and (draft.measure or self._said("total amount of"))
         if draft.rows and not asked and not draft.order and not summed:
@@ -103,6 +104,20 @@ class Functions(Beside):
         choices = (f"average {label}ly {names}{when}", single) if over.grain and asked == ("avg",) else (single,)
         raise NotUnderstood(
             f"I do not know whether the {_SAID[asked[0]]} is of single {rows}, or of the {label} totals.", choices
+        )
+
+    def _over_groups(self, base: Reading, asked: tuple[Function, ...]) -> None:
+        """'average of Rent per organization' is of single rows in each, or of the organizations' totals."""
+        draft = self.draft
+        each = any(w.norm in ("each", "every", "per") for w in draft.words)
+        per = each and any(not b.grain for b in base.by)
+        if not per or not set(asked) & {"avg", "median"} or draft.rows or draft.says_rows():
+            return
+        rows = draft.schema.rows_of(base.table)
+        labels = " and ".join(b.label for b in base.by)
+        raise NotUnderstood(
+            f"I do not know whether the {_SAID[asked[0]]} is of single {rows} in each {labels}, or of the totals of "
+            f"each {labels}. Ask for the average {rows.removesuffix('s')} by {labels}, or for the totals by {labels}."
         )
 
     def _listed(self, *asks: Ask) -> bool:

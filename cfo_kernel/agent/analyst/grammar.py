@@ -8,6 +8,7 @@ from cfo_kernel.agent.analyst.draft import Draft, Entity, Said
 from cfo_kernel.agent.analyst.marks import Mark, Sort
 from cfo_kernel.agent.analyst.phrases import MONEY_TALK, Ask
 from cfo_kernel.agent.analyst.ranges import when
+from cfo_kernel.agent.analyst.reading import NotUnderstood
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.statistics import statistics
 from cfo_kernel.agent.analyst.words import Word
@@ -17,7 +18,7 @@ _FIGURES = (
     Ask.SUM, Ask.COUNT, Ask.SHARE, Ask.GROWTH, Ask.CHANGE, Ask.VARIANCE, Ask.AVERAGE, Ask.MEDIAN, Ask.MINIMUM,
     Ask.MAXIMUM,
 )  # fmt: skip
-_CONNECTORS = (Ask.AND, Ask.OR, Ask.IN, Ask.OF, Ask.TO, Ask.FROM, Ask.ALL, Ask.AS, Ask.COMPARE)
+_CONNECTORS = (Ask.AND, Ask.OR, Ask.IN, Ask.OF, Ask.FROM, Ask.ALL, Ask.AS, Ask.COMPARE)
 
 
 def read(words: tuple[Word, ...], marks: list[Mark], schema: Schema) -> Draft:
@@ -104,7 +105,10 @@ def _not_a_group(draft: Draft, at: int, place: int | None) -> None:
         draft.take_rows(place)
         return
     figure = mark.values or (draft.marks[at].is_ask(Ask.BY) and draft.is_measure(mark.names))
-    if mark.is_ask(*_FIGURES) or mark.sort is Sort.PERIOD or mark.adjective or figure:
+    if mark.sort is Sort.PERIOD:
+        said = " ".join(w.text for w in draft.words[draft.marks[at].start : mark.end])
+        raise NotUnderstood(f"I do not know whether '{said}' means in it or until then. Say 'in' or 'until'.")
+    if mark.is_ask(*_FIGURES) or mark.adjective or figure:
         draft.used.add(at)
 
 
@@ -207,6 +211,8 @@ def _rest(draft: Draft) -> None:
         if draft.is_rows(at) and mark.sort is Sort.ASK:
             draft.rows = True
             draft.used.add(at)
+        if mark.is_ask(Ask.TO) and _of_a_verb(draft, at):
+            draft.used.add(at)
         if mark.is_ask(*MONEY_TALK) and any(ledger_like(ledger, f.name) for f in ledger.facts()):
             draft.used.add(at)
         if mark.is_ask(Ask.DISTINCT) and (draft.asks(Ask.COUNT, Ask.LIST, Ask.WHICH) or _before_group(draft, at)):
@@ -221,10 +227,19 @@ def _rest(draft: Draft) -> None:
             draft.used.add(at)
 
 
+def _of_a_verb(draft: Draft, at: int) -> bool:
+    """'posted to', 'want to know', and what the data are converted or compared to, which others judge."""
+    beside = draft.marks[max(0, at - 1) : at] + draft.marks[at + 1 : at + 2]
+    values = at + 1 < len(draft.marks) and bool(draft.marks[at + 1].values)
+    if draft.is_rows(draft.previous(at)):
+        return True
+    return any(m.sort is Sort.FILLER for m in beside) or (values and draft.asks(Ask.COMPARE, Ask.RATIO, Ask.BETWEEN))
+
+
 def _before_group(draft: Draft, at: int) -> bool:
-    """'different departments', 'each single organization'."""
+    """'by different departments', 'each single organization'."""
     following = draft.next(at)
-    return following is not None and any(e.at == following for e in (*draft.groups, *draft.bare))
+    return following is not None and any(e.at == following for e in draft.groups)
 
 
 def _names_date(draft: Draft) -> bool:

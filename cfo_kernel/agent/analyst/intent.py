@@ -1,5 +1,6 @@
 """From the draft to the reading: which table, which figure, which shape, over which rows."""
 
+import re
 from dataclasses import replace
 from typing import Literal
 
@@ -12,6 +13,7 @@ from cfo_kernel.agent.analyst.reading import By, Function, NotUnderstood, Readin
 from cfo_kernel.agent.analyst.settle import Settler
 from cfo_kernel.agent.analyst.shapes import Shaper
 from cfo_kernel.data.plan import Filter
+from cfo_kernel.data.tables import Kind
 
 _SIDES = (Ask.RATIO, Ask.DIVIDED, Ask.SHARE, Ask.DIFFERENCE)
 _PLAIN: dict[Ask, Function] = {
@@ -34,6 +36,7 @@ class _Intent(Leftovers):
             if not any(self._same(entity, g) for g in draft.groups):
                 draft.groups.append(entity)
         self._check_leftovers()
+        self._added_keys()
         dimension = self._dimension()
         if dimension is not None:
             return self._listing(dimension)
@@ -186,6 +189,7 @@ class _Intent(Leftovers):
         if named := next((n for n in draft.measure if n.table == table), None):
             if draft.asks(*MONEY_TALK) and not self.schema.is_ledger_amount(named.path):
                 raise NotUnderstood(f"I do not know what 'cost' or 'spent' means for {self.schema.label(named.path)}.")
+            self._numbered(table, named.column)
             return named.path
         if draft.asks(Ask.FIRST, Ask.LAST, Ask.WHEN):
             return None
@@ -203,6 +207,32 @@ class _Intent(Leftovers):
         if draft.asks(*MONEY_TALK) and not self.schema.is_ledger_amount(column):
             raise NotUnderstood(f"I do not know whether {self.schema.label(column)} is what 'cost' or 'spent' means.")
         return column
+
+    def _numbered(self, table: str, column: str) -> None:
+        """'amount' beside amount_2 and amount_3 may be any of them."""
+        form = re.compile(rf"{re.escape(re.sub(r'[ _]?[0-9]+$', '', column))}[ _]?[0-9]*", re.IGNORECASE)
+        alike = [c.name for c in self.schema.measures(self.schema.tables[table]) if form.fullmatch(c.name)]
+        said = {w.norm for w in self.draft.words}
+        numbered = any(w.isdigit() and column.endswith(w) for w in said) or column.lower() in said
+        if len(alike) > 1 and not (numbered and column[-1].isdigit()):
+            raise NotUnderstood(
+                f"'{column}' may be any of these columns: {', '.join(alike)}.",
+                self._with_figure([n.replace("_", " ") for n in alike if n != column]),
+            )
+
+    def _added_keys(self) -> None:
+        """'total account no' adds up what only identifies something."""
+        draft = self.draft
+        if not draft.asks(Ask.SUM, *_PLAIN):
+            return
+        for entity in draft.bare:
+            before = draft.previous(entity.at, Ask.OF)
+            if before is None or not draft.marks[before].is_ask(Ask.SUM, *_PLAIN):
+                continue
+            for name in entity.names:
+                if name.kind == "column" and self.schema.column(name.path)[1].kind is Kind.NUMBER:
+                    label = self.schema.label(name.path)
+                    raise NotUnderstood(f"'{label}' identifies something and is no figure: it is never added up.")
 
     def _with_figure(self, labels: list[str]) -> tuple[str, ...]:
         """The question with each figure named, in the place of the table's name where that was said."""

@@ -1,5 +1,7 @@
 """Whether the data cover the question, and whether its figures may be added: the verdict before the answer."""
 
+from datetime import date
+
 from cfo_kernel.agent.analyst.balances import Balances
 from cfo_kernel.agent.analyst.coverage import Held
 from cfo_kernel.agent.analyst.evidence import ADDING, Verdict
@@ -42,6 +44,10 @@ class Judge(Balances):
         self._kept_apart()
         self._rightly_called()
         units, unitless = self._units()
+        if unitless and self.reading.spoken_of:
+            what = self.describe(tuple(p for p in self.reading.picks if not p.default))
+            raise NotUnderstood(f"{what} is a number, not money: nobody pays or earns it. Ask for it by its name.")
+        self._unequal()
         self._partial(held)
         self._ragged(held)
         return Verdict(
@@ -51,6 +57,7 @@ class Judge(Balances):
             units=units,
             unitless=unitless,
             additive=self._additive(stock),
+            urgent=tuple(self.urgent),
             remarks=tuple(self.remarks),
         )
 
@@ -60,7 +67,7 @@ class Judge(Balances):
         if wrong is None:
             return
         slices = [s for side in self.survey.sides for s in self.survey.of(side)]
-        for column in self.schema.notes(self.reading.table).kept_apart:
+        for column in self.schema.kept_apart(self.reading.table):
             kinds = self.survey.kinds(column, slices) if column in self.survey.columns else ()
             if found := [k for k in kinds if wrong & {w.stem for w in split(k)}]:
                 what = self.describe(tuple(p for p in self.reading.picks if not p.default))
@@ -73,8 +80,20 @@ class Judge(Balances):
     def _has_rows(self) -> None:
         for side in self.survey.sides:
             if self.survey.held(self._whole(side)).rows == 0:
+                self._check_defaults()
                 picks = (*self.reading.picks, *side)
                 raise NoRows(f"There are no rows for {self.describe(picks)}.", picks)
+
+    def _check_defaults(self) -> None:
+        """A default of the glossary that the data do not have would make every question empty."""
+        for pick in self.reading.picks:
+            values = self.schema.column(pick.column)[1].values
+            if pick.default and values is not None and not set(pick.values) & set(values):
+                known = ", ".join(list(values)[:_MOST_YEARS]) or "nothing"
+                raise NotUnderstood(
+                    f"The glossary (datasets.yaml, defaults of {self.reading.table}) takes {pick.column} to be "
+                    f"'{pick.values[0]}' where a question does not name it, but the data have no such value: {known}."
+                )
 
     def _periods_are_covered(self) -> None:
         for side in self.survey.sides:
@@ -93,6 +112,45 @@ class Judge(Balances):
                 when = " and ".join(p.label for p in self.reading.periods)
                 what = f"{self.schema.label(wanted.side[0].column)} {wanted.value}"
                 raise NotUnderstood(f"There are no rows for {what}{f' in {when}' if when else ''}.")
+
+    def _unequal(self) -> None:
+        """Two scenarios over unequal months: asks back for one variance, says it first for a table of periods."""
+        if self.reading.shape is not Shape.VARIANCE:
+            return
+        for ours, theirs in zip(*(self.survey.of(side) for side in self.survey.sides), strict=True):
+            left, right = self.survey.held(ours), self.survey.held(theirs)
+            if not (left.first and left.last and right.first and right.last):
+                continue
+            ends = (month_of(left.first), month_of(left.last)), (month_of(right.first), month_of(right.last))
+            if ends[0] == ends[1]:
+                continue
+            names = [" and ".join(v for p in h.slice.side for v in p.values) for h in (left, right)]
+            told = " and ".join(f"{n} from {h.first} to {h.last}" for n, h in zip(names, (left, right), strict=True))
+            when = f" in {ours.period.label}" if ours.period else ""
+            grain = next((b.grain for b in self.reading.by if b.grain), None)
+            if grain is None:
+                begin, end = max(left.first, right.first), min(left.last, right.last)
+                raise NotUnderstood(
+                    f"The two do not cover the same months{when}: {told}. A variance would compare unequal spans.",
+                    self._over_common(begin, end),
+                )
+            text = f"The two do not cover the same months{when}: {told}."
+            size = 1 if grain is Grain.MONTH else _SIZES.get(grain, 0)
+            last = min(left.last, right.last)
+            if size > 1 and (last.month % size or left.last.month != right.last.month):
+                text += f" So {holding(last, size).label} compares unequal numbers of months."
+            self.urgent.append(text)
+
+    def _over_common(self, begin: date, end: date) -> tuple[str, ...]:
+        """The question over the months that both sides have."""
+        if begin > end:
+            return ()
+        first, last = holding(begin, 1).label, holding(end, 1).label
+        span_said = f"from {first} to {last}" if first != last else f"in {first}"
+        where, question = self.reading.when_at, self.reading.asked
+        if where is None:
+            return () if self.reading.periods else (f"{question} {span_said}",)
+        return (f"{self.reading.question[: where[0]]}{span_said}{self.reading.question[where[1] :]}",)
 
     def _partial(self, held: list[Held]) -> None:
         """Says where a named period is not covered to its ends, of each side where they differ."""
@@ -145,7 +203,7 @@ class Judge(Balances):
             return True
         if stock and any(b.grain for b in self.reading.by):
             return False
-        apart = [c for c in self.schema.notes(self.reading.table).kept_apart if c in self.survey.columns]
+        apart = [c for c in self.schema.kept_apart(self.reading.table) if c in self.survey.columns]
         return all(len(self.survey.kinds(c, self.survey.of(side))) < 2 for c in apart for side in self.survey.sides)
 
     def _units(self) -> tuple[tuple[str, ...], bool]:

@@ -13,7 +13,7 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, ToolCallPart
 from pydantic_ai.models import Model
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
 
-from cfo_kernel.agent.analyst import follow_up, talk, turn
+from cfo_kernel.agent.analyst import follow_up, replies, talk, turn
 from cfo_kernel.agent.analyst.analysis import Analyst, Reply, ToolFailed, ask, done
 from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.schema import Schema
@@ -22,6 +22,7 @@ from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Tables
 
+_WHOLE = "I am not sure which question this adds to. Please ask the whole question."
 _PIECE = 48
 Calls = tuple[tuple[str, dict[str, Any]], ...]
 
@@ -65,6 +66,8 @@ class _Brain:
             return _reply(_continued(turned.outcome))
         if talk.is_greeting(turned.question) or talk.asks_for_tables(turned.question):
             return self._after("list_datasets", {}, turned, partial(talk.welcome, self.schema))
+        if not self.schema.tables:
+            return _reply(ask(talk.NO_DATA))
         if table := talk.asks_for_columns(turned.question, self.reader.lexicon):
             dataset = {"dataset": self.schema.tables[table].dataset}
             return self._after("get_dataset_schema", dataset, turned, partial(talk.columns, self.schema, table))
@@ -84,8 +87,13 @@ class _Brain:
         if follow_up.leans(turned.question):
             whole = follow_up.completed(turned.question, turned.earlier, self.reader)
             if whole is None:
-                return _reply(ask("I am not sure which question this adds to. Please ask the whole question."))
-        remarks = (f"Taken as: '{whole}'.",) if whole else ()
+                return _reply(ask(_WHOLE))
+        elif replies.is_short(turned.question, self.reader) and turned.earlier:
+            whole = self._replied(turned)
+            whole_itself = replies.is_whole(turned.question, self.reader) or turned.offered is None
+            if whole is None and not whole_itself:
+                return _reply(ask(_WHOLE))
+        remarks = (f"Taken as: '{whole}'.",) if whole and whole != turned.question else ()
         course = self.analyst.answer(whole or turned.question, remarks)
         try:
             plans = next(course)
@@ -94,6 +102,14 @@ class _Brain:
         except StopIteration as end:
             return _reply(end.value)
         return tuple(("execute_query_plan", _plan_args(p, info)) for p in plans)
+
+    def _replied(self, turned: Turn) -> str | None:
+        """The question that a short reply to a question back completes; a choice is a question of its own."""
+        if turned.offered is None:
+            return None
+        if turned.question.strip() in turned.offered:
+            return turned.question
+        return replies.completed(turned.question, turned.earlier[-1], turned.offered, self.reader)
 
 
 def _plan_args(plan: QueryPlan, info: AgentInfo) -> dict[str, Any]:

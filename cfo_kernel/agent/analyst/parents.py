@@ -6,6 +6,7 @@ from typing import Any
 from cfo_kernel.agent.analyst.marks import cut
 from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.reading import Pick
+from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.words import split
 from cfo_kernel.data.plan import Filter, Group, QueryPlan
 
@@ -36,6 +37,38 @@ def children(
             start, end = words[mark.start].start, words[mark.end - 1].end
             return tuple(f"{question[:start]}{name}{question[end:]}" for name in dict.fromkeys(names))
     return ()
+
+
+def same_leaves(
+    schema: Schema, parent_of: Pick, other: Pick
+) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], bool]:
+    """Whether a name rolls up nothing, or exactly the rows that the other name of the same table has."""
+    table, column = schema.column(parent_of.column)
+    tree = schema.parent_of(table)
+    if tree is None or not schema.names_rows(table, column):
+        return True
+    key, parent = (f"{table.name}.{c.name}" for c in tree)
+    wanted = Filter(column=parent_of.column, op="in", value=list(parent_of.values))
+    (found,) = yield (_list(table.name, (key,), wanted),)
+    keys = [row[0] for row in found["rows"]]
+    edges: list[list[Any]] = []
+    while keys:
+        (found,) = yield (_list(table.name, (key, parent), Filter(column=parent, op="in", value=keys)),)
+        if found["row_count"] > len(found["rows"]):
+            return False
+        edges += found["rows"]
+        keys = [row[0] for row in found["rows"]]
+    if not edges:
+        return True
+    if other.column.partition(".")[0] != table.name:
+        return False
+    wanted = Filter(column=other.column, op="in", value=list(other.values))
+    (found,) = yield (_list(table.name, (key, parent), wanted),)
+    return found["row_count"] == len(found["rows"]) and _leaves(found["rows"]) == _leaves(edges)
+
+
+def _leaves(edges: list[list[Any]]) -> set[Any]:
+    return {key for key, _ in edges} - {parent for _, parent in edges}
 
 
 def _list(table: str, columns: tuple[str, ...], wanted: Filter) -> QueryPlan:

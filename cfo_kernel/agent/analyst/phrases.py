@@ -257,16 +257,16 @@ ADJECTIVES: dict[str, Grain] = {phrase: g for g, (_, words) in _GRAINS.items() f
 LONGEST = max(phrase.count(" ") for phrase in ASKS) + 1
 
 FILLERS = words_in(
-    "belong belongs belonging develop developed worth full "
+    "belong belongs belonging "
     "a an the this that these those i we you they he she it our my your their its me us company's is are "
-    "was were be been being am do does did done have has had having can could would should shall will "
-    "please kindly thanks thank hi hello hey ok okay so well just only also both there here give show "
+    "was were be been being am do does did done have has had having can could would "
+    "please kindly thanks thank hi hello hey ok okay well also there here give show "
     "tell display find get compute calculate report present provide return see need want like know let "
-    "lets look looking display pull fetch run at on with about regarding concerning into during via how "
+    "lets look looking display pull fetch run at on with about regarding concerning during how "
     "who where much made make come came comes go went amount amounted amounts book booked post posted "
     "recorded record reported register registered occur occurred happen happened use using exist exists "
-    "available contain contains respectively figure figures value values number numbers data based than "
-    "then such as if breakdown split grouped group"
+    "contain contains figure figures value values number numbers data "
+    "breakdown split grouped group"
 )
 """Words that say nothing by themselves. Each is skipped only where nothing else understood it."""
 

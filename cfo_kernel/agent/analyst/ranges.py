@@ -45,6 +45,7 @@ class _Item:
     apart: bool
     dash: bool
     comma: bool
+    to: bool = False
 
     def has(self, *asks: Ask) -> bool:
         return any(a in asks for a in self.asks)
@@ -112,11 +113,21 @@ def _items(marks: list[Mark], words: tuple[Word, ...]) -> list[_Item]:
             between = [i for i in range(begin, at) if marks[i].sort is Sort.ASK]
         if at + 1 < len(marks) and marks[at + 1].is_ask(Ask.YEAR_END):
             between.append(at + 1)  # '2012 year-end'
+        if last is None or apart:
+            between = _without_verb(marks, between)
         asks = tuple(a for i in between if (a := marks[i].ask))
+        to = [i for i in between if words[marks[i].start].norm == "to" and marks[i].is_ask(Ask.TO)]
         before = words[mark.start].before
-        items.append(_Item(at, mark.period, asks, tuple(between), apart, _dashed(before), "," in before))
+        items.append(_Item(at, mark.period, asks, tuple(between), apart, _dashed(before), "," in before, bool(to)))
         last = at
     return items
+
+
+def _without_verb(marks: list[Mark], between: list[int]) -> list[int]:
+    """'posted to in 2012': the 'to' belongs to the verb."""
+    to = next((i for i in between if marks[i].is_ask(Ask.TO)), None)
+    inside = to is not None and to + 1 in between and marks[to + 1].is_ask(Ask.IN)
+    return [i for i in between if i != to] if inside else between
 
 
 def _throughout(item: _Item, marks: list[Mark]) -> _Item:
@@ -210,6 +221,11 @@ def _opened(item: _Item, period: Period, *, to_date: bool) -> tuple[Period, tupl
         if item.has(Ask.FROM) and not item.has(Ask.SINCE):
             raise NotUnderstood(f"'from {period.label}' has no end. Say 'since {period.label}' or 'in {period.label}'.")
         return Period(start, None, f"since {period.label}"), ()
+    if item.to:
+        raise NotUnderstood(
+            f"I do not know whether 'to {period.label}' means in it or up to its end. "
+            f"Say 'in {period.label}' or 'until {period.label}'."
+        )
     if item.has(Ask.UNTIL) or (item.has(Ask.TO) and not item.has(Ask.END_OF)):
         return Period(None, end, f"until {period.label}"), (f"'until {period.label}' includes {period.label}.",)
     return period, ()

@@ -10,6 +10,10 @@ _RATES = words_in(
     "rate price ratio percent pct percentage margin age temperature score ownership share average avg factor"
 )
 _CALENDAR = words_in("year month quarter week day period weekday")
+_CODES = words_in("zip zipcode postcode postal plz phone telephone fax iban ean sku isbn ssn serial")
+_SCENARIOS = words_in("actual actuals budget budgeted forecast plan planned")
+_MONEY = words_in("currency ccy curr cur iso")
+_MOST_APART = 200
 _AMOUNTS = frozenset(["amount", "amt", "value", "balance"])
 _NAMING = frozenset(["name", "description", "title", "label", "text"])
 
@@ -38,7 +42,7 @@ class Schema:
         return tuple(
             c
             for c in table.columns
-            if c.kind is Kind.NUMBER and not c.is_key and c.name.lower().rpartition("_")[2] not in _CALENDAR
+            if c.kind is Kind.NUMBER and not c.is_key and c.name.lower().rpartition("_")[2] not in _CALENDAR | _CODES
         )
 
     def facts(self) -> tuple[Table, ...]:
@@ -50,7 +54,10 @@ class Schema:
         return any(t.name.lower() == table.lower() for t in self.facts())
 
     def joins(self, start: str, tables: set[str]) -> tuple[Join, ...] | None:
-        """The joins that bring these tables to `start`, or None where one of them cannot be reached."""
+        """The joins that bring these tables to `start`, or None where one of them cannot be reached.
+
+        They are left joins: a row whose key finds no partner stays in the total.
+        """
         joins: dict[str, Join] = {}
         for goal in sorted(tables):
             path = self.tables.path(start, goal)
@@ -58,7 +65,10 @@ class Schema:
                 return None
             for r in path:
                 left, right = f"{r.table}.{r.column}", f"{r.to_table}.{r.to_column}"
-                if joins.setdefault(r.to_table, Join(table=r.to_table, left=left, right=right)).left != left:
+                if (
+                    joins.setdefault(r.to_table, Join(table=r.to_table, left=left, right=right, kind="left")).left
+                    != left
+                ):
                     return None
         return tuple(joins.values())
 
@@ -77,6 +87,14 @@ class Schema:
             if c.kind is Kind.TIME
         ]
         return joined[0] if len(joined) == 1 else None
+
+    def kept_apart(self, table: str) -> tuple[str, ...]:
+        """The columns whose values are never added into one figure: the glossary's, else those that look like it."""
+        notes = self.notes(table)
+        if notes.kept_apart or notes.defaults or notes.columns:
+            return tuple(notes.kept_apart)
+        near = [t for t in self.tables.values() if t.name == table or self.tables.path(table, t.name)]
+        return tuple(f"{t.name}.{c.name}" for t in near for c in t.columns if c.values and _apart(c))
 
     def is_rate(self, column: str) -> bool:
         """Whether adding the column up means nothing: a price, a rate, a percentage."""
@@ -124,3 +142,14 @@ class Schema:
 
     def table_label(self, table: str) -> str:
         return self.notes(table).name or table.replace("_", " ")
+
+
+def _apart(column: Column) -> bool:
+    """Whether the values are scenarios (Actual, Budget), or the codes of currencies."""
+    values = [v for v in column.values or () if v.strip()]
+    if column.kind is not Kind.TEXT or not 1 < len(values) <= _MOST_APART:
+        return False
+    scenarios = sum(bool(_SCENARIOS & {w.norm for w in split(v)}) for v in values)
+    codes = all(len(v) == 3 and v.isalpha() and v.isupper() for v in values)
+    named = bool(_MONEY & {w.norm for w in split(column.name.replace("_", " "))})
+    return scenarios > 1 or (codes and named)

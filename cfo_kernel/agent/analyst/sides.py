@@ -7,6 +7,7 @@ from cfo_kernel.agent.analyst.lexicon import Name
 from cfo_kernel.agent.analyst.marks import Sort
 from cfo_kernel.agent.analyst.phrases import Ask
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Reading, Shape
+from cfo_kernel.agent.analyst.within import check_column, inside, listed_after
 
 
 def sided(base: Reading, draft: Draft) -> Reading | None:
@@ -44,6 +45,8 @@ def _variance(base: Reading, draft: Draft) -> Reading | None:
         raise NotUnderstood(f"I do not know what {usual} is to be compared with.", _against(base, draft))
     left = next((v for v in pick.values if v != right), usual)
     others = tuple(p for p in base.picks if p is not pick)
+    if _subtracted(draft) and pick.values == (right, left):
+        left, right = right, left  # 'budget minus actual' is asked in that order
     return replace(
         base,
         shape=Shape.VARIANCE,
@@ -51,6 +54,11 @@ def _variance(base: Reading, draft: Draft) -> Reading | None:
         left=(Pick(pick.column, (left,)),),
         right=(Pick(pick.column, (right,)),),
     )
+
+
+def _subtracted(draft: Draft) -> bool:
+    at = draft.first(Ask.DIFFERENCE)
+    return at is not None and draft.words[draft.marks[at].start].norm == "minus"
 
 
 def _against(base: Reading, draft: Draft) -> tuple[str, ...]:
@@ -130,6 +138,8 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
     following = draft.next(at, Ask.OF)
     if following is not None and draft.marks[following].sort is Sort.GRAIN:
         raise NotUnderstood("I show shares of a figure, not of a number of periods. Ask for the figure by period.")
+    if found := inside(draft, at, values):
+        return _inside(base, *found)
     whole = _whole(draft, at, values)
     part = _part(draft, at, values, whole)
     if whole and part:
@@ -142,7 +152,15 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
         )
     if any(len(p.values) > 1 and not p.negated for p in base.picks) and not draft.asks(Ask.TOGETHER, Ask.OR):
         raise NotUnderstood("Several names and a share: say 'together' if the share is meant of their sum.")
+    check_column(base, draft, whole, values)
     return replace(base, shape=Shape.SHARE)
+
+
+def _inside(base: Reading, part: list[Said], whole: list[Said]) -> Reading:
+    """'Share of X in Y': the rows that are X and Y, beside all of Y; two names of one column are two things."""
+    one_column = {s.name.path for s in part} & {s.name.path for s in whole}
+    left = [s.name for s in part] + ([] if one_column else [s.name for s in whole])
+    return _with_sides(base, Shape.RATIO, left, [s.name for s in whole])
 
 
 def _of_whole(base: Reading, part: list[Said], whole: list[Said]) -> Reading:
@@ -165,7 +183,7 @@ def _whole(draft: Draft, at: int, values: list[Said]) -> list[Said]:
         ):
             before -= 1
         if draft.marks[before].is_ask(Ask.OF) or (total and before == at):
-            return [said, *_listed_after(draft, said, values)]
+            return [said, *listed_after(draft, said, values)]
     return []
 
 
@@ -181,26 +199,12 @@ def _of_measure(draft: Draft, at: int) -> bool:
     return place is not None and draft.marks[place].sort is Sort.NAME and draft.is_measure(draft.marks[place].names)
 
 
-def _listed_after(draft: Draft, said: Said, values: list[Said]) -> list[Said]:
-    listed: list[Said] = []
-    last = said.at
-    for other in values:
-        if other.at <= last or other.name.path != said.name.path:
-            continue
-        if all(
-            m.sort is Sort.FILLER or m.is_ask(Ask.AND, Ask.OR, Ask.TOGETHER) for m in draft.marks[last + 1 : other.at]
-        ):
-            listed.append(other)
-            last = other.at
-    return listed
-
-
 def _part(draft: Draft, at: int, values: list[Said], whole: list[Said]) -> list[Said]:
     """The values whose share is asked: just before the word, or those that the whole 'came from'."""
     others = [s for s in values if s not in whole]
     came = draft.first(Ask.CAME_FROM)
     if came is not None and (after := [s for s in others if s.at > came]):
-        return [after[0], *_listed_after(draft, after[0], others)]
+        return [after[0], *listed_after(draft, after[0], others)]
     if near := [s for s in others if draft.previous(at) == s.at]:
         return near
     if draft.groups or not others or len({s.name.path for s in others}) > 1:

@@ -34,8 +34,18 @@ class ManyRows(Cells):
         say = self._over if self.reading.shape is Shape.VARIANCE else self._main
         head = f"{self.naming.header(self._subject())} {self.naming.by}"
         if self.reading.shape is Shape.COMPARE:
-            return self._extremes(head, self._moved, ("the largest rise is in", "the largest fall in"))
+            return self._extremes(head, self._set_beside, ("the largest rise is in", "the largest fall in"))
         return self._extremes(head, say)
+
+    def _set_beside(self, row: Row) -> str:
+        """Of two periods of which one has no rows, it is told which figure there is."""
+        later, earlier = row[self.groups], row[self.groups + 1]
+        if (later is None) == (earlier is None):
+            return self._moved(row)
+        names = self.columns[self.groups : self.groups + 2]
+        said, other = (names[0], names[1]) if earlier is None else (names[1], names[0])
+        there = later if earlier is None else earlier
+        return f"{self.value(self.groups, there)} in {said}, without rows in {other}"
 
     def _grouped(self) -> str:
         reading, named = self.reading, self.naming

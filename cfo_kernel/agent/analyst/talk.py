@@ -30,6 +30,7 @@ _AROUND = words_in(
     "to into in as a an new named called name please and can you could for me my our with sheet workbook "
     "excel xlsx spreadsheet worksheet file"
 )
+NO_DATA = "There is no data yet. Upload a CSV, Excel or Parquet file first."
 _MOST_EXAMPLES = 6
 
 
@@ -101,11 +102,7 @@ def welcome(schema: Schema, datasets: Any) -> Reply:
     """Who answers, about which tables, with example questions."""
     tables = ", ".join(f"{schema.table_label(t.name)} ({t.row_count:,} rows)" for t in schema.tables.values())
     company = f" of {schema.glossary.company}" if schema.glossary.company else ""
-    parts = [
-        f"I answer questions about the data{company}: {tables}."
-        if tables
-        else "There are no tables yet: upload a file."
-    ]
+    parts = [f"I answer questions about the data{company}: {tables}." if tables else NO_DATA]
     problems = [str(d["problem"]) for d in _listed(datasets) if d.get("problem")]
     parts += [f"Not readable: {'; '.join(problems)}."] if problems else []
     asked = examples(schema)

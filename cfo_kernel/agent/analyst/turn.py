@@ -29,7 +29,10 @@ Result = dict[str, Any] | list[Any] | str | Failure
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One run: the newest question, the results of each round of tools, and the outcome it continues from."""
+    """One run: the newest question, the results of each round of tools, and the outcome it continues from.
+
+    `offered` are the choices of the reply just before, where that was a question back.
+    """
 
     question: str
     rounds: tuple[tuple[Result, ...], ...]
@@ -38,6 +41,7 @@ class Turn:
     file: str | None
     refused: Failure | None
     calls: int
+    offered: tuple[str, ...] | None = None
 
 
 def read(messages: list[ModelMessage]) -> Turn:
@@ -48,7 +52,21 @@ def read(messages: list[ModelMessage]) -> Turn:
     prompts = [p for m in messages[:start] if (p := _prompt(m))]
     calls = sum(isinstance(p, ToolCallPart) for m in messages for p in m.parts)
     question = _prompt(messages[start]) or "" if messages else ""
-    return Turn(question, tuple(_rounds(tail)), outcome, tuple(prompts), _file(messages[: start + 1]), refused, calls)
+    return Turn(
+        question, tuple(_rounds(tail)), outcome, tuple(prompts), _file(messages[: start + 1]), refused, calls,
+        _offered(messages[:start]),
+    )  # fmt: skip
+
+
+def _offered(before: list[ModelMessage]) -> tuple[str, ...] | None:
+    """The choices of the last reply before the question, if it was a question back."""
+    for message in reversed(before):
+        for part in message.parts if isinstance(message, ModelResponse) else ():
+            if isinstance(part, ToolCallPart) and part.tool_name in OUTPUTS:
+                if part.tool_name != "user_interaction":
+                    return None
+                return tuple(map(str, part.args_as_dict().get("choices") or ()))
+    return None
 
 
 def _prompt(message: ModelMessage) -> str:

@@ -122,3 +122,27 @@ def sample() -> Company:
         c.execute(f'CREATE TABLE "{sheet.title}"({columns})')
         c.executemany(f'INSERT INTO "{sheet.title}" VALUES ({", ".join("?" * len(header))})', [list(r) for r in rows])
     return company(c, load(SAMPLE)[0])
+
+
+@pytest.fixture(scope="session")
+def raw() -> Company:
+    """A ledger as it came, without a glossary: scenarios, currencies, gaps in the keys, numbered and key columns."""
+    c = duckdb.connect()
+    c.execute("CREATE TABLE stores(store_id INT, store_name VARCHAR)")
+    c.execute("INSERT INTO stores VALUES (1,'Oslo'), (2,'Bergen'), (3,'Lund'), (4,'Malmo')")
+    c.execute(
+        "CREATE TABLE takings(taking_id INT, store_id INT, region VARCHAR, day DATE, till_no INT, zip INT, "
+        "amount DECIMAL(9,2), amount_2 DECIMAL(9,2))"
+    )
+    takings = [
+        (1, 1, "North", "2023-01-10", 7, 5000, 100, 1), (2, 2, "North", "2023-01-11", 7, 5000, 300, 1),
+        (3, 3, "South", "2023-02-10", 8, 5001, 300, 1), (4, 9, None, "2023-02-11", 8, 5001, 50, 1),
+        (5, 1, "North", "2023-02-12", 8, 5001, 10, 1),
+    ]  # fmt: skip
+    c.executemany("INSERT INTO takings VALUES (?,?,?,?,?,?,?,?)", takings)
+    c.execute("CREATE TABLE bookings_by_plan(plan_line INT, version VARCHAR, currency VARCHAR, turnover DECIMAL(9,2))")
+    c.execute("INSERT INTO bookings_by_plan VALUES (1,'Actual','EUR',10), (2,'Budget','EUR',20), (3,'Actual','USD',5)")
+    c.execute("CREATE TABLE visits(visit_id INT, store_id INT, zone VARCHAR, visitors INT)")
+    visits = [(1, 1, "Inner", 5), (2, 2, "Outer", 9), (3, 3, None, 9), (4, 77, None, 2), (5, 1, "Inner", 1)]
+    c.executemany("INSERT INTO visits VALUES (?,?,?,?)", visits)
+    return company(c, Glossary())

@@ -1,0 +1,65 @@
+"""What a table leaves out at its edges: rows with no value where one is excluded, and ties at the cut of a rank."""
+
+from dataclasses import replace
+from typing import Any
+
+from cfo_kernel.agent.analyst.planner import Figures, row_filters, span_of, tables_of
+from cfo_kernel.agent.analyst.reading import Pick, Reading
+from cfo_kernel.agent.analyst.schema import Schema
+from cfo_kernel.agent.analyst.wording import figure, joined, plural
+from cfo_kernel.data.plan import Aggregate, Filter, Measure, QueryPlan
+
+_MORE = 20
+_MOST_NAMED = 6
+
+
+def excluded(reading: Reading) -> tuple[Pick, ...]:
+    return tuple(p for p in reading.picks if p.negated)
+
+
+def blanks(schema: Schema, reading: Reading, pick: Pick) -> QueryPlan:
+    """The rows that have no value in an excluded column: '<>' drops them, though they are not what is excluded."""
+    others = replace(reading, picks=tuple(p for p in reading.picks if p is not pick))
+    measures = [Measure(name="number", expression=Aggregate(fn="count"))]
+    if reading.column and "sum" in reading.functions:
+        measures.append(Measure(name="figure", expression=Aggregate(fn="sum", column=reading.column)))
+    return QueryPlan(
+        table=reading.table,
+        joins=schema.joins(reading.table, tables_of(reading)) or (),
+        filters=(*row_filters(others), *span_of(reading), Filter(column=pick.column, op="is null")),
+        select=tuple(measures),
+    )
+
+
+def told_blanks(schema: Schema, reading: Reading, pick: Pick, result: dict[str, Any]) -> str | None:
+    """Says how many rows without a value are left out, with their amount."""
+    number, *figures = result["rows"][0]
+    if not number:
+        return None
+    scale = schema.column(reading.column)[1].scale or None if reading.column else None
+    amount = f" ({figure(figures[0], scale)})" if figures and figures[0] is not None else ""
+    rows = schema.rows_of(reading.table)
+    said = f"{number:,} {rows} without a {schema.label(pick.column)}{amount} are left out as well."
+    return said if number > 1 else said.replace(rows, rows.removesuffix("s"), 1).replace(" are ", " is ")
+
+
+def wider(plan: QueryPlan, reading: Reading) -> QueryPlan | None:
+    """The plan of a rank with some more rows: whether others tie with the last one."""
+    return plan.model_copy(update={"limit": plan.limit + _MORE}) if reading.top and reading.order else None
+
+
+def ties(reading: Reading, figures: Figures, result: dict[str, Any]) -> str | None:
+    """Names those that the cut of the rank leaves out though their figure is that of the last one shown."""
+    names = [c["name"] for c in result["columns"]]
+    rows, top = result["rows"], reading.top or 0
+    if figures.main not in names or len(rows) <= top:
+        return None
+    at = names.index(figures.main)
+    last = rows[top - 1][at]
+    others = [r for r in rows[top:] if r[at] == last]
+    if not others:
+        return None
+    listed = [", ".join(str(v) for v in r[: len(reading.by)]) for r in others[:_MOST_NAMED]]
+    more = " and others" if len(others) > _MOST_NAMED else ""
+    label = plural(reading.by[0].label) if reading.by else "rows"
+    return f"There is a tie at the cut: {joined(listed)}{more} with the same figure as the last of the {label} shown."
