@@ -17,6 +17,7 @@ from cfo_kernel.executors.base import Limits, PythonCall, PythonResult
 from cfo_kernel.executors.python_sandbox import ConfinedPython
 from cfo_kernel.executors.python_scratch import scratch_folder, take
 from tests.executors import python_world
+from tests.executors.clock import slack
 from tests.executors.hostile_programs import PRELUDE, PROGRAMS
 from tests.executors.python_world import World
 
@@ -73,6 +74,13 @@ def zygote(executor: ConfinedPython) -> int:
     return process.pid if process else -1
 
 
+async def gone(parent: int) -> None:
+    """Returns once the process has no child left; a killed one is still listed until its parent has heard of it."""
+    async with asyncio.timeout(slack()):
+        while python_world.children(parent):
+            await asyncio.sleep(0.005)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def judge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Judge]:
     world = python_world.make(tmp_path_factory.mktemp("world"))
@@ -93,14 +101,14 @@ async def test_a_program_does_no_harm(name: str, judge: Judge) -> None:
     before, judge.peak = zygote(judge.executor), 0
     start = time.perf_counter()
     outcome = await judge.outcome(world.filled(PRELUDE + program.code), program.seconds)
-    assert time.perf_counter() - start < program.seconds + 1
+    assert time.perf_counter() - start < program.seconds + slack()
     assert isinstance(outcome, PythonResult | PythonFailed | PythonTimeout)
     assert judge.peak < MEMORY
     assert world.state() == world.before
     assert world.heard() == []
     assert [path.name for path in world.threads.iterdir()] == ["a-name-beside-scratch"]
     assert zygote(judge.executor) == before
-    assert python_world.children(before) == []
+    await gone(before)
     after = await judge.outcome("result_df = ledger", 10)
     assert isinstance(after, PythonResult)
     assert after.table
