@@ -77,7 +77,7 @@ def zygote(executor: ConfinedPython) -> int:
 async def gone(parent: int) -> None:
     """Returns once the process has no child left; a killed one is still listed until its parent has heard of it."""
     async with asyncio.timeout(slack()):
-        while python_world.children(parent):
+        while python_world.children(parent):  # noqa: ASYNC110 - the kernel tells nobody but the parent
             await asyncio.sleep(0.005)
 
 
