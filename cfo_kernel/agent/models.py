@@ -43,7 +43,7 @@ async def opened_model(settings: Settings, facts: Facts) -> AsyncGenerator[Model
     if provider == "offline":
         from cfo_kernel.agent.analyst import offline_model
 
-        yield offline_model(facts.tables, facts.glossary)
+        yield offline_model(facts.tables, facts.glossary, facts.trees)
         return
     opened, client = _openai(model, settings) if provider == "openai" else _anthropic(model, settings)
     try:

@@ -49,7 +49,7 @@ def _rolled(named: Named) -> Iterator[str]:
             continue
         weights = named.tree.weights(node.key)
         subtracted = sum(weights[key] < 0 for key in leaves)
-        how = f" ({len(leaves) - subtracted} added, {subtracted} subtracted)" if named.tree.signed else ""
+        how = f" ({len(leaves) - subtracted} added, {subtracted} subtracted)" if subtracted else ""
         many = "" if len(leaves) == 1 else "s"
         own = f" and its own rows; filter {named.tree.table}.{named.tree.key} for these alone" if node.booked else ""
         yield f"{node.name} is the roll-up of {len(leaves)} {named.tree.noun}{many}{how}{own}."

@@ -148,7 +148,7 @@ def plan(*filters: Json, **fields: Any) -> QueryPlan:
 
 PROFIT = "Profit is the roll-up of 4 accounts (2 added, 2 subtracted)."
 COSTS = "Costs is the roll-up of 3 accounts (2 added, 1 subtracted)."
-SALES = "Sales is the roll-up of 1 account (1 added, 0 subtracted)."
+SALES = "Sales is the roll-up of 1 account."
 GROUP = "Group is the roll-up of 2 units and its own rows; filter units.unit_key for these alone."
 SOUTH = "South is the roll-up of 1 unit and its own rows; filter units.unit_key for these alone."
 ALL_ACTUAL = "All rows are of Actual (versions.version)."

@@ -15,7 +15,7 @@ from cfo_kernel.agent.analyst.coverage import Survey, closes, divided, months
 from cfo_kernel.agent.analyst.evidence import Verdict
 from cfo_kernel.agent.analyst.judge import Judge, NoRows
 from cfo_kernel.agent.analyst.naming import Naming
-from cfo_kernel.agent.analyst.parents import children, same_leaves
+from cfo_kernel.agent.analyst.parents import adds_all, children, same_leaves
 from cfo_kernel.agent.analyst.planner import Planner
 from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Refusal, Shape, Variant
@@ -87,7 +87,23 @@ class Analyst:
             taken = filled[0].reading
             names = "; ".join(f"{self.schema.label(p.column)} {' and '.join(p.values)}" for p in taken.said)
             return replace(taken, remarks=(*taken.remarks, f"{refusal.message} Only this has rows: {names}."))
+        if refusal.decide and (same := (yield from self._same_rows(filled))):
+            return same
         return ask(_sentences(refusal.message, refusal.understood), self._texts(kept))
+
+    def _same_rows(
+        self, filled: list[Variant]
+    ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | None]:
+        """The reading by a parent's name, where the other meaning of the word has the same rows, all added."""
+        if len(filled) != 2:
+            return None
+        for one, other in (filled, filled[::-1]):
+            mine = [p for p in one.reading.said if p not in other.reading.said]
+            others = [p for p in other.reading.said if p not in one.reading.said]
+            alone = len(mine) == len(others) == 1 and adds_all(self.schema, mine[0])
+            if alone and (yield from same_leaves(self.schema, mine[0], others[0])):
+                return one.reading
+        return None
 
     def _rolls_up_nothing(
         self, variants: tuple[Variant, ...], taken: Variant

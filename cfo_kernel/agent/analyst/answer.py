@@ -42,7 +42,8 @@ class Answer:
             return []
         if verdict.first == verdict.last:
             read = verdict.stock and not any(p.grain is Grain.DAY for p in reading.periods)
-            return [f"Read at {verdict.last}."] if read else []
+            told = any(str(n).startswith("Read at ") for n in self.result.get("notes") or ())
+            return [f"Read at {verdict.last}."] if read and not told else []
         open_ended = any(p.start is None or p.end is None for p in reading.periods)
         asked = bool(reading.periods) and not open_ended
         return [] if asked else [f"Rows run from {verdict.first} to {verdict.last}."]

@@ -124,6 +124,9 @@ class Cells:
 
     def _main(self, row: Row) -> str:
         """The ranked figure of a row, or all its figures where several functions are asked."""
+        if self.reading.apart:
+            parts = enumerate(self.reading.apart.values)
+            return " and ".join(f"{name} {self.value(self.groups + i, row[self.groups + i])}" for i, name in parts)
         if len(self.reading.functions) > 1:
             parts = enumerate(self.reading.functions)
             return ", ".join(f"{self._part(f)} {self.value(self.groups + i, row[self.groups + i])}" for i, f in parts)
@@ -162,7 +165,12 @@ class Cells:
     def _sum(self) -> float | int | None:
         """The sum of the shown figures, where they may be added and all rows are here."""
         reading = self.reading
-        plain = reading.shape is Shape.FIGURES and reading.functions in (("sum",), ("count",)) and not reading.per
+        plain = (
+            reading.shape is Shape.FIGURES
+            and not reading.apart
+            and reading.functions in (("sum",), ("count",))
+            and not reading.per
+        )
         several_units = len(self.verdict.units) > 1 and any(
             self.schema.column(b.column)[0].name in self._unit_tables() for b in reading.by
         )

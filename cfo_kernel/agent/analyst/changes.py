@@ -125,13 +125,40 @@ class Beside:
         start, end = base.when_at or (0, 0)
         return f"{base.question[:start]}in {label}{base.question[end:]}"
 
+    def _columns(self, base: Reading, pick: Pick, *, combined: bool) -> Reading:
+        """Parents get a column each: a row may be below several of them, and with another sign in each."""
+        names = " and ".join(pick.values)
+        keys: set[str] = set()
+        overlap = False
+        tree = self.draft.schema.trees[pick.column.partition(".")[0].lower()]
+        for node in (n for v in pick.values for n in tree.named(v)):
+            below = {n.key for n in tree.below(node.key)}
+            overlap, keys = overlap or bool(keys & below), keys | below
+        if combined and not overlap and all(n.sign > 0 for n in tree.nodes.values() if n.key in keys):
+            return base
+        if combined:
+            raise NotUnderstood(f"I do not add {names}: they overlap, or one is subtracted where another is added.")
+        plain = base.shape is Shape.FIGURES and base.functions == ("sum",) and not base.per
+        if not plain or base.order or base.thresholds or base.apart:
+            raise NotUnderstood(f"{names} are roll-ups: I cannot set them beside each other here. Ask for one of them.")
+        return replace(base, apart=pick)
+
     def _each(self, base: Reading) -> Reading:
         """'Salaries and Rent' gets a row each, 'together' and 'or' one sum; the same for periods."""
         combined = self.draft.asks(Ask.TOGETHER, Ask.OR)
         for pick in base.picks:
-            if len(pick.values) < 2 or pick.negated or any(b.column == pick.column for b in base.by):
+            if len(pick.values) < 2 or pick.negated:
+                continue
+            parents = [v for v in pick.values if self.draft.schema.parent(pick.column, v)]
+            if any(b.column == pick.column for b in base.by):
+                if parents:
+                    label = self.draft.schema.label(pick.column)
+                    raise NotUnderstood(f"I do not know whether {parents[0]} is one {label} here, or all that it adds.")
                 continue
             self._listed_together(pick)
+            if parents and base.shape is not Shape.ROWS:
+                base = self._columns(base, pick, combined=combined)
+                continue
             if combined or base.shape in (Shape.SHARE, Shape.ROWS):
                 continue
             if base.order or base.thresholds:

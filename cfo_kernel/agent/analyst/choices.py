@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from cfo_kernel.agent.analyst.coverage import Table
+from cfo_kernel.agent.analyst.parents import is_one_parent
 from cfo_kernel.agent.analyst.planner import row_filters, span_of, tables_of
 from cfo_kernel.agent.analyst.reading import Pick, Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
@@ -46,6 +47,8 @@ def _kinds(schema: Schema, reading: Reading, i: int, k: int, where: tuple[Filter
     yield from _without_unit(schema, reading, f"q{i}_{k}_unitless", where)
     for n, column in enumerate(_apart(schema, reading.table)):
         apart = column.partition(".")[0]
+        if is_one_parent(schema, (*reading.picks, *((reading.left, reading.right)[k] if reading.left else ())), column):
+            continue
         if not any(b.column.partition(".")[0] == apart for b in reading.by):
             figure = Aggregate(fn="count_distinct", column=column, where=where)
             yield Measure(name=f"q{i}_{k}_k{n}", expression=figure)

@@ -56,6 +56,7 @@ class Draft:
     ranks_totals: bool = False
     count_rows: bool = False
     rows: bool = False
+    ends: Grain | None = None
     bare: list[Entity] = field(default_factory=list[Entity])
 
     def asks(self, *asks: Ask) -> bool:

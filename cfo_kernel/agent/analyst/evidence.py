@@ -5,6 +5,7 @@ from datetime import date
 
 from cfo_kernel.agent.analyst.coverage import Slice, Survey
 from cfo_kernel.agent.analyst.naming import Naming
+from cfo_kernel.agent.analyst.parents import is_one_parent
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
 
@@ -60,8 +61,10 @@ class Evidence:
             if column not in self.survey.columns or self._separated(column):
                 continue
             for side in self.survey.sides:
-                kinds = self.survey.kinds(column, self.survey.of(side))
-                if len(kinds) < 2 or any(p.column == column for p in side):
+                if any(p.column == column for p in side) or self._rolled_up(column, side):
+                    continue
+                kinds = self._kinds(column, side)
+                if len(kinds) < 2:
                     continue
                 label = self.schema.label(column)
                 question = reading.asked
@@ -70,6 +73,28 @@ class Evidence:
                     f"figure. Name one of them, or something narrower.",
                     (*(f"{question} for {label} {k}" for k in kinds), f"{question} by {label}"),
                 )
+
+    def _kinds(self, column: str, side: tuple[Pick, ...]) -> tuple[str, ...]:
+        """The values of the column that would be added into one figure of a side."""
+        apart = self.reading.apart
+        if apart is None:
+            return self.survey.kinds(column, self.survey.of(side))
+        others = tuple(p for p in self.reading.picks if p != apart)
+        singles = [
+            s
+            for s in self.survey.slices
+            if s.value is not None
+            and s.side[0].column == apart.column
+            and not is_one_parent(self.schema, (*others, *s.side), column)
+        ]
+        found = [k for s in singles if len(k := self.survey.kinds(column, (s,))) > 1]
+        return found[0] if found else ()
+
+    def _rolled_up(self, column: str, side: tuple[Pick, ...]) -> bool:
+        """Whether the figure is one parent in the column's table, whose operators say how its rows are added."""
+        if not set(self.reading.functions) <= {"sum", "count", "count_distinct"}:
+            return False
+        return is_one_parent(self.schema, (*self.reading.picks, *side), column)
 
     def _separated(self, column: str) -> bool:
         """Whether the groups keep the values of the column apart: by itself, or by the names of its table's rows."""

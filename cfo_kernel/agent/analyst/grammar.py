@@ -3,16 +3,21 @@
 Every mark that a rule understands is ticked off in `used`; what is not ticked at the end is asked back.
 """
 
+from dataclasses import replace
+
 from cfo_kernel.agent.analyst.bounds import bounds, ranks, years_that_are_numbers
 from cfo_kernel.agent.analyst.draft import Draft, Entity, Said
 from cfo_kernel.agent.analyst.marks import Mark, Sort
+from cfo_kernel.agent.analyst.periods import Period
 from cfo_kernel.agent.analyst.phrases import MONEY_TALK, Ask
 from cfo_kernel.agent.analyst.ranges import when
 from cfo_kernel.agent.analyst.reading import NotUnderstood
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.statistics import statistics
 from cfo_kernel.agent.analyst.words import Word
+from cfo_kernel.data.plan import Grain
 
+_ENDS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
 _CHANGES = (Ask.CHANGE, Ask.GROWTH, Ask.DIFFERENCE, Ask.COMPARE)
 _FIGURES = (
     Ask.SUM, Ask.COUNT, Ask.SHARE, Ask.GROWTH, Ask.CHANGE, Ask.VARIANCE, Ask.AVERAGE, Ask.MEDIAN, Ask.MINIMUM,
@@ -35,7 +40,7 @@ def read(words: tuple[Word, ...], marks: list[Mark], schema: Schema) -> Draft:
     draft.used |= draft.when.used
     if draft.when.to_date:
         draft.used |= {i for i, m in enumerate(marks) if m.is_ask(Ask.YTD)}
-    for rule in (statistics, bounds, ranks, _counts, _groups, _asked, _adjectives, _values, _rest):
+    for rule in (_ends, statistics, bounds, ranks, _counts, _groups, _asked, _adjectives, _values, _rest):
         rule(draft)
     if not draft.facts:
         dated = [m.names for m in marks if draft.is_date(m.names) and len({n.table for n in m.names}) == 1]
@@ -69,6 +74,46 @@ def _counts(draft: Draft) -> None:
             draft.rows = False
             draft.count_rows = False
             draft.counted = Entity(-1)
+
+
+def _ends(draft: Draft) -> None:
+    """'at the end of each quarter', 'month-end': a balance for each period, read at its end."""
+    for at, mark in enumerate(draft.marks):
+        grain, place = None, at
+        if mark.is_ask(Ask.END_OF) and at not in draft.used:
+            each = draft.next(at)
+            following = draft.next(at, Ask.BY, Ask.PER) if each is not None else None
+            if each is None or following is None or not draft.marks[each].is_ask(Ask.BY, Ask.PER):
+                continue
+            last = draft.marks[following]
+            grain, place = (last.grain if last.sort is Sort.GRAIN and not last.adjective else None), following
+        elif mark.is_ask(Ask.YEAR_END):
+            grain = _grain_of(draft, at)
+            if at in draft.used:
+                if not draft.when.moment or not all(_is_finer(grain, p) for p in draft.when.periods):
+                    continue
+                draft.when = replace(draft.when, moment=False)
+        if grain not in _ENDS:
+            continue
+        before = draft.previous(at)
+        if mark.is_ask(Ask.YEAR_END) and before is not None and draft.marks[before].is_ask(Ask.BY, Ask.PER, Ask.ALL):
+            draft.used.add(before)
+        draft.ends = grain
+        draft.groups.append(Entity(place, grain=grain))
+        draft.used |= set(range(at, place + 1))
+
+
+def _grain_of(draft: Draft, at: int) -> Grain:
+    """The period whose end is said: 'month end'."""
+    mark = draft.marks[at]
+    said = " ".join(w.norm for w in draft.words[mark.start : mark.end])
+    return next((g for g in (Grain.MONTH, Grain.QUARTER) if g.value in said), Grain.YEAR)
+
+
+def _is_finer(grain: Grain, period: Period) -> bool:
+    """Whether the period holds several ends of the grain."""
+    order = (Grain.DAY, Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR)
+    return period.grain is None or order.index(grain) < order.index(period.grain)
 
 
 def _groups(draft: Draft) -> None:

@@ -50,7 +50,7 @@ class _Intent(Leftovers):
             order=draft.order,
             top=draft.top,
             thresholds=tuple(draft.thresholds),
-            balance=draft.asks(Ask.BALANCE) or self._said_balance(),
+            balance=draft.asks(Ask.BALANCE) or self._said_balance() or draft.ends is not None,
             when_at=self._when_at(),
             spoken_of=self._spoken_of(),
         )

@@ -204,7 +204,11 @@ class Judge(Balances):
         if stock and any(b.grain for b in self.reading.by):
             return False
         apart = [c for c in self.schema.kept_apart(self.reading.table) if c in self.survey.columns]
-        return all(len(self.survey.kinds(c, self.survey.of(side))) < 2 for c in apart for side in self.survey.sides)
+        return all(
+            self._rolled_up(c, side) or len(self.survey.kinds(c, self.survey.of(side))) < 2
+            for c in apart
+            for side in self.survey.sides
+        )
 
     def _units(self) -> tuple[tuple[str, ...], bool]:
         """The units among the rows; raises where things without a unit are added to things with one."""

@@ -19,6 +19,7 @@ from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.turn import Failure, Result, Turn
 from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.hierarchies import NO_TREES, Trees
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Tables
 
@@ -27,9 +28,9 @@ _PIECE = 48
 Calls = tuple[tuple[str, dict[str, Any]], ...]
 
 
-def offline_model(tables: Tables, glossary: Glossary) -> Model:
+def offline_model(tables: Tables, glossary: Glossary, trees: Trees = NO_TREES) -> Model:
     """A model that answers questions about these tables without a network, or asks back."""
-    brain = _Brain(Schema(tables, glossary))
+    brain = _Brain(Schema(tables, glossary, trees))
 
     def respond(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         turned = turn.read(messages)

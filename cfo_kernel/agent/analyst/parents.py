@@ -39,6 +39,24 @@ def children(
     return ()
 
 
+def is_one_parent(schema: Schema, picks: tuple[Pick, ...], column: str) -> bool:
+    """Whether the picks name one parent in the column's table by itself: its operators say how its rows are added."""
+    table = column.partition(".")[0]
+    own = [p for p in picks if not p.negated and p.column.partition(".")[0] == table]
+    signed = [p for p in own if any(schema.is_signed_parent(p.column, v) for v in p.values)]
+    return len(signed) == 1 == len(signed[0].values) and [p.column for p in own].count(signed[0].column) == 1
+
+
+def adds_all(schema: Schema, pick: Pick) -> bool:
+    """Whether the one name is a parent whose figure is the plain sum of all that is below it."""
+    found = schema.parent(pick.column, pick.values[0]) if len(pick.values) == 1 and not pick.negated else None
+    if found is None:
+        return False
+    tree, node = found
+    weights = tree.weights(node.key)
+    return all(weights.get(below.key) == 1 for below in tree.below(node.key))
+
+
 def same_leaves(
     schema: Schema, parent_of: Pick, other: Pick
 ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], bool]:

@@ -133,7 +133,12 @@ class Planner:
 
     def _plain(self, reading: Reading) -> Figures:
         measures: list[Measure] = []
-        for function in reading.functions:
+        for pick in (Pick(reading.apart.column, (v,)) for v in reading.apart.values) if reading.apart else ():
+            (name,) = pick.values
+            _, figure = self._figure(reading, where=(pick.filter(),))
+            taken = any(name.lower() == group_name(b).lower() for b in reading.by)
+            measures.append(Measure(name=f"total {name}" if taken else name, expression=figure))
+        for function in reading.functions if not measures else ():
             name, figure = self._figure(reading, function)
             if reading.per:
                 periods = Aggregate(fn="count_distinct", column=reading.date, grain=reading.per)

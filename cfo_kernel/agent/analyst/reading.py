@@ -71,8 +71,9 @@ class Reading:
 
     `moment` says that the figure is asked at the end of its period, `balance` that it was called a balance,
     `units_only` that it was asked with 'how many', `spoken_of` that it was called a cost or an
-    earning. `when_at` is where in the question its period is said. `relation`
-    says what several periods are to each other: one span, units with a row each, or two to compare.
+    earning. `apart` are names that get a column each, since roll-ups overlap. `when_at` is where in the
+    question its period is said. `relation` says what several periods are to each other: one span, units with a
+    row each, or two to compare.
     """
 
     question: str
@@ -91,6 +92,7 @@ class Reading:
     relation: Literal["span", "each", "compare"] = "span"
     moment: bool = False
     by: tuple[By, ...] = ()
+    apart: Pick | None = None
     top: int | None = None
     order: Literal["asc", "desc"] | None = None
     thresholds: tuple[Threshold, ...] = ()

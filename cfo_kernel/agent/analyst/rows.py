@@ -9,7 +9,7 @@ from cfo_kernel.agent.analyst.marks import Sort
 from cfo_kernel.agent.analyst.phrases import Ask
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Reading
 from cfo_kernel.agent.analyst.settle import Settler
-from cfo_kernel.data.plan import Filter
+from cfo_kernel.data.plan import Filter, Grain
 from cfo_kernel.data.tables import Kind
 
 
@@ -26,6 +26,10 @@ class Rows:
         conditions = tuple(self._fiscal(base.table))
         if when.periods and base.date is None:
             raise NotUnderstood(f"{self.schema.table_label(base.table)} has no date that I could use for the period.")
+        months = {Grain.QUARTER: 3, Grain.YEAR: 12}.get(self.draft.ends or Grain.DAY, 1)
+        for period in when.periods if self.draft.ends else ():
+            if period.grain is Grain.DAY or (period.end and period.end.month % months):
+                raise NotUnderstood(f"{period.label} is not at the end of a {self.draft.ends}.")
         if len(when.periods) < 2:
             return replace(base, periods=when.periods, moment=when.moment, conditions=conditions)
         if when.link == "versus":

@@ -3,6 +3,7 @@
 from cfo_kernel.agent.analyst.phrases import ASKS, Ask
 from cfo_kernel.agent.analyst.words import split, stem, words_in
 from cfo_kernel.data.glossary import Glossary, TableNotes
+from cfo_kernel.data.hierarchies import NO_TREES, Node, Tree, Trees
 from cfo_kernel.data.plan import Join
 from cfo_kernel.data.tables import Column, Kind, Table, Tables
 
@@ -19,11 +20,12 @@ _NAMING = frozenset(["name", "description", "title", "label", "text"])
 
 
 class Schema:
-    """Tables and glossary, with the questions the analyst has about them."""
+    """Tables, glossary and trees, with the questions the analyst has about them."""
 
-    def __init__(self, tables: Tables, glossary: Glossary) -> None:
+    def __init__(self, tables: Tables, glossary: Glossary, trees: Trees = NO_TREES) -> None:
         self.tables = tables
         self.glossary = glossary
+        self.trees = trees
         self._targets = {r.to_table.lower() for r in tables.relations}
 
     def notes(self, table: str) -> TableNotes:
@@ -139,6 +141,20 @@ class Schema:
         key = self.key_of(table)
         parent = table.column(f"parent_{key.name}") if key else None
         return (key, parent) if key and parent else None
+
+    def parent(self, column: str, name: str) -> tuple[Tree, Node] | None:
+        """The parent in a tree that a value of this column names: its figure is the roll-up of what is below it."""
+        table, _, label = column.partition(".")
+        tree = self.trees.get(table.lower())
+        if tree is None or tree.label.lower() != label.lower():
+            return None
+        nodes = tree.named(name)
+        return (tree, nodes[0]) if len(nodes) == 1 and tree.children(nodes[0].key) else None
+
+    def is_signed_parent(self, column: str, name: str) -> bool:
+        """Whether the tree says by its operators what is added and what is subtracted below the name."""
+        found = self.parent(column, name)
+        return found is not None and found[0].signed
 
     def table_label(self, table: str) -> str:
         return self.notes(table).name or table.replace("_", " ")

@@ -62,6 +62,10 @@ class Sentences(ManyRows):
             verb = "was" if row[0] == 1 else "were"
             what = self._counted_rows() if row[0] != 1 else self._counted_rows().replace(named.rows, named.row)
             return f"There {verb} {self.value(0, row[0])} {named.header(what)}."
+        if reading.apart:
+            figures = enumerate(reading.apart.values)
+            listed = joined([f"{name} {self.value(i, row[i])}" for i, name in figures])
+            return f"{named.header(named.what)}: {listed}."
         if len(reading.functions) == 1:
             return f"{named.header(self._subject())} {self._verb()} {self.value(0, row[0])}."
         parts = [f"{self._part(f)} {self.value(i, row[i])}" for i, f in enumerate(reading.functions)]
