@@ -188,10 +188,15 @@ def _values(draft: Draft) -> None:
     """Values, with what excludes them; and the measure, the fact table and columns that stand by themselves."""
     negating = False
     column = ""  # what is excluded: 'without Germany Salaries' excludes Germany only
+    joined: Ask | None = None
     for at, mark in enumerate(draft.marks):
+        joined = mark.ask if mark.is_ask(Ask.IN, Ask.OF, Ask.FROM) else joined
         if mark.is_ask(Ask.EXCLUDE):
             negating, column = True, ""
         elif mark.sort is Sort.NAME and mark.values:
+            if negating and column:
+                _one_exclusion(draft, at, joined, same=mark.values[0].path == column)
+            joined = None
             column = column or mark.values[0].path
             negating = negating and mark.values[0].path == column
             draft.values.append(Said(at, mark.values[0], negating))
@@ -203,6 +208,17 @@ def _values(draft: Draft) -> None:
         if mark.sort is Sort.GRAIN and at not in draft.used:
             draft.bare.append(Entity(at, grain=mark.grain))
             draft.used.add(at)
+
+
+def _one_exclusion(draft: Draft, at: int, joined: Ask | None, *, same: bool) -> None:
+    """Raises `NotUnderstood` for 'excluding A of B': B may bound what is left out, or all that is asked."""
+    within = " ".join(word.text for word in draft.words[draft.marks[at - 1].start : draft.marks[at].start])
+    if joined is Ask.OF or (same and (joined is not None or "within" in within)):
+        name = draft.marks[at].values[0].value
+        raise NotUnderstood(
+            f"I do not know whether '{name}' is left out too, or says where to leave out. Name what is asked first: "
+            f"'... of {name} excluding ...'."
+        )
 
 
 def _excluder(draft: Draft, at: int) -> tuple[int, ...]:
