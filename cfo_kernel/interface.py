@@ -1,0 +1,187 @@
+"""The interface: what a person can do with a workbench, one async method each, and the values that cross it.
+
+It is implemented twice: embedded (`cfo_kernel.workbench`) and over HTTP (`cfo_kernel.remote`). Front ends are written
+against it, and one body of scenarios runs through both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
+
+from pydantic import Field
+
+from cfo_kernel.data.plan import Filter, QueryPlan
+from cfo_kernel.data.tables import Dataset, Table
+from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
+from cfo_kernel.replies import Problem, Reply, ResultColumn, ResultTable
+from cfo_kernel.values import Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Source = str | Path | BinaryIO
+"""A file to upload: its path, or a binary stream with a name."""
+
+
+class ShownMessage(Value):
+    """A message as a person sees it: what they wrote, or how its run ended."""
+
+    who: Literal["person", "agent"]
+    run_id: str
+    at: str
+    text: str = ""
+    in_reply_to: str | None = None
+    status: Status | None = None
+    reply: Reply | None = None
+    error: Problem | None = None
+    usage: Usage | None = None
+
+
+class Sort(Value):
+    """An order of rows: by `column`, upward unless `descending`; NULL comes last either way."""
+
+    column: str
+    descending: bool = False
+
+
+class PageRequest(Value):
+    """Which rows of a result are wanted: those that pass all filters, sorted, `limit` of them from `offset` on."""
+
+    offset: int = Field(0, ge=0)
+    limit: int = Field(100, ge=1, le=1000)
+    sort: tuple[Sort, ...] = ()
+    filters: tuple[Filter, ...] = ()
+
+
+class ResultPage(Value):
+    """A page of a result file: `row_count` counts the rows that pass the filters, `total` all rows of the file."""
+
+    columns: tuple[ResultColumn, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    offset: int
+    row_count: int
+    total: int
+
+
+class UsageTotals(Usage):
+    """What the finished runs of a thread or of a workspace used together."""
+
+    runs: int = 0
+
+
+class Direct(Value):
+    """A query without a model: exactly one of SQL, a plan, or a Python program."""
+
+    sql: str | None = None
+    plan: QueryPlan | None = None
+    python: str | None = None
+
+    @property
+    def message(self) -> str:
+        """The message that asks for this in a thread. Raises `InvalidInput` unless exactly one is given."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file on its way out: `size` in bytes, its name for people, its media type, and its content in chunks."""
+
+    name: str
+    size: int
+    media_type: str
+    chunks: AsyncIterator[bytes]
+
+
+class Run(Protocol):
+    """One pass of the agent over a thread."""
+
+    id: str
+    thread_id: str
+
+    async def status(self) -> Status: ...
+    def events(self, after: int | None = None) -> AsyncIterator[Numbered]: ...
+    async def finished(self) -> FinishedRun: ...
+    async def reply(self) -> Reply: ...
+    async def cancel(self) -> None: ...
+
+
+class Thread(Protocol):
+    """A conversation in a workspace; its row and folder are made by its first message."""
+
+    id: str
+
+    @property
+    def workspace_id(self) -> str: ...
+    @property
+    def title(self) -> str | None: ...
+    @property
+    def created_at(self) -> datetime | None: ...
+    @property
+    def updated_at(self) -> datetime | None: ...
+
+    async def send(
+        self, text: str = "", *, in_reply_to: str | None = None, idempotency_key: str | None = None
+    ) -> Run: ...
+    async def ask(self, text: str) -> Reply: ...
+    async def run(self, run_id: str) -> Run: ...
+    async def messages(self) -> list[ShownMessage]: ...
+    async def notice(self) -> str | None: ...
+    async def rename(self, title: str) -> None: ...
+    async def delete(self) -> None: ...
+    async def usage(self) -> UsageTotals: ...
+    async def page(self, file: str, request: PageRequest = ...) -> ResultPage: ...
+    async def download(self, file: str) -> Download: ...
+
+
+class TableHandle(Protocol):
+    """A table of a workspace."""
+
+    name: str
+
+    async def describe(self) -> Table: ...
+    async def head(self) -> ResultTable: ...
+    async def df(self) -> pd.DataFrame: ...
+    async def download(self) -> Download: ...
+
+
+class Workspace(Protocol):
+    """A company: its files and its threads."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def updated_at(self) -> datetime: ...
+
+    async def rename(self, name: str) -> None: ...
+    async def delete(self) -> None: ...
+    async def upload(self, source: Source, name: str | None = None) -> Dataset: ...
+    async def download(self, file: str) -> Download: ...
+    async def delete_file(self, file: str) -> None: ...
+    async def datasets(self) -> Sequence[Dataset]: ...
+    async def schema(self, dataset: str) -> Dataset: ...
+    def table(self, name: str) -> TableHandle: ...
+    async def query(self, query: Direct) -> ResultTable | str: ...
+    async def sql(self, text: str) -> ResultTable: ...
+    async def python(self, code: str) -> ResultTable | str: ...
+    async def threads(self) -> Sequence[Thread]: ...
+    async def thread(self, id: str | None = None) -> Thread: ...
+    async def usage(self) -> UsageTotals: ...
+
+
+class Workbench(Protocol):
+    """What `connect()` gives."""
+
+    async def workspaces(self) -> Sequence[Workspace]: ...
+    async def create_workspace(self, name: str) -> Workspace: ...
+    async def workspace(self, id_or_name: str | None = None) -> Workspace: ...
+    async def thread(self, id: str) -> Thread: ...
+    async def run(self, id: str) -> Run: ...
+    async def close(self) -> None: ...
