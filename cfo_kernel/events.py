@@ -27,17 +27,19 @@ class Token(Value):
 
 
 class ToolCall(Value):
-    """The agent calls a tool."""
+    """The agent calls a tool; `id` tells its calls apart."""
 
     type: Literal["tool_call"] = "tool_call"
+    id: str = ""
     name: str
     input: Any
 
 
 class ToolResult(Value):
-    """What the tool gave back."""
+    """What the tool gave back to the call of that `id`."""
 
     type: Literal["tool_result"] = "tool_result"
+    id: str = ""
     name: str
     output: Any
     elapsed_ms: float

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cfo_kernel.agent.memory import FirstAttempt, Memory
 from cfo_kernel.data.room import DataRoom, Facts
 from cfo_kernel.errors import SheetInvalid
 from cfo_kernel.replies import ResultTable
@@ -22,28 +23,46 @@ class Desk:
     room: DataRoom
     facts: Facts
     thread_dir: Path
-    last: ResultTable | None = None
-    _given: list[Path] = field(default_factory=list[Path])
-    _newest: int = -1
+    memory: Memory = field(default_factory=FirstAttempt)
+    _given: dict[str, Path] = field(default_factory=dict[str, Path])
+    _kept: dict[str, ResultTable] = field(default_factory=dict[str, ResultTable])
 
-    def new_file(self, folder: str, stem: str) -> Path:
+    @property
+    def last(self) -> ResultTable | None:
+        """Of the results that were kept, the one that was asked for last."""
+        return next((self._kept[key] for key in reversed(self._given) if key in self._kept), None)
+
+    def new_file(self, folder: str, stem: str, asked_by: str) -> Path:
         """A file name in the thread's `analysis/` or `results/` that is not taken: `query_001.parquet`.
 
-        A model may call several tools at once, so a name that was given is taken before there is a file.
+        A model may call several tools at once, so a name that was given is taken before there is a file. An attempt
+        that begins again gets the names of the one before, by the call that asked for them.
         """
         place = self.thread_dir / folder
+        if name := self.memory.file(asked_by):
+            self._given[asked_by] = place / name
+            return place / name
         number = len(list(place.glob(f"{stem}_*.parquet"))) + 1
         tables = {name.lower() for name in self.facts.tables}  # the result is to be a table under this name
-        while (path := place / f"{stem}_{number:03}.parquet").exists() or path in self._given or path.stem in tables:
+        given = self._given.values()
+        while (path := place / f"{stem}_{number:03}.parquet").exists() or path in given or path.stem in tables:
             number += 1
-        self._given.append(path)
+        self._given[asked_by] = path
+        self.memory.keep_file(asked_by, path.name)
         return path
 
-    def keep(self, result: ResultTable, file: Path) -> None:
-        """Makes the result in `file` the last one, unless one that was asked for later is there already."""
-        place = self._given.index(file)
-        if place > self._newest:
-            self.last, self._newest = result, place
+    def keep(self, result: ResultTable, asked_by: str) -> None:
+        """Keeps the result of that call."""
+        self._kept[asked_by] = result
+
+    def kept_by(self, asked_by: str) -> ResultTable | None:
+        """The result that this call has kept."""
+        return self._kept.get(asked_by)
+
+    def put_back(self, asked_by: str, result: ResultTable) -> None:
+        """Keeps a result of an earlier attempt, in the place of the call that asked for it."""
+        self._given[asked_by] = self.thread_dir / (result.file or "")
+        self._kept[asked_by] = result
 
     @property
     def earlier(self) -> dict[str, Path]:

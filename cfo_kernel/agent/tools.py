@@ -42,6 +42,11 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
     }
 
 
+def _call(ctx: RunContext[Desk]) -> str:
+    """The id of the call that a tool answers."""
+    return ctx.tool_call_id or ""
+
+
 @toolset.tool
 async def list_datasets(ctx: RunContext[Desk]) -> dict[str, Any]:
     """Lists the tables of the workspace with their row counts, descriptions and example questions."""
@@ -77,9 +82,9 @@ async def execute_sql(ctx: RunContext[Desk], sql: str) -> dict[str, Any]:
         sql: exactly one SELECT over the tables of the workspace, and the `table` of earlier results of this thread.
     """
     desk = ctx.deps
-    file = desk.new_file("analysis", "query")
+    file = desk.new_file("analysis", "query", _call(ctx))
     result = await mendable(desk.room.query(sql, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
-    desk.keep(result, file)
+    desk.keep(result, _call(ctx))
     return compact(result, TOOL_ROWS)
 
 
@@ -91,9 +96,9 @@ async def execute_query_plan(ctx: RunContext[Desk], plan: QueryPlan) -> dict[str
         plan: the plan; columns are written table.column. The `table` of an earlier result is a table too.
     """
     desk = ctx.deps
-    file = desk.new_file("analysis", "query")
+    file = desk.new_file("analysis", "query", _call(ctx))
     result = await mendable(desk.room.plan(plan, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
-    desk.keep(result, file)
+    desk.keep(result, _call(ctx))
     return {**compact(result, TOOL_ROWS), "sql": result.query.sql}
 
 
@@ -109,10 +114,10 @@ async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
         code: the program; it assigns its result to result_df, a DataFrame or Series.
     """
     desk = ctx.deps
-    file = desk.new_file("analysis", "python")
+    file = desk.new_file("analysis", "python", _call(ctx))
     work = desk.room.python(code, cap=TOOL_ROWS, folder=file.parent, stem=file.stem, earlier=desk.earlier)
     ran = await mendable(work)
     if ran.table:
-        desk.keep(ran.table, file)
+        desk.keep(ran.table, _call(ctx))
     table: dict[str, Any] = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
     return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}

@@ -29,6 +29,7 @@ from pydantic_graph import End
 from cfo_kernel.agent.desk import Desk
 from cfo_kernel.agent.failures import broke_off, translated
 from cfo_kernel.agent.outputs import OUTPUTS, SPOKEN
+from cfo_kernel.agent.replay import Replay
 from cfo_kernel.agent.tools import toolset
 from cfo_kernel.errors import ModelMisbehaved
 from cfo_kernel.events import Usage
@@ -42,6 +43,7 @@ _AGENT: Agent[Desk, Reply] = Agent(
     toolsets=[toolset],
     instructions=_PROMPT,
     retries={"tools": 4, "output": 3},
+    capabilities=[Replay()],
     name="analyst",
 )
 
@@ -55,9 +57,9 @@ class Listener(Protocol):
         """The tokens of the current answer of the model do not count."""
         ...
 
-    def tool_call(self, name: str, arguments: Any) -> None: ...
+    def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
 
-    def tool_result(self, name: str, output: Any, elapsed_ms: float) -> None: ...
+    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -157,11 +159,11 @@ class _Turn:
         match event:
             case FunctionToolCallEvent(part=part):
                 self._begun[part.tool_call_id] = (part.tool_name, time.perf_counter())
-                self._listener.tool_call(part.tool_name, _arguments(part))
+                self._listener.tool_call(part.tool_call_id, part.tool_name, _arguments(part))
             case FunctionToolResultEvent(part=part):
                 name, begun = self._begun.get(part.tool_call_id, (part.tool_name or "", time.perf_counter()))
                 elapsed = round((time.perf_counter() - begun) * 1000, 1)
-                self._listener.tool_result(name, part.content, elapsed)
+                self._listener.tool_result(part.tool_call_id, name, part.content, elapsed)
             case OutputToolResultEvent(part=part) if getattr(part, "outcome", "") == "retried" and self._spoken.text:
                 self._listener.void_tokens()
             case _:

@@ -134,11 +134,13 @@ class DataRoom:
         shelf = await self._library.shelf()
         return await self._programs.run(code, {**earlier, **shelf.files}, folder, stem, cap)
 
-    async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str) -> dict[str, Any]:
-        """Writes a result file to a sheet; returns rows, columns and range. Raises `SheetInvalid`."""
-        return await self._ingest.ask(
-            "write_sheet", self._ingest_timeout, source=str(source), workbook=str(workbook), sheet=sheet, mode=mode
-        )
+    async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str, to: Path) -> dict[str, Any]:
+        """Writes a result file to a sheet of the workbook, as a new one in `to`; returns rows, columns and range.
+
+        Raises `SheetInvalid`.
+        """
+        arguments: dict[str, Any] = {"source": str(source), "workbook": str(workbook), "sheet": sheet, "mode": mode}
+        return await self._ingest.ask("write_sheet", self._ingest_timeout, **arguments, to=str(to))
 
     async def close(self) -> None:
         await self._sql.close()

@@ -35,11 +35,11 @@ _BATCH = 10_000
 _EARLIEST = 1900  # a sheet has no dates before
 
 
-def write_sheet(source: str, workbook: str, sheet: str, mode: str) -> dict[str, Any]:
-    """Writes the table in `source` to `sheet` of `workbook`; returns its rows, columns and cell range.
+def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> dict[str, Any]:
+    """Writes the table in `source` to `sheet` of `workbook`, as a new workbook `to`; returns rows, columns, cell range.
 
     `mode` is `create` (the sheet must be new), `replace` (its content is replaced) or `append` (below its last row,
-    with the same columns). The workbook is replaced in one step: an error leaves it as it was.
+    with the same columns). `to` appears in one step, and may be `workbook`: an error leaves that as it was.
     """
     _check_name(sheet)
     path = Path(workbook)
@@ -58,7 +58,7 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str) -> dict[str, 
             target.append([_cell(target, value) for value in row])
     for i, name in enumerate(columns, start=1):
         target.column_dimensions[get_column_letter(i)].width = min(50, max(12, len(name) + 2))
-    _save(book, path)
+    _save(book, Path(to))
     return {
         "rows": count,
         "columns": len(columns),

@@ -1,40 +1,51 @@
 """What the engine does after the agent: runs the SQL in full, writes the sheet, and says what came of it."""
 
+import contextlib
 from functools import partial
 from typing import Any
 
 from cfo_kernel.agent.desk import Desk
 from cfo_kernel.agent.tools import compact
 from cfo_kernel.data.files import safe_name
-from cfo_kernel.errors import CfoError, SheetInvalid
-from cfo_kernel.replies import Problem, Reply, RunSQL, SheetWritten, WriteSheetFromFile
+from cfo_kernel.errors import CfoError, SheetInvalid, StorageFailed
+from cfo_kernel.events import ActionStarted
+from cfo_kernel.replies import Problem, Reply, RunSQL, SheetWritten, WriteSheetFromFile, reply_adapter
 from cfo_kernel.runs.recorder import Recorder
 
 _SHOWN_ROWS = 100
 _SAMPLE_ROWS = 20
+_REPLY = "reply"  # who asks for the file of a reply's own result
 
 
 async def act(reply: Reply, desk: Desk, recorder: Recorder) -> Reply:
     """The reply with the outcome of its action; one that asks for none is returned as it is.
 
-    The recorder is told how far a query is that takes its time.
-    An error of the data is an outcome too: the agent reads it when it goes on.
+    The recorder is told how far a query is that takes its time, and keeps the outcome: an attempt that begins again
+    does not act again. An error of the data is an outcome too: the agent reads it when it goes on.
     """
+    if not isinstance(reply, RunSQL | WriteSheetFromFile):
+        return reply
+    recorder.put(ActionStarted(kind=reply.kind))
+    if known := recorder.action("outcome"):
+        return reply_adapter.validate_python(known)
     try:
         if isinstance(reply, RunSQL):
             result = await desk.room.query(
                 reply.sql,
                 cap=_SHOWN_ROWS,
-                file=desk.new_file("results", "result"),
+                file=desk.new_file("results", "result", _REPLY),
                 earlier=desk.earlier,
                 on_progress=partial(recorder.progress, label=reply.purpose),
             )
-            return reply.model_copy(update={"result": result})
-        if isinstance(reply, WriteSheetFromFile):
-            return reply.model_copy(update={"written": await _write(reply, desk)})
+            acted = reply.model_copy(update={"result": result})
+        else:
+            acted = reply.model_copy(update={"written": await _write(reply, desk, recorder)})
     except CfoError as error:
-        return reply.model_copy(update={"error": Problem(code=error.code, message=error.message)})
-    return reply
+        if isinstance(error, StorageFailed):
+            raise
+        acted = reply.model_copy(update={"error": Problem(code=error.code, message=error.message)})
+    await recorder.keep_action("outcome", acted.model_dump(mode="json"))
+    return acted
 
 
 def outcome(reply: Reply) -> dict[str, Any] | None:
@@ -48,10 +59,22 @@ def outcome(reply: Reply) -> dict[str, Any] | None:
     return None
 
 
-async def _write(reply: WriteSheetFromFile, desk: Desk) -> SheetWritten:
+async def _write(reply: WriteSheetFromFile, desk: Desk, recorder: Recorder) -> SheetWritten:
+    """Writes a copy of the workbook beside it, notes that it is ready, and only then puts it in its place.
+
+    So a sheet is written once, whenever a process dies: before the note nothing has happened, and after it the copy is
+    put in its place, or was.
+    """
     name = safe_name(reply.workbook)
     if not name.lower().endswith(".xlsx"):
         raise SheetInvalid(f"{name} is not a workbook's name. It must end in .xlsx.")
-    source = desk.result_file(reply.source_file)
-    made = await desk.room.write_sheet(source, desk.thread_dir / "results" / name, reply.sheet, reply.mode)
+    workbook = desk.thread_dir / "results" / name
+    ready = workbook.with_name(f".{recorder.run_id}.xlsx")
+    made = recorder.action("sheet")
+    if made is None:
+        source = desk.result_file(reply.source_file)
+        made = await desk.room.write_sheet(source, workbook, reply.sheet, reply.mode, ready)
+        await recorder.keep_action("sheet", made)
+    with contextlib.suppress(FileNotFoundError):  # it is in its place already
+        ready.replace(workbook)
     return SheetWritten(file=f"results/{name}", sheet=reply.sheet, **made)

@@ -1,9 +1,9 @@
-"""Accepts messages and has their runs executed: one at a time in a thread, in the order of acceptance."""
+"""Accepts messages and has their runs brought to an end: one at a time in a thread, in the order of acceptance."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from cfo_kernel import events
@@ -13,15 +13,17 @@ from cfo_kernel.errors import (
     IdempotencyMismatch,
     InvalidInput,
     MessageTooLong,
+    NotFound,
     NothingToContinue,
     RunInterrupted,
+    StorageFailed,
     ThreadBusy,
     WorkbenchClosed,
 )
 from cfo_kernel.runs.journal import Journal, RunRow
-from cfo_kernel.runs.owners import Owners
 from cfo_kernel.runs.places import Place
-from cfo_kernel.runs.recorder import Recorder
+from cfo_kernel.runs.queue import MOST_DEATHS, RunQueue
+from cfo_kernel.runs.recorder import Recorder, RunLost
 from cfo_kernel.runs.turn import failed, finish, outcome_of, tell, work
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.folders import is_id, new_id
@@ -31,22 +33,30 @@ T = TypeVar("T")
 MAX_MESSAGE = 100_000
 """Bytes of UTF-8 in a message; a table belongs into a file."""
 _MAX_KEY = 200
-_LOOK_AGAIN = 0.02
 _LISTEN = 0.25  # seconds between two looks whether another process wants a run stopped
 _log = logging.getLogger(__name__)
 
 
 class Dispatch:
-    """The runs of this process; runs of others are waited for, and closed if their process died."""
+    """The runs of this process; `place_of` finds where a run takes place, and raises `NotFound` where that is gone."""
 
-    def __init__(self, journal: Journal, owners: Owners, settings: Settings) -> None:
+    def __init__(
+        self, journal: Journal, queue: RunQueue, settings: Settings, place_of: Callable[[RunRow], Place]
+    ) -> None:
         self._journal = journal
-        self._owners = owners
+        self._queue = queue
         self._settings = settings
+        self._place_of = place_of
         self._closed = False
-        self._mine: dict[str, asyncio.Task[None] | None] = {}  # None while one is being accepted
         self._working: dict[str, asyncio.Task[RunEntry]] = {}
+        self._stopped: set[str] = set()
         self._kept: set[asyncio.Task[Any]] = set()
+        self._listening: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begins to work on runs: those accepted here, and those that others left or died over."""
+        await self._queue.open(self.perform)
+        self._listening = asyncio.create_task(self._listen(), name="listen for cancels")
 
     async def accept(self, place: Place, text: str, in_reply_to: str | None, key: str | None) -> RunRow:
         """Takes a message: when this returns it is in the journal and in the history, and its run is under way.
@@ -57,49 +67,83 @@ class Dispatch:
         check_message(text, in_reply_to, key)
         return await asyncio.shield(self._keep(self._accepted(place, text, in_reply_to, key), "accept"))
 
-    def cancel(self, run_id: str) -> None:
-        """Stops a run, or asks the process that works on it to; one that has ended stays as it is."""
-        if working := self._working.get(run_id):
-            working.cancel()
-        elif not self._journal.run(run_id).ended:
-            self._journal.request_cancel(run_id)
+    async def accept_child(self, parent: RunRow, text: str) -> RunRow:
+        """Takes a piece of work of a run as a run of its own, with events and an outcome.
 
-    async def close_orphans(self, place: Place) -> None:
-        """Ends the thread's runs whose process died before it could."""
-        for run in self._journal.open_runs(place.workspace_id, place.thread_id):
-            if not self._is_alive(run):
-                await self._interrupted(run, place)
+        It has no place in the history, does not wait for the thread's turn, which its parent has, and is stopped with
+        its parent.
+        """
+        row = self._new(parent.workspace_id, parent.thread_id, text, parent_run_id=parent.id)
+        row = await self._journal.add_run(row, None)
+        await self._queue.offer(row)
+        return row
 
-    async def close_lost(self, run: RunRow) -> None:
-        """Ends a run whose process died and whose thread is gone."""
-        if not self._is_alive(run):
-            await tell(run.id, _interruption(run.id), self._journal)
+    async def perform(self, run: RunRow) -> None:
+        """Brings a run to its end that this process holds; leaves it where it is another's, or the process stops."""
+        if self._closed:
+            return
+        try:
+            place = self._place_of(run)
+        except (NotFound, StorageFailed) as error:  # nobody can answer there
+            await tell(run, failed(run.id, error), self._journal)
+            return
+        recorder = await Recorder.of(self._journal, run)
+        working = asyncio.create_task(self._in_turn(run, place, recorder), name=f"work on {run.id}")
+        recorder.on_loss = working.cancel
+        self._working[run.id] = working
+        try:
+            entry = await outcome_of(run.id, working, recorder, lambda: run.id in self._stopped)
+        except RunLost:
+            return
+        finally:
+            del self._working[run.id]  # from here on a stop comes too late
+            self._stopped.discard(run.id)
+        await finish(run, entry, place, self._journal)
+
+    async def cancel(self, run_id: str) -> None:
+        """Stops a run and its children, whichever process works on it; one that has ended stays as it is."""
+        run = await self._journal.run(run_id)
+        if run.ended:
+            return
+        await self._journal.request_cancel(run_id)  # first: the next owner must know it if this process dies
+        for child in await self._journal.open_runs(run.workspace_id, run.thread_id):
+            if child.parent_run_id == run_id:
+                await self.cancel(child.id)
+        if run_id in self._working:
+            self._stop(run_id)
+        elif not self._queue.is_alive(run.owner):
+            claimed = await self._journal.claim(run, self._queue.me, died=bool(run.owner))
+            if claimed is not None:
+                self._keep(self.perform(claimed), f"stop {run_id}")
 
     async def quiet(self, workspace_id: str, thread_id: str) -> None:
         """Stops the thread's runs, and returns when they have ended.
 
         Raises `ThreadBusy` where others have runs in it, and then none is stopped.
         """
-        runs = self._journal.open_runs(workspace_id, thread_id)
-        if any(run.owner != self._owners.me and self._is_alive(run) for run in runs):
+        runs = await self._journal.open_runs(workspace_id, thread_id)
+        if any(run.owner != self._queue.me and self._queue.is_alive(run.owner) for run in runs):
             raise ThreadBusy("Another program is answering in this thread. Stop it there, or wait, then try again.")
-        ends = [end for run in runs if (end := self._mine.get(run.id))]
         for run in runs:
-            if working := self._working.get(run.id):
-                working.cancel()
-        await asyncio.gather(*map(asyncio.shield, ends))
+            await self.cancel(run.id)
+        for run in runs:
+            async for _ in self._journal.subscribe(run.id):
+                pass
 
     async def close(self) -> None:
-        """Stops what still runs, and waits until the history and the journal have heard of it."""
+        """Leaves what still runs to the next process, as far as it came; returns when nothing of it goes on here."""
         self._closed = True
+        if self._listening is not None:
+            self._listening.cancel()
+        for working in self._working.values():
+            working.cancel()
         while self._kept:
-            for working in self._working.values():
-                working.cancel()
             await asyncio.wait(self._kept)
+        await self._queue.close()
 
     async def _accepted(self, place: Place, text: str, in_reply_to: str | None, key: str | None) -> RunRow:
         async with place.history.locked():
-            if earlier := self._journal.by_key(place.workspace_id, place.thread_id, key):
+            if earlier := await self._journal.by_key(place.workspace_id, place.thread_id, key):
                 if (earlier.message, earlier.in_reply_to) != (text, in_reply_to):
                     message = "This idempotency key belongs to another message of the thread. Take a new one."
                     raise IdempotencyMismatch(message)
@@ -109,72 +153,59 @@ class Dispatch:
                 check_continue(entries, in_reply_to)
             if self._closed:
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
-            row = RunRow(
-                n=0, id=new_id(), workspace_id=place.workspace_id, thread_id=place.thread_id, message=text,
-                in_reply_to=in_reply_to, owner=self._owners.me, status="queued",
-            )  # fmt: skip
-            self._mine[row.id] = None
+            row = self._new(place.workspace_id, place.thread_id, text, in_reply_to=in_reply_to)
             try:
-                recorder = Recorder(self._journal, row.id)
                 row = await self._journal.add_run(row, key)
                 await to_its_end(place.history.append, MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to))
-            except BaseException as error:
-                try:
-                    if isinstance(error, Exception):  # else the loop ends, and the run is closed as interrupted later
-                        with contextlib.suppress(CfoError):
-                            await self._journal.retract(row.id)
-                finally:
-                    del self._mine[row.id]  # only now, or others would close it as one whose process died
+            except Exception:  # else the loop ends, and the message is answered by whoever comes next
+                with contextlib.suppress(CfoError):
+                    await self._journal.retract(row.id)
                 raise
-        working = asyncio.create_task(self._in_turn(row, place, recorder), name=f"work on {row.id}")
-        recorder.on_loss = working.cancel
-        self._working[row.id] = working
-        self._mine[row.id] = self._keep(self._brought_to_its_end(row, place, recorder), f"run {row.id}")
-        self._listen(row.id)
+        await self._queue.offer(row)
         return row
 
+    def _new(self, workspace_id: str, thread_id: str, text: str, **more: Any) -> RunRow:
+        owner = self._queue.accepts_as
+        return RunRow(
+            n=0, id=new_id(), workspace_id=workspace_id, thread_id=thread_id, message=text, owner=owner, **more
+        )
+
     async def _in_turn(self, run: RunRow, place: Place, recorder: Recorder) -> RunEntry:
-        while before := self._journal.open_before(run):
-            if self._is_alive(before[0]):
-                await asyncio.sleep(_LOOK_AGAIN)
-            else:
-                await self._interrupted(before[0], place)
-        await self._journal.start(run.id)
-        recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
-        return await work(run, place, recorder, self._settings)
+        if run.id in await self._journal.cancels():
+            self._stop(run.id)
+        async with self._queue.turn(run):
+            if run.attempt > 1 and (kept := await self._taken_up(run, place)):
+                return kept
+            if run.deaths >= MOST_DEATHS:
+                message = "The programs that worked on this message stopped again and again. Reword it, then send it."
+                raise RunInterrupted(message)
+            await self._journal.start(run)
+            recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
+            return await work(run, place, recorder, self._settings)
 
-    async def _brought_to_its_end(self, run: RunRow, place: Place, recorder: Recorder) -> None:
-        """Waits for the work, which may be stopped at any time, and then for its outcome to be told."""
-        try:
-            entry = await outcome_of(run.id, self._working[run.id], recorder)
-            del self._working[run.id]  # from here on a stop comes too late
-            await finish(run, entry, place, self._journal)
-        finally:
-            del self._mine[run.id]
-
-    def _listen(self, run_id: str) -> None:
-        """Stops a run of ours that another process, or another workbench, wants stopped; looks again while it works."""
-        if working := self._working.get(run_id):
-            with contextlib.suppress(CfoError):
-                if self._journal.cancel_requested(run_id):
-                    working.cancel()
-                    return
-            asyncio.get_running_loop().call_later(_LISTEN, self._listen, run_id)
-
-    async def _interrupted(self, run: RunRow, place: Place) -> None:
-        """Closes a run that lost its process. Who asked for it may be stopped; what was begun goes to its end."""
-        await asyncio.shield(self._keep(self._closed_as_its_history_says(run, place), f"closing {run.id}"))
-
-    async def _closed_as_its_history_says(self, run: RunRow, place: Place) -> None:
-        try:
+    async def _taken_up(self, run: RunRow, place: Place) -> RunEntry | None:
+        """Sees to it that the message is in the history; the run's outcome, if an earlier attempt came that far."""
+        if run.parent_run_id is not None:
+            return None
+        async with place.history.locked():
+            message = MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
+            await to_its_end(place.history.append, message)
             entries = await asyncio.to_thread(place.history.entries)
-        except CfoError:
-            entries = ()
-        kept = [e for e in entries if isinstance(e, RunEntry) and e.run_id == run.id]
-        await finish(run, kept[0] if kept else _interruption(run.id), place, self._journal)
+        return next((e for e in entries if isinstance(e, RunEntry) and e.run_id == run.id), None)
 
-    def _is_alive(self, run: RunRow) -> bool:
-        return run.id in self._mine if run.owner == self._owners.me else self._owners.is_alive(run.owner)
+    async def _listen(self) -> None:
+        """Stops the runs that another process, or another workbench, wants stopped."""
+        while True:
+            await asyncio.sleep(_LISTEN)
+            if self._working:
+                with contextlib.suppress(CfoError):
+                    for run_id in await self._journal.cancels():
+                        self._stop(run_id)
+
+    def _stop(self, run_id: str) -> None:
+        if (working := self._working.get(run_id)) and run_id not in self._stopped:
+            self._stopped.add(run_id)
+            working.cancel()
 
     def _keep(self, what: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """Has something done to its end, whoever asked for it."""
@@ -217,7 +248,3 @@ def check_continue(entries: Sequence[Entry], in_reply_to: str | None) -> None:
     if reply is None or not reply.waits_for_review or not messages or messages[-1].run_id != in_reply_to:
         message = "There is no such reply to continue: it was answered already, or asks for no review. Write a message."
         raise NothingToContinue(message)
-
-
-def _interruption(run_id: str) -> RunEntry:
-    return failed(run_id, RunInterrupted("The program that worked on this message stopped. Send it again."))

@@ -1,40 +1,65 @@
-"""Writes a run's events into the journal in order, and keeps their numbers."""
+"""Writes a run's events and records into the journal in order, and keeps their numbers.
+
+It hears of a turn as its listener, and is its memory. An attempt that begins again goes through what the one before has
+told: those events are not told a second time.
+"""
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 from cfo_kernel import events
-from cfo_kernel.errors import CfoError, StorageFailed
-from cfo_kernel.runs.journal import Journal
+from cfo_kernel.errors import CfoError
+from cfo_kernel.events import Numbered
+from cfo_kernel.runs.journal import Journal, Record, RunRow
 
 _TOKENS_EVERY = 0.03  # seconds; a front end cannot paint more often, and Jupyter drops messages above 1000/s
 
 
-class Recorder:
-    """The listener of an agent's turn, and the owner of its event numbers."""
+class RunLost(Exception):
+    """Another process holds the run by now: this one stops, and writes nothing more about it."""
 
-    def __init__(self, journal: Journal, run_id: str) -> None:
+
+class Recorder:
+    """The owner of a run's event numbers, for one attempt."""
+
+    def __init__(self, journal: Journal, run: RunRow, told: Sequence[Numbered], records: Sequence[Record]) -> None:
         self._journal = journal
-        self._run_id = run_id
-        recorded = journal.recorded(run_id)
-        self._number = recorded[-1].number + 1 if recorded else 0
+        self._run = run
+        self.run_id = run.id
+        self._number = told[-1].number + 1 if told else 0
+        self._told = {_identity(n.event) for n in told}
+        self._tokens = _valid_tokens(told)
+        self._records = {(r.kind, r.key): r for r in records}
+        self._answers = 0
+        self._replaying = False
         self._text = ""
         self._flushed = 0.0
         self._later: asyncio.TimerHandle | None = None
         self._first_token: int | None = None
         self._last: asyncio.Future[int] | None = None
-        self._lost: CfoError | None = None
+        self._lost: CfoError | RunLost | None = None
         self.on_loss: Callable[[], object] = lambda: None
         """Called when an event could not be stored: the run must not go on unseen."""
 
-    def put(self, event: events.Event) -> "asyncio.Future[int]":
-        """The next event; it is on its way to the journal when this returns. The future gives 0 if it was refused."""
+    @classmethod
+    async def of(cls, journal: Journal, run: RunRow) -> "Recorder":
+        """The recorder of an attempt, which knows what those before it have told and learned."""
+        return cls(journal, run, await journal.events(run.id), await journal.records(run.id))
+
+    # Events
+
+    def put(self, event: events.Event) -> None:
+        """The next event; it is on its way to the journal when this returns. One that was told before is left out."""
         self._flush()
-        return self._write(event)
+        identity = _identity(event)
+        if identity is None or identity not in self._told:
+            self._write(event)
 
     def token(self, text: str) -> None:
+        if self._replaying:
+            return
         self._text += text
         if self._later is None:  # also the last words before a pause are told in time
             due = self._flushed + _TOKENS_EVERY - time.monotonic()
@@ -43,24 +68,83 @@ class Recorder:
     def void_tokens(self) -> None:
         self._flush()
         if self._first_token is not None:
-            self._write(events.Restarted.model_validate({"from": self._first_token}))
+            self.put(events.Restarted.model_validate({"from": self._first_token}))
             self._first_token = None
 
-    def tool_call(self, name: str, arguments: Any) -> None:
-        self.put(events.ToolCall(name=name, input=arguments))
+    def tool_call(self, call_id: str, name: str, arguments: Any) -> None:
+        self.put(events.ToolCall(id=call_id, name=name, input=arguments))
 
-    def tool_result(self, name: str, output: Any, elapsed_ms: float) -> None:
-        self.put(events.ToolResult(name=name, output=output, elapsed_ms=elapsed_ms))
+    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float) -> None:
+        self.put(events.ToolResult(id=call_id, name=name, output=output, elapsed_ms=elapsed_ms))
 
     def progress(self, done: float, total: float, label: str) -> None:
         self.put(events.Progress(done=round(done, 1), total=total, label=label))
 
-    async def written(self) -> CfoError | None:
-        """Waits until all is stored; what kept an event from it, if anything did."""
+    # Memory
+
+    def response(self) -> Any | None:
+        """The model's recorded answer to the next request; where there is none, the tokens of a cut one are void."""
+        self._flush()
+        begin, known = self._since(self._answers), self._records.get(("response", str(self._answers + 1)))
+        end = known.event if known else self._number
+        self._replaying = known is not None
+        self._first_token = next((n for n in self._tokens if begin <= n < end), None)
+        if known is None:
+            self.void_tokens()
+            self._tokens = []
+            return None
+        self._answers += 1
+        return known.data
+
+    def keep_response(self, response: Any) -> None:
+        self._answers += 1
+        self._keep("response", str(self._answers), response)
+
+    def tool(self, call_id: str) -> Any | None:
+        return self._known("tool", call_id)
+
+    def keep_tool(self, call_id: str, returned: Any) -> None:
+        self._keep("tool", call_id, returned)
+
+    def file(self, asked_by: str) -> str | None:
+        return self._known("file", asked_by)
+
+    def keep_file(self, asked_by: str, name: str) -> None:
+        self._keep("file", asked_by, name)
+
+    def action(self, kind: Literal["sheet", "outcome"]) -> Any | None:
+        """How far an earlier attempt came with the reply's action."""
+        return self._known(kind, "")
+
+    async def keep_action(self, kind: Literal["sheet", "outcome"], data: Any) -> None:
+        """Returns once it is stored: what is done from here on counts as begun. Raises what `written` gives."""
+        self._keep(kind, "", data)
+        if lost := await self.written():
+            raise lost
+
+    # The journal
+
+    async def written(self) -> CfoError | RunLost | None:
+        """Waits until all is stored; what kept something from it, if anything did."""
         self._flush()
         if self._last is not None:
             await asyncio.wait([self._last])
         return self._lost
+
+    def _since(self, answers: int) -> int:
+        """The number of the first event after so many answers of the model."""
+        record = self._records.get(("response", str(answers)))
+        return record.event if record else 0
+
+    def _known(self, kind: str, key: str) -> Any | None:
+        record = self._records.get((kind, key))
+        return record.data if record else None
+
+    def _keep(self, kind: Any, key: str, data: Any) -> None:
+        self._flush()
+        record = Record(kind=kind, key=key, data=data, event=self._number)
+        self._records[kind, key] = record
+        self._watch(self._journal.keep(self._run, record))
 
     def _flush(self) -> None:
         if self._later is not None:
@@ -73,12 +157,13 @@ class Recorder:
                 self._first_token = self._number
             self._write(events.Token(text=text))
 
-    def _write(self, event: events.Event) -> "asyncio.Future[int]":
-        stored = self._journal.put(self._run_id, self._number, event)
+    def _write(self, event: events.Event) -> None:
+        self._watch(self._journal.put(self._run, self._number, event))
         self._number += 1
+
+    def _watch(self, stored: "asyncio.Future[int]") -> None:
         self._last = stored
         stored.add_done_callback(self._look)
-        return stored
 
     def _look(self, stored: "asyncio.Future[int]") -> None:
         if self._lost is not None or stored.cancelled():
@@ -86,6 +171,27 @@ class Recorder:
         error = stored.exception()
         if error is None and stored.result():
             return
-        taken = StorageFailed("Another program writes the events of this run. Send the message again.")
-        self._lost = error if isinstance(error, CfoError) else taken
+        self._lost = error if isinstance(error, CfoError) else RunLost(self._run.id)
         self.on_loss()
+
+
+def _identity(event: events.Event) -> tuple[str, object] | None:
+    """What tells whether an event was told already; None for those that may come again."""
+    match event:
+        case events.ToolCall(id=call_id) | events.ToolResult(id=call_id):
+            return (event.type, call_id)
+        case events.RunStarted() | events.ActionStarted() | events.Result() | events.Error() | events.Done():
+            return (event.type, "")
+        case _:
+            return None
+
+
+def _valid_tokens(told: Sequence[Numbered]) -> list[int]:
+    """The numbers of the tokens that no later event has made void."""
+    tokens: list[int] = []
+    for numbered in told:
+        if isinstance(numbered.event, events.Token):
+            tokens.append(numbered.number)
+        elif isinstance(numbered.event, events.Restarted):
+            tokens = [n for n in tokens if n < numbered.event.from_]
+    return tokens

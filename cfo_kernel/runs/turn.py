@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 from cfo_kernel import events
 from cfo_kernel.errors import CfoError, InternalError, RunCancelled
-from cfo_kernel.replies import Problem, Reply, RunSQL, WriteSheetFromFile
+from cfo_kernel.replies import Problem
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.places import Place
-from cfo_kernel.runs.recorder import Recorder
+from cfo_kernel.runs.recorder import Recorder, RunLost
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
 
@@ -27,24 +28,32 @@ async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings
     from cfo_kernel.runs.actions import act, outcome
 
     facts = await place.room.facts()
-    desk = Desk(place.room, facts, place.thread_dir)
-    history = window(await asyncio.to_thread(place.history.entries), settings.history_turns)
+    desk = Desk(place.room, facts, place.thread_dir, recorder)
+    entries = await asyncio.to_thread(place.history.entries)
+    history = window(entries, settings.history_turns)
     async with opened_model(settings, facts) as model:
         name, limit = model_name(settings), settings.request_limit
         answer = await think(model, name, run.message, history, desk, recorder, limit)
-    reply: Reply = answer.reply
-    if isinstance(reply, RunSQL | WriteSheetFromFile):
-        recorder.put(events.ActionStarted(kind=reply.kind))
-        reply = await act(reply, desk, recorder)
+    reply = await act(answer.reply, desk, recorder)
     messages: list[Any] = answer.as_json(outcome(reply))
     return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=answer.usage, model_messages=messages)
 
 
-async def outcome_of(run_id: str, working: "asyncio.Task[RunEntry]", recorder: Recorder) -> RunEntry:
-    """What became of the work on a run, whatever it was, once all its events are stored."""
+async def outcome_of(
+    run_id: str, working: "asyncio.Task[RunEntry]", recorder: Recorder, stopped: Callable[[], bool]
+) -> RunEntry:
+    """What became of the work on a run, whatever it was, once all its events are stored.
+
+    Raises `RunLost` where another process holds the run by now, or the work ended though nobody `stopped` the run: then
+    it is this process that stops.
+    """
     entry = await _how_it_ended(run_id, working)
     lost = await recorder.written()
-    return failed(run_id, lost) if lost else entry
+    if isinstance(lost, CfoError):
+        return failed(run_id, lost)
+    if lost is not None or (entry.status == "cancelled" and not stopped()):
+        raise lost or RunLost(run_id)
+    return entry
 
 
 async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry:
@@ -55,6 +64,8 @@ async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEn
     except asyncio.CancelledError:
         problem = Problem(code=RunCancelled.code, message="The run was stopped. Send a message to go on.")
         return RunEntry(run_id=run_id, status="cancelled", error=problem)
+    except RunLost:
+        raise
     except Exception as error:  # noqa: BLE001 - the boundary of a run: a bug of ours must end it too, not hang it
         _log.exception("run %s failed", run_id)
         message = f"cfo_kernel itself failed ({type(error).__name__}). Send the message again; if it stays, report it."
@@ -64,34 +75,38 @@ async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEn
 async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal) -> None:
     """Puts the outcome into the history, then tells it: who reads the last event finds the history complete.
 
-    A run that another process has ended stays as it is. Where the history cannot take the outcome, that is the outcome.
+    Where the history has an outcome of the run already, an earlier attempt came that far, and it is told. Where it
+    cannot take the outcome, that is the outcome. A run that another process holds, or has ended, stays as it is.
     Raises `StorageFailed` where it cannot be told; the run then is still open, and whoever ends it finds the outcome in
     the history.
     """
+    if run.parent_run_id is not None:  # its parent's history tells of it
+        return await tell(run, entry, journal)
     message = MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
     async with AsyncExitStack() as held:
         try:
             await held.enter_async_context(place.history.locked())
         except CfoError as error:
-            return await tell(run.id, failed(run.id, error), journal)
-        if journal.run(run.id).ended:
+            return await tell(run, failed(run.id, error), journal)
+        now = await journal.run(run.id)
+        if now.ended or now.attempt != run.attempt:
             return None
         try:
-            await to_its_end(place.history.append, message, entry)
+            entry = await to_its_end(place.history.settle, message, entry)
         except CfoError as error:
             entry = failed(run.id, error)
-        return await tell(run.id, entry, journal)
+        return await tell(run, entry, journal)
 
 
-async def tell(run_id: str, entry: RunEntry, journal: Journal) -> None:
+async def tell(run: RunRow, entry: RunEntry, journal: Journal) -> None:
     """The last events of a run and its mark in the journal, in one commit."""
-    recorder = Recorder(journal, run_id)  # anew: it goes on after the last number that is stored
+    recorder = await Recorder.of(journal, run)  # anew: it goes on after the last number that is stored
     if entry.reply is not None:
         recorder.put(events.Result(reply=entry.reply))
     elif entry.error is not None:
         recorder.put(events.Error(code=entry.error.code, message=entry.error.message))
-    recorder.put(events.Done(run_id=run_id, status=entry.status, usage=entry.usage))
-    await journal.end(run_id, entry.status)
+    recorder.put(events.Done(run_id=run.id, status=entry.status, usage=entry.usage))
+    await journal.end(run, entry.status)
 
 
 def failed(run_id: str, error: CfoError) -> RunEntry:

@@ -144,6 +144,16 @@ class History:
             except (OSError, ValueError) as error:
                 raise _cannot_write(error) from error
 
+    def settle(self, message: MessageEntry, outcome: RunEntry) -> RunEntry:
+        """Adds the outcome of a run, and its message if that is missing; gives the outcome that the history now has.
+
+        That is an earlier one where there is one. As `append` in all else.
+        """
+        self.append(message, outcome)
+        kept = [e for e in self._read() if (e["type"], e["run_id"]) == ("run", outcome.run_id)]
+        entry = _read_entry(kept[0]) if kept else None
+        return entry if isinstance(entry, RunEntry) else outcome
+
     def _read(self) -> list[dict[str, Any]]:
         try:
             file: Any = from_json(self._path.read_bytes())

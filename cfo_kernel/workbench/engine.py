@@ -13,7 +13,6 @@ from sqlalchemy.exc import DatabaseError
 from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import (
     CfoError,
-    NotFound,
     OtherLoop,
     StorageFailed,
     ThreadNotFound,
@@ -25,9 +24,12 @@ from cfo_kernel.executors.docker import DockerPython
 from cfo_kernel.executors.python_either import Either
 from cfo_kernel.executors.python_sandbox import ConfinedPython
 from cfo_kernel.runs.dispatch import Dispatch
-from cfo_kernel.runs.journal import Journal
+from cfo_kernel.runs.journal import Journal, RunRow
+from cfo_kernel.runs.journal_sqlite import SqliteJournal
 from cfo_kernel.runs.owners import Owners
 from cfo_kernel.runs.places import Place
+from cfo_kernel.runs.queue import RunQueue
+from cfo_kernel.runs.queue_table import TableQueue
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import Catalog, ThreadRow, WorkspaceRow
@@ -48,13 +50,12 @@ class Engine:
         try:
             place = folders.create_catalog_folder(root)
             self.catalog = Catalog(place / "catalog.db")
-            self.journal = Journal(place / "journal.db")
-            self._owners = Owners(place / "owners")
-            self._owners.forget_the_dead()
+            self.journal: Journal = SqliteJournal(place / "journal.db")
+            self._queue: RunQueue = TableQueue(self.journal, Owners(place / "owners"))
         except (OSError, sqlite3.Error, DatabaseError) as error:
             reason = str(error).splitlines()[0]
             raise StorageFailed(f"The root {root} cannot be opened ({reason}). Check CFO_ROOT and its disk.") from error
-        self.dispatch = Dispatch(self.journal, self._owners, settings)
+        self.dispatch = Dispatch(self.journal, self._queue, settings, self._place_of)
         self._rooms: dict[str, DataRoom] = {}
         self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
         self._loop = asyncio.get_running_loop()
@@ -63,9 +64,14 @@ class Engine:
         self.adopt_workspaces()
 
     async def open(self) -> None:
-        """Begins: ends the runs whose process died."""
+        """Begins: works on what is accepted here, and goes on with the runs whose process died."""
         await anext(self._life)
-        await self.close_orphans()
+        try:
+            await self.journal.open()
+        except sqlite3.Error as error:
+            message = f"The root {self.root} cannot be opened ({error}). Check CFO_ROOT and its disk."
+            raise StorageFailed(message) from error
+        await self.dispatch.open()
 
     def use(self) -> Self:
         """The engine itself, for who may use it now. Raises `OtherLoop` or `WorkbenchClosed`."""
@@ -167,19 +173,12 @@ class Engine:
     def place(self, workspace: WorkspaceRow, thread: ThreadRow) -> Place:
         return Place(workspace.id, thread.id, self.thread_dir(thread), self.room(workspace))
 
-    async def close_orphans(self) -> None:
-        """Ends the runs whose process died."""
-        for run in self.journal.open_runs():
-            try:
-                thread = self.catalog.thread(run.workspace_id, run.thread_id)
-                place = self.place(self.catalog.workspace(run.workspace_id), thread)
-            except (NotFound, StorageFailed):  # a thread that cannot be used keeps nobody from the others
-                await self.dispatch.close_lost(run)
-            else:
-                await self.dispatch.close_orphans(place)
+    def _place_of(self, run: RunRow) -> Place:
+        thread = self.catalog.thread(run.workspace_id, run.thread_id)
+        return self.place(self.catalog.workspace(run.workspace_id), thread)
 
     async def close(self) -> None:
-        """Ends the runs of this process, then its workers, then lets the files go."""
+        """Leaves its runs to the next process, ends its workers, then lets the files go."""
         await self._life.aclose()
 
     async def _until_the_end(self) -> AsyncGenerator[None]:
@@ -202,12 +201,12 @@ class Engine:
                 self.let_go()
 
     def let_go(self) -> None:
-        """Closes the files. What still ran counts as interrupted: all that is left to do where the loop is gone."""
+        """Closes the files: all that is left to do where the loop is gone. Its runs go on in the next process."""
         _alive.discard(self)
         self._is_closed = True
-        self.journal.close()
+        self.journal.let_go()
         self.catalog.close()
-        self._owners.close()
+        self._queue.let_go()
 
     def _relative(self, folder: Path) -> str:
         return folder.relative_to(self.root).as_posix()

@@ -1,6 +1,6 @@
 """A run as its sender holds it."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from cfo_kernel.errors import InternalError, restored
@@ -15,24 +15,21 @@ class Run:
     Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.
     """
 
-    def __init__(
-        self, engine: Engine, run_id: str, thread_id: str, load: Loader, close_orphans: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, engine: Engine, run_id: str, thread_id: str, load: Loader) -> None:
         self._engine = engine
         self._load = load
-        self._close_orphans = close_orphans
         self.id = run_id
         self.thread_id = thread_id
 
     async def status(self) -> Status:
         """`queued`, `running`, or the outcome."""
-        return self._engine.use().journal.run(self.id).status
+        return (await self._engine.use().journal.run(self.id)).status
 
     async def events(self, after: int | None = None) -> AsyncGenerator[Numbered]:
         """All events after the number `after` (from the first, if None), live until the run ends."""
         first = -1 if after is None else after
         journal = self._engine.use().journal
-        async with aclosing(journal.subscribe(self.id, first, self._close_orphans)) as journal_events:
+        async with aclosing(journal.subscribe(self.id, first)) as journal_events:
             async for numbered in journal_events:
                 yield numbered
 
@@ -62,4 +59,4 @@ class Run:
 
     async def cancel(self) -> None:
         """Stops the run; it ends as cancelled. A run that has ended stays as it is."""
-        self._engine.use().dispatch.cancel(self.id)
+        await self._engine.use().dispatch.cancel(self.id)

@@ -103,7 +103,7 @@ class Thread:
     async def run(self, run_id: str) -> Run:
         """A run of this thread by its id. Raises `RunNotFound`."""
         journal = self._engine.use().journal
-        if not is_id(run_id) or journal.run(run_id).thread_id != self.id:
+        if not is_id(run_id) or (await journal.run(run_id)).thread_id != self.id:
             raise RunNotFound(f"There is no run {run_id[:80]!r} in this thread. List its messages for the ids.")
         return self._run(run_id)
 
@@ -172,10 +172,7 @@ class Thread:
         return display.bundle(columns, [row])
 
     def _run(self, run_id: str) -> Run:
-        async def close_orphans() -> None:
-            await self._engine.dispatch.close_orphans(self._engine.place(self._workspace, self._existing()))
-
-        return Run(self._engine, run_id, self.id, self._loader(), close_orphans)
+        return Run(self._engine, run_id, self.id, self._loader())
 
     def _loader(self) -> Loader:
         folder = self.thread_dir

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from cfo_kernel.data import sheet_writer
-from cfo_kernel.data.sheet_writer import write_sheet
 from cfo_kernel.errors import FileProblem, SheetInvalid
 
 
@@ -25,6 +24,10 @@ def source(folder: Path, sql: str = "SELECT 'Sales' AS dept, CAST(1.5 AS DECIMAL
     file = folder / "result.parquet"
     duckdb.sql(f"COPY ({sql}) TO '{file}' (FORMAT parquet)")
     return str(file)
+
+
+def write_sheet(source: str, book: str, sheet: str, mode: str) -> dict[str, Any]:
+    return sheet_writer.write_sheet(source, book, sheet, mode, to=book)
 
 
 def cells(book: Path, sheet: str) -> list[list[Any]]:

@@ -78,8 +78,9 @@ async def test_a_value_is_exact_in_json_pandas_and_a_sheet(sql: str, company: Co
         assert found == in_pandas or (math.isnan(in_pandas) and math.isnan(found))
         assert isinstance(found, Decimal) == isinstance(in_pandas, Decimal)
 
-    write_sheet(str(file), str(tmp_path / "book.xlsx"), "Values", "create")
-    cell = openpyxl.load_workbook(tmp_path / "book.xlsx")["Values"]["A2"]
+    book = str(tmp_path / "book.xlsx")
+    write_sheet(str(file), book, "Values", "create", to=book)
+    cell = openpyxl.load_workbook(book)["Values"]["A2"]
     assert cell.value == in_sheet
     assert cell.data_type != "f"
 

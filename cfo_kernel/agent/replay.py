@@ -1,0 +1,63 @@
+"""Goes through a turn again whose process died: what the desk's memory has is handed back, what is new is kept.
+
+The turn begins anew from its message, so the model is asked nothing and no tool is run until the memory ends: in the
+middle of an answer, or among several tools that were called at once.
+"""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic_ai import ModelRetry, RunContext
+from pydantic_ai.capabilities import AbstractCapability
+from pydantic_ai.messages import ModelResponse, ToolCallPart
+from pydantic_ai.models import ModelRequestContext
+from pydantic_ai.tools import ToolDefinition
+
+from cfo_kernel.agent.desk import Desk
+from cfo_kernel.replies import ResultTable
+
+_response: TypeAdapter[ModelResponse] = TypeAdapter(ModelResponse)
+
+
+class Replay(AbstractCapability[Desk]):
+    """Stands between the agent and its model and tools."""
+
+    async def wrap_model_request(
+        self, ctx: RunContext[Desk], *, request_context: ModelRequestContext, handler: Any
+    ) -> ModelResponse:
+        known = ctx.deps.memory.response()
+        if known is not None:
+            return _response.validate_python(known)
+        response: ModelResponse = await handler(request_context)
+        ctx.deps.memory.keep_response(_response.dump_python(response, mode="json"))
+        return response
+
+    async def wrap_tool_execute(
+        self,
+        ctx: RunContext[Desk],
+        *,
+        call: ToolCallPart,
+        tool_def: ToolDefinition,  # noqa: ARG002
+        args: Any,
+        handler: Any,
+    ) -> Any:
+        desk, call_id = ctx.deps, call.tool_call_id
+        returned = desk.memory.tool(call_id)
+        if returned is not None:
+            if returned.get("result"):
+                desk.put_back(call_id, ResultTable.model_validate(returned["result"]))
+        else:
+            returned = await _returned(handler, args)
+            if result := desk.kept_by(call_id):
+                returned["result"] = result.model_dump(mode="json")
+            desk.memory.keep_tool(call_id, returned)
+        if "retry" in returned:
+            raise ModelRetry(returned["retry"])
+        return returned["value"]
+
+
+async def _returned(handler: Any, args: Any) -> dict[str, Any]:
+    try:
+        return {"value": await handler(args)}
+    except ModelRetry as error:
+        return {"retry": error.message}

@@ -1,0 +1,310 @@
+"""The journal in an SQLite database of its own, for all processes of one machine.
+
+What one turn of the event loop sends is one commit (group commit); subscribers hear of an event after its commit. A
+commit that fails, or finds another program writing, is tried again for some seconds while the event loop goes on.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from cfo_kernel.errors import IdempotencyMismatch, RunNotFound, StorageFailed, WorkbenchClosed
+from cfo_kernel.events import Event, Numbered, Outcome, event_adapter
+from cfo_kernel.runs.journal import Record, RunRow
+
+_STEPS = (
+    """
+CREATE TABLE IF NOT EXISTS run (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, workspace_id TEXT NOT NULL, thread_id TEXT NOT NULL,
+    message TEXT NOT NULL, in_reply_to TEXT, idempotency_key TEXT, owner TEXT NOT NULL, status TEXT NOT NULL,
+    accepted_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, ended_at TEXT, UNIQUE (thread_id, idempotency_key));
+CREATE INDEX IF NOT EXISTS run_open ON run (thread_id, n) WHERE ended_at IS NULL;
+CREATE TABLE IF NOT EXISTS cancel_requested (run TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS event (
+    run TEXT NOT NULL, number INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (run, number)) WITHOUT ROWID;
+""",
+    """
+ALTER TABLE run ADD COLUMN parent_run_id TEXT;
+ALTER TABLE run ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE run ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE record (
+    run TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, data TEXT NOT NULL, event INTEGER NOT NULL,
+    PRIMARY KEY (run, kind, key)) WITHOUT ROWID;
+CREATE INDEX run_ended ON run (ended_at) WHERE ended_at IS NOT NULL;
+""",
+)
+"""A step is never changed once released; `PRAGMA user_version` counts those taken."""
+_HELD = "EXISTS (SELECT 1 FROM run WHERE id = :run AND attempt = :attempt AND ended_at IS NULL)"
+_NEXT_EVENT = f"""
+INSERT INTO event SELECT :run, :number, :data WHERE {_HELD}
+AND :number = (SELECT coalesce(max(number) + 1, 0) FROM event WHERE run = :run)
+"""  # noqa: S608 - constants
+_RECORD = f"""
+INSERT INTO record SELECT :run, :kind, :key, :data, :event WHERE {_HELD} ON CONFLICT DO NOTHING
+"""
+_STEP_FORWARD = "UPDATE run SET deaths = 0 WHERE id = ? AND deaths > 0"
+_COLUMNS = (
+    "n", "id", "workspace_id", "thread_id", "message", "in_reply_to", "parent_run_id", "owner", "attempt", "deaths",
+    "status", "accepted_at",
+)  # fmt: skip
+_POLL = 0.01  # seconds between two looks whether another process has written
+_RETRY = 0.02
+_PATIENCE = 5.0  # seconds for which a commit is tried
+
+
+class SqliteJournal:
+    """See `cfo_kernel.runs.journal.Journal`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._batch: list[tuple[str, tuple[Any, ...] | dict[str, Any], str | None, asyncio.Future[int]]] = []
+        self._trying_since: float | None = None
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._closed = True
+
+    async def open(self) -> None:
+        # Only its own loop uses them, but another thread may close what an ended loop has left.
+        options: dict[str, Any] = {"isolation_level": None, "timeout": 1, "check_same_thread": False}
+        self._writer, self._reader = sqlite3.connect(self._path, **options), sqlite3.connect(self._path, **options)
+        self._writer.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+        _migrate(self._writer)
+        self._writer.execute("PRAGMA busy_timeout = 0")  # waiting is done by the loop
+        self._closed = False
+
+    async def close(self) -> None:
+        self.let_go()
+
+    def let_go(self) -> None:
+        if not self._closed:
+            if self._batch:
+                self._writer.execute("PRAGMA busy_timeout = 1000")  # the loop may be gone, so this is the last try
+                self._commit(last=True)
+            self._closed = True
+            self._writer.close()
+            self._reader.close()
+            with contextlib.suppress(RuntimeError):  # the loop of those who wait is gone
+                self._wake()
+
+    async def add_run(self, row: RunRow, idempotency_key: str | None) -> RunRow:
+        await self._queue(
+            "INSERT INTO run (id, workspace_id, thread_id, message, in_reply_to, parent_run_id, idempotency_key, owner,"
+            " status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued') ON CONFLICT DO NOTHING",
+            (row.id, row.workspace_id, row.thread_id, row.message, row.in_reply_to, row.parent_run_id, idempotency_key,
+             row.owner),
+        )  # fmt: skip
+        try:
+            return await self.by_key(row.workspace_id, row.thread_id, idempotency_key) or await self.run(row.id)
+        except RunNotFound:
+            message = "This idempotency key belongs to a message of another workspace. Take a new one."
+            raise IdempotencyMismatch(message) from None
+
+    async def retract(self, run_id: str) -> None:
+        await self._queue("DELETE FROM run WHERE id = ?", (run_id,))
+
+    async def run(self, run_id: str) -> RunRow:
+        return self._run(run_id)
+
+    async def by_key(self, workspace_id: str, thread_id: str, key: str | None) -> RunRow | None:
+        if not key:
+            return None
+        where = "workspace_id = ? AND thread_id = ? AND idempotency_key = ?"
+        found = self._runs(where, workspace_id, thread_id, key)
+        return found[0] if found else None
+
+    async def open_runs(self, workspace_id: str | None = None, thread_id: str | None = None) -> list[RunRow]:
+        if thread_id is None:
+            return self._runs("ended_at IS NULL")
+        return self._runs("workspace_id = ? AND thread_id = ? AND ended_at IS NULL", workspace_id, thread_id)
+
+    async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
+        taken = await self._queue(
+            "UPDATE run SET owner = ?, attempt = attempt + 1, deaths = deaths + ?"
+            " WHERE id = ? AND attempt = ? AND owner = ? AND ended_at IS NULL",
+            (owner, int(died), run.id, run.attempt, run.owner),
+        )
+        return self._run(run.id) if taken else None
+
+    async def release(self, owner: str) -> None:
+        await self._queue("UPDATE run SET owner = '' WHERE owner = ? AND ended_at IS NULL", (owner,))
+
+    async def start(self, run: RunRow) -> None:
+        sql = "UPDATE run SET status = 'running' WHERE id = ? AND attempt = ? AND ended_at IS NULL"
+        await self._queue(sql, (run.id, run.attempt))
+
+    def put(self, run: RunRow, number: int, event: Event) -> "asyncio.Future[int]":
+        data = event_adapter.dump_json(event, by_alias=True).decode()
+        values = {"run": run.id, "attempt": run.attempt, "number": number, "data": data}
+        return self._queue(_NEXT_EVENT, values, run.id)
+
+    def keep(self, run: RunRow, record: Record) -> "asyncio.Future[int]":
+        values = {"run": run.id, "attempt": run.attempt, **record.model_dump(exclude={"data"})}
+        if run.deaths:
+            self._queue(_STEP_FORWARD, (run.id,))
+        return self._queue(_RECORD, {**values, "data": record.model_dump_json(include={"data"})})
+
+    def end(self, run: RunRow, status: Outcome) -> "asyncio.Future[int]":
+        sql = (
+            "UPDATE run SET status = ?, ended_at = CURRENT_TIMESTAMP WHERE id = ? AND attempt = ? AND ended_at IS NULL"
+        )
+        return self._queue(sql, (status, run.id, run.attempt), run.id)
+
+    async def events(self, run_id: str, after: int = -1) -> list[Numbered]:
+        return self._events(run_id, after)
+
+    async def records(self, run_id: str) -> list[Record]:
+        rows = self._select("SELECT kind, key, data, event FROM record WHERE run = ? ORDER BY event", run_id)
+        return [Record(kind=k, key=key, event=event, **_loaded(data)) for k, key, data, event in rows]
+
+    async def subscribe(self, run_id: str, after: int = -1) -> AsyncGenerator[Numbered]:
+        news = asyncio.Event()
+        self._waiting.setdefault(run_id, set()).add(news)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_for_others())
+        try:
+            while True:
+                news.clear()
+                ended = self._run(run_id).ended  # read first: the last event and this mark are one commit
+                for numbered in self._events(run_id, after):
+                    after = numbered.number
+                    yield numbered
+                if ended:
+                    return
+                await news.wait()
+        finally:
+            self._waiting[run_id].discard(news)
+            if not self._waiting[run_id]:
+                del self._waiting[run_id]
+
+    async def request_cancel(self, run_id: str) -> None:
+        await self._queue("INSERT INTO cancel_requested VALUES (?) ON CONFLICT DO NOTHING", (run_id,))
+
+    async def cancels(self) -> set[str]:
+        rows = self._select("SELECT run FROM cancel_requested JOIN run ON run.id = run WHERE ended_at IS NULL")
+        return {run for (run,) in rows}
+
+    async def prune(self, before: datetime) -> int:
+        old = "(SELECT id FROM run WHERE ended_at < ?)"
+        when = (f"{before:%Y-%m-%d %H:%M:%S}",)
+        gone = self._queue(f"DELETE FROM event WHERE number = 0 AND run IN {old}", when)  # noqa: S608 - constants
+        for table, column in (("event", "run"), ("record", "run"), ("cancel_requested", "run")):
+            await self._queue(f"DELETE FROM {table} WHERE {column} IN {old}", when)  # noqa: S608 - constants
+        return await gone
+
+    async def _look_for_others(self) -> None:
+        """Wakes who waits when another process has written; what this one writes wakes them at once."""
+        seen: object = None
+        while self._waiting and not self._closed:
+            # This number of the writer's connection changes with the commits of all others, and not with its own.
+            with contextlib.suppress(sqlite3.Error):
+                [version] = self._writer.execute("PRAGMA data_version").fetchone()
+                if version != seen:
+                    seen = version
+                    self._wake()
+            await asyncio.sleep(_POLL)
+
+    def _wake(self, runs: set[str] | None = None) -> None:
+        for run_id in self._waiting if runs is None else runs & self._waiting.keys():
+            for news in self._waiting[run_id]:
+                news.set()
+
+    def _run(self, run_id: str) -> RunRow:
+        if found := self._runs("id = ?", run_id):
+            return found[0]
+        raise RunNotFound(f"There is no run {run_id[:80]!r}. List the thread's messages for the ids.")
+
+    def _runs(self, where: str, *values: Any) -> list[RunRow]:
+        rows = self._select(f"SELECT {', '.join(_COLUMNS)} FROM run WHERE {where} ORDER BY n", *values)  # noqa: S608 - constants
+        return [RunRow.model_validate(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+    def _events(self, run_id: str, after: int) -> list[Numbered]:
+        rows = self._select(
+            "SELECT number, data FROM event WHERE run = ? AND number > ? ORDER BY number", run_id, after
+        )
+        return [Numbered(number=n, event=event_adapter.validate_json(data, extra="ignore")) for n, data in rows]
+
+    def _select(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        if self._closed:
+            raise WorkbenchClosed("The workbench was closed. Call connect() again.")
+        try:
+            return self._reader.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise StorageFailed(f"The journal cannot be read ({error}). Mend that, then try again.") from error
+
+    def _queue(
+        self, sql: str, values: tuple[Any, ...] | dict[str, Any], run_id: str | None = None
+    ) -> "asyncio.Future[int]":
+        """Has the statement committed with all others of this turn of the loop; the future gives its row count.
+
+        Who waits for news of `run_id` hears of it then.
+        """
+        if self._closed:
+            raise WorkbenchClosed("The workbench was closed. Call connect() again.")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[int] = loop.create_future()
+        self._batch.append((sql, values, run_id, done))
+        if len(self._batch) == 1:  # else a commit is on its way already, the first or another try
+            loop.call_soon(self._commit)
+        return done
+
+    def _commit(self, *, last: bool = False) -> None:
+        if not self._batch or self._closed:
+            return
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            counts = [self._writer.execute(sql, values).rowcount for sql, values, *_ in self._batch]
+            self._writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            self._try_again(error, last=last)
+            return
+        batch, self._batch, self._trying_since = self._batch, [], None
+        for (*_, done), count in zip(batch, counts, strict=True):
+            if not _is_over(done):
+                done.set_result(count)
+        self._wake({run_id for *_, run_id, _ in batch if run_id})
+
+    def _try_again(self, error: sqlite3.Error, *, last: bool) -> None:
+        """Keeps a batch that failed for another try; what comes until then joins it, for the order must stay."""
+        now = time.monotonic()
+        self._trying_since = self._trying_since or now
+        if not last and now - self._trying_since < _PATIENCE:
+            asyncio.get_running_loop().call_later(_RETRY, self._commit)
+            return
+        batch, self._batch, self._trying_since = self._batch, [], None
+        for *_, done in batch:
+            if not _is_over(done):
+                done.set_exception(StorageFailed(f"The journal cannot be written ({error}). Mend that, send again."))
+                done.exception()  # who awaits it raises it; nobody has to
+
+
+def _is_over(future: "asyncio.Future[int]") -> bool:
+    """Whether nobody waits for it: it was cancelled, or its loop is gone."""
+    return future.done() or future.get_loop().is_closed()
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Takes the steps that the database lacks; two programs may open a new root at once, so under the write lock."""
+    connection.execute("BEGIN IMMEDIATE")
+    [have] = connection.execute("PRAGMA user_version").fetchone()
+    if have > len(_STEPS):
+        raise StorageFailed(
+            "The journal was made by a newer version of cfo_kernel. Update cfo_kernel to open this root."
+        )
+    for step in _STEPS[have:]:
+        for statement in filter(str.strip, step.split(";")):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
+    connection.execute("COMMIT")
+
+
+def _loaded(data: str) -> dict[str, Any]:
+    return from_json(data)

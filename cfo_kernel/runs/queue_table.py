@@ -1,0 +1,106 @@
+"""The queue of one machine: whoever accepts a run works on it, and whoever lives takes over what the dead have left.
+
+A process is alive while it holds a lock on a file of its own (`owners`), which the system lets go when it dies.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from cfo_kernel.errors import CfoError
+from cfo_kernel.runs.journal import Journal, RunRow
+from cfo_kernel.runs.owners import Owners
+from cfo_kernel.runs.queue import MOST_AT_ONCE, Perform
+
+_LOOK_AGAIN = 0.02  # seconds between two looks whether an earlier run of the thread has ended
+_ADOPT = 1.0  # seconds between two looks for runs whose process is gone
+_SETTLE = 0.2  # seconds after which a process adopts: one that only lists threads has gone by then
+_log = logging.getLogger(__name__)
+
+
+class TableQueue:
+    """See `cfo_kernel.runs.queue.RunQueue`."""
+
+    def __init__(self, journal: Journal, owners: Owners) -> None:
+        self._journal = journal
+        self._owners = owners
+        self.me = self.accepts_as = owners.me
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._adopting: asyncio.Task[None] | None = None
+        self._dropped: set[str] = set()
+        self._ended = asyncio.Event()
+
+    async def open(self, perform: Perform) -> None:
+        self._perform = perform
+        self._adopting = asyncio.create_task(self._adopt(), name="adopt runs")
+
+    async def offer(self, run: RunRow) -> None:
+        self._hand_out(run)
+
+    @asynccontextmanager
+    async def turn(self, run: RunRow) -> AsyncGenerator[None]:
+        if run.parent_run_id is not None:  # its parent holds a place, and waits for it
+            yield
+            return
+        while await self._is_behind(run):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_AGAIN):
+                    await self._ended.wait()
+        async with self._places:
+            yield
+
+    def is_alive(self, owner: str) -> bool:
+        return bool(owner) and self._owners.is_alive(owner)
+
+    async def close(self) -> None:
+        if self._adopting is not None:
+            self._adopting.cancel()
+            await asyncio.gather(self._adopting, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        with contextlib.suppress(CfoError):  # then they are found to be nobody's once this process is gone
+            await self._journal.release(self.me)
+
+    def let_go(self) -> None:
+        self._owners.close()
+
+    def _hand_out(self, run: RunRow) -> None:
+        task = asyncio.create_task(self._performed(run), name=f"run {run.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _performed(self, run: RunRow) -> None:
+        try:
+            await self._perform(run)
+        except CfoError as error:  # its outcome could not be told: it is tried again, as long as it takes
+            _log.warning("run %s has no end yet: %s", run.id, error)
+            self._dropped.add(run.id)
+        finally:
+            self._ended.set()
+            self._ended.clear()
+
+    async def _is_behind(self, run: RunRow) -> bool:
+        earlier = await self._journal.open_runs(run.workspace_id, run.thread_id)
+        return any(other.n < run.n and other.parent_run_id is None for other in earlier)
+
+    async def _adopt(self) -> None:
+        await asyncio.sleep(_SETTLE)
+        while True:
+            try:
+                await self._adopt_once()
+            except (CfoError, OSError) as error:
+                _log.warning("runs of other processes cannot be looked at: %s", error)
+            await asyncio.sleep(_ADOPT)
+
+    async def _adopt_once(self) -> None:
+        for run in await self._journal.open_runs():
+            is_mine = run.owner == self.me
+            if run.id in self._dropped if is_mine else not self.is_alive(run.owner):
+                claimed = await self._journal.claim(run, self.me, died=bool(run.owner) and not is_mine)
+                self._dropped.discard(run.id)
+                if claimed is not None:
+                    self._hand_out(claimed)
+        await asyncio.to_thread(self._owners.forget_the_dead)
