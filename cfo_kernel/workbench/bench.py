@@ -57,12 +57,12 @@ class Workbench:
         return Workspace(engine, engine.catalog.workspace(id_or_name))
 
     async def close(self) -> None:
-        """Stops what runs here, and lets the root go."""
+        """Lets the root go. What runs here, and nobody else here has it open, is left to the next process."""
         self._leave_a_loop_that_is_gone()
         if self._engine is not None:
             engine, self._engine = self._engine, None
             try:
-                await engine.close()
+                await engine.release(self)
             finally:
                 _open.discard(self)
 
@@ -73,10 +73,13 @@ class Workbench:
             if others:
                 message = f"This process works on {others[0]} already. Close that workbench, or start another process."
                 raise OtherRoot(message)
-            self._engine = Engine(self.root, self.settings)
             self._loop = asyncio.get_running_loop()
             _open.add(self)
-            await self._engine.open()
+            try:
+                self._engine = await Engine.held(self.root, self.settings, self)
+            except BaseException:
+                _open.discard(self)
+                raise
         return self._engine
 
     def _leave_a_loop_that_is_gone(self) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Self
+from weakref import WeakSet
 
 from sqlalchemy.exc import DatabaseError
 
@@ -59,11 +60,29 @@ class Engine:
         self._rooms: dict[str, DataRoom] = {}
         self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
         self._loop = asyncio.get_running_loop()
+        self._holders: WeakSet[object] = WeakSet()
+        self._opening: asyncio.Task[None] | None = None
         self._is_closed = False
         self._life = self._until_the_end()
         self.adopt_workspaces()
 
-    async def open(self) -> None:
+    @classmethod
+    async def held(cls, root: Path, settings: Settings, holder: object) -> "Engine":
+        """The engine of this root, these settings and this loop: connecting twice is connecting to the same.
+
+        Raises `StorageFailed` where the root cannot be opened.
+        """
+        loop = asyncio.get_running_loop()
+        found = (e for e in _alive if (e.root, e.settings, e._loop, e._is_closed) == (root, settings, loop, False))
+        engine = next(found, None) or cls(root, settings)
+        _alive.add(engine)
+        if engine._opening is None:
+            engine._opening = loop.create_task(engine._open(), name="open the engine")
+        await asyncio.shield(engine._opening)
+        engine._holders.add(holder)
+        return engine
+
+    async def _open(self) -> None:
         """Begins: works on what is accepted here, and goes on with the runs whose process died."""
         await anext(self._life)
         try:
@@ -177,6 +196,12 @@ class Engine:
         thread = self.catalog.thread(run.workspace_id, run.thread_id)
         return self.place(self.catalog.workspace(run.workspace_id), thread)
 
+    async def release(self, holder: object) -> None:
+        """Closes the engine when its last holder lets it go; one that nobody holds any more does not count."""
+        self._holders.discard(holder)
+        if not self._holders:
+            await self.close()
+
     async def close(self) -> None:
         """Leaves its runs to the next process, ends its workers, then lets the files go."""
         await self._life.aclose()
@@ -186,7 +211,6 @@ class Engine:
 
         Without that, every `asyncio.run` would leave its workers behind.
         """
-        _alive.add(self)
         try:
             yield
         finally:
@@ -213,6 +237,7 @@ class Engine:
 
 
 _alive: set[Engine] = set()
+"""The engines of this process: each stays until it is closed, for runs go on whoever holds it."""
 
 
 @contextlib.contextmanager
