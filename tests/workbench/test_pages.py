@@ -82,6 +82,16 @@ async def test_filters_are_those_of_a_plan(thread: Thread, wanted: list[Filter],
     assert descending.row_count == len(kept)
 
 
+async def test_a_million_rows_have_pages_too(thread: Thread) -> None:
+    million = ROWS.replace("range(1000)", "range(1000000)")
+    duckdb.sql(f"COPY ({million}) TO '{thread.thread_dir / 'results' / 'result_001.parquet'}'")
+    sort = (Sort(column="group", descending=True),)
+    last = await page(thread, offset=999_000, limit=1000, sort=sort)
+    assert firsts(last) == list(range(993_006, 1_000_000, 7))
+    kept = await page(thread, filters=[Filter(column="name", op="in", value=["text 7", "text 999999"])])
+    assert (firsts(kept), kept.row_count, kept.total) == ([7, 999_999], 2, 1_000_000)
+
+
 async def test_a_wrong_name_is_told_with_the_nearest(thread: Thread) -> None:
     for request in ({"sort": [Sort(column="amuont")]}, {"filters": [Filter(column="amuont", value=1)]}):
         with pytest.raises(UnknownColumn, match="Did you mean amount"):
