@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from cfo_kernel import events
+from cfo_kernel.data.direct import is_direct
 from cfo_kernel.errors import CfoError, InternalError, RunCancelled
 from cfo_kernel.replies import Problem, Reply, RunSQL, WriteSheetFromFile
 from cfo_kernel.runs.journal import Journal, RunRow
@@ -25,9 +26,13 @@ async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings
     from cfo_kernel.agent.turn import think
     from cfo_kernel.agent.window import window
     from cfo_kernel.runs.actions import act, outcome
+    from cfo_kernel.runs.direct import answer_direct
 
     facts = await place.room.facts()
     desk = Desk(place.room, facts, place.thread_dir)
+    if is_direct(run.message):
+        result, turn = await answer_direct(run.message, run.id, desk, recorder)
+        return RunEntry(run_id=run.id, status="succeeded", reply=result, model_messages=turn)
     history = window(await asyncio.to_thread(place.history.entries), settings.history_turns)
     async with opened_model(settings, facts) as model:
         name, limit = model_name(settings), settings.request_limit
