@@ -16,7 +16,7 @@ from pydantic import Field
 
 from cfo_kernel.data.plan import Filter, QueryPlan
 from cfo_kernel.data.tables import Dataset, Table
-from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
+from cfo_kernel.events import FinishedRun, Numbered, Status, Usage, UsageTotals
 from cfo_kernel.replies import Problem, Reply, ResultColumn, ResultTable
 from cfo_kernel.values import Value
 
@@ -65,12 +65,6 @@ class ResultPage(Value):
     offset: int
     row_count: int
     total: int
-
-
-class UsageTotals(Usage):
-    """What the finished runs of a thread or of a workspace used together."""
-
-    runs: int = 0
 
 
 class Direct(Value):

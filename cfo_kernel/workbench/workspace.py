@@ -12,6 +12,7 @@ from cfo_kernel.data.scope import nearest, quoted
 from cfo_kernel.data.tables import SHOWN, Dataset, Table
 from cfo_kernel.display import Listing
 from cfo_kernel.errors import UnknownTable, UnreadableFile
+from cfo_kernel.events import UsageTotals
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench import uploads
@@ -108,6 +109,10 @@ class Workspace:
             return Thread(engine, self._row)
         engine.adopt_threads(self._row)
         return Thread(engine, self._row, engine.catalog.thread(self.id, id))
+
+    async def usage(self) -> UsageTotals:
+        """What the finished runs of the workspace used together, those of deleted threads among them."""
+        return await asyncio.to_thread(self._engine.use().ledger.totals, self.id)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])
