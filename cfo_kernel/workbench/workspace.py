@@ -14,6 +14,7 @@ from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import SHOWN, Dataset
 from cfo_kernel.display import Listing
 from cfo_kernel.errors import FileNotFound, StorageFailed, UnknownTable, UnreadableFile
+from cfo_kernel.events import UsageTotals
 from cfo_kernel.interface import DataFile, Direct, Download
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.store import folders
@@ -171,6 +172,10 @@ class Workspace:
         if id is None:
             return Thread(engine, self._row)
         return Thread(engine, self._row, engine.thread(self._row, id))
+
+    async def usage(self) -> UsageTotals:
+        """What the finished runs of the workspace used together, those of deleted threads among them."""
+        return await asyncio.to_thread(self._engine.use().ledger.totals, self.id)
 
     def _file(self, name: str) -> Path:
         path = downloads.own_file(self.workspace_dir / "data", name)
