@@ -3,8 +3,8 @@
 CfoError
 ├── InputError              what was sent cannot be taken as it is
 │   ├── EmptyMessage · MessageTooLong · InvalidName · NothingToContinue · InvalidSettings · InvalidInput
-├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound
-├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · StorageFailed
+├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound · FileNotFound
+├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · ThreadAmbiguous · StorageFailed
 │   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch
 ├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
 ├── QueryError              a model may mend these and try again
@@ -13,7 +13,8 @@ CfoError
 │   └── PythonFailed · PythonTimeout · PythonDisabled · PythonUnavailable
 └── RunError                how a run can fail
     ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelMisbehaved
-    ├── RequestLimitReached · RunCancelled · RunInterrupted · InternalError
+    ├── RequestLimitReached · ToolCallLimitReached · TokenLimitReached · RunTimeout
+    ├── RunCancelled · RunInterrupted · InternalError
 
 The codes are part of the HTTP and JSON formats: they may be added to, never renamed.
 """
@@ -84,6 +85,10 @@ class ResultNotFound(NotFound):
     code = "result_not_found"
 
 
+class FileNotFound(NotFound):
+    code = "file_not_found"
+
+
 class Conflict(CfoError):
     """The state of things forbids it now."""
 
@@ -100,6 +105,10 @@ class ThreadReadOnly(Conflict):
 
 class ThreadBusy(Conflict):
     code = "thread_busy"
+
+
+class ThreadAmbiguous(Conflict):
+    code = "thread_ambiguous"
 
 
 class OtherRoot(Conflict):
@@ -237,6 +246,18 @@ class ModelMisbehaved(RunError):
 
 class RequestLimitReached(RunError):
     code = "request_limit_reached"
+
+
+class ToolCallLimitReached(RunError):
+    code = "tool_call_limit_reached"
+
+
+class TokenLimitReached(RunError):
+    code = "token_limit_reached"
+
+
+class RunTimeout(RunError):
+    code = "run_timeout"
 
 
 class RunCancelled(RunError):

@@ -10,14 +10,16 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
-from pydantic import Field
-
-from cfo_kernel.data.plan import Filter, QueryPlan
+from cfo_kernel.data.direct import Direct as Direct
+from cfo_kernel.data.pages import PageRequest as PageRequest
+from cfo_kernel.data.pages import ResultPage as ResultPage
+from cfo_kernel.data.pages import Sort as Sort
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
-from cfo_kernel.replies import Problem, Reply, ResultColumn, ResultTable
+from cfo_kernel.events import UsageTotals as UsageTotals
+from cfo_kernel.replies import Problem, Reply, ResultTable
 from cfo_kernel.values import Value
 
 if TYPE_CHECKING:
@@ -41,49 +43,12 @@ class ShownMessage(Value):
     usage: Usage | None = None
 
 
-class Sort(Value):
-    """An order of rows: by `column`, upward unless `descending`; NULL comes last either way."""
+class DataFile(Value):
+    """A file under `data/`: its size in bytes, and when it was last changed, in UTC."""
 
-    column: str
-    descending: bool = False
-
-
-class PageRequest(Value):
-    """Which rows of a result are wanted: those that pass all filters, sorted, `limit` of them from `offset` on."""
-
-    offset: int = Field(0, ge=0)
-    limit: int = Field(100, ge=1, le=1000)
-    sort: tuple[Sort, ...] = ()
-    filters: tuple[Filter, ...] = ()
-
-
-class ResultPage(Value):
-    """A page of a result file: `row_count` counts the rows that pass the filters, `total` all rows of the file."""
-
-    columns: tuple[ResultColumn, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    offset: int
-    row_count: int
-    total: int
-
-
-class UsageTotals(Usage):
-    """What the finished runs of a thread or of a workspace used together."""
-
-    runs: int = 0
-
-
-class Direct(Value):
-    """A query without a model: exactly one of SQL, a plan, or a Python program."""
-
-    sql: str | None = None
-    plan: QueryPlan | None = None
-    python: str | None = None
-
-    @property
-    def message(self) -> str:
-        """The message that asks for this in a thread. Raises `InvalidInput` unless exactly one is given."""
-        raise NotImplementedError
+    name: str
+    size: int
+    modified_at: datetime
 
 
 @dataclass(frozen=True)
@@ -163,6 +128,7 @@ class Workspace(Protocol):
     async def rename(self, name: str) -> None: ...
     async def delete(self) -> None: ...
     async def upload(self, source: Source, name: str | None = None) -> Dataset: ...
+    async def files(self) -> Sequence[DataFile]: ...
     async def download(self, file: str) -> Download: ...
     async def delete_file(self, file: str) -> None: ...
     async def datasets(self) -> Sequence[Dataset]: ...

@@ -10,6 +10,7 @@ from pydantic_ai.toolsets import FunctionToolset
 from cfo_kernel.agent.desk import TOOL_ROWS, Desk
 from cfo_kernel.agent.schema import described_table, listed_tables
 from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.programs import Ran
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.errors import QueryError
 from cfo_kernel.replies import ResultTable
@@ -45,6 +46,12 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
 def _call(ctx: RunContext[Desk]) -> str:
     """The id of the call that a tool answers."""
     return ctx.tool_call_id or ""
+
+
+def told_program(ran: Ran) -> dict[str, Any]:
+    """What a program gave, as the model sees it."""
+    table: dict[str, Any] = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
+    return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}
 
 
 @toolset.tool
@@ -119,5 +126,4 @@ async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
     ran = await mendable(work)
     if ran.table:
         desk.keep(ran.table, _call(ctx))
-    table: dict[str, Any] = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
-    return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}
+    return told_program(ran)

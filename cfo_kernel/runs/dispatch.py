@@ -20,6 +20,7 @@ from cfo_kernel.errors import (
     ThreadBusy,
     WorkbenchClosed,
 )
+from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.queue import MOST_DEATHS, RunQueue
@@ -41,11 +42,17 @@ class Dispatch:
     """The runs of this process; `place_of` finds where a run takes place, and raises `NotFound` where that is gone."""
 
     def __init__(
-        self, journal: Journal, queue: RunQueue, settings: Settings, place_of: Callable[[RunRow], Place]
+        self,
+        journal: Journal,
+        queue: RunQueue,
+        settings: Settings,
+        books: Books,
+        place_of: Callable[[RunRow], Place],
     ) -> None:
         self._journal = journal
         self._queue = queue
         self._settings = settings
+        self._books = books
         self._place_of = place_of
         self._closed = False
         self._working: dict[str, asyncio.Task[RunEntry]] = {}
@@ -85,7 +92,7 @@ class Dispatch:
         try:
             place = self._place_of(run)
         except (NotFound, StorageFailed) as error:  # nobody can answer there
-            await tell(run, failed(run.id, error), self._journal)
+            await tell(run, failed(run.id, error), self._journal, self._books)
             return
         recorder = await Recorder.of(self._journal, run)
         working = asyncio.create_task(self._in_turn(run, place, recorder), name=f"work on {run.id}")
@@ -98,7 +105,7 @@ class Dispatch:
         finally:
             del self._working[run.id]  # from here on a stop comes too late
             self._stopped.discard(run.id)
-        await finish(run, entry, place, self._journal)
+        await finish(run, entry, place, self._journal, self._books)
 
     async def cancel(self, run_id: str) -> None:
         """Stops a run and its children, whichever process works on it; one that has ended stays as it is."""
@@ -116,14 +123,14 @@ class Dispatch:
             if claimed is not None:
                 self._queue.take(claimed)
 
-    async def quiet(self, workspace_id: str, thread_id: str) -> None:
-        """Stops the thread's runs, and returns when they have ended.
+    async def quiet(self, workspace_id: str, thread_id: str | None = None) -> None:
+        """Stops the runs of the thread, or of all threads of the workspace, and returns when they have ended.
 
         Raises `ThreadBusy` where others have runs in it, and then none is stopped.
         """
         runs = await self._journal.open_runs(workspace_id, thread_id)
         if any(run.owner != self._queue.me and self._queue.is_alive(run.owner) for run in runs):
-            raise ThreadBusy("Another program is answering in this thread. Stop it there, or wait, then try again.")
+            raise ThreadBusy("Another program is answering here. Stop it there, or wait, then try again.")
         for run in runs:
             await self.cancel(run.id)
         for run in runs:
@@ -182,7 +189,7 @@ class Dispatch:
                 raise RunInterrupted(message)
             await self._journal.start(run)
             recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
-            return await work(run, place, recorder, self._settings)
+            return await work(run, place, recorder, self._settings, self._books)
 
     async def _taken_up(self, run: RunRow, place: Place) -> RunEntry | None:
         """Sees to it that the message is in the history; the run's outcome, if an earlier attempt came that far."""

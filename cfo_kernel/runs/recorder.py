@@ -40,6 +40,7 @@ class Recorder:
         self._first_token: int | None = None
         self._last: asyncio.Future[int] | None = None
         self._lost: CfoError | RunLost | None = None
+        self.usage = events.NOTHING_USED
         self.on_loss: Callable[[], object] = lambda: None
         """Called when an event could not be stored: the run must not go on unseen."""
 
@@ -76,6 +77,9 @@ class Recorder:
 
     def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float) -> None:
         self.put(events.ToolResult(id=call_id, name=name, output=output, elapsed_ms=elapsed_ms))
+
+    def used(self, usage: events.Usage) -> None:
+        self.usage = usage
 
     def progress(self, done: float, total: float, label: str) -> None:
         self.put(events.Progress(done=round(done, 1), total=total, label=label))

@@ -7,8 +7,10 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from cfo_kernel import events
-from cfo_kernel.errors import CfoError, InternalError, RunCancelled
+from cfo_kernel.data.direct import is_direct
+from cfo_kernel.errors import CfoError, InternalError, RunCancelled, RunTimeout
 from cfo_kernel.replies import Problem
+from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.recorder import Recorder, RunLost
@@ -18,25 +20,47 @@ from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
 _log = logging.getLogger(__name__)
 
 
-async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings) -> RunEntry:
-    """Answers the message of a run whose turn has come; raises what kept it from an answer."""
+async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books) -> RunEntry:
+    """Answers the message of a run whose turn has come; raises what kept it from an answer.
+
+    When its time is up, whatever it waits for is stopped as if it were cancelled: a model, a query, a program.
+    """
+    clock = asyncio.timeout(settings.run_timeout)
+    try:
+        async with clock:
+            return await _answered(run, place, recorder, settings, books)
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        message = (
+            f"The run took longer than {settings.run_timeout:g} seconds (CFO_RUN_TIMEOUT) and was stopped. Ask a "
+            "narrower question, or set it higher."
+        )
+        raise RunTimeout(message) from None
+
+
+async def _answered(run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books) -> RunEntry:
     # pydantic-ai takes most of a second to import; who only lists threads does not pay for it.
     from cfo_kernel.agent.desk import Desk
-    from cfo_kernel.agent.models import model_name, opened_model
-    from cfo_kernel.agent.turn import think
+    from cfo_kernel.agent.models import opened_model
+    from cfo_kernel.agent.turn import Limits, think
     from cfo_kernel.agent.window import window
     from cfo_kernel.runs.actions import act, outcome
+    from cfo_kernel.runs.direct import answer_direct
 
     facts = await place.room.facts()
     desk = Desk(place.room, facts, place.thread_dir, recorder)
-    entries = await asyncio.to_thread(place.history.entries)
-    history = window(entries, settings.history_turns)
-    async with opened_model(settings, facts) as model:
-        name, limit = model_name(settings), settings.request_limit
-        answer = await think(model, name, run.message, history, desk, recorder, limit)
+    if is_direct(run.message):
+        recorder.used(events.Usage(model="direct", cost=0))
+        result, turn = await answer_direct(run.message, run.id, desk, recorder)
+        return RunEntry(run_id=run.id, status="succeeded", reply=result, model_messages=turn)
+    history = window(await asyncio.to_thread(place.history.entries), settings.history_turns)
+    limits = Limits(settings.request_limit, settings.tool_call_limit, settings.token_limit)
+    async with opened_model(settings, facts) as opened:
+        answer = await think(opened, run.message, history, desk, recorder, limits, books.prices)
     reply = await act(answer.reply, desk, recorder)
     messages: list[Any] = answer.as_json(outcome(reply))
-    return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=answer.usage, model_messages=messages)
+    return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=recorder.usage, model_messages=messages)
 
 
 async def outcome_of(
@@ -50,10 +74,10 @@ async def outcome_of(
     entry = await _how_it_ended(run_id, working)
     lost = await recorder.written()
     if isinstance(lost, CfoError):
-        return failed(run_id, lost)
-    if lost is not None or (entry.status == "cancelled" and not stopped()):
+        entry = failed(run_id, lost)
+    elif lost is not None or (entry.status == "cancelled" and not stopped()):
         raise lost or RunLost(run_id)
-    return entry
+    return entry.model_copy(update={"usage": recorder.usage})
 
 
 async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry:
@@ -72,7 +96,7 @@ async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEn
         return failed(run_id, InternalError(message))
 
 
-async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal) -> None:
+async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal, books: Books) -> None:
     """Puts the outcome into the history, then tells it: who reads the last event finds the history complete.
 
     Where the history has an outcome of the run already, an earlier attempt came that far, and it is told. Where it
@@ -81,25 +105,26 @@ async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal) -
     the history.
     """
     if run.parent_run_id is not None:  # its parent's history tells of it
-        return await tell(run, entry, journal)
+        return await tell(run, entry, journal, books)
     message = MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
     async with AsyncExitStack() as held:
         try:
             await held.enter_async_context(place.history.locked())
         except CfoError as error:
-            return await tell(run, failed(run.id, error), journal)
+            return await tell(run, _lost(entry, error), journal, books)
         now = await journal.run(run.id)
         if now.ended or now.attempt != run.attempt:
             return None
         try:
             entry = await to_its_end(place.history.settle, message, entry)
         except CfoError as error:
-            entry = failed(run.id, error)
-        return await tell(run, entry, journal)
+            entry = _lost(entry, error)
+        return await tell(run, entry, journal, books)
 
 
-async def tell(run: RunRow, entry: RunEntry, journal: Journal) -> None:
-    """The last events of a run and its mark in the journal, in one commit."""
+async def tell(run: RunRow, entry: RunEntry, journal: Journal, books: Books) -> None:
+    """The last events of a run and its mark in the journal, in one commit, once the run is in the ledger."""
+    await books.seal(run, entry)
     recorder = await Recorder.of(journal, run)  # anew: it goes on after the last number that is stored
     if entry.reply is not None:
         recorder.put(events.Result(reply=entry.reply))
@@ -107,6 +132,11 @@ async def tell(run: RunRow, entry: RunEntry, journal: Journal) -> None:
         recorder.put(events.Error(code=entry.error.code, message=entry.error.message))
     recorder.put(events.Done(run_id=run.id, status=entry.status, usage=entry.usage))
     await journal.end(run, entry.status)
+
+
+def _lost(entry: RunEntry, error: CfoError) -> RunEntry:
+    """The outcome of a run whose own could not be kept; what it used, it used."""
+    return failed(entry.run_id, error).model_copy(update={"usage": entry.usage})
 
 
 def failed(run_id: str, error: CfoError) -> RunEntry:

@@ -7,11 +7,13 @@ from weakref import WeakSet
 
 from cfo_kernel import display
 from cfo_kernel.display import Listing
-from cfo_kernel.errors import InvalidInput, OtherLoop, OtherRoot, WorkspaceNotFound
+from cfo_kernel.errors import InvalidInput, OtherLoop, OtherRoot, RunNotFound, ThreadNotFound, WorkspaceNotFound
 from cfo_kernel.settings import Settings, load
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench.engine import Engine, making
+from cfo_kernel.workbench.run import Run
+from cfo_kernel.workbench.thread import Thread
 from cfo_kernel.workbench.workspace import Workspace
 
 
@@ -56,13 +58,35 @@ class Workbench:
             return Workspace(engine, rows[0])
         return Workspace(engine, engine.catalog.workspace(id_or_name))
 
+    async def thread(self, id: str) -> Thread:
+        """The thread of that id, in whichever workspace. Raises `ThreadNotFound`.
+
+        Raises `ThreadAmbiguous` where a copied workspace holds it once more: then open it from its workspace.
+        """
+        engine = await self._opened()
+        return Thread(engine, *engine.find_thread(id))
+
+    async def run(self, id: str) -> Run:
+        """The run of that id, in whichever thread. Raises `RunNotFound`."""
+        engine = await self._opened()
+        missing = f"There is no run {id[:80]!r}. List a thread's messages for the ids."
+        if not folders.is_id(id):
+            raise RunNotFound(missing)
+        run = await engine.journal.run(id)
+        try:
+            workspace = engine.catalog.workspace(run.workspace_id)
+            thread = Thread(engine, workspace, engine.thread(workspace, run.thread_id))
+            return await thread.run(id)
+        except (WorkspaceNotFound, ThreadNotFound) as error:
+            raise RunNotFound(missing) from error
+
     async def close(self) -> None:
-        """Stops what runs here, and lets the root go."""
+        """Lets the root go. What runs here, and nobody else here has it open, is left to the next process."""
         self._leave_a_loop_that_is_gone()
         if self._engine is not None:
             engine, self._engine = self._engine, None
             try:
-                await engine.close()
+                await engine.release(self)
             finally:
                 _open.discard(self)
 
@@ -73,10 +97,13 @@ class Workbench:
             if others:
                 message = f"This process works on {others[0]} already. Close that workbench, or start another process."
                 raise OtherRoot(message)
-            self._engine = Engine(self.root, self.settings)
             self._loop = asyncio.get_running_loop()
             _open.add(self)
-            await self._engine.open()
+            try:
+                self._engine = await Engine.held(self.root, self.settings, self)
+            except BaseException:
+                _open.discard(self)
+                raise
         return self._engine
 
     def _leave_a_loop_that_is_gone(self) -> None:

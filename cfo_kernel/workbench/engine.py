@@ -7,14 +7,17 @@ import sqlite3
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Self
+from weakref import WeakSet
 
 from sqlalchemy.exc import DatabaseError
 
+from cfo_kernel.agent.prices import read_prices
 from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import (
     CfoError,
     OtherLoop,
     StorageFailed,
+    ThreadAmbiguous,
     ThreadNotFound,
     ThreadReadOnly,
     WorkbenchClosed,
@@ -23,6 +26,7 @@ from cfo_kernel.errors import (
 from cfo_kernel.executors.docker import DockerPython
 from cfo_kernel.executors.python_either import Either
 from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.dispatch import Dispatch
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.journal_sqlite import SqliteJournal
@@ -33,7 +37,10 @@ from cfo_kernel.runs.queue_table import TableQueue
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import Catalog, ThreadRow, WorkspaceRow
+from cfo_kernel.store.database import sqlite_engine
+from cfo_kernel.store.folders import is_id
 from cfo_kernel.store.history import History, MessageEntry
+from cfo_kernel.store.ledger import Ledger
 
 logging.getLogger("cfo_kernel").addHandler(logging.NullHandler())
 
@@ -47,23 +54,44 @@ class Engine:
     def __init__(self, root: Path, settings: Settings) -> None:
         self.root = root
         self.settings = settings
+        prices = read_prices(root)
         try:
             place = folders.create_catalog_folder(root)
             self.catalog = Catalog(place / "catalog.db")
+            self.ledger = Ledger(sqlite_engine(place / "ledger.db"))
             self.journal: Journal = SqliteJournal(place / "journal.db")
             self._queue: RunQueue = TableQueue(self.journal, Owners(place / "owners"))
         except (OSError, sqlite3.Error, DatabaseError) as error:
             reason = str(error).splitlines()[0]
             raise StorageFailed(f"The root {root} cannot be opened ({reason}). Check CFO_ROOT and its disk.") from error
-        self.dispatch = Dispatch(self.journal, self._queue, settings, self._place_of)
+        books = Books(prices, self.ledger)
+        self.dispatch = Dispatch(self.journal, self._queue, settings, books, self._place_of)
         self._rooms: dict[str, DataRoom] = {}
         self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
         self._loop = asyncio.get_running_loop()
+        self._holders: WeakSet[object] = WeakSet()
+        self._opening: asyncio.Task[None] | None = None
         self._is_closed = False
         self._life = self._until_the_end()
         self.adopt_workspaces()
 
-    async def open(self) -> None:
+    @classmethod
+    async def held(cls, root: Path, settings: Settings, holder: object) -> "Engine":
+        """The engine of this root, these settings and this loop: connecting twice is connecting to the same.
+
+        Raises `StorageFailed` where the root cannot be opened.
+        """
+        loop = asyncio.get_running_loop()
+        found = (e for e in _alive if (e.root, e.settings, e._loop, e._is_closed) == (root, settings, loop, False))
+        engine = next(found, None) or cls(root, settings)
+        _alive.add(engine)
+        if engine._opening is None:
+            engine._opening = loop.create_task(engine._open(), name="open the engine")
+        await asyncio.shield(engine._opening)
+        engine._holders.add(holder)
+        return engine
+
+    async def _open(self) -> None:
         """Begins: works on what is accepted here, and goes on with the runs whose process died."""
         await anext(self._life)
         try:
@@ -97,6 +125,25 @@ class Engine:
         """The threads whose folder is there, the one last used first."""
         self.adopt_threads(workspace)
         return [row for row in self.catalog.threads(workspace.id) if (self.root / row.thread_dir).is_dir()]
+
+    def find_thread(self, thread_id: str) -> tuple[WorkspaceRow, ThreadRow]:
+        """The thread of that id in whichever workspace. Raises `ThreadNotFound` or `ThreadAmbiguous`."""
+        known = self.workspaces() if is_id(thread_id) else []
+        found = [w for w in known if (self.root / w.workspace_dir / "threads" / thread_id).is_dir()]
+        if not found:
+            raise ThreadNotFound(f"There is no thread {thread_id[:80]!r}. List a workspace's threads for the ids.")
+        if len(found) > 1:
+            names = ", ".join(w.id for w in found)
+            raise ThreadAmbiguous(f"Several workspaces have this thread: {names}. Open it from its workspace.")
+        return found[0], self.thread(found[0], thread_id)
+
+    def thread(self, workspace: WorkspaceRow, thread_id: str) -> ThreadRow:
+        """Raises `ThreadNotFound`."""
+        try:
+            return self.catalog.thread(workspace.id, thread_id)
+        except ThreadNotFound:  # a folder that was put there meanwhile may have it
+            self.adopt_threads(workspace)
+            return self.catalog.thread(workspace.id, thread_id)
 
     def adopt_threads(self, workspace: WorkspaceRow) -> None:
         """Gives a row to every thread folder of the workspace that has none."""
@@ -170,12 +217,23 @@ class Engine:
             )
         return self._rooms[workspace.id]
 
+    async def close_room(self, workspace: WorkspaceRow) -> None:
+        """Ends the workers of the workspace; whoever needs them again gets others."""
+        if room := self._rooms.pop(workspace.id, None):
+            await room.close()
+
     def place(self, workspace: WorkspaceRow, thread: ThreadRow) -> Place:
         return Place(workspace.id, thread.id, self.thread_dir(thread), self.room(workspace))
 
     def _place_of(self, run: RunRow) -> Place:
         thread = self.catalog.thread(run.workspace_id, run.thread_id)
         return self.place(self.catalog.workspace(run.workspace_id), thread)
+
+    async def release(self, holder: object) -> None:
+        """Closes the engine when its last holder lets it go; one that nobody holds any more does not count."""
+        self._holders.discard(holder)
+        if not self._holders:
+            await self.close()
 
     async def close(self) -> None:
         """Leaves its runs to the next process, ends its workers, then lets the files go."""
@@ -186,7 +244,6 @@ class Engine:
 
         Without that, every `asyncio.run` would leave its workers behind.
         """
-        _alive.add(self)
         try:
             yield
         finally:
@@ -206,6 +263,7 @@ class Engine:
         self._is_closed = True
         self.journal.let_go()
         self.catalog.close()
+        self.ledger.close()
         self._queue.let_go()
 
     def _relative(self, folder: Path) -> str:
@@ -213,6 +271,7 @@ class Engine:
 
 
 _alive: set[Engine] = set()
+"""The engines of this process: each stays until it is closed, for runs go on whoever holds it."""
 
 
 @contextlib.contextmanager

@@ -208,7 +208,7 @@ def test_a_workbench_follows_into_the_next_loop(root: Path) -> None:
     assert not list((root / ".cfo" / "owners").iterdir())
 
 
-def test_a_run_of_a_loop_that_is_gone_is_closed(root: Path, serve: Serve) -> None:
+def test_a_run_of_a_loop_that_is_gone_goes_on_in_the_next(root: Path, serve: Serve) -> None:
     wb = connect(settings=settings(root, serve(ASK, repeat_last=True)))
 
     async def send() -> tuple[str, str]:
@@ -222,8 +222,7 @@ def test_a_run_of_a_loop_that_is_gone_is_closed(root: Path, serve: Serve) -> Non
         return [m.status for m in await thread.messages() if m.who == "agent"]
 
     statuses = asyncio.run(look(*asyncio.run(send())))
-    assert statuses[1] == "succeeded"
-    assert statuses[0] in ("cancelled", "failed")
+    assert statuses == ["succeeded", "succeeded"]
     asyncio.run(wb.close())
 
 
