@@ -6,6 +6,7 @@ other.
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -142,6 +143,21 @@ def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
             return await (await wb.workspace(workspace)).datasets()
 
     _print_datasets(_run(work(), as_json), as_json)
+
+
+@app.command()
+def worker() -> None:
+    """Work on runs until it is stopped: those that others left, and with CFO_DATABASE_URL those of all machines."""
+
+    async def work() -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        async with connect() as wb:
+            typer.echo(f"Working on the runs of {wb.root}. Press Ctrl+C to stop.")
+            await stopped.wait()
+
+    _run(work(), as_json=False)
 
 
 async def _followed(run: Run, *, quiet: bool) -> FinishedRun:

@@ -18,6 +18,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CFO_", env_file=".env", extra="ignore", frozen=True)
 
     root: Path | None = None
+    database_url: SecretStr | None = None
     model: str = "auto"
     fallback_model: str | None = None
     openai_api_key: SecretStr | None = Field(
