@@ -3,8 +3,8 @@
 CfoError
 ├── InputError              what was sent cannot be taken as it is
 │   ├── EmptyMessage · MessageTooLong · InvalidName · NothingToContinue · InvalidSettings · InvalidInput
-├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound
-├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · StorageFailed
+├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound · FileNotFound
+├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · ThreadAmbiguous · StorageFailed
 │   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch
 ├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
 ├── QueryError              a model may mend these and try again
@@ -84,6 +84,10 @@ class ResultNotFound(NotFound):
     code = "result_not_found"
 
 
+class FileNotFound(NotFound):
+    code = "file_not_found"
+
+
 class Conflict(CfoError):
     """The state of things forbids it now."""
 
@@ -100,6 +104,10 @@ class ThreadReadOnly(Conflict):
 
 class ThreadBusy(Conflict):
     code = "thread_busy"
+
+
+class ThreadAmbiguous(Conflict):
+    code = "thread_ambiguous"
 
 
 class OtherRoot(Conflict):

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 from pydantic import Field
 
-from cfo_kernel.data.plan import Filter, QueryPlan
+from cfo_kernel.data.direct import Direct as Direct
+from cfo_kernel.data.plan import Filter
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
 from cfo_kernel.replies import Problem, Reply, ResultColumn, ResultTable
@@ -79,19 +80,6 @@ class DataFile(Value):
     name: str
     size: int
     modified_at: datetime
-
-
-class Direct(Value):
-    """A query without a model: exactly one of SQL, a plan, or a Python program."""
-
-    sql: str | None = None
-    plan: QueryPlan | None = None
-    python: str | None = None
-
-    @property
-    def message(self) -> str:
-        """The message that asks for this in a thread. Raises `InvalidInput` unless exactly one is given."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
