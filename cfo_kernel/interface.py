@@ -18,6 +18,7 @@ from cfo_kernel.data.pages import ResultPage as ResultPage
 from cfo_kernel.data.pages import Sort as Sort
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
+from cfo_kernel.events import UsageTotals as UsageTotals
 from cfo_kernel.replies import Problem, Reply, ResultTable
 from cfo_kernel.values import Value
 
@@ -40,12 +41,6 @@ class ShownMessage(Value):
     reply: Reply | None = None
     error: Problem | None = None
     usage: Usage | None = None
-
-
-class UsageTotals(Usage):
-    """What the finished runs of a thread or of a workspace used together."""
-
-    runs: int = 0
 
 
 class DataFile(Value):

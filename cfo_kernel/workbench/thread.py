@@ -17,6 +17,7 @@ from cfo_kernel.errors import (
     ThreadNotFound,
     UnsupportedFile,
 )
+from cfo_kernel.events import UsageTotals
 from cfo_kernel.interface import Download, PageRequest, ResultPage, ShownMessage
 from cfo_kernel.replies import Loader, Reply
 from cfo_kernel.runs.dispatch import check_message
@@ -143,6 +144,10 @@ class Thread:
         if self._row is None:
             return None
         return await asyncio.to_thread(engine.place(self._workspace, self._row).history.notice)
+
+    async def usage(self) -> UsageTotals:
+        """What the finished runs of the thread used together."""
+        return await asyncio.to_thread(self._engine.use().ledger.totals, self.workspace_id, self.id)
 
     async def rename(self, title: str) -> None:
         """Gives the thread another title. Raises `InvalidName` for one without a letter."""

@@ -73,11 +73,14 @@ WRONG: list[tuple[str, Any]] = [
     (f"/threads/{RUN}/messages", {}), (f"/threads/{RUN}/messages", {"text": {}}),
     ("/workspaces/tiny/query", {"sql": 1}), ("/workspaces/tiny/query", {"plan": {}}),
     ("/workspaces/tiny/query", {"plan": {"table": "x", "select": "y"}}), ("/workspaces/tiny/query", {"sql": "\0"}),
-    ("/workspaces/tiny/query", {"sql": "SELECT * FROM read_csv('/etc/passwd')"}), ("/workspaces/tiny/query", {"sql": ""}),
+    ("/workspaces/tiny/query", {"sql": "SELECT * FROM read_csv('/etc/passwd')"}),
+    ("/workspaces/tiny/query", {"sql": ""}),
     ("/runs", {"workspace_id": "tiny"}), ("/runs", {"workspace_id": "../x", "sql": "SELECT 1"}),
-    ("/runs", {"workspace_id": "tiny", "thread_id": "../x", "sql": "SELECT 1"}), ("/runs", {"workspace_id": "", "sql": "x"}),
+    ("/runs", {"workspace_id": "tiny", "thread_id": "../x", "sql": "SELECT 1"}),
+    ("/runs", {"workspace_id": "", "sql": "x"}),
     ("/chat", {"workspace_id": "tiny", "message": "x", "timeout": -1}), ("/chat", {"workspace_id": "tiny"}),
-    ("/chat", {"workspace_id": "tiny", "message": "x", "timeout": 1e999}), ("/chat", {"workspace_id": "tiny", "timeout": "x"}),
+    ("/chat", {"workspace_id": "tiny", "message": "x", "timeout": 1e999}),
+    ("/chat", {"workspace_id": "tiny", "timeout": "x"}),
     ("/chat/stream", {"workspace_id": "tiny", "message": "", "in_reply_to": "../x"}), ("/chat/stream", "x"),
 ]  # fmt: skip
 
