@@ -119,7 +119,7 @@ class Catalog:
 
     def touch_workspace(self, workspace_id: str) -> None:
         """Marks the workspace as changed now, if that can be done at once: what was changed stays changed."""
-        with contextlib.suppress(StorageFailed), self._session(patience=_PATIENCE // 10) as session:
+        with contextlib.suppress(StorageFailed), self._session(patience=PATIENCE // 10) as session:
             if row := session.get(WorkspaceRow, workspace_id):
                 row.updated_at = now()
 

@@ -163,7 +163,7 @@ async def test_a_thousand_idle_clients_cost_little_and_leave_nothing(make: Make,
 
 async def until(holds: Any) -> None:
     async with asyncio.timeout(30):
-        while not holds():  # the other side of the connection tells nobody
+        while not holds():  # the other side of the connection tells nobody  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
