@@ -13,14 +13,15 @@ from cfo_kernel.data.programs import Ran
 from cfo_kernel.replies import ResultTable, TaskResult
 
 _SHOWN_ROWS = 100
+_CALL = "direct"
 
 
 class Listener(Protocol):
     """Who hears of a query while it goes on."""
 
-    def tool_call(self, name: str, arguments: Any) -> None: ...
+    def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
 
-    def tool_result(self, name: str, output: Any, elapsed_ms: float) -> None: ...
+    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float) -> None: ...
 
     def progress(self, done: float, total: float, label: str) -> None: ...
 
@@ -32,13 +33,13 @@ async def answer_direct(message: str, run_id: str, desk: Desk, listener: Listene
     """
     direct = read_direct(message)
     tool, arguments = _call(direct)
-    listener.tool_call(tool, arguments)
+    listener.tool_call(_CALL, tool, arguments)
     begun = time.perf_counter()
     if direct.python is not None:
         reply, output = await _program(direct.python, desk)
     else:
         reply, output = await _query(direct, desk, listener)
-    listener.tool_result(tool, output, round((time.perf_counter() - begun) * 1000, 1))
+    listener.tool_result(_CALL, tool, output, round((time.perf_counter() - begun) * 1000, 1))
     return reply, as_turn(message, f"direct_{run_id}", tool, arguments, output, reply.message)
 
 

@@ -51,7 +51,7 @@ async def _answered(run: RunRow, place: Place, recorder: Recorder, settings: Set
     desk = Desk(place.room, facts, place.thread_dir)
     if is_direct(run.message):
         result, turn = await answer_direct(run.message, run.id, desk, recorder)
-        return RunEntry(run_id=run.id, status="succeeded", reply=result, model_messages=turn)
+        return RunEntry(run_id=run.id, status="succeeded", reply=result, usage=recorder.usage, model_messages=turn)
     history = window(await asyncio.to_thread(place.history.entries), settings.history_turns)
     limits = Limits(settings.request_limit, settings.tool_call_limit, settings.token_limit)
     async with opened_model(settings, facts) as opened:

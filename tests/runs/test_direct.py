@@ -9,7 +9,7 @@ import pytest
 from cfo_kernel import Reply, TaskResult, Workbench
 from cfo_kernel.data.plan import Aggregate, Filter, Group, Measure, QueryPlan
 from cfo_kernel.errors import InvalidInput, NothingToContinue, PlanInvalid, SqlInvalid, SqlPolicyViolation, UnknownTable
-from cfo_kernel.events import Error, Progress, Result, ToolCall, ToolResult, Usage
+from cfo_kernel.events import NOTHING_USED, Error, Progress, Result, ToolCall, ToolResult
 from cfo_kernel.interface import Direct, PageRequest, Sort
 from cfo_kernel.replies import ResultTable
 from tests.conftest import Opened
@@ -43,8 +43,9 @@ async def test_a_query_runs_as_a_message_without_a_model(opened: Opened) -> None
     assert [event.type for event in events] == ["run_started", "tool_call", "tool_result", "result", "done"]
     _, call, result, said, done = events
     assert isinstance(call, ToolCall)
-    assert (call.name, call.input) == ("execute_sql", {"sql": TOTALS})
+    assert (call.id, call.name, call.input) == ("direct", "execute_sql", {"sql": TOTALS})
     assert isinstance(result, ToolResult)
+    assert result.id == call.id
     assert (result.name, result.output["row_count"], result.output["table"]) == ("execute_sql", 2, "result_001")
     assert isinstance(said, Result)
     reply = await run.reply()
@@ -53,7 +54,7 @@ async def test_a_query_runs_as_a_message_without_a_model(opened: Opened) -> None
     assert table_of(reply).file == "results/result_001.parquet"
     assert isinstance(reply, TaskResult)
     assert reply.message == "2 rows, in this thread the table result_001."
-    assert (await run.finished()).usage == Usage()
+    assert (await run.finished()).usage == NOTHING_USED
     assert done.type == "done"
     assert list((await reply.df())["total"]) == [Decimal("4400.55"), Decimal("2300.30")]
     shown = await thread.messages()
