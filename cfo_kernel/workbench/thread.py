@@ -39,11 +39,13 @@ class Thread:
     Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.
     """
 
-    def __init__(self, engine: Engine, workspace: WorkspaceRow, row: ThreadRow | None = None) -> None:
+    def __init__(
+        self, engine: Engine, workspace: WorkspaceRow, row: ThreadRow | None = None, *, id: str | None = None
+    ) -> None:
         self._engine = engine
         self._workspace = workspace
         self._row = row
-        self.id = row.id if row else folders.new_id()
+        self.id = row.id if row else id or folders.new_id()
 
     @property
     def workspace_id(self) -> str:

@@ -1,6 +1,7 @@
 """A workspace: a company's files and threads."""
 
 import asyncio
+import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import SHOWN, Dataset
 from cfo_kernel.display import Listing
-from cfo_kernel.errors import FileNotFound, StorageFailed, UnknownTable, UnreadableFile
+from cfo_kernel.errors import FileNotFound, StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.interface import DataFile, Direct, Download
 from cfo_kernel.replies import ResultTable
@@ -166,11 +167,14 @@ class Workspace:
         threads = [Thread(self._engine, self._row, row) for row in self._engine.use().threads(self._row)]
         return Listing(threads, ("title", "id"), lambda thread: [[thread.title or "", thread.id]])
 
-    async def thread(self, id: str | None = None) -> Thread:
-        """The thread of that id, or a new one. Raises `ThreadNotFound`."""
+    async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread:
+        """The thread of that id, or a new one. Raises `ThreadNotFound`.
+
+        The same `key` again gives the thread that was new with it, so that who tries again begins no second one.
+        """
         engine = self._engine.use()
         if id is None:
-            return Thread(engine, self._row)
+            return Thread(engine, self._row) if key is None else self._thread_of(key)
         return Thread(engine, self._row, engine.thread(self._row, id))
 
     async def usage(self) -> UsageTotals:
@@ -186,6 +190,14 @@ class Workspace:
     def _touch(self) -> None:
         self._engine.catalog.touch_workspace(self.id)
         self._row = self._engine.catalog.workspace(self.id)
+
+    def _thread_of(self, key: str) -> Thread:
+        """The thread whose id is made from the key; a new one until its first message."""
+        id = f"key-{hashlib.sha256(f'{self.id}/{key}'.encode(errors='replace')).hexdigest()[:32]}"
+        try:
+            return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id))
+        except ThreadNotFound:
+            return Thread(self._engine, self._row, id=id)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])
