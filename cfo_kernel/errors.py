@@ -3,14 +3,15 @@
 CfoError
 ├── InputError              what was sent cannot be taken as it is
 │   ├── EmptyMessage · MessageTooLong · InvalidName · NothingToContinue · InvalidSettings · InvalidInput
-├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound
-├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · StorageFailed
+├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound · FileNotFound
+├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · ThreadAmbiguous · StorageFailed
 │   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch
 ├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
 ├── QueryError              a model may mend these and try again
 │   ├── SqlInvalid · SqlPolicyViolation · UnknownTable · UnknownColumn · PlanInvalid · SheetInvalid
 │   ├── QueryTimeout · QueryOutOfMemory · QueryFailed · WorkerLost
 │   └── PythonFailed · PythonTimeout · PythonDisabled · PythonUnavailable
+├── ServerError             the server of a remote workbench: ServerUnavailable · ServerIncompatible · TokenRejected
 └── RunError                how a run can fail
     ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelMisbehaved
     ├── RequestLimitReached · RunCancelled · RunInterrupted · InternalError
@@ -84,6 +85,10 @@ class ResultNotFound(NotFound):
     code = "result_not_found"
 
 
+class FileNotFound(NotFound):
+    code = "file_not_found"
+
+
 class Conflict(CfoError):
     """The state of things forbids it now."""
 
@@ -100,6 +105,10 @@ class ThreadReadOnly(Conflict):
 
 class ThreadBusy(Conflict):
     code = "thread_busy"
+
+
+class ThreadAmbiguous(Conflict):
+    code = "thread_ambiguous"
 
 
 class OtherRoot(Conflict):
@@ -211,6 +220,24 @@ class PythonDisabled(QueryError):
 
 class PythonUnavailable(QueryError):
     code = "python_unavailable"
+
+
+class ServerError(CfoError):
+    """The server of a remote workbench cannot be used."""
+
+    code = "server_error"
+
+
+class ServerUnavailable(ServerError):
+    code = "server_unavailable"
+
+
+class ServerIncompatible(ServerError):
+    code = "server_incompatible"
+
+
+class TokenRejected(ServerError):
+    code = "token_rejected"
 
 
 class RunError(CfoError):

@@ -5,10 +5,9 @@ from collections.abc import Generator, Sequence
 from typing import Any, Self
 from weakref import WeakSet
 
-from cfo_kernel import display
-from cfo_kernel.display import Listing
-from cfo_kernel.errors import InvalidInput, OtherLoop, OtherRoot, WorkspaceNotFound
-from cfo_kernel.settings import Settings, load
+from cfo_kernel import display, listings
+from cfo_kernel.errors import OtherLoop, OtherRoot
+from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench.engine import Engine, making
@@ -27,11 +26,15 @@ class Workbench:
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def address(self) -> str:
+        """The folder of the root."""
+        return str(self.root)
+
     async def workspaces(self) -> Sequence[Workspace]:
         """All workspaces by name; a folder of the root that holds `data/` is one."""
         engine = await self._opened()
-        found = [Workspace(engine, row) for row in engine.workspaces()]
-        return Listing(found, ("id", "name"), lambda workspace: [[workspace.id, workspace.name]])
+        return listings.workspaces(Workspace(engine, row) for row in engine.workspaces())
 
     async def create_workspace(self, name: str) -> Workspace:
         """A new, empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
@@ -51,8 +54,7 @@ class Workbench:
         rows = engine.workspaces()
         if id_or_name is None:
             if len(rows) != 1:
-                known = ", ".join(row.id for row in rows) or "none yet; create one"
-                raise WorkspaceNotFound(f"Which workspace? Name one of: {known}.")
+                raise listings.which_workspace(row.id for row in rows)
             return Workspace(engine, rows[0])
         return Workspace(engine, engine.catalog.workspace(id_or_name))
 
@@ -104,18 +106,8 @@ class Workbench:
         return self
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return display.bundle(["workbench", "model"], [[str(self.root), self.settings.model]])
+        return display.bundle(["workbench", "model"], [[self.address, self.settings.model]])
 
 
 _open: WeakSet[Workbench] = WeakSet()
 """The workbenches of this process that hold their root; one that nobody holds any more lets it go."""
-
-
-def connect(url: str | None = None, *, settings: Settings | None = None) -> Workbench:
-    """The workbench of this machine: `wb = connect()`. Settings come from the environment unless given.
-
-    Raises `InvalidSettings`, or `InvalidInput` for a `url`: this version works on local folders only.
-    """
-    if url is not None:
-        raise InvalidInput("This version works on local folders only. Call connect() without a URL.")
-    return Workbench(settings or load())

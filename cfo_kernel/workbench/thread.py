@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from cfo_kernel import display
+from cfo_kernel import listings
 from cfo_kernel.errors import (
     CfoError,
     InvalidName,
@@ -16,6 +16,7 @@ from cfo_kernel.errors import (
     ThreadNotFound,
 )
 from cfo_kernel.events import Usage
+from cfo_kernel.frames import read_frame
 from cfo_kernel.replies import Loader, Problem, Reply
 from cfo_kernel.runs.dispatch import check_message
 from cfo_kernel.store import folders
@@ -24,7 +25,6 @@ from cfo_kernel.store.folders import is_id, is_text
 from cfo_kernel.store.history import MessageEntry
 from cfo_kernel.values import Value
 from cfo_kernel.workbench.engine import Engine, title_of
-from cfo_kernel.workbench.frames import read_frame
 from cfo_kernel.workbench.run import Run
 
 
@@ -166,10 +166,7 @@ class Thread:
         engine.catalog.remove_thread(self.workspace_id, self.id)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        title = self.title or "New thread"
-        columns = ["title", "id", "workspace"]
-        row = [title, self.id, self._workspace.name]
-        return display.bundle(columns, [row])
+        return listings.thread(self, self._workspace.name)
 
     def _run(self, run_id: str) -> Run:
         async def close_orphans() -> None:

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfo_kernel import display
+from cfo_kernel import display, listings, sources
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest, quoted
-from cfo_kernel.data.tables import SHOWN, Dataset, Table
-from cfo_kernel.display import Listing
+from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.errors import UnknownTable, UnreadableFile
+from cfo_kernel.frames import read_frame
 from cfo_kernel.replies import ResultTable
+from cfo_kernel.sources import Source
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench import uploads
 from cfo_kernel.workbench.engine import Engine
-from cfo_kernel.workbench.frames import read_frame
 from cfo_kernel.workbench.thread import Thread
 
 if TYPE_CHECKING:
@@ -44,15 +44,15 @@ class Workspace:
     def workspace_dir(self) -> Path:
         return self._engine.workspace_dir(self._row)
 
-    async def upload(self, source: uploads.Source, name: str | None = None) -> Dataset:
+    async def upload(self, source: Source, name: str | None = None) -> Dataset:
         """Takes a file (a path, or a binary stream with a name) into `data/`, once it proved to be a table.
 
         It may have up to 2 GB. A file of that name is replaced; the old one goes to `.trash/`. Raises `InvalidInput`,
         `InvalidName`, a `FileProblem` or `StorageFailed`, and then `data/` is as it was.
         """
         engine = self._engine.use()
-        uploads.check(source)
-        safe = safe_name(name or uploads.name_of(source))
+        sources.check(source)
+        safe = safe_name(name or sources.name_of(source))
         room, folder = engine.room(self._row), self.workspace_dir
         with uploads.storing(safe), tempfile.TemporaryDirectory(dir=folder, prefix=".upload-") as scratch:
             path = Path(scratch) / safe
@@ -66,7 +66,7 @@ class Workspace:
 
     async def datasets(self) -> Sequence[Dataset]:
         """The files of the workspace with their tables; a file that is none says why in `problem`."""
-        return Listing((await self._engine.use().room(self._row).shelf()).datasets, SHOWN, Dataset.rows)
+        return listings.datasets((await self._engine.use().room(self._row).shelf()).datasets)
 
     async def schema(self, dataset: str) -> Dataset:
         """The dataset of that id, file name or table. Raises `UnknownTable`."""
@@ -98,8 +98,8 @@ class Workspace:
 
     async def threads(self) -> Sequence[Thread]:
         """The threads, the one last used first."""
-        threads = [Thread(self._engine, self._row, row) for row in self._engine.use().threads(self._row)]
-        return Listing(threads, ("title", "id"), lambda thread: [[thread.title or "", thread.id]])
+        engine = self._engine.use()
+        return listings.threads(Thread(engine, self._row, row) for row in engine.threads(self._row))
 
     async def thread(self, id: str | None = None) -> Thread:
         """The thread of that id, or a new one. Raises `ThreadNotFound`."""
