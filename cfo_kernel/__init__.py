@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from cfo_kernel.events import Event as Event
     from cfo_kernel.events import FinishedRun as FinishedRun
     from cfo_kernel.events import Numbered as Numbered
+    from cfo_kernel.events import Status as Status
+    from cfo_kernel.interface import DataFile as DataFile
+    from cfo_kernel.interface import Direct as Direct
+    from cfo_kernel.interface import Download as Download
+    from cfo_kernel.interface import PageRequest as PageRequest
+    from cfo_kernel.interface import ResultPage as ResultPage
     from cfo_kernel.interface import Run as Run
+    from cfo_kernel.interface import ShownMessage as ShownMessage
     from cfo_kernel.interface import Thread as Thread
+    from cfo_kernel.interface import UsageTotals as UsageTotals
     from cfo_kernel.interface import Workbench as Workbench
     from cfo_kernel.interface import Workspace as Workspace
     from cfo_kernel.magics import load_ipython_extension as load_ipython_extension
@@ -34,18 +42,26 @@ if TYPE_CHECKING:
 
 _HOME = {
     "CfoError": "errors",
+    "DataFile": "interface",
     "Dataset": "data.tables",
+    "Direct": "interface",
+    "Download": "interface",
     "Event": "events",
     "FinishedRun": "events",
     "Numbered": "events",
+    "PageRequest": "interface",
     "QueryPlan": "data.plan",
     "Reply": "replies",
+    "ResultPage": "interface",
     "ResultTable": "replies",
     "Run": "interface",
     "RunSQL": "replies",
     "Settings": "settings",
+    "ShownMessage": "interface",
+    "Status": "events",
     "TaskResult": "replies",
     "Thread": "interface",
+    "UsageTotals": "interface",
     "UserInteraction": "replies",
     "Workbench": "interface",
     "Workspace": "interface",

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from pydantic import Field
 
-from cfo_kernel.data.plan import Filter, QueryPlan
+from cfo_kernel.data.direct import Direct as Direct
+from cfo_kernel.data.plan import Filter
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
 from cfo_kernel.replies import Problem, Reply, ResultColumn, ResultTable
@@ -70,17 +71,12 @@ class UsageTotals(Usage):
     runs: int = 0
 
 
-class Direct(Value):
-    """A query without a model: exactly one of SQL, a plan, or a Python program."""
+class DataFile(Value):
+    """A file under `data/`: its size in bytes, and when it was last changed, in UTC."""
 
-    sql: str | None = None
-    plan: QueryPlan | None = None
-    python: str | None = None
-
-    @property
-    def message(self) -> str:
-        """The message that asks for this in a thread. Raises `InvalidInput` unless exactly one is given."""
-        raise NotImplementedError
+    name: str
+    size: int
+    modified_at: datetime
 
 
 @dataclass(frozen=True)
@@ -160,6 +156,7 @@ class Workspace(Protocol):
     async def rename(self, name: str) -> None: ...
     async def delete(self) -> None: ...
     async def upload(self, source: Source, name: str | None = None) -> Dataset: ...
+    async def files(self) -> Sequence[DataFile]: ...
     async def download(self, file: str) -> Download: ...
     async def delete_file(self, file: str) -> None: ...
     async def datasets(self) -> Sequence[Dataset]: ...
@@ -169,7 +166,7 @@ class Workspace(Protocol):
     async def sql(self, text: str) -> ResultTable: ...
     async def python(self, code: str) -> ResultTable | str: ...
     async def threads(self) -> Sequence[Thread]: ...
-    async def thread(self, id: str | None = None) -> Thread: ...
+    async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread: ...
     async def usage(self) -> UsageTotals: ...
 
 

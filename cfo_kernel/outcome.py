@@ -1,10 +1,27 @@
 """How a run ended, put together from its events: the same for a run here and for one at a server."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any
 
-from cfo_kernel.errors import InternalError, restored
+from cfo_kernel.errors import CfoError, InternalError, restored
 from cfo_kernel.events import Done, Error, FinishedRun, Numbered, Result
 from cfo_kernel.replies import Loader, Reply
+
+if TYPE_CHECKING:
+    from cfo_kernel.interface import Run
+
+
+async def asked(send: "Coroutine[Any, Any, Run]") -> Reply:
+    """The reply to what is sent; a caller who stops waiting stops the run."""
+    sending = asyncio.ensure_future(send)
+    try:
+        return await (await asyncio.shield(sending)).reply()
+    except asyncio.CancelledError:
+        with contextlib.suppress(CfoError):
+            await (await sending).cancel()
+        raise
 
 
 async def gathered(thread_id: str, run_id: str, events: AsyncIterator[Numbered], load: Loader) -> FinishedRun:

@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     python_timeout: float = Field(30, gt=0)
     python_disabled: bool = False
     history_turns: int = Field(12, ge=1)
+    api_token: SecretStr | None = Field(None, min_length=1)
+    cors_origins: tuple[str, ...] = ()
 
     def resolved_root(self) -> Path:
         """`CFO_ROOT`, else the nearest `workspaces/` upward from the current folder, else `./workspaces`."""

@@ -10,9 +10,10 @@ import cfo_kernel
 from cfo_kernel import errors
 
 EXPORTS = [
-    "CfoError", "Dataset", "Event", "FinishedRun", "Numbered", "QueryPlan", "Reply", "ResultTable", "Run", "RunSQL",
-    "Settings", "TaskResult", "Thread", "UserInteraction", "Workbench", "Workspace", "WriteSheetFromFile", "connect",
-    "load_ipython_extension", "unload_ipython_extension",
+    "CfoError", "DataFile", "Dataset", "Direct", "Download", "Event", "FinishedRun", "Numbered", "PageRequest",
+    "QueryPlan", "Reply", "ResultPage", "ResultTable", "Run", "RunSQL", "Settings", "ShownMessage", "Status",
+    "TaskResult", "Thread", "UsageTotals", "UserInteraction", "Workbench", "Workspace", "WriteSheetFromFile",
+    "connect", "load_ipython_extension", "unload_ipython_extension",
 ]  # fmt: skip
 HEAVY = ("pandas", "duckdb", "openai", "pydantic_ai", "sqlmodel", "pyarrow", "fastapi", "ipywidgets", "IPython")
 

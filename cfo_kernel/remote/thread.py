@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from cfo_kernel import listings
 from cfo_kernel.errors import InvalidInput, NothingToContinue, ResultNotFound, RunNotFound, ThreadNotFound
 from cfo_kernel.interface import Download, PageRequest, ResultPage, ShownMessage, UsageTotals
+from cfo_kernel.outcome import asked
 from cfo_kernel.remote.address import file_path, segment
 from cfo_kernel.remote.http import LONG, Server
 from cfo_kernel.remote.run import Run, loader, result_file
@@ -50,11 +51,20 @@ _page: TypeAdapter[ResultPage] = TypeAdapter(ResultPage)
 class Thread:
     """A conversation in a workspace. The server makes a new one with its first message, and then its `id` is known."""
 
-    def __init__(self, server: Server, workspace_id: str, workspace: str, record: ThreadRecord | None = None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        workspace_id: str,
+        workspace: str,
+        record: ThreadRecord | None = None,
+        *,
+        key: str | None = None,
+    ) -> None:
         self._server = server
         self._workspace_id = workspace_id
         self._workspace = workspace
         self._record = record
+        self._key = key
         self._making = asyncio.Lock()
         self.id = record.id if record else ""
 
@@ -83,11 +93,11 @@ class Thread:
         Each message has a key, so that one whose connection drops is sent again and taken once. Raises `EmptyMessage`,
         `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly`, or a `ServerError`.
         """
-        key = _checked(idempotency_key) or uuid.uuid4().hex
+        key = checked_key(idempotency_key) or uuid.uuid4().hex
         if self._record is None:
             async with self._making:
                 if self._record is None:
-                    return await self._begin(text, in_reply_to, key)
+                    return await self._begin(text, in_reply_to, idempotency_key or self._key or key)
         body = {"text": text, "in_reply_to": in_reply_to}
         accepted = await self._server.value(
             run_status, "POST", self._path("/messages"), params=self._place, json=body, key=key
@@ -95,8 +105,8 @@ class Thread:
         return self._run(accepted.run_id)
 
     async def ask(self, text: str) -> Reply:
-        """Sends a message and waits for its reply."""
-        return await (await self.send(text)).reply()
+        """Sends a message and waits for its reply; a caller who stops waiting stops the run."""
+        return await asked(self.send(text))
 
     async def run(self, run_id: str) -> Run:
         """A run of this thread by its id. Raises `RunNotFound`."""
@@ -179,7 +189,7 @@ class Thread:
         return {"workspace_id": self.workspace_id}
 
 
-def _checked(key: str | None) -> str | None:
+def checked_key(key: str | None) -> str | None:
     if key is not None and not (
         0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable() and key == key.strip()
     ):

@@ -11,11 +11,11 @@ from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest, quoted
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.errors import FileNotFound, ThreadNotFound, UnknownTable, WorkspaceNotFound
-from cfo_kernel.interface import Direct, Download, UsageTotals
+from cfo_kernel.interface import DataFile, Direct, Download, UsageTotals
 from cfo_kernel.remote.address import segment
 from cfo_kernel.remote.http import LONG, Server
 from cfo_kernel.remote.run import frame
-from cfo_kernel.remote.thread import Thread, thread_record, usage_totals
+from cfo_kernel.remote.thread import Thread, checked_key, thread_record, usage_totals
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sources import Source
 from cfo_kernel.values import Value
@@ -47,6 +47,7 @@ class Uploaded(Value):
 
 
 workspace_record: TypeAdapter[WorkspaceRecord] = TypeAdapter(WorkspaceRecord)
+_file: TypeAdapter[DataFile] = TypeAdapter(DataFile)
 _dataset: TypeAdapter[Dataset] = TypeAdapter(Dataset)
 _uploaded: TypeAdapter[Uploaded] = TypeAdapter(Uploaded)
 _answer: TypeAdapter[QueryAnswer] = TypeAdapter(QueryAnswer)
@@ -99,6 +100,10 @@ class Workspace:
             raise self._server.incompatible("takes one file for another")
         return made.items[0]
 
+    async def files(self) -> Sequence[DataFile]:
+        """The files under `data/` by name, the glossary too."""
+        return listings.files(await self._server.listed(_file, f"{self._path}/data"))
+
     async def download(self, file: str) -> Download:
         """A file of `data/`. Raises `FileNotFound`."""
         return await self._server.download(f"{self._path}/data/{segment(file, FileNotFound)}", file)
@@ -149,11 +154,14 @@ class Workspace:
         found = await self._server.listed(thread_record, f"{self._path}/threads")
         return listings.threads(Thread(self._server, self.id, self.name, record) for record in found)
 
-    async def thread(self, id: str | None = None) -> Thread:
-        """The thread of that id, or a new one. Raises `ThreadNotFound`."""
+    async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread:
+        """The thread of that id, or a new one. Raises `ThreadNotFound`.
+
+        The same `key` again gives the thread that was new with it, once it has the same first message.
+        """
         self._server.use()
         if id is None:
-            return Thread(self._server, self.id, self.name)
+            return Thread(self._server, self.id, self.name, key=checked_key(key))
         path = f"/threads/{segment(id, ThreadNotFound)}"
         record = await self._server.value(thread_record, "GET", path, params={"workspace_id": self.id})
         if record.workspace_id != self.id:

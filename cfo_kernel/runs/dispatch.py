@@ -75,14 +75,15 @@ class Dispatch:
         if not self._is_alive(run):
             await tell(run.id, _interruption(run.id), self._journal)
 
-    async def quiet(self, workspace_id: str, thread_id: str) -> None:
-        """Stops the thread's runs, and returns when they have ended.
+    async def quiet(self, workspace_id: str, thread_id: str | None = None) -> None:
+        """Stops the runs of the thread, or of all threads of the workspace, and returns when they have ended.
 
         Raises `ThreadBusy` where others have runs in it, and then none is stopped.
         """
-        runs = self._journal.open_runs(workspace_id, thread_id)
+        runs = [run for run in self._journal.open_runs() if run.workspace_id == workspace_id]
+        runs = [run for run in runs if thread_id in (None, run.thread_id)]
         if any(run.owner != self._owners.me and self._is_alive(run) for run in runs):
-            raise ThreadBusy("Another program is answering in this thread. Stop it there, or wait, then try again.")
+            raise ThreadBusy("Another program is answering here. Stop it there, or wait, then try again.")
         ends = [end for run in runs if (end := self._mine.get(run.id))]
         for run in runs:
             if working := self._working.get(run.id):

@@ -110,6 +110,27 @@ class Catalog:
                 self.add_workspace(WorkspaceRow(id=folder, name=name, workspace_dir=folder))
                 return
 
+    def rename_workspace(self, workspace_id: str, name: str) -> None:
+        """Gives the workspace another name. Raises `WorkspaceExists` for one that is taken."""
+        try:
+            with self._session() as session:
+                if row := session.get(WorkspaceRow, workspace_id):
+                    row.name, row.updated_at = name, now()
+        except IntegrityError as error:
+            raise WorkspaceExists(f"There is a workspace {name} already. Take another name.") from error
+
+    def touch_workspace(self, workspace_id: str) -> None:
+        """Marks the workspace as changed now, if that can be done at once: what was changed stays changed."""
+        with contextlib.suppress(StorageFailed), self._session(patience=_PATIENCE // 10) as session:
+            if row := session.get(WorkspaceRow, workspace_id):
+                row.updated_at = now()
+
+    def remove_workspace(self, workspace_id: str) -> None:
+        """Removes the row with those of its threads."""
+        with self._session() as session:
+            session.exec(delete(ThreadRow).where(col(ThreadRow.workspace_id) == workspace_id))
+            session.exec(delete(WorkspaceRow).where(col(WorkspaceRow.id) == workspace_id))
+
     def threads(self, workspace_id: str) -> list[ThreadRow]:
         """The threads of a workspace, the one last used first."""
         with self._session() as session:

@@ -6,11 +6,13 @@ from typing import Any, Self
 from weakref import WeakSet
 
 from cfo_kernel import display, listings
-from cfo_kernel.errors import OtherLoop, OtherRoot
+from cfo_kernel.errors import OtherLoop, OtherRoot, RunNotFound, ThreadNotFound, WorkspaceNotFound
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench.engine import Engine, making
+from cfo_kernel.workbench.run import Run
+from cfo_kernel.workbench.thread import Thread
 from cfo_kernel.workbench.workspace import Workspace
 
 
@@ -57,6 +59,28 @@ class Workbench:
                 raise listings.which_workspace(row.id for row in rows)
             return Workspace(engine, rows[0])
         return Workspace(engine, engine.catalog.workspace(id_or_name))
+
+    async def thread(self, id: str) -> Thread:
+        """The thread of that id, in whichever workspace. Raises `ThreadNotFound`.
+
+        Raises `ThreadAmbiguous` where a copied workspace holds it once more: then open it from its workspace.
+        """
+        engine = await self._opened()
+        return Thread(engine, *engine.find_thread(id))
+
+    async def run(self, id: str) -> Run:
+        """The run of that id, in whichever thread. Raises `RunNotFound`."""
+        engine = await self._opened()
+        missing = f"There is no run {id[:80]!r}. List a thread's messages for the ids."
+        if not folders.is_id(id):
+            raise RunNotFound(missing)
+        run = engine.journal.run(id)
+        try:
+            workspace = engine.catalog.workspace(run.workspace_id)
+            thread = Thread(engine, workspace, engine.thread(workspace, run.thread_id))
+            return await thread.run(id)
+        except (WorkspaceNotFound, ThreadNotFound) as error:
+            raise RunNotFound(missing) from error
 
     async def close(self) -> None:
         """Stops what runs here, and lets the root go."""

@@ -16,6 +16,7 @@ from cfo_kernel.errors import (
     NotFound,
     OtherLoop,
     StorageFailed,
+    ThreadAmbiguous,
     ThreadNotFound,
     ThreadReadOnly,
     WorkbenchClosed,
@@ -31,6 +32,7 @@ from cfo_kernel.runs.places import Place
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import Catalog, ThreadRow, WorkspaceRow
+from cfo_kernel.store.folders import is_id
 from cfo_kernel.store.history import History, MessageEntry
 
 logging.getLogger("cfo_kernel").addHandler(logging.NullHandler())
@@ -91,6 +93,25 @@ class Engine:
         """The threads whose folder is there, the one last used first."""
         self.adopt_threads(workspace)
         return [row for row in self.catalog.threads(workspace.id) if (self.root / row.thread_dir).is_dir()]
+
+    def find_thread(self, thread_id: str) -> tuple[WorkspaceRow, ThreadRow]:
+        """The thread of that id in whichever workspace. Raises `ThreadNotFound` or `ThreadAmbiguous`."""
+        known = self.workspaces() if is_id(thread_id) else []
+        found = [w for w in known if (self.root / w.workspace_dir / "threads" / thread_id).is_dir()]
+        if not found:
+            raise ThreadNotFound(f"There is no thread {thread_id[:80]!r}. List a workspace's threads for the ids.")
+        if len(found) > 1:
+            names = ", ".join(w.id for w in found)
+            raise ThreadAmbiguous(f"Several workspaces have this thread: {names}. Open it from its workspace.")
+        return found[0], self.thread(found[0], thread_id)
+
+    def thread(self, workspace: WorkspaceRow, thread_id: str) -> ThreadRow:
+        """Raises `ThreadNotFound`."""
+        try:
+            return self.catalog.thread(workspace.id, thread_id)
+        except ThreadNotFound:  # a folder that was put there meanwhile may have it
+            self.adopt_threads(workspace)
+            return self.catalog.thread(workspace.id, thread_id)
 
     def adopt_threads(self, workspace: WorkspaceRow) -> None:
         """Gives a row to every thread folder of the workspace that has none."""
@@ -163,6 +184,11 @@ class Engine:
                 python_timeout=self.settings.python_timeout,
             )
         return self._rooms[workspace.id]
+
+    async def close_room(self, workspace: WorkspaceRow) -> None:
+        """Ends the workers of the workspace; whoever needs them again gets others."""
+        if room := self._rooms.pop(workspace.id, None):
+            await room.close()
 
     def place(self, workspace: WorkspaceRow, thread: ThreadRow) -> Place:
         return Place(workspace.id, thread.id, self.thread_dir(thread), self.room(workspace))

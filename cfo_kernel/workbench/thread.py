@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from cfo_kernel import listings
 from cfo_kernel.errors import (
@@ -15,31 +15,18 @@ from cfo_kernel.errors import (
     StorageFailed,
     ThreadNotFound,
 )
-from cfo_kernel.events import Usage
 from cfo_kernel.frames import read_frame
-from cfo_kernel.replies import Loader, Problem, Reply
+from cfo_kernel.interface import Download, ShownMessage
+from cfo_kernel.outcome import asked
+from cfo_kernel.replies import Loader, Reply
 from cfo_kernel.runs.dispatch import check_message
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
 from cfo_kernel.store.folders import is_id, is_text
 from cfo_kernel.store.history import MessageEntry
-from cfo_kernel.values import Value
+from cfo_kernel.workbench import downloads
 from cfo_kernel.workbench.engine import Engine, title_of
 from cfo_kernel.workbench.run import Run
-
-
-class ShownMessage(Value):
-    """A message as a person sees it: what they wrote, or how its run ended."""
-
-    who: Literal["person", "agent"]
-    run_id: str
-    at: str
-    text: str = ""
-    in_reply_to: str | None = None
-    status: str | None = None
-    reply: Reply | None = None
-    error: Problem | None = None
-    usage: Usage | None = None
 
 
 class Thread:
@@ -48,11 +35,13 @@ class Thread:
     Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.
     """
 
-    def __init__(self, engine: Engine, workspace: WorkspaceRow, row: ThreadRow | None = None) -> None:
+    def __init__(
+        self, engine: Engine, workspace: WorkspaceRow, row: ThreadRow | None = None, *, id: str | None = None
+    ) -> None:
         self._engine = engine
         self._workspace = workspace
         self._row = row
-        self.id = row.id if row else folders.new_id()
+        self.id = row.id if row else id or folders.new_id()
 
     @property
     def workspace_id(self) -> str:
@@ -61,6 +50,11 @@ class Thread:
     @property
     def title(self) -> str | None:
         return self._row.title if self._row else None
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the thread got its first message, in UTC; None before that."""
+        return self._row.created_at if self._row else None
 
     @property
     def updated_at(self) -> datetime | None:
@@ -97,8 +91,8 @@ class Thread:
         return self._run(accepted.id)
 
     async def ask(self, text: str) -> Reply:
-        """Sends a message and waits for its reply."""
-        return await (await self.send(text)).reply()
+        """Sends a message and waits for its reply; a caller who stops waiting stops the run."""
+        return await asked(self.send(text))
 
     async def run(self, run_id: str) -> Run:
         """A run of this thread by its id. Raises `RunNotFound`."""
@@ -165,6 +159,15 @@ class Thread:
             raise StorageFailed(message) from error
         engine.catalog.remove_thread(self.workspace_id, self.id)
 
+    async def download(self, file: str) -> Download:
+        """A file of the thread, `results/x` or `analysis/x`. Raises `ResultNotFound` or `StorageFailed`."""
+        self._engine.use()
+        path = _result(self.thread_dir, file)
+        found = await downloads.opened(path)
+        if found is None:
+            raise _no_result(file)
+        return found
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return listings.thread(self, self._workspace.name)
 
@@ -178,11 +181,7 @@ class Thread:
         folder = self.thread_dir
 
         async def load(file: str) -> Any:
-            path = _own_file(folder, file)
-            if path is None:
-                shown = file[:80]
-                raise ResultNotFound(f"There is no file {shown!r} in the thread's folder. Ask the question again.")
-            return await read_frame(path)
+            return await read_frame(_result(folder, file))
 
         return load
 
@@ -192,16 +191,12 @@ class Thread:
         return self._row
 
 
-def _own_file(thread_dir: Path, file: str) -> Path | None:
-    """The file `results/x` or `analysis/x` of the thread; None for any other, for links, and for what is not there.
+def _result(thread_dir: Path, file: str) -> Path:
+    path = downloads.own_result(thread_dir, file)
+    if path is None:
+        raise _no_result(file)
+    return path
 
-    A history may come from elsewhere, so the name in it may be anything.
-    """
-    place, _, name = file.partition("/")
-    try:
-        folder = thread_dir.resolve()
-        path = folder / place / name
-        is_own = place in ("results", "analysis") and path.parent == folder / place and path.resolve() == path
-        return path if is_own and path.is_file() else None
-    except (OSError, ValueError):
-        return None
+
+def _no_result(file: str) -> ResultNotFound:
+    return ResultNotFound(f"There is no file {file[:80]!r} in the thread's folder. Ask the question again.")

@@ -1,28 +1,30 @@
 """A workspace: a company's files and threads."""
 
 import asyncio
+import hashlib
+import os
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cfo_kernel import display, listings, sources
 from cfo_kernel.data.files import safe_name
-from cfo_kernel.data.scope import nearest, quoted
-from cfo_kernel.data.tables import Dataset, Table
-from cfo_kernel.errors import UnknownTable, UnreadableFile
-from cfo_kernel.frames import read_frame
+from cfo_kernel.data.scope import nearest
+from cfo_kernel.data.tables import Dataset
+from cfo_kernel.errors import FileNotFound, StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
+from cfo_kernel.interface import DataFile, Direct, Download
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sources import Source
+from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
-from cfo_kernel.workbench import uploads
+from cfo_kernel.workbench import downloads, uploads
 from cfo_kernel.workbench.engine import Engine
+from cfo_kernel.workbench.table import TableHandle
 from cfo_kernel.workbench.thread import Thread
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_SQL_ROWS = 100
+_ROWS = 100
 
 
 class Workspace:
@@ -41,8 +43,37 @@ class Workspace:
         return self._row.name
 
     @property
+    def created_at(self) -> datetime:
+        """When the workspace was made, or first seen, in UTC."""
+        return self._row.created_at
+
+    @property
+    def updated_at(self) -> datetime:
+        """When its name or its files were last changed here, in UTC."""
+        return self._row.updated_at
+
+    @property
     def workspace_dir(self) -> Path:
         return self._engine.workspace_dir(self._row)
+
+    async def rename(self, name: str) -> None:
+        """Gives the workspace another name; its id and its folder stay. Raises `InvalidName` or `WorkspaceExists`."""
+        catalog = self._engine.use().catalog
+        catalog.rename_workspace(self.id, folders.workspace_name(name))
+        self._row = catalog.workspace(self.id)
+
+    async def delete(self) -> None:
+        """Takes the workspace out of the root; its folder goes to the root's `.trash/`.
+
+        What its threads are answering is stopped first. Raises `ThreadBusy` where another program answers in it, and
+        `StorageFailed`.
+        """
+        engine, folder = self._engine.use(), self.workspace_dir
+        await engine.dispatch.quiet(self.id)
+        await engine.close_room(self._row)
+        await engine.dispatch.quiet(self.id)  # a message may have come while the workers ended
+        _put_away(engine.root, folder)
+        engine.catalog.remove_workspace(self.id)
 
     async def upload(self, source: Source, name: str | None = None) -> Dataset:
         """Takes a file (a path, or a binary stream with a name) into `data/`, once it proved to be a table.
@@ -59,10 +90,31 @@ class Workspace:
             await asyncio.to_thread(uploads.copy, source, path)
             await room.check_file(path)
             await asyncio.to_thread(uploads.put_in_place, path, folder / "data" / safe, folder)
+        self._touch()
         for dataset in await self.datasets():
             if dataset.file == safe:
                 return dataset
         raise UnreadableFile(f"{safe} is gone from data/ again. Upload it once more.")
+
+    async def files(self) -> Sequence[DataFile]:
+        """The files under `data/` by name, the glossary too. Raises `StorageFailed`."""
+        self._engine.use()
+        found = await asyncio.to_thread(_listed, self.workspace_dir / "data")
+        return listings.files(found)
+
+    async def download(self, file: str) -> Download:
+        """A file under `data/` as it was uploaded. Raises `FileNotFound` or `StorageFailed`."""
+        self._engine.use()
+        found = await downloads.opened(self._file(file))
+        if found is None:
+            raise _no_file(file)
+        return found
+
+    async def delete_file(self, file: str) -> None:
+        """Takes a file out of `data/`; it goes to `.trash/`. Raises `FileNotFound` or `StorageFailed`."""
+        self._engine.use()
+        _put_away(self.workspace_dir, self._file(file))
+        self._touch()
 
     async def datasets(self) -> Sequence[Dataset]:
         """The files of the workspace with their tables; a file that is none says why in `problem`."""
@@ -78,13 +130,26 @@ class Workspace:
         message = f"There is no dataset {dataset[:80]!r}. {nearest(dataset, [d.id for d in datasets])}"
         raise UnknownTable(message)
 
-    def table(self, name: str) -> "TableHandle":
+    def table(self, name: str) -> TableHandle:
         """A table by its name, to be read whole."""
         return TableHandle(self._engine, self._row, name)
 
+    async def query(self, query: Direct) -> ResultTable | str:
+        """Runs a query without a thread: its first 100 rows and the count of all, or what a program printed.
+
+        Nothing of it is kept. Raises `InvalidInput` unless it is exactly one, or a `QueryError`.
+        """
+        query.check()
+        room = self._engine.use().room(self._row)
+        if query.plan is not None:
+            return await room.plan(query.plan, cap=_ROWS)
+        if query.python is not None:
+            return await self.python(query.python)
+        return await self.sql(query.sql or "")
+
     async def sql(self, text: str) -> ResultTable:
         """Runs one read-only SELECT: its first 100 rows and the count of all. Raises a `QueryError`."""
-        return await self._engine.use().room(self._row).query(text, cap=_SQL_ROWS)
+        return await self._engine.use().room(self._row).query(text, cap=_ROWS)
 
     async def python(self, code: str) -> ResultTable | str:
         """Runs a program, confined, over the tables as DataFrames: its `result_df`, or what it printed if it has none.
@@ -93,7 +158,7 @@ class Workspace:
         """
         room = self._engine.use().room(self._row)
         with tempfile.TemporaryDirectory(dir=self.workspace_dir, prefix=".python-") as folder:
-            ran = await room.python(code, cap=_SQL_ROWS, folder=Path(folder), stem="result")
+            ran = await room.python(code, cap=_ROWS, folder=Path(folder), stem="result")
         return ran.stdout if ran.table is None else ran.table.model_copy(update={"file": None})
 
     async def threads(self) -> Sequence[Thread]:
@@ -101,44 +166,61 @@ class Workspace:
         engine = self._engine.use()
         return listings.threads(Thread(engine, self._row, row) for row in engine.threads(self._row))
 
-    async def thread(self, id: str | None = None) -> Thread:
-        """The thread of that id, or a new one. Raises `ThreadNotFound`."""
+    async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread:
+        """The thread of that id, or a new one. Raises `ThreadNotFound`.
+
+        The same `key` again gives the thread that was new with it, so that who tries again begins no second one.
+        """
         engine = self._engine.use()
         if id is None:
-            return Thread(engine, self._row)
-        engine.adopt_threads(self._row)
-        return Thread(engine, self._row, engine.catalog.thread(self.id, id))
+            return Thread(engine, self._row) if key is None else self._thread_of(key)
+        return Thread(engine, self._row, engine.thread(self._row, id))
+
+    def _file(self, name: str) -> Path:
+        path = downloads.own_file(self.workspace_dir / "data", name)
+        if path is None:
+            raise _no_file(name)
+        return path
+
+    def _touch(self) -> None:
+        self._engine.catalog.touch_workspace(self.id)
+        self._row = self._engine.catalog.workspace(self.id)
+
+    def _thread_of(self, key: str) -> Thread:
+        """The thread whose id is made from the key; a new one until its first message."""
+        id = f"key-{hashlib.sha256(f'{self.id}/{key}'.encode(errors='replace')).hexdigest()[:32]}"
+        try:
+            return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id))
+        except ThreadNotFound:
+            return Thread(self._engine, self._row, id=id)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])
 
 
-class TableHandle:
-    """A table of a workspace."""
+def _listed(data: Path) -> list[DataFile]:
+    """The files that can be downloaded: no link, and none that is hidden or not yet whole."""
+    found: list[DataFile] = []
+    try:
+        for entry in sorted(os.scandir(data), key=lambda entry: entry.name):
+            if entry.is_file(follow_symlinks=False) and not entry.name.startswith((".", "~")):
+                status = entry.stat(follow_symlinks=False)
+                at = datetime.fromtimestamp(status.st_mtime, UTC)
+                shown = os.fsencode(entry.name).decode(errors="replace")
+                found.append(DataFile(name=shown, size=status.st_size, modified_at=at))
+    except OSError as error:
+        raise StorageFailed(f"The folder data/ cannot be read ({error.strerror}). Mend that, ask again.") from error
+    return found
 
-    def __init__(self, engine: Engine, workspace: WorkspaceRow, name: str) -> None:
-        self._engine = engine
-        self._workspace = workspace
-        self.name = name
 
-    async def describe(self) -> Table:
-        """Columns, types and row count. Raises `UnknownTable`."""
-        return (await self._found())[0]
+def _put_away(folder: Path, path: Path) -> None:
+    """Moves the file or folder to the `.trash/` of `folder`."""
+    try:
+        folders.to_trash(folder, path)
+    except OSError as error:
+        message = f"{path.name} cannot be moved to .trash/ ({error.strerror}). Mend that, then try again."
+        raise StorageFailed(message) from error
 
-    async def df(self) -> "pd.DataFrame":
-        """The whole table as a DataFrame. Raises `UnknownTable`."""
-        _, file = await self._found()
-        return await read_frame(file)
 
-    async def head(self) -> ResultTable:
-        """The first rows. Raises `UnknownTable`."""
-        table, _ = await self._found()
-        return await self._engine.room(self._workspace).query(f"FROM {quoted(table.name)}", cap=_SQL_ROWS)
-
-    async def _found(self) -> tuple[Table, Path]:
-        """The table, and its Parquet file."""
-        shelf = await self._engine.use().room(self._workspace).shelf()
-        if self.name not in shelf.tables:
-            raise UnknownTable(f"There is no table {self.name[:80]!r}. {nearest(self.name, list(shelf.tables))}")
-        table = shelf.tables[self.name]
-        return table, shelf.files[table.name]
+def _no_file(name: str) -> FileNotFound:
+    return FileNotFound(f"There is no file {name[:80]!r} in data/. List the workspace's files.")

@@ -1,0 +1,85 @@
+"""A run's events as server-sent events: id, event, data; a comment where nothing happens, so that nobody hangs up.
+
+A stream ends with its run, with its client, or when the server closes: whoever reconnects with `Last-Event-ID` goes on
+where it was.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import Any
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from cfo_kernel import CfoError, Numbered
+
+HEARTBEAT = 15.0  # seconds
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+"""How an answer that streams events is documented."""
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_log = logging.getLogger(__name__)
+_leaving: set[asyncio.Task[None]] = set()
+
+
+class Stream(StreamingResponse):
+    """A streamed answer that lets go of its source at once, however it ends."""
+
+    def __init__(self, source: AsyncIterator[bytes], **options: Any) -> None:
+        super().__init__(source, **options)
+        self._source: AsyncIterator[bytes] = source
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if isinstance(self._source, AsyncGenerator):
+                await self._source.aclose()
+
+
+def events(source: AsyncIterator[Numbered], closing: asyncio.Event, headers: Mapping[str, str]) -> Stream:
+    """The answer that streams these events."""
+    return Stream(frames(source, closing), headers={**_HEADERS, **headers}, media_type="text/event-stream")
+
+
+async def frames(
+    source: AsyncIterator[Numbered], closing: asyncio.Event, heartbeat: float = HEARTBEAT
+) -> AsyncGenerator[bytes]:
+    """The bytes of a stream; `heartbeat` is in seconds."""
+    end = asyncio.create_task(closing.wait())
+    following: asyncio.Future[Numbered] | None = None
+    try:
+        while not end.done():
+            following = following or asyncio.ensure_future(anext(source))
+            done, _ = await asyncio.wait({following, end}, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
+            if following in done:
+                yield _frame(following.result())
+                following = None
+            elif not done:
+                yield b": heartbeat\n\n"
+    except StopAsyncIteration:
+        return
+    except CfoError as error:  # the answer has begun, so all that is left is to end it
+        _log.warning("a stream of events ended early: %s (%s)", error.message, error.code)
+    finally:
+        end.cancel()
+        # In a task of its own: where a client vanished, this one is cancelled at every await.
+        leaving = asyncio.create_task(_leave(following, source))
+        _leaving.add(leaving)
+        leaving.add_done_callback(_leaving.discard)
+
+
+async def _leave(following: asyncio.Future[Numbered] | None, source: AsyncIterator[Numbered]) -> None:
+    """Lets go of a source, which may be waiting for its next event."""
+    if following is not None:
+        following.cancel()
+        await asyncio.wait({following})
+    if isinstance(source, AsyncGenerator):
+        await source.aclose()
+
+
+def _frame(numbered: Numbered) -> bytes:
+    event = numbered.event
+    return f"id: {numbered.number}\nevent: {event.type}\ndata: {event.model_dump_json(by_alias=True)}\n\n".encode()

@@ -1,0 +1,62 @@
+"""A query without a model: SQL, a plan or a program, and the message that asks for it in a thread."""
+
+import re
+
+from pydantic import ValidationError
+
+from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.errors import InvalidInput, PlanInvalid
+from cfo_kernel.values import Value
+
+_PREFIX = re.compile(r"\s*(SQL|PYTHON|PLAN):[ \t]*", re.IGNORECASE)
+
+
+class Direct(Value):
+    """A query without a model: exactly one of SQL, a plan, or a Python program."""
+
+    sql: str | None = None
+    plan: QueryPlan | None = None
+    python: str | None = None
+
+    @property
+    def message(self) -> str:
+        """The message that asks for this in a thread. Raises `InvalidInput` unless exactly one is given."""
+        self.check()
+        if self.plan is not None:
+            return f"PLAN: {self.plan.model_dump_json(exclude_defaults=True)}"
+        if self.sql is not None:
+            return f"SQL: {self.sql}"
+        code = self.python or ""
+        # The first line of a program begins where its others do; one that begins with code also makes a good title.
+        return f"PYTHON:{chr(10) if code[:1].isspace() else ' '}{code}"
+
+    def check(self) -> None:
+        """Raises `InvalidInput` unless exactly one of the three is given."""
+        if sum(part is not None for part in (self.sql, self.plan, self.python)) != 1:
+            raise InvalidInput("A query is exactly one of `sql`, `plan` and `python`. Send one of them.")
+
+
+def is_direct(message: str) -> bool:
+    """Whether the message asks for a query without a model: it begins with `SQL:`, `PYTHON:`, or `PLAN:` and JSON."""
+    found = _PREFIX.match(message)
+    # "Plan: what did we want to spend on rent?" is a question; a plan begins as JSON does.
+    return found is not None and (found[1].upper() != "PLAN" or message[found.end() :].lstrip().startswith("{"))
+
+
+def read_direct(message: str) -> Direct:
+    """What such a message asks for. Raises `PlanInvalid` for a plan that is none."""
+    found = _PREFIX.match(message)
+    if found is None:
+        raise InvalidInput("The message asks for no query. Begin it with SQL:, PYTHON: or PLAN:.")
+    kind, text = found[1].upper(), message[found.end() :]
+    if kind == "SQL":
+        return Direct(sql=text)
+    if kind == "PYTHON":
+        return Direct(python=text.removeprefix("\r").removeprefix("\n"))
+    try:
+        return Direct(plan=QueryPlan.model_validate_json(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        message = f"The plan does not fit: {f'{where}: ' if where else ''}{first['msg']}. Mend it, then send it again."
+        raise PlanInvalid(message) from error

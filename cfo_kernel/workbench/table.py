@@ -1,0 +1,58 @@
+"""A table of a workspace, to be read whole."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cfo_kernel.data.scope import nearest, quoted
+from cfo_kernel.data.tables import Table
+from cfo_kernel.errors import UnknownTable
+from cfo_kernel.frames import read_frame
+from cfo_kernel.interface import Download
+from cfo_kernel.replies import ResultTable
+from cfo_kernel.store.catalog import WorkspaceRow
+from cfo_kernel.workbench import downloads
+from cfo_kernel.workbench.engine import Engine
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROWS = 100
+
+
+class TableHandle:
+    """A table by its name. It belongs to its workbench: its methods raise `WorkbenchClosed` or `OtherLoop`."""
+
+    def __init__(self, engine: Engine, workspace: WorkspaceRow, name: str) -> None:
+        self._engine = engine
+        self._workspace = workspace
+        self.name = name
+
+    async def describe(self) -> Table:
+        """Columns, types and row count. Raises `UnknownTable`."""
+        return (await self._found())[0]
+
+    async def df(self) -> "pd.DataFrame":
+        """The whole table as a DataFrame. Raises `UnknownTable`."""
+        _, file = await self._found()
+        return await read_frame(file)
+
+    async def head(self) -> ResultTable:
+        """The first rows. Raises `UnknownTable`."""
+        table, _ = await self._found()
+        return await self._engine.room(self._workspace).query(f"FROM {quoted(table.name)}", cap=_ROWS)
+
+    async def download(self) -> Download:
+        """The whole table as a Parquet file. Raises `UnknownTable` or `StorageFailed`."""
+        table, file = await self._found()
+        found = await downloads.opened(file, f"{table.name}.parquet")
+        if found is None:
+            raise UnknownTable(f"The table {table.name} was just made anew. Ask for it again.")
+        return found
+
+    async def _found(self) -> tuple[Table, Path]:
+        """The table, and its Parquet file."""
+        shelf = await self._engine.use().room(self._workspace).shelf()
+        if self.name not in shelf.tables:
+            raise UnknownTable(f"There is no table {self.name[:80]!r}. {nearest(self.name, list(shelf.tables))}")
+        table = shelf.tables[self.name]
+        return table, shelf.files[table.name]
