@@ -6,8 +6,10 @@ other.
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Coroutine, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -142,6 +144,21 @@ def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
             return await (await wb.workspace(workspace)).datasets()
 
     _print_datasets(_run(work(), as_json), as_json)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8765,
+) -> None:
+    """Serve the workbench over HTTP, until it is stopped."""
+    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
+        _print_error(
+            InvalidInput.code, "The server is not installed. Run: pip install 'cfo-kernel[api]'", as_json=False
+        )
+        raise typer.Exit(1)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "cfo_api", "--host", host, "--port", str(port)])  # noqa: S606
 
 
 async def _followed(run: Run, *, quiet: bool) -> FinishedRun:
