@@ -21,7 +21,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CFO_", env_file=".env", extra="ignore", frozen=True)
 
     url: str | None = None
-    api_token: SecretStr | None = None
     root: Path | None = None
     model: str = "auto"
     openai_api_key: SecretStr | None = Field(

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from cfo_kernel.errors import (
     CfoError,
     OtherLoop,
+    OtherRoot,
     ServerIncompatible,
     ServerUnavailable,
     TokenRejected,
@@ -28,6 +29,7 @@ LONG = 900
 """Seconds to wait for what may take its time: a file that is read, a query that waits for its turn."""
 _LARGEST_PAUSE = 5.0
 _MEMBERS = ("type", "title", "status", "detail", "code", "instance", "message", "self")
+_PROCESS = (WorkbenchClosed.code, OtherLoop.code, OtherRoot.code)
 
 
 @dataclass(frozen=True)
@@ -224,15 +226,17 @@ class Server:
             raise ServerUnavailable(message) from error
 
     def _problem(self, response: httpx2.Response) -> CfoError:
-        """The error that the server tells, as itself."""
+        """The error that the server tells, as itself; what only concerns its process is that it is not there."""
+        if response.status_code == 401:
+            return TokenRejected(f"The server {self.url} does not take the token. Check CFO_API_TOKEN.")
         if response.headers.get("Content-Type", "").startswith("application/problem+json"):
             told = self.read(_object, response.content)
             code, message = told.get("code"), told.get("detail") or told.get("title")
+            if code in _PROCESS:
+                return ServerUnavailable(f"The server {self.url} cannot answer now. Try again in a moment.")
             if isinstance(code, str) and isinstance(message, str):
                 return restored(code, message, **{k: v for k, v in told.items() if k not in _MEMBERS})
         match response.status_code:
-            case 401:
-                return TokenRejected(f"The server {self.url} does not take the token. Check CFO_API_TOKEN.")
             case 502 | 503 | 504 as status:  # a proxy says so for a server that is away
                 return ServerUnavailable(f"The server {self.url} does not answer ({status}). Try again in a moment.")
             case status if response.is_redirect:
