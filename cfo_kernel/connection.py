@@ -14,7 +14,7 @@ def connect(url: str | None = None, *, settings: Settings | None = None) -> "Wor
     Settings come from the environment unless given. Nothing is opened or sent yet. Raises `InvalidSettings`.
     """
     known = settings or load()
-    address = known.url if url is None else url
+    address = (known.url or None) if url is None else url
     if address is not None:
         from cfo_kernel.remote import Workbench as Remote
 

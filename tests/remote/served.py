@@ -19,6 +19,7 @@ class Served:
         self._port = 0
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
+        self.starts = 0
 
     @property
     def url(self) -> str:
@@ -29,18 +30,21 @@ class Served:
         listening = socket.create_server(("127.0.0.1", self._port))
         self._port = listening.getsockname()[1]
         self._started.clear()
+        self.starts += 1
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listening)), daemon=True)
         self._thread.start()
         assert self._started.wait(30)
 
-    def stop(self) -> None:
-        """Ends open streams, and lets the root go; runs that have not ended are for the next process."""
+    def stop(self, *, hard: bool = False) -> None:
+        """Ends open streams (or, `hard`, cuts them), and lets the root go; runs that have not ended are left."""
         if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stop)
+            self._loop.call_soon_threadsafe(self._stop, hard)
             self._thread.join(30)
             self._thread = None
 
-    def _stop(self) -> None:
+    def _stop(self, hard: bool) -> None:
+        for connection in [*self._server.server_state.connections] if hard else []:
+            connection.transport.abort()
         self._closing.set()
         self._server.should_exit = True
 

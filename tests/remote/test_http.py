@@ -80,10 +80,9 @@ async def test_a_redirect_is_not_followed(scripted: Scripted) -> None:
 
 
 async def test_a_list_is_read_to_its_last_page(scripted: Scripted) -> None:
-    two = [
-        answer({"items": [{**TINY, "id": f"w{n}"}], "next_cursor": cursor}) for n, cursor in ((0, "x+/="), (1, None))
-    ]
-    server, bench = await scripted(*two)
+    first = answer({"items": [{**TINY, "id": "w0"}], "next_cursor": "x+/="})
+    last = answer({"items": [{**TINY, "id": "w1"}], "next_cursor": None})
+    server, bench = await scripted(first, last)
     assert [w.id for w in await bench.workspaces()] == ["w0", "w1"]
     assert [asked.path for asked in server.asked] == [
         "/workspaces?limit=200",
@@ -141,7 +140,7 @@ async def test_an_upload_that_the_source_ends_is_an_error_of_the_source(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
+        def read(self, *_: object) -> bytes:
             raise OSError("the disk is gone")
 
     server, bench = await scripted([HOLD], [HOLD])
@@ -172,7 +171,7 @@ async def test_a_download_that_is_cut_is_no_whole_file(scripted: Scripted) -> No
         ("http://", "CFO_URL is wrong"),
         ("http://localhost:99999", "CFO_URL is wrong"),
         ("http://local host", "CFO_URL is wrong"),
-        ("http://localhost/\n", "CFO_URL is wrong"),
+        ("http://local\nhost", "CFO_URL is wrong"),
         ("http://me:secret@localhost", "may not hold a password"),
         ("http://localhost?x=1", "ends with its path"),
     ],

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from cfo_kernel import Direct, PageRequest, RunSQL, TaskResult
+from cfo_kernel.data.plan import Filter
 from cfo_kernel.errors import (
     EmptyMessage,
     FileNotFound,
@@ -25,6 +26,7 @@ from cfo_kernel.errors import (
     WorkspaceExists,
     WorkspaceNotFound,
 )
+from cfo_kernel.interface import Sort
 from cfo_kernel.remote import Workbench, Workspace
 from cfo_kernel.remote.http import Patience
 from tests.conftest import LEDGER, settings
@@ -255,12 +257,7 @@ async def test_rows_of_a_result(tiny: Workspace) -> None:
     reply = await thread.ask("Totals")
     assert isinstance(reply, TaskResult)
     assert reply.result is not None
-    wanted = {"department": ["Sales", "Finance"]}
-    request = PageRequest(
-        offset=0,
-        limit=1,
-        sort=(Sort(column="total"),),
-        filters=tuple(Filter(column=name, op="in", value=values) for name, values in wanted.items()),
-    )
+    both = Filter(column="department", op="in", value=["Sales", "Finance"])
+    request = PageRequest(limit=1, sort=(Sort(column="total"),), filters=(both,))
     page = await thread.page(reply.result.file or "", request)
     assert (page.rows, page.row_count, page.total) == ((("Sales", 2300.3),), 2, 2)
