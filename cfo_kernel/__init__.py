@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cfo_kernel.connection import connect as connect
+    from cfo_kernel.data.direct import Direct as Direct
+    from cfo_kernel.data.pages import PageRequest as PageRequest
+    from cfo_kernel.data.pages import ResultPage as ResultPage
     from cfo_kernel.data.plan import QueryPlan as QueryPlan
     from cfo_kernel.data.tables import Dataset as Dataset
     from cfo_kernel.errors import CfoError as CfoError
@@ -19,15 +22,12 @@ if TYPE_CHECKING:
     from cfo_kernel.events import FinishedRun as FinishedRun
     from cfo_kernel.events import Numbered as Numbered
     from cfo_kernel.events import Status as Status
+    from cfo_kernel.events import UsageTotals as UsageTotals
     from cfo_kernel.interface import DataFile as DataFile
-    from cfo_kernel.interface import Direct as Direct
     from cfo_kernel.interface import Download as Download
-    from cfo_kernel.interface import PageRequest as PageRequest
-    from cfo_kernel.interface import ResultPage as ResultPage
     from cfo_kernel.interface import Run as Run
     from cfo_kernel.interface import ShownMessage as ShownMessage
     from cfo_kernel.interface import Thread as Thread
-    from cfo_kernel.interface import UsageTotals as UsageTotals
     from cfo_kernel.interface import Workbench as Workbench
     from cfo_kernel.interface import Workspace as Workspace
     from cfo_kernel.magics import load_ipython_extension as load_ipython_extension
@@ -44,15 +44,15 @@ _HOME = {
     "CfoError": "errors",
     "DataFile": "interface",
     "Dataset": "data.tables",
-    "Direct": "interface",
+    "Direct": "data.direct",
     "Download": "interface",
     "Event": "events",
     "FinishedRun": "events",
     "Numbered": "events",
-    "PageRequest": "interface",
+    "PageRequest": "data.pages",
     "QueryPlan": "data.plan",
     "Reply": "replies",
-    "ResultPage": "interface",
+    "ResultPage": "data.pages",
     "ResultTable": "replies",
     "Run": "interface",
     "RunSQL": "replies",
@@ -61,7 +61,7 @@ _HOME = {
     "Status": "events",
     "TaskResult": "replies",
     "Thread": "interface",
-    "UsageTotals": "interface",
+    "UsageTotals": "events",
     "UserInteraction": "replies",
     "Workbench": "interface",
     "Workspace": "interface",

@@ -21,4 +21,4 @@ def connect(url: str | None = None, *, settings: Settings | None = None) -> "Wor
         return Remote(address, known.api_token)
     from cfo_kernel.workbench import Workbench as Embedded
 
-    return Embedded(known)  # pyright: ignore[reportReturnType] - until usage() is there
+    return Embedded(known)

@@ -14,7 +14,8 @@ CfoError
 ├── ServerError             the server of a remote workbench: ServerUnavailable · ServerIncompatible · TokenRejected
 └── RunError                how a run can fail
     ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelMisbehaved
-    ├── RequestLimitReached · RunCancelled · RunInterrupted · InternalError
+    ├── RequestLimitReached · ToolCallLimitReached · TokenLimitReached · RunTimeout
+    ├── RunCancelled · RunInterrupted · InternalError
 
 The codes are part of the HTTP and JSON formats: they may be added to, never renamed.
 """
@@ -264,6 +265,18 @@ class ModelMisbehaved(RunError):
 
 class RequestLimitReached(RunError):
     code = "request_limit_reached"
+
+
+class ToolCallLimitReached(RunError):
+    code = "tool_call_limit_reached"
+
+
+class TokenLimitReached(RunError):
+    code = "token_limit_reached"
+
+
+class RunTimeout(RunError):
+    code = "run_timeout"
 
 
 class RunCancelled(RunError):

@@ -27,17 +27,19 @@ class Token(Value):
 
 
 class ToolCall(Value):
-    """The agent calls a tool."""
+    """The agent calls a tool; `id` is the call's, for several may be under way at once."""
 
     type: Literal["tool_call"] = "tool_call"
+    id: str = ""
     name: str
     input: Any
 
 
 class ToolResult(Value):
-    """What the tool gave back."""
+    """What the tool gave back to the call `id`."""
 
     type: Literal["tool_result"] = "tool_result"
+    id: str = ""
     name: str
     output: Any
     elapsed_ms: float
@@ -82,12 +84,34 @@ class Error(Value):
 
 
 class Usage(Value):
-    """What a run used of its model."""
+    """What a run used of its models.
+
+    `input_tokens` include the `cached_tokens`, which the server had read before. `cost` is in USD; None is unknown, and
+    never means nothing. `model` is the one that answered, as `CFO_MODEL` names it; several stand in their order.
+    """
 
     requests: int = 0
     tool_calls: int = 0
     input_tokens: int = 0
+    cached_tokens: int = 0
     output_tokens: int = 0
+    cost: float | None = None
+    model: str | None = None
+
+
+NOTHING_USED = Usage(cost=0)
+"""What a run has used before it asks a model; what costs nothing is known to."""
+
+
+class UsageTotals(Usage):
+    """What several finished runs used together.
+
+    `cost` adds up the runs whose cost is known, and is None where that is none of them; `unpriced_runs` counts the
+    others. `model` stays None.
+    """
+
+    runs: int = 0
+    unpriced_runs: int = 0
 
 
 class Done(Value):

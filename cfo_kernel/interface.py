@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
-from pydantic import Field
-
 from cfo_kernel.data.direct import Direct as Direct
-from cfo_kernel.data.plan import Filter
+from cfo_kernel.data.pages import PageRequest as PageRequest
+from cfo_kernel.data.pages import ResultPage as ResultPage
+from cfo_kernel.data.pages import Sort as Sort
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
-from cfo_kernel.replies import Problem, Reply, ResultColumn, ResultTable
+from cfo_kernel.events import UsageTotals as UsageTotals
+from cfo_kernel.replies import Problem, Reply, ResultTable
 from cfo_kernel.sources import Source
 from cfo_kernel.values import Value
 
@@ -37,38 +38,6 @@ class ShownMessage(Value):
     reply: Reply | None = None
     error: Problem | None = None
     usage: Usage | None = None
-
-
-class Sort(Value):
-    """An order of rows: by `column`, upward unless `descending`; NULL comes last either way."""
-
-    column: str
-    descending: bool = False
-
-
-class PageRequest(Value):
-    """Which rows of a result are wanted: those that pass all filters, sorted, `limit` of them from `offset` on."""
-
-    offset: int = Field(0, ge=0)
-    limit: int = Field(100, ge=1, le=1000)
-    sort: tuple[Sort, ...] = ()
-    filters: tuple[Filter, ...] = ()
-
-
-class ResultPage(Value):
-    """A page of a result file: `row_count` counts the rows that pass the filters, `total` all rows of the file."""
-
-    columns: tuple[ResultColumn, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    offset: int
-    row_count: int
-    total: int
-
-
-class UsageTotals(Usage):
-    """What the finished runs of a thread or of a workspace used together."""
-
-    runs: int = 0
 
 
 class DataFile(Value):

@@ -15,7 +15,7 @@ class Settings(BaseSettings):
     Times are in seconds. With `url` everything happens at that server, and only `api_token` matters besides.
 
     `model` is `openai:<name>`, `anthropic:<name>`, `offline`, or `auto`: the OpenAI key if there is one, then the
-    Anthropic key, then the offline analyst.
+    Anthropic key, then the offline analyst. `fallback_model` has the same forms.
     """
 
     model_config = SettingsConfigDict(env_prefix="CFO_", env_file=".env", extra="ignore", frozen=True)
@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     url: str | None = None
     root: Path | None = None
     model: str = "auto"
+    fallback_model: str | None = None
     openai_api_key: SecretStr | None = Field(
         None, validation_alias=AliasChoices("CFO_OPENAI_API_KEY", "OPENAI_API_KEY", "openai_api_key")
     )
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
     model_timeout: float = Field(120, gt=0)
     model_retries: int = Field(3, ge=0, le=10)
     request_limit: int = Field(20, ge=1)
+    tool_call_limit: int = Field(50, ge=1)
+    token_limit: int = Field(400_000, ge=1)
+    run_timeout: float = Field(600, gt=0)
     query_timeout: float = Field(30, gt=0)
     ingest_timeout: float = Field(300, gt=0)
     python_timeout: float = Field(30, gt=0)

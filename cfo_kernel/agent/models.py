@@ -1,9 +1,10 @@
-"""Which model a run thinks with: one factory, from `CFO_MODEL` and the keys that are there."""
+"""Which model a run thinks with: one factory, from `CFO_MODEL`, `CFO_FALLBACK_MODEL` and the keys that are there."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cfo_kernel.data.room import Facts
@@ -18,45 +19,74 @@ if TYPE_CHECKING:
 _AUTO_OPENAI, _AUTO_ANTHROPIC = "openai:gpt-6.1-terra", "anthropic:claude-sonnet-5-5"
 
 
-def model_name(settings: Settings) -> str:
-    """The name that `auto` stands for, or the one that was set. Raises `InvalidSettings` for an unknown form."""
-    name = settings.model.strip()
+@dataclass(frozen=True)
+class OpenedModel:
+    """The model of a run, and the names of those behind it: the first, then the one that stands in for it."""
+
+    model: Model
+    names: tuple[str, ...]
+
+
+def model_names(settings: Settings) -> tuple[str, ...]:
+    """The models that were set: the first, then the one that stands in for it.
+
+    Raises `InvalidSettings` for an unknown form.
+    """
+    first = _name("CFO_MODEL", settings.model, settings)
+    if settings.fallback_model is None:
+        return (first,)
+    return (first, _name("CFO_FALLBACK_MODEL", settings.fallback_model, settings))
+
+
+def _name(setting: str, given: str, settings: Settings) -> str:
+    """The name that `auto` stands for, or the one that was set."""
+    name = given.strip()
     if name == "auto":
         if settings.openai_api_key:
             return _AUTO_OPENAI
         return _AUTO_ANTHROPIC if settings.anthropic_api_key else "offline"
     provider, _, model = name.partition(":")
     if name != "offline" and (provider not in ("openai", "anthropic") or not model):
-        message = f"CFO_MODEL is {name!r}. Set it to openai:<name>, anthropic:<name>, offline or auto."
+        message = f"{setting} is {name!r}. Set it to openai:<name>, anthropic:<name>, offline or auto."
         raise InvalidSettings(message)
     return name
 
 
 @asynccontextmanager
-async def opened_model(settings: Settings, facts: Facts) -> AsyncGenerator[Model]:
+async def opened_model(settings: Settings, facts: Facts) -> AsyncGenerator[OpenedModel]:
     """The model for a run, its connections closed afterwards.
 
     Raises `InvalidSettings` or `ModelKeyMissing`, each with what to set.
     """
-    name = model_name(settings)
+    from cfo_kernel.agent.named import NamedModel, with_fallback
+
+    names = model_names(settings)
+    # CFO_BASE_URL is the server of CFO_MODEL; one of another protocol cannot be asked there.
+    providers = [name.partition(":")[0] for name in names]
+    async with AsyncExitStack() as clients:
+        models: list[NamedModel] = []
+        for name, provider in zip(names, providers, strict=True):
+            base_url = settings.base_url if provider == providers[0] else None
+            models.append(NamedModel(_opened(name, base_url, settings, facts, clients), name))
+        yield OpenedModel(with_fallback(*models), names)
+
+
+def _opened(name: str, base_url: str | None, settings: Settings, facts: Facts, clients: AsyncExitStack) -> Model:
     provider, _, model = name.partition(":")
     if provider == "offline":
         from cfo_kernel.agent.analyst import offline_model
 
-        yield offline_model(facts.tables, facts.glossary, facts.trees)
-        return
-    opened, client = _openai(model, settings) if provider == "openai" else _anthropic(model, settings)
-    try:
-        yield opened
-    finally:
-        await client.close()
+        return offline_model(facts.tables, facts.glossary, facts.trees)
+    opened, client = (_openai if provider == "openai" else _anthropic)(model, base_url, settings)
+    clients.push_async_callback(client.close)
+    return opened
 
 
-def _openai(model: str, settings: Settings) -> tuple[Model, AsyncOpenAI]:
+def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model, AsyncOpenAI]:
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
-    base_url = settings.base_url or settings.openai_base_url
+    base_url = base_url or settings.openai_base_url
     if not key and not base_url:
-        raise ModelKeyMissing(f"CFO_MODEL is openai:{model}, but there is no key. Set OPENAI_API_KEY to yours.")
+        raise ModelKeyMissing(f"The model is openai:{model}, but there is no key. Set OPENAI_API_KEY to yours.")
     from openai import AsyncOpenAI
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.profiles.openai import OpenAIModelProfile
@@ -73,9 +103,9 @@ def _openai(model: str, settings: Settings) -> tuple[Model, AsyncOpenAI]:
     return OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client), profile=profile), client
 
 
-def _anthropic(model: str, settings: Settings) -> tuple[Model, AsyncAnthropic]:
+def _anthropic(model: str, base_url: str | None, settings: Settings) -> tuple[Model, AsyncAnthropic]:
     if settings.anthropic_api_key is None:
-        message = f"CFO_MODEL is anthropic:{model}, but there is no key. Set ANTHROPIC_API_KEY to yours."
+        message = f"The model is anthropic:{model}, but there is no key. Set ANTHROPIC_API_KEY to yours."
         raise ModelKeyMissing(message)
     try:
         from anthropic import AsyncAnthropic
@@ -86,7 +116,7 @@ def _anthropic(model: str, settings: Settings) -> tuple[Model, AsyncAnthropic]:
         raise InvalidSettings(message) from error
     client = AsyncAnthropic(
         api_key=settings.anthropic_api_key.get_secret_value(),
-        base_url=settings.base_url or "https://api.anthropic.com",
+        base_url=base_url or "https://api.anthropic.com",
         timeout=settings.model_timeout,
         max_retries=settings.model_retries,
     )

@@ -2,33 +2,42 @@
 
 import json
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic_ai import Agent, ModelRequestNode, UsageLimits
-from pydantic_ai.exceptions import AgentRunError, ModelAPIError
+from pydantic_ai.exceptions import (
+    AgentRunError,
+    FallbackExceptionGroup,
+    ModelAPIError,
+    UsageLimitUnavailableWarning,
+)
 from pydantic_ai.messages import (
     FunctionToolCallEvent,
     FunctionToolResultEvent,
     ModelMessage,
     ModelMessagesTypeAdapter,
     ModelRequest,
+    ModelResponse,
     OutputToolResultEvent,
     PartDeltaEvent,
     PartStartEvent,
     ToolCallPart,
     ToolReturnPart,
 )
-from pydantic_ai.models import Model
 from pydantic_ai.run import AgentRun
 from pydantic_core import from_json
 from pydantic_graph import End
 
 from cfo_kernel.agent.desk import Desk
-from cfo_kernel.agent.failures import broke_off, translated
+from cfo_kernel.agent.failures import broke_off, nothing_came, translated
+from cfo_kernel.agent.meter import OFFLINE, usage_of
+from cfo_kernel.agent.models import OpenedModel
 from cfo_kernel.agent.outputs import OUTPUTS, SPOKEN
+from cfo_kernel.agent.prices import Prices
 from cfo_kernel.agent.tools import toolset
 from cfo_kernel.errors import ModelMisbehaved
 from cfo_kernel.events import Usage
@@ -44,6 +53,8 @@ _AGENT: Agent[Desk, Reply] = Agent(
     retries={"tools": 4, "output": 3},
     name="analyst",
 )
+# A server that counts no tokens is not held to their limit, which the settings tell; the cost then is unknown.
+warnings.filterwarnings("ignore", category=UsageLimitUnavailableWarning)
 
 
 class Listener(Protocol):
@@ -55,9 +66,22 @@ class Listener(Protocol):
         """The tokens of the current answer of the model do not count."""
         ...
 
-    def tool_call(self, name: str, arguments: Any) -> None: ...
+    def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
 
-    def tool_result(self, name: str, output: Any, elapsed_ms: float) -> None: ...
+    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float) -> None: ...
+
+    def used(self, usage: Usage) -> None:
+        """What the turn used in all; told at its end, however it ends."""
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a turn may take of its models: answers, tool calls that succeed, and tokens read and written."""
+
+    requests: int
+    tool_calls: int
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -66,7 +90,6 @@ class Answer:
 
     reply: Reply
     messages: list[ModelMessage]
-    usage: Usage
 
     def as_json(self, outcome: Any = None) -> list[Any]:
         """The messages, where the reply's call returned `outcome`: what the model reads when it goes on."""
@@ -81,33 +104,39 @@ class Answer:
 
 
 async def think(
-    model: Model, name: str, message: str, history: Sequence[ModelMessage], desk: Desk, listener: Listener, limit: int
+    opened: OpenedModel,
+    message: str,
+    history: Sequence[ModelMessage],
+    desk: Desk,
+    listener: Listener,
+    limits: Limits,
+    prices: Prices,
 ) -> Answer:
     """Runs the agent; an empty message goes on from the history.
 
     Raises a `RunError` of ours, whatever went wrong with the model.
     """
-    limits = UsageLimits(request_limit=limit)
+    usage_limits = UsageLimits(
+        request_limit=limits.requests,
+        tool_calls_limit=limits.tool_calls,
+        total_tokens_limit=None if opened.names == (OFFLINE,) else limits.tokens,
+    )
     try:
         async with _AGENT.iter(
-            message or None, message_history=list(history), deps=desk, model=model, usage_limits=limits
+            message or None, message_history=list(history), deps=desk, model=opened.model, usage_limits=usage_limits
         ) as run:
             turn = _Turn(run, listener)
-            node: Any = run.next_node
-            while not isinstance(node, End):
-                node = await turn.step(node)
-    except AgentRunError as error:
-        raise translated(error, name) from error
+            try:
+                node: Any = run.next_node
+                while not isinstance(node, End):
+                    node = await turn.step(node)
+            finally:
+                listener.used(usage_of(run.usage, turn.answers, prices))
+    except (AgentRunError, FallbackExceptionGroup) as error:
+        raise translated(error, opened.names) from error
     if run.result is None:
         raise ModelMisbehaved("The model's run ended without a reply. Send the message again.")
-    used = run.usage
-    usage = Usage(
-        requests=used.requests,
-        tool_calls=used.tool_calls,
-        input_tokens=used.input_tokens,
-        output_tokens=used.output_tokens,
-    )
-    return Answer(run.result.output, run.result.new_messages(), usage)
+    return Answer(run.result.output, run.result.new_messages())
 
 
 class _Turn:
@@ -118,6 +147,12 @@ class _Turn:
         self._listener = listener
         self._spoken = _Spoken()
         self._begun: dict[str, tuple[str, float]] = {}
+        self._broken: list[ModelMessage] = []
+
+    @property
+    def answers(self) -> list[ModelResponse]:
+        """What the models answered, in the order in which they were asked again or went on."""
+        return [m for m in (*self._broken, *self._run.new_messages()) if isinstance(m, ModelResponse)]
 
     async def step(self, node: Any) -> Any:
         if Agent.is_model_request_node(node):
@@ -143,11 +178,13 @@ class _Turn:
                         if text := self._spoken.grown(event):
                             self._listener.token(text)
                 return await self._run.next(node)
-            except ModelAPIError as error:
-                if restarts == 0 or not broke_off(error):
+            except (ModelAPIError, FallbackExceptionGroup) as error:
+                if not nothing_came(error):
+                    self._broken += state.message_history[kept:]
+                del state.message_history[kept:]
+                if restarts == 0 or isinstance(error, FallbackExceptionGroup) or not broke_off(error):
                     raise
                 restarts -= 1
-                del state.message_history[kept:]
                 state.run_step = step
                 node = replace(node)
                 if self._spoken.text:
@@ -157,11 +194,11 @@ class _Turn:
         match event:
             case FunctionToolCallEvent(part=part):
                 self._begun[part.tool_call_id] = (part.tool_name, time.perf_counter())
-                self._listener.tool_call(part.tool_name, _arguments(part))
+                self._listener.tool_call(part.tool_call_id, part.tool_name, _arguments(part))
             case FunctionToolResultEvent(part=part):
                 name, begun = self._begun.get(part.tool_call_id, (part.tool_name or "", time.perf_counter()))
                 elapsed = round((time.perf_counter() - begun) * 1000, 1)
-                self._listener.tool_result(name, part.content, elapsed)
+                self._listener.tool_result(part.tool_call_id, name, part.content, elapsed)
             case OutputToolResultEvent(part=part) if getattr(part, "outcome", "") == "retried" and self._spoken.text:
                 self._listener.void_tokens()
             case _:

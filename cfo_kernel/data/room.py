@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel.data import glossary as glossaries
-from cfo_kernel.data import hierarchies
+from cfo_kernel.data import hierarchies, pages
 from cfo_kernel.data.closes import MOST_ROWS
 from cfo_kernel.data.glossary import FILE_NAME, Glossary
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.library import Library, Shelf
+from cfo_kernel.data.pages import PageRequest, ResultPage
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
 from cfo_kernel.data.programs import Programs, Ran
 from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.tables import Column, Table, Tables
-from cfo_kernel.errors import UnknownTable, WorkerLost
+from cfo_kernel.errors import SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
 from cfo_kernel.executors.base import Executor
 from cfo_kernel.executors.process import Progress, WorkerProcess
 from cfo_kernel.executors.sql_worker_pool import Files, SqlPool
@@ -134,6 +135,24 @@ class DataRoom:
         shelf = await self._library.shelf()
         return await self._programs.run(code, {**earlier, **shelf.files}, folder, stem, cap)
 
+    async def page(self, file: Path, request: PageRequest) -> ResultPage:
+        """Rows of a Parquet file of a thread, filtered, sorted and cut by a SQL worker.
+
+        Raises `UnreadableFile`, `UnknownColumn`, `PlanInvalid` or another `QueryError`.
+        """
+        name = pages.free_name("rows_of_file", (await self._library.shelf()).tables)
+        earlier = {name: file}
+        try:
+            table = await self._described(name, earlier)
+        except (SqlInvalid, WorkerLost) as error:
+            raise UnreadableFile(f"The file {file.name} cannot be read ({error.message}). Ask again.") from error
+        found = await self.query(pages.page_sql(table, request), cap=request.limit, earlier=earlier)
+        count = table.row_count
+        if request.filters:
+            [(count,)] = (await self.query(pages.count_sql(table, request), cap=1, earlier=earlier)).rows
+        columns, rows, offset = found.columns, found.rows, request.offset
+        return ResultPage(columns=columns, rows=rows, offset=offset, row_count=count, total=table.row_count)
+
     async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str) -> dict[str, Any]:
         """Writes a result file to a sheet; returns rows, columns and range. Raises `SheetInvalid`."""
         return await self._ingest.ask(
@@ -151,10 +170,14 @@ class DataRoom:
         more: list[Table] = []
         for name in earlier:
             if name.lower() in text.lower() and name.lower() not in known:
-                found = await self._ask("describe", quoted(name), earlier, name=name)
-                columns = tuple(Column.model_validate(column) for column in found["columns"])
-                more.append(Table(name=name, dataset=name, row_count=found["row_count"], columns=columns))
+                more.append(await self._described(name, earlier))
         return Tables([*tables.values(), *more]) if more else tables
+
+    async def _described(self, name: str, earlier: Files) -> Table:
+        """An earlier result as a table."""
+        found = await self._ask("describe", quoted(name), earlier, name=name)
+        columns = tuple(Column.model_validate(column) for column in found["columns"])
+        return Table(name=name, dataset=name, row_count=found["row_count"], columns=columns)
 
     async def _run(
         self, query: Query, cap: int, file: Path | None, earlier: Files, on_progress: Progress | None

@@ -17,6 +17,9 @@ _SPENT = (errors.QueryOutOfMemory.code, errors.WorkerLost.code)
 """After these errors a process is replaced: what it holds on to, or has lost, the next query would lack."""
 _START_SECONDS = 60
 _GRACE_SECONDS = 0.3  # for what was asked to stop; then the process is killed
+_ENVIRONMENT = {"TZ": "UTC", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
+"""Nothing of the engine's. Arrow's own pool, and an arena for each thread, would take 2 GiB of the address space that a
+worker may have, before it holds a row."""
 
 
 class Worker(Protocol):
@@ -48,7 +51,7 @@ class ScriptedWorker:
 
 
 class WorkerProcess:
-    """Runs `command` with an empty environment. A lost or killed process comes back with the next request.
+    """Runs `command` without the engine's environment. A lost or killed process comes back with the next request.
 
     `setup` is the request that a new process gets first (which files it may open, say). A request that is late or
     cancelled is asked to stop, and stays warm if it does; one that cannot hear (`can_stop`), or does not, is killed.
@@ -136,7 +139,7 @@ class WorkerProcess:
         if process is None or process.returncode is not None:
             self._is_set_up = False
             self._process = process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=-1, stdout=-1, env={"TZ": "UTC"}, cwd="/", start_new_session=True
+                *self._command, stdin=-1, stdout=-1, env=_ENVIRONMENT, cwd="/", start_new_session=True
             )
         if self._setup and not self._is_set_up:
             await self._exchange(process, self._setup, None)

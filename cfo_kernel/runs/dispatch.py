@@ -18,6 +18,7 @@ from cfo_kernel.errors import (
     ThreadBusy,
     WorkbenchClosed,
 )
+from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.owners import Owners
 from cfo_kernel.runs.places import Place
@@ -39,10 +40,11 @@ _log = logging.getLogger(__name__)
 class Dispatch:
     """The runs of this process; runs of others are waited for, and closed if their process died."""
 
-    def __init__(self, journal: Journal, owners: Owners, settings: Settings) -> None:
+    def __init__(self, journal: Journal, owners: Owners, settings: Settings, books: Books) -> None:
         self._journal = journal
         self._owners = owners
         self._settings = settings
+        self._books = books
         self._closed = False
         self._mine: dict[str, asyncio.Task[None] | None] = {}  # None while one is being accepted
         self._working: dict[str, asyncio.Task[RunEntry]] = {}
@@ -73,7 +75,7 @@ class Dispatch:
     async def close_lost(self, run: RunRow) -> None:
         """Ends a run whose process died and whose thread is gone."""
         if not self._is_alive(run):
-            await tell(run.id, _interruption(run.id), self._journal)
+            await tell(run, _interruption(run.id), self._journal, self._books)
 
     async def quiet(self, workspace_id: str, thread_id: str | None = None) -> None:
         """Stops the runs of the thread, or of all threads of the workspace, and returns when they have ended.
@@ -142,14 +144,14 @@ class Dispatch:
                 await self._interrupted(before[0], place)
         await self._journal.start(run.id)
         recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
-        return await work(run, place, recorder, self._settings)
+        return await work(run, place, recorder, self._settings, self._books)
 
     async def _brought_to_its_end(self, run: RunRow, place: Place, recorder: Recorder) -> None:
         """Waits for the work, which may be stopped at any time, and then for its outcome to be told."""
         try:
             entry = await outcome_of(run.id, self._working[run.id], recorder)
             del self._working[run.id]  # from here on a stop comes too late
-            await finish(run, entry, place, self._journal)
+            await finish(run, entry, place, self._journal, self._books)
         finally:
             del self._mine[run.id]
 
@@ -172,7 +174,8 @@ class Dispatch:
         except CfoError:
             entries = ()
         kept = [e for e in entries if isinstance(e, RunEntry) and e.run_id == run.id]
-        await finish(run, kept[0] if kept else _interruption(run.id), place, self._journal)
+        entry = kept[0] if kept else _interruption(run.id)
+        await finish(run, entry, place, self._journal, self._books)
 
     def _is_alive(self, run: RunRow) -> bool:
         return run.id in self._mine if run.owner == self._owners.me else self._owners.is_alive(run.owner)

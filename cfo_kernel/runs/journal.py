@@ -12,6 +12,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ INSERT INTO event SELECT :run, :number, :data
 WHERE :number = (SELECT coalesce(max(number) + 1, 0) FROM event WHERE run = :run)
 AND NOT EXISTS (SELECT 1 FROM run WHERE id = :run AND ended_at IS NOT NULL)
 """
-_COLUMNS = ("n", "id", "workspace_id", "thread_id", "message", "in_reply_to", "owner", "status")
+_COLUMNS = ("n", "id", "workspace_id", "thread_id", "message", "in_reply_to", "owner", "status", "accepted_at")
 _POLL = 0.01
 _SILENCE = 50  # polls
 _RETRY = 0.02
@@ -52,6 +53,7 @@ class RunRow(Value):
     in_reply_to: str | None
     owner: str
     status: Status
+    accepted_at: datetime | None = None
 
     @property
     def ended(self) -> bool:

@@ -26,6 +26,7 @@ class Recorder:
         self._first_token: int | None = None
         self._last: asyncio.Future[int] | None = None
         self._lost: CfoError | None = None
+        self.usage = events.NOTHING_USED
         self.on_loss: Callable[[], object] = lambda: None
         """Called when an event could not be stored: the run must not go on unseen."""
 
@@ -46,11 +47,14 @@ class Recorder:
             self._write(events.Restarted.model_validate({"from": self._first_token}))
             self._first_token = None
 
-    def tool_call(self, name: str, arguments: Any) -> None:
-        self.put(events.ToolCall(name=name, input=arguments))
+    def tool_call(self, call_id: str, name: str, arguments: Any) -> None:
+        self.put(events.ToolCall(id=call_id, name=name, input=arguments))
 
-    def tool_result(self, name: str, output: Any, elapsed_ms: float) -> None:
-        self.put(events.ToolResult(name=name, output=output, elapsed_ms=elapsed_ms))
+    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float) -> None:
+        self.put(events.ToolResult(id=call_id, name=name, output=output, elapsed_ms=elapsed_ms))
+
+    def used(self, usage: events.Usage) -> None:
+        self.usage = usage
 
     def progress(self, done: float, total: float, label: str) -> None:
         self.put(events.Progress(done=round(done, 1), total=total, label=label))

@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from cfo_kernel import events
-from cfo_kernel.errors import CfoError, InternalError, RunCancelled
+from cfo_kernel.errors import CfoError, InternalError, RunCancelled, RunTimeout
 from cfo_kernel.replies import Problem, Reply, RunSQL, WriteSheetFromFile
+from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.recorder import Recorder
@@ -17,34 +18,52 @@ from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
 _log = logging.getLogger(__name__)
 
 
-async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings) -> RunEntry:
-    """Answers the message of a run whose turn has come; raises what kept it from an answer."""
+async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books) -> RunEntry:
+    """Answers the message of a run whose turn has come; raises what kept it from an answer.
+
+    When its time is up, whatever it waits for is stopped as if it were cancelled: a model, a query, a program.
+    """
+    clock = asyncio.timeout(settings.run_timeout)
+    try:
+        async with clock:
+            return await _answered(run, place, recorder, settings, books)
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        message = (
+            f"The run took longer than {settings.run_timeout:g} seconds (CFO_RUN_TIMEOUT) and was stopped. Ask a "
+            "narrower question, or set it higher."
+        )
+        raise RunTimeout(message) from None
+
+
+async def _answered(run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books) -> RunEntry:
     # pydantic-ai takes most of a second to import; who only lists threads does not pay for it.
     from cfo_kernel.agent.desk import Desk
-    from cfo_kernel.agent.models import model_name, opened_model
-    from cfo_kernel.agent.turn import think
+    from cfo_kernel.agent.models import opened_model
+    from cfo_kernel.agent.turn import Limits, think
     from cfo_kernel.agent.window import window
     from cfo_kernel.runs.actions import act, outcome
 
     facts = await place.room.facts()
     desk = Desk(place.room, facts, place.thread_dir)
     history = window(await asyncio.to_thread(place.history.entries), settings.history_turns)
-    async with opened_model(settings, facts) as model:
-        name, limit = model_name(settings), settings.request_limit
-        answer = await think(model, name, run.message, history, desk, recorder, limit)
+    limits = Limits(settings.request_limit, settings.tool_call_limit, settings.token_limit)
+    async with opened_model(settings, facts) as opened:
+        answer = await think(opened, run.message, history, desk, recorder, limits, books.prices)
     reply: Reply = answer.reply
     if isinstance(reply, RunSQL | WriteSheetFromFile):
         recorder.put(events.ActionStarted(kind=reply.kind))
         reply = await act(reply, desk, recorder)
     messages: list[Any] = answer.as_json(outcome(reply))
-    return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=answer.usage, model_messages=messages)
+    return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=recorder.usage, model_messages=messages)
 
 
 async def outcome_of(run_id: str, working: "asyncio.Task[RunEntry]", recorder: Recorder) -> RunEntry:
     """What became of the work on a run, whatever it was, once all its events are stored."""
     entry = await _how_it_ended(run_id, working)
     lost = await recorder.written()
-    return failed(run_id, lost) if lost else entry
+    return (failed(run_id, lost) if lost else entry).model_copy(update={"usage": recorder.usage})
 
 
 async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry:
@@ -61,7 +80,7 @@ async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEn
         return failed(run_id, InternalError(message))
 
 
-async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal) -> None:
+async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal, books: Books) -> None:
     """Puts the outcome into the history, then tells it: who reads the last event finds the history complete.
 
     A run that another process has ended stays as it is. Where the history cannot take the outcome, that is the outcome.
@@ -73,25 +92,31 @@ async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal) -
         try:
             await held.enter_async_context(place.history.locked())
         except CfoError as error:
-            return await tell(run.id, failed(run.id, error), journal)
+            return await tell(run, _lost(entry, error), journal, books)
         if journal.run(run.id).ended:
             return None
         try:
             await to_its_end(place.history.append, message, entry)
         except CfoError as error:
-            entry = failed(run.id, error)
-        return await tell(run.id, entry, journal)
+            entry = _lost(entry, error)
+        return await tell(run, entry, journal, books)
 
 
-async def tell(run_id: str, entry: RunEntry, journal: Journal) -> None:
-    """The last events of a run and its mark in the journal, in one commit."""
-    recorder = Recorder(journal, run_id)  # anew: it goes on after the last number that is stored
+async def tell(run: RunRow, entry: RunEntry, journal: Journal, books: Books) -> None:
+    """The last events of a run and its mark in the journal, in one commit, once the run is in the ledger."""
+    await books.seal(run, entry)
+    recorder = Recorder(journal, run.id)  # anew: it goes on after the last number that is stored
     if entry.reply is not None:
         recorder.put(events.Result(reply=entry.reply))
     elif entry.error is not None:
         recorder.put(events.Error(code=entry.error.code, message=entry.error.message))
-    recorder.put(events.Done(run_id=run_id, status=entry.status, usage=entry.usage))
-    await journal.end(run_id, entry.status)
+    recorder.put(events.Done(run_id=run.id, status=entry.status, usage=entry.usage))
+    await journal.end(run.id, entry.status)
+
+
+def _lost(entry: RunEntry, error: CfoError) -> RunEntry:
+    """The outcome of a run whose own could not be kept; what it used, it used."""
+    return failed(entry.run_id, error).model_copy(update={"usage": entry.usage})
 
 
 def failed(run_id: str, error: CfoError) -> RunEntry:

@@ -8,20 +8,18 @@ They may be called from any thread.
 """
 
 import contextlib
-import sqlite3
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, create_engine, delete, event, text
+from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from cfo_kernel.errors import StorageFailed, ThreadNotFound, WorkspaceExists, WorkspaceNotFound
+from cfo_kernel.store.database import PATIENCE, sqlite_engine
 from cfo_kernel.store.folders import is_text
 from cfo_kernel.store.migrations import migrate
-
-_PATIENCE = 1000  # milliseconds for which a write waits for another program's
 
 
 def now() -> datetime:
@@ -59,7 +57,7 @@ class Catalog:
     """
 
     def __init__(self, path: Path) -> None:
-        self._engine = _engine(path)
+        self._engine = sqlite_engine(path)
         with self._engine.begin() as connection:
             migrate(connection)
 
@@ -121,7 +119,7 @@ class Catalog:
 
     def touch_workspace(self, workspace_id: str) -> None:
         """Marks the workspace as changed now, if that can be done at once: what was changed stays changed."""
-        with contextlib.suppress(StorageFailed), self._session(patience=_PATIENCE // 10) as session:
+        with contextlib.suppress(StorageFailed), self._session(patience=PATIENCE // 10) as session:
             if row := session.get(WorkspaceRow, workspace_id):
                 row.updated_at = now()
 
@@ -160,7 +158,7 @@ class Catalog:
 
     def touch_thread(self, workspace_id: str, thread_id: str) -> None:
         """Marks the thread as used now, if that can be done at once: a message that was accepted stays accepted."""
-        with contextlib.suppress(StorageFailed), self._session(patience=_PATIENCE // 10) as session:
+        with contextlib.suppress(StorageFailed), self._session(patience=PATIENCE // 10) as session:
             if row := session.get(ThreadRow, (workspace_id, thread_id)):
                 row.updated_at = now()
 
@@ -177,7 +175,7 @@ class Catalog:
                 session.delete(row)
 
     @contextlib.contextmanager
-    def _session(self, *, patience: int = _PATIENCE) -> Generator[Session]:
+    def _session(self, *, patience: int = PATIENCE) -> Generator[Session]:
         """One transaction: the one place where an error of the database becomes ours."""
         try:
             with Session(self._engine, expire_on_commit=False) as session:
@@ -189,15 +187,3 @@ class Catalog:
         except DBAPIError as error:
             message = f"The catalog cannot be used ({error.orig}). Mend that, or wait for the other program; try again."
             raise StorageFailed(message) from error
-
-
-def _engine(path: Path) -> Engine:
-    url = URL.create("sqlite", database=str(path))  # a path may hold what means something in a URL
-    engine = create_engine(url, connect_args={"timeout": _PATIENCE / 1000})
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-
-    return engine

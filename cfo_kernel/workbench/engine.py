@@ -10,6 +10,7 @@ from typing import Self
 
 from sqlalchemy.exc import DatabaseError
 
+from cfo_kernel.agent.prices import read_prices
 from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import (
     CfoError,
@@ -25,6 +26,7 @@ from cfo_kernel.errors import (
 from cfo_kernel.executors.docker import DockerPython
 from cfo_kernel.executors.python_either import Either
 from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.dispatch import Dispatch
 from cfo_kernel.runs.journal import Journal
 from cfo_kernel.runs.owners import Owners
@@ -32,8 +34,10 @@ from cfo_kernel.runs.places import Place
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import Catalog, ThreadRow, WorkspaceRow
+from cfo_kernel.store.database import sqlite_engine
 from cfo_kernel.store.folders import is_id
 from cfo_kernel.store.history import History, MessageEntry
+from cfo_kernel.store.ledger import Ledger
 
 logging.getLogger("cfo_kernel").addHandler(logging.NullHandler())
 
@@ -47,16 +51,18 @@ class Engine:
     def __init__(self, root: Path, settings: Settings) -> None:
         self.root = root
         self.settings = settings
+        prices = read_prices(root)
         try:
             place = folders.create_catalog_folder(root)
             self.catalog = Catalog(place / "catalog.db")
+            self.ledger = Ledger(sqlite_engine(place / "ledger.db"))
             self.journal = Journal(place / "journal.db")
             self._owners = Owners(place / "owners")
             self._owners.forget_the_dead()
         except (OSError, sqlite3.Error, DatabaseError) as error:
             reason = str(error).splitlines()[0]
             raise StorageFailed(f"The root {root} cannot be opened ({reason}). Check CFO_ROOT and its disk.") from error
-        self.dispatch = Dispatch(self.journal, self._owners, settings)
+        self.dispatch = Dispatch(self.journal, self._owners, settings, Books(prices, self.ledger))
         self._rooms: dict[str, DataRoom] = {}
         self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
         self._loop = asyncio.get_running_loop()
@@ -233,6 +239,7 @@ class Engine:
         self._is_closed = True
         self.journal.close()
         self.catalog.close()
+        self.ledger.close()
         self._owners.close()
 
     def _relative(self, folder: Path) -> str:

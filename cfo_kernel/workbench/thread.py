@@ -14,9 +14,11 @@ from cfo_kernel.errors import (
     RunNotFound,
     StorageFailed,
     ThreadNotFound,
+    UnsupportedFile,
 )
+from cfo_kernel.events import UsageTotals
 from cfo_kernel.frames import read_frame
-from cfo_kernel.interface import Download, ShownMessage
+from cfo_kernel.interface import Download, PageRequest, ResultPage, ShownMessage
 from cfo_kernel.outcome import asked
 from cfo_kernel.replies import Loader, Reply
 from cfo_kernel.runs.dispatch import check_message
@@ -27,6 +29,8 @@ from cfo_kernel.store.history import MessageEntry
 from cfo_kernel.workbench import downloads
 from cfo_kernel.workbench.engine import Engine, title_of
 from cfo_kernel.workbench.run import Run
+
+_FIRST = PageRequest()
 
 
 class Thread:
@@ -135,6 +139,10 @@ class Thread:
             return None
         return await asyncio.to_thread(engine.place(self._workspace, self._row).history.notice)
 
+    async def usage(self) -> UsageTotals:
+        """What the finished runs of the thread used together."""
+        return await asyncio.to_thread(self._engine.use().ledger.totals, self.workspace_id, self.id)
+
     async def rename(self, title: str) -> None:
         """Gives the thread another title. Raises `InvalidName` for one without a letter."""
         catalog = self._engine.use().catalog
@@ -158,6 +166,18 @@ class Thread:
             message = f"The thread's folder cannot be moved to .trash/ ({error.strerror}). Mend that, then try again."
             raise StorageFailed(message) from error
         engine.catalog.remove_thread(self.workspace_id, self.id)
+
+    async def page(self, file: str, request: PageRequest = _FIRST) -> ResultPage:
+        """Rows of a Parquet file of the thread, `results/x` or `analysis/x`: filtered, sorted, a page at a time.
+
+        Raises `ResultNotFound`, `UnsupportedFile` or `UnreadableFile` for the file, `UnknownColumn` or `PlanInvalid`
+        for the request, or another `QueryError`.
+        """
+        engine = self._engine.use()
+        path = _result(self.thread_dir, file)
+        if path.suffix.lower() != ".parquet":
+            raise UnsupportedFile(f"{path.name} is not a table of rows. Download it instead.")
+        return await engine.room(self._workspace).page(path, request)
 
     async def download(self, file: str) -> Download:
         """A file of the thread, `results/x` or `analysis/x`. Raises `ResultNotFound` or `StorageFailed`."""

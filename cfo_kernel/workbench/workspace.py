@@ -14,6 +14,7 @@ from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
 from cfo_kernel.errors import FileNotFound, StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
+from cfo_kernel.events import UsageTotals
 from cfo_kernel.interface import DataFile, Direct, Download
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sources import Source
@@ -193,6 +194,10 @@ class Workspace:
             return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id))
         except ThreadNotFound:
             return Thread(self._engine, self._row, id=id)
+
+    async def usage(self) -> UsageTotals:
+        """What the finished runs of the workspace used together, those of deleted threads among them."""
+        return await asyncio.to_thread(self._engine.use().ledger.totals, self.id)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])

@@ -254,7 +254,7 @@ async def test_events_that_are_lost_end_the_run_and_leave_no_hole(
     _, journal, _ = inside(thread)
     before = journal.recorded(run.id)
     with locked(root / ".cfo" / "journal.db"):
-        recorders[0].tool_call("lost", {})
+        recorders[0].tool_call("1", "lost", {})
         await asyncio.sleep(0.6)
     await assert_failed(run)
     assert (await told(run))[: len(before)] == before
@@ -273,7 +273,7 @@ async def test_a_writer_that_finds_its_number_taken_ends_its_run(
     last = journal.recorded(run.id)[-1]
     assert await other.put(run.id, last.number + 1, last.event) == 1
     other.close()
-    recorders[0].tool_call("refused", {})
+    recorders[0].tool_call("1", "refused", {})
     await assert_failed(run)
     assert await statuses(thread) == {"first": "failed"}
 

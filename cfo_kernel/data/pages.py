@@ -1,0 +1,90 @@
+"""Pages of a result file: the rows that pass some filters, in some order, a few at a time.
+
+The filters are those of a `QueryPlan` and become SQL by the same code. Rows that are alike in all sorted columns keep
+the order of the file, so that no row is on two pages, or on none.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import Field
+
+from cfo_kernel.data.literals import condition
+from cfo_kernel.data.plan import Filter
+from cfo_kernel.data.scope import Place, nearest, quoted
+from cfo_kernel.data.tables import Column, Table
+from cfo_kernel.errors import UnknownColumn
+from cfo_kernel.replies import ResultColumn
+from cfo_kernel.values import Value
+
+
+class Sort(Value):
+    """An order of rows: by `column`, upward unless `descending`; NULL comes last either way."""
+
+    column: str
+    descending: bool = False
+
+
+class PageRequest(Value):
+    """Which rows of a result are wanted: those that pass all filters, sorted, `limit` of them from `offset` on."""
+
+    offset: int = Field(default=0, ge=0, le=1 << 62)
+    limit: int = Field(default=100, ge=1, le=1000)
+    sort: tuple[Sort, ...] = ()
+    filters: tuple[Filter, ...] = ()
+
+
+class ResultPage(Value):
+    """A page of a result file: `row_count` counts the rows that pass the filters, `total` all rows of the file.
+
+    It may hold fewer rows than were asked for where they are very long; the next one begins at `offset + len(rows)`.
+    """
+
+    columns: tuple[ResultColumn, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    offset: int
+    row_count: int
+    total: int
+
+
+def free_name(stem: str, taken: Iterable[str]) -> str:
+    """The stem, made longer until nothing is called so; upper and lower case are the same."""
+    lower = {name.lower() for name in taken}
+    while stem in lower:
+        stem += "_"
+    return stem
+
+
+def page_sql(table: Table, request: PageRequest) -> str:
+    """The SQL of the page. Raises `UnknownColumn`, or `PlanInvalid` for a filter that does not fit its column."""
+    where = _where(table, request)
+    columns = ", ".join(quoted(column.name) for column in table.columns)
+    source = quoted(table.name)
+    order = ""
+    if request.sort:
+        position = quoted(free_name("position", (column.name for column in table.columns)))
+        source = f"(SELECT *, row_number() OVER () AS {position} FROM {source}) AS {source}"  # noqa: S608 - quoted
+        order = f" ORDER BY {', '.join([*(_sorted(sort, table) for sort in request.sort), position])}"
+    return f"SELECT {columns} FROM {source}{where}{order} LIMIT {request.limit} OFFSET {request.offset}"  # noqa: S608
+
+
+def count_sql(table: Table, request: PageRequest) -> str:
+    """The SQL that counts the rows which pass the filters."""
+    return f"SELECT count(*) FROM {quoted(table.name)}{_where(table, request)}"  # noqa: S608 - quoted
+
+
+def _where(table: Table, request: PageRequest) -> str:
+    conditions = [f"({condition(wanted, Place(table, _column(wanted.column, table)))})" for wanted in request.filters]
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _sorted(sort: Sort, table: Table) -> str:
+    return f"{quoted(_column(sort.column, table).name)} {'DESC' if sort.descending else 'ASC'} NULLS LAST"
+
+
+def _column(name: str, table: Table) -> Column:
+    column = table.column(name)
+    if column is None:
+        known = [column.name for column in table.columns]
+        raise UnknownColumn(f"There is no column {name[:80]!r}. {nearest(name, known)}", mendable=True)
+    return column

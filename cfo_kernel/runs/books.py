@@ -1,0 +1,31 @@
+"""What runs cost, and where that is kept: the prices of the root and its ledger."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cfo_kernel.agent.prices import Prices
+from cfo_kernel.runs.journal import RunRow
+from cfo_kernel.store.history import RunEntry, to_its_end
+from cfo_kernel.store.ledger import Capsule, Ledger, counted
+
+
+@dataclass(frozen=True)
+class Books:
+    """The prices of the root, read when it was opened, and its ledger."""
+
+    prices: Prices
+    ledger: Ledger
+
+    async def seal(self, run: RunRow, entry: RunEntry) -> None:
+        """Puts the run into the ledger, once, whoever ends it and however often. Raises `StorageFailed`."""
+        capsule = Capsule(
+            run_id=run.id,
+            workspace_id=run.workspace_id,
+            thread_id=run.thread_id,
+            status=entry.status,
+            error_code=entry.error.code if entry.error else None,
+            accepted_at=run.accepted_at,
+            ended_at=datetime.fromisoformat(entry.at),
+            **counted(entry.usage),
+        )
+        await to_its_end(self.ledger.seal, capsule)

@@ -1,0 +1,22 @@
+"""The engines of the databases under `<root>/.cfo/`, in one place."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, create_engine, event
+
+PATIENCE = 1000
+"""Milliseconds for which a write waits for another program's: event loops wait with it."""
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """The engine of the SQLite database in this file: readers go on while one writes."""
+    url = URL.create("sqlite", database=str(path))  # a path may hold what means something in a URL
+    engine = create_engine(url, connect_args={"timeout": PATIENCE / 1000})
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    return engine

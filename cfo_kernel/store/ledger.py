@@ -1,0 +1,133 @@
+"""The ledger: one capsule for each finished run, sealed once and never changed, in a database of its own.
+
+It only grows: the database itself refuses to change or to remove a capsule. It knows workspaces and threads by their
+ids alone, so it keeps what they used also when their folders are gone.
+
+Costs are kept in billionths of a dollar: whole numbers add up exactly in every database.
+
+Its methods block, as those of the catalog; they may be called from any thread.
+"""
+
+import contextlib
+from collections.abc import Generator
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import DDL, BigInteger, DateTime, Engine, Table, event, func, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel import Field, Session, SQLModel, col
+
+from cfo_kernel.errors import StorageFailed
+from cfo_kernel.events import Usage, UsageTotals
+from cfo_kernel.store.catalog import now
+
+_NANO = 1_000_000_000
+_TIME: Any = DateTime(timezone=True)
+
+
+class Capsule(SQLModel, table=True):
+    """The audit record of a finished run; a child run names its parent, a failed one its error."""
+
+    __tablename__ = "capsule"  # pyright: ignore[reportAssignmentType]
+    run_id: str = Field(primary_key=True)
+    workspace_id: str
+    thread_id: str
+    parent_run_id: str | None = None
+    status: str
+    error_code: str | None = None
+    model: str | None = None
+    accepted_at: datetime | None = Field(None, sa_type=_TIME)
+    ended_at: datetime = Field(default_factory=now, sa_type=_TIME)
+    requests: int = 0
+    tool_calls: int = 0
+    input_tokens: int = Field(0, sa_type=BigInteger)
+    cached_tokens: int = Field(0, sa_type=BigInteger)
+    output_tokens: int = Field(0, sa_type=BigInteger)
+    cost_nano: int | None = Field(None, sa_type=BigInteger)
+
+
+_COUNTS = ("requests", "tool_calls", "input_tokens", "cached_tokens", "output_tokens")
+_TABLE: Table = SQLModel.metadata.tables["capsule"]
+
+
+def _guard(dialect: str, *statements: str) -> None:
+    """Has the statements executed once the table was made: they refuse every change of a row."""
+    for statement in statements:
+        event.listen(_TABLE, "after_create", DDL(statement).execute_if(dialect=dialect))
+
+
+_guard("sqlite", "CREATE INDEX IF NOT EXISTS capsule_thread ON capsule (workspace_id, thread_id)")
+for _change in ("UPDATE", "DELETE"):
+    _guard(
+        "sqlite",
+        f"CREATE TRIGGER IF NOT EXISTS capsule_no_{_change.lower()} BEFORE {_change} ON capsule"
+        " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
+    )
+_guard(
+    "postgresql",
+    "CREATE INDEX IF NOT EXISTS capsule_thread ON %(fullname)s (workspace_id, thread_id)",
+    "CREATE FUNCTION %(fullname)s_is_sealed() RETURNS trigger LANGUAGE plpgsql"
+    " AS $$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$",
+    "CREATE TRIGGER capsule_is_sealed BEFORE UPDATE OR DELETE OR TRUNCATE ON %(fullname)s"
+    " FOR EACH STATEMENT EXECUTE FUNCTION %(fullname)s_is_sealed()",
+)
+
+
+class Ledger:
+    """Appends and adds up; every method raises `StorageFailed` where the database cannot be read or written."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        with self._engine.begin() as connection:
+            _TABLE.create(connection, checkfirst=True)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def seal(self, capsule: Capsule) -> None:
+        """Adds the capsule; that of a run which has one already changes nothing."""
+        try:
+            with self._session() as session:
+                session.add(capsule)
+        except IntegrityError:
+            if self.capsule(capsule.run_id) is None:
+                raise
+
+    def capsule(self, run_id: str) -> Capsule | None:
+        """The capsule of a run; None while it has not ended."""
+        with self._session() as session:
+            return session.get(Capsule, run_id)
+
+    def totals(self, workspace_id: str, thread_id: str | None = None) -> UsageTotals:
+        """What the finished runs of a workspace, or of one of its threads, used together."""
+        sums = [func.sum(getattr(Capsule, name)) for name in _COUNTS]
+        costs = [func.count(), func.count(col(Capsule.cost_nano)), func.sum(col(Capsule.cost_nano))]
+        wanted = select(*costs, *sums).select_from(_TABLE).where(col(Capsule.workspace_id) == workspace_id)
+        if thread_id is not None:
+            wanted = wanted.where(col(Capsule.thread_id) == thread_id)
+        with self._session() as session:
+            row = session.connection().execute(wanted).one()
+        # A sum over no rows is NULL, and one of PostgreSQL may be a Decimal.
+        runs, priced, cost, *counts = [int(number or 0) for number in cast("list[int | None]", list(row))]
+        known = None if runs and not priced else cost / _NANO
+        totals = UsageTotals(runs=runs, unpriced_runs=runs - priced, cost=known)
+        return totals.model_copy(update=dict(zip(_COUNTS, counts, strict=True)))
+
+    @contextlib.contextmanager
+    def _session(self) -> Generator[Session]:
+        try:
+            with Session(self._engine, expire_on_commit=False) as session:
+                yield session
+                session.commit()
+        except IntegrityError:
+            raise  # the run has its capsule already, which is for the method to judge
+        except DBAPIError as error:
+            message = f"The ledger cannot be used ({error.orig}). Mend that, or wait for the other program; try again."
+            raise StorageFailed(message) from error
+
+
+def counted(usage: Usage) -> dict[str, Any]:
+    """A run's usage as the columns of its capsule."""
+    counts = {name: getattr(usage, name) for name in _COUNTS}
+    cost = None if usage.cost is None else round(usage.cost * _NANO)
+    return {**counts, "model": usage.model, "cost_nano": cost}
