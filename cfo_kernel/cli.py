@@ -19,6 +19,7 @@ from rich.console import Console
 from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread, Workspace, connect
 from cfo_kernel.display import grid, printable, reply_text, table_text
 from cfo_kernel.errors import InvalidInput, RunCancelled
+from cfo_kernel.events import Usage, UsageTotals
 
 T = TypeVar("T")
 _USAGE = 2
@@ -161,6 +162,29 @@ def serve(
     os.execv(sys.executable, [sys.executable, "-P", "-m", "cfo_api", "--host", host, "--port", str(port)])  # noqa: S606
 
 
+@app.command()
+def usage(
+    workspace: NeededWorkspace,
+    thread: Annotated[str | None, typer.Option("-t", "--thread", help="This thread alone.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what the finished runs of a workspace, or of a thread, used together."""
+
+    async def work() -> UsageTotals:
+        async with connect() as wb:
+            place = await wb.workspace(workspace)
+            return await (await place.thread(thread)).usage() if thread else await place.usage()
+
+    totals = _run(work(), as_json)
+    if as_json:
+        typer.echo(totals.model_dump_json(indent=2))
+        return
+    typer.echo(f"{totals.runs:,} runs, {totals.requests:,} model requests, {totals.tool_calls:,} tool calls")
+    typer.echo(_used(totals))
+    if totals.unpriced_runs:
+        typer.echo(f"The cost of {totals.unpriced_runs:,} of these runs is not known and not in the sum.")
+
+
 async def _followed(run: Run, *, quiet: bool) -> FinishedRun:
     """Waits for a run; a terminal sees on one line what the agent is doing."""
     console = Console(stderr=True)
@@ -181,8 +205,17 @@ def _print_run(finished: FinishedRun, as_json: bool) -> None:
     elif finished.reply is not None:
         typer.echo(reply_text(finished.reply))
         typer.echo(f"\nThread {finished.thread_id}", err=True)
+        if finished.usage.input_tokens:
+            typer.echo(_used(finished.usage), err=True)
     elif finished.error is not None:
         _print_error(finished.error.code, finished.error.message, as_json)
+
+
+def _used(usage: Usage) -> str:
+    """The tokens on one line, with what they cost where that is known."""
+    cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+    cost = "" if usage.cost is None else f", {usage.cost:,.4f} USD"
+    return f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out{cost}"
 
 
 def _print_workspaces(found: Sequence[Workspace], as_json: bool) -> None:

@@ -10,6 +10,7 @@ from pydantic_ai.toolsets import FunctionToolset
 from cfo_kernel.agent.desk import TOOL_ROWS, Desk
 from cfo_kernel.agent.schema import described_table, listed_tables
 from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.programs import Ran
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.errors import QueryError
 from cfo_kernel.replies import ResultTable
@@ -40,6 +41,12 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
         "table": PurePosixPath(result.file).stem if result.file else None,
         "notes": list(result.notes),
     }
+
+
+def told_program(ran: Ran) -> dict[str, Any]:
+    """What a program gave, as the model sees it."""
+    table: dict[str, Any] = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
+    return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}
 
 
 @toolset.tool
@@ -114,5 +121,4 @@ async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
     ran = await mendable(work)
     if ran.table:
         desk.keep(ran.table, file)
-    table: dict[str, Any] = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
-    return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}
+    return told_program(ran)

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from cfo_kernel import events
+from cfo_kernel.data.direct import is_direct
 from cfo_kernel.errors import CfoError, InternalError, RunCancelled, RunTimeout
 from cfo_kernel.replies import Problem, Reply, RunSQL, WriteSheetFromFile
 from cfo_kernel.runs.books import Books
@@ -44,9 +45,13 @@ async def _answered(run: RunRow, place: Place, recorder: Recorder, settings: Set
     from cfo_kernel.agent.turn import Limits, think
     from cfo_kernel.agent.window import window
     from cfo_kernel.runs.actions import act, outcome
+    from cfo_kernel.runs.direct import answer_direct
 
     facts = await place.room.facts()
     desk = Desk(place.room, facts, place.thread_dir)
+    if is_direct(run.message):
+        result, turn = await answer_direct(run.message, run.id, desk, recorder)
+        return RunEntry(run_id=run.id, status="succeeded", reply=result, usage=recorder.usage, model_messages=turn)
     history = window(await asyncio.to_thread(place.history.entries), settings.history_turns)
     limits = Limits(settings.request_limit, settings.tool_call_limit, settings.token_limit)
     async with opened_model(settings, facts) as opened:

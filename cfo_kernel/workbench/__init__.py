@@ -12,9 +12,9 @@ from cfo_kernel.workbench.workspace import Workspace
 if TYPE_CHECKING:  # each class is what the interface says, or this does not type
     from cfo_kernel import interface
 
-    _bench: type[interface.Workbench] = Workbench  # pyright: ignore[reportAssignmentType] - until usage() is there
-    _workspace: type[interface.Workspace] = Workspace  # pyright: ignore[reportAssignmentType] - until usage() is there
-    _thread: type[interface.Thread] = Thread  # pyright: ignore[reportAssignmentType] - until usage() is there
+    _bench: type[interface.Workbench] = Workbench
+    _workspace: type[interface.Workspace] = Workspace
+    _thread: type[interface.Thread] = Thread
     _run: type[interface.Run] = Run
     _table: type[interface.TableHandle] = TableHandle
 

@@ -177,6 +177,10 @@ class Workspace:
             return Thread(engine, self._row) if key is None else self._thread_of(key)
         return Thread(engine, self._row, engine.thread(self._row, id))
 
+    async def usage(self) -> UsageTotals:
+        """What the finished runs of the workspace used together, those of deleted threads among them."""
+        return await asyncio.to_thread(self._engine.use().ledger.totals, self.id)
+
     def _file(self, name: str) -> Path:
         path = downloads.own_file(self.workspace_dir / "data", name)
         if path is None:
@@ -194,10 +198,6 @@ class Workspace:
             return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id))
         except ThreadNotFound:
             return Thread(self._engine, self._row, id=id)
-
-    async def usage(self) -> UsageTotals:
-        """What the finished runs of the workspace used together, those of deleted threads among them."""
-        return await asyncio.to_thread(self._engine.use().ledger.totals, self.id)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])

@@ -11,6 +11,7 @@ import pytest
 
 from cfo_kernel import Run, TaskResult, Thread, Workbench, Workspace, connect
 from cfo_kernel.errors import OtherLoop, WorkbenchClosed, WorkspaceExists, WorkspaceNotFound
+from cfo_kernel.interface import Direct
 from cfo_kernel.workbench import TableHandle
 from tests.conftest import LEDGER, settings
 from tests.replies import ANSWER, QUERY, Serve
@@ -29,11 +30,18 @@ USES: dict[str, Callable[[Taken], Awaitable[object]]] = {
     "workspace.datasets": lambda taken: taken[0].datasets(),
     "workspace.schema": lambda taken: taken[0].schema("ledger"),
     "workspace.sql": lambda taken: taken[0].sql("FROM ledger"),
+    "workspace.rename": lambda taken: taken[0].rename("Again"),
+    "workspace.delete": lambda taken: taken[0].delete(),
+    "workspace.files": lambda taken: taken[0].files(),
+    "workspace.download": lambda taken: taken[0].download("ledger.csv"),
+    "workspace.delete_file": lambda taken: taken[0].delete_file("ledger.csv"),
+    "workspace.query": lambda taken: taken[0].query(Direct(sql="FROM ledger")),
     "workspace.threads": lambda taken: taken[0].threads(),
     "workspace.thread": lambda taken: taken[0].thread(),
     "table.describe": lambda taken: taken[1].describe(),
     "table.df": lambda taken: taken[1].df(),
     "table.head": lambda taken: taken[1].head(),
+    "table.download": lambda taken: taken[1].download(),
     "thread.send": lambda taken: taken[2].send("Again"),
     "thread.ask": lambda taken: taken[2].ask("Again"),
     "thread.run": lambda taken: taken[2].run(taken[4].id),
@@ -41,6 +49,8 @@ USES: dict[str, Callable[[Taken], Awaitable[object]]] = {
     "thread.notice": lambda taken: taken[2].notice(),
     "thread.rename": lambda taken: taken[2].rename("Again"),
     "thread.delete": lambda taken: taken[2].delete(),
+    "thread.page": lambda taken: taken[2].page("results/result_001.parquet"),
+    "thread.download": lambda taken: taken[2].download("results/result_001.parquet"),
     "new thread.send": lambda taken: taken[3].send("Again"),
     "new thread.messages": lambda taken: taken[3].messages(),
     "run.status": lambda taken: taken[4].status(),

@@ -1,0 +1,82 @@
+"""A run without a model: its message is the query. It leaves what a run with a model leaves, and asks for no review."""
+
+import time
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Protocol
+
+from cfo_kernel.agent.desk import TOOL_ROWS, Desk
+from cfo_kernel.agent.direct import as_turn
+from cfo_kernel.agent.tools import compact, told_program
+from cfo_kernel.data.direct import Direct, read_direct
+from cfo_kernel.data.programs import Ran
+from cfo_kernel.replies import ResultTable, TaskResult
+
+_SHOWN_ROWS = 100
+_CALL = "direct"
+
+
+class Listener(Protocol):
+    """Who hears of a query while it goes on."""
+
+    def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
+
+    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float) -> None: ...
+
+    def progress(self, done: float, total: float, label: str) -> None: ...
+
+
+async def answer_direct(message: str, run_id: str, desk: Desk, listener: Listener) -> tuple[TaskResult, list[Any]]:
+    """The reply, with the whole result in the thread's `results/`, and the turn as the model reads it later, as JSON.
+
+    Raises a `QueryError`, or `GlossaryInvalid`.
+    """
+    direct = read_direct(message)
+    tool, arguments = _call(direct)
+    listener.tool_call(_CALL, tool, arguments)
+    begun = time.perf_counter()
+    if direct.python is not None:
+        reply, output = await _program(direct.python, desk)
+    else:
+        reply, output = await _query(direct, desk, listener)
+    listener.tool_result(_CALL, tool, output, round((time.perf_counter() - begun) * 1000, 1))
+    return reply, as_turn(message, f"direct_{run_id}", tool, arguments, output, reply.message)
+
+
+def _call(direct: Direct) -> tuple[str, dict[str, Any]]:
+    """The tool that a model would have called, with its arguments."""
+    if direct.plan is not None:
+        return "execute_query_plan", {"plan": direct.plan.model_dump(mode="json", exclude_defaults=True)}
+    if direct.python is not None:
+        return "execute_python", {"code": direct.python}
+    return "execute_sql", {"sql": direct.sql}
+
+
+async def _query(direct: Direct, desk: Desk, listener: Listener) -> tuple[TaskResult, dict[str, Any]]:
+    file, earlier = desk.new_file("results", "result"), desk.earlier
+    told = partial(listener.progress, label="Running the query.")
+    if direct.plan is not None:
+        result = await desk.room.plan(direct.plan, cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
+        return _reply(result), {**compact(result, TOOL_ROWS), "sql": result.query.sql}
+    result = await desk.room.query(direct.sql or "", cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
+    return _reply(result), compact(result, TOOL_ROWS)
+
+
+async def _program(code: str, desk: Desk) -> tuple[TaskResult, dict[str, Any]]:
+    file = desk.new_file("results", "result")
+    ran = await desk.room.python(code, cap=_SHOWN_ROWS, folder=file.parent, stem=file.stem, earlier=desk.earlier)
+    return _of_program(ran), told_program(ran)
+
+
+def _of_program(ran: Ran) -> TaskResult:
+    if ran.table is None:
+        said = [ran.stdout.strip() or "The program printed nothing, and left no result_df.", *ran.notes]
+        return TaskResult(message="\n".join(said), files=ran.files)
+    result = ran.table.model_copy(update={"notes": (*ran.table.notes, *ran.notes)})
+    return _reply(result, ran.stdout.strip(), ran.files)
+
+
+def _reply(result: ResultTable, printed: str = "", files: tuple[str, ...] = ()) -> TaskResult:
+    rows = "1 row" if result.row_count == 1 else f"{result.row_count:,} rows"
+    said = f"{rows}, in this thread the table {PurePosixPath(result.file or '').stem}."
+    return TaskResult(message=f"{said}\n\n{printed}" if printed else said, result=result, files=files)

@@ -1,0 +1,66 @@
+"""The messages that ask for a query without a model, and what is none."""
+
+import pytest
+
+from cfo_kernel.data.direct import Direct, is_direct, read_direct
+from cfo_kernel.data.plan import Group, QueryPlan
+from cfo_kernel.errors import InvalidInput, PlanInvalid
+
+PLAN = QueryPlan(table="ledger", group_by=(Group(column="department"),), limit=5)
+
+
+@pytest.mark.parametrize(
+    "direct",
+    [
+        Direct(sql="SELECT 1\n  AS one"),
+        Direct(sql=""),
+        Direct(plan=PLAN),
+        Direct(python="x = 1\nif x:\n    print(x)\n"),
+        Direct(python="\n\nprint(1)"),
+        Direct(python="  indented"),
+        Direct(python=""),
+    ],
+)
+def test_what_a_message_asks_for_is_read_back_from_it(direct: Direct) -> None:
+    assert is_direct(direct.message)
+    assert read_direct(direct.message) == direct
+
+
+@pytest.mark.parametrize(
+    ("message", "direct"),
+    [
+        ("sql: FROM ledger", Direct(sql="FROM ledger")),
+        ("\n Sql:\tFROM ledger", Direct(sql="FROM ledger")),
+        ("Python:\r\nprint(1)", Direct(python="print(1)")),
+        ('plan:\n{"table": "ledger", "group_by": [{"column": "department"}], "limit": 5}', Direct(plan=PLAN)),
+    ],
+)
+def test_people_write_it_in_their_own_way(message: str, direct: Direct) -> None:
+    assert is_direct(message)
+    assert read_direct(message) == direct
+
+
+@pytest.mark.parametrize(
+    "message", ["", "SQL", "What is SQL: a language?", "PLAN: what did we want to spend?", "Plan:", "MySQL: FROM x"]
+)
+def test_a_question_is_no_query(message: str) -> None:
+    assert not is_direct(message)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("PLAN: {", "EOF"),
+        ('PLAN: {"limit": 5}', "table: Field required"),
+        ('PLAN: {"table": "x", "limit": 0}', "limit"),
+    ],
+)
+def test_a_plan_that_is_none_says_why(message: str, reason: str) -> None:
+    with pytest.raises(PlanInvalid, match=reason):
+        read_direct(message)
+
+
+def test_a_query_is_exactly_one() -> None:
+    for direct in (Direct(), Direct(sql="FROM a", python="1")):
+        with pytest.raises(InvalidInput, match="exactly one"):
+            _ = direct.message
