@@ -1,13 +1,14 @@
 """The workbench at a server: what `connect(url)` gives."""
 
 import asyncio
-from collections.abc import Generator, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 from pydantic import SecretStr
 
 from cfo_kernel import display, listings
 from cfo_kernel.errors import OtherLoop, RunNotFound, ThreadNotFound, WorkspaceNotFound
+from cfo_kernel.opening import Opening
 from cfo_kernel.remote.address import Address, segment
 from cfo_kernel.remote.http import Patience, Server
 from cfo_kernel.remote.run import Run, loader
@@ -16,7 +17,7 @@ from cfo_kernel.remote.thread import Thread, thread_record
 from cfo_kernel.remote.workspace import Workspace, WorkspaceRecord, workspace_record
 
 
-class Workbench:
+class Workbench(Opening):
     """A server with its workspaces. It connects with the first call, and belongs to the event loop of that call.
 
     `await connect()` and `async with connect() as wb` work as well as plain `connect()`.
@@ -92,20 +93,6 @@ class Workbench:
         if self._loop is not None and self._loop.is_running():
             raise OtherLoop("This workbench is in use in another event loop. Call connect() for one of this loop.")
         self._server = None
-
-    async def __aenter__(self) -> Self:
-        await self._opened()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return self._ready().__await__()
-
-    async def _ready(self) -> Self:
-        await self._opened()
-        return self
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workbench"], [[self.address]])

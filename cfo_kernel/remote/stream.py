@@ -53,7 +53,8 @@ async def events(server: Server, run: str, after: int | None) -> AsyncGenerator[
                         return
             if last == before and has_ended:
                 return  # nothing comes after the last event
-            has_ended = (await server.value(run_status, "GET", f"{run}/status")).status in get_args(Outcome)
+            state = await server.value(run_status, "GET", f"{run}/status", repeat=False)
+            has_ended = state.status in get_args(Outcome)
         except ServerUnavailable as lost:
             error = lost
         if last > before:

@@ -1,12 +1,13 @@
 """The workbench: what `connect()` gives."""
 
 import asyncio
-from collections.abc import Generator, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 from weakref import WeakSet
 
 from cfo_kernel import display, listings
 from cfo_kernel.errors import OtherLoop, OtherRoot, RunNotFound, ThreadNotFound, WorkspaceNotFound
+from cfo_kernel.opening import Opening
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
@@ -16,7 +17,7 @@ from cfo_kernel.workbench.thread import Thread
 from cfo_kernel.workbench.workspace import Workspace
 
 
-class Workbench:
+class Workbench(Opening):
     """A root with its workspaces. It opens with the first call, and belongs to the event loop of that call.
 
     `await connect()` and `async with connect() as wb` work as well as plain `connect()`.
@@ -114,20 +115,6 @@ class Workbench:
         self._engine.let_go()
         self._engine = None
         _open.discard(self)
-
-    async def __aenter__(self) -> Self:
-        await self._opened()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return self._ready().__await__()
-
-    async def _ready(self) -> Self:
-        await self._opened()
-        return self
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workbench", "model"], [[self.address, self.settings.model]])

@@ -1,7 +1,9 @@
 """A server that is stopped and started again while somebody waits: nothing is lost, nothing is told twice."""
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,83 @@ async def test_a_stream_outlasts_a_restart_of_its_server(root: Path, serve: Serv
             assert last == "done"
             assert [n.number for n in await told(run)] == seen
             assert (await run.finished()).status == await run.status()
+
+
+async def test_a_line_that_breaks_in_the_middle_of_events(root: Path, serve: Serve) -> None:
+    with Served(settings(root, serve(QUERY, ANSWER))) as server:
+        async with breaking_line(server, b"GET /runs/", 150) as line, Workbench(line.url, patience=PATIENCE) as far:
+            run = await (await (await far.workspace("tiny")).thread()).send("Totals")
+            events = await told(run)
+            assert line.breaks > 2
+        async with Workbench(server.url) as near:
+            assert await told(await near.run(run.id)) == events
+        assert [n.number for n in events] == list(range(len(events)))
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_a_message_whose_answer_is_lost_on_the_way_is_sent_once(root: Path, serve: Serve, is_new: bool) -> None:
+    with Served(settings(root, serve(ANSWER, repeat_last=True))) as server:
+        async with breaking_line(server, b"POST ", 20) as line, Workbench(line.url, patience=PATIENCE) as far:
+            tiny = await far.workspace("tiny")
+            thread = await tiny.thread()
+            if not is_new:
+                await thread.send("Before")
+            run = await thread.send("Totals")
+            assert (await run.finished()).status == "succeeded"
+            texts = [m.text for m in await thread.messages() if m.who == "person"]
+            assert texts == (["Totals"] if is_new else ["Before", "Totals"])
+            assert len(await tiny.threads()) == 1
+            assert line.breaks > 0
+
+
+@dataclass
+class Line:
+    """A way to a server, and how often it broke."""
+
+    url: str = ""
+    breaks: int = 0
+
+
+@asynccontextmanager
+async def breaking_line(server: Served, which: bytes, first: int) -> AsyncIterator[Line]:
+    """A way to the server on which an answer to `which` breaks after `first` bytes, the next after twice as many …"""
+    left, way = first, Line()
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal left
+        there_reader, there = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+        asking = b""
+        sent = 0
+
+        async def forth() -> None:
+            nonlocal asking, sent
+            while part := await reader.read(65536):
+                asking, sent = part, 0
+                there.write(part)
+            there.close()
+
+        going = asyncio.create_task(forth())
+        while part := await there_reader.read(65536):
+            is_weak = asking.startswith(which) and b"/status" not in asking.partition(b"\r\n")[0]
+            if is_weak and sent + len(part) > left:
+                writer.write(part[: left - sent])
+                left *= 2
+                way.breaks += 1
+                break
+            sent += len(part)
+            writer.write(part)
+        with suppress(OSError):
+            await writer.drain()
+        writer.close()
+        there.close()
+        await going
+
+    line = await asyncio.start_server(pipe, "127.0.0.1", 0)
+    try:
+        way.url = f"http://127.0.0.1:{line.sockets[0].getsockname()[1]}"
+        yield way
+    finally:
+        line.close()
 
 
 async def test_a_message_sent_while_the_server_is_away_arrives_once(root: Path, serve: Serve) -> None:
