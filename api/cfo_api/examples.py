@@ -17,13 +17,13 @@ _thread: dict[str, Any] = {
 _run: dict[str, Any] = {"run_id": _RUN, "thread_id": _THREAD, "status": "running"}
 _usage: dict[str, Any] = {"requests": 2, "tool_calls": 1, "input_tokens": 2100, "output_tokens": 180}
 _columns = [{"name": "department", "type": "VARCHAR"}, {"name": "amount", "type": "DECIMAL(18,2)"}]
-_rows = [["Finance", 4400.55], ["Sales", 2300.5]]
+_rows = [["Finance", 4400.55], ["Sales", 2300.3]]
 _table: dict[str, Any] = {
     "columns": _columns, "rows": _rows, "row_count": 2, "truncated": False, "file": None, "elapsed_ms": 1.9,
     "query": {"mode": "sql", "sql": _SQL, "plan": None, "python": None}, "notes": [],
 }  # fmt: skip
 _reply: dict[str, Any] = {
-    "kind": "task_result", "message": "Finance has 4,400.55, Sales 2,300.50.",
+    "kind": "task_result", "message": "Finance has 4,400.55, Sales 2,300.30.",
     "result": {**_table, "file": "results/query_001.parquet"}, "files": [],
 }  # fmt: skip
 _finished: dict[str, Any] = {

@@ -7,7 +7,7 @@ where it was.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -35,8 +35,7 @@ class Stream(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if isinstance(self._source, AsyncGenerator):
-                await self._source.aclose()
+            await _closed(self._source)
 
 
 def events(source: AsyncIterator[Numbered], closing: asyncio.Event, headers: Mapping[str, str]) -> Stream:
@@ -76,8 +75,12 @@ async def _leave(following: asyncio.Future[Numbered] | None, source: AsyncIterat
     if following is not None:
         following.cancel()
         await asyncio.wait({following})
+    await _closed(source)
+
+
+async def _closed(source: AsyncIterator[Any]) -> None:
     if isinstance(source, AsyncGenerator):
-        await source.aclose()
+        await cast("AsyncGenerator[Any]", source).aclose()
 
 
 def _frame(numbered: Numbered) -> bytes:

@@ -10,7 +10,7 @@ from tests.api.conftest import Make, speaking_to
 from tests.replies import ANSWER, MESSAGE, QUERY, Serve
 
 TOTAL = "SELECT department, sum(amount) AS amount FROM ledger GROUP BY department ORDER BY department"
-ROWS = [["Finance", 4400.55], ["Sales", 2300.5]]
+ROWS = [["Finance", 4400.55], ["Sales", 2300.3]]
 
 
 async def asked(client: httpx.AsyncClient, message: str = f"SQL: {TOTAL}") -> dict[str, str]:
@@ -103,7 +103,7 @@ async def test_results_are_downloaded_and_paged(client: httpx.AsyncClient) -> No
     results = f"/threads/{run['thread_id']}/results"
     for name in (file, file.removeprefix("results/")):
         frame = pd.read_parquet(io.BytesIO((await client.get(f"{results}/{name}")).content))
-        assert [str(amount) for amount in frame["amount"]] == ["4400.55", "2300.50"]
+        assert [str(amount) for amount in frame["amount"]] == ["4400.55", "2300.30"]
     page = (await client.get(f"{results}/{file}/rows", params={"sort": "-department", "limit": 1})).json()
     assert (page["rows"], page["row_count"], page["total"]) == ([ROWS[1]], 2, 2)
     only = json.dumps([{"column": "department", "op": "=", "value": "Finance"}])

@@ -1,27 +1,28 @@
 """Streams of events over a real connection: whole, taken up again, kept alive, and let go."""
 
 import asyncio
-import gc
+import contextlib
 import json
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from cfo_api import sse
+from cfo_api.app import create_app
 
-from cfo_kernel import Numbered
-from cfo_kernel.events import Token
+from cfo_kernel import Numbered, Settings
+from cfo_kernel.events import RunStarted, Token
 from tests.api.conftest import Listen, Make
-from tests.models.scripted_server import ScriptedServer, Stall, Text
+from tests.models.scripted_server import Stall, Text
 from tests.replies import ANSWER, QUERY, Serve
 
 Event = tuple[int, str, dict[str, Any]]
 
 
-async def events(client: httpx.AsyncClient, address: str, **options: Any) -> AsyncIterator[Event]:
+async def events(client: httpx.AsyncClient, address: str, **options: Any) -> AsyncGenerator[Event]:
     """The events of a stream, as they come."""
     async with client.stream(options.pop("method", "GET"), address, timeout=60, **options) as response:
         assert response.status_code == 200
@@ -51,10 +52,10 @@ async def test_a_stream_is_taken_up_again_without_gap_or_repeat(make: Make, serv
         seen: list[Event] = []
         while not seen or seen[-1][1] != "done":  # a client that drops out after every second event
             headers = {"Last-Event-ID": str(seen[-1][0])} if seen else {}
-            async for count, event in aenumerate(events(client, f"{run}/events", headers=headers)):
-                seen.append(event)
-                if count:
-                    break
+            async with contextlib.aclosing(events(client, f"{run}/events", headers=headers)) as stream:
+                seen.append(await anext(stream))
+                with contextlib.suppress(StopAsyncIteration):
+                    seen.append(await anext(stream))
         whole = [event async for event in events(client, f"{run}/events")]
         assert seen == whole
         assert [number for number, _, _ in whole] == list(range(len(whole)))
@@ -133,45 +134,91 @@ async def test_a_client_that_vanishes_frees_all_and_its_run_goes_on(
         assert whole[-1][1] == "done"
 
 
-async def test_a_thousand_idle_clients_cost_little_and_leave_nothing(make: Make, listen: Listen) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    with ScriptedServer([Stall(headers=False)]) as model:
-        url = await listen(make(model, model_timeout=600))
+IDLE = "/runs/idle/events"
+
+
+class Idle:
+    """A workbench whose one run never says anything, and which counts who listens."""
+
+    id = thread_id = "idle"
+
+    def __init__(self) -> None:
+        self.listeners = 0
+
+    async def workspaces(self) -> list[Any]:
+        return []
+
+    async def run(self, _: str) -> "Idle":
+        return self
+
+    async def events(self, _: int | None = None) -> AsyncIterator[Numbered]:
+        self.listeners += 1
+        try:
+            yield Numbered(number=0, event=RunStarted(run_id="idle", thread_id="idle"))
+            await asyncio.Event().wait()
+        finally:
+            self.listeners -= 1
+
+    async def close(self) -> None:
+        assert self.listeners == 0
+
+
+async def test_a_thousand_idle_clients_cost_little_and_leave_nothing(listen: Listen) -> None:
+    bench: Any = Idle()
+    with many_files():
+        url = await listen(create_app(bench, Settings(model="offline")))
         host, port = url.removeprefix("http://").split(":")
-        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-            run = await begun(client)
-            files, memory = open_files(), resident()
-            clients = []
-            for _ in range(1000):
-                reader, writer = await asyncio.open_connection(host, int(port))
-                writer.write(f"GET {run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-                clients.append((reader, writer))
-            for reader, _ in clients:
-                assert (await asyncio.wait_for(reader.readline(), 60)).startswith(b"HTTP/1.1 200")
-            assert (await client.get("/healthz", timeout=10)).status_code == 200
-            assert resident() - memory < 250 << 20
-            for _, writer in clients:
-                writer.transport.abort()
-            await until(lambda: open_files() <= files + 5)
-            gc.collect()
-            names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]  # type: ignore[union-attr]
-            assert sum("wait" in name or "frames" in name for name in names) < 50, names
-            await client.post(f"{run}/cancel")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        files, memory, tasks = open_files(), resident(), len(asyncio.all_tasks())
+        clients = []
+        for _ in range(1000):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET /runs/idle/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            clients.append((reader, writer))
+        for reader, _ in clients:
+            assert b"run_started" in await asyncio.wait_for(reader.readuntil(b"data:"), 60)
+        assert bench.listeners == 1000
+        async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+            assert (await client.get("/healthz")).status_code == 200
+        assert resident() - memory < 200 << 20
+        for _, writer in clients[:500]:
+            writer.transport.abort()
+        await until(lambda: bench.listeners == 500)
+        for _, writer in clients[500:]:
+            writer.transport.abort()
+        await until(lambda: bench.listeners == 0 and open_files() <= files + 5)
+        await until(lambda: len(asyncio.all_tasks()) <= tasks + 5)
+
+
+async def test_streams_end_when_the_server_closes(listen: Listen) -> None:
+    bench: Any = Idle()
+    app = create_app(bench, Settings(model="offline"))
+    url = await listen(app)
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=30) as client,
+        client.stream("GET", "/runs/idle/events") as stream,
+    ):
+        lines = stream.aiter_lines()
+        assert await anext(lines) == "id: 0"
+        app.state.closing.set()
+        assert len([line async for line in lines]) == 3
+    await until(lambda: bench.listeners == 0)
+
+
+@contextlib.contextmanager
+def many_files() -> Iterator[None]:
+    """Lets this process open as many files as a thousand connections with both their ends need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def until(holds: Any) -> None:
     async with asyncio.timeout(30):
         while not holds():  # the other side of the connection tells nobody  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-
-
-async def aenumerate(source: AsyncIterator[Event]) -> AsyncIterator[tuple[int, Event]]:
-    count = 0
-    async for item in source:
-        yield count, item
-        count += 1
 
 
 def open_files() -> int:
