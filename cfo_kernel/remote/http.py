@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cfo_kernel.errors import (
     CfoError,
+    InvalidInput,
     OtherLoop,
     OtherRoot,
     ServerIncompatible,
@@ -22,6 +23,7 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.interface import Download
 from cfo_kernel.remote.address import Address
+from cfo_kernel.values import Value
 
 V = TypeVar("V")
 _READ, _CONNECT = 60, 10
@@ -130,9 +132,7 @@ class Server:
         may_repeat = method in ("GET", "PATCH") or key is not None if repeat is None else repeat
         tries, is_first = Tries(self.patience), True
         while True:
-            request = self._client.build_request(
-                method, path, params=_given(params), json=json, headers=headers, timeout=timeout
-            )
+            request = self._request(method, path, params=_given(params), json=json, headers=headers, timeout=timeout)
             try:
                 async with self._answer(request) as response:
                     await response.aread()
@@ -144,18 +144,27 @@ class Server:
                 is_first = False
                 await tries.wait(error)
 
+    def _request(self, method: str, path: str, **options: Any) -> httpx2.Request:
+        try:
+            return self._client.build_request(method, path, **options)
+        except ValueError as error:  # half a character, or a number that is none
+            raise InvalidInput("What was sent holds characters that are no text. Send it as UTF-8.") from error
+
     async def value(self, kind: TypeAdapter[V], method: str, path: str, **options: Any) -> V:
         """The answer as a value; see `send`."""
         return self.read(kind, (await self.send(method, path, **options)).content)
 
-    async def listed(self, kind: TypeAdapter[V], path: str, **params: Any) -> list[V]:
+    async def listed(
+        self, kind: TypeAdapter[V], path: str, params: Mapping[str, Any] | None = None, wait: float = _READ
+    ) -> list[V]:
         """All items of a list that comes page by page."""
         found: list[V] = []
         cursor: str | None = None
         while True:
-            answer = await self.value(_object, "GET", path, params={**params, "limit": 200, "cursor": cursor})
-            items, cursor = answer.get("items", []), answer.get("next_cursor")
-            found += [self.read(kind, item) for item in items]
+            part = {**(params or {}), "limit": 200, "cursor": cursor}
+            page = await self.value(_page, "GET", path, params=part, wait=wait)
+            found += [self.read(kind, item) for item in page.items]
+            cursor = page.next_cursor
             if not cursor:
                 return found
 
@@ -186,7 +195,8 @@ class Server:
         """A file, whose content comes while its chunks are read; its connection lasts until their end."""
         self.use()
         headers = {"Accept-Encoding": "identity"}
-        request = self._client.build_request("GET", path, params=_given(params), headers=headers)
+        timeout = httpx2.Timeout(LONG, connect=_CONNECT, pool=None)  # a table may have to be made first
+        request = self._client.build_request("GET", path, params=_given(params), headers=headers, timeout=timeout)
         stack = AsyncExitStack()
         response = await stack.enter_async_context(self._answer(request))
         size = int(response.headers.get("Content-Length", 0))
@@ -271,4 +281,12 @@ def _given(params: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (params or {}).items() if value is not None}
 
 
+class Page(Value):
+    """Some items of a list; `next_cursor` asks for those that follow."""
+
+    items: list[Any]
+    next_cursor: str | None = None
+
+
 _object: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+_page: TypeAdapter[Page] = TypeAdapter(Page)

@@ -120,7 +120,7 @@ class Thread:
         if self._record is None:
             self._server.use()
             return []
-        found = await self._server.listed(_message, self._path("/messages"), **self._place)
+        found = await self._server.listed(_message, self._path("/messages"), self._place)
         for message in found:
             if message.reply:
                 message.reply.bind(loader(self._server, self.id, self.workspace_id))

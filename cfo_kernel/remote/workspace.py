@@ -114,7 +114,7 @@ class Workspace:
 
     async def datasets(self) -> Sequence[Dataset]:
         """The files of the workspace with their tables; a file that is none says why in `problem`."""
-        return listings.datasets(await self._server.listed(_dataset, f"{self._path}/datasets"))
+        return listings.datasets(await self._server.listed(_dataset, f"{self._path}/datasets", wait=LONG))
 
     async def schema(self, dataset: str) -> Dataset:
         """The dataset of that id, file name or table. Raises `UnknownTable`."""

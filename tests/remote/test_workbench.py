@@ -203,6 +203,8 @@ async def test_what_cannot_be_sent(far: Workbench, tiny: Workspace) -> None:
     for text, error in {"": NothingToContinue, "  ": EmptyMessage}.items():
         with pytest.raises(error):
             await thread.send(text)
+    with pytest.raises(InvalidInput, match="no text"):
+        await thread.send("half a \ud83d")
     with pytest.raises(ThreadNotFound, match="Send the first one"):
         await thread.rename("x")
     with pytest.raises(InvalidInput, match="ASCII"):
