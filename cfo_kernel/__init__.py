@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cfo_kernel.connection import connect as connect
     from cfo_kernel.data.direct import Direct as Direct
     from cfo_kernel.data.pages import PageRequest as PageRequest
     from cfo_kernel.data.pages import ResultPage as ResultPage
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
     from cfo_kernel.events import UsageTotals as UsageTotals
     from cfo_kernel.interface import DataFile as DataFile
     from cfo_kernel.interface import Download as Download
+    from cfo_kernel.interface import Run as Run
     from cfo_kernel.interface import ShownMessage as ShownMessage
+    from cfo_kernel.interface import Thread as Thread
+    from cfo_kernel.interface import Workbench as Workbench
+    from cfo_kernel.interface import Workspace as Workspace
     from cfo_kernel.magics import load_ipython_extension as load_ipython_extension
     from cfo_kernel.magics import unload_ipython_extension as unload_ipython_extension
     from cfo_kernel.replies import Reply as Reply
@@ -34,11 +39,6 @@ if TYPE_CHECKING:
     from cfo_kernel.replies import UserInteraction as UserInteraction
     from cfo_kernel.replies import WriteSheetFromFile as WriteSheetFromFile
     from cfo_kernel.settings import Settings as Settings
-    from cfo_kernel.workbench import Run as Run
-    from cfo_kernel.workbench import Thread as Thread
-    from cfo_kernel.workbench import Workbench as Workbench
-    from cfo_kernel.workbench import Workspace as Workspace
-    from cfo_kernel.workbench import connect as connect
 
 _HOME = {
     "CfoError": "errors",
@@ -54,19 +54,19 @@ _HOME = {
     "Reply": "replies",
     "ResultPage": "data.pages",
     "ResultTable": "replies",
-    "Run": "workbench",
+    "Run": "interface",
     "RunSQL": "replies",
     "Settings": "settings",
     "ShownMessage": "interface",
     "Status": "events",
     "TaskResult": "replies",
-    "Thread": "workbench",
+    "Thread": "interface",
     "UsageTotals": "events",
     "UserInteraction": "replies",
-    "Workbench": "workbench",
-    "Workspace": "workbench",
+    "Workbench": "interface",
+    "Workspace": "interface",
     "WriteSheetFromFile": "replies",
-    "connect": "workbench",
+    "connect": "connection",
     "load_ipython_extension": "magics",
     "unload_ipython_extension": "magics",
 }

@@ -219,7 +219,10 @@ def _used(usage: Usage) -> str:
 
 
 def _print_workspaces(found: Sequence[Workspace], as_json: bool) -> None:
-    rows = [{"id": w.id, "name": w.name, "workspace_dir": str(w.workspace_dir)} for w in found]
+    rows: list[dict[str, Any]] = [{"id": w.id, "name": w.name} for w in found]
+    for row, workspace in zip(rows, found, strict=True):
+        if folder := getattr(workspace, "workspace_dir", None):  # a server tells no folder of its own
+            row["workspace_dir"] = str(folder)
     _print_rows(rows, ["id", "name"], as_json, "No workspace yet. Create one with: cfo workspaces create NAME")
 
 

@@ -12,12 +12,15 @@ from cfo_kernel.errors import InvalidSettings
 class Settings(BaseSettings):
     """Each field is the environment variable `CFO_<NAME>`; keys may also come under their usual names.
 
-    Times are in seconds. `model` is `openai:<name>`, `anthropic:<name>`, `offline`, or `auto`: the OpenAI key if there
-    is one, then the Anthropic key, then the offline analyst. `fallback_model` has the same forms.
+    Times are in seconds. With `url` everything happens at that server, and only `api_token` matters besides.
+
+    `model` is `openai:<name>`, `anthropic:<name>`, `offline`, or `auto`: the OpenAI key if there is one, then the
+    Anthropic key, then the offline analyst. `fallback_model` has the same forms.
     """
 
     model_config = SettingsConfigDict(env_prefix="CFO_", env_file=".env", extra="ignore", frozen=True)
 
+    url: str | None = None
     root: Path | None = None
     model: str = "auto"
     fallback_model: str | None = None

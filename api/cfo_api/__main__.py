@@ -72,7 +72,8 @@ def main() -> int:
 
 
 async def _serve(listening: socket.socket, host: str, settings: Settings) -> int:
-    async with connect(settings=settings) as workbench:
+    here = settings.model_copy(update={"url": None})  # a server that asks another one, or itself, serves nobody
+    async with connect(settings=here) as workbench:
         app = create_app(workbench, settings, host=host)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE

@@ -1,0 +1,49 @@
+"""How a run ended, put together from its events: the same for a run here and for one at a server."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from cfo_kernel.errors import CfoError, InternalError, restored
+from cfo_kernel.events import Done, Error, FinishedRun, Numbered, Result
+from cfo_kernel.replies import Loader, Reply
+
+if TYPE_CHECKING:
+    from cfo_kernel.interface import Run
+
+
+async def asked(send: "Coroutine[Any, Any, Run]") -> Reply:
+    """The reply to what is sent; a caller who stops waiting stops the run."""
+    sending = asyncio.ensure_future(send)
+    try:
+        return await (await asyncio.shield(sending)).reply()
+    except asyncio.CancelledError:
+        with contextlib.suppress(CfoError):
+            await (await sending).cancel()
+        raise
+
+
+async def gathered(thread_id: str, run_id: str, events: AsyncIterator[Numbered], load: Loader) -> FinishedRun:
+    """The outcome that all events of the run tell; its reply reads its files with `load`."""
+    outcome = FinishedRun(thread_id=thread_id, run_id=run_id, status="running")
+    async for numbered in events:
+        match numbered.event:
+            case Result(reply=reply):
+                reply.bind(load)
+                outcome = outcome.model_copy(update={"reply": reply})
+            case Error() as error:
+                outcome = outcome.model_copy(update={"error": error})
+            case Done(status=status, usage=usage):
+                outcome = outcome.model_copy(update={"status": status, "usage": usage})
+            case _:
+                pass
+    return outcome
+
+
+def reply_of(outcome: FinishedRun) -> Reply:
+    """The reply of a finished run; one without raises its error (`RunError` and others, by their code)."""
+    if outcome.reply is not None:
+        return outcome.reply
+    error = outcome.error or Error(code=InternalError.code, message="The run ended without a reply.")
+    raise restored(error.code, error.message)
