@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -20,6 +21,7 @@ from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread,
 from cfo_kernel.display import grid, printable, reply_text, table_text
 from cfo_kernel.errors import InvalidInput, RunCancelled
 from cfo_kernel.events import Usage, UsageTotals
+from cfo_kernel.outcome import followed
 
 T = TypeVar("T")
 _USAGE = 2
@@ -52,15 +54,14 @@ def ask(
     async def work() -> bool:
         async with connect() as wb:
             conversation = await (await wb.workspace(workspace)).thread(thread)
-            run = await conversation.send(text)
-            finished = await _followed(run, quiet=as_json)
+            watch = partial(_watched, quiet=as_json)
+            finished = await followed(conversation.send(text), watch)
             for _ in range(continues):
                 if finished.reply is None or not finished.reply.waits_for_review:
                     break
                 if not as_json:
                     _print_run(finished, as_json)
-                run = await conversation.send(in_reply_to=run.id)
-                finished = await _followed(run, quiet=as_json)
+                finished = await followed(conversation.send(in_reply_to=finished.run_id), watch)
             _print_run(finished, as_json)
             return finished.status == "succeeded"
 
@@ -185,7 +186,7 @@ def usage(
         typer.echo(f"The cost of {totals.unpriced_runs:,} of these runs is not known and not in the sum.")
 
 
-async def _followed(run: Run, *, quiet: bool) -> FinishedRun:
+async def _watched(run: Run, *, quiet: bool) -> FinishedRun:
     """Waits for a run; a terminal sees on one line what the agent is doing."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:

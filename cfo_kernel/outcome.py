@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cfo_kernel.errors import CfoError, InternalError, restored
 from cfo_kernel.events import Done, Error, FinishedRun, Numbered, Result
@@ -12,15 +12,24 @@ from cfo_kernel.replies import Loader, Reply
 if TYPE_CHECKING:
     from cfo_kernel.interface import Run
 
+T = TypeVar("T")
+
 
 async def asked(send: "Coroutine[Any, Any, Run]") -> Reply:
     """The reply to what is sent; a caller who stops waiting stops the run."""
+    return await followed(send, lambda run: run.reply())
+
+
+async def followed(send: "Coroutine[Any, Any, Run]", follow: "Callable[[Run], Awaitable[T]]") -> T:
+    """What `follow` makes of the run that is sent; a caller who stops waiting stops the run, and leaves when it has."""
     sending = asyncio.ensure_future(send)
     try:
-        return await (await asyncio.shield(sending)).reply()
+        return await follow(await asyncio.shield(sending))
     except asyncio.CancelledError:
         with contextlib.suppress(CfoError):
-            await (await sending).cancel()
+            run = await sending
+            await run.cancel()
+            await run.finished()
         raise
 
 
