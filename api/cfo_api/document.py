@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from cfo_api import examples
+from cfo_api import examples, sse
 
 _OPEN = ("get_health", "get_readiness")
 _ALWAYS = (403, 413, 500, 503)
@@ -31,7 +31,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         parts = made.setdefault("components", {})
-        parts["schemas"]["Problem_"] = _PROBLEM
+        parts["schemas"] = {**sse.schemas(), **parts["schemas"], "HttpProblem": _PROBLEM}
         parts["securitySchemes"] = {"token": _SECURITY}
         for path in made["paths"].values():
             for operation in path.values():
@@ -69,5 +69,5 @@ def _problem(status: int) -> dict[str, Any]:
     code, detail = examples.PROBLEMS[status]
     phrase = HTTPStatus(status).phrase
     example = {"type": "about:blank", "title": phrase, "status": status, "detail": detail, "code": code}
-    schema = {"$ref": "#/components/schemas/Problem_"}
+    schema = {"$ref": "#/components/schemas/HttpProblem"}
     return {"description": phrase, "content": {"application/problem+json": {"schema": schema, "example": example}}}

@@ -36,6 +36,8 @@ STATUS: dict[type[CfoError], int] = {
     errors.PythonDisabled: 409,
     errors.PythonUnavailable: 409,
     errors.WorkerLost: 503,
+    errors.ServerError: 503,
+    errors.TokenRejected: 401,
     errors.RunError: 409,
     errors.InternalError: 500,
 }

@@ -9,17 +9,19 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, cast
 
+from pydantic import TypeAdapter
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from cfo_kernel import CfoError, Numbered
+from cfo_kernel import CfoError, Event, Numbered
 
 HEARTBEAT = 15.0  # seconds
+_SCHEMAS = "#/components/schemas/"
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {"description": "The events.", "content": {"text/event-stream": {"schema": {"$ref": f"{_SCHEMAS}Frame"}}}}
 }
 """How an answer that streams events is documented."""
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _log = logging.getLogger(__name__)
 _leaving: set[asyncio.Task[None]] = set()
 
@@ -40,7 +42,20 @@ class Stream(StreamingResponse):
 
 def events(source: AsyncIterator[Numbered], closing: asyncio.Event, headers: Mapping[str, str]) -> Stream:
     """The answer that streams these events."""
-    return Stream(frames(source, closing), headers={**_HEADERS, **headers}, media_type="text/event-stream")
+    return Stream(frames(source, closing), headers={**_HEADERS, **headers})
+
+
+def schemas() -> dict[str, Any]:
+    """The components that a documented stream refers to: a frame of it, and the events."""
+    event = TypeAdapter[Any](Event).json_schema(mode="serialization", ref_template=_SCHEMAS + "{model}")
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"$ref": f"{_SCHEMAS}Event"}}
+    frame = {
+        "type": "object",
+        "description": "One of the stream's events, each with its number.",
+        "required": ["id", "event", "data"],
+        "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": data},
+    }
+    return {**event.pop("$defs"), "Event": event, "Frame": frame}
 
 
 async def frames(

@@ -145,6 +145,8 @@ class DataRoom:
         try:
             table = await self._described(name, earlier)
         except (SqlInvalid, WorkerLost) as error:
+            if isinstance(error, WorkerLost) and not error.details.get("again"):
+                raise
             raise UnreadableFile(f"The file {file.name} cannot be read ({error.message}). Ask again.") from error
         found = await self.query(pages.page_sql(table, request), cap=request.limit, earlier=earlier)
         count = table.row_count
