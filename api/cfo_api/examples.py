@@ -114,7 +114,7 @@ PARAMETERS: dict[str, Any] = {
     "last-event-id": 1,
 }
 PROBLEMS: dict[int, tuple[str, str]] = {
-    401: ("unauthorized", "This server wants its token. Send it as: Authorization: Bearer <CFO_API_TOKEN>."),
+    401: ("token_rejected", "This server wants its token. Send it as: Authorization: Bearer <CFO_API_TOKEN>."),
     403: ("foreign_host", "This server is reached as localhost only. Open it by that name."),
     404: ("run_not_found", "There is no run 'x'. List the thread's messages for the ids."),
     409: ("idempotency_mismatch", "This idempotency key belongs to another message of the thread. Take a new one."),

@@ -72,7 +72,7 @@ class Guard:
             return problem(403, "foreign_origin", message)
         if self._token is not None and scope["path"] not in _OPEN and not self._is_known(headers, self._token):
             message = "This server wants its token. Send it as: Authorization: Bearer <CFO_API_TOKEN>."
-            return problem(401, "unauthorized", message, {"WWW-Authenticate": "Bearer"})
+            return problem(401, "token_rejected", message, {"WWW-Authenticate": "Bearer"})
         return None
 
     def _is_own(self, origin: str, host: str) -> bool:

@@ -36,12 +36,14 @@ STATUS: dict[type[CfoError], int] = {
     errors.PythonDisabled: 409,
     errors.PythonUnavailable: 409,
     errors.WorkerLost: 503,
+    errors.ServerError: 503,
+    errors.TokenRejected: 401,
     errors.RunError: 409,
     errors.InternalError: 500,
 }
 """The status of a leaf is that of the nearest class above it that is named here."""
 
-_CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_CODES = {401: "token_rejected", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _DETAILS = {
     404: "There is nothing at this address. The addresses are listed at /openapi.json.",
     405: "This address does not take this method. Its methods are listed at /openapi.json.",

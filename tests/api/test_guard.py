@@ -56,7 +56,7 @@ async def test_the_token_is_asked_for_everywhere_but_for_health(make: Make) -> N
         for given in ({}, {"Authorization": TOKEN}, {"Authorization": f"Basic {TOKEN}"}, {"Authorization": "Bearer x"}):
             for address in ("/workspaces", "/openapi.json", "/nothing", f"/workspaces?token={TOKEN}"):
                 refused = await client.get(address, headers=given)
-                assert code(refused) == (401, "unauthorized")
+                assert code(refused) == (401, "token_rejected")
                 assert refused.headers["www-authenticate"] == "Bearer"
         assert (await client.get("/workspaces", headers={"Authorization": f"bearer {TOKEN}"})).status_code == 200
         for address in ("/healthz", "/readyz"):
@@ -65,7 +65,7 @@ async def test_the_token_is_asked_for_everywhere_but_for_health(make: Make) -> N
 
 async def test_a_server_for_others_has_any_name_but_wants_its_token(make: Make) -> None:
     async with speaking_to(make(api_token=TOKEN, host="0.0.0.0"), base_url="http://cfo.example") as client:
-        assert code(await client.get("/workspaces")) == (401, "unauthorized")
+        assert code(await client.get("/workspaces")) == (401, "token_rejected")
         client.headers["Authorization"] = f"Bearer {TOKEN}"
         assert (await client.get("/workspaces")).status_code == 200
         assert code(await client.get("/workspaces", headers={"Origin": "http://evil.example"})) == (

@@ -40,7 +40,7 @@ EMPTY = answer({"items": [], "next_cursor": None})
     [
         (problem(409, "workspace_exists", "There is one."), WorkspaceExists, "workspace_exists"),
         (problem(418, "of_a_newer_version", "Hm."), CfoError, "of_a_newer_version"),
-        (problem(401, "unauthorized", "No token."), TokenRejected, "token_rejected"),
+        (problem(401, "token_rejected", "No token."), TokenRejected, "token_rejected"),
         (answer(b"who are you?", 401, "text/plain"), TokenRejected, "token_rejected"),
         (answer(b"<html>", 404, "text/html"), ServerIncompatible, "server_incompatible"),
         (answer(b"<html>", 200, "text/html"), ServerIncompatible, "server_incompatible"),
