@@ -11,12 +11,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cfo_kernel.connection import connect as connect
+    from cfo_kernel.data.direct import Direct as Direct
+    from cfo_kernel.data.pages import PageRequest as PageRequest
+    from cfo_kernel.data.pages import ResultPage as ResultPage
     from cfo_kernel.data.plan import QueryPlan as QueryPlan
     from cfo_kernel.data.tables import Dataset as Dataset
     from cfo_kernel.errors import CfoError as CfoError
     from cfo_kernel.events import Event as Event
     from cfo_kernel.events import FinishedRun as FinishedRun
     from cfo_kernel.events import Numbered as Numbered
+    from cfo_kernel.events import Status as Status
+    from cfo_kernel.events import UsageTotals as UsageTotals
+    from cfo_kernel.interface import DataFile as DataFile
+    from cfo_kernel.interface import Download as Download
+    from cfo_kernel.interface import Run as Run
+    from cfo_kernel.interface import ShownMessage as ShownMessage
+    from cfo_kernel.interface import Thread as Thread
+    from cfo_kernel.interface import Workbench as Workbench
+    from cfo_kernel.interface import Workspace as Workspace
     from cfo_kernel.magics import load_ipython_extension as load_ipython_extension
     from cfo_kernel.magics import unload_ipython_extension as unload_ipython_extension
     from cfo_kernel.replies import Reply as Reply
@@ -26,31 +39,34 @@ if TYPE_CHECKING:
     from cfo_kernel.replies import UserInteraction as UserInteraction
     from cfo_kernel.replies import WriteSheetFromFile as WriteSheetFromFile
     from cfo_kernel.settings import Settings as Settings
-    from cfo_kernel.workbench import Run as Run
-    from cfo_kernel.workbench import Thread as Thread
-    from cfo_kernel.workbench import Workbench as Workbench
-    from cfo_kernel.workbench import Workspace as Workspace
-    from cfo_kernel.workbench import connect as connect
 
 _HOME = {
     "CfoError": "errors",
+    "DataFile": "interface",
     "Dataset": "data.tables",
+    "Direct": "data.direct",
+    "Download": "interface",
     "Event": "events",
     "FinishedRun": "events",
     "Numbered": "events",
+    "PageRequest": "data.pages",
     "QueryPlan": "data.plan",
     "Reply": "replies",
+    "ResultPage": "data.pages",
     "ResultTable": "replies",
-    "Run": "workbench",
+    "Run": "interface",
     "RunSQL": "replies",
     "Settings": "settings",
+    "ShownMessage": "interface",
+    "Status": "events",
     "TaskResult": "replies",
-    "Thread": "workbench",
+    "Thread": "interface",
+    "UsageTotals": "events",
     "UserInteraction": "replies",
-    "Workbench": "workbench",
-    "Workspace": "workbench",
+    "Workbench": "interface",
+    "Workspace": "interface",
     "WriteSheetFromFile": "replies",
-    "connect": "workbench",
+    "connect": "connection",
     "load_ipython_extension": "magics",
     "unload_ipython_extension": "magics",
 }

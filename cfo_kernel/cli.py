@@ -6,9 +6,12 @@ other.
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -18,6 +21,9 @@ from rich.console import Console
 from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread, Workspace, connect
 from cfo_kernel.display import grid, printable, reply_text, table_text
 from cfo_kernel.errors import InvalidInput, RunCancelled
+from cfo_kernel.events import Usage, UsageTotals
+from cfo_kernel.outcome import followed
+from cfo_kernel.settings import load
 
 T = TypeVar("T")
 _USAGE = 2
@@ -50,15 +56,14 @@ def ask(
     async def work() -> bool:
         async with connect() as wb:
             conversation = await (await wb.workspace(workspace)).thread(thread)
-            run = await conversation.send(text)
-            finished = await _followed(run, quiet=as_json)
+            watch = partial(_watched, quiet=as_json)
+            finished = await followed(conversation.send(text), watch)
             for _ in range(continues):
                 if finished.reply is None or not finished.reply.waits_for_review:
                     break
                 if not as_json:
                     _print_run(finished, as_json)
-                run = await conversation.send(in_reply_to=run.id)
-                finished = await _followed(run, quiet=as_json)
+                finished = await followed(conversation.send(in_reply_to=finished.run_id), watch)
             _print_run(finished, as_json)
             return finished.status == "succeeded"
 
@@ -150,17 +155,58 @@ def worker() -> None:
     """Work on runs until it is stopped: those that others left, and with CFO_DATABASE_URL those of all machines."""
 
     async def work() -> None:
+        settings = load()
+        if settings.url:
+            raise InvalidInput("A worker works on folders of its own machine. Unset CFO_URL, and start it again.")
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        async with connect() as wb:
-            typer.echo(f"Working on the runs of {wb.root}. Press Ctrl+C to stop.")
+        async with connect(settings=settings):
+            typer.echo(f"Working on the runs of {settings.resolved_root()}. Press Ctrl+C to stop.")
             await stopped.wait()
 
     _run(work(), as_json=False)
 
 
-async def _followed(run: Run, *, quiet: bool) -> FinishedRun:
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8765,
+) -> None:
+    """Serve the workbench over HTTP, until it is stopped."""
+    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
+        _print_error(
+            InvalidInput.code, "The server is not installed. Run: pip install 'cfo-kernel[api]'", as_json=False
+        )
+        raise typer.Exit(1)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "cfo_api", "--host", host, "--port", str(port)])  # noqa: S606
+
+
+@app.command()
+def usage(
+    workspace: NeededWorkspace,
+    thread: Annotated[str | None, typer.Option("-t", "--thread", help="This thread alone.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what the finished runs of a workspace, or of a thread, used together."""
+
+    async def work() -> UsageTotals:
+        async with connect() as wb:
+            place = await wb.workspace(workspace)
+            return await (await place.thread(thread)).usage() if thread else await place.usage()
+
+    totals = _run(work(), as_json)
+    if as_json:
+        typer.echo(totals.model_dump_json(indent=2))
+        return
+    typer.echo(f"{totals.runs:,} runs, {totals.requests:,} model requests, {totals.tool_calls:,} tool calls")
+    typer.echo(_used(totals))
+    if totals.unpriced_runs:
+        typer.echo(f"The cost of {totals.unpriced_runs:,} of these runs is not known and not in the sum.")
+
+
+async def _watched(run: Run, *, quiet: bool) -> FinishedRun:
     """Waits for a run; a terminal sees on one line what the agent is doing."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -180,12 +226,24 @@ def _print_run(finished: FinishedRun, as_json: bool) -> None:
     elif finished.reply is not None:
         typer.echo(reply_text(finished.reply))
         typer.echo(f"\nThread {finished.thread_id}", err=True)
+        if finished.usage.input_tokens:
+            typer.echo(_used(finished.usage), err=True)
     elif finished.error is not None:
         _print_error(finished.error.code, finished.error.message, as_json)
 
 
+def _used(usage: Usage) -> str:
+    """The tokens on one line, with what they cost where that is known."""
+    cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+    cost = "" if usage.cost is None else f", {usage.cost:,.4f} USD"
+    return f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out{cost}"
+
+
 def _print_workspaces(found: Sequence[Workspace], as_json: bool) -> None:
-    rows = [{"id": w.id, "name": w.name, "workspace_dir": str(w.workspace_dir)} for w in found]
+    rows: list[dict[str, Any]] = [{"id": w.id, "name": w.name} for w in found]
+    for row, workspace in zip(rows, found, strict=True):
+        if folder := getattr(workspace, "workspace_dir", None):  # a server tells no folder of its own
+            row["workspace_dir"] = str(folder)
     _print_rows(rows, ["id", "name"], as_json, "No workspace yet. Create one with: cfo workspaces create NAME")
 
 

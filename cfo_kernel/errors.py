@@ -11,6 +11,7 @@ CfoError
 │   ├── SqlInvalid · SqlPolicyViolation · UnknownTable · UnknownColumn · PlanInvalid · SheetInvalid
 │   ├── QueryTimeout · QueryOutOfMemory · QueryFailed · WorkerLost
 │   └── PythonFailed · PythonTimeout · PythonDisabled · PythonUnavailable
+├── ServerError             the server of a remote workbench: ServerUnavailable · ServerIncompatible · TokenRejected
 └── RunError                how a run can fail
     ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelMisbehaved
     ├── RequestLimitReached · ToolCallLimitReached · TokenLimitReached · RunTimeout
@@ -220,6 +221,24 @@ class PythonDisabled(QueryError):
 
 class PythonUnavailable(QueryError):
     code = "python_unavailable"
+
+
+class ServerError(CfoError):
+    """The server of a remote workbench cannot be used."""
+
+    code = "server_error"
+
+
+class ServerUnavailable(ServerError):
+    code = "server_unavailable"
+
+
+class ServerIncompatible(ServerError):
+    code = "server_incompatible"
+
+
+class TokenRejected(ServerError):
+    code = "token_rejected"
 
 
 class RunError(CfoError):

@@ -6,11 +6,10 @@ against it, and one body of scenarios runs through both.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from cfo_kernel.data.direct import Direct as Direct
 from cfo_kernel.data.pages import PageRequest as PageRequest
@@ -20,13 +19,11 @@ from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
 from cfo_kernel.events import UsageTotals as UsageTotals
 from cfo_kernel.replies import Problem, Reply, ResultTable
+from cfo_kernel.sources import Source
 from cfo_kernel.values import Value
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Source = str | Path | BinaryIO
-"""A file to upload: its path, or a binary stream with a name."""
 
 
 class ShownMessage(Value):
@@ -138,12 +135,17 @@ class Workspace(Protocol):
     async def sql(self, text: str) -> ResultTable: ...
     async def python(self, code: str) -> ResultTable | str: ...
     async def threads(self) -> Sequence[Thread]: ...
-    async def thread(self, id: str | None = None) -> Thread: ...
+    async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread: ...
     async def usage(self) -> UsageTotals: ...
 
 
 class Workbench(Protocol):
-    """What `connect()` gives."""
+    """What `connect()` gives: `await connect()` and `async with connect() as wb` work as well as plain `connect()`."""
+
+    @property
+    def address(self) -> str:
+        """Where it works: the folder of the root, or the URL of the server."""
+        ...
 
     async def workspaces(self) -> Sequence[Workspace]: ...
     async def create_workspace(self, name: str) -> Workspace: ...
@@ -151,3 +153,6 @@ class Workbench(Protocol):
     async def thread(self, id: str) -> Thread: ...
     async def run(self, id: str) -> Run: ...
     async def close(self) -> None: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *_: object) -> None: ...
+    def __await__(self) -> Generator[Any, None, Self]: ...

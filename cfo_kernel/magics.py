@@ -173,7 +173,7 @@ class CfoMagics(Magics):
             case "":
                 opened = self._workspace.name if self._workspace else "none yet: %cfo use NAME"
                 thread = (self._thread.title or self._thread.id) if self._thread else "a new one"
-                rows = [["root", str(self._bench.root)], ["workspace", opened], ["thread", thread]]
+                rows = [["workbench", self._bench.address], ["workspace", opened], ["thread", thread]]
                 return Bundle(["open", "%cfo help says more"], rows)
             case "workspaces":
                 return Bundle.of(await self._bench.workspaces())

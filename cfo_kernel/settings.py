@@ -1,9 +1,10 @@
 """Settings: read once by the entry point from the environment and `.env`, then passed in. Nothing else reads them."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cfo_kernel.errors import InvalidSettings
 
@@ -11,12 +12,15 @@ from cfo_kernel.errors import InvalidSettings
 class Settings(BaseSettings):
     """Each field is the environment variable `CFO_<NAME>`; keys may also come under their usual names.
 
-    Times are in seconds. `model` is `openai:<name>`, `anthropic:<name>`, `offline`, or `auto`: the OpenAI key if there
-    is one, then the Anthropic key, then the offline analyst. `fallback_model` has the same forms.
+    Times are in seconds. With `url` everything happens at that server, and only `api_token` matters besides.
+
+    `model` is `openai:<name>`, `anthropic:<name>`, `offline`, or `auto`: the OpenAI key if there is one, then the
+    Anthropic key, then the offline analyst. `fallback_model` has the same forms.
     """
 
     model_config = SettingsConfigDict(env_prefix="CFO_", env_file=".env", extra="ignore", frozen=True)
 
+    url: str | None = None
     root: Path | None = None
     database_url: SecretStr | None = None
     model: str = "auto"
@@ -42,6 +46,14 @@ class Settings(BaseSettings):
     python_timeout: float = Field(30, gt=0)
     python_disabled: bool = False
     history_turns: int = Field(12, ge=1)
+    api_token: SecretStr | None = Field(None, min_length=1)
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """In the environment they are one text, with commas between them."""
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     def resolved_root(self) -> Path:
         """`CFO_ROOT`, else the nearest `workspaces/` upward from the current folder, else `./workspaces`."""

@@ -10,9 +10,10 @@ import cfo_kernel
 from cfo_kernel import errors
 
 EXPORTS = [
-    "CfoError", "Dataset", "Event", "FinishedRun", "Numbered", "QueryPlan", "Reply", "ResultTable", "Run", "RunSQL",
-    "Settings", "TaskResult", "Thread", "UserInteraction", "Workbench", "Workspace", "WriteSheetFromFile", "connect",
-    "load_ipython_extension", "unload_ipython_extension",
+    "CfoError", "DataFile", "Dataset", "Direct", "Download", "Event", "FinishedRun", "Numbered", "PageRequest",
+    "QueryPlan", "Reply", "ResultPage", "ResultTable", "Run", "RunSQL", "Settings", "ShownMessage", "Status",
+    "TaskResult", "Thread", "UsageTotals", "UserInteraction", "Workbench", "Workspace", "WriteSheetFromFile",
+    "connect", "load_ipython_extension", "unload_ipython_extension",
 ]  # fmt: skip
 HEAVY = ("pandas", "duckdb", "openai", "pydantic_ai", "sqlmodel", "pyarrow", "fastapi", "ipywidgets", "IPython")
 
@@ -35,8 +36,25 @@ def test_importing_costs_next_to_nothing() -> None:
 
 def test_looking_around_loads_no_model_and_no_data_library() -> None:
     loaded = modules_after("from cfo_kernel import connect")
-    assert not loaded & (set(HEAVY) - {"sqlmodel"})
+    assert not loaded & set(HEAVY)
     assert not modules_after("from cfo_kernel import Settings, CfoError, Reply, Event") & set(HEAVY)
+
+
+def test_a_server_is_reached_without_any_engine() -> None:
+    """From the call of `connect` to a refused request: whoever only asks a server need not load what answers."""
+    loaded = modules_after(
+        "import asyncio\n"
+        "from cfo_kernel import CfoError, connect\n"
+        "async def look():\n"
+        "    async with connect('http://127.0.0.1:9') as wb:\n"
+        "        await wb.workspaces()\n"
+        "try:\n"
+        "    asyncio.run(look())\n"
+        "except CfoError as error:\n"
+        "    assert error.code == 'server_unavailable'"
+    )
+    assert "httpx2" in loaded
+    assert not loaded & {*HEAVY, "sqlalchemy", "numpy"}
 
 
 def leaves(tree: type[errors.CfoError]) -> list[type[errors.CfoError]]:

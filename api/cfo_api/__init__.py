@@ -1,1 +1,1 @@
-"""The HTTP front end of cfo_kernel."""
+"""cfo_api: the workbench over HTTP. Every route parses, calls one method of the workbench, and returns what it gave."""

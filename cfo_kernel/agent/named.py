@@ -60,10 +60,12 @@ class _First(WrapperModel):
     ) -> AsyncGenerator[StreamedResponse]:
         if self._breaks >= _BREAKS:
             raise ModelAPIError(self.model_name, "its server has failed in this run")
+        begun = False
         try:
             async with self.wrapped.request_stream(
                 messages, model_settings, model_request_parameters, run_context
             ) as answer:
+                begun = True
                 yield answer
         except ModelAPIError as error:
             if not server_failed(error):
@@ -72,7 +74,9 @@ class _First(WrapperModel):
                 self._breaks += 1
                 raise
             self._breaks = _BREAKS
-            # Also a server that fell silent in mid-answer: asked again, the one that stands in answers.
+            if not begun:
+                raise
+            # It fell silent in mid-answer. As one that broke off it is asked for again, from the one that stands in.
             raise ModelAPIError(self.model_name, str(error)) from error
 
 

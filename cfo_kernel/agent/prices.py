@@ -70,7 +70,7 @@ def read_prices(root: Path) -> Prices:
     try:
         text = (root / FILE).read_text(encoding="utf-8")
         tables = tomllib.loads(text, parse_float=Decimal)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a root that is a file is told of when it is opened
         return Prices()
     except OSError as error:
         raise InvalidSettings(f"{FILE} cannot be read ({error.strerror}). Mend that and start again.") from error

@@ -50,6 +50,9 @@ def _threads_belong_to_workspaces(connection: Connection) -> None:
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_first, _threads_belong_to_workspaces)
 
+# A name that was looked up in vain stays unknown while one waits for others, so it is asked for as a row.
+_HAS_VERSION = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'version')"
+
 
 def _execute(connection: Connection, sql: str) -> None:
     """Executes a statement written for SQLite."""
@@ -76,7 +79,7 @@ def _steps_taken(connection: Connection) -> int:
     have: int = 0
     if not is_postgres(connection):
         have = connection.execute(text("PRAGMA user_version")).scalar_one()
-    elif connection.execute(text("SELECT to_regclass('version')")).scalar_one():
+    elif connection.execute(text(_HAS_VERSION)).scalar_one():
         have = connection.execute(text("SELECT steps FROM version")).scalar_one()
     if have > len(STEPS):
         message = "The catalog was made by a newer version of cfo_kernel. Update cfo_kernel to open it."

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cfo_kernel.interface import ShownMessage
-from cfo_kernel.workbench.bench import Workbench, connect
+from cfo_kernel.workbench.bench import Workbench
 from cfo_kernel.workbench.run import Run
 from cfo_kernel.workbench.table import TableHandle
 from cfo_kernel.workbench.thread import Thread
@@ -18,4 +18,4 @@ if TYPE_CHECKING:  # each class is what the interface says, or this does not typ
     _run: type[interface.Run] = Run
     _table: type[interface.TableHandle] = TableHandle
 
-__all__ = ["Run", "ShownMessage", "TableHandle", "Thread", "Workbench", "Workspace", "connect"]
+__all__ = ["Run", "ShownMessage", "TableHandle", "Thread", "Workbench", "Workspace"]

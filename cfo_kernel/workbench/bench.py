@@ -1,14 +1,14 @@
 """The workbench: what `connect()` gives."""
 
 import asyncio
-from collections.abc import Generator, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 from weakref import WeakSet
 
-from cfo_kernel import display
-from cfo_kernel.display import Listing
-from cfo_kernel.errors import InvalidInput, OtherLoop, OtherRoot, RunNotFound, ThreadNotFound, WorkspaceNotFound
-from cfo_kernel.settings import Settings, load
+from cfo_kernel import display, listings
+from cfo_kernel.errors import OtherLoop, OtherRoot, RunNotFound, ThreadNotFound, WorkspaceNotFound
+from cfo_kernel.opening import Opening
+from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench.engine import Engine, making
@@ -17,7 +17,7 @@ from cfo_kernel.workbench.thread import Thread
 from cfo_kernel.workbench.workspace import Workspace
 
 
-class Workbench:
+class Workbench(Opening):
     """A root with its workspaces. It opens with the first call, and belongs to the event loop of that call.
 
     `await connect()` and `async with connect() as wb` work as well as plain `connect()`.
@@ -29,11 +29,15 @@ class Workbench:
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def address(self) -> str:
+        """The folder of the root."""
+        return str(self.root)
+
     async def workspaces(self) -> Sequence[Workspace]:
         """All workspaces by name; a folder of the root that holds `data/` is one."""
         engine = await self._opened()
-        found = [Workspace(engine, row) for row in engine.workspaces()]
-        return Listing(found, ("id", "name"), lambda workspace: [[workspace.id, workspace.name]])
+        return listings.workspaces(Workspace(engine, row) for row in engine.workspaces())
 
     async def create_workspace(self, name: str) -> Workspace:
         """A new, empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
@@ -53,8 +57,7 @@ class Workbench:
         rows = engine.workspaces()
         if id_or_name is None:
             if len(rows) != 1:
-                known = ", ".join(row.id for row in rows) or "none yet; create one"
-                raise WorkspaceNotFound(f"Which workspace? Name one of: {known}.")
+                raise listings.which_workspace(row.id for row in rows)
             return Workspace(engine, rows[0])
         return Workspace(engine, engine.catalog.workspace(id_or_name))
 
@@ -116,33 +119,9 @@ class Workbench:
         self._engine = None
         _open.discard(self)
 
-    async def __aenter__(self) -> Self:
-        await self._opened()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return self._ready().__await__()
-
-    async def _ready(self) -> Self:
-        await self._opened()
-        return self
-
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return display.bundle(["workbench", "model"], [[str(self.root), self.settings.model]])
+        return display.bundle(["workbench", "model"], [[self.address, self.settings.model]])
 
 
 _open: WeakSet[Workbench] = WeakSet()
 """The workbenches of this process that hold their root; one that nobody holds any more lets it go."""
-
-
-def connect(url: str | None = None, *, settings: Settings | None = None) -> Workbench:
-    """The workbench of this machine: `wb = connect()`. Settings come from the environment unless given.
-
-    Raises `InvalidSettings`, or `InvalidInput` for a `url`: this version works on local folders only.
-    """
-    if url is not None:
-        raise InvalidInput("This version works on local folders only. Call connect() without a URL.")
-    return Workbench(settings or load())

@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from cfo_kernel.errors import InternalError, restored
-from cfo_kernel.events import Done, Error, FinishedRun, Numbered, Result, Status
+from cfo_kernel.events import FinishedRun, Numbered, Status
+from cfo_kernel.outcome import gathered, reply_of
 from cfo_kernel.replies import Loader, Reply
 from cfo_kernel.workbench.engine import Engine
 
@@ -35,27 +35,11 @@ class Run:
 
     async def finished(self) -> FinishedRun:
         """Waits for the end: the outcome with its reply or its error."""
-        outcome = FinishedRun(thread_id=self.thread_id, run_id=self.id, status="running")
-        async for numbered in self.events():
-            match numbered.event:
-                case Result(reply=reply):
-                    reply.bind(self._load)
-                    outcome = outcome.model_copy(update={"reply": reply})
-                case Error() as error:
-                    outcome = outcome.model_copy(update={"error": error})
-                case Done(status=status, usage=usage):
-                    outcome = outcome.model_copy(update={"status": status, "usage": usage})
-                case _:
-                    pass
-        return outcome
+        return await gathered(self.thread_id, self.id, self.events(), self._load)
 
     async def reply(self) -> Reply:
         """Waits for the reply. A run without one raises its error (`RunError` and others, by their code)."""
-        outcome = await self.finished()
-        if outcome.reply is not None:
-            return outcome.reply
-        error = outcome.error or Error(code=InternalError.code, message="The run ended without a reply.")
-        raise restored(error.code, error.message)
+        return reply_of(await self.finished())
 
     async def cancel(self) -> None:
         """Stops the run; it ends as cancelled. A run that has ended stays as it is."""

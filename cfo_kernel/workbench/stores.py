@@ -60,5 +60,9 @@ def _of_several_machines(url: SecretStr) -> Stores:
     target = Target(url.get_secret_value())
     database = Database(target)
     journal = PostgresJournal(database)
-    catalog, ledger = Catalog(target.engine(CATALOG)), Ledger(target.engine(LEDGER))
+    try:
+        catalog, ledger = Catalog(target.engine(CATALOG)), Ledger(target.engine(LEDGER))
+    except DatabaseError as error:
+        message = f"The database cannot be opened ({target.shown(error)}). Check CFO_DATABASE_URL and its server."
+        raise StorageFailed(message) from error
     return Stores(catalog, ledger, journal, ProcrastinateQueue(journal, database))

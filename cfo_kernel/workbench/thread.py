@@ -1,12 +1,11 @@
 """A thread: a conversation in a workspace."""
 
 import asyncio
-import contextlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel import display
+from cfo_kernel import listings
 from cfo_kernel.errors import (
     CfoError,
     InvalidName,
@@ -18,7 +17,9 @@ from cfo_kernel.errors import (
     UnsupportedFile,
 )
 from cfo_kernel.events import UsageTotals
+from cfo_kernel.frames import read_frame
 from cfo_kernel.interface import Download, PageRequest, ResultPage, ShownMessage
+from cfo_kernel.outcome import asked
 from cfo_kernel.replies import Loader, Reply
 from cfo_kernel.runs.dispatch import check_message
 from cfo_kernel.store import folders
@@ -27,7 +28,6 @@ from cfo_kernel.store.folders import is_id, is_text
 from cfo_kernel.store.history import MessageEntry
 from cfo_kernel.workbench import downloads
 from cfo_kernel.workbench.engine import Engine, title_of
-from cfo_kernel.workbench.frames import read_frame
 from cfo_kernel.workbench.run import Run
 
 _FIRST = PageRequest()
@@ -39,11 +39,13 @@ class Thread:
     Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.
     """
 
-    def __init__(self, engine: Engine, workspace: WorkspaceRow, row: ThreadRow | None = None) -> None:
+    def __init__(
+        self, engine: Engine, workspace: WorkspaceRow, row: ThreadRow | None = None, *, id: str | None = None
+    ) -> None:
         self._engine = engine
         self._workspace = workspace
         self._row = row
-        self.id = row.id if row else folders.new_id()
+        self.id = row.id if row else id or folders.new_id()
 
     @property
     def workspace_id(self) -> str:
@@ -94,13 +96,7 @@ class Thread:
 
     async def ask(self, text: str) -> Reply:
         """Sends a message and waits for its reply; a caller who stops waiting stops the run."""
-        sending = asyncio.ensure_future(self.send(text))
-        try:
-            return await (await asyncio.shield(sending)).reply()
-        except asyncio.CancelledError:
-            with contextlib.suppress(CfoError):
-                await (await sending).cancel()
-            raise
+        return await asked(self.send(text))
 
     async def run(self, run_id: str) -> Run:
         """A run of this thread by its id. Raises `RunNotFound`."""
@@ -193,10 +189,7 @@ class Thread:
         return found
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        title = self.title or "New thread"
-        columns = ["title", "id", "workspace"]
-        row = [title, self.id, self._workspace.name]
-        return display.bundle(columns, [row])
+        return listings.thread(self, self._workspace.name)
 
     def _run(self, run_id: str) -> Run:
         return Run(self._engine, run_id, self.id, self._loader())

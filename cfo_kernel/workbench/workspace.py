@@ -1,6 +1,7 @@
 """A workspace: a company's files and threads."""
 
 import asyncio
+import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -8,15 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel import display
+from cfo_kernel import display, listings, sources
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest
-from cfo_kernel.data.tables import SHOWN, Dataset
-from cfo_kernel.display import Listing
-from cfo_kernel.errors import FileNotFound, StorageFailed, UnknownTable, UnreadableFile
+from cfo_kernel.data.tables import Dataset
+from cfo_kernel.errors import FileNotFound, StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.interface import DataFile, Direct, Download
 from cfo_kernel.replies import ResultTable
+from cfo_kernel.sources import Source
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench import downloads, uploads
@@ -75,15 +76,15 @@ class Workspace:
         _put_away(engine.root, folder)
         engine.catalog.remove_workspace(self.id)
 
-    async def upload(self, source: uploads.Source, name: str | None = None) -> Dataset:
+    async def upload(self, source: Source, name: str | None = None) -> Dataset:
         """Takes a file (a path, or a binary stream with a name) into `data/`, once it proved to be a table.
 
         It may have up to 2 GB. A file of that name is replaced; the old one goes to `.trash/`. Raises `InvalidInput`,
         `InvalidName`, a `FileProblem` or `StorageFailed`, and then `data/` is as it was.
         """
         engine = self._engine.use()
-        uploads.check(source)
-        safe = safe_name(name or uploads.name_of(source))
+        sources.check(source)
+        safe = safe_name(name or sources.name_of(source))
         room, folder = engine.room(self._row), self.workspace_dir
         with uploads.storing(safe), tempfile.TemporaryDirectory(dir=folder, prefix=".upload-") as scratch:
             path = Path(scratch) / safe
@@ -100,7 +101,7 @@ class Workspace:
         """The files under `data/` by name, the glossary too. Raises `StorageFailed`."""
         self._engine.use()
         found = await asyncio.to_thread(_listed, self.workspace_dir / "data")
-        return Listing(found, ("name", "size"), lambda file: [[file.name, f"{file.size:,}"]])
+        return listings.files(found)
 
     async def download(self, file: str) -> Download:
         """A file under `data/` as it was uploaded. Raises `FileNotFound` or `StorageFailed`."""
@@ -118,7 +119,7 @@ class Workspace:
 
     async def datasets(self) -> Sequence[Dataset]:
         """The files of the workspace with their tables; a file that is none says why in `problem`."""
-        return Listing((await self._engine.use().room(self._row).shelf()).datasets, SHOWN, Dataset.rows)
+        return listings.datasets((await self._engine.use().room(self._row).shelf()).datasets)
 
     async def schema(self, dataset: str) -> Dataset:
         """The dataset of that id, file name or table. Raises `UnknownTable`."""
@@ -163,14 +164,17 @@ class Workspace:
 
     async def threads(self) -> Sequence[Thread]:
         """The threads, the one last used first."""
-        threads = [Thread(self._engine, self._row, row) for row in self._engine.use().threads(self._row)]
-        return Listing(threads, ("title", "id"), lambda thread: [[thread.title or "", thread.id]])
+        engine = self._engine.use()
+        return listings.threads(Thread(engine, self._row, row) for row in engine.threads(self._row))
 
-    async def thread(self, id: str | None = None) -> Thread:
-        """The thread of that id, or a new one. Raises `ThreadNotFound`."""
+    async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread:
+        """The thread of that id, or a new one. Raises `ThreadNotFound`.
+
+        The same `key` again gives the thread that was new with it, so that who tries again begins no second one.
+        """
         engine = self._engine.use()
         if id is None:
-            return Thread(engine, self._row)
+            return Thread(engine, self._row) if key is None else self._thread_of(key)
         return Thread(engine, self._row, engine.thread(self._row, id))
 
     async def usage(self) -> UsageTotals:
@@ -186,6 +190,14 @@ class Workspace:
     def _touch(self) -> None:
         self._engine.catalog.touch_workspace(self.id)
         self._row = self._engine.catalog.workspace(self.id)
+
+    def _thread_of(self, key: str) -> Thread:
+        """The thread whose id is made from the key; a new one until its first message."""
+        id = f"key-{hashlib.sha256(f'{self.id}/{key}'.encode(errors='replace')).hexdigest()[:32]}"
+        try:
+            return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id))
+        except ThreadNotFound:
+            return Thread(self._engine, self._row, id=id)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])

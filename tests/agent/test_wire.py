@@ -11,7 +11,7 @@ from cfo_kernel.events import Done, Error, Restarted, Result, Token, ToolCall, T
 from tests.conftest import KEY, Opened
 from tests.models import scripted_server as says
 from tests.models.local_model import MODEL_NAME, LocalModel
-from tests.models.scripted_server import CutStream, MalformedArguments, ScriptedServer, Stall, Status
+from tests.models.scripted_server import CutStream, Drop, MalformedArguments, ScriptedServer, Stall, Status
 from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, TABLE, Serve, sheet, told
 
 BAD_TABLE = says.ToolCall("run_sql", {"sql": "SELECT nothing FROM ledger", "purpose": "This one cannot run at all."})
@@ -178,6 +178,38 @@ async def test_too_many_requests_then_success(serve: Serve, opened: Opened) -> N
     assert run.status == "succeeded"
 
 
+@pytest.mark.parametrize("trouble", [LIMITED, Status(500, {"retry-after-ms": "1"}), Status(503, {"retry-after": "0"})])
+async def test_the_server_says_when_to_try_again(
+    serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch, trouble: Status
+) -> None:
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 8)  # the test's own time would be up
+    monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 100)
+    server = serve(trouble, trouble, QUERY, trouble, ANSWER)
+    run, _ = await asked(opened, server, run_timeout=6 if trouble.headers.get("retry-after-ms") else 60)
+    assert (run.status, run.usage.requests, run.usage.input_tokens) == ("succeeded", 2, 20)
+    assert len(server.requests) == 5
+
+
+async def test_a_dropped_connection_is_tried_again(
+    serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+    server = serve(Drop(), Drop(), QUERY, Drop(), ANSWER)
+    run, events = await asked(opened, server)
+    assert (run.status, run.usage.requests, run.usage.tool_calls) == ("succeeded", 2, 1)
+    assert len(server.requests) == 5
+    assert spoken(events) == MESSAGE
+
+
+async def test_connections_that_are_always_dropped_end_the_run(
+    serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+    run, _ = await asked(opened, serve(Drop(), repeat_last=True), model_retries=1)
+    assert run.error
+    assert run.error.code == "model_unavailable"
+
+
 # streams that break off
 
 
@@ -222,6 +254,9 @@ ENDINGS: dict[str, tuple[list[Any], dict[str, Any], str, str]] = {
     "words and no reply": ([PLAIN], {}, "model_misbehaved", "reword"),
     "unknown tool": ([says.ToolCall("rm_rf")], {}, "model_misbehaved", "reword"),
     "endless tools": ([LOOK], {"request_limit": 5}, "request_limit_reached", "CFO_REQUEST_LIMIT"),
+    "many tools": ([LOOK], {"tool_call_limit": 3}, "tool_call_limit_reached", "CFO_TOOL_CALL_LIMIT"),
+    "many tools at once": ([[LOOK] * 9], {"tool_call_limit": 8}, "tool_call_limit_reached", "CFO_TOOL_CALL_LIMIT"),
+    "many tokens": ([LOOK], {"token_limit": 44}, "token_limit_reached", "CFO_TOKEN_LIMIT"),
 }
 
 

@@ -56,7 +56,39 @@ def test_ask_prints_the_reply_and_the_thread(cli: Cli, serve: Serve) -> None:
     assert done.out.startswith(MESSAGE)
     assert "Finance     4,400.55" in done.out
     assert TOTALS in done.out
-    assert done.err.strip().startswith("Thread ")
+    thread, used = done.err.strip().splitlines()
+    assert thread.startswith("Thread ")
+    assert used == "20 tokens in, 10 out"
+
+
+def test_usage_adds_up_what_was_asked(cli: Cli, serve: Serve, root: Path) -> None:
+    (root / "prices.toml").write_text('["openai:scripted"]\ninput = 1000\noutput = 2000\n')
+    server = serve(QUERY, ANSWER, ANSWER, Status(400))
+    asked = cli("ask", "-w", "tiny", "Totals", server=server)
+    assert asked.err.strip().endswith("20 tokens in, 10 out, 0.0400 USD")
+    one = cli("ask", "--json", "-w", "tiny", "Again", server=server).json
+    assert one["usage"]["cost"] == 0.02
+    assert cli("ask", "-w", "tiny", "And fail", server=server).code == 1
+    done = cli("usage", "-w", "tiny")
+    assert done.out.splitlines() == ["3 runs, 3 model requests, 1 tool calls", "30 tokens in, 15 out, 0.0600 USD"]
+    totals = cli("usage", "-w", "tiny", "-t", one["thread_id"], "--json").json
+    assert (totals["runs"], totals["input_tokens"], totals["cost"], totals["unpriced_runs"]) == (1, 10, 0.02, 0)
+    (root / "prices.toml").unlink()
+    cli("ask", "-w", "tiny", "Unpriced", server=serve(ANSWER))
+    assert cli("usage", "-w", "tiny").out.endswith("The cost of 1 of these runs is not known and not in the sum.\n")
+
+
+def test_the_offline_analyst_says_nothing_of_tokens(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CFO_MODEL", "offline")
+    done = cli("ask", "-w", "tiny", "total amount by department")
+    assert (done.code, "token" in done.err) == (0, False)
+
+
+def test_a_wrong_price_is_said_with_its_line(cli: Cli, root: Path) -> None:
+    (root / "prices.toml").write_text('["openai:scripted"]\ninput = -1\noutput = 2000\n')
+    done = cli("workspaces")
+    assert (done.code, done.out) == (1, "")
+    assert "prices.toml, line 2" in done.err
 
 
 def test_ask_gives_one_json_document(cli: Cli, serve: Serve) -> None:
@@ -116,6 +148,8 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "no such file": (["upload", "-w", "tiny", "none.csv"], "invalid_input"),
     "threads of nobody": (["threads", "-w", "nope"], "workspace_not_found"),
     "datasets of nobody": (["datasets", "-w", "nope"], "workspace_not_found"),
+    "usage of nobody": (["usage", "-w", "nope"], "workspace_not_found"),
+    "usage of no thread": (["usage", "-w", "tiny", "-t", "nope"], "thread_not_found"),
 }
 
 

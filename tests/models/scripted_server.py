@@ -77,7 +77,12 @@ class Stall:
     headers: bool = True
 
 
-Turn: TypeAlias = Answer | Status | CutStream | Stall
+@dataclass(frozen=True)
+class Drop:
+    """The connection is reset before any header."""
+
+
+Turn: TypeAlias = Answer | Status | CutStream | Stall | Drop
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,8 @@ class ScriptedServer:
     """Serves `script` on a free loopback port from a background thread while its `with` block runs.
 
     `repeat_last` repeats the last turn for ever; `models` are the known ones, if given; `chunk_delay` is
-    in seconds.
+    in seconds. `usage` is what each answer tells of its tokens, in place of 10 in and 5 out for each part; an empty one
+    is not sent.
     """
 
     def __init__(
@@ -102,7 +108,9 @@ class ScriptedServer:
         repeat_last: bool = False,
         models: Sequence[str] = (),
         chunk_delay: float = 0.0,
+        usage: dict[str, Any] | None = None,
     ) -> None:
+        self._usage = usage
         self.requests: list[Recorded] = []
         self.turns_taken = 0
         self._script, self._repeat_last, self._models, self._delay = script, repeat_last, models, chunk_delay
@@ -146,15 +154,20 @@ class ScriptedServer:
             reply = JSONResponse(turn.body, turn.code) if turn.body else _error(turn.code, "scripted status")
             reply.headers.update(turn.headers)
             return reply
+        if isinstance(turn, Drop):
+            request.receive.__self__.transport.abort()  # pyright: ignore  # uvicorn's own, which closes what it serves
+            return Response()
         if isinstance(turn, Stall) and not turn.headers:
             await anyio.sleep_forever()
         cut = turn if isinstance(turn, CutStream | Stall) else None
         answer = turn.of if isinstance(turn, CutStream | Stall) else turn
         parts = [answer] if isinstance(answer, Text | ToolCall) else list(answer)
         if body.get("stream"):
-            return StreamingResponse(self._send(_events(body, parts, number), cut), media_type="text/event-stream")
+            return StreamingResponse(
+                self._send(_events(body, parts, number, self._usage), cut), media_type="text/event-stream"
+            )
         return StreamingResponse(
-            self._send(_split(_completion(body, parts, number)), cut), media_type="application/json"
+            self._send(_split(_completion(body, parts, number, self._usage)), cut), media_type="application/json"
         )
 
     async def _send(self, pieces: list[str], cut: CutStream | Stall | None) -> AsyncIterator[str]:
@@ -186,25 +199,34 @@ def _calls(parts: Sequence[Text | ToolCall], number: int) -> list[dict[str, Any]
     return calls
 
 
+def _counted(parts: Sequence[Text | ToolCall], usage: dict[str, Any] | None) -> dict[str, Any]:
+    out = 5 * len(parts)
+    return {"prompt_tokens": 10, "completion_tokens": out, "total_tokens": 10 + out} if usage is None else usage
+
+
 def _object(
-    body: dict[str, Any], kind: str, number: int, choices: list[dict[str, Any]], parts: int | None = None
+    body: dict[str, Any], kind: str, number: int, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None
 ) -> str:
-    """A response object; with a number of parts, also its usage: 10 tokens in, and 5 out for each part."""
+    """A response object; where some usage is given, with that."""
     made = {"id": f"chatcmpl-{number}", "object": kind, "created": int(time.time()), "model": body["model"]}
-    if parts is not None:
-        made["usage"] = {"prompt_tokens": 10, "completion_tokens": 5 * parts, "total_tokens": 10 + 5 * parts}
+    if usage:
+        made["usage"] = usage
     return json.dumps({**made, "choices": choices})
 
 
-def _completion(body: dict[str, Any], parts: Sequence[Text | ToolCall], number: int) -> str:
+def _completion(
+    body: dict[str, Any], parts: Sequence[Text | ToolCall], number: int, usage: dict[str, Any] | None
+) -> str:
     calls = _calls(parts, number)
     text = "".join(part.text for part in parts if isinstance(part, Text))
     message = {"role": "assistant", "content": text or None, **({"tool_calls": calls} if calls else {})}
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}
-    return _object(body, "chat.completion", number, [choice], len(parts))
+    return _object(body, "chat.completion", number, [choice], _counted(parts, usage))
 
 
-def _events(body: dict[str, Any], parts: Sequence[Text | ToolCall], number: int) -> list[str]:
+def _events(
+    body: dict[str, Any], parts: Sequence[Text | ToolCall], number: int, usage: dict[str, Any] | None
+) -> list[str]:
     """SSE events: role, text in pieces, each call and then its arguments in pieces, finish, usage, [DONE]."""
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": piece} for part in parts if isinstance(part, Text) for piece in _split(part.text)]
@@ -221,8 +243,8 @@ def _events(body: dict[str, Any], parts: Sequence[Text | ToolCall], number: int)
         for delta, reason in zip([*deltas, {}], finish, strict=True)
     ]
     options: dict[str, Any] = body.get("stream_options") or {}
-    if options.get("include_usage"):
-        events.append(_object(body, kind, number, [], len(parts)))
+    if options.get("include_usage") and usage != {}:
+        events.append(_object(body, kind, number, [], _counted(parts, usage)))
     return [f"data: {event}\n\n" for event in [*events, "[DONE]"]]
 
 

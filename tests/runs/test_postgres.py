@@ -64,7 +64,7 @@ async def test_a_writer_without_a_connection_makes_another_and_gives_up_in_the_e
 
 
 async def test_a_takeover_and_a_late_event_wait_for_each_other(postgres: str) -> None:
-    """The old owner's event is under way, uncommitted, while another claims the run: the event counts, no other does."""
+    """The old owner's event is under way while another claims the run: that event counts, and no later one."""
     journal, run = await opened(postgres)
     with psycopg.connect(postgres) as slow:
         slow.execute("UPDATE cfo_journal.run SET next_event = next_event + 1 WHERE id = 'r' AND attempt = 1")

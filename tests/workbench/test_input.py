@@ -280,8 +280,8 @@ def test_settings_come_from_the_environment_and_say_what_is_wrong(
         loaded(CFO_ROOT="~nobody-of-that-name/x").resolved_root()
     assert loaded(OPENAI_BASE_URL="http://a").openai_base_url == "http://a"
     assert loaded(OPENAI_BASE_URL="http://a").base_url is None  # which an Anthropic key would be sent to
-    with pytest.raises(InputError, match="local folders only"):
-        connect("http://example.com")
+    with pytest.raises(InvalidSettings, match="CFO_URL is wrong"):
+        connect("example.com")
 
 
 def test_an_environment_file_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""The application: the routes, behind the guard, over one workbench."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+
+from cfo_api import problems
+from cfo_api.document import document
+from cfo_api.guard import Guard, is_loopback
+from cfo_api.routes import chat, data, health, runs, threads, workspaces
+from cfo_kernel import Settings, __version__
+from cfo_kernel.interface import Workbench
+
+_EXPOSED = ("Location", "Cfo-Run-Id", "Cfo-Thread-Id", "Content-Disposition")
+
+
+def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0.1") -> FastAPI:
+    """The application; `host` is the address at which it will be reached. It closes the workbench when it ends."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncGenerator[None]:
+        await workbench.workspaces()  # opens the root, and with it goes on with the runs that it finds
+        try:
+            yield
+        finally:
+            app.state.closing.set()
+            await workbench.close()
+
+    app = FastAPI(
+        title="cfo_kernel",
+        version=__version__,
+        summary="Ask a company's files, and get figures you can defend.",
+        lifespan=life,
+        generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.workbench = workbench
+    app.state.closing = asyncio.Event()
+    for part in (workspaces, data, threads, runs, chat, health):
+        app.include_router(part.router)
+    problems.install(app)
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    app.add_middleware(Guard, token=token, origins=settings.cors_origins, is_local=is_loopback(host))
+    if settings.cors_origins:  # outermost, since a preflight has no token
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            expose_headers=_EXPOSED,
+        )
+    app.openapi = lambda: document(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,73 @@
+"""The OpenAPI document: what FastAPI reads from the routes, with examples, and with every problem as it is."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from cfo_api import examples, sse
+
+_OPEN = ("get_health", "get_readiness")
+_ALWAYS = (403, 413, 500, 503)
+"""What any operation may answer: the guard may refuse it, the server or its disk may fail."""
+_PROBLEM = {
+    "type": "object",
+    "description": "An error (RFC 9457): `code` is stable, `detail` says what to do next.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+    },
+}
+_SECURITY = {"type": "http", "scheme": "bearer", "description": "CFO_API_TOKEN, where the server has one."}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document, made once."""
+    if app.openapi_schema is None:
+        made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        parts = made.setdefault("components", {})
+        parts["schemas"] = {**sse.schemas(), **parts["schemas"], "HttpProblem": _PROBLEM}
+        parts["securitySchemes"] = {"token": _SECURITY}
+        for path in made["paths"].values():
+            for operation in path.values():
+                _complete(operation)
+        for unused in ("HTTPValidationError", "ValidationError"):
+            parts["schemas"].pop(unused, None)
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    name, responses = operation["operationId"], operation["responses"]
+    if name not in _OPEN:
+        operation["security"] = [{"token": []}, {}]
+        responses["401"] = {}
+    for status in _ALWAYS:
+        responses[str(status)] = {}
+    for status, response in responses.items():
+        if int(status) >= 400:
+            responses[status] = _problem(int(status))
+        else:
+            for media in response.get("content", {}).values():
+                media["example"] = examples.ANSWERS[name]
+            if int(status) in (201, 202) and "Location" not in response and name in examples.LOCATED:
+                response["headers"] = {"Location": {"schema": {"type": "string"}, "example": examples.LOCATED[name]}}
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        media["example"] = examples.BODIES[name]
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] in examples.PARAMETERS:
+            parameter["example"] = examples.PARAMETERS[parameter["name"]]
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _problem(status: int) -> dict[str, Any]:
+    code, detail = examples.PROBLEMS[status]
+    phrase = HTTPStatus(status).phrase
+    example = {"type": "about:blank", "title": phrase, "status": status, "detail": detail, "code": code}
+    schema = {"$ref": "#/components/schemas/HttpProblem"}
+    return {"description": phrase, "content": {"application/problem+json": {"schema": schema, "example": example}}}

@@ -1,0 +1,53 @@
+"""Chat: send a message and wait for the reply, in one call."""
+
+import asyncio
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from cfo_api import sse
+from cfo_api.dependencies import ClosingDep, KeyHeader, WorkbenchDep
+from cfo_api.problems import may
+from cfo_api.values import ChatMessage, PatientChat
+from cfo_kernel import FinishedRun
+from cfo_kernel.interface import Run, Workbench
+
+router = APIRouter(prefix="/chat", tags=["chat"])
+_LATER = {202: {"model": FinishedRun, "description": "The time was up: the run goes on."}}
+
+
+@router.post("", responses={**_LATER, **may(404, 409, 422)})
+async def chat(
+    wb: WorkbenchDep, body: PatientChat, response: Response, closing: ClosingDep, key: KeyHeader = None
+) -> FinishedRun:
+    """Sends a message and waits for the end of its run; after `timeout` seconds the answer is 202: the run goes on."""
+    run = await _sent(wb, body, key)
+    response.headers["Location"] = f"/runs/{run.id}"
+    finished = asyncio.create_task(run.finished())
+    closes = asyncio.create_task(closing.wait())
+    try:
+        await asyncio.wait({finished, closes}, timeout=body.timeout, return_when=asyncio.FIRST_COMPLETED)
+        if finished.done():
+            return finished.result()
+    finally:
+        finished.cancel()
+        closes.cancel()
+    response.status_code = 202
+    return FinishedRun(thread_id=run.thread_id, run_id=run.id, status=await run.status())
+
+
+@router.post("/stream", response_class=Response, responses={**sse.DOCUMENTED, **may(404, 409, 422)})
+async def chat_stream(wb: WorkbenchDep, body: ChatMessage, closing: ClosingDep, key: KeyHeader = None) -> Response:
+    """Sends a message and streams the events of its run.
+
+    A stream that is cut goes on at `GET /runs/{run_id}/events`; the headers `Cfo-Run-Id` and `Cfo-Thread-Id` name both.
+    """
+    run = await _sent(wb, body, key)
+    headers = {"Location": f"/runs/{run.id}", "Cfo-Run-Id": run.id, "Cfo-Thread-Id": run.thread_id}
+    return sse.events(run.events(), closing, headers)
+
+
+async def _sent(wb: Workbench, body: ChatMessage, key: str | None) -> Run:
+    workspace = await wb.workspace(body.workspace_id)
+    thread = await workspace.thread(body.thread_id, key=key)
+    return await thread.send(body.message, in_reply_to=body.in_reply_to, idempotency_key=key)

@@ -1,0 +1,62 @@
+"""The files of a workspace, and the tables that they became."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, UploadFile
+from starlette.responses import Response
+
+from cfo_api.dependencies import WorkspaceDep
+from cfo_api.downloads import BYTES, attachment
+from cfo_api.pages import PageDep
+from cfo_api.problems import may
+from cfo_api.values import Page, Uploaded
+from cfo_kernel import DataFile, Dataset
+
+router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["data"])
+
+
+@router.get("/data", responses=may(404, 422))
+async def list_files(workspace: WorkspaceDep, page: PageDep) -> Page[DataFile]:
+    """The files under `data/`, by name."""
+    return page.cut(await workspace.files(), lambda file: file.name, lambda file: file)
+
+
+@router.post("/data", status_code=201, responses=may(404, 409, 422))
+async def upload_files(
+    workspace: WorkspaceDep, files: Annotated[list[UploadFile], File(description="CSV, Excel or Parquet files.")]
+) -> Uploaded:
+    """Puts files into `data/`, one after the other; a file of the same name is replaced.
+
+    It stops at the first that is no table; those before it stay.
+    """
+    return Uploaded(items=tuple([await workspace.upload(file.file, file.filename) for file in files]))
+
+
+@router.get("/data/{name}", response_class=Response, responses={**BYTES, **may(404, 422)})
+async def download_file(workspace: WorkspaceDep, name: str) -> Response:
+    """A file, as it was uploaded."""
+    return attachment(await workspace.download(name))
+
+
+@router.delete("/data/{name}", status_code=204, responses=may(404, 409, 422))
+async def delete_file(workspace: WorkspaceDep, name: str) -> None:
+    """Takes a file out of `data/`; it goes to the workspace's `.trash/`."""
+    await workspace.delete_file(name)
+
+
+@router.get("/datasets", responses=may(404, 422))
+async def list_datasets(workspace: WorkspaceDep, page: PageDep) -> Page[Dataset]:
+    """The files as tables; one that is none says why in `problem`."""
+    return page.cut(await workspace.datasets(), lambda dataset: dataset.id, lambda dataset: dataset)
+
+
+@router.get("/datasets/{dataset_id}/schema", responses=may(404, 422))
+async def get_dataset_schema(workspace: WorkspaceDep, dataset_id: str) -> Dataset:
+    """The dataset of that id, file name or table: its tables, columns and their profile."""
+    return await workspace.schema(dataset_id)
+
+
+@router.get("/tables/{table}", response_class=Response, responses={**BYTES, **may(404, 422)})
+async def download_table(workspace: WorkspaceDep, table: str) -> Response:
+    """The whole table as Parquet."""
+    return attachment(await workspace.table(table).download())

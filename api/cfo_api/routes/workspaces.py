@@ -1,0 +1,55 @@
+"""Workspaces: the companies, what they used, and a query over their tables."""
+
+from fastapi import APIRouter
+
+from cfo_api.dependencies import WorkbenchDep, WorkspaceDep
+from cfo_api.pages import PageDep
+from cfo_api.problems import may
+from cfo_api.values import DirectQuery, Page, QueryAnswer, WorkspaceInfo, WorkspaceName, workspace_info
+from cfo_kernel import ResultTable, UsageTotals
+
+router = APIRouter(tags=["workspaces"])
+
+
+@router.get("/workspaces", responses=may(422))
+async def list_workspaces(wb: WorkbenchDep, page: PageDep) -> Page[WorkspaceInfo]:
+    """All workspaces, by name."""
+    return page.cut(await wb.workspaces(), lambda workspace: workspace.id, workspace_info)
+
+
+@router.post("/workspaces", status_code=201, responses=may(409, 422))
+async def create_workspace(wb: WorkbenchDep, body: WorkspaceName) -> WorkspaceInfo:
+    """A new, empty workspace."""
+    return workspace_info(await wb.create_workspace(body.name))
+
+
+@router.get("/workspaces/{workspace_id}", responses=may(404, 422))
+async def get_workspace(workspace: WorkspaceDep) -> WorkspaceInfo:
+    """The workspace of that id, or of that name."""
+    return workspace_info(workspace)
+
+
+@router.patch("/workspaces/{workspace_id}", responses=may(404, 409, 422))
+async def rename_workspace(workspace: WorkspaceDep, body: WorkspaceName) -> WorkspaceInfo:
+    """Gives the workspace another name; its id stays."""
+    await workspace.rename(body.name)
+    return workspace_info(workspace)
+
+
+@router.delete("/workspaces/{workspace_id}", status_code=204, responses=may(404, 409, 422))
+async def delete_workspace(workspace: WorkspaceDep) -> None:
+    """Takes the workspace away; its folder goes to `.trash/` under the root."""
+    await workspace.delete()
+
+
+@router.get("/workspaces/{workspace_id}/usage", responses=may(404, 422))
+async def get_workspace_usage(workspace: WorkspaceDep) -> UsageTotals:
+    """What the finished runs of the workspace used together."""
+    return await workspace.usage()
+
+
+@router.post("/workspaces/{workspace_id}/query", responses=may(404, 409, 422))
+async def query_workspace(workspace: WorkspaceDep, body: DirectQuery) -> QueryAnswer:
+    """Runs SQL, a plan or Python at once, without a thread and without a model: the first 100 rows, and how many."""
+    answer = await workspace.query(body.direct)
+    return QueryAnswer(result=answer) if isinstance(answer, ResultTable) else QueryAnswer(text=answer)

@@ -1,0 +1,58 @@
+"""How a run ended, put together from its events: the same for a run here and for one at a server."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cfo_kernel.errors import CfoError, InternalError, restored
+from cfo_kernel.events import Done, Error, FinishedRun, Numbered, Result
+from cfo_kernel.replies import Loader, Reply
+
+if TYPE_CHECKING:
+    from cfo_kernel.interface import Run
+
+T = TypeVar("T")
+
+
+async def asked(send: "Coroutine[Any, Any, Run]") -> Reply:
+    """The reply to what is sent; a caller who stops waiting stops the run."""
+    return await followed(send, lambda run: run.reply())
+
+
+async def followed(send: "Coroutine[Any, Any, Run]", follow: "Callable[[Run], Awaitable[T]]") -> T:
+    """What `follow` makes of the run that is sent; a caller who stops waiting stops the run, and leaves when it has."""
+    sending = asyncio.ensure_future(send)
+    try:
+        return await follow(await asyncio.shield(sending))
+    except asyncio.CancelledError:
+        with contextlib.suppress(CfoError):
+            run = await sending
+            await run.cancel()
+            await run.finished()
+        raise
+
+
+async def gathered(thread_id: str, run_id: str, events: AsyncIterator[Numbered], load: Loader) -> FinishedRun:
+    """The outcome that all events of the run tell; its reply reads its files with `load`."""
+    outcome = FinishedRun(thread_id=thread_id, run_id=run_id, status="running")
+    async for numbered in events:
+        match numbered.event:
+            case Result(reply=reply):
+                reply.bind(load)
+                outcome = outcome.model_copy(update={"reply": reply})
+            case Error() as error:
+                outcome = outcome.model_copy(update={"error": error})
+            case Done(status=status, usage=usage):
+                outcome = outcome.model_copy(update={"status": status, "usage": usage})
+            case _:
+                pass
+    return outcome
+
+
+def reply_of(outcome: FinishedRun) -> Reply:
+    """The reply of a finished run; one without raises its error (`RunError` and others, by their code)."""
+    if outcome.reply is not None:
+        return outcome.reply
+    error = outcome.error or Error(code=InternalError.code, message="The run ended without a reply.")
+    raise restored(error.code, error.message)

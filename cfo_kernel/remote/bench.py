@@ -1,0 +1,98 @@
+"""The workbench at a server: what `connect(url)` gives."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import SecretStr
+
+from cfo_kernel import display, listings
+from cfo_kernel.errors import OtherLoop, RunNotFound, ThreadNotFound, WorkspaceNotFound
+from cfo_kernel.opening import Opening
+from cfo_kernel.remote.address import Address, segment
+from cfo_kernel.remote.http import Patience, Server
+from cfo_kernel.remote.run import Run, loader
+from cfo_kernel.remote.stream import run_status
+from cfo_kernel.remote.thread import Thread, thread_record
+from cfo_kernel.remote.workspace import Workspace, WorkspaceRecord, workspace_record
+
+
+class Workbench(Opening):
+    """A server with its workspaces. It connects with the first call, and belongs to the event loop of that call.
+
+    `await connect()` and `async with connect() as wb` work as well as plain `connect()`.
+    """
+
+    def __init__(self, url: str, token: SecretStr | None = None, patience: Patience | None = None) -> None:
+        self._address = Address.of(url, token)
+        self._patience = patience or Patience()
+        self._server: Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def address(self) -> str:
+        """The URL of the server."""
+        return self._address.url
+
+    async def workspaces(self) -> Sequence[Workspace]:
+        """All workspaces by name."""
+        server = await self._opened()
+        return listings.workspaces(Workspace(server, record) for record in await self._records())
+
+    async def create_workspace(self, name: str) -> Workspace:
+        """A new, empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
+        server = await self._opened()
+        return Workspace(server, await server.value(workspace_record, "POST", "/workspaces", json={"name": name}))
+
+    async def workspace(self, id_or_name: str | None = None) -> Workspace:
+        """The workspace of that id or name; without one, the only one there is. Raises `WorkspaceNotFound`."""
+        server = await self._opened()
+        if id_or_name is not None:
+            path = f"/workspaces/{segment(id_or_name, WorkspaceNotFound)}"
+            return Workspace(server, await server.value(workspace_record, "GET", path))
+        records = await self._records()
+        if len(records) != 1:
+            raise listings.which_workspace(record.id for record in records)
+        return Workspace(server, records[0])
+
+    async def thread(self, id: str) -> Thread:
+        """The thread of that id, in any workspace. Raises `ThreadNotFound`, or `ThreadAmbiguous` for a copied one."""
+        server = await self._opened()
+        record = await server.value(thread_record, "GET", f"/threads/{segment(id, ThreadNotFound)}")
+        workspace = await self.workspace(record.workspace_id)
+        return Thread(server, workspace.id, workspace.name, record)
+
+    async def run(self, id: str) -> Run:
+        """The run of that id, in any thread. Raises `RunNotFound`."""
+        server = await self._opened()
+        found = await server.value(run_status, "GET", f"/runs/{segment(id, RunNotFound)}/status")
+        return Run(server, found.run_id, found.thread_id, loader(server, found.thread_id, None))
+
+    async def close(self) -> None:
+        """Closes the connections; runs go on at the server."""
+        self._leave_a_loop_that_is_gone()
+        if self._server is not None:
+            server, self._server = self._server, None
+            await server.close()
+
+    async def _records(self) -> list[WorkspaceRecord]:
+        return await (await self._opened()).listed(workspace_record, "/workspaces")
+
+    async def _opened(self) -> Server:
+        self._leave_a_loop_that_is_gone()
+        if self._server is None:
+            self._server = Server(self._address, self._patience)
+            self._loop = asyncio.get_running_loop()
+            await self._server.open()
+        return self._server
+
+    def _leave_a_loop_that_is_gone(self) -> None:
+        """Each `asyncio.run` has a loop of its own, and its connections end with it."""
+        if self._server is None or self._loop is asyncio.get_running_loop():
+            return
+        if self._loop is not None and self._loop.is_running():
+            raise OtherLoop("This workbench is in use in another event loop. Call connect() for one of this loop.")
+        self._server = None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return display.bundle(["workbench"], [[self.address]])

@@ -1,0 +1,79 @@
+"""The application over the tiny company, with the offline analyst or a scripted server behind it.
+
+Where streams matter, a real server on loopback; elsewhere requests go right into the application.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from cfo_api.app import create_app
+from fastapi import FastAPI
+
+from cfo_kernel import connect
+from tests.conftest import settings
+from tests.models.scripted_server import ScriptedServer
+
+Make = Callable[..., FastAPI]
+Listen = Callable[[FastAPI], Awaitable[str]]
+
+
+@pytest.fixture
+async def make(root: Path) -> AsyncIterator[Make]:
+    """Makes applications that think with the given server, or offline."""
+    async with AsyncExitStack() as stack:
+
+        def made(server: ScriptedServer | None = None, *, host: str = "127.0.0.1", **options: Any) -> FastAPI:
+            if server is None:
+                options.setdefault("model", "offline")
+            given = settings(root, server or "http://127.0.0.1:9/v1", **options)
+            workbench = connect(settings=given)
+            stack.push_async_callback(workbench.close)
+            return create_app(workbench, given, host=host)
+
+        yield made
+
+
+@pytest.fixture
+async def client(make: Make) -> AsyncIterator[httpx.AsyncClient]:
+    """Speaks to an application that thinks offline."""
+    async with speaking_to(make()) as client:
+        yield client
+
+
+def speaking_to(app: FastAPI, **options: Any) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, **{"base_url": "http://localhost", "timeout": 60, **options})
+
+
+@pytest.fixture
+async def listen() -> AsyncIterator[Listen]:
+    """Has an application served at a free port of this machine, in this loop; gives its URL."""
+    async with AsyncExitStack() as stack:
+
+        async def started(app: FastAPI) -> str:
+            config = uvicorn.Config(
+                app, port=0, log_level="error", access_log=False, timeout_graceful_shutdown=5, backlog=2048
+            )
+            server = uvicorn.Server(config)
+            server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+            serving = asyncio.create_task(server.serve())
+
+            async def stop() -> None:
+                app.state.closing.set()
+                server.should_exit = True
+                await serving
+
+            stack.push_async_callback(stop)
+            while not server.started:
+                assert not serving.done()
+                await asyncio.sleep(0.01)
+            return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+
+        yield started

@@ -1,0 +1,133 @@
+"""What no honest client sends: it is refused by name, and nothing of the inside is told."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Make, speaking_to
+
+RUN = "20260102-030405-0123456789ab"
+TRICKS = [
+    "..%2f..%2fetc%2fpasswd", "%2e%2e", "%00", "a%00.csv", "%2fetc%2fpasswd", "%ff%fe", "%ed%a0%80", ".hidden",
+    "~lock", "C:%5cboot.ini", "%0d%0aSet-Cookie:%20a=b", "x" * 3000, "%E2%80%AE", "\u202e", "ledger.csv%2f", "%20", "'",
+]  # fmt: skip
+PLACES = [
+    "/workspaces/{}", "/workspaces/tiny/data/{}", "/workspaces/tiny/tables/{}", "/workspaces/tiny/datasets/{}/schema",
+    "/threads/{}", "/threads/{}/messages", "/threads/{thread}/results/{}", "/threads/{thread}/results/{}/rows",
+    "/runs/{}", "/runs/{}/status", "/runs/{}/events", "/threads/{thread}?workspace_id={}",
+]  # fmt: skip
+NAMES = [
+    "../x.csv",
+    "/etc/x.csv",
+    "x\0.csv",
+    "\u202ex.csv",
+    "a\\b.csv",
+    ".x.csv",
+    "x" * 300 + ".csv",
+    " .csv",
+    "a\rb.csv",
+]
+
+
+def is_refused(response: httpx.Response, root: Path) -> bool:
+    """Whether this is a problem of the client's, told without a word of the inside."""
+    said = response.text
+    inside = (str(root), "Traceback", "site-packages", 'File "')
+    assert not [word for word in inside if word in said], said
+    if response.status_code >= 400:
+        assert set(response.json()) == {"type", "title", "status", "detail", "code"}
+    return 400 <= response.status_code < 500
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+async def test_no_name_leads_out_of_its_folder(client: httpx.AsyncClient, root: Path, trick: str) -> None:
+    made = await client.post("/chat", json={"workspace_id": "tiny", "message": "SQL: SELECT 1 AS one"})
+    thread = made.json()["thread_id"]
+    for place in PLACES:
+        address = place.replace("{thread}", thread).replace("{}", trick)
+        assert is_refused(await client.get(address), root) or address.endswith("workspace_id="), address
+    for address in (f"/workspaces/{trick}", f"/workspaces/tiny/data/{trick}", f"/threads/{trick}"):
+        assert is_refused(await client.delete(address), root), address
+    assert sorted(path.name for path in root.iterdir() if not path.name.startswith(".")) == ["tiny"]
+    assert (root / "tiny" / "data" / "ledger.csv").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_file_name_stays_in_data(client: httpx.AsyncClient, root: Path, name: str) -> None:
+    shown = name.replace('"', "%22").encode()
+    body = b'--b\r\nContent-Disposition: form-data; name="files"; filename="' + shown + b'"\r\n\r\nx\n1\n\r\n--b--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert is_refused(await client.post("/workspaces/tiny/data", content=body, headers=headers), root)
+    assert [path.name for path in (root / "tiny" / "data").iterdir()] == ["ledger.csv"]
+
+
+WRONG: list[tuple[str, Any]] = [
+    ("/workspaces", {"name": 1}), ("/workspaces", {"name": None}), ("/workspaces", {}), ("/workspaces", []),
+    ("/workspaces", {"name": "a", "more": 1}), ("/workspaces", {"name": ""}), ("/workspaces", {"name": "a/b"}),
+    ("/workspaces", {"name": "\ud800"}), ("/workspaces", {"name": "\0"}), ("/workspaces", {"\ud800": 1}),
+    ("/workspaces/tiny/threads", {"message": ""}), ("/workspaces/tiny/threads", {"message": "x" * 200_000}),
+    ("/workspaces/tiny/threads", {"message": "\ud800"}), ("/workspaces/tiny/threads", {"message": " "}),
+    (f"/threads/{RUN}/messages", {}), (f"/threads/{RUN}/messages", {"text": {}}),
+    ("/workspaces/tiny/query", {"sql": 1}), ("/workspaces/tiny/query", {"plan": {}}),
+    ("/workspaces/tiny/query", {"plan": {"table": "x", "select": "y"}}), ("/workspaces/tiny/query", {"sql": "\0"}),
+    ("/workspaces/tiny/query", {"sql": "SELECT * FROM read_csv('/etc/passwd')"}),
+    ("/workspaces/tiny/query", {"sql": ""}),
+    ("/runs", {"workspace_id": "tiny"}), ("/runs", {"workspace_id": "../x", "sql": "SELECT 1"}),
+    ("/runs", {"workspace_id": "tiny", "thread_id": "../x", "sql": "SELECT 1"}),
+    ("/runs", {"workspace_id": "", "sql": "x"}),
+    ("/chat", {"workspace_id": "tiny", "message": "x", "timeout": -1}), ("/chat", {"workspace_id": "tiny"}),
+    ("/chat", {"workspace_id": "tiny", "message": "x", "timeout": 1e999}),
+    ("/chat", {"workspace_id": "tiny", "timeout": "x"}),
+    ("/chat/stream", {"workspace_id": "tiny", "message": "", "in_reply_to": "../x"}), ("/chat/stream", "x"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("address", "body"), WRONG)
+async def test_a_wrong_body_is_refused(client: httpx.AsyncClient, root: Path, address: str, body: Any) -> None:
+    content = json.dumps(body).encode()
+    response = await client.post(address, content=content, headers={"Content-Type": "application/json"})
+    assert is_refused(response, root), response.text
+    assert (await client.get("/workspaces/tiny/threads")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"{", "application/json"), (b"\xff\xfe\x00", "application/json"), (b"[" * 500_000, "application/json"),
+        (b'{"name": "a"}', "text/plain"), (b'{"name": "a"}', ""), (b"name=a", "application/x-www-form-urlencoded"),
+        (b"NaN", "application/json"), (b"9" * 100_000, "application/json"), (b"", "application/json"),
+        (b"--b", "multipart/form-data; boundary=b"), (b"", "multipart/form-data"), (b"", "/;;=" + "x" * 500),
+    ],
+)  # fmt: skip
+async def test_a_body_that_is_none_is_refused(client: httpx.AsyncClient, root: Path, content: bytes, kind: str) -> None:
+    for address in ("/workspaces", "/workspaces/tiny/data"):
+        response = await client.post(address, content=content, headers={"Content-Type": kind})
+        assert is_refused(response, root), response.text
+
+
+async def test_wrong_keys_and_methods_are_refused(client: httpx.AsyncClient, root: Path) -> None:
+    for key in ("", "x" * 201, "a\tb", "\x7f"):
+        headers = {"Idempotency-Key": key}
+        response = await client.post("/workspaces/tiny/threads", json={"message": "Hello"}, headers=headers)
+        assert is_refused(response, root), key
+    assert (await client.get("/workspaces/tiny/threads")).json()["items"] == []
+    for method in ("PUT", "TRACE", "PATCH", "DELETE"):
+        response = await client.request(method, "/workspaces")
+        assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+async def test_an_error_nobody_foresaw_tells_nothing(make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make()
+
+    async def fails() -> None:
+        raise RuntimeError(f"secret at {root}")
+
+    monkeypatch.setattr(app.state.workbench, "workspaces", fails)
+    async with speaking_to(app) as client:
+        response = await client.get("/workspaces")
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+    assert not is_refused(response, root)
+    assert "secret" not in response.text

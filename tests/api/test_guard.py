@@ -1,0 +1,143 @@
+"""Who is let in: host, origin, token, and how much they may send."""
+
+import asyncio
+import os
+from typing import Any
+
+import httpx
+import pytest
+from cfo_api.guard import is_loopback
+
+from tests.api.conftest import Listen, Make, speaking_to
+
+TOKEN = "a-long-secret-0123456789"
+
+
+def code(response: httpx.Response) -> tuple[int, str]:
+    assert response.headers["content-type"] == "application/problem+json"
+    return response.status_code, response.json()["code"]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "10.0.0.1", "", "127.0.0.1.nip.io", "[", "@"]
+)
+async def test_a_foreign_name_that_leads_here_is_refused(client: httpx.AsyncClient, host: str) -> None:
+    assert code(await client.get("/workspaces", headers={"Host": host})) == (403, "foreign_host")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8765", "[::1]:8765"])
+async def test_this_machine_has_these_names(client: httpx.AsyncClient, host: str) -> None:
+    assert (await client.get("/workspaces", headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1", "file://", "", "http://"])
+async def test_a_page_of_another_site_is_refused(client: httpx.AsyncClient, origin: str) -> None:
+    for method, address in (("GET", "/workspaces"), ("POST", "/workspaces"), ("OPTIONS", "/workspaces")):
+        refused = await client.request(method, address, headers={"Origin": origin})
+        assert code(refused) == (403, "foreign_origin")
+        assert "access-control-allow-origin" not in refused.headers
+
+
+async def test_its_own_page_and_named_sites_are_let_in(client: httpx.AsyncClient, make: Make) -> None:
+    assert (await client.get("/workspaces", headers={"Origin": "http://localhost"})).status_code == 200
+    site = "https://dash.example"
+    async with speaking_to(make(cors_origins=(site,), api_token=TOKEN)) as named:
+        preflight = {"Origin": site, "Access-Control-Request-Method": "POST"}
+        allowed = await named.options("/workspaces", headers=preflight)
+        assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, site)
+        refused = await named.get("/workspaces", headers={"Origin": site})
+        assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, site)
+        other = await named.options("/workspaces", headers={**preflight, "Origin": "https://evil.example"})
+        assert (other.status_code, "access-control-allow-origin" in other.headers) == (400, False)
+
+
+async def test_the_token_is_asked_for_everywhere_but_for_health(make: Make) -> None:
+    async with speaking_to(make(api_token=TOKEN)) as client:
+        for given in ({}, {"Authorization": TOKEN}, {"Authorization": f"Basic {TOKEN}"}, {"Authorization": "Bearer x"}):
+            for address in ("/workspaces", "/openapi.json", "/nothing", f"/workspaces?token={TOKEN}"):
+                refused = await client.get(address, headers=given)
+                assert code(refused) == (401, "token_rejected")
+                assert refused.headers["www-authenticate"] == "Bearer"
+        assert (await client.get("/workspaces", headers={"Authorization": f"bearer {TOKEN}"})).status_code == 200
+        for address in ("/healthz", "/readyz"):
+            assert (await client.get(address)).status_code == 200
+
+
+async def test_a_server_for_others_has_any_name_but_wants_its_token(make: Make) -> None:
+    async with speaking_to(make(api_token=TOKEN, host="0.0.0.0"), base_url="http://cfo.example") as client:
+        assert code(await client.get("/workspaces")) == (401, "token_rejected")
+        client.headers["Authorization"] = f"Bearer {TOKEN}"
+        assert (await client.get("/workspaces")).status_code == 200
+        assert code(await client.get("/workspaces", headers={"Origin": "http://evil.example"})) == (
+            403,
+            "foreign_origin",
+        )
+
+
+async def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: httpx.AsyncClient) -> None:
+    huge = {"name": "x" * (1 << 20)}
+    assert code(await client.post("/workspaces", json=huge)) == (413, "body_too_large")
+
+    async def parts() -> Any:
+        for _ in range(40):
+            yield b" " * 65536
+
+    unsaid = await client.post("/workspaces", content=parts(), headers={"Content-Type": "application/json"})
+    assert code(unsaid) == (413, "body_too_large")
+    said = {"Content-Length": str(3 << 30), "Content-Type": "multipart/form-data; boundary=x"}
+    assert code(await client.post("/workspaces/tiny/data", content=b"", headers=said)) == (413, "body_too_large")
+    lies = await client.post("/workspaces", content=b"", headers={"Content-Length": "9" * 5000})
+    assert code(lies) == (413, "body_too_large")
+
+
+async def test_an_upload_is_never_whole_in_memory(make: Make, listen: Listen) -> None:
+    from tests.api.test_streams import resident
+
+    url = await listen(make())
+    size, part = 200, b"1,2\n" * (1 << 18)
+
+    async def body() -> Any:
+        yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="big.bin"\r\n\r\n'
+        for _ in range(size):
+            yield part
+        yield b"\r\n--b--\r\n"
+
+    before = resident()
+    peak = 0
+
+    async def watch() -> None:
+        nonlocal peak
+        while True:
+            peak = max(peak, resident())
+            await asyncio.sleep(0.01)
+
+    watching = asyncio.create_task(watch())
+    async with httpx.AsyncClient(base_url=url, timeout=120) as client:
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        refused = await client.post("/workspaces/tiny/data", content=body(), headers=headers)
+    watching.cancel()
+    assert code(refused) == (422, "unsupported_file")
+    assert peak - before < size << 19, (peak - before) >> 20
+
+
+async def test_a_slow_upload_keeps_nobody_waiting(make: Make, listen: Listen) -> None:
+    url = await listen(make())
+    host, port = url.removeprefix("http://").split(":")
+    slow = []
+    for _ in range(20):
+        _, writer = await asyncio.open_connection(host, int(port))
+        head = "POST /workspaces/tiny/data HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
+        writer.write(f"{head}Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n".encode())
+        await writer.drain()
+        slow.append(writer)
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        sent = await client.post("/workspaces/tiny/data", files=[("files", ("quick.csv", b"x\n1\n"))])
+        assert sent.status_code == 201
+    for writer in slow:
+        writer.transport.abort()
+
+
+def test_what_counts_as_this_machine() -> None:
+    assert all(map(is_loopback, ["localhost", "127.0.0.1", "127.8.8.8", "::1", "[::1]", "LocalHost"]))
+    assert not any(map(is_loopback, ["0.0.0.0", "::", "192.168.0.1", "example.com", "", "localhost.", "127.1"]))
+    assert os.name == "posix"

@@ -1,0 +1,30 @@
+"""Fixtures for the remote workbench: a scripted server, and a workbench that asks it without much patience."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from cfo_kernel.remote import Workbench
+from cfo_kernel.remote.http import Patience
+from tests.remote.scripted_http import ScriptedHttp
+
+TOKEN = "a-token-that-nobody-may-see"
+QUICK = Patience(total=2, silence=0.2, pause=0.01)
+Scripted = Callable[..., Awaitable[tuple[ScriptedHttp, Workbench]]]
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[Scripted]:
+    """Starts a server with the given turns, and gives it with a workbench that asks it."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*turns: Any, patience: Patience = QUICK) -> tuple[ScriptedHttp, Workbench]:
+            server = await stack.enter_async_context(ScriptedHttp(*turns))
+            bench = Workbench(server.url, SecretStr(TOKEN), patience)
+            await stack.enter_async_context(bench)
+            return server, bench
+
+        yield start

@@ -1,0 +1,73 @@
+"""The real application on a real server of this machine, in a thread of its own: it can be stopped and started."""
+
+import asyncio
+import socket
+import threading
+from types import TracebackType
+
+import uvicorn
+from cfo_api.app import create_app
+
+from cfo_kernel import Settings, connect
+
+
+class Served:
+    """`with Served(settings) as server`: its URL stays the same over `stop()` and `start()`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._port = 0
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
+        self.starts = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        listening = socket.create_server(("127.0.0.1", self._port))
+        self._port = listening.getsockname()[1]
+        self._started.clear()
+        self.starts += 1
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listening)), daemon=True)
+        self._thread.start()
+        assert self._started.wait(30)
+
+    def stop(self, *, hard: bool = False) -> None:
+        """Ends open streams (or, `hard`, cuts them), and lets the root go; runs that have not ended are left."""
+        if self._thread is not None:
+            self._loop.call_soon_threadsafe(self._stop, hard)
+            self._thread.join(30)
+            self._thread = None
+
+    def _stop(self, hard: bool) -> None:
+        for connection in [*self._server.server_state.connections] if hard else []:
+            connection.transport.abort()
+        self._closing.set()
+        self._server.should_exit = True
+
+    async def _serve(self, listening: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        with listening:
+            async with connect(settings=self._settings) as bench:
+                app = create_app(bench, self._settings)
+                config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1)
+                self._server, self._closing = uvicorn.Server(config), app.state.closing
+                self._server.startup = self._telling(self._server.startup)  # type: ignore[method-assign]
+                await self._server.serve([listening])
+
+    def _telling(self, startup):  # type: ignore[no-untyped-def]
+        async def told(sockets: list[socket.socket] | None = None) -> None:
+            await startup(sockets)
+            self._started.set()
+
+        return told
+
+    def __enter__(self) -> "Served":
+        self.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.stop()
