@@ -1,0 +1,86 @@
+"""Who runs what: child runs, runs that are dropped, and runs over which processes die."""
+
+import asyncio
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from cfo_kernel.runs import queue
+from cfo_kernel.runs.journal import RunRow
+from cfo_kernel.store.folders import new_id
+from tests.conftest import Opened
+from tests.models.scripted_server import Stall, ToolCall
+from tests.replies import ANSWER, Serve, until
+from tests.runs.test_runs import assert_whole, new_thread, told
+from tests.runs.test_trouble import inside, statuses
+
+ASK = ToolCall("user_interaction", {"message": "Go on."})
+STALL = Stall(6, ANSWER)
+
+
+async def test_a_child_takes_no_place_in_the_queue_and_none_in_the_history(serve: Serve, opened: Opened) -> None:
+    thread = await new_thread(opened, serve(STALL, ASK))
+    parent = await thread.send("Plan")
+    await until(parent, "token")
+    dispatch, journal, _ = inside(thread)
+    child = await dispatch.accept_child(await journal.run(parent.id), "A part of it")
+    ended = [n async for n in journal.subscribe(child.id)]
+    assert_whole(ended)
+    assert await parent.status() == "running"
+    assert [m.text for m in await thread.messages()] == ["Plan"]
+    assert (await journal.run(child.id)).parent_run_id == parent.id
+    await parent.cancel()
+    await parent.finished()
+
+
+async def test_a_child_is_stopped_with_its_parent(serve: Serve, opened: Opened) -> None:
+    thread = await new_thread(opened, serve(STALL, STALL))
+    parent = await thread.send("Plan")
+    await until(parent, "token")
+    dispatch, journal, _ = inside(thread)
+    child = await dispatch.accept_child(await journal.run(parent.id), "A part of it")
+    async for numbered in journal.subscribe(child.id):
+        if numbered.event.type == "token":
+            break
+    await parent.cancel()
+    assert (await parent.finished()).status == "cancelled"
+    async for numbered in journal.subscribe(child.id):
+        last = numbered.event
+    assert last.type == "done"
+    assert last.status == "cancelled"
+
+
+async def test_a_run_over_which_processes_die_ends_and_the_thread_goes_on(
+    serve: Serve, opened: Opened, root: Path
+) -> None:
+    thread = await new_thread(opened, serve(ASK, repeat_last=True))
+    await thread.ask("first")
+    row = (new_id(), thread.workspace_id, thread.id, "poison", "1-dead", "running", queue.MOST_DEATHS - 1)
+    with contextlib.closing(sqlite3.connect(root / ".cfo" / "journal.db", isolation_level=None)) as other:
+        sql = (
+            "INSERT INTO run (id, workspace_id, thread_id, message, owner, status, deaths) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        )
+        other.execute(sql, row)
+    await thread.ask("after")
+    assert await statuses(thread) == {"first": "succeeded", "poison": "failed", "after": "succeeded"}
+    run = await thread.run(row[0])
+    finished = await run.finished()
+    assert finished.error
+    assert finished.error.code == "run_interrupted"
+    assert_whole(await told(run))
+
+
+async def test_a_run_that_a_bug_dropped_is_taken_up_again(serve: Serve, opened: Opened) -> None:
+    thread = await new_thread(opened, serve(ASK, repeat_last=True))
+    await thread.ask("first")
+    dispatch, _, _ = inside(thread)
+    perform, failures = dispatch.perform, iter([True])
+
+    async def fails_once(run: RunRow) -> None:
+        if next(failures, False):
+            raise ZeroDivisionError
+        await perform(run)
+
+    dispatch._queue._perform = fails_once  # pyright: ignore
+    await asyncio.wait_for(thread.ask("second"), 20)
+    assert await statuses(thread) == {"first": "succeeded", "second": "succeeded"}
