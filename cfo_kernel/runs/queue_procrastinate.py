@@ -170,12 +170,30 @@ class ProcrastinateQueue:
         return task
 
     async def _performed(self, run: RunRow) -> None:
+        """Performs it, and again where it was dropped, until it has its end or another process has it."""
+        held: RunRow | None = run
         try:
-            await self._perform(run)
-        except CfoError as error:  # its outcome could not be told: its job tries again
-            _log.warning("run %s has no end yet: %s", run.id, error)
+            while held is not None and (died := await self._dropped(held)) is not None and not self.stopping:
+                await asyncio.sleep(_HEARTBEAT)
+                with contextlib.suppress(CfoError):
+                    held = await self._journal.claim(held, self.me, died=died)
         finally:
             self._held.discard(run.id)
+
+    async def _dropped(self, run: RunRow) -> bool | None:
+        """Performs it once. None if that was all, else whether the dropping counts as a death."""
+        try:
+            await self._perform(run)
+            now = await self._journal.run(run.id)
+            return None if now.ended or now.attempt != run.attempt else True
+        except RunNotFound:  # taken back
+            return None
+        except CfoError as error:  # its outcome could not be told: it is tried again, as long as it takes
+            _log.warning("run %s has no end yet: %s", run.id, error)
+            return False
+        except Exception:  # noqa: BLE001 - a bug of ours must not leave a run for which everybody waits
+            _log.exception("run %s was dropped", run.id)
+            return True
 
     # Workers
 

@@ -30,7 +30,8 @@ class TableQueue:
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._adopting: asyncio.Task[None] | None = None
-        self._dropped: set[str] = set()
+        self._dropped: dict[str, bool] = {}  # runs to be tried again, and whether that counts as a death
+        self._is_closing = False
         self._ended = asyncio.Event()
 
     async def open(self, perform: Perform) -> None:
@@ -61,6 +62,7 @@ class TableQueue:
         return bool(owner) and self._owners.is_alive(owner)
 
     def pause(self) -> None:
+        self._is_closing = True
         if self._adopting is not None:
             self._adopting.cancel()
 
@@ -79,9 +81,15 @@ class TableQueue:
     async def _performed(self, run: RunRow) -> None:
         try:
             await self._perform(run)
+            now = await self._journal.run(run.id)
+            if not now.ended and now.attempt == run.attempt and not self._is_closing:  # let go for no reason of ours
+                self._dropped[run.id] = True
         except CfoError as error:  # its outcome could not be told: it is tried again, as long as it takes
             _log.warning("run %s has no end yet: %s", run.id, error)
-            self._dropped.add(run.id)
+            self._dropped[run.id] = False
+        except Exception:  # noqa: BLE001 - a bug of ours must not leave a run for which everybody waits
+            _log.exception("run %s was dropped", run.id)
+            self._dropped[run.id] = True
         finally:
             self._ended.set()
             self._ended.clear()
@@ -103,8 +111,8 @@ class TableQueue:
         for run in await self._journal.open_runs():
             is_mine = run.owner == self.me
             if run.id in self._dropped if is_mine else not self.is_alive(run.owner):
-                claimed = await self._journal.claim(run, self.me, died=bool(run.owner) and not is_mine)
-                self._dropped.discard(run.id)
+                died = self._dropped.pop(run.id) if is_mine else bool(run.owner)
+                claimed = await self._journal.claim(run, self.me, died=died)
                 if claimed is not None:
                     self.take(claimed)
         await asyncio.to_thread(self._owners.forget_the_dead)
