@@ -35,7 +35,7 @@ class Server:
             user = names.get("postgres") or names["nobody"]
             os.chown(self.folder, user.pw_uid, user.pw_gid)
             self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        self._run("initdb", "-D", "data", "-U", "cfo", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
+        self._run("initdb", "-D", "data", "-U", "cfo", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
         self._options = (
             f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off -c full_page_writes=off "
             "-c max_connections=300 -c shared_buffers=32MB"

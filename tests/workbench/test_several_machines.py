@@ -122,13 +122,17 @@ async def test_a_waiting_run_of_another_process_is_stopped_at_once(
             assert (await run.finished()).status == "cancelled"
 
 
-async def test_a_worker_stops_in_good_order(serve: Serve, root: Path, postgres: str) -> None:
-    async with worker(root, postgres, serve(ASK)) as process:
-        process.send_signal(signal.SIGTERM)
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_stops_in_good_order(serve: Serve, root: Path, postgres: str, stop: signal.Signals) -> None:
+    url = postgres if stop is signal.SIGTERM else ""  # one machine alone has workers as well
+    async with worker(root, url, serve(ASK)) as process:
+        process.send_signal(stop)
         async with asyncio.timeout(20):
             assert await process.wait() == 0
-    assert look(postgres, "SELECT * FROM cfo_journal.owner") == []
-    assert look(postgres, "SELECT * FROM cfo_queue.procrastinate_workers") == []
+    assert (root / ".cfo" / "journal.db").exists() == (not url)
+    if url:
+        assert look(postgres, "SELECT * FROM cfo_journal.owner") == []
+        assert look(postgres, "SELECT * FROM cfo_queue.procrastinate_workers") == []
 
 
 async def test_connections_that_are_lost_are_made_again(opened: Opened, serve: Serve, postgres: str) -> None:
