@@ -8,7 +8,15 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from cfo_kernel.errors import QueryError, QueryOutOfMemory, QueryTimeout, SqlInvalid, SqlPolicyViolation, UnknownColumn
+from cfo_kernel.errors import (
+    QueryError,
+    QueryOutOfMemory,
+    QueryTimeout,
+    SqlInvalid,
+    SqlPolicyViolation,
+    UnknownColumn,
+    WorkerLost,
+)
 from cfo_kernel.executors import wire
 from cfo_kernel.executors.sql_worker import SqlWorker
 from cfo_kernel.executors.sql_worker_errors import as_ours
@@ -188,3 +196,34 @@ def test_an_error_of_permission_is_one_of_policy() -> None:
     error = as_ours(duckdb.PermissionException("Permission Error: /secret/path"))
     assert isinstance(error, SqlPolicyViolation)
     assert "/secret" not in error.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IO Error: x", "Permission Error", "Out of Memory Error", "INTERRUPT Error", "No space left", "bad_alloc",
+        "Table with name ledger does not exist", "Referenced column", "INTERNAL Error",
+    ],
+)  # fmt: skip
+def test_a_value_that_reads_like_an_error_is_a_value(text: str, company: Company) -> None:
+    for sql in (f"SELECT CAST('{text}' AS INTEGER)", f"SELECT CAST(memo AS INTEGER) FROM (SELECT '{text}' AS memo)"):
+        with pytest.raises(SqlInvalid, match=f"Could not convert string '{text}'"):
+            company.worker.query(sql, 5, None)
+    with pytest.raises(SqlInvalid):
+        company.worker.query(f"SELECT error('{text}')", 5, None)
+
+
+def test_a_broken_duckdb_is_replaced() -> None:
+    """After an error of its own it refuses every query, so that its process must go."""
+    error = as_ours(duckdb.FatalException("FATAL Error: Failed: database has been invalidated"))
+    assert type(error) is WorkerLost
+    assert "Ask in another way" in error.message
+
+
+@pytest.mark.parametrize("part", ["[", "- ", "abs("])
+def test_sql_that_is_too_deep_says_so(part: str, company: Company) -> None:
+    for count in (600, 9000):
+        with pytest.raises(SqlInvalid) as caught:
+            company.worker.query("SELECT " + part * count, 5, None)
+        assert "SET " not in caught.value.message
+        assert "Memory" not in caught.value.message
