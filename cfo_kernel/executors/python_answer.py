@@ -21,7 +21,7 @@ _MAGIC = b"PAR1"
 _NOTES, _NOTE_CHARS = 50, 300
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 """What could drive a terminal, or could not be stored, in the words of a program."""
-_CRASHES = {
+_CRASHES: dict[int, str] = {
     signal.SIGKILL: "It used more processor time or memory than it may. Work on fewer rows, or aggregate first.",
     signal.SIGSEGV: "It crashed, perhaps by too deep a recursion. Use a loop.",
 }
@@ -85,7 +85,8 @@ def _checked(call: PythonCall) -> _Answer:
         if len(body) > call.limits.answer_bytes:
             raise ValueError("too long")
         values = json.loads(body, parse_constant=_no_constant)
-        json.dumps(values, ensure_ascii=False).encode()  # half a character could not be stored or sent
+        # half a character could not be stored or sent, nor what 1e999 is read as
+        json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
         answer = _Answer.model_validate(values)
     except (OSError, ValueError, RecursionError, ValidationError) as error:
         message = "The program left no result that can be read. Leave it in result_df, and end by the last line."
@@ -126,12 +127,17 @@ def _no_constant(name: str) -> NoReturn:
 
 def _crashed(status: int) -> NoReturn:
     if status < 0:
-        known = _CRASHES.get(signal.Signals(-status), f"It crashed ({signal.Signals(-status).name}).")
+        known = _CRASHES.get(-status, f"It crashed ({_name(-status)}).")
         raise _failure(f"The program did not come to its end. {known}")
     message = (
         f"The program ended with status {status} before its result was taken. Leave it in result_df, and do not exit."
     )
     raise _failure(message)
+
+
+def _name(number: int) -> str:
+    """The name of a signal; most of the real-time ones have none."""
+    return next((known.name for known in signal.Signals if known == number), f"signal {number}")
 
 
 def _failed(error: _Error, stdout: str, call: PythonCall) -> NoReturn:

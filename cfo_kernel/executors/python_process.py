@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import socket
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,17 @@ class Child:
         with contextlib.suppress(OSError, ValueError):
             lines = Path(f"/proc/{self._pid}/io").read_text().splitlines()
             counts = {name: int(count) for name, count in (line.split(": ") for line in lines)}
-            return max(counts.get("wchar", 0), counts.get("write_bytes", 0))
+            return max(counts.get("wchar", 0), counts.get("write_bytes", 0), self._unnamed())
         return 0
+
+    def _unnamed(self) -> int:
+        """How much it holds in files without a name. A tmpfs counts nothing that was written through a mapping."""
+        size = 0
+        for entry in os.scandir(f"/proc/{self._pid}/fd"):
+            with contextlib.suppress(OSError):
+                status = entry.stat()
+                size += status.st_blocks * 512 if stat.S_ISREG(status.st_mode) and not status.st_nlink else 0
+        return size
 
     async def close(self) -> None:
         """Kills the process if it still runs, and waits until it is gone."""

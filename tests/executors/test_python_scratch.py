@@ -27,10 +27,11 @@ def test_links_pipes_and_strange_names_are_left_out(scratch: Path) -> None:
     os.link(outside / "secret.txt", scratch / "hard.txt")
     os.mkfifo(scratch / "pipe")
     (scratch / "new\nline").touch()
+    (scratch / "closed.txt").touch(mode=0)
     (scratch / "good.csv").write_text("a")
     found, notes = python_scratch.files(scratch, LIMITS)
     assert found == (WrittenFile(name="good.csv", size=1),)
-    assert notes == ("5 files were left out: they are links, or have unusual characters in their names.",)
+    assert notes == ("6 files were left out: they are links, closed, or have unusual characters in their names.",)
     for name in ("file.txt", "folder/secret.txt", "hard.txt", "pipe", "../outside/secret.txt"):
         with pytest.raises(OSError):  # noqa: PT011 - which one depends on the trick
             python_scratch.take(scratch, WrittenFile(name=name, size=1), scratch.parent / "taken")
