@@ -72,6 +72,8 @@ def _frame(result: object) -> pd.DataFrame:
         raise TypeError(f"result_df is a {kind}. Make it a DataFrame or a Series, as in pd.DataFrame({{'value': [x]}})")
     if result.shape[1] > _MOST_COLUMNS:
         raise ValueError(f"result_df has {result.shape[1]} columns, more than {_MOST_COLUMNS}. Leave fewer")
+    if not result.shape[1]:
+        raise ValueError("result_df has no columns. Name them, as in pd.DataFrame(rows, columns=['name', 'value'])")
     frame, index = result.reset_index(drop=True), result.index
     told = not isinstance(index, pd.RangeIndex) and not (
         index.name is None and index.nlevels == 1 and pd.api.types.is_integer_dtype(index.dtype)
@@ -103,7 +105,7 @@ def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
         series: pd.Series[Any] = frame.iloc[:, position]
         try:
             array = _exact(series)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        except (pa.ArrowException, TypeError, ValueError, ArithmeticError):
             array = None
         if array is None:
             array = pa.array([None if _is_missing(v) else str(v) for v in series], pa.string())
@@ -155,6 +157,8 @@ def _all_midnight(series: "pd.Series[Any]") -> bool:
 
 
 def _is_missing(value: Any) -> bool:
+    if isinstance(value, Decimal):  # pandas compares it, which one that signals does not suffer
+        return value.is_nan()
     return value is None or (_is_scalar(value) and bool(_is_na(value)))
 
 
@@ -176,8 +180,9 @@ def _duckdb_name(kind: Any) -> str:
 def _shown(name: str, cells: list[Any]) -> list[str]:
     """What the JSON rows cannot show as it is."""
     notes: list[str] = []
-    if any(isinstance(c, float) and wire.plain(c) is None for c in cells):
-        notes.append(f"{name}: infinity is shown as empty.")
-    if any(isinstance(c, int | Decimal) and isinstance(wire.plain(c), str) for c in cells):
+    inner = [leaf for cell in cells for leaf in wire.leaves(cell)]
+    if any(isinstance(c, float) and wire.plain(c) is None for c in inner):
+        notes.append(f"{name}: NaN or infinity is shown as empty.")
+    if any(isinstance(c, int | Decimal) and isinstance(wire.plain(c), str) for c in inner):
         notes.append(f"{name}: numbers too long for a double are given as text, exactly.")
     return notes

@@ -17,9 +17,9 @@ from cfo_kernel.executors import wire
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FLOATS = ("float", "double", "halffloat")
+_FLOATS = ("float", "double")
 Row = tuple[Any, ...]
-_AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE)\b")
+_AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE|TIME_NS|VARIANT)\b")
 """Types that Python or Parquet would cut short (a month becomes 30 days, a large UHUGEINT -1): DuckDB writes them."""
 
 _LONGEST_CELL, _LARGEST_SAMPLE = 2000, 1_000_000  # characters
@@ -63,7 +63,7 @@ def counted(
     """
     import pyarrow as pa
 
-    floats = [i for i, kind in enumerate(schema.types) if str(kind) in _FLOATS]
+    floats = [i for i, kind in enumerate(schema.types) if any(name in str(kind) for name in _FLOATS)]
     odd: set[int] = set()
     first: list[pa.RecordBatch] = []
     count = 0
@@ -80,7 +80,23 @@ def _has_odd(batch: "pa.RecordBatch", position: int) -> bool:
     import pyarrow.compute as pc
 
     compute: Any = pc  # its stubs know neither of the two
-    return compute.all(compute.is_finite(batch.column(position))).as_py() is False
+    return any(compute.all(compute.is_finite(a)).as_py() is False for a in _floats(batch.column(position)))
+
+
+def _floats(array: Any) -> Iterator[Any]:
+    """The floating numbers of a column, also those in its lists, structs and maps."""
+    import pyarrow as pa
+
+    types: Any = pa.types
+    if types.is_floating(array.type):
+        yield array
+    elif types.is_map(array.type):
+        yield from (*_floats(array.keys), *_floats(array.items))
+    elif types.is_struct(array.type):
+        for field in array.flatten():
+            yield from _floats(field)
+    elif types.is_list(array.type) or types.is_large_list(array.type) or types.is_fixed_size_list(array.type):
+        yield from _floats(array.flatten())
 
 
 def short(rows: list[Row]) -> tuple[list[list[Any]], list[str]]:
@@ -104,7 +120,7 @@ def notes(columns: list[dict[str, str]], rows: list[Row], odd: list[str]) -> lis
     """What the JSON rows cannot show as it is."""
     found: list[str] = []
     for i, column in enumerate(columns):
-        cells = [row[i] for row in rows]
+        cells = [leaf for row in rows for leaf in wire.leaves(row[i])]
         if column["name"] in odd:
             found.append(f"{column['name']}: NaN or infinity is shown as empty.")
         if any(isinstance(c, int | Decimal) and isinstance(wire.plain(c), str) for c in cells):

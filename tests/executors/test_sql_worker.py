@@ -112,6 +112,17 @@ def test_notes_say_what_json_cannot_show(company: Company) -> None:
     ]
 
 
+def test_notes_tell_of_what_stands_in_lists_and_structs(company: Company) -> None:
+    sql = """SELECT [CAST(n AS DOUBLE)] AS a, {'x': CASE WHEN n = 90 THEN CAST('inf' AS FLOAT) ELSE 1 END} AS b,
+             MAP {'k': CASE WHEN n = 90 THEN CAST('nan' AS DOUBLE) ELSE 1 END} AS c, [9007199254740993] AS d
+             FROM range(100) t(n) ORDER BY n"""
+    assert company.worker.query(sql, 5, None)["notes"] == [
+        "b: NaN or infinity is shown as empty.",
+        "c: NaN or infinity is shown as empty.",
+        "d: numbers too long for a double are given as text, exactly.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("sql", "kind", "says"),
     [
