@@ -6,6 +6,8 @@ never pulled: a program must not wait for a network.
 
 import asyncio
 import contextlib
+import csv
+import io
 import os
 import time
 import uuid
@@ -92,8 +94,8 @@ class DockerPython:
 def arguments(name: str, image: str, call: PythonCall) -> list[str]:
     """The arguments of `docker` that start the container: no network, no rights, nothing writable but the scratch."""
     limits = call.limits
-    mounts = [f"type=bind,src={_PACKAGE},dst=/engine/cfo_kernel,readonly", f"type=bind,src={call.scratch},dst=/scratch"]
-    mounts += [f"type=bind,src={path},dst={_inside(table)},readonly" for table, path in call.tables.items()]
+    mounts = [_mount(_PACKAGE, "/engine/cfo_kernel", "readonly"), _mount(call.scratch, "/scratch")]
+    mounts += [_mount(path, _inside(table), "readonly") for table, path in call.tables.items()]
     options = {
         "name": name,
         "pull": "never",
@@ -115,6 +117,13 @@ def arguments(name: str, image: str, call: PythonCall) -> list[str]:
     given += [f"--{option}={value}" for option, value in options.items()]
     given += [f"--ulimit={limit}" for limit in ulimits] + [f"--mount={mount}" for mount in mounts]
     return [*given, image, "python", "-I", "-X", "utf8", "-B", "-c", _GUEST]
+
+
+def _mount(source: Path, target: str, *more: str) -> str:
+    """One mount as Docker reads it, a row of CSV: a comma in a folder's name must not begin another option."""
+    row = io.StringIO()
+    csv.writer(row, lineterminator="").writerow(["type=bind", f"src={source}", f"dst={target}", *more])
+    return row.getvalue()
 
 
 def _inside(table: str) -> str:

@@ -79,3 +79,10 @@ def test_a_container_has_no_network_no_rights_and_one_writable_folder() -> None:
     assert "--mount=type=bind,src=/data/0.parquet,dst=/tables/ledger.parquet,readonly" in mounts
     walls = ("--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=16")
     assert set(walls) <= set(given)
+
+
+def test_a_comma_in_a_folder_begins_no_other_option() -> None:
+    path = Path("/a,type=volume/0.parquet")
+    asked = PythonCall(code="", tables={"ledger": path}, scratch=Path("/threads/scratch"))
+    given = arguments("name", "cfo-python", asked)
+    assert '--mount=type=bind,"src=/a,type=volume/0.parquet",dst=/tables/ledger.parquet,readonly' in given
