@@ -27,7 +27,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from cfo_kernel.data import raw
 from cfo_kernel.errors import SheetInvalid
-from cfo_kernel.executors import wire
+from cfo_kernel.executors import sql_worker_results, wire
 
 _MAX_ROWS, _MAX_COLUMNS = 1_048_576, 16_384
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
@@ -113,7 +113,9 @@ def _place(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[W
 
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    result = connection.execute("FROM raw")
+    kinds = [kind for _, kind, *_ in connection.execute("DESCRIBE raw").fetchall()]
+    columns = ", ".join(sql_worker_results.readable(i, kind) for i, kind in enumerate(kinds, 1))
+    result = connection.execute(f"SELECT {columns} FROM raw")  # noqa: S608 - positions and types
     while batch := result.fetchmany(_BATCH):
         yield from batch
 

@@ -35,6 +35,23 @@ def exactly(position: int, kind: str, name: str) -> str:
     return f"{column} AS {identifier(name)}"
 
 
+def readable(position: int, kind: str) -> str:
+    """The column of a relation as Python can read it: what it has no value for is a text.
+
+    DuckDB gives the last of Python's days for infinity, and cuts off the nanoseconds.
+    """
+    if kind != "DATE" and not kind.startswith("TIMESTAMP"):
+        return f"#{position}"
+    column, either = f"#{position}", f"UNION(value {kind}, text VARCHAR)"
+    is_plain = f"isfinite({column})" if kind == "DATE" else f"isfinite(CAST({column} AS TIMESTAMP))"
+    if kind == "TIMESTAMP_NS":
+        is_plain += f" AND epoch_ns({column}) % 1000 = 0"
+    return (
+        f"CASE WHEN {column} IS NULL THEN NULL WHEN {is_plain} THEN CAST({column} AS {either})"
+        f" ELSE CAST(CAST({column} AS VARCHAR) AS {either}) END"
+    )
+
+
 def streamed(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
     yield from reader
 
@@ -72,7 +89,8 @@ def counted(
             first.append(batch.slice(0, cap - count))
         count += batch.num_rows
         odd |= {i for i in floats if i not in odd and _has_odd(batch, i)}
-    rows = cursor.from_arrow(pa.Table.from_batches(first, schema)).fetchall()
+    shown = cursor.from_arrow(pa.Table.from_batches(first, schema))
+    rows = shown.project(", ".join(readable(i, str(kind)) for i, kind in enumerate(shown.types, 1))).fetchall()
     return rows, count, [schema.names[i] for i in sorted(odd)]
 
 

@@ -1,6 +1,6 @@
 """Values of every type, to JSON and to Parquet; what errors say."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def test_money_stays_decimal_in_the_file(company: Company, tmp_path: Path) -> No
 
 def test_values_beyond_the_range_of_python_do_no_harm(company: Company, tmp_path: Path) -> None:
     answer = company.worker.query("SELECT 'infinity'::DATE AS d, 'infinity'::TIMESTAMP AS t", 10, str(tmp_path / "r"))
-    assert answer["rows"] == [[date.max.isoformat(), datetime.max.isoformat()]]
+    assert answer["rows"] == [["infinity", "infinity"]]
 
 
 def test_the_rows_are_capped_and_counted(company: Company, tmp_path: Path) -> None:
