@@ -20,7 +20,7 @@ from typing import Any
 
 from cfo_kernel.errors import QueryFailed
 from cfo_kernel.executors.names import folded
-from cfo_kernel.executors.process import Progress, WorkerProcess
+from cfo_kernel.executors.process import Progress, WorkerProcess, closed
 
 _MODULE = "cfo_kernel.executors.sql_worker"
 _AT_ONCE = 4
@@ -39,6 +39,7 @@ class SqlPool:
         self._places = asyncio.Semaphore(at_once)
         self._idle: list[_Seat] = []
         self._seats: list[_Seat] = []
+        self._is_closed = False
 
     async def ask(
         self,
@@ -51,8 +52,13 @@ class SqlPool:
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """The answer to `op` over `tables`, and over those of `earlier` that `sql` names; a result goes to `file`."""
+        """The answer to `op` over `tables`, and over those of `earlier` that `sql` names; a result goes to `file`.
+
+        Raises `WorkbenchClosed` after `close`, also for those who wait in line.
+        """
         async with self._places:
+            if self._is_closed:
+                raise closed()
             seat = self._idle.pop() if self._idle else self._new()
             try:
                 await seat.open(tables, self._timeout)
@@ -79,6 +85,7 @@ class SqlPool:
 
     async def close(self) -> None:
         """Ends the processes and removes their folders."""
+        self._is_closed = True
         seats, self._seats, self._idle = self._seats, [], []
         for seat in seats:
             await seat.process.close()

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from cfo_kernel.errors import QueryFailed, QueryOutOfMemory, QueryTimeout, SqlPolicyViolation, WorkerLost
+from cfo_kernel.errors import (
+    QueryFailed,
+    QueryOutOfMemory,
+    QueryTimeout,
+    SqlPolicyViolation,
+    WorkbenchClosed,
+    WorkerLost,
+)
 from cfo_kernel.executors.process import ScriptedWorker, Worker, WorkerProcess
 from tests.executors.conftest import Company
 
@@ -147,6 +154,18 @@ async def test_closing_ends_the_process(worker: WorkerProcess) -> None:
     await worker.close()
     with pytest.raises(ProcessLookupError):
         os.kill(ended, 0)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.005, 0.5, 3])
+async def test_a_close_in_the_middle_leaves_no_process(worker: WorkerProcess, tmp_path: Path, seconds: float) -> None:
+    """Before the process is there, while it starts, and while the query runs."""
+    slow = asyncio.create_task(rows(worker, SLOW))
+    await asyncio.sleep(seconds)
+    await worker.close()
+    with pytest.raises(WorkbenchClosed):
+        await slow
+    commands = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if os.access(p, os.R_OK)]
+    assert not [command for command in commands if str(tmp_path).encode() in command]
 
 
 async def test_the_scripted_worker_stands_in() -> None:
