@@ -22,8 +22,8 @@ _NOTES, _NOTE_CHARS = 50, 300
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 """What could drive a terminal, or could not be stored, in the words of a program."""
 _CRASHES = {
-    signal.SIGKILL: "It used more processor time or memory than it may. Work on fewer rows, or aggregate first.",
-    signal.SIGSEGV: "It crashed, perhaps by too deep a recursion. Use a loop.",
+    int(signal.SIGKILL): "It used more processor time or memory than it may. Work on fewer rows, or aggregate first.",
+    int(signal.SIGSEGV): "It crashed, perhaps by too deep a recursion. Use a loop.",
 }
 
 
@@ -126,12 +126,19 @@ def _no_constant(name: str) -> NoReturn:
 
 def _crashed(status: int) -> NoReturn:
     if status < 0:
-        known = _CRASHES.get(signal.Signals(-status), f"It crashed ({signal.Signals(-status).name}).")
-        raise _failure(f"The program did not come to its end. {known}")
+        raise _failure(f"The program did not come to its end. {_CRASHES.get(-status) or _signalled(-status)}")
     message = (
         f"The program ended with status {status} before its result was taken. Leave it in result_df, and do not exit."
     )
     raise _failure(message)
+
+
+def _signalled(number: int) -> str:
+    """Words about a signal; real-time signals have no name, and a container may end with any number."""
+    try:
+        return f"It crashed ({signal.Signals(number).name})."
+    except ValueError:
+        return f"It crashed (signal {number})."
 
 
 def _failed(error: _Error, stdout: str, call: PythonCall) -> NoReturn:
