@@ -1,13 +1,15 @@
 """Python programs over the tables of a workspace: run confined, and what they leave brought into a thread's folder."""
 
 import asyncio
+import contextlib
 import tempfile
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfo_kernel.errors import PythonDisabled
+from cfo_kernel.errors import PythonDisabled, PythonFailed, StorageFailed
 from cfo_kernel.executors import python_scratch
-from cfo_kernel.executors.base import Executor, Limits, PythonCall, PythonResult, PythonTable
+from cfo_kernel.executors.base import Executor, Limits, PythonCall, PythonResult, PythonTable, WrittenFile
 from cfo_kernel.executors.process import Worker
 from cfo_kernel.replies import Query, ResultTable
 
@@ -37,15 +39,22 @@ class Programs:
     async def run(self, code: str, tables: dict[str, Path], folder: Path, stem: str, rows: int) -> Ran:
         """Runs `code`; files it wrote land in `folder` as `<stem>_<name>`, its `result_df` as `<stem>.parquet`.
 
-        Raises `PythonDisabled`, `PythonUnavailable`, `PythonFailed` or `PythonTimeout`, and then leaves nothing.
+        Raises `PythonDisabled`, `PythonUnavailable`, `PythonFailed`, `PythonTimeout`, what a `Worker` raises, or
+        `StorageFailed`, and then leaves nothing.
         """
         if self._executor is None:
             raise PythonDisabled("Python is turned off here (CFO_PYTHON_DISABLED). Ask with SQL or a query plan.")
         limits = Limits(seconds=self._seconds, rows=rows)
         with python_scratch.scratch_folder(folder) as scratch:
             result = await self._executor.run(PythonCall(code=code, tables=tables, scratch=scratch, limits=limits))
-            files = await asyncio.to_thread(_taken, result, scratch, folder, stem)
-            table = await self._adopted(result.table, code, result, scratch, folder / f"{stem}.parquet")
+            target = folder / f"{stem}.parquet"
+            with _storing():
+                table = await self._adopted(result.table, code, result, scratch, target)
+                try:
+                    files = await asyncio.to_thread(_taken, result.files, scratch, folder, stem)
+                except BaseException:
+                    target.unlink(missing_ok=True)
+                    raise
         return Ran(table, result.stdout, files, result.notes, result.elapsed_ms)
 
     async def _adopted(
@@ -56,8 +65,8 @@ class Programs:
             return None
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".adopt-") as name:
             copy = Path(name) / "result.parquet"
-            written = python_scratch.WrittenFile(name=table.file.relative_to(scratch).as_posix(), size=0)
-            await asyncio.to_thread(python_scratch.take, scratch, written, copy)
+            written = WrittenFile(name=table.file.relative_to(scratch).as_posix(), size=0)
+            await asyncio.to_thread(_take, scratch, written, copy)
             await self._worker.ask("adopt", self._seconds, path=str(copy), target=str(target))
         return ResultTable(
             columns=table.columns,
@@ -71,11 +80,41 @@ class Programs:
         )
 
 
-def _taken(result: PythonResult, scratch: Path, folder: Path, stem: str) -> tuple[str, ...]:
-    """Copies the files a program wrote out of its scratch folder, each under a name of its own."""
-    names: list[str] = []
-    for written in result.files:
-        target = folder / f"{stem}_{written.name.replace('/', '_')}"
-        python_scratch.take(scratch, written, target)
-        names.append(f"{folder.name}/{target.name}")
-    return tuple(names)
+def _taken(files: tuple[WrittenFile, ...], scratch: Path, folder: Path, stem: str) -> tuple[str, ...]:
+    """Copies the files a program wrote out of its scratch folder, each under a name of its own, or none of them."""
+    there = {path.name.lower() for path in folder.iterdir()}
+    taken: list[Path] = []
+    try:
+        for written in files:
+            plain = Path(f"{stem}_{written.name.replace('/', '_')}")
+            target, count = folder / plain, 2
+            while target.name.lower() in there:  # a/b.csv and a_b.csv, or a file of a program before this one
+                target, count = folder / f"{plain.stem}_{count}{plain.suffix}", count + 1
+            there.add(target.name.lower())
+            _take(scratch, written, target)
+            taken.append(target)
+    except BaseException:
+        for target in taken:
+            target.unlink(missing_ok=True)
+        raise
+    return tuple(f"{folder.name}/{target.name}" for target in taken)
+
+
+def _take(scratch: Path, file: WrittenFile, target: Path) -> None:
+    """Copies one file; raises `PythonFailed` where the program left something that is none, or that nobody may read."""
+    try:
+        python_scratch.take(scratch, file, target)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(target)):
+            raise  # it is the copy that failed
+        message = f"{file.name} cannot be taken ({error.strerror or error}). Write plain files."
+        raise PythonFailed(message) from error
+
+
+@contextlib.contextmanager
+def _storing() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"What the program wrote cannot be stored ({error.strerror or error}). Mend that, then ask again."
+        raise StorageFailed(message) from error

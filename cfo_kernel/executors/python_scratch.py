@@ -107,7 +107,12 @@ def excess(scratch: Path, limits: Limits, written: int = 0) -> str | None:
 def take(scratch: Path, file: WrittenFile, target: Path) -> None:
     """Copies a listed file to where the engine wants it; its bytes and nothing else, not even its rights."""
     with os.fdopen(open_regular(scratch, file.name), "rb") as source, target.open("xb") as copy:
-        shutil.copyfileobj(source, copy)
+        try:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+        except OSError:
+            target.unlink()
+            raise
 
 
 def open_regular(scratch: Path, name: str) -> int:
