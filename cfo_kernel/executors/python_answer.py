@@ -1,22 +1,27 @@
 """What a program left in its scratch folder, believed only as far as it can be checked.
 
-The process that wrote the answer has ended, so that nothing changes while it is read. A forged answer is at most a
+While it runs it is watched for how much it leaves. The answer is read once its process has ended, so that nothing
+changes meanwhile. A forged answer is at most a
 wrong result of the program that forged it: its shape and size are checked, and its Parquet file is not opened here.
 """
 
+import asyncio
 import json
 import os
 import signal
-from typing import Any, NoReturn
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from cfo_kernel.errors import PythonFailed
+from cfo_kernel.errors import PythonFailed, PythonTimeout
 from cfo_kernel.executors import python_scratch
 from cfo_kernel.executors.base import ANSWER, PythonCall, PythonResult, PythonTable
 from cfo_kernel.replies import ResultColumn
 from cfo_kernel.values import Value
 
+T = TypeVar("T")
+_LOOK_SECONDS = 0.05
 _MAGIC = b"PAR1"
 _NOTES, _NOTE_CHARS = 50, 300
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
@@ -71,6 +76,28 @@ def read(call: PythonCall, status: int, elapsed_ms: float) -> PythonResult:
         notes=notes,
         elapsed_ms=elapsed_ms,
     )
+
+
+async def watched(end: Coroutine[Any, Any, T], call: PythonCall, written: Callable[[], int] = lambda: 0) -> T:
+    """What `end` gives; the program is looked at from time to time until then: no kernel limits a folder, only a file.
+
+    `written` is how much the program wrote in all, where that is known. Raises `PythonFailed` when it is over a limit.
+    """
+    ending = asyncio.ensure_future(end)
+    try:
+        while not (await asyncio.wait({ending}, timeout=_LOOK_SECONDS))[0]:
+            if over := python_scratch.excess(call.scratch, call.limits, written()):
+                raise stopped(over)
+        return ending.result()
+    finally:
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)  # the caller's own cancellation comes through
+
+
+def timed_out(call: PythonCall) -> PythonTimeout:
+    """The error of a program that was killed because its time was over."""
+    message = f"The program took longer than {call.limits.seconds:g} s and was stopped. Work on fewer rows."
+    return PythonTimeout(message)
 
 
 def stopped(excess: str) -> PythonFailed:
