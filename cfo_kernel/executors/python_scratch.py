@@ -36,6 +36,7 @@ def discard(folder: Path) -> None:
     It walks by descriptors, for a path of that depth would be too long for the kernel, and a recursion for Python.
     """
     trail: list[str] = []
+    folder.chmod(0o700)
     current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         while True:
