@@ -1,15 +1,16 @@
 """Python programs over the tables of a workspace: run confined, and what they leave brought into a thread's folder."""
 
 import asyncio
+import contextlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec
 
-from cfo_kernel.errors import PythonDisabled, PythonFailed, QueryFailed
+from cfo_kernel.errors import PythonDisabled, PythonFailed, StorageFailed
 from cfo_kernel.executors import python_scratch
-from cfo_kernel.executors.base import Executor, Limits, PythonCall, PythonResult, PythonTable
+from cfo_kernel.executors.base import Executor, Limits, PythonCall, PythonResult, PythonTable, WrittenFile
 from cfo_kernel.executors.process import Worker
 from cfo_kernel.replies import Query, ResultTable
 
@@ -43,25 +44,22 @@ class Programs:
     async def run(self, code: str, tables: dict[str, Path], folder: Path, stem: str, rows: int) -> Ran:
         """Runs `code`; files it wrote land in `folder` as `<stem>_<name>`, its `result_df` as `<stem>.parquet`.
 
-        Raises `PythonDisabled`, `PythonUnavailable`, `PythonFailed`, `PythonTimeout` or `QueryFailed` (the disk), and
-        then leaves nothing.
+        Raises `PythonDisabled`, `PythonUnavailable`, `PythonFailed`, `PythonTimeout`, what a `Worker` raises, or
+        `StorageFailed`, and then leaves nothing.
         """
         if self._executor is None:
             raise PythonDisabled("Python is turned off here (CFO_PYTHON_DISABLED). Ask with SQL or a query plan.")
         limits = Limits(seconds=self._seconds, rows=rows)
         kept: list[Path] = []
         try:
-            with python_scratch.scratch_folder(folder) as scratch:
+            with _storing(), python_scratch.scratch_folder(folder) as scratch:
                 call = PythonCall(code=code, tables=tables, scratch=scratch, limits=limits)
                 result = await self._executor.run(call)
-                await _to_its_end(_take, result, scratch, folder, stem, kept)
+                await _to_its_end(_taken, result.files, scratch, folder, stem, kept)
                 table = await self._adopted(result.table, call, result, folder / f"{stem}.parquet")
-        except BaseException as error:
+        except BaseException:
             for path in kept:
                 path.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                message = f"The program's files could not be kept ({error.strerror}). Check the disk and the folder."
-                raise QueryFailed(message, mendable=False) from error
             raise
         files = tuple(f"{folder.name}/{path.name}" for path in kept)
         return Ran(table, result.stdout, files, result.notes, result.elapsed_ms)
@@ -74,8 +72,8 @@ class Programs:
             return None
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".adopt-") as name:
             copy, anew = Path(name) / "result.parquet", Path(name) / "anew.parquet"
-            written = python_scratch.WrittenFile(name=table.file.relative_to(call.scratch).as_posix(), size=0)
-            await _to_its_end(python_scratch.take, call.scratch, written, copy)
+            written = WrittenFile(name=table.file.relative_to(call.scratch).as_posix(), size=0)
+            await _to_its_end(_take, call.scratch, written, copy)
             most = _ADOPTED * call.limits.disk_bytes
             held = await self._worker.ask("adopt", self._seconds, path=str(copy), target=str(anew), most_bytes=most)
             if held["row_count"] != table.row_count:
@@ -102,15 +100,34 @@ async def _to_its_end(work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
         await asyncio.wait({task})
 
 
-def _take(result: PythonResult, scratch: Path, folder: Path, stem: str, kept: list[Path]) -> None:
-    """Copies the files a program wrote out of its scratch folder, each under a name of its own; tells them in `kept`.
-
-    `a/b` and `a_b` would be one, and a file of an earlier program may have the name.
-    """
-    for written in result.files:
-        wanted = folder / f"{stem}_{written.name.replace('/', '_')}"
-        target, count = wanted, 2
-        while target.exists():
-            target, count = wanted.with_name(f"{wanted.stem}_{count}{wanted.suffix}"), count + 1
+def _taken(files: tuple[WrittenFile, ...], scratch: Path, folder: Path, stem: str, kept: list[Path]) -> None:
+    """Copies what a program wrote out of its scratch folder, each file under a name of its own, told in `kept`."""
+    there = {path.name.lower() for path in folder.iterdir()}
+    for written in files:
+        plain = Path(f"{stem}_{written.name.replace('/', '_')}")
+        target, count = folder / plain, 2
+        while target.name.lower() in there:  # a/b.csv and a_b.csv, or a file of a program before this one
+            target, count = folder / f"{plain.stem}_{count}{plain.suffix}", count + 1
+        there.add(target.name.lower())
         kept.append(target)
-        python_scratch.take(scratch, written, target)
+        _take(scratch, written, target)
+
+
+def _take(scratch: Path, file: WrittenFile, target: Path) -> None:
+    """Copies one file; raises `PythonFailed` where the program left something that is none, or that nobody may read."""
+    try:
+        python_scratch.take(scratch, file, target)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(target)):
+            raise  # it is the copy that failed
+        message = f"{file.name} cannot be taken ({error.strerror or error}). Write plain files."
+        raise PythonFailed(message) from error
+
+
+@contextlib.contextmanager
+def _storing() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"What the program wrote cannot be stored ({error.strerror or error}). Mend that, then ask again."
+        raise StorageFailed(message) from error

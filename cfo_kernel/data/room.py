@@ -8,7 +8,7 @@ from typing import Any
 from cfo_kernel.data import glossary as glossaries
 from cfo_kernel.data import hierarchies
 from cfo_kernel.data.closes import MOST_ROWS
-from cfo_kernel.data.glossary import FILE_NAME, Glossary
+from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.library import Library, Shelf
 from cfo_kernel.data.plan import QueryPlan
@@ -70,10 +70,12 @@ class DataRoom:
         return await self._library.shelf()
 
     async def facts(self) -> Facts:
-        """Datasets, glossary and trees; raises `GlossaryInvalid` where the glossary, or a tree it states, is wrong."""
+        """Datasets, glossary and trees; raises `GlossaryInvalid` where the glossary, or a tree it states, is wrong.
+
+        Raises `StorageFailed` where the folder or the glossary cannot be read.
+        """
         shelf = await self._library.shelf()
-        path = self._data_dir / FILE_NAME
-        stamp = (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
+        stamp = glossaries.stamp(self._data_dir)
         if self._facts is None or self._facts.shelf is not shelf or self._stamp != stamp:
             glossary, node = glossaries.load(self._data_dir)
             glossaries.check(glossary, node, shelf.tables)

@@ -37,6 +37,7 @@ def discard(folder: Path) -> None:
     It walks by descriptors, for a path of that depth would be too long for the kernel, and a recursion for Python.
     """
     trail: list[str] = []
+    folder.chmod(0o700)
     current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         while True:
@@ -109,7 +110,12 @@ def excess(scratch: Path, limits: Limits, written: int = 0) -> str | None:
 def take(scratch: Path, file: WrittenFile, target: Path) -> None:
     """Copies a listed file to where the engine wants it; its bytes and nothing else, not even its rights."""
     with os.fdopen(open_regular(scratch, file.name), "rb") as source, target.open("xb") as copy:
-        shutil.copyfileobj(source, copy)
+        try:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+        except OSError:
+            target.unlink()
+            raise
 
 
 def open_regular(scratch: Path, name: str) -> int:

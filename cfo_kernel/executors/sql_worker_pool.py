@@ -21,7 +21,7 @@ from typing import Any
 
 from cfo_kernel.errors import QueryFailed, UnknownTable
 from cfo_kernel.executors.names import folded
-from cfo_kernel.executors.process import Progress, WorkerProcess
+from cfo_kernel.executors.process import Progress, WorkerProcess, closed
 
 _MODULE = "cfo_kernel.executors.sql_worker"
 _AT_ONCE = 4
@@ -45,6 +45,7 @@ class SqlPool:
         self._seats: list[_Seat] = []
         self._patience = idle
         self._thinning: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def ask(
         self,
@@ -57,8 +58,13 @@ class SqlPool:
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """The answer to `op` over `tables`, and over those of `earlier` that `sql` names; a result goes to `file`."""
+        """The answer to `op` over `tables`, and over those of `earlier` that `sql` names; a result goes to `file`.
+
+        Raises `WorkbenchClosed` after `close`, also for those who wait in line.
+        """
         async with self._places:
+            if self._is_closed:
+                raise closed()
             seat = self._idle.pop() if self._idle else self._new()
             try:
                 await seat.open(tables, self._timeout)
@@ -90,6 +96,7 @@ class SqlPool:
         """Ends the processes and removes their folders."""
         if self._thinning is not None:
             self._thinning.cancel()
+        self._is_closed = True
         seats, self._seats, self._idle = self._seats, [], []
         for seat in seats:
             await seat.process.close()

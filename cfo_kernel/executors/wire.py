@@ -23,12 +23,13 @@ def pack(message: dict[str, Any]) -> bytes:
 
 
 def read(stream: BinaryIO) -> dict[str, Any] | None:
-    """The next frame, or None at the end of the stream."""
+    """The next frame, or None at the end of the stream, also where that comes in the middle of a frame."""
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         return None
     (length,) = HEADER.unpack(header)
-    return json.loads(stream.read(length))
+    body = stream.read(length)
+    return json.loads(body) if len(body) == length else None
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -1,102 +1,89 @@
-"""What programs leave in a thread's folder: every file under a name of its own, or nothing at all."""
+"""What a program left is brought into the thread's folder: all of it, or nothing."""
 
-import asyncio
-import errno
-import threading
-from collections.abc import AsyncIterator
+import shutil
 from pathlib import Path
+from typing import Any
 
-import duckdb
 import pytest
-import pytest_asyncio
 
-from cfo_kernel.data import worker
 from cfo_kernel.data.programs import Programs, Ran
-from cfo_kernel.errors import PythonFailed, QueryFailed
-from cfo_kernel.executors import python_scratch
-from cfo_kernel.executors.process import WorkerProcess
-from cfo_kernel.executors.python_sandbox import ConfinedPython
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-WRITES = "open('out.csv', 'w').write('1')"
-FORGED = """
-import pyarrow.parquet as pq
-write = pq.write_table
-def forged(table, file, **more):
-    write(table.slice(0, 1), file, **more)
-pq.write_table = __import__('cfo_kernel.executors.python_frames').executors.python_frames.parquet.write_table = forged
-open('out.csv', 'w').write('1')
-result_df = pd.DataFrame({'a': [1, 2, 3]})"""
+from cfo_kernel.errors import PythonFailed, StorageFailed
+from cfo_kernel.executors.base import PythonCall, PythonResult, PythonTable, WrittenFile
+from cfo_kernel.executors.process import ScriptedWorker
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def programs() -> AsyncIterator[Programs]:
-    executor, ingest = ConfinedPython(), WorkerProcess("cfo_kernel.data.worker")
-    yield Programs(executor, ingest, seconds=30)
-    await executor.close()
-    await ingest.close()
+class Leaves:
+    """An executor whose program leaves these files, and a table."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    async def run(self, call: PythonCall) -> PythonResult:
+        for name in (*self.names, ".answer/result.parquet"):
+            path = call.scratch / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(name)
+        file = call.scratch / ".answer" / "result.parquet"
+        table = PythonTable(columns=(), rows=(), row_count=0, truncated=False, file=file)
+        return PythonResult(table=table, files=tuple(WrittenFile(name=name, size=1) for name in self.names))
+
+    async def close(self) -> None:
+        return None
 
 
-def run(programs: Programs, code: str, folder: Path) -> "asyncio.Task[Ran]":
-    return asyncio.ensure_future(programs.run(code, {}, folder, "python_001", 5))
+class Adopts(ScriptedWorker):
+    """The ingest worker, which leaves an empty file in the place of the table."""
+
+    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - a Worker's
+        answer = await super().ask(op, timeout, **arguments)
+        Path(arguments["target"]).touch()
+        return answer
 
 
-async def test_no_file_takes_the_name_of_another(programs: Programs, tmp_path: Path) -> None:
-    code = "import os\nos.mkdir('a')\nopen('a/b.csv', 'w').write('1')\nopen('a_b.csv', 'w').write('2')"
-    place = tmp_path.name
-    first = await run(programs, code, tmp_path)
-    assert first.files == (f"{place}/python_001_a_b.csv", f"{place}/python_001_a_b_2.csv")
-    again = await run(programs, code, tmp_path)  # without a table the stem is given to the next program too
-    assert again.files == (f"{place}/python_001_a_b_3.csv", f"{place}/python_001_a_b_4.csv")
-    assert sorted(p.read_text() for p in tmp_path.iterdir()) == ["1", "1", "2", "2"]
+async def run(executor: Leaves, folder: Path, answer: dict[str, Any] | Exception | None = None) -> Ran:
+    worker = Adopts({"adopt": {"row_count": 0} if answer is None else answer})
+    return await Programs(executor, worker, seconds=5).run("", {}, folder, "python_001", 5)
 
 
-async def test_a_program_whose_table_is_refused_leaves_nothing(programs: Programs, tmp_path: Path) -> None:
-    with pytest.raises(PythonFailed, match="does not hold the rows"):
-        await run(programs, FORGED, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+async def test_names_that_come_out_alike_are_numbered(tmp_path: Path) -> None:
+    (tmp_path / "python_001_B.csv").write_text("of a program before this one")
+    ran = await run(Leaves("a/b.csv", "a_b.csv", "a_b.txt", "b.csv"), tmp_path)
+    names = ["python_001_a_b.csv", "python_001_a_b_2.csv", "python_001_a_b.txt", "python_001_b_2.csv"]
+    assert ran.files == tuple(f"{tmp_path.name}/{name}" for name in names)
+    assert [(tmp_path / name).read_text() for name in names] == ["a/b.csv", "a_b.csv", "a_b.txt", "b.csv"]
 
 
-async def test_a_full_disk_is_an_error_that_leaves_nothing(
-    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(scratch: Path, file: object, target: Path) -> None:
-        target.touch()
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(python_scratch, "take", full)
-    with pytest.raises(QueryFailed, match="No space left") as caught:
-        await run(programs, WRITES, tmp_path)
-    assert caught.value.details["mendable"] is False
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(QueryFailed, match="No such file"):
-        await run(programs, WRITES, tmp_path / "gone")
-
-
-async def test_to_cancel_while_files_are_kept_leaves_nothing(
-    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, go_on, take = threading.Event(), threading.Event(), python_scratch.take
-
-    def slow(*arguments: object) -> None:
-        begun.set()
-        go_on.wait(10)
-        take(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(python_scratch, "take", slow)
-    task = run(programs, WRITES, tmp_path)
-    await asyncio.to_thread(begun.wait, 20)
-    task.cancel()
-    await asyncio.sleep(0)
-    go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert list(tmp_path.iterdir()) == []
-
-
-async def test_a_small_file_of_many_rows_does_not_fill_the_disk(tmp_path: Path) -> None:
-    duckdb.sql("SELECT hash(x) AS a FROM range(200000) t(x)").write_parquet(str(tmp_path / "large"))
+async def test_a_table_that_cannot_be_read_back_leaves_no_files(tmp_path: Path) -> None:
     with pytest.raises(PythonFailed):
-        worker.adopt(str(tmp_path / "large"), str(tmp_path / "anew"), 100_000)
-    assert not (tmp_path / "anew").exists() or (tmp_path / "anew").stat().st_size <= 100_000
-    assert worker.adopt(str(tmp_path / "large"), str(tmp_path / "again"), 10_000_000) == {"row_count": 200000}
+        await run(Leaves("a.csv"), tmp_path, PythonFailed("no"))
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[Any] = []
+
+    def full(source: Any, copy: Any) -> None:
+        copied.append(copy.write(source.read()))
+        if len(copied) == 3:  # the table, a file, and now
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(StorageFailed, match="No space left"):
+        await run(Leaves("a.csv", "b.csv"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_is_no_file_is_the_programs_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = Leaves("a.csv")
+    ran = executor.run
+
+    async def run_and_link(call: PythonCall) -> PythonResult:
+        result = await ran(call)
+        (call.scratch / "a.csv").unlink()
+        (call.scratch / "a.csv").symlink_to("/etc/passwd")
+        return result
+
+    monkeypatch.setattr(executor, "run", run_and_link)
+    with pytest.raises(PythonFailed, match=r"a\.csv cannot be taken"):
+        await run(executor, tmp_path)
+    assert list(tmp_path.iterdir()) == []

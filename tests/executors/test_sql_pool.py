@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cfo_kernel.errors import QueryError, QueryFailed, UnknownTable, WorkerLost
+from cfo_kernel.errors import QueryError, QueryFailed, UnknownTable, WorkbenchClosed, WorkerLost
 from cfo_kernel.executors import confine
 from cfo_kernel.executors.sql_worker_pool import SqlPool
 from tests.executors.conftest import Company
@@ -180,6 +180,20 @@ async def test_a_full_disk_is_an_error_that_leaves_nothing_behind(asked: Asked, 
     assert caught.value.details["mendable"] is False
     assert [p for p in tmp_path.rglob("*") if p.is_file() and p.name != "lock"] == []
     assert await asked.rows(COUNT) == [[6]]
+
+
+async def test_after_the_close_nothing_runs_any_more(asked: Asked, tmp_path: Path) -> None:
+    """The first four are being started, the others wait in line."""
+    queries = [asyncio.create_task(asked.rows(SLOW)) for _ in range(8)]
+    await asyncio.sleep(0)
+    await asked.pool.close()
+    errors = await asyncio.gather(*queries, return_exceptions=True)
+    assert [type(error) for error in errors] == [WorkbenchClosed] * 8
+    assert not (tmp_path / ".sql").exists()
+    with pytest.raises(WorkbenchClosed):
+        await asked.rows(COUNT)
+    commands = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if os.access(p, os.R_OK)]
+    assert not [command for command in commands if str(tmp_path).encode() in command]
 
 
 async def test_the_folder_of_a_worker_whose_engine_died_is_removed(asked: Asked, tmp_path: Path) -> None:
