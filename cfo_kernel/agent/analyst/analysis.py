@@ -180,14 +180,18 @@ class Analyst:
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[str, ...]]:
         """Who is missing at the dates at which balances are read."""
         closings = latecomers.closes_of(reading, dates) if reading.functions == ("sum",) else ()
-        if not closings or not latecomers.members(self.schema, reading):
+        who = latecomers.members(self.schema, reading)
+        if not closings or not who.columns:
             return ()
-        late = yield tuple(latecomers.plan(self.schema, reading, c) for c in closings)
+        late = yield tuple(latecomers.plan(self.schema, reading, c, who.columns) for c in closings)
         found = [(c, rows) for c, rows in zip(closings, late, strict=True) if rows["rows"]]
-        if not found:
-            return ()
-        held = yield tuple(latecomers.amounts(self.schema, reading, c) for c, _ in found)
-        told = (latecomers.judge(reading, c, rows, h) for (c, rows), h in zip(found, held, strict=True))
+        told: list[str | None] = []
+        for close, rows in found:
+            absent, held = yield (
+                latecomers.plan(self.schema, reading, close, who.owners),
+                latecomers.amounts(self.schema, reading, close, who.columns),
+            )
+            told.append(latecomers.Lateness(who, close, rows, absent, held).judge(reading))
         return tuple(t for t in told if t)
 
     def _query(self, reading: Reading, *, stock: bool) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Any]:
