@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,10 +38,10 @@ async def _ask_all(root: Path) -> dict[str, Reply]:
 
 
 @pytest.fixture(scope="module")
-def replies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Reply]]:
+def replies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reply]:
     root = tmp_path_factory.mktemp("root")
     shutil.copytree(SAMPLE, root / "adventure_works" / "data")
-    yield asyncio.run(_ask_all(root))
+    return asyncio.run(_ask_all(root))
 
 
 def message(reply: Reply) -> str:
