@@ -28,7 +28,30 @@ CONTRADICTED = {
     "share of Manufacturing in Operating Expenses excluding Manufacturing in 2012": "Manufacturing",
     "share of Southwest Division in net income excluding USA Operations in 2012": "Southwest Division",
 }
-QUESTIONS = [*BALANCES, *CONTRADICTED, "Partner Capital at the end of 2012", "Partner Capital by quarter in 2012"]
+NOT_MEANINGFUL = {
+    "share of Operating Expenses in Net Income by organization in 2012": (
+        "ranges from 103.2 % for Southwest Division to 1,253.8 % for France. Not meaningful (n.m.) for Australia and "
+        "Southeast Division, where Net Income is zero or negative."
+    ),
+    "share of Operating Expenses in Net Income by organization in December 2010": (
+        "by organization: Not meaningful (n.m.) for Canadian Division, Central Division,"
+    ),
+    "Taxes as % of Net Income in December 2010": (
+        "is not meaningful (n.m.), as the base is zero or negative: 39,649.14 of -247,985.57."
+    ),
+    "share of Net Income by organization in December 2010": (
+        "are not meaningful (n.m.): the total is zero or negative."
+    ),
+}
+NO_ROWS = "Square Footage as % of Headcount by department at the end of 2012"
+LEFT_OUT = "salaries by department excluding Corporate"
+ONE_ROW = "salaries by department excluding department group key 1"
+LEFT_OUT_TOO = "Rent in 2012 excluding department group key 1 and Manufacturing"
+QUESTIONS = [
+    *BALANCES, *CONTRADICTED, *NOT_MEANINGFUL, NO_ROWS, LEFT_OUT, ONE_ROW, LEFT_OUT_TOO,
+    "Partner Capital at the end of 2012", "Partner Capital by quarter in 2012",
+    "salaries by department excluding the whole Corporate", "Salaries in 2012 for department group key 99",
+]  # fmt: skip
 
 
 async def _ask_all(root: Path) -> dict[str, Reply]:
@@ -81,6 +104,37 @@ def test_what_is_asked_for_and_left_out_has_no_rows(replies: dict[str, Reply], q
     assert replies[question].kind == "user_interaction"
     told = message(replies[question])
     assert f"There are no rows: {CONTRADICTED[question]} is both asked for and left out." in told
+
+
+@pytest.mark.parametrize("question", NOT_MEANINGFUL)
+def test_a_part_of_nothing_or_less_is_not_meaningful(replies: dict[str, Reply], question: str) -> None:
+    assert NOT_MEANINGFUL[question] in message(replies[question])
+    assert None in [row[-1] for row in table(replies[question]).rows]
+
+
+def test_what_has_no_rows_is_not_called_not_meaningful(replies: dict[str, Reply]) -> None:
+    told = message(replies[NO_ROWS])
+    assert "n.m." not in told
+    assert "Research and Development with 447,619.0 %. No rows of Square Footage for Corporate," in told
+
+
+def test_a_parent_with_rows_of_its_own_is_left_out_in_two_ways(replies: dict[str, Reply]) -> None:
+    asked = replies[LEFT_OUT]
+    assert asked.kind == "user_interaction"
+    assert "whole of Corporate" in message(asked)
+    assert "only its own rows (department group key 1)" in message(asked)
+    assert asked.choices == ("Salaries without department group key 1 by department",)
+    assert "There are no rows for Salaries without Corporate" in message(
+        replies["salaries by department excluding the whole Corporate"]
+    )
+
+
+def test_a_key_names_one_row_of_a_tree(replies: dict[str, Reply]) -> None:
+    assert len(table(replies[ONE_ROW]).rows) == 6
+    assert "Department group key 1 is Corporate by itself." in message(replies[ONE_ROW])
+    assert list(table(replies[LEFT_OUT_TOO]).rows) == [(75900.24,)]
+    unknown = replies["Salaries in 2012 for department group key 99"]
+    assert unknown.kind == "user_interaction"
 
 
 def test_choices_are_counted_a_few_at_a_time(sample: Company) -> None:
