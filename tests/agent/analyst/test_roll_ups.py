@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cfo_kernel import Reply, Settings, connect
+from cfo_kernel import Reply, RunSQL, Settings, connect
 from cfo_kernel.agent.analyst.analysis import Analyst
 from cfo_kernel.replies import ResultTable
 
@@ -47,9 +47,11 @@ NO_ROWS = "Square Footage as % of Headcount by department at the end of 2012"
 LEFT_OUT = "salaries by department excluding Corporate"
 ONE_ROW = "salaries by department excluding department group key 1"
 LEFT_OUT_TOO = "Rent in 2012 excluding department group key 1 and Manufacturing"
+LONG = "Operating Expenses by organization and month in 2012"
 QUESTIONS = [
     *BALANCES, *CONTRADICTED, *NOT_MEANINGFUL, NO_ROWS, LEFT_OUT, ONE_ROW, LEFT_OUT_TOO,
     "Partner Capital at the end of 2012", "Partner Capital by quarter in 2012",
+    LONG,
     "salaries by department excluding the whole Corporate", "Salaries in 2012 for department group key 99",
 ]  # fmt: skip
 
@@ -135,6 +137,16 @@ def test_a_key_names_one_row_of_a_tree(replies: dict[str, Reply]) -> None:
     assert list(table(replies[LEFT_OUT_TOO]).rows) == [(75900.24,)]
     unknown = replies["Salaries in 2012 for department group key 99"]
     assert unknown.kind == "user_interaction"
+
+
+def test_a_table_that_is_delivered_whole_keeps_the_notes_of_its_plan(replies: dict[str, Reply]) -> None:
+    delivered = replies[LONG]
+    assert isinstance(delivered, RunSQL)
+    result = table(delivered)
+    assert "Operating Expenses is the roll-up of 23 accounts." in result.notes
+    assert (result.query.mode, result.query.sql) == ("plan", delivered.sql)
+    assert result.query.plan
+    assert result.query.plan["table"] == "general_ledger"
 
 
 def test_choices_are_counted_a_few_at_a_time(sample: Company) -> None:
