@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.room import DataRoom, Facts
 from cfo_kernel.errors import SheetInvalid
 from cfo_kernel.replies import ResultTable
@@ -17,12 +18,16 @@ _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 @dataclass
 class Desk:
-    """`last` is the result of the newest query of the run: the one its answer rests on."""
+    """`last` is the result of the newest query of the run: the one its answer rests on.
+
+    `plans` are the plans that were run, by the SQL they gave: a table delivered with that SQL comes from the plan.
+    """
 
     room: DataRoom
     facts: Facts
     thread_dir: Path
     last: ResultTable | None = None
+    plans: dict[str, QueryPlan] = field(default_factory=dict[str, QueryPlan])
     _given: list[Path] = field(default_factory=list[Path])
     _newest: int = -1
 

@@ -94,6 +94,7 @@ async def execute_query_plan(ctx: RunContext[Desk], plan: QueryPlan) -> dict[str
     file = desk.new_file("analysis", "query")
     result = await mendable(desk.room.plan(plan, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
     desk.keep(result, file)
+    desk.plans[result.query.sql.strip()] = plan
     return {**compact(result, TOOL_ROWS), "sql": result.query.sql}
 
 

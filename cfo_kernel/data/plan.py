@@ -88,7 +88,8 @@ class Arithmetic(Value):
 class Window(Value):
     """An expression seen beside its neighbours in the result.
 
-    `share_of_total`: its part (0..1) of the sum over all rows, or over the rows that agree in the groups `within`.
+    `share_of_total`: its part (0..1) of the sum over all rows, or over the rows that agree in the groups `within`; null
+    where that sum is not positive.
     `running_total`, `previous`, `change`, `change_percent` (0..1, null where the previous value is not positive): along
     the group named `along` (default: the first group with a grain), apart for each combination of the other groups.
     `previous` is the row before in the result, which is the period before only where every period has rows.
@@ -116,8 +117,18 @@ class PercentChange(Value):
     base: Expression
 
 
+class Ratio(Value):
+    """An expression as a part (0..1, or more) of its `base`: cost as a percentage of income, say.
+
+    Null where the base is zero or negative, or missing: a percentage of it means nothing.
+    """
+
+    ratio: Expression
+    base: Expression
+
+
 def _tag(value: Any) -> str | None:
-    names = ("fn", "op", "over", "constant", "percent_change")
+    names = ("fn", "op", "over", "constant", "percent_change", "ratio")
     return next((name for name in names if hasattr(value, name) or (isinstance(value, dict) and name in value)), None)
 
 
@@ -126,7 +137,8 @@ Expression = Annotated[
     | Annotated[Arithmetic, Tag("op")]
     | Annotated[Window, Tag("over")]
     | Annotated[Constant, Tag("constant")]
-    | Annotated[PercentChange, Tag("percent_change")],
+    | Annotated[PercentChange, Tag("percent_change")]
+    | Annotated[Ratio, Tag("ratio")],
     Discriminator(_tag),
 ]
 
@@ -201,7 +213,7 @@ class QueryPlan(Value):
     limit: Annotated[int, Field(ge=1, le=1_000_000)] = 200
 
 
-for model in (Arithmetic, Window, PercentChange):
+for model in (Arithmetic, Window, PercentChange, Ratio):
     model.model_rebuild()
 
 
@@ -212,6 +224,8 @@ def parts(node: Expression) -> tuple[Expression, ...]:
             return node.left, node.right
         case PercentChange():
             return node.percent_change, node.base
+        case Ratio():
+            return node.ratio, node.base
         case Window():
             return (node.of,)
         case _:

@@ -1,7 +1,7 @@
 """The second step of a plan with windows: expressions over `_grouped`, where the groups stand beside each other."""
 
-from cfo_kernel.data.figures import Figures, arithmetic, holds, operand, percent_change
-from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, PercentChange, QueryPlan, Window
+from cfo_kernel.data.figures import Figures, arithmetic, holds, operand, percent_change, ratio
+from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, PercentChange, QueryPlan, Ratio, Window
 from cfo_kernel.data.scope import nearest, quoted
 from cfo_kernel.errors import PlanInvalid
 
@@ -32,6 +32,8 @@ class Windows:
                 return arithmetic(node, self.sql)
             case PercentChange():
                 return percent_change(node, self.sql)
+            case Ratio():
+                return ratio(node, self.sql)
             case Window():
                 return self._window(node)
             case _:
@@ -53,7 +55,8 @@ class Windows:
             raise PlanInvalid("A window cannot hold another window. Make it a measure of its own.")
         value, beside = self.sql(node.of), operand(node.of, self.sql)
         if node.over == "share_of_total":
-            return f"{beside} / nullif(sum({value}) OVER ({_partition([self._group(n) for n in node.within])}), 0)"
+            total = f"sum({value}) OVER ({_partition([self._group(n) for n in node.within])})"
+            return f"CASE WHEN {total} > 0 THEN {beside} / {total} END"
         window = self._along(node)
         if node.over == "running_total":
             return f"sum({value}) OVER ({window} ROWS UNBOUNDED PRECEDING)"

@@ -7,7 +7,7 @@ from cfo_kernel.agent.desk import Desk
 from cfo_kernel.agent.tools import compact
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.errors import CfoError, SheetInvalid
-from cfo_kernel.replies import Problem, Reply, RunSQL, SheetWritten, WriteSheetFromFile
+from cfo_kernel.replies import Problem, Reply, ResultTable, RunSQL, SheetWritten, WriteSheetFromFile
 from cfo_kernel.runs.recorder import Recorder
 
 _SHOWN_ROWS = 100
@@ -22,14 +22,7 @@ async def act(reply: Reply, desk: Desk, recorder: Recorder) -> Reply:
     """
     try:
         if isinstance(reply, RunSQL):
-            result = await desk.room.query(
-                reply.sql,
-                cap=_SHOWN_ROWS,
-                file=desk.new_file("results", "result"),
-                earlier=desk.earlier,
-                on_progress=partial(recorder.progress, label=reply.purpose),
-            )
-            return reply.model_copy(update={"result": result})
+            return reply.model_copy(update={"result": await _table(reply, desk, recorder)})
         if isinstance(reply, WriteSheetFromFile):
             return reply.model_copy(update={"written": await _write(reply, desk)})
     except CfoError as error:
@@ -46,6 +39,17 @@ def outcome(reply: Reply) -> dict[str, Any] | None:
     if isinstance(reply, WriteSheetFromFile) and reply.written is not None:
         return {"written": reply.written.model_dump()}
     return None
+
+
+async def _table(reply: RunSQL, desk: Desk, recorder: Recorder) -> ResultTable:
+    """All rows of the SQL; where a plan of this run gave it the plan is run, whose checks and notes SQL has not."""
+    file, on_progress = desk.new_file("results", "result"), partial(recorder.progress, label=reply.purpose)
+    plan = desk.plans.get(reply.sql.strip())
+    if plan is None:
+        return await desk.room.query(
+            reply.sql, cap=_SHOWN_ROWS, file=file, earlier=desk.earlier, on_progress=on_progress
+        )
+    return await desk.room.plan(plan, cap=_SHOWN_ROWS, file=file, earlier=desk.earlier, on_progress=on_progress)
 
 
 async def _write(reply: WriteSheetFromFile, desk: Desk) -> SheetWritten:

@@ -314,6 +314,27 @@ CASES: dict[str, tuple[Json, list[list[Any]]]] = {
             ["2024-04", None, None],
         ],
     ),
+    "ratio": (
+        {
+            "group_by": [MONTH],
+            "select": select(
+                part={"ratio": agg("sum", where=only("Sales")), "base": agg("sum", where=only("Finance"))},
+                below={
+                    "ratio": agg("sum", where=only("Finance")),
+                    "base": op({"constant": 0}, "-", agg("sum", where=only("Sales"))),
+                },
+            ),
+        },
+        [["2024-01", 150.1 / 200.2, None], ["2024-02", 0.5, None], ["2024-03", None, None], ["2024-04", None, None]],
+    ),
+    "share_of_a_total_that_is_not_positive": (
+        {
+            "group_by": [MONTH],
+            "filters": [{"column": "posted", "op": "in period", "value": "2024-03"}],
+            "select": select(total=agg("sum"), share=over("share_of_total")),
+        },
+        [["2024-03", -60.05, None]],
+    ),
     "percent_change_of_windows": (
         {
             "group_by": [MONTH],

@@ -128,10 +128,14 @@ class Plans:
         return {"column": self._of(ANY[:-4], *ANY), "name": name}
 
     def _expression(self, depth: int) -> Json:
-        kind = self._of(["aggregate", "aggregate", "arithmetic", "window", "percent"]) if depth else "aggregate"
+        kind = (
+            self._of(["aggregate", "aggregate", "arithmetic", "window", "percent", "ratio"]) if depth else "aggregate"
+        )
         if kind == "arithmetic":
             right = self._of([{"constant": 2.5}, None]) or self._expression(depth - 1)
             return {"op": self._of(list("+-*/")), "left": self._expression(depth - 1), "right": right}
+        if kind == "ratio":
+            return {"ratio": self._expression(depth - 1), "base": self._expression(depth - 1)}
         if kind == "percent":
             return {"percent_change": self._expression(depth - 1), "base": self._expression(depth - 1)}
         if kind == "window":

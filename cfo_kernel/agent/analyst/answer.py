@@ -57,6 +57,9 @@ class Answer:
             said.append("Each row is set against the row before it; growth from zero or less is n.m.")
         if reading.shape is Shape.SHARE and any(b.grain for b in reading.by) and len(reading.by) > 1:
             said.append("Each share is of its own period.")
+        shares = [row[-1] for row in self.result["rows"]] if reading.shape is Shape.SHARE else []
+        if None in shares and set(shares) != {None}:
+            said.append("Where a total is zero or negative, shares of it are not meaningful (n.m.).")
         return [*said, *self._shared_names()]
 
     def _shared_names(self) -> list[str]:

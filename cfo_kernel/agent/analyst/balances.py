@@ -1,12 +1,11 @@
 """Balances are read at a date: whether rows are balances, and which date stands for a period."""
 
 from dataclasses import replace
-from datetime import date
 
 from cfo_kernel.agent.analyst.coverage import Table
 from cfo_kernel.agent.analyst.evidence import Evidence, Verdict
 from cfo_kernel.agent.analyst.naming import Naming
-from cfo_kernel.agent.analyst.periods import as_date, holding, month_of
+from cfo_kernel.agent.analyst.periods import as_date, holding, month_of, place_in
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Shape
 from cfo_kernel.data.plan import Grain
 
@@ -116,8 +115,8 @@ def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
     remarks = list(verdict.remarks)
     for i, (close, rows) in enumerate(found[:-1]):
         before = found[i + 1]
-        last_of_period = i == 0 or _period(close, grain) != _period(found[i - 1][0], grain)
-        if not last_of_period or rows >= _FEWER * before[1] or (grain is None and i):
+        last_of_period = i == 0 or place_in(close, grain) != place_in(found[i - 1][0], grain)
+        if not last_of_period or rows >= _FEWER * before[1]:
             continue
         if verdict.first and close < verdict.first:
             break
@@ -132,17 +131,3 @@ def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
             raise NotUnderstood(f"The last date has too few rows to be read as the balance: {text}", choices)
         remarks.append(text)
     return replace(verdict, remarks=tuple(remarks))
-
-
-def _period(day: date, grain: Grain | None) -> tuple[int, ...]:
-    match grain:
-        case Grain.YEAR:
-            return (day.year,)
-        case Grain.QUARTER:
-            return (day.year, (day.month - 1) // 3)
-        case Grain.MONTH:
-            return (day.year, day.month)
-        case Grain.WEEK:
-            return tuple(day.isocalendar()[:2])
-        case _:
-            return (day.year, day.month, day.day)

@@ -18,6 +18,7 @@ from cfo_kernel.data.plan import (
     Measure,
     Order,
     QueryPlan,
+    Ratio,
     Window,
 )
 
@@ -206,13 +207,14 @@ class Planner:
     def _sides(self, reading: Reading) -> Figures:
         _, left = self._figure(reading, where=self._where(reading.left))
         _, right = self._figure(reading, where=self._where(reading.right))
-        op, name = ("/", "ratio") if reading.shape is Shape.RATIO else ("-", "difference")
-        both = Arithmetic.model_validate({"op": op, "left": left, "right": right})
+        is_ratio = reading.shape is Shape.RATIO
+        name = "ratio" if is_ratio else "difference"
+        both = Ratio(ratio=left, base=right) if is_ratio else Arithmetic(op="-", left=left, right=right)
         taken = {name, *(group_name(b).lower() for b in reading.by)}
         names = [f"{n} rows" if n.lower() in taken else n for n in (side_name(reading.left), side_name(reading.right))]
         named = ((names[0], left), (names[1], right), (name, both))
         measures = tuple(Measure(name=n, expression=e) for n, e in named)
-        return Figures(measures, name, name if name == "ratio" else None)
+        return Figures(measures, name, name if is_ratio else None)
 
     def _apart(
         self,
