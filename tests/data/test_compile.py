@@ -361,6 +361,16 @@ def test_the_middle_of_two_whole_decimals_is_not_cut(company: Company) -> None:
         assert connection.execute(sql).fetchall() == [(Decimal("1.5"),)]
 
 
+def test_a_threshold_with_many_decimals_is_compared_with_money(tmp_path: Path) -> None:
+    money = opened(tmp_path, {"money": "amount\n99999999999999999.99\n-1.00\n"})
+    above = {"column": "amount", "op": ">", "value": "0." + "0" * 36 + "1"}
+    plan = QueryPlan.model_validate(
+        {"table": "money", "filters": [above], "select": [{"name": "n", "expression": agg("count")}]}
+    )
+    assert money.rows(plan) == [[1]]
+    money.worker.connection.close()
+
+
 def test_there_is_no_golden_file_without_a_case() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)
 
