@@ -8,6 +8,7 @@ from cfo_kernel.data.closes import Closes, closes
 from cfo_kernel.data.compile import Compiler
 from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.hierarchies import Trees
+from cfo_kernel.data.joins import Joined, joined
 from cfo_kernel.data.plan import QueryPlan, aggregates
 from cfo_kernel.data.rollups import Named
 from cfo_kernel.data.tables import Tables
@@ -15,10 +16,10 @@ from cfo_kernel.data.tables import Tables
 
 @dataclass(frozen=True)
 class Prepared:
-    """`probes` may refuse the plan, `closes` adds notes to its result, `notes` are there already."""
+    """`probes` may refuse the plan or add notes, `closes` adds notes to its result, `notes` are there already."""
 
     sql: str
-    probes: tuple[Probe, ...]
+    probes: tuple[Probe | Joined, ...]
     closes: Closes | None
     notes: tuple[str, ...]
 
@@ -27,7 +28,8 @@ def prepare(plan: QueryPlan, tables: Tables, glossary: Glossary, trees: Trees) -
     """Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where the plan does not fit the tables."""
     compiler = Compiler(plan, tables, trees)
     sql = compiler.sql()
-    checked = tuple(probes(plan, compiler, tables, trees, glossary))
+    looked = joined(plan, compiler)
+    checked = (*probes(plan, compiler, tables, trees, glossary), *([looked] if looked else []))
     return Prepared(sql, checked, closes(plan, compiler, trees), tuple(dict.fromkeys(_notes(plan, compiler))))
 
 
