@@ -8,7 +8,7 @@ The lines are put together one by one and never split again: a text in them may 
 from cfo_kernel.data.figures import GRAINS, Figures, holds
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
 from cfo_kernel.data.literals import is_whole, literal, number
-from cfo_kernel.data.plan import Aggregate, Having, Join, LastOf, QueryPlan, Window, aggregates
+from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, QueryPlan, Window, aggregates
 from cfo_kernel.data.rollups import RollUps
 from cfo_kernel.data.scope import Scope, nearest, quoted
 from cfo_kernel.data.tables import Tables
@@ -78,6 +78,22 @@ class Compiler:
         if self.plan.having:
             lines += listed("HAVING", [self._having(having, figures) for having in self.plan.having])
         return lines
+
+    def gaps(self) -> list[tuple[str, Grain]]:
+        """For each window that compares periods a query for the first row after a gap, and how many there are."""
+        windows = Windows(self.plan, self.figures)
+        for measure in self.plan.select:
+            if holds(measure.expression, Window):
+                windows.sql(measure.expression)
+        inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner.items()])
+        found: list[tuple[str, Grain]] = []
+        for name, step in windows.steps.items():
+            beside = f"SELECT {step.period} AS period, {step.is_after_gap} AS is_gap"
+            lines = ["WITH _grouped AS (", *indented(inner), "), _beside AS (", f"  {beside}", "  FROM _grouped"]
+            lines += [f"  WINDOW {name} AS ({windows.named[name]})", ")"]
+            lines += ["SELECT min(CAST(period AS VARCHAR)), count(*)", "FROM _beside", "WHERE is_gap"]
+            found.append(("\n".join(lines), step.grain))
+        return found
 
     def _windowed(self) -> list[str]:
         windows = Windows(self.plan, self.figures)

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cfo_kernel.data.absent import Absent, absent
 from cfo_kernel.data.checks import Probe, probes
 from cfo_kernel.data.closes import Closes, closes
 from cfo_kernel.data.compile import Compiler
+from cfo_kernel.data.gaps import Gaps, gaps
 from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.joins import Joined, joined
@@ -19,7 +21,7 @@ class Prepared:
     """`probes` may refuse the plan or add notes, `closes` adds notes to its result, `notes` are there already."""
 
     sql: str
-    probes: tuple[Probe | Joined, ...]
+    probes: tuple[Probe | Joined | Gaps | Absent, ...]
     closes: Closes | None
     notes: tuple[str, ...]
 
@@ -28,8 +30,8 @@ def prepare(plan: QueryPlan, tables: Tables, glossary: Glossary, trees: Trees) -
     """Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where the plan does not fit the tables."""
     compiler = Compiler(plan, tables, trees)
     sql = compiler.sql()
-    looked = joined(plan, compiler)
-    checked = (*probes(plan, compiler, tables, trees, glossary), *([looked] if looked else []))
+    looked = [joined(plan, compiler), *gaps(compiler), absent(plan, compiler, trees)]
+    checked = (*probes(plan, compiler, tables, trees, glossary), *(one for one in looked if one))
     return Prepared(sql, checked, closes(plan, compiler, trees), tuple(dict.fromkeys(_notes(plan, compiler))))
 
 

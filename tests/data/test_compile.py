@@ -228,7 +228,7 @@ CASES: dict[str, tuple[Json, list[list[Any]]]] = {
             ["Finance", "2024-03", 1, None],
             ["Sales", "2024-01", None, 1],
             ["Sales", "2024-02", 2, 1],
-            ["Sales", "2024-04", 1, None],
+            ["Sales", "2024-04", None, None],
         ],
     ),
     "windows_and_having": (
