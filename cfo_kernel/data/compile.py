@@ -45,9 +45,15 @@ class Compiler:
 
     def sql(self) -> str:
         names = self._names()
+        return "\n".join([*self._body(), *self._order(names), f"LIMIT {self.plan.limit}"])
+
+    def counted(self) -> str:
+        """The SQL of how many rows the result has without the limit."""
+        return "\n".join(["SELECT count(*) FROM (", *indented(self._body()), ")"])
+
+    def _body(self) -> list[str]:
         has_window = any(holds(measure.expression, Window) for measure in self.plan.select)
-        body = self._windowed() if has_window else self._flat()
-        return "\n".join([*body, *self._order(names), f"LIMIT {self.plan.limit}"])
+        return self._windowed() if has_window else self._flat()
 
     def _names(self) -> list[str]:
         """The columns of the result; raises where they cannot be a result."""
@@ -85,6 +91,8 @@ class Compiler:
         for measure in self.plan.select:
             if holds(measure.expression, Window):
                 windows.sql(measure.expression)
+        if not windows.steps:
+            return []
         inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner.items()])
         found: list[tuple[str, Grain]] = []
         for name, step in windows.steps.items():

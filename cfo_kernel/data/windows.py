@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cfo_kernel.data.figures import Figures, arithmetic, holds, operand, percent_change
-from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, Grain, PercentChange, QueryPlan, Window
+from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, Grain, PercentChange, QueryPlan, Window, parts
 from cfo_kernel.data.scope import nearest, quoted
 from cfo_kernel.errors import PlanInvalid
 
@@ -82,6 +82,8 @@ class Windows:
         if holds(node.of, Window):
             raise PlanInvalid("A window cannot hold another window. Make it a measure of its own.")
         value, beside = self.sql(node.of), operand(node.of, self.sql)
+        if node.over in ("share_of_total", "running_total") and (what := _unaddable(node.of)):
+            raise PlanInvalid(f"{node.over} adds up the rows of the result, and {what} do not add up. Take a sum.")
         if node.over == "share_of_total":
             return f"{beside} / nullif(sum({value}) OVER ({_partition([self._group(n) for n in node.within])}), 0)"
         window, order = self._along(node)
@@ -126,3 +128,20 @@ class Windows:
 
 def _partition(names: list[str]) -> str:
     return "PARTITION BY " + ", ".join(quoted(name) for name in names) if names else ""
+
+
+def _unaddable(node: Expression) -> str | None:
+    """What is in the expression whose sum over the rows of the result means nothing."""
+    match node:
+        case Aggregate(fn="avg"):
+            return "averages"
+        case Aggregate(fn="median"):
+            return "medians"
+        case Aggregate(fn="min" | "max"):
+            return "extremes"
+        case PercentChange():
+            return "ratios"
+        case Arithmetic(op="/") if holds(node.right, Aggregate):
+            return "ratios"
+        case _:
+            return next((what for part in parts(node) if (what := _unaddable(part))), None)

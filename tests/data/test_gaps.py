@@ -90,3 +90,8 @@ def test_the_number_of_a_period_hides_no_figure(books: Company) -> None:
     change = {"name": "x", "expression": {"over": "change", "of": {"fn": "count"}}}
     rows, _ = asked(books, "change", by("month"), select=[fields, change])
     assert rows[1] == ["2022-01", 1, 0]
+
+
+def test_arithmetic_without_groups_has_no_gaps(books: Company) -> None:
+    half = {"op": "/", "left": {"fn": "count"}, "right": {"constant": 2}}
+    assert asked(books, "change", select=[{"name": "x", "expression": half}]) == ([[2.5]], [])
