@@ -15,17 +15,21 @@ from cfo_kernel.errors import PlanInvalid
 _NUMBER = re.compile(r"[+-]?([0-9]{1,38})(\.[0-9]{1,38})?")
 _PERIOD = re.compile(r"([0-9]{4})(?:-(?:H([12])|Q([1-4])|([01][0-9])))?")
 _DIGITS = 38
+_MONEY = 19  # the digits before the point that a column of money may have, beside the decimals of a literal
 
 
 def number(value: Scalar, where: str, scale: int = 10) -> str:
     """A number literal; exact for ints and decimal texts.
 
-    One that a decimal with `scale` decimals could not hold is written as a double: it only has to be large.
+    One that a decimal with `scale` decimals could not hold is written as a double: it only has to be large. So is one
+    with so many decimals that a column could not be compared with it: it only has to be small.
     """
     if not isinstance(value, bool):
         text = repr(value) if isinstance(value, int | float) else value.strip()
         if match := _NUMBER.fullmatch(text):
-            return text if len(match[1]) + scale <= _DIGITS else repr(float(text))
+            decimals = len(match[2] or ".") - 1
+            fits = len(match[1]) + scale <= _DIGITS and decimals + _MONEY <= _DIGITS
+            return text if fits else repr(float(text))
         if isinstance(value, float) and value == value and abs(value) != float("inf"):
             return text
     raise PlanInvalid(f"{where} is a number, {value!r} is not. Write a plain number such as 1250.5.")

@@ -92,7 +92,8 @@ class Window(Value):
     where that sum is not positive.
     `running_total`, `previous`, `change`, `change_percent` (0..1, null where the previous value is not positive): along
     the group named `along` (default: the first group with a grain), apart for each combination of the other groups.
-    `previous` is the row before in the result, which is the period before only where every period has rows.
+    `previous` is the week, month, quarter or year before, and null where that has no rows; along days, and along a
+    group without a grain, it is the row before in the result.
     """
 
     over: Literal["share_of_total", "running_total", "previous", "change", "change_percent"]

@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cfo_kernel.data.absent import Absent, absent
 from cfo_kernel.data.checks import Probe, probes
 from cfo_kernel.data.closes import Closes, closes
 from cfo_kernel.data.compile import Compiler
+from cfo_kernel.data.gaps import Gaps, gaps
 from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.hierarchies import Trees
+from cfo_kernel.data.hints import hints
+from cfo_kernel.data.joins import Joined, joined
 from cfo_kernel.data.plan import QueryPlan, aggregates
 from cfo_kernel.data.rollups import Named
 from cfo_kernel.data.tables import Tables
@@ -15,20 +19,26 @@ from cfo_kernel.data.tables import Tables
 
 @dataclass(frozen=True)
 class Prepared:
-    """`probes` may refuse the plan, `closes` adds notes to its result, `notes` are there already."""
+    """`probes` may refuse the plan or add notes, `closes` adds notes to its result, `notes` are there already.
+
+    `counted` is the SQL of the number of rows that the result had without the plan's limit.
+    """
 
     sql: str
-    probes: tuple[Probe, ...]
+    probes: tuple[Probe | Joined | Gaps | Absent, ...]
     closes: Closes | None
     notes: tuple[str, ...]
+    counted: str
 
 
 def prepare(plan: QueryPlan, tables: Tables, glossary: Glossary, trees: Trees) -> Prepared:
     """Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where the plan does not fit the tables."""
     compiler = Compiler(plan, tables, trees)
     sql = compiler.sql()
-    checked = tuple(probes(plan, compiler, tables, trees, glossary))
-    return Prepared(sql, checked, closes(plan, compiler, trees), tuple(dict.fromkeys(_notes(plan, compiler))))
+    looked = [joined(plan, compiler), *gaps(compiler), absent(plan, compiler, trees)]
+    checked = (*probes(plan, compiler, tables, trees, glossary), *(one for one in looked if one))
+    notes = dict.fromkeys((*_notes(plan, compiler), *hints(plan, compiler, trees)))
+    return Prepared(sql, checked, closes(plan, compiler, trees), tuple(notes), compiler.counted())
 
 
 def _notes(plan: QueryPlan, compiler: Compiler) -> Iterator[str]:

@@ -16,7 +16,7 @@ from cfo_kernel.data.prepare import prepare
 from cfo_kernel.data.programs import Programs, Ran
 from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.tables import Column, Table, Tables
-from cfo_kernel.errors import UnknownTable, WorkerLost
+from cfo_kernel.errors import PlanInvalid, SqlInvalid, UnknownTable, WorkerLost
 from cfo_kernel.executors.base import Executor
 from cfo_kernel.executors.process import Progress, WorkerProcess
 from cfo_kernel.executors.sql_worker_pool import Files, SqlPool
@@ -37,6 +37,10 @@ class Facts:
 
 
 _NONE: Mapping[str, Path] = {}
+_TOO_LONG = (
+    "A figure has more than 38 digits, which is as many as are kept exactly. Multiply fewer figures, or divide one of "
+    'them by {"constant": 1}: what is divided is a double, which may be larger.'
+)
 
 
 class DataRoom:
@@ -128,7 +132,16 @@ class DataRoom:
             notes += probe.judge((await self.query(probe.sql, cap=1, earlier=earlier)).rows[0])
         if ready.closes:
             notes += ready.closes.notes((await self.query(ready.closes.sql, cap=MOST_ROWS, earlier=earlier)).rows)
-        result = await self._run(Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, earlier, on_progress)
+        try:
+            result = await self._run(Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, earlier, on_progress)
+        except SqlInvalid as error:
+            if "Out of Range" not in error.message:
+                raise
+            raise PlanInvalid(_TOO_LONG) from error
+        if result.row_count == plan.limit and not (plan.order_by and "limit" in plan.model_fields_set):
+            [[count]] = (await self.query(ready.counted, cap=1, earlier=earlier)).rows
+            more = f"These are {plan.limit:,} of {count:,} rows: the plan has a limit. Raise it for all."
+            notes += [more] * (count > plan.limit)
         return result.model_copy(update={"notes": (*result.notes, *notes)})
 
     async def python(self, code: str, *, cap: int, folder: Path, stem: str, earlier: Files = _NONE) -> Ran:

@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cfo_kernel.data.compile import compile_plan
+from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.prepare import prepare
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, QueryError
 from tests.data.conftest import Company
@@ -185,6 +187,13 @@ def test_any_plan_is_refused_by_name_or_can_be_bound(fields: Json, company: Comp
         return
     assert compile_plan(plan, company.tables) == sql
     company.worker.check(sql)
+    try:
+        ready = prepare(plan, company.tables, Glossary(), {})
+    except QueryError:
+        return
+    asked = [*(probe.sql for probe in ready.probes), ready.counted, *([ready.closes.sql] if ready.closes else [])]
+    for question in asked:
+        company.worker.check(question)
 
 
 def test_most_of_those_plans_are_not_refused(company: Company) -> None:
