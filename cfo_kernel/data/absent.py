@@ -39,6 +39,10 @@ class Absent:
     entities: tuple[Entity, ...]
     period: str
 
+    @property
+    def width(self) -> int:
+        return 3 * len(self.entities)
+
     def judge(self, row: Sequence[Any]) -> list[str]:
         """Notes for the result."""
         return [self._note(entity, *row[3 * i : 3 * i + 3]) for i, entity in enumerate(self.entities) if row[3 * i]]

@@ -63,6 +63,10 @@ class Probe:
     checks: tuple[Check, ...]
     groups: tuple[str, ...]
 
+    @property
+    def width(self) -> int:
+        return 2 * len(self.checks)
+
     def judge(self, row: Sequence[Any]) -> list[str]:
         """Notes for the result; raises `PlanInvalid` where a figure must not be."""
         problems = [c.problem(row[2 * i], self.groups) for i, c in enumerate(self.checks) if row[2 * i] is not None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from cfo_kernel.data.compile import Compiler
 from cfo_kernel.data.plan import Grain
@@ -14,6 +14,7 @@ class Gaps:
 
     sql: str
     grain: Grain
+    width: ClassVar[int] = 2
 
     def judge(self, row: Sequence[Any]) -> list[str]:
         """Notes for the result."""

@@ -67,6 +67,10 @@ class Joined:
     sql: str
     asked: tuple[Repeats | Drops, ...]
 
+    @property
+    def width(self) -> int:
+        return len(self.asked)
+
     def judge(self, row: Sequence[Any]) -> list[str]:
         """Notes for the result; raises `PlanInvalid` where a figure would take rows several times."""
         told = [(one, text) for one, found in zip(self.asked, row, strict=True) if (text := one.judge(found))]

@@ -1,7 +1,8 @@
 """A plan made ready to run: its SQL, what must be asked of the data before, and what its answer must say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cfo_kernel.data.absent import Absent, absent
 from cfo_kernel.data.checks import Probe, probes
@@ -29,6 +30,26 @@ class Prepared:
     closes: Closes | None
     notes: tuple[str, ...]
     counted: str
+
+    @property
+    def asked(self) -> str | None:
+        """One query whose one row holds what all probes ask of the data: each journey to a worker takes its time."""
+        if not self.probes:
+            return None
+        rows: list[str] = []
+        for i, probe in enumerate(self.probes):
+            columns = ", ".join(f"p{i}_{j}" for j in range(probe.width))
+            rows.append(f"(\n{probe.sql}\n) AS p{i}({columns})")
+        return "SELECT * FROM " + ", ".join(rows)  # noqa: S608 - compiled
+
+    def judge(self, row: Sequence[Any]) -> list[str]:
+        """Notes from the row of `asked`; raises `PlanInvalid` where the plan must not be run."""
+        notes: list[str] = []
+        at = 0
+        for probe in self.probes:
+            notes += probe.judge(row[at : at + probe.width])
+            at += probe.width
+        return notes
 
 
 def prepare(plan: QueryPlan, tables: Tables, glossary: Glossary, trees: Trees) -> Prepared:

@@ -128,8 +128,8 @@ class DataRoom:
         tables = await self._tables(plan.model_dump_json(), earlier)
         ready = prepare(plan, tables, facts.glossary, facts.trees)
         notes = list(ready.notes)
-        for probe in ready.probes:
-            notes += probe.judge((await self.query(probe.sql, cap=1, earlier=earlier)).rows[0])
+        if ready.asked:
+            notes += ready.judge((await self.query(ready.asked, cap=1, earlier=earlier)).rows[0])
         if ready.closes:
             notes += ready.closes.notes((await self.query(ready.closes.sql, cap=MOST_ROWS, earlier=earlier)).rows)
         try:

@@ -191,7 +191,7 @@ def test_any_plan_is_refused_by_name_or_can_be_bound(fields: Json, company: Comp
         ready = prepare(plan, company.tables, Glossary(), {})
     except QueryError:
         return
-    asked = [*(probe.sql for probe in ready.probes), ready.counted, *([ready.closes.sql] if ready.closes else [])]
+    asked = [sql for sql in (ready.asked, ready.counted, ready.closes.sql if ready.closes else None) if sql]
     for question in asked:
         company.worker.check(question)
 

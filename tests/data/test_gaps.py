@@ -37,7 +37,7 @@ def asked(company: Company, over: str, *groups: Json, **more: Any) -> tuple[list
     filters = [] if any(g["column"] == "unit" for g in groups) else [{"column": "unit", "value": "A"}]
     fields = {"filters": filters, "group_by": groups, "select": [{"name": "x", "expression": expression}], **more}
     ready = prepare(QueryPlan.model_validate({"table": "books", **fields}), company.tables, Glossary(), {})
-    notes = [n for probe in ready.probes for n in probe.judge(company.worker.query(probe.sql, 1, None)["rows"][0])]
+    notes = ready.judge(company.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
     return company.worker.query(ready.sql, 100, None)["rows"], notes
 
 

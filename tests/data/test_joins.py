@@ -38,7 +38,7 @@ def asked(company: Company, fn: str, column: str | None, joins: list[Json], **mo
     select = [{"name": "x", "expression": {"over": over, "of": figure} if over else figure}]
     plan = QueryPlan.model_validate({"table": "sales", "joins": joins, "select": select, **more})
     ready = prepare(plan, company.tables, Glossary(), {})
-    found = [n for probe in ready.probes for n in probe.judge(company.worker.query(probe.sql, 1, None)["rows"][0])]
+    found = ready.judge(company.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
     return company.worker.query(ready.sql, 100, None)["rows"], found
 
 

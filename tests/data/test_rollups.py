@@ -102,8 +102,8 @@ class Books:
         """Rows and notes."""
         ready = prepare(plan, self.company.tables, GLOSSARY, self.trees)
         notes = list(ready.notes)
-        for probe in ready.probes:
-            notes += probe.judge(self._rows(probe.sql)[0])
+        if ready.asked:
+            notes += ready.judge(self._rows(ready.asked)[0])
         if ready.closes:
             notes += ready.closes.notes(self._rows(ready.closes.sql))
         return self._rows(ready.sql), notes
