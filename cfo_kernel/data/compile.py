@@ -7,7 +7,7 @@ The lines are put together one by one and never split again: a text in them may 
 
 from cfo_kernel.data.figures import GRAINS, Figures, holds
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
-from cfo_kernel.data.literals import is_whole, literal, number
+from cfo_kernel.data.literals import check_ends, is_whole, literal, number
 from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, QueryPlan, Window, aggregates
 from cfo_kernel.data.rollups import RollUps
 from cfo_kernel.data.scope import Scope, nearest, quoted
@@ -47,9 +47,10 @@ class Compiler:
         names = self._names()
         return "\n".join([*self._body(), *self._order(names), f"LIMIT {self.plan.limit}"])
 
-    def counted(self) -> str:
-        """The SQL of how many rows the result has without the limit."""
-        return "\n".join(["SELECT count(*) FROM (", *indented(self._body()), ")"])
+    def counted(self, *conditions: str) -> str:
+        """The SQL of how many rows the result has without the limit, or of how many meet each of the conditions."""
+        counts = [f"count(*) FILTER (WHERE {one})" for one in conditions] or ["count(*)"]
+        return "\n".join([f"SELECT {', '.join(counts)} FROM (", *indented(self._body()), ")"])
 
     def _body(self) -> list[str]:
         has_window = any(holds(measure.expression, Window) for measure in self.plan.select)
@@ -178,6 +179,7 @@ class Compiler:
         sql = figures[measure.name]
         bounds = [literal(v, column, measure.name) if column else number(v, measure.name) for v in values]
         if having.op == "between":
+            check_ends(values[0], values[1], column, measure.name)
             return f"{sql} BETWEEN {bounds[0]} AND {bounds[1]}"
         return f"{sql} {'<>' if having.op == '!=' else having.op} {bounds[0]}"
 

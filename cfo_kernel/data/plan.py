@@ -12,7 +12,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
 
 from cfo_kernel.values import Value
 
@@ -35,6 +36,17 @@ Operator = Literal[
 ]
 
 
+def _without_null(value: Any) -> Any:
+    """What no type accepts is told in one line, where pydantic would say of each type that it does not fit."""
+    if isinstance(value, list) and None in value:
+        message = "A list of values holds null, which no value equals. Leave it out; 'is null' finds rows without one."
+        raise PydanticCustomError("plan_invalid", message)
+    return value  # pyright: ignore[reportUnknownVariableType] - it is validated next
+
+
+_NO_NULLS = BeforeValidator(_without_null)
+
+
 class Filter(Value):
     """Keeps the rows for which `column op value` holds.
 
@@ -49,7 +61,7 @@ class Filter(Value):
 
     column: str
     op: Operator = "="
-    value: Scalar | list[Scalar] | None = None
+    value: Annotated[Scalar | list[Scalar] | None, _NO_NULLS] = None
 
 
 class Join(Value):
@@ -173,7 +185,7 @@ class Having(Value):
 
     measure: str
     op: Literal["=", "!=", "<", "<=", ">", ">=", "between"]
-    value: Scalar | list[Scalar]
+    value: Annotated[Scalar | list[Scalar], _NO_NULLS]
 
 
 class Order(Value):

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from pydantic import ValidationError
 
 from cfo_kernel.data.compile import compile_plan
 from cfo_kernel.data.plan import QueryPlan
@@ -507,6 +508,10 @@ ERRORS: list[tuple[Json, type[QueryError], str]] = [
     ({"filters": [{"column": "dept", "value": ["a", "b"]}], "select": TOTAL}, PlanInvalid, "needs one value for '='"),
     ({"filters": [{"column": "dept", "op": "in", "value": []}], "select": TOTAL}, PlanInvalid, "needs a list of values"),
     ({"filters": [{"column": "dept", "op": "between", "value": ["a"]}], "select": TOTAL}, PlanInvalid, "a list of two values"),
+    ({"filters": [{"column": "amount", "op": "between", "value": [50, "5"]}], "select": TOTAL}, PlanInvalid, "ledger.amount is between 50 and 5: the ends are swapped"),
+    ({"filters": [{"column": "dept", "op": "between", "value": ["b", "a"]}], "select": TOTAL}, PlanInvalid, "between b and a: the ends"),
+    ({"filters": [{"column": "at", "op": "between", "value": ["2024-02-01T00:00", "2024-01-31"]}], "select": TOTAL}, PlanInvalid, "ends are swapped"),
+    ({"select": TOTAL, "having": [{"measure": "total", "op": "between", "value": [2, 1.5]}]}, PlanInvalid, "total is between 2 and 1.5"),
     ({"filters": [{"column": "dept", "value": "a\0b"}], "select": TOTAL}, PlanInvalid, "NUL"),
     ({"filters": [{"column": "dept", "value": "\ud800"}], "select": TOTAL}, PlanInvalid, "half a character"),
     ({"select": [{"name": "a\0b", "expression": agg("sum")}]}, PlanInvalid, "NUL"),
@@ -519,6 +524,16 @@ def test_an_error_says_what_to_write(fields: Json, kind: type[QueryError], says:
     with pytest.raises(kind) as caught:
         compile_plan(plan(**fields), company.tables)
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize(("part", "value"), [("filters", ["a", None]), ("having", [1, None])])
+def test_null_among_values_is_told_in_one_line(part: str, value: list[Any]) -> None:
+    named = {"column": "dept", "op": "in"} if part == "filters" else {"measure": "total", "op": "between"}
+    with pytest.raises(ValidationError) as caught:
+        plan(**{part: [{**named, "value": value}], "select": TOTAL})
+    [error] = caught.value.errors()
+    assert error["type"] == "plan_invalid"
+    assert "holds null, which no value equals" in error["msg"]
 
 
 def _write_golden() -> None:
