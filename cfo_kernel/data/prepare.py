@@ -16,6 +16,7 @@ from cfo_kernel.data.joins import Joined, joined
 from cfo_kernel.data.plan import QueryPlan, aggregates
 from cfo_kernel.data.rollups import Named
 from cfo_kernel.data.tables import Tables
+from cfo_kernel.data.unmeasured import Unmeasured, unmeasured
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Prepared:
     """
 
     sql: str
-    probes: tuple[Probe | Joined | Gaps | Absent, ...]
+    probes: tuple[Probe | Joined | Gaps | Absent | Unmeasured, ...]
     closes: Closes | None
     notes: tuple[str, ...]
     counted: str
@@ -56,7 +57,7 @@ def prepare(plan: QueryPlan, tables: Tables, glossary: Glossary, trees: Trees) -
     """Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where the plan does not fit the tables."""
     compiler = Compiler(plan, tables, trees)
     sql = compiler.sql()
-    looked = [joined(plan, compiler), *gaps(compiler), absent(plan, compiler, trees)]
+    looked = [joined(plan, compiler), *gaps(compiler), absent(plan, compiler, trees), unmeasured(plan, tables, trees)]
     checked = (*probes(plan, compiler, tables, trees, glossary), *(one for one in looked if one))
     notes = dict.fromkeys((*_notes(plan, compiler), *hints(plan, compiler, trees)))
     return Prepared(sql, checked, closes(plan, compiler, trees), tuple(notes), compiler.counted())

@@ -17,6 +17,7 @@ from cfo_kernel.data.plan import (
     LastOf,
     Measure,
     Order,
+    PercentChange,
     QueryPlan,
     Ratio,
     Window,
@@ -230,7 +231,7 @@ class Planner:
         difference = Arithmetic(op="-", left=mine, right=theirs)
         measures: list[tuple[str, Expression]] = [(side[0], mine), (base[0], theirs), (name, difference)]
         if percent:
-            measures.append((f"{name}_percent", Arithmetic(op="/", left=difference, right=theirs)))
+            measures.append((f"{name}_percent", PercentChange(percent_change=mine, base=theirs)))
         named = tuple(Measure(name=n, expression=e) for n, e in measures)
         return Figures(named, name, f"{name}_percent" if percent else None, base[0])
 
