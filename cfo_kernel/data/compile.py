@@ -50,7 +50,7 @@ class Compiler:
     def counted(self, *conditions: str) -> str:
         """The SQL of how many rows the result has without the limit, or of how many meet each of the conditions."""
         counts = [f"count(*) FILTER (WHERE {one})" for one in conditions] or ["count(*)"]
-        return "\n".join([f"SELECT {', '.join(counts)} FROM (", *indented(self._body()), ")"])
+        return "\n".join(["SELECT " + ", ".join(counts), "FROM (", *indented(self._body()), ")"])
 
     def _body(self) -> list[str]:
         has_window = any(holds(measure.expression, Window) for measure in self.plan.select)

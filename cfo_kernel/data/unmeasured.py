@@ -1,4 +1,4 @@
-"""Thresholds on percentages: a row whose percentage cannot be measured meets none of them, and a note counts such rows."""
+"""Thresholds on percentages: a row whose percentage cannot be measured meets none, and a note counts such rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

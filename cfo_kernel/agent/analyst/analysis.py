@@ -165,8 +165,8 @@ class Analyst:
             if verdict.stock:
                 (dates,) = yield (closes(self.schema, reading),)
                 verdict = check_closes(reading, verdict, dates)
-                told = yield from self._late(reading, dates)
-                verdict = replace(verdict, urgent=(*told, *verdict.urgent))
+                told, late = yield from self._late(reading, dates)
+                verdict = replace(verdict, urgent=(*told, *verdict.urgent), late=late)
         figures, _plan, result = yield from self._query(reading, stock=verdict.stock)
         if result["row_count"] == 0 and not reading.thresholds:
             raise NotUnderstood("The question was understood, but no rows meet it.")
@@ -177,12 +177,12 @@ class Analyst:
 
     def _late(
         self, reading: Reading, dates: dict[str, Any]
-    ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[str, ...]]:
-        """Who is missing at the dates at which balances are read."""
+    ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[tuple[str, ...], str]]:
+        """Who is missing at the dates at which balances are read; all in one text where no date was left out."""
         closings = latecomers.closes_of(reading, dates) if reading.functions == ("sum",) else ()
         who = latecomers.members(self.schema, reading)
         if not closings or not who.columns:
-            return ()
+            return (), ""
         late = yield tuple(latecomers.plan(self.schema, reading, c, who.columns) for c in closings)
         found = [(c, rows) for c, rows in zip(closings, late, strict=True) if rows["rows"]]
         told: list[str | None] = []
@@ -192,7 +192,8 @@ class Analyst:
                 latecomers.amounts(self.schema, reading, close, who.columns),
             )
             told.append(latecomers.Lateness(who, close, rows, absent, held).judge(reading))
-        return tuple(t for t in told if t)
+        texts = tuple(t for t in told if t)
+        return texts, " ".join(texts) if len(closings) < latecomers.MOST_PERIODS else ""
 
     def _query(self, reading: Reading, *, stock: bool) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Any]:
         """The main plan; once more without percentages where a base is not positive."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from cfo_kernel.agent.analyst.coverage import Table
 from cfo_kernel.agent.analyst.evidence import Evidence, Verdict
 from cfo_kernel.agent.analyst.naming import Naming
-from cfo_kernel.agent.analyst.periods import as_date, holding, month_of, place_in
+from cfo_kernel.agent.analyst.periods import as_date, holding, month_of
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Shape
 from cfo_kernel.data.plan import Grain
 
@@ -107,27 +107,23 @@ class Balances(Evidence):
 
 
 def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
-    """Balances are read at the last date of a period: says or asks where that date carries clearly fewer rows."""
+    """One balance is read at the last date with rows: asks back where that date carries clearly fewer of them.
+
+    Of several balances, and of a day that was asked for, the notes of the plan tell the same.
+    """
     found = [(d, int(row[1])) for row in result["rows"] if (d := as_date(row[0]))]
-    grain = next((b.grain for b in reading.by if b.grain), None)
-    if found and grain is None and reading.shape is not Shape.COMPARE:
-        verdict = replace(verdict, first=found[0][0], last=found[0][0])
-    remarks = list(verdict.remarks)
-    for i, (close, rows) in enumerate(found[:-1]):
-        before = found[i + 1]
-        last_of_period = i == 0 or place_in(close, grain) != place_in(found[i - 1][0], grain)
-        if not last_of_period or rows >= _FEWER * before[1]:
-            continue
-        if verdict.first and close < verdict.first:
-            break
-        text = f"{close} carries {rows} rows, the date before ({before[0]}) {before[1]}: it may hold adjustments only."
-        one_day = all(p.grain is Grain.DAY for p in reading.periods)
-        if grain is None and reading.shape is not Shape.COMPARE and not one_day:
-            label = holding(before[0], 1).label
-            choices = ()
-            if reading.when_at:
-                start, end = reading.when_at
-                choices = (f"{reading.question[:start]}in {label}{reading.question[end:]}",)
-            raise NotUnderstood(f"The last date has too few rows to be read as the balance: {text}", choices)
-        remarks.append(text)
-    return replace(verdict, remarks=tuple(remarks))
+    if not found or any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE:
+        return verdict
+    verdict = replace(verdict, first=found[0][0], last=found[0][0])
+    if len(found) == 1 or all(p.grain is Grain.DAY for p in reading.periods):
+        return verdict
+    (close, rows), (before, usual) = found[:2]
+    if rows < _FEWER * usual:
+        choices: tuple[str, ...] = ()
+        if reading.when_at:
+            start, end = reading.when_at
+            choices = (f"{reading.question[:start]}in {holding(before, 1).label}{reading.question[end:]}",)
+        carries = f"{close} carries {rows} row{'' if rows == 1 else 's'}, the date before ({before}) {usual}"
+        message = f"The last date has too few rows to be read as the balance: {carries}. It may hold adjustments only."
+        raise NotUnderstood(message, choices)
+    return verdict

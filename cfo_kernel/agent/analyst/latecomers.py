@@ -18,7 +18,7 @@ from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.wording import figure, joined
 from cfo_kernel.data.plan import Aggregate, Grain, Group, Having, Measure, Order, QueryPlan
 
-_MOST_PERIODS = 8
+MOST_PERIODS = 8
 _MOST_NAMED = 6
 Row = list[Any]
 
@@ -42,7 +42,7 @@ def closes_of(reading: Reading, dates: Table) -> tuple[Close, ...]:
     for day in (d for d in found if d >= start):
         periods.setdefault(place_in(day, grain), []).append(day)
     several = [Close(days[0], days[-1]) for days in periods.values() if len(days) > 1]
-    return tuple(several[::-1][:_MOST_PERIODS])
+    return tuple(several[::-1][:MOST_PERIODS])
 
 
 @dataclass(frozen=True, slots=True)

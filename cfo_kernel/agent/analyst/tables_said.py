@@ -153,7 +153,19 @@ class ManyRows(Cells):
         head = f"{self.naming.header(self._subject())} {self.naming.by}"
         if self.reading.thresholds:
             return self._kept()
+        moved = self.groups + 2
+        compared = [row for row in self.rows if isinstance(row[moved], int | float)]
+        if len(self.rows) == self.total > FEW and len(compared) + self._series() < self.total:
+            if len(compared) < 2:
+                only = "".join(f" but {self.name(row)} with {self._moved(row)}" for row in compared)
+                return f"{head}: no row{only} has one just before it to be compared with, of {self.total:,} in all."
+            head += f", where {len(compared)} of {self.total:,} rows can be compared,"
         return self._extremes(head, self._moved, ("the largest rise is in", "the largest fall in"), by=self.groups + 2)
+
+    def _series(self) -> int:
+        """How many rows are the first of theirs, along the first group that is a period."""
+        along = next((i for i, by in enumerate(self.reading.by) if by.grain), 0)
+        return len({tuple(map(str, row[:along] + row[along + 1 : self.groups])) for row in self.rows})
 
     def _running(self) -> str:
         named = self.naming
