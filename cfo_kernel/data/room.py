@@ -128,11 +128,11 @@ class DataRoom:
         tables = await self._tables(plan.model_dump_json(), earlier)
         ready = prepare(plan, tables, facts.glossary, facts.trees)
         notes = list(ready.notes)
-        if ready.asked:
-            notes += ready.judge((await self.query(ready.asked, cap=1, earlier=earlier)).rows[0])
-        if ready.closes:
-            notes += ready.closes.notes((await self.query(ready.closes.sql, cap=MOST_ROWS, earlier=earlier)).rows)
         try:
+            if ready.asked:
+                notes += ready.judge((await self.query(ready.asked, cap=1, earlier=earlier)).rows[0])
+            if ready.closes:
+                notes += ready.closes.notes((await self.query(ready.closes.sql, cap=MOST_ROWS, earlier=earlier)).rows)
             result = await self._run(Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, earlier, on_progress)
         except SqlInvalid as error:
             if "Out of Range" not in error.message:

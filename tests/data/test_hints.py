@@ -95,6 +95,7 @@ def test_two_children_of_one_name_are_two_groups(company: Company) -> None:
         ({"fn": "max", "column": "amount"}, "extremes"),
         ({"op": "/", "left": {"fn": "sum", "column": "amount"}, "right": {"fn": "count"}}, "ratios"),
         ({"percent_change": {"fn": "sum", "column": "amount"}, "base": {"fn": "count"}}, "ratios"),
+        ({"ratio": {"fn": "sum", "column": "amount"}, "base": {"fn": "count"}}, "ratios"),
         ({"op": "-", "left": {"fn": "count"}, "right": {"fn": "avg", "column": "amount"}}, "averages"),
     ],
 )
@@ -124,5 +125,8 @@ async def test_a_limit_that_nobody_wrote_is_told(tmp_path: Path) -> None:
         squared = {"op": "*", "left": {"fn": "sum", "column": "amount"}, "right": {"fn": "sum", "column": "amount"}}
         with pytest.raises(PlanInvalid, match="A figure has more than 38 digits"):
             await room.plan(plan(of=squared), cap=5)
+        bounded = {"having": [{"measure": "x", "op": ">", "value": 1}]}
+        with pytest.raises(PlanInvalid, match="A figure has more than 38 digits"):
+            await room.plan(plan(of={"ratio": squared, "base": {"fn": "count"}}, **bounded), cap=5)
     finally:
         await room.close()
