@@ -110,7 +110,7 @@ def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
         if array is None:
             array = pa.array([None if _is_missing(v) else str(v) for v in series], pa.string())
             notes.append(f"{name}: values of mixed or unusual types are given as text.")
-        if pa.types.is_floating(array.type) and array.null_count:
+        if _misses_floats(array):
             notes.append(f"{name}: NaN is shown as empty.")
         arrays.append(array)
     return pa.table(arrays, names=[str(c) for c in cast("list[object]", frame.columns.tolist())]), notes
@@ -154,6 +154,15 @@ def _decimal(value: Any) -> Any:
 def _all_midnight(series: "pd.Series[Any]") -> bool:
     present = series.dropna()
     return bool(len(present)) and bool((present == present.dt.normalize()).all())
+
+
+def _misses_floats(array: Any) -> bool:
+    """Whether a float of the column, or of its lists and structs, is null: pyarrow makes NaN that, in lists too."""
+    if pa.types.is_list(array.type):
+        return _misses_floats(array.flatten())
+    if pa.types.is_struct(array.type):
+        return any(map(_misses_floats, array.flatten()))
+    return bool(pa.types.is_floating(array.type) and array.null_count)
 
 
 def _is_missing(value: Any) -> bool:

@@ -159,7 +159,7 @@ async def test_a_value_in_a_list_is_exact_or_noted(run: Run) -> None:
     found = await table(run("result_df = pd.DataFrame({'f': [[1.0, float('nan')]], 'i': [[2 ** 60 + 1]]})"))
     assert found.rows == (([1, None], [str(2**60 + 1)]),)
     assert found.notes == (
-        "f: NaN or infinity is shown as empty.",
+        "f: NaN is shown as empty.",
         "i: numbers too long for a double are given as text, exactly.",
     )
 
