@@ -7,6 +7,7 @@ other.
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from cfo_kernel.display import grid, printable, reply_text, table_text
 from cfo_kernel.errors import InvalidInput, RunCancelled
 from cfo_kernel.events import Usage, UsageTotals
 from cfo_kernel.outcome import followed
+from cfo_kernel.settings import load
 
 T = TypeVar("T")
 _USAGE = 2
@@ -146,6 +148,24 @@ def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
             return await (await wb.workspace(workspace)).datasets()
 
     _print_datasets(_run(work(), as_json), as_json)
+
+
+@app.command()
+def worker() -> None:
+    """Work on runs until it is stopped: those that others left, and with CFO_DATABASE_URL those of all machines."""
+
+    async def work() -> None:
+        settings = load()
+        if settings.url:
+            raise InvalidInput("A worker works on folders of its own machine. Unset CFO_URL, and start it again.")
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        async with connect(settings=settings):
+            typer.echo(f"Working on the runs of {settings.resolved_root()}. Press Ctrl+C to stop.")
+            await stopped.wait()
+
+    _run(work(), as_json=False)
 
 
 @app.command()

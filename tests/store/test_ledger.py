@@ -1,21 +1,33 @@
 """The ledger: capsules are sealed once, never changed, and add up exactly."""
 
-import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from cfo_kernel.errors import StorageFailed
 from cfo_kernel.events import NOTHING_USED, Usage, UsageTotals
 from cfo_kernel.store.database import sqlite_engine
+from cfo_kernel.store.database_postgres import LEDGER, Target
 from cfo_kernel.store.ledger import Capsule, Ledger, counted
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Engine]:
+    """Makes engines of one database, as another program would."""
+    if request.param == "sqlite":
+        return lambda: sqlite_engine(tmp_path / "ledger.db")
+    target = Target(request.getfixturevalue("postgres"))
+    return lambda: target.engine(LEDGER)
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(sqlite_engine(tmp_path / "ledger.db"))
+def ledger(database: Callable[[], Engine]) -> Iterator[Ledger]:
+    ledger = Ledger(database())
+    yield ledger
+    ledger.close()
 
 
 def capsule(run_id: str, usage: Usage, thread_id: str = "t", workspace_id: str = "w") -> Capsule:
@@ -49,19 +61,17 @@ def test_a_run_is_sealed_once(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("change", ["UPDATE capsule SET requests = 0", "DELETE FROM capsule"])
-def test_a_capsule_cannot_be_changed_or_removed(ledger: Ledger, tmp_path: Path, change: str) -> None:
+def test_a_capsule_cannot_be_changed_or_removed(ledger: Ledger, database: Callable[[], Engine], change: str) -> None:
     ledger.seal(capsule("1", Usage(requests=1)))
-    with pytest.raises(IntegrityError, match="append-only"), sqlite_engine(tmp_path / "ledger.db").begin() as other:
+    with pytest.raises(DBAPIError, match="append-only"), database().begin() as other:
         other.execute(text(change))
-    Ledger(sqlite_engine(tmp_path / "ledger.db")).close()  # opened again, it is as it was
+    Ledger(database()).close()  # opened again, it is as it was
     assert ledger.totals("w").requests == 1
 
 
-def test_a_ledger_in_use_says_so(ledger: Ledger, tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StorageFailed, match="The ledger cannot be used"):
-        ledger.seal(capsule("1", NOTHING_USED))
-    other.execute("ROLLBACK")
+def test_a_ledger_in_use_says_so(ledger: Ledger, database: Callable[[], Engine]) -> None:
+    with database().connect() as other:
+        other.exec_driver_sql("LOCK TABLE capsule" if other.dialect.name == "postgresql" else "BEGIN IMMEDIATE")
+        with pytest.raises(StorageFailed, match="The ledger cannot be used"):
+            ledger.seal(capsule("1", NOTHING_USED))
     ledger.seal(capsule("1", NOTHING_USED))
-    other.close()
