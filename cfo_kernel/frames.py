@@ -12,12 +12,18 @@ if TYPE_CHECKING:
 
 async def read_frame(path: Path) -> "pd.DataFrame":
     """The whole file as a DataFrame, read in a thread of its own. Raises `ResultNotFound` or `UnreadableFile`."""
-    import pandas as pd
-
     try:
-        return await asyncio.to_thread(pd.read_parquet, path)
+        return await asyncio.to_thread(_read, path)
     except FileNotFoundError as error:
         raise ResultNotFound(f"The file {path.name} is no longer there. Ask again.") from error
     except (OSError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), "it is damaged")
         raise UnreadableFile(f"The file {path.name} cannot be read ({reason}). Ask again.") from error
+
+
+def _read(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    from cfo_kernel import odd_times  # which needs DuckDB, as nothing else does that only reads
+
+    return pd.read_parquet(odd_times.in_words(path) or path)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfo_kernel.agent.memory import FirstAttempt, Memory
+from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.room import DataRoom, Facts
 from cfo_kernel.errors import SheetInvalid
 from cfo_kernel.replies import ResultTable
@@ -18,7 +19,7 @@ _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 @dataclass
 class Desk:
-    """`last` is the result of the newest query of the run: the one its answer rests on."""
+    """What the tools of a run kept is found by the calls that asked for it."""
 
     room: DataRoom
     facts: Facts
@@ -29,7 +30,7 @@ class Desk:
 
     @property
     def last(self) -> ResultTable | None:
-        """Of the results that were kept, the one that was asked for last."""
+        """Of the results that were kept, the one that was asked for last: an answer rests on it."""
         return next((self._kept[key] for key in reversed(self._given) if key in self._kept), None)
 
     def new_file(self, folder: str, stem: str, asked_by: str) -> Path:
@@ -58,6 +59,13 @@ class Desk:
     def kept_by(self, asked_by: str) -> ResultTable | None:
         """The result that this call has kept."""
         return self._kept.get(asked_by)
+
+    def plan_of(self, sql: str) -> QueryPlan | None:
+        """The plan of this run that gave this SQL: a table delivered with that SQL comes from the plan."""
+        queries = (result.query for result in self._kept.values())
+        return next(
+            (QueryPlan.model_validate(q.plan) for q in queries if q.plan and q.sql.strip() == sql.strip()), None
+        )
 
     def put_back(self, asked_by: str, result: ResultTable) -> None:
         """Keeps a result of an earlier attempt, in the place of the call that asked for it."""

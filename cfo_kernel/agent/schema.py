@@ -60,7 +60,7 @@ def _hierarchy(tree: Tree) -> dict[str, Any]:
     top = {str(root.name): [child.name for child in tree.children(root.key)] for root in tree.roots}
     parents = [node.name for node in tree.parents]
     described: dict[str, Any] = {"key": tree.key, "label": tree.label, "top": dict(list(top.items())[:_PARENTS])}
-    described |= {"parents": parents[:_PARENTS], "more_parents": max(0, len(parents) - _PARENTS)}
+    described |= {"parents": parents[:_PARENTS], "more_parents": max(0, len(parents) - _PARENTS) or None}
     described["own_rows"] = [node.name for node in tree.parents if node.booked][:_PARENTS]
     return _filled(described | {"use": _ROLL_UP})
 
@@ -71,7 +71,7 @@ def _column(table: Table, column: Column, facts: Facts) -> dict[str, Any]:
     described |= {"means": notes.name, "description": notes.description, "note": notes.note}
     if column.values is not None:
         described["values"] = list(column.values)[:_VALUES]
-        described["more_values"] = max(0, len(column.values) - _VALUES)
+        described["more_values"] = max(0, len(column.values) - _VALUES) or None
     elif not column.is_key:
         described |= {"min": column.minimum, "max": column.maximum}
     if notes.unit:
@@ -80,5 +80,5 @@ def _column(table: Table, column: Column, facts: Facts) -> dict[str, Any]:
 
 
 def _filled(value: dict[str, Any]) -> dict[str, Any]:
-    """Without what is empty: every token a model reads is paid for."""
-    return {k: v for k, v in value.items() if v not in (None, "", 0, [], {}, ())}
+    """Without what is empty: every token a model reads is paid for. A zero is a figure."""
+    return {k: v for k, v in value.items() if v not in (None, "", [], {}, ())}

@@ -2,7 +2,8 @@
 
 A sum or an average over a group means nothing where it takes a balance at several dates, rows that the glossary keeps
 apart, or several scenarios. The plan does not show it: its rows do. So a probe, the plan with other figures, looks for
-the two farthest values within each group, and what it finds becomes `PlanInvalid`.
+the two farthest values within each group, and what it finds becomes `PlanInvalid`. Rows without a value are no part of
+those that have one: they may be of any scenario.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.plan import Aggregate, Expression, Filter, Join, Measure, QueryPlan, Scalar, Window, parts
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.errors import PlanInvalid
+
+_ADDING = ("sum", "avg", "median")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Probe:
     checks: tuple[Check, ...]
     groups: tuple[str, ...]
 
+    @property
+    def width(self) -> int:
+        return 2 * len(self.checks)
+
     def judge(self, row: Sequence[Any]) -> list[str]:
         """Notes for the result; raises `PlanInvalid` where a figure must not be."""
         problems = [c.problem(row[2 * i], self.groups) for i, c in enumerate(self.checks) if row[2 * i] is not None]
@@ -78,7 +85,9 @@ def probes(plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, gl
     by_groups: dict[tuple[str, ...], list[Check]] = {}
     every = tuple(group.result_name for group in plan.group_by)
     for measure in plan.select:
-        for node, groups in _added(measure.expression, plan, every):
+        for node, groups in added(measure.expression, plan, every):
+            if node.fn not in _ADDING:
+                continue
             by_groups.setdefault(groups, []).extend(_checks(measure.name, node, plan, compiler, glossary))
     found = [
         (g, list({(c.node.model_dump_json(), c.column): c for c in checks}.values())) for g, checks in by_groups.items()
@@ -86,11 +95,10 @@ def probes(plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, gl
     return [_probe(plan, compiler, tables, trees, groups, checks) for groups, checks in found if checks]
 
 
-def _added(node: Expression, plan: QueryPlan, groups: tuple[str, ...]) -> Iterator[tuple[Aggregate, tuple[str, ...]]]:
-    """The sums and averages, with the groups within which their rows come together."""
+def added(node: Expression, plan: QueryPlan, groups: tuple[str, ...]) -> Iterator[tuple[Aggregate, tuple[str, ...]]]:
+    """The aggregates in an expression, with the groups within which their rows come together."""
     if isinstance(node, Aggregate):
-        if node.fn in ("sum", "avg"):
-            yield node, groups
+        yield node, groups
         return
     if isinstance(node, Window) and node.over == "share_of_total":
         kept = {name.lower() for name in node.within}
@@ -99,7 +107,7 @@ def _added(node: Expression, plan: QueryPlan, groups: tuple[str, ...]) -> Iterat
         first = next((g.result_name for g in plan.group_by if g.grain), "")
         groups = tuple(name for name in groups if name.lower() != (node.along or first).lower())
     for part in parts(node):
-        yield from _added(part, plan, groups)
+        yield from added(part, plan, groups)
 
 
 def _checks(figure: str, node: Aggregate, plan: QueryPlan, compiler: Compiler, glossary: Glossary) -> Iterator[Check]:
@@ -143,6 +151,8 @@ def _probe(
         for end, fn in (("low", "min"), ("high", "max")):
             node = Aggregate.model_validate({"fn": fn, "column": check.column, "where": where})
             select.append(Measure(name=f"{end}_{i}", expression=node))
+        without = (*where, Filter(column=check.column, op="is null"))
+        select.append(Measure(name=f"without_{i}", expression=Aggregate(fn="count", where=without)))
     inside = tuple(g for g in plan.group_by if g.result_name in groups)
     kept = (*plan.filters, *(Filter(column=g.column, value=g.within) for g in plan.group_by if g.within))
     probe = plan.model_copy(update={"filters": kept, "group_by": inside, "select": tuple(select)})
@@ -161,11 +171,12 @@ def _beyond(check: Check, compiler: Compiler) -> Iterator[Join]:
 
 
 def _found(i: int, check: Check) -> tuple[str, str]:
-    """Two values that clash in a group, and the value that all groups share."""
+    """Two values that clash in a group, one of which may be none, and the value that all rows share."""
     low, high = (f"low_{i}", f"high_{i}") if check.kind != "balance" else (_day(f"low_{i}"), _day(f"high_{i}"))
-    texts = f"CAST({low} AS VARCHAR) || ' and ' || CAST({high} AS VARCHAR)"
-    clash = f"min({texts}) FILTER (WHERE {low} <> {high}) AS clash_{i}"
-    return clash, f"CASE WHEN min({low}) = max({high}) THEN CAST(min({low}) AS VARCHAR) END AS only_{i}"
+    other = f"CASE WHEN {low} <> {high} THEN CAST({high} AS VARCHAR) WHEN without_{i} > 0 THEN 'none' END"
+    clash = f"min(CAST({low} AS VARCHAR) || ' and ' || {other}) AS clash_{i}"
+    shared = f"min({low}) = max({high}) AND sum(without_{i}) = 0"
+    return clash, f"CASE WHEN {shared} THEN CAST(min({low}) AS VARCHAR) END AS only_{i}"
 
 
 def _day(sql: str) -> str:

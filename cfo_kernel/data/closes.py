@@ -51,7 +51,7 @@ def closes(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Closes | None:
     counted.append(f"count(*) AS n{len(entities)}")
     conditions = compiler.conditions(but=plan.last_of.column) + compiler.in_question()
     names = [f"n{i}" for i in range(len(counted))]
-    fewer = [f"{n} < {n}_before" for n in names[:-1]] + [f"2 * {names[-1]} < {names[-1]}_before"]
+    fewer = [f"{n} < {n}_before" for n in names[:-1]] + [f"4 * {names[-1]} < 3 * {names[-1]}_before"]
     beside = ", ".join(f"lag({n}) OVER before AS {n}_before" for n in ("moment", *names))
     pairs = ", ".join(f"{n}, {n}_before" for n in names)
     sql = [

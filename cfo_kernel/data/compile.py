@@ -7,8 +7,8 @@ The lines are put together one by one and never split again: a text in them may 
 
 from cfo_kernel.data.figures import GRAINS, Figures, holds
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
-from cfo_kernel.data.literals import is_whole, literal, number
-from cfo_kernel.data.plan import Aggregate, Having, Join, LastOf, QueryPlan, Window, aggregates
+from cfo_kernel.data.literals import check_ends, is_whole, literal, number
+from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, QueryPlan, Window, aggregates
 from cfo_kernel.data.rollups import RollUps
 from cfo_kernel.data.scope import Scope, nearest, quoted
 from cfo_kernel.data.tables import Tables
@@ -45,9 +45,16 @@ class Compiler:
 
     def sql(self) -> str:
         names = self._names()
+        return "\n".join([*self._body(), *self._order(names), f"LIMIT {self.plan.limit}"])
+
+    def counted(self, *conditions: str) -> str:
+        """The SQL of how many rows the result has without the limit, or of how many meet each of the conditions."""
+        counts = [f"count(*) FILTER (WHERE {one})" for one in conditions] or ["count(*)"]
+        return "\n".join(["SELECT " + ", ".join(counts), "FROM (", *indented(self._body()), ")"])
+
+    def _body(self) -> list[str]:
         has_window = any(holds(measure.expression, Window) for measure in self.plan.select)
-        body = self._windowed() if has_window else self._flat()
-        return "\n".join([*body, *self._order(names), f"LIMIT {self.plan.limit}"])
+        return self._windowed() if has_window else self._flat()
 
     def _names(self) -> list[str]:
         """The columns of the result; raises where they cannot be a result."""
@@ -78,6 +85,24 @@ class Compiler:
         if self.plan.having:
             lines += listed("HAVING", [self._having(having, figures) for having in self.plan.having])
         return lines
+
+    def gaps(self) -> list[tuple[str, Grain]]:
+        """For each window that compares periods a query for the first row after a gap, and how many there are."""
+        windows = Windows(self.plan, self.figures)
+        for measure in self.plan.select:
+            if holds(measure.expression, Window):
+                windows.sql(measure.expression)
+        if not windows.steps:
+            return []
+        inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner.items()])
+        found: list[tuple[str, Grain]] = []
+        for name, step in windows.steps.items():
+            beside = f"SELECT {step.period} AS period, {step.is_after_gap} AS is_gap"
+            lines = ["WITH _grouped AS (", *indented(inner), "), _beside AS (", f"  {beside}", "  FROM _grouped"]
+            lines += [f"  WINDOW {name} AS ({windows.named[name]})", ")"]
+            lines += ["SELECT min(CAST(period AS VARCHAR)), count(*)", "FROM _beside", "WHERE is_gap"]
+            found.append(("\n".join(lines), step.grain))
+        return found
 
     def _windowed(self) -> list[str]:
         windows = Windows(self.plan, self.figures)
@@ -154,6 +179,7 @@ class Compiler:
         sql = figures[measure.name]
         bounds = [literal(v, column, measure.name) if column else number(v, measure.name) for v in values]
         if having.op == "between":
+            check_ends(values[0], values[1], column, measure.name)
             return f"{sql} BETWEEN {bounds[0]} AND {bounds[1]}"
         return f"{sql} {'<>' if having.op == '!=' else having.op} {bounds[0]}"
 

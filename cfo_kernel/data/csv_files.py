@@ -23,6 +23,7 @@ _CHUNK = 1 << 20
 _HEAD = 1 << 16
 _LONGEST_LINE = 32 << 20
 _DELIMITERS = ",;\t|"
+_UNCLOSED = "a quotation mark is opened and never closed. Close it, or save the file again as CSV."
 csv.field_size_limit(_LONGEST_LINE)
 
 
@@ -35,7 +36,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
     try:
         _read(connection, body, delimiter, header.names)
     except duckdb.Error:
-        header = _widened(header, body, delimiter)
+        header = _widened(header, path, body, delimiter)
         _read_ragged(connection, path, body, delimiter, header.names, count)
         notes.append("Rows have different numbers of cells; missing cells are empty.")
     body.unlink()
@@ -131,14 +132,16 @@ def _read_ragged(
         reason = str(error).splitlines()[0]
         raise UnreadableFile(f"{path.name} cannot be read as a table: {reason}. Save it again as CSV.") from error
     if 2 * connection.execute("SELECT count(*) FROM raw").fetchall()[0][0] <= lines:
-        message = f"{path.name}: a quotation mark is opened and never closed. Close it, or save the file again as CSV."
-        raise UnreadableFile(message)
+        raise UnreadableFile(f"{path.name}: {_UNCLOSED}")
 
 
-def _widened(header: headers.Header, body: Path, delimiter: str) -> headers.Header:
-    """The header with a column for each cell of the widest row."""
-    with body.open(encoding="utf-8") as file:
-        width = max((len(row) for row in csv.reader(file, delimiter=delimiter)), default=0)
+def _widened(header: headers.Header, path: Path, body: Path, delimiter: str) -> headers.Header:
+    """The header with a column for each cell of the widest row; refuses a cell that is longer than any line may be."""
+    try:
+        with body.open(encoding="utf-8") as file:
+            width = max((len(row) for row in csv.reader(file, delimiter=delimiter)), default=0)
+    except csv.Error as error:
+        raise UnreadableFile(f"{path.name}: {_UNCLOSED}") from error
     known = len(header.names)
     names = distinct(header.names + [f"column_{i + 1}" for i in range(known, width)])
     return headers.Header(header.first, names, [*header.unnamed, *range(known, width)], header.notes)

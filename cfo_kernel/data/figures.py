@@ -11,6 +11,7 @@ from cfo_kernel.data.plan import (
     Grain,
     Group,
     PercentChange,
+    Ratio,
     Window,
     parts,
 )
@@ -57,6 +58,8 @@ class Figures:
                 return arithmetic(node, self.sql)
             case PercentChange():
                 return percent_change(node, self.sql)
+            case Ratio():
+                return ratio(node, self.sql)
             case Constant():
                 return number(node.constant, "A constant")
             case Window():
@@ -100,9 +103,9 @@ class Figures:
                 return self.column(node.of)
             case Window():
                 self._need_number(node.of, node.over)
-            case Arithmetic() | PercentChange():
+            case Arithmetic() | PercentChange() | Ratio():
                 for part in parts(node):
-                    self._need_number(part, node.op if isinstance(node, Arithmetic) else "percent_change")
+                    self._need_number(part, _called(node))
             case _:
                 pass
         return None
@@ -127,6 +130,19 @@ def percent_change(node: PercentChange, sql: Callable[[Expression], str]) -> str
     """The difference as a part of the base; null where the base is not positive."""
     value, base = operand(node.percent_change, sql), operand(node.base, sql)
     return f"CASE WHEN {base} > 0 THEN ({value} - {base}) / {base} END"
+
+
+def ratio(node: Ratio, sql: Callable[[Expression], str]) -> str:
+    """The part of the base; null where the base is not positive."""
+    value, base = operand(node.ratio, sql), operand(node.base, sql)
+    return f"CASE WHEN {base} > 0 THEN {value} / {base} END"
+
+
+def _called(node: Arithmetic | PercentChange | Ratio) -> str:
+    """What a plan calls the expression."""
+    if isinstance(node, Arithmetic):
+        return node.op
+    return "ratio" if isinstance(node, Ratio) else "percent_change"
 
 
 def operand(node: Expression, sql: Callable[[Expression], str]) -> str:

@@ -3,6 +3,8 @@
 It is optional and written by hand, so every error names the line. Columns are written `table.column`.
 """
 
+import contextlib
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from cfo_kernel.data.plan import Scalar
 from cfo_kernel.data.tables import Column, Kind, Table, Tables
-from cfo_kernel.errors import GlossaryInvalid
+from cfo_kernel.errors import GlossaryInvalid, StorageFailed
 from cfo_kernel.values import Value
 
 FILE_NAME = "datasets.yaml"
@@ -91,15 +93,17 @@ class Glossary(Value):
 def load(data_dir: Path) -> tuple[Glossary, yaml.Node | None]:
     """Reads the glossary of a `data/` folder (empty where there is none) with its YAML tree, for line numbers.
 
-    Raises `GlossaryInvalid` with the line of the first error.
+    Raises `GlossaryInvalid` with the line of the first error, or `StorageFailed`.
     """
-    path = data_dir / FILE_NAME
-    if not path.exists():
+    found = stamp(data_dir)
+    if found is None:
         return Glossary(), None
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        if found[1] > _MAX_BYTES:
             raise GlossaryInvalid(FILE_NAME, 1, "the file is larger than 1 MB")
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
+        with _reading():
+            written = (data_dir / FILE_NAME).read_text(encoding="utf-8-sig")
+        loader = _Loader(written)
         node = loader.get_single_node()
         _check_nodes(node, set())
         value: Any = loader.construct_document(node) if node else {}  # pyright: ignore[reportUnknownMemberType] - untyped
@@ -110,12 +114,46 @@ def load(data_dir: Path) -> tuple[Glossary, yaml.Node | None]:
         raise GlossaryInvalid(FILE_NAME, mark.line + 1 if mark else 1, str(error.problem)) from error
     except yaml.YAMLError as error:
         raise GlossaryInvalid(FILE_NAME, 1, str(error)) from error
+    except RecursionError as error:
+        raise GlossaryInvalid(FILE_NAME, 1, "what stands in the file is nested too deeply") from error
     try:
         return Glossary.model_validate(value), node
     except ValidationError as error:
         first = error.errors()[0]
         message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise GlossaryInvalid(FILE_NAME, _line(node, first["loc"]), message) from error
+
+
+def stamp(data_dir: Path) -> tuple[int, int] | None:
+    """Time of change and size of the file, by which it is known again; None where there is none.
+
+    Raises `StorageFailed`.
+    """
+    with _reading():
+        try:
+            found = (data_dir / FILE_NAME).stat()
+        except FileNotFoundError:
+            return None
+    return found.st_mtime_ns, found.st_size
+
+
+@contextlib.contextmanager
+def _reading() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(f"{FILE_NAME} cannot be read ({error.strerror}). Mend that, then ask again.") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Names the line of a value that looks like a date or a number and is none, which YAML itself does not."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)  # pyright: ignore[reportUnknownMemberType] - untyped
+        except (ValueError, LookupError, AttributeError, OverflowError) as error:
+            problem = f"{str(node.value)[:80]} cannot be read ({error}); put quotes around a text"
+            raise GlossaryInvalid(FILE_NAME, node.start_mark.line + 1, problem) from error
 
 
 def check(glossary: Glossary, node: yaml.Node | None, tables: Tables) -> None:

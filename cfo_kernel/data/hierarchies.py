@@ -16,6 +16,7 @@ from cfo_kernel.replies import ResultTable
 from cfo_kernel.values import Value
 
 MOST_NODES = 20_000
+_SHOWN_OF_A_CYCLE = 50
 _SIGNS = {"+": 1, "-": -1, "~": 0}
 
 
@@ -113,15 +114,15 @@ class Tree:
             raise TreeInvalid("parent", f"{orphan.name} has the parent {orphan.parent}, which is no {self.key}")
         safe: set[str | None] = {None}
         for node in nodes:
-            way: list[Node] = []
+            way: dict[str, Node] = {}  # in order; a chain may be as long as the tree
             at: str | None = node.key
             while at not in safe and at is not None:
-                if any(n.key == at for n in way):
-                    names = " > ".join(str(n.name) for n in [*way, self.nodes[at]])
+                if at in way:
+                    names = " > ".join(str(n.name) for n in [*way.values(), self.nodes[at]][-_SHOWN_OF_A_CYCLE:])
                     raise TreeInvalid("parent", f"a cycle in the tree: {names}")
-                way.append(self.nodes[at])
+                way[at] = self.nodes[at]
                 at = self.nodes[at].parent
-            safe |= {n.key for n in way}
+            safe.update(way)
 
 
 Trees = Mapping[str, Tree]

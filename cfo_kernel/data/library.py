@@ -1,7 +1,8 @@
 """The datasets of a workspace: finds the files, has new ones ingested, and knows every table by name.
 
 A dataset's tables are Parquet files in the workspace's `.cache/`, in a folder named by the content of the file: a
-changed file is another version, an unchanged one is never read again. What is lost of the cache is made again.
+changed file is another version, an unchanged one is never read again. What is lost of the cache is made again, and
+what no file has made any more is removed in time.
 """
 
 import asyncio
@@ -15,10 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel.data import files
+from cfo_kernel.data import cache, files
 from cfo_kernel.data.glossary import FILE_NAME as GLOSSARY
 from cfo_kernel.data.tables import Column, Dataset, Table, Tables
-from cfo_kernel.errors import CfoError, FileProblem, StorageFailed, UnsupportedFile
+from cfo_kernel.errors import (
+    CfoError,
+    FileProblem,
+    QueryError,
+    QueryOutOfMemory,
+    QueryTimeout,
+    StorageFailed,
+    UnsupportedFile,
+    WorkerLost,
+)
 from cfo_kernel.executors.process import Worker
 
 _MANIFEST = "tables.json"
@@ -62,13 +72,20 @@ class Library:
                 self._retry_at = None
                 self._shelf, is_final = await self._read({name: size for name, size, _ in seen})
                 self._seen = seen
-                if not is_final:
+                if is_final:
+                    kept = {path.parent.name for path in self._shelf.files.values()}
+                    kept |= {_memo(self._data / name) for name, *_ in seen}
+                    await asyncio.to_thread(cache.forget, self._cache, kept)
+                else:
                     now = time.monotonic()
                     self._retry_at = now + _PATIENCE * (now - begun)
             return self._shelf
 
     async def check(self, path: Path) -> None:
-        """Has a file ingested that is not in `data/` yet; raises a `FileProblem` where it holds no table."""
+        """Has a file ingested that is not in `data/` yet; raises a `FileProblem` where it holds no table.
+
+        Raises `StorageFailed` where it could not be read now: the time was up, say.
+        """
         await self._made(path)
 
     def _look(self) -> list[tuple[str, int, int]]:
@@ -141,7 +158,7 @@ class Library:
         folder = self._folder(version, path)
         tables = _kept(folder)
         if tables is None:
-            made = await self._worker.ask("ingest", self._timeout, path=str(path), folder=str(folder))
+            made = await self._told("ingest", path, folder=str(folder))
             _write(folder / _MANIFEST, json.dumps(made))
             tables = made["tables"]
         return version, tables
@@ -150,18 +167,37 @@ class Library:
         """The content hash; remembered with size and time, for hashing a large file takes a second."""
         found = path.stat()
         mark = f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
-        memo = self._cache / f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.version"
+        memo = self._cache / _memo(path)
         with contextlib.suppress(OSError, ValueError):
             kept_mark, kept = memo.read_text().split()
             if kept_mark == mark:
                 return kept
-        answer = await self._worker.ask("version", self._timeout, path=str(path))
+        answer = await self._told("version", path)
         self._cache.mkdir(exist_ok=True)
         _write(memo, f"{mark} {answer['version']}")
         return answer["version"]
 
+    async def _told(self, op: str, path: Path, **arguments: str) -> dict[str, Any]:
+        """The worker's answer about a file; what a query would be told in words about rows is said of the file."""
+        try:
+            return await self._worker.ask(op, self._timeout, path=str(path), **arguments)
+        except QueryTimeout as error:
+            reason = f"took longer than {self._timeout:g} s to read. Split the file, or raise CFO_INGEST_TIMEOUT"
+            raise StorageFailed(f"{path.name} {reason}.") from error
+        except QueryOutOfMemory as error:
+            raise StorageFailed(f"{path.name} needs more memory than there is to read it. Split the file.") from error
+        except WorkerLost as error:
+            reason = "ended the process that read it. Try again; if it stays so, split the file or save it anew"
+            raise StorageFailed(f"{path.name} {reason}.") from error
+        except QueryError as error:
+            raise StorageFailed(f"{path.name} cannot be read now. {error.message}") from error
+
     def _folder(self, version: str, path: Path) -> Path:
         return self._cache / f"{_FORMAT}-{version[:32]}{path.suffix.lower()}"
+
+
+def _memo(path: Path) -> str:
+    return f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.version"
 
 
 def _stat(path: Path) -> os.stat_result | None:

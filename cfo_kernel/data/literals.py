@@ -6,6 +6,7 @@ A value never becomes SQL text of its own making: numbers and dates are parsed a
 import re
 from calendar import monthrange
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from cfo_kernel.data.plan import Filter, Scalar
 from cfo_kernel.data.scope import Place
@@ -15,17 +16,21 @@ from cfo_kernel.errors import PlanInvalid
 _NUMBER = re.compile(r"[+-]?([0-9]{1,38})(\.[0-9]{1,38})?")
 _PERIOD = re.compile(r"([0-9]{4})(?:-(?:H([12])|Q([1-4])|([01][0-9])))?")
 _DIGITS = 38
+_MONEY = 19  # the digits before the point that a column of money may have, beside the decimals of a literal
 
 
 def number(value: Scalar, where: str, scale: int = 10) -> str:
     """A number literal; exact for ints and decimal texts.
 
-    One that a decimal with `scale` decimals could not hold is written as a double: it only has to be large.
+    One that a decimal with `scale` decimals could not hold is written as a double: it only has to be large. So is one
+    with so many decimals that a column could not be compared with it: it only has to be small.
     """
     if not isinstance(value, bool):
         text = repr(value) if isinstance(value, int | float) else value.strip()
         if match := _NUMBER.fullmatch(text):
-            return text if len(match[1]) + scale <= _DIGITS else repr(float(text))
+            decimals = len(match[2] or ".") - 1
+            fits = len(match[1]) + scale <= _DIGITS and decimals + _MONEY <= _DIGITS
+            return text if fits else repr(float(text))
         if isinstance(value, float) and value == value and abs(value) != float("inf"):
             return text
     raise PlanInvalid(f"{where} is a number, {value!r} is not. Write a plain number such as 1250.5.")
@@ -88,9 +93,32 @@ def condition(wanted: Filter, place: Place) -> str:
     if len(scalars) != (2 if op == "between" else 1):
         count = "a list of two values" if op == "between" else "one value"
         raise PlanInvalid(f"The filter on {wanted.column} needs {count} for '{op}'.")
+    if op == "between":
+        check_ends(scalars[0], scalars[1], place.column, place.name)
     if op == "like":
         return f"CAST({place.sql} AS VARCHAR) LIKE {text(str(scalars[0]))}"
     return _comparison(op, scalars, place)
+
+
+def check_ends(first: Scalar, last: Scalar, column: Column | None, where: str) -> None:
+    """Raises where `between` holds of nothing, because its ends are the wrong way round."""
+    kind = column.kind if column else Kind.NUMBER
+    if kind is Kind.NUMBER:
+        is_swapped = Decimal(number(first, where)) > Decimal(number(last, where))
+    elif kind is Kind.TIME:
+        start, end = moment(first, where), moment(last, where)
+        if isinstance(start, datetime) and isinstance(end, datetime):
+            is_swapped = start > end
+        else:  # a date stands for its whole day
+            is_swapped = _day(start) > _day(end)
+    else:
+        is_swapped = str(first) > str(last)
+    if is_swapped:
+        raise PlanInvalid(f"{where} is between {first} and {last}: the ends are swapped. Write the lower one first.")
+
+
+def _day(at: date | datetime) -> date:
+    return at.date() if isinstance(at, datetime) else at
 
 
 def period(value: Scalar, where: str) -> tuple[date, date]:

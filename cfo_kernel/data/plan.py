@@ -12,7 +12,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
 
 from cfo_kernel.values import Value
 
@@ -35,6 +36,17 @@ Operator = Literal[
 ]
 
 
+def _without_null(value: Any) -> Any:
+    """What no type accepts is told in one line, where pydantic would say of each type that it does not fit."""
+    if isinstance(value, list) and None in value:
+        message = "A list of values holds null, which no value equals. Leave it out; 'is null' finds rows without one."
+        raise PydanticCustomError("plan_invalid", message)
+    return value  # pyright: ignore[reportUnknownVariableType] - it is validated next
+
+
+_NO_NULLS = BeforeValidator(_without_null)
+
+
 class Filter(Value):
     """Keeps the rows for which `column op value` holds.
 
@@ -49,7 +61,7 @@ class Filter(Value):
 
     column: str
     op: Operator = "="
-    value: Scalar | list[Scalar] | None = None
+    value: Annotated[Scalar | list[Scalar] | None, _NO_NULLS] = None
 
 
 class Join(Value):
@@ -88,10 +100,12 @@ class Arithmetic(Value):
 class Window(Value):
     """An expression seen beside its neighbours in the result.
 
-    `share_of_total`: its part (0..1) of the sum over all rows, or over the rows that agree in the groups `within`.
+    `share_of_total`: its part (0..1) of the sum over all rows, or over the rows that agree in the groups `within`; null
+    where that sum is not positive.
     `running_total`, `previous`, `change`, `change_percent` (0..1, null where the previous value is not positive): along
     the group named `along` (default: the first group with a grain), apart for each combination of the other groups.
-    `previous` is the row before in the result, which is the period before only where every period has rows.
+    `previous` is the week, month, quarter or year before, and null where that has no rows; along days, and along a
+    group without a grain, it is the row before in the result.
     """
 
     over: Literal["share_of_total", "running_total", "previous", "change", "change_percent"]
@@ -116,8 +130,18 @@ class PercentChange(Value):
     base: Expression
 
 
+class Ratio(Value):
+    """An expression as a part (0..1, or more) of its `base`: cost as a percentage of income, say.
+
+    Null where the base is zero or negative, or missing: a percentage of it means nothing.
+    """
+
+    ratio: Expression
+    base: Expression
+
+
 def _tag(value: Any) -> str | None:
-    names = ("fn", "op", "over", "constant", "percent_change")
+    names = ("fn", "op", "over", "constant", "percent_change", "ratio")
     return next((name for name in names if hasattr(value, name) or (isinstance(value, dict) and name in value)), None)
 
 
@@ -126,7 +150,8 @@ Expression = Annotated[
     | Annotated[Arithmetic, Tag("op")]
     | Annotated[Window, Tag("over")]
     | Annotated[Constant, Tag("constant")]
-    | Annotated[PercentChange, Tag("percent_change")],
+    | Annotated[PercentChange, Tag("percent_change")]
+    | Annotated[Ratio, Tag("ratio")],
     Discriminator(_tag),
 ]
 
@@ -160,7 +185,7 @@ class Having(Value):
 
     measure: str
     op: Literal["=", "!=", "<", "<=", ">", ">=", "between"]
-    value: Scalar | list[Scalar]
+    value: Annotated[Scalar | list[Scalar], _NO_NULLS]
 
 
 class Order(Value):
@@ -201,7 +226,7 @@ class QueryPlan(Value):
     limit: Annotated[int, Field(ge=1, le=1_000_000)] = 200
 
 
-for model in (Arithmetic, Window, PercentChange):
+for model in (Arithmetic, Window, PercentChange, Ratio):
     model.model_rebuild()
 
 
@@ -212,6 +237,8 @@ def parts(node: Expression) -> tuple[Expression, ...]:
             return node.left, node.right
         case PercentChange():
             return node.percent_change, node.base
+        case Ratio():
+            return node.ratio, node.base
         case Window():
             return (node.of,)
         case _:

@@ -1,34 +1,66 @@
 """A plan made ready to run: its SQL, what must be asked of the data before, and what its answer must say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from cfo_kernel.data.absent import Absent, absent
 from cfo_kernel.data.checks import Probe, probes
 from cfo_kernel.data.closes import Closes, closes
 from cfo_kernel.data.compile import Compiler
+from cfo_kernel.data.gaps import Gaps, gaps
 from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.hierarchies import Trees
+from cfo_kernel.data.hints import hints
+from cfo_kernel.data.joins import Joined, joined
 from cfo_kernel.data.plan import QueryPlan, aggregates
 from cfo_kernel.data.rollups import Named
 from cfo_kernel.data.tables import Tables
+from cfo_kernel.data.unmeasured import Unmeasured, unmeasured
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """`probes` may refuse the plan, `closes` adds notes to its result, `notes` are there already."""
+    """`probes` may refuse the plan or add notes, `closes` adds notes to its result, `notes` are there already.
+
+    `counted` is the SQL of the number of rows that the result had without the plan's limit.
+    """
 
     sql: str
-    probes: tuple[Probe, ...]
+    probes: tuple[Probe | Joined | Gaps | Absent | Unmeasured, ...]
     closes: Closes | None
     notes: tuple[str, ...]
+    counted: str
+
+    @property
+    def asked(self) -> str | None:
+        """One query whose one row holds what all probes ask of the data: each journey to a worker takes its time."""
+        if not self.probes:
+            return None
+        rows: list[str] = []
+        for i, probe in enumerate(self.probes):
+            columns = ", ".join(f"p{i}_{j}" for j in range(probe.width))
+            rows.append(f"(\n{probe.sql}\n) AS p{i}({columns})")
+        return "SELECT * FROM " + ", ".join(rows)  # noqa: S608 - compiled
+
+    def judge(self, row: Sequence[Any]) -> list[str]:
+        """Notes from the row of `asked`; raises `PlanInvalid` where the plan must not be run."""
+        notes: list[str] = []
+        at = 0
+        for probe in self.probes:
+            notes += probe.judge(row[at : at + probe.width])
+            at += probe.width
+        return notes
 
 
 def prepare(plan: QueryPlan, tables: Tables, glossary: Glossary, trees: Trees) -> Prepared:
     """Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where the plan does not fit the tables."""
     compiler = Compiler(plan, tables, trees)
     sql = compiler.sql()
-    checked = tuple(probes(plan, compiler, tables, trees, glossary))
-    return Prepared(sql, checked, closes(plan, compiler, trees), tuple(dict.fromkeys(_notes(plan, compiler))))
+    looked = [joined(plan, compiler), *gaps(compiler), absent(plan, compiler, trees), unmeasured(plan, tables, trees)]
+    checked = (*probes(plan, compiler, tables, trees, glossary), *(one for one in looked if one))
+    notes = dict.fromkeys((*_notes(plan, compiler), *hints(plan, compiler, trees)))
+    return Prepared(sql, checked, closes(plan, compiler, trees), tuple(notes), compiler.counted())
 
 
 def _notes(plan: QueryPlan, compiler: Compiler) -> Iterator[str]:

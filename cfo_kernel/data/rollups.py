@@ -72,7 +72,12 @@ class RollUps:
         for child in named.tree.children(node.key):
             below = [n.key for n in named.tree.below(child.key) if n.key in named.weights]
             cases += [(child, below)] if below else []
-        return "CASE " + " ".join(f"WHEN {named.sql(k)} THEN {text(n.name or n.key)}" for n, k in cases) + " END"
+        names = [n.name or n.key for n, _ in cases]
+        whens: list[str] = []
+        for name, (n, keys) in zip(names, cases, strict=True):  # two children of one name are two groups
+            shown = name if names.count(name) == 1 else f"{name} ({n.key})"
+            whens.append(f"WHEN {named.sql(keys)} THEN {text(shown)}")
+        return f"CASE {' '.join(whens)} END"
 
     def signed(self, sql: str, node: Aggregate) -> str:
         """What a sum adds up: the value with the sign of its row."""

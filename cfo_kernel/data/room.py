@@ -8,7 +8,7 @@ from typing import Any
 from cfo_kernel.data import glossary as glossaries
 from cfo_kernel.data import hierarchies, pages
 from cfo_kernel.data.closes import MOST_ROWS
-from cfo_kernel.data.glossary import FILE_NAME, Glossary
+from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.library import Library, Shelf
 from cfo_kernel.data.pages import PageRequest, ResultPage
@@ -17,7 +17,7 @@ from cfo_kernel.data.prepare import prepare
 from cfo_kernel.data.programs import Programs, Ran
 from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.tables import Column, Table, Tables
-from cfo_kernel.errors import SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
+from cfo_kernel.errors import PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
 from cfo_kernel.executors.base import Executor
 from cfo_kernel.executors.process import Progress, WorkerProcess
 from cfo_kernel.executors.sql_worker_pool import Files, SqlPool
@@ -38,6 +38,10 @@ class Facts:
 
 
 _NONE: Mapping[str, Path] = {}
+_TOO_LONG = (
+    "A figure has more than 38 digits, which is as many as are kept exactly. Multiply fewer figures, or divide one of "
+    'them by {"constant": 1}: what is divided is a double, which may be larger.'
+)
 
 
 class DataRoom:
@@ -71,10 +75,12 @@ class DataRoom:
         return await self._library.shelf()
 
     async def facts(self) -> Facts:
-        """Datasets, glossary and trees; raises `GlossaryInvalid` where the glossary, or a tree it states, is wrong."""
+        """Datasets, glossary and trees; raises `GlossaryInvalid` where the glossary, or a tree it states, is wrong.
+
+        Raises `StorageFailed` where the folder or the glossary cannot be read.
+        """
         shelf = await self._library.shelf()
-        path = self._data_dir / FILE_NAME
-        stamp = (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
+        stamp = glossaries.stamp(self._data_dir)
         if self._facts is None or self._facts.shelf is not shelf or self._stamp != stamp:
             glossary, node = glossaries.load(self._data_dir)
             glossaries.check(glossary, node, shelf.tables)
@@ -123,11 +129,20 @@ class DataRoom:
         tables = await self._tables(plan.model_dump_json(), earlier)
         ready = prepare(plan, tables, facts.glossary, facts.trees)
         notes = list(ready.notes)
-        for probe in ready.probes:
-            notes += probe.judge((await self.query(probe.sql, cap=1, earlier=earlier)).rows[0])
-        if ready.closes:
-            notes += ready.closes.notes((await self.query(ready.closes.sql, cap=MOST_ROWS, earlier=earlier)).rows)
-        result = await self._run(Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, earlier, on_progress)
+        try:
+            if ready.asked:
+                notes += ready.judge((await self.query(ready.asked, cap=1, earlier=earlier)).rows[0])
+            if ready.closes:
+                notes += ready.closes.notes((await self.query(ready.closes.sql, cap=MOST_ROWS, earlier=earlier)).rows)
+            result = await self._run(Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, earlier, on_progress)
+        except SqlInvalid as error:
+            if "Out of Range" not in error.message:
+                raise
+            raise PlanInvalid(_TOO_LONG) from error
+        if result.row_count == plan.limit and not (plan.order_by and "limit" in plan.model_fields_set):
+            [[count]] = (await self.query(ready.counted, cap=1, earlier=earlier)).rows
+            more = f"These are {plan.limit:,} of {count:,} rows: the plan has a limit. Raise it for all."
+            notes += [more] * (count > plan.limit)
         return result.model_copy(update={"notes": (*result.notes, *notes)})
 
     async def python(self, code: str, *, cap: int, folder: Path, stem: str, earlier: Files = _NONE) -> Ran:

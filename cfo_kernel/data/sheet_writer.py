@@ -1,7 +1,7 @@
 """Writes the rows of a result file into a sheet of a workbook that is ours, in a thread's `results/`.
 
 Runs in the ingest worker. A text that begins with `=` stays a text: a value of the data never becomes a formula. A
-number with more digits than a sheet keeps is written as text, exactly, as everywhere else.
+number with more digits than a sheet shows is written as text, exactly; a time with a zone is UTC, and its cell says so.
 """
 
 import math
@@ -27,12 +27,14 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from cfo_kernel.data import raw
 from cfo_kernel.errors import SheetInvalid
-from cfo_kernel.executors import wire
+from cfo_kernel.executors import sql_worker_results, wire
 
 _MAX_ROWS, _MAX_COLUMNS = 1_048_576, 16_384
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 _BATCH = 10_000
 _EARLIEST = 1900  # a sheet has no dates before
+_DIGITS = 15  # a sheet shows zeros for the digits after these, though a double holds a few more
+_UTC = 'yyyy-mm-dd h:mm:ss "UTC"'
 
 
 def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> dict[str, Any]:
@@ -113,7 +115,9 @@ def _place(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[W
 
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    result = connection.execute("FROM raw")
+    kinds = [kind for _, kind, *_ in connection.execute("DESCRIBE raw").fetchall()]
+    columns = ", ".join(sql_worker_results.readable(i, kind) for i, kind in enumerate(kinds, 1))
+    result = connection.execute(f"SELECT {columns} FROM raw")  # noqa: S608 - positions and types
     while batch := result.fetchmany(_BATCH):
         yield from batch
 
@@ -128,10 +132,19 @@ def _cell(sheet: Worksheet, value: Any, *, bold: bool = False) -> Cell:
         if shown[:1] in ("=", "+", "-", "@"):
             cell.quotePrefix = True  # pyright: ignore[reportAttributeAccessIssue] - the stubs do not know it
     elif isinstance(shown, Decimal):
-        cell.number_format = "#,##0.00;(#,##0.00)" if shown.as_tuple().exponent else "#,##0;(#,##0)"
+        cell.number_format = _money(shown)
+    elif isinstance(value, datetime) and value.tzinfo is not None:
+        cell.number_format = _UTC
     if bold:
         cell.font = Font(bold=True)
     return cell
+
+
+def _money(value: Decimal) -> str:
+    """The format with all decimals of the column, two at least: a rate of 1.23456 is not shown as 1.23."""
+    decimals = -int(value.as_tuple().exponent)
+    digits = f"#,##0.{'0' * max(2, decimals)}" if decimals > 0 else "#,##0"
+    return f"{digits};({digits})"
 
 
 def _shown(value: Any) -> str | bool | int | float | Decimal | date | datetime | time | None:
@@ -144,13 +157,18 @@ def _shown(value: Any) -> str | bool | int | float | Decimal | date | datetime |
         case float():
             return value if math.isfinite(value) else None
         case int() | Decimal():
-            return str(value) if isinstance(wire.plain(value), str) else value
+            return str(value) if _is_long(value) else value
         case datetime() if value.year >= _EARLIEST:
             return value.replace(tzinfo=None)  # a sheet knows no zones; results are in UTC
         case date() if value.year >= _EARLIEST:
             return value
         case _:
             return _clean(str(wire.plain(value)))
+
+
+def _is_long(value: int | Decimal) -> bool:
+    """Whether a sheet would not show all digits of the number."""
+    return len(str(abs(value)).replace(".", "").strip("0")) > _DIGITS
 
 
 def _clean(text: str) -> str:

@@ -1,25 +1,62 @@
 """The second step of a plan with windows: expressions over `_grouped`, where the groups stand beside each other."""
 
-from cfo_kernel.data.figures import Figures, arithmetic, holds, operand, percent_change
-from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, PercentChange, QueryPlan, Window
+from dataclasses import dataclass
+
+from cfo_kernel.data.figures import Figures, arithmetic, holds, operand, percent_change, ratio
+from cfo_kernel.data.plan import (
+    Aggregate,
+    Arithmetic,
+    Expression,
+    Grain,
+    PercentChange,
+    QueryPlan,
+    Ratio,
+    Window,
+    parts,
+)
 from cfo_kernel.data.scope import nearest, quoted
 from cfo_kernel.errors import PlanInvalid
+
+_NUMBERED = {Grain.MONTH: "12 * year({0}) + month({0})", Grain.QUARTER: "4 * year({0}) + quarter({0})"}
+"""The number of a period whose name is a text, so that the one before it is one less."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where the row before along a window is the period before: `number` less `size`."""
+
+    window: str
+    period: str
+    grain: Grain
+    number: str
+    size: int
+
+    @property
+    def is_next(self) -> str:
+        return f"lag({self.number}) OVER {self.window} = {self.number} - {self.size}"
+
+    @property
+    def is_after_gap(self) -> str:
+        return f"lag({self.number}) OVER {self.window} <> {self.number} - {self.size}"
 
 
 class Windows:
     """Compiles expressions over `_grouped`.
 
     What it finds on the way: `inner`, the aggregates that `_grouped` must compute, under their names; and `named`, the
-    windows they are seen through, by name. An aggregate that is a measure has the measure's name.
+    windows they are seen through, by name; and `steps`, along which periods are compared. An aggregate that is a
+    measure has the measure's name.
     """
 
     def __init__(self, plan: QueryPlan, figures: Figures) -> None:
         self._figures = figures
         self._groups = [group.result_name for group in plan.group_by]
+        self._grains = {group.result_name: (group.grain, group.column) for group in plan.group_by if group.grain}
         self._order = next((group.result_name for group in plan.group_by if group.grain), None)
         self._taken = {name.lower() for name in [*self._groups, *(m.name for m in plan.select)]}
         self.inner: dict[str, str] = {}
         self.named: dict[str, str] = {}
+        self.steps: dict[str, Step] = {}
         for measure in plan.select:
             if isinstance(measure.expression, Aggregate):
                 self.inner.setdefault(figures.aggregate(measure.expression), measure.name)
@@ -32,15 +69,20 @@ class Windows:
                 return arithmetic(node, self.sql)
             case PercentChange():
                 return percent_change(node, self.sql)
+            case Ratio():
+                return ratio(node, self.sql)
             case Window():
                 return self._window(node)
             case _:
                 return self._figures.sql(node)
 
     def _inner_name(self, node: Aggregate) -> str:
-        sql = self._figures.aggregate(node)
+        base = f"{node.fn}_{node.column.rpartition('.')[2]}" if node.column else node.fn
+        return self._computed(self._figures.aggregate(node), base)
+
+    def _computed(self, sql: str, base: str) -> str:
+        """The name under which `_grouped` computes the SQL."""
         if sql not in self.inner:
-            base = f"{node.fn}_{node.column.rpartition('.')[2]}" if node.column else node.fn
             name, count = base, 2
             while name.lower() in self._taken:
                 name, count = f"{base}_{count}", count + 1
@@ -52,27 +94,43 @@ class Windows:
         if holds(node.of, Window):
             raise PlanInvalid("A window cannot hold another window. Make it a measure of its own.")
         value, beside = self.sql(node.of), operand(node.of, self.sql)
+        if node.over in ("share_of_total", "running_total") and (what := _unaddable(node.of)):
+            raise PlanInvalid(f"{node.over} adds up the rows of the result, and {what} do not add up. Take a sum.")
         if node.over == "share_of_total":
-            return f"{beside} / nullif(sum({value}) OVER ({_partition([self._group(n) for n in node.within])}), 0)"
-        window = self._along(node)
+            total = f"sum({value}) OVER ({_partition([self._group(n) for n in node.within])})"
+            return f"CASE WHEN {total} > 0 THEN {beside} / {total} END"
+        window, order = self._along(node)
         if node.over == "running_total":
             return f"sum({value}) OVER ({window} ROWS UNBOUNDED PRECEDING)"
-        before = f"lag({value}) OVER {window}"
-        if node.over == "previous":
-            return before
-        if node.over == "change":
-            return f"{beside} - {before}"
-        return f"CASE WHEN {before} > 0 THEN ({beside} - {before}) / {before} END"
+        step, before = self._step(window, order), f"lag({value}) OVER {window}"
+        conditions = [step.is_next] if step else []
+        if node.over == "change_percent":
+            conditions.append(f"{before} > 0")
+        seen = {"previous": before, "change": f"{beside} - {before}"}
+        sql = seen.get(node.over, f"({beside} - {before}) / {before}")
+        return f"CASE WHEN {' AND '.join(conditions)} THEN {sql} END" if conditions else sql
 
-    def _along(self, node: Window) -> str:
-        """The name of the window along a group, apart for each combination of the other groups."""
+    def _along(self, node: Window) -> tuple[str, str]:
+        """The name of the window along a group, apart for each combination of the other groups; and the group."""
         order = self._group(node.along) if node.along else self._order
         if order is None:
             raise PlanInvalid(f"{node.over} needs an order. Group by a date with a grain, or name `along`.")
         others = _partition([name for name in self._groups if name != order])
         name = quoted(f"along_{order}")
         self.named[name] = f"{others} ORDER BY {quoted(order)}".strip()
-        return name
+        return name, order
+
+    def _step(self, window: str, order: str) -> Step | None:
+        """How periods follow each other; None for days, which need not follow each other, and for other groups."""
+        grain, column = self._grains.get(order, (None, ""))
+        if grain is None or grain is Grain.DAY:
+            return None
+        number = quoted(order)
+        if numbered := _NUMBERED.get(grain):
+            sql = f"min({numbered.format(self._figures.time(column).sql)})"
+            number = quoted(self._computed(sql, f"{order}_number"))
+        step = Step(window, quoted(order), grain, number, 7 if grain is Grain.WEEK else 1)
+        return self.steps.setdefault(window, step)
 
     def _group(self, name: str) -> str:
         for group in self._groups:
@@ -83,3 +141,20 @@ class Windows:
 
 def _partition(names: list[str]) -> str:
     return "PARTITION BY " + ", ".join(quoted(name) for name in names) if names else ""
+
+
+def _unaddable(node: Expression) -> str | None:
+    """What is in the expression whose sum over the rows of the result means nothing."""
+    match node:
+        case Aggregate(fn="avg"):
+            return "averages"
+        case Aggregate(fn="median"):
+            return "medians"
+        case Aggregate(fn="min" | "max"):
+            return "extremes"
+        case PercentChange() | Ratio():
+            return "ratios"
+        case Arithmetic(op="/") if holds(node.right, Aggregate):
+            return "ratios"
+        case _:
+            return next((what for part in parts(node) if (what := _unaddable(part))), None)

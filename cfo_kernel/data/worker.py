@@ -3,6 +3,7 @@
 Run as `python -m cfo_kernel.data.worker`. A file that crashes a parser ends this process and nothing else.
 """
 
+import resource
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.data import exact, files, profile, raw, sheet_writer, texts, totals, workbooks
-from cfo_kernel.errors import PythonFailed, UnreadableFile
+from cfo_kernel.errors import PythonFailed, QueryFailed, UnreadableFile
 from cfo_kernel.executors.child import serve
 
 _MEMORY = 6 << 30
@@ -39,19 +40,24 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
     return {"tables": tables}
 
 
-def adopt(path: str, target: str) -> dict[str, Any]:
-    """Reads a Parquet file that untrusted code wrote, and writes what it holds anew to `target`."""
-    partial = Path(target).with_name(f".{Path(target).name}.part")
+def adopt(path: str, target: str, most_bytes: int) -> dict[str, Any]:
+    """Reads a Parquet file that untrusted code wrote, and writes what it holds anew to `target`; answers how many rows.
+
+    A few kilobytes can hold billions of rows, so that what is written has a limit of its own.
+    """
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, limits[1]))
     try:
         with duckdb.connect(config=raw.CONFIG) as connection:
-            connection.execute(
-                "COPY (FROM read_parquet(?)) TO ? (FORMAT parquet, COMPRESSION zstd)", [path, str(partial)]
-            )
+            connection.execute("COPY (FROM read_parquet(?)) TO ? (FORMAT parquet, COMPRESSION zstd)", [path, target])
+            [(count,)] = connection.execute("SELECT count(*) FROM read_parquet(?)", [target]).fetchall()
     except duckdb.Error as error:
-        partial.unlink(missing_ok=True)
+        if "No space left" in str(error):
+            raise QueryFailed("The disk has no room for result_df. Free some space.", mendable=False) from error
         raise PythonFailed("result_df could not be read back. Make it a plain DataFrame and run it again.") from error
-    partial.replace(target)
-    return {}
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    return {"row_count": count}
 
 
 def _tables(source: Path, scratch: Path) -> list[dict[str, Any]]:

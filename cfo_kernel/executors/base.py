@@ -17,7 +17,7 @@ ANSWER = ".answer"
 
 
 class Limits(Value):
-    """What one program may take. `disk_bytes` counts what it writes, also what it removes again."""
+    """What one program may take. `disk_bytes` counts what it writes, where that is told also what is removed."""
 
     seconds: float = Field(default=30, gt=0)
     memory_bytes: int = Field(default=2 << 30, ge=256 << 20)
@@ -75,8 +75,8 @@ class Executor(Protocol):
     async def run(self, call: PythonCall) -> PythonResult:
         """Runs the program to its end; when the awaiting task is cancelled, the program is killed.
 
-        Raises `PythonFailed` (its `details` hold `stdout` and the `line`), `PythonTimeout`, or `PythonUnavailable`
-        where programs cannot be confined.
+        Raises `PythonFailed` (its `details` hold `stdout` and the `line`), `PythonTimeout`, `WorkerLost` where the
+        process went astray, or `PythonUnavailable` where programs cannot be confined.
         """
         ...
 

@@ -83,12 +83,14 @@ class _Serving:
             self._begun.clear() if number is None else self._begun.set()
 
     def _read(self) -> None:
-        while (request := wire.read(self._requests)) is not None:
-            if "stop" in request:
-                self._to_stop = request["stop"]
-            else:
-                self._waiting.put(request)
-        os._exit(0)
+        try:
+            while (request := wire.read(self._requests)) is not None:
+                if "stop" in request:
+                    self._to_stop = request["stop"]
+                else:
+                    self._waiting.put(request)
+        finally:  # without its ear the process would live on for nobody
+            os._exit(0)
 
     def _watch(self, work: Work) -> None:
         while self._begun.wait():
@@ -101,7 +103,7 @@ class _Serving:
                         continue
                 if time.monotonic() - told >= _PROGRESS_EVERY and (done := work.progress()) >= 0:
                     told = time.monotonic()
-                    self._send(wire.pack({"progress": done, "id": number}))
+                    self._send(wire.pack({"progress": done}))
 
     def _send(self, frame: bytes) -> None:
         with self._writing:

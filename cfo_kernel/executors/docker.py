@@ -6,6 +6,8 @@ never pulled: a program must not wait for a network.
 
 import asyncio
 import contextlib
+import csv
+import io
 import os
 import time
 import uuid
@@ -14,7 +16,6 @@ from pathlib import Path
 from cfo_kernel.errors import PythonUnavailable
 from cfo_kernel.executors import python_answer, wire
 from cfo_kernel.executors.base import ANSWER, PythonCall, PythonResult
-from cfo_kernel.executors.python_sandbox import timed_out
 
 IMAGE = "cfo-python"
 _GUEST = "import sys; sys.path.insert(0, '/engine'); from cfo_kernel.executors.python_guest import main; main()"
@@ -25,7 +26,10 @@ _DEVNULL, _PIPE = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
 
 
 class DockerPython:
-    """Runs each program in a container of its own; `at_once` of them at a time."""
+    """Runs each program in a container of its own; `at_once` of them at a time.
+
+    Of `disk_bytes` it counts what is there: what a container writes and removes again is not told to the engine.
+    """
 
     def __init__(self, image: str = IMAGE, *, docker: str = "docker", at_once: int = 4) -> None:
         self._image = image
@@ -48,17 +52,26 @@ class DockerPython:
     async def missing(self) -> str | None:
         """What keeps Docker from running programs here, or None where nothing does."""
         try:
-            asked = await asyncio.create_subprocess_exec(
-                self._docker, "image", "inspect", self._image, stdout=_DEVNULL, stderr=_PIPE
-            )
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                _, said = await asked.communicate()
+            status, said = await self._told("image", "inspect", self._image)
         except (OSError, TimeoutError):
             return "no Docker engine answers"
-        if asked.returncode == 0:
+        if status == 0:
             return None
-        absent = "no such image" in said.decode(errors="replace").lower()
+        absent = "no such image" in said.lower()
         return f"Docker has no image {self._image}" if absent else "no Docker engine answers"
+
+    async def _told(self, *arguments: str) -> tuple[int | None, str]:
+        """The status of a docker command and its words; one that hangs is killed, and raises `TimeoutError`."""
+        asked = await asyncio.create_subprocess_exec(self._docker, *arguments, stdout=_DEVNULL, stderr=_PIPE)
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                _, said = await asked.communicate()
+        finally:
+            if asked.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    asked.kill()
+                await asked.wait()
+        return asked.returncode, said.decode(errors="replace")
 
     async def _ended(self, name: str, call: PythonCall) -> int:
         """The exit status of the program, of a signal negative."""
@@ -66,11 +79,12 @@ class DockerPython:
             self._docker, *arguments(name, self._image, call), stdin=_PIPE, stdout=_DEVNULL, stderr=_PIPE
         )
         program = python_answer.request(call) | {"tables": {table: _inside(table) for table in call.tables}}
+        talk = process.communicate(wire.pack({"program": program, "answer": f"/scratch/{ANSWER}"}))
         try:
             async with asyncio.timeout(call.limits.seconds):
-                _, said = await process.communicate(wire.pack({"program": program, "answer": f"/scratch/{ANSWER}"}))
+                _, said = await python_answer.watched(talk, call)
         except TimeoutError as error:
-            raise timed_out(call) from error
+            raise python_answer.timed_out(call) from error
         finally:
             if process.returncode is None:
                 await self._kill(name, process)
@@ -82,8 +96,8 @@ class DockerPython:
 
     async def _kill(self, name: str, process: asyncio.subprocess.Process) -> None:
         """Ends the container; to end the client alone would leave it running."""
-        killer = await asyncio.create_subprocess_exec(self._docker, "kill", name, stdout=_DEVNULL, stderr=_DEVNULL)
-        await killer.wait()
+        with contextlib.suppress(TimeoutError):  # an engine that hangs: the container ends by its processor time
+            await self._told("kill", name)
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
@@ -92,8 +106,8 @@ class DockerPython:
 def arguments(name: str, image: str, call: PythonCall) -> list[str]:
     """The arguments of `docker` that start the container: no network, no rights, nothing writable but the scratch."""
     limits = call.limits
-    mounts = [f"type=bind,src={_PACKAGE},dst=/engine/cfo_kernel,readonly", f"type=bind,src={call.scratch},dst=/scratch"]
-    mounts += [f"type=bind,src={path},dst={_inside(table)},readonly" for table, path in call.tables.items()]
+    mounts = [_mount(_PACKAGE, "/engine/cfo_kernel", "readonly"), _mount(call.scratch, "/scratch")]
+    mounts += [_mount(path, _inside(table), "readonly") for table, path in call.tables.items()]
     options = {
         "name": name,
         "pull": "never",
@@ -115,6 +129,13 @@ def arguments(name: str, image: str, call: PythonCall) -> list[str]:
     given += [f"--{option}={value}" for option, value in options.items()]
     given += [f"--ulimit={limit}" for limit in ulimits] + [f"--mount={mount}" for mount in mounts]
     return [*given, image, "python", "-I", "-X", "utf8", "-B", "-c", _GUEST]
+
+
+def _mount(source: Path, target: str, *more: str) -> str:
+    """One mount as Docker reads it, a row of CSV: a comma in a folder's name must not begin another option."""
+    row = io.StringIO()
+    csv.writer(row, lineterminator="").writerow(["type=bind", f"src={source}", f"dst={target}", *more])
+    return row.getvalue()
 
 
 def _inside(table: str) -> str:

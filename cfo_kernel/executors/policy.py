@@ -47,10 +47,12 @@ def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> 
             raise _refused(f"This form of SELECT cannot be checked: {reason}", mendable=True)
         walk = _Walk(tables)
         walk.visit(tree["statements"], frozenset())
-    except RecursionError as error:
-        raise SqlInvalid("The SQL is nested too deeply. Break it up with WITH.", mendable=True) from error
+    except (RecursionError, duckdb.OutOfMemoryException) as error:  # which the parser calls a stack that is full
+        raise _too_deep() from error
     except duckdb.Error as error:
         message = str(error).split("\n\nLINE")[0]
+        if "expression depth" in message:  # DuckDB advises to change a setting
+            raise _too_deep() from error
         raise SqlInvalid(f"The SQL does not parse. {message}", mendable=True) from error
     return frozenset(walk.used)
 
@@ -61,6 +63,10 @@ def unknown_table(name: str, tables: Iterable[str]) -> UnknownTable:
     close = get_close_matches(folded(name), known, n=3, cutoff=0.5) or known[:30]
     message = f"There is no table {name[:80]}. There is: {', '.join(close) or 'none yet'}."
     return UnknownTable(message, name=name, nearest=close, mendable=bool(known))
+
+
+def _too_deep() -> SqlInvalid:
+    return SqlInvalid("The SQL is too long, or nested too deeply. Break it up with WITH.", mendable=True)
 
 
 def _refused(message: str, *, mendable: bool) -> SqlPolicyViolation:

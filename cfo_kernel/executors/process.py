@@ -22,6 +22,11 @@ _ENVIRONMENT = {"TZ": "UTC", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_AREN
 worker may have, before it holds a row."""
 
 
+def closed() -> errors.WorkbenchClosed:
+    """The error of what is asked of a worker after its end."""
+    return errors.WorkbenchClosed("The workbench was closed. Call connect() again.")
+
+
 class Worker(Protocol):
     """What the data room needs of a worker; `WorkerProcess` is the one with a process of its own."""
 
@@ -64,6 +69,7 @@ class WorkerProcess:
         self._setup = setup
         self._can_stop = can_stop
         self._is_set_up = False
+        self._is_closed = False
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._number = 0
@@ -76,7 +82,10 @@ class WorkerProcess:
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """The answer to `op`; what takes longer than `timeout` seconds is stopped. The start counts apart."""
+        """The answer to `op`; what takes longer than `timeout` seconds is stopped. The start counts apart.
+
+        Raises `WorkbenchClosed` after `close`, also where the close comes in the middle.
+        """
         async with self._turn:
             process = await self._within(self._ready(), _START_SECONDS)
             self._number += 1
@@ -89,7 +98,11 @@ class WorkerProcess:
             self._setup, self._is_set_up = setup, False
 
     async def close(self) -> None:
+        """Ends the process for good, and waits until whoever is in the middle of a request has heard of it."""
+        self._is_closed = True
         await self._kill()
+        async with self._turn:  # a process that is just being started has no name yet: who started it kills it
+            pass
 
     async def _within(self, talk: Coroutine[Any, Any, T], seconds: float) -> T:
         """What the talk gives; when it is late or cancelled, the work is stopped before this raises."""
@@ -107,6 +120,8 @@ class WorkerProcess:
             return task.result()
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, LookupError, TypeError) as error:
             await self._kill()
+            if self._is_closed:
+                raise closed() from error
             message = "The worker process died. Ask for less at once; the next query gets a new worker."
             raise errors.WorkerLost(message, mendable=True) from error
 
@@ -135,12 +150,17 @@ class WorkerProcess:
 
     async def _ready(self) -> asyncio.subprocess.Process:
         """The process, started and set up."""
+        if self._is_closed:
+            raise closed()
         process = self._process
         if process is None or process.returncode is not None:
             self._is_set_up = False
             self._process = process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=-1, stdout=-1, env=_ENVIRONMENT, cwd="/", start_new_session=True
             )
+            if self._is_closed:  # while it was started
+                await self._kill()
+                raise closed()
         if self._setup and not self._is_set_up:
             await self._exchange(process, self._setup, None)
         self._is_set_up = True

@@ -1,29 +1,34 @@
 """What a program left in its scratch folder, believed only as far as it can be checked.
 
-The process that wrote the answer has ended, so that nothing changes while it is read. A forged answer is at most a
+While it runs it is watched for how much it leaves. The answer is read once its process has ended, so that nothing
+changes meanwhile. A forged answer is at most a
 wrong result of the program that forged it: its shape and size are checked, and its Parquet file is not opened here.
 """
 
+import asyncio
 import json
 import os
 import signal
-from typing import Any, NoReturn
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from cfo_kernel.errors import PythonFailed
+from cfo_kernel.errors import PythonFailed, PythonTimeout
 from cfo_kernel.executors import python_scratch
 from cfo_kernel.executors.base import ANSWER, PythonCall, PythonResult, PythonTable
 from cfo_kernel.replies import ResultColumn
 from cfo_kernel.values import Value
 
+T = TypeVar("T")
+_LOOK_SECONDS = 0.05
 _MAGIC = b"PAR1"
 _NOTES, _NOTE_CHARS = 50, 300
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 """What could drive a terminal, or could not be stored, in the words of a program."""
 _CRASHES = {
-    signal.SIGKILL: "It used more processor time or memory than it may. Work on fewer rows, or aggregate first.",
-    signal.SIGSEGV: "It crashed, perhaps by too deep a recursion. Use a loop.",
+    int(signal.SIGKILL): "It used more processor time or memory than it may. Work on fewer rows, or aggregate first.",
+    int(signal.SIGSEGV): "It crashed, perhaps by too deep a recursion. Use a loop.",
 }
 
 
@@ -73,6 +78,28 @@ def read(call: PythonCall, status: int, elapsed_ms: float) -> PythonResult:
     )
 
 
+async def watched(end: Coroutine[Any, Any, T], call: PythonCall, written: Callable[[], int] = lambda: 0) -> T:
+    """What `end` gives; the program is looked at from time to time until then: no kernel limits a folder, only a file.
+
+    `written` is how much the program wrote in all, where that is known. Raises `PythonFailed` when it is over a limit.
+    """
+    ending = asyncio.ensure_future(end)
+    try:
+        while not (await asyncio.wait({ending}, timeout=_LOOK_SECONDS))[0]:
+            if over := python_scratch.excess(call.scratch, call.limits, written()):
+                raise stopped(over)
+        return ending.result()
+    finally:
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)  # the caller's own cancellation comes through
+
+
+def timed_out(call: PythonCall) -> PythonTimeout:
+    """The error of a program that was killed because its time was over."""
+    message = f"The program took longer than {call.limits.seconds:g} s and was stopped. Work on fewer rows."
+    return PythonTimeout(message)
+
+
 def stopped(excess: str) -> PythonFailed:
     """The error of a program that was over a limit of its scratch folder."""
     return _failure(f"The program was stopped: {excess}. Write less.")
@@ -85,7 +112,8 @@ def _checked(call: PythonCall) -> _Answer:
         if len(body) > call.limits.answer_bytes:
             raise ValueError("too long")
         values = json.loads(body, parse_constant=_no_constant)
-        json.dumps(values, ensure_ascii=False).encode()  # half a character could not be stored or sent
+        # half a character could not be stored or sent, nor what 1e999 is read as
+        json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
         answer = _Answer.model_validate(values)
     except (OSError, ValueError, RecursionError, ValidationError) as error:
         message = "The program left no result that can be read. Leave it in result_df, and end by the last line."
@@ -126,12 +154,19 @@ def _no_constant(name: str) -> NoReturn:
 
 def _crashed(status: int) -> NoReturn:
     if status < 0:
-        known = _CRASHES.get(signal.Signals(-status), f"It crashed ({signal.Signals(-status).name}).")
-        raise _failure(f"The program did not come to its end. {known}")
+        raise _failure(f"The program did not come to its end. {_CRASHES.get(-status) or _signalled(-status)}")
     message = (
         f"The program ended with status {status} before its result was taken. Leave it in result_df, and do not exit."
     )
     raise _failure(message)
+
+
+def _signalled(number: int) -> str:
+    """Words about a signal; real-time signals have no name, and a container may end with any number."""
+    try:
+        return f"It crashed ({signal.Signals(number).name})."
+    except ValueError:
+        return f"It crashed (signal {number})."
 
 
 def _failed(error: _Error, stdout: str, call: PythonCall) -> NoReturn:

@@ -72,6 +72,8 @@ def _frame(result: object) -> pd.DataFrame:
         raise TypeError(f"result_df is a {kind}. Make it a DataFrame or a Series, as in pd.DataFrame({{'value': [x]}})")
     if result.shape[1] > _MOST_COLUMNS:
         raise ValueError(f"result_df has {result.shape[1]} columns, more than {_MOST_COLUMNS}. Leave fewer")
+    if not result.shape[1]:
+        raise ValueError("result_df has no columns. Name them, as in pd.DataFrame(rows, columns=['name', 'value'])")
     frame, index = result.reset_index(drop=True), result.index
     told = not isinstance(index, pd.RangeIndex) and not (
         index.name is None and index.nlevels == 1 and pd.api.types.is_integer_dtype(index.dtype)
@@ -103,12 +105,12 @@ def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
         series: pd.Series[Any] = frame.iloc[:, position]
         try:
             array = _exact(series)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        except (pa.ArrowException, TypeError, ValueError, ArithmeticError):
             array = None
         if array is None:
             array = pa.array([None if _is_missing(v) else str(v) for v in series], pa.string())
             notes.append(f"{name}: values of mixed or unusual types are given as text.")
-        if pa.types.is_floating(array.type) and array.null_count:
+        if _misses_floats(array):
             notes.append(f"{name}: NaN is shown as empty.")
         arrays.append(array)
     return pa.table(arrays, names=[str(c) for c in cast("list[object]", frame.columns.tolist())]), notes
@@ -154,7 +156,18 @@ def _all_midnight(series: "pd.Series[Any]") -> bool:
     return bool(len(present)) and bool((present == present.dt.normalize()).all())
 
 
+def _misses_floats(array: Any) -> bool:
+    """Whether a float of the column, or of its lists and structs, is null: pyarrow makes NaN that, in lists too."""
+    if pa.types.is_list(array.type):
+        return _misses_floats(array.flatten())
+    if pa.types.is_struct(array.type):
+        return any(map(_misses_floats, array.flatten()))
+    return bool(pa.types.is_floating(array.type) and array.null_count)
+
+
 def _is_missing(value: Any) -> bool:
+    if isinstance(value, Decimal):  # pandas compares it, which one that signals does not suffer
+        return value.is_nan()
     return value is None or (_is_scalar(value) and bool(_is_na(value)))
 
 
@@ -176,8 +189,9 @@ def _duckdb_name(kind: Any) -> str:
 def _shown(name: str, cells: list[Any]) -> list[str]:
     """What the JSON rows cannot show as it is."""
     notes: list[str] = []
-    if any(isinstance(c, float) and wire.plain(c) is None for c in cells):
-        notes.append(f"{name}: infinity is shown as empty.")
-    if any(isinstance(c, int | Decimal) and isinstance(wire.plain(c), str) for c in cells):
+    inner = [leaf for cell in cells for leaf in wire.leaves(cell)]
+    if any(isinstance(c, float) and wire.plain(c) is None for c in inner):
+        notes.append(f"{name}: NaN or infinity is shown as empty.")
+    if any(isinstance(c, int | Decimal) and isinstance(wire.plain(c), str) for c in inner):
         notes.append(f"{name}: numbers too long for a double are given as text, exactly.")
     return notes

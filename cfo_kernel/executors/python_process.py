@@ -8,11 +8,12 @@ import contextlib
 import os
 import signal
 import socket
+import stat
 import sys
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel.errors import PythonUnavailable, WorkerLost
+from cfo_kernel.errors import PythonUnavailable, WorkbenchClosed, WorkerLost
 from cfo_kernel.executors import wire
 from cfo_kernel.executors.python_zygote import CONFINED, HELLO, STATUS
 
@@ -61,8 +62,17 @@ class Child:
         with contextlib.suppress(OSError, ValueError):
             lines = Path(f"/proc/{self._pid}/io").read_text().splitlines()
             counts = {name: int(count) for name, count in (line.split(": ") for line in lines)}
-            return max(counts.get("wchar", 0), counts.get("write_bytes", 0))
+            return max(counts.get("wchar", 0), counts.get("write_bytes", 0), self._unnamed())
         return 0
+
+    def _unnamed(self) -> int:
+        """How much it holds in files without a name. A tmpfs counts nothing that was written through a mapping."""
+        size = 0
+        for entry in os.scandir(f"/proc/{self._pid}/fd"):
+            with contextlib.suppress(OSError):
+                status = entry.stat()
+                size += status.st_blocks * 512 if stat.S_ISREG(status.st_mode) and not status.st_nlink else 0
+        return size
 
     async def close(self) -> None:
         """Kills the process if it still runs, and waits until it is gone."""
@@ -86,10 +96,16 @@ class Zygote:
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._turn = asyncio.Lock()
+        self._is_closed = False
 
     async def fork(self) -> Child:
-        """A new child, waiting for its program. Raises `PythonUnavailable` where none can be confined."""
+        """A new child, waiting for its program.
+
+        Raises `PythonUnavailable` where none can be confined, and `WorkbenchClosed` after `close`.
+        """
         async with self._turn:
+            if self._is_closed:  # a program that was in line then would start a zygote that nobody ends
+                raise WorkbenchClosed("The workbench was closed. Call connect() again.")
             with contextlib.suppress(OSError):
                 return await self._forked()
             await self._end()  # it was lost since the last request: once more with a new one
@@ -100,7 +116,8 @@ class Zygote:
                 raise WorkerLost("The Python process cannot be started. Ask again, or use SQL.") from error
 
     async def close(self) -> None:
-        """Ends the zygote, and with it its children."""
+        """Ends the zygote for good, and with it its children."""
+        self._is_closed = True
         async with self._turn:
             await self._end()
 

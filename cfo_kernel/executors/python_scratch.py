@@ -16,6 +16,7 @@ from pathlib import Path
 from cfo_kernel.executors.base import ANSWER, Limits, WrittenFile
 
 _DEEPEST = 5
+_OURS = (ANSWER, f"{ANSWER}/answer.json", f"{ANSWER}/result.parquet")
 _PLAIN = re.compile(r"[^\W_][\w .,()+=@&%#'-]*")
 _LONGEST = 120
 
@@ -36,6 +37,7 @@ def discard(folder: Path) -> None:
     It walks by descriptors, for a path of that depth would be too long for the kernel, and a recursion for Python.
     """
     trail: list[str] = []
+    folder.chmod(0o700)
     current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         while True:
@@ -77,13 +79,14 @@ def files(scratch: Path, limits: Limits) -> tuple[tuple[WrittenFile, ...], tuple
     for entry, name in _entries(scratch, limits.files):
         if not entry.is_dir(follow_symlinks=False):
             status = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and _is_plain(name):
+            is_open = bool(status.st_mode & stat.S_IRUSR)  # to the engine, which runs as the same user
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and is_open and _is_plain(name):
                 good.append(WrittenFile(name=name, size=status.st_size))
             else:
                 left_out += 1
     good.sort(key=lambda file: file.name)
     notes = (
-        (f"{left_out} files were left out: they are links, or have unusual characters in their names.",)
+        (f"{left_out} files were left out: they are links, closed, or have unusual characters in their names.",)
         if left_out
         else ()
     )
@@ -107,7 +110,12 @@ def excess(scratch: Path, limits: Limits, written: int = 0) -> str | None:
 def take(scratch: Path, file: WrittenFile, target: Path) -> None:
     """Copies a listed file to where the engine wants it; its bytes and nothing else, not even its rights."""
     with os.fdopen(open_regular(scratch, file.name), "rb") as source, target.open("xb") as copy:
-        shutil.copyfileobj(source, copy)
+        try:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+        except OSError:
+            target.unlink()
+            raise
 
 
 def open_regular(scratch: Path, name: str) -> int:
@@ -128,7 +136,7 @@ def open_regular(scratch: Path, name: str) -> int:
 
 
 def _entries(scratch: Path, limit: int) -> Iterator[tuple[os.DirEntry[str], str]]:
-    """The first entries of the folder and those below it, with their names relative to it, without the answer."""
+    """The first entries of the folder and those below it, with their names relative to it, without the answer's own."""
     pending = [("", scratch)]
     seen = 0
     while pending:
@@ -136,11 +144,10 @@ def _entries(scratch: Path, limit: int) -> Iterator[tuple[os.DirEntry[str], str]
         with contextlib.suppress(OSError), os.scandir(folder) as found:
             for entry in found:
                 name = prefix + entry.name
-                if name == ANSWER:
-                    continue
-                if (seen := seen + 1) > limit:
-                    return
-                yield entry, name
+                if name not in _OURS:
+                    if (seen := seen + 1) > limit:
+                        return
+                    yield entry, name
                 if name.count("/") < _DEEPEST and entry.is_dir(follow_symlinks=False):
                     pending.append((f"{name}/", Path(entry.path)))
 

@@ -13,8 +13,8 @@ import pyseccomp  # pyright: ignore[reportMissingTypeStubs]
 
 _FILES = """read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek open openat creat close
 close_range dup dup2 dup3 flock fsync fdatasync sync_file_range ftruncate getdents getdents64 stat fstat lstat
-newfstatat statx access faccessat faccessat2 readlink readlinkat mkdir mkdirat rmdir unlink unlinkat rename renameat
-renameat2 getcwd chdir fchdir umask statfs fstatfs fadvise64 readahead sendfile copy_file_range pipe pipe2 poll ppoll
+newfstatat statx access faccessat faccessat2 readlink readlinkat rmdir unlink unlinkat rename renameat
+renameat2 getcwd chdir fchdir statfs fstatfs fadvise64 readahead sendfile copy_file_range pipe pipe2 poll ppoll
 select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2"""
 _MEMORY = "brk mmap munmap mremap mprotect madvise mincore msync membarrier"
 _THREADS = "futex set_robust_list set_tid_address rseq sched_yield getcpu gettid exit exit_group restart_syscall"
@@ -24,8 +24,8 @@ _SELF = """getpid getppid getuid geteuid getgid getegid getresuid getresgid getg
 sysinfo uname getrandom"""
 _ALLOWED = " ".join((_FILES, _MEMORY, _THREADS, _TIME, _SIGNALS, _SELF)).split()
 
-_NO_EFFECT = ["chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat", "futimesat"]
-"""They would reach files outside of the scratch folder, and shutil.copy needs them to succeed: they do nothing."""
+_NO_EFFECT = ["chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat", "futimesat", "umask"]
+"""They would reach files outside of the scratch folder, or hide what is in it, and libraries need them to succeed."""
 _ABSENT = ["clone3", "openat2"]
 """glibc goes another way, which can be judged by its arguments, when the kernel seems not to have these."""
 _UNSUPPORTED = ["listxattr", "llistxattr", "flistxattr", "getxattr", "lgetxattr", "fgetxattr"]
@@ -34,6 +34,7 @@ _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1033, 1034)  # no F_SE
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
 _PRCTL = (15, 16)  # the name of a thread
 _THREAD = 0x10000
+_OWNER = 0o700  # a folder that its owner cannot look into is one that the engine cannot count in
 _NAMESPACES = 0x7E020000
 
 
@@ -51,6 +52,8 @@ class Filter:
             for value in values:
                 self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(position, pyseccomp.EQ, value))
         self._add(pyseccomp.ALLOW, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _THREAD | _NAMESPACES, _THREAD))
+        for name, position in (("mkdir", 1), ("mkdirat", 2)):
+            self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(position, pyseccomp.MASKED_EQ, _OWNER, _OWNER))
         for name in ("prlimit64", "sched_getaffinity"):
             self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(0, pyseccomp.EQ, 0))
 

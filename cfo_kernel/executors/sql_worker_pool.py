@@ -13,17 +13,19 @@ import fcntl
 import os
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel.errors import QueryFailed
+from cfo_kernel.errors import QueryFailed, UnknownTable
 from cfo_kernel.executors.names import folded
-from cfo_kernel.executors.process import Progress, WorkerProcess
+from cfo_kernel.executors.process import Progress, WorkerProcess, closed
 
 _MODULE = "cfo_kernel.executors.sql_worker"
 _AT_ONCE = 4
+_IDLE_SECONDS = 300  # after which a process that nobody needed ends; one stays warm
 Files = Mapping[str, Path]
 """Parquet files by the names of their tables."""
 
@@ -31,7 +33,9 @@ Files = Mapping[str, Path]
 class SqlPool:
     """Runs the SQL of one workspace, `at_once` queries at a time."""
 
-    def __init__(self, cache: Path, folder: Path, *, timeout: float, at_once: int = _AT_ONCE) -> None:
+    def __init__(
+        self, cache: Path, folder: Path, *, timeout: float, at_once: int = _AT_ONCE, idle: float = _IDLE_SECONDS
+    ) -> None:
         """Workers may read `cache`; what they need for themselves is made below `folder`."""
         self._cache = cache
         self._folder = folder
@@ -39,6 +43,9 @@ class SqlPool:
         self._places = asyncio.Semaphore(at_once)
         self._idle: list[_Seat] = []
         self._seats: list[_Seat] = []
+        self._patience = idle
+        self._thinning: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def ask(
         self,
@@ -51,8 +58,13 @@ class SqlPool:
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """The answer to `op` over `tables`, and over those of `earlier` that `sql` names; a result goes to `file`."""
+        """The answer to `op` over `tables`, and over those of `earlier` that `sql` names; a result goes to `file`.
+
+        Raises `WorkbenchClosed` after `close`, also for those who wait in line.
+        """
         async with self._places:
+            if self._is_closed:
+                raise closed()
             seat = self._idle.pop() if self._idle else self._new()
             try:
                 await seat.open(tables, self._timeout)
@@ -75,10 +87,16 @@ class SqlPool:
             finally:
                 seat.tidy()
                 if seat in self._seats:  # else the pool was closed meanwhile
+                    seat.idle_since = time.monotonic()
                     self._idle.append(seat)
+                    if len(self._idle) > 1 and (self._thinning is None or self._thinning.done()):
+                        self._thinning = asyncio.create_task(self._thin())
 
     async def close(self) -> None:
         """Ends the processes and removes their folders."""
+        if self._thinning is not None:
+            self._thinning.cancel()
+        self._is_closed = True
         seats, self._seats, self._idle = self._seats, [], []
         for seat in seats:
             await seat.process.close()
@@ -86,10 +104,29 @@ class SqlPool:
         with contextlib.suppress(OSError):  # another engine may have its workers there
             self._folder.rmdir()
 
+    async def _thin(self) -> None:
+        """Ends the processes that nobody needed for a while, but for the one that worked last."""
+        while len(self._idle) > 1:
+            longest = self._idle[0]  # for the last is always taken first
+            left = longest.idle_since + self._patience - time.monotonic()
+            if left > 0:
+                await asyncio.sleep(left)
+                continue
+            self._idle.remove(longest)
+            self._seats.remove(longest)
+            try:
+                await longest.process.close()
+            finally:
+                longest.leave()
+
     def _new(self) -> "_Seat":
         if not self._seats:
             _forget_the_dead(self._folder)
-        seat = _Seat(self._cache, self._folder / uuid.uuid4().hex)
+        try:
+            seat = _Seat(self._cache, self._folder / uuid.uuid4().hex)
+        except OSError as error:
+            message = f"The worker's folder cannot be made ({error.strerror}). Check the disk and the folder."
+            raise QueryFailed(message, mendable=False) from error
         self._seats.append(seat)
         return seat
 
@@ -107,6 +144,7 @@ class _Seat:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.process = WorkerProcess(_MODULE, str(cache), str(folder), can_stop=True)
         self._tables: dict[str, Path] | None = None
+        self.idle_since = 0.0
 
     async def open(self, tables: Files, seconds: float) -> None:
         """Has the process hold these tables; nothing is done where it does already.
@@ -128,7 +166,7 @@ class _Seat:
                 if folded(name) in text:
                     link = self.folder / "in" / f"{uuid.uuid4().hex}.parquet"
                     links[name] = str(link)
-                    _link(path, link)
+                    _lend(name, path, link)
             yield links
         finally:
             for link in links.values():
@@ -147,11 +185,21 @@ class _Seat:
         os.close(self._lock)
 
 
-def _link(source: Path, link: Path) -> None:
+def _lend(name: str, source: Path, link: Path) -> None:
     try:
-        os.link(source, link, follow_symlinks=False)
-    except OSError:  # a file system without hard links, or another one
-        shutil.copyfile(source, link, follow_symlinks=False)
+        if not stat.S_ISREG(source.lstat().st_mode):
+            raise FileNotFoundError(f"{source} is no file of its own")
+        try:
+            os.link(source, link, follow_symlinks=False)
+        except FileNotFoundError:
+            raise
+        except OSError:  # a file system without hard links, or another one
+            shutil.copyfile(source, link, follow_symlinks=False)
+    except FileNotFoundError as error:
+        message = f"The file of {name} is no longer there. Run the query that made it again."
+        raise UnknownTable(message, name=name, nearest=[], mendable=True) from error
+    except OSError as error:
+        raise QueryFailed(f"{name} cannot be read ({error.strerror}). Check the disk.", mendable=False) from error
 
 
 def _move(made: Path, file: Path) -> None:

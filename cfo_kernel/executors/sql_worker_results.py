@@ -17,9 +17,9 @@ from cfo_kernel.executors import wire
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FLOATS = ("float", "double", "halffloat")
+_FLOATS = ("float", "double")
 Row = tuple[Any, ...]
-_AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE)\b")
+_AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE|TIME_NS|VARIANT)\b")
 """Types that Python or Parquet would cut short (a month becomes 30 days, a large UHUGEINT -1): DuckDB writes them."""
 
 _LONGEST_CELL, _LARGEST_SAMPLE = 2000, 1_000_000  # characters
@@ -33,6 +33,23 @@ def exactly(position: int, kind: str, name: str) -> str:
     """The column of a relation under its own name, as text where that alone keeps its value."""
     column = f"CAST(#{position} AS VARCHAR)" if _AS_TEXT.search(kind) else f"#{position}"
     return f"{column} AS {identifier(name)}"
+
+
+def readable(position: int, kind: str) -> str:
+    """The column of a relation as Python can read it: what it has no value for is a text.
+
+    DuckDB gives the last of Python's days for infinity, and cuts off the nanoseconds.
+    """
+    if kind != "DATE" and not kind.startswith("TIMESTAMP"):
+        return f"#{position}"
+    column, either = f"#{position}", f"UNION(value {kind}, text VARCHAR)"
+    is_plain = f"isfinite({column})" if kind == "DATE" else f"isfinite(CAST({column} AS TIMESTAMP))"
+    if kind == "TIMESTAMP_NS":
+        is_plain += f" AND epoch_ns({column}) % 1000 = 0"
+    return (
+        f"CASE WHEN {column} IS NULL THEN NULL WHEN {is_plain} THEN CAST({column} AS {either})"
+        f" ELSE CAST(CAST({column} AS VARCHAR) AS {either}) END"
+    )
 
 
 def streamed(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
@@ -63,7 +80,7 @@ def counted(
     """
     import pyarrow as pa
 
-    floats = [i for i, kind in enumerate(schema.types) if str(kind) in _FLOATS]
+    floats = [i for i, kind in enumerate(schema.types) if any(name in str(kind) for name in _FLOATS)]
     odd: set[int] = set()
     first: list[pa.RecordBatch] = []
     count = 0
@@ -72,7 +89,8 @@ def counted(
             first.append(batch.slice(0, cap - count))
         count += batch.num_rows
         odd |= {i for i in floats if i not in odd and _has_odd(batch, i)}
-    rows = cursor.from_arrow(pa.Table.from_batches(first, schema)).fetchall()
+    shown = cursor.from_arrow(pa.Table.from_batches(first, schema))
+    rows = shown.project(", ".join(readable(i, str(kind)) for i, kind in enumerate(shown.types, 1))).fetchall()
     return rows, count, [schema.names[i] for i in sorted(odd)]
 
 
@@ -80,7 +98,23 @@ def _has_odd(batch: "pa.RecordBatch", position: int) -> bool:
     import pyarrow.compute as pc
 
     compute: Any = pc  # its stubs know neither of the two
-    return compute.all(compute.is_finite(batch.column(position))).as_py() is False
+    return any(compute.all(compute.is_finite(a)).as_py() is False for a in _floats(batch.column(position)))
+
+
+def _floats(array: Any) -> Iterator[Any]:
+    """The floating numbers of a column, also those in its lists, structs and maps."""
+    import pyarrow as pa
+
+    types: Any = pa.types
+    if types.is_floating(array.type):
+        yield array
+    elif types.is_map(array.type):
+        yield from (*_floats(array.keys), *_floats(array.items))
+    elif types.is_struct(array.type):
+        for field in array.flatten():
+            yield from _floats(field)
+    elif types.is_list(array.type) or types.is_large_list(array.type) or types.is_fixed_size_list(array.type):
+        yield from _floats(array.flatten())
 
 
 def short(rows: list[Row]) -> tuple[list[list[Any]], list[str]]:
@@ -104,7 +138,7 @@ def notes(columns: list[dict[str, str]], rows: list[Row], odd: list[str]) -> lis
     """What the JSON rows cannot show as it is."""
     found: list[str] = []
     for i, column in enumerate(columns):
-        cells = [row[i] for row in rows]
+        cells = [leaf for row in rows for leaf in wire.leaves(row[i])]
         if column["name"] in odd:
             found.append(f"{column['name']}: NaN or infinity is shown as empty.")
         if any(isinstance(c, int | Decimal) and isinstance(wire.plain(c), str) for c in cells):

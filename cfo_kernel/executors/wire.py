@@ -6,6 +6,7 @@ JSON and not pickle, because a worker that was taken over must not be able to ru
 import json
 import math
 import struct
+from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, BinaryIO, cast
@@ -22,12 +23,27 @@ def pack(message: dict[str, Any]) -> bytes:
 
 
 def read(stream: BinaryIO) -> dict[str, Any] | None:
-    """The next frame, or None at the end of the stream."""
+    """The next frame, or None at the end of the stream, also where that comes in the middle of a frame."""
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         return None
     (length,) = HEADER.unpack(header)
-    return json.loads(stream.read(length))
+    body = stream.read(length)
+    return json.loads(body) if len(body) == length else None
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """What a cell holds: itself, or what stands in its lists and structs."""
+    match value:
+        case dict():
+            for pair in cast("dict[Any, Any]", value).items():
+                for part in pair:
+                    yield from leaves(part)
+        case list() | tuple():
+            for part in cast("list[Any]", value):
+                yield from leaves(part)
+        case _:
+            yield value
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from cfo_kernel.agent.tools import compact
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.errors import CfoError, SheetInvalid, StorageFailed
 from cfo_kernel.events import ActionStarted
-from cfo_kernel.replies import Problem, Reply, RunSQL, SheetWritten, WriteSheetFromFile, reply_adapter
+from cfo_kernel.replies import Problem, Reply, ResultTable, RunSQL, SheetWritten, WriteSheetFromFile, reply_adapter
 from cfo_kernel.runs.recorder import Recorder
 
 _SHOWN_ROWS = 100
@@ -30,14 +30,7 @@ async def act(reply: Reply, desk: Desk, recorder: Recorder) -> Reply:
         return reply_adapter.validate_python(known)
     try:
         if isinstance(reply, RunSQL):
-            result = await desk.room.query(
-                reply.sql,
-                cap=_SHOWN_ROWS,
-                file=desk.new_file("results", "result", _REPLY),
-                earlier=desk.earlier,
-                on_progress=partial(recorder.progress, label=reply.purpose),
-            )
-            acted = reply.model_copy(update={"result": result})
+            acted = reply.model_copy(update={"result": await _table(reply, desk, recorder)})
         else:
             acted = reply.model_copy(update={"written": await _write(reply, desk, recorder)})
     except CfoError as error:
@@ -57,6 +50,17 @@ def outcome(reply: Reply) -> dict[str, Any] | None:
     if isinstance(reply, WriteSheetFromFile) and reply.written is not None:
         return {"written": reply.written.model_dump()}
     return None
+
+
+async def _table(reply: RunSQL, desk: Desk, recorder: Recorder) -> ResultTable:
+    """All rows of the SQL; where a plan of this run gave it the plan is run, whose checks and notes SQL has not."""
+    file, on_progress = desk.new_file("results", "result", _REPLY), partial(recorder.progress, label=reply.purpose)
+    plan = desk.plan_of(reply.sql)
+    if plan is None:
+        return await desk.room.query(
+            reply.sql, cap=_SHOWN_ROWS, file=file, earlier=desk.earlier, on_progress=on_progress
+        )
+    return await desk.room.plan(plan, cap=_SHOWN_ROWS, file=file, earlier=desk.earlier, on_progress=on_progress)
 
 
 async def _write(reply: WriteSheetFromFile, desk: Desk, recorder: Recorder) -> SheetWritten:

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from pydantic import ValidationError
 
 from cfo_kernel.data.compile import compile_plan
 from cfo_kernel.data.plan import QueryPlan
@@ -228,7 +229,7 @@ CASES: dict[str, tuple[Json, list[list[Any]]]] = {
             ["Finance", "2024-03", 1, None],
             ["Sales", "2024-01", None, 1],
             ["Sales", "2024-02", 2, 1],
-            ["Sales", "2024-04", 1, None],
+            ["Sales", "2024-04", None, None],
         ],
     ),
     "windows_and_having": (
@@ -314,6 +315,27 @@ CASES: dict[str, tuple[Json, list[list[Any]]]] = {
             ["2024-04", None, None],
         ],
     ),
+    "ratio": (
+        {
+            "group_by": [MONTH],
+            "select": select(
+                part={"ratio": agg("sum", where=only("Sales")), "base": agg("sum", where=only("Finance"))},
+                below={
+                    "ratio": agg("sum", where=only("Finance")),
+                    "base": op({"constant": 0}, "-", agg("sum", where=only("Sales"))),
+                },
+            ),
+        },
+        [["2024-01", 150.1 / 200.2, None], ["2024-02", 0.5, None], ["2024-03", None, None], ["2024-04", None, None]],
+    ),
+    "share_of_a_total_that_is_not_positive": (
+        {
+            "group_by": [MONTH],
+            "filters": [{"column": "posted", "op": "in period", "value": "2024-03"}],
+            "select": select(total=agg("sum"), share=over("share_of_total")),
+        },
+        [["2024-03", -60.05, None]],
+    ),
     "percent_change_of_windows": (
         {
             "group_by": [MONTH],
@@ -359,6 +381,16 @@ def test_the_middle_of_two_whole_decimals_is_not_cut(company: Company) -> None:
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE t AS FROM (VALUES (1::DECIMAL(20, 0)), (2::DECIMAL(20, 0))) v(n)")
         assert connection.execute(sql).fetchall() == [(Decimal("1.5"),)]
+
+
+def test_a_threshold_with_many_decimals_is_compared_with_money(tmp_path: Path) -> None:
+    money = opened(tmp_path, {"money": "amount\n99999999999999999.99\n-1.00\n"})
+    above = {"column": "amount", "op": ">", "value": "0." + "0" * 36 + "1"}
+    plan = QueryPlan.model_validate(
+        {"table": "money", "filters": [above], "select": [{"name": "n", "expression": agg("count")}]}
+    )
+    assert money.rows(plan) == [[1]]
+    money.worker.connection.close()
 
 
 def test_there_is_no_golden_file_without_a_case() -> None:
@@ -476,6 +508,10 @@ ERRORS: list[tuple[Json, type[QueryError], str]] = [
     ({"filters": [{"column": "dept", "value": ["a", "b"]}], "select": TOTAL}, PlanInvalid, "needs one value for '='"),
     ({"filters": [{"column": "dept", "op": "in", "value": []}], "select": TOTAL}, PlanInvalid, "needs a list of values"),
     ({"filters": [{"column": "dept", "op": "between", "value": ["a"]}], "select": TOTAL}, PlanInvalid, "a list of two values"),
+    ({"filters": [{"column": "amount", "op": "between", "value": [50, "5"]}], "select": TOTAL}, PlanInvalid, "ledger.amount is between 50 and 5: the ends are swapped"),
+    ({"filters": [{"column": "dept", "op": "between", "value": ["b", "a"]}], "select": TOTAL}, PlanInvalid, "between b and a: the ends"),
+    ({"filters": [{"column": "at", "op": "between", "value": ["2024-02-01T00:00", "2024-01-31"]}], "select": TOTAL}, PlanInvalid, "ends are swapped"),
+    ({"select": TOTAL, "having": [{"measure": "total", "op": "between", "value": [2, 1.5]}]}, PlanInvalid, "total is between 2 and 1.5"),
     ({"filters": [{"column": "dept", "value": "a\0b"}], "select": TOTAL}, PlanInvalid, "NUL"),
     ({"filters": [{"column": "dept", "value": "\ud800"}], "select": TOTAL}, PlanInvalid, "half a character"),
     ({"select": [{"name": "a\0b", "expression": agg("sum")}]}, PlanInvalid, "NUL"),
@@ -488,6 +524,16 @@ def test_an_error_says_what_to_write(fields: Json, kind: type[QueryError], says:
     with pytest.raises(kind) as caught:
         compile_plan(plan(**fields), company.tables)
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize(("part", "value"), [("filters", ["a", None]), ("having", [1, None])])
+def test_null_among_values_is_told_in_one_line(part: str, value: list[Any]) -> None:
+    named = {"column": "dept", "op": "in"} if part == "filters" else {"measure": "total", "op": "between"}
+    with pytest.raises(ValidationError) as caught:
+        plan(**{part: [{**named, "value": value}], "select": TOTAL})
+    [error] = caught.value.errors()
+    assert error["type"] == "plan_invalid"
+    assert "holds null, which no value equals" in error["msg"]
 
 
 def _write_golden() -> None:

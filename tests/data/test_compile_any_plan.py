@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cfo_kernel.data.compile import compile_plan
+from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.prepare import prepare
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, QueryError
 from tests.data.conftest import Company
@@ -128,10 +130,14 @@ class Plans:
         return {"column": self._of(ANY[:-4], *ANY), "name": name}
 
     def _expression(self, depth: int) -> Json:
-        kind = self._of(["aggregate", "aggregate", "arithmetic", "window", "percent"]) if depth else "aggregate"
+        kind = (
+            self._of(["aggregate", "aggregate", "arithmetic", "window", "percent", "ratio"]) if depth else "aggregate"
+        )
         if kind == "arithmetic":
             right = self._of([{"constant": 2.5}, None]) or self._expression(depth - 1)
             return {"op": self._of(list("+-*/")), "left": self._expression(depth - 1), "right": right}
+        if kind == "ratio":
+            return {"ratio": self._expression(depth - 1), "base": self._expression(depth - 1)}
         if kind == "percent":
             return {"percent_change": self._expression(depth - 1), "base": self._expression(depth - 1)}
         if kind == "window":
@@ -181,6 +187,13 @@ def test_any_plan_is_refused_by_name_or_can_be_bound(fields: Json, company: Comp
         return
     assert compile_plan(plan, company.tables) == sql
     company.worker.check(sql)
+    try:
+        ready = prepare(plan, company.tables, Glossary(), {})
+    except QueryError:
+        return
+    asked = [sql for sql in (ready.asked, ready.counted, ready.closes.sql if ready.closes else None) if sql]
+    for question in asked:
+        company.worker.check(question)
 
 
 def test_most_of_those_plans_are_not_refused(company: Company) -> None:

@@ -1,5 +1,6 @@
 """Text files as people export them: what is read, what is noted, and what is refused."""
 
+import csv
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -158,3 +159,12 @@ def test_what_is_no_text_table_is_refused(
     with pytest.raises(kind, match=says) as caught:
         ingest_csv(content, name)
     assert name in str(caught.value)
+
+
+def test_a_quotation_mark_that_swallows_more_than_a_line_may_hold_is_named(ingest_csv: Csv) -> None:
+    limit = csv.field_size_limit(100_000)
+    try:
+        with pytest.raises(UnreadableFile, match="a quotation mark is opened"):
+            ingest_csv(b"name,n\n" + b"Ann,1\n" * 20_000 + b'"Bob,2\n' + b"Ann,1\n" * 30_000)
+    finally:
+        csv.field_size_limit(limit)

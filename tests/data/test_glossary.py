@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cfo_kernel.data import glossary
-from cfo_kernel.errors import GlossaryInvalid
+from cfo_kernel.errors import GlossaryInvalid, StorageFailed
 from tests.data.conftest import Company
 
 SAMPLE = """\
@@ -147,3 +147,26 @@ def test_references_do_not_multiply(tmp_path: Path, company: Company) -> None:
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
     with pytest.raises(GlossaryInvalid, match="line 1: what stands here is used again"):
         loaded(tmp_path, "\n".join(lines), company)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tables: {}\ncompany: 2012-13-45", "line 2: 2012-13-45 cannot be read"),
+        ("tables: {}\ncompany: !!timestamp soon", "line 2: soon cannot be read"),
+        ("tables: {}\ncompany: !!bool perhaps", "line 2: perhaps cannot be read"),
+        ("company: !!int x", "line 1: x cannot be read"),
+        (f"company: {'9' * 5000}", "line 1: 9999"),
+        ("company: " + "[" * 3000 + "]" * 3000, "line 1: what stands in the file is nested too deeply"),
+    ],
+)
+def test_what_yaml_stumbles_over_is_named(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "datasets.yaml").write_text(text)
+    with pytest.raises(GlossaryInvalid, match=says):
+        glossary.load(tmp_path)
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "datasets.yaml").mkdir()
+    with pytest.raises(StorageFailed, match="Is a directory"):
+        glossary.load(tmp_path)

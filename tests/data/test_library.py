@@ -18,8 +18,10 @@ from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import (
     CfoError,
     GlossaryInvalid,
+    QueryFailed,
     QueryOutOfMemory,
     QueryTimeout,
+    StorageFailed,
     UnknownTable,
     UnreadableFile,
     WorkerLost,
@@ -181,7 +183,8 @@ async def test_what_may_pass_is_tried_again(
     here.fails = error
     [dataset] = (await library.shelf()).datasets
     assert dataset.problem
-    assert str(error.args[-1]) in dataset.problem
+    told = {QueryTimeout: "CFO_INGEST_TIMEOUT", WorkerLost: "ended the process", QueryOutOfMemory: "more memory"}
+    assert told.get(type(error), str(error.args[-1])) in dataset.problem
     here.fails = None
     now = 0.1
     assert [d.problem for d in (await library.shelf()).datasets] == [None]
@@ -312,6 +315,53 @@ async def test_a_file_is_checked_before_it_is_taken(data: Path, tmp_path: Path, 
     with pytest.raises(UnreadableFile, match="a picture"):
         await library.check(tmp_path / "bad.csv")
     assert (await library.shelf()).datasets == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            QueryTimeout("Ask for less."),
+            "a.csv took longer than 30 s to read. Split the file, or raise CFO_INGEST",
+        ),
+        (QueryOutOfMemory("Ask for less."), "a.csv needs more memory"),
+        (WorkerLost("Ask for less at once."), "a.csv ended the process that read it"),
+        (QueryFailed("The worker failed: KeyError: 1"), "a.csv cannot be read now. The worker failed"),
+    ],
+)
+async def test_a_file_that_could_not_be_read_is_told_as_one(
+    tmp_path: Path, library: Library, here: HereWorker, error: Exception, says: str
+) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    here.fails = error
+    with pytest.raises(StorageFailed, match=says):
+        await library.check(tmp_path / "a.csv")
+
+
+async def test_what_no_file_has_made_any_more_is_removed_after_a_day(
+    data: Path, tmp_path: Path, library: Library
+) -> None:
+    cache = tmp_path / ".cache"
+    versions: list[set[str]] = []
+    for content in ("a,b\n1,2\n", "a,b\n1,2\n3,4\n", "a,b\n5,6\n"):
+        (data / "a.csv").write_text(content)
+        await library.shelf()
+        versions.append({path.name for path in cache.iterdir()})
+    (data / "gone.csv").write_text("a,b\n7,8\n")
+    await library.shelf()
+    (cache / "of-somebody-else").mkdir()
+    (cache / ".ingest-died").mkdir()
+    young = versions[1] - versions[0]
+    for path in cache.iterdir():
+        if path.name not in young:
+            os.utime(path, (0, 0))
+    (data / "gone.csv").unlink()
+    await library.shelf()
+    [now] = (await library.shelf()).files.values()
+    memos = {path.name for path in cache.glob("*.version")}
+    assert {path.name for path in cache.iterdir()} == {now.parent.name, "of-somebody-else"} | young | memos
+    assert len(memos) == 1
+    assert now.is_file()
 
 
 async def test_a_workspace_without_data(tmp_path: Path, library: Library) -> None:

@@ -102,8 +102,8 @@ class Books:
         """Rows and notes."""
         ready = prepare(plan, self.company.tables, GLOSSARY, self.trees)
         notes = list(ready.notes)
-        for probe in ready.probes:
-            notes += probe.judge(self._rows(probe.sql)[0])
+        if ready.asked:
+            notes += ready.judge(self._rows(ready.asked)[0])
         if ready.closes:
             notes += ready.closes.notes(self._rows(ready.closes.sql))
         return self._rows(ready.sql), notes
@@ -328,6 +328,31 @@ def test_every_account_is_the_signed_sum_of_what_is_below_it(books: Books) -> No
     for key, _, name, *_ in chart:
         if name not in ("Other", "Twin", "Statistics"):
             assert (books.ask(plan(when, account(name)))[0][0][0] or 0) == expected(key), name
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ("version", r"several cash.version \(Actual and none\)"),
+        ("posted", r"over several dates \(2024-01-31 and none\)"),
+    ],
+)
+def test_a_row_without_a_scenario_or_a_date_is_no_row_of_the_others(column: str, says: str, tmp_path: Path) -> None:
+    """Nothing said so, and the note said that all rows are of Actual."""
+    row = {"version": "Actual", "posted": "2024-01-31"}
+    lines = [",".join([*values.values(), "5"]) for values in (row, row | {column: ""})]
+    company = opened(tmp_path, {"cash": "\n".join(["version,posted,amount", *lines, ""])})
+    notes = {"date": "posted", "defaults": {"cash.version": "Actual"}, "balances": {"cash.version": ["Actual"]}}
+    asked = QueryPlan.model_validate({"table": "cash", "select": [{"name": "x", "expression": total()}]})
+    [probe] = prepare(asked, company.tables, Glossary.model_validate({"tables": {"cash": notes}}), {}).probes
+    with pytest.raises(PlanInvalid, match=says):
+        probe.judge(company.worker.query(probe.sql, 1, None)["rows"][0])
+    company.worker.connection.close()
+
+
+def test_a_median_of_a_balance_over_time_is_refused_as_its_average_is(books: Books) -> None:
+    with pytest.raises(PlanInvalid, match="never summed over time"):
+        books.ask(plan(ACTUAL, account("Cash"), unit("North"), select={"x": total(fn="median")}))
 
 
 NAMES = ["Profit", "Sales", "Costs", "Wages", "Memo", "Cash", "Other", "Twin", "Nothing", "Statistics"]

@@ -107,6 +107,10 @@ def test_a_text_is_never_a_formula(tmp_path: Path, book: Path, text: str) -> Non
         ("CAST(1234.50 AS DECIMAL(18, 2))", 1234.5),
         ("CAST('12345678901234567.89' AS DECIMAL(38, 2))", "12345678901234567.89"),
         ("9007199254740993", "9007199254740993"),
+        ("1234567890123456", "1234567890123456"),  # a double holds it, and Excel shows 1234567890123450
+        ("CAST(12345678901234.56 AS DECIMAL(18, 2))", "12345678901234.56"),
+        ("CAST(1234567890123.40 AS DECIMAL(18, 2))", 1234567890123.4),
+        ("120000000000000000", 120000000000000000),
         ("42", 42),
         ("CAST(0.1 AS DOUBLE)", 0.1),
         ("CAST(0.123456789012345 AS DOUBLE)", 0.123456789012345),
@@ -192,3 +196,18 @@ def test_money_of_a_month_adds_up_in_the_sheet(tmp_path: Path, book: Path) -> No
     pq.write_table(pa.table({"d": [date(2024, 1, 31)] * 300, "amount": amounts}), tmp_path / "result.parquet")
     write_sheet(str(tmp_path / "result.parquet"), str(book), "One", "create")
     assert sum(Decimal(str(row[1])) for row in cells(book, "One")[1:]) == 0
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("CAST(1.5 AS DECIMAL(18, 1))", "#,##0.00;(#,##0.00)"),
+        ("CAST(1.23456 AS DECIMAL(18, 5))", "#,##0.00000;(#,##0.00000)"),
+        ("CAST(1 AS DECIMAL(18, 0))", "#,##0;(#,##0)"),
+        ("TIMESTAMPTZ '2024-01-31 10:30:00+02'", 'yyyy-mm-dd h:mm:ss "UTC"'),
+        ("TIMESTAMP '2024-01-31 10:30:00'", "yyyy-mm-dd h:mm:ss"),
+    ],
+)
+def test_a_cell_shows_all_decimals_and_the_zone(tmp_path: Path, book: Path, sql: str, shown: str) -> None:
+    write_sheet(source(tmp_path, f"SELECT {sql} AS v"), str(book), "One", "create")
+    assert openpyxl.load_workbook(book)["One"]["A2"].number_format == shown

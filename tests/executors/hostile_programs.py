@@ -251,6 +251,13 @@ BOMBS = {
     ),
     "allocated files": Program("import os\nfor i in range(10 ** 6):\n    os.posix_fallocate(os.open(str(i), 66), 0, 10 ** 7)", 5),
     "many empty files": Program("for i in range(10 ** 7): open(str(i), 'w').close()", 5),
+    "many empty files beside the answer": Program("for i in range(10 ** 7): open(f'.answer/{i}', 'w').close()", 3),
+    "folders in folders beside the answer": Program(
+        "import os\nos.chdir('.answer')\nwhile True:\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)", 3
+    ),
+    "many files where nobody can count": Program(
+        "import os\nos.umask(0o777)\nos.mkdir('d', 0o300)\nfor i in range(10 ** 7): open(f'd/{i}', 'w').close()", 3
+    ),
     "folders in folders": Program("import os\nwhile True:\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)", 5),
     "a zip bomb": Program(
         "import zipfile\nwith zipfile.ZipFile('b.zip', 'w', zipfile.ZIP_DEFLATED) as z:\n    for i in range(40): z.writestr(str(i), bytes(5 * 10 ** 6))\n"
@@ -284,6 +291,10 @@ result_df = Evil()""",
     "json nested deep": "import json\njson.dumps = lambda *a, **k: '[' * 10 ** 6",
     "json with half a character": "import json\njson.dumps = lambda *a, **k: '{\"stdout\": \"\\\\ud800\"}'",
     "json of a long number": "import json\njson.dumps = lambda *a, **k: '{\"stdout\": ' + '9' * 10 ** 6 + '}'",
+    "json of a number without end": "import json\njson.dumps = lambda *a, **k: '{\"stdout\": \"\", \"table\": {\"columns\": "
+    "[{\"name\": \"a\", \"type\": \"DOUBLE\"}], \"rows\": [[1e999]], \"row_count\": 1, \"truncated\": false, \"notes\": []}}'\n"
+    "result_df = pd.DataFrame({'a': [1.0]})",
+    "a signal without a name": "import os\nos.kill(os.getpid(), 40)",
     "an exit": "import os\nos._exit(0)",
     "the exit of a failed confinement": "import os\nos._exit(97)",
     "an exit with words": "import sys\nsys.exit('evil')",

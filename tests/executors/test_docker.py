@@ -1,7 +1,9 @@
 """The talk with Docker, through a stand-in for its command. With a real engine `test_python_programs` runs as well."""
 
+import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,8 @@ async def test_a_program_gives_its_rows_output_and_files(docker: str, tmp_path: 
         ("nope", PythonFailed, "name 'nope' is not defined"),
         ("import os\nos._exit(137)", PythonFailed, "more processor time or memory"),
         ("import os\nos._exit(3)", PythonFailed, "status 3"),
+        ("import os\nos._exit(255)", PythonFailed, "signal 127"),
+        ("import os\nos._exit(134)", PythonFailed, "SIGABRT"),
         ("no container", PythonUnavailable, "no space left on device"),
     ],
 )
@@ -70,6 +74,24 @@ async def test_without_engine_or_image_nothing_runs(docker: str, tmp_path: Path)
         await DockerPython("other", docker=docker).run(asked)
 
 
+async def test_a_container_that_writes_too_much_is_stopped(docker: str, tmp_path: Path) -> None:
+    code = "import time\nfor i in range(9): open(str(i), 'wb').write(bytes(300_000))\ntime.sleep(60)"
+    begun = time.monotonic()
+    with pytest.raises(PythonFailed, match="wrote more than 1 MB"):
+        await DockerPython(docker=docker).run(call(code, tmp_path, disk_bytes=1 << 20))
+    assert time.monotonic() - begun < 25
+
+
+async def test_a_docker_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cfo_kernel.executors.docker._ANSWER_SECONDS", 0.5)
+    command = tmp_path / "docker"
+    command.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+    command.chmod(0o755)
+    assert await DockerPython(docker=str(command)).missing() == "no Docker engine answers"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
 def test_a_container_has_no_network_no_rights_and_one_writable_folder() -> None:
     asked = PythonCall(code="", tables={"ledger": Path("/data/0.parquet")}, scratch=Path("/threads/scratch"))
     given = arguments("name", "cfo-python", asked)
@@ -79,3 +101,10 @@ def test_a_container_has_no_network_no_rights_and_one_writable_folder() -> None:
     assert "--mount=type=bind,src=/data/0.parquet,dst=/tables/ledger.parquet,readonly" in mounts
     walls = ("--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=16")
     assert set(walls) <= set(given)
+
+
+def test_a_comma_in_a_folder_begins_no_other_option() -> None:
+    path = Path("/a,type=volume/0.parquet")
+    asked = PythonCall(code="", tables={"ledger": path}, scratch=Path("/threads/scratch"))
+    given = arguments("name", "cfo-python", asked)
+    assert '--mount=type=bind,"src=/a,type=volume/0.parquet",dst=/tables/ledger.parquet,readonly' in given

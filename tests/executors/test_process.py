@@ -3,13 +3,22 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from cfo_kernel.errors import QueryFailed, QueryOutOfMemory, QueryTimeout, SqlPolicyViolation, WorkerLost
+from cfo_kernel.errors import (
+    QueryFailed,
+    QueryOutOfMemory,
+    QueryTimeout,
+    SqlPolicyViolation,
+    WorkbenchClosed,
+    WorkerLost,
+)
+from cfo_kernel.executors import wire
 from cfo_kernel.executors.process import ScriptedWorker, Worker, WorkerProcess
 from tests.executors.conftest import Company
 
@@ -132,8 +141,6 @@ async def test_an_error_comes_back_as_itself(worker: WorkerProcess) -> None:
 async def test_an_answer_too_large_for_the_pipe_is_refused(
     worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cfo_kernel.executors import wire
-
     await rows(worker)
     monkeypatch.setattr(wire, "MAX_FRAME", 1000)
     with pytest.raises(QueryOutOfMemory, match="Ask for fewer rows"):
@@ -147,6 +154,29 @@ async def test_closing_ends_the_process(worker: WorkerProcess) -> None:
     await worker.close()
     with pytest.raises(ProcessLookupError):
         os.kill(ended, 0)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.005, 0.5, 3])
+async def test_a_close_in_the_middle_leaves_no_process(worker: WorkerProcess, tmp_path: Path, seconds: float) -> None:
+    """Before the process is there, while it starts, and while the query runs."""
+    slow = asyncio.create_task(rows(worker, SLOW))
+    await asyncio.sleep(seconds)
+    await worker.close()
+    with pytest.raises(WorkbenchClosed):
+        await slow
+    commands = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if os.access(p, os.R_OK)]
+    assert not [command for command in commands if str(tmp_path).encode() in command]
+
+
+@pytest.mark.parametrize("last", [wire.pack({"op": "nothing"})[:9], wire.HEADER.pack(3) + b"{x}"])
+async def test_a_worker_does_not_outlive_an_engine_that_broke_off(last: bytes) -> None:
+    code = "from cfo_kernel.executors import child; child.serve({}, 1 << 40)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-c", code, stdin=-1, stdout=-1, stderr=-3)
+    try:
+        await asyncio.wait_for(process.communicate(last), 20)
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
 async def test_the_scripted_worker_stands_in() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tests.executors.python_world import World
 
 MEMORY = 1 << 30
 DISK = 20 << 20
+FILES = 100_000  # it is looked at every 50 ms how many there are
 HARMFUL = (
     "read: a secret outside", "read: another workspace", "read: the environment", "read: passwd through os",
     "write: a file outside", "write: rights of a secret", "write: times of a secret", "write: move out of scratch",
@@ -37,6 +39,7 @@ class Judge:
         self.world = world
         self.executor = executor
         self.peak = 0
+        self.files = 0
 
     async def outcome(self, code: str, seconds: float) -> PythonResult | CfoError:
         """What the engine got; everything that it could show is searched for what it must not tell."""
@@ -50,6 +53,8 @@ class Judge:
                 result = error
             finally:
                 watch.cancel()
+            self.files = sum(len(files) for _, _, files in os.walk(scratch))
+            json.dumps(getattr(getattr(result, "table", None), "rows", None), allow_nan=False)
             if isinstance(result, CfoError):
                 assert not python_world.told(f"{result.message}{result.details}")
                 return result
@@ -98,12 +103,13 @@ async def judge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Judge
 @pytest.mark.parametrize("name", PROGRAMS)
 async def test_a_program_does_no_harm(name: str, judge: Judge) -> None:
     program, world = PROGRAMS[name], judge.world
-    before, judge.peak = zygote(judge.executor), 0
+    before, judge.peak, judge.files = zygote(judge.executor), 0, 0
     start = time.perf_counter()
     outcome = await judge.outcome(world.filled(PRELUDE + program.code), program.seconds)
     assert time.perf_counter() - start < program.seconds + slack()
     assert isinstance(outcome, PythonResult | PythonFailed | PythonTimeout)
     assert judge.peak < MEMORY
+    assert judge.files < FILES
     assert world.state() == world.before
     assert world.heard() == []
     assert [path.name for path in world.threads.iterdir()] == ["a-name-beside-scratch"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cfo_kernel.errors import PythonFailed, PythonUnavailable, WorkerLost
+from cfo_kernel.errors import PythonFailed, PythonUnavailable, WorkbenchClosed, WorkerLost
 from cfo_kernel.executors.base import Limits, PythonCall, PythonResult, ScriptedExecutor
 from cfo_kernel.executors.python_either import Either
 from cfo_kernel.executors.python_process import COMMAND
@@ -133,6 +133,21 @@ async def test_closing_ends_zygote_and_programs(tmp_path: Path) -> None:
     with pytest.raises(WorkerLost):
         await task
     assert [pid for pid in ended if runs(pid)] == []
+
+
+async def test_a_program_in_line_does_not_outlive_the_close(tmp_path: Path) -> None:
+    executor = ConfinedPython(at_once=1)
+    running = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
+    task = asyncio.create_task(executor.run(running))
+    await until(running.scratch / "on")
+    waiting = asyncio.create_task(executor.run(call("while True: pass", tmp_path)))
+    await asyncio.sleep(0)
+    await executor.close()
+    with pytest.raises(WorkerLost):
+        await task
+    with pytest.raises(WorkbenchClosed):
+        await waiting
+    assert executor._zygote._process is None
 
 
 async def test_the_zygote_has_nothing_of_the_engines_environment(

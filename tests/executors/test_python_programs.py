@@ -3,7 +3,9 @@
 # ruff: noqa: E501 - a program that fits a line is best read as one
 
 import asyncio
+import os
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -88,7 +90,6 @@ PROGRAMS = {
     ],
     "ledger = ledger[ledger.id > 4]\nresult_df = ledger[['id']]": [[5]],
     "result_df = ledger[ledger.id > 100][['id']]": [],
-    "result_df = pd.DataFrame()": [],
     "result_df = pd.DataFrame({'a': [1, 2], 'A': [3, 4]})": [[1, 3], [2, 4]],
     "from datetime import date\nresult_df = pd.DataFrame({'d': [date(2024, 2, 29), None]})": [["2024-02-29"], [None]],
     "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\nresult_df = pd.DataFrame([P(1)])": [[1]],
@@ -154,6 +155,36 @@ async def test_a_value_is_exact_or_noted(expression: str, run: Run) -> None:
     assert pq.read_table(found.file).num_rows == 1
 
 
+async def test_a_value_in_a_list_is_exact_or_noted(run: Run) -> None:
+    found = await table(run("result_df = pd.DataFrame({'f': [[1.0, float('nan')]], 'i': [[2 ** 60 + 1]]})"))
+    assert found.rows == (([1, None], [str(2**60 + 1)]),)
+    assert found.notes == (
+        "f: NaN is shown as empty.",
+        "i: numbers too long for a double are given as text, exactly.",
+    )
+
+
+async def test_a_decimal_that_is_no_number_is_missing(run: Run) -> None:
+    code = "from decimal import Decimal as D\nresult_df = pd.DataFrame({'v': [D('1.5'), D('NaN'), D('sNaN')]})"
+    assert [row[0] for row in (await table(run(code))).rows][1:] == [None, None]
+
+
+async def test_what_it_holds_in_files_without_names_counts_on_any_file_system(executor: Executor) -> None:
+    """A tmpfs does not count what is written through a mapping."""
+    if not isinstance(executor, ConfinedPython) or not os.access("/dev/shm", os.W_OK):
+        pytest.skip("no tmpfs here")
+    code = """
+import mmap, os, time
+held = []
+for i in range(10):
+    f = open('x', 'w+b'); f.truncate(10 ** 7); m = mmap.mmap(f.fileno(), 0); m[:] = b'x' * 10 ** 7
+    m.close(); os.unlink('x'); held.append(f); time.sleep(0.1)"""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        limits = Limits(disk_bytes=20 << 20)
+        with pytest.raises(PythonFailed, match="more than 20 MB"):
+            await executor.run(PythonCall(code=code, tables={}, scratch=Path(folder), limits=limits))
+
+
 async def test_mixed_and_categorical_columns(run: Run) -> None:
     code = "result_df = pd.DataFrame({'m': [1, 'a'], 'c': pd.Categorical(['x', 'y'])})"
     found = await table(run(code))
@@ -213,6 +244,7 @@ ERRORS = {
     "x = 1\nresult_df = ledger['amont']": ("KeyError: 'amont' (line 2: result_df = ledger['amont'])", 2),
     "def f():\n    1 / 0\nf()": ("ZeroDivisionError: division by zero (line 2: 1 / 0)", 2),
     "x = = 1": ("SyntaxError: invalid syntax (<program>, line 1) (line 1: x = = 1)", 1),
+    "result_df = pd.DataFrame(index=range(5))": ("ValueError: result_df has no columns. Name them", None),
     "nope": ("NameError: name 'nope' is not defined (line 1: nope)", 1),
     "import matplotlib.pyplot as plt": ("There is no matplotlib here. Leave the figures in result_df", 1),
     "import duckdb": ("Use pandas, or the SQL tool", 1),

@@ -1,12 +1,14 @@
 """The scratch folder as programs may leave it: nothing in it leads the engine astray."""
 
+import asyncio
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from cfo_kernel.executors import python_scratch
-from cfo_kernel.executors.base import Limits, WrittenFile
+from cfo_kernel.executors import python_answer, python_scratch
+from cfo_kernel.executors.base import Limits, PythonCall, WrittenFile
 
 LIMITS = Limits(files=10, disk_bytes=1 << 20)
 
@@ -27,10 +29,11 @@ def test_links_pipes_and_strange_names_are_left_out(scratch: Path) -> None:
     os.link(outside / "secret.txt", scratch / "hard.txt")
     os.mkfifo(scratch / "pipe")
     (scratch / "new\nline").touch()
+    (scratch / "closed.txt").touch(mode=0)
     (scratch / "good.csv").write_text("a")
     found, notes = python_scratch.files(scratch, LIMITS)
     assert found == (WrittenFile(name="good.csv", size=1),)
-    assert notes == ("5 files were left out: they are links, or have unusual characters in their names.",)
+    assert notes == ("6 files were left out: they are links, closed, or have unusual characters in their names.",)
     for name in ("file.txt", "folder/secret.txt", "hard.txt", "pipe", "../outside/secret.txt"):
         with pytest.raises(OSError):  # noqa: PT011 - which one depends on the trick
             python_scratch.take(scratch, WrittenFile(name=name, size=1), scratch.parent / "taken")
@@ -70,3 +73,40 @@ def test_a_folder_is_removed_however_deep_it_is(scratch: Path) -> None:
     python_scratch.discard(scratch)
     assert not scratch.exists()
     assert (scratch.parent / "outside" / "secret.txt").exists()
+
+
+async def test_a_cancelled_call_stays_cancelled(scratch: Path) -> None:
+    """Also where the cancellation comes while the program, over its limit, takes its time to end."""
+    ending = asyncio.Event()
+
+    async def end() -> int:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ending.set()
+            await asyncio.sleep(30)
+        return 0
+
+    (scratch / "large").write_bytes(bytes(2 << 20))
+    call = PythonCall(code="", tables={}, scratch=scratch, limits=LIMITS)
+    watching = asyncio.create_task(python_answer.watched(end(), call))
+    await ending.wait()
+    watching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+
+
+def test_a_scratch_folder_that_lost_its_rights_is_removed() -> None:
+    """As an ordinary user, whom rights hold."""
+    parent, user = Path(tempfile.mkdtemp(dir="/tmp")), os.geteuid()
+    try:
+        if user == 0:
+            os.chown(parent, 65534, -1)
+            os.seteuid(65534)
+        with python_scratch.scratch_folder(parent) as folder:
+            (folder / "inner").mkdir()
+            folder.chmod(0)
+        assert list(parent.iterdir()) == []
+    finally:
+        os.seteuid(user)
+        python_scratch.discard(parent)

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cfo_kernel.errors import QueryError, QueryFailed, UnknownTable, WorkerLost
+from cfo_kernel.errors import QueryError, QueryFailed, UnknownTable, WorkbenchClosed, WorkerLost
 from cfo_kernel.executors import confine
 from cfo_kernel.executors.sql_worker_pool import SqlPool
 from tests.executors.conftest import Company
@@ -133,6 +133,41 @@ async def test_earlier_results_are_tables_of_those_who_own_them(asked: Asked, tm
     assert list((tmp_path / ".sql").rglob("*.parquet")) == []
 
 
+async def test_an_earlier_result_that_is_gone_is_named(asked: Asked, tmp_path: Path) -> None:
+    (tmp_path / "link.parquet").symlink_to("/etc/passwd")
+    for name in ("gone", "link"):
+        with pytest.raises(UnknownTable, match="The file of query_001 is no longer there") as caught:
+            await asked.rows("FROM query_001", earlier={"query_001": tmp_path / f"{name}.parquet"})
+        assert caught.value.details["mendable"] is True
+    assert await asked.rows(COUNT) == [[6]]
+
+
+async def test_idle_workers_end_but_for_the_last(company: Company, tmp_path: Path) -> None:
+    pool = SqlPool(company.folder, tmp_path / ".sql", timeout=30, idle=0.3)
+    asked = Asked(pool, company)
+    try:
+        await asyncio.gather(*(asked.rows("SELECT count(*) FROM range(30000000)") for _ in range(3)))
+        pids = [seat.process._process.pid for seat in pool._seats if seat.process._process]
+        assert len(pids) > 1
+        async with asyncio.timeout(20):
+            while len(list((tmp_path / ".sql").iterdir())) > 1:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+        assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == [asked.pid]
+        assert await asyncio.gather(*(asked.rows(COUNT) for _ in range(3))) == [[[6]]] * 3
+    finally:
+        await pool.close()
+    assert not (tmp_path / ".sql").exists()
+
+
+async def test_a_folder_that_cannot_be_made_is_an_error(company: Company, tmp_path: Path) -> None:
+    (tmp_path / ".sql").touch()
+    pool = SqlPool(company.folder, tmp_path / ".sql", timeout=30)
+    with pytest.raises(QueryFailed, match="Check the disk"):
+        await Asked(pool, company).rows(COUNT)
+    await pool.close()
+
+
 async def test_a_table_of_the_workspace_is_not_hidden_by_an_earlier_result(asked: Asked, tmp_path: Path) -> None:
     duckdb.sql("SELECT 'not the ledger' AS x").write_parquet(str(tmp_path / "x.parquet"))
     assert await asked.rows("SELECT count(*) FROM Ledger", earlier={"ledger": tmp_path / "x.parquet"}) == [[6]]
@@ -145,6 +180,20 @@ async def test_a_full_disk_is_an_error_that_leaves_nothing_behind(asked: Asked, 
     assert caught.value.details["mendable"] is False
     assert [p for p in tmp_path.rglob("*") if p.is_file() and p.name != "lock"] == []
     assert await asked.rows(COUNT) == [[6]]
+
+
+async def test_after_the_close_nothing_runs_any_more(asked: Asked, tmp_path: Path) -> None:
+    """The first four are being started, the others wait in line."""
+    queries = [asyncio.create_task(asked.rows(SLOW)) for _ in range(8)]
+    await asyncio.sleep(0)
+    await asked.pool.close()
+    errors = await asyncio.gather(*queries, return_exceptions=True)
+    assert [type(error) for error in errors] == [WorkbenchClosed] * 8
+    assert not (tmp_path / ".sql").exists()
+    with pytest.raises(WorkbenchClosed):
+        await asked.rows(COUNT)
+    commands = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if os.access(p, os.R_OK)]
+    assert not [command for command in commands if str(tmp_path).encode() in command]
 
 
 async def test_the_folder_of_a_worker_whose_engine_died_is_removed(asked: Asked, tmp_path: Path) -> None:

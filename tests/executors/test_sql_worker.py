@@ -1,6 +1,6 @@
 """Values of every type, to JSON and to Parquet; what errors say."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,7 +8,15 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from cfo_kernel.errors import QueryError, QueryOutOfMemory, QueryTimeout, SqlInvalid, SqlPolicyViolation, UnknownColumn
+from cfo_kernel.errors import (
+    QueryError,
+    QueryOutOfMemory,
+    QueryTimeout,
+    SqlInvalid,
+    SqlPolicyViolation,
+    UnknownColumn,
+    WorkerLost,
+)
 from cfo_kernel.executors import wire
 from cfo_kernel.executors.sql_worker import SqlWorker
 from cfo_kernel.executors.sql_worker_errors import as_ours
@@ -67,7 +75,7 @@ def test_money_stays_decimal_in_the_file(company: Company, tmp_path: Path) -> No
 
 def test_values_beyond_the_range_of_python_do_no_harm(company: Company, tmp_path: Path) -> None:
     answer = company.worker.query("SELECT 'infinity'::DATE AS d, 'infinity'::TIMESTAMP AS t", 10, str(tmp_path / "r"))
-    assert answer["rows"] == [[date.max.isoformat(), datetime.max.isoformat()]]
+    assert answer["rows"] == [["infinity", "infinity"]]
 
 
 def test_the_rows_are_capped_and_counted(company: Company, tmp_path: Path) -> None:
@@ -101,6 +109,17 @@ def test_notes_say_what_json_cannot_show(company: Company) -> None:
     assert company.worker.query(sql, 5, None)["notes"] == [
         "rate: NaN or infinity is shown as empty.",
         "code: numbers too long for a double are given as text, exactly.",
+    ]
+
+
+def test_notes_tell_of_what_stands_in_lists_and_structs(company: Company) -> None:
+    sql = """SELECT [CAST(n AS DOUBLE)] AS a, {'x': CASE WHEN n = 90 THEN CAST('inf' AS FLOAT) ELSE 1 END} AS b,
+             MAP {'k': CASE WHEN n = 90 THEN CAST('nan' AS DOUBLE) ELSE 1 END} AS c, [9007199254740993] AS d
+             FROM range(100) t(n) ORDER BY n"""
+    assert company.worker.query(sql, 5, None)["notes"] == [
+        "b: NaN or infinity is shown as empty.",
+        "c: NaN or infinity is shown as empty.",
+        "d: numbers too long for a double are given as text, exactly.",
     ]
 
 
@@ -188,3 +207,34 @@ def test_an_error_of_permission_is_one_of_policy() -> None:
     error = as_ours(duckdb.PermissionException("Permission Error: /secret/path"))
     assert isinstance(error, SqlPolicyViolation)
     assert "/secret" not in error.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IO Error: x", "Permission Error", "Out of Memory Error", "INTERRUPT Error", "No space left", "bad_alloc",
+        "Table with name ledger does not exist", "Referenced column", "INTERNAL Error",
+    ],
+)  # fmt: skip
+def test_a_value_that_reads_like_an_error_is_a_value(text: str, company: Company) -> None:
+    for sql in (f"SELECT CAST('{text}' AS INTEGER)", f"SELECT CAST(memo AS INTEGER) FROM (SELECT '{text}' AS memo)"):
+        with pytest.raises(SqlInvalid, match=f"Could not convert string '{text}'"):
+            company.worker.query(sql, 5, None)
+    with pytest.raises(SqlInvalid):
+        company.worker.query(f"SELECT error('{text}')", 5, None)
+
+
+def test_a_broken_duckdb_is_replaced() -> None:
+    """After an error of its own it refuses every query, so that its process must go."""
+    error = as_ours(duckdb.FatalException("FATAL Error: Failed: database has been invalidated"))
+    assert type(error) is WorkerLost
+    assert "Ask in another way" in error.message
+
+
+@pytest.mark.parametrize("part", ["[", "- ", "abs("])
+def test_sql_that_is_too_deep_says_so(part: str, company: Company) -> None:
+    for count in (600, 9000):
+        with pytest.raises(SqlInvalid) as caught:
+            company.worker.query("SELECT " + part * count, 5, None)
+        assert "SET " not in caught.value.message
+        assert "Memory" not in caught.value.message

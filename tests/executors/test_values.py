@@ -57,9 +57,38 @@ VALUES: dict[str, tuple[Any, Any, Any]] = {
         "340282366920938463463374607431768211455",
         "340282366920938463463374607431768211455",
     ),
+    "DATE 'infinity'": ("infinity", "infinity", "infinity"),
+    "DATE '9999-12-31'": ("9999-12-31", date(9999, 12, 31), datetime(9999, 12, 31)),
+    "DATE '0044-03-15 (BC)'": ("0044-03-15 (BC)", "0044-03-15 (BC)", "0044-03-15 (BC)"),
+    "TIMESTAMP '-infinity'": ("-infinity", "-infinity", "-infinity"),
+    "TIMESTAMPTZ 'infinity'": ("infinity", "infinity", "infinity"),
+    "TIMESTAMP_NS '2024-01-31 10:00:00.123456789'": (
+        "2024-01-31 10:00:00.123456789",
+        pd.Timestamp("2024-01-31 10:00:00.123456789"),
+        "2024-01-31 10:00:00.123456789",
+    ),
+    "TIMESTAMP_NS '2024-01-31 10:00:00'": (
+        "2024-01-31T10:00:00",
+        datetime(2024, 1, 31, 10),
+        datetime(2024, 1, 31, 10),
+    ),
+    "TIME '24:00:00'": ("24:00:00", "24:00:00", "24:00:00"),
+    "TIME_NS '10:30:00.123456789'": ("10:30:00.123456789", "10:30:00.123456789", "10:30:00.123456789"),
+    "CAST(1 AS VARIANT)": ("1", "1", "1"),
     "NULL": (None, None, None),
 }
-NOTED = ("nan", "inf", "99999", "9007199254740993", "1844674", "123456789", "INTERVAL", "UHUGEINT")
+NOTED = (
+    "nan",
+    "inf'",
+    "99999",
+    "9007199254740993",
+    "1844674",
+    "90123456.123",
+    "INTERVAL",
+    "UHUGEINT",
+    "TIME_NS",
+    "VARIANT",
+)
 
 
 @pytest.mark.parametrize("sql", VALUES)

@@ -61,3 +61,8 @@ def test_a_frame_comes_back_as_it_was(message: dict[str, object]) -> None:
 def test_a_frame_holds_no_nan() -> None:
     with pytest.raises(ValueError, match="JSON"):
         wire.pack({"value": math.nan})
+
+
+@pytest.mark.parametrize("kept", [2, 4, 6])
+def test_a_frame_that_was_cut_is_the_end(kept: int) -> None:
+    assert wire.read(io.BytesIO(wire.pack({"op": "query"})[:kept])) is None

@@ -23,6 +23,8 @@ from cfo_kernel.data.plan import QueryPlan
 
 _MOST_CHOICES = 6
 _MOST_ROWS = 30
+_COUNTED_AT_ONCE = 8
+"""DuckDB takes room for all columns of the query with each figure that has a filter: 260 figures need a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,12 @@ class Analyst:
     def _counted(
         self, variants: tuple[Variant, ...]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[list[Variant], list[Variant]]]:
-        """The variants that the data can answer, and those with any rows, found with one plan for each table."""
+        """The variants that the data can answer, and those with any rows, found with a few plans for each table."""
         tables = list(dict.fromkeys(v.reading.table for v in variants))
         if not tables:
             return [], []
-        groups = [[v for v in variants if v.reading.table == t] for t in tables]
+        of_tables = [[v for v in variants if v.reading.table == t] for t in tables]
+        groups = [g[i : i + _COUNTED_AT_ONCE] for g in of_tables for i in range(0, len(g), _COUNTED_AT_ONCE)]
         plans = tuple(counts(self.schema, tuple(v.reading for v in g)) for g in groups)
         results = yield plans
         kept: list[Variant] = []
@@ -162,8 +165,8 @@ class Analyst:
             if verdict.stock:
                 (dates,) = yield (closes(self.schema, reading),)
                 verdict = check_closes(reading, verdict, dates)
-                told = yield from self._late(reading, dates)
-                verdict = replace(verdict, urgent=(*told, *verdict.urgent))
+                told, late = yield from self._late(reading, dates)
+                verdict = replace(verdict, urgent=(*told, *verdict.urgent), late=late)
         figures, _plan, result = yield from self._query(reading, stock=verdict.stock)
         if result["row_count"] == 0 and not reading.thresholds:
             raise NotUnderstood("The question was understood, but no rows meet it.")
@@ -174,18 +177,23 @@ class Analyst:
 
     def _late(
         self, reading: Reading, dates: dict[str, Any]
-    ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[str, ...]]:
-        """Who is missing at the dates at which balances are read."""
+    ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[tuple[str, ...], str]]:
+        """Who is missing at the dates at which balances are read; all in one text where no date was left out."""
         closings = latecomers.closes_of(reading, dates) if reading.functions == ("sum",) else ()
-        if not closings or not latecomers.members(self.schema, reading):
-            return ()
-        late = yield tuple(latecomers.plan(self.schema, reading, c) for c in closings)
+        who = latecomers.members(self.schema, reading)
+        if not closings or not who.columns:
+            return (), ""
+        late = yield tuple(latecomers.plan(self.schema, reading, c, who.columns) for c in closings)
         found = [(c, rows) for c, rows in zip(closings, late, strict=True) if rows["rows"]]
-        if not found:
-            return ()
-        held = yield tuple(latecomers.amounts(self.schema, reading, c) for c, _ in found)
-        told = (latecomers.judge(reading, c, rows, h) for (c, rows), h in zip(found, held, strict=True))
-        return tuple(t for t in told if t)
+        told: list[str | None] = []
+        for close, rows in found:
+            absent, held = yield (
+                latecomers.plan(self.schema, reading, close, who.owners),
+                latecomers.amounts(self.schema, reading, close, who.columns),
+            )
+            told.append(latecomers.Lateness(who, close, rows, absent, held).judge(reading))
+        texts = tuple(t for t in told if t)
+        return texts, " ".join(texts) if len(closings) < latecomers.MOST_PERIODS else ""
 
     def _query(self, reading: Reading, *, stock: bool) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Any]:
         """The main plan; once more without percentages where a base is not positive."""

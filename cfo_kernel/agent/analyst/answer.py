@@ -1,5 +1,6 @@
 """The reply to a question that was answered: the figure in one sentence, then what it rests on."""
 
+import re
 from typing import Any
 
 from cfo_kernel.agent.analyst.evidence import Verdict
@@ -10,6 +11,9 @@ from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.sentences import Sentences
 from cfo_kernel.agent.analyst.wording import joined
 from cfo_kernel.data.plan import Grain
+
+_ABSENT = re.compile(r"\((.+), last on [0-9-]+\): not included\.$")
+"""Who is named by a plan's note on units that close on another day, which `data.absent` writes."""
 
 
 class Answer:
@@ -54,10 +58,20 @@ class Answer:
         if self.verdict.stock and not rate and (any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE):
             said.append("Balances are read at the last date of each period.")
         if reading.shape is Shape.CHANGE:
-            said.append("Each row is set against the row before it; growth from zero or less is n.m.")
+            said.append(f"{self._compared()}; growth from zero or less is n.m.")
         if reading.shape is Shape.SHARE and any(b.grain for b in reading.by) and len(reading.by) > 1:
             said.append("Each share is of its own period.")
+        shares = [row[-1] for row in self.result["rows"]] if reading.shape is Shape.SHARE else []
+        if None in shares and set(shares) != {None}:
+            said.append("Where a total is zero or negative, shares of it are not meaningful (n.m.).")
         return [*said, *self._shared_names()]
+
+    def _compared(self) -> str:
+        """What each row of a change is set against: the period before it, which need not have rows."""
+        grain = next((b.grain for b in self.reading.by if b.grain), Grain.DAY)
+        if grain is Grain.DAY:
+            return "Each row is set against the row before it"
+        return f"Each {grain.value} is set against the {grain.value} before it, where that has rows"
 
     def _shared_names(self) -> list[str]:
         """A name is not a key: says which of the shown names several rows of their table have."""
@@ -103,7 +117,13 @@ class Answer:
         if reading.date and finer:
             columns.append(reading.date)
         notes = [self.schema.glossary.column(*c.split(".", 1)).note for c in dict.fromkeys(columns)]
-        return [n for n in notes if n] + [str(n) for n in self.result.get("notes") or () if n not in notes]
+        more = [str(n) for n in self.result.get("notes") or () if n not in notes]
+        return [n for n in notes if n] + [n for n in more if not self._is_told(n)]
+
+    def _is_told(self, note: str) -> bool:
+        """Whether the note is on somebody of whom the analyst said, with the amount, that they close on another day."""
+        absent = _ABSENT.search(note)
+        return absent is not None and absent[1] in self.verdict.late
 
 
 def _of_whole_years(period: Period) -> bool:

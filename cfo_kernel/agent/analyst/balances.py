@@ -1,7 +1,6 @@
 """Balances are read at a date: whether rows are balances, and which date stands for a period."""
 
 from dataclasses import replace
-from datetime import date
 
 from cfo_kernel.agent.analyst.coverage import Table
 from cfo_kernel.agent.analyst.evidence import Evidence, Verdict
@@ -108,41 +107,23 @@ class Balances(Evidence):
 
 
 def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
-    """Balances are read at the last date of a period: says or asks where that date carries clearly fewer rows."""
+    """One balance is read at the last date with rows: asks back where that date carries clearly fewer of them.
+
+    Of several balances, and of a day that was asked for, the notes of the plan tell the same.
+    """
     found = [(d, int(row[1])) for row in result["rows"] if (d := as_date(row[0]))]
-    grain = next((b.grain for b in reading.by if b.grain), None)
-    if found and grain is None and reading.shape is not Shape.COMPARE:
-        verdict = replace(verdict, first=found[0][0], last=found[0][0])
-    remarks = list(verdict.remarks)
-    for i, (close, rows) in enumerate(found[:-1]):
-        before = found[i + 1]
-        last_of_period = i == 0 or _period(close, grain) != _period(found[i - 1][0], grain)
-        if not last_of_period or rows >= _FEWER * before[1] or (grain is None and i):
-            continue
-        if verdict.first and close < verdict.first:
-            break
-        text = f"{close} carries {rows} rows, the date before ({before[0]}) {before[1]}: it may hold adjustments only."
-        one_day = all(p.grain is Grain.DAY for p in reading.periods)
-        if grain is None and reading.shape is not Shape.COMPARE and not one_day:
-            label = holding(before[0], 1).label
-            choices = ()
-            if reading.when_at:
-                start, end = reading.when_at
-                choices = (f"{reading.question[:start]}in {label}{reading.question[end:]}",)
-            raise NotUnderstood(f"The last date has too few rows to be read as the balance: {text}", choices)
-        remarks.append(text)
-    return replace(verdict, remarks=tuple(remarks))
-
-
-def _period(day: date, grain: Grain | None) -> tuple[int, ...]:
-    match grain:
-        case Grain.YEAR:
-            return (day.year,)
-        case Grain.QUARTER:
-            return (day.year, (day.month - 1) // 3)
-        case Grain.MONTH:
-            return (day.year, day.month)
-        case Grain.WEEK:
-            return tuple(day.isocalendar()[:2])
-        case _:
-            return (day.year, day.month, day.day)
+    if not found or any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE:
+        return verdict
+    verdict = replace(verdict, first=found[0][0], last=found[0][0])
+    if len(found) == 1 or all(p.grain is Grain.DAY for p in reading.periods):
+        return verdict
+    (close, rows), (before, usual) = found[:2]
+    if rows < _FEWER * usual:
+        choices: tuple[str, ...] = ()
+        if reading.when_at:
+            start, end = reading.when_at
+            choices = (f"{reading.question[:start]}in {holding(before, 1).label}{reading.question[end:]}",)
+        carries = f"{close} carries {rows} row{'' if rows == 1 else 's'}, the date before ({before}) {usual}"
+        message = f"The last date has too few rows to be read as the balance: {carries}. It may hold adjustments only."
+        raise NotUnderstood(message, choices)
+    return verdict

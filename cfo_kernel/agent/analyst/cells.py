@@ -131,7 +131,15 @@ class Cells:
             parts = enumerate(self.reading.functions)
             return ", ".join(f"{self._part(f)} {self.value(self.groups + i, row[self.groups + i])}" for i, f in parts)
         at = self._main_at()
-        return percent(row[at]) if self.reading.shape is Shape.RATIO else self.value(at, row[at])
+        return self._ratio(row) if self.reading.shape is Shape.RATIO else self.value(at, row[at])
+
+    def _ratio(self, row: Row) -> str:
+        """The part of the base in percent, or which of the two has no rows; n.m. where the base is not positive."""
+        part, base, ratio = row[self.groups : self.groups + 3]
+        for value, picks, other in ((part, self.reading.left, self.reading.right), (base, self.reading.right, ())):
+            if value is None:
+                return f"no rows of {self.naming.side(picks, other)}"
+        return percent(ratio)
 
     def value(self, at: int, value: Any) -> str:
         """A figure of the column: counts without decimals, amounts with those of their column."""

@@ -14,7 +14,10 @@ ADDING = ("sum", "avg", "median")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the answer must know and say: whether it reads balances, its dates and its units."""
+    """What the answer must know and say: whether it reads balances, its dates and its units.
+
+    `late` says who closes on another day, where that is known of all dates: the plan's note on it says less.
+    """
 
     stock: bool = False
     first: date | None = None
@@ -24,6 +27,7 @@ class Verdict:
     additive: bool = True
     urgent: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    late: str = ""
 
 
 class Evidence:

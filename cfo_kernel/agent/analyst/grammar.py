@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cfo_kernel.agent.analyst.bounds import bounds, ranks, years_that_are_numbers
 from cfo_kernel.agent.analyst.draft import Draft, Entity, Said
+from cfo_kernel.agent.analyst.lexicon import Name
 from cfo_kernel.agent.analyst.marks import Mark, Sort
 from cfo_kernel.agent.analyst.periods import Period
 from cfo_kernel.agent.analyst.phrases import MONEY_TALK, Ask
@@ -187,18 +188,19 @@ def _adjectives(draft: Draft) -> None:
 def _values(draft: Draft) -> None:
     """Values, with what excludes them; and the measure, the fact table and columns that stand by themselves."""
     negating = False
-    column = ""  # what is excluded: 'without Germany Salaries' excludes Germany only
+    excluded: Name | None = None  # 'without Germany Salaries' excludes Germany only
     joined: Ask | None = None
     for at, mark in enumerate(draft.marks):
         joined = mark.ask if mark.is_ask(Ask.IN, Ask.OF, Ask.FROM) else joined
         if mark.is_ask(Ask.EXCLUDE):
-            negating, column = True, ""
+            negating, excluded = True, None
         elif mark.sort is Sort.NAME and mark.values:
-            if negating and column:
-                _one_exclusion(draft, at, joined, same=mark.values[0].path == column)
+            same = excluded is None or draft.schema.names_alike(mark.values[0].path, excluded.path)
+            if negating and excluded:
+                _one_exclusion(draft, at, joined, same=same)
             joined = None
-            column = column or mark.values[0].path
-            negating = negating and mark.values[0].path == column
+            excluded = excluded or mark.values[0]
+            negating = negating and same
             draft.values.append(Said(at, mark.values[0], negating))
             draft.used |= {at, *(_excluder(draft, at) if negating else ())}
         elif mark.sort is not Sort.FILLER and not mark.is_ask(Ask.AND, Ask.OR, Ask.IN, Ask.OF, Ask.FROM, Ask.ALL):
@@ -211,9 +213,11 @@ def _values(draft: Draft) -> None:
 
 
 def _one_exclusion(draft: Draft, at: int, joined: Ask | None, *, same: bool) -> None:
-    """Raises `NotUnderstood` for 'excluding A of B': B may bound what is left out, or all that is asked."""
+    """Raises `NotUnderstood` for 'excluding A of B' or 'A and B': B may be left out too, or bound all that is asked."""
+    before = draft.previous(at)
+    listed = not same and before is not None and draft.marks[before].is_ask(Ask.AND, Ask.OR)
     within = " ".join(word.text for word in draft.words[draft.marks[at - 1].start : draft.marks[at].start])
-    if joined is Ask.OF or (same and (joined is not None or "within" in within)):
+    if listed or joined is Ask.OF or (same and (joined is not None or "within" in within)):
         name = draft.marks[at].values[0].value
         raise NotUnderstood(
             f"I do not know whether '{name}' is left out too, or says where to leave out. Name what is asked first: "

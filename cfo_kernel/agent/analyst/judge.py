@@ -6,8 +6,10 @@ from cfo_kernel.agent.analyst.balances import Balances
 from cfo_kernel.agent.analyst.coverage import Held
 from cfo_kernel.agent.analyst.evidence import ADDING, Verdict
 from cfo_kernel.agent.analyst.naming import Naming
+from cfo_kernel.agent.analyst.parents import contradicted
 from cfo_kernel.agent.analyst.periods import Period, holding, later, month_of, span
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Shape
+from cfo_kernel.agent.analyst.wording import joined
 from cfo_kernel.agent.analyst.words import split, words_in
 from cfo_kernel.data.plan import Grain
 
@@ -82,6 +84,8 @@ class Judge(Balances):
             if self.survey.held(self._whole(side)).rows == 0:
                 self._check_defaults()
                 picks = (*self.reading.picks, *side)
+                if both := contradicted(self.schema, picks):
+                    raise NotUnderstood(f"There are no rows: {joined(list(both))} is both asked for and left out.")
                 raise NoRows(f"There are no rows for {self.describe(picks)}.", picks)
 
     def _check_defaults(self) -> None:

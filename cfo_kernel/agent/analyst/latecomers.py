@@ -1,21 +1,26 @@
 """Balances are read at one date: who has rows in the period, but none at that date, is asked about or told.
 
-A subsidiary that closes a day earlier would vanish from the balance without a word.
+A subsidiary that closes a day earlier would vanish from the balance without a word. One that is in the balance with
+other accounts has closed: what it posted to an account on an earlier day only is told, with its amount, and stays out.
+Were each account read at its own last date, assets would not equal liabilities and equity.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from cfo_kernel.agent.analyst.coverage import Table
-from cfo_kernel.agent.analyst.periods import Period, as_date, day_before, month_of
+from cfo_kernel.agent.analyst.periods import Period, as_date, day_before, month_of, place_in
 from cfo_kernel.agent.analyst.planner import row_filters, tables_of, within
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.wording import figure, joined
 from cfo_kernel.data.plan import Aggregate, Grain, Group, Having, Measure, Order, QueryPlan
 
-_MOST_PERIODS = 8
+MOST_PERIODS = 8
 _MOST_NAMED = 6
+Row = list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +40,45 @@ def closes_of(reading: Reading, dates: Table) -> tuple[Close, ...]:
     start = min((p.start for p in reading.periods if p.start), default=date.min)
     periods: dict[tuple[int, ...], list[date]] = {}
     for day in (d for d in found if d >= start):
-        periods.setdefault(_period(day, grain), []).append(day)
+        periods.setdefault(place_in(day, grain), []).append(day)
     several = [Close(days[0], days[-1]) for days in periods.values() if len(days) > 1]
-    return tuple(several[::-1][:_MOST_PERIODS])
+    return tuple(several[::-1][:MOST_PERIODS])
 
 
-def _period(day: date, grain: Grain | None) -> tuple[int, ...]:
-    match grain:
-        case Grain.YEAR:
-            return (day.year,)
-        case Grain.QUARTER:
-            return (day.year, (day.month - 1) // 3)
-        case Grain.MONTH:
-            return (day.year, day.month)
-        case None:
-            return ()
-        case _:
-            return (day.year, day.month, day.day)
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The columns that tell whose balance it is: names in the tables that the fact table points at.
+
+    `owners` are those of them that close: all but the names that a tree adds and subtracts, which are what is measured.
+    """
+
+    columns: tuple[str, ...]
+    owners: tuple[str, ...]
+
+    def owner(self, row: Row) -> Row:
+        """The part of a row's names that says who it is."""
+        return [row[i] for i, column in enumerate(self.columns) if column in self.owners]
+
+    def measured(self, row: Row) -> str:
+        """The part of a row's names that says what is measured."""
+        return " ".join(str(row[i]) for i, column in enumerate(self.columns) if column not in self.owners)
 
 
-def members(schema: Schema, reading: Reading) -> tuple[str, ...]:
-    """The columns that tell whose balance it is: the names in the tables that the fact table points at."""
+def members(schema: Schema, reading: Reading) -> Members:
+    """Whose balance it may be."""
     defaults = {c.partition(".")[0] for c in schema.notes(reading.table).defaults}
-    names: list[str] = []
+    names: dict[str, bool] = {}
     for relation in schema.tables.relations:
         table = schema.tables[relation.to_table]
         naming = schema.naming_column(table)
         if relation.table == reading.table and naming and table.name not in defaults:
-            names.append(f"{table.name}.{naming.name}")
-    return tuple(dict.fromkeys(names))
+            tree = schema.notes(table.name).hierarchy
+            names[f"{table.name}.{naming.name}"] = tree is None or tree.operator is None
+    return Members(tuple(names), tuple(c for c, is_owner in names.items() if is_owner))
 
 
-def plan(schema: Schema, reading: Reading, close: Close) -> QueryPlan:
-    """The members whose last date in the period is before its close, day by day, the newest first."""
-    columns = members(schema, reading)
+def plan(schema: Schema, reading: Reading, close: Close, columns: tuple[str, ...]) -> QueryPlan:
+    """Those whose last date in the period is before its close, the latest first."""
     joined_to = tables_of(reading) | {c.partition(".")[0] for c in columns} - {reading.table}
     column = reading.date or ""
     at_close = Aggregate(fn="count", where=within(column, Period(close.last, close.last, "")))
@@ -87,9 +97,8 @@ def plan(schema: Schema, reading: Reading, close: Close) -> QueryPlan:
     )
 
 
-def amounts(schema: Schema, reading: Reading, close: Close) -> QueryPlan:
-    """The figures of the members on the days of the close's month before it."""
-    columns = members(schema, reading)
+def amounts(schema: Schema, reading: Reading, close: Close, columns: tuple[str, ...]) -> QueryPlan:
+    """The figures of the members on the days of the close's month before it, the newest day first."""
     joined_to = tables_of(reading) | {c.partition(".")[0] for c in columns} - {reading.table}
     column = reading.date or ""
     days = Period(close.last.replace(day=1), day_before(close.last), "")
@@ -107,38 +116,89 @@ def amounts(schema: Schema, reading: Reading, close: Close) -> QueryPlan:
     )
 
 
-def judge(reading: Reading, close: Close, late: Table, held: Table) -> str | None:
-    """Says who is missing at a close; asks back where one figure rests on it and they are only days late."""
-    rows = late["rows"]
-    if not rows:
-        return None
-    size = len(late["columns"]) - 2
-    near = [r for r in rows if (d := as_date(r[size])) and month_of(d) == month_of(close.last)]
-    if not near:
-        names = _names(rows, size)
-        return f"Without rows in {close.last:%B %Y}, so not in the balance at {close.last}: {names}."
-    sums: dict[tuple[str, ...], float] = {}
-    for row in held["rows"]:  # the newest day first: the last figure of each
-        sums.setdefault(tuple(map(str, row[:size])), row[size + 1])
-    missing = [sums.get(tuple(map(str, r[:size])), 0) for r in near]
-    days = joined(sorted({str(as_date(r[size])) for r in near}))
-    amount = "" if held["row_count"] > len(held["rows"]) else f", with {figure(sum(v or 0 for v in missing), 2)}"
-    text = f"The balance at {close.last} does not hold {_names(near, size)}: their last rows are of {days}{amount}."
-    if any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE:
-        return text
-    choices: tuple[str, ...] = ()
-    if reading.when_at:
-        start, end = reading.when_at
-        closed = sorted({str(as_date(r[size])) for r in near} | {str(close.last)})
-        choices = tuple(f"{reading.question[:start]}on {day}{reading.question[end:]}" for day in closed)
-    raise NotUnderstood(
-        f"There is no one date at which all of it was closed. {text} Ask for them by their dates.", choices
-    )
+class Lateness:
+    """Who has no rows at a close: `late` by all columns, `absent` by the owners alone, `held` before it."""
+
+    def __init__(self, who: Members, close: Close, late: Table, absent: Table, held: Table) -> None:
+        self._who, self._close, self._held = who, close, held
+        size = self._size = len(who.columns)
+        missing = [r[: len(who.owners)] for r in absent["rows"]]
+        rows: list[Row] = late["rows"]
+        near = [r for r in rows if (d := as_date(r[size])) and month_of(d) == month_of(close.last)]
+        self._absent = [r for r in near if who.owner(r) in missing]
+        self._parts = [r for r in near if who.owner(r) not in missing]
+        self._long_ago = rows if not near else list[Row]()
+
+    def judge(self, reading: Reading) -> str | None:
+        """What must be said; asks back where one figure rests on the close and somebody is only days late."""
+        close = self._close.last
+        if self._long_ago:
+            names = _names(r[: self._size] for r in self._long_ago)
+            return f"Without rows in {close:%B %Y}, so not in the balance at {close}: {names}."
+        absent, parts = self._told_absent(), self._told_parts()
+        series = any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE
+        if not absent or series:
+            return " ".join(t for t in (absent, parts) if t) or None
+        choices: tuple[str, ...] = ()
+        if reading.when_at:
+            start, end = reading.when_at
+            closed = sorted({self._day(r) for r in self._absent} | {str(close)})
+            choices = tuple(f"{reading.question[:start]}on {day}{reading.question[end:]}" for day in closed)
+        raise NotUnderstood(
+            f"There is no one date at which all of it was closed. {absent} Ask for them by their dates.", choices
+        )
+
+    def _told_absent(self) -> str:
+        """Who is not in the balance at all."""
+        if not self._absent:
+            return ""
+        days = joined(sorted({self._day(r) for r in self._absent}))
+        names = _names(r[: self._size] for r in self._absent)
+        amount = self._amount(self._absent)
+        with_amount = f", with {amount}" if amount else ""
+        return f"The balance at {self._close.last} does not hold {names}: their last rows are of {days}{with_amount}."
+
+    def _told_parts(self) -> str:
+        """What those who are in the balance posted on an earlier day only."""
+        if not self._parts:
+            return ""
+        listed = list(dict.fromkeys(self._who.measured(r) for r in self._parts))
+        what = joined([f"{m} of {self._owners(m)}" for m in listed[:_MOST_NAMED]])
+        more = f" and {len(listed) - _MOST_NAMED} others" if len(listed) > _MOST_NAMED else ""
+        days = {self._day(r) for r in self._parts}
+        amount = self._amount(self._parts)
+        with_amount = f", with {amount}" if amount else ""
+        last = f"last posted on {joined(sorted(days))}{with_amount}"
+        text = f"The balance at {self._close.last} is without {what}{more}: {last}."
+        owners = [self._who.owner(r) for r in self._parts]
+        same_days = [r for r in self._held["rows"] if self._day(r) in days and self._who.owner(r) in owners]
+        total = self._sum(r[self._size + 1] for r in same_days)
+        return f"{text} All that they posted then comes to {total}." if total not in ("", amount) else text
+
+    def _owners(self, measured: str) -> str:
+        return _names(self._who.owner(r) for r in self._parts if self._who.measured(r) == measured)
+
+    def _amount(self, rows: list[Row]) -> str:
+        """The last figures of the members together."""
+        last: dict[tuple[str, ...], Any] = {}
+        for row in self._held["rows"]:
+            last.setdefault(tuple(map(str, row[: self._size])), row[self._size + 1])
+        return self._sum(last.get(tuple(map(str, r[: self._size])), 0) for r in rows)
+
+    def _sum(self, figures: Iterable[Any]) -> str:
+        """The sum as it is said; empty where not all figures are here."""
+        known = [f or 0 for f in figures]
+        whole = self._held["row_count"] == len(self._held["rows"]) and not any(isinstance(f, str) for f in known)
+        return figure(sum(known), 2) if whole else ""
+
+    def _day(self, row: Row) -> str:
+        return str(as_date(row[self._size]))
 
 
-def _names(rows: list[list[object]], size: int) -> str:
-    """The parts of the members that differ: 'France and Germany'."""
-    names = [[str(v) for v in r[:size]] for r in rows]
+def _names(members: Iterable[Row]) -> str:
+    """The parts of the names that differ: 'France and Germany'."""
+    names = [[str(v) for v in m] for m in members]
+    size = len(names[0])
     differing = [i for i in range(size) if len({n[i] for n in names}) > 1] or list(range(size))
     listed = list(dict.fromkeys(" ".join(n[i] for i in differing) for n in names))
     more = f" and {len(listed) - _MOST_NAMED} others" if len(listed) > _MOST_NAMED else ""

@@ -47,6 +47,21 @@ def is_one_parent(schema: Schema, picks: tuple[Pick, ...], column: str) -> bool:
     return len(signed) == 1 == len(signed[0].values) and [p.column for p in own].count(signed[0].column) == 1
 
 
+def contradicted(schema: Schema, picks: tuple[Pick, ...]) -> tuple[str, ...]:
+    """The names that are asked for, all of whose rows are left out by another name of their column."""
+    named = [(p.column, value) for p in picks if not p.negated for value in p.values]
+    left_out = {
+        (p.column, name) for p in picks if p.negated for value in p.values for name in _with_below(schema, p, value)
+    }
+    return tuple(dict.fromkeys(value for column, value in named if (column, value) in left_out))
+
+
+def _with_below(schema: Schema, pick: Pick, value: str) -> set[str]:
+    """The name, and in a tree those of all that is below it."""
+    found = schema.parent(pick.column, value)
+    return {value, *(str(n.name) for n in found[0].below(found[1].key))} if found else {value}
+
+
 def adds_all(schema: Schema, pick: Pick) -> bool:
     """Whether the one name is a parent whose figure is the plain sum of all that is below it."""
     found = schema.parent(pick.column, pick.values[0]) if len(pick.values) == 1 and not pick.negated else None

@@ -93,6 +93,23 @@ def month_of(day: date) -> tuple[int, int]:
     return day.year, day.month
 
 
+def place_in(day: date, grain: Grain | None) -> tuple[int, ...]:
+    """What days of one calendar period have in common; without a grain all days are of one period."""
+    match grain:
+        case None:
+            return ()
+        case Grain.YEAR:
+            return (day.year,)
+        case Grain.QUARTER:
+            return (day.year, (day.month - 1) // 3)
+        case Grain.MONTH:
+            return month_of(day)
+        case Grain.WEEK:
+            return tuple(day.isocalendar()[:2])
+        case Grain.DAY:
+            return (day.year, day.month, day.day)
+
+
 def name_of(value: object, grain: Grain) -> str:
     """A period as the answer calls it, from the label that a result has for it (`2012-03`, `2012-Q1`, 2012)."""
     text = str(value)

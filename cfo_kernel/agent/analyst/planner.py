@@ -17,7 +17,9 @@ from cfo_kernel.data.plan import (
     LastOf,
     Measure,
     Order,
+    PercentChange,
     QueryPlan,
+    Ratio,
     Window,
 )
 
@@ -206,13 +208,14 @@ class Planner:
     def _sides(self, reading: Reading) -> Figures:
         _, left = self._figure(reading, where=self._where(reading.left))
         _, right = self._figure(reading, where=self._where(reading.right))
-        op, name = ("/", "ratio") if reading.shape is Shape.RATIO else ("-", "difference")
-        both = Arithmetic.model_validate({"op": op, "left": left, "right": right})
+        is_ratio = reading.shape is Shape.RATIO
+        name = "ratio" if is_ratio else "difference"
+        both = Ratio(ratio=left, base=right) if is_ratio else Arithmetic(op="-", left=left, right=right)
         taken = {name, *(group_name(b).lower() for b in reading.by)}
         names = [f"{n} rows" if n.lower() in taken else n for n in (side_name(reading.left), side_name(reading.right))]
         named = ((names[0], left), (names[1], right), (name, both))
         measures = tuple(Measure(name=n, expression=e) for n, e in named)
-        return Figures(measures, name, name if name == "ratio" else None)
+        return Figures(measures, name, name if is_ratio else None)
 
     def _apart(
         self,
@@ -228,7 +231,7 @@ class Planner:
         difference = Arithmetic(op="-", left=mine, right=theirs)
         measures: list[tuple[str, Expression]] = [(side[0], mine), (base[0], theirs), (name, difference)]
         if percent:
-            measures.append((f"{name}_percent", Arithmetic(op="/", left=difference, right=theirs)))
+            measures.append((f"{name}_percent", PercentChange(percent_change=mine, base=theirs)))
         named = tuple(Measure(name=n, expression=e) for n, e in measures)
         return Figures(named, name, f"{name}_percent" if percent else None, base[0])
 

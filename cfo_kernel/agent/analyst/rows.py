@@ -59,6 +59,8 @@ class Rows:
         """The filters by value; a scenario that the question does not name is the glossary's default."""
         draft = self.draft
         self._interleaved()
+        for said in draft.values:
+            self._left_out(said)
         picks = list(self._picks(draft.values))
         for column, value in self.schema.notes(base.table).defaults.items():
             named = any(p.column == column for p in picks) or any(b.column == column for b in base.by)
@@ -96,6 +98,22 @@ class Rows:
         excluded = [s.name.path for s in self.draft.values if s.negated]
         if columns and excluded and not paths and not self.draft.measure and not columns & set(excluded):
             raise NotUnderstood("I show what there is, not what is missing. Ask for the figures by group instead.")
+
+    def _left_out(self, said: Said) -> None:
+        """'excluding Corporate' may leave out all that is below it, or only the rows that are booked on it."""
+        found = self.schema.parent(said.name.path, said.name.value) if said.negated else None
+        before = self.draft.previous(said.at)
+        if found is None or not found[1].booked or (before is not None and self.draft.marks[before].is_ask(Ask.ALL)):
+            return
+        tree, node = found
+        itself = f"{self.schema.label(f'{said.name.table}.{tree.key}')} {node.key}"
+        others = sum(1 for _ in tree.below(node.key)) - 1
+        mark = self.draft.marks[said.at]
+        raise NotUnderstood(
+            f"{node.name} is a {tree.noun} with rows of its own, and {others} others are below it. I do not know "
+            f"whether the whole of {node.name} is left out, with all below it, or only its own rows ({itself}).",
+            (self.settler.swap(mark, itself), self.settler.swap(mark, f"the whole {node.name}")),
+        )
 
     def _plain_rows(self, picks: list[Pick]) -> bool:
         """'how many rows has the table' counts the table as it is, without a default scenario."""

@@ -151,6 +151,12 @@ class Schema:
         nodes = tree.named(name)
         return (tree, nodes[0]) if len(nodes) == 1 and tree.children(nodes[0].key) else None
 
+    def names_alike(self, one: str, other: str) -> bool:
+        """Whether values of the two columns name the same things: one column, or key and label of a tree."""
+        tree = self.trees.get(one.partition(".")[0].lower())
+        both = {f"{tree.table}.{column}".lower() for column in (tree.key, tree.label)} if tree else set[str]()
+        return one == other or {one.lower(), other.lower()} <= both
+
     def is_signed_parent(self, column: str, name: str) -> bool:
         """Whether the tree says by its operators what is added and what is subtracted below the name."""
         found = self.parent(column, name)

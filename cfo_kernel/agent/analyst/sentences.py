@@ -3,7 +3,7 @@
 from cfo_kernel.agent.analyst.cells import Row
 from cfo_kernel.agent.analyst.reading import Shape
 from cfo_kernel.agent.analyst.tables_said import ManyRows
-from cfo_kernel.agent.analyst.wording import figure, joined, percent, phrase, plural
+from cfo_kernel.agent.analyst.wording import NOT_MEANINGFUL, figure, joined, percent, phrase, plural
 from cfo_kernel.data.plan import Grain
 
 
@@ -102,7 +102,19 @@ class Sentences(ManyRows):
             whose = f" {named.narrowed}" if named.narrowed else ""
             return f"{named.header(f'{left} less {right}{whose}')}: {one} less {other} is {text(2, both)}."
         whose = f" {named.narrowed}" if named.narrowed else ""
+        if both is None:
+            subject = f"{left}{whose} as a percentage of {named.header(right)}"
+            return f"{subject} is {self._not_measured(row)}: {one} of {other}."
         return f"{left}{whose} came to {percent(both)} of {named.header(right)}: {one} of {other}."
+
+    def _not_measured(self, row: Row) -> str:
+        """Why there is no ratio."""
+        why = self._ratio(row)
+        return (
+            f"not meaningful ({why}), as the base is zero or negative"
+            if why == NOT_MEANINGFUL
+            else f"not there ({why})"
+        )
 
     def _list(self) -> str:
         table = self.naming

@@ -65,6 +65,8 @@ class Settler:
         return joined
 
     def _pair(self, first: Mark, second: Mark, entity: bool) -> Mark | None:
+        if first.sort is Sort.NAME and second.sort is Sort.NUMBER:
+            return self._key(first, second)
         if first.sort is not Sort.NAME or second.sort is not Sort.NAME:
             return None
         if self._words[second.start].before.strip("\"'‘“("):
@@ -77,6 +79,21 @@ class Settler:
             meant = [n for n in candidates if n.kind == "value" and n.path in paths]
             if meant:
                 return Mark(Sort.NAME, first.start, second.end, names=tuple(dict.fromkeys(meant)), remark=values.remark)
+        return None
+
+    def _key(self, column: Mark, number: Mark) -> Mark | None:
+        """'department group key 1': one row of a tree by itself, where its name means all that is below it too."""
+        if number.number is None or number.number.percent or number.number.money:
+            return None
+        key = str(number.number.value)
+        for name in column.columns:
+            tree = self._schema.trees.get(name.table.lower())
+            if tree is None or name.column.lower() != tree.key.lower() or key not in tree.nodes:
+                continue
+            itself = " by itself" if tree.children(key) else ""
+            remark = f"{self._schema.label(name.path).capitalize()} {key} is {tree.nodes[key].name}{itself}."
+            value = replace(name, kind="value", value=key)
+            return Mark(Sort.NAME, column.start, number.end, names=(value,), remark=remark)
         return None
 
     def _columns(self, mark: Mark) -> tuple[Name, ...]:

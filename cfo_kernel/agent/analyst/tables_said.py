@@ -2,7 +2,7 @@
 
 from cfo_kernel.agent.analyst.cells import FEW, Cells, Row
 from cfo_kernel.agent.analyst.reading import Shape, Threshold
-from cfo_kernel.agent.analyst.wording import figure, joined, percent, plural
+from cfo_kernel.agent.analyst.wording import NOT_MEANINGFUL, figure, joined, percent, plural
 
 _MOST_NAMED = 12
 _BOUNDS = {
@@ -35,7 +35,28 @@ class ManyRows(Cells):
         head = f"{self.naming.header(self._subject())} {self.naming.by}"
         if self.reading.shape is Shape.COMPARE:
             return self._extremes(head, self._set_beside, ("the largest rise is in", "the largest fall in"))
+        if self.reading.shape is Shape.RATIO:
+            return self._ratios(head)
         return self._extremes(head, say)
+
+    def _ratios(self, head: str) -> str:
+        """Ratios from the lowest to the highest; those that cannot be measured are told with the reason."""
+        measured = [row for row in self.rows if isinstance(row[self._main_at()], int | float)]
+        others = [row for row in self.rows if row not in measured]
+        few = self.total <= FEW or len(self.rows) < self.total
+        said: list[str] = []
+        if few or len(measured) > 1:
+            said.append(self._extremes(head, self._ratio))
+        else:
+            said += [f"{head}:", *(f"{self.name(row)} with {self._ratio(row)}." for row in measured)]
+        whose = {why: [self.name(r) for r in others if self._ratio(r) == why] for why in map(self._ratio, others)}
+        base = self.naming.side(self.reading.right)
+        for reason, names in whose.items():
+            if reason == NOT_MEANINGFUL:
+                said.append(f"Not meaningful (n.m.) for {_named(names)}, where {base} is zero or negative.")
+            elif not few:
+                said.append(f"{reason[:1].upper()}{reason[1:]} for {_named(names)}.")
+        return " ".join(said)
 
     def _set_beside(self, row: Row) -> str:
         """Of two periods of which one has no rows, it is told which figure there is."""
@@ -117,6 +138,8 @@ class ManyRows(Cells):
         def share(row: Row) -> str:
             return f"{percent(row[self.groups + 1])} ({self.value(self.groups, row[self.groups])})"
 
+        if all(row[self.groups + 1] is None for row in self.rows):
+            return f"{head} are not meaningful (n.m.): the total is zero or negative."
         if self.total <= FEW or len(self.rows) < self.total or self.reading.order:
             return self._extremes(head, share, by=self.groups + 1)
         highest, lowest = self._ends(self.groups + 1)
@@ -130,7 +153,19 @@ class ManyRows(Cells):
         head = f"{self.naming.header(self._subject())} {self.naming.by}"
         if self.reading.thresholds:
             return self._kept()
+        moved = self.groups + 2
+        compared = [row for row in self.rows if isinstance(row[moved], int | float)]
+        if len(self.rows) == self.total > FEW and len(compared) + self._series() < self.total:
+            if len(compared) < 2:
+                only = "".join(f" but {self.name(row)} with {self._moved(row)}" for row in compared)
+                return f"{head}: no row{only} has one just before it to be compared with, of {self.total:,} in all."
+            head += f", where {len(compared)} of {self.total:,} rows can be compared,"
         return self._extremes(head, self._moved, ("the largest rise is in", "the largest fall in"), by=self.groups + 2)
+
+    def _series(self) -> int:
+        """How many rows are the first of theirs, along the first group that is a period."""
+        along = next((i for i, by in enumerate(self.reading.by) if by.grain), 0)
+        return len({tuple(map(str, row[:along] + row[along + 1 : self.groups])) for row in self.rows})
 
     def _running(self) -> str:
         named = self.naming
@@ -139,3 +174,8 @@ class ManyRows(Cells):
             return f"{head} {'are' if self.groups > 1 else 'is'} in the table, {self.total:,} rows."
         last = self.rows[-1]
         return f"{head} reached {self.value(self.groups, last[-1])} in {self.name(last)}."
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return f"{', '.join(names[:_MOST_NAMED])} and {more} others" if more > 0 else joined(names)

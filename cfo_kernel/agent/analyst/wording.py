@@ -4,11 +4,13 @@ from typing import Any
 
 from cfo_kernel.data.plan import Filter
 
+NOT_MEANINGFUL = "n.m."
+
 
 def figure(value: Any, decimals: int | None = None) -> str:
-    """A number as people read it; nothing measured is said as 'n.m.'."""
+    """A number as people read it; a sum of nothing is None."""
     if value is None:
-        return "n.m."
+        return "no rows"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value).removesuffix("T00:00:00").removesuffix(" 00:00:00")
     if decimals is not None:
@@ -19,7 +21,8 @@ def figure(value: Any, decimals: int | None = None) -> str:
 
 
 def percent(value: Any) -> str:
-    return "n.m." if value is None else f"{value * 100:,.1f} %"
+    """A part of one in percent; one of a base that is zero or negative is None, and not meaningful."""
+    return NOT_MEANINGFUL if value is None else f"{value * 100:,.1f} %"
 
 
 def joined(parts: list[str]) -> str:

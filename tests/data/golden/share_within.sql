@@ -9,7 +9,7 @@ WITH _grouped AS (
 SELECT
   "dept",
   "account_key",
-  "count" / nullif(sum("count") OVER (PARTITION BY "dept"), 0) AS "share"
+  CASE WHEN sum("count") OVER (PARTITION BY "dept") > 0 THEN "count" / sum("count") OVER (PARTITION BY "dept") END AS "share"
 FROM _grouped
 ORDER BY "dept" ASC NULLS LAST, "share" ASC NULLS LAST, "account_key" ASC NULLS LAST
 LIMIT 200

@@ -2,7 +2,8 @@ WITH _grouped AS (
   SELECT
     "ledger"."dept" AS "dept",
     strftime("ledger"."posted", '%Y-%m') AS "month",
-    count(*) AS "count"
+    count(*) AS "count",
+    min(12 * year("ledger"."posted") + month("ledger"."posted")) AS "month_number"
   FROM "ledger"
   WHERE "ledger"."dept" IS NOT NULL
   GROUP BY 1, 2
@@ -10,7 +11,7 @@ WITH _grouped AS (
 SELECT
   "dept",
   "month",
-  lag("count") OVER "along_month" AS "before",
+  CASE WHEN lag("month_number") OVER "along_month" = "month_number" - 1 THEN lag("count") OVER "along_month" END AS "before",
   lag("count") OVER "along_dept" AS "beside"
 FROM _grouped
 WINDOW "along_month" AS (PARTITION BY "dept" ORDER BY "month"), "along_dept" AS (PARTITION BY "month" ORDER BY "dept")

@@ -8,7 +8,7 @@ WITH _grouped AS (
   SELECT
     "dept",
     "rows",
-    "rows" / nullif(sum("rows") OVER (), 0) AS "share"
+    CASE WHEN sum("rows") OVER () > 0 THEN "rows" / sum("rows") OVER () END AS "share"
   FROM _grouped
 )
 SELECT *

@@ -11,7 +11,7 @@ SELECT
   "sum_amount",
   "a",
   "a" AS "b",
-  ("a" * "count_amount") / nullif(sum("a" * "count_amount") OVER (), 0) AS "c"
+  CASE WHEN sum("a" * "count_amount") OVER () > 0 THEN ("a" * "count_amount") / sum("a" * "count_amount") OVER () END AS "c"
 FROM _grouped
 ORDER BY "sum_amount" ASC NULLS LAST
 LIMIT 200

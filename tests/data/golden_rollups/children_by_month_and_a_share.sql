@@ -16,7 +16,7 @@ SELECT
   "month",
   "unit",
   "total",
-  "total" / nullif(sum("total") OVER (), 0) AS "share"
+  CASE WHEN sum("total") OVER () > 0 THEN "total" / sum("total") OVER () END AS "share"
 FROM _grouped
 ORDER BY "month" ASC NULLS LAST, "unit" ASC NULLS LAST
 LIMIT 200

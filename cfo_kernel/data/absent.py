@@ -1,0 +1,107 @@
+"""Who closes on another day: entities with rows in the month of a close, and none at the moment that `last_of` reads.
+
+Two units may close January on the 30th and the 31st. The figure of January is then that of one of them, and a note
+names the other.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cfo_kernel.data.compile import Compiler, indented, listed
+from cfo_kernel.data.hierarchies import Tree, Trees
+from cfo_kernel.data.plan import Grain, QueryPlan
+from cfo_kernel.data.scope import Place
+from cfo_kernel.data.tables import Kind
+
+_MOST_VALUES = 200  # a text with more values is no name of a unit, but words about a row
+_SHORT = {Grain.DAY: "day", Grain.WEEK: "week"}
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A column that says whose row it is; `tree` has the names of its keys, if any."""
+
+    place: Place
+    noun: str
+    tree: Tree | None = None
+
+    def name(self, value: str) -> str:
+        node = self.tree.nodes.get(value) if self.tree else None
+        return str(node.name) if node and node.name else value
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A query whose one row holds for each entity how many are absent, and one of them with its last day."""
+
+    sql: str
+    entities: tuple[Entity, ...]
+    period: str
+
+    @property
+    def width(self) -> int:
+        return 3 * len(self.entities)
+
+    def judge(self, row: Sequence[Any]) -> list[str]:
+        """Notes for the result."""
+        return [self._note(entity, *row[3 * i : 3 * i + 3]) for i, entity in enumerate(self.entities) if row[3 * i]]
+
+    def _note(self, entity: Entity, count: int, value: str, day: str) -> str:
+        who = f"{count:,} {entity.noun}{'' if count == 1 else 's'}"
+        have = "has" if count == 1 else "have"
+        which = f"{entity.name(value)}, last on {day}"
+        return (
+            f"{who} {have} rows in the {self.period} of a date that was read, but none at it ({which}): not included."
+        )
+
+
+def absent(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Absent | None:
+    """The query for a plan that compiles; None where it does not ask for the last of anything."""
+    last = plan.last_of
+    entities = tuple(_entities(plan, compiler, trees)) if last else ()
+    if last is None or not entities:
+        return None
+    time, period = compiler.figures.time(last.column).sql, _SHORT.get(last.grain or Grain.MONTH, "month")
+    conditions = [*compiler.conditions(but=last.column), *compiler.in_question(), f"{time} IS NOT NULL"]
+    named = [f"CAST({entity.place.sql} AS VARCHAR) AS e{i}" for i, entity in enumerate(entities)]
+    sql = [
+        "WITH _read AS (",
+        f"  SELECT moment FROM ({' '.join(compiler.last_moments(last))}) AS found(moment)",  # noqa: S608 - compiled
+        "), _rows AS (",
+        f"  SELECT DISTINCT {time} AS moment, {', '.join(named)}",
+        *indented([*compiler.source(), *listed("WHERE", conditions)]),
+        ")",
+        "SELECT *",
+        "FROM " + ", ".join(_missed(i, period) for i in range(len(entities))),
+    ]
+    return Absent("\n".join(sql), entities, period)
+
+
+def _missed(i: int, period: str) -> str:
+    """One row: how many there are in a period and not at its moment, the first of them, and its last day."""
+    same = f"date_trunc('{period}', r.moment) = date_trunc('{period}', m.moment) AND r.moment <= m.moment"
+    pairs = f"SELECT e{i} AS e, max(r.moment) AS latest FROM _rows r JOIN _read m ON {same} WHERE e{i} IS NOT NULL"  # noqa: S608
+    missed = f"{pairs} GROUP BY e{i}, m.moment HAVING max(r.moment) < m.moment"
+    what = "count(DISTINCT e), min(e), CAST(CAST(arg_min(latest, e) AS DATE) AS VARCHAR)"
+    return f"(SELECT {what} FROM ({missed})) AS x{i}(n{i}, e{i}, d{i})"  # noqa: S608 - names of its own
+
+
+def _entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[Entity]:
+    """Rows of trees without operators, the plan's groups, and the texts of the table that is read.
+
+    Accounts of a tree with operators are what is measured: they come and go.
+    """
+    scope, met = compiler.scope, set[str]()
+    for tree in trees.values():
+        for place in () if tree.signed else scope.pointers(tree.table, tree.key)[:1]:
+            met |= {place.name, f"{tree.table}.{tree.label}", f"{tree.table}.{tree.key}"}
+            yield Entity(place, tree.noun, tree)
+    table = scope.find(plan.last_of.column).table if plan.last_of else scope.table
+    texts = [c for c in table.columns if c.kind is Kind.TEXT and 1 < c.distinct <= _MOST_VALUES]
+    groups = [scope.find(g.column) for g in plan.group_by if not g.grain]
+    for place in (*groups, *(Place(table, column) for column in texts)):
+        tree = trees.get(place.table.name.lower())
+        if place.name not in met and place.column.kind is Kind.TEXT and not (tree and tree.signed):
+            met.add(place.name)
+            yield Entity(place, place.column.name.replace("_", " "))

@@ -1,0 +1,31 @@
+"""Periods that follow a period without rows: they have nothing before them to be compared with, and a note says so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from cfo_kernel.data.compile import Compiler
+from cfo_kernel.data.plan import Grain
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """A query whose one row says which row follows a gap first, and how many do."""
+
+    sql: str
+    grain: Grain
+    width: ClassVar[int] = 2
+
+    def judge(self, row: Sequence[Any]) -> list[str]:
+        """Notes for the result."""
+        first, count = row
+        if not count:
+            return []
+        more = "1 more row" if count == 2 else f"{count - 1:,} more rows"
+        rows, them = (f"{first} follows", "it") if count == 1 else (f"{first} and {more} follow", "them")
+        return [f"{rows} a {self.grain} without rows: there is nothing just before to compare {them} with."]
+
+
+def gaps(compiler: Compiler) -> list[Gaps]:
+    """The queries for a plan that compiles: one for each window along which periods are compared."""
+    return [Gaps(sql, grain) for sql, grain in compiler.gaps()]

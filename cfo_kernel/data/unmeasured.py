@@ -1,0 +1,53 @@
+"""Thresholds on percentages: a row whose percentage cannot be measured meets none, and a note counts such rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cfo_kernel.data.compile import Compiler
+from cfo_kernel.data.figures import holds
+from cfo_kernel.data.hierarchies import Trees
+from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, PercentChange, QueryPlan, Ratio, Window, parts
+from cfo_kernel.data.scope import quoted
+from cfo_kernel.data.tables import Tables
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """A query whose one row says for each of the percentages how many rows have none."""
+
+    sql: str
+    measures: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.measures)
+
+    def judge(self, row: Sequence[Any]) -> list[str]:
+        """Notes for the result."""
+        return [_note(name, count) for name, count in zip(self.measures, row, strict=True) if count]
+
+
+def unmeasured(plan: QueryPlan, tables: Tables, trees: Trees) -> Unmeasured | None:
+    """The query for a plan that compiles; None where no threshold is on a percentage."""
+    bounded = {having.measure.lower() for having in plan.having}
+    names = tuple(m.name for m in plan.select if m.name.lower() in bounded and _is_percentage(m.expression))
+    if not names:
+        return None
+    whole = Compiler(plan.model_copy(update={"having": ()}), tables, trees)
+    return Unmeasured(whole.counted(*(f"{quoted(name)} IS NULL" for name in names)), names)
+
+
+def _is_percentage(node: Expression) -> bool:
+    match node:
+        case PercentChange() | Ratio() | Window(over="share_of_total" | "change_percent"):
+            return True
+        case Arithmetic(op="/") if holds(node.right, Aggregate):
+            return True
+        case _:
+            return any(map(_is_percentage, parts(node)))
+
+
+def _note(name: str, count: int) -> str:
+    rows, them = ("1 row has", "it") if count == 1 else (f"{count:,} rows have", "them")
+    return f"{rows} no {name} (a figure is missing, or its base is not positive): the threshold leaves {them} out."

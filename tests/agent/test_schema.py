@@ -1,0 +1,19 @@
+"""What a model is told of tables: nothing that is empty, and every figure."""
+
+from cfo_kernel.agent.schema import described_table, listed_tables
+from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.library import Shelf
+from cfo_kernel.data.room import Facts
+from cfo_kernel.data.tables import Column, Dataset, Table, Tables
+
+
+def test_a_table_without_rows_says_so() -> None:
+    columns = (Column(name="amount", type="BIGINT", minimum="0", maximum="0"),)
+    table = Table(name="ledger", dataset="ledger", columns=columns, row_count=0)
+    dataset = Dataset(id="ledger", file="ledger.csv", version="1", size=1, tables=(table,))
+    facts = Facts(Shelf((dataset,), Tables([table]), {}), Glossary())
+    [listed] = listed_tables(facts)["datasets"]
+    assert listed == {"dataset": "ledger", "table": "ledger", "rows": 0, "columns": ["amount"]}
+    described = described_table(table, facts, [])
+    assert described["row_count"] == 0
+    assert described["columns"] == [{"name": "amount", "type": "BIGINT", "min": "0", "max": "0"}]

@@ -1,0 +1,97 @@
+"""A period is compared with the period before it, never with an earlier one because that has rows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.prepare import prepare
+from tests.data.conftest import Company, opened
+
+Json = dict[str, Any]
+
+BOOKS = """unit,posted,amount
+A,2021-12-27,10.50
+A,2022-01-03,20.00
+A,2022-02-15,30.00
+A,2022-07-01,40.00
+A,2024-01-31,50.00
+B,2022-01-05,1.00
+B,2024-01-31,2.00
+B,,7.00
+"""
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    company = opened(tmp_path_factory.mktemp("gaps"), {"books": BOOKS})
+    yield company
+    company.worker.connection.close()
+
+
+def asked(company: Company, over: str, *groups: Json, **more: Any) -> tuple[list[Any], list[str]]:
+    """The window beside each group of `A`, or of all where `unit` is a group; and the notes."""
+    expression = {"over": over, "of": {"fn": "sum", "column": "amount"}}
+    filters = [] if any(g["column"] == "unit" for g in groups) else [{"column": "unit", "value": "A"}]
+    fields = {"filters": filters, "group_by": groups, "select": [{"name": "x", "expression": expression}], **more}
+    ready = prepare(QueryPlan.model_validate({"table": "books", **fields}), company.tables, Glossary(), {})
+    notes = ready.judge(company.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
+    return company.worker.query(ready.sql, 100, None)["rows"], notes
+
+
+def by(grain: str) -> Json:
+    return {"column": "posted", "grain": grain}
+
+
+def after(rows: str, grain: str, them: str = "it") -> list[str]:
+    return [f"{rows} a {grain} without rows: there is nothing just before to compare {them} with."]
+
+
+@pytest.mark.parametrize(
+    ("grain", "befores", "notes"),
+    [
+        ("week", [None, 10.5, None, None, None], after("2022-02-14 and 2 more rows follow", "week", "them")),
+        ("month", [None, 10.5, 20.0, None, None], after("2022-07 and 1 more row follow", "month", "them")),
+        ("quarter", [None, 10.5, None, None], after("2022-Q3 and 1 more row follow", "quarter", "them")),
+        ("year", [None, 10.5, None], after("2024 follows", "year")),
+        ("day", [None, 10.5, 20.0, 30.0, 40.0], []),
+    ],
+)
+def test_the_period_before_is_the_calendars(grain: str, befores: list[Any], notes: list[str], books: Company) -> None:
+    rows, told = asked(books, "previous", by(grain))
+    assert [row[1] for row in rows] == befores
+    assert told == notes
+
+
+@pytest.mark.parametrize("over", ["change", "change_percent"])
+def test_there_is_no_change_over_a_gap(over: str, books: Company) -> None:
+    rows, _ = asked(books, over, by("year"))
+    assert [row[1] is None for row in rows] == [True, False, True]
+
+
+def test_each_unit_has_gaps_of_its_own(books: Company) -> None:
+    """B has no rows in February; a row without a date follows nothing."""
+    rows, notes = asked(books, "previous", {"column": "unit"}, by("month"))
+    assert [row[2] for row in rows if row[0] == "B"] == [None, None, None]
+    assert notes == after("2022-07 and 2 more rows follow", "month", "them")
+
+
+@pytest.mark.parametrize("over", ["running_total", "share_of_total"])
+def test_what_compares_no_periods_has_no_note(over: str, books: Company) -> None:
+    rows, notes = asked(books, over, by("year"))
+    assert all(row[1] for row in rows)
+    assert notes == []
+
+
+def test_the_number_of_a_period_hides_no_figure(books: Company) -> None:
+    fields = {"name": "month_number", "expression": {"fn": "count"}}
+    change = {"name": "x", "expression": {"over": "change", "of": {"fn": "count"}}}
+    rows, _ = asked(books, "change", by("month"), select=[fields, change])
+    assert rows[1] == ["2022-01", 1, 0]
+
+
+def test_arithmetic_without_groups_has_no_gaps(books: Company) -> None:
+    half = {"op": "/", "left": {"fn": "count"}, "right": {"constant": 2}}
+    assert asked(books, "change", select=[{"name": "x", "expression": half}]) == ([[2.5]], [])

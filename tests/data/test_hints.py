@@ -1,0 +1,132 @@
+"""Notes on names and filters that do not mean what they seem to, and figures that are no totals."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cfo_kernel.data.compile import compile_plan
+from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.hierarchies import Node, Tree
+from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.room import DataRoom
+from cfo_kernel.errors import PlanInvalid
+from tests.data.conftest import Company
+
+Json = dict[str, Any]
+
+TO_ACCOUNTS = {"table": "accounts", "left": "ledger.account_key", "right": "accounts.account_key"}
+NODES = [
+    Node(key="1", parent=None, name="Staff costs", booked=True),
+    Node(key="2", parent="1", name="Rent", booked=True),
+    Node(key="3", parent="1", name="Rent", booked=True),
+]
+TREES = {"accounts": Tree("accounts", "account_key", "account", NODES, noun="account", signed=False)}
+
+
+def plan(*filters: Json, of: Json | None = None, **fields: Any) -> QueryPlan:
+    select = [{"name": "x", "expression": of or {"fn": "sum", "column": "amount"}}]
+    return QueryPlan.model_validate({"table": "ledger", "filters": filters, "select": select, **fields})
+
+
+def notes(company: Company, asked: QueryPlan, trees: Any = None) -> list[str]:
+    return list(prepare(asked, company.tables, Glossary(), trees or {}).notes)
+
+
+WITHOUT = "ledger.dept is empty in 1 row of ledger: '{}' leaves these out too."
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "told"),
+    [
+        ("=", "Sales", []),
+        ("=", "sales", ["No ledger.dept is sales. Did you mean Sales?"]),
+        ("in", ["Sales", "Marketing"], ["No ledger.dept is Marketing."]),
+        ("!=", "sales", ["No ledger.dept is sales. Did you mean Sales?", WITHOUT.format("!=")]),
+        ("not in", ["Sales"], [WITHOUT.format("not in")]),
+        ("like", "sales", []),
+        ("is not null", None, []),
+    ],
+)
+def test_what_a_filter_misses_is_told(op: str, value: Any, told: list[str], company: Company) -> None:
+    assert notes(company, plan({"column": "dept", "op": op, "value": value})) == told
+    figure = {"fn": "sum", "column": "amount", "where": [{"column": "dept", "op": op, "value": value}]}
+    assert notes(company, plan(of=figure)) == told
+
+
+@pytest.mark.parametrize(("pattern", "is_told"), [("%costs", True), ("Sta__ costs", True), ("Rent%", False)])
+def test_like_takes_no_roll_up_and_says_so(pattern: str, is_told: bool, company: Company) -> None:
+    asked = plan({"column": "account", "op": "like", "value": pattern}, joins=[TO_ACCOUNTS])
+    told = "'like' takes accounts by their own names, not what is below Staff costs. For a roll-up write =."
+    assert notes(company, asked, TREES) == [told] * is_told
+
+
+ROLL_UP = "Staff costs is the roll-up of 2 accounts and its own rows; filter accounts.account_key for these alone."
+SHARED = "Rent names 2 accounts, which are one group: group by accounts.account_key too."
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"group_by": [{"column": "account"}]}, [SHARED]),
+        ({"group_by": [{"column": "account"}, {"column": "accounts.account_key"}]}, []),
+        ({"group_by": [{"column": "account"}, {"column": "ledger.account_key"}]}, []),
+        ({"group_by": [{"column": "account", "within": "Staff costs"}]}, [ROLL_UP]),
+        ({}, []),
+    ],
+)
+def test_two_accounts_of_one_name_are_told(fields: Json, told: list[str], company: Company) -> None:
+    assert notes(company, plan(joins=[TO_ACCOUNTS], **fields), TREES) == told
+
+
+def test_two_children_of_one_name_are_two_groups(company: Company) -> None:
+    asked = plan(joins=[TO_ACCOUNTS], group_by=[{"column": "account", "within": "Staff costs"}])
+    sql = compile_plan(asked, company.tables, TREES)
+    assert [part.split("'")[1] for part in sql.split(" THEN ")[1:4]] == ["Staff costs", "Rent (2)", "Rent (3)"]
+
+
+@pytest.mark.parametrize("over", ["share_of_total", "running_total"])
+@pytest.mark.parametrize(
+    ("of", "what"),
+    [
+        ({"fn": "avg", "column": "amount"}, "averages"),
+        ({"fn": "median", "column": "amount"}, "medians"),
+        ({"fn": "max", "column": "amount"}, "extremes"),
+        ({"op": "/", "left": {"fn": "sum", "column": "amount"}, "right": {"fn": "count"}}, "ratios"),
+        ({"percent_change": {"fn": "sum", "column": "amount"}, "base": {"fn": "count"}}, "ratios"),
+        ({"ratio": {"fn": "sum", "column": "amount"}, "base": {"fn": "count"}}, "ratios"),
+        ({"op": "-", "left": {"fn": "count"}, "right": {"fn": "avg", "column": "amount"}}, "averages"),
+    ],
+)
+def test_what_is_no_total_has_no_running_total_and_no_share(over: str, of: Json, what: str, company: Company) -> None:
+    asked = plan(of={"over": over, "of": of}, group_by=[{"column": "posted", "grain": "month"}])
+    with pytest.raises(PlanInvalid, match=f"{over} adds up the rows of the result, and {what} do not add up"):
+        compile_plan(asked, company.tables)
+
+
+def test_a_sum_through_a_constant_adds_up(company: Company) -> None:
+    half = {"op": "/", "left": {"fn": "sum", "column": "amount"}, "right": {"constant": 2}}
+    asked = plan(of={"over": "running_total", "of": half}, group_by=[{"column": "posted", "grain": "year"}])
+    assert company.rows(asked) == [[2024, 312.625]]
+
+
+async def test_a_limit_that_nobody_wrote_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    lines = "".join(f"C{i:03},99999999999999999.99\n" for i in range(300))
+    (tmp_path / "data" / "ledger.csv").write_text("customer,amount\n" + lines)
+    room = DataRoom(tmp_path, query_timeout=30, ingest_timeout=60)
+    try:
+        by, top = [{"column": "customer"}], [{"by": "x", "direction": "desc"}]
+        told = ["These are 200 of 300 rows: the plan has a limit. Raise it for all."]
+        assert list((await room.plan(plan(group_by=by), cap=5)).notes[-1:]) == told
+        assert not [n for n in (await room.plan(plan(group_by=by, limit=300), cap=5)).notes if "limit" in n]
+        assert not [n for n in (await room.plan(plan(group_by=by, limit=5, order_by=top), cap=5)).notes if "limit" in n]
+        squared = {"op": "*", "left": {"fn": "sum", "column": "amount"}, "right": {"fn": "sum", "column": "amount"}}
+        with pytest.raises(PlanInvalid, match="A figure has more than 38 digits"):
+            await room.plan(plan(of=squared), cap=5)
+        bounded = {"having": [{"measure": "x", "op": ">", "value": 1}]}
+        with pytest.raises(PlanInvalid, match="A figure has more than 38 digits"):
+            await room.plan(plan(of={"ratio": squared, "base": {"fn": "count"}}, **bounded), cap=5)
+    finally:
+        await room.close()
