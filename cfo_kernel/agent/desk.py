@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic_ai import RunContext
+
 from cfo_kernel.agent.memory import FirstAttempt, Memory
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.room import DataRoom, Facts
@@ -15,6 +17,11 @@ TOOL_ROWS = 50
 
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+
+def call_of(ctx: RunContext["Desk"]) -> str:
+    """Which call of the run a tool answers: ids alone may come again, for some servers count anew in each answer."""
+    return f"{ctx.run_step}/{ctx.tool_call_id}"
 
 
 @dataclass

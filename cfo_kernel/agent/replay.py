@@ -13,7 +13,7 @@ from pydantic_ai.messages import ModelResponse, ToolCallPart
 from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.tools import ToolDefinition
 
-from cfo_kernel.agent.desk import Desk
+from cfo_kernel.agent.desk import Desk, call_of
 from cfo_kernel.replies import ResultTable
 
 _response: TypeAdapter[ModelResponse] = TypeAdapter(ModelResponse)
@@ -36,21 +36,21 @@ class Replay(AbstractCapability[Desk]):
         self,
         ctx: RunContext[Desk],
         *,
-        call: ToolCallPart,
+        call: ToolCallPart,  # noqa: ARG002
         tool_def: ToolDefinition,  # noqa: ARG002
         args: Any,
         handler: Any,
     ) -> Any:
-        desk, call_id = ctx.deps, call.tool_call_id
-        returned = desk.memory.tool(call_id)
+        desk, called = ctx.deps, call_of(ctx)
+        returned = desk.memory.tool(called)
         if returned is not None:
             if returned.get("result"):
-                desk.put_back(call_id, ResultTable.model_validate(returned["result"]))
+                desk.put_back(called, ResultTable.model_validate(returned["result"]))
         else:
             returned = await _returned(handler, args)
-            if result := desk.kept_by(call_id):
+            if result := desk.kept_by(called):
                 returned["result"] = result.model_dump(mode="json")
-            desk.memory.keep_tool(call_id, returned)
+            desk.memory.keep_tool(called, returned)
         if "retry" in returned:
             raise ModelRetry(returned["retry"])
         return returned["value"]

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic_ai import ModelRetry, RunContext
 from pydantic_ai.toolsets import FunctionToolset
 
-from cfo_kernel.agent.desk import TOOL_ROWS, Desk
+from cfo_kernel.agent.desk import TOOL_ROWS, Desk, call_of
 from cfo_kernel.agent.schema import described_table, listed_tables
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.programs import Ran
@@ -41,11 +41,6 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
         "table": PurePosixPath(result.file).stem if result.file else None,
         "notes": list(result.notes),
     }
-
-
-def _call(ctx: RunContext[Desk]) -> str:
-    """The id of the call that a tool answers."""
-    return ctx.tool_call_id or ""
 
 
 def told_program(ran: Ran) -> dict[str, Any]:
@@ -89,9 +84,9 @@ async def execute_sql(ctx: RunContext[Desk], sql: str) -> dict[str, Any]:
         sql: exactly one SELECT over the tables of the workspace, and the `table` of earlier results of this thread.
     """
     desk = ctx.deps
-    file = desk.new_file("analysis", "query", _call(ctx))
+    file = desk.new_file("analysis", "query", call_of(ctx))
     result = await mendable(desk.room.query(sql, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
-    desk.keep(result, _call(ctx))
+    desk.keep(result, call_of(ctx))
     return compact(result, TOOL_ROWS)
 
 
@@ -103,9 +98,9 @@ async def execute_query_plan(ctx: RunContext[Desk], plan: QueryPlan) -> dict[str
         plan: the plan; columns are written table.column. The `table` of an earlier result is a table too.
     """
     desk = ctx.deps
-    file = desk.new_file("analysis", "query", _call(ctx))
+    file = desk.new_file("analysis", "query", call_of(ctx))
     result = await mendable(desk.room.plan(plan, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
-    desk.keep(result, _call(ctx))
+    desk.keep(result, call_of(ctx))
     return {**compact(result, TOOL_ROWS), "sql": result.query.sql}
 
 
@@ -121,9 +116,9 @@ async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
         code: the program; it assigns its result to result_df, a DataFrame or Series.
     """
     desk = ctx.deps
-    file = desk.new_file("analysis", "python", _call(ctx))
+    file = desk.new_file("analysis", "python", call_of(ctx))
     work = desk.room.python(code, cap=TOOL_ROWS, folder=file.parent, stem=file.stem, earlier=desk.earlier)
     ran = await mendable(work)
     if ran.table:
-        desk.keep(ran.table, _call(ctx))
+        desk.keep(ran.table, call_of(ctx))
     return told_program(ran)

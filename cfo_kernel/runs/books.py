@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cfo_kernel.agent.prices import Prices
 from cfo_kernel.runs.journal import RunRow
-from cfo_kernel.store.history import RunEntry, to_its_end
+from cfo_kernel.store.history import RunEntry, stamp, to_its_end
 from cfo_kernel.store.ledger import Capsule, Ledger, counted
 
 
@@ -26,7 +26,7 @@ class Books:
             status=entry.status,
             error_code=entry.error.code if entry.error else None,
             accepted_at=run.accepted_at,
-            ended_at=datetime.fromisoformat(entry.at),
+            ended_at=datetime.fromisoformat(entry.at or stamp()),  # an entry that cannot be read has no time
             **counted(entry.usage),
         )
         await to_its_end(self.ledger.seal, capsule)

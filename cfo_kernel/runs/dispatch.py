@@ -16,6 +16,7 @@ from cfo_kernel.errors import (
     NotFound,
     NothingToContinue,
     RunInterrupted,
+    RunNotFound,
     StorageFailed,
     ThreadBusy,
     WorkbenchClosed,
@@ -57,6 +58,7 @@ class Dispatch:
         self._closed = False
         self._working: dict[str, asyncio.Task[RunEntry]] = {}
         self._stopped: set[str] = set()
+        self._refused: set[str] = set()
         self._kept: set[asyncio.Task[Any]] = set()
         self._listening: asyncio.Task[None] | None = None
 
@@ -94,7 +96,13 @@ class Dispatch:
         except (NotFound, StorageFailed) as error:  # nobody can answer there
             await tell(run, failed(run.id, error), self._journal, self._books)
             return
+        if run.deaths >= MOST_DEATHS:
+            message = "The programs that worked on this message stopped again and again. Reword it, then send it."
+            await finish(run, failed(run.id, RunInterrupted(message)), place, self._journal, self._books)
+            return
         recorder = await Recorder.of(self._journal, run)
+        if self._closed:
+            return
         working = asyncio.create_task(self._in_turn(run, place, recorder), name=f"work on {run.id}")
         recorder.on_loss = working.cancel
         self._working[run.id] = working
@@ -109,13 +117,16 @@ class Dispatch:
 
     async def cancel(self, run_id: str) -> None:
         """Stops a run and its children, whichever process works on it; one that has ended stays as it is."""
+        await asyncio.shield(self._keep(self._cancelled(run_id), f"cancel {run_id}"))
+
+    async def _cancelled(self, run_id: str) -> None:
         run = await self._journal.run(run_id)
         if run.ended:
             return
         await self._journal.request_cancel(run_id)  # first: the next owner must know it if this process dies
         for child in await self._journal.open_runs(run.workspace_id, run.thread_id):
             if child.parent_run_id == run_id:
-                await self.cancel(child.id)
+                await self._cancelled(child.id)
         if run_id in self._working:
             self._stop(run_id)
         elif not self._queue.is_alive(run.owner):
@@ -134,8 +145,9 @@ class Dispatch:
         for run in runs:
             await self.cancel(run.id)
         for run in runs:
-            async for _ in self._journal.subscribe(run.id):
-                pass
+            with contextlib.suppress(RunNotFound):  # its acceptance failed
+                async for _ in self._journal.subscribe(run.id):
+                    pass
 
     async def close(self) -> None:
         """Leaves what still runs to the next process, as far as it came; returns when nothing of it goes on here."""
@@ -163,14 +175,23 @@ class Dispatch:
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
             row = self._new(place.workspace_id, place.thread_id, text, in_reply_to=in_reply_to)
             try:
-                row = await self._journal.add_run(row, key)
+                stored = await self._journal.add_run(row, key)
+                if stored.id != row.id:  # another program was first with this key
+                    return stored
+                row = stored
                 await to_its_end(place.history.append, MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to))
             except Exception:  # else the loop ends, and the message is answered by whoever comes next
-                with contextlib.suppress(CfoError):
-                    await self._journal.retract(row.id)
+                await self._retracted(row.id)
                 raise
         await self._queue.offer(row)
         return row
+
+    async def _retracted(self, run_id: str) -> None:
+        """Takes back a run whose message was refused; where that cannot be done now, as soon as it can be."""
+        try:
+            await self._journal.retract(run_id)
+        except CfoError:
+            self._refused.add(run_id)
 
     def _new(self, workspace_id: str, thread_id: str, text: str, **more: Any) -> RunRow:
         owner = self._queue.accepts_as
@@ -184,9 +205,6 @@ class Dispatch:
         async with self._queue.turn(run):
             if run.attempt > 1 and (kept := await self._taken_up(run, place)):
                 return kept
-            if run.deaths >= MOST_DEATHS:
-                message = "The programs that worked on this message stopped again and again. Reword it, then send it."
-                raise RunInterrupted(message)
             await self._journal.start(run)
             recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
             return await work(run, place, recorder, self._settings, self._books)
@@ -205,6 +223,9 @@ class Dispatch:
         """Stops the runs that another process, or another workbench, wants stopped."""
         while True:
             await asyncio.sleep(_LISTEN)
+            for run_id in self._refused.copy():
+                self._refused.discard(run_id)
+                await self._retracted(run_id)
             if self._working:
                 with contextlib.suppress(CfoError):
                     for run_id in await self._journal.cancels():

@@ -94,7 +94,11 @@ class Journal(Protocol):
         ...
 
     async def open_runs(self, workspace_id: str | None = None, thread_id: str | None = None) -> list[RunRow]:
-        """The runs that have not ended, of one thread or of all, in the order of acceptance."""
+        """The runs that have not ended: of a thread, of a workspace, or all; in the order of acceptance."""
+        ...
+
+    async def is_behind(self, run: RunRow) -> bool:
+        """Whether an earlier run of the thread, child runs apart, has not ended."""
         ...
 
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
@@ -114,7 +118,7 @@ class Journal(Protocol):
         ...
 
     def keep(self, run: RunRow, record: Record) -> "asyncio.Future[int]":
-        """Hands a record over; the future gives 1, or 0 if it is there already, or the run is another's by now."""
+        """Hands a record over; the future gives 1, or 0 if the run is another's by now."""
         ...
 
     def end(self, run: RunRow, status: Outcome) -> "asyncio.Future[int]":
@@ -123,6 +127,10 @@ class Journal(Protocol):
 
     async def events(self, run_id: str, after: int = -1) -> list[Numbered]:
         """The events of a run with numbers above `after`."""
+        ...
+
+    async def next_number(self, run_id: str) -> int:
+        """The number of the run's next event."""
         ...
 
     async def records(self, run_id: str) -> list[Record]:

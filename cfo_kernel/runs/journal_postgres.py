@@ -48,7 +48,8 @@ INSERT INTO cfo_journal.event SELECT id, %(number)s, %(data)s FROM held
 """
 _RECORD: LiteralString = f"""
 WITH held AS (UPDATE cfo_journal.run SET deaths = 0 WHERE {_MINE} RETURNING id)
-INSERT INTO cfo_journal.record SELECT id, %(kind)s, %(key)s, %(data)s, %(event)s FROM held ON CONFLICT DO NOTHING
+INSERT INTO cfo_journal.record SELECT id, %(kind)s, %(key)s, %(data)s, %(event)s FROM held
+ON CONFLICT (run, kind, key) DO UPDATE SET data = excluded.data, event = excluded.event
 """
 _COLUMNS: LiteralString = (
     "n, id, workspace_id, thread_id, message, in_reply_to, parent_run_id, owner, attempt, deaths, status, accepted_at"
@@ -92,7 +93,7 @@ class PostgresJournal:
             raise IdempotencyMismatch(message) from None
 
     async def retract(self, run_id: str) -> None:
-        await self._writer.queue("DELETE FROM cfo_journal.run WHERE id = %(run)s", run=run_id)
+        await self._writer.queue("DELETE FROM cfo_journal.run WHERE id = %(run)s", run_id, run=run_id)
 
     async def run(self, run_id: str) -> RunRow:
         if found := await self._runs("id = %s", run_id):
@@ -107,9 +108,19 @@ class PostgresJournal:
         return found[0] if found else None
 
     async def open_runs(self, workspace_id: str | None = None, thread_id: str | None = None) -> list[RunRow]:
-        if workspace_id is None or thread_id is None:
-            return await self._runs("ended_at IS NULL")
-        return await self._runs("workspace_id = %s AND thread_id = %s AND ended_at IS NULL", workspace_id, thread_id)
+        where: LiteralString = "ended_at IS NULL"
+        if workspace_id is None:
+            return await self._runs(where)
+        if thread_id is None:
+            return await self._runs(where + " AND workspace_id = %s", workspace_id)
+        return await self._runs(where + " AND workspace_id = %s AND thread_id = %s", workspace_id, thread_id)
+
+    async def is_behind(self, run: RunRow) -> bool:
+        sql: LiteralString = (
+            "SELECT EXISTS (SELECT FROM cfo_journal.run WHERE workspace_id = %s AND thread_id = %s AND n < %s"
+            " AND parent_run_id IS NULL AND ended_at IS NULL)"
+        )
+        return bool((await self._database.select(sql, (run.workspace_id, run.thread_id, run.n)))[0][0])
 
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
         sql: LiteralString = (
@@ -144,6 +155,10 @@ class PostgresJournal:
     async def events(self, run_id: str, after: int = -1) -> list[Numbered]:
         sql: LiteralString = "SELECT number, data FROM cfo_journal.event WHERE run = %s AND number > %s ORDER BY number"
         return _numbered(await self._database.select(sql, (run_id, after)) if is_text(run_id) else [])
+
+    async def next_number(self, run_id: str) -> int:
+        sql: LiteralString = "SELECT coalesce(max(number) + 1, 0) FROM cfo_journal.event WHERE run = %s"
+        return (await self._database.select(sql, (run_id,)))[0][0]
 
     async def records(self, run_id: str) -> list[Record]:
         sql: LiteralString = "SELECT kind, key, data, event FROM cfo_journal.record WHERE run = %s ORDER BY event"

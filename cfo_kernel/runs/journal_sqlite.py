@@ -9,7 +9,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ INSERT INTO event SELECT :run, :number, :data WHERE {_HELD}
 AND :number = (SELECT coalesce(max(number) + 1, 0) FROM event WHERE run = :run)
 """  # noqa: S608 - constants
 _RECORD = f"""
-INSERT INTO record SELECT :run, :kind, :key, :data, :event WHERE {_HELD} ON CONFLICT DO NOTHING
+INSERT INTO record SELECT :run, :kind, :key, :data, :event WHERE {_HELD}
+ON CONFLICT DO UPDATE SET data = excluded.data, event = excluded.event
 """
 _STEP_FORWARD = "UPDATE run SET deaths = 0 WHERE id = ? AND deaths > 0"
 _COLUMNS = (
@@ -74,9 +75,14 @@ class SqliteJournal:
         # Only its own loop uses them, but another thread may close what an ended loop has left.
         options: dict[str, Any] = {"isolation_level": None, "timeout": 1, "check_same_thread": False}
         self._writer, self._reader = sqlite3.connect(self._path, **options), sqlite3.connect(self._path, **options)
-        self._writer.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
-        _migrate(self._writer)
-        self._writer.execute("PRAGMA busy_timeout = 0")  # waiting is done by the loop
+        try:
+            self._writer.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+            _migrate(self._writer)
+            self._writer.execute("PRAGMA busy_timeout = 0")  # waiting is done by the loop
+        except BaseException:
+            self._writer.close()
+            self._reader.close()
+            raise
         self._closed = False
 
     async def close(self) -> None:
@@ -96,9 +102,9 @@ class SqliteJournal:
     async def add_run(self, row: RunRow, idempotency_key: str | None) -> RunRow:
         await self._queue(
             "INSERT INTO run (id, workspace_id, thread_id, message, in_reply_to, parent_run_id, idempotency_key, owner,"
-            " status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued') ON CONFLICT DO NOTHING",
+            " status, accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?) ON CONFLICT DO NOTHING",
             (row.id, row.workspace_id, row.thread_id, row.message, row.in_reply_to, row.parent_run_id, idempotency_key,
-             row.owner),
+             row.owner, _stored(datetime.now(UTC))),
         )  # fmt: skip
         try:
             return await self.by_key(row.workspace_id, row.thread_id, idempotency_key) or await self.run(row.id)
@@ -107,7 +113,7 @@ class SqliteJournal:
             raise IdempotencyMismatch(message) from None
 
     async def retract(self, run_id: str) -> None:
-        await self._queue("DELETE FROM run WHERE id = ?", (run_id,))
+        await self._queue("DELETE FROM run WHERE id = ?", (run_id,), run_id)
 
     async def run(self, run_id: str) -> RunRow:
         return self._run(run_id)
@@ -120,9 +126,19 @@ class SqliteJournal:
         return found[0] if found else None
 
     async def open_runs(self, workspace_id: str | None = None, thread_id: str | None = None) -> list[RunRow]:
-        if thread_id is None:
+        if workspace_id is None:
             return self._runs("ended_at IS NULL")
-        return self._runs("workspace_id = ? AND thread_id = ? AND ended_at IS NULL", workspace_id, thread_id)
+        if thread_id is None:
+            return self._runs("ended_at IS NULL AND workspace_id = ?", workspace_id)
+        return self._runs("ended_at IS NULL AND workspace_id = ? AND thread_id = ?", workspace_id, thread_id)
+
+    async def is_behind(self, run: RunRow) -> bool:
+        found = self._select(
+            "SELECT EXISTS (SELECT 1 FROM run WHERE workspace_id = ? AND thread_id = ? AND n < ?"
+            " AND parent_run_id IS NULL AND ended_at IS NULL)",
+            run.workspace_id, run.thread_id, run.n,
+        )  # fmt: skip
+        return bool(found[0][0])
 
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
         taken = await self._queue(
@@ -151,13 +167,14 @@ class SqliteJournal:
         return self._queue(_RECORD, {**values, "data": record.model_dump_json(include={"data"})})
 
     def end(self, run: RunRow, status: Outcome) -> "asyncio.Future[int]":
-        sql = (
-            "UPDATE run SET status = ?, ended_at = CURRENT_TIMESTAMP WHERE id = ? AND attempt = ? AND ended_at IS NULL"
-        )
-        return self._queue(sql, (status, run.id, run.attempt), run.id)
+        sql = "UPDATE run SET status = ?, ended_at = ? WHERE id = ? AND attempt = ? AND ended_at IS NULL"
+        return self._queue(sql, (status, _stored(datetime.now(UTC)), run.id, run.attempt), run.id)
 
     async def events(self, run_id: str, after: int = -1) -> list[Numbered]:
         return self._events(run_id, after)
+
+    async def next_number(self, run_id: str) -> int:
+        return self._select("SELECT coalesce(max(number) + 1, 0) FROM event WHERE run = ?", run_id)[0][0]
 
     async def records(self, run_id: str) -> list[Record]:
         rows = self._select("SELECT kind, key, data, event FROM record WHERE run = ? ORDER BY event", run_id)
@@ -192,7 +209,7 @@ class SqliteJournal:
 
     async def prune(self, before: datetime) -> int:
         old = "(SELECT id FROM run WHERE ended_at < ?)"
-        when = (f"{before:%Y-%m-%d %H:%M:%S}",)
+        when = (_stored(before),)
         gone = self._queue(f"DELETE FROM event WHERE number = 0 AND run IN {old}", when)  # noqa: S608 - constants
         for table, column in (("event", "run"), ("record", "run"), ("cancel_requested", "run")):
             await self._queue(f"DELETE FROM {table} WHERE {column} IN {old}", when)  # noqa: S608 - constants
@@ -261,10 +278,10 @@ class SqliteJournal:
             self._writer.execute("BEGIN IMMEDIATE")
             counts = [self._writer.execute(sql, values).rowcount for sql, values, *_ in self._batch]
             self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
-            self._try_again(error, last=last)
+            self._try_again(error, last=last or not isinstance(error, sqlite3.Error))
             return
         batch, self._batch, self._trying_since = self._batch, [], None
         for (*_, done), count in zip(batch, counts, strict=True):
@@ -272,7 +289,7 @@ class SqliteJournal:
                 done.set_result(count)
         self._wake({run_id for *_, run_id, _ in batch if run_id})
 
-    def _try_again(self, error: sqlite3.Error, *, last: bool) -> None:
+    def _try_again(self, error: Exception, *, last: bool) -> None:
         """Keeps a batch that failed for another try; what comes until then joins it, for the order must stay."""
         now = time.monotonic()
         self._trying_since = self._trying_since or now
@@ -293,17 +310,28 @@ def _is_over(future: "asyncio.Future[int]") -> bool:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Takes the steps that the database lacks; two programs may open a new root at once, so under the write lock."""
+    if _steps_taken(connection) == len(_STEPS):
+        return  # without the write lock, which another program may hold
     connection.execute("BEGIN IMMEDIATE")
-    [have] = connection.execute("PRAGMA user_version").fetchone()
-    if have > len(_STEPS):
-        raise StorageFailed(
-            "The journal was made by a newer version of cfo_kernel. Update cfo_kernel to open this root."
-        )
-    for step in _STEPS[have:]:
+    for step in _STEPS[_steps_taken(connection) :]:
         for statement in filter(str.strip, step.split(";")):
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
     connection.execute("COMMIT")
+
+
+def _steps_taken(connection: sqlite3.Connection) -> int:
+    have: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if have > len(_STEPS):
+        raise StorageFailed(
+            "The journal was made by a newer version of cfo_kernel. Update cfo_kernel to open this root."
+        )
+    return have
+
+
+def _stored(time: datetime) -> str:
+    """A time as it is kept: in UTC, and so that earlier ones sort before later ones."""
+    return time.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")
 
 
 def _loaded(data: str) -> dict[str, Any]:

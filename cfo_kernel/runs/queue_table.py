@@ -14,7 +14,7 @@ from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.owners import Owners
 from cfo_kernel.runs.queue import MOST_AT_ONCE, Perform
 
-_LOOK_AGAIN = 0.02  # seconds between two looks whether an earlier run of the thread has ended
+_LOOK_AGAIN = 0.05  # seconds between two looks whether an earlier run of the thread has ended
 _ADOPT = 1.0  # seconds between two looks for runs whose process is gone
 _SETTLE = 0.2  # seconds after which a process adopts: one that only lists threads has gone by then
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class TableQueue:
         if run.parent_run_id is not None:  # its parent holds a place, and waits for it
             yield
             return
-        while await self._is_behind(run):
+        while await self._journal.is_behind(run):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_AGAIN):
                     await self._ended.wait()
@@ -94,10 +94,6 @@ class TableQueue:
             self._ended.set()
             self._ended.clear()
 
-    async def _is_behind(self, run: RunRow) -> bool:
-        earlier = await self._journal.open_runs(run.workspace_id, run.thread_id)
-        return any(other.n < run.n and other.parent_run_id is None for other in earlier)
-
     async def _adopt(self) -> None:
         await asyncio.sleep(_SETTLE)
         while True:
@@ -111,8 +107,9 @@ class TableQueue:
         for run in await self._journal.open_runs():
             is_mine = run.owner == self.me
             if run.id in self._dropped if is_mine else not self.is_alive(run.owner):
-                died = self._dropped.pop(run.id) if is_mine else bool(run.owner)
+                died = self._dropped[run.id] if is_mine else bool(run.owner)
                 claimed = await self._journal.claim(run, self.me, died=died)
+                self._dropped.pop(run.id, None)  # only now: a claim that fails is tried again
                 if claimed is not None:
                     self.take(claimed)
         await asyncio.to_thread(self._owners.forget_the_dead)

@@ -6,6 +6,7 @@ told: those events are not told a second time.
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -29,9 +30,10 @@ class Recorder:
         self._run = run
         self.run_id = run.id
         self._number = told[-1].number + 1 if told else 0
-        self._told = {_identity(n.event) for n in told}
         self._tokens = _valid_tokens(told)
         self._records = {(r.kind, r.key): r for r in records}
+        answers = sorted(r.event for r in records if r.kind == "response")
+        self._told = {_identity(n.event, bisect_right(answers, n.number)) for n in told}
         self._answers = 0
         self._replaying = False
         self._text = ""
@@ -49,12 +51,19 @@ class Recorder:
         """The recorder of an attempt, which knows what those before it have told and learned."""
         return cls(journal, run, await journal.events(run.id), await journal.records(run.id))
 
+    @classmethod
+    async def at_the_end(cls, journal: Journal, run: RunRow) -> "Recorder":
+        """The recorder of a run's last events: it goes on after the last number that is stored, whatever that was."""
+        recorder = cls(journal, run, (), ())
+        recorder._number = await journal.next_number(run.id)
+        return recorder
+
     # Events
 
     def put(self, event: events.Event) -> None:
         """The next event; it is on its way to the journal when this returns. One that was told before is left out."""
         self._flush()
-        identity = _identity(event)
+        identity = _identity(event, self._answers)
         if identity is None or identity not in self._told:
             self._write(event)
 
@@ -179,13 +188,16 @@ class Recorder:
         self.on_loss()
 
 
-def _identity(event: events.Event) -> tuple[str, object] | None:
-    """What tells whether an event was told already; None for those that may come again."""
+def _identity(event: events.Event, answers: int) -> tuple[object, ...] | None:
+    """What tells whether an event was told already; None for those that may come again.
+
+    A call's id may come again after another answer of the model: some servers count from the start each time.
+    """
     match event:
         case events.ToolCall(id=call_id) | events.ToolResult(id=call_id):
-            return (event.type, call_id)
+            return (event.type, call_id, answers)
         case events.RunStarted() | events.ActionStarted() | events.Result() | events.Error() | events.Done():
-            return (event.type, "")
+            return (event.type,)
         case _:
             return None
 

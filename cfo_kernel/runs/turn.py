@@ -125,13 +125,16 @@ async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal, b
 async def tell(run: RunRow, entry: RunEntry, journal: Journal, books: Books) -> None:
     """The last events of a run and its mark in the journal, in one commit, once the run is in the ledger."""
     await books.seal(run, entry)
-    recorder = await Recorder.of(journal, run)  # anew: it goes on after the last number that is stored
+    recorder = await Recorder.at_the_end(journal, run)
     if entry.reply is not None:
         recorder.put(events.Result(reply=entry.reply))
     elif entry.error is not None:
         recorder.put(events.Error(code=entry.error.code, message=entry.error.message))
     recorder.put(events.Done(run_id=run.id, status=entry.status, usage=entry.usage))
-    await journal.end(run, entry.status)
+    ended = journal.end(run, entry.status)
+    if isinstance(lost := await recorder.written(), CfoError):
+        raise lost
+    await ended
 
 
 def _lost(entry: RunEntry, error: CfoError) -> RunEntry:

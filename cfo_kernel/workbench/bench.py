@@ -37,7 +37,7 @@ class Workbench(Opening):
     async def workspaces(self) -> Sequence[Workspace]:
         """All workspaces by name; a folder of the root that holds `data/` is one."""
         engine = await self._opened()
-        return listings.workspaces(Workspace(engine, row) for row in engine.workspaces())
+        return listings.workspaces(Workspace(engine, row, self) for row in engine.workspaces())
 
     async def create_workspace(self, name: str) -> Workspace:
         """A new, empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
@@ -49,7 +49,7 @@ class Workbench(Opening):
         row = engine.catalog.add_workspace(row, is_gone=engine.is_gone)
         with making(engine.root / slug):
             folders.make_workspace(engine.root / slug)
-        return Workspace(engine, row)
+        return Workspace(engine, row, self)
 
     async def workspace(self, id_or_name: str | None = None) -> Workspace:
         """The workspace of that id or name; without one, the only one there is. Raises `WorkspaceNotFound`."""
@@ -58,8 +58,8 @@ class Workbench(Opening):
         if id_or_name is None:
             if len(rows) != 1:
                 raise listings.which_workspace(row.id for row in rows)
-            return Workspace(engine, rows[0])
-        return Workspace(engine, engine.catalog.workspace(id_or_name))
+            return Workspace(engine, rows[0], self)
+        return Workspace(engine, engine.catalog.workspace(id_or_name), self)
 
     async def thread(self, id: str) -> Thread:
         """The thread of that id, in whichever workspace. Raises `ThreadNotFound`.
@@ -67,7 +67,7 @@ class Workbench(Opening):
         Raises `ThreadAmbiguous` where a copied workspace holds it once more: then open it from its workspace.
         """
         engine = await self._opened()
-        return Thread(engine, *engine.find_thread(id))
+        return Thread(engine, *engine.find_thread(id), giver=self)
 
     async def run(self, id: str) -> Run:
         """The run of that id, in whichever thread. Raises `RunNotFound`."""
@@ -78,7 +78,7 @@ class Workbench(Opening):
         run = await engine.journal.run(id)
         try:
             workspace = engine.catalog.workspace(run.workspace_id)
-            thread = Thread(engine, workspace, engine.thread(workspace, run.thread_id))
+            thread = Thread(engine, workspace, engine.thread(workspace, run.thread_id), giver=self)
             return await thread.run(id)
         except (WorkspaceNotFound, ThreadNotFound) as error:
             raise RunNotFound(missing) from error

@@ -59,6 +59,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._holders: WeakSet[object] = WeakSet()
         self._opening: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._is_closed = False
         self._life = self._until_the_end()
         self.adopt_workspaces()
@@ -73,14 +74,14 @@ class Engine:
         found = (e for e in _alive if (e.root, e.settings, e._loop, e._is_closed) == (root, settings, loop, False))
         engine = next(found, None) or cls(root, settings)
         _alive.add(engine)
+        engine._holders.add(holder)  # before it waits: another holder may let go meanwhile
         if engine._opening is None:
             engine._opening = loop.create_task(engine._open(), name="open the engine")
         try:
             await asyncio.shield(engine._opening)
-        except CfoError:  # the next to connect tries anew
-            await engine.close()
+        except BaseException:  # the next to connect tries anew
+            await engine.release(holder)
             raise
-        engine._holders.add(holder)
         return engine
 
     async def _open(self) -> None:
@@ -228,8 +229,11 @@ class Engine:
             await self.close()
 
     async def close(self) -> None:
-        """Leaves its runs to the next process, ends its workers, then lets the files go."""
-        await self._life.aclose()
+        """Leaves its runs to the next process, ends its workers, then lets the files go; once, whoever asks for it."""
+        self._is_closed = True
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._life.aclose(), name="close the engine")
+        await asyncio.shield(self._closing)
 
     async def _until_the_end(self) -> AsyncGenerator[None]:
         """Lasts until it is closed; asyncio closes what is left of its kind when a loop ends, while it still can wait.
@@ -241,12 +245,13 @@ class Engine:
         finally:
             self._is_closed = True
             try:
-                await self.dispatch.close()
-                for room in self._rooms.values():
-                    await room.close()
-                if self._python is not None:
-                    await self._python.close()
-                await self.journal.close()
+                async with contextlib.AsyncExitStack() as closing:  # backwards, and each whatever the others do
+                    closing.push_async_callback(self.journal.close)
+                    if self._python is not None:
+                        closing.push_async_callback(self._python.close)
+                    for room in self._rooms.values():
+                        closing.push_async_callback(room.close)
+                    closing.push_async_callback(self.dispatch.close)
             finally:
                 self.let_go()
 

@@ -15,8 +15,9 @@ class Run:
     Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.
     """
 
-    def __init__(self, engine: Engine, run_id: str, thread_id: str, load: Loader) -> None:
+    def __init__(self, engine: Engine, run_id: str, thread_id: str, load: Loader, giver: object) -> None:
         self._engine = engine
+        self._giver = giver  # keeps the workbench, as for a workspace
         self._load = load
         self.id = run_id
         self.thread_id = thread_id

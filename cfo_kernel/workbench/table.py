@@ -22,8 +22,9 @@ _ROWS = 100
 class TableHandle:
     """A table by its name. It belongs to its workbench: its methods raise `WorkbenchClosed` or `OtherLoop`."""
 
-    def __init__(self, engine: Engine, workspace: WorkspaceRow, name: str) -> None:
+    def __init__(self, engine: Engine, workspace: WorkspaceRow, name: str, giver: object) -> None:
         self._engine = engine
+        self._giver = giver  # keeps the workbench, as for a workspace
         self._workspace = workspace
         self.name = name
 

@@ -40,9 +40,16 @@ class Thread:
     """
 
     def __init__(
-        self, engine: Engine, workspace: WorkspaceRow, row: ThreadRow | None = None, *, id: str | None = None
+        self,
+        engine: Engine,
+        workspace: WorkspaceRow,
+        row: ThreadRow | None = None,
+        *,
+        giver: object,
+        id: str | None = None,
     ) -> None:
         self._engine = engine
+        self._giver = giver  # keeps the workbench, as for a workspace
         self._workspace = workspace
         self._row = row
         self.id = row.id if row else id or folders.new_id()
@@ -192,7 +199,7 @@ class Thread:
         return listings.thread(self, self._workspace.name)
 
     def _run(self, run_id: str) -> Run:
-        return Run(self._engine, run_id, self.id, self._loader())
+        return Run(self._engine, run_id, self.id, self._loader(), self)
 
     def _loader(self) -> Loader:
         folder = self.thread_dir

@@ -31,8 +31,9 @@ _ROWS = 100
 class Workspace:
     """A company by its id and name. It belongs to its workbench: its methods raise `WorkbenchClosed` or `OtherLoop`."""
 
-    def __init__(self, engine: Engine, row: WorkspaceRow) -> None:
+    def __init__(self, engine: Engine, row: WorkspaceRow, giver: object) -> None:
         self._engine = engine
+        self._giver = giver  # keeps the workbench, and so its engine, for as long as this is in use
         self._row = row
 
     @property
@@ -133,7 +134,7 @@ class Workspace:
 
     def table(self, name: str) -> TableHandle:
         """A table by its name, to be read whole."""
-        return TableHandle(self._engine, self._row, name)
+        return TableHandle(self._engine, self._row, name, self)
 
     async def query(self, query: Direct) -> ResultTable | str:
         """Runs a query without a thread: its first 100 rows and the count of all, or what a program printed.
@@ -165,7 +166,7 @@ class Workspace:
     async def threads(self) -> Sequence[Thread]:
         """The threads, the one last used first."""
         engine = self._engine.use()
-        return listings.threads(Thread(engine, self._row, row) for row in engine.threads(self._row))
+        return listings.threads(Thread(engine, self._row, row, giver=self) for row in engine.threads(self._row))
 
     async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread:
         """The thread of that id, or a new one. Raises `ThreadNotFound`.
@@ -174,8 +175,8 @@ class Workspace:
         """
         engine = self._engine.use()
         if id is None:
-            return Thread(engine, self._row) if key is None else self._thread_of(key)
-        return Thread(engine, self._row, engine.thread(self._row, id))
+            return Thread(engine, self._row, giver=self) if key is None else self._thread_of(key)
+        return Thread(engine, self._row, engine.thread(self._row, id), giver=self)
 
     async def usage(self) -> UsageTotals:
         """What the finished runs of the workspace used together, those of deleted threads among them."""
@@ -195,9 +196,9 @@ class Workspace:
         """The thread whose id is made from the key; a new one until its first message."""
         id = f"key-{hashlib.sha256(f'{self.id}/{key}'.encode(errors='replace')).hexdigest()[:32]}"
         try:
-            return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id))
+            return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id), giver=self)
         except ThreadNotFound:
-            return Thread(self._engine, self._row, id=id)
+            return Thread(self._engine, self._row, id=id, giver=self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])
