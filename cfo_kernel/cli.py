@@ -7,6 +7,7 @@ other.
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from functools import partial
@@ -184,6 +185,21 @@ def usage(
     typer.echo(_used(totals))
     if totals.unpriced_runs:
         typer.echo(f"The cost of {totals.unpriced_runs:,} of these runs is not known and not in the sum.")
+
+
+@app.command()
+def worker() -> None:
+    """Work on runs until it is stopped: those that others left, and with CFO_DATABASE_URL those of all machines."""
+
+    async def work() -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        async with connect() as wb:
+            typer.echo(f"Working on the runs of {wb.address}. Press Ctrl+C to stop.")
+            await stopped.wait()
+
+    _run(work(), as_json=False)
 
 
 async def _watched(run: Run, *, quiet: bool) -> FinishedRun:

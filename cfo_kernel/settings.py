@@ -22,6 +22,7 @@ class Settings(BaseSettings):
 
     url: str | None = None
     root: Path | None = None
+    database_url: SecretStr | None = None
     model: str = "auto"
     fallback_model: str | None = None
     openai_api_key: SecretStr | None = Field(

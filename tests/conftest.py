@@ -17,6 +17,8 @@ from cfo_kernel import Settings, Workbench, Workspace, connect
 from cfo_kernel.data.room import DataRoom
 from tests.models.scripted_server import ScriptedServer
 from tests.models.scripted_server import serve as serve
+from tests.postgres import postgres as postgres
+from tests.postgres import postgres_server as postgres_server
 
 LEDGER = """account,department,posted_on,amount
 Salaries,Sales,2012-01-31,1000.10

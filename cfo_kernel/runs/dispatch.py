@@ -121,7 +121,7 @@ class Dispatch:
         elif not self._queue.is_alive(run.owner):
             claimed = await self._journal.claim(run, self._queue.me, died=bool(run.owner))
             if claimed is not None:
-                self._keep(self.perform(claimed), f"stop {run_id}")
+                self._queue.take(claimed)
 
     async def quiet(self, workspace_id: str, thread_id: str | None = None) -> None:
         """Stops the runs of the thread, or of all threads of the workspace, and returns when they have ended.
@@ -140,6 +140,7 @@ class Dispatch:
     async def close(self) -> None:
         """Leaves what still runs to the next process, as far as it came; returns when nothing of it goes on here."""
         self._closed = True
+        self._queue.pause()
         if self._listening is not None:
             self._listening.cancel()
         for working in self._working.values():

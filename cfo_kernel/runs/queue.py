@@ -33,12 +33,20 @@ class RunQueue(Protocol):
         """A run was accepted; it is in the journal and in the history."""
         ...
 
+    def take(self, run: RunRow) -> None:
+        """Has a run performed at once that was claimed out of its turn, to stop it."""
+        ...
+
     def turn(self, run: RunRow) -> AbstractAsyncContextManager[None]:
         """Waits until the earlier runs of the thread have ended and there is room; holds the place meanwhile."""
         ...
 
     def is_alive(self, owner: str) -> bool:
         """Whether the process of that name may still work on its runs."""
+        ...
+
+    def pause(self) -> None:
+        """Hands out no more: the process is about to stop."""
         ...
 
     async def close(self) -> None:

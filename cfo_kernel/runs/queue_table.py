@@ -38,7 +38,12 @@ class TableQueue:
         self._adopting = asyncio.create_task(self._adopt(), name="adopt runs")
 
     async def offer(self, run: RunRow) -> None:
-        self._hand_out(run)
+        self.take(run)
+
+    def take(self, run: RunRow) -> None:
+        task = asyncio.create_task(self._performed(run), name=f"run {run.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     @asynccontextmanager
     async def turn(self, run: RunRow) -> AsyncGenerator[None]:
@@ -55,9 +60,13 @@ class TableQueue:
     def is_alive(self, owner: str) -> bool:
         return bool(owner) and self._owners.is_alive(owner)
 
-    async def close(self) -> None:
+    def pause(self) -> None:
         if self._adopting is not None:
             self._adopting.cancel()
+
+    async def close(self) -> None:
+        self.pause()
+        if self._adopting is not None:
             await asyncio.gather(self._adopting, return_exceptions=True)
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -66,11 +75,6 @@ class TableQueue:
 
     def let_go(self) -> None:
         self._owners.close()
-
-    def _hand_out(self, run: RunRow) -> None:
-        task = asyncio.create_task(self._performed(run), name=f"run {run.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _performed(self, run: RunRow) -> None:
         try:
@@ -102,5 +106,5 @@ class TableQueue:
                 claimed = await self._journal.claim(run, self.me, died=bool(run.owner) and not is_mine)
                 self._dropped.discard(run.id)
                 if claimed is not None:
-                    self._hand_out(claimed)
+                    self.take(claimed)
         await asyncio.to_thread(self._owners.forget_the_dead)

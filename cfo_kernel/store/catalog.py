@@ -10,14 +10,13 @@ They may be called from any thread.
 import contextlib
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
-from pathlib import Path
 
-from sqlalchemy import delete, text
+from sqlalchemy import Engine, delete
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from cfo_kernel.errors import StorageFailed, ThreadNotFound, WorkspaceExists, WorkspaceNotFound
-from cfo_kernel.store.database import PATIENCE, sqlite_engine
+from cfo_kernel.store.database import PATIENCE, be_patient
 from cfo_kernel.store.folders import is_text
 from cfo_kernel.store.migrations import migrate
 
@@ -56,8 +55,8 @@ class Catalog:
     Every method raises `StorageFailed` where the database cannot be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._engine = sqlite_engine(path)
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         with self._engine.begin() as connection:
             migrate(connection)
 
@@ -179,7 +178,7 @@ class Catalog:
         """One transaction: the one place where an error of the database becomes ours."""
         try:
             with Session(self._engine, expire_on_commit=False) as session:
-                session.connection().execute(text(f"PRAGMA busy_timeout = {patience:d}"))
+                be_patient(session.connection(), patience)
                 yield session
                 session.commit()
         except IntegrityError:

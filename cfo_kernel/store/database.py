@@ -1,9 +1,9 @@
-"""The engines of the databases under `<root>/.cfo/`, in one place."""
+"""The engines of the databases under `<root>/.cfo/`, and what they do as those of PostgreSQL do otherwise."""
 
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 PATIENCE = 1000
 """Milliseconds for which a write waits for another program's: event loops wait with it."""
@@ -20,3 +20,19 @@ def sqlite_engine(path: Path) -> Engine:
         connection.execute("PRAGMA foreign_keys = ON")
 
     return engine
+
+
+def is_postgres(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+def be_patient(connection: Connection, milliseconds: int) -> None:
+    """For how long the transaction waits for other programs' writes."""
+    setting = "SET LOCAL lock_timeout" if is_postgres(connection) else "PRAGMA busy_timeout"
+    connection.execute(text(f"{setting} = {milliseconds:d}"))
+
+
+def wait_for_others(connection: Connection) -> None:
+    """Lets one program at a time make tables: the rest of the transaction is its own."""
+    lock = "SELECT pg_advisory_xact_lock(hashtext('cfo_kernel'), 0)"
+    connection.execute(text(lock if is_postgres(connection) else "BEGIN IMMEDIATE"))

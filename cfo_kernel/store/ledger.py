@@ -20,6 +20,7 @@ from sqlmodel import Field, Session, SQLModel, col
 from cfo_kernel.errors import StorageFailed
 from cfo_kernel.events import Usage, UsageTotals
 from cfo_kernel.store.catalog import now
+from cfo_kernel.store.database import is_postgres, wait_for_others
 
 _NANO = 1_000_000_000
 _TIME: Any = DateTime(timezone=True)
@@ -79,6 +80,8 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         with self._engine.begin() as connection:
+            if is_postgres(connection):  # which otherwise fails where two make a table at once
+                wait_for_others(connection)
             _TABLE.create(connection, checkfirst=True)
 
     def close(self) -> None:

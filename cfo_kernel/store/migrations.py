@@ -1,4 +1,6 @@
-"""The catalog's schema as numbered steps; `PRAGMA user_version` counts the steps that a database has taken.
+"""The catalog's schema as numbered steps, and how many of them a database has taken.
+
+SQLite counts them in `PRAGMA user_version`, PostgreSQL in the one row of the table `version`.
 
 A step is never changed once released: a later need is a later step.
 """
@@ -8,40 +10,50 @@ from collections.abc import Callable
 from sqlalchemy import Connection, text
 
 from cfo_kernel.errors import InvalidSettings
+from cfo_kernel.store.database import is_postgres, wait_for_others
 
 
 def _first(connection: Connection) -> None:
-    connection.execute(
-        text("""CREATE TABLE workspace (
+    _execute(
+        connection,
+        """CREATE TABLE workspace (
             id VARCHAR NOT NULL PRIMARY KEY, name VARCHAR NOT NULL UNIQUE, workspace_dir VARCHAR NOT NULL UNIQUE,
-            created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL)""")
+            created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL)""",
     )
-    connection.execute(
-        text("""CREATE TABLE thread (
+    _execute(
+        connection,
+        """CREATE TABLE thread (
             id VARCHAR NOT NULL PRIMARY KEY, workspace_id VARCHAR NOT NULL REFERENCES workspace (id), title VARCHAR,
-            thread_dir VARCHAR NOT NULL UNIQUE, created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL)""")
+            thread_dir VARCHAR NOT NULL UNIQUE, created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL)""",
     )
-    connection.execute(text("CREATE INDEX thread_newest ON thread (workspace_id, updated_at)"))
+    _execute(connection, "CREATE INDEX thread_newest ON thread (workspace_id, updated_at)")
 
 
 def _threads_belong_to_workspaces(connection: Connection) -> None:
     """A workspace's folder may be copied: its threads keep their ids, which then are in two workspaces."""
-    connection.execute(
-        text("""CREATE TABLE thread_of_workspace (
+    _execute(
+        connection,
+        """CREATE TABLE thread_of_workspace (
             workspace_id VARCHAR NOT NULL REFERENCES workspace (id), id VARCHAR NOT NULL, title VARCHAR,
             thread_dir VARCHAR NOT NULL UNIQUE, created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL,
-            PRIMARY KEY (workspace_id, id))""")
+            PRIMARY KEY (workspace_id, id))""",
     )
-    connection.execute(
-        text("""INSERT INTO thread_of_workspace (workspace_id, id, title, thread_dir, created_at, updated_at)
-            SELECT workspace_id, id, title, thread_dir, created_at, updated_at FROM thread""")
+    _execute(
+        connection,
+        """INSERT INTO thread_of_workspace (workspace_id, id, title, thread_dir, created_at, updated_at)
+            SELECT workspace_id, id, title, thread_dir, created_at, updated_at FROM thread""",
     )
-    connection.execute(text("DROP TABLE thread"))
-    connection.execute(text("ALTER TABLE thread_of_workspace RENAME TO thread"))
-    connection.execute(text("CREATE INDEX thread_newest ON thread (workspace_id, updated_at)"))
+    _execute(connection, "DROP TABLE thread")
+    _execute(connection, "ALTER TABLE thread_of_workspace RENAME TO thread")
+    _execute(connection, "CREATE INDEX thread_newest ON thread (workspace_id, updated_at)")
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_first, _threads_belong_to_workspaces)
+
+
+def _execute(connection: Connection, sql: str) -> None:
+    """Executes a statement written for SQLite."""
+    connection.execute(text(sql.replace("DATETIME", "TIMESTAMPTZ") if is_postgres(connection) else sql))
 
 
 def migrate(connection: Connection) -> None:
@@ -49,15 +61,23 @@ def migrate(connection: Connection) -> None:
     if _steps_taken(connection) == len(STEPS):
         return  # without the write lock, which another program may hold
     # Two programs may open a new root at once; the second waits here, and finds the steps taken.
-    connection.execute(text("BEGIN IMMEDIATE"))
+    wait_for_others(connection)
     have = _steps_taken(connection)
+    if is_postgres(connection) and not have:
+        connection.execute(text("CREATE TABLE version (steps INTEGER NOT NULL)"))
+        connection.execute(text("INSERT INTO version VALUES (0)"))
     for number, step in enumerate(STEPS[have:], start=have + 1):
         step(connection)
-        connection.execute(text(f"PRAGMA user_version = {number}"))
+        place = "UPDATE version SET steps" if is_postgres(connection) else "PRAGMA user_version"
+        connection.execute(text(f"{place} = {number}"))
 
 
 def _steps_taken(connection: Connection) -> int:
-    have: int = connection.execute(text("PRAGMA user_version")).scalar_one()
+    have: int = 0
+    if not is_postgres(connection):
+        have = connection.execute(text("PRAGMA user_version")).scalar_one()
+    elif connection.execute(text("SELECT to_regclass('version')")).scalar_one():
+        have = connection.execute(text("SELECT steps FROM version")).scalar_one()
     if have > len(STEPS):
         message = "The catalog was made by a newer version of cfo_kernel. Update cfo_kernel to open it."
         raise InvalidSettings(message)

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakSet
 
-from sqlalchemy.exc import DatabaseError
-
 from cfo_kernel.agent.prices import read_prices
 from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import (
@@ -28,19 +26,14 @@ from cfo_kernel.executors.python_either import Either
 from cfo_kernel.executors.python_sandbox import ConfinedPython
 from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.dispatch import Dispatch
-from cfo_kernel.runs.journal import Journal, RunRow
-from cfo_kernel.runs.journal_sqlite import SqliteJournal
-from cfo_kernel.runs.owners import Owners
+from cfo_kernel.runs.journal import RunRow
 from cfo_kernel.runs.places import Place
-from cfo_kernel.runs.queue import RunQueue
-from cfo_kernel.runs.queue_table import TableQueue
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
-from cfo_kernel.store.catalog import Catalog, ThreadRow, WorkspaceRow
-from cfo_kernel.store.database import sqlite_engine
+from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
 from cfo_kernel.store.folders import is_id
 from cfo_kernel.store.history import History, MessageEntry
-from cfo_kernel.store.ledger import Ledger
+from cfo_kernel.workbench.stores import open_stores
 
 logging.getLogger("cfo_kernel").addHandler(logging.NullHandler())
 
@@ -55,15 +48,10 @@ class Engine:
         self.root = root
         self.settings = settings
         prices = read_prices(root)
-        try:
-            place = folders.create_catalog_folder(root)
-            self.catalog = Catalog(place / "catalog.db")
-            self.ledger = Ledger(sqlite_engine(place / "ledger.db"))
-            self.journal: Journal = SqliteJournal(place / "journal.db")
-            self._queue: RunQueue = TableQueue(self.journal, Owners(place / "owners"))
-        except (OSError, sqlite3.Error, DatabaseError) as error:
-            reason = str(error).splitlines()[0]
-            raise StorageFailed(f"The root {root} cannot be opened ({reason}). Check CFO_ROOT and its disk.") from error
+        stores = open_stores(root, settings)
+        self.catalog, self.ledger, self.journal, self._queue = (
+            stores.catalog, stores.ledger, stores.journal, stores.queue,
+        )  # fmt: skip
         books = Books(prices, self.ledger)
         self.dispatch = Dispatch(self.journal, self._queue, settings, books, self._place_of)
         self._rooms: dict[str, DataRoom] = {}
@@ -87,7 +75,11 @@ class Engine:
         _alive.add(engine)
         if engine._opening is None:
             engine._opening = loop.create_task(engine._open(), name="open the engine")
-        await asyncio.shield(engine._opening)
+        try:
+            await asyncio.shield(engine._opening)
+        except CfoError:  # the next to connect tries anew
+            await engine.close()
+            raise
         engine._holders.add(holder)
         return engine
 
@@ -254,6 +246,7 @@ class Engine:
                     await room.close()
                 if self._python is not None:
                     await self._python.close()
+                await self.journal.close()
             finally:
                 self.let_go()
 

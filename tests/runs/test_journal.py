@@ -1,68 +1,277 @@
-"""The journal by itself: what it refuses, and files of an earlier version."""
+"""The journal by itself: one contract for both implementations, and files of an earlier version."""
 
+import asyncio
 import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cfo_kernel.events import Done, RunStarted
-from cfo_kernel.runs.journal import Journal, RunRow
+import pytest
+
+from cfo_kernel.errors import IdempotencyMismatch, RunNotFound, WorkbenchClosed
+from cfo_kernel.events import Done, Event, RunStarted, Token
+from cfo_kernel.runs.journal import Journal, Record, RunRow
+from cfo_kernel.runs.journal_sqlite import SqliteJournal
 
 DONE = Done(run_id="r", status="failed")
+STARTED = RunStarted(run_id="r", thread_id="t")
+Open = Callable[[], Awaitable[Journal]]
 
 
-def row(workspace: str, run_id: str) -> RunRow:
-    return RunRow(
-        n=0, id=run_id, workspace_id=workspace, thread_id="t", message="x", in_reply_to=None, owner="o", status="queued"
+def row(run_id: str, workspace: str = "w", owner: str = "o", message: str = "x") -> RunRow:
+    return RunRow(n=0, id=run_id, workspace_id=workspace, thread_id="t", message=message, owner=owner)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens journals over the same database: each is as if another process had it."""
+    journals: list[Journal] = []
+    if request.param == "postgres":
+        url: str = request.getfixturevalue("postgres")
+
+        def make() -> Journal:
+            from cfo_kernel.runs.journal_postgres import PostgresJournal
+            from cfo_kernel.runs.postgres import Database
+            from cfo_kernel.store.database_postgres import Target
+
+            return PostgresJournal(Database(Target(url)))
+    else:
+
+        def make() -> Journal:
+            return SqliteJournal(tmp_path / "j.db")
+
+    async def open_() -> Journal:
+        journals.append(journal := make())
+        await journal.open()
+        return journal
+
+    yield open_
+    for journal in journals:
+        await journal.close()
+
+
+@pytest.fixture
+async def journal(opened: Open) -> Journal:
+    return await opened()
+
+
+async def numbers(journal: Journal, run_id: str) -> list[int]:
+    return [n.number for n in await journal.events(run_id)]
+
+
+async def test_an_event_is_the_next_one_of_a_run_that_goes_on_or_refused(journal: Journal) -> None:
+    run = await journal.add_run(row("r"), None)
+    assert (run.status, run.attempt, run.owner, run.ended) == ("queued", 1, "o", False)
+    assert await journal.put(run, 1, STARTED) == 0
+    assert await journal.put(run, 0, STARTED) == 1
+    assert await journal.put(run, 0, STARTED) == 0
+    assert await journal.put(run, 2, STARTED) == 0
+    last, ended = journal.put(run, 1, DONE), journal.end(run, "failed")
+    assert (await last, await ended) == (1, 1)
+    assert await journal.put(run, 2, STARTED) == 0
+    assert await journal.end(run, "succeeded") == 0
+    assert await numbers(journal, "r") == [0, 1]
+    assert (await journal.run("r")).status == "failed"
+
+
+async def test_what_one_turn_hands_over_is_stored_in_order(journal: Journal) -> None:
+    run = await journal.add_run(row("r"), None)
+    stored = [journal.put(run, n, Token(text=str(n))) for n in range(100)]
+    assert await asyncio.gather(*stored) == [1] * 100
+    assert [n.event for n in await journal.events("r", 97)] == [Token(text="98"), Token(text="99")]
+
+
+async def test_a_claim_succeeds_once_and_fences_the_attempt_before(opened: Open) -> None:
+    journal, other = await opened(), await opened()
+    run = await journal.add_run(row("r"), None)
+    assert await journal.put(run, 0, STARTED) == 1
+    claims = await asyncio.gather(*(j.claim(run, name, died=True) for j, name in ((journal, "a"), (other, "b"))))
+    [taken] = [c for c in claims if c]
+    assert (taken.attempt, taken.deaths, taken.owner in ("a", "b")) == (2, 1, True)
+    record = Record(kind="tool", key="1", data=1)
+    assert (
+        await asyncio.gather(journal.put(run, 1, DONE), journal.keep(run, record), journal.end(run, "failed"))
+        == [0] * 3
     )
+    await journal.start(run)
+    assert (await other.run("r")).status == "queued"
+    assert await other.put(taken, 1, DONE) == 1
+    assert await other.claim(run, "c") is None
+    await other.end(taken, "failed")
+    assert await journal.claim(await journal.run("r"), "d") is None
 
 
-async def test_an_event_is_the_next_one_of_a_run_that_goes_on_or_refused(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "j.db")
-    await journal.add_run(row("w", "r"), None)
-    started = RunStarted(run_id="r", thread_id="t")
-    assert await journal.put("r", 1, started) == 0
-    assert await journal.put("r", 0, started) == 1
-    assert await journal.put("r", 2, started) == 0
-    stored = journal.put("r", 1, DONE)
-    await journal.end("r", "failed")
-    assert stored.result() == 1
-    assert await journal.put("r", 2, started) == 0
-    assert [n.number for n in journal.recorded("r")] == [0, 1]
-    journal.close()
+async def test_writers_of_two_processes_leave_no_gap_and_no_double(opened: Open) -> None:
+    journals = [await opened(), await opened()]
+    run = await journals[0].add_run(row("r"), None)
+
+    async def write(journal: Journal) -> int:
+        return sum([await journal.put(run, n, Token(text="")) for n in range(30)])
+
+    assert sum(await asyncio.gather(*map(write, journals))) == 30
+    assert await numbers(journals[0], "r") == list(range(30))
 
 
-async def test_threads_of_one_id_in_two_workspaces_are_two(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "j.db")
-    await journal.add_run(row("w", "1"), "k")
-    second = await journal.add_run(row("copy of w", "2"), None)
-    assert [run.id for run in journal.open_runs("w", "t")] == ["1"]
-    assert journal.open_before(second) == []
-    assert journal.by_key("copy of w", "t", "k") is None
-    assert [run.id for run in journal.open_runs()] == ["1", "2"]
-    journal.close()
+async def test_a_record_is_kept_once_and_is_a_step_forward(journal: Journal) -> None:
+    run = await journal.add_run(row("r"), None)
+    claimed = await journal.claim(run, "p", died=True)
+    assert claimed is not None
+    assert claimed.deaths == 1
+    first = Record(kind="response", key="1", data={"a": ["\0", 1.5, None]}, event=3)
+    assert await journal.keep(claimed, first) == 1
+    assert await journal.keep(claimed, first.model_copy(update={"data": 2})) == 0
+    assert await journal.keep(claimed, Record(kind="tool", key="1", data="x", event=1)) == 1
+    assert await journal.records("r") == [Record(kind="tool", key="1", data="x", event=1), first]
+    assert (await journal.run("r")).deaths == 0
+
+
+async def test_an_owner_lets_go_of_its_open_runs(journal: Journal) -> None:
+    for name in ("1", "2"):
+        await journal.add_run(row(name), None)
+    await journal.add_run(row("3", owner="other"), None)
+    await journal.end(await journal.run("2"), "failed")
+    await journal.release("o")
+    assert [(r.id, r.owner) for r in await journal.open_runs()] == [("1", ""), ("3", "other")]
+    assert (await journal.run("2")).owner == "o"
+
+
+async def test_a_key_gives_the_run_that_has_it(opened: Open) -> None:
+    journal, other = await opened(), await opened()
+    runs = await asyncio.gather(journal.add_run(row("1"), "k"), other.add_run(row("2"), "k"))
+    assert len({run.id for run in runs}) == 1
+    assert await journal.by_key("w", "t", "k") == runs[0]
+    assert await journal.by_key("w", "t", None) is None
+    with pytest.raises(IdempotencyMismatch):
+        await journal.add_run(row("3", workspace="copy of w"), "k")
+
+
+async def test_threads_of_one_id_in_two_workspaces_are_two(journal: Journal) -> None:
+    await journal.add_run(row("1"), "k")
+    await journal.add_run(row("2", workspace="copy of w"), None)
+    assert [run.id for run in await journal.open_runs("w", "t")] == ["1"]
+    assert await journal.by_key("copy of w", "t", "k") is None
+    assert [run.id for run in await journal.open_runs()] == ["1", "2"]
+    await journal.retract("1")
+    with pytest.raises(RunNotFound):
+        await journal.run("1")
+
+
+async def test_any_text_is_kept_as_it_is_and_no_text_is_a_run(journal: Journal) -> None:
+    message = "a \0 b \\ ' % %s \N{PILE OF POO}"
+    await journal.add_run(row("r", message=message), None)
+    assert (await journal.run("r")).message == message
+    for text in ("\0", "", "' OR 1=1"):
+        with pytest.raises(RunNotFound):
+            await journal.run(text)
+    assert await journal.put(await journal.run("r"), 0, Token(text=message)) == 1
+    assert [n.event for n in await journal.events("r")] == [Token(text=message)]
+
+
+async def test_a_cancel_is_known_to_others_until_the_run_ends(opened: Open) -> None:
+    journal, other = await opened(), await opened()
+    run = await journal.add_run(row("r"), None)
+    await other.request_cancel("r")
+    await other.request_cancel("r")
+    assert await journal.cancels() == {"r"}
+    await journal.end(run, "cancelled")
+    assert await other.cancels() == set()
+
+
+async def test_a_subscriber_hears_what_another_process_writes(opened: Open) -> None:
+    journal, other = await opened(), await opened()
+    run = await journal.add_run(row("r"), None)
+    heard: asyncio.Queue[Event] = asyncio.Queue()
+
+    async def listen() -> list[int]:
+        told: list[int] = []
+        async for numbered in other.subscribe("r", 0):
+            told.append(numbered.number)
+            heard.put_nowait(numbered.event)
+        return told
+
+    listening = asyncio.create_task(listen())
+    await journal.put(run, 0, STARTED)
+    for number in range(1, 6):
+        await journal.put(run, number, Token(text=str(number)))
+        async with asyncio.timeout(5):
+            assert await heard.get() == Token(text=str(number))
+    await asyncio.gather(journal.put(run, 6, DONE), journal.end(run, "failed"))
+    async with asyncio.timeout(5):
+        assert await listening == [1, 2, 3, 4, 5, 6]
+    assert [n.number async for n in journal.subscribe("r")] == list(range(7))
+
+
+async def test_a_subscriber_of_a_closed_journal_is_told(journal: Journal) -> None:
+    await journal.add_run(row("r"), None)
+
+    async def listen() -> None:
+        async for _ in journal.subscribe("r"):
+            pass
+
+    listening = asyncio.create_task(listen())
+    await asyncio.sleep(0.05)
+    await journal.close()
+    async with asyncio.timeout(5):
+        with pytest.raises(WorkbenchClosed):
+            await listening
+    with pytest.raises(WorkbenchClosed):
+        await journal.add_run(row("2"), None)
+
+
+async def test_what_is_on_its_way_is_committed_before_the_journal_closes(opened: Open) -> None:
+    journal, other = await opened(), await opened()
+    run = await journal.add_run(row("r"), None)
+    stored = journal.put(run, 0, STARTED)
+    await journal.close()
+    assert await stored == 1
+    assert await numbers(other, "r") == [0]
+
+
+async def test_runs_that_ended_long_ago_lose_their_events_and_stay(journal: Journal) -> None:
+    for name in ("1", "2"):
+        run = await journal.add_run(row(name), None)
+        await journal.put(run, 0, STARTED)
+        await journal.keep(run, Record(kind="tool", key="1", data=1))
+    await journal.end(await journal.run("1"), "failed")
+    assert await journal.prune(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert await journal.prune(datetime.now(UTC) + timedelta(days=1)) == 1
+    assert (await numbers(journal, "1"), await journal.records("1")) == ([], [])
+    assert (await numbers(journal, "2"), len(await journal.records("2"))) == ([0], 1)
+    assert (await journal.run("1")).status == "failed"
 
 
 async def test_a_journal_of_the_first_version_is_taken_up(tmp_path: Path) -> None:
-    Journal(tmp_path / "j.db").close()
     with sqlite3.connect(tmp_path / "j.db") as older:
-        older.execute("DROP TABLE cancel_requested")
-        older.execute(
-            "INSERT INTO run (id, workspace_id, thread_id, message, owner, status)"
-            " VALUES ('1', 'w', 't', 'x', 'o', 'queued')"
-        )
+        older.executescript("""
+            CREATE TABLE run (
+                n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, workspace_id TEXT NOT NULL,
+                thread_id TEXT NOT NULL, message TEXT NOT NULL, in_reply_to TEXT, idempotency_key TEXT,
+                owner TEXT NOT NULL, status TEXT NOT NULL, accepted_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+                ended_at TEXT, UNIQUE (thread_id, idempotency_key));
+            CREATE TABLE event (
+                run TEXT NOT NULL, number INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (run, number))
+                WITHOUT ROWID;
+            INSERT INTO run (id, workspace_id, thread_id, message, owner, status)
+            VALUES ('1', 'w', 't', 'x', 'o', 'queued');
+            INSERT INTO event VALUES ('1', 0, '{"type": "token", "text": "a"}');
+        """)
     older.close()
-    journal = Journal(tmp_path / "j.db")
-    assert not journal.cancel_requested("1")
+    journal = SqliteJournal(tmp_path / "j.db")
+    await journal.open()
+    run = await journal.run("1")
+    assert (run.attempt, run.deaths, run.parent_run_id, run.owner) == (1, 0, None, "o")
+    assert await journal.put(run, 1, DONE) == 1
     await journal.request_cancel("1")
-    await journal.request_cancel("1")
-    assert journal.cancel_requested("1")
-    journal.close()
+    assert await journal.cancels() == {"1"}
+    await journal.close()
 
 
 async def test_fields_that_a_later_version_added_to_an_event_are_passed_over(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "j.db")
+    journal = SqliteJournal(tmp_path / "j.db")
+    await journal.open()
     with sqlite3.connect(tmp_path / "j.db") as newer:
         data = '{"type": "done", "run_id": "r", "status": "failed", "price": 3}'
         newer.execute("INSERT INTO event VALUES ('r', 0, ?)", (data,))
     newer.close()
-    assert [n.event for n in journal.recorded("r")] == [DONE]
-    journal.close()
+    assert [n.event for n in await journal.events("r")] == [DONE]
+    await journal.close()

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 from cfo_kernel import Workbench, connect
 from cfo_kernel.errors import InvalidSettings, StorageFailed, ThreadNotFound, WorkspaceExists, WorkspaceNotFound
 from cfo_kernel.store.catalog import Catalog, ThreadRow, WorkspaceRow
+from cfo_kernel.store.database import sqlite_engine
 from cfo_kernel.store.migrations import STEPS
 from tests.conftest import settings
 from tests.models.scripted_server import ToolCall
@@ -29,8 +30,8 @@ def look(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 
 def test_from_empty_there_are_two_tables_and_nothing_else(tmp_path: Path) -> None:
-    Catalog(tmp_path / "c.db").close()
-    Catalog(tmp_path / "c.db").close()  # a second opening finds the steps taken
+    Catalog(sqlite_engine(tmp_path / "c.db")).close()
+    Catalog(sqlite_engine(tmp_path / "c.db")).close()  # a second opening finds the steps taken
     tables = look(tmp_path / "c.db", "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")
     assert tables == [("thread",), ("workspace",)]
     assert look(tmp_path / "c.db", "PRAGMA user_version") == [(len(STEPS),)]
@@ -47,7 +48,7 @@ def test_a_catalog_of_the_first_version_keeps_its_rows(tmp_path: Path) -> None:
         at = "'2026-01-01 00:00:00', '2026-01-02 00:00:00'"
         connection.execute(text(f"INSERT INTO workspace VALUES ('w', 'W', 'w', {at}), ('copy', 'C', 'copy', {at})"))
         connection.execute(text(f"INSERT INTO thread VALUES ('t', 'w', 'Costs', 'w/threads/t', {at})"))
-    catalog = Catalog(tmp_path / "c.db")
+    catalog = Catalog(sqlite_engine(tmp_path / "c.db"))
     kept = catalog.thread("w", "t")
     assert (kept.title, kept.thread_dir, kept.updated_at) == ("Costs", "w/threads/t", datetime(2026, 1, 2, tzinfo=UTC))
     catalog.add_thread(ThreadRow(id="t", workspace_id="copy", thread_dir="copy/threads/t"))
@@ -56,14 +57,14 @@ def test_a_catalog_of_the_first_version_keeps_its_rows(tmp_path: Path) -> None:
     catalog.remove_thread("w", "t")
     assert [t.workspace_id for t in (*catalog.threads("w"), *catalog.threads("copy"))] == ["copy"]
     catalog.close()
-    empty = Catalog(tmp_path / "empty.db")
+    empty = Catalog(sqlite_engine(tmp_path / "empty.db"))
     empty.close()
     schema = "SELECT name, sql FROM sqlite_master ORDER BY name"
     assert look(tmp_path / "c.db", schema) == look(tmp_path / "empty.db", schema)
 
 
 def test_a_row_whose_folder_is_gone_makes_room(tmp_path: Path) -> None:
-    catalog = Catalog(tmp_path / "c.db")
+    catalog = Catalog(sqlite_engine(tmp_path / "c.db"))
     for folder in ("acme", "other"):
         catalog.add_workspace(WorkspaceRow(id=folder, name=folder, workspace_dir=folder))
         catalog.add_thread(ThreadRow(id="t", workspace_id=folder, thread_dir=f"{folder}/threads/t"))
@@ -80,7 +81,7 @@ def test_a_row_whose_folder_is_gone_makes_room(tmp_path: Path) -> None:
 
 
 def test_a_catalog_that_another_program_writes_is_read_and_says_what_is_wrong(tmp_path: Path) -> None:
-    catalog = Catalog(tmp_path / "c.db")
+    catalog = Catalog(sqlite_engine(tmp_path / "c.db"))
     catalog.add_workspace(WorkspaceRow(id="w", name="W", workspace_dir="w"))
     catalog.add_thread(ThreadRow(id="t", workspace_id="w", thread_dir="w/threads/t"))
     other = sqlite3.connect(tmp_path / "c.db", isolation_level=None)
@@ -93,7 +94,7 @@ def test_a_catalog_that_another_program_writes_is_read_and_says_what_is_wrong(tm
             write()
     assert time.monotonic() - started < 5
     assert [t.title for t in catalog.threads("w")] == [None]
-    Catalog(tmp_path / "c.db").close()  # opening needs no lock where no step is to be taken
+    Catalog(sqlite_engine(tmp_path / "c.db")).close()  # opening needs no lock where no step is to be taken
     other.close()
     catalog.rename_thread("w", "t", "x")
     catalog.close()
@@ -102,7 +103,7 @@ def test_a_catalog_that_another_program_writes_is_read_and_says_what_is_wrong(tm
 @pytest.mark.parametrize("name", ["a?b", "a%20b#c"])
 def test_a_root_may_hold_what_means_something_in_a_url(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
-    Catalog(tmp_path / name / "c.db").close()
+    Catalog(sqlite_engine(tmp_path / name / "c.db")).close()
     assert {path.name for path in tmp_path.rglob("*")} == {name, "c.db"}
 
 
@@ -125,17 +126,17 @@ async def test_a_copied_workspace_holds_the_same_threads(
 
 
 def test_a_newer_catalog_is_left_alone(tmp_path: Path) -> None:
-    Catalog(tmp_path / "c.db").close()
+    Catalog(sqlite_engine(tmp_path / "c.db")).close()
     look(tmp_path / "c.db", "PRAGMA user_version = 99")
     with pytest.raises(InvalidSettings, match=r"newer version of cfo_kernel. Update"):
-        Catalog(tmp_path / "c.db")
+        Catalog(sqlite_engine(tmp_path / "c.db"))
     assert look(tmp_path / "c.db", "PRAGMA user_version") == [(99,)]
 
 
 def test_a_thread_needs_its_workspace(tmp_path: Path) -> None:
     from sqlalchemy.exc import IntegrityError, NoResultFound
 
-    catalog = Catalog(tmp_path / "c.db")
+    catalog = Catalog(sqlite_engine(tmp_path / "c.db"))
     with pytest.raises((IntegrityError, NoResultFound)):
         catalog.add_thread(ThreadRow(id="t", workspace_id="nobody", thread_dir="nobody/threads/t"))
     catalog.add_workspace(WorkspaceRow(id="w", name="W", workspace_dir="w"))

@@ -1,0 +1,122 @@
+"""A PostgreSQL database as the runs use it: connections for one event loop, and its errors as ours."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, LiteralString
+from weakref import WeakSet
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from cfo_kernel.errors import StorageFailed, WorkbenchClosed
+from cfo_kernel.store.database_postgres import QUEUE, Target, schema_alone
+
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+CONNECTION_LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+"""What may pass by itself: a connection that broke, a server that starts again, a deadlock."""
+PATIENCE = 5.0
+"""Seconds for which such things are tried again."""
+RETRY = 0.1
+_AT_MOST = 8  # connections of one process for reads and the queue
+
+for _name in ("psycopg", "psycopg.pool", "procrastinate"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())  # nothing on a user's terminal
+
+
+class Database:
+    """Connections to one database, each of which commits by itself; `open` may be called again."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._connections: WeakSet[Connection] = WeakSet()
+        self._pool: AsyncConnectionPool[Connection] | None = None
+
+    async def open(self) -> None:
+        """Raises `StorageFailed` where the server cannot be reached."""
+        if self._pool is not None:
+            return
+        with self._target.opening():  # tells at once why it cannot, where a pool would try for long
+            await (await self.connect()).close()
+        self._pool = AsyncConnectionPool[Connection](
+            self._target.conninfo,
+            min_size=1,
+            max_size=_AT_MOST,
+            timeout=PATIENCE,
+            open=False,
+            configure=self._configure,
+        )
+        await self._pool.open()
+
+    async def migrate(self, schema: LiteralString, steps: Sequence[LiteralString]) -> None:
+        """Takes the steps that a schema lacks, which it counts itself, while no other process does.
+
+        A step is never changed once released. Raises `StorageFailed`, also where the schema is newer than this program.
+        """
+        with self._target.opening():
+            async with await self.connect() as connection, connection.transaction():
+                await connection.execute(schema_alone(schema))
+                await connection.execute(f"CREATE TABLE IF NOT EXISTS {schema}.version (steps integer NOT NULL)")
+                found = await (await connection.execute(f"SELECT steps FROM {schema}.version")).fetchone()
+                have: int = found[0] if found else 0
+                if have > len(steps):
+                    raise StorageFailed(f"The schema {schema} was made by a newer version of cfo_kernel. Update it.")
+                for step in steps[have:]:
+                    await connection.execute(f"SET LOCAL search_path TO {schema}; {step}")
+                await connection.execute(f"DELETE FROM {schema}.version")
+                await connection.execute(f"INSERT INTO {schema}.version VALUES (%s)", (len(steps),))
+
+    async def connect(self) -> Connection:
+        """A connection of its own for who asks; raises what the driver raises."""
+        connection = await psycopg.AsyncConnection[tuple[Any, ...]].connect(self._target.conninfo)
+        await self._configure(connection)
+        return connection
+
+    @property
+    def pool(self) -> AsyncConnectionPool[Connection]:
+        """Raises `WorkbenchClosed`."""
+        if self._pool is None:
+            raise WorkbenchClosed("The workbench was closed. Call connect() again.")
+        return self._pool
+
+    async def select(self, sql: LiteralString, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows, also of a statement that changes something, if it may be executed twice. Raises `StorageFailed`."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                async with self.pool.connection() as connection:
+                    found = await connection.execute(sql, values)
+                    return await found.fetchall() if found.description else []
+            except PoolClosed:
+                raise WorkbenchClosed("The workbench was closed. Call connect() again.") from None
+            except CONNECTION_LOST as error:
+                if time.monotonic() > until:
+                    raise self.failed("read", error) from error
+            except psycopg.Error as error:
+                raise self.failed("read", error) from error
+            await asyncio.sleep(RETRY)
+
+    def failed(self, what: str, error: BaseException) -> StorageFailed:
+        """The error as ours: `what` could not be done with the database."""
+        reason = self._target.shown(error)
+        return StorageFailed(f"The database cannot be {what} ({reason}). Check CFO_DATABASE_URL and its server.")
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Closes the connections without an event loop."""
+        self._pool = None
+        for connection in list(self._connections):
+            with contextlib.suppress(psycopg.Error):
+                connection.pgconn.finish()
+
+    async def _configure(self, connection: Connection) -> None:
+        await connection.set_autocommit(True)
+        await connection.execute(f"SET search_path TO {QUEUE}; SET timezone TO 'UTC'")
+        self._connections.add(connection)

@@ -1,0 +1,57 @@
+"""Who waits for news of a run, and the one connection of this process on which other processes tell them."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Generator
+
+from cfo_kernel.runs.postgres import CONNECTION_LOST, Database
+from cfo_kernel.store.database_postgres import JOURNAL
+
+_RECONNECT = 1.0  # seconds
+
+
+class News:
+    """Tells of runs; `mine` is the server's process behind this one's own writes, which are told at once."""
+
+    def __init__(self, database: Database, mine: Callable[[], int | None]) -> None:
+        self._database = database
+        self._mine = mine
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._listening: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def of(self, run_id: str) -> Generator[asyncio.Event]:
+        """An event that is set when there is news of the run; may be set without any."""
+        news = asyncio.Event()
+        self._waiting.setdefault(run_id, set()).add(news)
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.create_task(self._listen(), name="listen to the journal")
+        try:
+            yield news
+        finally:
+            self._waiting[run_id].discard(news)
+            if not self._waiting[run_id]:
+                del self._waiting[run_id]
+
+    def tell(self, runs: set[str] | None = None) -> None:
+        """There is news of these runs, or of all."""
+        for run_id in self._waiting if runs is None else runs & self._waiting.keys():
+            for news in self._waiting[run_id]:
+                news.set()
+
+    async def close(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
+        self.tell()
+
+    async def _listen(self) -> None:
+        while True:
+            with contextlib.suppress(*CONNECTION_LOST):
+                async with await self._database.connect() as connection:
+                    await connection.execute(f"LISTEN {JOURNAL}")
+                    self.tell()  # something may have come before
+                    async for notice in connection.notifies():
+                        if notice.pid != self._mine():
+                            self.tell({notice.payload})
+            await asyncio.sleep(_RECONNECT)

@@ -1,0 +1,125 @@
+"""Group commit on PostgreSQL: what one turn of the event loop hands over is one transaction, in order.
+
+A transaction whose connection was lost is tried again for some seconds, and never twice: where the loss leaves open
+whether it was committed, the server is asked by the transaction's id.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any, LiteralString, NamedTuple
+
+import psycopg
+
+from cfo_kernel.errors import WorkbenchClosed
+from cfo_kernel.runs.postgres import CONNECTION_LOST, PATIENCE, RETRY, Connection, Database
+from cfo_kernel.store.database_postgres import JOURNAL
+
+_NOTIFY: LiteralString = f"SELECT pg_notify('{JOURNAL}', run) FROM unnest(%s::text[]) AS run"
+
+
+class _Statement(NamedTuple):
+    sql: LiteralString
+    values: dict[str, Any]
+    run_id: str | None
+    done: "asyncio.Future[int]"
+
+
+class Writer:
+    """Writes on a connection of its own; `told` hears of the runs with news after their commit."""
+
+    def __init__(self, database: Database, told: Callable[[set[str]], None]) -> None:
+        self._database = database
+        self._told = told
+        self._batch: list[_Statement] = []
+        self._working: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
+        self._closed = False
+
+    @property
+    def process(self) -> int | None:
+        """The number of the server's process that serves the connection."""
+        return None if self._connection is None else self._connection.info.backend_pid
+
+    def queue(self, sql: LiteralString, run_id: str | None = None, **values: Any) -> "asyncio.Future[int]":
+        """Has the statement committed with all others of this turn of the loop; the future gives its row count.
+
+        Who waits for news of `run_id` hears of it then.
+        """
+        if self._closed:
+            raise WorkbenchClosed("The workbench was closed. Call connect() again.")
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._batch.append(_Statement(sql, values, run_id, done))
+        if self._working is None or self._working.done():
+            self._working = asyncio.create_task(self._work(), name="commit to the journal")
+        return done
+
+    async def close(self) -> None:
+        """Commits what is still on its way."""
+        self._closed = True
+        if self._working is not None:
+            await asyncio.wait([self._working])
+        await self._drop()
+
+    async def _work(self) -> None:
+        while self._batch:
+            batch, self._batch = self._batch, []
+            try:
+                counts = await self._stored(batch)
+            except (psycopg.Error, ValueError) as error:  # the latter for a text that is none
+                failure = self._database.failed("written", error)
+                for statement in batch:
+                    if not statement.done.done():
+                        statement.done.set_exception(failure)
+                        statement.done.exception()  # who awaits it raises it; nobody has to
+                continue
+            for statement, count in zip(batch, counts, strict=True):
+                if not statement.done.done():
+                    statement.done.set_result(count)
+            self._told({s.run_id for s in batch if s.run_id})
+
+    async def _stored(self, batch: list[_Statement]) -> list[int]:
+        until = time.monotonic() + PATIENCE
+        transaction, counts = "", list[int]()
+        while True:
+            try:
+                connection = self._connection = self._connection or await self._database.connect()
+                if not transaction or not await self._is_committed(connection, transaction):
+                    transaction = ""
+                    counts, transaction = await self._executed(connection, batch)
+                    await connection.execute("COMMIT")
+                return counts
+            except CONNECTION_LOST:
+                await self._drop()
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(RETRY)
+            except psycopg.Error:
+                await self._drop()
+                raise
+
+    async def _executed(self, connection: Connection, batch: list[_Statement]) -> tuple[list[int], str]:
+        """The row counts of the statements, and the id of the transaction, which is still open."""
+        async with connection.pipeline():
+            await connection.execute("BEGIN")
+            asked = await connection.execute("SELECT pg_current_xact_id()::text")
+            done = [await connection.execute(s.sql, s.values) for s in batch]
+            if news := sorted({s.run_id for s in batch if s.run_id}):
+                await connection.execute(_NOTIFY, (news,))
+        found = await asked.fetchone()
+        return [cursor.rowcount for cursor in done], found[0] if found else ""
+
+    async def _is_committed(self, connection: Connection, transaction: str) -> bool:
+        sql: LiteralString = "SELECT pg_xact_status(%s::text::xid8)"
+        found = await (await connection.execute(sql, (transaction,))).fetchone()
+        status = found[0] if found else None
+        if status == "in progress":  # its server process has not heard yet that the connection is gone
+            raise psycopg.OperationalError("an earlier transaction has not ended")
+        return status == "committed"
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                await connection.close()

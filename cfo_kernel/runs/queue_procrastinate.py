@@ -1,0 +1,240 @@
+"""The queue of several machines: Procrastinate, a task queue in the same PostgreSQL database, spreads the work.
+
+Its jobs only wake a worker for a thread; what there is to do, and who does it, is read from the journal each time. So
+whatever becomes of a job, the runs of a thread are worked on in their order, one at a time: a job performs the earliest
+run of its thread that is open, whichever run it was made for, and waits while another process that lives holds it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import LiteralString
+
+import psycopg
+from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Job
+from procrastinate.schema import SchemaManager
+from procrastinate.worker import Worker
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from cfo_kernel.errors import CfoError, RunNotFound
+from cfo_kernel.runs.journal import Journal, RunRow
+from cfo_kernel.runs.postgres import Database
+from cfo_kernel.runs.queue import MOST_AT_ONCE, Perform
+from cfo_kernel.store.database_postgres import QUEUE
+
+_HEARTBEAT = 1.0  # seconds between two signs of life, and two looks for the dead and for runs without a job
+_DEAD_AFTER = 4  # seconds without a sign of life
+_POLL = 0.1  # seconds between two looks for a job that became free when another of its thread ended
+_LOOK_AGAIN = 0.1  # seconds between two looks whether another process has ended the run
+_GRACE = 2.0  # seconds for which a worker that stops waits for its jobs
+_RUNS, _CHILDREN = "runs", "children"  # in two queues, for a run holds its place while it waits for its children
+_MOST_CHILDREN = 8 * MOST_AT_ONCE
+_TROUBLE = (ConnectorException, psycopg.Error, PoolTimeout, PoolClosed, CfoError)
+_DEAD: LiteralString = """
+SELECT DISTINCT owner FROM cfo_journal.run WHERE ended_at IS NULL AND owner NOT IN ('', %s)
+AND NOT EXISTS (
+    SELECT FROM cfo_journal.owner WHERE name = run.owner AND beat > now() - make_interval(secs => %s))
+"""
+_WITHOUT_JOB: LiteralString = """
+SELECT max(id), max(workspace_id), max(thread_id), max(parent_run_id) FROM (
+    SELECT *, CASE WHEN parent_run_id IS NULL THEN workspace_id || '/' || thread_id ELSE 'child//' || id END AS lock
+    FROM cfo_journal.run WHERE ended_at IS NULL AND accepted_at < now() - interval '2 seconds') AS open
+GROUP BY lock HAVING count(*) > (
+    SELECT count(*) FROM cfo_queue.procrastinate_jobs AS job WHERE job.lock = open.lock AND status IN ('todo', 'doing'))
+"""
+_log = logging.getLogger(__name__)
+
+
+class _Unfinished(Exception):
+    """The run is still open: its job goes back into the queue."""
+
+
+class ProcrastinateQueue:
+    """See `cfo_kernel.runs.queue.RunQueue`. The journal must be open, and is to be closed after the queue."""
+
+    accepts_as = ""
+
+    def __init__(self, journal: Journal, database: Database) -> None:
+        self._journal = journal
+        self._database = database
+        self.me = f"{platform.node()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self._app = App(connector=PsycopgConnector())
+        self._job = self._app.task(name="run", retry=_Retry(self))(self._worked_on)
+        self.stopping = False
+        self._workers: set[Worker] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._performing: set[asyncio.Task[None]] = set()
+        self._held: set[str] = set()
+        self._dead: set[str] = set()
+
+    async def open(self, perform: Perform) -> None:
+        self._perform = perform
+        await self._database.migrate(QUEUE, (SchemaManager.get_schema(),))
+        await self._app.open_async(self._database.pool)
+        await self._show_life()
+        for work in (self._watch(), self._work(_RUNS, MOST_AT_ONCE), self._work(_CHILDREN, _MOST_CHILDREN)):
+            self._tasks.append(asyncio.create_task(work, name="work on runs"))
+
+    async def offer(self, run: RunRow) -> None:
+        try:
+            await self._defer(run.id, run.workspace_id, run.thread_id, run.parent_run_id)
+        except _TROUBLE as error:  # it is accepted: a run without a job gets one later
+            _log.warning("run %s has no job yet: %s", run.id, error)
+
+    def take(self, run: RunRow) -> None:
+        self._start(run)
+
+    @asynccontextmanager
+    async def turn(self, run: RunRow) -> AsyncGenerator[None]:  # noqa: ARG002
+        yield  # it is the run's turn since its job began
+
+    def is_alive(self, owner: str) -> bool:
+        return bool(owner) and owner not in self._dead
+
+    def pause(self) -> None:
+        self.stopping = True
+        for worker in self._workers:
+            worker.stop()
+
+    async def close(self) -> None:
+        self.pause()
+        if self._tasks:
+            watching, *working = self._tasks
+            watching.cancel()
+            await asyncio.wait([watching, *working])
+        while self._performing:
+            await asyncio.wait(self._performing)
+        with contextlib.suppress(CfoError):  # then they are found to be nobody's once the signs of life are old
+            await self._journal.release(self.me)
+            await self._database.select("DELETE FROM cfo_journal.owner WHERE name = %s", (self.me,))
+
+    def let_go(self) -> None:
+        self._database.let_go()
+
+    # Jobs
+
+    async def _defer(
+        self, run_id: str, workspace_id: str, thread_id: str, parent: str | None, *, once: bool = False
+    ) -> None:
+        lock = f"{workspace_id}/{thread_id}" if parent is None else f"child//{run_id}"
+        job = self._job.configure(
+            lock=lock, queue=_RUNS if parent is None else _CHILDREN, queueing_lock=lock if once else None
+        )
+        with contextlib.suppress(AlreadyEnqueued):
+            await job.defer_async(
+                run_id=run_id, workspace_id=workspace_id, thread_id=thread_id, child=parent is not None
+            )
+
+    async def _worked_on(self, run_id: str, workspace_id: str, thread_id: str, child: bool) -> None:
+        """What a job does: it returns when a run has ended, or there is none."""
+        while run := await self._due(run_id, workspace_id, thread_id, child=child):
+            if self.stopping:
+                raise _Unfinished
+            if run.id in self._held or (run.owner != self.me and self.is_alive(run.owner)):
+                await asyncio.sleep(_LOOK_AGAIN)
+                continue
+            self._held.add(run.id)  # from now on, or another job would take it for left alone
+            try:
+                claimed = await self._journal.claim(run, self.me, died=run.owner not in ("", self.me))
+            finally:
+                self._held.discard(run.id)
+            if claimed is not None:
+                await asyncio.shield(self._start(claimed))
+                return await self._check(claimed)
+        return None
+
+    async def _due(self, run_id: str, workspace_id: str, thread_id: str, *, child: bool) -> RunRow | None:
+        """The run that is to be worked on: a child itself, else the earliest of the thread."""
+        runs = await self._journal.open_runs(workspace_id, thread_id)
+        return next((r for r in runs if (r.id == run_id if child else r.parent_run_id is None)), None)
+
+    async def _check(self, run: RunRow) -> None:
+        """Raises `_Unfinished` where the work on a run has ended, and the run has not."""
+        with contextlib.suppress(RunNotFound):
+            if not (await self._journal.run(run.id)).ended:
+                raise _Unfinished
+
+    def _start(self, run: RunRow) -> "asyncio.Task[None]":
+        """Performs it, whatever becomes of its job."""
+        self._held.add(run.id)
+        task = asyncio.create_task(self._performed(run), name=f"run {run.id}")
+        self._performing.add(task)
+        task.add_done_callback(self._performing.discard)
+        return task
+
+    async def _performed(self, run: RunRow) -> None:
+        try:
+            await self._perform(run)
+        except CfoError as error:  # its outcome could not be told: its job tries again
+            _log.warning("run %s has no end yet: %s", run.id, error)
+        finally:
+            self._held.discard(run.id)
+
+    # Workers
+
+    async def _work(self, queue: str, at_most: int) -> None:
+        """Keeps a worker of Procrastinate going, which gives up when its connection is lost."""
+        while not self.stopping:
+            worker = Worker(
+                app=self._app,
+                queues=[queue],
+                name=self.me,
+                concurrency=at_most,
+                fetch_job_polling_interval=_POLL,
+                update_heartbeat_interval=_HEARTBEAT,
+                stalled_worker_timeout=10 * _DEAD_AFTER,
+                shutdown_graceful_timeout=_GRACE,
+                install_signal_handlers=False,
+                delete_jobs="always",
+            )
+            self._workers.add(worker)
+            try:
+                await worker.run()
+            except _TROUBLE as error:
+                _log.warning("the worker begins again: %s", error)
+            finally:
+                self._workers.discard(worker)
+            if not self.stopping:
+                await asyncio.sleep(_HEARTBEAT)
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._show_life()
+                await self._look_for_the_dead()
+            except _TROUBLE as error:
+                _log.warning("runs of other processes cannot be looked at: %s", error)
+            await asyncio.sleep(_HEARTBEAT)
+
+    async def _show_life(self) -> None:
+        sql: LiteralString = (
+            "INSERT INTO cfo_journal.owner VALUES (%s) ON CONFLICT (name) DO UPDATE SET beat = excluded.beat"
+        )
+        await self._database.select(sql, (self.me,))
+
+    async def _look_for_the_dead(self) -> None:
+        """Puts the jobs of dead workers back, and makes one for each run that has none."""
+        self._dead = {owner for (owner,) in await self._database.select(_DEAD, (self.me, _DEAD_AFTER))}
+        await self._database.select("DELETE FROM cfo_journal.owner WHERE beat < now() - interval '1 hour'")
+        for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_DEAD_AFTER):
+            with contextlib.suppress(ConnectorException):  # another process was first
+                await self._app.job_manager.retry_job(job)
+        for run_id, workspace_id, thread_id, parent in await self._database.select(_WITHOUT_JOB):
+            await self._defer(run_id, workspace_id, thread_id, parent, once=True)
+
+
+class _Retry(BaseRetryStrategy):
+    """A job is never given up: at once where its process stops, else in a second."""
+
+    def __init__(self, queue: ProcrastinateQueue) -> None:
+        self._queue = queue
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002
+        return RetryDecision(retry_in={"seconds": 0 if self._queue.stopping else 1})

@@ -1,0 +1,116 @@
+"""The two queues with a small piece of work in place of an agent, here and as a program of its own.
+
+    python -m tests.runs.queues KIND PLACE LOG
+
+The work of a run is its message: seconds to wait, if this is its first attempt; every step is a line of the log.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from cfo_kernel.events import Done
+from cfo_kernel.runs.journal import Journal, RunRow
+from cfo_kernel.runs.journal_sqlite import SqliteJournal
+from cfo_kernel.runs.owners import Owners
+from cfo_kernel.runs.queue import RunQueue
+from cfo_kernel.runs.queue_table import TableQueue
+
+
+class Worker:
+    """A process that works on runs, as far as the journal and the queue are concerned."""
+
+    def __init__(self, kind: str, place: str, log: Path) -> None:
+        self._log = log
+        self._closed = False
+        self._running: set[asyncio.Task[None]] = set()
+        self.journal: Journal
+        self.queue: RunQueue
+        if kind == "procrastinate":
+            from cfo_kernel.runs.journal_postgres import PostgresJournal
+            from cfo_kernel.runs.postgres import Database
+            from cfo_kernel.runs.queue_procrastinate import ProcrastinateQueue
+            from cfo_kernel.store.database_postgres import Target
+
+            database = Database(Target(place))
+            self.journal = PostgresJournal(database)
+            self.queue = ProcrastinateQueue(self.journal, database)
+        else:
+            self.journal = SqliteJournal(Path(place) / "journal.db")
+            self.queue = TableQueue(self.journal, Owners(Path(place) / "owners"))
+
+    async def open(self) -> "Worker":
+        await self.journal.open()
+        await self.queue.open(self.perform)
+        return self
+
+    async def accept(self, run_id: str, thread: str = "t", work: str = "0", parent: str | None = None) -> RunRow:
+        row = RunRow(
+            n=0,
+            id=run_id,
+            workspace_id="w",
+            thread_id=thread,
+            message=work,
+            owner=self.queue.accepts_as,
+            parent_run_id=parent,
+        )
+        return await self.journal.add_run(row, None)
+
+    async def send(self, run_id: str, thread: str = "t", work: str = "0", parent: str | None = None) -> RunRow:
+        row = await self.accept(run_id, thread, work, parent)
+        await self.queue.offer(row)
+        return row
+
+    async def perform(self, run: RunRow) -> None:
+        if self._closed:
+            return
+        task = asyncio.create_task(self._work(run))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        await asyncio.wait([task])
+
+    async def _work(self, run: RunRow) -> None:
+        async with self.queue.turn(run):
+            self.write("begin", run)
+            if run.message.startswith("child"):
+                await self.send(f"{run.id}-child", run.thread_id, "0", run.id)
+                await self.end(f"{run.id}-child")
+            elif not run.deaths:
+                await asyncio.sleep(float(run.message))
+            number = len(await self.journal.events(run.id))
+            self.write("end", run)
+            await asyncio.gather(
+                self.journal.put(run, number, Done(run_id=run.id, status="succeeded")),
+                self.journal.end(run, "succeeded"),
+            )
+
+    def write(self, what: str, run: RunRow) -> None:
+        with self._log.open("a") as log:
+            log.write(f"{what} {run.id} {os.getpid()}\n")
+
+    async def end(self, run_id: str) -> RunRow:
+        """The run once it has ended."""
+        async for _ in self.journal.subscribe(run_id):
+            pass
+        return await self.journal.run(run_id)
+
+    async def close(self) -> None:
+        """As the dispatch closes: no more is handed out, what is under way is left."""
+        self._closed = True
+        self.queue.pause()
+        for task in self._running:
+            task.cancel()
+        await self.queue.close()
+        await self.journal.close()
+        self.queue.let_go()
+
+
+async def main(kind: str, place: str, log: str) -> None:
+    await Worker(kind, place, Path(log)).open()
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,169 @@
+"""Who runs what: one contract for the queue of one machine and that of several."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+
+import pytest
+
+from cfo_kernel.runs.queue import MOST_AT_ONCE
+from tests.runs.queues import Worker
+
+REPOSITORY = Path(__file__).parents[2]
+SECONDS = 20  # a busy machine is no failure; what is measured takes far less
+LONG = "60"
+
+
+class Yard:
+    """Workers over one database; each is as if it were a process of its own, or is one."""
+
+    def __init__(self, kind: str, place: str, log: Path) -> None:
+        self.kind = kind
+        self._arguments = (kind, place, log)
+        self._log = log
+        self._workers: list[Worker] = []
+
+    async def worker(self) -> Worker:
+        self._workers.append(worker := Worker(*self._arguments))
+        return await worker.open()
+
+    @contextlib.asynccontextmanager
+    async def program(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        command = [sys.executable, "-m", "tests.runs.queues", *map(str, self._arguments)]
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=environment)
+        assert process.stdout
+        assert await process.stdout.readline() == b"ready\n"
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    def log(self) -> list[tuple[str, str, int]]:
+        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        return [(what, run, int(pid)) for what, run, pid in map(str.split, lines)]
+
+    def steps(self) -> list[str]:
+        return [f"{what} {run}" for what, run, _ in self.log()]
+
+    async def until(self, what: str, run: str) -> int:
+        """The process that took this step."""
+        async with asyncio.timeout(SECONDS):
+            while not (found := [pid for step, name, pid in self.log() if (step, name) == (what, run)]):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        return found[0]
+
+    async def close(self) -> None:
+        for worker in self._workers:
+            await worker.close()
+
+
+@pytest.fixture(params=["table", "procrastinate"])
+async def yard(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Yard]:
+    place = request.getfixturevalue("postgres") if request.param == "procrastinate" else str(tmp_path)
+    yard = Yard(request.param, place, tmp_path / "log")
+    yield yard
+    await yard.close()
+
+
+async def within(work: Awaitable[object], seconds: float = SECONDS) -> None:
+    async with asyncio.timeout(seconds):
+        await work
+
+
+async def test_the_runs_of_a_thread_are_worked_on_one_at_a_time_in_order(yard: Yard) -> None:
+    one, two = await yard.worker(), await yard.worker()
+    names = [str(n) for n in range(6)]
+    for name in names:
+        await (one if int(name) % 2 else two).send(name, work="0.05")
+    for name in names:
+        await within(one.end(name))
+    assert yard.steps() == [f"{what} {name}" for name in names for what in ("begin", "end")]
+
+
+async def test_threads_are_worked_on_at_the_same_time_up_to_a_limit(yard: Yard) -> None:
+    worker = await yard.worker()
+    names = [str(n) for n in range(MOST_AT_ONCE + 4)]
+    await asyncio.gather(*(worker.send(name, thread=name, work="1.5") for name in names))
+    for name in names:
+        await within(worker.end(name))
+    at_once, most = 0, 0
+    for what, *_ in yard.log():
+        at_once += 1 if what == "begin" else -1
+        most = max(most, at_once)
+    assert MOST_AT_ONCE / 2 <= most <= MOST_AT_ONCE
+
+
+async def test_children_do_not_wait_for_the_thread_their_parent_holds(yard: Yard) -> None:
+    worker = await yard.worker()
+    names = [str(n) for n in range(MOST_AT_ONCE)]
+    for name in names:
+        await worker.send(name, thread=name, work="child")
+    for name in names:
+        await within(worker.end(name))
+
+
+async def test_a_killed_worker_leaves_its_runs_to_another_in_order(yard: Yard) -> None:
+    async with yard.program() as process:
+        there = Worker(*yard._arguments)  # pyright: ignore[reportPrivateUsage] - it accepts, and works on nothing
+        await there.journal.open()
+        if yard.kind == "table":  # whoever accepts works on it
+            there.queue.accepts_as = ""
+            for name in ("killed", "next"):
+                await there.accept(name, work=LONG if name == "killed" else "0")
+        else:
+            await there.queue.open(there.perform)
+            there.queue.pause()
+            for name in ("killed", "next"):
+                await there.send(name, work=LONG if name == "killed" else "0")
+        assert await yard.until("begin", "killed") == process.pid
+        worker = await yard.worker()
+        await worker.send("last")
+        os.kill(process.pid, signal.SIGKILL)
+        await process.wait()
+        started = time.monotonic()
+        for name in ("killed", "next", "last"):
+            await within(worker.end(name))
+        assert time.monotonic() - started < SECONDS
+    assert yard.steps() == ["begin killed", *(f"{w} {n}" for n in ("killed", "next", "last") for w in ("begin", "end"))]
+    killed = await worker.journal.run("killed")
+    assert killed.deaths == 1
+    assert killed.owner == worker.queue.me
+    await there.close()
+
+
+async def test_a_worker_that_closes_leaves_its_runs_to_another_at_once(yard: Yard) -> None:
+    leaving = await yard.worker()
+    await leaving.send("1", work="3")
+    await yard.until("begin", "1")
+    staying = await yard.worker()
+    await leaving.send("2")
+    await within(leaving.close())
+    for name in ("1", "2"):
+        await within(staying.end(name))
+    run = await staying.journal.run("1")
+    assert (run.deaths, run.owner) == (0, staying.queue.me)
+    assert yard.steps() == ["begin 1", "begin 1", "end 1", "begin 2", "end 2"]
+
+
+async def test_a_run_that_was_accepted_and_never_handed_out_is_found(yard: Yard) -> None:
+    worker = await yard.worker()
+    worker.queue.accepts_as = ""  # as one whose process ended between the two
+    await worker.accept("1")
+    await within(worker.end("1"))
+    assert yard.steps() == ["begin 1", "end 1"]
+
+
+async def test_a_process_is_alive_for_others_while_it_is_open(yard: Yard) -> None:
+    one, two = await yard.worker(), await yard.worker()
+    assert one.queue.is_alive(two.queue.me)
+    assert one.queue.is_alive(one.queue.me)
+    assert not one.queue.is_alive("")
