@@ -40,11 +40,18 @@ class Thread:
     """
 
     def __init__(
-        self, engine: Engine, workspace: WorkspaceRow, row: ThreadRow | None = None, *, id: str | None = None
+        self,
+        engine: Engine,
+        workspace: WorkspaceRow,
+        row: ThreadRow | None = None,
+        *,
+        id: str | None = None,
+        key: str | None = None,
     ) -> None:
         self._engine = engine
         self._workspace = workspace
         self._row = row
+        self._first_key = key
         self.id = row.id if row else id or folders.new_id()
 
     @property
@@ -78,18 +85,20 @@ class Thread:
         thread was made.
         """
         engine = self._engine.use()
-        check_message(text, in_reply_to, idempotency_key)
-        is_new = self._row is None
+        key = idempotency_key or self._first_key
+        check_message(text, in_reply_to, key)
+        is_new, first_key, self._first_key = self._row is None, self._first_key, None
         if self._row is None:
             if not text:
                 raise NothingToContinue("This thread has no message yet, so nothing to continue. Send one.")
             self._row = engine.new_thread(self._workspace, self.id, title_of(text))
         try:
             place = engine.place(self._workspace, self._row)
-            accepted = await engine.dispatch.accept(place, text, in_reply_to, idempotency_key)
+            accepted = await engine.dispatch.accept(place, text, in_reply_to, key)
         except CfoError:
             if is_new and engine.take_back(self._row):
                 self._row = None
+            self._first_key = first_key
             raise
         engine.catalog.touch_thread(self.workspace_id, self.id)
         return self._run(accepted.id)
