@@ -21,7 +21,7 @@ from cfo_kernel.frames import read_frame
 from cfo_kernel.interface import Download, PageRequest, ResultPage, ShownMessage
 from cfo_kernel.outcome import asked
 from cfo_kernel.replies import Loader, Reply
-from cfo_kernel.runs.dispatch import check_message
+from cfo_kernel.runs.dispatch import check_message, continues_left
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
 from cfo_kernel.store.folders import is_id, is_text
@@ -77,10 +77,19 @@ class Thread:
         """The folder with `analysis/`, `results/` and the history. Raises `ThreadNotFound` before the first message."""
         return self._engine.thread_dir(self._existing())
 
-    async def send(self, text: str = "", *, in_reply_to: str | None = None, idempotency_key: str | None = None) -> Run:
+    async def send(
+        self,
+        text: str = "",
+        *,
+        in_reply_to: str | None = None,
+        idempotency_key: str | None = None,
+        untouched: bool = False,
+    ) -> Run:
         """Takes a message and returns at once, with its run under way.
 
         An empty text continues the reply of the run `in_reply_to`. The same `idempotency_key` again gives the same run.
+        `untouched` is a continue that nobody clicked: a countdown ran out. `ContinueLimitReached` is raised where there
+        were enough of these (`continues_left`).
         Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, and then no
         thread was made.
         """
@@ -94,7 +103,7 @@ class Thread:
             self._row = engine.new_thread(self._workspace, self.id, title_of(text))
         try:
             place = engine.place(self._workspace, self._row)
-            accepted = await engine.dispatch.accept(place, text, in_reply_to, key)
+            accepted = await engine.dispatch.accept(place, text, in_reply_to, key, untouched=untouched)
         except CfoError:
             if is_new and engine.take_back(self._row):
                 self._row = None
@@ -124,7 +133,8 @@ class Thread:
         for entry in await asyncio.to_thread(history.entries):
             if isinstance(entry, MessageEntry):
                 person = ShownMessage(who="person", run_id=entry.run_id, at=entry.at, text=entry.text)
-                shown.append(person.model_copy(update={"in_reply_to": entry.in_reply_to}))
+                more = {"in_reply_to": entry.in_reply_to, "untouched": entry.untouched}
+                shown.append(person.model_copy(update=more))
                 continue
             if entry.reply:
                 entry.reply.bind(self._loader())
@@ -147,6 +157,14 @@ class Thread:
         if self._row is None:
             return None
         return await asyncio.to_thread(engine.place(self._workspace, self._row).history.notice)
+
+    async def continues_left(self) -> int:
+        """How many more countdowns may run out before one stands still until a person clicks."""
+        engine = self._engine.use()
+        if self._row is None:
+            return 0
+        history = engine.place(self._workspace, self._row).history
+        return continues_left(await asyncio.to_thread(history.entries), engine.settings.continue_limit)
 
     async def usage(self) -> UsageTotals:
         """What the finished runs of the thread used together."""
