@@ -5,7 +5,7 @@ CfoError
 │   ├── EmptyMessage · MessageTooLong · InvalidName · NothingToContinue · InvalidSettings · InvalidInput
 ├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound · FileNotFound
 ├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · ThreadAmbiguous · StorageFailed
-│   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch
+│   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch · ContinueLimitReached
 ├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
 ├── QueryError              a model may mend these and try again
 │   ├── SqlInvalid · SqlPolicyViolation · UnknownTable · UnknownColumn · PlanInvalid · SheetInvalid
@@ -126,6 +126,12 @@ class StorageFailed(Conflict):
 
 class WorkbenchClosed(Conflict):
     code = "workbench_closed"
+
+
+class ContinueLimitReached(Conflict):
+    """Countdowns ran out too often in a row; a person may still continue."""
+
+    code = "continue_limit_reached"
 
 
 class IdempotencyMismatch(Conflict):

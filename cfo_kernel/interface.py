@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 
 
 class ShownMessage(Value):
-    """A message as a person sees it: what they wrote, or how its run ended."""
+    """A message as a person sees it: what they wrote, or how its run ended.
+
+    `untouched` is a continue that nobody clicked: a countdown ran out.
+    """
 
     who: Literal["person", "agent"]
     run_id: str
     at: str
     text: str = ""
     in_reply_to: str | None = None
+    untouched: bool = False
     status: Status | None = None
     reply: Reply | None = None
     error: Problem | None = None
@@ -86,12 +90,18 @@ class Thread(Protocol):
     def updated_at(self) -> datetime | None: ...
 
     async def send(
-        self, text: str = "", *, in_reply_to: str | None = None, idempotency_key: str | None = None
+        self,
+        text: str = "",
+        *,
+        in_reply_to: str | None = None,
+        idempotency_key: str | None = None,
+        untouched: bool = False,
     ) -> Run: ...
     async def ask(self, text: str) -> Reply: ...
     async def run(self, run_id: str) -> Run: ...
     async def messages(self) -> list[ShownMessage]: ...
     async def notice(self) -> str | None: ...
+    async def continues_left(self) -> int: ...
     async def rename(self, title: str) -> None: ...
     async def delete(self) -> None: ...
     async def usage(self) -> UsageTotals: ...

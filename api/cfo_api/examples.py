@@ -70,7 +70,7 @@ ANSWERS: dict[str, Any] = {
     "download_table": _FILE,
     "list_threads": _page(_thread),
     "create_thread": {"thread": _thread, "run": _run},
-    "get_thread": {**_thread, "notice": None},
+    "get_thread": {**_thread, "notice": None, "continues_left": 5},
     "rename_thread": _thread,
     "get_thread_usage": {**_usage, "runs": 1},
     "list_messages": _page(*_messages),

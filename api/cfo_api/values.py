@@ -71,9 +71,14 @@ class ThreadInfo(Sent):
 
 
 class ThreadDetails(ThreadInfo):
-    """A conversation; `notice` says why it is read-only, if it is."""
+    """A conversation.
+
+    `notice` says why it is read-only, if it is; `continues_left` how many more countdowns may run out before one stands
+    still until a person clicks.
+    """
 
     notice: str | None = None
+    continues_left: int = 0
 
 
 class RunInfo(Sent):
@@ -91,10 +96,11 @@ class FirstMessage(Sent):
 
 
 class NewMessage(Sent):
-    """A message; an empty one continues the reply of the run `in_reply_to`."""
+    """A message; an empty one continues the reply of the run `in_reply_to`, `untouched` where a countdown ran out."""
 
     text: str = ""
     in_reply_to: str | None = None
+    untouched: bool = False
 
 
 class NewThread(Sent):

@@ -38,7 +38,7 @@ def _turn(text: str, run: RunEntry) -> list[ModelMessage]:
     if run.model_messages:
         with contextlib.suppress(ValidationError):
             return ModelMessagesTypeAdapter.validate_python(run.model_messages)
-    said = f"(This message got no answer: {run.error.message if run.error else run.status}.)"
+    said = f"(This message got no answer: {(run.error.message if run.error else run.status).removesuffix('.')}.)"
     if run.reply is not None:
         said = run.reply.message if isinstance(run.reply, TaskResult | UserInteraction) else run.reply.purpose
     elif not text:

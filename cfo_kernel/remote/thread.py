@@ -32,6 +32,7 @@ class ThreadRecord(Value):
     created_at: datetime | None = None
     updated_at: datetime | None = None
     notice: str | None = None
+    continues_left: int = 0
 
 
 class Begun(Value):
@@ -86,10 +87,19 @@ class Thread:
         """When the thread was last used, in UTC; None before its first message."""
         return self._record.updated_at if self._record else None
 
-    async def send(self, text: str = "", *, in_reply_to: str | None = None, idempotency_key: str | None = None) -> Run:
+    async def send(
+        self,
+        text: str = "",
+        *,
+        in_reply_to: str | None = None,
+        idempotency_key: str | None = None,
+        untouched: bool = False,
+    ) -> Run:
         """Takes a message and returns at once, with its run under way.
 
         An empty text continues the reply of the run `in_reply_to`. The same `idempotency_key` again gives the same run.
+        `untouched` is a continue that nobody clicked: a countdown ran out. `ContinueLimitReached` is raised where there
+        were enough of these (`continues_left`).
         Each message has a key, so that one whose connection drops is sent again and taken once. Raises `EmptyMessage`,
         `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly`, or a `ServerError`.
         """
@@ -98,7 +108,7 @@ class Thread:
             async with self._making:
                 if self._record is None:
                     return await self._begin(text, in_reply_to, idempotency_key or self._key or key)
-        body = {"text": text, "in_reply_to": in_reply_to}
+        body = {"text": text, "in_reply_to": in_reply_to, "untouched": untouched}
         accepted = await self._server.value(
             run_status, "POST", self._path("/messages"), params=self._place, json=body, key=key
         )
@@ -132,6 +142,13 @@ class Thread:
             self._server.use()
             return None
         return (await self._server.value(thread_record, "GET", self._path(), params=self._place)).notice
+
+    async def continues_left(self) -> int:
+        """How many more countdowns may run out before one stands still until a person clicks."""
+        if self._record is None:
+            self._server.use()
+            return 0
+        return (await self._server.value(thread_record, "GET", self._path(), params=self._place)).continues_left
 
     async def rename(self, title: str) -> None:
         """Gives the thread another title. Raises `InvalidName` for one without a letter."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from cfo_kernel import events
 from cfo_kernel.errors import (
     CfoError,
+    ContinueLimitReached,
     EmptyMessage,
     IdempotencyMismatch,
     InvalidInput,
@@ -67,14 +68,18 @@ class Dispatch:
         await self._queue.open(self.perform)
         self._listening = asyncio.create_task(self._listen(), name="listen for cancels")
 
-    async def accept(self, place: Place, text: str, in_reply_to: str | None, key: str | None) -> RunRow:
+    async def accept(
+        self, place: Place, text: str, in_reply_to: str | None, key: str | None, *, untouched: bool = False
+    ) -> RunRow:
         """Takes a message: when this returns it is in the journal and in the history, and its run is under way.
 
-        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `IdempotencyMismatch`, `ThreadReadOnly` or
-        `StorageFailed`, and then nothing has changed. A caller that is cancelled leaves no message half taken.
+        `untouched` is a continue that nobody clicked. Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`,
+        `ContinueLimitReached`, `IdempotencyMismatch`, `ThreadReadOnly` or `StorageFailed`; then nothing has changed. A
+        caller that is cancelled leaves no message half taken.
         """
         check_message(text, in_reply_to, key)
-        return await asyncio.shield(self._keep(self._accepted(place, text, in_reply_to, key), "accept"))
+        accepted = self._accepted(place, text, in_reply_to, key, untouched=untouched and not text)
+        return await asyncio.shield(self._keep(accepted, "accept"))
 
     async def accept_child(self, parent: RunRow, text: str) -> RunRow:
         """Takes a piece of work of a run as a run of its own, with events and an outcome.
@@ -161,7 +166,9 @@ class Dispatch:
             await asyncio.wait(self._kept)
         await self._queue.close()
 
-    async def _accepted(self, place: Place, text: str, in_reply_to: str | None, key: str | None) -> RunRow:
+    async def _accepted(
+        self, place: Place, text: str, in_reply_to: str | None, key: str | None, *, untouched: bool
+    ) -> RunRow:
         async with place.history.locked():
             if earlier := await self._journal.by_key(place.workspace_id, place.thread_id, key):
                 if (earlier.message, earlier.in_reply_to) != (text, in_reply_to):
@@ -171,6 +178,9 @@ class Dispatch:
             entries = await asyncio.to_thread(place.history.entries)
             if not text:
                 check_continue(entries, in_reply_to)
+            if untouched and not continues_left(entries, self._settings.continue_limit):
+                message = "The thread went on by itself often enough. Look at it, then continue or write a message."
+                raise ContinueLimitReached(message)
             if self._closed:
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
             row = self._new(place.workspace_id, place.thread_id, text, in_reply_to=in_reply_to)
@@ -179,7 +189,8 @@ class Dispatch:
                 if stored.id != row.id:  # another program was first with this key
                     return stored
                 row = stored
-                await to_its_end(place.history.append, MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to))
+                message = MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to, untouched=untouched)
+                await to_its_end(place.history.append, message)
             except Exception:  # else the loop ends, and the message is answered by whoever comes next
                 await self._retracted(row.id)
                 raise
@@ -277,3 +288,10 @@ def check_continue(entries: Sequence[Entry], in_reply_to: str | None) -> None:
     if reply is None or not reply.waits_for_review or not messages or messages[-1].run_id != in_reply_to:
         message = "There is no such reply to continue: it was answered already, or asks for no review. Write a message."
         raise NothingToContinue(message)
+
+
+def continues_left(entries: Sequence[Entry], limit: int) -> int:
+    """How many more continues may follow that nobody clicked: `limit` in a row, which whatever a person sends ends."""
+    messages = [e for e in entries if isinstance(e, MessageEntry)]
+    in_a_row = next((n for n, message in enumerate(reversed(messages)) if not message.untouched), len(messages))
+    return max(0, limit - in_a_row)

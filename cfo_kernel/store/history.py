@@ -41,12 +41,16 @@ def stamp() -> str:
 
 
 class MessageEntry(Value):
-    """A message that was accepted; `text` is empty where it continues the run `in_reply_to`."""
+    """A message that was accepted; `text` is empty where it continues the run `in_reply_to`.
+
+    `untouched` is one that no person sent: a countdown ran out.
+    """
 
     type: Literal["message"] = "message"
     run_id: str
     text: str
     in_reply_to: str | None = None
+    untouched: bool = False
     at: str = Field(default_factory=stamp)
 
 

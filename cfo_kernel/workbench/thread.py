@@ -21,7 +21,7 @@ from cfo_kernel.frames import read_frame
 from cfo_kernel.interface import Download, PageRequest, ResultPage, ShownMessage
 from cfo_kernel.outcome import asked
 from cfo_kernel.replies import Loader, Reply
-from cfo_kernel.runs.dispatch import check_message
+from cfo_kernel.runs.dispatch import check_message, continues_left
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
 from cfo_kernel.store.folders import is_id, is_text
@@ -47,11 +47,13 @@ class Thread:
         *,
         giver: object,
         id: str | None = None,
+        key: str | None = None,
     ) -> None:
         self._engine = engine
         self._giver = giver  # keeps the workbench, as for a workspace
         self._workspace = workspace
         self._row = row
+        self._first_key = key
         self.id = row.id if row else id or folders.new_id()
 
     @property
@@ -77,26 +79,37 @@ class Thread:
         """The folder with `analysis/`, `results/` and the history. Raises `ThreadNotFound` before the first message."""
         return self._engine.thread_dir(self._existing())
 
-    async def send(self, text: str = "", *, in_reply_to: str | None = None, idempotency_key: str | None = None) -> Run:
+    async def send(
+        self,
+        text: str = "",
+        *,
+        in_reply_to: str | None = None,
+        idempotency_key: str | None = None,
+        untouched: bool = False,
+    ) -> Run:
         """Takes a message and returns at once, with its run under way.
 
         An empty text continues the reply of the run `in_reply_to`. The same `idempotency_key` again gives the same run.
+        `untouched` is a continue that nobody clicked: a countdown ran out. `ContinueLimitReached` is raised where there
+        were enough of these (`continues_left`).
         Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, and then no
         thread was made.
         """
         engine = self._engine.use()
-        check_message(text, in_reply_to, idempotency_key)
-        is_new = self._row is None
+        key = idempotency_key or self._first_key
+        check_message(text, in_reply_to, key)
+        is_new, first_key, self._first_key = self._row is None, self._first_key, None
         if self._row is None:
             if not text:
                 raise NothingToContinue("This thread has no message yet, so nothing to continue. Send one.")
             self._row = engine.new_thread(self._workspace, self.id, title_of(text))
         try:
             place = engine.place(self._workspace, self._row)
-            accepted = await engine.dispatch.accept(place, text, in_reply_to, idempotency_key)
+            accepted = await engine.dispatch.accept(place, text, in_reply_to, key, untouched=untouched)
         except CfoError:
             if is_new and engine.take_back(self._row):
                 self._row = None
+            self._first_key = first_key
             raise
         engine.catalog.touch_thread(self.workspace_id, self.id)
         return self._run(accepted.id)
@@ -122,7 +135,8 @@ class Thread:
         for entry in await asyncio.to_thread(history.entries):
             if isinstance(entry, MessageEntry):
                 person = ShownMessage(who="person", run_id=entry.run_id, at=entry.at, text=entry.text)
-                shown.append(person.model_copy(update={"in_reply_to": entry.in_reply_to}))
+                more = {"in_reply_to": entry.in_reply_to, "untouched": entry.untouched}
+                shown.append(person.model_copy(update=more))
                 continue
             if entry.reply:
                 entry.reply.bind(self._loader())
@@ -145,6 +159,14 @@ class Thread:
         if self._row is None:
             return None
         return await asyncio.to_thread(engine.place(self._workspace, self._row).history.notice)
+
+    async def continues_left(self) -> int:
+        """How many more countdowns may run out before one stands still until a person clicks."""
+        engine = self._engine.use()
+        if self._row is None:
+            return 0
+        history = engine.place(self._workspace, self._row).history
+        return continues_left(await asyncio.to_thread(history.entries), engine.settings.continue_limit)
 
     async def usage(self) -> UsageTotals:
         """What the finished runs of the thread used together."""

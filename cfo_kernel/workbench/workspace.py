@@ -171,7 +171,8 @@ class Workspace:
     async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread:
         """The thread of that id, or a new one. Raises `ThreadNotFound`.
 
-        The same `key` again gives the thread that was new with it, so that who tries again begins no second one.
+        The same `key` again gives the thread that was new with it, once it is sent the same first message: who tries
+        again begins no second one.
         """
         engine = self._engine.use()
         if id is None:
@@ -196,9 +197,9 @@ class Workspace:
         """The thread whose id is made from the key; a new one until its first message."""
         id = f"key-{hashlib.sha256(f'{self.id}/{key}'.encode(errors='replace')).hexdigest()[:32]}"
         try:
-            return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id), giver=self)
+            return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id), key=key, giver=self)
         except ThreadNotFound:
-            return Thread(self._engine, self._row, id=id, giver=self)
+            return Thread(self._engine, self._row, id=id, key=key, giver=self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])

@@ -98,7 +98,7 @@ class ScriptedServer:
 
     `repeat_last` repeats the last turn for ever; `models` are the known ones, if given; `chunk_delay` is
     in seconds. `usage` is what each answer tells of its tokens, in place of 10 in and 5 out for each part; an empty one
-    is not sent.
+    is not sent. `asked` is set by the first request.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class ScriptedServer:
     ) -> None:
         self._usage = usage
         self.requests: list[Recorded] = []
+        self.asked = threading.Event()
         self.turns_taken = 0
         self._script, self._repeat_last, self._models, self._delay = script, repeat_last, models, chunk_delay
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -142,6 +143,7 @@ class ScriptedServer:
     async def _chat(self, request: Request) -> Response:
         body: dict[str, Any] = await request.json()
         self.requests.append(Recorded(body, dict(request.headers)))
+        self.asked.set()
         if request.headers.get("authorization") == "Bearer wrong":
             return _error(401, "Incorrect API key provided", "invalid_api_key")
         if self._models and body["model"] not in self._models:

@@ -48,8 +48,10 @@ async def create_thread(
 
 @router.get("/threads/{thread_id}", responses=may(404, 409, 422))
 async def get_thread(thread: ThreadDep) -> ThreadDetails:
-    """The thread; `notice` says why it is read-only, if it is."""
-    return ThreadDetails(**thread_info(thread).model_dump(), notice=await thread.notice())
+    """The thread; what is wrong with it, and how far it may go on by itself."""
+    notice = await thread.notice()
+    left = 0 if notice else await thread.continues_left()
+    return ThreadDetails(**thread_info(thread).model_dump(), notice=notice, continues_left=left)
 
 
 @router.patch("/threads/{thread_id}", responses=may(404, 409, 422))
@@ -83,7 +85,7 @@ async def send_message(thread: ThreadDep, body: NewMessage, response: Response, 
 
     A message that begins with `SQL:`, `PYTHON:` or `PLAN:` is run as it is, without a model.
     """
-    run = await thread.send(body.text, in_reply_to=body.in_reply_to, idempotency_key=key)
+    run = await thread.send(body.text, in_reply_to=body.in_reply_to, idempotency_key=key, untouched=body.untouched)
     response.headers["Location"] = f"/runs/{run.id}"
     return await run_info(run)
 

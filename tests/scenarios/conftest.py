@@ -1,0 +1,91 @@
+"""The ways to the engine. Each scenario runs on every one of them, and knows nothing of which it is on."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from cfo_kernel import Settings, Thread, Workbench, Workspace, connect, remote
+from tests.conftest import settings
+from tests.models.scripted_server import ScriptedServer, Turn
+from tests.remote.conftest import TOKEN
+from tests.remote.served import Served
+from tests.remote.test_workbench import PATIENCE
+from tests.replies import Serve
+
+pytest.register_assert_rewrite("tests.scenarios.golden_files")
+from tests.scenarios.golden_files import Golden  # noqa: E402
+
+EMBEDDED, HTTP, POSTGRES = "embedded", "http", "http_postgres"
+WAYS = (EMBEDDED, HTTP, POSTGRES)
+
+
+@dataclass(frozen=True)
+class Front:
+    """The company `tiny` as a front end has it, and the model that answers there."""
+
+    model: ScriptedServer
+    wb: Workbench
+    another: Callable[[], Awaitable[Workbench]]
+    """One more connection, as from another tab or another machine."""
+
+    async def workspace(self) -> Workspace:
+        return await self.wb.workspace("tiny")
+
+    async def thread(self) -> Thread:
+        """A new thread."""
+        return await (await self.workspace()).thread()
+
+    async def elsewhere(self, thread: Thread) -> Thread:
+        """The same thread over a connection of its own."""
+        return await (await (await self.another()).workspace("tiny")).thread(thread.id)
+
+
+Opened = Callable[..., Awaitable[Front]]
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def options(request: pytest.FixtureRequest, way: str) -> dict[str, Any]:
+    """The settings that belong to the way."""
+    return {"database_url": SecretStr(request.getfixturevalue("postgres"))} if way == POSTGRES else {}
+
+
+@pytest.fixture
+async def front(way: str, options: dict[str, Any], root: Path, serve: Serve) -> AsyncIterator[Opened]:
+    """`await front(turn, ...)` opens it with a model that says these turns; settings come by name."""
+    async with AsyncExitStack() as stack:
+
+        async def open_(*script: Turn, chunk_delay: float = 0, **more: Any) -> Front:
+            model = serve(*script, chunk_delay=chunk_delay)
+            chosen = settings(root, model, **options, **more)
+            another = partial(_connected, stack, chosen if way == EMBEDDED else _served(stack, chosen))
+            return Front(model, await another(), another)
+
+        yield open_
+
+
+def _served(stack: AsyncExitStack, chosen: Settings) -> str:
+    """The URL of a server of its own."""
+    return stack.enter_context(Served(chosen.model_copy(update={"api_token": SecretStr(TOKEN)}))).url
+
+
+async def _connected(stack: AsyncExitStack, to: Settings | str) -> Workbench:
+    if isinstance(to, str):
+        return await stack.enter_async_context(remote.Workbench(to, SecretStr(TOKEN), PATIENCE))
+    return await stack.enter_async_context(connect(settings=to))
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest, way: str) -> Golden:
+    """Compares what a scenario saw with its golden file, which is the same for all ways."""
+    return Golden(request.node.originalname.removeprefix("test_"), is_first=way == WAYS[0])
