@@ -4,6 +4,7 @@ CfoError
 ├── InputError              what was sent cannot be taken as it is
 │   ├── EmptyMessage · MessageTooLong · InvalidName · NothingToContinue · InvalidSettings · InvalidInput
 ├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound · FileNotFound
+│   ├── EventsPruned
 ├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · ThreadAmbiguous · StorageFailed
 │   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch
 ├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
@@ -80,6 +81,10 @@ class ThreadNotFound(NotFound):
 
 class RunNotFound(NotFound):
     code = "run_not_found"
+
+
+class EventsPruned(NotFound):
+    code = "events_pruned"
 
 
 class ResultNotFound(NotFound):

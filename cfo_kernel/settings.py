@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     python_timeout: float = Field(30, gt=0)
     python_disabled: bool = False
     history_turns: int = Field(12, ge=1)
+    journal_days: int = Field(30, ge=1, le=36_500)
     api_token: SecretStr | None = Field(None, min_length=1)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 

@@ -32,6 +32,7 @@ from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.journal_sqlite import SqliteJournal
 from cfo_kernel.runs.owners import Owners
 from cfo_kernel.runs.places import Place
+from cfo_kernel.runs.pruning import prune
 from cfo_kernel.runs.queue import RunQueue
 from cfo_kernel.runs.queue_table import TableQueue
 from cfo_kernel.settings import Settings
@@ -65,12 +66,13 @@ class Engine:
             reason = str(error).splitlines()[0]
             raise StorageFailed(f"The root {root} cannot be opened ({reason}). Check CFO_ROOT and its disk.") from error
         books = Books(prices, self.ledger)
-        self.dispatch = Dispatch(self.journal, self._queue, settings, books, self._place_of)
+        self.dispatch = Dispatch(self.journal, self._queue, settings, books, self.place_of)
         self._rooms: dict[str, DataRoom] = {}
         self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
         self._loop = asyncio.get_running_loop()
         self._holders: WeakSet[object] = WeakSet()
         self._opening: asyncio.Task[None] | None = None
+        self._pruning: asyncio.Task[None] | None = None
         self._is_closed = False
         self._life = self._until_the_end()
         self.adopt_workspaces()
@@ -100,6 +102,7 @@ class Engine:
             message = f"The root {self.root} cannot be opened ({error}). Check CFO_ROOT and its disk."
             raise StorageFailed(message) from error
         await self.dispatch.open()
+        self._pruning = asyncio.create_task(prune(self.journal, self.settings.journal_days), name="prune the journal")
 
     def use(self) -> Self:
         """The engine itself, for who may use it now. Raises `OtherLoop` or `WorkbenchClosed`."""
@@ -225,7 +228,8 @@ class Engine:
     def place(self, workspace: WorkspaceRow, thread: ThreadRow) -> Place:
         return Place(workspace.id, thread.id, self.thread_dir(thread), self.room(workspace))
 
-    def _place_of(self, run: RunRow) -> Place:
+    def place_of(self, run: RunRow) -> Place:
+        """Where a run takes place. Raises `NotFound` where that is gone."""
         thread = self.catalog.thread(run.workspace_id, run.thread_id)
         return self.place(self.catalog.workspace(run.workspace_id), thread)
 
@@ -248,6 +252,8 @@ class Engine:
             yield
         finally:
             self._is_closed = True
+            if self._pruning is not None:
+                self._pruning.cancel()
             try:
                 await self.dispatch.close()
                 for room in self._rooms.values():
