@@ -34,6 +34,10 @@ class CfoError(Exception):
         self.message = message
         self.details = details
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows below a cell: the code and what to do next. Where it was raised helps nobody there."""
+        return [f"{self.code}: {self.message}"]
+
 
 class InputError(CfoError):
     """What was sent cannot be taken as it is."""
