@@ -1,8 +1,10 @@
 """What an open workbench holds: the catalog, the journal, the dispatch, and a data room for each workspace."""
 
 import asyncio
+import atexit
 import contextlib
 import logging
+import os
 import sqlite3
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -44,6 +46,7 @@ from cfo_kernel.store.history import History, MessageEntry
 from cfo_kernel.store.ledger import Ledger
 
 logging.getLogger("cfo_kernel").addHandler(logging.NullHandler())
+_PROCESS = os.getpid()
 
 
 class Engine:
@@ -278,6 +281,17 @@ class Engine:
 
 _alive: set[Engine] = set()
 """The engines of this process: each stays until it is closed, for runs go on whoever holds it."""
+
+
+@atexit.register
+def _let_all_go() -> None:
+    """A notebook kernel ends without ending its loop. Its workers end by themselves; what it holds is let go here.
+
+    A process that it has forked holds nothing of it.
+    """
+    if os.getpid() == _PROCESS:
+        for engine in list(_alive):
+            engine.let_go()
 
 
 @contextlib.contextmanager
