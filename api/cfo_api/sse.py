@@ -46,10 +46,11 @@ async def events(
     run: Run, after: int | None, closing: asyncio.Event, headers: Mapping[str, str] | None = None
 ) -> Stream:
     """The answer that streams the run's events after that number. Raises `EventsPruned` before it begins."""
-    source = run.events(after)
-    if await run.status() in get_args(Outcome):  # all that it has to say is there
-        source = _again(await anext(source, None), source)
-    return Stream(frames(source, closing), headers={**_HEADERS, **(headers or {})})
+    if await run.status() in get_args(Outcome):  # all that it has to say is there, or nothing of it
+        probe = run.events(after)
+        await anext(probe, None)
+        await _closed(probe)
+    return Stream(frames(run.events(after), closing), headers={**_HEADERS, **(headers or {})})
 
 
 def schemas() -> dict[str, Any]:
@@ -90,17 +91,6 @@ async def frames(
         leaving = asyncio.create_task(_leave(following, source))
         _leaving.add(leaving)
         leaving.add_done_callback(_leaving.discard)
-
-
-async def _again(first: Numbered | None, rest: AsyncIterator[Numbered]) -> AsyncGenerator[Numbered]:
-    """The events, of which the first was taken already."""
-    try:
-        if first is not None:
-            yield first
-            async for numbered in rest:
-                yield numbered
-    finally:
-        await _closed(rest)
 
 
 async def _leave(following: asyncio.Future[Numbered] | None, source: AsyncIterator[Numbered]) -> None:
