@@ -4,6 +4,7 @@ CfoError
 ├── InputError              what was sent cannot be taken as it is
 │   ├── EmptyMessage · MessageTooLong · InvalidName · NothingToContinue · InvalidSettings · InvalidInput
 ├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound · FileNotFound
+│   ├── EventsPruned
 ├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · ThreadAmbiguous · StorageFailed
 │   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch · ContinueLimitReached
 ├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
@@ -32,6 +33,10 @@ class CfoError(Exception):
         super().__init__(message)
         self.message = message
         self.details = details
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows below a cell: the code and what to do next. Where it was raised helps nobody there."""
+        return [f"{self.code}: {self.message}"]
 
 
 class InputError(CfoError):
@@ -80,6 +85,10 @@ class ThreadNotFound(NotFound):
 
 class RunNotFound(NotFound):
     code = "run_not_found"
+
+
+class EventsPruned(NotFound):
+    code = "events_pruned"
 
 
 class ResultNotFound(NotFound):

@@ -73,7 +73,13 @@ class BackgroundLoop:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.start(work).result()
+        """What the work gives; who is interrupted while waiting stops it."""
+        working = self.start(work)
+        try:
+            return working.result()
+        except KeyboardInterrupt:
+            working.cancel()
+            raise
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -124,8 +130,7 @@ class CfoMagics(Magics):
         shown = show(Bundle(["Thinking …"], []))
         try:
             options = _Options().parse_args(_words(line))
-            run = self._loop.wait_for(self._send(cell.strip(), options.workspace, options.new))
-            finished = self._followed(run, shown)
+            finished = self._followed(self._send(cell.strip(), options.workspace, options.new), shown)
         except CfoError as error:
             shown.update(_problem(error.code, error.message))
             return
@@ -134,12 +139,14 @@ class CfoMagics(Magics):
         elif finished.error is not None:
             shown.update(_problem(finished.error.code, finished.error.message))
 
-    def _followed(self, run: Run, shown: Shown) -> FinishedRun:
-        """Shows what the agent does until the run ends; an interrupt cancels the run."""
+    def _followed(self, send: Coroutine[Any, Any, Run], shown: Shown) -> FinishedRun:
+        """Shows what the agent does until the run ends; an interrupt cancels the run, also while it is being sent."""
         steps: queue.Queue[str | None] = queue.Queue()
+        sending = self._loop.start(send)
 
         async def pump() -> FinishedRun:
             try:
+                run = await asyncio.wrap_future(sending)
                 async for numbered in run.events():
                     if numbered.event.type == "tool_call":
                         steps.put(f"{numbered.event.name} …")
@@ -147,12 +154,15 @@ class CfoMagics(Magics):
             finally:
                 steps.put(None)
 
+        async def stop() -> None:
+            await (await asyncio.wrap_future(sending)).cancel()
+
         finished = self._loop.start(pump())
         try:
             while (step := steps.get()) is not None:
                 shown.update(Bundle([step], []))
         except KeyboardInterrupt:
-            self._loop.wait_for(run.cancel())
+            self._loop.wait_for(stop())
         return finished.result()
 
     async def _send(self, text: str, workspace: str | None, new: bool) -> Run:

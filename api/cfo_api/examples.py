@@ -118,6 +118,10 @@ PROBLEMS: dict[int, tuple[str, str]] = {
     403: ("foreign_host", "This server is reached as localhost only. Open it by that name."),
     404: ("run_not_found", "There is no run 'x'. List the thread's messages for the ids."),
     409: ("idempotency_mismatch", "This idempotency key belongs to another message of the thread. Take a new one."),
+    410: (
+        "events_pruned",
+        "The events of this run were dropped (CFO_JOURNAL_DAYS). The messages of its thread keep the reply.",
+    ),
     413: ("body_too_large", "The body is too large: at most 1 MB are taken here. Send less, or upload it as a file."),
     422: ("empty_message", "The message is empty. Write a question."),
     500: ("internal_error", "Something went wrong in the server, and is in its log. Try again."),

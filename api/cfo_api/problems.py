@@ -24,6 +24,7 @@ STATUS: dict[type[CfoError], int] = {
     errors.NothingToContinue: 409,
     errors.MessageTooLong: 413,
     errors.NotFound: 404,
+    errors.EventsPruned: 410,
     errors.Conflict: 409,
     errors.OtherRoot: 503,
     errors.OtherLoop: 503,

@@ -7,13 +7,15 @@ where it was.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic import TypeAdapter
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from cfo_kernel import CfoError, Event, Numbered
+from cfo_kernel.events import Outcome
+from cfo_kernel.interface import Run
 
 HEARTBEAT = 15.0  # seconds
 _SCHEMAS = "#/components/schemas/"
@@ -40,9 +42,15 @@ class Stream(StreamingResponse):
             await _closed(self._source)
 
 
-def events(source: AsyncIterator[Numbered], closing: asyncio.Event, headers: Mapping[str, str]) -> Stream:
-    """The answer that streams these events."""
-    return Stream(frames(source, closing), headers={**_HEADERS, **headers})
+async def events(
+    run: Run, after: int | None, closing: asyncio.Event, headers: Mapping[str, str] | None = None
+) -> Stream:
+    """The answer that streams the run's events after that number. Raises `EventsPruned` before it begins."""
+    if await run.status() in get_args(Outcome):  # all that it has to say is there, or nothing of it
+        probe = run.events(after)
+        await anext(probe, None)
+        await _closed(probe)
+    return Stream(frames(run.events(after), closing), headers={**_HEADERS, **(headers or {})})
 
 
 def schemas() -> dict[str, Any]:

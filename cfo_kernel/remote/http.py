@@ -23,6 +23,7 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.interface import Download
 from cfo_kernel.remote.address import Address
+from cfo_kernel.remote.pulse import awake
 from cfo_kernel.values import Value
 
 V = TypeVar("V")
@@ -219,15 +220,16 @@ class Server:
     @asynccontextmanager
     async def _answer(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Response]:
         try:
-            response = await self._client.send(request, stream=True)
-            self._has_answered = True
-            try:
-                if not response.is_success:
-                    await response.aread()
-                    raise self._problem(response)
-                yield response
-            finally:
-                await response.aclose()
+            with awake():
+                response = await self._client.send(request, stream=True)
+                self._has_answered = True
+                try:
+                    if not response.is_success:
+                        await response.aread()
+                        raise self._problem(response)
+                    yield response
+                finally:
+                    await response.aclose()
         except httpx2.RequestError as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             message = (

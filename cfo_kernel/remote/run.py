@@ -6,7 +6,9 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfo_kernel.errors import ResultNotFound, RunNotFound
+from pydantic import TypeAdapter
+
+from cfo_kernel.errors import EventsPruned, ResultNotFound, RunNotFound
 from cfo_kernel.events import FinishedRun, Numbered, Status
 from cfo_kernel.frames import read_frame
 from cfo_kernel.interface import Download
@@ -18,6 +20,8 @@ from cfo_kernel.replies import Loader, Reply
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_finished: TypeAdapter[FinishedRun] = TypeAdapter(FinishedRun)
 
 
 class Run:
@@ -38,14 +42,23 @@ class Run:
         return (await self._server.value(run_status, "GET", f"{self._path}/status")).status
 
     async def events(self, after: int | None = None) -> AsyncGenerator[Numbered]:
-        """All events after the number `after` (from the first, if None), live until the run ends."""
+        """All events after the number `after` (from the first, if None), live until the run ends.
+
+        Raises `EventsPruned` for a run that ended longer ago than the server keeps.
+        """
         async with aclosing(events(self._server, self._path, after)) as stream:
             async for numbered in stream:
                 yield numbered
 
     async def finished(self) -> FinishedRun:
         """Waits for the end: the outcome with its reply or its error."""
-        return await gathered(self.thread_id, self.id, self.events(), self._load)
+        try:
+            return await gathered(self.thread_id, self.id, self.events(), self._load)
+        except EventsPruned:
+            finished = await self._server.value(_finished, "GET", self._path)
+        if finished.reply is not None:
+            finished.reply.bind(self._load)
+        return finished
 
     async def reply(self) -> Reply:
         """Waits for the reply. A run without one raises its error (`RunError` and others, by their code)."""

@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol
 from cfo_kernel.events import Event, Numbered, Outcome, Status
 from cfo_kernel.values import Value
 
+PRUNED = "The events of this run were dropped (CFO_JOURNAL_DAYS). The messages of its thread keep the reply."
+
 
 class RunRow(Value):
     """A run as the journal has it; `n` is the order of acceptance.
@@ -138,7 +140,7 @@ class Journal(Protocol):
         ...
 
     def subscribe(self, run_id: str, after: int = -1) -> AsyncGenerator[Numbered]:
-        """Events above `after` to the end of the run, live, whichever process works on it."""
+        """Events above `after` to the end of the run, live, whichever process works on it. Raises `EventsPruned`."""
         ...
 
     async def request_cancel(self, run_id: str) -> None:
@@ -150,5 +152,5 @@ class Journal(Protocol):
         ...
 
     async def prune(self, before: datetime) -> int:
-        """Drops the events and records of the runs that ended before; returns of how many runs."""
+        """Drops the events and records of the runs that ended before, which stay as rows; returns of how many runs."""
         ...

@@ -13,9 +13,9 @@ from typing import Any, LiteralString
 
 from pydantic_core import from_json, to_json
 
-from cfo_kernel.errors import IdempotencyMismatch, RunNotFound
+from cfo_kernel.errors import EventsPruned, IdempotencyMismatch, RunNotFound
 from cfo_kernel.events import Event, Numbered, Outcome, event_adapter
-from cfo_kernel.runs.journal import Record, RunRow
+from cfo_kernel.runs.journal import PRUNED, Record, RunRow
 from cfo_kernel.runs.postgres import Database
 from cfo_kernel.runs.postgres_news import News
 from cfo_kernel.runs.postgres_writer import Writer
@@ -175,6 +175,8 @@ class PostgresJournal:
                     after = numbered.number
                     yield numbered
                 if ended:
+                    if after < 0 or (not found and not await self.next_number(run_id)):
+                        raise EventsPruned(PRUNED)
                     return
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_AGAIN):

@@ -15,9 +15,9 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from cfo_kernel.errors import IdempotencyMismatch, RunNotFound, StorageFailed, WorkbenchClosed
+from cfo_kernel.errors import EventsPruned, IdempotencyMismatch, RunNotFound, StorageFailed, WorkbenchClosed
 from cfo_kernel.events import Event, Numbered, Outcome, event_adapter
-from cfo_kernel.runs.journal import Record, RunRow
+from cfo_kernel.runs.journal import PRUNED, Record, RunRow
 
 _STEPS = (
     """
@@ -57,6 +57,7 @@ _COLUMNS = (
 )  # fmt: skip
 _POLL = 0.01  # seconds between two looks whether another process has written
 _RETRY = 0.02
+_PRUNE = 50  # runs dropped in one commit: between two of them others can write
 _PATIENCE = 5.0  # seconds for which a commit is tried
 
 
@@ -189,7 +190,10 @@ class SqliteJournal:
             while True:
                 news.clear()
                 ended = self._run(run_id).ended  # read first: the last event and this mark are one commit
-                for numbered in self._events(run_id, after):
+                found = self._events(run_id, after)
+                if ended and not found and not await self.next_number(run_id):  # each run that ends says so
+                    raise EventsPruned(PRUNED)
+                for numbered in found:
                     after = numbered.number
                     yield numbered
                 if ended:
@@ -208,12 +212,14 @@ class SqliteJournal:
         return {run for (run,) in rows}
 
     async def prune(self, before: datetime) -> int:
-        old = "(SELECT id FROM run WHERE ended_at < ?)"
-        when = (_stored(before),)
-        gone = self._queue(f"DELETE FROM event WHERE number = 0 AND run IN {old}", when)  # noqa: S608 - constants
-        for table, column in (("event", "run"), ("record", "run"), ("cancel_requested", "run")):
-            await self._queue(f"DELETE FROM {table} WHERE {column} IN {old}", when)  # noqa: S608 - constants
-        return await gone
+        told = "EXISTS (SELECT 1 FROM event WHERE run = run.id)"
+        old = f"SELECT id FROM run WHERE ended_at < ? AND {told} LIMIT {_PRUNE}"  # noqa: S608 - constants
+        count = 0
+        while runs := self._select(old, _stored(before)):
+            drops = [f"DELETE FROM {table} WHERE run = ?" for table in ("record", "cancel_requested", "event")]  # noqa: S608 - constants
+            await asyncio.gather(*[self._queue(drop, run) for run in runs for drop in drops])
+            count += len(runs)
+        return count
 
     async def _look_for_others(self) -> None:
         """Wakes who waits when another process has written; what this one writes wakes them at once."""

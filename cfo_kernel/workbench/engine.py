@@ -1,8 +1,10 @@
 """What an open workbench holds: the catalog, the journal, the dispatch, and a data room for each workspace."""
 
 import asyncio
+import atexit
 import contextlib
 import logging
+import os
 import sqlite3
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -28,6 +30,7 @@ from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.dispatch import Dispatch
 from cfo_kernel.runs.journal import RunRow
 from cfo_kernel.runs.places import Place
+from cfo_kernel.runs.pruning import prune
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
@@ -36,6 +39,7 @@ from cfo_kernel.store.history import History, MessageEntry
 from cfo_kernel.workbench.stores import open_stores
 
 logging.getLogger("cfo_kernel").addHandler(logging.NullHandler())
+_PROCESS = os.getpid()
 
 
 class Engine:
@@ -53,13 +57,14 @@ class Engine:
             stores.catalog, stores.ledger, stores.journal, stores.queue,
         )  # fmt: skip
         books = Books(prices, self.ledger)
-        self.dispatch = Dispatch(self.journal, self._queue, settings, books, self._place_of)
+        self.dispatch = Dispatch(self.journal, self._queue, settings, books, self.place_of)
         self._rooms: dict[str, DataRoom] = {}
         self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
         self._loop = asyncio.get_running_loop()
         self._holders: WeakSet[object] = WeakSet()
         self._opening: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._pruning: asyncio.Task[None] | None = None
         self._is_closed = False
         self._life = self._until_the_end()
         self.adopt_workspaces()
@@ -93,6 +98,7 @@ class Engine:
             message = f"The root {self.root} cannot be opened ({error}). Check CFO_ROOT and its disk."
             raise StorageFailed(message) from error
         await self.dispatch.open()
+        self._pruning = asyncio.create_task(prune(self.journal, self.settings.journal_days), name="prune the journal")
 
     def use(self) -> Self:
         """The engine itself, for who may use it now. Raises `OtherLoop` or `WorkbenchClosed`."""
@@ -218,7 +224,8 @@ class Engine:
     def place(self, workspace: WorkspaceRow, thread: ThreadRow) -> Place:
         return Place(workspace.id, thread.id, self.thread_dir(thread), self.room(workspace))
 
-    def _place_of(self, run: RunRow) -> Place:
+    def place_of(self, run: RunRow) -> Place:
+        """Where a run takes place. Raises `NotFound` where that is gone."""
         thread = self.catalog.thread(run.workspace_id, run.thread_id)
         return self.place(self.catalog.workspace(run.workspace_id), thread)
 
@@ -244,6 +251,8 @@ class Engine:
             yield
         finally:
             self._is_closed = True
+            if self._pruning is not None:
+                self._pruning.cancel()
             try:
                 async with contextlib.AsyncExitStack() as closing:  # backwards, and each whatever the others do
                     closing.push_async_callback(self.journal.close)
@@ -270,6 +279,17 @@ class Engine:
 
 _alive: set[Engine] = set()
 """The engines of this process: each stays until it is closed, for runs go on whoever holds it."""
+
+
+@atexit.register
+def _let_all_go() -> None:
+    """A notebook kernel ends without ending its loop. Its workers end by themselves; what it holds is let go here.
+
+    A process that it has forked holds nothing of it.
+    """
+    if os.getpid() == _PROCESS:
+        for engine in list(_alive):
+            engine.let_go()
 
 
 @contextlib.contextmanager

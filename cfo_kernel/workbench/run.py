@@ -1,11 +1,14 @@
 """A run as its sender holds it."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from cfo_kernel.events import FinishedRun, Numbered, Status
+from cfo_kernel.errors import EventsPruned, NotFound
+from cfo_kernel.events import Error, FinishedRun, Numbered, Status
 from cfo_kernel.outcome import gathered, reply_of
 from cfo_kernel.replies import Loader, Reply
+from cfo_kernel.store.history import RunEntry
 from cfo_kernel.workbench.engine import Engine
 
 
@@ -27,7 +30,10 @@ class Run:
         return (await self._engine.use().journal.run(self.id)).status
 
     async def events(self, after: int | None = None) -> AsyncGenerator[Numbered]:
-        """All events after the number `after` (from the first, if None), live until the run ends."""
+        """All events after the number `after` (from the first, if None), live until the run ends.
+
+        Raises `EventsPruned` for a run that ended longer ago than the journal keeps.
+        """
         first = -1 if after is None else after
         journal = self._engine.use().journal
         async with aclosing(journal.subscribe(self.id, first)) as journal_events:
@@ -36,7 +42,12 @@ class Run:
 
     async def finished(self) -> FinishedRun:
         """Waits for the end: the outcome with its reply or its error."""
-        return await gathered(self.thread_id, self.id, self.events(), self._load)
+        try:
+            return await gathered(self.thread_id, self.id, self.events(), self._load)
+        except EventsPruned:
+            if kept := await self._from_history():
+                return kept
+            raise
 
     async def reply(self) -> Reply:
         """Waits for the reply. A run without one raises its error (`RunError` and others, by their code)."""
@@ -45,3 +56,25 @@ class Run:
     async def cancel(self) -> None:
         """Stops the run; it ends as cancelled. A run that has ended stays as it is."""
         await self._engine.use().dispatch.cancel(self.id)
+
+    async def _from_history(self) -> FinishedRun | None:
+        """The outcome as the thread keeps it, if there is still such a thread."""
+        run = await self._engine.use().journal.run(self.id)
+        try:
+            entries = await asyncio.to_thread(self._engine.place_of(run).history.entries)
+        except NotFound:
+            return None
+        entry = next((e for e in entries if isinstance(e, RunEntry) and e.run_id == self.id), None)
+        if entry is None:
+            return None
+        if entry.reply is not None:
+            entry.reply.bind(self._load)
+        error = Error(code=entry.error.code, message=entry.error.message) if entry.error else None
+        return FinishedRun(
+            thread_id=self.thread_id,
+            run_id=self.id,
+            status=entry.status,
+            reply=entry.reply,
+            error=error,
+            usage=entry.usage,
+        )

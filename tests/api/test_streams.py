@@ -151,6 +151,9 @@ class Idle:
     async def run(self, _: str) -> "Idle":
         return self
 
+    async def status(self) -> str:
+        return "running"
+
     async def events(self, _: int | None = None) -> AsyncIterator[Numbered]:
         self.listeners += 1
         try:

@@ -1,5 +1,6 @@
 """The magics, in an IPython shell without a notebook around it."""
 
+import queue
 import subprocess
 import sys
 import threading
@@ -139,6 +140,25 @@ def test_an_interrupt_cancels_the_run(notebook: Notebook, serve: Serve, monkeypa
     assert screen.text.startswith("cancelled")
     screen.run("%%ask\nGo on")
     assert isinstance(screen.last, TaskResult)
+
+
+def test_an_interrupt_cancels_also_the_run_of_a_message_on_its_way(
+    notebook: Notebook, serve: Serve, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(queue.Queue[str | None]):
+        waits = 0
+
+        def get(self, *_: Any, **__: Any) -> str | None:
+            self.waits += 1
+            if self.waits == 1:
+                raise KeyboardInterrupt
+            return super().get()
+
+    screen = notebook(serve(Stall()))
+    with monkeypatch.context() as patch:
+        patch.setattr(magics.queue, "Queue", Interrupted)
+        screen.run("%%ask -w tiny\nStop me")
+    assert screen.text.startswith("cancelled")
 
 
 def test_reloading_and_unloading(notebook: Notebook, root: Path) -> None:

@@ -36,7 +36,7 @@ async def chat(
     return FinishedRun(thread_id=run.thread_id, run_id=run.id, status=await run.status())
 
 
-@router.post("/stream", response_class=Response, responses={**sse.DOCUMENTED, **may(404, 409, 422)})
+@router.post("/stream", response_class=Response, responses={**sse.DOCUMENTED, **may(404, 409, 410, 422)})
 async def chat_stream(wb: WorkbenchDep, body: ChatMessage, closing: ClosingDep, key: KeyHeader = None) -> Response:
     """Sends a message and streams the events of its run.
 
@@ -44,7 +44,7 @@ async def chat_stream(wb: WorkbenchDep, body: ChatMessage, closing: ClosingDep, 
     """
     run = await _sent(wb, body, key)
     headers = {"Location": f"/runs/{run.id}", "Cfo-Run-Id": run.id, "Cfo-Thread-Id": run.thread_id}
-    return sse.events(run.events(), closing, headers)
+    return await sse.events(run, None, closing, headers)
 
 
 async def _sent(wb: Workbench, body: ChatMessage, key: str | None) -> Run:

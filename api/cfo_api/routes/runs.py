@@ -40,7 +40,7 @@ async def get_run_status(run: RunDep) -> RunInfo:
     return await run_info(run)
 
 
-@router.get("/runs/{run_id}/events", response_class=Response, responses={**sse.DOCUMENTED, **may(404, 422)})
+@router.get("/runs/{run_id}/events", response_class=Response, responses={**sse.DOCUMENTED, **may(404, 410, 422)})
 async def get_run_events(
     run: RunDep,
     closing: ClosingDep,
@@ -48,7 +48,7 @@ async def get_run_events(
     after: Annotated[int | None, Query(ge=-1, le=2**53, description="The same, for who cannot set a header.")] = None,
 ) -> Response:
     """The run's events from the first, or after the one named, live until it ends. A stream that is cut goes on."""
-    return sse.events(run.events(after if last_event_id is None else last_event_id), closing, {})
+    return await sse.events(run, after if last_event_id is None else last_event_id, closing)
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202, responses=may(404, 422))

@@ -1,0 +1,163 @@
+"""A notebook kernel as Jupyter starts it, driven cell by cell: what it shows, and what it and its processes print."""
+
+import os
+import re
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from jupyter_client.manager import KernelManager
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+PATIENCE = 60.0
+
+
+@dataclass
+class Cell:
+    """What became of a cell; `seconds` is how long the kernel worked on it."""
+
+    shown: list[str] = field(default_factory=list[str])
+    printed: str = ""
+    error: str = ""
+    traceback: str = ""
+    seconds: float = 0.0
+    since_interrupt: float = 0.0
+
+    @property
+    def last(self) -> str:
+        return self.shown[-1]
+
+
+class Kernel:
+    """One ipykernel over a root. It starts with `start`, and everything ends with `end`."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lasts as long as the kernel
+        self.strays = ""
+        self.was_killed = False
+
+    def start(self) -> None:
+        self._manager: Any = KernelManager(kernel_name="python3", shutdown_wait_time=10)
+        self._manager.start_kernel(env=self._environment, stdout=self._output, stderr=self._output)
+        self._connect()
+
+    def _connect(self) -> None:
+        self._client = self._manager.blocking_client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=PATIENCE)
+        self.pid: int = self._manager.provisioner.process.pid
+
+    def run(self, code: str, *, interrupt_when: Callable[[], bool] | None = None) -> Cell:
+        """Runs a cell to its end; it is interrupted as soon as `interrupt_when` says so."""
+        cell, begin, interrupted = Cell(), time.monotonic(), 0.0
+        asked = self._client.execute(code)
+        while True:
+            if interrupt_when is not None and not interrupted and interrupt_when():
+                interrupted = time.monotonic()
+                self.interrupt()
+            try:
+                message = self._client.get_iopub_msg(timeout=0.02 if interrupt_when and not interrupted else 1)
+            except Empty:
+                assert time.monotonic() - begin < PATIENCE, f"still at work: {code}"
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if message["parent_header"].get("msg_id") != asked:
+                if kind == "stream":
+                    self.strays += content["text"]
+                continue
+            if kind == "stream":
+                cell.printed += content["text"]
+            elif kind in ("execute_result", "display_data", "update_display_data"):
+                cell.shown.append(content["data"]["text/plain"])
+            elif kind == "error":
+                cell.error, cell.traceback = content["ename"], _COLOURS.sub("", "\n".join(content["traceback"]))
+            elif kind == "status" and content["execution_state"] == "idle":
+                now = time.monotonic()
+                cell.seconds, cell.since_interrupt = now - begin, now - interrupted
+                return cell
+
+    def value(self, code: str) -> str:
+        """What the cell shows; it must not fail, nor print."""
+        cell = self.run(code)
+        assert not cell.error, cell.traceback
+        assert not cell.printed, cell.printed
+        return cell.last if cell.shown else ""
+
+    def interrupt(self) -> None:
+        self._manager.interrupt_kernel()
+
+    def restart(self) -> None:
+        """As "restart the kernel" does."""
+        self._client.stop_channels()
+        self._manager.restart_kernel(now=False)
+        self._connect()
+
+    def kill(self) -> None:
+        """The kernel dies without a word."""
+        self.was_killed = True
+        os.kill(self.pid, signal.SIGKILL)
+        self._manager.shutdown_kernel(now=True)
+
+    def shut_down(self) -> None:
+        """As "shut down the kernel" does; what is still on its way is heard first."""
+        self._manager.shutdown_kernel(now=False)
+
+    def end(self) -> None:
+        self._client.stop_channels()
+        self._output.close()
+        if self._manager.is_alive():
+            self._manager.shutdown_kernel(now=True)
+        self._manager.cleanup_resources()
+
+    @property
+    def is_alive(self) -> bool:
+        return bool(self._manager.is_alive())
+
+    @property
+    def output(self) -> str:
+        """What the process has printed past its notebook, and what came to the notebook from no cell of it.
+
+        Without what ipykernel says of itself.
+        """
+        while True:
+            try:
+                message = self._client.get_iopub_msg(timeout=0.1)
+            except Empty:
+                break
+            if message["msg_type"] == "stream":
+                self.strays += message["content"]["text"]
+        self._output.seek(0)
+        lines = self._output.read().splitlines() + self.strays.splitlines()
+        return "\n".join(line for line in lines if line and not line.startswith("[IPKernelApp]"))
+
+
+def processes_of(pid: int | None) -> set[int]:
+    """The descendants of a process by their ids, or all processes; those that have ended do not count."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if state != "Z":
+            parents[int(stat.parent.name)] = int(parent)
+    if pid is None:
+        return set(parents)
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def is_at_work(pid: int) -> bool:
+    """Whether the process computes."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+    except OSError:
+        return False
