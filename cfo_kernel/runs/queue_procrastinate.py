@@ -216,7 +216,7 @@ class ProcrastinateQueue:
             try:
                 await worker.run()
             except _TROUBLE as error:
-                _log.warning("the worker begins again: %s", error)
+                _log.warning("the worker begins again: %s", self._database.failed("used", error.__cause__ or error))
             finally:
                 self._workers.discard(worker)
             if not self.stopping:
