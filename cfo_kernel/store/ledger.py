@@ -13,14 +13,14 @@ from collections.abc import Generator
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import DDL, BigInteger, DateTime, Engine, Table, event, func, select
+from sqlalchemy import DDL, BigInteger, DateTime, Engine, Table, event, func, inspect, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col
 
 from cfo_kernel.errors import StorageFailed
 from cfo_kernel.events import Usage, UsageTotals
 from cfo_kernel.store.catalog import now
-from cfo_kernel.store.database import is_postgres, wait_for_others
+from cfo_kernel.store.database import wait_for_others
 
 _NANO = 1_000_000_000
 _TIME: Any = DateTime(timezone=True)
@@ -80,9 +80,9 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         with self._engine.begin() as connection:
-            if is_postgres(connection):  # which otherwise fails where two make a table at once
-                wait_for_others(connection)
-            _TABLE.create(connection, checkfirst=True)
+            if not inspect(connection).has_table(_TABLE.name):
+                wait_for_others(connection)  # two programs may open a new root at once
+                _TABLE.create(connection, checkfirst=True)
 
     def close(self) -> None:
         self._engine.dispose()
