@@ -2,7 +2,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 COMPANY := adventure_works
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format lock clean
+.PHONY: help demo test check chaos bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
@@ -21,6 +21,10 @@ check: .venv/.dev ## formatting, lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+chaos: .venv/.dev ## kill processes at random, over SQLite and PostgreSQL
+	$(BIN)/python -m tests.chaos --kills 100
+	$(BIN)/python -m tests.chaos --kills 50 --postgres
 
 bench: .venv/.dev ## speed as ratios, measured in one run
 	$(BIN)/python -m tests.bench

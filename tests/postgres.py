@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 
-def _programs() -> Path | None:
+def find_programs() -> Path | None:
     """The folder of `initdb`; Debian keeps it off the search path."""
     found = [Path(p).resolve() for p in [shutil.which("initdb")] if p]
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
@@ -84,7 +84,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
-    programs = _programs()
+    programs = find_programs()
     if programs is None:
         reason = (
             "There is no PostgreSQL server here: install the Debian package postgresql, or run .ci/setup dev as root."

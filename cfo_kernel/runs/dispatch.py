@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 from cfo_kernel import events
@@ -61,6 +62,7 @@ class Dispatch:
         self._stopped: set[str] = set()
         self._refused: set[str] = set()
         self._kept: set[asyncio.Task[Any]] = set()
+        self._suspects = asyncio.Lock()
         self._listening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -213,12 +215,17 @@ class Dispatch:
     async def _in_turn(self, run: RunRow, place: Place, recorder: Recorder) -> RunEntry:
         if run.id in await self._journal.cancels():
             self._stop(run.id)
-        async with self._queue.turn(run):
+        async with self._queue.turn(run), self._alone(run):
             if run.attempt > 1 and (kept := await self._taken_up(run, place)):
                 return kept
             await self._journal.start(run)
             recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
             return await work(run, place, recorder, self._settings, self._books)
+
+    def _alone(self, run: RunRow) -> AbstractAsyncContextManager[object]:
+        """Runs that processes died over are worked on one by one: else the one at fault takes the others with it."""
+        is_suspect = run.deaths >= MOST_DEATHS // 2 and run.parent_run_id is None
+        return self._suspects if is_suspect else contextlib.nullcontext()
 
     async def _taken_up(self, run: RunRow, place: Place) -> RunEntry | None:
         """Sees to it that the message is in the history; the run's outcome, if an earlier attempt came that far."""

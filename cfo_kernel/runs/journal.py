@@ -104,7 +104,10 @@ class Journal(Protocol):
         ...
 
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
-        """Makes `owner` the holder of a run as it was seen; None where somebody else was first, or it has ended."""
+        """Makes `owner` the holder of a run as it was seen; None where somebody else was first, or it has ended.
+
+        It is queued again until it starts, so whoever comes next knows whether the work on it had begun.
+        """
         ...
 
     async def release(self, owner: str) -> None:

@@ -124,7 +124,8 @@ class PostgresJournal:
 
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
         sql: LiteralString = (
-            "UPDATE cfo_journal.run SET owner = %(owner)s, attempt = attempt + 1, deaths = deaths + %(died)s"
+            "UPDATE cfo_journal.run SET owner = %(owner)s, attempt = attempt + 1, deaths = deaths + %(died)s,"
+            " status = 'queued'"
             f" WHERE {_MINE} AND owner = %(before)s"
         )
         taken = await self._writer.queue(

@@ -143,7 +143,7 @@ class SqliteJournal:
 
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
         taken = await self._queue(
-            "UPDATE run SET owner = ?, attempt = attempt + 1, deaths = deaths + ?"
+            "UPDATE run SET owner = ?, attempt = attempt + 1, deaths = deaths + ?, status = 'queued'"
             " WHERE id = ? AND attempt = ? AND owner = ? AND ended_at IS NULL",
             (owner, int(died), run.id, run.attempt, run.owner),
         )

@@ -142,7 +142,9 @@ class ProcrastinateQueue:
                 continue
             self._held.add(run.id)  # from now on, or another job would take it for left alone
             try:
-                claimed = await self._journal.claim(run, self.me, died=run.owner not in ("", self.me))
+                # A run that was not begun has no part in its owner's death.
+                died = run.owner not in ("", self.me) and run.status == "running"
+                claimed = await self._journal.claim(run, self.me, died=died)
             finally:
                 self._held.discard(run.id)
             if claimed is not None:

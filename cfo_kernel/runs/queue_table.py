@@ -107,7 +107,8 @@ class TableQueue:
         for run in await self._journal.open_runs():
             is_mine = run.owner == self.me
             if run.id in self._dropped if is_mine else not self.is_alive(run.owner):
-                died = self._dropped[run.id] if is_mine else bool(run.owner)
+                # A run that was still waiting for its turn has no part in its owner's death.
+                died = self._dropped[run.id] if is_mine else bool(run.owner) and run.status == "running"
                 claimed = await self._journal.claim(run, self.me, died=died)
                 self._dropped.pop(run.id, None)  # only now: a claim that fails is tried again
                 if claimed is not None:

@@ -72,6 +72,7 @@ class Worker:
 
     async def _work(self, run: RunRow) -> None:
         async with self.queue.turn(run):
+            await self.journal.start(run)
             self.write("begin", run)
             if run.message.startswith("child"):
                 await self.send(f"{run.id}-child", run.thread_id, "0", run.id)

@@ -114,9 +114,10 @@ async def test_writers_of_two_processes_leave_no_gap_and_no_double(opened: Open)
 
 async def test_a_record_is_kept_under_its_key_and_is_a_step_forward(journal: Journal) -> None:
     run = await journal.add_run(row("r"), None)
+    await journal.start(run)
     claimed = await journal.claim(run, "p", died=True)
     assert claimed is not None
-    assert claimed.deaths == 1
+    assert (claimed.deaths, claimed.status) == (1, "queued")  # until it starts
     first = Record(kind="response", key="1", data={"a": ["\0", 1.5, None]}, event=3)
     assert await journal.keep(claimed, first.model_copy(update={"data": 2})) == 1
     assert await journal.keep(claimed, first) == 1

@@ -138,6 +138,7 @@ async def test_a_killed_worker_leaves_its_runs_to_another_in_order(yard: Yard) -
     killed = await worker.journal.run("killed")
     assert killed.deaths == 1
     assert killed.owner == worker.queue.me
+    assert (await worker.journal.run("next")).deaths == 0  # it was waiting: its owner's death is no fault of it
     await there.close()
 
 

@@ -1,6 +1,7 @@
 """The ledger: capsules are sealed once, never changed, and add up exactly."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ def ledger(database: Callable[[], Engine]) -> Iterator[Ledger]:
 
 def capsule(run_id: str, usage: Usage, thread_id: str = "t", workspace_id: str = "w") -> Capsule:
     return Capsule(run_id=run_id, workspace_id=workspace_id, thread_id=thread_id, status="succeeded", **counted(usage))
+
+
+def test_two_programs_open_a_new_root_at_once(database: Callable[[], Engine]) -> None:
+    with ThreadPoolExecutor(8) as programs:
+        for ledger in programs.map(lambda engine: Ledger(engine), [database() for _ in range(8)]):
+            ledger.close()
 
 
 def test_usage_adds_up_by_workspace_and_thread(ledger: Ledger) -> None:

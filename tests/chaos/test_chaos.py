@@ -1,0 +1,20 @@
+"""Processes are killed at random moments of random runs: nothing is lost and nothing is done twice.
+
+This is the short version; `make chaos` runs the whole. A failure names its seed.
+"""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.rounds import one_round
+
+
+@pytest.mark.timeout(300)
+async def test_nothing_is_lost_or_done_twice_however_often_the_server_is_killed(tmp_path: Path) -> None:
+    seed = random.randrange(10**6)
+    report = await one_round(tmp_path, seed, kills=10, people=3)
+    print(report)
+    assert report.kills == 10
+    assert report.runs < report.attempts
