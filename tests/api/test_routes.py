@@ -5,6 +5,7 @@ import json
 
 import httpx
 import pandas as pd
+import pytest
 
 from tests.api.conftest import Make, speaking_to
 from tests.replies import ANSWER, MESSAGE, QUERY, Serve
@@ -115,6 +116,16 @@ async def test_results_are_downloaded_and_paged(client: httpx.AsyncClient) -> No
     assert (missing.status_code, missing.json()["code"]) == (404, "result_not_found")
 
 
+async def test_rows_are_sorted_by_a_column_of_any_name(client: httpx.AsyncClient) -> None:
+    run = await asked(client, """SQL: SELECT * FROM (VALUES (1, 2), (2, 1)) AS v("-a, b", "[x")""")
+    rows = f"/threads/{run['thread_id']}/results/{run['reply']['result']['file']}/rows"  # type: ignore[index]
+    for column, descending, expected in (("-a, b", True, [[2, 1], [1, 2]]), ("[x", False, [[2, 1], [1, 2]])):
+        sort = json.dumps([{"column": column, "descending": descending}])
+        assert (await client.get(rows, params={"sort": sort})).json()["rows"] == expected
+    for sort in ("[", "[1]", '[{"column": "nothing"}]', '[{"colum": "[x"}]'):
+        assert (await client.get(rows, params={"sort": sort})).status_code == 422, sort
+
+
 async def test_a_direct_run_in_a_new_thread_and_in_an_old_one(client: httpx.AsyncClient) -> None:
     first = await client.post("/runs", json={"workspace_id": "tiny", "sql": TOTAL})
     assert (first.status_code, first.headers["location"]) == (202, f"/runs/{first.json()['run_id']}")
@@ -152,6 +163,25 @@ async def test_a_key_gives_one_run_whatever_is_tried_again(client: httpx.AsyncCl
         assert len((await client.get("/workspaces/tiny/threads")).json()["items"]) == before + 1
         refused = await client.post(address, json=other, headers=key)
         assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_mismatch")
+
+
+@pytest.mark.parametrize("what", ["threads/{thread}", "workspaces/other"])
+async def test_the_key_of_a_thread_that_was_deleted_makes_no_other(client: httpx.AsyncClient, what: str) -> None:
+    """Else an empty thread would refer to a run that was in another."""
+    await client.post("/workspaces", json={"name": "Other"})
+    first = {"json": {"message": "SQL: SELECT 1 AS one"}, "headers": {"Idempotency-Key": "once"}}
+    begun = (await client.post("/workspaces/other/threads", **first)).json()
+    deleted = await client.delete(f"/{what.format(thread=begun['thread']['id'])}")
+    assert deleted.status_code == 204
+    await client.post("/workspaces", json={"name": "Other"})
+
+    again = await client.post("/workspaces/other/threads", **first)
+    chat = await client.post(
+        "/chat", json={"workspace_id": "other", **first["json"]}, headers={"Idempotency-Key": "once"}
+    )
+
+    assert {(r.status_code, r.json()["code"]) for r in (again, chat)} == {(404, "thread_not_found")}
+    assert (await client.get("/workspaces/other/threads")).json()["items"] == []
 
 
 async def test_a_run_is_cancelled(client: httpx.AsyncClient) -> None:
