@@ -12,7 +12,6 @@ from cfo_kernel.executors import policy
 _NO_SPACE = ("No space left", "File too large", "Disk quota exceeded")
 _NO_TABLE = re.compile(r"Table with name \"?(.+?)\"? does not exist")
 _CANDIDATES = re.compile(r"Candidate bindings: (.*)")
-_PATH = re.compile(r"(?<![\w.])/[^\s'\"]+/[^\s'\"]+")
 
 
 @contextlib.contextmanager
@@ -46,7 +45,7 @@ def as_ours(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:
         return errors.WorkerLost(text, mendable=True, again=True)
     if missing := _NO_TABLE.search(message):
         return policy.unknown_table(missing[1], tables)
-    message = _PATH.sub("a file", message)
+    message = errors.without_paths(message)
     if "Referenced column" in message or "does not have a column" in message:
         listed = _CANDIDATES.search(message)
         nearest = re.findall(r'"([^"]+)"', listed[1]) if listed else []
