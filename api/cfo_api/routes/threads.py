@@ -95,7 +95,11 @@ async def get_result_rows(
     offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     sort: Annotated[
-        str, Query(description="Columns in order, `-` in front of one for downward: `-amount,month`.")
+        str,
+        Query(
+            description="Columns in order, `-` in front of one for downward: `-amount,month`. Or, for any names, a "
+            'JSON list: `[{"column": "-a, b", "descending": true}]`.'
+        ),
     ] = "",
     filter: Annotated[str, Query(description="A JSON list of filters, as in a query plan.")] = "[]",
 ) -> ResultPage:
@@ -119,13 +123,20 @@ def _place(file: str) -> str:
 
 def _page_request(offset: int, limit: int, sort: str, filters: str) -> PageRequest:
     """Raises `InvalidInput`."""
-    columns = [{"column": c.removeprefix("-"), "descending": c.startswith("-")} for c in sort.split(",") if c]
     try:
-        wanted: Any = json.loads(filters)
+        columns, wanted = _sorted(sort), json.loads(filters)
         return PageRequest.model_validate({"offset": offset, "limit": limit, "sort": columns, "filters": wanted})
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))[:200]
         raise InvalidInput(f"{field}: {first['msg']}. Correct it and send again.") from error
     except (ValueError, RecursionError) as error:
-        raise InvalidInput("`filter` is a JSON list of filters. Correct it and send again.") from error
+        message = "`filter` is a JSON list of filters, and a `sort` that begins with [ one too. Correct it, send again."
+        raise InvalidInput(message) from error
+
+
+def _sorted(sort: str) -> Any:
+    """A list of names, in short; in a JSON list a name may hold anything. Raises `ValueError` or `RecursionError`."""
+    if sort.lstrip().startswith("["):
+        return json.loads(sort)
+    return [{"column": c.removeprefix("-"), "descending": c.startswith("-")} for c in sort.split(",") if c]
