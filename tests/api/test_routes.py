@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import httpx
 import pandas as pd
@@ -203,13 +204,36 @@ async def test_lists_come_in_pages(client: httpx.AsyncClient) -> None:
         seen += [w["id"] for w in page["items"]]
         if page["next_cursor"] is None:
             break
-        await client.delete(f"/workspaces/{page['items'][-1]['id']}")  # the one that the cursor names
+        for item in page["items"]:  # also the one that the cursor names
+            await client.delete(f"/workspaces/{item['id']}")
         cursor = {"cursor": page["next_cursor"]}
-    assert seen[:2] == ["a", "b"]
-    assert len(seen) == len(set(seen))
+    assert seen == ["a", "b", "c", "d", "e", "tiny"]
     for wrong in ("x", "", "WzFd", "é", "W1tdLDFd"):
         refused = await client.get("/workspaces", params={"cursor": wrong})
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input"), wrong
+
+
+async def test_a_thread_that_is_used_meanwhile_is_not_listed_twice(client: httpx.AsyncClient) -> None:
+    made = [(await asked(client, f"SQL: SELECT {n} AS n"))["thread_id"] for n in range(5)]
+    address = "/workspaces/tiny/threads"
+    first = (await client.get(address, params={"limit": 2})).json()
+    assert [thread["id"] for thread in first["items"]] == made[:2:-1]
+    await client.post("/chat", json={"workspace_id": "tiny", "thread_id": made[3], "message": "SQL: SELECT 9 AS n"})
+    await asked(client, "SQL: SELECT 6 AS n")
+    rest = (await client.get(address, params={"cursor": first["next_cursor"]})).json()
+    assert [thread["id"] for thread in rest["items"]] == made[2::-1]
+
+
+async def test_a_cursor_holds_the_longest_name(client: httpx.AsyncClient) -> None:
+    for name in ("\U0001f600" * 99 + "a", "\U0001f600" * 99 + "b"):
+        assert (await client.post("/workspaces", json={"name": name})).status_code == 201, name
+    page: dict[str, Any] = {"next_cursor": ""}
+    seen: list[str] = []
+    while page["next_cursor"] is not None:
+        cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else {}
+        page = (await client.get("/workspaces", params={"limit": 1, **cursor})).json()
+        seen += [workspace["id"] for workspace in page["items"]]
+    assert len(seen) == 3
 
 
 async def test_health(client: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """Threads: conversations, their messages, and the files that they delivered."""
 
 import json
+import operator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -25,6 +26,7 @@ from cfo_api.values import (
 )
 from cfo_kernel import PageRequest, ResultPage, ShownMessage, UsageTotals
 from cfo_kernel.errors import InvalidInput
+from cfo_kernel.interface import Thread
 
 router = APIRouter(tags=["threads"])
 
@@ -32,7 +34,7 @@ router = APIRouter(tags=["threads"])
 @router.get("/workspaces/{workspace_id}/threads", responses=may(404, 422))
 async def list_threads(workspace: WorkspaceDep, page: PageDep) -> Page[ThreadInfo]:
     """The threads, the one last used first."""
-    return page.cut(await workspace.threads(), lambda thread: f"{thread.updated_at} {thread.id}", thread_info)
+    return page.cut(await workspace.threads(), _last_use, thread_info, follows=operator.lt)
 
 
 @router.post("/workspaces/{workspace_id}/threads", status_code=202, responses=may(404, 409, 422))
@@ -115,6 +117,11 @@ async def get_result_rows(
 async def download_result(thread: ThreadDep, file: str) -> Response:
     """A file of the thread: `results/<name>`, `analysis/<name>`, or a name under `results/`."""
     return attachment(await thread.download(_place(file)))
+
+
+def _last_use(thread: Thread) -> str:
+    at = thread.updated_at
+    return f"{at.isoformat(timespec='microseconds') if at else ''} {thread.id}"
 
 
 def _place(file: str) -> str:
