@@ -50,7 +50,7 @@ async def test_a_page_of_another_site_is_refused(client: httpx.AsyncClient, orig
 async def test_its_own_page_and_named_sites_are_let_in(client: httpx.AsyncClient, make: Make) -> None:
     assert (await client.get("/workspaces", headers={"Origin": "http://localhost"})).status_code == 200
     site = "https://dash.example"
-    async with speaking_to(make(cors_origins=(site,), api_token=TOKEN)) as named:
+    async with speaking_to(make(cors_origins=("https://Dash.example/",), api_token=TOKEN)) as named:
         preflight = {"Origin": site, "Access-Control-Request-Method": "POST"}
         allowed = await named.options("/workspaces", headers=preflight)
         assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, site)
@@ -158,6 +158,7 @@ async def test_a_client_that_does_not_go_on_is_hung_up_on(
         ("", []),  # nothing at all
         ("GET /heal", []),  # half a head, and half another one after an answer
         (f"{health}GET /heal", [200]),
+        ("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", [200]),
         (f"POST /workspaces HTTP/1.1\r\n{head}", [408]),
         (f"POST /workspaces/tiny/data HTTP/1.1\r\n{head}", [422]),  # it is no form, so it is not read
     ):
