@@ -29,6 +29,10 @@ class Connection(H11Protocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
+    def _should_upgrade(self) -> bool:
+        """There is nothing to change to; who only asks (Java's client does, for HTTP/2) is not worth a warning."""
+        return False
+
     def _wait(self) -> None:
         if self._waiting is None:
             self._waiting = self.loop.call_later(HEAD, self.transport.close)
