@@ -65,6 +65,8 @@ class Guard:
         limit = MAX_UPLOAD if is_upload else MAX_BODY
         answer = self._refused(scope, headers) or _too_large(headers, limit) or self._app
         has_body = scope["method"] in ("POST", "PATCH")  # no other body is read
+        if scope["method"] == "HEAD":  # the server leaves the body of the answer out
+            scope = {**scope, "method": "GET"}
         await answer(scope, _limited(receive, limit) if has_body else receive, _marked(send))
 
     def _refused(self, scope: Scope, headers: Headers) -> Response | None:

@@ -147,7 +147,8 @@ def _unread(error: HTTPException) -> Response:
 def _methods(request: Request) -> list[str]:
     """What the address takes, by any route."""
     fits = (route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return sorted({method for route in fits for method in route.methods})
+    methods = {method for route in fits for method in route.methods}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _on_anything(_: Request, __: Exception) -> Response:

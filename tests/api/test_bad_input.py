@@ -151,8 +151,8 @@ async def test_a_full_disk_is_not_the_fault_of_an_upload(
 
 async def test_a_method_that_is_not_taken_is_answered_with_all_that_are(client: httpx.AsyncClient) -> None:
     for address, methods in (
-        ("/workspaces", "GET, POST"),
-        ("/workspaces/tiny", "DELETE, GET, PATCH"),
+        ("/workspaces", "GET, HEAD, POST"),
+        ("/workspaces/tiny", "DELETE, GET, HEAD, PATCH"),
         ("/runs/x/cancel", "POST"),
     ):
         assert (await client.put(address)).headers["allow"] == methods
