@@ -87,7 +87,9 @@ def of_error(error: CfoError) -> Response:
     if status == 500:  # made for the one who runs the server
         _log.error("%s: %s", error.code, error.message)
         return _internal()
-    return problem(status, error.code, errors.without_paths(error.message))
+    # What keeps the server from its work may name where; any other path is the client's own, and stays.
+    detail = errors.without_paths(error.message) if status == 503 else error.message
+    return problem(status, error.code, detail)
 
 
 def install(app: FastAPI) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cfo_kernel.errors import StorageFailed
 from tests.api.conftest import Make, speaking_to
 
 RUN = "20260102-030405-0123456789ab"
@@ -167,6 +168,28 @@ async def test_wrong_keys_and_methods_are_refused(client: httpx.AsyncClient, roo
     for method in ("PUT", "TRACE", "PATCH", "DELETE"):
         response = await client.request(method, "/workspaces")
         assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+async def test_a_server_that_cannot_work_does_not_say_where(
+    make: Make, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make()
+
+    async def fails() -> None:
+        raise StorageFailed(f"The root {root} cannot be opened (no such file: '{root}/with space/x'). Check its disk.")
+
+    monkeypatch.setattr(app.state.workbench, "workspaces", fails)
+    async with speaking_to(app) as client:
+        for address in ("/readyz", "/workspaces"):
+            response = await client.get(address)
+            assert (response.status_code, response.json()["code"]) == (503, "storage_failed")
+            expected = "The root a file cannot be opened (no such file: 'a file'). Check its disk."
+            assert response.json()["detail"] == expected
+
+
+async def test_a_path_that_the_client_sent_is_its_own(client: httpx.AsyncClient) -> None:
+    sent = await client.post("/workspaces/tiny/query", json={"python": "open('/no/such/file')"})
+    assert "'/no/such/file'" in sent.json()["detail"]
 
 
 async def test_an_error_nobody_foresaw_tells_nothing(make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
