@@ -94,7 +94,7 @@ class Journal(Protocol):
         ...
 
     async def open_runs(self, workspace_id: str | None = None, thread_id: str | None = None) -> list[RunRow]:
-        """The runs that have not ended, of one thread or of all, in the order of acceptance."""
+        """The runs that have not ended, of a thread, of a workspace or of all, in the order of acceptance."""
         ...
 
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:

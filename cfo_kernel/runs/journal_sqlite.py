@@ -120,9 +120,9 @@ class SqliteJournal:
         return found[0] if found else None
 
     async def open_runs(self, workspace_id: str | None = None, thread_id: str | None = None) -> list[RunRow]:
-        if thread_id is None:
-            return self._runs("ended_at IS NULL")
-        return self._runs("workspace_id = ? AND thread_id = ? AND ended_at IS NULL", workspace_id, thread_id)
+        wanted = {"workspace_id": workspace_id, "thread_id": thread_id}
+        given = {column: value for column, value in wanted.items() if value is not None}
+        return self._runs(" AND ".join([*(f"{column} = ?" for column in given), "ended_at IS NULL"]), *given.values())
 
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
         taken = await self._queue(

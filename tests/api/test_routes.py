@@ -1,5 +1,6 @@
 """Every route, as a script uses it."""
 
+import asyncio
 import io
 import json
 from typing import Any
@@ -183,6 +184,19 @@ async def test_the_key_of_a_thread_that_was_deleted_makes_no_other(client: httpx
 
     assert {(r.status_code, r.json()["code"]) for r in (again, chat)} == {(404, "thread_not_found")}
     assert (await client.get("/workspaces/other/threads")).json()["items"] == []
+
+
+async def test_deleting_a_workspace_stops_its_own_runs_and_no_others(client: httpx.AsyncClient) -> None:
+    await client.post("/workspaces", json={"name": "Other"})
+    slow = "import time\ntime.sleep(2)\nprint('slept')"
+    own, others = [
+        (await client.post("/runs", json={"workspace_id": workspace, "python": slow})).json()["run_id"]
+        for workspace in ("other", "tiny")
+    ]
+    stream = asyncio.create_task(client.get(f"/runs/{own}/events"))
+    assert (await client.delete("/workspaces/other")).status_code == 204
+    assert '"cancelled"' in (await stream).text
+    assert '"succeeded"' in (await client.get(f"/runs/{others}/events")).text
 
 
 async def test_a_run_is_cancelled(client: httpx.AsyncClient) -> None:
