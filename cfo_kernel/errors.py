@@ -21,6 +21,7 @@ CfoError
 The codes are part of the HTTP and JSON formats: they may be added to, never renamed.
 """
 
+import re
 from typing import Any
 
 
@@ -322,3 +323,11 @@ def restored(code: str, message: str, **details: Any) -> CfoError:
     CfoError.__init__(error, message, **details)
     error.code = code
     return error
+
+
+_PATH = re.compile(r"""(?<=')/[^'\n]*/[^'\n]*(?=')|(?<=")/[^"\n]*/[^"\n]*(?=")|(?<![\w.:/])/[^\s'"]+/[^\s'"]+""")
+
+
+def without_paths(text: str) -> str:
+    """What a library says, without where things are on this machine; a path in quotes may hold spaces."""
+    return _PATH.sub("a file", text)

@@ -1,12 +1,16 @@
 """Settings: read once by the entry point from the environment and `.env`, then passed in. Nothing else reads them."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cfo_kernel.errors import InvalidSettings
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
 
 
 class Settings(BaseSettings):
@@ -56,6 +60,23 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         """In the environment they are one text, with commas between them."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _as_browsers_send_them(cls, sites: tuple[str, ...]) -> tuple[str, ...]:
+        origins = tuple(site.lower().removesuffix("/") for site in sites)
+        if not all(map(_ORIGIN.fullmatch, origins)):
+            raise PydanticCustomError("origin", "a site looks like https://dash.example, and there is no * for all")
+        return origins
+
+    @field_validator("api_token")
+    @classmethod
+    def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        """Else no client could ever send it as it is."""
+        secret = token.get_secret_value() if token else ""
+        if not (secret.isascii() and secret.isprintable() and " " not in secret):
+            raise PydanticCustomError("token", "it may hold printable ASCII only, and no space")
+        return token
 
     def resolved_root(self) -> Path:
         """`CFO_ROOT`, else the nearest `workspaces/` upward from the current folder, else `./workspaces`."""

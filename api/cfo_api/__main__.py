@@ -6,6 +6,7 @@ A stop (SIGTERM, Ctrl-C) ends open streams at once; runs that have not ended are
 import argparse
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Generator
 import uvicorn
 
 from cfo_api.app import create_app
+from cfo_api.connections import Connection
 from cfo_api.guard import is_loopback
 from cfo_kernel import CfoError, Settings, connect
 from cfo_kernel.errors import InvalidSettings
@@ -73,10 +75,16 @@ def main() -> int:
 
 async def _serve(listening: socket.socket, host: str, settings: Settings) -> int:
     here = settings.model_copy(update={"url": None})  # a server that asks another one, or itself, serves nobody
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # who sends a broken form is told so
     async with connect(settings=here) as workbench:
         app = create_app(workbench, settings, host=host)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE
+            app,
+            http=Connection,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE,
         )
         shown = f"[{host}]" if ":" in host else host
         server = _Server(config, f"http://{shown}:{listening.getsockname()[1]}", app.state.closing)

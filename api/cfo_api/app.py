@@ -42,7 +42,9 @@ def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0
     )
     app.state.workbench = workbench
     app.state.closing = asyncio.Event()
-    for part in (workspaces, data, threads, runs, chat, health):
+    parts = (workspaces, data, threads, runs, chat, health)
+    app.state.routes = [route for part in parts for route in part.router.routes]
+    for part in parts:
         app.include_router(part.router)
     problems.install(app)
     token = settings.api_token.get_secret_value() if settings.api_token else None

@@ -49,6 +49,8 @@ def _complete(operation: dict[str, Any]) -> None:
         responses["401"] = {}
     for status in _ALWAYS:
         responses[str(status)] = {}
+    if "requestBody" in operation:
+        responses["408"] = {}
     for status, response in responses.items():
         if int(status) >= 400:
             responses[status] = _problem(int(status))

@@ -21,6 +21,5 @@ def attachment(file: Download) -> Stream:
         "Content-Type": file.media_type,  # as it is: nobody knows the encoding of a text
         "Content-Length": str(file.size),
         "Content-Disposition": f"attachment; filename*=utf-8''{quote(file.name, safe='')}",
-        "X-Content-Type-Options": "nosniff",
     }
     return Stream(file.chunks, headers=headers)

@@ -117,6 +117,7 @@ PROBLEMS: dict[int, tuple[str, str]] = {
     401: ("token_rejected", "This server wants its token. Send it as: Authorization: Bearer <CFO_API_TOKEN>."),
     403: ("foreign_host", "This server is reached as localhost only. Open it by that name."),
     404: ("run_not_found", "There is no run 'x'. List the thread's messages for the ids."),
+    408: ("body_timeout", "The body does not come. Check the connection and send it again."),
     409: ("idempotency_mismatch", "This idempotency key belongs to another message of the thread. Take a new one."),
     410: (
         "events_pruned",

@@ -4,13 +4,13 @@ Plain ASGI, so that streams pass as they come. A page in a browser is kept off b
 this machine) and `Origin` (a script of another site); a program on the network by the bearer token.
 """
 
+import asyncio
 import hmac
 import ipaddress
 from collections.abc import Sequence
-from typing import NoReturn
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +21,15 @@ MAX_BODY = 1 << 20
 """Bytes of a body that is no upload."""
 MAX_UPLOAD = (2 << 30) + (1 << 20)
 """Bytes of an upload: a file of 2 GB, which is the largest that is taken, and what stands around it."""
+PATIENCE = 60.0
+"""Seconds in which a body must have come; an upload may take longer, and be silent that long."""
 _OPEN = ("/healthz", "/readyz")
+_ALWAYS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What every answer says to a browser: keep none of it, lend it to no other site, and take it for nothing else."""
 
 
 def is_loopback(host: str) -> bool:
@@ -55,11 +63,11 @@ class Guard:
         headers = Headers(scope=scope)
         is_upload = scope["method"] == "POST" and scope["path"].endswith("/data")
         limit = MAX_UPLOAD if is_upload else MAX_BODY
-        refused = self._refused(scope, headers) or _too_large(headers, limit)
-        if refused is not None:
-            await refused(scope, receive, send)
-            return
-        await self._app(scope, _counted(receive, limit), send)
+        answer = self._refused(scope, headers) or _too_large(headers, limit) or self._app
+        has_body = scope["method"] in ("POST", "PATCH")  # no other body is read
+        if scope["method"] == "HEAD":  # the server leaves the body of the answer out
+            scope = {**scope, "method": "GET"}
+        await answer(scope, _limited(receive, limit) if has_body else receive, _marked(send))
 
     def _refused(self, scope: Scope, headers: Headers) -> Response | None:
         host = headers.get("host", "").lower()
@@ -76,7 +84,7 @@ class Guard:
         return None
 
     def _is_own(self, origin: str, host: str) -> bool:
-        return origin in self._origins or (origin.startswith(("http://", "https://")) and origin.split("//")[1] == host)
+        return origin in self._origins or origin in (f"http://{host}", f"https://{host}")
 
     @staticmethod
     def _is_known(headers: Headers, token: bytes) -> bool:
@@ -85,11 +93,13 @@ class Guard:
 
 
 def _name_of(host: str) -> str:
-    """The name without the port; empty for what is no host."""
+    """The name without the port; empty for what is no host, but more, or less."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        parts = urlsplit(f"//{host}")
+        is_host = parts.netloc == host and "@" not in host and parts.port != 0
     except ValueError:
         return ""
+    return (is_host and parts.hostname) or ""
 
 
 def _too_large(headers: Headers, limit: int) -> Response | None:
@@ -99,23 +109,42 @@ def _too_large(headers: Headers, limit: int) -> Response | None:
     return None
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
-    """The same stream, refused where it grows beyond the limit: a body need not say how long it is."""
-    taken = 0
+def _limited(receive: Receive, limit: int) -> Receive:
+    """The same stream, refused where it grows beyond the limit, for a body need not say how long it is, or stands."""
+    clock = asyncio.get_running_loop().time
+    taken, ends, has_more = 0, clock() + PATIENCE, True
 
-    async def counted() -> Message:
-        nonlocal taken
-        message = await receive()
+    async def limited() -> Message:
+        nonlocal taken, ends, has_more
+        if not has_more:  # whoever waits now waits for the client to leave
+            return await receive()
+        try:
+            async with asyncio.timeout_at(ends):
+                message = await receive()
+        except TimeoutError:
+            text = "The body does not come. Check the connection and send it again."
+            raise HTTPException(408, text, {"Connection": "close"}) from None
+        has_more = message.get("more_body", False)
+        ends = clock() + PATIENCE if limit == MAX_UPLOAD else ends
         taken += len(message.get("body", b""))
         if taken > limit:
-            _refuse(limit)
+            raise HTTPException(413, _limit_text(limit), {"Connection": "close"})
         return message
 
-    return counted
+    return limited
 
 
-def _refuse(limit: int) -> NoReturn:
-    raise HTTPException(413, _limit_text(limit))
+def _marked(send: Send) -> Send:
+    """The same, where an answer begins with what is said of all."""
+
+    async def marked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _ALWAYS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return marked
 
 
 def _limit_text(limit: int) -> str:

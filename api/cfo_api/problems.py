@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from cfo_kernel import errors
 from cfo_kernel.errors import CfoError
@@ -44,7 +45,14 @@ STATUS: dict[type[CfoError], int] = {
 }
 """The status of a leaf is that of the nearest class above it that is named here."""
 
-_CODES = {401: "token_rejected", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_CODES = {
+    401: "token_rejected",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "body_timeout",
+    413: "body_too_large",
+}
 _DETAILS = {
     404: "There is nothing at this address. The addresses are listed at /openapi.json.",
     405: "This address does not take this method. Its methods are listed at /openapi.json.",
@@ -80,7 +88,9 @@ def of_error(error: CfoError) -> Response:
     if status == 500:  # made for the one who runs the server
         _log.error("%s: %s", error.code, error.message)
         return _internal()
-    return problem(status, error.code, error.message)
+    # What keeps the server from its work may name where; any other path is the client's own, and stays.
+    detail = errors.without_paths(error.message) if status == 503 else error.message
+    return problem(status, error.code, detail)
 
 
 def install(app: FastAPI) -> None:
@@ -95,22 +105,53 @@ async def _on_error(_: Request, error: Exception) -> Response:
     return of_error(cast(CfoError, error))
 
 
-async def _on_invalid(_: Request, error: Exception) -> Response:
+async def _on_invalid(request: Request, error: Exception) -> Response:
     """Names the first field that is wrong; never repeats what was sent."""
     first = cast(RequestValidationError, error).errors()[0]
+    where = first["loc"][:2]
+    if where == ("body", "files"):
+        message = "An upload is multipart/form-data: files, each with its name, in the field `files`. Send it so."
+        return problem(422, errors.InvalidInput.code, message)
+    if where == ("body",) and not _is_json(request):
+        message = "The body must be JSON. Send it with the header Content-Type: application/json."
+        return problem(422, errors.InvalidInput.code, message)
     field = ".".join(str(part) for part in first["loc"])[:200]
     return problem(422, errors.InvalidInput.code, f"{field}: {first['msg']}. Correct it and send again.")
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind.startswith("application/") and kind.endswith(("/json", "+json"))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
     """What the framework refuses: an unknown address or method, and a body that is none."""
     found = cast(HTTPException, error)
     if found.status_code == 400:
-        message = "The body cannot be read. Send what its Content-Type says."
-        return problem(422, errors.InvalidInput.code, message)
+        return _unread(found)
+    headers = dict(found.headers or {})
+    if found.status_code == 405:  # each route knows only its own
+        headers["Allow"] = ", ".join(_methods(request))
     code = _CODES.get(found.status_code, "error")
     detail = _DETAILS.get(found.status_code, found.detail)
-    return problem(found.status_code, code, detail, dict(found.headers or {}))
+    return problem(found.status_code, code, detail, headers)
+
+
+def _unread(error: HTTPException) -> Response:
+    """For a body that could not be read; the framework says so too where the disk did not take it."""
+    if isinstance(error.__cause__, OSError):
+        reason = error.__cause__.strerror or "it failed"
+        message = f"The upload cannot be stored ({reason}). Free some space for temporary files, then upload it again."
+        return of_error(errors.StorageFailed(message))
+    message = "The body cannot be read. Send what its Content-Type says, at most 1000 files at once."
+    return problem(422, errors.InvalidInput.code, message)
+
+
+def _methods(request: Request) -> list[str]:
+    """What the address takes, by any route."""
+    fits = (route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE)
+    methods = {method for route in fits for method in route.methods}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _on_anything(_: Request, __: Exception) -> Response:

@@ -16,7 +16,7 @@ import duckdb
 from cfo_kernel.data import headers
 from cfo_kernel.data.literals import text
 from cfo_kernel.data.scope import quoted
-from cfo_kernel.errors import EmptyFile, UnreadableFile
+from cfo_kernel.errors import EmptyFile, UnreadableFile, without_paths
 from cfo_kernel.executors.names import distinct
 
 _CHUNK = 1 << 20
@@ -129,7 +129,7 @@ def _read_ragged(
     try:
         _read(connection, body, delimiter, names, ", strict_mode = false, null_padding = true, parallel = false")
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
+        reason = without_paths(str(error).splitlines()[0])
         raise UnreadableFile(f"{path.name} cannot be read as a table: {reason}. Save it again as CSV.") from error
     if 2 * connection.execute("SELECT count(*) FROM raw").fetchall()[0][0] <= lines:
         raise UnreadableFile(f"{path.name}: {_UNCLOSED}")

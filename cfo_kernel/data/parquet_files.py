@@ -6,7 +6,7 @@ import duckdb
 
 from cfo_kernel.data import headers
 from cfo_kernel.data.scope import quoted
-from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.errors import UnreadableFile, without_paths
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
@@ -16,6 +16,6 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
         names = ", ".join(quoted(name) for name in headers.names([name for name, *_ in described]))
         connection.execute(f"CREATE TABLE raw AS FROM read_parquet(?) AS file({names})", [str(path)])
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise UnreadableFile(f"{path.name} cannot be read as Parquet: {reason}") from error
+        reason = without_paths(str(error).splitlines()[0])
+        raise UnreadableFile(f"{path.name} cannot be read as Parquet: {reason}. Write it anew.") from error
     return []

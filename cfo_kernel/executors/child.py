@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol
 
-from cfo_kernel.errors import CfoError
+from cfo_kernel.errors import CfoError, without_paths
 from cfo_kernel.executors import wire
 
 Handler = Callable[..., dict[str, Any]]
@@ -121,7 +121,8 @@ def _answer(handlers: dict[str, Handler], request: dict[str, Any]) -> bytes:
         message = "This needs more memory than the worker may use. Ask for fewer rows or columns."
         return _failed("query_out_of_memory", message, {"mendable": True})
     except Exception as error:  # noqa: BLE001 - the process boundary: the engine must hear of every failure
-        return _failed("query_failed", f"The worker failed: {type(error).__name__}: {error}", {"mendable": False})
+        message = f"The worker failed: {type(error).__name__}: {without_paths(str(error))}"
+        return _failed("query_failed", message, {"mendable": False})
 
 
 def _failed(code: str, message: str, details: dict[str, Any]) -> bytes:

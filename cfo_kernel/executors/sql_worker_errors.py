@@ -15,7 +15,6 @@ _NO_TABLE = re.compile(r"Table with name \"?(.+?)\"? does not exist")
 _CANDIDATES = re.compile(r"Candidate bindings: (.*)")
 _KIND = re.compile(r"\b([A-Z]\w*(?: \w+)*?) Error\b")
 """What DuckDB calls the error: the first words, for what follows may be a value of the data that reads like another."""
-_PATH = re.compile(r"(?<![\w.])/[^\s'\"]+/[^\s'\"]+")
 
 
 @contextlib.contextmanager
@@ -60,7 +59,7 @@ def _of_the_sql(kind: str, message: str, tables: Iterable[str]) -> errors.QueryE
     """The error of a query that is wrong in itself."""
     if kind == "Catalog" and (missing := _NO_TABLE.search(message)):
         return policy.unknown_table(missing[1], tables)
-    message = _PATH.sub("a file", message)
+    message = errors.without_paths(message)
     if kind == "Binder" and ("Referenced column" in message or "does not have a column" in message):
         listed = _CANDIDATES.search(message)
         nearest = re.findall(r'"([^"]+)"', listed[1]) if listed else []

@@ -167,7 +167,7 @@ class Thread:
         """Some rows of a result file, filtered and sorted. Raises `ResultNotFound` or a `QueryError`."""
         params: dict[str, Any] = {**self._place, "offset": request.offset, "limit": request.limit}
         if request.sort:
-            params["sort"] = ",".join(f"-{sort.column}" if sort.descending else sort.column for sort in request.sort)
+            params["sort"] = json.dumps([sort.model_dump(mode="json") for sort in request.sort])
         if request.filters:
             filters = [f.model_dump(mode="json", by_alias=True, exclude_none=True) for f in request.filters]
             params["filter"] = json.dumps(filters)

@@ -93,15 +93,16 @@ class Thread:
         `untouched` is a continue that nobody clicked: a countdown ran out. `ContinueLimitReached` is raised where there
         were enough of these (`continues_left`).
         Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, and then no
-        thread was made.
+        thread was made; and `ThreadNotFound` for the key of a thread that was deleted.
         """
         engine = self._engine.use()
-        key = idempotency_key or self._first_key
+        key = self._first_key if idempotency_key is None else idempotency_key
         check_message(text, in_reply_to, key)
         is_new, first_key, self._first_key = self._row is None, self._first_key, None
         if self._row is None:
             if not text:
                 raise NothingToContinue("This thread has no message yet, so nothing to continue. Send one.")
+            await self._check_key(idempotency_key)
             self._row = engine.new_thread(self._workspace, self.id, title_of(text))
         try:
             place = engine.place(self._workspace, self._row)
@@ -219,6 +220,19 @@ class Thread:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return listings.thread(self, self._workspace.name)
+
+    async def _check_key(self, key: str | None) -> None:
+        """Refuses a key whose run was in this thread before it was deleted: its answer is gone with it.
+
+        The journal is asked first: where another message with the key is just making the thread, its row is there
+        before its run.
+        """
+        if await self._engine.journal.by_key(self.workspace_id, self.id, key):
+            try:
+                self._engine.thread(self._workspace, self.id)
+            except ThreadNotFound as error:
+                message = "The thread of this idempotency key was deleted. To ask anew, take a new key."
+                raise ThreadNotFound(message) from error
 
     def _run(self, run_id: str) -> Run:
         return Run(self._engine, run_id, self.id, self._loader(), self)

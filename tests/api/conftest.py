@@ -14,6 +14,7 @@ import httpx
 import pytest
 import uvicorn
 from cfo_api.app import create_app
+from cfo_api.connections import Connection
 from fastapi import FastAPI
 
 from cfo_kernel import connect
@@ -59,7 +60,13 @@ async def listen() -> AsyncIterator[Listen]:
 
         async def started(app: FastAPI) -> str:
             config = uvicorn.Config(
-                app, port=0, log_level="error", access_log=False, timeout_graceful_shutdown=5, backlog=2048
+                app,
+                http=Connection,
+                port=0,
+                log_level="error",
+                access_log=False,
+                timeout_graceful_shutdown=5,
+                backlog=2048,
             )
             server = uvicorn.Server(config)
             server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]

@@ -1,12 +1,14 @@
 """What no honest client sends: it is refused by name, and nothing of the inside is told."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from cfo_kernel.errors import StorageFailed
 from tests.api.conftest import Make, speaking_to
 
 RUN = "20260102-030405-0123456789ab"
@@ -108,6 +110,55 @@ async def test_a_body_that_is_none_is_refused(client: httpx.AsyncClient, root: P
         assert is_refused(response, root), response.text
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("bad.parquet", b"PAR1 and no more PAR1"), ("short.parquet", b"PAR1"), ("bad.xlsx", b"PK\x03\x04 and no more"),
+        ("quote.csv", b'a,b\n"1,2\n3,4\n5,6\n'), ("bad.csv", b"a,b\n1,\xff\xfe\n"), ("nul.csv", b"a,b\n1,\x00\n"),
+    ],
+)  # fmt: skip
+async def test_a_damaged_file_is_told_of_without_where_it_was(
+    client: httpx.AsyncClient, root: Path, name: str, content: bytes
+) -> None:
+    sent = await client.post("/workspaces/tiny/data", files=[("files", (name, content))])
+    assert is_refused(sent, root) or sent.status_code == 201
+    assert "/.upload-" not in sent.text
+    (root / "tiny" / "data" / name).write_bytes(content)  # the same file, put there by hand
+    listed = await client.get("/workspaces/tiny/datasets")
+    assert not is_refused(listed, root)
+
+
+async def test_what_is_no_upload_and_what_is_no_json_is_told_how_to_be_one(client: httpx.AsyncClient) -> None:
+    form = {"files": (None, b"a,b\n1,2\n")}  # a field of text: it has no file name
+    for upload in ({"files": form}, {"files": {"file": ("a.csv", b"a\n1\n")}}, {"json": {}}, {}):
+        sent = await client.post("/workspaces/tiny/data", **upload)
+        assert sent.status_code == 422
+        assert sent.json()["detail"].startswith("An upload is multipart/form-data: files, each with its name")
+    for kind in ("application/x-www-form-urlencoded", "text/plain", "nonsense"):
+        sent = await client.post("/workspaces", content=b'{"name": "New"}', headers={"Content-Type": kind})
+        assert sent.status_code == 422
+        assert sent.json()["detail"].endswith("Send it with the header Content-Type: application/json.")
+
+
+async def test_a_full_disk_is_not_the_fault_of_an_upload(
+    client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        sent = await client.post("/workspaces/tiny/data", files=[("files", ("a.csv", b"a,b\n" + b"1,2\n" * 1_000_000))])
+    assert (sent.status_code, sent.json()["code"]) == (503, "storage_failed")
+    assert str(tmp_path) not in sent.text
+
+
+async def test_a_method_that_is_not_taken_is_answered_with_all_that_are(client: httpx.AsyncClient) -> None:
+    for address, methods in (
+        ("/workspaces", "GET, HEAD, POST"),
+        ("/workspaces/tiny", "DELETE, GET, HEAD, PATCH"),
+        ("/runs/x/cancel", "POST"),
+    ):
+        assert (await client.put(address)).headers["allow"] == methods
+
+
 async def test_wrong_keys_and_methods_are_refused(client: httpx.AsyncClient, root: Path) -> None:
     for key in ("", "x" * 201, "a\tb", "\x7f"):
         headers = {"Idempotency-Key": key}
@@ -117,6 +168,28 @@ async def test_wrong_keys_and_methods_are_refused(client: httpx.AsyncClient, roo
     for method in ("PUT", "TRACE", "PATCH", "DELETE"):
         response = await client.request(method, "/workspaces")
         assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+async def test_a_server_that_cannot_work_does_not_say_where(
+    make: Make, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make()
+
+    async def fails() -> None:
+        raise StorageFailed(f"The root {root} cannot be opened (no such file: '{root}/with space/x'). Check its disk.")
+
+    monkeypatch.setattr(app.state.workbench, "workspaces", fails)
+    async with speaking_to(app) as client:
+        for address in ("/readyz", "/workspaces"):
+            response = await client.get(address)
+            assert (response.status_code, response.json()["code"]) == (503, "storage_failed")
+            expected = "The root a file cannot be opened (no such file: 'a file'). Check its disk."
+            assert response.json()["detail"] == expected
+
+
+async def test_a_path_that_the_client_sent_is_its_own(client: httpx.AsyncClient) -> None:
+    sent = await client.post("/workspaces/tiny/query", json={"python": "open('/no/such/file')"})
+    assert "'/no/such/file'" in sent.json()["detail"]
 
 
 async def test_an_error_nobody_foresaw_tells_nothing(make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cfo_api import connections, guard
 from cfo_api.guard import is_loopback
 
 from tests.api.conftest import Listen, Make, speaking_to
@@ -19,8 +20,13 @@ def code(response: httpx.Response) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "10.0.0.1", "", "127.0.0.1.nip.io", "[", "@"]
-)
+    "host",
+    [
+        "evil.example", "localhost.evil.example", "10.0.0.1", "", "127.0.0.1.nip.io", "[", "@",
+        "evil.example@localhost",
+        "localhost/x", "localhost?x", "localhost:evil", "localhost:0", "localhost:99999",
+    ],
+)  # fmt: skip
 async def test_a_foreign_name_that_leads_here_is_refused(client: httpx.AsyncClient, host: str) -> None:
     assert code(await client.get("/workspaces", headers={"Host": host})) == (403, "foreign_host")
 
@@ -30,7 +36,10 @@ async def test_this_machine_has_these_names(client: httpx.AsyncClient, host: str
     assert (await client.get("/workspaces", headers={"Host": host})).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1", "file://", "", "http://"])
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "http://localhost:1", "file://", "", "http://", "http://localhost//evil.example"],
+)
 async def test_a_page_of_another_site_is_refused(client: httpx.AsyncClient, origin: str) -> None:
     for method, address in (("GET", "/workspaces"), ("POST", "/workspaces"), ("OPTIONS", "/workspaces")):
         refused = await client.request(method, address, headers={"Origin": origin})
@@ -41,7 +50,7 @@ async def test_a_page_of_another_site_is_refused(client: httpx.AsyncClient, orig
 async def test_its_own_page_and_named_sites_are_let_in(client: httpx.AsyncClient, make: Make) -> None:
     assert (await client.get("/workspaces", headers={"Origin": "http://localhost"})).status_code == 200
     site = "https://dash.example"
-    async with speaking_to(make(cors_origins=(site,), api_token=TOKEN)) as named:
+    async with speaking_to(make(cors_origins=("https://Dash.example/",), api_token=TOKEN)) as named:
         preflight = {"Origin": site, "Access-Control-Request-Method": "POST"}
         allowed = await named.options("/workspaces", headers=preflight)
         assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, site)
@@ -135,6 +144,47 @@ async def test_a_slow_upload_keeps_nobody_waiting(make: Make, listen: Listen) ->
         assert sent.status_code == 201
     for writer in slow:
         writer.transport.abort()
+
+
+async def test_a_client_that_does_not_go_on_is_hung_up_on(
+    make: Make, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD", 0.3)
+    monkeypatch.setattr(guard, "PATIENCE", 0.3)
+    host, port = (await listen(make())).removeprefix("http://").split(":")
+    head = "Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+    health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for sent, answers in (
+        ("", []),  # nothing at all
+        ("GET /heal", []),  # half a head, and half another one after an answer
+        (f"{health}GET /heal", [200]),
+        ("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", [200]),
+        (f"POST /workspaces HTTP/1.1\r\n{head}", [408]),
+        (f"POST /workspaces/tiny/data HTTP/1.1\r\n{head}", [422]),  # it is no form, so it is not read
+    ):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent.encode())
+        async with asyncio.timeout(30):
+            got = (await reader.read()).decode()
+        assert [int(line.split()[1]) for line in got.splitlines() if line.startswith("HTTP/")] == answers, sent
+        writer.close()
+
+
+async def test_one_that_waits_for_an_answer_is_not(make: Make, listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD", 0.3)
+    monkeypatch.setattr(guard, "PATIENCE", 0.3)
+    slow = "PYTHON: import time\ntime.sleep(1.5)\nprint('slept')"
+    async with httpx.AsyncClient(base_url=await listen(make()), timeout=60) as client:
+        body = {"workspace_id": "tiny", "message": slow}
+        assert (await client.post("/chat", json=body)).json()["reply"]["message"] == "slept"
+        assert "slept" in (await client.post("/chat/stream", json=body)).text
+
+
+async def test_a_browser_is_told_to_keep_nothing_and_to_guess_nothing(client: httpx.AsyncClient) -> None:
+    for address in ("/workspaces", "/nothing", "/workspaces/tiny/data/ledger.csv", "/healthz"):
+        headers = (await client.get(address)).headers
+        said = [headers[name] for name in ("x-content-type-options", "cache-control", "cross-origin-resource-policy")]
+        assert said == ["nosniff", "no-store", "same-origin"], address
 
 
 def test_what_counts_as_this_machine() -> None:

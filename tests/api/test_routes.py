@@ -1,10 +1,13 @@
 """Every route, as a script uses it."""
 
+import asyncio
 import io
 import json
+from typing import Any
 
 import httpx
 import pandas as pd
+import pytest
 
 from tests.api.conftest import Make, speaking_to
 from tests.replies import ANSWER, MESSAGE, QUERY, Serve
@@ -115,6 +118,16 @@ async def test_results_are_downloaded_and_paged(client: httpx.AsyncClient) -> No
     assert (missing.status_code, missing.json()["code"]) == (404, "result_not_found")
 
 
+async def test_rows_are_sorted_by_a_column_of_any_name(client: httpx.AsyncClient) -> None:
+    run = await asked(client, """SQL: SELECT * FROM (VALUES (1, 2), (2, 1)) AS v("-a, b", "[x")""")
+    rows = f"/threads/{run['thread_id']}/results/{run['reply']['result']['file']}/rows"  # type: ignore[index]
+    for column, descending, expected in (("-a, b", True, [[2, 1], [1, 2]]), ("[x", False, [[2, 1], [1, 2]])):
+        sort = json.dumps([{"column": column, "descending": descending}])
+        assert (await client.get(rows, params={"sort": sort})).json()["rows"] == expected
+    for sort in ("[", "[1]", '[{"column": "nothing"}]', '[{"colum": "[x"}]'):
+        assert (await client.get(rows, params={"sort": sort})).status_code == 422, sort
+
+
 async def test_a_direct_run_in_a_new_thread_and_in_an_old_one(client: httpx.AsyncClient) -> None:
     first = await client.post("/runs", json={"workspace_id": "tiny", "sql": TOTAL})
     assert (first.status_code, first.headers["location"]) == (202, f"/runs/{first.json()['run_id']}")
@@ -154,6 +167,38 @@ async def test_a_key_gives_one_run_whatever_is_tried_again(client: httpx.AsyncCl
         assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_mismatch")
 
 
+@pytest.mark.parametrize("what", ["threads/{thread}", "workspaces/other"])
+async def test_the_key_of_a_thread_that_was_deleted_makes_no_other(client: httpx.AsyncClient, what: str) -> None:
+    """Else an empty thread would refer to a run that was in another."""
+    await client.post("/workspaces", json={"name": "Other"})
+    first = {"json": {"message": "SQL: SELECT 1 AS one"}, "headers": {"Idempotency-Key": "once"}}
+    begun = (await client.post("/workspaces/other/threads", **first)).json()
+    deleted = await client.delete(f"/{what.format(thread=begun['thread']['id'])}")
+    assert deleted.status_code == 204
+    await client.post("/workspaces", json={"name": "Other"})
+
+    again = await client.post("/workspaces/other/threads", **first)
+    chat = await client.post(
+        "/chat", json={"workspace_id": "other", **first["json"]}, headers={"Idempotency-Key": "once"}
+    )
+
+    assert {(r.status_code, r.json()["code"]) for r in (again, chat)} == {(404, "thread_not_found")}
+    assert (await client.get("/workspaces/other/threads")).json()["items"] == []
+
+
+async def test_deleting_a_workspace_stops_its_own_runs_and_no_others(client: httpx.AsyncClient) -> None:
+    await client.post("/workspaces", json={"name": "Other"})
+    slow = "import time\ntime.sleep(2)\nprint('slept')"
+    own, others = [
+        (await client.post("/runs", json={"workspace_id": workspace, "python": slow})).json()["run_id"]
+        for workspace in ("other", "tiny")
+    ]
+    stream = asyncio.create_task(client.get(f"/runs/{own}/events"))
+    assert (await client.delete("/workspaces/other")).status_code == 204
+    assert '"cancelled"' in (await stream).text
+    assert '"succeeded"' in (await client.get(f"/runs/{others}/events")).text
+
+
 async def test_a_run_is_cancelled(client: httpx.AsyncClient) -> None:
     slow = "SELECT count(*) FROM range(100000) a, range(1000000) b WHERE (a.range * b.range) % 7 = 1"
     run = (await client.post("/runs", json={"workspace_id": "tiny", "sql": slow})).json()["run_id"]
@@ -173,13 +218,36 @@ async def test_lists_come_in_pages(client: httpx.AsyncClient) -> None:
         seen += [w["id"] for w in page["items"]]
         if page["next_cursor"] is None:
             break
-        await client.delete(f"/workspaces/{page['items'][-1]['id']}")  # the one that the cursor names
+        for item in page["items"]:  # also the one that the cursor names
+            await client.delete(f"/workspaces/{item['id']}")
         cursor = {"cursor": page["next_cursor"]}
-    assert seen[:2] == ["a", "b"]
-    assert len(seen) == len(set(seen))
+    assert seen == ["a", "b", "c", "d", "e", "tiny"]
     for wrong in ("x", "", "WzFd", "é", "W1tdLDFd"):
         refused = await client.get("/workspaces", params={"cursor": wrong})
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input"), wrong
+
+
+async def test_a_thread_that_is_used_meanwhile_is_not_listed_twice(client: httpx.AsyncClient) -> None:
+    made = [(await asked(client, f"SQL: SELECT {n} AS n"))["thread_id"] for n in range(5)]
+    address = "/workspaces/tiny/threads"
+    first = (await client.get(address, params={"limit": 2})).json()
+    assert [thread["id"] for thread in first["items"]] == made[:2:-1]
+    await client.post("/chat", json={"workspace_id": "tiny", "thread_id": made[3], "message": "SQL: SELECT 9 AS n"})
+    await asked(client, "SQL: SELECT 6 AS n")
+    rest = (await client.get(address, params={"cursor": first["next_cursor"]})).json()
+    assert [thread["id"] for thread in rest["items"]] == made[2::-1]
+
+
+async def test_a_cursor_holds_the_longest_name(client: httpx.AsyncClient) -> None:
+    for name in ("\U0001f600" * 99 + "a", "\U0001f600" * 99 + "b"):
+        assert (await client.post("/workspaces", json={"name": name})).status_code == 201, name
+    page: dict[str, Any] = {"next_cursor": ""}
+    seen: list[str] = []
+    while page["next_cursor"] is not None:
+        cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else {}
+        page = (await client.get("/workspaces", params={"limit": 1, **cursor})).json()
+        seen += [workspace["id"] for workspace in page["items"]]
+    assert len(seen) == 3
 
 
 async def test_health(client: httpx.AsyncClient) -> None:

@@ -230,3 +230,14 @@ def open_files() -> int:
 
 def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+async def test_head_says_what_get_would_and_sends_no_body(make: Make, listen: Listen) -> None:
+    async with httpx.AsyncClient(base_url=await listen(make()), timeout=30) as client:
+        run = (await client.post("/chat", json={"workspace_id": "tiny", "message": "SQL: SELECT 1 AS one"})).json()
+        for address in ("/healthz", "/workspaces/tiny/data/ledger.csv", f"/runs/{run['run_id']}/events", "/nothing"):
+            got, head = await client.get(address), await client.head(address)
+            assert (head.status_code, head.content) == (got.status_code, b"")
+            assert head.headers.get("content-length") == got.headers.get("content-length")
+            assert head.headers["content-type"] == got.headers["content-type"]
+        assert (await client.head("/chat")).headers["allow"] == "POST"

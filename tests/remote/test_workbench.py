@@ -263,3 +263,9 @@ async def test_rows_of_a_result(tiny: Workspace) -> None:
     request = PageRequest(limit=1, sort=(Sort(column="total"),), filters=(both,))
     page = await thread.page(reply.result.file or "", request)
     assert (page.rows, page.row_count, page.total) == ((("Sales", 2300.3),), 2, 2)
+    run = await thread.send("""SQL: SELECT * FROM (VALUES (1), (2)) AS v("-a, b")""")
+    direct = await run.reply()
+    assert isinstance(direct, TaskResult)
+    assert direct.result is not None
+    turned = PageRequest(sort=(Sort(column="-a, b", descending=True),))
+    assert (await thread.page(direct.result.file or "", turned)).rows == ((2,), (1,))

@@ -47,7 +47,7 @@ async def delete_file(workspace: WorkspaceDep, name: str) -> None:
 @router.get("/datasets", responses=may(404, 422))
 async def list_datasets(workspace: WorkspaceDep, page: PageDep) -> Page[Dataset]:
     """The files as tables; one that is none says why in `problem`."""
-    return page.cut(await workspace.datasets(), lambda dataset: dataset.id, lambda dataset: dataset)
+    return page.cut(await workspace.datasets(), lambda dataset: dataset.file, lambda dataset: dataset)
 
 
 @router.get("/datasets/{dataset_id}/schema", responses=may(404, 422))

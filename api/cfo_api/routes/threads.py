@@ -1,6 +1,7 @@
 """Threads: conversations, their messages, and the files that they delivered."""
 
 import json
+import operator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -25,6 +26,7 @@ from cfo_api.values import (
 )
 from cfo_kernel import PageRequest, ResultPage, ShownMessage, UsageTotals
 from cfo_kernel.errors import InvalidInput
+from cfo_kernel.interface import Thread
 
 router = APIRouter(tags=["threads"])
 
@@ -32,7 +34,7 @@ router = APIRouter(tags=["threads"])
 @router.get("/workspaces/{workspace_id}/threads", responses=may(404, 422))
 async def list_threads(workspace: WorkspaceDep, page: PageDep) -> Page[ThreadInfo]:
     """The threads, the one last used first."""
-    return page.cut(await workspace.threads(), lambda thread: f"{thread.updated_at} {thread.id}", thread_info)
+    return page.cut(await workspace.threads(), _last_use, thread_info, follows=operator.lt)
 
 
 @router.post("/workspaces/{workspace_id}/threads", status_code=202, responses=may(404, 409, 422))
@@ -97,7 +99,11 @@ async def get_result_rows(
     offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     sort: Annotated[
-        str, Query(description="Columns in order, `-` in front of one for downward: `-amount,month`.")
+        str,
+        Query(
+            description="Columns in order, `-` in front of one for downward: `-amount,month`. Or, for any names, a "
+            'JSON list: `[{"column": "-a, b", "descending": true}]`.'
+        ),
     ] = "",
     filter: Annotated[str, Query(description="A JSON list of filters, as in a query plan.")] = "[]",
 ) -> ResultPage:
@@ -115,19 +121,31 @@ async def download_result(thread: ThreadDep, file: str) -> Response:
     return attachment(await thread.download(_place(file)))
 
 
+def _last_use(thread: Thread) -> str:
+    at = thread.updated_at
+    return f"{at.isoformat(timespec='microseconds') if at else ''} {thread.id}"
+
+
 def _place(file: str) -> str:
     return file if file.startswith(("results/", "analysis/")) else f"results/{file}"
 
 
 def _page_request(offset: int, limit: int, sort: str, filters: str) -> PageRequest:
     """Raises `InvalidInput`."""
-    columns = [{"column": c.removeprefix("-"), "descending": c.startswith("-")} for c in sort.split(",") if c]
     try:
-        wanted: Any = json.loads(filters)
+        columns, wanted = _sorted(sort), json.loads(filters)
         return PageRequest.model_validate({"offset": offset, "limit": limit, "sort": columns, "filters": wanted})
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))[:200]
         raise InvalidInput(f"{field}: {first['msg']}. Correct it and send again.") from error
     except (ValueError, RecursionError) as error:
-        raise InvalidInput("`filter` is a JSON list of filters. Correct it and send again.") from error
+        message = "`filter` is a JSON list of filters, and a `sort` that begins with [ one too. Correct it, send again."
+        raise InvalidInput(message) from error
+
+
+def _sorted(sort: str) -> Any:
+    """A list of names, in short; in a JSON list a name may hold anything. Raises `ValueError` or `RecursionError`."""
+    if sort.lstrip().startswith("["):
+        return json.loads(sort)
+    return [{"column": c.removeprefix("-"), "descending": c.startswith("-")} for c in sort.split(",") if c]

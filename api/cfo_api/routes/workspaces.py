@@ -14,7 +14,7 @@ router = APIRouter(tags=["workspaces"])
 @router.get("/workspaces", responses=may(422))
 async def list_workspaces(wb: WorkbenchDep, page: PageDep) -> Page[WorkspaceInfo]:
     """All workspaces, by name."""
-    return page.cut(await wb.workspaces(), lambda workspace: workspace.id, workspace_info)
+    return page.cut(await wb.workspaces(), lambda workspace: workspace.name, workspace_info)
 
 
 @router.post("/workspaces", status_code=201, responses=may(409, 422))
