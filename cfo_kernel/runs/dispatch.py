@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from cfo_kernel import events
+from cfo_kernel.agent.models import Models
 from cfo_kernel.errors import (
     CfoError,
     EmptyMessage,
@@ -47,14 +48,17 @@ class Dispatch:
         queue: RunQueue,
         settings: Settings,
         books: Books,
+        models: Models,
         place_of: Callable[[RunRow], Place],
     ) -> None:
         self._journal = journal
         self._queue = queue
         self._settings = settings
         self._books = books
+        self._models = models
         self._place_of = place_of
         self._closed = False
+        self._places: dict[str, Place] = {}
         self._working: dict[str, asyncio.Task[RunEntry]] = {}
         self._stopped: set[str] = set()
         self._kept: set[asyncio.Task[Any]] = set()
@@ -90,7 +94,7 @@ class Dispatch:
         if self._closed:
             return
         try:
-            place = self._place_of(run)
+            place = self._places.pop(run.id, None) or self._place_of(run)
         except (NotFound, StorageFailed) as error:  # nobody can answer there
             await tell(run, failed(run.id, error), self._journal, self._books)
             return
@@ -168,6 +172,8 @@ class Dispatch:
                 with contextlib.suppress(CfoError):
                     await self._journal.retract(row.id)
                 raise
+        if row.owner == self._queue.me:  # then it is performed here, and its place is known
+            self._places[row.id] = place
         await self._queue.offer(row)
         return row
 
@@ -188,7 +194,7 @@ class Dispatch:
                 raise RunInterrupted(message)
             await self._journal.start(run)
             recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
-            return await work(run, place, recorder, self._settings, self._books)
+            return await work(run, place, recorder, self._settings, self._books, self._models)
 
     async def _taken_up(self, run: RunRow, place: Place) -> RunEntry | None:
         """Sees to it that the message is in the history; the run's outcome, if an earlier attempt came that far."""

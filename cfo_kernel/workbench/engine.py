@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from sqlalchemy.exc import DatabaseError
 
+from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import read_prices
 from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import (
@@ -64,8 +65,9 @@ class Engine:
         except (OSError, sqlite3.Error, DatabaseError) as error:
             reason = str(error).splitlines()[0]
             raise StorageFailed(f"The root {root} cannot be opened ({reason}). Check CFO_ROOT and its disk.") from error
+        self._models = Models(settings)
         books = Books(prices, self.ledger)
-        self.dispatch = Dispatch(self.journal, self._queue, settings, books, self._place_of)
+        self.dispatch = Dispatch(self.journal, self._queue, settings, books, self._models, self._place_of)
         self._rooms: dict[str, DataRoom] = {}
         self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
         self._loop = asyncio.get_running_loop()
@@ -250,6 +252,7 @@ class Engine:
             self._is_closed = True
             try:
                 await self.dispatch.close()
+                await self._models.close()
                 for room in self._rooms.values():
                     await room.close()
                 if self._python is not None:
