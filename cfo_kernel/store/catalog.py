@@ -57,7 +57,7 @@ class Catalog:
     """
 
     def __init__(self, path: Path) -> None:
-        self._engine = sqlite_engine(path)
+        self._engine = sqlite_engine(path, is_remade=True)
         with self._engine.begin() as connection:
             migrate(connection)
 

@@ -91,7 +91,8 @@ class Thread:
             if is_new and engine.take_back(self._row):
                 self._row = None
             raise
-        engine.catalog.touch_thread(self.workspace_id, self.id)
+        if not is_new:  # else its row says so already
+            engine.catalog.touch_thread(self.workspace_id, self.id)
         return self._run(accepted.id)
 
     async def ask(self, text: str) -> Reply:
