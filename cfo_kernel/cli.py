@@ -5,6 +5,7 @@ other.
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 
 from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread, Workspace, connect
 from cfo_kernel.display import grid, printable, reply_text, table_text
@@ -208,9 +208,11 @@ def usage(
 
 async def _watched(run: Run, *, quiet: bool) -> FinishedRun:
     """Waits for a run; a terminal sees on one line what the agent is doing."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet or not sys.stderr.isatty():
         return await run.finished()
+    from rich.console import Console  # heavy, and only a terminal needs it
+
+    console = Console(stderr=True)
     with console.status("Thinking") as line:
         async for numbered in run.events():
             if numbered.event.type == "tool_call":
@@ -296,6 +298,7 @@ def _print_error(code: str, message: str, as_json: bool) -> None:
 
 def main() -> None:
     """The entry point `cfo`."""
+    gc.set_threshold(100_000)  # what a command loads, it keeps: looking for garbage in it costs a tenth of the start
     try:
         app()
     except BrokenPipeError:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cfo_kernel.data.room import Facts
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
     from pydantic_ai.models import Model
 
+_HOMES = {
+    "offline": "cfo_kernel.agent.analyst",
+    "openai": "cfo_kernel.agent.chat_model",
+    "anthropic": "pydantic_ai.models.anthropic",
+}
 _AUTO_OPENAI, _AUTO_ANTHROPIC = "openai:gpt-6.1-terra", "anthropic:claude-sonnet-5-5"
 
 
@@ -52,34 +57,49 @@ def _name(setting: str, given: str, settings: Settings) -> str:
     return name
 
 
-@asynccontextmanager
-async def opened_model(settings: Settings, facts: Facts) -> AsyncGenerator[OpenedModel]:
-    """The model for a run, its connections closed afterwards.
+class Models:
+    """The models of an engine. They and their connections are kept from run to run, so it belongs to one event loop."""
 
-    Raises `InvalidSettings` or `ModelKeyMissing`, each with what to set.
-    """
-    from cfo_kernel.agent.named import NamedModel, with_fallback
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._kept: dict[str, Model] = {}
+        self._clients = AsyncExitStack()
 
-    names = model_names(settings)
-    # CFO_BASE_URL is the server of CFO_MODEL; one of another protocol cannot be asked there.
-    providers = [name.partition(":")[0] for name in names]
-    async with AsyncExitStack() as clients:
+    def load(self) -> None:
+        """Imports what `opened` needs, for who can do so in time; what is not installed is told of there."""
+        for name in model_names(self._settings):
+            with suppress(ImportError):
+                import_module(_HOMES[name.partition(":")[0]])
+
+    def opened(self, facts: Facts) -> OpenedModel:
+        """The model for a run. Raises `InvalidSettings` or `ModelKeyMissing`, each with what to set."""
+        from cfo_kernel.agent.named import NamedModel, with_fallback
+
+        names = model_names(self._settings)
+        # CFO_BASE_URL is the server of CFO_MODEL; one of another protocol cannot be asked there.
+        providers = [name.partition(":")[0] for name in names]
         models: list[NamedModel] = []
         for name, provider in zip(names, providers, strict=True):
-            base_url = settings.base_url if provider == providers[0] else None
-            models.append(NamedModel(_opened(name, base_url, settings, facts, clients), name))
-        yield OpenedModel(with_fallback(*models), names)
+            base_url = self._settings.base_url if provider == providers[0] else None
+            models.append(NamedModel(self._model(name, base_url, facts), name))
+        return OpenedModel(with_fallback(*models), names)
 
+    async def close(self) -> None:
+        """Closes the connections."""
+        self._kept.clear()
+        await self._clients.aclose()
 
-def _opened(name: str, base_url: str | None, settings: Settings, facts: Facts, clients: AsyncExitStack) -> Model:
-    provider, _, model = name.partition(":")
-    if provider == "offline":
-        from cfo_kernel.agent.analyst import offline_model
+    def _model(self, name: str, base_url: str | None, facts: Facts) -> Model:
+        provider, _, model = name.partition(":")
+        if provider == "offline":
+            from cfo_kernel.agent.analyst import offline_model
 
-        return offline_model(facts.tables, facts.glossary, facts.trees)
-    opened, client = (_openai if provider == "openai" else _anthropic)(model, base_url, settings)
-    clients.push_async_callback(client.close)
-    return opened
+            return offline_model(facts.tables, facts.glossary, facts.trees)
+        if name not in self._kept:
+            opened, client = (_openai if provider == "openai" else _anthropic)(model, base_url, self._settings)
+            self._clients.push_async_callback(client.close)
+            self._kept[name] = opened
+        return self._kept[name]
 
 
 def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model, AsyncOpenAI]:
@@ -88,9 +108,10 @@ def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model
     if not key and not base_url:
         raise ModelKeyMissing(f"The model is openai:{model}, but there is no key. Set OPENAI_API_KEY to yours.")
     from openai import AsyncOpenAI
-    from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai import OpenAIProvider
+
+    from cfo_kernel.agent.chat_model import ChatModel
 
     client = AsyncOpenAI(
         api_key=key or "none",
@@ -100,7 +121,7 @@ def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model
     )
     # Without this a stream that a proxy ends early would pass for a whole answer.
     profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
-    return OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client), profile=profile), client
+    return ChatModel(model, provider=OpenAIProvider(openai_client=client), profile=profile), client
 
 
 def _anthropic(model: str, base_url: str | None, settings: Settings) -> tuple[Model, AsyncAnthropic]:

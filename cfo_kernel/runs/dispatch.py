@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 from cfo_kernel import events
+from cfo_kernel.agent.models import Models
 from cfo_kernel.errors import (
     CfoError,
     ContinueLimitReached,
@@ -50,14 +51,17 @@ class Dispatch:
         queue: RunQueue,
         settings: Settings,
         books: Books,
+        models: Models,
         place_of: Callable[[RunRow], Place],
     ) -> None:
         self._journal = journal
         self._queue = queue
         self._settings = settings
         self._books = books
+        self._models = models
         self._place_of = place_of
         self._closed = False
+        self._places: dict[str, Place] = {}
         self._working: dict[str, asyncio.Task[RunEntry]] = {}
         self._stopped: set[str] = set()
         self._refused: set[str] = set()
@@ -99,7 +103,7 @@ class Dispatch:
         if self._closed:
             return
         try:
-            place = self._place_of(run)
+            place = self._places.pop(run.id, None) or self._place_of(run)
         except (NotFound, StorageFailed) as error:  # nobody can answer there
             await tell(run, failed(run.id, error), self._journal, self._books)
             return
@@ -196,6 +200,8 @@ class Dispatch:
             except Exception:  # else the loop ends, and the message is answered by whoever comes next
                 await self._retracted(row.id)
                 raise
+        if row.owner == self._queue.me:  # then it is performed here, and its place is known
+            self._places[row.id] = place
         await self._queue.offer(row)
         return row
 
@@ -220,7 +226,7 @@ class Dispatch:
                 return kept
             await self._journal.start(run)
             recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
-            return await work(run, place, recorder, self._settings, self._books)
+            return await work(run, place, recorder, self._settings, self._books, self._models)
 
     def _alone(self, run: RunRow) -> AbstractAsyncContextManager[object]:
         """Runs that processes died over are worked on one by one: else the one at fault takes the others with it."""

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from cfo_kernel import events
+from cfo_kernel.agent.models import Models
 from cfo_kernel.data.direct import is_direct
 from cfo_kernel.errors import CfoError, InternalError, RunCancelled, RunTimeout
 from cfo_kernel.replies import Problem
@@ -20,7 +21,9 @@ from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
 _log = logging.getLogger(__name__)
 
 
-async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books) -> RunEntry:
+async def work(
+    run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books, models: Models
+) -> RunEntry:
     """Answers the message of a run whose turn has come; raises what kept it from an answer.
 
     When its time is up, whatever it waits for is stopped as if it were cancelled: a model, a query, a program.
@@ -28,7 +31,7 @@ async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings
     clock = asyncio.timeout(settings.run_timeout)
     try:
         async with clock:
-            return await _answered(run, place, recorder, settings, books)
+            return await _answered(run, place, recorder, settings, books, models)
     except TimeoutError:
         if not clock.expired():
             raise
@@ -39,16 +42,17 @@ async def work(run: RunRow, place: Place, recorder: Recorder, settings: Settings
         raise RunTimeout(message) from None
 
 
-async def _answered(run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books) -> RunEntry:
-    # pydantic-ai takes most of a second to import; who only lists threads does not pay for it.
+async def _answered(
+    run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books, models: Models
+) -> RunEntry:
+    # In a thread: the loop serves others meanwhile, and the SQL worker starts beside it.
+    facts, _ = await asyncio.gather(place.room.facts(), asyncio.to_thread(_load_agent, models))
     from cfo_kernel.agent.desk import Desk
-    from cfo_kernel.agent.models import opened_model
     from cfo_kernel.agent.turn import Limits, think
     from cfo_kernel.agent.window import window
     from cfo_kernel.runs.actions import act, outcome
     from cfo_kernel.runs.direct import answer_direct
 
-    facts = await place.room.facts()
     desk = Desk(place.room, facts, place.thread_dir, recorder)
     if is_direct(run.message):
         recorder.used(events.Usage(model="direct", cost=0))
@@ -56,11 +60,18 @@ async def _answered(run: RunRow, place: Place, recorder: Recorder, settings: Set
         return RunEntry(run_id=run.id, status="succeeded", reply=result, model_messages=turn)
     history = window(await asyncio.to_thread(place.history.entries), settings.history_turns)
     limits = Limits(settings.request_limit, settings.tool_call_limit, settings.token_limit)
-    async with opened_model(settings, facts) as opened:
-        answer = await think(opened, run.message, history, desk, recorder, limits, books.prices)
+    opened = models.opened(facts)
+    answer = await think(opened, run.message, history, desk, recorder, limits, books.prices)
     reply = await act(answer.reply, desk, recorder)
     messages: list[Any] = answer.as_json(outcome(reply))
     return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=recorder.usage, model_messages=messages)
+
+
+def _load_agent(models: Models) -> None:
+    """Imports what a turn needs, which takes most of a second; who only lists threads does not pay for it."""
+    from cfo_kernel.agent import turn as _  # noqa: F401 - it is in sys.modules from now on
+
+    models.load()
 
 
 async def outcome_of(

@@ -9,8 +9,12 @@ PATIENCE = 1000
 """Milliseconds for which a write waits for another program's: event loops wait with it."""
 
 
-def sqlite_engine(path: Path) -> Engine:
-    """The engine of the SQLite database in this file: readers go on while one writes."""
+def sqlite_engine(path: Path, *, is_remade: bool = False) -> Engine:
+    """The engine of the SQLite database in this file: readers go on while one writes.
+
+    Where the database `is_remade` from something else, the last commits may be lost with the power: no write waits for
+    the disk.
+    """
     url = URL.create("sqlite", database=str(path))  # a path may hold what means something in a URL
     engine = create_engine(url, connect_args={"timeout": PATIENCE / 1000})
 
@@ -18,6 +22,7 @@ def sqlite_engine(path: Path) -> Engine:
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if is_remade else 'FULL'}")
 
     return engine
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakSet
 
+from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import read_prices
 from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import (
@@ -56,8 +57,9 @@ class Engine:
         self.catalog, self.ledger, self.journal, self._queue = (
             stores.catalog, stores.ledger, stores.journal, stores.queue,
         )  # fmt: skip
+        self._models = Models(settings)
         books = Books(prices, self.ledger)
-        self.dispatch = Dispatch(self.journal, self._queue, settings, books, self.place_of)
+        self.dispatch = Dispatch(self.journal, self._queue, settings, books, self._models, self.place_of)
         self._rooms: dict[str, DataRoom] = {}
         self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
         self._loop = asyncio.get_running_loop()
@@ -260,6 +262,7 @@ class Engine:
                         closing.push_async_callback(self._python.close)
                     for room in self._rooms.values():
                         closing.push_async_callback(room.close)
+                    closing.push_async_callback(self._models.close)
                     closing.push_async_callback(self.dispatch.close)
             finally:
                 self.let_go()

@@ -38,7 +38,7 @@ def open_stores(root: Path, settings: Settings) -> Stores:
             return _of_several_machines(settings.database_url)
         journal = SqliteJournal(place / "journal.db")
         return Stores(
-            Catalog(sqlite_engine(place / "catalog.db")),
+            Catalog(sqlite_engine(place / "catalog.db", is_remade=True)),
             Ledger(sqlite_engine(place / "ledger.db")),
             journal,
             TableQueue(journal, Owners(place / "owners")),

@@ -112,7 +112,8 @@ class Thread:
                 self._row = None
             self._first_key = first_key
             raise
-        engine.catalog.touch_thread(self.workspace_id, self.id)
+        if not is_new:  # else its row says so already
+            engine.catalog.touch_thread(self.workspace_id, self.id)
         return self._run(accepted.id)
 
     async def ask(self, text: str) -> Reply:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.executors.sql_worker_pool import SqlPool
+from tests.bench.told import Line
 
 _ROWS = 2_000_000
 _REPEATS = 15
@@ -23,8 +24,7 @@ QUERIES = {
 }
 
 
-async def measure() -> list[str]:
-    """One line for each measurement."""
+async def measure() -> list[Line]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cache = folder / ".cache"
@@ -46,9 +46,9 @@ def _make(file: Path) -> None:
     )
 
 
-async def _warm(pool: SqlPool, file: Path) -> list[str]:
+async def _warm(pool: SqlPool, file: Path) -> list[Line]:
     """A warm query, in turn with the plain one, so that both meet the same machine."""
-    lines: list[str] = []
+    lines: list[Line] = []
     with duckdb.connect(config={"threads": "2"}) as plain:
         plain.execute(f"CREATE VIEW ledger AS FROM read_parquet('{file}')")
         for name, sql in QUERIES.items():
@@ -57,8 +57,8 @@ async def _warm(pool: SqlPool, file: Path) -> list[str]:
                 theirs.append(await _timed(lambda sql=sql: asyncio.to_thread(lambda: plain.execute(sql).fetchall())))
                 ours.append(await _timed(lambda sql=sql: _through_the_tool(pool, file, sql)))
             a, b = statistics.median(ours) * 1000, statistics.median(theirs) * 1000
-            told = "within" if a <= 1.1 * b + 10 else "OVER"
-            lines.append(f"sql {name:9} {a:7.1f} ms, plain {b:7.1f} ms: {a / b:.2f}x, {told} 1.1x + 10 ms")
+            seen = f"{a / b:.2f}x  ({a:.1f}, plain DuckDB {b:.1f} ms)"
+            lines.append(Line(f"SQL through the worker: {name}", seen, "<= 1.1x + 10 ms", a <= 1.1 * b + 10))
     return lines
 
 
@@ -67,7 +67,7 @@ async def _through_the_tool(pool: SqlPool, file: Path, sql: str) -> object:
     return await pool.ask("query", {"ledger": file}, {}, sql, cap=50, file=file.with_name("query_001.parquet"))
 
 
-async def _at_once(pool: SqlPool, file: Path) -> list[str]:
+async def _at_once(pool: SqlPool, file: Path) -> list[Line]:
     """Eight at once, beside the same eight one after the other; and how long the last of them waited."""
     work = [QUERIES["group"], QUERIES["distinct"]] * 4
 
@@ -80,11 +80,11 @@ async def _at_once(pool: SqlPool, file: Path) -> list[str]:
     turn_total, begun = time.perf_counter() - begun, time.perf_counter()
     at_once = await asyncio.gather(*map(one, work))
     total = time.perf_counter() - begun
-    return [
-        f"sql 8 at once: {total * 1000:.0f} ms, one after the other {turn_total * 1000:.0f} ms: "
-        f"{total / turn_total:.2f}x; the slowest {max(at_once) / total:.2f} of the whole, "
+    seen = (
+        f"{total / turn_total:.2f}x of one after the other; the slowest {max(at_once) / total:.2f} of the whole, "
         f"the quickest {min(at_once) / max(in_turn):.1f}x of it alone"
-    ]
+    )
+    return [Line("SQL, 8 queries at once", seen)]
 
 
 async def _timed(work: Callable[[], Awaitable[object]]) -> float:

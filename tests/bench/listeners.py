@@ -1,0 +1,54 @@
+"""A thousand clients that wait for news of runs whose model says nothing."""
+
+import asyncio
+import contextlib
+import resource
+
+from tests.bench.company import NAME
+from tests.bench.model_server import FIRST_WORD, SILENCE
+from tests.bench.serving import Server, serving
+from tests.bench.told import Line
+
+CLIENTS = 1000
+RUNS = 10
+SECONDS = 10.0
+
+
+async def measure() -> list[Line]:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))  # the server inherits it
+    async with serving() as server, contextlib.AsyncExitStack() as stack:
+        body = {"workspace_id": NAME, "message": FIRST_WORD}
+        (await server.client.post("/chat", json=body)).raise_for_status()  # loads the agent
+        runs = [await _silent(server) for _ in range(RUNS)]
+        alone, memory = await _share(server), server.resident()
+        for number in range(CLIENTS):
+            await _listening(server, runs[number % RUNS], stack)
+        busy = await _share(server)
+        more = server.resident() - memory
+        for run in runs:
+            await server.client.post(f"/runs/{run}/cancel")
+    seen = f"{busy:.1%} of a processor ({alone:.1%} without them), {more / CLIENTS * 100:.1f} MB for 100"
+    return [Line(f"{CLIENTS:,} idle listeners (SSE)", seen)]
+
+
+async def _silent(server: Server) -> str:
+    answer = await server.client.post(f"/workspaces/{NAME}/threads", json={"message": SILENCE})
+    return answer.json()["run"]["run_id"]
+
+
+async def _share(server: Server) -> float:
+    """Of one processor, over some seconds."""
+    await asyncio.sleep(1)
+    begun = server.cpu_seconds()
+    await asyncio.sleep(SECONDS)
+    return (server.cpu_seconds() - begun) / SECONDS
+
+
+async def _listening(server: Server, run_id: str, stack: contextlib.AsyncExitStack) -> None:
+    """A client that has heard of the start of the run."""
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    stack.callback(writer.close)
+    writer.write(f"GET /runs/{run_id}/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    await reader.readuntil(b"event: run_started")

@@ -1,0 +1,101 @@
+"""A model server that answers at once, in a process of its own so that it costs the measured one nothing.
+
+It keeps no state: what it answers follows from the conversation that it is sent, so that any number of turns can be
+under way. A turn looks at the tables, queries them, and answers: three requests. The question `FIRST_WORD` is answered
+at once, and `SILENCE` never.
+
+Run as `python -m tests.bench.model_server`; it prints its address.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Generator
+from typing import Any
+
+SQL = "SELECT department, sum(amount) AS total FROM ledger GROUP BY ALL ORDER BY ALL"
+MESSAGE = "Finance spent 4,400.55 and Sales 2,300.30 in January and February 2012."
+QUESTION = "What did each department spend?"
+FIRST_WORD = "Say it at once."
+SILENCE = "Say nothing."
+_PIECE = 10
+_numbers = itertools.count()
+
+
+@contextlib.contextmanager
+def served() -> Generator[str]:
+    """The address of a server that ends with the block."""
+    with subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def _answer(body: dict[str, Any]) -> tuple[str, str] | None:
+    """The tool to call with its arguments, or the text of the end; None for silence."""
+    messages = body["messages"]
+    asked = max(i for i, m in enumerate(messages) if m["role"] == "user")
+    question = json.dumps(messages[asked]["content"])
+    if SILENCE in question:
+        return None
+    step = sum(m["role"] == "assistant" for m in messages[asked:])
+    if step == 0 and FIRST_WORD not in question:
+        return "list_datasets", "{}"
+    if step == 1:
+        return "execute_sql", json.dumps({"sql": SQL})
+    tools = [tool["function"]["name"] for tool in body.get("tools", [])]
+    return ("task_result", json.dumps({"message": MESSAGE})) if "task_result" in tools else ("", MESSAGE)
+
+
+def _deltas(tool: str, text: str, number: int) -> list[dict[str, Any]]:
+    pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
+    opening: dict[str, Any] = {"role": "assistant", "content": None if tool else ""}
+    if not tool:
+        return [opening, *({"content": piece} for piece in pieces)]
+    call = {"index": 0, "id": f"call_{number}", "type": "function", "function": {"name": tool, "arguments": ""}}
+    calls = [call, *({"index": 0, "function": {"arguments": piece}} for piece in pieces)]
+    return [opening, *({"tool_calls": [each]} for each in calls)]
+
+
+def _streamed(body: dict[str, Any], tool: str, text: str) -> bytes:
+    """The whole answer as events."""
+    number = next(_numbers)
+    kind = {"id": f"chatcmpl-{number}", "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
+    ends = [{}, "tool_calls" if tool else "stop"]
+    choices = [(delta, None) for delta in _deltas(tool, text, number)] + [tuple(ends)]
+    events = [{**kind, "choices": [{"index": 0, "delta": d, "finish_reason": end}]} for d, end in choices]
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    events.append({**kind, "choices": [], "usage": usage})
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode() + b"data: [DONE]\n\n"
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A connection with all its requests."""
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+            body = json.loads(await reader.readexactly(length))
+            if (answer := _answer(body)) is None:
+                await asyncio.Event().wait()
+                continue
+            data = _streamed(body, *answer)
+            header = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {len(data)}\r\n\r\n"
+            writer.write(header.encode() + data)
+            await writer.drain()
+    writer.close()
+
+
+async def _main() -> None:
+    server = await asyncio.start_server(_serve, "127.0.0.1", 0, backlog=512, limit=1 << 24)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

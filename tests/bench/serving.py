@@ -1,0 +1,59 @@
+"""`cfo serve` in a process of its own, as people run it, and what the system tells of it."""
+
+import asyncio
+import contextlib
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import httpx
+
+from tests.bench.company import environment, ingest, new_root
+from tests.bench.model_server import served
+
+
+class Server:
+    """A server over the tiny company, and a client of it."""
+
+    def __init__(self, url: str, client: httpx.AsyncClient, pid: int, model_url: str) -> None:
+        self.url, self.client, self.model_url = url, client, model_url
+        self._folder = Path(f"/proc/{pid}")
+
+    def resident(self) -> float:
+        """Its memory in MB."""
+        pages = int((self._folder / "statm").read_text().split()[1])
+        return pages * resource.getpagesize() / (1 << 20)
+
+    def cpu_seconds(self) -> float:
+        """The processor time that it has used."""
+        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def status_of(self, run_id: str) -> str:
+        """How a run ended, once it has."""
+        async with self.client.stream("GET", f"/runs/{run_id}/events") as stream:
+            async for _ in stream.aiter_lines():
+                pass
+        return (await self.client.get(f"/runs/{run_id}/status")).json()["status"]
+
+
+@contextlib.asynccontextmanager
+async def serving() -> AsyncGenerator[Server]:
+    """A server, which ends with the block."""
+    with new_root() as root, served() as model_url:
+        await ingest(root, model_url)
+        known = {**os.environ, **environment(root, model_url)}
+        command = [sys.executable, "-m", "cfo_api", "--port", "0"]
+        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=known)
+        try:
+            assert process.stdout
+            url = (await process.stdout.readline()).decode().split()[-1]
+            limits = httpx.Limits(max_connections=None)
+            async with httpx.AsyncClient(base_url=url, timeout=300, limits=limits) as client:
+                yield Server(url, client, process.pid, model_url)
+        finally:
+            process.terminate()
+            await process.wait()

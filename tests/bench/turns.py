@@ -1,0 +1,127 @@
+"""A turn of three calls of the model: durable, without durability, the bare `openai` loop, and LangChain's agent.
+
+They take turns, so that all meet the same machine; told are the medians.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from statistics import median
+
+from cfo_kernel import Workspace, connect
+from cfo_kernel.agent.desk import Desk
+from cfo_kernel.agent.memory import FirstAttempt
+from cfo_kernel.agent.models import Models
+from cfo_kernel.agent.prices import Prices
+from cfo_kernel.agent.turn import Limits, think
+from cfo_kernel.data.room import DataRoom
+from cfo_kernel.events import Usage
+from tests.bench.bare_loop import BareLoop
+from tests.bench.company import NAME, ingest, new_root, settings
+from tests.bench.langchain_peer import langchain
+from tests.bench.model_server import MESSAGE, QUESTION, served
+from tests.bench.told import Line
+
+ROUNDS = 20
+AT_ONCE = 50
+BATCHES = 3
+Answer = Callable[[], Awaitable[object]]
+Seconds = Callable[[int], Awaitable[float]]
+"""How long so many answers at once take."""
+
+
+class _NobodyListens:
+    """A listener that keeps nothing."""
+
+    def token(self, text: str) -> None: ...
+    def void_tokens(self) -> None: ...
+    def tool_call(self, call_id: str, name: str, arguments: object) -> None: ...
+    def tool_result(self, call_id: str, name: str, output: object, elapsed_ms: float) -> None: ...
+    def used(self, usage: Usage) -> None: ...
+
+
+async def measure() -> list[Line]:
+    async with AsyncExitStack() as stack:
+        root, base_url = stack.enter_context(new_root()), stack.enter_context(served())
+        await ingest(root, base_url)
+        known = settings(root, base_url)
+        bench = await stack.enter_async_context(connect(settings=known))
+        room = DataRoom(root / NAME, query_timeout=30, ingest_timeout=60)
+        stack.push_async_callback(room.close)
+        models = Models(known)
+        stack.push_async_callback(models.close)
+        bare = BareLoop(base_url, str(root / "ledger.parquet"))
+        peer = await stack.enter_async_context(langchain(base_url, root / "ledger.parquet"))
+        workspace = await bench.workspace(NAME)
+        ways: dict[str, Seconds] = {
+            "bare": _timed(bare.answer),
+            "agent": _timed(lambda: _without_durability(room, models, root)),
+            "durable": _timed(lambda: _durable(workspace)),
+        }
+        if peer is not None:
+            ways["langchain"] = peer.seconds
+        one, many = await _in_turns(ways, 1, ROUNDS), await _in_turns(ways, AT_ONCE, BATCHES)
+        return [*_one_turn(one), *_many_turns(many)]
+
+
+def _one_turn(seconds: dict[str, float]) -> list[Line]:
+    durable, bare, agent = (seconds[way] for way in ("durable", "bare", "agent"))
+    what = "durable 3-call turn"
+    lines = [
+        Line(f"{what} / bare openai loop", f"{durable / bare:.2f}x  ({durable * 1000:.1f}, {bare * 1000:.1f} ms)"),
+        Line(
+            f"{what} / same agent, nothing durable",
+            f"{durable / agent:.2f}x  ({agent * 1000:.1f} ms)",
+            "< 1.15x",
+            durable < 1.15 * agent,
+        ),
+    ]
+    if (theirs := seconds.get("langchain")) is None:
+        return [
+            *lines,
+            Line(f"{what} / LangChain", "not measured: it could not be installed, or did not answer", "< 1x"),
+        ]
+    seen = f"{durable / theirs:.2f}x  ({theirs * 1000:.1f} ms, itself {theirs / bare:.2f}x bare)"
+    return [*lines, Line(f"{what} / LangChain with checkpointer", seen, "< 1x", durable < theirs)]
+
+
+def _many_turns(seconds: dict[str, float]) -> list[Line]:
+    rates = {way: AT_ONCE / taken for way, taken in seconds.items()}
+    others = ", ".join(f"{way} {rate:.0f}" for way, rate in rates.items() if way != "durable")
+    ours = rates["durable"]
+    return [Line(f"{AT_ONCE} turns at once", f"{ours:.0f} turns/s  ({others})", ">= 50 turns/s", ours >= 50)]
+
+
+async def _in_turns(ways: dict[str, Seconds], at_once: int, rounds: int) -> dict[str, float]:
+    """The median seconds of each way; the first round warms them up and does not count."""
+    taken: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(rounds + 1):
+        for way, seconds in ways.items():
+            taken[way].append(await seconds(at_once))
+    return {way: median(each[1:]) for way, each in taken.items()}
+
+
+def _timed(answer: Answer) -> Seconds:
+    async def seconds(at_once: int) -> float:
+        begun = time.perf_counter()
+        await asyncio.gather(*(answer() for _ in range(at_once)))
+        return time.perf_counter() - begun
+
+    return seconds
+
+
+async def _durable(workspace: Workspace) -> None:
+    finished = await (await (await workspace.thread()).send(QUESTION)).finished()
+    assert finished.reply, finished.error
+    assert finished.reply.message == MESSAGE
+
+
+async def _without_durability(room: DataRoom, models: Models, folder: Path) -> None:
+    """What `runs.turn` does, where nothing is kept and nobody listens."""
+    facts = await room.facts()
+    desk = Desk(room, facts, folder, FirstAttempt())
+    limits = Limits(20, 50, 400_000)
+    answer = await think(models.opened(facts), QUESTION, [], desk, _NobodyListens(), limits, Prices())
+    assert answer.reply.message == MESSAGE
