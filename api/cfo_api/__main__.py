@@ -22,6 +22,7 @@ from cfo_kernel.errors import InvalidSettings
 from cfo_kernel.settings import load
 
 _GRACE = 5  # seconds for answers that are on their way
+_KEEP_ALIVE = 75  # seconds, as servers do: with less a client finds a connection closed that it was about to use
 
 
 class _Server(uvicorn.Server):
@@ -85,6 +86,7 @@ async def _serve(listening: socket.socket, host: str, settings: Settings) -> int
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=_GRACE,
+            timeout_keep_alive=_KEEP_ALIVE,
         )
         shown = f"[{host}]" if ":" in host else host
         server = _Server(config, f"http://{shown}:{listening.getsockname()[1]}", app.state.closing)

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, cast, get_args
 
 from pydantic import TypeAdapter
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from cfo_kernel import CfoError, Event, Numbered
@@ -20,7 +20,8 @@ from cfo_kernel.interface import Run
 HEARTBEAT = 15.0  # seconds
 _SCHEMAS = "#/components/schemas/"
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The events.", "content": {"text/event-stream": {"schema": {"$ref": f"{_SCHEMAS}Frame"}}}}
+    200: {"description": "The events.", "content": {"text/event-stream": {"schema": {"$ref": f"{_SCHEMAS}Frame"}}}},
+    204: {"description": "The run has ended, and there is nothing after that event."},
 }
 """How an answer that streams events is documented."""
 _HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -44,12 +45,17 @@ class Stream(StreamingResponse):
 
 async def events(
     run: Run, after: int | None, closing: asyncio.Event, headers: Mapping[str, str] | None = None
-) -> Stream:
-    """The answer that streams the run's events after that number. Raises `EventsPruned` before it begins."""
+) -> Response:
+    """The answer that streams the run's events after that number. Raises `EventsPruned` before it begins.
+
+    Where none will come any more it is empty (204), and a browser's `EventSource` asks no further.
+    """
     if await run.status() in get_args(Outcome):  # all that it has to say is there, or nothing of it
         probe = run.events(after)
-        await anext(probe, None)
+        first = await anext(probe, None)
         await _closed(probe)
+        if first is None:
+            return Response(status_code=204)
     return Stream(frames(run.events(after), closing), headers={**_HEADERS, **(headers or {})})
 
 

@@ -66,6 +66,7 @@ async def listen() -> AsyncIterator[Listen]:
                 log_level="error",
                 access_log=False,
                 timeout_graceful_shutdown=5,
+                timeout_keep_alive=75,
                 backlog=2048,
             )
             server = uvicorn.Server(config)
