@@ -189,7 +189,7 @@ class SqliteJournal:
         try:
             while True:
                 news.clear()
-                ended = self._run(run_id).ended  # read first: the last event and this mark are one commit
+                ended = self._has_ended(run_id)  # read first: the last event and this mark are one commit
                 found = self._events(run_id, after)
                 if ended and not found and not await self.next_number(run_id):  # each run that ends says so
                     raise EventsPruned(PRUNED)
@@ -242,6 +242,12 @@ class SqliteJournal:
         if found := self._runs("id = ?", run_id):
             return found[0]
         raise RunNotFound(f"There is no run {run_id[:80]!r}. List the thread's messages for the ids.")
+
+    def _has_ended(self, run_id: str) -> bool:
+        """Asked at every wake of a subscriber, so no more than that is read."""
+        if rows := self._select("SELECT ended_at IS NOT NULL FROM run WHERE id = ?", run_id):
+            return bool(rows[0][0])
+        return self._run(run_id).ended
 
     def _runs(self, where: str, *values: Any) -> list[RunRow]:
         rows = self._select(f"SELECT {', '.join(_COLUMNS)} FROM run WHERE {where} ORDER BY n", *values)  # noqa: S608 - constants
