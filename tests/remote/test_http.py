@@ -104,7 +104,7 @@ async def test_a_message_whose_connection_drops_is_sent_again_with_the_same_key(
     run = await thread.send("Totals")
     assert run.id == "r1"
     sent = [asked for asked in server.asked if asked.method == "POST"]
-    assert [asked.json for asked in sent] == [{"text": "Totals", "in_reply_to": None}] * 3
+    assert [asked.json for asked in sent] == [{"text": "Totals", "in_reply_to": None, "untouched": False}] * 3
     assert len({asked.headers["idempotency-key"] for asked in sent}) == 1
 
 
