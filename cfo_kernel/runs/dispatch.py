@@ -87,16 +87,20 @@ class Dispatch:
         accepted = self._accepted(place, text, in_reply_to, key, untouched=untouched and not text)
         return await asyncio.shield(self._keep(accepted, "accept"))
 
-    async def accept_child(self, parent: RunRow, text: str) -> RunRow:
+    async def accept_child(self, parent: RunRow, text: str, name: str) -> RunRow:
         """Takes a piece of work of a run as a run of its own, with events and an outcome.
 
         It has no place in the history, does not wait for the thread's turn, which its parent has, and is stopped with
-        its parent.
+        its parent. A parent that begins again gets the same child by its `name`.
         """
+        return await asyncio.shield(self._keep(self._accepted_child(parent, text, name), "accept a child"))
+
+    async def _accepted_child(self, parent: RunRow, text: str, name: str) -> RunRow:
         row = self._new(parent.workspace_id, parent.thread_id, text, parent_run_id=parent.id)
-        row = await self._journal.add_run(row, None)
-        await self._queue.offer(row)
-        return row
+        stored = await self._journal.add_run(row, f"{parent.id}/{name}")
+        if stored.id == row.id:
+            await self._queue.offer(stored)
+        return stored
 
     async def perform(self, run: RunRow) -> None:
         """Brings a run to its end that this process holds; leaves it where it is another's, or the process stops."""

@@ -23,7 +23,9 @@ async def test_a_child_takes_no_place_in_the_queue_and_none_in_the_history(serve
     parent = await thread.send("Plan")
     await until(parent, "token")
     dispatch, journal, _ = inside(thread)
-    child = await dispatch.accept_child(await journal.run(parent.id), "A part of it")
+    child = await dispatch.accept_child(await journal.run(parent.id), "A part of it", "1")
+    again = await dispatch.accept_child(await journal.run(parent.id), "A part of it", "1")
+    assert again.id == child.id
     ended = [n async for n in journal.subscribe(child.id)]
     assert_whole(ended)
     assert await parent.status() == "running"
@@ -38,7 +40,7 @@ async def test_a_child_is_stopped_with_its_parent(serve: Serve, opened: Opened) 
     parent = await thread.send("Plan")
     await until(parent, "token")
     dispatch, journal, _ = inside(thread)
-    child = await dispatch.accept_child(await journal.run(parent.id), "A part of it")
+    child = await dispatch.accept_child(await journal.run(parent.id), "A part of it", "1")
     async for numbered in journal.subscribe(child.id):
         if numbered.event.type == "token":
             break
