@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -12,12 +12,8 @@ from cfo_kernel.agent.models import Models
 from cfo_kernel.errors import (
     CfoError,
     ContinueLimitReached,
-    EmptyMessage,
     IdempotencyMismatch,
-    InvalidInput,
-    MessageTooLong,
     NotFound,
-    NothingToContinue,
     RunInterrupted,
     RunNotFound,
     StorageFailed,
@@ -26,18 +22,16 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.journal import Journal, RunRow
+from cfo_kernel.runs.messages import check_continue, check_message, continues_left
 from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.queue import MOST_DEATHS, RunQueue
 from cfo_kernel.runs.recorder import Recorder, RunLost
 from cfo_kernel.runs.turn import failed, finish, outcome_of, tell, work
 from cfo_kernel.settings import Settings
-from cfo_kernel.store.folders import is_id, new_id
-from cfo_kernel.store.history import Entry, MessageEntry, RunEntry, to_its_end
+from cfo_kernel.store.folders import new_id
+from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
 
 T = TypeVar("T")
-MAX_MESSAGE = 100_000
-"""Bytes of UTF-8 in a message; a table belongs into a file."""
-_MAX_KEY = 200
 _LISTEN = 0.25  # seconds between two looks whether another process wants a run stopped
 _log = logging.getLogger(__name__)
 
@@ -184,8 +178,10 @@ class Dispatch:
                 if (earlier.message, earlier.in_reply_to) != (text, in_reply_to):
                     message = "This idempotency key belongs to another message of the thread. Take a new one."
                     raise IdempotencyMismatch(message)
+                await self._into_history(place)
                 return earlier
-            entries = await asyncio.to_thread(place.history.entries)
+            # What a person writes goes on from any history; where that cannot be read, it cannot be written either.
+            entries = () if text and not untouched else await asyncio.to_thread(place.history.entries)
             if not text:
                 check_continue(entries, in_reply_to)
             if untouched and not continues_left(entries, self._settings.continue_limit):
@@ -200,7 +196,7 @@ class Dispatch:
                     return stored
                 row = stored
                 message = MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to, untouched=untouched)
-                await to_its_end(place.history.append, message)
+                await self._into_history(place, message)
             except Exception:  # else the loop ends, and the message is answered by whoever comes next
                 await self._retracted(row.id)
                 raise
@@ -208,6 +204,16 @@ class Dispatch:
             self._places[row.id] = place
         await self._queue.offer(row)
         return row
+
+    async def _into_history(self, place: Place, *added: MessageEntry) -> None:
+        """Adds a message to the history, behind those of a process that died before it could add them."""
+        waiting = await self._journal.open_runs(place.workspace_id, place.thread_id)
+        missing = [
+            MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
+            for run in waiting
+            if run.parent_run_id is None and run.id not in self._refused and run.id not in {m.run_id for m in added}
+        ]
+        await to_its_end(place.history.append, *missing, *added)
 
     async def _retracted(self, run_id: str) -> None:
         """Takes back a run whose message was refused; where that cannot be done now, as soon as it can be."""
@@ -276,39 +282,3 @@ class Dispatch:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, CfoError):
             _log.error("%s failed", task.get_name(), exc_info=error)
-
-
-def check_message(text: str, in_reply_to: str | None, key: str | None = None) -> None:
-    """Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `InvalidInput` for what cannot be a message."""
-    if in_reply_to is not None and not is_id(in_reply_to):
-        raise NothingToContinue("`in_reply_to` is the id of a run. Take it from the reply that is to be continued.")
-    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
-        raise InvalidInput(f"The idempotency key must have 1 to {_MAX_KEY} printable characters. Take a UUID.")
-    if not text and in_reply_to is None:
-        raise EmptyMessage("The message is empty. Write a question.")
-    if text and not text.strip():
-        raise EmptyMessage("The message holds only spaces. Write a question.")
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise InvalidInput("The message holds characters that are no text. Send it as UTF-8.") from error
-    if size > MAX_MESSAGE:
-        limit = f"{MAX_MESSAGE:,}"
-        raise MessageTooLong(f"The message has {size:,} bytes, {limit} are taken. Upload long tables as a file.")
-
-
-def check_continue(entries: Sequence[Entry], in_reply_to: str | None) -> None:
-    """Raises `NothingToContinue` unless that reply asks for review, and no message came after it."""
-    messages = [e for e in entries if isinstance(e, MessageEntry)]
-    replies = {e.run_id: e.reply for e in entries if isinstance(e, RunEntry)}
-    reply = replies.get(in_reply_to or "")
-    if reply is None or not reply.waits_for_review or not messages or messages[-1].run_id != in_reply_to:
-        message = "There is no such reply to continue: it was answered already, or asks for no review. Write a message."
-        raise NothingToContinue(message)
-
-
-def continues_left(entries: Sequence[Entry], limit: int) -> int:
-    """How many more continues may follow that nobody clicked: `limit` in a row, which whatever a person sends ends."""
-    messages = [e for e in entries if isinstance(e, MessageEntry)]
-    in_a_row = next((n for n, message in enumerate(reversed(messages)) if not message.untouched), len(messages))
-    return max(0, limit - in_a_row)

@@ -21,7 +21,7 @@ from cfo_kernel.frames import read_frame
 from cfo_kernel.interface import Download, PageRequest, ResultPage, ShownMessage
 from cfo_kernel.outcome import asked
 from cfo_kernel.replies import Loader, Reply
-from cfo_kernel.runs.dispatch import check_message, continues_left
+from cfo_kernel.runs.messages import check_message, continues_left
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
 from cfo_kernel.store.folders import is_id, is_text

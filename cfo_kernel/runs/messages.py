@@ -1,0 +1,47 @@
+"""What can be a message, and what an empty one may continue."""
+
+from collections.abc import Sequence
+
+from cfo_kernel.errors import EmptyMessage, InvalidInput, MessageTooLong, NothingToContinue
+from cfo_kernel.store.folders import is_id
+from cfo_kernel.store.history import Entry, MessageEntry, RunEntry
+
+MAX_MESSAGE = 100_000
+"""Bytes of UTF-8 in a message; a table belongs into a file."""
+_MAX_KEY = 200
+
+
+def check_message(text: str, in_reply_to: str | None, key: str | None = None) -> None:
+    """Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `InvalidInput` for what cannot be a message."""
+    if in_reply_to is not None and not is_id(in_reply_to):
+        raise NothingToContinue("`in_reply_to` is the id of a run. Take it from the reply that is to be continued.")
+    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
+        raise InvalidInput(f"The idempotency key must have 1 to {_MAX_KEY} printable characters. Take a UUID.")
+    if not text and in_reply_to is None:
+        raise EmptyMessage("The message is empty. Write a question.")
+    if text and not text.strip():
+        raise EmptyMessage("The message holds only spaces. Write a question.")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidInput("The message holds characters that are no text. Send it as UTF-8.") from error
+    if size > MAX_MESSAGE:
+        limit = f"{MAX_MESSAGE:,}"
+        raise MessageTooLong(f"The message has {size:,} bytes, {limit} are taken. Upload long tables as a file.")
+
+
+def check_continue(entries: Sequence[Entry], in_reply_to: str | None) -> None:
+    """Raises `NothingToContinue` unless that reply asks for review, and no message came after it."""
+    messages = [e for e in entries if isinstance(e, MessageEntry)]
+    replies = {e.run_id: e.reply for e in entries if isinstance(e, RunEntry)}
+    reply = replies.get(in_reply_to or "")
+    if reply is None or not reply.waits_for_review or not messages or messages[-1].run_id != in_reply_to:
+        message = "There is no such reply to continue: it was answered already, or asks for no review. Write a message."
+        raise NothingToContinue(message)
+
+
+def continues_left(entries: Sequence[Entry], limit: int) -> int:
+    """How many more continues may follow that nobody clicked: `limit` in a row, which whatever a person sends ends."""
+    messages = [e for e in entries if isinstance(e, MessageEntry)]
+    in_a_row = next((n for n, message in enumerate(reversed(messages)) if not message.untouched), len(messages))
+    return max(0, limit - in_a_row)
