@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.conftest import KEY
 
 _PATIENCE = 60.0  # seconds for a process to begin, on a machine that does much else
+_OUTLIVES = 40.0  # seconds in which all must have gone that a killed process had started; a program has 30 to run
 
 
 class Process:
@@ -65,10 +66,13 @@ class Process:
         below = _descendants(self.pid)
         os.kill(self.pid, signal.SIGKILL)
         await self.ended()
-        async with asyncio.timeout(10):
-            while left := {pid for pid, began in below if _began(pid) == began}:
-                del left
-                await asyncio.sleep(0.01)
+        try:
+            async with asyncio.timeout(_OUTLIVES):
+                while {pid for pid, began in below if _began(pid) == began}:  # noqa: ASYNC110 - other processes
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            left = [_shown(pid) for pid, began in below if _began(pid) == began]
+            raise AssertionError(f"outlived the process that had started them: {left}") from None
 
 
 def api(root: Path, log: Path, port: int, **environment: str) -> Process:
@@ -87,6 +91,17 @@ def _began(pid: int) -> str | None:
     except OSError:
         return None
     return None if fields[0] in "ZX" else fields[19]
+
+
+def _shown(pid: int) -> str:
+    """A process as one looks for what keeps it: its command, its state, and what its threads wait for."""
+    at = Path(f"/proc/{pid}")
+    try:
+        command = (at / "cmdline").read_bytes().decode().replace("\0", " ")
+        waits = {(task / "wchan").read_text() for task in (at / "task").iterdir()}
+        return f"{pid} {command} {(at / 'stat').read_text().rpartition(')')[2][:3]} {sorted(waits)}"
+    except OSError:
+        return str(pid)
 
 
 def _descendants(pid: int) -> set[tuple[int, str | None]]:
