@@ -22,7 +22,7 @@ from tests.conftest import settings
 from tests.models.scripted_server import ScriptedServer
 
 Make = Callable[..., FastAPI]
-Listen = Callable[[FastAPI], Awaitable[str]]
+Listen = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ async def listen() -> AsyncIterator[Listen]:
     """Has an application served at a free port of this machine, in this loop; gives its URL."""
     async with AsyncExitStack() as stack:
 
-        async def started(app: FastAPI) -> str:
+        async def started(app: FastAPI, *, keep_alive: int = 75) -> str:
             config = uvicorn.Config(
                 app,
                 http=Connection,
@@ -66,7 +66,7 @@ async def listen() -> AsyncIterator[Listen]:
                 log_level="error",
                 access_log=False,
                 timeout_graceful_shutdown=5,
-                timeout_keep_alive=75,
+                timeout_keep_alive=keep_alive,
                 backlog=2048,
             )
             server = uvicorn.Server(config)

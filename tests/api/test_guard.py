@@ -151,7 +151,7 @@ async def test_a_client_that_does_not_go_on_is_hung_up_on(
 ) -> None:
     monkeypatch.setattr(connections, "HEAD", 0.3)
     monkeypatch.setattr(guard, "PATIENCE", 0.3)
-    host, port = (await listen(make())).removeprefix("http://").split(":")
+    host, port = (await listen(make(), keep_alive=1)).removeprefix("http://").split(":")
     head = "Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
     health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for sent, answers in (
