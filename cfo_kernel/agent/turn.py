@@ -88,13 +88,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Answer:
-    """The reply, with the model's messages of this turn as JSON values; the last is the return of the reply's call."""
+    """The reply, with the model's messages of this turn; the last is the return of the reply's call."""
 
     reply: Reply
     messages: list[ModelMessage]
 
     def as_json(self, outcome: Any = None) -> list[Any]:
-        """The messages, where the reply's call returned `outcome`: what the model reads when it goes on."""
+        """The messages as JSON, where the reply's call returned `outcome`: what the model reads when it goes on."""
         messages = self.messages
         if outcome is not None and isinstance(last := messages[-1], ModelRequest):
             parts = [

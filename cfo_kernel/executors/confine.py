@@ -69,7 +69,8 @@ def python_installation() -> list[Path]:
 def confine(bounds: Bounds, read: Iterable[Path], scratch: Path, calls: "Filter") -> None:
     """Confines this process for good: it can read `read` and the Python installation, and write below `scratch`.
 
-    To be called in a process with one thread, whose descriptors are closed. Raises OSError where a wall does not stand.
+    To be called in a process with one thread. What it holds open stays open: that is for the caller to close.
+    Raises OSError where a wall does not stand.
     """
     _become_nobody()
     _limit(bounds)
