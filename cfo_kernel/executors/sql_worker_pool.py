@@ -204,14 +204,19 @@ def _lend(name: str, source: Path, link: Path) -> None:
 
 def _move(made: Path, file: Path) -> None:
     """Takes a result out of the folder of the process, which could have put anything there."""
-    if not stat.S_ISREG(made.lstat().st_mode):
-        raise QueryFailed("The worker left no file as its result. Run the query again.", mendable=True)
     try:
-        made.replace(file)
+        if not stat.S_ISREG(made.lstat().st_mode):
+            raise FileNotFoundError
+        try:
+            made.replace(file)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copyfile(made, file, follow_symlinks=False)
+    except FileNotFoundError as error:
+        raise QueryFailed("The worker left no file as its result. Run the query again.", mendable=True) from error
     except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise QueryFailed(f"The result could not be kept ({error.strerror}). Check the disk.") from error
-        shutil.copyfile(made, file, follow_symlinks=False)
+        raise QueryFailed(f"The result could not be kept ({error.strerror}). Check the disk.") from error
 
 
 def _forget_the_dead(folder: Path) -> None:

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from cfo_kernel.errors import QueryError, QueryFailed, UnknownTable, WorkbenchClosed, WorkerLost
-from cfo_kernel.executors import confine
+from cfo_kernel.executors import confine, sql_worker_pool
 from cfo_kernel.executors.sql_worker_pool import SqlPool
 from tests.executors.conftest import Company
 
@@ -297,3 +297,8 @@ async def test_a_worker_holds_no_file_of_the_engine(asked: Asked) -> None:
     assert all(
         re.match(r"pipe:|/dev/null|anon_inode|/.*\.parquet", link) for n, link in links.items() if n not in (1, 2)
     )
+
+
+def test_a_result_that_is_not_there_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(QueryFailed, match="left no file"):
+        sql_worker_pool._move(tmp_path / "missing", tmp_path / "kept")  # pyright: ignore[reportPrivateUsage]
