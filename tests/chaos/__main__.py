@@ -1,6 +1,7 @@
 """The whole of it: `python -m tests.chaos [--kills 100] [--people 6] [--seed N] [--postgres]`.
 
 Prints a line for each round of 25 kills, and one with the sums. A seed that failed is given again with `--seed`.
+What is wrong is said in few lines, so that a log that is cut has it.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import os
 import random
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,12 +35,26 @@ def main() -> int:
         if options.postgres and server is None:
             print("chaos on PostgreSQL: left out. There is no server here: install the Debian package postgresql.")
             return int(os.environ.get("CFO_TEST_POSTGRES") == "required")
-        reports = _rounds(seed, options.kills, options.people, server)
+        try:
+            reports = _rounds(seed, options.kills, options.people, server)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            print(_told(error), flush=True)
+            return 1
     sums = {name: sum(getattr(r, name) for r in reports) for name in ("kills", "runs", "attempts", "requests")}
     where = "PostgreSQL with 2 workers" if options.postgres else "SQLite"
     told = ", ".join(f"{number} {name}" for name, number in sums.items())
     print(f"chaos on {where}: {told}, nothing lost and nothing doubled, {sum(r.seconds for r in reports):.0f} s")
     return 0
+
+
+def _told(error: Exception) -> str:
+    """What is wrong and where, in few lines."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    lines = [f"chaos: {type(error).__name__}: {str(error)[:2000]}", *notes]
+    if isinstance(error, ExceptionGroup):
+        lines += [f"  {type(one).__name__}: {str(one)[:500]}" for one in error.exceptions]
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    return "\n".join([*lines, *(f"  at {Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)])
 
 
 @contextlib.contextmanager

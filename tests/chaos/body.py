@@ -190,22 +190,36 @@ class Chaos:
             await asyncio.sleep(chance.uniform(0.05, 1.5))
         else:
             before = len(self.model.asked)
-            await until(lambda: len(self.model.asked) > before or any(task.done() for task in writing))
+            await until(
+                "the model is asked",
+                lambda: len(self.model.asked) > before or any(t.done() for t in writing) or not process.is_alive,
+            )
+            assert process.is_alive or process.point, f"it ended by itself: {process.last_words}"
             await asyncio.sleep(chance.uniform(0, 1.2))
         # After so many deaths in a row without a step forward a run is given up, which is not what is tested here.
-        await until(lambda: max(self.look.deaths(), default=0) < MOST_DEATHS - 2 or not process.is_alive)
+        await until("no run is close to being given up", lambda: self._deaths < MOST_DEATHS - 2 or not process.is_alive)
         if failed := [task for task in writing if task.done() and task.exception()]:
             await failed[0]
         report.kills_at_points += process.point is not None and not process.is_alive
         await process.kill()
         self.look_now()
         report.kills += 1
-        is_server = process is self.processes[0]
-        await process.start(chance.choice(list(POINTS)) if is_server and chance.random() < _AT_POINTS else None)
+        # A death is counted when another process takes the run over: this last one is not among them yet.
+        may_die_by_itself = process is self.processes[0] and self._deaths < MOST_DEATHS - 3
+        at_point = chance.random() < _AT_POINTS and may_die_by_itself
+        await process.start(chance.choice(list(POINTS)) if at_point else None)
+
+    @property
+    def _deaths(self) -> int:
+        """The most processes in a row that died over one open run without a step forward."""
+        return max(self.look.deaths(), default=0)
 
 
-async def until(happened: Callable[[], bool], within: float = 90) -> None:
+async def until(what: str, happened: Callable[[], bool], within: float = 180) -> None:
     """Waits for what happens in another thread or process; `within` is in seconds."""
-    async with asyncio.timeout(within):
-        while not happened():  # noqa: ASYNC110 - it looks at what other threads and processes do
-            await asyncio.sleep(0.01)
+    try:
+        async with asyncio.timeout(within):
+            while not happened():  # noqa: ASYNC110 - it looks at what other threads and processes do
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"waited {within:g} s in vain until {what}") from None

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from tests.conftest import KEY
 
-_PATIENCE = 60.0  # seconds for a process to begin, on a machine that does much else
+_PATIENCE = 120.0  # seconds for a process to begin, on a machine that does much else
 _OUTLIVES = 40.0  # seconds in which all must have gone that a killed process had started; a program has 30 to run
 
 
@@ -43,12 +44,17 @@ class Process:
         assert self._process is not None
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), _PATIENCE)
-        assert line, f"it ended: {self._log.read_text()[-2000:]}"
+        assert line, f"it ended: {self.last_words}"
 
     @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self._log.read_text()[-1000:]
 
     @property
     def is_alive(self) -> bool:
@@ -80,8 +86,14 @@ def api(root: Path, log: Path, port: int, **environment: str) -> Process:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
+    """A port that no connection takes while the server that has it is dead: systems give those from 32768 on."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
 
 
 def _began(pid: int) -> str | None:

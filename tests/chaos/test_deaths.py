@@ -28,7 +28,7 @@ async def test_a_run_that_kills_its_process_is_given_up_and_takes_no_other_with_
 
         async def beside() -> None:
             """Another thread, whose run is accepted after the one at fault and has not ended when that is given up."""
-            await until(lambda: bool(crowd.sent))
+            await until("a message is accepted", lambda: bool(crowd.sent))
             await crowd.talk(("hold",))
 
         talking = [crowd.talk(("poison", "look")), asyncio.create_task(beside())]
@@ -57,11 +57,11 @@ async def test_another_process_takes_over_at_once(place: Place, port: int) -> No
         crowd = People(await far.workspace("tiny"), random.Random(0))
         thread = await crowd.workspace.thread(key="one")
         waiting = [await crowd.send(thread, kind) for kind in ("hold", "look")]
-        await until(lambda: len(place.model.asked) == 1)
+        await until("the model is asked", lambda: len(place.model.asked) == 1)
         for task in waiting:
             task.cancel()
         await first.kill()
-        await until(lambda: len(place.model.asked) == 2, within=_SOON)
+        await until("the model is asked again", lambda: len(place.model.asked) == 2, within=_SOON)
         place.model.released.set()
         for sent in crowd.sent:
             sent.run, sent.events = await near.run(sent.run.id), []
@@ -81,7 +81,7 @@ async def test_a_process_that_stands_still_keeps_its_run_and_goes_on(place: Plac
     async with Workbench(chaos.url, patience=PATIENCE) as far, Workbench(f"http://127.0.0.1:{other}") as near:
         crowd = People(await far.workspace("tiny"), random.Random(0))
         following = await crowd.send(await crowd.workspace.thread(key="one"), "hold")
-        await until(lambda: len(place.model.asked) == 1)
+        await until("the model is asked", lambda: len(place.model.asked) == 1)
         os.kill(first.pid, signal.SIGSTOP)
         elsewhere = People(await near.workspace("tiny"), random.Random(0), first=100)
         await (await elsewhere.send(await elsewhere.workspace.thread(key="two"), "look"))
