@@ -10,10 +10,11 @@ from cfo_kernel.data.hierarchies import NO_TREES, Trees
 from cfo_kernel.data.literals import check_ends, is_whole, literal, number
 from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, QueryPlan, Window, aggregates
 from cfo_kernel.data.rollups import RollUps
-from cfo_kernel.data.scope import Scope, nearest, quoted
+from cfo_kernel.data.scope import Scope, nearest
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.data.windows import Windows
 from cfo_kernel.errors import PlanInvalid
+from cfo_kernel.sql_text import quoted
 
 
 def compile_plan(plan: QueryPlan, tables: Tables, trees: Trees = NO_TREES) -> str:

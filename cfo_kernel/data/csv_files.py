@@ -15,9 +15,9 @@ import duckdb
 
 from cfo_kernel.data import headers
 from cfo_kernel.data.literals import text
-from cfo_kernel.data.scope import quoted
 from cfo_kernel.errors import EmptyFile, UnreadableFile, without_paths
 from cfo_kernel.executors.names import distinct
+from cfo_kernel.sql_text import quoted
 
 _CHUNK = 1 << 20
 _HEAD = 1 << 16

@@ -6,7 +6,7 @@ Runs in the ingest worker, on the table `raw`.
 
 import duckdb
 
-from cfo_kernel.data.scope import quoted
+from cfo_kernel.sql_text import quoted
 
 MAX_SCALE = 8  # more decimals than this are a measured ratio, not money
 MAX_DIGITS = 38

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from cfo_kernel.data.glossary import Glossary, Hierarchy, fault, label
-from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.tables import Table, Tables
 from cfo_kernel.replies import ResultTable
+from cfo_kernel.sql_text import quoted
 from cfo_kernel.values import Value
 
 MOST_NODES = 20_000

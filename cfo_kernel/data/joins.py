@@ -11,8 +11,9 @@ from typing import Any
 from cfo_kernel.data.checks import added
 from cfo_kernel.data.compile import Compiler, indented, listed
 from cfo_kernel.data.plan import Aggregate, Filter, QueryPlan, aggregates
-from cfo_kernel.data.scope import Place, quoted
+from cfo_kernel.data.scope import Place
 from cfo_kernel.errors import PlanInvalid
+from cfo_kernel.sql_text import quoted
 
 _REPEATED = ("sum", "avg", "median", "count")
 """What another number of the same rows changes; the least, the greatest and the distinct stay as they are."""

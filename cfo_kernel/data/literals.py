@@ -12,6 +12,7 @@ from cfo_kernel.data.plan import Filter, Scalar
 from cfo_kernel.data.scope import Place
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.errors import PlanInvalid
+from cfo_kernel.sql_text import text_literal
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,38})(\.[0-9]{1,38})?")
 _PERIOD = re.compile(r"([0-9]{4})(?:-(?:H([12])|Q([1-4])|([01][0-9])))?")
@@ -68,10 +69,10 @@ def literal(value: Scalar, column: Column, where: str) -> str:
 
 
 def text(value: str) -> str:
-    """A quoted text; DuckDB knows no other escape than the doubled quote."""
+    """A quoted text. Raises `PlanInvalid` for one that SQL cannot hold."""
     if not is_whole(value):
         raise PlanInvalid("A text in the plan holds a NUL or half a character. Leave it out.")
-    return "'" + value.replace("'", "''") + "'"
+    return text_literal(value)
 
 
 def is_whole(value: str) -> bool:

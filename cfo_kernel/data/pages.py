@@ -11,10 +11,11 @@ from pydantic import Field
 
 from cfo_kernel.data.literals import condition
 from cfo_kernel.data.plan import Filter
-from cfo_kernel.data.scope import Place, nearest, quoted
+from cfo_kernel.data.scope import Place, nearest
 from cfo_kernel.data.tables import Column, Table
 from cfo_kernel.errors import UnknownColumn
 from cfo_kernel.replies import ResultColumn
+from cfo_kernel.sql_text import quoted
 from cfo_kernel.values import Value
 
 

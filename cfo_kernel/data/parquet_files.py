@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import headers
-from cfo_kernel.data.scope import quoted
 from cfo_kernel.errors import UnreadableFile, without_paths
+from cfo_kernel.sql_text import quoted
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:

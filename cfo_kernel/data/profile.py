@@ -5,8 +5,8 @@ Runs in the ingest worker, on the table `raw`.
 
 import duckdb
 
-from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.tables import Column, Kind
+from cfo_kernel.sql_text import quoted
 
 _MAX_VALUES = 1000
 _MAX_LENGTH = 200

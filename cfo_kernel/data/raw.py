@@ -5,14 +5,9 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import csv_files, exact, files, parquet_files, texts
+from cfo_kernel.executors.duckdb_config import duckdb_config
 
-CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoload_known_extensions": "false",
-    "autoinstall_known_extensions": "false",
-    "python_enable_replacements": "false",
-    "memory_limit": "2GB",
-    "threads": "2",
-}
+CONFIG = duckdb_config("2GB")
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[str]:

@@ -15,13 +15,13 @@ from cfo_kernel.data.pages import PageRequest, ResultPage
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
 from cfo_kernel.data.programs import Programs, Ran
-from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
 from cfo_kernel.executors.base import Executor
 from cfo_kernel.executors.process import Progress, WorkerProcess
 from cfo_kernel.executors.sql_worker_pool import Files, SqlPool
 from cfo_kernel.replies import Query, ResultTable
+from cfo_kernel.sql_text import quoted
 
 
 @dataclass(frozen=True)

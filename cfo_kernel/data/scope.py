@@ -6,11 +6,7 @@ from difflib import get_close_matches
 from cfo_kernel.data.plan import Join, QueryPlan
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, UnknownColumn, UnknownTable
-
-
-def quoted(name: str) -> str:
-    """The name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
+from cfo_kernel.sql_text import quoted
 
 
 def nearest(name: str, known: list[str]) -> str:

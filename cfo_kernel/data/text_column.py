@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from cfo_kernel.data.scope import quoted
+from cfo_kernel.sql_text import quoted
 
 _EMPTY = r"\s*(-|–|—|n/?a|nan|null|none|\.)?\s*"
 

@@ -13,8 +13,8 @@ import duckdb
 
 from cfo_kernel.data import exact
 from cfo_kernel.data.dates import read_dates
-from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.text_column import TextColumn
+from cfo_kernel.sql_text import quoted
 
 _WHOLE = r"[+-]?(0|[1-9]\d*)"
 _PLAIN = r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)"

@@ -7,8 +7,8 @@ and not touched.
 
 import duckdb
 
-from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.tables import Column, Kind
+from cfo_kernel.sql_text import quoted
 
 _LABEL = r"^\s*((grand|sub)[\s-]*)?(totals?|summe|zwischensumme|gesamt(summe)?)\s*:?(\s|$)"
 

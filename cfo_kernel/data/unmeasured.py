@@ -8,8 +8,8 @@ from cfo_kernel.data.compile import Compiler
 from cfo_kernel.data.figures import holds
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, PercentChange, QueryPlan, Ratio, Window, parts
-from cfo_kernel.data.scope import quoted
 from cfo_kernel.data.tables import Tables
+from cfo_kernel.sql_text import quoted
 
 
 @dataclass(frozen=True)

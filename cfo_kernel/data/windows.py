@@ -14,8 +14,9 @@ from cfo_kernel.data.plan import (
     Window,
     parts,
 )
-from cfo_kernel.data.scope import nearest, quoted
+from cfo_kernel.data.scope import nearest
 from cfo_kernel.errors import PlanInvalid
+from cfo_kernel.sql_text import quoted
 
 _NUMBERED = {Grain.MONTH: "12 * year({0}) + month({0})", Grain.QUARTER: "4 * year({0}) + quarter({0})"}
 """The number of a period whose name is a text, so that the one before it is one less."""

@@ -18,26 +18,20 @@ import duckdb
 
 from cfo_kernel.executors import confine, policy
 from cfo_kernel.executors.child import serve
+from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.names import distinct, folded
 from cfo_kernel.executors.sql_worker_errors import translated
 from cfo_kernel.executors.sql_worker_results import (
     counted,
     exactly,
-    identifier,
     notes,
     short,
     streamed,
     written,
 )
+from cfo_kernel.sql_text import quoted, text_literal
 
 MEMORY = 5 << 29  # 2.5 GiB of address space, which holds also what DuckDB does not count
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoload_known_extensions": "false",
-    "autoinstall_known_extensions": "false",
-    "python_enable_replacements": "false",
-    "memory_limit": "1500MB",
-    "threads": "2",
-}
 _BEFORE_THE_TABLES = (
     "SET temp_directory = ''",
     "SET enable_progress_bar = true",  # of this connection alone: without it nobody knows how far a query is
@@ -54,7 +48,7 @@ class SqlWorker:
     def __init__(self) -> None:
         self.tables: dict[str, str] = {}
         self._seconds: float | None = None
-        self.connection = duckdb.connect(config=_CONFIG)
+        self.connection = duckdb.connect(config=duckdb_config("1500MB"))
         self._running = self.connection
 
     def open(self, tables: dict[str, str], seconds: float | None = None) -> dict[str, Any]:
@@ -144,15 +138,15 @@ class SqlWorker:
 
 def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyConnection:
     """A database over these files that can reach no other. The order counts: each lock closes what comes after."""
-    connection = duckdb.connect(config=_CONFIG)
-    paths = ", ".join(_text(path) for path in tables.values())
+    connection = duckdb.connect(config=duckdb_config("1500MB"))
+    paths = ", ".join(text_literal(path) for path in tables.values())
     connection.execute(f"SET allowed_paths = [{paths}]")
     for setting in _BEFORE_THE_TABLES:
         connection.execute(setting)
     if seconds is not None:
         connection.execute(f"SET max_execution_time = {int(seconds * 1000)}")
     for name, path in tables.items():
-        connection.execute(f"CREATE VIEW {identifier(name)} AS FROM read_parquet({_text(path)})")
+        connection.execute(f"CREATE VIEW {quoted(name)} AS FROM read_parquet({text_literal(path)})")
     for lock in _LOCKS:
         connection.execute(lock)
     return connection
@@ -162,10 +156,6 @@ def _abort(connection: duckdb.DuckDBPyConnection) -> None:
     """Lets go of a result that was not read to its end, which would keep the connection from the next query."""
     with contextlib.suppress(duckdb.Error):
         connection.abort()
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def confined(cache: str, folder: str) -> None:

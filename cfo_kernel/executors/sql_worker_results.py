@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from cfo_kernel.executors import wire
+from cfo_kernel.sql_text import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,14 +26,10 @@ _AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZON
 _LONGEST_CELL, _LARGEST_SAMPLE = 2000, 1_000_000  # characters
 
 
-def identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def exactly(position: int, kind: str, name: str) -> str:
     """The column of a relation under its own name, as text where that alone keeps its value."""
     column = f"CAST(#{position} AS VARCHAR)" if _AS_TEXT.search(kind) else f"#{position}"
-    return f"{column} AS {identifier(name)}"
+    return f"{column} AS {quoted(name)}"
 
 
 def readable(position: int, kind: str) -> str:

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from cfo_kernel import display, listings, sources
 from cfo_kernel.data.files import safe_name
-from cfo_kernel.data.scope import nearest, quoted
+from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.errors import FileNotFound, ThreadNotFound, UnknownTable, WorkspaceNotFound
 from cfo_kernel.interface import DataFile, Direct, Download, UsageTotals
@@ -18,6 +18,7 @@ from cfo_kernel.remote.run import frame
 from cfo_kernel.remote.thread import Thread, checked_key, thread_record, usage_totals
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sources import Source
+from cfo_kernel.sql_text import quoted
 from cfo_kernel.values import Value
 
 if TYPE_CHECKING:

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfo_kernel.data.scope import nearest, quoted
+from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Table
 from cfo_kernel.errors import UnknownTable
 from cfo_kernel.frames import read_frame
 from cfo_kernel.interface import Download
 from cfo_kernel.replies import ResultTable
+from cfo_kernel.sql_text import quoted
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench import downloads
 from cfo_kernel.workbench.engine import Engine
