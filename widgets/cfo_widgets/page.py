@@ -1,17 +1,14 @@
-"""The page of the workbench: Voila with settings, a template and a kernel of our own (`share/jupyter`), for one notebook."""
+"""The page of the workbench: one notebook in Voila, with settings, a template and a kernel of our own."""
 
-import contextlib
 import hashlib
 import hmac
 import logging
 import os
-import secrets
-import time
 from pathlib import Path
 from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
-from tornado.web import RequestHandler, authenticated
+from tornado.web import GZipContentEncoding, RequestHandler, authenticated
 from traitlets.config import Config
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
@@ -35,22 +32,35 @@ class Alive(APIHandler):
         self.finish({"kernel": kernel_id in self.kernel_manager})
 
 
+class Ready(RequestHandler):
+    """Whether the next visitor finds a kernel that has run the notebook; open to all, for it tells nothing else."""
+
+    def get(self) -> None:
+        pools = self.settings["kernel_manager"]._pools.values()
+        heated = any(
+            item.done() and not item.exception() and item.result()["task"].done() for pool in pools for item in pool
+        )
+        self.set_status(200 if heated else 503)
+
+
 class Leave(VoilaShutdownKernelHandler):
     """A page that is left says so, and its kernel ends."""
 
     def check_xsrf_cookie(self) -> None:
-        """The call that a browser makes while it leaves a page cannot carry the header; the kernel's id is the secret."""
+        """A browser that leaves a page cannot send the header with this call; the kernel's id is the secret."""
 
 
 class Page(Voila):
     """Voila with the two handlers above before its own."""
 
-    def init_handlers(self) -> list[Any]:
-        own = [
+    def init_handlers(self) -> Any:
+        self.app.transforms.append(GZipContentEncoding)  # Voila gives its settings to tornado too late for this one
+        own: Any = [
+            (f"{self.server_url}cfo/ready", Ready),
             (f"{self.server_url}cfo/alive/([\\w-]+)", Alive),
             (f"{self.server_url}voila/api/shutdown/(.*)", Leave),
         ]
-        return [*own, *super().init_handlers()]
+        return own + super().init_handlers()
 
 
 def settings(ip: str, port: int, token: str) -> Config:
@@ -68,7 +78,6 @@ def settings(ip: str, port: int, token: str) -> Config:
         "config_file_paths": [],
         "tornado_settings": {
             "websocket_max_message_size": _UPLOAD,
-            "compress_response": True,
             "log_function": _quiet,
             "headers": {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"},
         },
@@ -78,7 +87,11 @@ def settings(ip: str, port: int, token: str) -> Config:
         "theme": "light",
         "allow_template_override": "NO",
         "allow_theme_override": "NO",
-        "extension_allowlist": ["@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager", "anywidget"],
+        "extension_allowlist": [
+            "@voila-dashboards/widgets-manager8",
+            "@jupyter-widgets/jupyterlab-manager",
+            "anywidget",
+        ],
         "extension_denylist": [],
         "file_allowlist": [],
         "show_tracebacks": False,
@@ -96,7 +109,10 @@ def settings(ip: str, port: int, token: str) -> Config:
 
 
 def serve(ip: str, port: int, token: str) -> None:
-    """Serves the page until it is told to stop."""
+    """Serves the page until it is told to stop.
+
+    The kernels of visitors have `CFO_URL` and `CFO_API_TOKEN` from the environment of this process.
+    """
     paths = [str(SHARE), *filter(None, os.environ.get("JUPYTER_PATH", "").split(os.pathsep))]
     os.environ["JUPYTER_PATH"] = os.pathsep.join(paths)
     Page.launch_instance([], config=settings(ip, port, token))
@@ -104,5 +120,5 @@ def serve(ip: str, port: int, token: str) -> None:
 
 def _quiet(handler: RequestHandler) -> None:
     """Tells of failures only, and never the query, which may hold the token."""
-    if handler.get_status() >= 500:
+    if handler.get_status() >= 500 and not isinstance(handler, Ready):
         _logger.error("%s %s: %s", handler.request.method, handler.request.path, handler.get_status())

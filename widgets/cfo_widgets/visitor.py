@@ -1,4 +1,4 @@
-"""The kernel of one visitor of the page: a kernel without what only people at a notebook need (see `share/jupyter/kernels`)."""
+"""The kernel of one visitor of the page, without what only people at a notebook need (see `share/jupyter/kernels`)."""
 
 import sys
 
