@@ -52,6 +52,46 @@ class DataFile(Value):
     modified_at: datetime
 
 
+class OpenRun(Value):
+    """A run of a workspace that has not ended."""
+
+    run_id: str
+    thread_id: str
+    status: Literal["queued", "running"]
+
+
+class GlossaryColumn(Value):
+    """What people wrote about a column, `column` being its name in SQL."""
+
+    column: str
+    name: str | None = None
+    description: str | None = None
+    synonyms: tuple[str, ...] = ()
+    note: str | None = None
+
+
+class GlossaryTable(Value):
+    """What people wrote about a table, `table` being its name in SQL."""
+
+    table: str
+    name: str | None = None
+    description: str | None = None
+    synonyms: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    columns: tuple[GlossaryColumn, ...] = ()
+
+
+class Glossary(Value):
+    """What people wrote about the data of a company.
+
+    `questions` are examples to begin with: those of the tables or, where nobody wrote any, simple ones.
+    """
+
+    company: str | None = None
+    tables: tuple[GlossaryTable, ...] = ()
+    questions: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Download:
     """A file on its way out: `size` in bytes, its name for people, its media type, and its content in chunks."""
@@ -140,12 +180,14 @@ class Workspace(Protocol):
     async def delete_file(self, file: str) -> None: ...
     async def datasets(self) -> Sequence[Dataset]: ...
     async def schema(self, dataset: str) -> Dataset: ...
+    async def glossary(self) -> Glossary: ...
     def table(self, name: str) -> TableHandle: ...
     async def query(self, query: Direct) -> ResultTable | str: ...
     async def sql(self, text: str) -> ResultTable: ...
     async def python(self, code: str) -> ResultTable | str: ...
     async def threads(self) -> Sequence[Thread]: ...
     async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread: ...
+    async def open_runs(self) -> Sequence[OpenRun]: ...
     async def usage(self) -> UsageTotals: ...
 
 
