@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from cfo_kernel.data.direct import Direct as Direct
+from cfo_kernel.data.files import SUFFIXES as SUFFIXES
 from cfo_kernel.data.pages import PageRequest as PageRequest
 from cfo_kernel.data.pages import ResultPage as ResultPage
 from cfo_kernel.data.pages import Sort as Sort
@@ -19,6 +20,7 @@ from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
 from cfo_kernel.events import UsageTotals as UsageTotals
 from cfo_kernel.replies import Problem, Reply, ResultTable
+from cfo_kernel.sources import MAX_BYTES as MAX_BYTES
 from cfo_kernel.sources import Source
 from cfo_kernel.values import Value
 
