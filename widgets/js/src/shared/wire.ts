@@ -5,6 +5,8 @@ export type { Problem } from "./values";
 
 /** What a person does, named as in the Python models of each component. */
 export type Command =
+  // frame
+  | { type: "enter"; thread: string }
   // chat
   | { type: "send"; text: string; key: string; in_reply_to?: string }
   | { type: "continue"; run_id: string; untouched: boolean }
