@@ -11,7 +11,24 @@ export type Command =
   | { type: "send"; text: string; key: string; in_reply_to?: string }
   | { type: "continue"; run_id: string; untouched: boolean }
   | { type: "cancel"; run_id: string }
-  | { type: "look" };
+  | { type: "look" }
+  // workspace picker
+  | { type: "begin"; remembered: string }
+  | { type: "pick"; workspace_id: string }
+  | { type: "create"; name: string }
+  | { type: "refresh" }
+  // thread picker
+  | { type: "pick"; thread_id: string }
+  | { type: "rename"; thread_id: string; title: string }
+  | { type: "delete"; workspace_id: string; thread_id: string }
+  // data panel
+  | { type: "upload"; workspace_id: string; upload_id: string; name: string; size: number; offset: number }
+  | { type: "cancel_upload"; upload_id: string }
+  | { type: "preview"; workspace_id: string; table: string }
+  | { type: "download"; workspace_id: string; file: string }
+  | { type: "download_more"; download_id: string }
+  | { type: "delete_file"; workspace_id: string; file: string }
+  | { type: "ask"; workspace_id: string; question: string };
 
 /** What Python tells: answers to commands by their number, and the events of runs. */
 export type Told =
