@@ -6,9 +6,11 @@ export type { Problem } from "./values";
 /** What a person does, named as in the Python models of each component. */
 export type Command =
   // chat
-  | { type: "send"; text: string; key: string; in_reply_to?: string }
-  | { type: "continue"; run_id: string; untouched: boolean }
-  | { type: "cancel"; run_id: string }
+  | { type: "send"; opened: string; text: string; key: string; in_reply_to?: string }
+  | { type: "continue"; opened: string; run_id: string; untouched: boolean }
+  | { type: "cancel"; opened: string; run_id: string }
+  | { type: "rename"; opened: string; title: string }
+  | { type: "steps"; opened: string; run_id: string }
   | { type: "look" };
 
 /** What Python tells: answers to commands by their number, and the events of runs. */
