@@ -66,7 +66,7 @@ function doing(live: Live | null, hasWords: boolean): string {
 
 function Failed({ message, again }: { message: string; again: (() => void) | undefined }) {
   return (
-    <div class="cfo-problem cfo-failed" role="alert">
+    <div class="cfo-problem cfo-failed">
       <p>{message}</p>
       {again && <button type="button" class="cfo-button" onClick={again}>Try again</button>}
     </div>

@@ -42,7 +42,8 @@ export function Composer({ where, returned, send, stop, isStopping, onTyping }: 
   useLayoutEffect(() => {
     if (!box.current) return;
     box.current.style.height = "auto";
-    box.current.style.height = `${Math.min(box.current.scrollHeight, TALLEST)}px`;
+    const { scrollHeight } = box.current; // 0 while it is not on the page yet
+    if (scrollHeight) box.current.style.height = `${Math.min(scrollHeight, TALLEST)}px`;
   }, [text]);
   const isTyping = hasFocus && text !== "";
   useEffect(() => onTyping(isTyping), [isTyping]);

@@ -86,7 +86,7 @@ function Writes({ reply }: Shown<WriteSheetFromFile>) {
 /** What went wrong in carrying a reply out: the agent can mend it when it goes on. */
 function Mishap({ problem, what }: { problem: Problem; what: string }) {
   return (
-    <div class="cfo-problem" role="alert">
+    <div class="cfo-problem">
       <p><strong>{what}</strong> {problem.message}</p>
       <p>Continue to let the analyst mend it, or write what it should do instead.</p>
     </div>

@@ -9,6 +9,7 @@ export function Transcript({ sent, children }: { sent: number; children: Compone
   const log = useRef<HTMLDivElement>(null);
   const column = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
+  const last = useRef(0);
   const [isAway, setAway] = useState(false);
 
   const toEnd = () => {
@@ -26,7 +27,10 @@ export function Transcript({ sent, children }: { sent: number; children: Compone
   useEffect(toEnd, [sent]);
 
   const onScroll = ({ currentTarget: at }: { currentTarget: HTMLDivElement }) => {
-    isAtEnd.current = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR;
+    const isNear = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR;
+    // Only who goes up leaves the end: it also moves away by itself, while words come.
+    if (isNear || at.scrollTop < last.current) isAtEnd.current = isNear;
+    last.current = at.scrollTop;
     setAway(!isAtEnd.current);
   };
   return (

@@ -8,7 +8,7 @@ export function used(usage: Partial<UsageTotals & Usage> | null): string {
   const tokens = (usage?.input_tokens ?? 0) + (usage?.output_tokens ?? 0);
   if (!usage || tokens === 0) return "";
   const said = `${whole.format(tokens)} tokens`;
-  if (usage.cost === null || usage.cost === undefined) return said;
+  if (!usage.cost) return said; // unknown, or nothing beside what is unknown
   return `${said}, ${usage.unpriced_runs ? "at least " : ""}${money(usage.cost)}`;
 }
 
