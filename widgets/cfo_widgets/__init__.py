@@ -7,9 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cfo_widgets.chat import Chat as Chat
+    from cfo_widgets.data_panel import DataPanel as DataPanel
+    from cfo_widgets.thread_picker import ThreadPicker as ThreadPicker
     from cfo_widgets.workbench import Workbench as Workbench
+    from cfo_widgets.workspace_picker import WorkspacePicker as WorkspacePicker
 
-_HOME = {"Workbench": "workbench"}
+_HOME = {
+    "Chat": "chat",
+    "DataPanel": "data_panel",
+    "ThreadPicker": "thread_picker",
+    "Workbench": "workbench",
+    "WorkspacePicker": "workspace_picker",
+}
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 

@@ -65,10 +65,9 @@ class Workbench(ipywidgets.HBox):
         async with self._workspaces.beginning:
             with suppress(NotFound):
                 thread = await self._bench.thread(thread_id)
-                if self._workspace is None or self._workspace.id != thread.workspace_id:
-                    await self._workspaces.pick(thread.workspace_id, thread)
-                else:
-                    await self._show_thread(thread)
+                workspace = await self._bench.workspace(thread.workspace_id)
+                self._workspaces.select(workspace.id)
+                await self._show_workspace(workspace, thread)
 
     async def _show_workspace(self, workspace: Workspace, thread: Thread | None = None) -> None:
         self._workspace = workspace

@@ -51,7 +51,8 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
         super().__init__(**traits)
         self._workbench = workbench
         self._picked = Callbacks()
-        self._beginning = asyncio.Lock()
+        self.beginning = asyncio.Lock()
+        """Held while it is settled which workspace is open at first; another page may begin too."""
 
     def on_pick(self, callback: Callable[..., Any]) -> None:
         """Has `callback` called with the workspace that is to be opened."""
@@ -65,8 +66,12 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
     async def pick(self, workspace_id: str) -> None:
         """Opens a workspace. Raises `WorkspaceNotFound`."""
         workspace = await self._workbench.workspace(workspace_id)
-        self.workspace_id = workspace.id
+        self.select(workspace.id)
         await self._picked.tell(workspace)
+
+    def select(self, workspace_id: str) -> None:
+        """Marks a workspace as the open one, without telling `on_pick`."""
+        self.workspace_id = workspace_id
 
     async def perform(self, command: Begin | Pick | Create | Refresh, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002
         match command:
@@ -83,7 +88,7 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
         return Answer()
 
     async def _begin(self, remembered: str) -> None:
-        async with self._beginning:  # another page may begin too
+        async with self.beginning:
             if self.workspace_id:
                 return
             await self.load()

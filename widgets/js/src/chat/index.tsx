@@ -1,4 +1,7 @@
 import { component } from "../shared/component";
+import { Chat } from "./chat";
 import "./chat.css";
+import "./reply.css";
+import "./composer.css";
 
-export default component(() => <section class="cfo-chat" aria-label="Conversation" />);
+export default component(() => <Chat />);

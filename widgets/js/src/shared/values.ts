@@ -79,6 +79,10 @@ export interface Usage {
   cost: number | null;
   model: string | null;
 }
+export interface UsageTotals extends Usage {
+  runs: number;
+  unpriced_runs: number;
+}
 export interface ShownMessage {
   who: "person" | "agent";
   run_id: string;
@@ -90,6 +94,8 @@ export interface ShownMessage {
   reply: Reply | null;
   error: Problem | null;
   usage: Usage | null;
+  /** How the reply's result is drawn, as Vega-Lite; only an agent's message has it. */
+  chart?: object | null;
 }
 
 export type RunEvent =

@@ -8,9 +8,11 @@ export type Command =
   // frame
   | { type: "enter"; thread: string }
   // chat
-  | { type: "send"; text: string; key: string; in_reply_to?: string }
-  | { type: "continue"; run_id: string; untouched: boolean }
-  | { type: "cancel"; run_id: string }
+  | { type: "send"; opened: string; text: string; key: string; in_reply_to?: string }
+  | { type: "continue"; opened: string; run_id: string; untouched: boolean }
+  | { type: "cancel"; opened: string; run_id: string }
+  | { type: "rename"; opened: string; title: string }
+  | { type: "steps"; opened: string; run_id: string }
   | { type: "look" }
   // workspace picker
   | { type: "begin"; remembered: string }
