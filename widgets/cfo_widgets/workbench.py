@@ -36,6 +36,7 @@ class Workbench(ipywidgets.HBox):
             (side, "cfo-side"),
             (self._frame, "cfo-frame-place"),
             (self._threads, "cfo-threads-place"),
+            (self._data, "cfo-data-place"),
             (self._chat, "cfo-chat-place"),
         ):
             widget.add_class(name)

@@ -89,9 +89,10 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
 
     async def _begin(self, remembered: str) -> None:
         async with self.beginning:
+            if self.workspaces is None:
+                await self.load()
             if self.workspace_id:
                 return
-            await self.load()
             known = sorted(self.workspaces or [], key=lambda workspace: workspace["updated_at"])
             if known:
                 await self.pick(remembered if any(w["id"] == remembered for w in known) else known[-1]["id"])
