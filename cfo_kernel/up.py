@@ -102,7 +102,7 @@ def _free_port(port: int, option: str) -> int:
         with socket.create_server((_HERE, port)) as listening:
             return listening.getsockname()[1]
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or "there is no such port"
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "there is no such port"
         raise InvalidSettings(f"Cannot listen at port {port} ({reason}). Take another with {option}.") from error
 
 

@@ -18,10 +18,15 @@ class Enter(Command):
 
 
 class Frame(Component, bundle="frame"):
-    """Lays out the workbench; `thread` is the open one, and `trouble` what a person must know about the connection."""
+    """Lays out the workbench.
+
+    `thread` is the open one, empty while it is new; `opened` changes whenever one is opened; `trouble` says in words
+    what a person must know about the connection.
+    """
 
     commands = TypeAdapter(Annotated[Enter, Field()])
     thread = traitlets.Unicode("").tag(sync=True)
+    opened = traitlets.Unicode("").tag(sync=True)
     trouble = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, enter: Callable[[str], Awaitable[None]], **traits: Any) -> None:

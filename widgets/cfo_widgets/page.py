@@ -46,6 +46,14 @@ class Ready(RequestHandler):
 class Leave(VoilaShutdownKernelHandler):
     """A page that is left says so, and its kernel ends."""
 
+    @authenticated
+    async def post(self, kernel_id: str) -> None:
+        """One that is gone already is no error: a page whose server was started again knows the old one."""
+        if kernel_id in self.kernel_manager:
+            await super().post(kernel_id)
+        else:
+            self.set_status(204)
+
     def check_xsrf_cookie(self) -> None:
         """A browser that leaves a page cannot send the header with this call; the kernel's id is the secret."""
 
@@ -78,6 +86,7 @@ def settings(ip: str, port: int, token: str) -> Config:
         "config_file_paths": [],
         "tornado_settings": {
             "websocket_max_message_size": _UPLOAD,
+            "ws_ping_timeout": 30_000,  # no longer than the interval, or every visit is a warning
             "log_function": _quiet,
             "headers": {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"},
         },

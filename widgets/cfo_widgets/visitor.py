@@ -8,4 +8,4 @@ sys.modules["debugpy"] = None  # pyright: ignore[reportArgumentType]
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402 - after the line above
 
 if __name__ == "__main__":
-    IPKernelApp.launch_instance([*sys.argv[1:], "--HistoryManager.enabled=False"])
+    IPKernelApp.launch_instance([*sys.argv[1:], "--HistoryManager.enabled=False", "--log-level=ERROR"])

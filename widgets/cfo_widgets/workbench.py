@@ -58,6 +58,7 @@ class Workbench(ipywidgets.HBox):
         self._data.observe(lambda change: self._chat.set_trait("examples", change.new.get("questions", [])), "glossary")
         self._chat.on_change(lambda: self._threads.select(self._chat.thread_id))
         self._chat.observe(lambda change: self._frame.set_trait("thread", change.new), "thread_id")
+        self._chat.observe(lambda change: self._frame.set_trait("opened", change.new), "opened")
 
     async def _enter(self, thread_id: str) -> None:
         """Brings back the thread that a page remembers; one that is gone is forgotten."""

@@ -11,6 +11,7 @@ const remembered = () => new URLSearchParams(location.hash.slice(1)).get("thread
 function Frame() {
   const line = useLine();
   const [thread] = useTrait<string>("thread");
+  const [opened] = useTrait<string>("opened");
   const [trouble] = useTrait<string>("trouble");
   const [isOpen, setOpen] = useState(false);
   const [hasEntered, setEntered] = useState(false);
@@ -33,8 +34,9 @@ function Frame() {
     if (hasEntered && isOwnPage() && thread !== remembered()) {
       history.replaceState(null, "", thread ? `#thread=${encodeURIComponent(thread)}` : location.pathname + location.search);
     }
-    setOpen(false);
   }, [thread, hasEntered]);
+
+  useEffect(() => setOpen(false), [opened]);
 
   useEffect(() => {
     const workbench = root.current?.closest(".cfo-workbench");
