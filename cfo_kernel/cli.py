@@ -184,6 +184,23 @@ def serve(
 
 
 @app.command()
+def up(
+    port: Annotated[
+        int | None, typer.Option(help="The port of the page; 0 takes a free one. [default: 8866, or a free one]")
+    ] = None,
+    api_port: Annotated[int, typer.Option(help="The port of the API; 0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Open the workbench in the browser: the API and the page on this machine, until they are stopped."""
+    from cfo_kernel.up import up  # only this command needs it
+
+    async def work() -> None:
+        await up(load(), port, api_port, opens_browser=browser, say=lambda text: print(text, flush=True))  # noqa: T201
+
+    _run(work(), as_json=False)
+
+
+@app.command()
 def usage(
     workspace: NeededWorkspace,
     thread: Annotated[str | None, typer.Option("-t", "--thread", help="This thread alone.")] = None,

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from cfo_kernel.data.direct import Direct as Direct
+from cfo_kernel.data.files import SUFFIXES as SUFFIXES
 from cfo_kernel.data.pages import PageRequest as PageRequest
 from cfo_kernel.data.pages import ResultPage as ResultPage
 from cfo_kernel.data.pages import Sort as Sort
@@ -19,6 +20,7 @@ from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
 from cfo_kernel.events import UsageTotals as UsageTotals
 from cfo_kernel.replies import Problem, Reply, ResultTable
+from cfo_kernel.sources import MAX_BYTES as MAX_BYTES
 from cfo_kernel.sources import Source
 from cfo_kernel.values import Value
 
@@ -50,6 +52,46 @@ class DataFile(Value):
     name: str
     size: int
     modified_at: datetime
+
+
+class OpenRun(Value):
+    """A run of a workspace that has not ended."""
+
+    run_id: str
+    thread_id: str
+    status: Literal["queued", "running"]
+
+
+class GlossaryColumn(Value):
+    """What people wrote about a column, `column` being its name in SQL."""
+
+    column: str
+    name: str | None = None
+    description: str | None = None
+    synonyms: tuple[str, ...] = ()
+    note: str | None = None
+
+
+class GlossaryTable(Value):
+    """What people wrote about a table, `table` being its name in SQL."""
+
+    table: str
+    name: str | None = None
+    description: str | None = None
+    synonyms: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    columns: tuple[GlossaryColumn, ...] = ()
+
+
+class Glossary(Value):
+    """What people wrote about the data of a company.
+
+    `questions` are examples to begin with: those of the tables or, where nobody wrote any, simple ones.
+    """
+
+    company: str | None = None
+    tables: tuple[GlossaryTable, ...] = ()
+    questions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,12 +182,14 @@ class Workspace(Protocol):
     async def delete_file(self, file: str) -> None: ...
     async def datasets(self) -> Sequence[Dataset]: ...
     async def schema(self, dataset: str) -> Dataset: ...
+    async def glossary(self) -> Glossary: ...
     def table(self, name: str) -> TableHandle: ...
     async def query(self, query: Direct) -> ResultTable | str: ...
     async def sql(self, text: str) -> ResultTable: ...
     async def python(self, code: str) -> ResultTable | str: ...
     async def threads(self) -> Sequence[Thread]: ...
     async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread: ...
+    async def open_runs(self) -> Sequence[OpenRun]: ...
     async def usage(self) -> UsageTotals: ...
 
 

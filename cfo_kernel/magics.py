@@ -7,22 +7,28 @@ being made; interrupting the cell cancels the run.
 import argparse
 import asyncio
 import atexit
+import html
 import queue
 import shlex
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, NoReturn, Protocol, Self, TypeVar
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
-from cfo_kernel import CfoError, FinishedRun, Run, Thread, Workbench, Workspace, connect
+from cfo_kernel import CfoError, FinishedRun, Numbered, Run, Thread, Workbench, Workspace, connect
 from cfo_kernel.display import bundle
 from cfo_kernel.errors import InvalidInput
+from cfo_kernel.events import ActionStarted, Restarted, Token, ToolCall
 
 T = TypeVar("T")
+_FRAME = 0.05
+"""Seconds between two pictures of a run: a notebook drops what comes faster than it can show."""
 _HELP = """%cfo                 what is open
 %cfo workspaces      the companies of this root
 %cfo use NAME        open a workspace
@@ -47,6 +53,33 @@ class Bundle:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return self._bundle
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is seen of a run that goes on: its answer as far as it is written, and what the agent does."""
+
+    doing: str = "Thinking …"
+    tokens: tuple[tuple[int, str], ...] = ()
+
+    def after(self, numbered: Numbered) -> "Words":
+        """The words after this event."""
+        match numbered.event:
+            case Token(text=text):
+                return replace(self, tokens=(*self.tokens, (numbered.number, text)))
+            case Restarted(from_=void):
+                return replace(self, tokens=tuple(token for token in self.tokens if token[0] < void))
+            case ToolCall(name=name):
+                return Words(f"{name} …")
+            case ActionStarted():
+                return replace(self, doing="Running what was asked for …")
+            case _:
+                return self
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        text = "".join(text for _, text in self.tokens)
+        lines = "\n\n".join(filter(None, (text, self.doing)))
+        return {"text/plain": lines, "text/html": f'<div style="white-space:pre-wrap">{html.escape(lines)}</div>'}
 
 
 class Shown(Protocol):
@@ -127,7 +160,7 @@ class CfoMagics(Magics):
     @cell_magic
     def ask(self, line: str, cell: str) -> None:
         """Asks the text of the cell, and shows the reply below it."""
-        shown = show(Bundle(["Thinking …"], []))
+        shown = show(Words())
         try:
             options = _Options().parse_args(_words(line))
             finished = self._followed(self._send(cell.strip(), options.workspace, options.new), shown)
@@ -141,15 +174,16 @@ class CfoMagics(Magics):
 
     def _followed(self, send: Coroutine[Any, Any, Run], shown: Shown) -> FinishedRun:
         """Shows what the agent does until the run ends; an interrupt cancels the run, also while it is being sent."""
-        steps: queue.Queue[str | None] = queue.Queue()
+        steps: queue.Queue[Words | None] = queue.Queue()
         sending = self._loop.start(send)
 
         async def pump() -> FinishedRun:
+            words = Words()
             try:
                 run = await asyncio.wrap_future(sending)
                 async for numbered in run.events():
-                    if numbered.event.type == "tool_call":
-                        steps.put(f"{numbered.event.name} …")
+                    if (changed := words.after(numbered)) is not words:
+                        steps.put(words := changed)
                 return await run.finished()
             finally:
                 steps.put(None)
@@ -159,8 +193,9 @@ class CfoMagics(Magics):
 
         finished = self._loop.start(pump())
         try:
-            while (step := steps.get()) is not None:
-                shown.update(Bundle([step], []))
+            while (step := _latest(steps)) is not None:
+                shown.update(step)
+                time.sleep(_FRAME)
         except KeyboardInterrupt:
             self._loop.wait_for(stop())
         return finished.result()
@@ -201,6 +236,14 @@ class CfoMagics(Magics):
                 return Bundle(["%cfo"], [[line] for line in _HELP.splitlines()])
             case _:
                 raise InvalidInput(f"%cfo knows no {command[:40]!r}. Write %cfo help to see what it knows.")
+
+
+def _latest(steps: "queue.Queue[Words | None]") -> Words | None:
+    """Waits for the next step, and takes the last one where there are several; None at the end."""
+    step = steps.get()
+    while step is not None and not steps.empty():
+        step = steps.get()
+    return step
 
 
 def _words(line: str) -> list[str]:

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     python_disabled: bool = False
     history_turns: int = Field(12, ge=1)
     continue_limit: int = Field(5, ge=0)
+    countdown: float = Field(10, ge=0)
     journal_days: int = Field(30, ge=1, le=36_500)
     api_token: SecretStr | None = Field(None, min_length=1)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()

@@ -39,6 +39,14 @@ _dataset: dict[str, Any] = {
         }],
     }],
 }  # fmt: skip
+_glossary: dict[str, Any] = {
+    "company": "Adventure Works Cycles", "questions": ["total amount by department"],
+    "tables": [{
+        "table": "ledger", "name": "General ledger", "description": "One row for each posting.", "synonyms": ["gl"],
+        "questions": ["total amount by department"],
+        "columns": [{"column": "amount", "name": None, "description": None, "synonyms": ["value"], "note": None}],
+    }],
+}  # fmt: skip
 _messages = [
     {"who": "person", "run_id": _RUN, "at": _AT, "text": "Salaries by department", "in_reply_to": None},
     {"who": "agent", "run_id": _RUN, "at": _AT, "status": "succeeded", "reply": _reply, "usage": _usage},
@@ -60,6 +68,8 @@ ANSWERS: dict[str, Any] = {
     "create_workspace": _workspace,
     "get_workspace": _workspace,
     "rename_workspace": _workspace,
+    "list_open_runs": _page(_run),
+    "get_glossary": _glossary,
     "get_workspace_usage": {**_usage, "runs": 1},
     "query_workspace": {"result": _table, "text": None},
     "list_files": _page({"name": "ledger.csv", "size": 312, "modified_at": _AT}),

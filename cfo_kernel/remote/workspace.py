@@ -11,7 +11,7 @@ from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.errors import FileNotFound, ThreadNotFound, UnknownTable, WorkspaceNotFound
-from cfo_kernel.interface import DataFile, Direct, Download, UsageTotals
+from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun, UsageTotals
 from cfo_kernel.remote.address import segment
 from cfo_kernel.remote.http import LONG, Server
 from cfo_kernel.remote.run import frame
@@ -50,6 +50,8 @@ class Uploaded(Value):
 workspace_record: TypeAdapter[WorkspaceRecord] = TypeAdapter(WorkspaceRecord)
 _file: TypeAdapter[DataFile] = TypeAdapter(DataFile)
 _dataset: TypeAdapter[Dataset] = TypeAdapter(Dataset)
+_glossary: TypeAdapter[Glossary] = TypeAdapter(Glossary)
+_open_run: TypeAdapter[OpenRun] = TypeAdapter(OpenRun)
 _uploaded: TypeAdapter[Uploaded] = TypeAdapter(Uploaded)
 _answer: TypeAdapter[QueryAnswer] = TypeAdapter(QueryAnswer)
 
@@ -122,6 +124,10 @@ class Workspace:
         path = f"{self._path}/datasets/{segment(dataset, UnknownTable)}/schema"
         return await self._server.value(_dataset, "GET", path, wait=LONG)
 
+    async def glossary(self) -> Glossary:
+        """What people wrote in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
+        return await self._server.value(_glossary, "GET", f"{self._path}/glossary", wait=LONG)
+
     def table(self, name: str) -> "TableHandle":
         """A table by its name, to be read whole."""
         return TableHandle(self._server, self, self._path, name)
@@ -168,6 +174,10 @@ class Workspace:
         if record.workspace_id != self.id:
             raise ThreadNotFound(f"There is no thread {id[:80]!r} in {self.name}. List its threads for the ids.")
         return Thread(self._server, self.id, self.name, record)
+
+    async def open_runs(self) -> Sequence[OpenRun]:
+        """What the threads are answering now, or have still to answer, in the order of acceptance."""
+        return await self._server.listed(_open_run, f"{self._path}/runs")
 
     async def usage(self) -> UsageTotals:
         """What its finished runs used together."""

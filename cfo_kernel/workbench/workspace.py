@@ -15,12 +15,12 @@ from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
 from cfo_kernel.errors import FileNotFound, StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
 from cfo_kernel.events import UsageTotals
-from cfo_kernel.interface import DataFile, Direct, Download
+from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sources import Source
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
-from cfo_kernel.workbench import downloads, uploads
+from cfo_kernel.workbench import downloads, glossary, uploads
 from cfo_kernel.workbench.engine import Engine
 from cfo_kernel.workbench.table import TableHandle
 from cfo_kernel.workbench.thread import Thread
@@ -132,6 +132,11 @@ class Workspace:
         message = f"There is no dataset {dataset[:80]!r}. {nearest(dataset, [d.id for d in datasets])}"
         raise UnknownTable(message)
 
+    async def glossary(self) -> Glossary:
+        """What people wrote in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
+        facts = await self._engine.use().room(self._row).facts()
+        return glossary.view(facts.glossary, facts.tables)
+
     def table(self, name: str) -> TableHandle:
         """A table by its name, to be read whole."""
         return TableHandle(self._engine, self._row, name, self)
@@ -178,6 +183,15 @@ class Workspace:
         if id is None:
             return Thread(engine, self._row, giver=self) if key is None else self._thread_of(key)
         return Thread(engine, self._row, engine.thread(self._row, id), giver=self)
+
+    async def open_runs(self) -> Sequence[OpenRun]:
+        """What the threads are answering now, or have still to answer, in the order of acceptance."""
+        rows = await self._engine.use().journal.open_runs(self.id)
+        return [
+            OpenRun(run_id=row.id, thread_id=row.thread_id, status="running" if row.status == "running" else "queued")
+            for row in rows
+            if row.parent_run_id is None and not row.ended
+        ]
 
     async def usage(self) -> UsageTotals:
         """What the finished runs of the workspace used together, those of deleted threads among them."""

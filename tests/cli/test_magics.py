@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from cfo_kernel import Dataset, TaskResult, magics
+from cfo_kernel import Dataset, Numbered, TaskResult, magics
+from cfo_kernel.events import Restarted, Token, ToolCall
 from tests.models.scripted_server import ScriptedServer, Stall
 from tests.replies import ANSWER, MESSAGE, QUERY, Serve
 
@@ -99,6 +100,18 @@ def test_asking(notebook: Notebook, serve: Serve) -> None:
     screen.run("%%ask --new\nSomething else")
     asked = [[m["content"] for m in r.body["messages"] if m["role"] == "user"] for r in server.requests]
     assert asked[2:] == [["What did it cost?", "And then?"], ["Something else"]]
+
+
+def test_the_answer_is_seen_as_it_is_written() -> None:
+    events = [Token(text="Re"), ToolCall(id="1", name="execute_sql", input={}), Token(text="<b>"), Token(text="ven")]
+    words = magics.Words()
+    seen = []
+    for number, event in enumerate([*events, Restarted.model_validate({"from": 3}), Token(text="ue")]):
+        words = words.after(Numbered(number=number, event=event))
+        seen.append(words._repr_mimebundle_()["text/plain"])
+    assert seen[:2] == ["Re\n\nThinking …", "execute_sql …"]
+    assert seen[3:] == [f"{text}\n\nexecute_sql …" for text in ("<b>ven", "<b>", "<b>ue")]
+    assert "&lt;b&gt;ue" in words._repr_mimebundle_()["text/html"]
 
 
 def test_errors_are_shown_and_not_raised(notebook: Notebook) -> None:

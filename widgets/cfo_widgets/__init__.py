@@ -1,1 +1,29 @@
-"""The widgets of cfo_kernel."""
+"""The widgets of cfo_kernel: `Workbench(connect())` is all of them together, and each is usable alone in a cell.
+
+What is named here is loaded when it is first used, so that `python -m cfo_widgets` holds no widget.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cfo_widgets.chat import Chat as Chat
+    from cfo_widgets.data_panel import DataPanel as DataPanel
+    from cfo_widgets.thread_picker import ThreadPicker as ThreadPicker
+    from cfo_widgets.workbench import Workbench as Workbench
+    from cfo_widgets.workspace_picker import WorkspacePicker as WorkspacePicker
+
+_HOME = {
+    "Chat": "chat",
+    "DataPanel": "data_panel",
+    "ThreadPicker": "thread_picker",
+    "Workbench": "workbench",
+    "WorkspacePicker": "workspace_picker",
+}
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"cfo_widgets.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'cfo_widgets' has no attribute {name!r}")

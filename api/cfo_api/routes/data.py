@@ -11,6 +11,7 @@ from cfo_api.pages import PageDep
 from cfo_api.problems import may
 from cfo_api.values import Page, Uploaded
 from cfo_kernel import DataFile, Dataset
+from cfo_kernel.interface import Glossary
 
 router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["data"])
 
@@ -54,6 +55,12 @@ async def list_datasets(workspace: WorkspaceDep, page: PageDep) -> Page[Dataset]
 async def get_dataset_schema(workspace: WorkspaceDep, dataset_id: str) -> Dataset:
     """The dataset of that id, file name or table: its tables, columns and their profile."""
     return await workspace.schema(dataset_id)
+
+
+@router.get("/glossary", responses=may(404, 409, 422))
+async def get_glossary(workspace: WorkspaceDep) -> Glossary:
+    """What people wrote about the tables and their columns, with example questions."""
+    return await workspace.glossary()
 
 
 @router.get("/tables/{table}", response_class=Response, responses={**BYTES, **may(404, 422)})

@@ -7,6 +7,7 @@ from cfo_api.pages import PageDep
 from cfo_api.problems import may
 from cfo_api.values import DirectQuery, Page, QueryAnswer, WorkspaceInfo, WorkspaceName, workspace_info
 from cfo_kernel import ResultTable, UsageTotals
+from cfo_kernel.interface import OpenRun
 
 router = APIRouter(tags=["workspaces"])
 
@@ -40,6 +41,12 @@ async def rename_workspace(workspace: WorkspaceDep, body: WorkspaceName) -> Work
 async def delete_workspace(workspace: WorkspaceDep) -> None:
     """Takes the workspace away; its folder goes to `.trash/` under the root."""
     await workspace.delete()
+
+
+@router.get("/workspaces/{workspace_id}/runs", responses=may(404, 422))
+async def list_open_runs(workspace: WorkspaceDep, page: PageDep) -> Page[OpenRun]:
+    """The runs that are under way or wait for their turn, in the order of acceptance."""
+    return page.cut(await workspace.open_runs(), lambda run: run.run_id, lambda run: run)
 
 
 @router.get("/workspaces/{workspace_id}/usage", responses=may(404, 422))

@@ -1,0 +1,111 @@
+"""`cfo up`: the API and the page of the workbench on this machine, with fresh tokens, until they are stopped."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from cfo_kernel.errors import CfoError, InvalidInput, InvalidSettings
+from cfo_kernel.settings import Settings
+from cfo_kernel.supervising import GivenUp, Program, Supervisor
+
+_USUAL_PORT = 8866
+_HERE = "127.0.0.1"
+_BLUE, _GREEN = "\033[34m", "\033[32m"
+_NEEDED = ("fastapi", "uvicorn", "voila", "anywidget")
+_ENGINES = ("CFO_", "OPENAI_", "ANTHROPIC_")
+"""Beginnings of the variables that are for the engine: the page, whose kernels are its visitors', gets none of them."""
+_PAGES = ("CFO_COUNTDOWN",)
+"""But these it gets."""
+
+
+class CouldNotStay(CfoError):
+    """A part of the workbench could not be kept running."""
+
+    code = "internal_error"
+
+
+async def up(
+    settings: Settings, port: int | None, api_port: int, *, opens_browser: bool, say: Callable[[str], None]
+) -> None:
+    """Runs both until SIGTERM or Ctrl-C. Raises `InvalidInput`, `InvalidSettings` or `CouldNotStay`."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise InvalidInput(
+            f"The workbench is not installed ({', '.join(missing)} missing). Run: pip install 'cfo-kernel[api,lab]'"
+        )
+    if settings.url:
+        raise InvalidInput(
+            "`cfo up` serves the folders of this machine. Unset CFO_URL, or start the page alone: python -m cfo_widgets"
+        )
+    api_at, page_at = _free_port(api_port, "--api-port"), _page_port(port)
+    api_token, page_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    supervisor = Supervisor(_programs(api_at, page_at, api_token, page_token), (api_token, page_token), say)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, supervisor.stop)
+    address = f"http://{_HERE}:{page_at}/?token={page_token}"
+
+    def ready() -> None:
+        say(f"\nThe workbench of {settings.resolved_root()} is at\n\n    {address}\n\nPress Ctrl+C to stop it.\n")
+        if opens_browser:
+            loop.run_in_executor(None, _open, address)
+
+    say("Starting the workbench …")
+    try:
+        await supervisor.run(ready)
+    except GivenUp as error:
+        raise CouldNotStay(str(error)) from error
+    say("Stopped. What was sent is in its thread.")
+
+
+def _programs(api_at: int, page_at: int, api_token: str, page_token: str) -> list[Program]:
+    plain = {name: value for name, value in os.environ.items() if name != "CFO_URL"}
+    bare = {name: value for name, value in plain.items() if name in _PAGES or not name.startswith(_ENGINES)}
+    url = f"http://{_HERE}:{api_at}"
+    python = (sys.executable, "-P", "-u", "-m")
+    return [
+        Program(
+            "api",
+            (*python, "cfo_api", "--host", _HERE, "--port", str(api_at)),
+            {**plain, "CFO_API_TOKEN": api_token},
+            f"{url}/readyz",
+            _BLUE,
+        ),
+        Program(
+            "page",
+            (*python, "cfo_widgets", "--ip", _HERE, "--port", str(page_at)),
+            {**bare, "CFO_URL": url, "CFO_API_TOKEN": api_token, "CFO_PAGE_TOKEN": page_token},
+            f"http://{_HERE}:{page_at}/cfo/ready",
+            _GREEN,
+        ),
+    ]
+
+
+def _page_port(port: int | None) -> int:
+    """The given one; else the usual one, or any where that is taken."""
+    if port is not None:
+        return _free_port(port, "--port")
+    with contextlib.suppress(InvalidSettings):
+        return _free_port(_USUAL_PORT, "--port")
+    return _free_port(0, "--port")
+
+
+def _free_port(port: int, option: str) -> int:
+    """That port, or any for 0; both parts keep theirs when they are started again."""
+    try:
+        with socket.create_server((_HERE, port)) as listening:
+            return listening.getsockname()[1]
+    except (OSError, OverflowError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "there is no such port"
+        raise InvalidSettings(f"Cannot listen at port {port} ({reason}). Take another with {option}.") from error
+
+
+def _open(address: str) -> None:
+    with contextlib.suppress(webbrowser.Error):  # where there is none, the address was printed
+        webbrowser.open(address)

@@ -1,0 +1,56 @@
+"""Programs that are kept running: restarts, giving up, and what is never shown."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from cfo_kernel import supervising
+from cfo_kernel.supervising import GivenUp, Program, Supervisor
+
+SECRET = "a-long-secret-0123456789"
+
+
+def program(code: str) -> Program:
+    return Program("api", (sys.executable, "-u", "-c", code), {"SECRET": SECRET}, "http://127.0.0.1:9/", "")
+
+
+async def test_who_dies_at_once_again_and_again_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervising, "_CHANCES", 1)
+    said: list[str] = []
+    failing = program("print('no disk'); raise SystemExit(3)")
+    with pytest.raises(GivenUp, match="api ended 2 times right after its start"):
+        await Supervisor([failing, program("import time; time.sleep(60)")], (), said.append).run(lambda: None)
+    assert [line for line in said if "no disk" in line] == ["api  │ no disk"] * 2
+    assert "api  │ ended (exit code 3); it is started again in 0.5 s" in said
+
+
+async def test_no_secret_and_no_control_character_is_shown() -> None:
+    said: list[str] = []
+    talking = program(
+        "import os, time; print('token ' + os.environ['SECRET'] + '\\x1b[2J', flush=True); time.sleep(60)"
+    )
+    supervisor = Supervisor([talking], (SECRET,), said.append)
+    running = asyncio.create_task(supervisor.run(lambda: None))
+    await until(lambda: bool(said))
+    supervisor.stop()
+    await asyncio.wait_for(running, 5)
+    assert said == ["api  │ token …�[2J"]
+
+
+async def test_who_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervising, "_GRACE", 0.3)
+    said: list[str] = []
+    deaf = program("import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)")
+    supervisor = Supervisor([deaf], (), said.append)
+    running = asyncio.create_task(supervisor.run(lambda: None))
+    await until(lambda: bool(said))
+    supervisor.stop()
+    await asyncio.wait_for(running, 5)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not is_so():  # noqa: ASYNC110 - another process has no event
+            await asyncio.sleep(0.02)

@@ -1,0 +1,120 @@
+"""`cfo up` as a process: both parts come, die, come again, and go with it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\?token=(\S+)")
+Up = tuple["subprocess.Popen[str]", Path]
+
+
+@pytest.fixture
+def up(root: Path, tmp_path: Path) -> Iterator[Up]:
+    log = tmp_path / "up.log"
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("CFO_", "OPENAI_", "ANTHROPIC_"))}
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("cfo")), "up", "--no-browser", "--port", "0"],
+            env={**own, "CFO_ROOT": str(root), "CFO_MODEL": "offline"},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        yield process, log
+        process.kill()
+        process.wait()
+
+
+def test_it_comes_is_mended_and_goes(up: Up) -> None:
+    process, log = up
+    until(lambda: "Press Ctrl+C" in log.read_text(), 90)
+    address = ADDRESS.search(log.read_text())
+    assert address
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())  # the token comes once, then a cookie
+    html = browser.open(address[0], timeout=30).read().decode()
+    assert "<title>CFO workbench</title>" in html
+    assert "https://" not in html
+    home, kernel = address[0].partition("?")[0], re.findall(r'"kernelId": "([\w-]+)"', html)[0]
+    assert json.load(browser.open(f"{home}cfo/alive/{kernel}", timeout=30)) == {"kernel": True}
+    for _ in range(2):  # a browser that leaves the page says so, without the header that its cookie asks for
+        assert browser.open(urllib.request.Request(f"{home}voila/api/shutdown/{kernel}", method="POST")).status == 204
+    assert json.load(browser.open(f"{home}cfo/alive/{kernel}", timeout=30)) == {"kernel": False}
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{home}cfo/alive/none", timeout=30)
+    assert refused.value.code == 403
+    os.kill(children(process.pid)["cfo_api"], signal.SIGKILL)
+    until(lambda: log.read_text().count("cfo_kernel is at") == 2, 60)
+    everyone = descendants(process.pid)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    until(lambda: not alive(everyone), 10)
+    assert log.read_text().count(address[1]) == 1
+    assert log.read_text().endswith("Stopped. What was sent is in its thread.\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
+def test_nothing_is_left_behind_where_it_is_killed(up: Up) -> None:
+    process, log = up
+    until(lambda: "Press Ctrl+C" in log.read_text(), 90)
+    everyone = descendants(process.pid)
+    assert len(everyone) >= 3
+    process.kill()
+    until(lambda: not alive(everyone), 20)
+
+
+def test_it_says_what_is_wrong(root: Path) -> None:
+    cfo = str(Path(sys.executable).with_name("cfo"))
+    said = subprocess.run(
+        [cfo, "up"], env={**os.environ, "CFO_URL": "http://127.0.0.1:9"}, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 1
+    assert "Unset CFO_URL" in said.stderr
+    said = subprocess.run([cfo, "up", "--port", "99999"], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stderr) == (
+        1,
+        "Cannot listen at port 99999 (there is no such port). Take another with --port. (invalid_settings)\n",
+    )
+
+
+def children(of: int) -> dict[str, int]:
+    """The modules that the children of a process run, with their ids."""
+    found = {}
+    for pid in _children(of):
+        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        found[words[words.index("-m") + 1]] = pid
+    return found
+
+
+def descendants(of: int) -> list[int]:
+    return [pid for child in _children(of) for pid in (child, *descendants(child))]
+
+
+def _children(of: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{of}/task/{of}/children").read_text().split()]
+
+
+def alive(pids: list[int]) -> list[int]:
+    def lives(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    return [pid for pid in pids if lives(pid)]
+
+
+def until(is_so: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.1)

@@ -1,0 +1,218 @@
+"""Chat without a browser: what its page sends and is sent, over the embedded workbench and scripted models."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from cfo_widgets.chat import Chat
+
+from cfo_kernel import Thread
+from tests.conftest import Opened
+from tests.models.scripted_server import Stall, ToolCall
+from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, TABLE, Serve
+
+NUMBERED_TYPES = ["run_started", "tool_call", "tool_result", "tool_call", "tool_result", "token", "result", "done"]
+
+
+class Page:
+    """What a page would see of a chat."""
+
+    def __init__(self, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.chat = chat
+        self.told: list[dict[str, Any]] = []
+        monkeypatch.setattr(chat, "send", lambda content, *_: self.told.append(content))
+
+    async def ask(self, type: str, **more: Any) -> Any:
+        """The answer's value, or the problem."""
+        request = f"{type}-{len(self.told)}-{id(more)}"
+        opened = {} if type == "look" else {"opened": self.chat.opened}
+        self.chat._heard(None, {**opened, **more, "type": type, "request": request}, [])
+        await self.until(lambda: any(t.get("request") == request for t in self.told))
+        answer = next(t for t in self.told if t.get("request") == request)
+        return answer["value"] if answer["type"] == "answer" else answer["problem"]
+
+    async def until(self, holds: Callable[[], Any]) -> None:
+        async with asyncio.timeout(20):
+            while not holds():  # noqa: ASYNC110 - what it waits for tells nobody
+                await asyncio.sleep(0.01)
+
+    async def quiet(self) -> None:
+        """Waits until every message has its answer."""
+        await self.until(lambda: not self.chat.is_working)
+
+    def events(self, run_id: str | None = None) -> list[dict[str, Any]]:
+        batches = [t for t in self.told if t["type"] == "events" and run_id in (None, t["run_id"])]
+        return [numbered for batch in batches for numbered in batch["events"]]
+
+    def types(self) -> list[str]:
+        """The types of all events; tokens that follow each other count as one."""
+        types = [n["event"]["type"] for n in self.events()]
+        return [t for n, t in enumerate(types) if t != "token" or types[n - 1] != t]
+
+
+@pytest.fixture
+async def page(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Page]]:
+    made: list[Chat] = []
+
+    def make(*arguments: Any, **options: Any) -> Page:
+        made.append(Chat(*arguments, **options))
+        return Page(made[-1], monkeypatch)
+
+    yield make
+    for chat in made:
+        chat.close()
+    await asyncio.sleep(0)
+
+
+Pages = Callable[..., Page]
+
+
+async def test_a_message_is_sent_and_its_run_followed(opened: Opened, serve: Serve, page: Pages) -> None:
+    at = page()
+    assert at.chat.countdown == 10
+    await at.chat.open(await (await opened(serve(LOOK, QUERY, ANSWER))).thread())
+    assert (at.chat.thread_id, at.chat.title, at.chat.messages) == ("", "", [])
+    changes: list[tuple[str, bool]] = []
+    at.chat.on_change(lambda: changes.append((at.chat.title, at.chat.is_working)))
+    run_id = (await at.ask("send", text="Totals by department", key="k1"))["run_id"]
+    await at.quiet()
+    assert at.types() == NUMBERED_TYPES
+    assert [n["number"] for n in at.events(run_id)] == list(range(len(at.events())))
+    person, agent = at.chat.messages
+    assert (person["text"], person["run_id"], agent["run_id"]) == ("Totals by department", run_id, run_id)
+    assert (agent["reply"]["message"], agent["chart"]) == (MESSAGE, None)
+    assert (at.chat.thread_id, at.chat.usage["runs"]) == (at.chat.thread.id if at.chat.thread else None, 1)
+    assert changes == [("Totals by department", True), ("Totals by department", False)]
+    assert await at.ask("look") == {}  # what has ended is told by the messages
+
+
+async def test_the_same_key_twice_is_one_message(opened: Opened, serve: Serve, page: Pages) -> None:
+    at = page()
+    await at.chat.open(await (await opened(serve(ANSWER))).thread())
+    first, again = await asyncio.gather(*(at.ask("send", text="Totals", key="k1") for _ in range(2)))
+    await at.quiet()
+    assert first == again
+    assert [m["who"] for m in at.chat.messages] == ["person", "agent"]
+
+
+async def test_what_is_refused_names_its_reason(opened: Opened, serve: Serve, page: Pages) -> None:
+    at = page()
+    await at.chat.open(await (await opened(serve())).thread())
+    assert (await at.ask("send", text="  ", key="k1"))["code"] == "empty_message"
+    assert (await at.ask("rename", title="x"))["code"] == "thread_not_found"
+    assert (await at.ask("send", text="Hi", key="k2", opened="of another kernel"))["code"] == "invalid_input"
+    assert (await at.ask("dance"))["code"] == "invalid_input"
+
+
+async def test_a_late_page_gets_what_the_open_run_told(opened: Opened, serve: Serve, page: Pages) -> None:
+    at = page()
+    await at.chat.open(await (await opened(serve(LOOK, Stall(6, ANSWER)))).thread())
+    run_id = (await at.ask("send", text="Totals", key="k1"))["run_id"]
+    await at.until(lambda: "token" in at.types())
+    assert await at.ask("look") == {run_id: at.events()}
+    await at.ask("cancel", run_id=run_id)
+    await at.quiet()
+    assert at.types()[-2:] == ["error", "done"]
+    assert at.chat.messages[-1]["status"] == "cancelled"
+
+
+async def test_a_reply_is_continued_once(opened: Opened, serve: Serve, page: Pages) -> None:
+    """The countdown of another tab, or a second click, comes too late and is no error."""
+    at = page()
+    await at.chat.open(await (await opened(serve(TABLE, ANSWER))).thread())
+    run_id = (await at.ask("send", text="Totals", key="k1"))["run_id"]
+    await at.quiet()
+    assert at.chat.continues_left == 5
+    both = (at.ask("continue", run_id=run_id, untouched=untouched) for untouched in (True, False))
+    assert await asyncio.gather(*both) == [None, None]
+    await at.quiet()
+    assert [(m["who"], m["text"], m["untouched"]) for m in at.chat.messages[2:]] == [
+        ("person", "", True),
+        ("agent", "", False),
+    ]
+    assert at.chat.continues_left == 4
+
+
+async def test_a_stopped_clock_stays_stopped_when_no_more_continues_are_left(
+    opened: Opened, serve: Serve, page: Pages
+) -> None:
+    at = page(countdown=0)
+    assert at.chat.countdown == 0
+    await at.chat.open(await (await opened(serve(TABLE, ANSWER), continue_limit=0)).thread())
+    run_id = (await at.ask("send", text="Totals", key="k1"))["run_id"]
+    await at.quiet()
+    assert await at.ask("continue", run_id=run_id, untouched=True) is None
+    assert len(at.chat.messages) == 2
+    await at.ask("continue", run_id=run_id, untouched=False)
+    await at.quiet()
+    assert len(at.chat.messages) == 4
+
+
+async def test_opening_another_thread_leaves_no_follower(opened: Opened, serve: Serve, page: Pages) -> None:
+    at, workspace = page(), await opened(serve(Stall(6, ANSWER), ANSWER))
+    first, second = await workspace.thread(), await workspace.thread()
+    await at.chat.open(first)
+    before = at.chat.opened
+    run_id = (await at.ask("send", text="Slow", key="k1"))["run_id"]
+    await at.until(lambda: "token" in at.types())
+    await asyncio.gather(at.chat.open(second), at.chat.open(first), at.chat.open(second))
+    assert (at.chat.thread, at.chat.messages, at.chat.is_working) == (second, [], False)
+    assert len(at.chat._tasks) == 0
+    await (await first.run(run_id)).cancel()
+    await at.ask("send", text="Fast", key="k2")
+    await at.quiet()
+    assert at.chat.messages[-1]["reply"]["message"] == MESSAGE
+    late = (await at.ask("send", text="Written before the switch", key="k3", opened=before))["run_id"]
+    assert [m.run_id for m in await first.messages() if m.who == "person"] == [run_id, late]
+    assert len(at.chat.messages) == 2
+
+
+async def test_what_another_client_sent_is_shown_and_followed(opened: Opened, serve: Serve, page: Pages) -> None:
+    at, workspace = page(), await opened(serve(ANSWER, ANSWER))
+    thread: Thread = await workspace.thread()
+    await thread.ask("First")
+    await at.chat.open(await workspace.thread(thread.id))
+    assert len(at.chat.messages) == 2
+    run = await thread.send("Second")
+    await thread.rename("Renamed elsewhere")
+    await at.chat.refresh(await workspace.thread(thread.id))
+    await at.quiet()
+    assert at.chat.title == "Renamed elsewhere"
+    assert [m["text"] for m in at.chat.messages] == ["First", "", "Second", ""]
+    assert at.events(run.id)[-1]["event"]["type"] == "done"
+
+
+async def test_the_steps_of_a_run_that_ended(opened: Opened, serve: Serve, page: Pages) -> None:
+    workspace = await opened(serve(LOOK, QUERY, ANSWER))
+    thread = await workspace.thread()
+    await thread.ask("Totals")
+    at = page(thread)
+    await at.until(lambda: at.chat.messages)
+    steps = await at.ask("steps", run_id=at.chat.messages[0]["run_id"])
+    assert [(s["event"]["type"], s["event"]["name"]) for s in steps] == [
+        (kind, name) for name in ("list_datasets", "execute_sql") for kind in ("tool_call", "tool_result")
+    ]
+
+
+async def test_a_new_thread_for_a_cell(opened: Opened, serve: Serve, page: Pages) -> None:
+    workspace = await opened(serve(ANSWER))
+    at = page(workspace)
+    await at.until(lambda: at.chat.thread)
+    await at.ask("send", text="Totals", key="k1")
+    await at.quiet()
+    assert await at.ask("rename", title="Spending") is None
+    assert at.chat.title == "Spending"
+    assert [t.title for t in await workspace.threads()] == ["Spending"]
+
+
+async def test_events_come_in_batches(opened: Opened, serve: Serve, page: Pages) -> None:
+    """Jupyter's server drops what comes faster than a thousand messages a second."""
+    long = ToolCall("task_result", {"message": "word " * 2000})
+    at = page()
+    await at.chat.open(await (await opened(serve(long))).thread())
+    await at.ask("send", text="At length", key="k1")
+    await at.quiet()
+    tokens = [n["event"]["text"] for n in at.events() if n["event"]["type"] == "token"]
+    assert "".join(tokens).strip() == ("word " * 2000).strip()
+    assert [n["number"] for n in at.events()] == list(range(len(at.events())))

@@ -1,0 +1,270 @@
+"""Chat: one thread on the screen. It sends what a person writes, and follows what the agent does about it."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Annotated, Any, Literal, overload
+
+from pydantic import Field, TypeAdapter
+from traitlets import Bool, Dict, Float, Int, List, Unicode
+from typing_extensions import TypeIs, override
+
+from cfo_kernel import CfoError, Numbered, Run, Thread, Workspace
+from cfo_kernel.errors import ContinueLimitReached, InvalidInput, NothingToContinue, ServerError
+from cfo_kernel.settings import load
+from cfo_widgets.component import Component
+from cfo_widgets.following import Following
+from cfo_widgets.shown import Shown, shown, why
+from cfo_widgets.wire import Answer, Command
+
+
+class _InThread(Command):
+    """`opened` is the opening that the page shows: what is written goes there, though another was opened meanwhile."""
+
+    opened: str
+
+
+class Send(_InThread):
+    type: Literal["send"]
+    text: str
+    key: str
+    in_reply_to: str | None = None
+
+
+class Continue(_InThread):
+    type: Literal["continue"]
+    run_id: str
+    untouched: bool = False
+
+
+class Cancel(_InThread):
+    type: Literal["cancel"]
+    run_id: str
+
+
+class Rename(_InThread):
+    type: Literal["rename"]
+    title: str
+
+
+class Steps(_InThread):
+    """What the agent did in a run that has ended."""
+
+    type: Literal["steps"]
+    run_id: str
+
+
+class Look(Command):
+    """A page has come, or wants to know whether all is well again."""
+
+    type: Literal["look"]
+
+
+_Any = Annotated[Send | Continue | Cancel | Rename | Steps | Look, Field(discriminator="type")]
+_PAUSE = 3
+"""Seconds before a server that could not be reached is asked again."""
+_STEPS = ("tool_call", "tool_result")
+
+
+class Chat(Component, bundle="chat"):
+    """`await Chat().open(thread)`; in a cell `Chat(thread)`, or `Chat(workspace)` for a new thread.
+
+    `countdown` is how many seconds a reply that waits for review waits, 0 for ever; None is `CFO_COUNTDOWN`.
+    """
+
+    commands = TypeAdapter(_Any)
+
+    opened = Unicode().tag(sync=True)
+    workspace_id = Unicode().tag(sync=True)
+    thread_id = Unicode(help="Empty until the thread has its first message.").tag(sync=True)
+    title = Unicode().tag(sync=True)
+    messages = List(Dict()).tag(sync=True)
+    notice = Unicode(help="Why the thread is read-only, if it is.").tag(sync=True)
+    examples = List(Unicode(), help="Questions that an empty thread proposes.").tag(sync=True)
+    countdown = Float().tag(sync=True)
+    continues_left = Int().tag(sync=True)
+    usage = Dict(help="What the thread's finished runs used together.").tag(sync=True)
+    is_loading = Bool().tag(sync=True)
+    trouble = Dict(allow_none=True, default_value=None, help="Why nothing new comes, if so.").tag(sync=True)
+
+    def __init__(self, of: Thread | Workspace | None = None, *, countdown: float | None = None) -> None:
+        super().__init__(countdown=load().countdown if countdown is None else countdown)
+        self.thread: Thread | None = None
+        self._threads: dict[str, Thread] = {}
+        self._following = Following(self._tell)
+        self._follower: asyncio.Task[None] | None = None
+        self._gone_through: set[str] = set()
+        self._asked = self._newest = 0
+        self._open_runs: list[str] = []
+        self._known: tuple[str, str, tuple[str, ...]] = ("", "", ())
+        self._callbacks: list[Callable[[], None]] = []
+        if of is not None:
+            self.begin(self._open_first(of))
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a run is open in the thread."""
+        return bool(self._open_runs)
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Has `callback` called when the thread got its id or a title, or a run in it began or ended."""
+        self._callbacks.append(callback)
+
+    @overload
+    def open(self) -> None: ...
+    @overload
+    def open(self, thread: Thread) -> Awaitable[None]: ...
+    def open(self, thread: Thread | None = None) -> Awaitable[None] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Shows this thread. What goes wrong is told on the page, which offers to try again.
+
+        Without one it is the method of the same name by which ipywidgets makes the widget known to the page.
+        """
+        return self._show(thread) if thread else super().open()
+
+    async def _show(self, thread: Thread) -> None:
+        self._leave()
+        self.thread, opened = thread, uuid.uuid4().hex
+        self._threads[opened] = thread
+        with self.hold_sync():
+            self.opened, self.workspace_id = opened, thread.workspace_id
+            self.trouble, self.is_loading = None, thread.created_at is not None
+            self._set(thread, Shown())
+        await self.refresh()
+
+    async def refresh(self, thread: Thread | None = None) -> None:
+        """Brings the page up to date with what other clients did; `thread` is the same, read anew (for its title)."""
+        if thread is not None and self.thread is not None and thread.id == self.thread.id:
+            self.thread = self._threads[self.opened] = thread
+        if self.thread is None:
+            return
+        self._asked += 1
+        asked, opened, trouble, found = self._asked, self.opened, None, None
+        try:
+            found = await shown(self.thread)
+        except CfoError as error:
+            trouble = why(error)
+        if opened != self.opened or asked < self._newest:
+            return  # another thread is open by now, or later news has come already
+        self._newest = asked
+        with self.hold_sync():
+            self.is_loading, self.trouble = False, trouble
+            if found:
+                self._set(self.thread, found)
+        if found:
+            self._follow()
+
+    @override
+    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:
+        if isinstance(command, Look):
+            return await self._look()
+        if command.opened not in self._threads:
+            raise InvalidInput("This page shows a conversation that is no longer open here. Reload it.")
+        thread = self._threads[command.opened]
+        match command:
+            case Send():
+                run = await thread.send(command.text, in_reply_to=command.in_reply_to, idempotency_key=command.key)
+                self._begun(command, run.id)
+                return Answer({"run_id": run.id})
+            case Continue():
+                await self._continue(thread, command)
+            case Cancel():
+                await (await thread.run(command.run_id)).cancel()
+                await self._after(command)
+            case Rename():
+                await thread.rename(command.title)
+                await self._after(command)
+            case Steps():
+                return Answer(await _steps(await thread.run(command.run_id)))
+        return Answer()
+
+    def close(self) -> None:
+        self._leave()
+        super().close()
+
+    async def _open_first(self, of: Thread | Workspace) -> None:
+        await self._show(of if _is_thread(of) else await of.thread())
+
+    async def _look(self) -> Answer:
+        if self.trouble:
+            await self.refresh()
+        return Answer({run_id: [_numbered(n) for n in told] for run_id, told in self._following.events.items()})
+
+    async def _continue(self, thread: Thread, command: Continue) -> None:
+        """A reply that was answered meanwhile (another tab was first) is no error: the page sees the answer."""
+        with suppress(NothingToContinue, ContinueLimitReached):
+            self._begun(command, (await thread.send(in_reply_to=command.run_id, untouched=command.untouched)).id)
+        await self._after(command)
+
+    def _begun(self, command: _InThread, run_id: str) -> None:
+        """Follows the run before anything else is asked: its first word must not wait for that."""
+        if command.opened != self.opened:
+            return
+        self._newest = self._asked + 1  # what was asked before now knows nothing of the run
+        if run_id not in self._open_runs:
+            self._open_runs.append(run_id)
+        self._follow()
+        self.begin(self.refresh())
+
+    async def _after(self, command: _InThread) -> None:
+        if command.opened == self.opened:
+            await self.refresh()
+
+    def _set(self, thread: Thread, found: Shown) -> None:
+        """Tells the page, and whoever composes it where something began, ended or got its name."""
+        self.thread_id = thread.id if thread.created_at else ""
+        self.title = thread.title or ""
+        self.messages, self.notice, self.usage = found.messages, found.notice, found.usage
+        self.continues_left, self._open_runs = found.continues_left, found.open_runs()
+        for run_id in self._following.events.keys() - set(self._open_runs):
+            self._following.forget(run_id)
+        now = (self.thread_id, self.title, tuple(self._open_runs))
+        if self._known != now:
+            self._known = now
+            for callback in self._callbacks:
+                callback()
+
+    def _leave(self) -> None:
+        if self._follower:
+            self._follower.cancel()
+        self._follower = None
+        self._following = Following(self._tell)
+        self._gone_through = set()
+        self._open_runs = []
+
+    def _follow(self) -> None:
+        if self._next_run() and (self._follower is None or self._follower.done()):
+            self._follower = self.begin(self._follow_runs(self._threads[self.opened]))
+
+    async def _follow_runs(self, thread: Thread) -> None:
+        """Goes through the open runs one after the other, as the engine performs them."""
+        while run_id := self._next_run():
+            try:
+                await self._following.through(await thread.run(run_id))
+            except ServerError as error:
+                self.trouble = why(error)
+                await asyncio.sleep(_PAUSE)
+            except CfoError:
+                self._gone_through.add(run_id)  # its events are gone: what became of it, the thread's messages say
+            else:
+                self._gone_through.add(run_id)
+            await self.refresh()
+
+    def _next_run(self) -> str | None:
+        return next((run_id for run_id in self._open_runs if run_id not in self._gone_through), None)
+
+    def _tell(self, run_id: str, told: list[Numbered]) -> None:
+        self.send({"type": "events", "run_id": run_id, "events": [_numbered(n) for n in told]})
+
+
+def _is_thread(of: Thread | Workspace) -> TypeIs[Thread]:
+    return hasattr(of, "messages")
+
+
+async def _steps(run: Run) -> list[dict[str, Any]]:
+    """The tool calls of a run and what they gave."""
+    return [_numbered(n) async for n in run.events() if n.event.type in _STEPS]
+
+
+def _numbered(numbered: Numbered) -> dict[str, Any]:
+    return numbered.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,38 @@
+"""The frame around the components: it remembers on the page which thread is open, and says when the server is away."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Literal
+
+import traitlets
+from pydantic import Field, TypeAdapter
+
+from cfo_widgets.component import Component
+from cfo_widgets.wire import Answer, Command
+
+
+class Enter(Command):
+    """A page was opened, or its address changed: it brings the thread that it remembers."""
+
+    type: Literal["enter"]
+    thread: str = Field("", max_length=200)
+
+
+class Frame(Component, bundle="frame"):
+    """Lays out the workbench.
+
+    `thread` is the open one, empty while it is new; `opened` changes whenever one is opened; `trouble` says in words
+    what a person must know about the connection.
+    """
+
+    commands = TypeAdapter(Annotated[Enter, Field()])
+    thread = traitlets.Unicode("").tag(sync=True)
+    opened = traitlets.Unicode("").tag(sync=True)
+    trouble = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, enter: Callable[[str], Awaitable[None]], **traits: Any) -> None:
+        super().__init__(**traits)
+        self._enter = enter
+
+    async def perform(self, command: Enter, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002
+        await self._enter(command.thread)
+        return Answer(self.thread)

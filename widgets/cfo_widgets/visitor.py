@@ -1,0 +1,11 @@
+"""The kernel of one visitor of the page, without what only people at a notebook need (see `share/jupyter/kernels`)."""
+
+import sys
+
+# The debugger alone is a sixth of a kernel; where it cannot be imported, ipykernel goes without.
+sys.modules["debugpy"] = None  # pyright: ignore[reportArgumentType]
+
+from ipykernel.kernelapp import IPKernelApp  # noqa: E402 - after the line above
+
+if __name__ == "__main__":
+    IPKernelApp.launch_instance([*sys.argv[1:], "--HistoryManager.enabled=False", "--log-level=ERROR"])

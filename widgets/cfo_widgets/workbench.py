@@ -1,0 +1,100 @@
+"""The whole workbench in one widget: the side with workspaces, threads and data, and the conversation beside it."""
+
+import uuid
+from contextlib import suppress
+
+import ipywidgets
+
+from cfo_kernel import CfoError, Thread, Workspace, connect
+from cfo_kernel.errors import NotFound
+from cfo_kernel.interface import Workbench as Bench
+from cfo_widgets.chat import Chat, Send
+from cfo_widgets.data_panel import DataPanel
+from cfo_widgets.frame import Frame
+from cfo_widgets.thread_picker import ThreadPicker
+from cfo_widgets.workspace_picker import WorkspacePicker
+
+
+class Workbench(ipywidgets.HBox):
+    """The workbench as the last line of a cell: `Workbench(connect())`.
+
+    `workspace` (an id or a name) is the one that is open at first; without it, the one that the page had open last.
+    """
+
+    def __init__(self, workbench: Bench | None = None, *, workspace: str | None = None) -> None:
+        self._bench = workbench or connect()
+        self._workspace: Workspace | None = None
+        self._openings = 0
+        self._frame = Frame(self._enter)
+        self._workspaces = WorkspacePicker(self._bench)
+        self._threads, self._data, self._chat = ThreadPicker(), DataPanel(), Chat()
+        self._wire()
+        side = ipywidgets.VBox([self._workspaces, self._threads, self._data])
+        super().__init__([self._frame, side, self._chat])  # the frame first, for it is first to ask for a thread
+        for widget, name in (
+            (self, "cfo-workbench"),
+            (side, "cfo-side"),
+            (self._frame, "cfo-frame-place"),
+            (self._threads, "cfo-threads-place"),
+            (self._data, "cfo-data-place"),
+            (self._chat, "cfo-chat-place"),
+        ):
+            widget.add_class(name)
+        if workspace is not None:
+            self._workspaces.begin(self._workspaces.pick(workspace))
+
+    def close(self) -> None:
+        """Closes all parts too; the workbench they show stays open."""
+        for part in (self._chat, self._data, self._threads, self._workspaces, self._frame):
+            part.close()
+        super().close()
+
+    def _wire(self) -> None:
+        self._workspaces.on_pick(self._show_workspace)
+        self._threads.on_pick(self._show_thread)
+        self._threads.on_change(self._changed_elsewhere)
+        self._threads.observe(lambda change: self._frame.set_trait("trouble", change.new), "connection")
+        self._data.on_question(self._ask)
+        self._data.observe(lambda change: self._chat.set_trait("examples", change.new.get("questions", [])), "glossary")
+        self._chat.on_change(lambda: self._threads.select(self._chat.thread_id))
+        self._chat.observe(lambda change: self._frame.set_trait("thread", change.new), "thread_id")
+        self._chat.observe(lambda change: self._frame.set_trait("opened", change.new), "opened")
+
+    async def _enter(self, thread_id: str) -> None:
+        """Brings back the thread that a page remembers; one that is gone is forgotten."""
+        if not thread_id or thread_id == self._chat.thread_id:
+            return
+        async with self._workspaces.beginning:
+            with suppress(NotFound):
+                thread = await self._bench.thread(thread_id)
+                workspace = await self._bench.workspace(thread.workspace_id)
+                self._workspaces.select(workspace.id)
+                await self._show_workspace(workspace, thread)
+
+    async def _show_workspace(self, workspace: Workspace, thread: Thread | None = None) -> None:
+        self._workspace = workspace
+        self._openings += 1
+        opening = self._openings
+        await self._show_thread(thread)
+        if opening == self._openings:
+            await self._threads.show(workspace)
+            self._threads.select(self._chat.thread_id)
+            await self._data.show(workspace)
+
+    async def _show_thread(self, thread: Thread | None) -> None:
+        """Opens a thread in the conversation; None is a new one."""
+        if self._workspace is None:
+            return
+        await self._chat.open(thread or await self._workspace.thread())
+        self._threads.select(self._chat.thread_id)
+
+    async def _changed_elsewhere(self, thread_id: str) -> None:
+        if self._workspace is None or thread_id != self._chat.thread_id:
+            return
+        with suppress(CfoError):  # what goes wrong, the conversation tells when it refreshes
+            await self._chat.refresh(await self._workspace.thread(thread_id))
+
+    async def _ask(self, question: str) -> None:
+        await self._chat.perform(
+            Send(type="send", request="", opened=self._chat.opened, text=question, key=uuid.uuid4().hex), ()
+        )

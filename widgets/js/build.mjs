@@ -1,0 +1,44 @@
+// Builds one bundle for each component from src/<component>/index.tsx into cfo_widgets/static/.
+// `--check` builds into memory instead, and fails where a committed bundle is another.
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { build } from "esbuild";
+
+const sources = new URL("src/", import.meta.url).pathname;
+const target = new URL("../cfo_widgets/static/", import.meta.url).pathname;
+const folders = (await readdir(sources, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+const entryPoints = [];
+for (const { name } of folders) {
+  const files = await readdir(join(sources, name));
+  if (files.includes("index.tsx")) entryPoints.push({ in: join(sources, name, "index.tsx"), out: name });
+}
+
+const { outputFiles } = await build({
+  entryPoints,
+  outdir: target,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  legalComments: "none",
+  charset: "utf8",
+  write: false,
+});
+
+const isCheck = process.argv.includes("--check");
+const stale = [];
+for (const { path, contents } of outputFiles) {
+  const there = await readFile(path).catch(() => null);
+  if (there && Buffer.compare(there, contents) === 0) continue;
+  if (isCheck) stale.push(basename(path));
+  else await writeFile(path, contents);
+}
+const made = new Set(outputFiles.map(({ path }) => basename(path)));
+const extra = (await readdir(target)).filter((name) => !made.has(name));
+if (isCheck && stale.length + extra.length) {
+  console.error(`Bundles that do not belong to their sources: ${[...stale, ...extra].join(", ")}. Run: make bundles`);
+  process.exit(1);
+}
+for (const { path, contents } of outputFiles) {
+  if (!isCheck) console.log(`${basename(path)} ${(contents.length / 1024).toFixed(0)} KB`);
+}

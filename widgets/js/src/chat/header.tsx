@@ -1,0 +1,73 @@
+// The title, which can be written anew in its place, and a quiet word on what goes on.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useTrait } from "../shared/component";
+import { problemOf } from "./conversation";
+
+interface Properties {
+  state: string;
+  rename: (title: string) => Promise<unknown>;
+}
+
+export function Header({ state, rename }: Properties) {
+  const [title] = useTrait<string>("title");
+  const [threadId] = useTrait<string>("thread_id");
+  const [isEditing, setEditing] = useState(false);
+  const [problem, setProblem] = useState("");
+  const button = useRef<HTMLButtonElement>(null);
+
+  const end = (written: string | null) => {
+    setEditing(false);
+    setProblem("");
+    requestAnimationFrame(() => button.current?.focus({ preventScroll: true }));
+    if (written === null || written.trim() === title) return;
+    rename(written).catch((error: unknown) => setProblem(problemOf(error).message));
+  };
+  return (
+    <header class="cfo-chat-header">
+      {isEditing ? (
+        <TitleBox title={title} end={end} />
+      ) : (
+        <h2>
+          {threadId ? (
+            <button ref={button} type="button" class="cfo-title" title="Rename this thread" onClick={() => setEditing(true)}>
+              <span>{title || "Untitled"}</span>
+              <svg viewBox="0 0 24 24" width="13" height="13" aria-hidden="true">
+                <path d="M4 20h4L19 9l-4-4L4 16zM13 7l4 4" fill="none" stroke="currentColor" stroke-width="2" />
+              </svg>
+              <span class="cfo-hidden">, rename</span>
+            </button>
+          ) : (
+            <span class="cfo-title">New thread</span>
+          )}
+        </h2>
+      )}
+      <span class="cfo-state" data-state={state} role="status">{state}</span>
+      {problem && <span class="cfo-title-problem" role="alert">{problem}</span>}
+    </header>
+  );
+}
+
+function TitleBox({ title, end }: { title: string; end: (written: string | null) => void }) {
+  const box = useRef<HTMLInputElement>(null);
+  const isOver = useRef(false);
+  useEffect(() => box.current?.select(), []);
+  const finish = (written: string | null) => {
+    if (isOver.current) return; // a key that ends it takes the focus away, too
+    isOver.current = true;
+    end(written);
+  };
+  return (
+    <input
+      ref={box}
+      class="cfo-title-box"
+      aria-label="Title of this thread"
+      maxLength={200}
+      defaultValue={title}
+      onBlur={(event) => finish(event.currentTarget.value)}
+      onKeyDown={(event) => {
+        if (event.key === "Enter" && !event.isComposing) finish(event.currentTarget.value);
+        if (event.key === "Escape") finish(null);
+      }}
+    />
+  );
+}

@@ -1,0 +1,7 @@
+import { component } from "../shared/component";
+import { Chat } from "./chat";
+import "./chat.css";
+import "./reply.css";
+import "./composer.css";
+
+export default component(() => <Chat />);

@@ -1,0 +1,70 @@
+// What the agent did on the way, one quiet line for each tool call, which opens to show what went in and came out.
+import { useState } from "preact/hooks";
+import type { Numbered, Problem } from "../shared/values";
+import { Code } from "./code";
+import { problemOf } from "./conversation";
+import { type Step, steps as stepsAfter } from "./live";
+import { hasFailed, told } from "./told";
+
+export function LiveSteps({ steps }: { steps: Step[] }) {
+  if (steps.length === 0) return null;
+  return <ol class="cfo-steps" aria-label="Steps">{steps.map((step) => <Line step={step} />)}</ol>;
+}
+
+interface Past {
+  /** The steps that this page saw; null where it came later, and asks for them when they are opened. */
+  known: Step[] | null;
+  count: number;
+  load: () => Promise<Numbered[]>;
+}
+
+export function PastSteps({ known, count, load }: Past) {
+  const [loaded, setLoaded] = useState<Step[] | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const steps = known ?? loaded;
+  const total = steps?.length ?? count;
+  if (total === 0) return null;
+  const open = (isOpen: boolean) => {
+    if (!isOpen || steps) return;
+    setProblem(null);
+    load().then(
+      (all) => setLoaded(all.reduce<Step[]>((before, { event }) => stepsAfter(before, event), [])),
+      (error: unknown) => setProblem(problemOf(error)),
+    );
+  };
+  return (
+    <details class="cfo-fold" onToggle={(event) => open(event.currentTarget.open)}>
+      <summary>{total === 1 ? "1 step" : `${total} steps`}</summary>
+      {steps && <LiveSteps steps={steps} />}
+      {problem && <p class="cfo-mute" role="alert">{problem.message}</p>}
+    </details>
+  );
+}
+
+function Line({ step }: { step: Step }) {
+  const state = step.output === undefined ? "works" : hasFailed(step) ? "failed" : "done";
+  return (
+    <li data-state={state}>
+      <details>
+        <summary>{told(step)}</summary>
+        <Inside step={step} />
+      </details>
+    </li>
+  );
+}
+
+function Inside({ step }: { step: Step }) {
+  const { sql, code, ...rest } = (step.input ?? {}) as Record<string, unknown>;
+  return (
+    <div class="cfo-inside">
+      {typeof sql === "string" && <Code text={sql} label="SQL" />}
+      {typeof code === "string" && <Code text={code} label="Python" />}
+      {Object.keys(rest).length > 0 && <Code text={JSON.stringify(rest, null, 2)} label="Input" />}
+      {step.output !== undefined && <Code text={written(step.output)} label="Output" />}
+    </div>
+  );
+}
+
+function written(output: unknown): string {
+  return typeof output === "string" ? output : JSON.stringify(output, null, 2);
+}

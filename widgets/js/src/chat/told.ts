@@ -1,0 +1,39 @@
+// A tool call in words.
+import type { Step } from "./live";
+
+type Words = (input: Record<string, unknown>) => [now: string, then: string];
+
+const WORDS: Record<string, Words> = {
+  list_datasets: () => ["Looking at the tables", "Looked at the tables"],
+  get_dataset_schema: ({ dataset }) => [`Reading the schema of ${dataset}`, `Read the schema of ${dataset}`],
+  execute_sql: () => ["Running SQL", "Ran SQL"],
+  execute_query_plan: ({ plan }) => {
+    const table = (plan as { table?: unknown } | null)?.table;
+    return table ? [`Querying ${table}`, `Queried ${table}`] : ["Running a query plan", "Ran a query plan"];
+  },
+  execute_python: () => ["Running Python", "Ran Python"],
+};
+const whole = new Intl.NumberFormat("en-US");
+
+export function told(step: Step): string {
+  const input = step.input !== null && typeof step.input === "object" ? (step.input as Record<string, unknown>) : {};
+  const [now, then] = WORDS[step.name]?.(input) ?? [`Using ${step.name}`, `Used ${step.name}`];
+  if (step.output === undefined) return `${now}…`;
+  const parts = [then, hasFailed(step) ? "did not work" : rows(step.output), time(step.elapsed_ms)];
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** An error goes back to the model as words that begin with its code. */
+export function hasFailed({ output }: Step): boolean {
+  return typeof output === "string" && /^[a-z]+(_[a-z]+)+: /.test(output);
+}
+
+function rows(output: unknown): string {
+  const count = (output as { row_count?: unknown } | null)?.row_count;
+  if (typeof count !== "number") return "";
+  return count === 1 ? "1 row" : `${whole.format(count)} rows`;
+}
+
+function time(elapsed = 0): string {
+  return elapsed >= 50 ? `${(elapsed / 1000).toFixed(1)} s` : "";
+}

@@ -1,0 +1,101 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useLine } from "../shared/component";
+import { words } from "../shared/failure";
+import { Close } from "../shared/icons";
+import type { ResultTable } from "../shared/values";
+import { count, type Glossary, type GlossaryTable, notesOn, type Table, typeInWords } from "./dataset";
+import { FirstRows } from "./first_rows";
+
+interface TableDialogProps {
+  table: Table;
+  file: string;
+  glossary: Glossary;
+  workspaceId: string;
+  ask: (question: string) => void;
+  close: () => void;
+}
+
+/** A table at a glance: what people wrote about it, questions to begin with, its first rows, its columns. */
+export function TableDialog({ table, file, glossary, workspaceId, ask, close }: TableDialogProps) {
+  const line = useLine();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [rows, setRows] = useState<ResultTable | null>(null);
+  const [problem, setProblem] = useState("");
+  const notes = notesOn(glossary, table.name);
+  const title = notes?.name ?? table.sheet ?? table.name;
+  useEffect(() => {
+    dialog.current?.showModal();
+    line.ask<ResultTable>({ type: "preview", workspace_id: workspaceId, table: table.name }).then(
+      ({ value }) => setRows(value), (error: unknown) => setProblem(words(error)),
+    );
+  }, []);
+  return (
+    <dialog ref={dialog} class="cfo-table-dialog" aria-label={`Table ${title}`} onClose={close}
+      onClick={(event) => { if (event.target === event.currentTarget) event.currentTarget.close(); }}>
+      <div class="cfo-table-card">
+        <header>
+          <div>
+            <h2><bdi>{title}</bdi></h2>
+            <p class="cfo-mute"><bdi>{file}</bdi> · <code>{table.name}</code> · {count(table.row_count, "row")} · {count(table.columns.length, "column")}</p>
+          </div>
+          <button type="button" class="cfo-icon" aria-label="Close" onClick={() => dialog.current?.close()}><Close /></button>
+        </header>
+        <div class="cfo-table-body">
+          {notes?.description && <p>{notes.description}</p>}
+          {!!notes?.synonyms.length && <p class="cfo-mute">Also called {notes.synonyms.join(", ")}.</p>}
+          {!!notes?.questions.length && (
+            <section aria-label="Example questions">
+              <h3>Questions to begin with</h3>
+              <ul class="cfo-questions">
+                {notes.questions.map((question) => (
+                  <li key={question}>
+                    <button type="button" class="cfo-button" onClick={() => { dialog.current?.close(); ask(question); }}>{question}</button>
+                  </li>
+                ))}
+              </ul>
+            </section>
+          )}
+          <section aria-label="First rows">
+            <h3>First rows</h3>
+            {problem && <p class="cfo-problem" role="alert">{problem}</p>}
+            {rows ? <FirstRows result={rows} /> : !problem && <p class="cfo-mute" role="status">Reading…</p>}
+          </section>
+          <section aria-label="Columns">
+            <h3>Columns</h3>
+            <Columns table={table} notes={notes} />
+          </section>
+          {table.notes.length > 0 && (
+            <section aria-label="Notes">
+              <h3>Notes from reading the file</h3>
+              <ul>{table.notes.map((note) => <li key={note}>{note}</li>)}</ul>
+            </section>
+          )}
+        </div>
+      </div>
+    </dialog>
+  );
+}
+
+function Columns({ table, notes }: { table: Table; notes: GlossaryTable | undefined }) {
+  return (
+    <div class="cfo-rows" tabIndex={0} role="group" aria-label="Columns">
+      <table class="cfo-columns">
+        <thead><tr><th scope="col">Column</th><th scope="col">Type</th><th scope="col">What people say about it</th></tr></thead>
+        <tbody>
+          {table.columns.map(({ name, type }) => {
+            const said = notes?.columns.find(({ column }) => column.toLowerCase() === name.toLowerCase());
+            const also = said?.synonyms.length ? `Also called ${said.synonyms.join(", ")}.` : "";
+            const text = [said?.description, said?.note, also].filter(Boolean).join(" ");
+            return (
+              <tr key={name}>
+                <th scope="row"><bdi>{name}</bdi>{said?.name && <small>{said.name}</small>}</th>
+                <td title={type}>{typeInWords(type)}</td>
+                <td>{text}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,79 @@
+// The frame of the workbench: its layout (frame.css), the button that opens the side on a narrow page, words about a lost
+// connection, and, on a page of its own, the open thread in the address: a reload brings the same conversation back.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { component, useLine, useTrait } from "../shared/component";
+import "./frame.css";
+
+/** In a notebook the address belongs to the notebook. */
+const isOwnPage = () => "voila" in document.body.dataset;
+const remembered = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
+
+function Frame() {
+  const line = useLine();
+  const [thread] = useTrait<string>("thread");
+  const [opened] = useTrait<string>("opened");
+  const [trouble] = useTrait<string>("trouble");
+  const [isOpen, setOpen] = useState(false);
+  const [hasEntered, setEntered] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+
+  useEffect(() => {
+    const enter = async () => {
+      await line.ask({ type: "enter", thread: isOwnPage() ? remembered() : "" }).catch(() => {}); // `trouble` tells
+      setEntered(true);
+    };
+    const moved = () => remembered() !== (line.model.get("thread") as string) && void enter();
+    void enter();
+    if (!isOwnPage()) return;
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, [line]);
+
+  useEffect(() => {
+    if (hasEntered && isOwnPage() && thread !== remembered()) {
+      history.replaceState(null, "", thread ? `#thread=${encodeURIComponent(thread)}` : location.pathname + location.search);
+    }
+  }, [thread, hasEntered]);
+
+  useEffect(() => setOpen(false), [opened]);
+
+  useEffect(() => {
+    const workbench = root.current?.closest(".cfo-workbench");
+    const side = workbench?.querySelector<HTMLElement>(".cfo-side");
+    workbench?.classList.toggle("cfo-side-open", isOpen);
+    if (!isOpen || !side) return;
+    side.querySelector<HTMLElement>("button, input, [tabindex='0']")?.focus();
+    const close = (event: KeyboardEvent) => {
+      if (event.key !== "Escape") return;
+      setOpen(false);
+      button.current?.focus();
+    };
+    workbench?.addEventListener("keydown", close as EventListener, true);
+    return () => workbench?.removeEventListener("keydown", close as EventListener, true);
+  }, [isOpen]);
+
+  return (
+    <div class="cfo-frame" ref={root}>
+      <button
+        ref={button}
+        type="button"
+        class="cfo-drawer-button"
+        aria-expanded={isOpen}
+        aria-label={isOpen ? "Close the list of threads" : "Open the list of threads"}
+        onClick={() => setOpen(!isOpen)}
+      >
+        <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
+          <path
+            d={isOpen ? "M5 5l10 10M15 5L5 15" : "M3 5.5h14M3 10h14M3 14.5h9"}
+            stroke="currentColor" stroke-width="1.8" stroke-linecap="round"
+          />
+        </svg>
+      </button>
+      {isOpen && <div class="cfo-scrim" onClick={() => setOpen(false)} />}
+      {trouble && <div class="cfo-trouble" role="status">{trouble}</div>}
+    </div>
+  );
+}
+
+export default component(() => <Frame />);

@@ -1,0 +1,52 @@
+// Threads grouped by the day of their last use, in the time zone of who looks.
+import type { Thread } from "./thread";
+
+export interface Group {
+  name: string;
+  threads: Thread[];
+}
+
+const DAY = 86_400_000;
+const month = new Intl.DateTimeFormat("en", { month: "long" });
+const monthAndYear = new Intl.DateTimeFormat("en", { month: "long", year: "numeric" });
+const weekday = new Intl.DateTimeFormat("en", { weekday: "short" });
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "short" });
+
+/** Whole days from the day of `at` to that of `now`; noon, as days with a change of the clock are longer or shorter. */
+function daysBetween(at: Date, now: Date): number {
+  const noon = (date: Date) => new Date(date.getFullYear(), date.getMonth(), date.getDate(), 12).getTime();
+  return Math.round((noon(now) - noon(at)) / DAY);
+}
+
+function groupOf(at: Date, now: Date): string {
+  const days = daysBetween(at, now);
+  if (days <= 0) return "Today";
+  if (days === 1) return "Yesterday";
+  if (days <= (now.getDay() + 6) % 7) return "This week"; // it began on Monday
+  return (at.getFullYear() === now.getFullYear() ? month : monthAndYear).format(at);
+}
+
+/** In the order of the list, which is that of the last use. */
+export function grouped(threads: Thread[], now: Date): Group[] {
+  const groups = new Map<string, Thread[]>();
+  for (const thread of threads) {
+    const name = groupOf(new Date(thread.updated_at), now);
+    const group = groups.get(name);
+    if (group) group.push(thread);
+    else groups.set(name, [thread]);
+  }
+  return [...groups].map(([name, found]) => ({ name, threads: found }));
+}
+
+/** When it was, as short as it can be said. */
+export function when(at: Date, now: Date): string {
+  const minutes = Math.floor((now.getTime() - at.getTime()) / 60_000);
+  const days = daysBetween(at, now);
+  if (minutes < 1) return "now";
+  if (minutes < 60) return `${minutes}m`;
+  if (days <= 0) return `${Math.floor(minutes / 60)}h`;
+  return days < 7 ? weekday.format(at) : day.format(at);
+}
+
+export const exactly = (at: Date): string => exact.format(at);

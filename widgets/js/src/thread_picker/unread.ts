@@ -1,0 +1,50 @@
+// Which threads have news for who looks at this browser: it remembers when each was last seen.
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { remember, remembered } from "../shared/remembered";
+import type { Thread } from "./thread";
+
+interface Memory {
+  /** What was there at the first visit counts as seen. */
+  since: string;
+  /** By thread its time of last use when it was seen; empty where an answer came since. */
+  seen: Record<string, string>;
+  /** Those that were answering at the last look: one that no longer does has an answer. */
+  running: string[];
+}
+
+/** The ids of the threads with something new. The open one has nothing new while somebody looks. */
+export function useUnread(workspaceId: string, threads: Thread[] | null, openId: string): Set<string> {
+  const [memory, setMemory] = useState<Memory | null>(null);
+  const [isLooking, setIsLooking] = useState(document.visibilityState === "visible");
+  useEffect(() => {
+    const look = () => setIsLooking(document.visibilityState === "visible");
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, []);
+  useEffect(() => {
+    if (!workspaceId || !threads) return;
+    const key = `seen:${workspaceId}`;
+    const first = { since: threads.reduce((last, { updated_at }) => (updated_at > last ? updated_at : last), ""), seen: {}, running: [] };
+    const next = looked(remembered<Memory>(key, first), threads, isLooking ? openId : "");
+    remember(key, next);
+    setMemory(next);
+  }, [workspaceId, threads, openId, isLooking]);
+  return useMemo(() => {
+    const news = (threads ?? []).filter(({ id, updated_at }) => {
+      const isOpen = id === openId && isLooking;
+      return memory && !isOpen && updated_at > (memory.seen[id] ?? memory.since);
+    });
+    return new Set(news.map(({ id }) => id));
+  }, [memory, threads, openId, isLooking]);
+}
+
+function looked({ since, seen, running }: Memory, threads: Thread[], openId: string): Memory {
+  const kept: Record<string, string> = {};
+  for (const { id, updated_at, running: isRunning } of threads) {
+    const at = seen[id];
+    if (id === openId) kept[id] = updated_at;
+    else if (running.includes(id) && !isRunning) kept[id] = "";
+    else if (at !== undefined) kept[id] = at;
+  }
+  return { since, seen: kept, running: threads.filter((thread) => thread.running).map(({ id }) => id) };
+}
