@@ -21,7 +21,7 @@ function ThreadPicker() {
   const [problem, setProblem] = useState("");
   const list = useRef<HTMLDivElement>(null);
   const minute = useMinute();
-  const unread = useUnread(workspaceId, threads, openId);
+  const { unread, saw } = useUnread(workspaceId, threads, openId);
   const really = (id: string) => line.ask({ type: "delete", workspace_id: workspaceId, thread_id: id });
   const deletion = useDeletion(workspaceId, really);
   useLooking();
@@ -39,6 +39,15 @@ function ThreadPicker() {
     deletion.remove(thread.id, titleOf(thread));
     setReached(next?.dataset.thread ?? "");
     next?.focus();
+  };
+
+  const focus = (id: string) => {
+    setReached(id);
+    setTimeout(() => rowOf(list.current, id)?.focus());
+  };
+  const named = (id: string) => {
+    saw(id); // a title of one's own is no news
+    focus(id);
   };
 
   const shown = useMemo(
@@ -68,7 +77,7 @@ function ThreadPicker() {
             <h3>{group.name}</h3>
             <ul>
               {group.threads.map((thread) => (
-                <Row key={thread.id} thread={thread} minute={minute} isOpen={thread.id === openId} open={open} remove={remove}
+                <Row key={thread.id} thread={thread} minute={minute} isOpen={thread.id === openId} open={open} remove={remove} named={named}
                   isUnread={unread.has(thread.id)} isReached={thread.id === tab} problem={deletion.problems.get(thread.id) ?? ""} />
               ))}
             </ul>
@@ -76,7 +85,7 @@ function ThreadPicker() {
         ))}
         {!shown.length && <Nothing threads={threads} search={search} />}
       </div>
-      <UndoToasts deletion={deletion} back={(id) => { setReached(id); setTimeout(() => rowOf(list.current, id)?.focus()); }} />
+      <UndoToasts deletion={deletion} back={focus} />
     </nav>
   );
 }
