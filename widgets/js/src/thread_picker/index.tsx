@@ -146,7 +146,8 @@ function rowOf(list: HTMLElement | null, id: string): HTMLElement | undefined {
 
 function walk(event: KeyboardEvent, list: HTMLElement | null): void {
   const rows = rowsOf(list);
-  const at = rows.indexOf(event.target as HTMLElement);
+  const row = (event.target as HTMLElement).closest("li")?.querySelector<HTMLElement>("[data-thread]");
+  const at = row ? rows.indexOf(row) : -1;
   if (at < 0) return;
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
   if (to === undefined) return;

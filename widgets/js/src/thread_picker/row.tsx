@@ -39,11 +39,11 @@ export function Row({ thread, minute, isOpen, isUnread, isReached, problem, open
     return <li><TitleField thread={thread} close={() => { setIsNamed(false); named(thread.id); }} /></li>;
   }
   return (
-    <li class={`cfo-thread${isUnread ? " cfo-unread" : ""}`}>
+    <li class={`cfo-thread${isUnread ? " cfo-unread" : ""}`} onKeyDown={keys}>
       <button
         type="button" class="cfo-thread-open" data-thread={thread.id} tabIndex={isReached ? 0 : -1}
         aria-current={isOpen ? "true" : undefined} title={`${title}\n${exactly(at)}`}
-        onClick={() => open(thread.id)} onKeyDown={keys}
+        onClick={() => open(thread.id)}
       >
         {isUnread && <i class="cfo-dot" aria-hidden="true" />}
         <bdi>{title}</bdi>
