@@ -132,7 +132,7 @@ async def test_a_server_that_is_away_is_told_and_asked_again(
     async def broken() -> Any:
         raise RuntimeError
 
-    for trouble, words in ((away, "does not answer."), (silent, "asks again by itself"), (broken, "reason of our own")):
+    for trouble, words in ((away, "does not answer."), (silent, "nothing is lost"), (broken, "reason of our own")):
         with monkeypatch.context() as patched:
             patched.setattr(tiny, "threads", trouble)
             await page.ask("look")

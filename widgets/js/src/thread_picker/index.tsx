@@ -65,7 +65,7 @@ function ThreadPicker() {
         if (key === "Enter" && search.trim()) first?.click();
         else first?.focus();
       }} />
-      {connection && <p class="cfo-away" role="status">{connection}</p>}
+      {connection && <p class="cfo-away" role="status">{connection} This list goes on by itself.</p>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
       <div ref={list} class="cfo-thread-list" onKeyDown={(event) => walk(event, list.current)}
         onFocusIn={(event) => {
