@@ -16,12 +16,13 @@ interface RowProps {
   problem: string;
   open: (id: string) => void;
   remove: (thread: Thread) => void;
+  /** The title was taken, or left as it was. */
+  named: (id: string) => void;
 }
 
 /** A thread: a button that opens it, F2 or the menu to rename it, Delete or the menu to delete it. */
-export function Row({ thread, minute, isOpen, isUnread, isReached, problem, open, remove }: RowProps) {
+export function Row({ thread, minute, isOpen, isUnread, isReached, problem, open, remove, named }: RowProps) {
   const [isNamed, setIsNamed] = useState(false);
-  const button = useRef<HTMLButtonElement>(null);
   const title = titleOf(thread);
   const at = new Date(thread.updated_at);
   const keys = (event: KeyboardEvent) => {
@@ -35,14 +36,14 @@ export function Row({ thread, minute, isOpen, isUnread, isReached, problem, open
     { label: "Delete", hint: "Del", danger: true, choose: () => remove(thread) },
   ];
   if (isNamed) {
-    return <li><TitleField thread={thread} close={() => { setIsNamed(false); setTimeout(() => button.current?.focus()); }} /></li>;
+    return <li><TitleField thread={thread} close={() => { setIsNamed(false); named(thread.id); }} /></li>;
   }
   return (
-    <li class={`cfo-thread${isUnread ? " cfo-unread" : ""}`}>
+    <li class={`cfo-thread${isUnread ? " cfo-unread" : ""}`} onKeyDown={keys}>
       <button
-        ref={button} type="button" class="cfo-thread-open" data-thread={thread.id} tabIndex={isReached ? 0 : -1}
+        type="button" class="cfo-thread-open" data-thread={thread.id} tabIndex={isReached ? 0 : -1}
         aria-current={isOpen ? "true" : undefined} title={`${title}\n${exactly(at)}`}
-        onClick={() => open(thread.id)} onKeyDown={keys}
+        onClick={() => open(thread.id)}
       >
         {isUnread && <i class="cfo-dot" aria-hidden="true" />}
         <bdi>{title}</bdi>
