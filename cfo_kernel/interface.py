@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from cfo_kernel.data.direct import Direct as Direct
+from cfo_kernel.data.pages import DownloadFormat as DownloadFormat
 from cfo_kernel.data.pages import PageRequest as PageRequest
 from cfo_kernel.data.pages import ResultPage as ResultPage
 from cfo_kernel.data.pages import Sort as Sort
@@ -106,7 +107,7 @@ class Thread(Protocol):
     async def delete(self) -> None: ...
     async def usage(self) -> UsageTotals: ...
     async def page(self, file: str, request: PageRequest = ...) -> ResultPage: ...
-    async def download(self, file: str) -> Download: ...
+    async def download(self, file: str, format: DownloadFormat | None = None) -> Download: ...
 
 
 class TableHandle(Protocol):

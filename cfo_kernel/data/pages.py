@@ -5,7 +5,7 @@ the order of the file, so that no row is on two pages, or on none.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,9 @@ from cfo_kernel.data.tables import Column, Table
 from cfo_kernel.errors import UnknownColumn
 from cfo_kernel.replies import ResultColumn
 from cfo_kernel.values import Value
+
+DownloadFormat = Literal["csv", "xlsx"]
+"""What a result can be made into on its way out."""
 
 
 class Sort(Value):
