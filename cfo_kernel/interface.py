@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from cfo_kernel.data.direct import Direct as Direct
+from cfo_kernel.data.pages import Contains as Contains
 from cfo_kernel.data.pages import DownloadFormat as DownloadFormat
 from cfo_kernel.data.pages import PageRequest as PageRequest
 from cfo_kernel.data.pages import ResultPage as ResultPage

@@ -105,7 +105,7 @@ async def get_result_rows(
             'JSON list: `[{"column": "-a, b", "descending": true}]`.'
         ),
     ] = "",
-    filter: Annotated[str, Query(description="A JSON list of filters, as in a query plan.")] = "[]",
+    filter: Annotated[str, Query(description="A JSON list of filters: those of a query plan, and `contains`.")] = "[]",
 ) -> ResultPage:
     """Rows of a result: those that pass all filters, sorted, `limit` of them from `offset` on."""
     return await thread.page(_place(file), _page_request(offset, limit, sort, filter))

@@ -26,6 +26,22 @@ export interface ResultTable {
   query: Query;
   notes: string[];
 }
+export interface Sort {
+  column: string;
+  descending: boolean;
+}
+export interface Filter {
+  column: string;
+  op: "contains" | "=" | ">=" | "<=";
+  value: string | number;
+}
+export interface ResultPage {
+  columns: ResultColumn[];
+  rows: Cell[][];
+  offset: number;
+  row_count: number;
+  total: number;
+}
 export interface UserInteraction {
   kind: "user_interaction";
   message: string;
