@@ -26,10 +26,10 @@ class Component(anywidget.AnyWidget):
     commands: ClassVar[TypeAdapter[Any]]
 
     def __init_subclass__(cls, bundle: str | None = None, **more: Any) -> None:
-        super().__init_subclass__(**more)
-        if bundle:
+        if bundle:  # before anywidget looks, which reads files where it finds paths
             cls._esm = _STATIC / f"{bundle}.js"
             cls._css = _STATIC / f"{bundle}.css"
+        super().__init_subclass__(**more)
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
