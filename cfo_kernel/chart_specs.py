@@ -40,7 +40,7 @@ def bars(x: Drawn, figure: Drawn) -> Spec:
         sort = "-y" if x.kind == "category" else None
         across = {**_axis(x, discrete=True), "sort": sort}
         return _spec(said, mark, {"x": across, "y": _figure(figure)}, [x, figure])
-    down = {**_axis(x, discrete=True), "sort": "-x"}
+    down = {**_axis(x, discrete=True), "sort": "-x", "axis": {"labelLimit": 220}}
     spec = _spec(said, mark, {"y": down, "x": _figure(figure)}, [x, figure])
     return {**spec, "height": {"step": 24}}
 
@@ -49,7 +49,7 @@ def pairs(x: Drawn, figures: list[Drawn]) -> Spec:
     """Figures beside each other, actual and budget above all; of two the difference stands over the bars."""
     key, value = _free("series", x, figures), _free("value", x, figures)
     across = {**_axis(x, discrete=True), "sort": None}
-    names = [figure.field for figure in figures]
+    names = [figure.name for figure in figures]
     bar = {
         "transform": [_fold(figures, key, value)],
         "mark": {"type": "bar"},
@@ -172,9 +172,7 @@ def _fold(figures: list[Drawn], key: str, value: str) -> Spec:
 
 
 def _names(key: str, figures: list[Drawn]) -> Spec:
-    """The legend of folded figures, which Vega names by their fields."""
-    legend = {"labelExpr": "replace(datum.label, /\\\\/g, '')"}
-    return {"field": key, "type": "nominal", "sort": [f.field for f in figures], "title": None, "legend": legend}
+    return {"field": key, "type": "nominal", "sort": [figure.name for figure in figures], "title": None}
 
 
 def _tip(column: Drawn) -> Spec:

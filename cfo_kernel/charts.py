@@ -15,8 +15,8 @@ from cfo_kernel.replies import Chart, ResultTable
 
 _MARKS = 50
 _SERIES = 10
-_ACTUAL = re.compile(r"(^|[_\s])(actuals?|ist|current)($|[_\s])", re.IGNORECASE)
-_BUDGET = re.compile(r"(^|[_\s])(budget|plan|planned|forecast|target|prior|previous)($|[_\s])", re.IGNORECASE)
+_ACTUAL = re.compile(r"(^|[\W_])(actuals?|ist|current)($|[\W_])", re.IGNORECASE)
+_BUDGET = re.compile(r"(^|[\W_])(budget|plan|planned|forecast|target|prior|previous)($|[\W_])", re.IGNORECASE)
 _YEAR = re.compile(r"(19|20)\d\d([- ]?(Q[1-4]|H[12]|\d\d))?")
 _DIFFERENCE = re.compile(r"change|variance|difference|delta|deviation|running|cumulative|rank", re.IGNORECASE)
 _OPENING = re.compile(r"\b(opening|open|start|begin\w*|prior|previous|before|budget|(19|20)\d\d)\b", re.IGNORECASE)

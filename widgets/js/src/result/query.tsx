@@ -65,7 +65,7 @@ function Sql({ sql, onRun }: { sql: string; onRun: ((sql: string) => void) | und
         aria-label={onRun ? "SQL of the result. Control and Enter run it." : "SQL of the result"}
         readOnly={!onRun}
         spellcheck={false}
-        rows={Math.min(18, text.split("\n").length + 1)}
+        rows={Math.min(18, Math.max(2, text.split("\n").length))}
         value={text}
         onInput={(event) => setEdited(event.currentTarget.value)}
         onKeyDown={keys}

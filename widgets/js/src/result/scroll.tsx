@@ -43,7 +43,6 @@ export function Scroll({ book, count, looks, sample, sort, onSort, filterOf }: S
     const sizes = new ResizeObserver(measure);
     sizes.observe(element);
     measure();
-    element.focus();
     return () => sizes.disconnect();
   }, []);
   useEffect(() => {

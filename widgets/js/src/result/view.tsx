@@ -1,5 +1,5 @@
 // What a reply delivered: its table or chart with the query behind it, the sheet it wrote, or why its query failed.
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { Problem, ResultTable } from "../shared/values";
 import type { Spec } from "./chart";
 import { ChartView } from "./chart";
@@ -12,6 +12,8 @@ import { WholeResult } from "./whole";
 import "./result.css";
 
 export { SheetCard } from "./sheet";
+
+const WIDE = 260; // px, as much as a column takes where there is room
 
 export interface ResultViewProps {
   table: ResultTable;
@@ -27,10 +29,11 @@ export function ResultView({ table, chart, runId, onRun }: ResultViewProps) {
   const [isOpen, setOpen] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const { rows, row_count: all, file } = table;
+  const isDrawn = isChart && chart !== null;
   const count = rows.length < all ? `${rows.length.toLocaleString("en-US")} of ${counted(all)}` : counted(all);
   return (
     <section class="cfo-result" aria-label={`Result, ${count}`} data-run={runId}>
-      <div class="cfo-frame">
+      <div class="cfo-frame" style={isDrawn ? undefined : { maxWidth: `max(620px, ${table.columns.length * WIDE}px)` }}>
         <header class="cfo-bar">
           {chart && <Switch isChart={isChart} onChange={setChart} />}
           <span class="cfo-mute">{count}</span>
@@ -46,7 +49,7 @@ export function ResultView({ table, chart, runId, onRun }: ResultViewProps) {
             )}
           </div>
         </header>
-        {chart && isChart ? <ChartView spec={chart} table={table} /> : <FirstRows table={table} />}
+        {chart && isDrawn ? <ChartView spec={chart} table={table} /> : <FirstRows table={table} />}
       </div>
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
       {table.notes.length > 0 && (
@@ -61,7 +64,7 @@ export function ResultView({ table, chart, runId, onRun }: ResultViewProps) {
 }
 
 function Switch({ isChart, onChange }: { isChart: boolean; onChange: (isChart: boolean) => void }) {
-  const name = useId();
+  const [name] = useState(() => `cfo-${Math.random()}`); // ids of Preact are those of one component, and names are of the page
   const choice = (label: string, value: boolean) => (
     <label>
       <input type="radio" name={name} checked={isChart === value} onChange={() => onChange(value)} />

@@ -18,7 +18,10 @@ export function WholeResult({ file, table, onClose }: { file: string; table: Res
   const shownAs = looks(table.columns, table.rows);
   const known = useRef(table.row_count);
   if (book.count !== null) known.current = book.count;
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLElement>(".cfo-scroll")?.focus(); // so that the arrows move the rows at once
+  }, []);
   const order = (column: string) => {
     const now = sort[0]?.column === column ? sort[0] : null;
     setSort(now?.descending ? [] : [{ column, descending: now !== null }]);

@@ -45,6 +45,7 @@ function look({ ink, mute, line, accent, font }: Palette) {
     view: { stroke: null, continuousHeight: 260, discreteHeight: 260 },
     axis: { labelColor: mute, titleColor: mute, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 11.5, titleFontSize: 11.5, titleFontWeight: 500, titlePadding: 10 },
     axisX: { grid: false },
+    axisQuantitative: { tickCount: 6, grid: true },
     axisY: { domain: false, ticks: false },
     legend: { labelColor: ink, titleColor: mute, labelFontSize: 12, titleFontSize: 11.5, orient: "top", titleFontWeight: 500, symbolType: "circle", columns: 4 },
     range: { category: [accent, ...SERIES] },
