@@ -13,7 +13,7 @@ from cfo_kernel.data.literals import condition, text
 from cfo_kernel.data.plan import Filter
 from cfo_kernel.data.scope import Place, nearest, quoted
 from cfo_kernel.data.tables import Column, Table
-from cfo_kernel.errors import UnknownColumn
+from cfo_kernel.errors import PlanInvalid, UnknownColumn
 from cfo_kernel.replies import ResultColumn
 from cfo_kernel.values import Value
 
@@ -91,7 +91,10 @@ def _where(table: Table, request: PageRequest) -> str:
 
 def _condition(wanted: Filter | Contains, column: Column, table: Table) -> str:
     if isinstance(wanted, Filter):
-        return condition(wanted, Place(table, column))
+        try:
+            return condition(wanted, Place(table, column))
+        except PlanInvalid as error:  # whoever asks for pages knows the columns, and no table
+            raise PlanInvalid(error.message.replace(f"{table.name}.", "", 1), **error.details) from error
     return f"contains(lower(CAST({quoted(column.name)} AS VARCHAR)), lower({text(wanted.value)}))"
 
 

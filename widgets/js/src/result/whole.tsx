@@ -56,7 +56,7 @@ export function WholeResult({ file, table, onClose }: { file: string; table: Res
       )}
       <Scroll
         book={book}
-        count={count}
+        count={book.problem ? 0 : count}
         looks={shownAs}
         sample={table.rows}
         sort={sort[0] ?? null}
@@ -107,7 +107,7 @@ function FilterBox({ column, isText, onChange }: FilterBoxProps) {
           if (text.trim()) ask(chosen, text, 0);
         }}
       >
-        <option value="contains">contains</option>
+        <option value="contains">has</option>
         <option value="=">=</option>
         <option value=">=">≥</option>
         <option value="<=">≤</option>
