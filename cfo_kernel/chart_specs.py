@@ -11,6 +11,7 @@ _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _MONTH, _DAY = "%b %Y", "%d %b %Y"
 _UPRIGHT = 8
 _LONG_LABEL = 14
+_PER_LABEL = 84  # px; names that have less of them lean
 Spec = dict[str, Any]
 
 
@@ -145,7 +146,7 @@ def _axis(x: Drawn, *, discrete: bool = False) -> Spec:
             "timeUnit": x.unit,
             "axis": {"format": shown, "labelAngle": 0, "labelOverlap": True},
         }
-    angle = 0 if x.kind == "order" or _stands(x) else -30
+    angle = {"expr": f"width < {_PER_LABEL * len(x.cells)} ? -35 : 0"}
     return {
         **made,
         "type": "nominal" if x.kind == "category" else "ordinal",

@@ -1,5 +1,6 @@
 """The data room of a workspace: its tables, and the one way in which anything is asked of them."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,8 @@ class Facts:
 
 
 _NONE: Mapping[str, Path] = {}
+_EXPORTS = 2
+"""How many downloads are made at once; the others wait."""
 _TOO_LONG = (
     "A figure has more than 38 digits, which is as many as are kept exactly. Multiply fewer figures, or divide one of "
     'them by {"constant": 1}: what is divided is a double, which may be larger.'
@@ -70,6 +73,7 @@ class DataRoom:
         self._programs = Programs(python, self._ingest, seconds=python_timeout)
         self._ingest_timeout = ingest_timeout
         self._exports: set[WorkerProcess] = set()
+        self._exporting = asyncio.Semaphore(_EXPORTS)
 
     async def shelf(self) -> Shelf:
         """The datasets, whatever the glossary says."""
@@ -165,6 +169,10 @@ class DataRoom:
         A million rows take a minute: files that are read meanwhile must not wait for it. Raises `SheetInvalid` where
         they do not fit a sheet, `UnreadableFile`, or another `QueryError`.
         """
+        async with self._exporting:
+            await self._export(file, format, to)
+
+    async def _export(self, file: Path, format: DownloadFormat, to: Path) -> None:
         worker = WorkerProcess("cfo_kernel.data.worker")
         self._exports.add(worker)
         try:

@@ -1,5 +1,5 @@
 // The query behind a result, formatted: SQL that can be changed and run again, a program or a plan to be read.
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { duckdb, formatDialect } from "sql-formatter";
 import type { Query } from "../shared/values";
 import { Copy } from "./copy";
@@ -48,6 +48,7 @@ function Program({ text }: { text: string }) {
 function Sql({ sql, onRun }: { sql: string; onRun: ((sql: string) => void) | undefined }) {
   const first = useMemo(() => formatted(sql), [sql]);
   const [edited, setEdited] = useState<string | null>(null);
+  useEffect(() => setEdited(null), [sql]);
   const text = edited ?? first;
   const isChanged = edited !== null && edited !== first;
   const run = () => {

@@ -31,12 +31,12 @@ export async function draw(
     expr: expressionInterpreter,
     loader: noLoader as never,
     tooltip: { theme: palette.isDark ? "dark" : "light" },
-    config: look(palette) as never,
+    config: look(palette, element.clientWidth) as never,
   });
   return { finalize: () => drawn.finalize() };
 }
 
-function look({ ink, mute, line, accent, font }: Palette) {
+function look({ ink, mute, line, accent, font }: Palette, width: number) {
   return {
     background: "transparent",
     font,
@@ -47,7 +47,7 @@ function look({ ink, mute, line, accent, font }: Palette) {
     axisX: { grid: false },
     axisQuantitative: { tickCount: 6, grid: true },
     axisY: { domain: false, ticks: false },
-    legend: { labelColor: ink, titleColor: mute, labelFontSize: 12, titleFontSize: 11.5, orient: "top", titleFontWeight: 500, symbolType: "circle", columns: 4 },
+    legend: { labelColor: ink, titleColor: mute, labelFontSize: 12, titleFontSize: 11.5, orient: "top", titleFontWeight: 500, symbolType: "circle", columns: Math.max(1, Math.min(5, Math.floor((width - 60) / 160))), labelLimit: 150 },
     range: { category: [accent, ...SERIES] },
     mark: { color: accent },
     bar: { cornerRadiusEnd: 2 },
