@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cfo_kernel.charts import vega_lite as vega_lite
     from cfo_kernel.connection import connect as connect
     from cfo_kernel.data.direct import Direct as Direct
     from cfo_kernel.data.pages import PageRequest as PageRequest
@@ -69,6 +70,7 @@ _HOME = {
     "connect": "connection",
     "load_ipython_extension": "magics",
     "unload_ipython_extension": "magics",
+    "vega_lite": "charts",
 }
 __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 __version__ = "0.1.0"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from cfo_kernel.data.direct import Direct as Direct
 from cfo_kernel.data.files import SUFFIXES as SUFFIXES
+from cfo_kernel.data.pages import Contains as Contains
+from cfo_kernel.data.pages import DownloadFormat as DownloadFormat
 from cfo_kernel.data.pages import PageRequest as PageRequest
 from cfo_kernel.data.pages import ResultPage as ResultPage
 from cfo_kernel.data.pages import Sort as Sort
@@ -148,7 +150,7 @@ class Thread(Protocol):
     async def delete(self) -> None: ...
     async def usage(self) -> UsageTotals: ...
     async def page(self, file: str, request: PageRequest = ...) -> ResultPage: ...
-    async def download(self, file: str) -> Download: ...
+    async def download(self, file: str, format: DownloadFormat | None = None) -> Download: ...
 
 
 class TableHandle(Protocol):

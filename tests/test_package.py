@@ -13,7 +13,7 @@ EXPORTS = [
     "CfoError", "DataFile", "Dataset", "Direct", "Download", "Event", "FinishedRun", "Numbered", "PageRequest",
     "QueryPlan", "Reply", "ResultPage", "ResultTable", "Run", "RunSQL", "Settings", "ShownMessage", "Status",
     "TaskResult", "Thread", "UsageTotals", "UserInteraction", "Workbench", "Workspace", "WriteSheetFromFile",
-    "connect", "load_ipython_extension", "unload_ipython_extension",
+    "connect", "load_ipython_extension", "unload_ipython_extension", "vega_lite",
 ]  # fmt: skip
 HEAVY = ("pandas", "duckdb", "openai", "pydantic_ai", "sqlmodel", "pyarrow", "fastapi", "ipywidgets", "IPython")
 

@@ -1,22 +1,25 @@
 """Pages of a result file: the rows that pass some filters, in some order, a few at a time.
 
-The filters are those of a `QueryPlan` and become SQL by the same code. Rows that are alike in all sorted columns keep
-the order of the file, so that no row is on two pages, or on none.
+The filters are those of a `QueryPlan` and become SQL by the same code, and one more for who looks for a word. Rows that
+are alike in all sorted columns keep the order of the file, so that no row is on two pages, or on none.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
-from cfo_kernel.data.literals import condition
+from cfo_kernel.data.literals import condition, text
 from cfo_kernel.data.plan import Filter
 from cfo_kernel.data.scope import Place, nearest
 from cfo_kernel.data.tables import Column, Table
-from cfo_kernel.errors import UnknownColumn
+from cfo_kernel.errors import PlanInvalid, UnknownColumn
 from cfo_kernel.replies import ResultColumn
 from cfo_kernel.sql_text import quoted
 from cfo_kernel.values import Value
+
+DownloadFormat = Literal["csv", "xlsx"]
+"""What a result can be made into on its way out."""
 
 
 class Sort(Value):
@@ -26,13 +29,21 @@ class Sort(Value):
     descending: bool = False
 
 
+class Contains(Value):
+    """Keeps the rows whose value, as text, holds `value`; upper and lower case are the same."""
+
+    column: str
+    op: Literal["contains"] = "contains"
+    value: str
+
+
 class PageRequest(Value):
     """Which rows of a result are wanted: those that pass all filters, sorted, `limit` of them from `offset` on."""
 
     offset: int = Field(default=0, ge=0, le=1 << 62)
     limit: int = Field(default=100, ge=1, le=1000)
     sort: tuple[Sort, ...] = ()
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Filter | Contains, ...] = ()
 
 
 class ResultPage(Value):
@@ -75,8 +86,17 @@ def count_sql(table: Table, request: PageRequest) -> str:
 
 
 def _where(table: Table, request: PageRequest) -> str:
-    conditions = [f"({condition(wanted, Place(table, _column(wanted.column, table)))})" for wanted in request.filters]
+    conditions = [f"({_condition(wanted, _column(wanted.column, table), table)})" for wanted in request.filters]
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _condition(wanted: Filter | Contains, column: Column, table: Table) -> str:
+    if isinstance(wanted, Filter):
+        try:
+            return condition(wanted, Place(table, column))
+        except PlanInvalid as error:  # whoever asks for pages knows the columns, and no table
+            raise PlanInvalid(error.message.replace(f"{table.name}.", "", 1), **error.details) from error
+    return f"contains(lower(CAST({quoted(column.name)} AS VARCHAR)), lower({text(wanted.value)}))"
 
 
 def _sorted(sort: Sort, table: Table) -> str:

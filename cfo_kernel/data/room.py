@@ -1,5 +1,6 @@
 """The data room of a workspace: its tables, and the one way in which anything is asked of them."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from cfo_kernel.data.closes import MOST_ROWS
 from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.library import Library, Shelf
-from cfo_kernel.data.pages import PageRequest, ResultPage
+from cfo_kernel.data.pages import DownloadFormat, PageRequest, ResultPage
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
 from cfo_kernel.data.programs import Programs, Ran
@@ -38,6 +39,8 @@ class Facts:
 
 
 _NONE: Mapping[str, Path] = {}
+_EXPORTS = 2
+"""How many downloads are made at once; the others wait."""
 _TOO_LONG = (
     "A figure has more than 38 digits, which is as many as are kept exactly. Multiply fewer figures, or divide one of "
     'them by {"constant": 1}: what is divided is a double, which may be larger.'
@@ -69,6 +72,8 @@ class DataRoom:
         self._stamp: tuple[int, int] | None = None
         self._programs = Programs(python, self._ingest, seconds=python_timeout)
         self._ingest_timeout = ingest_timeout
+        self._exports: set[WorkerProcess] = set()
+        self._exporting = asyncio.Semaphore(_EXPORTS)
 
     async def shelf(self) -> Shelf:
         """The datasets, whatever the glossary says."""
@@ -158,6 +163,28 @@ class DataRoom:
         arguments: dict[str, Any] = {"source": str(source), "workbook": str(workbook), "sheet": sheet, "mode": mode}
         return await self._ingest.ask("write_sheet", self._ingest_timeout, **arguments, to=str(to))
 
+    async def export(self, file: Path, format: DownloadFormat, to: Path) -> None:
+        """Writes a Parquet file of a thread as CSV, or as a workbook, to `to`, in a process of its own.
+
+        A million rows take a minute: files that are read meanwhile must not wait for it. Raises `SheetInvalid` where
+        they do not fit a sheet, `UnreadableFile`, or another `QueryError`.
+        """
+        async with self._exporting:
+            await self._export(file, format, to)
+
+    async def _export(self, file: Path, format: DownloadFormat, to: Path) -> None:
+        worker = WorkerProcess("cfo_kernel.data.worker")
+        self._exports.add(worker)
+        try:
+            timeout = self._ingest_timeout
+            if format == "csv":
+                await worker.ask("write_csv", timeout, source=str(file), to=str(to))
+            else:
+                await worker.ask("write_workbook", timeout, source=str(file), to=str(to), sheet="Result")
+        finally:
+            self._exports.discard(worker)
+            await worker.close()
+
     async def page(self, file: Path, request: PageRequest) -> ResultPage:
         """Rows of a Parquet file of a thread, filtered, sorted and cut by a SQL worker.
 
@@ -181,6 +208,8 @@ class DataRoom:
     async def close(self) -> None:
         await self._sql.close()
         await self._ingest.close()
+        for worker in [*self._exports]:
+            await worker.close()
 
     async def _tables(self, text: str, earlier: Files) -> Tables:
         """The tables of the workspace, and those earlier results whose names occur in the text."""

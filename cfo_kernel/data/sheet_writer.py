@@ -59,13 +59,40 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> d
         for row in _rows(connection):
             target.append([_cell(target, value) for value in row])
     for i, name in enumerate(columns, start=1):
-        target.column_dimensions[get_column_letter(i)].width = min(50, max(12, len(name) + 2))
+        target.column_dimensions[get_column_letter(i)].width = _width(name)
     _save(book, Path(to))
     return {
         "rows": count,
         "columns": len(columns),
         "range": f"A{first}:{get_column_letter(len(columns))}{target.max_row}",
     }
+
+
+def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
+    """Writes the table in `source` as the only sheet of a new workbook `to`; answers how many rows.
+
+    Rows go to the file as they come: a million of them would not fit the memory as cells.
+    """
+    with duckdb.connect(config=raw.CONFIG) as connection, tempfile.TemporaryDirectory() as scratch:
+        raw.load(connection, Path(source), Path(scratch))
+        columns = [_clean(name) for name, *_ in connection.execute("DESCRIBE raw").fetchall()]
+        [(count,)] = connection.execute("SELECT count(*) FROM raw").fetchall()
+        if count >= _MAX_ROWS or len(columns) > _MAX_COLUMNS:
+            raise SheetInvalid(f"{_too_large(count, len(columns))} Download it as CSV.")
+        book = Workbook(write_only=True)
+        target = book.create_sheet(sheet)
+        target.freeze_panes = "A2"
+        for i, name in enumerate(columns, start=1):
+            target.column_dimensions[get_column_letter(i)].width = _width(name)
+        target.append([_cell(target, name, bold=True) for name in columns])
+        for row in _rows(connection):
+            target.append([_cell(target, value) for value in row])
+        _save(book, Path(to))
+    return {"rows": count}
+
+
+def _width(name: str) -> int:
+    return min(50, max(12, len(name) + 2))
 
 
 def _check_name(sheet: str) -> None:
@@ -80,10 +107,11 @@ def _check_name(sheet: str) -> None:
 
 def _check_size(rows: int, columns: int) -> None:
     if rows > _MAX_ROWS or columns > _MAX_COLUMNS:
-        message = (
-            f"{rows:,} rows and {columns:,} columns do not fit a sheet ({_MAX_ROWS:,} and {_MAX_COLUMNS:,} at most)."
-        )
-        raise SheetInvalid(f"{message} Narrow the result first.")
+        raise SheetInvalid(f"{_too_large(rows, columns)} Narrow the result first.")
+
+
+def _too_large(rows: int, columns: int) -> str:
+    return f"{rows:,} rows and {columns:,} columns do not fit a sheet ({_MAX_ROWS:,} and {_MAX_COLUMNS:,} at most)."
 
 
 def _opened(path: Path) -> Workbook:

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.data import exact, files, profile, raw, sheet_writer, texts, totals, workbooks
+from cfo_kernel.data import csv_writer, exact, files, profile, raw, sheet_writer, texts, totals, workbooks
 from cfo_kernel.errors import PythonFailed, QueryFailed, UnreadableFile
 from cfo_kernel.executors.child import serve
 
@@ -88,4 +88,12 @@ def _stored(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None
 
 
 if __name__ == "__main__":
-    serve({"version": version, "ingest": ingest, "adopt": adopt, "write_sheet": sheet_writer.write_sheet}, _MEMORY)
+    handlers = {
+        "version": version,
+        "ingest": ingest,
+        "adopt": adopt,
+        "write_sheet": sheet_writer.write_sheet,
+        "write_workbook": sheet_writer.write_workbook,
+        "write_csv": csv_writer.write_csv,
+    }
+    serve(handlers, _MEMORY)

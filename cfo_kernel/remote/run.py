@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from cfo_kernel.errors import EventsPruned, ResultNotFound, RunNotFound
 from cfo_kernel.events import FinishedRun, Numbered, Status
 from cfo_kernel.frames import read_frame
-from cfo_kernel.interface import Download
+from cfo_kernel.interface import Download, DownloadFormat
 from cfo_kernel.outcome import gathered, reply_of
 from cfo_kernel.remote.address import file_path, segment
 from cfo_kernel.remote.http import Server
@@ -69,10 +69,14 @@ class Run:
         await self._server.send("POST", f"{self._path}/cancel", repeat=True)
 
 
-async def result_file(server: Server, thread_id: str, workspace_id: str | None, file: str) -> Download:
-    """A file of a thread. Raises `ResultNotFound`."""
+async def result_file(
+    server: Server, thread_id: str, workspace_id: str | None, file: str, format: DownloadFormat | None = None
+) -> Download:
+    """A file of a thread, or what its rows were made into. Raises `ResultNotFound`."""
     path = f"/threads/{segment(thread_id, ResultNotFound)}/results/{file_path(file, ResultNotFound)}"
-    return await server.download(path, file.rpartition("/")[2], workspace_id=workspace_id)
+    name = file.rpartition("/")[2]
+    shown = f"{name.rpartition('.')[0]}.{format}" if format else name
+    return await server.download(path, shown, workspace_id=workspace_id, format=format)
 
 
 def loader(server: Server, thread_id: str, workspace_id: str | None) -> Loader:

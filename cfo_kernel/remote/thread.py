@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from cfo_kernel import listings
 from cfo_kernel.errors import InvalidInput, NothingToContinue, ResultNotFound, RunNotFound, ThreadNotFound
-from cfo_kernel.interface import Download, PageRequest, ResultPage, ShownMessage, UsageTotals
+from cfo_kernel.interface import Download, DownloadFormat, PageRequest, ResultPage, ShownMessage, UsageTotals
 from cfo_kernel.outcome import asked
 from cfo_kernel.remote.address import file_path, segment
 from cfo_kernel.remote.http import LONG, Server
@@ -174,10 +174,13 @@ class Thread:
         path = self._path(f"/results/{file_path(file, ResultNotFound)}/rows")
         return await self._server.value(_page, "GET", path, params=params, wait=LONG)
 
-    async def download(self, file: str) -> Download:
-        """A file of `results/` or `analysis/`. Raises `ResultNotFound`."""
+    async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
+        """A file of `results/` or `analysis/`: as it is, or its rows as CSV or as a workbook.
+
+        Raises `ResultNotFound`; for a `format` also `UnsupportedFile` or `SheetInvalid`.
+        """
         self._path()
-        return await result_file(self._server, self.id, self.workspace_id, file)
+        return await result_file(self._server, self.id, self.workspace_id, file, format)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return listings.thread(self, self._workspace)

@@ -1,14 +1,16 @@
-"""Files on their way out: which ones a folder gives, and their content in chunks."""
+"""Files on their way out: which ones a folder gives, what a table is made into, and their content in chunks."""
 
 import asyncio
 import os
 import stat
+import tempfile
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import BinaryIO
 
+from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import StorageFailed
-from cfo_kernel.interface import Download
+from cfo_kernel.interface import Download, DownloadFormat
 
 _CHUNK = 1 << 20
 _ANY = "application/octet-stream"
@@ -59,6 +61,20 @@ async def opened(path: Path, name: str | None = None) -> Download | None:
         raise _unreadable(path, error) from error
     shown = name or path.name
     return Download(shown, size, _MEDIA_TYPES.get(path.suffix.lower(), _ANY), _chunks(file, path))
+
+
+async def made(room: DataRoom, table: Path, format: DownloadFormat) -> Download | None:
+    """The rows of a table as a file of that format, which is gone from the disk by the time it is read.
+
+    Raises what `DataRoom.export` raises, or `StorageFailed`.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="cfo-download-") as folder:
+            path = Path(folder) / f"{table.stem}.{format}"
+            await room.export(table, format, path)
+            return await opened(path)
+    except OSError as error:
+        raise StorageFailed(f"There is no room for the file ({error.strerror}). Mend that, then try again.") from error
 
 
 def _open(path: Path) -> tuple[BinaryIO, int]:

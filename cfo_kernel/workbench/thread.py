@@ -18,7 +18,7 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.frames import read_frame
-from cfo_kernel.interface import Download, PageRequest, ResultPage, ShownMessage
+from cfo_kernel.interface import Download, DownloadFormat, PageRequest, ResultPage, ShownMessage
 from cfo_kernel.outcome import asked
 from cfo_kernel.replies import Loader, Reply
 from cfo_kernel.runs.messages import check_message, continues_left
@@ -205,16 +205,21 @@ class Thread:
         for the request, or another `QueryError`.
         """
         engine = self._engine.use()
-        path = _result(self.thread_dir, file)
-        if path.suffix.lower() != ".parquet":
-            raise UnsupportedFile(f"{path.name} is not a table of rows. Download it instead.")
+        path = _table(_result(self.thread_dir, file))
         return await engine.room(self._workspace).page(path, request)
 
-    async def download(self, file: str) -> Download:
-        """A file of the thread, `results/x` or `analysis/x`. Raises `ResultNotFound` or `StorageFailed`."""
-        self._engine.use()
+    async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
+        """A file of the thread, `results/x` or `analysis/x`: as it is, or its rows as CSV or as a workbook.
+
+        Raises `ResultNotFound` or `StorageFailed`; for a `format` also `UnsupportedFile` where the file is no table,
+        and `SheetInvalid` where its rows do not fit a sheet.
+        """
+        engine = self._engine.use()
         path = _result(self.thread_dir, file)
-        found = await downloads.opened(path)
+        if format is None:
+            found = await downloads.opened(path)
+        else:
+            found = await downloads.made(engine.room(self._workspace), _table(path), format)
         if found is None:
             raise _no_result(file)
         return found
@@ -256,6 +261,12 @@ def _result(thread_dir: Path, file: str) -> Path:
     path = downloads.own_result(thread_dir, file)
     if path is None:
         raise _no_result(file)
+    return path
+
+
+def _table(path: Path) -> Path:
+    if path.suffix.lower() != ".parquet":
+        raise UnsupportedFile(f"{path.name} is not a table of rows. Download it as it is instead.")
     return path
 
 

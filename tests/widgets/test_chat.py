@@ -75,7 +75,7 @@ Pages = Callable[..., Page]
 async def test_a_message_is_sent_and_its_run_followed(opened: Opened, serve: Serve, page: Pages) -> None:
     at = page()
     assert at.chat.countdown == 10
-    await at.chat.open(await (await opened(serve(LOOK, QUERY, ANSWER))).thread())
+    await at.chat.show(await (await opened(serve(LOOK, QUERY, ANSWER))).thread())
     assert (at.chat.thread_id, at.chat.title, at.chat.messages) == ("", "", [])
     changes: list[tuple[str, bool]] = []
     at.chat.on_change(lambda: changes.append((at.chat.title, at.chat.is_working)))
@@ -93,7 +93,7 @@ async def test_a_message_is_sent_and_its_run_followed(opened: Opened, serve: Ser
 
 async def test_the_same_key_twice_is_one_message(opened: Opened, serve: Serve, page: Pages) -> None:
     at = page()
-    await at.chat.open(await (await opened(serve(ANSWER))).thread())
+    await at.chat.show(await (await opened(serve(ANSWER))).thread())
     first, again = await asyncio.gather(*(at.ask("send", text="Totals", key="k1") for _ in range(2)))
     await at.quiet()
     assert first == again
@@ -102,7 +102,7 @@ async def test_the_same_key_twice_is_one_message(opened: Opened, serve: Serve, p
 
 async def test_what_is_refused_names_its_reason(opened: Opened, serve: Serve, page: Pages) -> None:
     at = page()
-    await at.chat.open(await (await opened(serve())).thread())
+    await at.chat.show(await (await opened(serve())).thread())
     assert (await at.ask("send", text="  ", key="k1"))["code"] == "empty_message"
     assert (await at.ask("rename", title="x"))["code"] == "thread_not_found"
     assert (await at.ask("send", text="Hi", key="k2", opened="of another kernel"))["code"] == "invalid_input"
@@ -111,7 +111,7 @@ async def test_what_is_refused_names_its_reason(opened: Opened, serve: Serve, pa
 
 async def test_a_late_page_gets_what_the_open_run_told(opened: Opened, serve: Serve, page: Pages) -> None:
     at = page()
-    await at.chat.open(await (await opened(serve(LOOK, Stall(6, ANSWER)))).thread())
+    await at.chat.show(await (await opened(serve(LOOK, Stall(6, ANSWER)))).thread())
     run_id = (await at.ask("send", text="Totals", key="k1"))["run_id"]
     await at.until(lambda: "token" in at.types())
     kept = (await at.ask("look"))[run_id]
@@ -126,7 +126,7 @@ async def test_a_late_page_gets_what_the_open_run_told(opened: Opened, serve: Se
 async def test_a_reply_is_continued_once(opened: Opened, serve: Serve, page: Pages) -> None:
     """The countdown of another tab, or a second click, comes too late and is no error."""
     at = page()
-    await at.chat.open(await (await opened(serve(TABLE, ANSWER))).thread())
+    await at.chat.show(await (await opened(serve(TABLE, ANSWER))).thread())
     run_id = (await at.ask("send", text="Totals", key="k1"))["run_id"]
     await at.quiet()
     assert at.chat.continues_left == 5
@@ -145,7 +145,7 @@ async def test_a_stopped_clock_stays_stopped_when_no_more_continues_are_left(
 ) -> None:
     at = page(countdown=0)
     assert at.chat.countdown == 0
-    await at.chat.open(await (await opened(serve(TABLE, ANSWER), continue_limit=0)).thread())
+    await at.chat.show(await (await opened(serve(TABLE, ANSWER), continue_limit=0)).thread())
     run_id = (await at.ask("send", text="Totals", key="k1"))["run_id"]
     await at.quiet()
     assert await at.ask("continue", run_id=run_id, untouched=True) is None
@@ -158,11 +158,11 @@ async def test_a_stopped_clock_stays_stopped_when_no_more_continues_are_left(
 async def test_opening_another_thread_leaves_no_follower(opened: Opened, serve: Serve, page: Pages) -> None:
     at, workspace = page(), await opened(serve(Stall(6, ANSWER), ANSWER))
     first, second = await workspace.thread(), await workspace.thread()
-    await at.chat.open(first)
+    await at.chat.show(first)
     before = at.chat.opened
     run_id = (await at.ask("send", text="Slow", key="k1"))["run_id"]
     await at.until(lambda: "token" in at.types())
-    await asyncio.gather(at.chat.open(second), at.chat.open(first), at.chat.open(second))
+    await asyncio.gather(at.chat.show(second), at.chat.show(first), at.chat.show(second))
     assert (at.chat.thread, at.chat.messages, at.chat.is_working) == (second, [], False)
     assert len(at.chat._tasks) == 0
     await (await first.run(run_id)).cancel()
@@ -178,7 +178,7 @@ async def test_what_another_client_sent_is_shown_and_followed(opened: Opened, se
     at, workspace = page(), await opened(serve(ANSWER, ANSWER))
     thread: Thread = await workspace.thread()
     await thread.ask("First")
-    await at.chat.open(await workspace.thread(thread.id))
+    await at.chat.show(await workspace.thread(thread.id))
     assert len(at.chat.messages) == 2
     run = await thread.send("Second")
     await thread.rename("Renamed elsewhere")
@@ -216,7 +216,7 @@ async def test_events_come_in_batches(opened: Opened, serve: Serve, page: Pages)
     """Jupyter's server drops what comes faster than a thousand messages a second."""
     long = ToolCall("task_result", {"message": "word " * 2000})
     at = page()
-    await at.chat.open(await (await opened(serve(long))).thread())
+    await at.chat.show(await (await opened(serve(long))).thread())
     await at.ask("send", text="At length", key="k1")
     await at.quiet()
     tokens = [n["event"]["text"] for n in at.events() if n["event"]["type"] == "token"]
@@ -226,7 +226,7 @@ async def test_events_come_in_batches(opened: Opened, serve: Serve, page: Pages)
 
 async def test_a_message_that_waits_is_cancelled_before_its_turn(opened: Opened, serve: Serve, page: Pages) -> None:
     at = page()
-    await at.chat.open(await (await opened(serve(Stall(6, ANSWER), ANSWER))).thread())
+    await at.chat.show(await (await opened(serve(Stall(6, ANSWER), ANSWER))).thread())
     first = (await at.ask("send", text="Slow", key="k1"))["run_id"]
     second = (await at.ask("send", text="Later", key="k2"))["run_id"]
     assert await at.ask("cancel", run_id=second) is None
@@ -241,7 +241,7 @@ async def test_a_thread_at_a_server_gets_its_id_with_its_first_message(root: Pat
     chosen = settings(root, serve(LOOK, QUERY, ANSWER), api_token=SecretStr(TOKEN))
     with Served(chosen) as server:
         async with remote.Workbench(server.url, SecretStr(TOKEN)) as wb:
-            await at.chat.open(await (await wb.workspace("tiny")).thread())
+            await at.chat.show(await (await wb.workspace("tiny")).thread())
             await at.ask("send", text="Totals by department", key="k1")
             await at.quiet()
             assert at.types() == TYPES

@@ -27,7 +27,7 @@ async def tiny(opened: Opened) -> Workspace:
 @pytest.fixture
 async def panel(tiny: Workspace) -> AsyncIterator[DataPanel]:
     panel = DataPanel()
-    await panel.open(tiny)
+    await panel.show(tiny)
     yield panel
     panel.close()
 
@@ -35,7 +35,7 @@ async def panel(tiny: Workspace) -> AsyncIterator[DataPanel]:
 @pytest.fixture
 async def threads(tiny: Workspace) -> AsyncIterator[ThreadPicker]:
     picker = ThreadPicker()
-    await picker.open(tiny)
+    await picker.show(tiny)
     yield picker
     picker.close()
 
@@ -104,7 +104,7 @@ async def test_what_happens_elsewhere_is_seen(opened: Opened, serve: Serve, monk
     monkeypatch.setattr(watching, "OFTEN", 0.05)
     tiny = await opened(serve(Stall(), ANSWER))
     threads, changed = ThreadPicker(), []
-    await threads.open(tiny)
+    await threads.show(tiny)
     threads.on_change(changed.append)
     await Page(threads).ask("look")
     run = await (await tiny.thread()).send("first")
@@ -146,7 +146,7 @@ async def test_a_glance_at_a_workspace_that_was_left_changes_nothing(
 ) -> None:
     await (await tiny.thread()).ask("how many rows are in ledger")
     other = await bench(model="offline").create_workspace("Other")
-    await asyncio.gather(threads.open(tiny), threads.open(other))
+    await asyncio.gather(threads.show(tiny), threads.show(other))
     assert (threads.workspace_id, threads.threads) == ("other", [])
 
 

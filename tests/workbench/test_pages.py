@@ -10,7 +10,7 @@ import pytest
 from cfo_kernel import Thread
 from cfo_kernel.data.plan import Filter
 from cfo_kernel.errors import PlanInvalid, ResultNotFound, UnknownColumn, UnreadableFile, UnsupportedFile
-from cfo_kernel.interface import PageRequest, ResultPage, Sort
+from cfo_kernel.interface import Contains, PageRequest, ResultPage, Sort
 from tests.conftest import Opened
 from tests.replies import ANSWER, Serve
 
@@ -71,9 +71,12 @@ async def test_null_comes_last_either_way(thread: Thread) -> None:
         ([Filter(column='odd "name', value="it's \"1"), Filter(column="position", op="<", value=5)], [1, 4]),
         ([Filter(column="name", op="like", value="text 99_")], list(range(990, 1000))),
         ([Filter(column="name", value="' OR true --")], []),
+        ([Contains(column="NAME", value="EXT 99")], [99, *range(990, 1000)]),
+        ([Contains(column="name", value="%")], []),
+        ([Contains(column="posted on", value="2012-01-0"), Filter(column="position", op="<", value=3)], [0, 1, 2]),
     ],
 )
-async def test_filters_are_those_of_a_plan(thread: Thread, wanted: list[Filter], kept: list[int]) -> None:
+async def test_filters_are_those_of_a_plan(thread: Thread, wanted: list[Filter | Contains], kept: list[int]) -> None:
     found = await page(thread, filters=wanted)
     assert firsts(found) == kept
     assert (found.row_count, found.total) == (len(kept), 1000)

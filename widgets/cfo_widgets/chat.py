@@ -2,9 +2,9 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Annotated, Any, Literal, overload
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 from traitlets import Bool, Dict, Float, Int, List, Unicode
@@ -15,6 +15,7 @@ from cfo_kernel.errors import ContinueLimitReached, InvalidInput, NothingToConti
 from cfo_kernel.settings import load
 from cfo_widgets.component import Component
 from cfo_widgets.following import Following
+from cfo_widgets.result_commands import DownloadResult, Library, PageOfResult, ResultCommand, perform_result
 from cfo_widgets.shown import Shown, shown, why
 from cfo_widgets.wire import Answer, Command
 
@@ -61,14 +62,14 @@ class Look(Command):
     type: Literal["look"]
 
 
-_Any = Annotated[Send | Continue | Cancel | Rename | Steps | Look, Field(discriminator="type")]
+_Any = Annotated[Send | Continue | Cancel | Rename | Steps | Look | ResultCommand, Field(discriminator="type")]
 _PAUSE = 3
 """Seconds before a server that could not be reached is asked again, and for which the end of a run is waited for."""
 _STEPS = ("tool_call", "tool_result")
 
 
 class Chat(Component, bundle="chat"):
-    """`await Chat().open(thread)`; in a cell `Chat(thread)`, or `Chat(workspace)` for a new thread.
+    """`await Chat().show(thread)`; in a cell `Chat(thread)`, or `Chat(workspace)` for a new thread.
 
     `countdown` is how many seconds a reply that waits for review waits, 0 for ever; None is `CFO_COUNTDOWN`.
     """
@@ -111,18 +112,8 @@ class Chat(Component, bundle="chat"):
         """Has `callback` called when the thread got its id or a title, or a run in it began or ended."""
         self._callbacks.append(callback)
 
-    @overload
-    def open(self) -> None: ...
-    @overload
-    def open(self, thread: Thread) -> Awaitable[None]: ...
-    def open(self, thread: Thread | None = None) -> Awaitable[None] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Shows this thread. What goes wrong is told on the page, which offers to try again.
-
-        Without one it is the method of the same name by which ipywidgets makes the widget known to the page.
-        """
-        return self._show(thread) if thread else super().open()
-
-    async def _show(self, thread: Thread) -> None:
+    async def show(self, thread: Thread) -> None:
+        """Shows this thread. What goes wrong is told on the page, which offers to try again."""
         self._leave()
         self.thread, opened = thread, uuid.uuid4().hex
         self._threads[opened] = thread
@@ -158,6 +149,8 @@ class Chat(Component, bundle="chat"):
     async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:
         if isinstance(command, Look):
             return self._look()
+        if isinstance(command, PageOfResult | DownloadResult | Library):
+            return await perform_result(self._shown_thread(), command)
         if command.opened not in self._threads:
             raise InvalidInput("This page shows a conversation that is no longer open here. Reload it.")
         thread = self._threads[command.opened]
@@ -183,7 +176,12 @@ class Chat(Component, bundle="chat"):
         super().close()
 
     async def _open_first(self, of: Thread | Workspace) -> None:
-        await self._show(of if _is_thread(of) else await of.thread())
+        await self.show(of if _is_thread(of) else await of.thread())
+
+    def _shown_thread(self) -> Thread:
+        if self.thread is None:
+            raise InvalidInput("No thread is open here. Open one first.")
+        return self.thread
 
     def _look(self) -> Answer:
         if self.trouble:

@@ -4,8 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from cfo_kernel import CfoError, Reply, ShownMessage, Thread
+from cfo_kernel import CfoError, ShownMessage, Thread
 from cfo_kernel.errors import ThreadReadOnly
+from cfo_widgets.result_commands import chart_of
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,4 @@ def why(error: CfoError) -> dict[str, str]:
 
 def _message(message: ShownMessage) -> dict[str, Any]:
     told = message.model_dump(mode="json", by_alias=True)
-    return {**told, "chart": _chart(message.reply)} if message.who == "agent" else told
-
-
-def _chart(_: Reply | None) -> dict[str, Any] | None:
-    """How the reply's result is drawn, as Vega-Lite; None for one that is better read."""
-    return None
+    return {**told, "chart": message.reply and chart_of(message.reply)} if message.who == "agent" else told

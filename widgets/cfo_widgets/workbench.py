@@ -85,7 +85,7 @@ class Workbench(ipywidgets.HBox):
         """Opens a thread in the conversation; None is a new one."""
         if self._workspace is None:
             return
-        await self._chat.open(thread or await self._workspace.thread())
+        await self._chat.show(thread or await self._workspace.thread())
         self._threads.select(self._chat.thread_id)
 
     async def _changed_elsewhere(self, thread_id: str) -> None:

@@ -1,4 +1,4 @@
-// Builds one bundle for each component from src/<component>/index.tsx into cfo_widgets/static/.
+// Builds one bundle for each component from src/<component>/index.tsx (or .ts) into cfo_widgets/static/.
 // `--check` builds into memory instead, and fails where a committed bundle is another.
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -10,7 +10,8 @@ const folders = (await readdir(sources, { withFileTypes: true })).filter((entry)
 const entryPoints = [];
 for (const { name } of folders) {
   const files = await readdir(join(sources, name));
-  if (files.includes("index.tsx")) entryPoints.push({ in: join(sources, name, "index.tsx"), out: name });
+  const entry = files.find((file) => file === "index.tsx" || file === "index.ts");
+  if (entry) entryPoints.push({ in: join(sources, name, entry), out: name });
 }
 
 const { outputFiles } = await build({

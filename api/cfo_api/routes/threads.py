@@ -26,7 +26,7 @@ from cfo_api.values import (
 )
 from cfo_kernel import PageRequest, ResultPage, ShownMessage, UsageTotals
 from cfo_kernel.errors import InvalidInput
-from cfo_kernel.interface import Thread
+from cfo_kernel.interface import DownloadFormat, Thread
 
 router = APIRouter(tags=["threads"])
 
@@ -105,7 +105,7 @@ async def get_result_rows(
             'JSON list: `[{"column": "-a, b", "descending": true}]`.'
         ),
     ] = "",
-    filter: Annotated[str, Query(description="A JSON list of filters, as in a query plan.")] = "[]",
+    filter: Annotated[str, Query(description="A JSON list of filters: those of a query plan, and `contains`.")] = "[]",
 ) -> ResultPage:
     """Rows of a result: those that pass all filters, sorted, `limit` of them from `offset` on."""
     return await thread.page(_place(file), _page_request(offset, limit, sort, filter))
@@ -116,9 +116,16 @@ async def get_result_rows(
     response_class=Response,
     responses={**BYTES, **may(404, 409, 422)},
 )
-async def download_result(thread: ThreadDep, file: str) -> Response:
+async def download_result(
+    thread: ThreadDep,
+    file: str,
+    format: Annotated[
+        DownloadFormat | None,
+        Query(description="What the rows of a table are made into; without it the file comes as it is."),
+    ] = None,
+) -> Response:
     """A file of the thread: `results/<name>`, `analysis/<name>`, or a name under `results/`."""
-    return attachment(await thread.download(_place(file)))
+    return attachment(await thread.download(_place(file), format))
 
 
 def _last_use(thread: Thread) -> str:

@@ -1,12 +1,12 @@
 // The four replies, each with a look of its own.
-import { SheetCard, ResultView } from "../result/view";
+import type { Spec } from "../result/chart";
+import { FailedQuery, ResultView, SheetCard } from "../result/view";
 import type { Problem, Reply, RunSQL, TaskResult, UserInteraction, WriteSheetFromFile } from "../shared/values";
 import { Markdown } from "./markdown";
-import { Code } from "./code";
 
 interface Shown<Kind> {
   reply: Kind;
-  chart: object | null;
+  chart: Spec | null;
   runId: string;
   isLast: boolean;
   say: ((text: string, inReplyTo?: string) => void) | undefined;
@@ -46,30 +46,30 @@ function Asks({ reply, isLast, say, runId }: Shown<UserInteraction>) {
   );
 }
 
-function Answers({ reply, chart, runId }: Shown<TaskResult>) {
+function Answers({ reply, chart, runId, say }: Shown<TaskResult>) {
   return (
     <>
       <Markdown text={reply.message} />
-      {reply.result && <ResultView table={reply.result} chart={chart} runId={runId} />}
+      {reply.result && <ResultView table={reply.result} chart={chart} runId={runId} onRun={running(say)} />}
     </>
   );
 }
 
-function Delivers({ reply, chart, runId }: Shown<RunSQL>) {
+function Delivers({ reply, chart, runId, say }: Shown<RunSQL>) {
   return (
     <div class="cfo-review">
       <p class="cfo-kind">Table for review</p>
       <Markdown text={reply.purpose} />
-      {reply.result && <ResultView table={reply.result} chart={chart} runId={runId} />}
-      {reply.error && <Mishap problem={reply.error} what="The query did not run." />}
-      {reply.error && (
-        <details class="cfo-fold">
-          <summary>SQL</summary>
-          <Code text={reply.sql} label="SQL" />
-        </details>
-      )}
+      {reply.result && <ResultView table={reply.result} chart={chart} runId={runId} onRun={running(say)} />}
+      {reply.error && <FailedQuery sql={reply.sql} problem={reply.error} onRun={running(say)} />}
+      {reply.error && <p class="cfo-mute">Continue to let the analyst mend it, or write what it should do instead.</p>}
     </div>
   );
+}
+
+/** A query that a person changed is an ordinary message. */
+function running(say: Shown<Reply>["say"]): ((sql: string) => void) | undefined {
+  return say && ((sql) => say(`SQL: ${sql}`));
 }
 
 function Writes({ reply }: Shown<WriteSheetFromFile>) {

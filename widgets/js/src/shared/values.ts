@@ -26,6 +26,22 @@ export interface ResultTable {
   query: Query;
   notes: string[];
 }
+export interface Sort {
+  column: string;
+  descending: boolean;
+}
+export interface Filter {
+  column: string;
+  op: "contains" | "=" | ">=" | "<=";
+  value: string | number;
+}
+export interface ResultPage {
+  columns: ResultColumn[];
+  rows: Cell[][];
+  offset: number;
+  row_count: number;
+  total: number;
+}
 export interface UserInteraction {
   kind: "user_interaction";
   message: string;
@@ -95,7 +111,8 @@ export interface ShownMessage {
   error: Problem | null;
   usage: Usage | null;
   /** How the reply's result is drawn, as Vega-Lite; only an agent's message has it. */
-  chart?: object | null;
+  /** A Vega-Lite specification without its data. */
+  chart?: Record<string, unknown> | null;
 }
 
 export type RunEvent =

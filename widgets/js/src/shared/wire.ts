@@ -1,5 +1,5 @@
 // All that passes between a component and its Python side (cfo_widgets/wire.py is the other end).
-import type { Numbered, Problem } from "./values";
+import type { Filter, Numbered, Problem, Sort } from "./values";
 
 export type { Problem } from "./values";
 
@@ -30,7 +30,12 @@ export type Command =
   | { type: "download"; workspace_id: string; file: string }
   | { type: "download_more"; download_id: string }
   | { type: "delete_file"; workspace_id: string; file: string }
-  | { type: "ask"; workspace_id: string; question: string };
+  | { type: "ask"; workspace_id: string; question: string }
+  // results
+  | { type: "page"; file: string; offset: number; limit: number; sort: Sort[]; filters: Filter[] }
+  | { type: "download"; key: string; file: string; format: "csv" | "xlsx" | null; from: number }
+  | { type: "library" }
+  | { type: "rerun"; sql: string };
 
 /** What Python tells: answers to commands by their number, and the events of runs. */
 export type Told =

@@ -1,0 +1,53 @@
+"""Writes the rows of a result file as CSV that a spreadsheet opens as it is meant.
+
+Runs in the ingest worker. UTF-8 with a mark, without which Excel reads another encoding; NULL is an empty cell. A text
+that a spreadsheet would take for a formula gets an apostrophe in front; one that is only a number does not, and neither
+does a figure.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cfo_kernel.data import files, raw
+from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.executors.sql_worker_results import identifier
+
+_FORMULA = "^\\s*[=+\\-@＝＋－＠\\t\\r]"
+_NUMBER = "^[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?%?$"
+_HARMLESS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(\d+,\d+\)|DOUBLE|FLOAT|BOOLEAN|DATE|TIME.*)")
+_MARK = b"\xef\xbb\xbf"
+
+
+def write_csv(source: str, to: str) -> dict[str, Any]:
+    """Writes the Parquet file `source` to `to`; answers how many rows."""
+    files.check_content(Path(source))
+    body = Path(f"{to}.rows")
+    try:
+        with duckdb.connect(config=raw.CONFIG) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            described = connection.execute("DESCRIBE FROM read_parquet(?)", [source]).fetchall()
+            columns = ", ".join(_column(i, name, kind) for i, (name, kind, *_) in enumerate(described, 1))
+            rows = f"SELECT {columns} FROM read_parquet(?)"  # noqa: S608 - positions and quoted names
+            counted = connection.execute(f"COPY ({rows}) TO ? (FORMAT csv, HEADER true)", [source, str(body)])
+            [(count,)] = counted.fetchall()
+        with Path(to).open("wb") as whole, body.open("rb") as written:
+            whole.write(_MARK)
+            shutil.copyfileobj(written, whole, 1 << 20)
+    except duckdb.Error as error:
+        raise UnreadableFile("The result cannot be written as CSV. Run its query again, then download it.") from error
+    finally:
+        body.unlink(missing_ok=True)
+    return {"rows": count}
+
+
+def _column(position: int, name: str, kind: str) -> str:
+    shown = identifier(f"'{name}" if re.match(_FORMULA, name) else name)
+    if _HARMLESS.fullmatch(kind):
+        return f"#{position} AS {shown}"
+    text = f"CAST(#{position} AS VARCHAR)"
+    is_formula = f"regexp_matches({text}, '{_FORMULA}') AND NOT regexp_matches({text}, '{_NUMBER}')"
+    return f"CASE WHEN {is_formula} THEN '''' || {text} ELSE {text} END AS {shown}"

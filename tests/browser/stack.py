@@ -1,0 +1,142 @@
+"""The API and Voila as real processes over a root, to be opened in a browser, killed and started again."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+from playwright.async_api import Browser, Playwright
+
+_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+TOKEN = "the-token-of-the-screen-tests"
+_PATIENCE = 90.0  # seconds for a process to begin, on a machine that does much else
+
+
+class Process:
+    """A server of ours at a port of its own, which it keeps when it is started again."""
+
+    def __init__(self, module: str, root: Path, *arguments: str, ready: str, **environment: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._command = [sys.executable, "-m", module, "--port", str(self.port), *arguments]
+        self._ready, self._log = ready, root.parent / f"{module}.log"
+        own = {k: v for k, v in os.environ.items() if not k.startswith(("CFO_", "OPENAI_", "ANTHROPIC_"))}
+        self._environment = {**own, "CFO_ROOT": str(root), "CFO_API_TOKEN": TOKEN, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                cwd=self._log.parent,
+                start_new_session=True,
+            )
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        assert self._process is not None
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:
+            assert self._process.poll() is None, self.log()
+            try:
+                if httpx.get(f"{self.url}{self._ready}", timeout=5).status_code < 400:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"{self._command} does not answer: {self.log()}")
+
+    def kill(self) -> None:
+        """At once, with all that it started."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def log(self) -> str:
+        return self._log.read_text()[-4000:]
+
+    def descendants(self) -> list[int]:
+        """The processes below it, as Voila's kernels are."""
+        assert self._process is not None
+        parents = dict(_parents())
+        below: list[int] = []
+        for pid in parents:
+            above: int | None = pid
+            while above is not None and above != self._process.pid:
+                above = parents.get(above)
+            if above is not None and pid != self._process.pid:
+                below.append(pid)
+        return below
+
+
+class Stack:
+    """The API over a root and Voila in front of it."""
+
+    def __init__(self, root: Path, **environment: str) -> None:
+        self.root = root
+        self.api = Process("cfo_api", root, ready="/healthz", **environment)
+        page = {"CFO_PAGE_TOKEN": TOKEN, **environment}
+        self.voila = Process("cfo_widgets", root, "--url", self.api.url, ready="/cfo/ready", **page)
+
+    @property
+    def page(self) -> str:
+        """What is opened in the browser."""
+        return f"{self.voila.url}/?token={TOKEN}"
+
+    def client(self) -> httpx.Client:
+        """The API, as a script uses it."""
+        return httpx.Client(base_url=self.api.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60)
+
+    def kernels(self) -> list[int]:
+        """The processes of the visitors' kernels, the waiting ones too."""
+        return [pid for pid in self.voila.descendants() if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def __enter__(self) -> "Stack":
+        self.api.start()
+        self.voila.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.voila.kill()
+        self.api.kill()
+
+
+async def chromium(playwright: Playwright) -> Browser:
+    """The system's Chromium, else the one that Playwright has installed."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return await playwright.chromium.launch(args=_FLAGS, executable_path=found)
+
+
+def free_port() -> int:
+    """A port that no connection takes while the server that has it is dead: systems give those from 32768 on."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+
+
+def _parents() -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                found.append((int(entry.name), int((entry / "stat").read_text().rpartition(")")[2].split()[1])))
+            except OSError:
+                continue
+    return found

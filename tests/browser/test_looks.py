@@ -1,0 +1,98 @@
+"""What the page looks like: pictures of each state (`make screenshots`), nobody kept out, the keyboard alone."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Visit, keep, serious_violations
+from tests.browser.model import ATTACK
+from tests.browser.person import answered, composer, opened, replies, review, say
+from tests.browser.stack import Stack
+
+_LOOKS = [(1280, False), (1280, True), (400, False), (400, True), (1600, False)]
+
+
+async def _states(page: Page, name: str) -> None:
+    """Goes through the states of a conversation, with a picture of each, and checks that nobody is kept out."""
+    await keep(page, f"{name}-empty")
+    await say(page, "markdown please")
+    await answered(page, "Gross margin fell 1.9 points")
+    await say(page, "steps please")
+    await answered(page, "That was steps.", count=2)
+    await keep(page, f"{name}-words")
+    await say(page, "slow please")
+    await expect(replies(page).last).to_contain_text("word30")
+    await keep(page, f"{name}-streaming")
+    assert await serious_violations(page) == []
+    await page.get_by_role("button", name="Stop the run").click()
+    await expect(page.get_by_role("button", name="Stop the run")).to_have_count(0)
+    await say(page, "series please")
+    await expect(review(page)).to_be_visible()
+    await keep(page, f"{name}-review")
+    await review(page).get_by_role("button", name="Stop").click()
+    await replies(page).last.get_by_text("Chart", exact=True).click()
+    await expect(replies(page).last.locator("svg.marks, canvas.marks")).to_be_visible()
+    await keep(page, f"{name}-chart")
+    await say(page, "ask me")
+    await expect(page.get_by_role("button", name="tell Sales")).to_be_visible()
+    await keep(page, f"{name}-question")
+    await say(page, "fail please")
+    await expect(page.get_by_role("alert").last).to_be_visible()
+    await keep(page, f"{name}-error")
+    assert await serious_violations(page) == []
+
+
+@pytest.mark.parametrize(("width", "dark"), _LOOKS)
+@pytest.mark.timeout(240)
+async def test_each_state_in_each_look(stack: Stack, visit: Visit, width: int, dark: bool) -> None:
+    page = await opened(await visit(stack.page, width=width, dark=dark))
+    assert await page.evaluate("document.body.dataset.jpThemeLight") == str(not dark).lower()
+    await _states(page, f"{width}-{'dark' if dark else 'light'}")
+    overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert overflow <= 0, "the page is wider than its window"
+
+
+async def test_keyboard_only(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await composer(page).focus()
+    await page.keyboard.type("table please")
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.type("by department")
+    await page.keyboard.press("Enter")
+    await expect(review(page)).to_be_visible()
+    await page.keyboard.press("Escape")
+    for _ in range(60):
+        await page.keyboard.press("Shift+Tab")
+        if await page.evaluate("document.activeElement?.textContent === 'Stop'"):
+            break
+    await page.keyboard.press("Enter")
+    await expect(review(page)).to_contain_text("Stopped")
+    await page.keyboard.press("Enter")  # the focus is on Continue now
+    await answered(page, "That was table.", count=2)
+
+
+async def test_nothing_from_outside_is_run_or_fetched(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, f"attack {ATTACK}")
+    await expect(replies(page)).to_have_count(1)
+    await say(page, "hostile please")
+    await expect(replies(page)).to_have_count(2)
+    await expect(replies(page).last).to_contain_text("=1+1")
+    assert await page.evaluate("window.HACKED") is None
+    assert await page.locator("[role=log] img, [role=log] script, [role=log] a[href^=javascript]").count() == 0
+    await keep(page, "hostile")
+
+
+async def test_a_result_of_a_million_rows_is_opened_scrolled_sorted_and_filtered(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "many please")
+    await expect(replies(page).last).to_contain_text(re.compile("1,000,000"))
+    await review(page).get_by_role("button", name="Stop").click()
+    await replies(page).last.get_by_role("button", name=re.compile("whole result", re.I)).click()
+    whole = page.get_by_role("dialog")
+    await expect(whole).to_contain_text("Customer 1")
+    await keep(page, "whole-result")
+    assert await serious_violations(page) == []
+    await page.keyboard.press("Escape")
+    await expect(whole).to_have_count(0)

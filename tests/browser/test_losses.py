@@ -1,0 +1,114 @@
+"""Tabs, reloads and deaths: whatever goes, the conversation comes back as it was, and nothing written is lost."""
+
+import asyncio
+import os
+import signal
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.person import answered, composer, messages, opened, replies, review, said_in, say, thread_of
+from tests.browser.stack import Stack
+
+_AWAY = ("WebSocket", "Failed to load resource", "ERR_CONNECTION", "Connection lost", "Failed to fetch", "NetworkError")
+"""What Chromium and Jupyter's own client write while a server is gone."""
+
+
+async def test_a_reload_in_the_middle_of_a_stream_goes_on_where_it_was(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "slow please")
+    await expect(replies(page).last).to_contain_text("word20")
+    await page.reload()
+    await expect(replies(page).last).to_contain_text("word20")
+    await answered(page, "word399")
+    words = (await replies(page).last.inner_text()).split()
+    numbers = [int(word[4:]) for word in words if word.startswith("word") and word[4:].isdecimal()]
+    assert numbers == list(range(400))
+
+
+async def test_a_draft_survives_a_reload(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+    await composer(page).fill("What I was about to ask")
+    await page.reload()
+    await opened(page)
+    await expect(composer(page)).to_have_value("What I was about to ask")
+
+
+async def test_two_tabs_see_one_conversation_and_one_continue_wins(stack: Stack, visit: Visit) -> None:
+    first = await opened(await visit(stack.page))
+    await say(first, "tell me")
+    await answered(first, "That was tell.")
+    second = await opened(await visit(first.url, beside=first))
+    await expect(replies(second)).to_have_count(1)
+    await say(first, "table please")
+    await expect(review(second)).to_be_visible()
+    await expect(replies(first)).to_have_count(3)  # the clock ran out in one of them
+    await expect(replies(second)).to_have_count(3)
+    await asyncio.sleep(6)  # the other's clock, if it still ran
+    people = [m["text"] for m in messages(stack, thread_of(first)) if m["who"] == "person"]
+    assert people == ["tell me", "table please", ""]
+    assert await said_in(first) == await said_in(second)
+
+
+async def test_stop_reaches_all_tabs(stack: Stack, visit: Visit) -> None:
+    first = await opened(await visit(stack.page))
+    await say(first, "tell me")
+    await answered(first, "That was tell.")
+    second = await opened(await visit(first.url, beside=first))
+    await say(first, "table please")
+    await expect(review(second)).to_be_visible()
+    await review(first).get_by_role("button", name="Stop").click()
+    await asyncio.sleep(7)
+    assert [m["text"] for m in messages(stack, thread_of(first)) if m["who"] == "person"] == ["tell me", "table please"]
+    await expect(review(second)).to_contain_text("Stopped")
+
+
+async def test_the_api_is_killed_and_started_again(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page, errors=_AWAY))
+    await say(page, "slow please")
+    await expect(replies(page).last).to_contain_text("word30")
+    stack.api.kill()
+    await composer(page).fill("tell me afterwards")
+    await composer(page).press("Enter")
+    await asyncio.sleep(3)
+    stack.api.start()
+    await expect(page.get_by_role("log")).to_contain_text("word399", timeout=90_000)
+    for button in await page.get_by_role("button", name="Try again").all():
+        await button.click()
+    await answered(page, "That was tell.", count=2)
+    people = [m["text"] for m in messages(stack, thread_of(page)) if m["who"] == "person"]
+    assert people == ["slow please", "tell me afterwards"]
+
+
+async def test_the_kernel_is_killed_and_the_conversation_comes_back(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page, errors=_AWAY))
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+    before = await said_in(page)
+    for pid in stack.kernels():
+        os.kill(pid, signal.SIGKILL)
+    await asyncio.sleep(1)
+    await expect(replies(page)).to_have_count(1, timeout=90_000)
+    await opened(page)
+    await say(page, "tell me more")
+    await answered(page, "That was tell.", count=2)
+    assert (await said_in(page))[: len(before)] == before
+
+
+async def test_voila_is_killed_and_started_again(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page, errors=_AWAY))
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+    await composer(page).fill("A draft")
+    stack.voila.kill()
+    await expect(
+        page.get_by_role("alert").or_(page.get_by_role("status")).filter(has_text="onnect").first
+    ).to_be_visible()
+    stack.voila.start()
+    await expect(composer(page)).to_have_value("A draft", timeout=90_000)
+    await opened(page)
+    await composer(page).press("End")
+    await composer(page).press("Enter")
+    await expect(replies(page)).to_have_count(2)

@@ -1,0 +1,87 @@
+"""The side of the page: threads, workspaces and data."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Visit, keep, serious_violations
+from tests.browser.person import answered, composer, opened, replies, say, thread_of
+from tests.browser.stack import Stack
+
+
+def _threads(page: Page):
+    return page.get_by_role("navigation", name="Threads")
+
+
+async def test_threads_are_begun_found_renamed_and_deleted_with_undo(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "tell me of the first")
+    await answered(page, "That was tell.")
+    first = thread_of(page)
+    await _threads(page).get_by_role("button", name="New thread").click()
+    await expect(replies(page)).to_have_count(0)
+    await say(page, "tell me of the second")
+    await answered(page, "That was tell.")
+    assert thread_of(page) != first
+    await page.get_by_role("searchbox", name="Search threads").fill("of the first")
+    await _threads(page).get_by_role("button", name=re.compile("tell me of the first")).first.click()
+    await expect(page).to_have_url(re.compile(first))
+    await page.get_by_role("searchbox", name="Search threads").fill("")
+    row = _threads(page).get_by_role("button", name=re.compile("tell me of the first")).first
+    await row.focus()
+    await page.keyboard.press("F2")
+    await page.keyboard.type("Renamed thread")
+    await page.keyboard.press("Enter")
+    row = _threads(page).get_by_role("button", name=re.compile("Renamed thread")).first
+    await row.focus()
+    await page.keyboard.press("Delete")
+    await expect(row).to_have_count(0)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(row).to_be_visible()
+    assert await serious_violations(page) == []
+
+
+async def test_a_company_is_created_and_its_file_uploaded_and_asked(stack: Stack, visit: Visit, tmp_path: Path) -> None:
+    page = await opened(await visit(stack.page))
+    await page.get_by_role("region", name="Workspace").get_by_role("button").first.click()
+    await page.get_by_role("menuitem", name=re.compile("New")).click()
+    await page.keyboard.type("Fabrikam & <b>Söhne</b>")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("region", name="Workspace")).to_contain_text("Fabrikam & <b>Söhne</b>")
+    name = "<img src=x onerror=alert(1)> umsatz.csv"
+    (tmp_path / "upload.csv").write_text("region,amount\nNord,10.50\nSüd,20.25\n")
+    data = page.get_by_role("region", name="Data")
+    await page.get_by_label("Add files").set_input_files({
+        "name": name, "mimeType": "text/csv", "buffer": (tmp_path / "upload.csv").read_bytes()
+    })  # fmt: skip
+    await expect(data).to_contain_text("2 rows")
+    await keep(page, "data")
+    await composer(page).fill("SQL: SELECT sum(amount) AS total FROM img_src_x_onerror_alert_1_umsatz")
+    await composer(page).press("Enter")
+    await expect(page.get_by_role("log")).to_contain_text("30.75")
+
+
+@pytest.mark.timeout(240)
+async def test_a_file_of_60_mb_is_uploaded(stack: Stack, visit: Visit, tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    with path.open("w") as file:
+        file.write("number,text\n")
+        for number in range(1_000_000):
+            file.write(f"{number},{'x' * 52}\n")
+    assert path.stat().st_size > 59_000_000
+    page = await opened(await visit(stack.page))
+    await page.get_by_label("Add files").set_input_files(path)
+    await expect(page.get_by_role("region", name="Data")).to_contain_text("1,000,000 rows", timeout=180_000)
+    with stack.client() as client:
+        sizes = {f["name"]: f["size"] for f in client.get("/workspaces/tiny/data").json()["items"]}
+    assert sizes["large.csv"] == path.stat().st_size
+
+
+async def test_a_file_that_is_no_data_is_refused_in_its_place(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await page.get_by_label("Add files").set_input_files({
+        "name": "broken.xlsx", "mimeType": "application/octet-stream", "buffer": b"no workbook"
+    })  # fmt: skip
+    await expect(page.get_by_role("region", name="Data").get_by_role("alert")).to_contain_text("broken.xlsx")

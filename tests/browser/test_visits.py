@@ -1,0 +1,29 @@
+"""Many visits: kernels do not pile up, and nothing is lost."""
+
+import asyncio
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.person import answered, opened, replies, say
+from tests.browser.stack import Stack
+
+
+@pytest.mark.timeout(420)
+async def test_twenty_visits_and_reloads_leave_no_kernel_and_lose_nothing(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+    address, waiting = page.url, len(stack.kernels())
+    for number in range(20):
+        if number % 2:
+            await page.reload()
+        else:
+            await page.close()
+            page = await visit(address)
+        await expect(replies(page)).to_have_count(1)
+    await page.close()
+    async with asyncio.timeout(240):
+        while len(stack.kernels()) > waiting:  # noqa: ASYNC110 - other processes
+            await asyncio.sleep(1)

@@ -1,0 +1,47 @@
+"""The result of a reply in a cell of its own: table, chart, query, and the whole of it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import traitlets
+from pydantic import Field, TypeAdapter
+
+from cfo_kernel import Reply, Thread
+from cfo_widgets.component import Component
+from cfo_widgets.result_commands import ResultCommand, chart_of, perform_result
+from cfo_widgets.wire import Answer, Command
+
+
+class Rerun(Command):
+    """Runs an edited query in the thread, as a message of its own."""
+
+    type: Literal["rerun"] = "rerun"
+    sql: str
+
+
+class ResultView(Component, bundle="results"):
+    """Shows what a reply of the thread delivered. A query that is run again there shows its own result instead."""
+
+    commands = TypeAdapter(Annotated[ResultCommand | Rerun, Field(discriminator="type")])
+
+    reply = traitlets.Dict().tag(sync=True)
+    chart = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+
+    def __init__(self, thread: Thread, reply: Reply, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._thread = thread
+        self._asking = asyncio.Lock()
+        self._show(reply)
+
+    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002 - nothing comes with it
+        if not isinstance(command, Rerun):
+            return await perform_result(self._thread, command)
+        async with self._asking:
+            self._show(await self._thread.ask(f"SQL: {command.sql}"))
+        return Answer()
+
+    def _show(self, reply: Reply) -> None:
+        with self.hold_sync():
+            self.reply = reply.model_dump(mode="json")
+            self.chart = chart_of(reply)

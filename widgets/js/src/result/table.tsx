@@ -1,0 +1,49 @@
+// The first rows of a result.
+import type { ResultTable } from "../shared/values";
+import { looks, NOTHING, shown, whole } from "./cells";
+import type { Look } from "./cells";
+import type { Cell } from "../shared/values";
+
+/** What stands in a cell; the closing parenthesis hangs, so that digits of all signs stand in line. */
+export function CellText({ cell, look }: { cell: Cell | undefined; look: Look }) {
+  const text = shown(cell, look);
+  if (text === NOTHING && (cell === null || cell === undefined)) return <span class="cfo-none" aria-label="empty">{NOTHING}</span>;
+  if (!look.isNumber || !text.endsWith(")")) return <>{text}</>;
+  return (
+    <>
+      {text.slice(0, -1)}
+      <span class="cfo-hang">)</span>
+    </>
+  );
+}
+
+export function FirstRows({ table }: { table: ResultTable }) {
+  const shownAs = looks(table.columns, table.rows);
+  return (
+    <div class="cfo-rows" role="region" aria-label="Rows of the result" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {shownAs.map((look) => (
+              <th scope="col" class={look.isNumber ? "cfo-number" : ""} title={look.type}>
+                {look.name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {table.rows.map((row) => (
+            <tr>
+              {shownAs.map((look, i) => (
+                <td class={look.isNumber ? "cfo-number" : ""} title={whole(row[i], look)}>
+                  <CellText cell={row[i]} look={look} />
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {table.rows.length === 0 && <p class="cfo-empty">No rows. Loosen the conditions of the query, or ask for another period.</p>}
+    </div>
+  );
+}

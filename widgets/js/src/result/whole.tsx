@@ -1,0 +1,134 @@
+// The whole result over the page: sorted and filtered by the engine.
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Filter, ResultTable, Sort } from "../shared/values";
+import { counted, looks } from "./cells";
+import { Download } from "./download";
+import { useBook } from "./pages";
+import { Scroll } from "./scroll";
+
+const TYPING = 350; // milliseconds without a key, after which a filter is asked for
+
+export function WholeResult({ file, table, onClose }: { file: string; table: ResultTable; onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [sort, setSort] = useState<Sort[]>([]);
+  const [filters, setFilters] = useState<Filter[]>([]);
+  const [cleared, setCleared] = useState(0); // the boxes are made anew, and thus empty
+  const [problem, setProblem] = useState<string | null>(null);
+  const book = useBook(file, sort, filters);
+  const shownAs = looks(table.columns, table.rows);
+  const known = useRef(table.row_count);
+  if (book.count !== null) known.current = book.count;
+  useEffect(() => {
+    dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLElement>(".cfo-scroll")?.focus(); // so that the arrows move the rows at once
+  }, []);
+  const order = (column: string) => {
+    const now = sort[0]?.column === column ? sort[0] : null;
+    setSort(now?.descending ? [] : [{ column, descending: now !== null }]);
+  };
+  const clear = () => {
+    setFilters([]);
+    setCleared(cleared + 1);
+  };
+  const isFiltered = filters.length > 0;
+  const count = book.count ?? known.current;
+  const said = isFiltered ? `${count.toLocaleString("en-US")} of ${counted(book.total ?? table.row_count)}` : counted(count);
+  return (
+    <dialog ref={dialog} class="cfo-whole" aria-label="The whole result" onClose={onClose}>
+      <header class="cfo-bar">
+        <h2>Whole result</h2>
+        <span class="cfo-mute" role="status">{book.count === null && !book.problem ? "Reading…" : said}</span>
+        {isFiltered && <button type="button" class="cfo-quiet" onClick={clear}>Clear filters</button>}
+        <div class="cfo-tools">
+          <Download file={file} format="csv" label="CSV" failed={setProblem} />
+          <Download file={file} format="xlsx" label="Excel" failed={setProblem} />
+          <button type="button" class="cfo-quiet" aria-label="Close" onClick={() => dialog.current?.close()}>
+            <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M3.5 3.5l9 9M12.5 3.5l-9 9" /></svg>
+            Close
+          </button>
+        </div>
+      </header>
+      {problem && <p class="cfo-problem" role="alert">{problem}</p>}
+      {book.problem && (
+        <p class="cfo-problem" role="alert">
+          {book.problem} <button type="button" class="cfo-quiet" onClick={() => book.retry()}>Try again</button>
+        </p>
+      )}
+      <Scroll
+        book={book}
+        count={book.problem ? 0 : count}
+        looks={shownAs}
+        sample={table.rows}
+        sort={sort[0] ?? null}
+        onSort={order}
+        filterOf={(look) => (
+          <FilterBox
+            key={`${look.name} ${cleared}`}
+            column={look.name}
+            isText={!look.isNumber}
+            onChange={(filter) => setFilters((all) => replaced(all, look.name, filter))}
+          />
+        )}
+      />
+    </dialog>
+  );
+}
+
+function replaced(filters: Filter[], column: string, filter: Filter | null): Filter[] {
+  const others = filters.filter((other) => other.column !== column);
+  return filter ? [...others, filter] : others;
+}
+
+interface FilterBoxProps {
+  column: string;
+  isText: boolean;
+  onChange: (filter: Filter | null) => void;
+}
+
+function FilterBox({ column, isText, onChange }: FilterBoxProps) {
+  const [op, setOp] = useState<Filter["op"]>(isText ? "contains" : "=");
+  const [text, setText] = useState("");
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const ask = (newOp: Filter["op"], newText: string, wait: number) => {
+    clearTimeout(timer.current);
+    const value = newText.trim();
+    const filter = value ? { column, op: newOp, value: isText || newOp === "contains" ? value : plain(value) } : null;
+    timer.current = window.setTimeout(() => onChange(filter), wait);
+  };
+  return (
+    <div class="cfo-filter">
+      <select
+        aria-label={`How to filter ${column}`}
+        value={op}
+        onChange={(event) => {
+          const chosen = event.currentTarget.value as Filter["op"];
+          setOp(chosen);
+          if (text.trim()) ask(chosen, text, 0);
+        }}
+      >
+        <option value="contains">has</option>
+        <option value="=">=</option>
+        <option value=">=">≥</option>
+        <option value="<=">≤</option>
+      </select>
+      <input
+        type="text"
+        aria-label={`Filter ${column}`}
+        placeholder="Filter"
+        value={text}
+        onInput={(event) => {
+          setText(event.currentTarget.value);
+          ask(op, event.currentTarget.value, TYPING);
+        }}
+        onKeyDown={(event) => event.key === "Enter" && ask(op, text, 0)}
+      />
+    </div>
+  );
+}
+
+/** A number as people write it, in the form that the engine reads: (1,234.50) is -1234.50. */
+function plain(text: string): string {
+  const inner = /^\((.*)\)$/.exec(text);
+  return (inner ? `-${inner[1]}` : text).replace(/[,\s]/g, "");
+}
