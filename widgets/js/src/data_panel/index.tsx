@@ -66,8 +66,7 @@ function DataPanel() {
         <ul class="cfo-datasets" aria-label="Files">
           {shown.map((dataset) => (
             <DatasetRow key={dataset.file} dataset={dataset} glossary={glossary} workspaceId={workspaceId}
-              notDeleted={deletion.problems.get(dataset.file) ?? ""} look={(table) => setLooked({ table, file: dataset.file })}
-              remove={(file) => deletion.remove(file, file)} />
+              deletion={deletion} look={(table) => setLooked({ table, file: dataset.file })} />
           ))}
         </ul>
         {workspaceId && <Nothing datasets={datasets} isEmpty={!shown.length} />}

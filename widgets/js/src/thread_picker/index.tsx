@@ -25,7 +25,8 @@ function ThreadPicker() {
   const really = (id: string) => line.ask({ type: "delete", workspace_id: workspaceId, thread_id: id });
   const deletion = useDeletion(workspaceId, really);
   useLooking();
-  useEffect(() => { setSearch(""); setProblem(""); }, [workspaceId]);
+  useEffect(() => setSearch(""), [workspaceId]);
+  useEffect(() => setProblem(""), [workspaceId, connection]); // it is another world now
 
   const open = (id: string) => {
     setProblem("");
@@ -78,7 +79,7 @@ function ThreadPicker() {
             <ul>
               {group.threads.map((thread) => (
                 <Row key={thread.id} thread={thread} minute={minute} isOpen={thread.id === openId} open={open} remove={remove} named={named}
-                  isUnread={unread.has(thread.id)} isReached={thread.id === tab} problem={deletion.problems.get(thread.id) ?? ""} />
+                  isUnread={unread.has(thread.id)} isReached={thread.id === tab} deletion={deletion} />
               ))}
             </ul>
           </section>

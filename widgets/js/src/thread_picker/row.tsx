@@ -3,6 +3,7 @@ import { useLine } from "../shared/component";
 import { words } from "../shared/failure";
 import { Dots } from "../shared/icons";
 import { Menu } from "../shared/menu";
+import { type Deletion, NotDeleted } from "../shared/undo";
 import { exactly, when } from "./days";
 import { type Thread, titleOf } from "./thread";
 
@@ -13,7 +14,7 @@ interface RowProps {
   isUnread: boolean;
   /** Whether the tab key comes here: it comes to one row only, the arrows to the others. */
   isReached: boolean;
-  problem: string;
+  deletion: Deletion;
   open: (id: string) => void;
   remove: (thread: Thread) => void;
   /** The title was taken, or left as it was. */
@@ -21,7 +22,7 @@ interface RowProps {
 }
 
 /** A thread: a button that opens it, F2 or the menu to rename it, Delete or the menu to delete it. */
-export function Row({ thread, minute, isOpen, isUnread, isReached, problem, open, remove, named }: RowProps) {
+export function Row({ thread, minute, isOpen, isUnread, isReached, deletion, open, remove, named }: RowProps) {
   const [isNamed, setIsNamed] = useState(false);
   const title = titleOf(thread);
   const at = new Date(thread.updated_at);
@@ -53,7 +54,7 @@ export function Row({ thread, minute, isOpen, isUnread, isReached, problem, open
           : <time dateTime={thread.updated_at}>{when(at, new Date(minute))}</time>}
       </button>
       <Menu label={`More for ${title}`} class="cfo-more" items={items} tabIndex={isReached ? 0 : -1}><Dots /></Menu>
-      {problem && <p class="cfo-problem" role="alert">Not deleted. {problem}</p>}
+      <NotDeleted deletion={deletion} id={thread.id} />
     </li>
   );
 }
