@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cfo_widgets.chat import Chat
+from pydantic import SecretStr
 
-from cfo_kernel import Thread
-from tests.conftest import Opened
+from cfo_kernel import Thread, remote
+from tests.conftest import Opened, settings
 from tests.models.scripted_server import Stall, ToolCall
+from tests.remote.conftest import TOKEN
+from tests.remote.served import Served
 from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, TABLE, Serve
 
-NUMBERED_TYPES = ["run_started", "tool_call", "tool_result", "tool_call", "tool_result", "token", "result", "done"]
+TYPES = ["run_started", "tool_call", "tool_result", "tool_call", "tool_result", "token", "result", "done"]
 
 
 class Page:
@@ -77,7 +81,7 @@ async def test_a_message_is_sent_and_its_run_followed(opened: Opened, serve: Ser
     at.chat.on_change(lambda: changes.append((at.chat.title, at.chat.is_working)))
     run_id = (await at.ask("send", text="Totals by department", key="k1"))["run_id"]
     await at.quiet()
-    assert at.types() == NUMBERED_TYPES
+    assert at.types() == TYPES
     assert [n["number"] for n in at.events(run_id)] == list(range(len(at.events())))
     person, agent = at.chat.messages
     assert (person["text"], person["run_id"], agent["run_id"]) == ("Totals by department", run_id, run_id)
@@ -110,7 +114,9 @@ async def test_a_late_page_gets_what_the_open_run_told(opened: Opened, serve: Se
     await at.chat.open(await (await opened(serve(LOOK, Stall(6, ANSWER)))).thread())
     run_id = (await at.ask("send", text="Totals", key="k1"))["run_id"]
     await at.until(lambda: "token" in at.types())
-    assert await at.ask("look") == {run_id: at.events()}
+    kept = (await at.ask("look"))[run_id]
+    assert kept == at.events()[: len(kept)]
+    assert kept[-1]["event"]["type"] == "token"
     await at.ask("cancel", run_id=run_id)
     await at.quiet()
     assert at.types()[-2:] == ["error", "done"]
@@ -216,3 +222,29 @@ async def test_events_come_in_batches(opened: Opened, serve: Serve, page: Pages)
     tokens = [n["event"]["text"] for n in at.events() if n["event"]["type"] == "token"]
     assert "".join(tokens).strip() == ("word " * 2000).strip()
     assert [n["number"] for n in at.events()] == list(range(len(at.events())))
+
+
+async def test_a_message_that_waits_is_cancelled_before_its_turn(opened: Opened, serve: Serve, page: Pages) -> None:
+    at = page()
+    await at.chat.open(await (await opened(serve(Stall(6, ANSWER), ANSWER))).thread())
+    first = (await at.ask("send", text="Slow", key="k1"))["run_id"]
+    second = (await at.ask("send", text="Later", key="k2"))["run_id"]
+    assert await at.ask("cancel", run_id=second) is None
+    assert [(m["run_id"], m["status"]) for m in at.chat.messages if m["who"] == "agent"] == [(second, "cancelled")]
+    assert at.chat.is_working
+    await at.ask("cancel", run_id=first)
+    await at.quiet()
+
+
+async def test_a_thread_at_a_server_gets_its_id_with_its_first_message(root: Path, serve: Serve, page: Pages) -> None:
+    at = page()
+    chosen = settings(root, serve(LOOK, QUERY, ANSWER), api_token=SecretStr(TOKEN))
+    with Served(chosen) as server:
+        async with remote.Workbench(server.url, SecretStr(TOKEN)) as wb:
+            await at.chat.open(await (await wb.workspace("tiny")).thread())
+            await at.ask("send", text="Totals by department", key="k1")
+            await at.quiet()
+            assert at.types() == TYPES
+            assert [t.id for t in await (await wb.workspace("tiny")).threads()] == [at.chat.thread_id]
+            assert (at.chat.title, at.chat.messages[1]["reply"]["message"]) == ("Totals by department", MESSAGE)
+            at.chat.close()

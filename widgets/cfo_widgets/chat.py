@@ -63,7 +63,7 @@ class Look(Command):
 
 _Any = Annotated[Send | Continue | Cancel | Rename | Steps | Look, Field(discriminator="type")]
 _PAUSE = 3
-"""Seconds before a server that could not be reached is asked again."""
+"""Seconds before a server that could not be reached is asked again, and for which the end of a run is waited for."""
 _STEPS = ("tool_call", "tool_result")
 
 
@@ -134,7 +134,7 @@ class Chat(Component, bundle="chat"):
 
     async def refresh(self, thread: Thread | None = None) -> None:
         """Brings the page up to date with what other clients did; `thread` is the same, read anew (for its title)."""
-        if thread is not None and self.thread is not None and thread.id == self.thread.id:
+        if thread and self.thread and thread.id == self.thread.id != "":
             self.thread = self._threads[self.opened] = thread
         if self.thread is None:
             return
@@ -157,7 +157,7 @@ class Chat(Component, bundle="chat"):
     @override
     async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:
         if isinstance(command, Look):
-            return await self._look()
+            return self._look()
         if command.opened not in self._threads:
             raise InvalidInput("This page shows a conversation that is no longer open here. Reload it.")
         thread = self._threads[command.opened]
@@ -169,7 +169,7 @@ class Chat(Component, bundle="chat"):
             case Continue():
                 await self._continue(thread, command)
             case Cancel():
-                await (await thread.run(command.run_id)).cancel()
+                await self._cancel(await thread.run(command.run_id))
                 await self._after(command)
             case Rename():
                 await thread.rename(command.title)
@@ -185,9 +185,9 @@ class Chat(Component, bundle="chat"):
     async def _open_first(self, of: Thread | Workspace) -> None:
         await self._show(of if _is_thread(of) else await of.thread())
 
-    async def _look(self) -> Answer:
+    def _look(self) -> Answer:
         if self.trouble:
-            await self.refresh()
+            self.begin(self.refresh())
         return Answer({run_id: [_numbered(n) for n in told] for run_id, told in self._following.events.items()})
 
     async def _continue(self, thread: Thread, command: Continue) -> None:
@@ -195,6 +195,13 @@ class Chat(Component, bundle="chat"):
         with suppress(NothingToContinue, ContinueLimitReached):
             self._begun(command, (await thread.send(in_reply_to=command.run_id, untouched=command.untouched)).id)
         await self._after(command)
+
+    async def _cancel(self, run: Run) -> None:
+        """Waits a moment for the end: nobody follows a run that still waited for its turn."""
+        await run.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PAUSE):
+                await run.finished()
 
     def _begun(self, command: _InThread, run_id: str) -> None:
         """Follows the run before anything else is asked: its first word must not wait for that."""

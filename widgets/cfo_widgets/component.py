@@ -34,6 +34,7 @@ class Component(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = _running_loop()
         self.on_msg(self._heard)
 
     async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:
@@ -53,6 +54,13 @@ class Component(anywidget.AnyWidget):
         super().close()
 
     def _heard(self, _: object, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+        """JupyterLab has widgets hear their pages in another thread (a subshell), where a workbench cannot be used."""
+        if self._loop and self._loop is not _running_loop():
+            self._loop.call_soon_threadsafe(self._take, content, buffers)
+        else:
+            self._take(content, buffers)
+
+    def _take(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         try:
             command = self.commands.validate_python(content)
         except ValidationError as error:
@@ -78,3 +86,10 @@ class Component(anywidget.AnyWidget):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _logger.error("a task of %s failed", type(self).__name__, exc_info=error)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

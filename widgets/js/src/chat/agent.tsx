@@ -1,5 +1,5 @@
 // What the agent does and says about one message, while it works and afterwards.
-import type { Command } from "../shared/wire";
+import type { Numbered } from "../shared/values";
 import { asMarkdown } from "./as_markdown";
 import { Copy } from "./copy";
 import { words, type Live } from "./live";
@@ -16,7 +16,7 @@ export function AgentView(properties: TurnProperties & { runId: string }) {
   const { reply, error, status } = ending(turn);
   const works = isOpen(turn) && !reply && !error;
   const text = turn.live && !reply ? words(turn.live) : "";
-  const load = () => ask<never>({ type: "steps", opened, run_id: runId } satisfies Command);
+  const load = () => ask<Numbered[]>({ type: "steps", opened, run_id: runId });
   return (
     <article class="cfo-agent" aria-label="Analyst" aria-busy={works}>
       {works && turn.live ? (

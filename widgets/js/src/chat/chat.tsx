@@ -2,8 +2,9 @@
 import { useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import type { Problem } from "../shared/values";
+import { problemOf } from "./asking";
 import { Composer } from "./composer";
-import { openRun, problemOf, useConversation } from "./conversation";
+import { openRun, useConversation } from "./conversation";
 import { Countdown } from "./countdown";
 import { Empty } from "./empty";
 import { Header } from "./header";
@@ -21,13 +22,13 @@ export function Chat() {
 }
 
 function Opened({ opened }: { opened: string }) {
-  const { turns, isAlive, where, send, retry, takeBack, ask } = useConversation(opened);
+  const { turns, link, where, send, retry, takeBack, ask } = useConversation(opened);
   const [notice] = useTrait<string>("notice");
   const [isLoading] = useTrait<boolean>("is_loading");
   const [trouble] = useTrait<Problem | null>("trouble");
   const [stopping, setStopping] = useState<string[]>([]);
   const [isTyping, setTyping] = useState(false);
-  const [returned, setReturned] = useState("");
+  const [returned, setReturned] = useState<{ text: string } | null>(null);
   const [refused, setRefused] = useState<Problem | null>(null);
 
   const attempt = (work: Promise<unknown>) => {
@@ -37,7 +38,8 @@ function Opened({ opened }: { opened: string }) {
   const working = openRun(turns);
   const last = turns.at(-1);
   const reply = last && ending(last).reply;
-  const canWrite = !notice && isAlive && opened !== "";
+  const isAlive = link === "alive";
+  const canWrite = !notice && link !== "none" && opened !== ""; // also while it is lost: what is written is kept
   const waits = last?.agent && last.runId && (reply?.kind === "run_sql" || reply?.kind === "write_sheet_from_file");
   const asks = last?.agent && last.runId && reply && reply.kind !== "task_result" ? last.runId : undefined;
 
@@ -49,9 +51,9 @@ function Opened({ opened }: { opened: string }) {
   };
   const edit = (outgoing: Outgoing) => {
     takeBack(outgoing);
-    setReturned(outgoing.text);
+    setReturned({ text: outgoing.text });
   };
-  const say = canWrite ? send : undefined;
+  const say = canWrite && isAlive ? send : undefined;
 
   return (
     <>

@@ -8,7 +8,7 @@ import { used } from "./used";
 interface Properties {
   where: string;
   /** A message that was taken back, to be written anew. */
-  returned: string;
+  returned: { text: string } | null;
   send: (text: string) => void;
   stop: (() => void) | undefined;
   isStopping: boolean;
@@ -36,7 +36,7 @@ export function Composer({ where, returned, send, stop, isStopping, onTyping }: 
   }, [where]);
   useEffect(() => {
     if (!returned) return;
-    write(text ? `${returned}\n${text}` : returned);
+    write(text ? `${returned.text}\n${text}` : returned.text);
     box.current?.focus();
   }, [returned]);
   useLayoutEffect(() => {

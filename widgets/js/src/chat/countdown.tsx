@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import type { Problem } from "../shared/values";
-import { problemOf } from "./conversation";
+import { problemOf } from "./asking";
 import { useClock } from "./clock";
 import { useTabs } from "./tabs";
 

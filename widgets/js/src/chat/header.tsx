@@ -1,7 +1,7 @@
 // The title, which can be written anew in its place, and a quiet word on what goes on.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
-import { problemOf } from "./conversation";
+import { problemOf } from "./asking";
 
 interface Properties {
   state: string;

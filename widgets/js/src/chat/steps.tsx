@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Numbered, Problem } from "../shared/values";
 import { Code } from "./code";
-import { problemOf } from "./conversation";
+import { problemOf } from "./asking";
 import { type Step, steps as stepsAfter } from "./live";
 import { hasFailed, told } from "./told";
 

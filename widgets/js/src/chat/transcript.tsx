@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 const NEAR = 48; // pixels
 
-/** `sent` counts the messages that this page sent: whoever sends wants to see what becomes of it. */
+/** `sent` counts the messages on their way: whoever sends one wants to see what becomes of it. */
 export function Transcript({ sent, children }: { sent: number; children: ComponentChildren }) {
   const log = useRef<HTMLDivElement>(null);
   const column = useRef<HTMLDivElement>(null);
@@ -24,7 +24,11 @@ export function Transcript({ sent, children }: { sent: number; children: Compone
     for (const element of [log.current, column.current]) if (element) sizes.observe(element);
     return () => sizes.disconnect();
   }, []);
-  useEffect(toEnd, [sent]);
+  const before = useRef(0);
+  useEffect(() => {
+    if (sent > before.current) toEnd();
+    before.current = sent;
+  }, [sent]);
 
   const onScroll = ({ currentTarget: at }: { currentTarget: HTMLDivElement }) => {
     const isNear = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR;

@@ -1,7 +1,7 @@
 // One message of a person, and what became of it.
 import { useMemo } from "preact/hooks";
-import type { Command } from "../shared/wire";
 import { AgentView } from "./agent";
+import type { Ask } from "./asking";
 import { isOpen, type Outgoing, type Turn } from "./turns";
 import { whenever } from "./whenever";
 
@@ -13,7 +13,7 @@ export interface TurnProperties {
   retry: (outgoing: Outgoing) => void;
   edit: (outgoing: Outgoing) => void;
   stop: (runId: string) => void;
-  ask: <Value>(command: Command) => Promise<Value>;
+  ask: Ask;
   opened: string;
 }
 

@@ -100,7 +100,8 @@ export function component(draw: () => ComponentChildren) {
   return {
     render({ model, el }: { model: Model; el: HTMLElement }) {
       el.classList.add("cfo");
-      // A notebook's shortcuts must not see what is typed here.
+      // A notebook's shortcuts must not see what is typed here; JupyterLab's do before it comes to this element.
+      el.dataset.lmSuppressShortcuts = "true";
       el.addEventListener("keydown", (event) => event.stopPropagation());
       const line = new Line(model);
       mount(<LineContext.Provider value={line}>{draw()}</LineContext.Provider>, el);
