@@ -1,8 +1,8 @@
 """The data panel: the files of a workspace and their tables; they come, are looked at, and go."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Literal, overload
 
 import traitlets
 from pydantic import Field, TypeAdapter
@@ -100,14 +100,24 @@ class DataPanel(Component, bundle="data_panel"):
         self._asked = Callbacks()
         self._refreshing = asyncio.Lock()
         if workspace is not None:
-            self.begin(self.show(workspace))
+            self.begin(self._show(workspace))
 
     def on_question(self, callback: Callable[[str], Any]) -> None:
         """Has `callback` called with an example question that a person clicked."""
         self._asked.add(callback)
 
-    async def show(self, workspace: Workspace) -> None:
-        """Shows the data of another workspace."""
+    @overload
+    def open(self) -> None: ...
+    @overload
+    def open(self, workspace: Workspace) -> Awaitable[None]: ...
+    def open(self, workspace: Workspace | None = None) -> Awaitable[None] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Shows the data of another workspace.
+
+        Without one it is the method of the same name by which ipywidgets makes the widget known to the page.
+        """
+        return self._show(workspace) if workspace else super().open()
+
+    async def _show(self, workspace: Workspace) -> None:
         self._workspace = workspace
         with self.hold_sync():
             self.workspace_id, self.datasets, self.glossary = workspace.id, None, {}

@@ -1,8 +1,8 @@
 """The thread picker: the threads of a workspace, one of them open."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Literal, overload
 
 import traitlets
 from pydantic import Field, TypeAdapter
@@ -63,7 +63,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
         self._picked = Callbacks()
         self._changed = Callbacks()
         if workspace is not None:
-            self.begin(self.show(workspace))
+            self.begin(self._show(workspace))
 
     def on_pick(self, callback: Callable[..., Any]) -> None:
         """Has `callback` called with the thread that a person opened, or with None for a new one."""
@@ -73,8 +73,18 @@ class ThreadPicker(Component, bundle="thread_picker"):
         """Has `callback` called with the id of each thread in which something happened, here or elsewhere."""
         self._changed.add(callback)
 
-    async def show(self, workspace: Workspace) -> None:
-        """Shows the threads of another workspace, none of them open."""
+    @overload
+    def open(self) -> None: ...
+    @overload
+    def open(self, workspace: Workspace) -> Awaitable[None]: ...
+    def open(self, workspace: Workspace | None = None) -> Awaitable[None] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Shows the threads of another workspace, none of them open.
+
+        Without one it is the method of the same name by which ipywidgets makes the widget known to the page.
+        """
+        return self._show(workspace) if workspace else super().open()
+
+    async def _show(self, workspace: Workspace) -> None:
         if self._watching is not None:
             self._watching.cancel()
         watch = Watch(workspace, lambda glance: self._saw(watch, glance), lambda words: self._trouble(watch, words))

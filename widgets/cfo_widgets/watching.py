@@ -15,8 +15,8 @@ OFTEN, SELDOM = 2.0, 15.0
 """Seconds between two questions: while a page is looked at, and while none is."""
 _LOOKS_LAST = 15.0
 _PATIENCE = 10.0
-_SILENT = "The server does not answer. Nothing is lost; this page asks again by itself."
-_BROKEN = "The threads cannot be listed, for a reason of our own. This page asks again by itself."
+_SILENT = "The server does not answer, and nothing is lost."
+_BROKEN = "The threads cannot be listed, for a reason of our own."
 _logger = logging.getLogger(__name__)
 
 

@@ -3,6 +3,7 @@ import { useLine } from "../shared/component";
 import { words } from "../shared/failure";
 import { Dots, Sheet } from "../shared/icons";
 import { Menu } from "../shared/menu";
+import { type Deletion, NotDeleted } from "../shared/undo";
 import { bytes, count, type Dataset, type Glossary, notesOn, type Table } from "./dataset";
 import { save } from "./saving";
 
@@ -10,13 +11,12 @@ interface DatasetRowProps {
   dataset: Dataset;
   glossary: Glossary;
   workspaceId: string;
-  notDeleted: string;
+  deletion: Deletion;
   look: (table: Table) => void;
-  remove: (file: string) => void;
 }
 
 /** A file with its tables; a click on a table shows it. */
-export function DatasetRow({ dataset, glossary, workspaceId, notDeleted, look, remove }: DatasetRowProps) {
+export function DatasetRow({ dataset, glossary, workspaceId, deletion, look }: DatasetRowProps) {
   const line = useLine();
   const [state, setState] = useState("");
   const [problem, setProblem] = useState("");
@@ -29,7 +29,7 @@ export function DatasetRow({ dataset, glossary, workspaceId, notDeleted, look, r
   };
   const items = [
     { label: "Download", choose: () => void download() },
-    { label: "Delete", danger: true, choose: () => remove(file) },
+    { label: "Delete", danger: true, choose: () => deletion.remove(file, file) },
   ];
   const only = tables.length === 1 ? tables[0] : undefined;
   return (
@@ -58,7 +58,8 @@ export function DatasetRow({ dataset, glossary, workspaceId, notDeleted, look, r
       )}
       {only && <Notes notes={only.notes} />}
       {dataset.problem && <p class="cfo-problem">{dataset.problem}</p>}
-      {(problem || notDeleted) && <p class="cfo-problem" role="alert">{problem || `Not deleted. ${notDeleted}`}</p>}
+      {problem && <p class="cfo-problem" role="alert">{problem}</p>}
+      <NotDeleted deletion={deletion} id={file} />
     </li>
   );
 }

@@ -1,4 +1,4 @@
-import { useId, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { component, useLine, useTrait } from "../shared/component";
 import { words } from "../shared/failure";
 import { Chevron, Upload } from "../shared/icons";
@@ -10,6 +10,7 @@ import { DatasetRow } from "./dataset_row";
 import { TableDialog } from "./table_dialog";
 import { UploadRow } from "./upload_row";
 import { useUploads } from "./uploads";
+import { useOwnId } from "../shared/own_id";
 import "./data_panel.css";
 
 const FOLDED = "data-folded";
@@ -26,7 +27,7 @@ function DataPanel() {
   const [isFolded, setIsFolded] = useState(() => remembered(FOLDED, false));
   const [looked, setLooked] = useState<{ table: Table; file: string } | null>(null);
   const [problem, setProblem] = useState("");
-  const id = useId();
+  const id = useOwnId();
   useLooking(30);
   const really = (file: string) => line.ask({ type: "delete_file", workspace_id: workspaceId, file });
   const deletion = useDeletion(workspaceId, really);
@@ -65,8 +66,7 @@ function DataPanel() {
         <ul class="cfo-datasets" aria-label="Files">
           {shown.map((dataset) => (
             <DatasetRow key={dataset.file} dataset={dataset} glossary={glossary} workspaceId={workspaceId}
-              notDeleted={deletion.problems.get(dataset.file) ?? ""} look={(table) => setLooked({ table, file: dataset.file })}
-              remove={(file) => deletion.remove(file, file)} />
+              deletion={deletion} look={(table) => setLooked({ table, file: dataset.file })} />
           ))}
         </ul>
         {workspaceId && <Nothing datasets={datasets} isEmpty={!shown.length} />}

@@ -77,23 +77,24 @@ export function TableDialog({ table, file, glossary, workspaceId, ask, close }: 
 }
 
 function Columns({ table, notes }: { table: Table; notes: GlossaryTable | undefined }) {
+  const rows = table.columns.map((column) => {
+    const said = notes?.columns.find((one) => one.column.toLowerCase() === column.name.toLowerCase());
+    const also = said?.synonyms.length ? `Also called ${said.synonyms.join(", ")}.` : "";
+    return { ...column, said, text: [said?.description, said?.note, also].filter(Boolean).join(" ") };
+  });
+  const hasWords = rows.some(({ text }) => text);
   return (
     <div class="cfo-rows" tabIndex={0} role="group" aria-label="Columns">
-      <table class="cfo-columns">
-        <thead><tr><th scope="col">Column</th><th scope="col">Type</th><th scope="col">What people say about it</th></tr></thead>
+      <table class={hasWords ? "cfo-columns" : ""}>
+        <thead><tr><th scope="col">Column</th><th scope="col">Type</th>{hasWords && <th scope="col">What people say about it</th>}</tr></thead>
         <tbody>
-          {table.columns.map(({ name, type }) => {
-            const said = notes?.columns.find(({ column }) => column.toLowerCase() === name.toLowerCase());
-            const also = said?.synonyms.length ? `Also called ${said.synonyms.join(", ")}.` : "";
-            const text = [said?.description, said?.note, also].filter(Boolean).join(" ");
-            return (
-              <tr key={name}>
-                <th scope="row"><bdi>{name}</bdi>{said?.name && <small>{said.name}</small>}</th>
-                <td title={type}>{typeInWords(type)}</td>
-                <td>{text}</td>
-              </tr>
-            );
-          })}
+          {rows.map(({ name, type, said, text }) => (
+            <tr key={name}>
+              <th scope="row"><bdi>{name}</bdi>{said?.name && <small>{said.name}</small>}</th>
+              <td title={type}>{typeInWords(type)}</td>
+              {hasWords && <td>{text}</td>}
+            </tr>
+          ))}
         </tbody>
       </table>
     </div>

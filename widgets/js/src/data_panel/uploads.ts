@@ -61,7 +61,7 @@ export function useUploads(workspaceId: string, there: (name: string) => boolean
   };
 
   useEffect(() => {
-    const isBusy = all.some(({ state }) => state === "sending" || state === "reading" || state === "asks");
+    const isBusy = all.some(({ state }) => state === "sending" || state === "reading");
     const next = all.find(({ state }) => state === "waiting");
     if (isBusy || !next) return;
     if (there(next.name) && !allowed.current.has(next.id)) change(next.id, { state: "asks" });

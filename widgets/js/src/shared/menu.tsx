@@ -1,6 +1,7 @@
 // A small menu below its button: arrows, Home, End, first letters and Escape work as in any menu.
 import type { ComponentChildren, RefObject } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useOwnId } from "./own_id";
 import "./menu.css";
 
 export interface Item {
@@ -30,7 +31,7 @@ export function Menu({ label, items, class: name, children, tabIndex, button, wh
   const opener = button ?? own;
   const list = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState(false);
-  const id = useId();
+  const id = useOwnId();
   const show = () => {
     place(opener.current, list.current);
     list.current?.showPopover();

@@ -2,6 +2,7 @@
 // The time runs here, so nothing is deleted where the page goes first.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { words } from "./failure";
+import { Close } from "./icons";
 import "./undo.css";
 
 const SECONDS = 8;
@@ -20,6 +21,8 @@ export interface Deletion {
   problems: Map<string, string>;
   remove: (id: string, label: string) => void;
   undo: (id: string) => void;
+  /** A problem was read. */
+  dismiss: (id: string) => void;
 }
 
 /** `really` deletes; `scope` is where the ids are from: what goes in another one is left alone. */
@@ -35,6 +38,7 @@ export function useDeletion(scope: string, really: (id: string) => Promise<unkno
     setGoing([]);
     setProblems(new Map());
   }, [scope]);
+  const dismiss = (id: string) => setProblems((all) => new Map([...all].filter(([one]) => one !== id)));
   const leave = (id: string) => setGoing((all) => all.filter((one) => one.id !== id));
   const finish = async (id: string) => {
     timers.current.delete(id);
@@ -50,9 +54,10 @@ export function useDeletion(scope: string, really: (id: string) => Promise<unkno
     hidden: new Set(going.map(({ id }) => id)),
     going,
     problems,
+    dismiss,
     remove(id, label) {
       if (timers.current.has(id)) return;
-      setProblems((all) => new Map([...all].filter(([one]) => one !== id)));
+      dismiss(id);
       setGoing((all) => [...all.filter((one) => one.id !== id), { id, label, isSent: false }]);
       timers.current.set(id, setTimeout(() => void finish(id), SECONDS * 1000));
     },
@@ -62,6 +67,18 @@ export function useDeletion(scope: string, really: (id: string) => Promise<unkno
       leave(id);
     },
   };
+}
+
+/** Why something is back. */
+export function NotDeleted({ deletion, id }: { deletion: Deletion; id: string }) {
+  const problem = deletion.problems.get(id);
+  if (!problem) return null;
+  return (
+    <p class="cfo-problem cfo-not-deleted" role="alert">
+      <span>Not deleted. {problem}</span>
+      <button type="button" aria-label="Dismiss" title="Dismiss" onClick={() => deletion.dismiss(id)}><Close /></button>
+    </p>
+  );
 }
 
 export function UndoToasts({ deletion, back }: { deletion: Deletion; back: (id: string) => void }) {

@@ -21,11 +21,12 @@ function ThreadPicker() {
   const [problem, setProblem] = useState("");
   const list = useRef<HTMLDivElement>(null);
   const minute = useMinute();
-  const unread = useUnread(workspaceId, threads, openId);
+  const { unread, saw } = useUnread(workspaceId, threads, openId);
   const really = (id: string) => line.ask({ type: "delete", workspace_id: workspaceId, thread_id: id });
   const deletion = useDeletion(workspaceId, really);
   useLooking();
-  useEffect(() => { setSearch(""); setProblem(""); }, [workspaceId]);
+  useEffect(() => setSearch(""), [workspaceId]);
+  useEffect(() => setProblem(""), [workspaceId, connection]); // it is another world now
 
   const open = (id: string) => {
     setProblem("");
@@ -39,6 +40,15 @@ function ThreadPicker() {
     deletion.remove(thread.id, titleOf(thread));
     setReached(next?.dataset.thread ?? "");
     next?.focus();
+  };
+
+  const focus = (id: string) => {
+    setReached(id);
+    setTimeout(() => rowOf(list.current, id)?.focus());
+  };
+  const named = (id: string) => {
+    saw(id); // a title of one's own is no news
+    focus(id);
   };
 
   const shown = useMemo(
@@ -56,7 +66,7 @@ function ThreadPicker() {
         if (key === "Enter" && search.trim()) first?.click();
         else first?.focus();
       }} />
-      {connection && <p class="cfo-away" role="status">{connection}</p>}
+      {connection && <p class="cfo-away" role="status">{connection} This list goes on by itself.</p>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
       <div ref={list} class="cfo-thread-list" onKeyDown={(event) => walk(event, list.current)}
         onFocusIn={(event) => {
@@ -68,15 +78,15 @@ function ThreadPicker() {
             <h3>{group.name}</h3>
             <ul>
               {group.threads.map((thread) => (
-                <Row key={thread.id} thread={thread} minute={minute} isOpen={thread.id === openId} open={open} remove={remove}
-                  isUnread={unread.has(thread.id)} isReached={thread.id === tab} problem={deletion.problems.get(thread.id) ?? ""} />
+                <Row key={thread.id} thread={thread} minute={minute} isOpen={thread.id === openId} open={open} remove={remove} named={named}
+                  isUnread={unread.has(thread.id)} isReached={thread.id === tab} deletion={deletion} />
               ))}
             </ul>
           </section>
         ))}
         {!shown.length && <Nothing threads={threads} search={search} />}
       </div>
-      <UndoToasts deletion={deletion} back={(id) => { setReached(id); setTimeout(() => rowOf(list.current, id)?.focus()); }} />
+      <UndoToasts deletion={deletion} back={focus} />
     </nav>
   );
 }
@@ -137,7 +147,8 @@ function rowOf(list: HTMLElement | null, id: string): HTMLElement | undefined {
 
 function walk(event: KeyboardEvent, list: HTMLElement | null): void {
   const rows = rowsOf(list);
-  const at = rows.indexOf(event.target as HTMLElement);
+  const row = (event.target as HTMLElement).closest("li")?.querySelector<HTMLElement>("[data-thread]");
+  const at = row ? rows.indexOf(row) : -1;
   if (at < 0) return;
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
   if (to === undefined) return;

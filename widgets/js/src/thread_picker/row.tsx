@@ -3,6 +3,7 @@ import { useLine } from "../shared/component";
 import { words } from "../shared/failure";
 import { Dots } from "../shared/icons";
 import { Menu } from "../shared/menu";
+import { type Deletion, NotDeleted } from "../shared/undo";
 import { exactly, when } from "./days";
 import { type Thread, titleOf } from "./thread";
 
@@ -13,15 +14,16 @@ interface RowProps {
   isUnread: boolean;
   /** Whether the tab key comes here: it comes to one row only, the arrows to the others. */
   isReached: boolean;
-  problem: string;
+  deletion: Deletion;
   open: (id: string) => void;
   remove: (thread: Thread) => void;
+  /** The title was taken, or left as it was. */
+  named: (id: string) => void;
 }
 
 /** A thread: a button that opens it, F2 or the menu to rename it, Delete or the menu to delete it. */
-export function Row({ thread, minute, isOpen, isUnread, isReached, problem, open, remove }: RowProps) {
+export function Row({ thread, minute, isOpen, isUnread, isReached, deletion, open, remove, named }: RowProps) {
   const [isNamed, setIsNamed] = useState(false);
-  const button = useRef<HTMLButtonElement>(null);
   const title = titleOf(thread);
   const at = new Date(thread.updated_at);
   const keys = (event: KeyboardEvent) => {
@@ -35,14 +37,14 @@ export function Row({ thread, minute, isOpen, isUnread, isReached, problem, open
     { label: "Delete", hint: "Del", danger: true, choose: () => remove(thread) },
   ];
   if (isNamed) {
-    return <li><TitleField thread={thread} close={() => { setIsNamed(false); setTimeout(() => button.current?.focus()); }} /></li>;
+    return <li><TitleField thread={thread} close={() => { setIsNamed(false); named(thread.id); }} /></li>;
   }
   return (
-    <li class={`cfo-thread${isUnread ? " cfo-unread" : ""}`}>
+    <li class={`cfo-thread${isUnread ? " cfo-unread" : ""}`} onKeyDown={keys}>
       <button
-        ref={button} type="button" class="cfo-thread-open" data-thread={thread.id} tabIndex={isReached ? 0 : -1}
+        type="button" class="cfo-thread-open" data-thread={thread.id} tabIndex={isReached ? 0 : -1}
         aria-current={isOpen ? "true" : undefined} title={`${title}\n${exactly(at)}`}
-        onClick={() => open(thread.id)} onKeyDown={keys}
+        onClick={() => open(thread.id)}
       >
         {isUnread && <i class="cfo-dot" aria-hidden="true" />}
         <bdi>{title}</bdi>
@@ -52,7 +54,7 @@ export function Row({ thread, minute, isOpen, isUnread, isReached, problem, open
           : <time dateTime={thread.updated_at}>{when(at, new Date(minute))}</time>}
       </button>
       <Menu label={`More for ${title}`} class="cfo-more" items={items} tabIndex={isReached ? 0 : -1}><Dots /></Menu>
-      {problem && <p class="cfo-problem" role="alert">Not deleted. {problem}</p>}
+      <NotDeleted deletion={deletion} id={thread.id} />
     </li>
   );
 }

@@ -1,5 +1,5 @@
 // Which threads have news for who looks at this browser: it remembers when each was last seen.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { remember, remembered } from "../shared/remembered";
 import type { Thread } from "./thread";
 
@@ -12,8 +12,16 @@ interface Memory {
   running: string[];
 }
 
+export interface Unread {
+  unread: Set<string>;
+  /** What there is now in a thread is no news. */
+  saw: (id: string) => void;
+}
+
 /** The ids of the threads with something new. The open one has nothing new while somebody looks. */
-export function useUnread(workspaceId: string, threads: Thread[] | null, openId: string): Set<string> {
+export function useUnread(workspaceId: string, threads: Thread[] | null, openId: string): Unread {
+  const latest = useRef(threads);
+  latest.current = threads;
   const [memory, setMemory] = useState<Memory | null>(null);
   const [isLooking, setIsLooking] = useState(document.visibilityState === "visible");
   useEffect(() => {
@@ -29,13 +37,21 @@ export function useUnread(workspaceId: string, threads: Thread[] | null, openId:
     remember(key, next);
     setMemory(next);
   }, [workspaceId, threads, openId, isLooking]);
-  return useMemo(() => {
+  const saw = (id: string) => setMemory((before) => {
+    const at = latest.current?.find((thread) => thread.id === id)?.updated_at;
+    if (!before || at === undefined) return before;
+    const after = { ...before, seen: { ...before.seen, [id]: at } };
+    remember(`seen:${workspaceId}`, after);
+    return after;
+  });
+  const unread = useMemo(() => {
     const news = (threads ?? []).filter(({ id, updated_at }) => {
       const isOpen = id === openId && isLooking;
       return memory && !isOpen && updated_at > (memory.seen[id] ?? memory.since);
     });
     return new Set(news.map(({ id }) => id));
   }, [memory, threads, openId, isLooking]);
+  return { unread, saw };
 }
 
 function looked({ since, seen, running }: Memory, threads: Thread[], openId: string): Memory {

@@ -42,7 +42,7 @@ function WorkspacePicker() {
           label={name ? `Workspace ${name}. Choose another` : "Choose a workspace"} class="cfo-workspace" button={button}
           items={[...items, create]} whenOpened={() => void ask({ type: "refresh" })}
         >
-          <i class="cfo-initial" aria-hidden="true">{[...name.trim()][0]?.toUpperCase() ?? "·"}</i>
+          <i class="cfo-initial" aria-hidden="true" data-initial={[...name.trim()][0]?.toUpperCase() ?? "·"} />
           <bdi>{name || (workspaces ? "Choose a company" : "Opening…")}</bdi>
           <Chevrons />
         </Menu>

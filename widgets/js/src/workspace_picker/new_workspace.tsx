@@ -1,6 +1,7 @@
-import { useId, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { useLine } from "../shared/component";
 import { words } from "../shared/failure";
+import { useOwnId } from "../shared/own_id";
 
 /** The name of a new company. What was typed stays until it is taken. */
 export function NewWorkspace({ mayCancel, close }: { mayCancel: boolean; close: () => void }) {
@@ -9,7 +10,7 @@ export function NewWorkspace({ mayCancel, close }: { mayCancel: boolean; close: 
   const [problem, setProblem] = useState("");
   const [isBusy, setIsBusy] = useState(false);
   const input = useRef<HTMLInputElement>(null);
-  const id = useId();
+  const id = useOwnId();
   const create = async (event: Event) => {
     event.preventDefault();
     if (isBusy) return;

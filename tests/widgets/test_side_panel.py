@@ -1,0 +1,250 @@
+"""The pickers and the data panel as their pages use them, over the embedded workbench."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfo_widgets import uploading, watching
+from cfo_widgets.data_panel import DataPanel
+from cfo_widgets.thread_picker import ThreadPicker
+from cfo_widgets.workspace_picker import WorkspacePicker
+
+from cfo_kernel import Workbench, Workspace
+from cfo_kernel.errors import ServerUnavailable
+from tests.conftest import LEDGER, Opened
+from tests.models.scripted_server import Stall
+from tests.replies import ANSWER, Serve, until
+from tests.widgets.pages import Page
+
+
+@pytest.fixture
+async def tiny(opened: Opened) -> Workspace:
+    return await opened(model="offline")
+
+
+@pytest.fixture
+async def panel(tiny: Workspace) -> AsyncIterator[DataPanel]:
+    panel = DataPanel()
+    await panel.open(tiny)
+    yield panel
+    panel.close()
+
+
+@pytest.fixture
+async def threads(tiny: Workspace) -> AsyncIterator[ThreadPicker]:
+    picker = ThreadPicker()
+    await picker.open(tiny)
+    yield picker
+    picker.close()
+
+
+async def eventually(holds: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - what it waits for tells nobody
+            await asyncio.sleep(0.02)
+
+
+# Workspaces
+
+
+async def test_the_workspace_of_the_last_visit_opens_else_the_one_last_changed(bench: Callable[..., Workbench]) -> None:
+    wb = bench(model="offline")
+    await wb.create_workspace("Acme")
+    for remembered, expected in (("tiny", "tiny"), ("gone", "acme"), ("", "acme")):
+        picker, picked = WorkspacePicker(wb), []
+        picker.on_pick(lambda workspace, picked=picked: picked.append(workspace.id))
+        page = Page(picker)
+        await asyncio.gather(*(page.ask("begin", remembered=remembered) for _ in range(2)))
+        assert (picker.workspace_id, picked) == (expected, [expected])
+        assert [workspace["id"] for workspace in picker.workspaces or []] == ["acme", "tiny"]
+
+
+async def test_a_company_is_created_and_opened_and_a_taken_name_is_refused(bench: Callable[..., Workbench]) -> None:
+    picker, picked = WorkspacePicker(bench(model="offline")), []
+    picker.on_pick(lambda workspace: picked.append(workspace.name))
+    page = Page(picker)
+    await page.ask("create", name="Acme AG")
+    assert (picker.workspace_id, picked) == ("acme_ag", ["Acme AG"])
+    assert await page.refusal("create", name="Acme AG") == "workspace_exists"
+    assert await page.refusal("create", name="a/b") == "invalid_name"
+    assert await page.refusal("pick", workspace_id="nobody") == "workspace_not_found"
+    assert picker.workspace_id == "acme_ag"
+
+
+# Threads
+
+
+async def test_a_thread_is_picked_renamed_and_deleted(tiny: Workspace, threads: ThreadPicker) -> None:
+    thread = await tiny.thread()
+    await thread.ask("how many rows are in ledger")
+    page, picked = Page(threads), []
+
+    async def opened(thread: Any) -> None:
+        picked.append(thread and thread.id)
+
+    threads.on_pick(opened)
+    threads.select(thread.id)
+    await page.ask("rename", thread_id=thread.id, title="Rows")
+    assert [(t["id"], t["title"], t["running"]) for t in threads.threads or []] == [(thread.id, "Rows", False)]
+    assert await page.refusal("rename", thread_id=thread.id, title=" ") == "invalid_name"
+    await page.ask("pick", thread_id="")
+    await page.ask("pick", thread_id=thread.id)
+    assert await page.refusal("pick", thread_id="nothing") == "thread_not_found"
+    assert threads.thread_id == thread.id  # as before
+    assert await page.refusal("delete", workspace_id="another", thread_id=thread.id) == "invalid_input"
+    await page.ask("delete", workspace_id="tiny", thread_id=thread.id)
+    assert (threads.threads, threads.thread_id) == ([], "")
+    assert picked == [None, thread.id, None]
+    assert list(await tiny.threads()) == []
+
+
+async def test_what_happens_elsewhere_is_seen(opened: Opened, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "OFTEN", 0.05)
+    tiny = await opened(serve(Stall(), ANSWER))
+    threads, changed = ThreadPicker(), []
+    await threads.open(tiny)
+    threads.on_change(changed.append)
+    await Page(threads).ask("look")
+    run = await (await tiny.thread()).send("first")
+    await until(run, "run_started")
+    await eventually(lambda: threads.threads and threads.threads[0]["running"])
+    assert set(changed) == {run.thread_id}
+    await run.cancel()
+    await eventually(lambda: threads.threads and not threads.threads[0]["running"])
+    threads.close()
+
+
+async def test_a_server_that_is_away_is_told_and_asked_again(
+    tiny: Workspace, threads: ThreadPicker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "OFTEN", 0.05)
+    monkeypatch.setattr(watching, "_PATIENCE", 0.3)
+    page = Page(threads)
+
+    async def away() -> Any:
+        raise ServerUnavailable("The server does not answer.")
+
+    async def silent() -> Any:
+        await asyncio.sleep(60)
+
+    async def broken() -> Any:
+        raise RuntimeError
+
+    for trouble, words in ((away, "does not answer."), (silent, "nothing is lost"), (broken, "reason of our own")):
+        with monkeypatch.context() as patched:
+            patched.setattr(tiny, "threads", trouble)
+            await page.ask("look")
+            await eventually(lambda words=words: words in threads.connection)
+            assert threads.threads == []  # what was known stays
+        await eventually(lambda: not threads.connection)
+
+
+async def test_a_glance_at_a_workspace_that_was_left_changes_nothing(
+    bench: Callable[..., Workbench], threads: ThreadPicker, tiny: Workspace
+) -> None:
+    await (await tiny.thread()).ask("how many rows are in ledger")
+    other = await bench(model="offline").create_workspace("Other")
+    await asyncio.gather(threads.open(tiny), threads.open(other))
+    assert (threads.workspace_id, threads.threads) == ("other", [])
+
+
+# Data
+
+PIECE = uploading.PIECE
+
+
+async def send(page: Page, content: bytes, name: str, id: str = "u", **more: Any) -> Any:
+    """Uploads as a page does; gives the last answer."""
+    about = {"workspace_id": "tiny", "upload_id": id, "name": name, "size": len(content), **more}
+    heard: Any = None
+    for offset in range(0, max(len(content), 1), PIECE):
+        heard = await page.heard("upload", offset=offset, buffers=[content[offset : offset + PIECE]], **about)
+        if heard["type"] == "problem":
+            return heard["problem"]["code"]
+    return heard["value"]
+
+
+async def test_a_file_comes_in_pieces_and_is_listed(panel: DataPanel, root: Path) -> None:
+    page = Page(panel)
+    content = b"at,amount\n" + b"2024-01-05,1.25\n" * 200_000
+    done = await send(page, content, "large.csv")
+    assert (done["received"], done["dataset"]["tables"][0]["row_count"]) == (len(content), 200_000)
+    assert [(d["file"], d["problem"]) for d in panel.datasets or []] == [("large.csv", None), ("ledger.csv", None)]
+    assert (root / "tiny" / "data" / "large.csv").read_bytes() == content
+    assert not panel._uploads._uploads
+    assert not panel._uploads._ends
+
+
+async def test_what_cannot_be_taken_leaves_nothing_behind(panel: DataPanel, root: Path) -> None:
+    page = Page(panel)
+    more = {"workspace_id": "tiny", "name": "x.csv", "size": 10}
+    assert await send(page, b"no book", "x.xlsx") == "unreadable_file"
+    assert await send(page, b"", "x.csv") == "empty_file"
+    assert await send(page, b"a\n1\n", "../x.csv") == "invalid_name"
+    assert await send(page, b"a\n1\n", "x.csv", workspace_id="another") == "invalid_input"
+    assert (
+        await page.refusal("upload", upload_id="1", **{**more, "size": 3 << 30}, offset=0, buffers=[b"1"])
+        == "file_too_large"
+    )
+    for offset, piece in ((5, b"12345"), (0, b"0" * 11), (0, b""), (0, b"0" * (PIECE + 1))):
+        given = {**more, "size": 2 * PIECE} if len(piece) > PIECE else more
+        assert await page.refusal("upload", upload_id="2", **given, offset=offset, buffers=[piece]) == "invalid_input"
+    await page.ask("upload", upload_id="3", **more, offset=0, buffers=[b"12345"])
+    assert await page.refusal("upload", upload_id="3", **more, offset=3, buffers=[b"45678"]) == "invalid_input"  # a gap
+    assert await page.refusal("upload", upload_id="3", **more, offset=5, buffers=[b"67890"]) == "invalid_input"  # ended
+    assert not panel._uploads._uploads
+    assert [path.name for path in (root / "tiny" / "data").iterdir()] == ["ledger.csv"]
+    assert not list((root / "tiny").glob(".upload-*"))
+
+
+async def test_an_upload_ends_with_cancel_silence_and_the_panel(
+    panel: DataPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Page(panel)
+    more = {"workspace_id": "tiny", "name": "x.csv", "size": 10, "offset": 0, "buffers": [b"12345"]}
+    await page.ask("upload", upload_id="cancelled", **more)
+    file = panel._uploads._uploads["cancelled"]._file
+    await page.ask("cancel_upload", upload_id="cancelled")
+    assert (file.closed, panel._uploads._uploads) == (True, {})
+    monkeypatch.setattr(uploading, "_SILENCE", 0.05)
+    await page.ask("upload", upload_id="silent", **more)
+    await eventually(lambda: not panel._uploads._uploads)
+    monkeypatch.setattr(uploading, "_SILENCE", 60)
+    await page.ask("upload", upload_id="open", **more)
+    file = panel._uploads._uploads["open"]._file
+    panel.close()
+    assert file.closed
+
+
+async def test_a_file_is_downloaded_and_deleted_and_a_table_previewed(panel: DataPanel, tiny: Workspace) -> None:
+    page = Page(panel)
+    rows = await page.ask("preview", workspace_id="tiny", table="ledger")
+    assert (rows["row_count"], rows["rows"][0]) == (6, ["Salaries", "Sales", "2012-01-31", 1000.1])
+    begun = await page.ask("download", workspace_id="tiny", file="ledger.csv")
+    got = b""
+    while True:
+        answer, buffers = await page.answered("download_more", download_id=begun["download_id"])
+        if answer["value"]["is_whole"]:
+            break
+        got += b"".join(buffers)
+    assert (got.decode(), begun["size"]) == (LEDGER, len(LEDGER))
+    assert await page.refusal("download_more", download_id=begun["download_id"]) == "invalid_input"
+    assert await page.refusal("download", workspace_id="tiny", file="../x") == "file_not_found"
+    assert await page.refusal("delete_file", workspace_id="another", file="ledger.csv") == "invalid_input"
+    await page.ask("delete_file", workspace_id="tiny", file="ledger.csv")
+    assert panel.datasets == []
+    assert list(await tiny.files()) == []
+
+
+async def test_a_question_is_told_and_a_wrong_glossary_is_no_end_of_the_list(panel: DataPanel, root: Path) -> None:
+    page, asked = Page(panel), []
+    panel.on_question(asked.append)
+    await page.ask("ask", workspace_id="tiny", question="how many rows are in ledger")
+    assert asked == ["how many rows are in ledger"]
+    assert panel.glossary["questions"]
+    (root / "tiny" / "data" / "datasets.yaml").write_text("tables: {ledgers: {}}")
+    await page.ask("look")
+    assert "datasets.yaml, line 1" in panel.glossary_problem
+    assert [d["file"] for d in panel.datasets or []] == ["ledger.csv"]
