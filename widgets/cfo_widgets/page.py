@@ -50,9 +50,8 @@ class Leave(VoilaShutdownKernelHandler):
     async def post(self, kernel_id: str) -> None:
         """One that is gone already is no error: a page whose server was started again knows the old one."""
         if kernel_id in self.kernel_manager:
-            await super().post(kernel_id)
-        else:
-            self.set_status(204)
+            await self.kernel_manager.shutdown_kernel(kernel_id)
+        self.set_status(204)
 
     def check_xsrf_cookie(self) -> None:
         """A browser that leaves a page cannot send the header with this call; the kernel's id is the secret."""
