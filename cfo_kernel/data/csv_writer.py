@@ -14,7 +14,7 @@ import duckdb
 
 from cfo_kernel.data import files, raw
 from cfo_kernel.errors import UnreadableFile
-from cfo_kernel.executors.sql_worker_results import identifier
+from cfo_kernel.sql_text import quoted
 
 _FORMULA = "^\\s*[=+\\-@＝＋－＠\\t\\r]"
 _NUMBER = "^[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?%?$"
@@ -45,7 +45,7 @@ def write_csv(source: str, to: str) -> dict[str, Any]:
 
 
 def _column(position: int, name: str, kind: str) -> str:
-    shown = identifier(f"'{name}" if re.match(_FORMULA, name) else name)
+    shown = quoted(f"'{name}" if re.match(_FORMULA, name) else name)
     if _HARMLESS.fullmatch(kind):
         return f"#{position} AS {shown}"
     text = f"CAST(#{position} AS VARCHAR)"
