@@ -92,6 +92,11 @@ class WorkerProcess:
             request = {"op": op, "id": self._number, **arguments}
             return await self._within(self._exchange(process, request, on_progress), timeout)
 
+    async def start(self) -> None:
+        """Has the process ready ahead of its first request, which waits for it. Raises as `ask` does."""
+        async with self._turn:
+            await self._within(self._ready(), _START_SECONDS)
+
     async def restart_with(self, setup: dict[str, Any]) -> None:
         """From now on the process begins with this setup; a running one is given it before its next request."""
         async with self._turn:
