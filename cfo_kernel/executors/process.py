@@ -17,9 +17,14 @@ _SPENT = (errors.QueryOutOfMemory.code, errors.WorkerLost.code)
 """After these errors a process is replaced: what it holds on to, or has lost, the next query would lack."""
 _START_SECONDS = 60
 _GRACE_SECONDS = 0.3  # for what was asked to stop; then the process is killed
-_ENVIRONMENT = {"TZ": "UTC", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
+_ENVIRONMENT = {
+    "TZ": "UTC",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "2",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 """Nothing of the engine's. Arrow's own pool, and an arena for each thread, would take 2 GiB of the address space that a
-worker may have, before it holds a row."""
+worker may have, before it holds a row. No worker multiplies matrices: threads for it would only slow its start."""
 
 
 def closed() -> errors.WorkbenchClosed:
