@@ -4,32 +4,33 @@ The turn begins anew from its message, so the model is asked nothing and no tool
 middle of an answer, or among several tools that were called at once.
 """
 
-from typing import Any
+from typing import Any, cast
 
-from pydantic import TypeAdapter
 from pydantic_ai import ModelRetry, RunContext
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.messages import ModelResponse, ToolCallPart
+from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, ToolCallPart
 from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.tools import ToolDefinition
 
 from cfo_kernel.agent.desk import Desk, call_of
 from cfo_kernel.replies import ResultTable
 
-_response: TypeAdapter[ModelResponse] = TypeAdapter(ModelResponse)
-
 
 class Replay(AbstractCapability[Desk]):
-    """Stands between the agent and its model and tools."""
+    """Stands between the agent and its model and tools.
+
+    An answer is kept as the history keeps it: a schema of its own would cost each start a hundredth of a second.
+    """
 
     async def wrap_model_request(
         self, ctx: RunContext[Desk], *, request_context: ModelRequestContext, handler: Any
     ) -> ModelResponse:
         known = ctx.deps.memory.response()
         if known is not None:
-            return _response.validate_python(known)
+            [kept] = ModelMessagesTypeAdapter.validate_python([known])
+            return cast("ModelResponse", kept)
         response: ModelResponse = await handler(request_context)
-        ctx.deps.memory.keep_response(_response.dump_python(response, mode="json"))
+        ctx.deps.memory.keep_response(ModelMessagesTypeAdapter.dump_python([response], mode="json")[0])
         return response
 
     async def wrap_tool_execute(

@@ -85,6 +85,8 @@ class DataRoom:
         Raises `StorageFailed` where the folder or the glossary cannot be read.
         """
         shelf = await self._library.shelf()
+        if shelf.files:
+            self._sql.warm(shelf.files)  # who wants to know the tables is about to query them
         stamp = glossaries.stamp(self._data_dir)
         if self._facts is None or self._facts.shelf is not shelf or self._stamp != stamp:
             glossary, node = glossaries.load(self._data_dir)

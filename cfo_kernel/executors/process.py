@@ -17,9 +17,14 @@ _SPENT = (errors.QueryOutOfMemory.code, errors.WorkerLost.code)
 """After these errors a process is replaced: what it holds on to, or has lost, the next query would lack."""
 _START_SECONDS = 60
 _GRACE_SECONDS = 0.3  # for what was asked to stop; then the process is killed
-_ENVIRONMENT = {"TZ": "UTC", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
+_ENVIRONMENT = {
+    "TZ": "UTC",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "2",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 """Nothing of the engine's. Arrow's own pool, and an arena for each thread, would take 2 GiB of the address space that a
-worker may have, before it holds a row."""
+worker may have, before it holds a row. No worker multiplies matrices: threads for it would only slow its start."""
 
 
 def closed() -> errors.WorkbenchClosed:
@@ -91,6 +96,11 @@ class WorkerProcess:
             self._number += 1
             request = {"op": op, "id": self._number, **arguments}
             return await self._within(self._exchange(process, request, on_progress), timeout)
+
+    async def start(self) -> None:
+        """Has the process ready ahead of its first request, which waits for it. Raises as `ask` does."""
+        async with self._turn:
+            await self._within(self._ready(), _START_SECONDS)
 
     async def restart_with(self, setup: dict[str, Any]) -> None:
         """From now on the process begins with this setup; a running one is given it before its next request."""

@@ -19,7 +19,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel.errors import QueryFailed, UnknownTable
+from cfo_kernel.errors import CfoError, QueryFailed, UnknownTable
 from cfo_kernel.executors.names import folded
 from cfo_kernel.executors.process import Progress, WorkerProcess, closed
 
@@ -45,7 +45,19 @@ class SqlPool:
         self._seats: list[_Seat] = []
         self._patience = idle
         self._thinning: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
         self._is_closed = False
+
+    def warm(self, tables: Files) -> None:
+        """Begins to start the first process, for a query that is to come: it waits for the rest of the start alone.
+
+        What fails here is told by the query, which tries again.
+        """
+        if not self._seats and not self._is_closed:
+            with contextlib.suppress(QueryFailed, OSError):
+                seat = self._new()
+                self._idle.append(seat)
+                self._warming = asyncio.create_task(self._started(seat, tables), name="start a SQL worker")
 
     async def ask(
         self,
@@ -104,6 +116,11 @@ class SqlPool:
         with contextlib.suppress(OSError):  # another engine may have its workers there
             self._folder.rmdir()
 
+    async def _started(self, seat: "_Seat", tables: Files) -> None:
+        with contextlib.suppress(CfoError, OSError):
+            await seat.open(tables, self._timeout)
+            await seat.process.start()
+
     async def _thin(self) -> None:
         """Ends the processes that nobody needed for a while, but for the one that worked last."""
         while len(self._idle) > 1:
@@ -144,7 +161,7 @@ class _Seat:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.process = WorkerProcess(_MODULE, str(cache), str(folder), can_stop=True)
         self._tables: dict[str, Path] | None = None
-        self.idle_since = 0.0
+        self.idle_since = time.monotonic()
 
     async def open(self, tables: Files, seconds: float) -> None:
         """Has the process hold these tables; nothing is done where it does already.

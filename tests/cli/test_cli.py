@@ -251,6 +251,15 @@ def test_a_usage_error_as_json_is_still_one_document(root: Path) -> None:
     assert "Traceback" not in done.err
 
 
+def test_a_reader_that_left_ends_the_command_without_a_word(root: Path) -> None:
+    with started(root, "workspaces", "--json") as command:
+        assert command.stdout
+        assert command.stderr
+        command.stdout.close()
+        assert command.stderr.read() == ""
+    assert command.returncode == 1
+
+
 def test_an_interrupt_stops_the_run_and_says_so(root: Path, serve: Serve) -> None:
     server = serve(Stall(6, ANSWER))
     with started(root, "ask", "--json", "Totals", CFO_BASE_URL=server.base_url) as command:

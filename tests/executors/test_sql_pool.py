@@ -42,6 +42,9 @@ class Asked:
         answer = await self.pool.ask("query", self._tables, earlier, sql, cap=5, **more)  # type: ignore[arg-type]
         return answer["rows"]
 
+    def warm(self) -> None:
+        self.pool.warm(self._tables)
+
     @property
     def pid(self) -> int:
         process = self.pool._seats[0].process._process
@@ -160,11 +163,44 @@ async def test_idle_workers_end_but_for_the_last(company: Company, tmp_path: Pat
     assert not (tmp_path / ".sql").exists()
 
 
+async def test_a_query_waits_for_the_process_that_was_started_for_it(asked: Asked) -> None:
+    for _ in range(2):
+        asked.warm()
+    while not asked.pool._seats[0].process._process:  # noqa: ASYNC110 - nobody is told
+        await asyncio.sleep(0.005)
+    started = asked.pid
+    assert await asked.rows(COUNT) == [[6]]
+    asked.warm()
+    assert await asked.rows(COUNT) == [[6]]
+    assert (asked.pid, len(asked.pool._seats)) == (started, 1)
+
+
+async def test_a_process_that_did_not_start_is_started_by_the_query(asked: Asked) -> None:
+    asked.warm()
+    [seat] = asked.pool._seats
+    command, seat.process._command = seat.process._command, ("/bin/false",)
+    assert asked.pool._warming
+    await asked.pool._warming
+    seat.process._command = command
+    assert await asked.rows(COUNT) == [[6]]
+
+
+async def test_a_pool_that_is_closed_ends_what_it_started_ahead(asked: Asked, tmp_path: Path) -> None:
+    asked.warm()
+    await asyncio.sleep(0.05)
+    await asked.pool.close()
+    assert not (tmp_path / ".sql").exists()
+    asked.warm()
+    assert not (tmp_path / ".sql").exists()
+
+
 async def test_a_folder_that_cannot_be_made_is_an_error(company: Company, tmp_path: Path) -> None:
     (tmp_path / ".sql").touch()
     pool = SqlPool(company.folder, tmp_path / ".sql", timeout=30)
+    asked = Asked(pool, company)
+    asked.warm()
     with pytest.raises(QueryFailed, match="Check the disk"):
-        await Asked(pool, company).rows(COUNT)
+        await asked.rows(COUNT)
     await pool.close()
 
 
