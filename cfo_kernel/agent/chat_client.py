@@ -1,12 +1,14 @@
 """OpenAI's client as the agent uses it: what it sends is plain JSON, and what comes together is read together."""
 
-from typing import Any
+from typing import Any, cast
 
 from openai import AsyncOpenAI, AsyncStream, RequestOptions
+from openai._models import construct_type
 from openai._streaming import SSEDecoder
 from openai._utils import is_given
 from openai.resources.chat import AsyncChat, AsyncCompletions
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from pydantic import ValidationError
 from pydantic_core import to_json
 
 from cfo_kernel.agent.chat_pieces import Pieces
@@ -43,7 +45,7 @@ class _Completions(AsyncCompletions):
         extra_headers: Any = None,
         extra_body: Any = None,
         **named: Any,
-    ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
+    ) -> ChatCompletion | AsyncStream[Any]:
         options: RequestOptions = {"headers": extra_headers or {}, "security": {"bearer_auth": True}}
         body = {name: value for name, value in named.items() if is_given(value)}
         if "timeout" in body:
@@ -54,5 +56,19 @@ class _Completions(AsyncCompletions):
             options=options,
             cast_to=ChatCompletion,
             stream=stream,
-            stream_cls=AsyncStream[ChatCompletionChunk],
+            stream_cls=AsyncStream[_Chunk],
         )
+
+
+class _Chunk(ChatCompletionChunk):
+    """A piece of an answer. Pydantic makes it in a twentieth of the time that OpenAI's own way takes.
+
+    That way stays for pieces that are not as documented: it takes whatever a server sends.
+    """
+
+    @classmethod
+    def build(cls, *, response: object, data: object) -> ChatCompletionChunk:  # noqa: ARG003 - the client's protocol
+        try:
+            return ChatCompletionChunk.model_validate(data)
+        except ValidationError:
+            return cast("ChatCompletionChunk", construct_type(type_=ChatCompletionChunk, value=data))
