@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cfo_kernel.agent.prices import Prices
 from cfo_kernel.runs.journal import RunRow
-from cfo_kernel.store.history import RunEntry, stamp
+from cfo_kernel.store.history import RunEntry, stamp, to_its_end
 from cfo_kernel.store.ledger import Capsule, Ledger, counted
 
 
@@ -16,8 +16,8 @@ class Books:
     prices: Prices
     ledger: Ledger
 
-    def seal(self, run: RunRow, entry: RunEntry) -> None:
-        """Puts the run into the ledger, once, whoever ends it and however often; it blocks. Raises `StorageFailed`."""
+    async def seal(self, run: RunRow, entry: RunEntry) -> None:
+        """Puts the run into the ledger, once, whoever ends it and however often. Raises `StorageFailed`."""
         capsule = Capsule(
             run_id=run.id,
             workspace_id=run.workspace_id,
@@ -29,4 +29,4 @@ class Books:
             ended_at=datetime.fromisoformat(entry.at or stamp()),  # an entry that cannot be read has no time
             **counted(entry.usage),
         )
-        self.ledger.seal(capsule)
+        await to_its_end(self.ledger.seal, capsule)

@@ -131,28 +131,16 @@ async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal, b
         now = await journal.run(run.id)
         if now.ended or now.attempt != run.attempt:
             return None
-        entry = await to_its_end(_kept, run, message, entry, place.history, books)
-        return await _told(run, entry, journal)
-
-
-def _kept(run: RunRow, message: MessageEntry, entry: RunEntry, history: History, books: Books) -> RunEntry:
-    """Puts the outcome into the history, and then into the ledger; it blocks, and gives the outcome there is now."""
-    try:
-        entry = history.settle(message, entry)
-    except CfoError as error:
-        entry = _lost(entry, error)
-    books.seal(run, entry)
-    return entry
+        try:
+            entry = await to_its_end(place.history.settle, message, entry)
+        except CfoError as error:
+            entry = _lost(entry, error)
+        return await tell(run, entry, journal, books)
 
 
 async def tell(run: RunRow, entry: RunEntry, journal: Journal, books: Books) -> None:
-    """Ends a run whose outcome is not in the history: it goes into the ledger, and is told."""
-    await to_its_end(books.seal, run, entry)
-    await _told(run, entry, journal)
-
-
-async def _told(run: RunRow, entry: RunEntry, journal: Journal) -> None:
-    """The last events of a run and its mark in the journal, in one commit."""
+    """The last events of a run and its mark in the journal, in one commit, once the run is in the ledger."""
+    await books.seal(run, entry)
     recorder = await Recorder.at_the_end(journal, run)
     if entry.reply is not None:
         recorder.put(events.Result(reply=entry.reply))

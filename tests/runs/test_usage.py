@@ -9,7 +9,6 @@ import pytest
 
 from cfo_kernel.errors import StorageFailed
 from cfo_kernel.runs.books import Books
-from cfo_kernel.store.history import History, RunEntry
 from cfo_kernel.store.ledger import Ledger
 from tests.conftest import Opened
 from tests.models.scripted_server import CutStream, Stall, Status, ToolCall
@@ -111,9 +110,9 @@ async def test_the_history_has_the_outcome_when_a_run_is_sealed(
 ) -> None:
     seal, seen = Books.seal, []
 
-    def look(self: Books, run: Any, entry: Any) -> None:
-        seen.append([e.status for e in History(thread.thread_dir).entries() if isinstance(e, RunEntry)])
-        seal(self, run, entry)
+    async def look(self: Books, run: Any, entry: Any) -> None:
+        seen.append([m.status for m in await thread.messages() if m.who == "agent"])
+        await seal(self, run, entry)
 
     monkeypatch.setattr(Books, "seal", look)
     thread = await (await opened(serve(ASK))).thread()
