@@ -107,13 +107,13 @@ def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model
     base_url = base_url or settings.openai_base_url
     if not key and not base_url:
         raise ModelKeyMissing(f"The model is openai:{model}, but there is no key. Set OPENAI_API_KEY to yours.")
-    from openai import AsyncOpenAI
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai import OpenAIProvider
 
+    from cfo_kernel.agent.chat_client import ChatClient
     from cfo_kernel.agent.chat_model import ChatModel
 
-    client = AsyncOpenAI(
+    client = ChatClient(
         api_key=key or "none",
         base_url=base_url or "https://api.openai.com/v1",
         timeout=settings.model_timeout,

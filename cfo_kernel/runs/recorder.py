@@ -49,6 +49,8 @@ class Recorder:
     @classmethod
     async def of(cls, journal: Journal, run: RunRow) -> "Recorder":
         """The recorder of an attempt, which knows what those before it have told and learned."""
+        if run.attempt == 1:  # there is nothing to look for
+            return cls(journal, run, (), ())
         return cls(journal, run, await journal.events(run.id), await journal.records(run.id))
 
     @classmethod

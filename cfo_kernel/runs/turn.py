@@ -16,7 +16,7 @@ from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.recorder import Recorder, RunLost
 from cfo_kernel.settings import Settings
-from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
+from cfo_kernel.store.history import Entry, History, MessageEntry, RunEntry, to_its_end
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,8 @@ async def _answered(
     run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books, models: Models
 ) -> RunEntry:
     # In a thread: the loop serves others meanwhile, and the SQL worker starts beside it.
-    facts, _ = await asyncio.gather(place.room.facts(), asyncio.to_thread(_load_agent, models))
+    history = None if is_direct(run.message) else place.history
+    facts, entries = await asyncio.gather(place.room.facts(), asyncio.to_thread(_loaded, models, history))
     from cfo_kernel.agent.desk import Desk
     from cfo_kernel.agent.turn import Limits, think
     from cfo_kernel.agent.window import window
@@ -54,24 +55,28 @@ async def _answered(
     from cfo_kernel.runs.direct import answer_direct
 
     desk = Desk(place.room, facts, place.thread_dir, recorder)
-    if is_direct(run.message):
+    if history is None:
         recorder.used(events.Usage(model="direct", cost=0))
         result, turn = await answer_direct(run.message, run.id, desk, recorder)
         return RunEntry(run_id=run.id, status="succeeded", reply=result, model_messages=turn)
-    history = window(await asyncio.to_thread(place.history.entries), settings.history_turns)
     limits = Limits(settings.request_limit, settings.tool_call_limit, settings.token_limit)
     opened = models.opened(facts)
-    answer = await think(opened, run.message, history, desk, recorder, limits, books.prices)
+    seen = window(entries, settings.history_turns)
+    answer = await think(opened, run.message, seen, desk, recorder, limits, books.prices)
     reply = await act(answer.reply, desk, recorder)
     messages: list[Any] = answer.as_json(outcome(reply))
     return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=recorder.usage, model_messages=messages)
 
 
-def _load_agent(models: Models) -> None:
-    """Imports what a turn needs, which takes most of a second; who only lists threads does not pay for it."""
+def _loaded(models: Models, history: History | None) -> tuple[Entry, ...]:
+    """Imports what a turn needs, which takes most of a second, and reads the history, if it is wanted.
+
+    Who only lists threads does not pay for the import.
+    """
     from cfo_kernel.agent import turn as _  # noqa: F401 - it is in sys.modules from now on
 
     models.load()
+    return () if history is None else history.entries()
 
 
 async def outcome_of(

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, Table, delete
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -47,6 +47,9 @@ class ThreadRow(SQLModel, table=True):
     thread_dir: str = Field(unique=True)
     created_at: datetime = Field(default_factory=now)
     updated_at: datetime = Field(default_factory=now)
+
+
+_THREADS: Table = SQLModel.metadata.tables["thread"]
 
 
 class Catalog:
@@ -148,8 +151,8 @@ class Catalog:
     def add_thread(self, row: ThreadRow) -> ThreadRow:
         """Adds the thread; one that is there already (another process was first) stays as it is."""
         try:
-            with self._session() as session:
-                session.add(row)
+            with self._session() as session:  # a bare insert, as the ledger's
+                session.connection().execute(_THREADS.insert(), row.model_dump())
         except IntegrityError:
             with self._session() as session:
                 return session.get_one(ThreadRow, (row.workspace_id, row.id))

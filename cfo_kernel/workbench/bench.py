@@ -54,12 +54,12 @@ class Workbench(Opening):
     async def workspace(self, id_or_name: str | None = None) -> Workspace:
         """The workspace of that id or name; without one, the only one there is. Raises `WorkspaceNotFound`."""
         engine = await self._opened()
+        if id_or_name is not None:
+            return Workspace(engine, engine.workspace(id_or_name), self)
         rows = engine.workspaces()
-        if id_or_name is None:
-            if len(rows) != 1:
-                raise listings.which_workspace(row.id for row in rows)
-            return Workspace(engine, rows[0], self)
-        return Workspace(engine, engine.catalog.workspace(id_or_name), self)
+        if len(rows) != 1:
+            raise listings.which_workspace(row.id for row in rows)
+        return Workspace(engine, rows[0], self)
 
     async def thread(self, id: str) -> Thread:
         """The thread of that id, in whichever workspace. Raises `ThreadNotFound`.

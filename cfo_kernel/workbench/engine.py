@@ -122,6 +122,15 @@ class Engine:
         self.adopt_workspaces()
         return [row for row in self.catalog.workspaces() if not self.is_gone(row)]
 
+    def workspace(self, id_or_name: str) -> WorkspaceRow:
+        """The workspace of that id, or else of that name. Raises `WorkspaceNotFound`."""
+        with contextlib.suppress(WorkspaceNotFound):
+            row = self.catalog.workspace(id_or_name)
+            if row.id == id_or_name:  # a folder that was put there meanwhile cannot have this id
+                return row
+        self.adopt_workspaces()
+        return self.catalog.workspace(id_or_name)
+
     def threads(self, workspace: WorkspaceRow) -> list[ThreadRow]:
         """The threads whose folder is there, the one last used first."""
         self.adopt_threads(workspace)

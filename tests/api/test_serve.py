@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cfo_api.__main__ import _listen  # pyright: ignore[reportPrivateUsage]
 
 from tests.conftest import KEY
 from tests.models.scripted_server import ScriptedServer, Stall
@@ -111,3 +113,10 @@ def test_what_it_cannot_use_is_said_in_a_line(start: Start, tmp_path: Path) -> N
         assert out == ""
         assert says in err
         assert len(err.splitlines()) == 1, err
+
+
+def test_no_piece_of_an_answer_waits_for_the_one_before() -> None:
+    with _listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
