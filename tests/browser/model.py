@@ -41,13 +41,7 @@ HOSTILE_CELLS = f"SELECT $${ATTACK}$$ AS \"<b>name</b>\", '=1+1' AS formula, -12
 def _answer(kind: str, step: int) -> Answer | None:
     """What it says at this step of the work; None is a refusal of the server."""
     end = ToolCall("task_result", {"message": f"That was {kind}. Finance spent 4,400.55 and Sales 2,300.30."})
-    tables = {
-        "table": TOTALS,
-        "series": SERIES,
-        "many": MANY,
-        "hostile": HOSTILE_CELLS,
-        "wrong": "SELECT * FROM nowhere",
-    }
+    tables = {"table": TOTALS, "series": SERIES, "many": MANY, "hostile": HOSTILE_CELLS}
     match kind, step:
         case "markdown", 0:
             return ToolCall("task_result", {"message": MARKDOWN})
@@ -65,6 +59,8 @@ def _answer(kind: str, step: int) -> Answer | None:
             return ToolCall("execute_python", {"code": "import time\ntime.sleep(20)"})
         case "sheet", 0:
             return sheet("results/result_001.parquet")
+        case "wrong", _:
+            return ToolCall("run_sql", {"sql": "SELECT * FROM nowhere", "purpose": "A table that is not there."})
         case "fail", _:
             return None
         case (word, 0) if word in tables:

@@ -77,9 +77,9 @@ class Workbench(ipywidgets.HBox):
         opening = self._openings
         await self._show_thread(thread)
         if opening == self._openings:
-            await self._threads.open(workspace)
+            await self._threads.show(workspace)
             self._threads.select(self._chat.thread_id)
-            await self._data.open(workspace)
+            await self._data.show(workspace)
 
     async def _show_thread(self, thread: Thread | None) -> None:
         """Opens a thread in the conversation; None is a new one."""
