@@ -152,7 +152,7 @@ class DataPanel(Component, bundle="data_panel"):
     async def perform(self, command: Commands, buffers: Sequence[memoryview]) -> Answer:
         match command:
             case UploadPiece():
-                return await self._take(command, buffers)
+                return await self._take_piece(command, buffers)
             case CancelUpload(upload_id=id):
                 self._uploads.drop(id)
             case Preview(table=table):
@@ -171,7 +171,7 @@ class DataPanel(Component, bundle="data_panel"):
                 await self.refresh()
         return Answer()
 
-    async def _take(self, sent: UploadPiece, buffers: Sequence[memoryview]) -> Answer:
+    async def _take_piece(self, sent: UploadPiece, buffers: Sequence[memoryview]) -> Answer:
         workspace = self._open_one(sent)
         made = await self._uploads.take(sent.upload_id, workspace, sent.name, sent.size, sent.offset, buffers)
         if made is None:
