@@ -4,6 +4,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { component, useLine, useTrait } from "../shared/component";
 import "./frame.css";
 
+/** Milliseconds until a thread that could not be brought back is asked for again. */
+const PAUSE = 3000;
+
 /** In a notebook the address belongs to the notebook. */
 const isOwnPage = () => "voila" in document.body.dataset;
 const remembered = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
@@ -19,15 +22,23 @@ function Frame() {
   const button = useRef<HTMLButtonElement>(null);
 
   useEffect(() => {
+    let again: ReturnType<typeof setTimeout>;
     const enter = async () => {
-      await line.ask({ type: "enter", thread: isOwnPage() ? remembered() : "" }).catch(() => {}); // `trouble` tells
-      setEntered(true);
+      clearTimeout(again);
+      try {
+        await line.ask({ type: "enter", thread: isOwnPage() ? remembered() : "" });
+        setEntered(true);
+      } catch {
+        again = setTimeout(enter, PAUSE); // the server is away, which the parts tell
+      }
     };
     const moved = () => remembered() !== (line.model.get("thread") as string) && void enter();
     void enter();
-    if (!isOwnPage()) return;
-    addEventListener("hashchange", moved);
-    return () => removeEventListener("hashchange", moved);
+    if (isOwnPage()) addEventListener("hashchange", moved);
+    return () => {
+      clearTimeout(again);
+      removeEventListener("hashchange", moved);
+    };
   }, [line]);
 
   useEffect(() => {
