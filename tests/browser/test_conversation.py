@@ -103,9 +103,10 @@ async def test_stop_stops_within_a_second_and_says_so(stack: Stack, visit: Visit
 async def test_an_error_says_what_to_do_next_and_takes_nothing_away(stack: Stack, visit: Visit) -> None:
     page = await opened(await visit(stack.page))
     await say(page, "fail please")
-    await expect(page.get_by_role("alert").first).to_be_visible()
+    await expect(replies(page)).to_contain_text("The model's server refused the request (400).")
     await say(page, "wrong please")
-    await expect(page.get_by_role("log")).to_contain_text("nowhere")
+    await expect(replies(page)).to_have_count(2)
+    await expect(replies(page).last.locator(".cfo-failed")).to_be_visible()
     await say(page, "tell me")
     await answered(page, "That was tell.", count=3)
 

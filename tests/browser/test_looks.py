@@ -38,7 +38,7 @@ async def _states(page: Page, name: str) -> None:
     await expect(page.get_by_role("button", name="tell Sales")).to_be_visible()
     await keep(page, f"{name}-question")
     await say(page, "fail please")
-    await expect(page.get_by_role("alert").last).to_be_visible()
+    await expect(replies(page).last).to_contain_text("refused the request")
     await keep(page, f"{name}-error")
     assert await serious_violations(page) == []
 

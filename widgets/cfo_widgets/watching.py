@@ -36,7 +36,7 @@ class Watch:
         self._saw = saw
         self._trouble = trouble
         self._known: dict[str, Any] | None = None
-        self._looked_at = -_LOOKS_LAST
+        self._looked_at = time.monotonic()  # somebody opened the workspace
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()  # an answer never comes after that to a later question
 
