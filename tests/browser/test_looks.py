@@ -31,7 +31,7 @@ async def _states(page: Page, name: str) -> None:
     await expect(review(page)).to_be_visible()
     await keep(page, f"{name}-review")
     await review(page).get_by_role("button", name="Stop").click()
-    await replies(page).last.get_by_text("Chart", exact=True).click()
+    await replies(page).last.get_by_role("radio", name="Chart").check()
     await expect(replies(page).last.locator("svg.marks, canvas.marks")).to_be_visible()
     await keep(page, f"{name}-chart")
     await say(page, "ask me")

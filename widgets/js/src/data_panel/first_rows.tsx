@@ -6,7 +6,7 @@ export function FirstRows({ result }: { result: ResultTable }) {
   if (!result.rows.length) return <p class="cfo-mute">This table has no rows.</p>;
   return (
     <>
-      <div class="cfo-rows" tabIndex={0} role="group" aria-label="First rows">
+      <div class="cfo-data-rows" tabIndex={0} role="group" aria-label="First rows">
         <table>
           <thead>
             <tr>{result.columns.map(({ name, type }, n) => <th key={n} scope="col" class={isFigure(type) ? "cfo-figure" : ""}><bdi>{name}</bdi></th>)}</tr>

@@ -84,7 +84,7 @@ function Columns({ table, notes }: { table: Table; notes: GlossaryTable | undefi
   });
   const hasWords = rows.some(({ text }) => text);
   return (
-    <div class="cfo-rows" tabIndex={0} role="group" aria-label="Columns">
+    <div class="cfo-data-rows" tabIndex={0} role="group" aria-label="Columns">
       <table class={hasWords ? "cfo-columns" : ""}>
         <thead><tr><th scope="col">Column</th><th scope="col">Type</th>{hasWords && <th scope="col">What people say about it</th>}</tr></thead>
         <tbody>

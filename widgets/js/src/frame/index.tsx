@@ -65,7 +65,7 @@ function Frame() {
   }, [isOpen]);
 
   return (
-    <div class="cfo-frame" ref={root}>
+    <div class="cfo-frame-root" ref={root}>
       <button
         ref={button}
         type="button"
@@ -82,7 +82,7 @@ function Frame() {
         </svg>
       </button>
       {isOpen && <div class="cfo-scrim" onClick={() => setOpen(false)} />}
-      {trouble && <div class="cfo-trouble" role="status">{trouble}</div>}
+      {trouble && <div class="cfo-connection" role="status">{trouble}</div>}
     </div>
   );
 }

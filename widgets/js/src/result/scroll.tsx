@@ -105,7 +105,7 @@ export function Scroll({ book, count, looks, sample, sort, onSort, filterOf }: S
         {rows.map((i) => (
           <Row key={i} row={book.row(i)} looks={looks} at={i} y={top + i * ROW - from} columns={columns} />
         ))}
-        {book.count === 0 && <p class="cfo-empty">No row passes these filters. Change one of them, or clear them.</p>}
+        {book.count === 0 && <p class="cfo-no-rows">No row passes these filters. Change one of them, or clear them.</p>}
       </div>
     </div>
   );

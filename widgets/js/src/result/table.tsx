@@ -43,7 +43,7 @@ export function FirstRows({ table }: { table: ResultTable }) {
           ))}
         </tbody>
       </table>
-      {table.rows.length === 0 && <p class="cfo-empty">No rows. Loosen the conditions of the query, or ask for another period.</p>}
+      {table.rows.length === 0 && <p class="cfo-no-rows">No rows. Loosen the conditions of the query, or ask for another period.</p>}
     </div>
   );
 }

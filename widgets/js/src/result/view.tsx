@@ -33,7 +33,7 @@ export function ResultView({ table, chart, runId, onRun }: ResultViewProps) {
   const count = rows.length < all ? `${rows.length.toLocaleString("en-US")} of ${counted(all)}` : counted(all);
   return (
     <section class="cfo-result" aria-label={`Result, ${count}`} data-run={runId}>
-      <div class="cfo-frame" style={isDrawn ? undefined : { maxWidth: `max(620px, ${table.columns.length * WIDE}px)` }}>
+      <div class="cfo-result-frame" style={isDrawn ? undefined : { maxWidth: `max(620px, ${table.columns.length * WIDE}px)` }}>
         <header class="cfo-bar">
           {chart && <Switch isChart={isChart} onChange={setChart} />}
           <span class="cfo-mute">{count}</span>
