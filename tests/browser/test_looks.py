@@ -1,4 +1,4 @@
-"""What the page looks like: pictures of each state (`make screenshots`), nobody kept out, the keyboard alone."""
+"""What the page looks like: pictures of each state (`make screens`), nobody kept out, the keyboard alone."""
 
 import re
 
@@ -10,6 +10,7 @@ from tests.browser.model import ATTACK
 from tests.browser.person import answered, composer, opened, replies, review, say
 from tests.browser.stack import Stack
 
+pytestmark = pytest.mark.slow
 _LOOKS = [(1280, False), (1280, True), (400, False), (400, True), (1600, False)]
 
 

@@ -4,12 +4,14 @@ import asyncio
 import os
 import signal
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
 from tests.browser.person import answered, composer, messages, opened, replies, review, said_in, say, thread_of
 from tests.browser.stack import Stack
 
+pytestmark = pytest.mark.slow
 _AWAY = ("WebSocket", "Failed to load resource", "ERR_CONNECTION", "Connection lost", "Failed to fetch", "NetworkError")
 """What Chromium and Jupyter's own client write while a server is gone."""
 

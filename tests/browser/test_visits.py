@@ -6,8 +6,10 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.person import answered, opened, replies, say
+from tests.browser.person import answered, opened, replies, say, thread_of
 from tests.browser.stack import Stack
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.timeout(420)
@@ -15,7 +17,7 @@ async def test_twenty_visits_and_reloads_leave_no_kernel_and_lose_nothing(stack:
     page = await opened(await visit(stack.page))
     await say(page, "tell me")
     await answered(page, "That was tell.")
-    address, waiting = page.url, len(stack.kernels())
+    address, waiting = f"{stack.page}#thread={thread_of(page)}", len(stack.kernels())
     for number in range(20):
         if number % 2:
             await page.reload()
