@@ -17,8 +17,10 @@ from tests.conftest import KEY
 
 _VISITS, _WORDS, _PAGES = 7, 12, 7
 _COMPOSER = "textarea[aria-label='Message to the analyst']"
+_SEND = "button[aria-label='Send the message']:not([disabled])"
 _WATCH = """
-(text) => new Promise((seen) => {
+(text) => new Promise((seen, late) => {
+  setTimeout(() => late(new Error("it was not painted")), 20000);
   const look = () => [...document.querySelectorAll("article[aria-label=Analyst]")].at(-1)?.textContent.includes(text);
   const wait = () => look() ? requestAnimationFrame(() => seen(performance.now())) : requestAnimationFrame(wait);
   wait();
@@ -104,9 +106,10 @@ async def _first_words(stack: Stack, browser: Browser) -> Line:
         for number in range(_WORDS):
             told.append(_api_word(client))
             await page.fill(_COMPOSER, f"tell {number}")
+            await page.wait_for_selector(_SEND)
             begun = await page.evaluate(
                 f"() => {{ window.seen = ({_WATCH})('That was'); const at = performance.now(); "
-                "document.querySelector(\"button[aria-label='Send the message']\").click(); return at; }"
+                f'document.querySelector("{_SEND}").click(); return at; }}'
             )
             painted.append((await page.evaluate("window.seen") - begun) / 1000)
             await page.wait_for_selector("button[aria-label='Stop the run']", state="detached")

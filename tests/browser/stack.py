@@ -102,7 +102,11 @@ class Stack:
 
     def kernels(self) -> list[int]:
         """The processes of the visitors' kernels, the waiting ones too."""
-        return [pid for pid in self.voila.descendants() if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [
+            pid
+            for pid in self.voila.descendants()
+            if b"cfo_widgets.visitor" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
 
     def __enter__(self) -> "Stack":
         self.api.start()

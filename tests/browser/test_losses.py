@@ -89,6 +89,7 @@ async def test_the_kernel_is_killed_and_the_conversation_comes_back(stack: Stack
     await say(page, "tell me")
     await answered(page, "That was tell.")
     before = await said_in(page)
+    assert stack.kernels()
     for pid in stack.kernels():
         os.kill(pid, signal.SIGKILL)
     await asyncio.sleep(1)

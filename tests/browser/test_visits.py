@@ -17,6 +17,7 @@ async def test_twenty_visits_and_reloads_leave_no_kernel_and_lose_nothing(stack:
     page = await opened(await visit(stack.page))
     await say(page, "tell me")
     await answered(page, "That was tell.")
+    assert stack.kernels()
     address, waiting = f"{stack.page}#thread={thread_of(page)}", len(stack.kernels())
     for number in range(20):
         if number % 2:
