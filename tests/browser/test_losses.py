@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.person import answered, composer, messages, opened, replies, review, said_in, say, thread_of
@@ -129,3 +129,15 @@ async def test_voila_is_killed_and_started_again(stack: Stack, visit: Visit) -> 
     await composer(page).press("End")
     await composer(page).press("Enter")
     await expect(replies(page)).to_have_count(2)
+
+
+async def test_an_upload_that_the_server_missed_is_sent_again(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page, errors=_AWAY))
+    file: FilePayload = {"name": "late.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
+    stack.api.kill()
+    await page.locator("input[type=file]").set_input_files(file)
+    again = page.get_by_role("list", name="Uploads").get_by_role("button", name="Try again")
+    await expect(again).to_be_visible()
+    stack.api.start()
+    await again.click()
+    await expect(page.get_by_role("list", name="Files")).to_contain_text("late.csv")

@@ -4,7 +4,7 @@ import type { Sending, Uploads } from "./uploads";
 
 /** A file on its way: how far it is, what it asks, or why it was refused. */
 export function UploadRow({ sending, uploads }: { sending: Sending; uploads: Uploads }) {
-  const { id, name, state, sent, file, problem } = sending;
+  const { id, name, state, sent, file, problem, mayRetry } = sending;
   const share = file.size ? Math.floor((sent / file.size) * 100) : 0;
   const mayEnd = state === "waiting" || state === "sending" || state === "refused";
   return (
@@ -22,6 +22,7 @@ export function UploadRow({ sending, uploads }: { sending: Sending; uploads: Upl
       {state === "sending" && <progress max={100} value={share} aria-label={`Upload of ${name}`} />}
       {state === "reading" && <progress aria-label={`Reading ${name}`} />}
       {state === "refused" && <p class="cfo-problem" role="alert">{problem}</p>}
+      {mayRetry && <button type="button" class="cfo-button" onClick={() => uploads.retry(id)}>Try again</button>}
       {state === "asks" && (
         <div class="cfo-asks" role="group" aria-label={`Replace ${name}?`}>
           <p>A file of this name is here already. Replace it?</p>

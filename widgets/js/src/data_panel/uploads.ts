@@ -1,6 +1,6 @@
 // Files on their way to Python, one after the other, in pieces that are each acknowledged before the next is sent.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useLine } from "../shared/component";
+import { Refused, useLine } from "../shared/component";
 import { words } from "../shared/failure";
 import { refusal } from "./acceptable";
 
@@ -13,6 +13,8 @@ export interface Sending {
   state: "waiting" | "asks" | "sending" | "reading" | "refused" | "done";
   sent: number;
   problem: string;
+  /** It did not come through, which may be another time. */
+  mayRetry: boolean;
 }
 
 export interface Uploads {
@@ -20,6 +22,8 @@ export interface Uploads {
   add: (files: Iterable<File>) => void;
   /** The answer to the question whether a file of the same name shall be replaced. */
   replace: (id: string) => void;
+  /** Sends what did not come through from its beginning. */
+  retry: (id: string) => void;
   /** Ends an upload that is under way, or takes what became of one off the list. */
   remove: (id: string) => void;
 }
@@ -54,7 +58,7 @@ export function useUploads(workspaceId: string, there: (name: string) => boolean
       setTimeout(() => setAll((before) => before.filter((one) => one.id !== id)), 4000);
     } catch (error) {
       const lost = error instanceof DOMException ? "This file cannot be read any more. Choose it again." : words(error);
-      change(id, { state: "refused", problem: lost });
+      change(id, { state: "refused", problem: lost, mayRetry: !(error instanceof DOMException) && isPassing(error) });
       if (error instanceof DOMException) line.ask({ type: "cancel_upload", upload_id: id }).catch(() => undefined);
     }
     return undefined;
@@ -74,7 +78,7 @@ export function useUploads(workspaceId: string, there: (name: string) => boolean
       const added = [...files].map((file): Sending => {
         const problem = refusal(file, suffixes, largest);
         const name = file.name.normalize("NFC").trim();
-        return { id: `${Date.now()}-${Math.random()}`, file, name, state: problem ? "refused" : "waiting", sent: 0, problem };
+        return { id: newId(), file, name, state: problem ? "refused" : "waiting", sent: 0, problem, mayRetry: false };
       });
       setAll((before) => [...before, ...added]);
     },
@@ -82,9 +86,23 @@ export function useUploads(workspaceId: string, there: (name: string) => boolean
       allowed.current.add(id);
       change(id, { state: "waiting" });
     },
+    retry(id) {
+      const anew = newId(); // Python may still have pieces of the other one
+      if (allowed.current.has(id)) allowed.current.add(anew);
+      change(id, { id: anew, state: "waiting", sent: 0, problem: "", mayRetry: false });
+    },
     remove(id) {
       gone.current.add(id);
       setAll((before) => before.filter((one) => one.id !== id));
     },
   };
+}
+
+function newId(): string {
+  return `${Date.now()}-${Math.random()}`;
+}
+
+/** Whether it was the way to the server, and not the file, that failed. */
+function isPassing(error: unknown): boolean {
+  return !(error instanceof Refused) || /server|token|internal/.test(error.problem.code);
 }
