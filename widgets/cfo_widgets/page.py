@@ -13,6 +13,8 @@ from traitlets.config import Config
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 
+from cfo_widgets.waiting import Waiting
+
 _HERE = Path(__file__).parent
 SHARE = _HERE / "share" / "jupyter"
 NOTEBOOK = _HERE / "workbench.ipynb"
@@ -58,7 +60,12 @@ class Leave(VoilaShutdownKernelHandler):
 
 
 class Page(Voila):
-    """Voila with the two handlers above before its own."""
+    """Voila with the two handlers above before its own, and an eye on the kernels that wait."""
+
+    def init_settings(self) -> Any:
+        made = super().init_settings()
+        Waiting(self.kernel_manager).start()
+        return made
 
     def init_handlers(self) -> Any:
         self.app.transforms.append(GZipContentEncoding)  # Voila gives its settings to tornado too late for this one
