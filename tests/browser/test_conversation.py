@@ -75,6 +75,30 @@ async def test_the_clock_waits_while_a_person_writes(stack: Stack, visit: Visit)
     await answered(page, "That was table.", count=2)
 
 
+async def test_the_clock_waits_while_a_person_changes_the_query(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "table please")
+    await replies(page).locator("summary", has_text="SQL").click()
+    query = page.get_by_label("SQL of the result. Control and Enter run it.")
+    await query.press("End")
+    await query.press_sequentially(" ", delay=20)
+    await page.wait_for_timeout(6500)
+    await expect(replies(page)).to_have_count(1)
+    await composer(page).focus()
+    await answered(page, "That was table.", count=2)
+
+
+async def test_two_clicks_run_a_query_once(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "SQL: SELECT 42 AS answer")
+    await answered(page, "42")
+    await replies(page).get_by_text(re.compile("^SQL")).click()
+    await page.get_by_role("button", name="Run again").dblclick()
+    await answered(page, "42", count=2)
+    await page.wait_for_timeout(1000)
+    await expect(page.get_by_role("article", name="You")).to_have_count(2)
+
+
 async def test_a_sheet_is_shown_as_a_card_and_can_be_downloaded(stack: Stack, visit: Visit) -> None:
     page = await opened(await visit(stack.page))
     await say(page, "SQL: SELECT * FROM ledger")

@@ -41,6 +41,22 @@ async def test_a_draft_survives_a_reload(stack: Stack, visit: Visit) -> None:
     await expect(composer(page)).to_have_value("What I was about to ask")
 
 
+async def test_a_draft_in_one_tab_outlives_what_is_sent_in_another(stack: Stack, visit: Visit) -> None:
+    first = await opened(await visit(stack.page))
+    await say(first, "tell me")
+    await answered(first, "That was tell.")
+    second = await opened(await visit(first.url, beside=first))
+    await composer(first).fill("A long thought")
+    await say(second, "tell more")
+    await answered(second, "That was tell.", count=2)
+    await first.reload()
+    await opened(first)
+    await expect(composer(first)).to_have_value("A long thought")
+    await second.reload()
+    await opened(second)
+    await expect(composer(second)).to_have_value("")
+
+
 async def test_two_tabs_see_one_conversation_and_one_continue_wins(stack: Stack, visit: Visit) -> None:
     first = await opened(await visit(stack.page))
     await say(first, "tell me")

@@ -28,6 +28,7 @@ function Opened({ opened }: { opened: string }) {
   const [trouble] = useTrait<Problem | null>("trouble");
   const [stopping, setStopping] = useState<string[]>([]);
   const [isTyping, setTyping] = useState(false);
+  const [isEditing, setEditing] = useState(false);
   const [returned, setReturned] = useState<{ text: string } | null>(null);
   const [refused, setRefused] = useState<Problem | null>(null);
 
@@ -58,7 +59,7 @@ function Opened({ opened }: { opened: string }) {
   return (
     <>
       <Header state={state({ working, stopping, isLoading, isAlive, notice })} rename={(title) => ask({ type: "rename", opened, title })} />
-      <Transcript sent={turns.filter(({ outgoing }) => outgoing).length}>
+      <Transcript sent={turns.filter(({ outgoing }) => outgoing).length} onTyping={setEditing}>
         {turns.length === 0 && !isLoading && opened !== "" && !notice && <Empty say={say} />}
         {turns.length === 0 && isLoading && <p class="cfo-mute cfo-loading" role="status">Opening the conversation…</p>}
         {turns.map((turn) => (
@@ -81,7 +82,7 @@ function Opened({ opened }: { opened: string }) {
             runId={last.runId ?? ""}
             isAlive={isAlive}
             cameLive={last.live?.cameLive ?? false}
-            isTyping={isTyping}
+            isTyping={isTyping || isEditing}
             proceed={(untouched) => ask({ type: "continue", opened, run_id: last.runId ?? "", untouched })}
           />
         )}

@@ -8,12 +8,19 @@ export function place(workspaceId: string, threadId: string): string {
   return threadId || `new in ${workspaceId}`;
 }
 
+/** What was being written there: in this tab, which a reload leaves as it is, else in another one of this browser. */
 export function draft(where: string): string {
-  return read(`${PREFIX} draft ${where}`) ?? "";
+  const name = `${PREFIX} draft ${where}`;
+  const text = read(name, "tab") ?? read(name) ?? "";
+  write(name, text, "tab");
+  return text;
 }
 
 export function keepDraft(where: string, text: string): void {
-  write(`${PREFIX} draft ${where}`, text);
+  const name = `${PREFIX} draft ${where}`;
+  const isOwn = read(name) === read(name, "tab"); // two tabs may write in one thread: neither takes the other's words away
+  write(name, text, "tab");
+  if (text || isOwn) write(name, text);
 }
 
 export function outbox(where: string): Outgoing[] {
@@ -30,18 +37,21 @@ export function keepOutbox(where: string, outgoing: Outgoing[]): void {
 }
 
 // A browser may forbid its storage; then all of this lasts as long as the page.
-function read(name: string): string | null {
+type Reach = "browser" | "tab";
+const store = (reach: Reach) => (reach === "tab" ? sessionStorage : localStorage);
+
+function read(name: string, reach: Reach = "browser"): string | null {
   try {
-    return localStorage.getItem(name);
+    return store(reach).getItem(name);
   } catch {
     return null;
   }
 }
 
-function write(name: string, text: string): void {
+function write(name: string, text: string, reach: Reach = "browser"): void {
   try {
-    if (text) localStorage.setItem(name, text);
-    else localStorage.removeItem(name);
+    if (text) store(reach).setItem(name, text);
+    else store(reach).removeItem(name);
   } catch {
     return;
   }

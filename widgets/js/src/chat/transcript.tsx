@@ -4,8 +4,15 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 const NEAR = 48; // pixels
 
-/** `sent` counts the messages on their way: whoever sends one wants to see what becomes of it. */
-export function Transcript({ sent, children }: { sent: number; children: ComponentChildren }) {
+interface Properties {
+  /** Counts the messages on their way: whoever sends one wants to see what becomes of it. */
+  sent: number;
+  /** A person changes the SQL of a reply, or looks for rows in its result. */
+  onTyping: (isTyping: boolean) => void;
+  children: ComponentChildren;
+}
+
+export function Transcript({ sent, onTyping, children }: Properties) {
   const log = useRef<HTMLDivElement>(null);
   const column = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
@@ -39,7 +46,8 @@ export function Transcript({ sent, children }: { sent: number; children: Compone
   };
   return (
     <div class="cfo-transcript">
-      <div class="cfo-log" role="log" aria-label="Messages" tabIndex={0} ref={log} onScroll={onScroll}>
+      <div class="cfo-log" role="log" aria-label="Messages" tabIndex={0} ref={log} onScroll={onScroll}
+        onInput={({ target }) => (target as HTMLElement).matches("textarea, [type=text]") && onTyping(true)} onFocusOut={() => onTyping(false)}>
         <div class="cfo-column" ref={column}>{children}</div>
       </div>
       {isAway && (

@@ -1,10 +1,11 @@
 // The query behind a result, formatted: SQL that can be changed and run again, a program or a plan to be read.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { duckdb, formatDialect } from "sql-formatter";
 import type { Query } from "../shared/values";
 import { Copy } from "./copy";
 
 const LONGEST = 20_000;
+const TWICE = 1000; // milliseconds in which a second click or Enter is one too many
 
 function formatted(sql: string): string {
   if (sql.length > LONGEST) return sql;
@@ -51,8 +52,12 @@ function Sql({ sql, onRun }: { sql: string; onRun: ((sql: string) => void) | und
   useEffect(() => setEdited(null), [sql]);
   const text = edited ?? first;
   const isChanged = edited !== null && edited !== first;
+  const ran = useRef({ text: "", at: -TWICE });
   const run = () => {
-    if (onRun && text.trim()) onRun(isChanged ? text : sql);
+    const isDouble = ran.current.text === text && performance.now() - ran.current.at < TWICE;
+    if (!onRun || !text.trim() || isDouble) return;
+    ran.current = { text, at: performance.now() };
+    onRun(isChanged ? text : sql);
   };
   const keys = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;

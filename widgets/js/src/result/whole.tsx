@@ -1,7 +1,7 @@
 // The whole result over the page: sorted and filtered by the engine.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Filter, ResultTable, Sort } from "../shared/values";
-import { counted, looks } from "./cells";
+import { counted, looks, plainNumber } from "./cells";
 import { Download } from "./download";
 import { useBook } from "./pages";
 import { Scroll } from "./scroll";
@@ -93,7 +93,7 @@ function FilterBox({ column, isText, onChange }: FilterBoxProps) {
   const ask = (newOp: Filter["op"], newText: string, wait: number) => {
     clearTimeout(timer.current);
     const value = newText.trim();
-    const filter = value ? { column, op: newOp, value: isText || newOp === "contains" ? value : plain(value) } : null;
+    const filter = value ? { column, op: newOp, value: isText ? value : plainNumber(value) } : null;
     timer.current = window.setTimeout(() => onChange(filter), wait);
   };
   return (
@@ -125,10 +125,4 @@ function FilterBox({ column, isText, onChange }: FilterBoxProps) {
       />
     </div>
   );
-}
-
-/** A number as people write it, in the form that the engine reads: (1,234.50) is -1234.50. */
-function plain(text: string): string {
-  const inner = /^\((.*)\)$/.exec(text);
-  return (inner ? `-${inner[1]}` : text).replace(/[,\s]/g, "");
 }
