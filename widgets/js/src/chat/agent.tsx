@@ -1,7 +1,7 @@
 // What the agent does and says about one message, while it works and afterwards.
+import { Copy } from "../shared/copy";
 import type { Numbered } from "../shared/values";
 import { asMarkdown } from "./as_markdown";
-import { Copy } from "./copy";
 import { words, type Live } from "./live";
 import { Markdown } from "./markdown";
 import { ReplyView } from "./reply";
@@ -33,7 +33,7 @@ export function AgentView(properties: TurnProperties & { runId: string }) {
       )}
       {turn.agent && (
         <p class="cfo-meta cfo-mute">
-          {reply && <Copy text={() => asMarkdown(reply)} label="Copy" />}
+          {reply && <Copy text={() => asMarkdown(reply)} label="Copy" class="cfo-link cfo-copy" />}
           <time dateTime={turn.agent.at} title={whenever(turn.agent.at)}>
             {new Date(turn.agent.at).toLocaleTimeString(undefined, { timeStyle: "short" })}
           </time>
