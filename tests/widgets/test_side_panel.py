@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,16 @@ async def test_what_cannot_be_taken_leaves_nothing_behind(panel: DataPanel, root
     assert not panel._uploads._uploads
     assert [path.name for path in (root / "tiny" / "data").iterdir()] == ["ledger.csv"]
     assert not list((root / "tiny").glob(".upload-*"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+async def test_a_full_disk_is_told(panel: DataPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploading.tempfile, "TemporaryFile", partial(Path("/dev/full").open, "wb"))
+    page, more = Page(panel), {"workspace_id": "tiny", "name": "x.csv", "offset": 0}
+    for size in (5, 10):  # the end of a file, and a piece in its midst
+        given = {**more, "upload_id": str(size), "size": size}
+        assert await page.refusal("upload", **given, buffers=[b"12345"]) == "storage_failed"
+    assert not panel._uploads._uploads
 
 
 async def test_an_upload_ends_with_cancel_silence_and_the_panel(
