@@ -8,7 +8,7 @@ import { ReplyView } from "./reply";
 import { LiveSteps, PastSteps } from "./steps";
 import type { TurnProperties } from "./turn";
 import { ending, isOpen } from "./turns";
-import { used } from "./used";
+import { used } from "./usage";
 import { whenever } from "./whenever";
 
 export function AgentView(properties: TurnProperties & { runId: string }) {

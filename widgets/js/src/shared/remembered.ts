@@ -16,3 +16,11 @@ export function remember(key: string, value: unknown): void {
     // Forgetting is all that is lost.
   }
 }
+
+export function forget(key: string): void {
+  try {
+    localStorage.removeItem(`cfo:${key}`);
+  } catch {
+    // There is nothing to forget.
+  }
+}
