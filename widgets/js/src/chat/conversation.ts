@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import type { Problem, ShownMessage } from "../shared/values";
 import { type Ask, type Link, problemOf, useAsk } from "./asking";
-import { keepOutbox, outbox as kept, place } from "./kept";
+import { keepOutbox, outbox as kept, place } from "./unsent";
 import { useLives } from "./lives";
 import { arrived, isOpen, type Outgoing, type Turn, turns } from "./turns";
 
