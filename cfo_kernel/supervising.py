@@ -10,8 +10,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 
@@ -52,15 +53,19 @@ class Supervisor:
         self._say = say
         self._is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._stopping = asyncio.Event()
+        self._failure: BaseException | None = None
 
     def stop(self) -> None:
         """Asks all programs to end; `run` returns when they have."""
         self._stopping.set()
 
     async def run(self, when_ready: Callable[[], None]) -> None:
-        """Runs all programs until `stop`; calls `when_ready` once, when all can work. Raises `GivenUp`."""
+        """Runs all programs until `stop`; calls `when_ready` once, when all can work.
+
+        Raises `GivenUp`, and what `say` and `when_ready` raise.
+        """
         kept = [asyncio.create_task(self._keep(program)) for program in self._programs]
-        waiting = asyncio.create_task(self._all_ready(when_ready))
+        waiting = self._begun(self._all_ready(when_ready))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait([*kept, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -68,9 +73,20 @@ class Supervisor:
             self._stopping.set()
             waiting.cancel()
             ends = await asyncio.gather(*kept, return_exceptions=True)
-        for end in ends:
+        for end in (*ends, self._failure):
             if isinstance(end, BaseException):
                 raise end
+
+    def _begun(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task whose failure stops all: a program whose lines nobody takes (`cfo up | head`) would stand still."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._looked_at)
+        return task
+
+    def _looked_at(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (failure := task.exception()):
+            self._failure = self._failure or failure
+            self._stopping.set()
 
     async def _keep(self, program: Program) -> None:
         quick = 0
@@ -98,7 +114,7 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C in the terminal is for this process, which then asks the others
             preexec_fn=_end_with_parent(os.getpid()),
         )
-        showing = asyncio.create_task(self._show(program, process))
+        showing = self._begun(self._show(program, process))
         ended = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait([ended, stopping], return_when=asyncio.FIRST_COMPLETED)

@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -43,7 +44,8 @@ async def up(
         raise InvalidInput(
             "`cfo up` serves the folders of this machine. Unset CFO_URL, or start the page alone: python -m cfo_widgets"
         )
-    api_at, page_at = _free_port(api_port, "--api-port"), _page_port(port)
+    with contextlib.ExitStack() as held:  # both at once, or they might be the same
+        api_at, page_at = _free_port(api_port, "--api-port", held), _page_port(port, held)
     api_token, page_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     supervisor = Supervisor(_programs(api_at, page_at, api_token, page_token), (api_token, page_token), say)
     loop = asyncio.get_running_loop()
@@ -54,7 +56,8 @@ async def up(
     def ready() -> None:
         say(f"\nThe workbench of {settings.resolved_root()} is at\n\n    {address}\n\nPress Ctrl+C to stop it.\n")
         if opens_browser:
-            loop.run_in_executor(None, _open, address)
+            # One that stays in this terminal must not hold up the end.
+            threading.Thread(target=_open, args=(address,), daemon=True).start()
 
     say("Starting the workbench …")
     try:
@@ -87,20 +90,19 @@ def _programs(api_at: int, page_at: int, api_token: str, page_token: str) -> lis
     ]
 
 
-def _page_port(port: int | None) -> int:
+def _page_port(port: int | None, held: contextlib.ExitStack) -> int:
     """The given one; else the usual one, or any where that is taken."""
     if port is not None:
-        return _free_port(port, "--port")
+        return _free_port(port, "--port", held)
     with contextlib.suppress(InvalidSettings):
-        return _free_port(_USUAL_PORT, "--port")
-    return _free_port(0, "--port")
+        return _free_port(_USUAL_PORT, "--port", held)
+    return _free_port(0, "--port", held)
 
 
-def _free_port(port: int, option: str) -> int:
-    """That port, or any for 0; both parts keep theirs when they are started again."""
+def _free_port(port: int, option: str, held: contextlib.ExitStack) -> int:
+    """That port, or any for 0, taken until `held` ends; both parts keep theirs when they are started again."""
     try:
-        with socket.create_server((_HERE, port)) as listening:
-            return listening.getsockname()[1]
+        return held.enter_context(socket.create_server((_HERE, port))).getsockname()[1]
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "there is no such port"
         raise InvalidSettings(f"Cannot listen at port {port} ({reason}). Take another with {option}.") from error

@@ -19,7 +19,7 @@ from cfo_kernel.data.programs import Programs, Ran
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
 from cfo_kernel.executors.base import Executor
-from cfo_kernel.executors.process import Progress, WorkerProcess
+from cfo_kernel.executors.process import Progress, WorkerProcess, closed
 from cfo_kernel.executors.sql_worker_pool import Files, SqlPool
 from cfo_kernel.replies import Query, ResultTable
 from cfo_kernel.sql_text import quoted
@@ -74,6 +74,7 @@ class DataRoom:
         self._ingest_timeout = ingest_timeout
         self._exports: set[WorkerProcess] = set()
         self._exporting = asyncio.Semaphore(_EXPORTS)
+        self._is_closed = False
 
     async def shelf(self) -> Shelf:
         """The datasets, whatever the glossary says."""
@@ -175,6 +176,8 @@ class DataRoom:
             await self._export(file, format, to)
 
     async def _export(self, file: Path, format: DownloadFormat, to: Path) -> None:
+        if self._is_closed:
+            raise closed()  # it waited for its turn, and nobody would end its process
         worker = WorkerProcess("cfo_kernel.data.worker")
         self._exports.add(worker)
         try:
@@ -208,6 +211,7 @@ class DataRoom:
         return ResultPage(columns=columns, rows=rows, offset=offset, row_count=count, total=table.row_count)
 
     async def close(self) -> None:
+        self._is_closed = True
         await self._sql.close()
         await self._ingest.close()
         for worker in [*self._exports]:

@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 from playwright.async_api import expect
 
 from tests.browser.conftest import Visit, keep
@@ -24,3 +25,19 @@ async def test_from_the_first_look_to_the_first_figures(offline_stack: Stack, vi
     await expect(replies(page).last).to_contain_text(re.compile("Trade Sales"))
     await keep(page, "first-series")
     assert await review(page).count() <= 1
+
+
+async def test_the_program_comes_in_one_file_that_browsers_keep(offline_stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(offline_stack.page))
+    entries = "performance.getEntriesByType('resource').map(entry => new URL(entry.name).pathname)"
+    loaded: list[str] = await page.evaluate(entries)
+    (name,) = [path for path in loaded if path.startswith("/cfo/program/")]
+    assert not [path for path in loaded if path.startswith("/voila/static/")], "program.txt lacks these"
+    async with httpx.AsyncClient(base_url=offline_stack.voila.url) as client:
+        packed = await client.get(name, headers={"Accept-Encoding": "gzip"})
+        plain = await client.get(name, headers={"Accept-Encoding": "identity"})
+        assert (packed.headers["Content-Encoding"], plain.headers.get("Content-Encoding")) == ("gzip", None)
+        assert packed.text == plain.text
+        assert "immutable" in packed.headers["Cache-Control"]
+        other = await client.get("/cfo/program/old.js")
+        assert other.headers["Cache-Control"] == "no-store"

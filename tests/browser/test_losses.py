@@ -12,7 +12,10 @@ from tests.browser.person import answered, composer, messages, opened, replies, 
 from tests.browser.stack import Stack
 
 pytestmark = pytest.mark.slow
-_AWAY = ("WebSocket", "Failed to load resource", "ERR_CONNECTION", "Connection lost", "Failed to fetch", "NetworkError")
+_AWAY = (
+    "WebSocket", "Failed to load resource", "ERR_CONNECTION", "Connection lost", "Failed to fetch", "NetworkError",
+    "Kernel connection disconnected",
+)  # fmt: skip
 """What Chromium and Jupyter's own client write while a server is gone."""
 
 
@@ -114,6 +117,18 @@ async def test_the_kernel_is_killed_and_the_conversation_comes_back(stack: Stack
     await say(page, "tell me more")
     await answered(page, "That was tell.", count=2)
     assert (await said_in(page))[: len(before)] == before
+
+
+async def test_a_kernel_that_waits_for_a_visitor_dies_and_the_visitor_does_not_notice(
+    stack: Stack, visit: Visit
+) -> None:
+    stack.voila.wait_until_ready()
+    for pid in stack.kernels():
+        os.kill(pid, signal.SIGKILL)
+    await asyncio.sleep(1)  # in which the page's server looks twice
+    page = await opened(await visit(stack.page, errors=_AWAY))
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
 
 
 async def test_voila_is_killed_and_started_again(stack: Stack, visit: Visit) -> None:

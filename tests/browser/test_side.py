@@ -89,3 +89,28 @@ async def test_a_file_that_is_no_data_is_refused_in_its_place(stack: Stack, visi
         "name": "broken.xlsx", "mimeType": "application/octet-stream", "buffer": b"no workbook"
     })  # fmt: skip
     await expect(page.get_by_role("region", name="Data").get_by_role("alert")).to_contain_text("broken.xlsx")
+
+
+async def test_a_table_is_looked_at_and_its_file_and_a_result_are_saved(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    data = page.get_by_role("region", name="Data")
+    await data.get_by_title("Show ledger").click()
+    table = page.get_by_role("dialog", name=re.compile("^Table"))
+    rows = table.get_by_role("region", name="Rows of the result")
+    await expect(rows.get_by_role("row").nth(1)).to_contain_text("1,000.10")
+    await keep(page, "preview")
+    assert await serious_violations(page) == []
+    await table.get_by_role("button", name="Close").click()
+    await data.get_by_role("button", name="More for ledger.csv").click()
+    async with page.expect_download() as file:
+        await page.get_by_role("menuitem", name="Download").click()
+    there = stack.root / "tiny" / "data" / "ledger.csv"
+    assert ((await file.value).suggested_filename, Path(await (await file.value).path()).read_bytes()) == (
+        "ledger.csv",
+        there.read_bytes(),
+    )
+    await say(page, "SQL: SELECT 1.5 AS share")
+    await answered(page, "1.5")
+    async with page.expect_download() as result:
+        await replies(page).last.get_by_role("button", name="Download as CSV").click()
+    assert Path(await (await result.value).path()).read_text("utf-8-sig").splitlines() == ["share", "1.5"]

@@ -50,6 +50,17 @@ async def test_who_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> N
     await asyncio.wait_for(running, 5)
 
 
+async def test_lines_that_nobody_takes_end_it() -> None:
+    def gone(_: str) -> None:
+        raise BrokenPipeError
+
+    endless = program(
+        "import itertools, time; [(print('x' * 80, flush=True), time.sleep(0.01)) for _ in itertools.count()]"
+    )
+    with pytest.raises(BrokenPipeError):
+        await asyncio.wait_for(Supervisor([endless], (), gone).run(lambda: None), 10)
+
+
 async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not is_so():  # noqa: ASYNC110 - another process has no event

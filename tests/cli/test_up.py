@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -84,6 +85,12 @@ def test_it_says_what_is_wrong(root: Path) -> None:
         1,
         "Cannot listen at port 99999 (there is no such port). Take another with --port. (invalid_settings)\n",
     )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        free = str(listening.getsockname()[1])
+    twice = [cfo, "up", "--port", free, "--api-port", free]
+    said = subprocess.run(twice, capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert "already in use" in said.stderr
 
 
 def children(of: int) -> dict[str, int]:

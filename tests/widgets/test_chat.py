@@ -9,7 +9,7 @@ import pytest
 from cfo_widgets.chat import Chat
 from pydantic import SecretStr
 
-from cfo_kernel import Thread, remote
+from cfo_kernel import TaskResult, Thread, remote
 from tests.conftest import Opened, settings
 from tests.models.scripted_server import Stall, ToolCall
 from tests.remote.conftest import TOKEN
@@ -85,7 +85,7 @@ async def test_a_message_is_sent_and_its_run_followed(opened: Opened, serve: Ser
     assert [n["number"] for n in at.events(run_id)] == list(range(len(at.events())))
     person, agent = at.chat.messages
     assert (person["text"], person["run_id"], agent["run_id"]) == ("Totals by department", run_id, run_id)
-    assert (agent["reply"]["message"], agent["chart"]) == (MESSAGE, None)
+    assert (agent["reply"]["message"], agent["chart"]["encoding"]["x"]["field"]) == (MESSAGE, "department")
     assert (at.chat.thread_id, at.chat.usage["runs"]) == (at.chat.thread.id if at.chat.thread else None, 1)
     assert changes == [("Totals by department", True), ("Totals by department", False)]
     assert await at.ask("look") == {}  # what has ended is told by the messages
@@ -172,6 +172,25 @@ async def test_opening_another_thread_leaves_no_follower(opened: Opened, serve: 
     late = (await at.ask("send", text="Written before the switch", key="k3", opened=before))["run_id"]
     assert [m.run_id for m in await first.messages() if m.who == "person"] == [run_id, late]
     assert len(at.chat.messages) == 2
+
+
+async def test_rows_and_files_are_those_of_the_thread_that_the_page_shows(
+    opened: Opened, serve: Serve, page: Pages
+) -> None:
+    at, workspace = page(), await opened(serve())
+    first, second = [await workspace.thread() for _ in range(2)]
+    replies = [await thread.ask(f"SQL: SELECT {n} AS n") for n, thread in enumerate((first, second), 1)]
+    assert isinstance(replies[0], TaskResult)
+    assert replies[0].result
+    await at.chat.show(first)
+    shown = at.chat.opened
+    await at.chat.show(second)
+    wanted: Any = {"file": replies[0].result.file, "limit": 10}  # the name of both results
+    assert (await at.ask("page", opened=shown, **wanted))["rows"] == [[1]]
+    assert (await at.ask("page", **wanted))["rows"] == [[2]]
+    assert (await at.ask("page", opened="", **wanted))["code"] == "invalid_input"
+    whole = {"file": replies[0].result.file, "format": "csv", "key": "k", "from": 0}
+    assert (await at.ask("download", opened=shown, **whole))["name"] == "result_001.csv"
 
 
 async def test_what_another_client_sent_is_shown_and_followed(opened: Opened, serve: Serve, page: Pages) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from cfo_widgets import result_commands
+from cfo_widgets import downloading, result_commands
 from cfo_widgets.results import ResultView
 
 from cfo_kernel import RunSQL, Thread, connect
@@ -68,7 +68,7 @@ async def test_rows_are_sorted_and_filtered_by_the_engine(page: Page) -> None:
 async def test_a_download_comes_in_chunks_that_are_asked_for(
     page: Page, format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(result_commands, "_CHUNK", 16)
+    monkeypatch.setattr(downloading, "_PIECE", 16)
     whole, is_done, file = b"", False, page.view.reply["result"]["file"]
     while not is_done:
         command = {"type": "download", "key": "k", "file": file, "format": format, "from": len(whole)}
@@ -82,18 +82,33 @@ async def test_a_download_comes_in_chunks_that_are_asked_for(
         assert whole.decode("utf-8-sig").splitlines() == ["department,total", "Finance,4400.55", "Sales,2300.30"]
     else:
         assert openpyxl.load_workbook(io.BytesIO(whole)).worksheets[0]["B2"].value == 4400.55
-    assert not result_commands._open
+    assert not page.view._downloads._under
     late, _ = await page.ask(type="download", key="k", file=file, format=format, **{"from": 16})
-    assert late["problem"]["code"] == "result_not_found"
+    assert late["problem"]["code"] == "invalid_input"
 
 
 async def test_downloads_that_nobody_fetches_are_let_go(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result_commands, "_CHUNK", 16)
-    file = page.view.reply["result"]["file"]
-    for i in range(7):
-        await page.ask(type="download", key=f"k{i}", file=file, format="csv", **{"from": 0})
-    assert [*result_commands._open] == ["k3", "k4", "k5", "k6"]
-    result_commands._open.clear()
+    monkeypatch.setattr(downloading, "_PIECE", 16)
+    monkeypatch.setattr(downloading, "_SILENCE", 0.05)
+    file, downloads = page.view.reply["result"]["file"], page.view._downloads
+    await page.ask(type="download", key="k0", file=file, **{"from": 0})
+    [under] = downloads._under.values()
+    async with asyncio.timeout(20):
+        while downloads._under or downloads._ending:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
+    assert await anext(under.pieces, None) is None
+    gone, _ = await page.ask(type="download", key="k0", file=file, **{"from": 16})
+    assert gone["problem"]["code"] == "invalid_input"
+
+
+async def test_a_view_that_is_closed_lets_go_of_its_downloads(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloading, "_PIECE", 16)
+    downloads = page.view._downloads
+    await page.ask(type="download", key="k", file=page.view.reply["result"]["file"], format="csv", **{"from": 0})
+    [under] = downloads._under.values()
+    page.view.close()
+    await asyncio.gather(*downloads._ending)
+    assert (downloads._under, await anext(under.pieces, None)) == ({}, None)
 
 
 async def test_the_library_comes_as_bytes(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,16 @@ async def test_what_cannot_be_taken_leaves_nothing_behind(panel: DataPanel, root
     assert not list((root / "tiny").glob(".upload-*"))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+async def test_a_full_disk_is_told(panel: DataPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploading.tempfile, "TemporaryFile", partial(Path("/dev/full").open, "wb"))
+    page, more = Page(panel), {"workspace_id": "tiny", "name": "x.csv", "offset": 0}
+    for size in (5, 10):  # the end of a file, and a piece in its midst
+        given = {**more, "upload_id": str(size), "size": size}
+        assert await page.refusal("upload", **given, buffers=[b"12345"]) == "storage_failed"
+    assert not panel._uploads._uploads
+
+
 async def test_an_upload_ends_with_cancel_silence_and_the_panel(
     panel: DataPanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,16 +233,15 @@ async def test_a_file_is_downloaded_and_deleted_and_a_table_previewed(panel: Dat
     page = Page(panel)
     rows = await page.ask("preview", workspace_id="tiny", table="ledger")
     assert (rows["row_count"], rows["rows"][0]) == (6, ["Salaries", "Sales", "2012-01-31", 1000.1])
-    begun = await page.ask("download", workspace_id="tiny", file="ledger.csv")
-    got = b""
-    while True:
-        answer, buffers = await page.answered("download_more", download_id=begun["download_id"])
-        if answer["value"]["is_whole"]:
-            break
+    wanted = {"workspace_id": "tiny", "key": "k", "file": "ledger.csv"}
+    got, told = b"", {"is_done": False}
+    while not told["is_done"]:
+        answer, buffers = await page.answered("download", **wanted, **{"from": len(got)})
+        told = answer["value"]
         got += b"".join(buffers)
-    assert (got.decode(), begun["size"]) == (LEDGER, len(LEDGER))
-    assert await page.refusal("download_more", download_id=begun["download_id"]) == "invalid_input"
-    assert await page.refusal("download", workspace_id="tiny", file="../x") == "file_not_found"
+    assert (got.decode(), told["size"], told["name"]) == (LEDGER, len(LEDGER), "ledger.csv")
+    assert await page.refusal("download", **wanted, **{"from": len(got)}) == "invalid_input"
+    assert await page.refusal("download", **{**wanted, "file": "../x", "from": 0}) == "file_not_found"
     assert await page.refusal("delete_file", workspace_id="another", file="ledger.csv") == "invalid_input"
     await page.ask("delete_file", workspace_id="tiny", file="ledger.csv")
     assert panel.datasets == []

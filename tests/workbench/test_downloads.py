@@ -1,5 +1,6 @@
 """A result as CSV and as a workbook: exact, and no text in it that a spreadsheet would run."""
 
+import asyncio
 import csv
 import io
 from pathlib import Path
@@ -9,9 +10,9 @@ import duckdb
 import openpyxl
 import pytest
 
-from cfo_kernel import Thread, Workbench, connect
-from cfo_kernel.data import csv_writer, sheet_writer
-from cfo_kernel.errors import ResultNotFound, SheetInvalid, UnreadableFile, UnsupportedFile
+from cfo_kernel import TaskResult, Thread, Workbench, connect
+from cfo_kernel.data import csv_writer, room, sheet_writer
+from cfo_kernel.errors import ResultNotFound, SheetInvalid, UnreadableFile, UnsupportedFile, WorkbenchClosed
 from cfo_kernel.remote import Workbench as Remote
 from tests.conftest import settings
 from tests.remote.served import Served
@@ -86,6 +87,21 @@ async def test_what_is_no_table_has_no_other_format(root: Path, serve: Serve) ->
         (thread.thread_dir / "results" / "bad.parquet").write_bytes(b"PAR1 no more PAR1")
         with pytest.raises(UnreadableFile):
             await thread.download("results/bad.parquet", "csv")
+
+
+async def test_a_download_that_waits_ends_with_the_workbench(
+    root: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_EXPORTS", 1)
+    async with _embedded(settings(root, serve())) as wb:
+        thread = await (await wb.workspace("tiny")).thread()
+        reply = await thread.ask("SQL: SELECT 1 AS n")
+        assert isinstance(reply, TaskResult)
+        assert reply.result
+        downloads = [asyncio.create_task(content(thread, str(reply.result.file), "csv")) for _ in range(3)]
+        await asyncio.sleep(0)  # they begin
+    ends = await asyncio.gather(*downloads, return_exceptions=True)
+    assert [type(end) for end in ends] == [WorkbenchClosed] * 3
 
 
 def test_no_text_of_a_csv_is_a_formula(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cfo_widgets.chat import Chat as Chat
     from cfo_widgets.data_panel import DataPanel as DataPanel
+    from cfo_widgets.results import ResultView as ResultView
     from cfo_widgets.thread_picker import ThreadPicker as ThreadPicker
     from cfo_widgets.workbench import Workbench as Workbench
     from cfo_widgets.workspace_picker import WorkspacePicker as WorkspacePicker
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Chat": "chat",
     "DataPanel": "data_panel",
+    "ResultView": "results",
     "ThreadPicker": "thread_picker",
     "Workbench": "workbench",
     "WorkspacePicker": "workspace_picker",

@@ -14,8 +14,9 @@ from cfo_kernel import CfoError, Numbered, Run, Thread, Workspace
 from cfo_kernel.errors import ContinueLimitReached, InvalidInput, NothingToContinue, ServerError
 from cfo_kernel.settings import load
 from cfo_widgets.component import Component
+from cfo_widgets.downloading import Downloads
 from cfo_widgets.following import Following
-from cfo_widgets.result_commands import DownloadResult, Library, PageOfResult, ResultCommand, perform_result
+from cfo_widgets.result_commands import DownloadResult, Library, PageOfResult, ResultCommand, library, perform_result
 from cfo_widgets.shown import Shown, shown, why
 from cfo_widgets.wire import Answer, Command
 
@@ -93,6 +94,7 @@ class Chat(Component, bundle="chat"):
         super().__init__(countdown=load().countdown if countdown is None else countdown)
         self.thread: Thread | None = None
         self._threads: dict[str, Thread] = {}
+        self._downloads = Downloads()
         self._following = Following(self._tell)
         self._follower: asyncio.Task[None] | None = None
         self._gone_through: set[str] = set()
@@ -149,11 +151,13 @@ class Chat(Component, bundle="chat"):
     async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:
         if isinstance(command, Look):
             return self._look()
-        if isinstance(command, PageOfResult | DownloadResult | Library):
-            return await perform_result(self._shown_thread(), command)
+        if isinstance(command, Library):
+            return await library()
         if command.opened not in self._threads:
             raise InvalidInput("This page shows a conversation that is no longer open here. Reload it.")
         thread = self._threads[command.opened]
+        if isinstance(command, PageOfResult | DownloadResult):
+            return await perform_result(thread, self._downloads, command)
         match command:
             case Send():
                 run = await thread.send(command.text, in_reply_to=command.in_reply_to, idempotency_key=command.key)
@@ -173,15 +177,11 @@ class Chat(Component, bundle="chat"):
 
     def close(self) -> None:
         self._leave()
+        self._downloads.close()
         super().close()
 
     async def _open_first(self, of: Thread | Workspace) -> None:
         await self.show(of if _is_thread(of) else await of.thread())
-
-    def _shown_thread(self) -> Thread:
-        if self.thread is None:
-            raise InvalidInput("No thread is open here. Open one first.")
-        return self.thread
 
     def _look(self) -> Answer:
         if self.trouble:

@@ -1,4 +1,4 @@
-"""The base of every component: its bundle, and commands from its page that are performed one by one and answered."""
+"""The base of every component: its bundle, and commands from its page, each performed in a task and answered."""
 
 import asyncio
 import logging

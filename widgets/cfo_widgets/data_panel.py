@@ -12,7 +12,7 @@ from cfo_kernel.errors import GlossaryInvalid, InvalidInput
 from cfo_kernel.interface import MAX_BYTES, SUFFIXES
 from cfo_widgets.callbacks import Callbacks
 from cfo_widgets.component import Component
-from cfo_widgets.downloading import Downloads
+from cfo_widgets.downloading import DownloadCommand, Downloads
 from cfo_widgets.uploading import Uploads
 from cfo_widgets.wire import Answer, Command
 
@@ -43,14 +43,9 @@ class Preview(InWorkspace):
     table: str
 
 
-class DownloadFile(InWorkspace):
+class DownloadFile(DownloadCommand, InWorkspace):
     type: Literal["download"]
     file: str
-
-
-class DownloadMore(Command):
-    type: Literal["download_more"]
-    download_id: str
 
 
 class DeleteFile(InWorkspace):
@@ -73,7 +68,7 @@ class Look(Command):
     type: Literal["look"]
 
 
-Commands = UploadPiece | CancelUpload | Preview | DownloadFile | DownloadMore | DeleteFile | Ask | Look
+Commands = UploadPiece | CancelUpload | Preview | DownloadFile | DeleteFile | Ask | Look
 
 
 class DataPanel(Component, bundle="data_panel"):
@@ -137,6 +132,7 @@ class DataPanel(Component, bundle="data_panel"):
 
     def close(self) -> None:
         self._uploads.close()
+        self._downloads.close()
         super().close()
 
     async def perform(self, command: Commands, buffers: Sequence[memoryview]) -> Answer:
@@ -148,9 +144,7 @@ class DataPanel(Component, bundle="data_panel"):
             case Preview(table=table):
                 return Answer((await self._open_one(command).table(table).head()).model_dump(mode="json"))
             case DownloadFile(file=file):
-                return self._downloads.begin(await self._open_one(command).download(file))
-            case DownloadMore(download_id=id):
-                return await self._downloads.more(id)
+                return await self._downloads.next(command, lambda: self._open_one(command).download(file))
             case DeleteFile(file=file):
                 await self._open_one(command).delete_file(file)
                 await self.refresh()

@@ -1,72 +1,117 @@
 """Files on their way to a page: it asks for one piece after the other, so that nothing piles up before a slow one."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from pydantic import Field
 
 from cfo_kernel import Download
 from cfo_kernel.errors import InvalidInput
-from cfo_widgets.wire import Answer
+from cfo_widgets.wire import Answer, Command
 
 _PIECE = 1 << 20
 _SILENCE = 120.0
 """Seconds without a question after which the page is taken for gone."""
 
 
+class DownloadCommand(Command):
+    """Wants the next megabyte of a file, from the byte `from` on; `key` names the download, which 0 begins."""
+
+    key: str
+    from_: int = Field(alias="from", ge=0)
+
+
 @dataclass
 class _Under:
-    """A download under way, and the time at which it is given up."""
+    """A download under way: what was read last is kept until the page asks for what follows it."""
 
-    chunks: AsyncIterator[bytes]
+    download: Download
+    pieces: AsyncGenerator[bytes]
+    at: int = 0
+    last: bytes = b""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     end: asyncio.TimerHandle | None = None
 
 
 class Downloads:
-    """The downloads of a panel by ids of their own."""
+    """The downloads of a component by the keys that its pages gave them."""
 
     def __init__(self) -> None:
         self._under: dict[str, _Under] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
-    def begin(self, download: Download) -> Answer:
-        """Answers with the id, the name, the size and the media type; the content is asked for with `more`."""
-        download_id = uuid.uuid4().hex
-        self._under[download_id] = _Under(download.chunks)
-        self._wait_for_more(download_id)
-        told: dict[str, Any] = {"name": download.name, "size": download.size, "media_type": download.media_type}
-        return Answer({"download_id": download_id, **told})
+    async def next(self, command: DownloadCommand, begin: Callable[[], Awaitable[Download]]) -> Answer:
+        """The piece at that place: the next one, or the last one again where its answer was lost. The last is empty.
 
-    async def more(self, download_id: str) -> Answer:
-        """Answers with the next piece, and with none at the end."""
-        if download_id not in self._under:
-            raise InvalidInput("This download was ended. Begin it again.")
-        self._wait_for_more(download_id)
-        piece = bytearray()
-        try:
-            async for chunk in self._under[download_id].chunks:
-                piece += chunk
-                if len(piece) >= _PIECE:
-                    break
-        except BaseException:
-            await self.drop(download_id)
-            raise
-        if not piece:
-            await self.drop(download_id)
-        return Answer({"is_whole": not piece}, [bytes(piece)] if piece else ())
-
-    async def drop(self, download_id: str) -> None:
-        """Ends a download, and the connection behind it."""
-        under = self._under.pop(download_id, None)
+        The size does not tell the end: a server may leave it out, and then it is 0.
+        """
+        if command.from_ == 0 and command.key not in self._under:
+            download = await begin()
+            self._under[command.key] = _Under(download, _even(download))
+        under = self._under.get(command.key)
         if under is None:
-            return
-        if under.end:
-            under.end.cancel()
-        if close := getattr(under.chunks, "aclose", None):
-            await close()
+            raise _interrupted()
+        async with under.turn:
+            try:
+                return await self._piece(under, command)
+            except BaseException:
+                self._drop(command.key)
+                raise
 
-    def _wait_for_more(self, download_id: str) -> None:
-        under, loop = self._under[download_id], asyncio.get_running_loop()
-        if under.end:
-            under.end.cancel()
-        under.end = loop.call_later(_SILENCE, lambda: loop.create_task(self.drop(download_id)))
+    def close(self) -> None:
+        """Ends all downloads, and the connections behind them."""
+        for key in [*self._under]:
+            self._drop(key)
+
+    async def _piece(self, under: _Under, command: DownloadCommand) -> Answer:
+        _wait_no_more(under)
+        if command.from_ not in (under.at, under.at + len(under.last)):
+            raise _interrupted()
+        if command.from_ == under.at + len(under.last):
+            under.at, under.last = command.from_, b""
+            under.last = await anext(under.pieces, b"")
+        download, done = under.download, not under.last
+        if done:
+            self._drop(command.key)
+            if under.at < download.size:
+                raise _interrupted()
+        else:
+            under.end = asyncio.get_running_loop().call_later(_SILENCE, self._drop, command.key)
+        told = {"name": download.name, "size": download.size, "media_type": download.media_type, "is_done": done}
+        return Answer(told, [under.last])
+
+    def _drop(self, key: str) -> None:
+        if under := self._under.pop(key, None):
+            _wait_no_more(under)
+            task = asyncio.get_running_loop().create_task(_ended(under))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+
+async def _ended(under: _Under) -> None:
+    async with under.turn:  # what is being read is read first
+        await under.pieces.aclose()
+
+
+def _wait_no_more(under: _Under) -> None:
+    if under.end:
+        under.end.cancel()
+
+
+async def _even(download: Download) -> AsyncGenerator[bytes]:
+    """The content in pieces of one size, however it comes."""
+    waiting = bytearray()
+    async with aclosing(download.chunks) as chunks:  # pyright: ignore[reportArgumentType] - generators, all of them
+        async for chunk in chunks:
+            waiting += chunk
+            while len(waiting) >= _PIECE:
+                yield bytes(waiting[:_PIECE])
+                del waiting[:_PIECE]
+    if waiting:
+        yield bytes(waiting)
+
+
+def _interrupted() -> InvalidInput:
+    return InvalidInput("The download was interrupted. Begin it again.")

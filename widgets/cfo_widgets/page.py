@@ -12,6 +12,10 @@ from tornado.web import GZipContentEncoding, RequestHandler, authenticated
 from traitlets.config import Config
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+
+from cfo_widgets.program import ProgramFile, program
+from cfo_widgets.waiting import Waiting
 
 _HERE = Path(__file__).parent
 SHARE = _HERE / "share" / "jupyter"
@@ -19,6 +23,8 @@ NOTEBOOK = _HERE / "workbench.ipynb"
 _UPLOAD = 8 << 20
 """Bytes of one message of a page: a chunk of an upload is 1 MB."""
 _POOL = 1
+_REFILL_AFTER = 2
+"""Seconds after which the next visitor's kernel is started: by then the page that took the last one has been opened."""
 _FORGET_AFTER = 120
 """Seconds after which the kernel of a page that is gone ends, where the page could not say so itself."""
 _logger = logging.getLogger(__name__)
@@ -57,8 +63,22 @@ class Leave(VoilaShutdownKernelHandler):
         """A browser that leaves a page cannot send the header with this call; the kernel's id is the secret."""
 
 
+class Channels(VoilaKernelWebsocketHandler):
+    """The socket between a page and its kernel."""
+
+    async def open(self, kernel_id: str) -> None:
+        """Messages go at once: TCP would keep a small one for 40 ms wherever the one before it is not confirmed yet."""
+        self.set_nodelay(True)
+        await super().open(kernel_id)
+
+
 class Page(Voila):
-    """Voila with the two handlers above before its own."""
+    """Voila with the handlers above before its own, and an eye on the kernels that wait."""
+
+    def init_settings(self) -> Any:
+        made = super().init_settings()
+        Waiting(self.kernel_manager).start()
+        return made
 
     def init_handlers(self) -> Any:
         self.app.transforms.append(GZipContentEncoding)  # Voila gives its settings to tornado too late for this one
@@ -66,6 +86,8 @@ class Page(Voila):
             (f"{self.server_url}cfo/ready", Ready),
             (f"{self.server_url}cfo/alive/([\\w-]+)", Alive),
             (f"{self.server_url}voila/api/shutdown/(.*)", Leave),
+            (f"{self.server_url}api/kernels/(?P<kernel_id>[\\w-]+)/channels", Channels),
+            (f"{self.server_url}cfo/program/(.*)", ProgramFile),
         ]
         return own + super().init_handlers()
 
@@ -105,11 +127,13 @@ def settings(ip: str, port: int, token: str) -> Config:
         "show_tracebacks": False,
         "preheat_kernel": True,
         "default_pool_size": _POOL,
+        "resources": {"program": program().name},
     }
     kernels = {
         "cull_idle_timeout": _FORGET_AFTER,
         "cull_interval": 30,
         "cull_connected": False,
+        "fill_delay": _REFILL_AFTER,
     }
     return Config(
         Voila=voila, VoilaConfiguration=page, MappingKernelManager=kernels, KernelManager={"transport": "ipc"}

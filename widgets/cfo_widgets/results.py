@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from cfo_kernel import Reply, Thread
 from cfo_widgets.component import Component
+from cfo_widgets.downloading import Downloads
 from cfo_widgets.result_commands import ResultCommand, chart_of, perform_result
 from cfo_widgets.wire import Answer, Command
 
@@ -32,14 +33,19 @@ class ResultView(Component, bundle="results"):
         super().__init__(**traits)
         self._thread = thread
         self._asking = asyncio.Lock()
+        self._downloads = Downloads()
         self._show(reply)
 
     async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002 - nothing comes with it
         if not isinstance(command, Rerun):
-            return await perform_result(self._thread, command)
+            return await perform_result(self._thread, self._downloads, command)
         async with self._asking:
             self._show(await self._thread.ask(f"SQL: {command.sql}"))
         return Answer()
+
+    def close(self) -> None:
+        self._downloads.close()
+        super().close()
 
     def _show(self, reply: Reply) -> None:
         with self.hold_sync():

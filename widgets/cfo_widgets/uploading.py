@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 
 from cfo_kernel import Dataset, Workspace
 from cfo_kernel.errors import FileTooLarge, InvalidInput, StorageFailed
@@ -24,7 +25,10 @@ class Upload:
         self.name = name
         self.size = size
         self.received = 0
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed by `drop`
+        try:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed by `drop`
+        except OSError as error:
+            raise self._no_room(error) from error
 
     def take(self, offset: int, piece: bytes | memoryview) -> None:
         """Puts the next piece behind the others. Raises `InvalidInput` or `StorageFailed`."""
@@ -33,9 +37,9 @@ class Upload:
             raise InvalidInput(f"{self.name} did not arrive whole. Upload it again.")
         try:
             self._file.write(piece)
+            self._file.flush()  # else the end of the file would fail where nobody expects it
         except OSError as error:
-            message = f"{self.name} cannot be kept here ({error.strerror}). Make room in TMPDIR, then upload it again."
-            raise StorageFailed(message) from error
+            raise self._no_room(error) from error
         self.received = end
 
     async def finish(self) -> Dataset:
@@ -44,7 +48,13 @@ class Upload:
         return await self._workspace.upload(self._file, self.name)
 
     def drop(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written is tried once more, and goes anyway
+            self._file.close()
+
+    def _no_room(self, error: OSError) -> StorageFailed:
+        return StorageFailed(
+            f"{self.name} cannot be kept here ({error.strerror}). Make room in TMPDIR, then upload it again."
+        )
 
 
 class Uploads:

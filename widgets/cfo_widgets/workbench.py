@@ -29,7 +29,7 @@ class Workbench(ipywidgets.HBox):
         self._workspaces = WorkspacePicker(self._bench)
         self._threads, self._data, self._chat = ThreadPicker(), DataPanel(), Chat()
         self._wire()
-        side = ipywidgets.VBox([self._workspaces, self._threads, self._data])
+        self._side = side = ipywidgets.VBox([self._workspaces, self._threads, self._data])
         super().__init__([self._frame, side, self._chat])  # the frame first, for it is first to ask for a thread
         for widget, name in (
             (self, "cfo-workbench"),
@@ -45,7 +45,7 @@ class Workbench(ipywidgets.HBox):
 
     def close(self) -> None:
         """Closes all parts too; the workbench they show stays open."""
-        for part in (self._chat, self._data, self._threads, self._workspaces, self._frame):
+        for part in (self._chat, self._data, self._threads, self._workspaces, self._frame, self._side):
             part.close()
         super().close()
 

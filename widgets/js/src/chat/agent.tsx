@@ -1,14 +1,14 @@
 // What the agent does and says about one message, while it works and afterwards.
+import { Copy } from "../shared/copy";
 import type { Numbered } from "../shared/values";
 import { asMarkdown } from "./as_markdown";
-import { Copy } from "./copy";
 import { words, type Live } from "./live";
 import { Markdown } from "./markdown";
 import { ReplyView } from "./reply";
 import { LiveSteps, PastSteps } from "./steps";
 import type { TurnProperties } from "./turn";
 import { ending, isOpen } from "./turns";
-import { used } from "./used";
+import { used } from "./usage";
 import { whenever } from "./whenever";
 
 export function AgentView(properties: TurnProperties & { runId: string }) {
@@ -33,7 +33,7 @@ export function AgentView(properties: TurnProperties & { runId: string }) {
       )}
       {turn.agent && (
         <p class="cfo-meta cfo-mute">
-          {reply && <Copy text={() => asMarkdown(reply)} label="Copy" />}
+          {reply && <Copy text={() => asMarkdown(reply)} label="Copy" class="cfo-link cfo-copy" />}
           <time dateTime={turn.agent.at} title={whenever(turn.agent.at)}>
             {new Date(turn.agent.at).toLocaleTimeString(undefined, { timeStyle: "short" })}
           </time>

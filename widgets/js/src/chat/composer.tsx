@@ -2,8 +2,8 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import type { UsageTotals } from "../shared/values";
-import { draft, keepDraft } from "./kept";
-import { used } from "./used";
+import { draft, keepDraft } from "./unsent";
+import { used } from "./usage";
 
 interface Properties {
   where: string;

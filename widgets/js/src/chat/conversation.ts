@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import type { Problem, ShownMessage } from "../shared/values";
 import { type Ask, type Link, problemOf, useAsk } from "./asking";
-import { keepOutbox, outbox as kept, place } from "./kept";
+import { keepOutbox, outbox as kept, place } from "./unsent";
 import { useLives } from "./lives";
 import { arrived, isOpen, type Outgoing, type Turn, turns } from "./turns";
 
@@ -31,6 +31,8 @@ export function useConversation(opened: string): Conversation {
   const lives = useLives(python);
   const [outbox, setOutbox] = useState<Outgoing[]>(() => kept(where));
   const keys = useMemo(() => arrived(messages, outbox), [messages, outbox]);
+  const known = useRef({ messages, outbox, keys });
+  known.current = { messages, outbox, keys }; // a turn that was drawn long ago has buttons that send, too
   const here = useRef(where);
   const isChecked = useRef(false);
 
@@ -66,9 +68,10 @@ export function useConversation(opened: string): Conversation {
   }, [isLoading, link]);
 
   const send = (text: string, inReplyTo?: string) => {
-    const persons = messages.filter(({ who }) => who === "person").length;
-    const there = new Set(keys.values());
-    const onTheirWay = outbox.filter(({ key }) => !there.has(key)).length;
+    const now = known.current;
+    const persons = now.messages.filter(({ who }) => who === "person").length;
+    const there = new Set(now.keys.values());
+    const onTheirWay = now.outbox.filter(({ key }) => !there.has(key)).length;
     const more = inReplyTo ? { in_reply_to: inReplyTo } : {};
     const outgoing: Outgoing = { key: newKey(), text, after: persons + onTheirWay, ...more };
     isChecked.current = true;

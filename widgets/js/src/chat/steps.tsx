@@ -4,7 +4,7 @@ import type { Numbered, Problem } from "../shared/values";
 import { Code } from "./code";
 import { problemOf } from "./asking";
 import { type Step, steps as stepsAfter } from "./live";
-import { hasFailed, told } from "./told";
+import { hasFailed, told } from "./tool_words";
 
 export function LiveSteps({ steps }: { steps: Step[] }) {
   if (steps.length === 0) return null;

@@ -60,5 +60,3 @@ export function typeInWords(type: string): string {
   if (type.startsWith("TIMESTAMP")) return "date and time";
   return { VARCHAR: "text", DATE: "date", TIME: "time", BOOLEAN: "yes or no" }[type] ?? type.toLowerCase();
 }
-
-export const isFigure = (type: string): boolean => /^(DECIMAL|DOUBLE|FLOAT|REAL|U?(TINY|SMALL|BIG|HUGE)?INT)/.test(type) && !type.endsWith("]");

@@ -3,9 +3,9 @@ import { useLine } from "../shared/component";
 import { words } from "../shared/failure";
 import { Dots, Sheet } from "../shared/icons";
 import { Menu } from "../shared/menu";
+import { save } from "../shared/saving";
 import { type Deletion, NotDeleted } from "../shared/undo";
 import { bytes, count, type Dataset, type Glossary, notesOn, type Table } from "./dataset";
-import { save } from "./saving";
 
 interface DatasetRowProps {
   dataset: Dataset;
@@ -24,7 +24,7 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, look }: D
   const download = async () => {
     setProblem("");
     setState("Downloading…");
-    await save(line, workspaceId, file).catch((error: unknown) => setProblem(words(error)));
+    await save(line, { type: "download", workspace_id: workspaceId, file }).catch((error: unknown) => setProblem(words(error)));
     setState("");
   };
   const items = [

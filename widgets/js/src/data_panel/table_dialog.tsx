@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { FirstRows } from "../result/table";
 import { useLine } from "../shared/component";
 import { words } from "../shared/failure";
 import { Close } from "../shared/icons";
 import type { ResultTable } from "../shared/values";
 import { count, type Glossary, type GlossaryTable, notesOn, type Table, typeInWords } from "./dataset";
-import { FirstRows } from "./first_rows";
 
 interface TableDialogProps {
   table: Table;
@@ -58,7 +58,7 @@ export function TableDialog({ table, file, glossary, workspaceId, ask, close }: 
           <section aria-label="First rows">
             <h3>First rows</h3>
             {problem && <p class="cfo-problem" role="alert">{problem}</p>}
-            {rows ? <FirstRows result={rows} /> : !problem && <p class="cfo-mute" role="status">Reading…</p>}
+            {rows ? <Preview rows={rows} /> : !problem && <p class="cfo-mute" role="status">Reading…</p>}
           </section>
           <section aria-label="Columns">
             <h3>Columns</h3>
@@ -73,6 +73,17 @@ export function TableDialog({ table, file, glossary, workspaceId, ask, close }: 
         </div>
       </div>
     </dialog>
+  );
+}
+
+function Preview({ rows }: { rows: ResultTable }) {
+  if (!rows.rows.length) return <p class="cfo-mute">This table has no rows.</p>;
+  const isPart = rows.row_count > rows.rows.length;
+  return (
+    <>
+      <FirstRows table={rows} />
+      {isPart && <p class="cfo-mute">The first {rows.rows.length} of {count(rows.row_count, "row")}.</p>}
+    </>
   );
 }
 

@@ -1,10 +1,12 @@
 // The rows of a whole result, fetched from the engine a page at a time and kept while they are near.
 import { useEffect, useMemo, useReducer } from "preact/hooks";
 import type { Line } from "../shared/component";
-import { Refused, useLine } from "../shared/component";
+import { useLine } from "../shared/component";
+import { words } from "../shared/failure";
 import type { Cell, Filter, ResultPage, Sort } from "../shared/values";
+import { useOpening } from "./opening";
 
-export const PAGE = 200;
+const PAGE = 200;
 const KEPT = 40;
 
 /** One order and choice of the rows; another one is another book. */
@@ -17,6 +19,7 @@ export class Book {
 
   constructor(
     private line: Line,
+    private opening: { opened?: string },
     private file: string,
     private sort: Sort[],
     private filters: Filter[],
@@ -53,7 +56,7 @@ export class Book {
       for (let more = true; more; ) {
         const offset = page * PAGE + rows.length; // long rows come fewer at a time
         const wanted = { offset, limit: PAGE - rows.length, sort: this.sort, filters: this.filters };
-        const { value } = await this.line.ask<ResultPage>({ type: "page", file: this.file, ...wanted });
+        const { value } = await this.line.ask<ResultPage>({ type: "page", ...this.opening, file: this.file, ...wanted });
         rows.push(...value.rows);
         this.count = value.row_count;
         this.total = value.total;
@@ -63,7 +66,7 @@ export class Book {
       this.forget(page);
     } catch (error) {
       this.pages.delete(page);
-      this.problem = error instanceof Refused ? error.message : "The rows could not be read. Try again.";
+      this.problem = words(error, "The rows could not be read. Try again.");
     }
     if (!this.isClosed) this.changed();
   }
@@ -79,9 +82,10 @@ export class Book {
 
 export function useBook(file: string, sort: Sort[], filters: Filter[]): Book {
   const line = useLine();
+  const opening = useOpening();
   const [, draw] = useReducer((n: number) => n + 1, 0);
   const wanted = JSON.stringify([file, sort, filters]);
-  const book = useMemo(() => new Book(line, file, sort, filters, () => draw(undefined)), [line, wanted]);
+  const book = useMemo(() => new Book(line, opening, file, sort, filters, () => draw(undefined)), [line, wanted]);
   useEffect(() => () => book.close(), [book]);
   return book;
 }

@@ -1,8 +1,8 @@
 // The query behind a result, formatted: SQL that can be changed and run again, a program or a plan to be read.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { duckdb, formatDialect } from "sql-formatter";
+import { Copy, CopySign } from "../shared/copy";
 import type { Query } from "../shared/values";
-import { Copy } from "./copy";
 
 const LONGEST = 20_000;
 const TWICE = 1000; // milliseconds in which a second click or Enter is one too many
@@ -41,7 +41,7 @@ function Program({ text }: { text: string }) {
   return (
     <div class="cfo-program">
       <pre tabIndex={0}>{text}</pre>
-      <div class="cfo-tools"><Copy text={() => text} label="Copy" /></div>
+      <div class="cfo-tools"><Copy text={() => text} label="Copy" class="cfo-quiet" sign={<CopySign />} /></div>
     </div>
   );
 }
@@ -83,7 +83,7 @@ function Sql({ sql, onRun }: { sql: string; onRun: ((sql: string) => void) | und
           </button>
         )}
         {isChanged && <button type="button" class="cfo-quiet" onClick={() => setEdited(null)}>Reset</button>}
-        <Copy text={() => text} label="Copy SQL" />
+        <Copy text={() => text} label="Copy SQL" class="cfo-quiet" sign={<CopySign />} />
         {onRun && <span class="cfo-mute cfo-hint">Ctrl+Enter runs it as a message of its own</span>}
       </div>
     </div>

@@ -1,14 +1,13 @@
 // The first rows of a result.
-import type { ResultTable } from "../shared/values";
-import { looks, NOTHING, shown, whole } from "./cells";
-import type { Look } from "./cells";
-import type { Cell } from "../shared/values";
+import type { Cell, ResultTable } from "../shared/values";
+import { type Look, looks, NOTHING, shown, whole } from "./cells";
+import "./table.css";
 
 /** What stands in a cell; the closing parenthesis hangs, so that digits of all signs stand in line. */
 export function CellText({ cell, look }: { cell: Cell | undefined; look: Look }) {
   const text = shown(cell, look);
   if (text === NOTHING && (cell === null || cell === undefined)) return <span class="cfo-none" aria-label="empty">{NOTHING}</span>;
-  if (!look.isNumber || !text.endsWith(")")) return <>{text}</>;
+  if (!look.isNumber || !text.endsWith(")")) return <bdi>{text}</bdi>;
   return (
     <>
       {text.slice(0, -1)}
@@ -26,7 +25,7 @@ export function FirstRows({ table }: { table: ResultTable }) {
           <tr>
             {shownAs.map((look) => (
               <th scope="col" class={look.isNumber ? "cfo-number" : ""} title={look.type}>
-                {look.name}
+                <bdi>{look.name}</bdi>
               </th>
             ))}
           </tr>

@@ -1,10 +1,11 @@
 // What a reply delivered: its table or chart with the query behind it, the sheet it wrote, or why its query failed.
 import { useState } from "preact/hooks";
+import { Copy, CopySign } from "../shared/copy";
+import { useOwnId } from "../shared/own_id";
 import type { Problem, ResultTable } from "../shared/values";
 import type { Spec } from "./chart";
 import { ChartView } from "./chart";
 import { counted, tabbed } from "./cells";
-import { Copy } from "./copy";
 import { Download } from "./download";
 import { QueryText } from "./query";
 import { FirstRows } from "./table";
@@ -38,7 +39,7 @@ export function ResultView({ table, chart, runId, onRun }: ResultViewProps) {
           {chart && <Switch isChart={isChart} onChange={setChart} />}
           <span class="cfo-mute">{count}</span>
           <div class="cfo-tools">
-            <Copy text={() => tabbed(table.columns, rows)} label="Copy" />
+            <Copy text={() => tabbed(table.columns, rows)} label="Copy" class="cfo-quiet" sign={<CopySign />} />
             {file && <Download file={file} format="csv" label="CSV" failed={setProblem} />}
             {file && <Download file={file} format="xlsx" label="Excel" failed={setProblem} />}
             {file && all > 0 && (
@@ -64,7 +65,7 @@ export function ResultView({ table, chart, runId, onRun }: ResultViewProps) {
 }
 
 function Switch({ isChart, onChange }: { isChart: boolean; onChange: (isChart: boolean) => void }) {
-  const [name] = useState(() => `cfo-${Math.random()}`); // ids of Preact are those of one component, and names are of the page
+  const name = useOwnId();
   const choice = (label: string, value: boolean) => (
     <label>
       <input type="radio" name={name} checked={isChart === value} onChange={() => onChange(value)} />

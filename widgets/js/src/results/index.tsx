@@ -1,6 +1,7 @@
 // The result of a reply in a cell of its own.
 import { useState } from "preact/hooks";
-import { component, Refused, useLine, useTrait } from "../shared/component";
+import { component, useLine, useTrait } from "../shared/component";
+import { words } from "../shared/failure";
 import type { Reply } from "../shared/values";
 import type { Spec } from "../result/chart";
 import { FailedQuery, ResultView, SheetCard } from "../result/view";
@@ -18,7 +19,7 @@ function Alone() {
     try {
       await line.ask({ type: "rerun", sql });
     } catch (error) {
-      setProblem(error instanceof Refused ? error.message : "The query did not run. Try again.");
+      setProblem(words(error, "The query did not run. Try again."));
     }
     setRunning(false);
   };

@@ -1,6 +1,6 @@
 import { Refused } from "./component";
 
 /** What to tell a person of a command that failed. */
-export function words(error: unknown): string {
-  return error instanceof Refused ? error.message : "This did not work. Try again.";
+export function words(error: unknown, otherwise = "This did not work. Try again."): string {
+  return error instanceof Refused ? error.message : otherwise;
 }

@@ -110,8 +110,7 @@ export interface ShownMessage {
   reply: Reply | null;
   error: Problem | null;
   usage: Usage | null;
-  /** How the reply's result is drawn, as Vega-Lite; only an agent's message has it. */
-  /** A Vega-Lite specification without its data. */
+  /** How the reply's result is drawn, as Vega-Lite without its data; only an agent's message has it. */
   chart?: Record<string, unknown> | null;
 }
 

@@ -27,13 +27,12 @@ export type Command =
   | { type: "upload"; workspace_id: string; upload_id: string; name: string; size: number; offset: number }
   | { type: "cancel_upload"; upload_id: string }
   | { type: "preview"; workspace_id: string; table: string }
-  | { type: "download"; workspace_id: string; file: string }
-  | { type: "download_more"; download_id: string }
+  | { type: "download"; workspace_id: string; file: string; key: string; from: number }
   | { type: "delete_file"; workspace_id: string; file: string }
   | { type: "ask"; workspace_id: string; question: string }
   // results
-  | { type: "page"; file: string; offset: number; limit: number; sort: Sort[]; filters: Filter[] }
-  | { type: "download"; key: string; file: string; format: "csv" | "xlsx" | null; from: number }
+  | { type: "page"; opened?: string; file: string; offset: number; limit: number; sort: Sort[]; filters: Filter[] }
+  | { type: "download"; opened?: string; file: string; format: "csv" | "xlsx" | null; key: string; from: number }
   | { type: "library" }
   | { type: "rerun"; sql: string };
 
