@@ -1,10 +1,8 @@
 """The API and Voila as real processes over a root, to be opened in a browser, killed and started again."""
 
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +10,8 @@ from pathlib import Path
 
 import httpx
 from playwright.async_api import Browser, Playwright
+
+from tests.chaos.processes import free_port
 
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -122,17 +122,6 @@ async def chromium(playwright: Playwright) -> Browser:
     """The system's Chromium, else the one that Playwright has installed."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     return await playwright.chromium.launch(args=_FLAGS, executable_path=found)
-
-
-def free_port() -> int:
-    """A port that no connection takes while the server that has it is dead: systems give those from 32768 on."""
-    while True:
-        port = random.randrange(10_000, 32_000)
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
 
 
 def _parents() -> list[tuple[int, int]]:

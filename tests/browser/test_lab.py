@@ -16,7 +16,8 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Visit, keep
 from tests.browser.person import answered, opened, say
-from tests.browser.stack import TOKEN, free_port
+from tests.browser.stack import TOKEN
+from tests.chaos.processes import free_port
 
 _CELLS = ["from cfo_kernel import connect\nfrom cfo_widgets import Workbench\nWorkbench(connect())"]
 
