@@ -93,6 +93,8 @@ async def test_a_file_that_is_no_data_is_refused_in_its_place(stack: Stack, visi
 
 async def test_a_table_is_looked_at_and_its_file_and_a_result_are_saved(stack: Stack, visit: Visit) -> None:
     page = await opened(await visit(stack.page))
+    await page.get_by_role("region", name="Workspace").get_by_role("button").first.click()
+    await page.get_by_role("menuitemradio", name="tiny").click()  # another test may have opened its own last
     data = page.get_by_role("region", name="Data")
     await data.get_by_title("Show ledger").click()
     table = page.get_by_role("dialog", name=re.compile("^Table"))
