@@ -131,6 +131,14 @@ async def test_a_kernel_that_waits_for_a_visitor_dies_and_the_visitor_does_not_n
     await answered(page, "That was tell.")
 
 
+async def test_a_page_that_stays_blank_is_opened_again(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page, errors=_AWAY))
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+    await page.evaluate("document.querySelector('.cfo-workbench').remove()")
+    await expect(replies(page)).to_have_count(1, timeout=60_000)
+
+
 async def test_voila_is_killed_and_started_again(stack: Stack, visit: Visit) -> None:
     page = await opened(await visit(stack.page, errors=_AWAY))
     await say(page, "tell me")

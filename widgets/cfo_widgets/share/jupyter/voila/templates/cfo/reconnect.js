@@ -2,12 +2,13 @@
 // thread is in the address and drafts are in the browser's storage, so a new page shows the same conversation.
 (() => {
   const EVERY = 5000, SOON = 1000, PATIENCE = 4000;
-  const LIMIT = 4, WITHIN = 60000; // a page that cannot come back must not reload for ever
+  const LIMIT = 4, WITHIN = 180000; // a page that cannot come back must not reload for ever
   const { baseUrl, kernelId } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
   const banner = document.getElementById("cfo-lost");
   const words = document.getElementById("cfo-lost-words");
   const button = document.getElementById("cfo-lost-reload");
-  let leaving = false;
+  const BLANK = 4; // looks at a page on which nothing stands: its kernel was not whole
+  let leaving = false, blank = 0;
   let timer;
 
   const say = (text, mayReload = false) => {
@@ -38,7 +39,8 @@
       const answer = await fetch(`${baseUrl}cfo/alive/${kernelId}`, { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(PATIENCE) });
       if (answer.ok) {
         const { kernel } = await answer.json();
-        if (!kernel || document.querySelector(".jupyter-widgets-disconnected")) comeBack();
+        blank = document.querySelector(".cfo-workbench") ? 0 : blank + 1;
+        if (!kernel || blank === BLANK || document.querySelector(".jupyter-widgets-disconnected")) comeBack();
         else say("");
       } else if (answer.status === 403 || answer.status === 401 || answer.type === "opaqueredirect") {
         say("This page's token is no longer valid. Open the address that cfo up printed.");
