@@ -5,6 +5,7 @@ import { component, useLine, useTrait } from "../shared/component";
 import "./frame.css";
 
 /** Milliseconds until a thread that could not be brought back is asked for again. */
+const OWN_ESCAPE = "[role=menu], .cfo-title-field, input:not(:placeholder-shown)"; // where the key has a use already
 const PAUSE = 3000;
 
 /** In a notebook the address belongs to the notebook. */
@@ -47,7 +48,10 @@ function Frame() {
     }
   }, [thread, hasEntered]);
 
-  useEffect(() => setOpen(false), [opened]);
+  useEffect(() => {
+    const mayUndo = root.current?.closest(".cfo-workbench")?.querySelector(".cfo-undo");
+    if (!mayUndo) setOpen(false); // else the way back stays in sight
+  }, [opened]);
 
   useEffect(() => {
     const workbench = root.current?.closest(".cfo-workbench");
@@ -56,7 +60,7 @@ function Frame() {
     if (!isOpen || !side) return;
     side.querySelector<HTMLElement>("button, input, [tabindex='0']")?.focus();
     const close = (event: KeyboardEvent) => {
-      if (event.key !== "Escape") return;
+      if (event.key !== "Escape" || (event.target as Element).closest(OWN_ESCAPE)) return;
       setOpen(false);
       button.current?.focus();
     };
