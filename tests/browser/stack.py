@@ -102,11 +102,7 @@ class Stack:
 
     def kernels(self) -> list[int]:
         """The processes of the visitors' kernels, the waiting ones too."""
-        return [
-            pid
-            for pid in self.voila.descendants()
-            if b"cfo_widgets.visitor" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
+        return [pid for pid in self.voila.descendants() if b"cfo_widgets.visitor" in _command(pid)]
 
     def __enter__(self) -> "Stack":
         self.api.start()
@@ -133,3 +129,10 @@ def _parents() -> list[tuple[int, int]]:
             except OSError:
                 continue
     return found
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it ended meanwhile
+        return b""

@@ -5,8 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.executors import wire
 from cfo_kernel.executors.process import ScriptedWorker, Worker, WorkerProcess
-from tests.executors.conftest import Company
+from tests.executors.conftest import Company, commands
 
 SLOW = "SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3"
 DEAF = "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))"  # hears no interruption
@@ -167,13 +166,7 @@ async def test_a_close_in_the_middle_leaves_no_process(worker: WorkerProcess, tm
     await worker.close()
     with pytest.raises(WorkbenchClosed):
         await slow
-    assert not [command for command in _commands() if str(tmp_path).encode() in command]
-
-
-def _commands() -> Iterator[bytes]:
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # another's process that ended meanwhile
-            yield path.read_bytes()
+    assert not [command for command in commands() if str(tmp_path).encode() in command]
 
 
 @pytest.mark.parametrize("last", [wire.pack({"op": "nothing"})[:9], wire.HEADER.pack(3) + b"{x}"])
