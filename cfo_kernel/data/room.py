@@ -47,6 +47,11 @@ _TOO_LONG = (
 )
 
 
+def scratch_of(workspace_dir: Path) -> Path:
+    """Where a workspace has its `held_folders`, for files that are on their way in or out."""
+    return workspace_dir / ".scratch"
+
+
 class DataRoom:
     """Everything that reads a workspace's data goes through here, under the one SQL policy.
 
@@ -74,6 +79,7 @@ class DataRoom:
         self._ingest_timeout = ingest_timeout
         self._exports: set[WorkerProcess] = set()
         self._exporting = asyncio.Semaphore(_EXPORTS)
+        self.scratch = scratch_of(workspace_dir)
         self._is_closed = False
 
     async def shelf(self) -> Shelf:

@@ -192,7 +192,7 @@ class Thread:
         engine, folder = self._engine.use(), self.thread_dir
         await engine.dispatch.quiet(self.workspace_id, self.id)
         try:
-            folders.to_trash(engine.workspace_dir(self._workspace), folder)
+            await asyncio.to_thread(folders.to_trash, engine.workspace_dir(self._workspace), folder)
         except OSError as error:
             message = f"The thread's folder cannot be moved to .trash/ ({error.strerror}). Mend that, then try again."
             raise StorageFailed(message) from error
