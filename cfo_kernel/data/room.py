@@ -208,7 +208,7 @@ class DataRoom:
         except (SqlInvalid, WorkerLost) as error:
             if isinstance(error, WorkerLost) and not error.details.get("again"):
                 raise
-            raise UnreadableFile(f"The file {file.name} cannot be read ({error.message}). Ask again.") from error
+            raise UnreadableFile(f"{file.name} is damaged or not whole. Ask its question again.") from error
         found = await self.query(pages.page_sql(table, request), cap=request.limit, earlier=earlier)
         count = table.row_count
         if request.filters:
