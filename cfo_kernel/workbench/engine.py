@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakSet
 
+from cfo_kernel import missing
 from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import read_prices
 from cfo_kernel.data.room import DataRoom, scratch_of
@@ -143,7 +144,7 @@ class Engine:
         known = self.workspaces() if is_id(thread_id) else []
         found = [w for w in known if (self.root / w.workspace_dir / "threads" / thread_id).is_dir()]
         if not found:
-            raise ThreadNotFound(f"There is no thread {thread_id[:80]!r}. List a workspace's threads for the ids.")
+            raise missing.thread(thread_id)
         if len(found) > 1:
             names = ", ".join(w.id for w in found)
             raise ThreadAmbiguous(f"Several workspaces have this thread: {names}. Open it from its workspace.")

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel import display, listings, sources
+from cfo_kernel import display, listings, missing, sources
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
-from cfo_kernel.errors import FileNotFound, StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
+from cfo_kernel.errors import StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.executors.held_folders import held
 from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun
@@ -109,7 +109,7 @@ class Workspace:
         self._engine.use()
         found = await downloads.opened(self._file(file))
         if found is None:
-            raise _no_file(file)
+            raise missing.file(file)
         return found
 
     async def delete_file(self, file: str) -> None:
@@ -200,7 +200,7 @@ class Workspace:
     def _file(self, name: str) -> Path:
         path = downloads.own_file(self.workspace_dir / "data", name)
         if path is None:
-            raise _no_file(name)
+            raise missing.file(name)
         return path
 
     def _touch(self) -> None:
@@ -241,7 +241,3 @@ def _put_away(folder: Path, path: Path) -> None:
     except OSError as error:
         message = f"{path.name} cannot be moved to .trash/ ({error.strerror}). Mend that, then try again."
         raise StorageFailed(message) from error
-
-
-def _no_file(name: str) -> FileNotFound:
-    return FileNotFound(f"There is no file {name[:80]!r} in data/. List the workspace's files.")
