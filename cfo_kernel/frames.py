@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfo_kernel.errors import ResultNotFound, UnreadableFile, without_paths
+from cfo_kernel.errors import ResultNotFound, UnreadableFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ async def read_frame(path: Path) -> "pd.DataFrame":
     except FileNotFoundError as error:
         raise ResultNotFound(f"The file {path.name} is no longer there. Ask again.") from error
     except (OSError, ValueError) as error:
-        reason = without_paths(next(iter(str(error).splitlines()), "it is damaged"))
+        reason = getattr(error, "strerror", None) or "it is damaged or not whole"
         raise UnreadableFile(f"The file {path.name} cannot be read ({reason}). Ask again.") from error
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import html
 import os
 import secrets
 import signal
@@ -9,11 +10,14 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from importlib.util import find_spec
+from pathlib import Path
 
-from cfo_kernel.errors import CfoError, InvalidInput, InvalidSettings
+from cfo_kernel.errors import CfoError, InvalidInput, InvalidSettings, StorageFailed
+from cfo_kernel.executors.held_folders import held
 from cfo_kernel.settings import Settings
+from cfo_kernel.store.folders import create_catalog_folder
 from cfo_kernel.supervising import GivenUp, Program, Supervisor
 
 _USUAL_PORT = 8866
@@ -57,13 +61,14 @@ async def up(
         say(f"\nThe workbench of {settings.resolved_root()} is at\n\n    {address}\n\nPress Ctrl+C to stop it.\n")
         if opens_browser:
             # One that stays in this terminal must not hold up the end.
-            threading.Thread(target=_open, args=(address,), daemon=True).start()
+            threading.Thread(target=_open, args=(leading.as_uri(),), daemon=True).start()
 
     say("Starting the workbench …")
-    try:
-        await supervisor.run(ready)
-    except GivenUp as error:
-        raise CouldNotStay(str(error)) from error
+    with _leading_to(address, settings.resolved_root()) as leading:
+        try:
+            await supervisor.run(ready)
+        except GivenUp as error:
+            raise CouldNotStay(str(error)) from error
     say("Stopped. What was sent is in its thread.")
 
 
@@ -108,6 +113,24 @@ def _free_port(port: int, option: str, held: contextlib.ExitStack) -> int:
         raise InvalidSettings(f"Cannot listen at port {port} ({reason}). Take another with {option}.") from error
 
 
+@contextlib.contextmanager
+def _leading_to(address: str, root: Path) -> Generator[Path]:
+    """A file that leads a browser to the address, for its owner alone.
+
+    Every user of the machine sees what a browser was started with; with the address, that would be the page's token.
+    """
+    try:
+        with held(create_catalog_folder(root) / "opening") as folder:
+            folder.chmod(0o700)
+            file = folder / "workbench.html"
+            file.touch(0o600)
+            file.write_text(f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">\n')
+            yield file
+    except OSError as error:
+        message = f"The folder {root} cannot be written to ({error.strerror}). Check CFO_ROOT and its disk."
+        raise StorageFailed(message) from error
+
+
 def _open(address: str) -> None:
-    with contextlib.suppress(webbrowser.Error):  # where there is none, the address was printed
+    with contextlib.suppress(webbrowser.Error):  # where there is none, the right address was printed
         webbrowser.open(address)

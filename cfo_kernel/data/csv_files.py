@@ -15,7 +15,7 @@ import duckdb
 
 from cfo_kernel.data import headers
 from cfo_kernel.data.literals import text
-from cfo_kernel.errors import EmptyFile, UnreadableFile, without_paths
+from cfo_kernel.errors import EmptyFile, UnreadableFile
 from cfo_kernel.executors.names import distinct
 from cfo_kernel.sql_text import quoted
 
@@ -128,9 +128,11 @@ def _read_ragged(
     """Reads rows of different widths; refuses a file of which a quotation mark swallows half the lines."""
     try:
         _read(connection, body, delimiter, names, ", strict_mode = false, null_padding = true, parallel = false")
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError from error
     except duckdb.Error as error:
-        reason = without_paths(str(error).splitlines()[0])
-        raise UnreadableFile(f"{path.name} cannot be read as a table: {reason}. Save it again as CSV.") from error
+        what = "its rows cannot be told apart, or one of them is far too long"
+        raise UnreadableFile(f"{path.name} is damaged: {what}. Save it again as CSV.") from error
     if 2 * connection.execute("SELECT count(*) FROM raw").fetchall()[0][0] <= lines:
         raise UnreadableFile(f"{path.name}: {_UNCLOSED}")
 

@@ -190,7 +190,8 @@ class Library:
             reason = "ended the process that read it. Try again; if it stays so, split the file or save it anew"
             raise StorageFailed(f"{path.name} {reason}.") from error
         except QueryError as error:
-            raise StorageFailed(f"{path.name} cannot be read now. {error.message}") from error
+            reason = "Check that its disk has room, then try again; if it stays so, save the file anew"
+            raise StorageFailed(f"{path.name} cannot be read now. {reason}.") from error
 
     def _folder(self, version: str, path: Path) -> Path:
         return self._cache / f"{_FORMAT}-{version[:32]}{path.suffix.lower()}"

@@ -5,8 +5,10 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import headers
-from cfo_kernel.errors import UnreadableFile, without_paths
+from cfo_kernel.errors import UnreadableFile
 from cfo_kernel.sql_text import quoted
+
+_ANEW = "Have the program that made it write it anew, then send the new file."
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
@@ -15,7 +17,8 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
         described = connection.execute("DESCRIBE FROM read_parquet(?)", [str(path)]).fetchall()
         names = ", ".join(quoted(name) for name in headers.names([name for name, *_ in described]))
         connection.execute(f"CREATE TABLE raw AS FROM read_parquet(?) AS file({names})", [str(path)])
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError from error
     except duckdb.Error as error:
-        reason = without_paths(str(error).splitlines()[0])
-        raise UnreadableFile(f"{path.name} cannot be read as Parquet: {reason}. Write it anew.") from error
+        raise UnreadableFile(f"{path.name} is damaged or not whole. {_ANEW}") from error
     return []

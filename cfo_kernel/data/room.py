@@ -47,6 +47,11 @@ _TOO_LONG = (
 )
 
 
+def scratch_of(workspace_dir: Path) -> Path:
+    """Where a workspace has its `held_folders`, for files that are on their way in or out."""
+    return workspace_dir / ".scratch"
+
+
 class DataRoom:
     """Everything that reads a workspace's data goes through here, under the one SQL policy.
 
@@ -74,6 +79,7 @@ class DataRoom:
         self._ingest_timeout = ingest_timeout
         self._exports: set[WorkerProcess] = set()
         self._exporting = asyncio.Semaphore(_EXPORTS)
+        self.scratch = scratch_of(workspace_dir)
         self._is_closed = False
 
     async def shelf(self) -> Shelf:
@@ -202,7 +208,7 @@ class DataRoom:
         except (SqlInvalid, WorkerLost) as error:
             if isinstance(error, WorkerLost) and not error.details.get("again"):
                 raise
-            raise UnreadableFile(f"The file {file.name} cannot be read ({error.message}). Ask again.") from error
+            raise UnreadableFile(f"{file.name} is damaged or not whole. Ask its question again.") from error
         found = await self.query(pages.page_sql(table, request), cap=request.limit, earlier=earlier)
         count = table.row_count
         if request.filters:

@@ -24,8 +24,8 @@ def sheets(path: Path) -> dict[str, tuple[pa.Table, list[str]]]:
             book = CalamineWorkbook.from_filelike(file)
             rows = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=True) for name in book.sheet_names}
     except (CalamineError, OSError, ValueError) as error:
-        reason = f"{path.name} cannot be opened as a workbook: {error}. Save it again as .xlsx."
-        raise UnreadableFile(reason) from error
+        message = f"{path.name} cannot be opened as a workbook: it is damaged or not whole. Save it again as .xlsx."
+        raise UnreadableFile(message) from error
     found = {name: _table(cells) for name, cells in rows.items()}
     return {name: table for name, table in found.items() if table is not None}
 

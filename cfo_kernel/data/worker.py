@@ -11,7 +11,18 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.data import csv_writer, exact, files, profile, raw, sheet_writer, texts, totals, workbooks
+from cfo_kernel.data import (
+    csv_writer,
+    exact,
+    files,
+    profile,
+    raw,
+    sheet_writer,
+    texts,
+    totals,
+    workbook_writer,
+    workbooks,
+)
 from cfo_kernel.errors import PythonFailed, QueryFailed, UnreadableFile
 from cfo_kernel.executors.child import serve
 
@@ -93,7 +104,7 @@ if __name__ == "__main__":
         "ingest": ingest,
         "adopt": adopt,
         "write_sheet": sheet_writer.write_sheet,
-        "write_workbook": sheet_writer.write_workbook,
+        "write_workbook": workbook_writer.write_workbook,
         "write_csv": csv_writer.write_csv,
     }
     serve(handlers, _MEMORY)

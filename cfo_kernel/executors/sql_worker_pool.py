@@ -9,7 +9,6 @@ nor what another process works on.
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import stat
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel.errors import CfoError, QueryFailed, UnknownTable
+from cfo_kernel.executors import held_folders
 from cfo_kernel.executors.names import folded
 from cfo_kernel.executors.process import Progress, WorkerProcess, closed
 
@@ -138,7 +138,7 @@ class SqlPool:
 
     def _new(self) -> "_Seat":
         if not self._seats:
-            _forget_the_dead(self._folder)
+            held_folders.forget_the_dead(self._folder)
         try:
             seat = _Seat(self._cache, self._folder / uuid.uuid4().hex)
         except OSError as error:
@@ -149,7 +149,7 @@ class SqlPool:
 
 
 class _Seat:
-    """A process with its folder. The lock on the folder says that its owner lives."""
+    """A process with its folder, which it holds."""
 
     def __init__(self, cache: Path, folder: Path) -> None:
         self.folder = folder
@@ -157,8 +157,7 @@ class _Seat:
         cache.mkdir(parents=True, exist_ok=True)
         for path in (folder / "in", self.out):
             path.mkdir(parents=True)
-        self._lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._lock = held_folders.take(folder)
         self.process = WorkerProcess(_MODULE, str(cache), str(folder), can_stop=True)
         self._tables: dict[str, Path] | None = None
         self.idle_since = time.monotonic()
@@ -234,15 +233,3 @@ def _move(made: Path, file: Path) -> None:
         raise QueryFailed("The worker left no file as its result. Run the query again.", mendable=True) from error
     except OSError as error:
         raise QueryFailed(f"The result could not be kept ({error.strerror}). Check the disk.") from error
-
-
-def _forget_the_dead(folder: Path) -> None:
-    """Removes the folders of workers whose engine ended without doing so."""
-    for left in folder.iterdir() if folder.is_dir() else ():
-        with contextlib.suppress(OSError):
-            lock = os.open(left / "lock", os.O_RDWR)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(left, ignore_errors=True)
-            finally:
-                os.close(lock)

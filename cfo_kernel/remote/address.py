@@ -6,7 +6,8 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import SecretStr
 
-from cfo_kernel.errors import InvalidSettings, NotFound, QueryError
+from cfo_kernel import missing
+from cfo_kernel.errors import CfoError, InvalidSettings
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,16 @@ def _parts(url: str) -> SplitResult | None:
     return parts if is_server and url.isprintable() and " " not in url else None
 
 
-def segment(text: str, missing: type[NotFound] | type[QueryError]) -> str:
-    """An id or a name as one segment of a path; what can be none is `missing` without asking the server."""
+def segment(text: str, otherwise: CfoError) -> str:
+    """An id or a name as one segment of a path; raises `otherwise` for what can be none, without asking the server."""
     if text.strip(".") and "/" not in text and "\\" not in text and text.isprintable():
         return quote(text, safe="")
-    raise missing(f"There is no {text[:80]!r}. Check the name.")
+    raise otherwise
 
 
-def file_path(file: str, missing: type[NotFound]) -> str:
-    """`results/x` or `analysis/x` of a thread as the end of a path."""
-    return "/".join(segment(part, missing) for part in file.split("/"))
+def file_path(file: str) -> str:
+    """`results/x` or `analysis/x` of a thread as the end of a path. Raises `ResultNotFound`."""
+    otherwise = missing.result(file)
+    if file.partition("/")[0] not in ("results", "analysis"):
+        raise otherwise
+    return "/".join(segment(part, otherwise) for part in file.split("/"))

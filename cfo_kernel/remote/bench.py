@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from cfo_kernel import display, listings
-from cfo_kernel.errors import OtherLoop, RunNotFound, ThreadNotFound, WorkspaceNotFound
+from cfo_kernel import display, listings, missing
+from cfo_kernel.errors import OtherLoop, WorkspaceNotFound
 from cfo_kernel.opening import Opening
 from cfo_kernel.remote.address import Address, segment
 from cfo_kernel.remote.http import Patience, Server
@@ -48,7 +48,10 @@ class Workbench(Opening):
         """The workspace of that id or name; without one, the only one there is. Raises `WorkspaceNotFound`."""
         server = await self._opened()
         if id_or_name is not None:
-            path = f"/workspaces/{segment(id_or_name, WorkspaceNotFound)}"
+            try:
+                path = f"/workspaces/{segment(id_or_name, missing.workspace(id_or_name, ()))}"
+            except WorkspaceNotFound:
+                raise missing.workspace(id_or_name, (record.id for record in await self._records())) from None
             return Workspace(server, await server.value(workspace_record, "GET", path))
         records = await self._records()
         if len(records) != 1:
@@ -58,15 +61,19 @@ class Workbench(Opening):
     async def thread(self, id: str) -> Thread:
         """The thread of that id, in any workspace. Raises `ThreadNotFound`, or `ThreadAmbiguous` for a copied one."""
         server = await self._opened()
-        record = await server.value(thread_record, "GET", f"/threads/{segment(id, ThreadNotFound)}")
+        record = await server.value(thread_record, "GET", f"/threads/{segment(id, missing.thread(id))}")
         workspace = await self.workspace(record.workspace_id)
         return Thread(server, workspace.id, workspace.name, record)
 
     async def run(self, id: str) -> Run:
         """The run of that id, in any thread. Raises `RunNotFound`."""
         server = await self._opened()
-        found = await server.value(run_status, "GET", f"/runs/{segment(id, RunNotFound)}/status")
+        found = await server.value(run_status, "GET", f"/runs/{segment(id, missing.run(id))}/status")
         return Run(server, found.run_id, found.thread_id, loader(server, found.thread_id, None))
+
+    async def check(self) -> None:
+        """Raises what keeps the server from taking messages, or a `ServerError`."""
+        await (await self._opened()).send("GET", "/readyz")
 
     async def close(self) -> None:
         """Closes the connections; runs go on at the server."""

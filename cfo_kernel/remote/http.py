@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -24,6 +24,7 @@ from cfo_kernel.errors import (
 from cfo_kernel.interface import Download
 from cfo_kernel.remote.address import Address
 from cfo_kernel.remote.pulse import awake
+from cfo_kernel.remote.watch import GoneSilent, watched
 from cfo_kernel.values import Value
 
 V = TypeVar("V")
@@ -124,8 +125,8 @@ class Server:
         """The answer to a request. Raises the error that the server tells, or a `ServerError`.
 
         Where the connection drops, nobody knows whether the request arrived: one that may be repeated (`GET`, `PATCH`,
-        one with an idempotency `key`, or as `repeat` says) is sent again. One that was refused from the start is not,
-        unless it has a key and the server was there before: then it is being restarted.
+        one with an idempotency `key`, or as `repeat` says) is sent again. One that was refused from the start, or that
+        met with silence, is not, unless it has a key and the server was there before: then it is being restarted.
         """
         self.use()
         headers = {} if key is None else {"Idempotency-Key": key}
@@ -139,7 +140,7 @@ class Server:
                     await response.aread()
                     return response
             except ServerUnavailable as error:
-                refused = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+                refused = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | GoneSilent)
                 if not may_repeat or (is_first and refused and not (key and self._has_answered)):
                     raise
                 is_first = False
@@ -202,7 +203,7 @@ class Server:
         response = await stack.enter_async_context(self._answer(request))
         size = int(response.headers.get("Content-Length", 0))
         media_type = response.headers.get("Content-Type", "application/octet-stream")
-        return Download(name, size, media_type, _chunks(stack, response))
+        return Download(name, size, media_type, self._chunks(stack, response))
 
     @asynccontextmanager
     async def stream(self, path: str, last: int) -> AsyncGenerator[httpx2.Response]:
@@ -221,7 +222,7 @@ class Server:
     async def _answer(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Response]:
         try:
             with awake():
-                response = await self._client.send(request, stream=True)
+                response = await watched(self._client, self._client.send(request, stream=True))
                 self._has_answered = True
                 try:
                     if not response.is_success:
@@ -236,6 +237,12 @@ class Server:
                 f"The server {self.url} does not answer ({reason}). Check CFO_URL, and that `cfo serve` runs there."
             )
             raise ServerUnavailable(message) from error
+
+    async def _chunks(self, stack: AsyncExitStack, response: httpx2.Response) -> AsyncGenerator[bytes]:
+        async with stack:
+            content = response.aiter_bytes()
+            while chunk := await watched(self._client, _next(content)):
+                yield chunk
 
     def _problem(self, response: httpx2.Response) -> CfoError:
         """The error that the server tells, as itself; what only concerns its process is that it is not there."""
@@ -264,10 +271,9 @@ class Server:
         return ServerIncompatible(message)
 
 
-async def _chunks(stack: AsyncExitStack, response: httpx2.Response) -> AsyncGenerator[bytes]:
-    async with stack:
-        async for chunk in response.aiter_bytes():
-            yield chunk
+async def _next(content: AsyncIterator[bytes]) -> bytes:
+    """The next chunk; an empty one after the last."""
+    return await anext(content, b"")
 
 
 async def _form(boundary: str, name: str, content: Iterator[bytes]) -> AsyncGenerator[bytes]:

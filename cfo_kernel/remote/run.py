@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from cfo_kernel.errors import EventsPruned, ResultNotFound, RunNotFound
+from cfo_kernel import missing
+from cfo_kernel.errors import EventsPruned
 from cfo_kernel.events import FinishedRun, Numbered, Status
 from cfo_kernel.frames import read_frame
 from cfo_kernel.interface import Download, DownloadFormat
@@ -33,7 +34,7 @@ class Run:
     def __init__(self, server: Server, run_id: str, thread_id: str, load: Loader) -> None:
         self._server = server
         self._load = load
-        self._path = f"/runs/{segment(run_id, RunNotFound)}"
+        self._path = f"/runs/{segment(run_id, missing.run(run_id))}"
         self.id = run_id
         self.thread_id = thread_id
 
@@ -73,7 +74,7 @@ async def result_file(
     server: Server, thread_id: str, workspace_id: str | None, file: str, format: DownloadFormat | None = None
 ) -> Download:
     """A file of a thread, or what its rows were made into. Raises `ResultNotFound`."""
-    path = f"/threads/{segment(thread_id, ResultNotFound)}/results/{file_path(file, ResultNotFound)}"
+    path = f"/threads/{segment(thread_id, missing.thread(thread_id))}/results/{file_path(file)}"
     name = file.rpartition("/")[2]
     shown = f"{name.rpartition('.')[0]}.{format}" if format else name
     return await server.download(path, shown, workspace_id=workspace_id, format=format)

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from cfo_kernel import listings
-from cfo_kernel.errors import InvalidInput, NothingToContinue, ResultNotFound, RunNotFound, ThreadNotFound
+from cfo_kernel import listings, missing
+from cfo_kernel.errors import InvalidInput, NothingToContinue, RunNotFound, ThreadNotFound
 from cfo_kernel.interface import Download, DownloadFormat, PageRequest, ResultPage, ShownMessage, UsageTotals
 from cfo_kernel.outcome import asked
 from cfo_kernel.remote.address import file_path, segment
@@ -120,7 +120,7 @@ class Thread:
 
     async def run(self, run_id: str) -> Run:
         """A run of this thread by its id. Raises `RunNotFound`."""
-        path = f"/runs/{segment(run_id, RunNotFound)}/status"
+        path = f"/runs/{segment(run_id, missing.run(run_id))}/status"
         if (await self._server.value(run_status, "GET", path)).thread_id != self.id:
             raise RunNotFound(f"There is no run {run_id[:80]!r} in this thread. List its messages for the ids.")
         return self._run(run_id)
@@ -171,7 +171,7 @@ class Thread:
         if request.filters:
             filters = [f.model_dump(mode="json", by_alias=True, exclude_none=True) for f in request.filters]
             params["filter"] = json.dumps(filters)
-        path = self._path(f"/results/{file_path(file, ResultNotFound)}/rows")
+        path = self._path(f"/results/{file_path(file)}/rows")
         return await self._server.value(_page, "GET", path, params=params, wait=LONG)
 
     async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
@@ -189,7 +189,7 @@ class Thread:
         self._server.use()
         if not text or in_reply_to is not None:
             raise NothingToContinue("This thread has no message yet, so nothing to continue. Send one.")
-        path = f"/workspaces/{segment(self.workspace_id, ThreadNotFound)}/threads"
+        path = f"/workspaces/{segment(self.workspace_id, missing.workspace(self.workspace_id, ()))}/threads"
         begun = await self._server.value(_begun, "POST", path, json={"message": text}, key=key)
         self._record, self.id = begun.thread, begun.thread.id
         return self._run(begun.run.run_id)
@@ -201,7 +201,7 @@ class Thread:
         if self._record is None:
             self._server.use()
             raise ThreadNotFound("This thread has no message yet. Send the first one.")
-        return f"/threads/{segment(self.id, ThreadNotFound)}{rest}"
+        return f"/threads/{segment(self.id, missing.thread(self.id))}{rest}"
 
     @property
     def _place(self) -> dict[str, str]:

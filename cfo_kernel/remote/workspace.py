@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from cfo_kernel import display, listings, sources
+from cfo_kernel import display, listings, missing, sources
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset, Table
-from cfo_kernel.errors import FileNotFound, ThreadNotFound, UnknownTable, WorkspaceNotFound
+from cfo_kernel.errors import UnknownTable
 from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun, UsageTotals
 from cfo_kernel.remote.address import segment
 from cfo_kernel.remote.http import LONG, Server
@@ -53,6 +53,7 @@ _dataset: TypeAdapter[Dataset] = TypeAdapter(Dataset)
 _glossary: TypeAdapter[Glossary] = TypeAdapter(Glossary)
 _open_run: TypeAdapter[OpenRun] = TypeAdapter(OpenRun)
 _uploaded: TypeAdapter[Uploaded] = TypeAdapter(Uploaded)
+_LIST = "List the workspace's datasets for the names."
 _answer: TypeAdapter[QueryAnswer] = TypeAdapter(QueryAnswer)
 
 
@@ -62,7 +63,7 @@ class Workspace:
     def __init__(self, server: Server, record: WorkspaceRecord) -> None:
         self._server = server
         self._record = record
-        self._path = f"/workspaces/{segment(record.id, WorkspaceNotFound)}"
+        self._path = f"/workspaces/{segment(record.id, missing.workspace(record.id, ()))}"
 
     @property
     def id(self) -> str:
@@ -109,11 +110,11 @@ class Workspace:
 
     async def download(self, file: str) -> Download:
         """A file of `data/`. Raises `FileNotFound`."""
-        return await self._server.download(f"{self._path}/data/{segment(file, FileNotFound)}", file)
+        return await self._server.download(f"{self._path}/data/{segment(file, missing.file(file))}", file)
 
     async def delete_file(self, file: str) -> None:
         """Moves a file of `data/` to `.trash/`. Raises `FileNotFound`."""
-        await self._server.send("DELETE", f"{self._path}/data/{segment(file, FileNotFound)}")
+        await self._server.send("DELETE", f"{self._path}/data/{segment(file, missing.file(file))}")
 
     async def datasets(self) -> Sequence[Dataset]:
         """The files of the workspace with their tables; a file that is none says why in `problem`."""
@@ -121,7 +122,8 @@ class Workspace:
 
     async def schema(self, dataset: str) -> Dataset:
         """The dataset of that id, file name or table. Raises `UnknownTable`."""
-        path = f"{self._path}/datasets/{segment(dataset, UnknownTable)}/schema"
+        otherwise = UnknownTable(f"There is no dataset {dataset[:80]!r}. {_LIST}")
+        path = f"{self._path}/datasets/{segment(dataset, otherwise)}/schema"
         return await self._server.value(_dataset, "GET", path, wait=LONG)
 
     async def glossary(self) -> Glossary:
@@ -169,10 +171,10 @@ class Workspace:
         self._server.use()
         if id is None:
             return Thread(self._server, self.id, self.name, key=checked_key(key))
-        path = f"/threads/{segment(id, ThreadNotFound)}"
+        path = f"/threads/{segment(id, missing.thread_of_workspace(id))}"
         record = await self._server.value(thread_record, "GET", path, params={"workspace_id": self.id})
         if record.workspace_id != self.id:
-            raise ThreadNotFound(f"There is no thread {id[:80]!r} in {self.name}. List its threads for the ids.")
+            raise missing.thread_of_workspace(id)
         return Thread(self._server, self.id, self.name, record)
 
     async def open_runs(self) -> Sequence[OpenRun]:
@@ -198,11 +200,11 @@ class TableHandle:
 
     async def describe(self) -> Table:
         """Columns, types and row count. Raises `UnknownTable`."""
-        tables = (await self._workspace.schema(self.name)).tables
+        tables = [table for dataset in await self._workspace.datasets() for table in dataset.tables]
         for table in tables:
             if table.name.lower() == self.name.lower():
                 return table
-        raise UnknownTable(f"There is no table {self.name[:80]!r}. {nearest(self.name, [t.name for t in tables])}")
+        raise missing.table(self.name, nearest(self.name, [t.name for t in tables]))
 
     async def head(self) -> ResultTable:
         """The first rows. Raises `UnknownTable`."""
@@ -214,5 +216,5 @@ class TableHandle:
 
     async def download(self) -> Download:
         """The whole table as Parquet. Raises `UnknownTable`."""
-        path = f"{self._path}/tables/{segment(self.name, UnknownTable)}"
+        path = f"{self._path}/tables/{segment(self.name, missing.table(self.name, _LIST))}"
         return await self._server.download(path, f"{self.name}.parquet")

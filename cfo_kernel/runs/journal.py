@@ -72,6 +72,10 @@ class Journal(Protocol):
         """Commits what is still on its way; who subscribes is told that the workbench was closed."""
         ...
 
+    async def check(self) -> None:
+        """Waits as long for the database as a message would, and writes nothing."""
+        ...
+
     def let_go(self) -> None:
         """Closes what can be closed without an event loop: all that is left to do where the loop is gone."""
         ...

@@ -13,6 +13,7 @@ from typing import Any, LiteralString
 
 from pydantic_core import from_json, to_json
 
+from cfo_kernel import missing
 from cfo_kernel.errors import EventsPruned, IdempotencyMismatch, RunNotFound
 from cfo_kernel.events import Event, Numbered, Outcome, event_adapter
 from cfo_kernel.runs.journal import PRUNED, Record, RunRow
@@ -77,6 +78,9 @@ class PostgresJournal:
     def let_go(self) -> None:
         self._database.let_go()
 
+    async def check(self) -> None:
+        await self._writer.queue("SELECT 1")
+
     async def add_run(self, row: RunRow, idempotency_key: str | None) -> RunRow:
         sql: LiteralString = (
             "INSERT INTO cfo_journal.run (id, workspace_id, thread_id, message, in_reply_to, parent_run_id,"
@@ -98,7 +102,7 @@ class PostgresJournal:
     async def run(self, run_id: str) -> RunRow:
         if found := await self._runs("id = %s", run_id):
             return found[0]
-        raise RunNotFound(f"There is no run {run_id[:80]!r}. List the thread's messages for the ids.")
+        raise missing.run(run_id)
 
     async def by_key(self, workspace_id: str, thread_id: str, key: str | None) -> RunRow | None:
         if not key:

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from cfo_kernel import missing
 from cfo_kernel.errors import EventsPruned, IdempotencyMismatch, RunNotFound, StorageFailed, WorkbenchClosed
 from cfo_kernel.events import Event, Numbered, Outcome, event_adapter
 from cfo_kernel.runs.journal import PRUNED, Record, RunRow
@@ -99,6 +100,9 @@ class SqliteJournal:
             self._reader.close()
             with contextlib.suppress(RuntimeError):  # the loop of those who wait is gone
                 self._wake()
+
+    async def check(self) -> None:
+        await self._queue("SELECT 1", ())  # in a transaction that may write, which needs the lock
 
     async def add_run(self, row: RunRow, idempotency_key: str | None) -> RunRow:
         await self._queue(
@@ -241,7 +245,7 @@ class SqliteJournal:
     def _run(self, run_id: str) -> RunRow:
         if found := self._runs("id = ?", run_id):
             return found[0]
-        raise RunNotFound(f"There is no run {run_id[:80]!r}. List the thread's messages for the ids.")
+        raise missing.run(run_id)
 
     def _has_ended(self, run_id: str) -> bool:
         """Asked at every wake of a subscriber, so no more than that is read."""

@@ -24,7 +24,7 @@ def check_message(text: str, in_reply_to: str | None, key: str | None = None) ->
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise InvalidInput("The message holds characters that are no text. Send it as UTF-8.") from error
+        raise InvalidInput("What was sent holds characters that are no text. Send it as UTF-8.") from error
     if size > MAX_MESSAGE:
         limit = f"{MAX_MESSAGE:,}"
         raise MessageTooLong(f"The message has {size:,} bytes, {limit} are taken. Upload long tables as a file.")

@@ -15,7 +15,8 @@ from sqlalchemy import Engine, Table, delete
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from cfo_kernel.errors import StorageFailed, ThreadNotFound, WorkspaceExists, WorkspaceNotFound
+from cfo_kernel import missing
+from cfo_kernel.errors import StorageFailed, WorkspaceExists
 from cfo_kernel.store.database import PATIENCE, be_patient
 from cfo_kernel.store.folders import is_text
 from cfo_kernel.store.migrations import migrate
@@ -79,8 +80,7 @@ class Catalog:
                 row = session.get(WorkspaceRow, id_or_name)
                 row = row or session.exec(select(WorkspaceRow).where(WorkspaceRow.name == id_or_name)).first()
         if row is None:
-            known = ", ".join(w.id for w in self.workspaces()) or "none yet"
-            raise WorkspaceNotFound(f"There is no workspace {id_or_name[:80]!r}. There is: {known}.")
+            raise missing.workspace(id_or_name, (w.id for w in self.workspaces()))
         return row
 
     def add_workspace(
@@ -144,8 +144,7 @@ class Catalog:
             with self._session() as session:
                 row = session.get(ThreadRow, (workspace_id, thread_id))
         if row is None:
-            message = f"There is no thread {thread_id[:80]!r} in this workspace. List its threads for the ids."
-            raise ThreadNotFound(message)
+            raise missing.thread_of_workspace(thread_id)
         return row
 
     def add_thread(self, row: ThreadRow) -> ThreadRow:

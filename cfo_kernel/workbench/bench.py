@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakSet
 
-from cfo_kernel import display, listings
-from cfo_kernel.errors import OtherLoop, OtherRoot, RunNotFound, ThreadNotFound, WorkspaceNotFound
+from cfo_kernel import display, listings, missing
+from cfo_kernel.errors import OtherLoop, OtherRoot, ThreadNotFound, WorkspaceNotFound
 from cfo_kernel.opening import Opening
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
@@ -72,16 +72,21 @@ class Workbench(Opening):
     async def run(self, id: str) -> Run:
         """The run of that id, in whichever thread. Raises `RunNotFound`."""
         engine = await self._opened()
-        missing = f"There is no run {id[:80]!r}. List a thread's messages for the ids."
         if not folders.is_id(id):
-            raise RunNotFound(missing)
+            raise missing.run(id)
         run = await engine.journal.run(id)
         try:
             workspace = engine.catalog.workspace(run.workspace_id)
             thread = Thread(engine, workspace, engine.thread(workspace, run.thread_id), giver=self)
             return await thread.run(id)
         except (WorkspaceNotFound, ThreadNotFound) as error:
-            raise RunNotFound(missing) from error
+            raise missing.run(id) from error
+
+    async def check(self) -> None:
+        """Raises `StorageFailed` where no message could be taken now: the root is gone, or the journal is locked."""
+        engine = await self._opened()
+        engine.adopt_workspaces()
+        await engine.journal.check()
 
     async def close(self) -> None:
         """Lets the root go. What runs here, and nobody else here has it open, is left to the next process."""

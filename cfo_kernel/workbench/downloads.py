@@ -3,13 +3,13 @@
 import asyncio
 import os
 import stat
-import tempfile
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import BinaryIO
 
 from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import StorageFailed
+from cfo_kernel.executors.held_folders import held
 from cfo_kernel.interface import Download, DownloadFormat
 
 _CHUNK = 1 << 20
@@ -69,8 +69,8 @@ async def made(room: DataRoom, table: Path, format: DownloadFormat) -> Download 
     Raises what `DataRoom.export` raises, or `StorageFailed`.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="cfo-download-") as folder:
-            path = Path(folder) / f"{table.stem}.{format}"
+        with held(room.scratch) as folder:
+            path = folder / f"{table.stem}.{format}"
             await room.export(table, format, path)
             return await opened(path)
     except OSError as error:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakSet
 
+from cfo_kernel import missing
 from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import read_prices
-from cfo_kernel.data.room import DataRoom
+from cfo_kernel.data.room import DataRoom, scratch_of
 from cfo_kernel.errors import (
     CfoError,
     OtherLoop,
@@ -25,6 +26,7 @@ from cfo_kernel.errors import (
     WorkspaceNotFound,
 )
 from cfo_kernel.executors.docker import DockerPython
+from cfo_kernel.executors.held_folders import forget_the_dead
 from cfo_kernel.executors.python_either import Either
 from cfo_kernel.executors.python_sandbox import ConfinedPython
 from cfo_kernel.runs.books import Books
@@ -99,6 +101,7 @@ class Engine:
         except sqlite3.Error as error:
             message = f"The root {self.root} cannot be opened ({error}). Check CFO_ROOT and its disk."
             raise StorageFailed(message) from error
+        await asyncio.to_thread(_tidy, [self.root / row.workspace_dir for row in self.catalog.workspaces()])
         await self.dispatch.open()
         self._pruning = asyncio.create_task(prune(self.journal, self.settings.journal_days), name="prune the journal")
 
@@ -141,7 +144,7 @@ class Engine:
         known = self.workspaces() if is_id(thread_id) else []
         found = [w for w in known if (self.root / w.workspace_dir / "threads" / thread_id).is_dir()]
         if not found:
-            raise ThreadNotFound(f"There is no thread {thread_id[:80]!r}. List a workspace's threads for the ids.")
+            raise missing.thread(thread_id)
         if len(found) > 1:
             names = ", ".join(w.id for w in found)
             raise ThreadAmbiguous(f"Several workspaces have this thread: {names}. Open it from its workspace.")
@@ -312,6 +315,13 @@ def making(folder: Path) -> Generator[None]:
     except OSError as error:
         message = f"The folder {folder.name} cannot be made ({error.strerror}). Mend that, then try again."
         raise StorageFailed(message) from error
+
+
+def _tidy(workspaces: list[Path]) -> None:
+    """Removes the files that were on their way in or out of a workspace when a process was killed."""
+    for folder in workspaces:
+        with contextlib.suppress(OSError):
+            forget_the_dead(scratch_of(folder))
 
 
 def title_of(text: str) -> str | None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cfo_kernel import missing
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Table
 from cfo_kernel.errors import UnknownTable
@@ -55,6 +56,6 @@ class TableHandle:
         """The table, and its Parquet file."""
         shelf = await self._engine.use().room(self._workspace).shelf()
         if self.name not in shelf.tables:
-            raise UnknownTable(f"There is no table {self.name[:80]!r}. {nearest(self.name, list(shelf.tables))}")
+            raise missing.table(self.name, nearest(self.name, list(shelf.tables)))
         table = shelf.tables[self.name]
         return table, shelf.files[table.name]

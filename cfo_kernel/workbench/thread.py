@@ -5,12 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel import listings
+from cfo_kernel import listings, missing
 from cfo_kernel.errors import (
     CfoError,
     InvalidName,
     NothingToContinue,
-    ResultNotFound,
     RunNotFound,
     StorageFailed,
     ThreadNotFound,
@@ -192,7 +191,7 @@ class Thread:
         engine, folder = self._engine.use(), self.thread_dir
         await engine.dispatch.quiet(self.workspace_id, self.id)
         try:
-            folders.to_trash(engine.workspace_dir(self._workspace), folder)
+            await asyncio.to_thread(folders.to_trash, engine.workspace_dir(self._workspace), folder)
         except OSError as error:
             message = f"The thread's folder cannot be moved to .trash/ ({error.strerror}). Mend that, then try again."
             raise StorageFailed(message) from error
@@ -221,7 +220,7 @@ class Thread:
         else:
             found = await downloads.made(engine.room(self._workspace), _table(path), format)
         if found is None:
-            raise _no_result(file)
+            raise missing.result(file)
         return found
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
@@ -260,7 +259,7 @@ class Thread:
 def _result(thread_dir: Path, file: str) -> Path:
     path = downloads.own_result(thread_dir, file)
     if path is None:
-        raise _no_result(file)
+        raise missing.result(file)
     return path
 
 
@@ -268,7 +267,3 @@ def _table(path: Path) -> Path:
     if path.suffix.lower() != ".parquet":
         raise UnsupportedFile(f"{path.name} is not a table of rows. Download it as it is instead.")
     return path
-
-
-def _no_result(file: str) -> ResultNotFound:
-    return ResultNotFound(f"There is no file {file[:80]!r} in the thread's folder. Ask the question again.")

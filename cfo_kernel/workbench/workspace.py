@@ -3,18 +3,18 @@
 import asyncio
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel import display, listings, sources
+from cfo_kernel import display, listings, missing, sources
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
-from cfo_kernel.errors import FileNotFound, StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
+from cfo_kernel.errors import StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
 from cfo_kernel.events import UsageTotals
+from cfo_kernel.executors.held_folders import held
 from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sources import Source
@@ -74,7 +74,7 @@ class Workspace:
         await engine.dispatch.quiet(self.id)
         await engine.close_room(self._row)
         await engine.dispatch.quiet(self.id)  # a message may have come while the workers ended
-        _put_away(engine.root, folder)
+        await asyncio.to_thread(_put_away, engine.root, folder)
         engine.catalog.remove_workspace(self.id)
 
     async def upload(self, source: Source, name: str | None = None) -> Dataset:
@@ -87,8 +87,8 @@ class Workspace:
         sources.check(source)
         safe = safe_name(name or sources.name_of(source))
         room, folder = engine.room(self._row), self.workspace_dir
-        with uploads.storing(safe), tempfile.TemporaryDirectory(dir=folder, prefix=".upload-") as scratch:
-            path = Path(scratch) / safe
+        with uploads.storing(safe), held(room.scratch) as scratch:
+            path = scratch / safe
             await asyncio.to_thread(uploads.copy, source, path)
             await room.check_file(path)
             await asyncio.to_thread(uploads.put_in_place, path, folder / "data" / safe, folder)
@@ -109,13 +109,13 @@ class Workspace:
         self._engine.use()
         found = await downloads.opened(self._file(file))
         if found is None:
-            raise _no_file(file)
+            raise missing.file(file)
         return found
 
     async def delete_file(self, file: str) -> None:
         """Takes a file out of `data/`; it goes to `.trash/`. Raises `FileNotFound` or `StorageFailed`."""
         self._engine.use()
-        _put_away(self.workspace_dir, self._file(file))
+        await asyncio.to_thread(_put_away, self.workspace_dir, self._file(file))
         self._touch()
 
     async def datasets(self) -> Sequence[Dataset]:
@@ -164,8 +164,8 @@ class Workspace:
         Files it writes are not kept. Raises a `QueryError`.
         """
         room = self._engine.use().room(self._row)
-        with tempfile.TemporaryDirectory(dir=self.workspace_dir, prefix=".python-") as folder:
-            ran = await room.python(code, cap=_ROWS, folder=Path(folder), stem="result")
+        with held(room.scratch) as folder:
+            ran = await room.python(code, cap=_ROWS, folder=folder, stem="result")
         return ran.stdout if ran.table is None else ran.table.model_copy(update={"file": None})
 
     async def threads(self) -> Sequence[Thread]:
@@ -200,7 +200,7 @@ class Workspace:
     def _file(self, name: str) -> Path:
         path = downloads.own_file(self.workspace_dir / "data", name)
         if path is None:
-            raise _no_file(name)
+            raise missing.file(name)
         return path
 
     def _touch(self) -> None:
@@ -235,13 +235,9 @@ def _listed(data: Path) -> list[DataFile]:
 
 
 def _put_away(folder: Path, path: Path) -> None:
-    """Moves the file or folder to the `.trash/` of `folder`."""
+    """Moves the file or folder to the `.trash/` of `folder`: on another disk, that is a copy, which takes its time."""
     try:
         folders.to_trash(folder, path)
     except OSError as error:
         message = f"{path.name} cannot be moved to .trash/ ({error.strerror}). Mend that, then try again."
         raise StorageFailed(message) from error
-
-
-def _no_file(name: str) -> FileNotFound:
-    return FileNotFound(f"There is no file {name[:80]!r} in data/. List the workspace's files.")

@@ -179,6 +179,7 @@ async def test_a_server_that_cannot_work_does_not_say_where(
         raise StorageFailed(f"The root {root} cannot be opened (no such file: '{root}/with space/x'). Check its disk.")
 
     monkeypatch.setattr(app.state.workbench, "workspaces", fails)
+    monkeypatch.setattr(app.state.workbench, "check", fails)
     async with speaking_to(app) as client:
         for address in ("/readyz", "/workspaces"):
             response = await client.get(address)

@@ -3,14 +3,17 @@
 import asyncio
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pandas as pd
 import pytest
 
+from cfo_kernel.runs import journal_sqlite
 from tests.api.conftest import Make, speaking_to
 from tests.replies import ANSWER, MESSAGE, QUERY, Serve
+from tests.runs.test_trouble import locked
 
 TOTAL = "SELECT department, sum(amount) AS amount FROM ledger GROUP BY department ORDER BY department"
 ROWS = [["Finance", 4400.55], ["Sales", 2300.3]]
@@ -253,3 +256,15 @@ async def test_a_cursor_holds_the_longest_name(client: httpx.AsyncClient) -> Non
 async def test_health(client: httpx.AsyncClient) -> None:
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     assert (await client.get("/readyz")).json() == {"status": "ok"}
+
+
+async def test_a_server_whose_journal_is_locked_is_not_ready(
+    client: httpx.AsyncClient, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_sqlite, "_PATIENCE", 0.2)
+    assert (await client.get("/readyz")).status_code == 200
+    with locked(root / ".cfo" / "journal.db"):
+        refused = await client.get("/readyz")
+        assert (refused.status_code, refused.json()["code"]) == (503, "storage_failed")
+        assert (await client.get("/healthz")).status_code == 200
+    assert (await client.get("/readyz")).status_code == 200

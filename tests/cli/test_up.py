@@ -22,11 +22,14 @@ Up = tuple["subprocess.Popen[str]", Path]
 @pytest.fixture
 def up(root: Path, tmp_path: Path) -> Iterator[Up]:
     log = tmp_path / "up.log"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/opened\n')
+    browser.chmod(0o700)
     own = {k: v for k, v in os.environ.items() if not k.startswith(("CFO_", "OPENAI_", "ANTHROPIC_"))}
     with log.open("w") as out:
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("cfo")), "up", "--no-browser", "--port", "0"],
-            env={**own, "CFO_ROOT": str(root), "CFO_MODEL": "offline"},
+            [str(Path(sys.executable).with_name("cfo")), "up", "--port", "0"],
+            env={**own, "CFO_ROOT": str(root), "CFO_MODEL": "offline", "BROWSER": f"{browser} %s"},
             stdout=out,
             stderr=subprocess.STDOUT,
             text=True,
@@ -56,8 +59,16 @@ def test_it_comes_is_mended_and_goes(up: Up) -> None:
     os.kill(children(process.pid)["cfo_api"], signal.SIGKILL)
     until(lambda: log.read_text().count("cfo_kernel is at") == 2, 60)
     everyone = descendants(process.pid)
+    opened = Path((log.parent / "opened").read_text().strip().removeprefix("file://"))
+    assert (opened.stat().st_mode & 0o777, opened.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert f'url={address[0]}"' in opened.read_text()
+    started_with = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (process.pid, *everyone)]
+    secrets = [address[1].encode(), *api_tokens(everyone)]
+    assert len(secrets) >= 2
+    assert not [words for words in started_with if any(secret in words for secret in secrets)]
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
+    assert not opened.parent.exists()
     until(lambda: not alive(everyone), 10)
     assert log.read_text().count(address[1]) == 1
     assert log.read_text().endswith("Stopped. What was sent is in its thread.\n")
@@ -100,6 +111,12 @@ def children(of: int) -> dict[str, int]:
         words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
         found[words[words.index("-m") + 1]] = pid
     return found
+
+
+def api_tokens(pids: list[int]) -> set[bytes]:
+    """The API's token, as the environments of the processes have it."""
+    environments = [Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") for pid in pids]
+    return {v.partition(b"=")[2] for vs in environments for v in vs if v.startswith(b"CFO_API_TOKEN=")}
 
 
 def descendants(of: int) -> list[int]:

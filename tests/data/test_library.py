@@ -326,7 +326,10 @@ async def test_a_file_is_checked_before_it_is_taken(data: Path, tmp_path: Path, 
         ),
         (QueryOutOfMemory("Ask for less."), "a.csv needs more memory"),
         (WorkerLost("Ask for less at once."), "a.csv ended the process that read it"),
-        (QueryFailed("The worker failed: KeyError: 1"), "a.csv cannot be read now. The worker failed"),
+        (
+            QueryFailed("The worker failed: KeyError: 1"),
+            r"a.csv cannot be read now. Check that its disk has room[^:]*$",
+        ),
     ],
 )
 async def test_a_file_that_could_not_be_read_is_told_as_one(

@@ -1,5 +1,6 @@
 """Result files as sheets: no formula out of data, no digit lost, and never half a workbook."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,8 +11,9 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from python_calamine import CalamineWorkbook
 
-from cfo_kernel.data import sheet_writer
+from cfo_kernel.data import sheet_values, sheet_writer, workbook_writer
 from cfo_kernel.errors import FileProblem, SheetInvalid
 
 
@@ -30,6 +32,15 @@ def write_sheet(source: str, book: str, sheet: str, mode: str) -> dict[str, Any]
     return sheet_writer.write_sheet(source, book, sheet, mode, to=book)
 
 
+def write_workbook(source: str, book: str, sheet: str, mode: str) -> dict[str, Any]:
+    """As `write_sheet` for a workbook that is not there yet, by the way a whole result goes."""
+    assert mode == "create"
+    return workbook_writer.write_workbook(source, sheet, book)
+
+
+Write = Callable[[str, str, str, str], dict[str, Any]]
+
+
 def cells(book: Path, sheet: str) -> list[list[Any]]:
     return [list(row) for row in openpyxl.load_workbook(book)[sheet].iter_rows(values_only=True)]
 
@@ -43,6 +54,27 @@ def test_a_sheet_is_created(tmp_path: Path, book: Path) -> None:
     assert sheet["A1"].font.bold
     assert sheet["B2"].number_format == "#,##0.00;(#,##0.00)"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.xlsx", "result.parquet"]
+
+
+def test_a_whole_result_is_a_workbook_that_looks_the_same(tmp_path: Path, book: Path) -> None:
+    rows = source(tmp_path, "SELECT 1.5::DECIMAL(9, 1) AS n, 'x' AS \"=a name of many letters\", NULL AS nothing")
+    made = {}
+    for write, file in ((write_sheet, book), (write_workbook, tmp_path / "whole.xlsx")):
+        write(rows, str(file), "Result", "create")
+        sheet = openpyxl.load_workbook(file)["Result"]
+        head = [(c.value, c.font.bold, c.quotePrefix, c.data_type) for c in sheet[1]]
+        widths = [int(sheet.column_dimensions[letter].width) for letter in "ABC"]
+        made[file] = (head, widths, sheet.freeze_panes, sheet.dimensions)
+    [first, second] = made.values()
+    assert first == second
+    assert second[1:] == ([12, 25, 12], "A2", "A1:C2")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.xlsx", "result.parquet", "whole.xlsx"]
+
+
+def test_a_double_and_a_text_that_looks_escaped_are_exact_in_a_whole_result(tmp_path: Path, book: Path) -> None:
+    write_workbook(source(tmp_path, "SELECT 1::DOUBLE / 3 + 0.1 AS n, '_x0041_' AS text"), str(book), "One", "create")
+    sheet = CalamineWorkbook.from_path(book).get_sheet_by_index(0).to_python()
+    assert sheet[1] == [0.43333333333333335, "_x0041_"]
 
 
 def test_a_sheet_beside_another(tmp_path: Path, book: Path) -> None:
@@ -93,9 +125,10 @@ def test_a_bad_name_is_refused(tmp_path: Path, book: Path, name: str) -> None:
     "text",
     ["=1+1", '=HYPERLINK("http://x")', "+1", "-1+2", "@SUM(A1)", "\t=1", "#N/A", "#REF!", "'=1", "=", "TRUE", "1e5"],
 )
-def test_a_text_is_never_a_formula(tmp_path: Path, book: Path, text: str) -> None:
+@pytest.mark.parametrize("write", [write_sheet, write_workbook])
+def test_a_text_is_never_a_formula(tmp_path: Path, book: Path, text: str, write: Write) -> None:
     pq.write_table(pa.table({text: [text]}), tmp_path / "result.parquet")
-    write_sheet(str(tmp_path / "result.parquet"), str(book), "One", "create")
+    write(str(tmp_path / "result.parquet"), str(book), "One", "create")
     sheet = openpyxl.load_workbook(book)["One"]
     assert [(cell.value, cell.data_type) for cell in (sheet["A1"], sheet["A2"])] == [(text.strip(), "s"), (text, "s")]
     assert sheet["A2"].quotePrefix is (text[0] in "=+-@")
@@ -128,10 +161,19 @@ def test_a_text_is_never_a_formula(tmp_path: Path, book: Path, text: str) -> Non
         ("'\\xFF'::BLOB", "ff"),
         ("[1, 2]", "[1, 2]"),
         ("'x'", "x"),
+        ("'a' || chr(13) || chr(10) || 'b' || chr(13) || chr(65535)", "a\nb\n"),
+        ("' <b> & '' '", " <b> & ' "),
+        ("'<r><t>bold</t></r>'", "<r><t>bold</t></r>"),  # XlsxWriter's own markup, were it not held off
+        ("CAST(1e300 AS DOUBLE)", 1e300),
+        ("-0.05::DECIMAL(4, 2)", -0.05),
+        ("false", False),
+        ("TIMESTAMP '1900-01-01 00:00:00'", datetime(1900, 1, 1)),
+        ("NULL", None),
     ],
 )
-def test_a_value_arrives_as_it_is(tmp_path: Path, book: Path, sql: str, value: Any) -> None:
-    write_sheet(source(tmp_path, f"SELECT {sql} AS v, 1 AS one"), str(book), "One", "create")
+@pytest.mark.parametrize("write", [write_sheet, write_workbook])
+def test_a_value_arrives_as_it_is(tmp_path: Path, book: Path, sql: str, value: Any, write: Write) -> None:
+    write(source(tmp_path, f"SELECT {sql} AS v, 1 AS one"), str(book), "One", "create")
     assert cells(book, "One")[1] == [value, 1]
 
 
@@ -153,7 +195,7 @@ def test_more_rows_than_a_sheet_has_are_refused(tmp_path: Path, book: Path) -> N
 
 
 def test_more_rows_than_are_left_are_refused(tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheet_writer, "_MAX_ROWS", 5)
+    monkeypatch.setattr(sheet_values, "MAX_ROWS", 5)
     rows = source(tmp_path, "SELECT i AS n FROM range(2) t(i)")
     write_sheet(rows, str(book), "One", "create")
     write_sheet(rows, str(book), "One", "append")
@@ -206,8 +248,13 @@ def test_money_of_a_month_adds_up_in_the_sheet(tmp_path: Path, book: Path) -> No
         ("CAST(1 AS DECIMAL(18, 0))", "#,##0;(#,##0)"),
         ("TIMESTAMPTZ '2024-01-31 10:30:00+02'", 'yyyy-mm-dd h:mm:ss "UTC"'),
         ("TIMESTAMP '2024-01-31 10:30:00'", "yyyy-mm-dd h:mm:ss"),
+        ("DATE '2024-01-31'", "yyyy-mm-dd"),
+        ("TIME '10:30:00'", "h:mm:ss"),
+        ("1", "General"),
+        ("'x'", "General"),
     ],
 )
-def test_a_cell_shows_all_decimals_and_the_zone(tmp_path: Path, book: Path, sql: str, shown: str) -> None:
-    write_sheet(source(tmp_path, f"SELECT {sql} AS v"), str(book), "One", "create")
+@pytest.mark.parametrize("write", [write_sheet, write_workbook])
+def test_a_cell_shows_all_decimals_and_the_zone(tmp_path: Path, book: Path, sql: str, shown: str, write: Write) -> None:
+    write(source(tmp_path, f"SELECT {sql} AS v"), str(book), "One", "create")
     assert openpyxl.load_workbook(book)["One"]["A2"].number_format == shown

@@ -1,5 +1,7 @@
 """The ingest worker: Parquet files, profiles, and a folder that holds a table's files or nothing."""
 
+import re
+import zipfile
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cfo_kernel.data import worker
+from cfo_kernel.data import csv_files, worker
 from cfo_kernel.errors import UnreadableFile, UnsupportedFile
 from tests.data.conftest import Ingest
 
@@ -57,6 +59,27 @@ def test_what_cannot_be_read_is_refused_by_name(
 ) -> None:
     with pytest.raises(kind, match=name):
         ingest(name, content)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+def test_a_damaged_file_is_told_of_in_plain_words(
+    ingest: Ingest, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damaged behind its beginning, which still is what the name says."""
+    monkeypatch.setattr(csv_files, "_LONGEST_LINE", 64)
+    path = tmp_path / f"ledger.{suffix}"
+    if suffix == "csv":
+        path.write_text("a,b\n1,2\n" + "x" * 100 + ",2\n")
+    elif suffix == "xlsx":
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("xl/workbook.xml", "<workbook")
+    else:
+        duckdb.sql(f"COPY (SELECT i, i::VARCHAR || 'x' AS t FROM range(1000) r(i)) TO '{path}' (FORMAT parquet)")
+        whole = path.read_bytes()
+        path.write_bytes(whole[:20] + bytes(2000) + whole[2020:])
+    with pytest.raises(UnreadableFile) as refused:
+        ingest(path)
+    assert re.fullmatch(rf"ledger\.{suffix} [a-z ,:]+\. (Have|Save) [a-zA-Z ,.]+\.", str(refused.value)), refused.value
 
 
 def test_a_failed_ingest_leaves_nothing_behind(ingest: Ingest, tmp_path: Path) -> None:

@@ -13,8 +13,6 @@ from tests.scenarios.conftest import Front, Opened
 from tests.scenarios.golden_files import Golden, as_json
 
 Wrong = Callable[[], Coroutine[Any, Any, Any]]
-OTHER_WORDS = ("a path as a workspace", "no text", "a file that is no result", "file to delete", "table")
-"""What a client of a server refuses, or asks for, in words of its own; the codes are the same."""
 NO_RUN = "20260101-000000-000000000000"
 
 
@@ -23,8 +21,7 @@ async def refused(what: str, wrong: Wrong) -> dict[str, str]:
     try:
         await wrong()
     except CfoError as error:
-        message = "..." if what in OTHER_WORDS else error.message
-        return {"wrong": what, "error": type(error).__name__, "code": error.code, "message": message}
+        return {"wrong": what, "error": type(error).__name__, "code": error.code, "message": error.message}
     raise AssertionError(f"{what} was taken")
 
 

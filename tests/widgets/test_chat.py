@@ -267,3 +267,27 @@ async def test_a_thread_at_a_server_gets_its_id_with_its_first_message(root: Pat
             assert [t.id for t in await (await wb.workspace("tiny")).threads()] == [at.chat.thread_id]
             assert (at.chat.title, at.chat.messages[1]["reply"]["message"]) == ("Totals by department", MESSAGE)
             at.chat.close()
+
+
+async def test_openings_are_kept_while_they_are_shown_used_or_new(opened: Opened, page: Callable[..., Page]) -> None:
+    workspace = await opened()
+    at = page()
+    await at.chat.show(await workspace.thread())
+    first = at.chat.opened
+    openings = at.chat._openings
+    with openings.use(first):
+        for _ in range(100):
+            await at.chat.show(await workspace.thread())
+        assert len(openings) <= 33
+        assert openings[first] is not openings[at.chat.opened]  # something is being done there
+    for _ in range(40):
+        await at.chat.show(await workspace.thread())
+    assert len(openings) == 32
+    gone = await at.ask("rename", title="x", opened=first)
+    assert (gone["code"], "Reload it" in gone["message"]) == ("invalid_input", True)
+    shown = at.chat.opened
+    for opened_before in list(openings._threads)[:-1] * 2:  # what is shown is not what was used last
+        with openings.use(opened_before):
+            pass
+    openings._in_use.clear()
+    assert openings[shown] is at.chat.thread

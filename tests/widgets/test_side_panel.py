@@ -197,7 +197,7 @@ async def test_what_cannot_be_taken_leaves_nothing_behind(panel: DataPanel, root
     assert await page.refusal("upload", upload_id="3", **more, offset=5, buffers=[b"67890"]) == "invalid_input"  # ended
     assert not panel._uploads._uploads
     assert [path.name for path in (root / "tiny" / "data").iterdir()] == ["ledger.csv"]
-    assert not list((root / "tiny").glob(".upload-*"))
+    assert not list((root / "tiny").glob(".scratch/*"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from cfo_kernel import TaskResult, Thread, Workbench, connect
-from cfo_kernel.data import csv_writer, room, sheet_writer
+from cfo_kernel.data import csv_writer, room, sheet_values, workbook_writer
 from cfo_kernel.errors import ResultNotFound, SheetInvalid, UnreadableFile, UnsupportedFile, WorkbenchClosed
 from cfo_kernel.remote import Workbench as Remote
 from tests.conftest import settings
@@ -119,9 +119,9 @@ def test_no_text_of_a_csv_is_a_formula(tmp_path: Path) -> None:
 
 def test_more_rows_than_a_sheet_has_are_told_to_go_into_a_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = parquet(tmp_path / "x.parquet")
-    monkeypatch.setattr(sheet_writer, "_MAX_ROWS", 4)
-    assert sheet_writer.write_workbook(source, "Result", str(tmp_path / "x.xlsx")) == {"rows": 3}
-    monkeypatch.setattr(sheet_writer, "_MAX_ROWS", 3)
+    monkeypatch.setattr(sheet_values, "MAX_ROWS", 4)
+    assert workbook_writer.write_workbook(source, "Result", str(tmp_path / "x.xlsx")) == {"rows": 3}
+    monkeypatch.setattr(sheet_values, "MAX_ROWS", 3)
     with pytest.raises(SheetInvalid, match="Download it as CSV"):
-        sheet_writer.write_workbook(source, "Result", str(tmp_path / "y.xlsx"))
+        workbook_writer.write_workbook(source, "Result", str(tmp_path / "y.xlsx"))
     assert not (tmp_path / "y.xlsx").exists()

@@ -144,7 +144,7 @@ async def test_an_upload_that_is_no_table_leaves_data_as_it_was(opened: Opened, 
     assert files(root / "tiny" / "data") == before
     assert [d.file for d in await place.datasets()] == ["ledger.csv"]
     assert not (root / "tiny" / ".trash").exists()
-    assert not list((root / "tiny").glob(".upload-*"))
+    assert not list((root / "tiny").glob(".scratch/*"))
 
 
 @pytest.mark.parametrize(

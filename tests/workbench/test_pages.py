@@ -112,7 +112,9 @@ async def test_only_tables_of_the_thread_have_pages(thread: Thread, root: Path) 
     for name in ("results/link.parquet", "results/none.parquet", "../secret.parquet", "", "result_001.parquet"):
         with pytest.raises(ResultNotFound):
             await thread.page(name)
-    with pytest.raises(UnreadableFile, match=r"broken\.parquet cannot be read") as refused:
+    with pytest.raises(
+        UnreadableFile, match=r"broken\.parquet is damaged or not whole. Ask its question again.$"
+    ) as refused:
         await thread.page("results/broken.parquet")
     assert str(root) not in str(refused.value)
     with pytest.raises(UnsupportedFile, match="Download it"):

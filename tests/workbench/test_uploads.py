@@ -35,7 +35,7 @@ async def test_a_replacing_upload_that_fails_leaves_the_old_file(
         with pytest.raises(StorageFailed, match=r"ledger.csv cannot be stored \(No space left on device\)"):
             await workspace.upload(io.BytesIO(MORE.encode()), "ledger.csv")
     assert (root / "tiny" / "data" / "ledger.csv").read_text() == LEDGER
-    assert not list((root / "tiny").glob(".upload-*"))
+    assert not list((root / "tiny").glob(".scratch/*"))
     assert (await workspace.sql("FROM ledger")).row_count == 6
 
 

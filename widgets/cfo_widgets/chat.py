@@ -1,7 +1,6 @@
 """Chat: one thread on the screen. It sends what a person writes, and follows what the agent does about it."""
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Literal
@@ -11,11 +10,12 @@ from traitlets import Bool, Dict, Float, Int, List, Unicode
 from typing_extensions import TypeIs, override
 
 from cfo_kernel import CfoError, Numbered, Run, Thread, Workspace
-from cfo_kernel.errors import ContinueLimitReached, InvalidInput, NothingToContinue, ServerError
+from cfo_kernel.errors import ContinueLimitReached, NothingToContinue, ServerError
 from cfo_kernel.settings import load
 from cfo_widgets.component import Component
 from cfo_widgets.downloading import Downloads
 from cfo_widgets.following import Following
+from cfo_widgets.openings import Openings
 from cfo_widgets.result_commands import DownloadResult, Library, PageOfResult, ResultCommand, library, perform_result
 from cfo_widgets.shown import Shown, shown, why
 from cfo_widgets.wire import Answer, Command
@@ -93,7 +93,7 @@ class Chat(Component, bundle="chat"):
     def __init__(self, of: Thread | Workspace | None = None, *, countdown: float | None = None) -> None:
         super().__init__(countdown=load().countdown if countdown is None else countdown)
         self.thread: Thread | None = None
-        self._threads: dict[str, Thread] = {}
+        self._openings = Openings()
         self._downloads = Downloads()
         self._following = Following(self._tell)
         self._follower: asyncio.Task[None] | None = None
@@ -117,8 +117,7 @@ class Chat(Component, bundle="chat"):
     async def show(self, thread: Thread) -> None:
         """Shows this thread. What goes wrong is told on the page, which offers to try again."""
         self._leave()
-        self.thread, opened = thread, uuid.uuid4().hex
-        self._threads[opened] = thread
+        self.thread, opened = thread, self._openings.add(thread)
         with self.hold_sync():
             self.opened, self.workspace_id = opened, thread.workspace_id
             self.trouble, self.is_loading = None, thread.created_at is not None
@@ -128,7 +127,8 @@ class Chat(Component, bundle="chat"):
     async def refresh(self, thread: Thread | None = None) -> None:
         """Brings the page up to date with what other clients did; `thread` is the same, read anew (for its title)."""
         if thread and self.thread and thread.id == self.thread.id != "":
-            self.thread = self._threads[self.opened] = thread
+            self.thread = thread
+            self._openings.renew(self.opened, thread)
         if self.thread is None:
             return
         self._asked += 1
@@ -153,9 +153,10 @@ class Chat(Component, bundle="chat"):
             return self._look()
         if isinstance(command, Library):
             return await library()
-        if command.opened not in self._threads:
-            raise InvalidInput("This page shows a conversation that is no longer open here. Reload it.")
-        thread = self._threads[command.opened]
+        with self._openings.use(command.opened) as thread:
+            return await self._performed(thread, command)
+
+    async def _performed(self, thread: Thread, command: Any) -> Answer:
         if isinstance(command, PageOfResult | DownloadResult):
             return await perform_result(thread, self._downloads, command)
         match command:
@@ -239,7 +240,7 @@ class Chat(Component, bundle="chat"):
 
     def _follow(self) -> None:
         if self._next_run() and (self._follower is None or self._follower.done()):
-            self._follower = self.begin(self._follow_runs(self._threads[self.opened]))
+            self._follower = self.begin(self._follow_runs(self._openings[self.opened]))
 
     async def _follow_runs(self, thread: Thread) -> None:
         """Goes through the open runs one after the other, as the engine performs them."""

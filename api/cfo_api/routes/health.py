@@ -1,12 +1,9 @@
 """Health: whether the process lives, and whether it can work. Both need no token."""
 
-import contextlib
-
 from fastapi import APIRouter
 
 from cfo_api.dependencies import WorkbenchDep
 from cfo_api.values import Health
-from cfo_kernel.errors import RunNotFound
 
 router = APIRouter(tags=["health"])
 
@@ -19,8 +16,6 @@ async def get_health() -> Health:
 
 @router.get("/readyz")
 async def get_readiness(wb: WorkbenchDep) -> Health:
-    """The root is open, and the journal answers."""
-    await wb.workspaces()
-    with contextlib.suppress(RunNotFound):  # which only the journal can tell
-        await wb.run("none")
+    """The root is open, and the journal takes messages."""
+    await wb.check()
     return Health()

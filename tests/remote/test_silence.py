@@ -1,0 +1,144 @@
+"""A server that takes requests and answers none any more: whoever waits hears of it within seconds."""
+
+import asyncio
+import contextlib
+import io
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfo_widgets.data_panel import DataPanel
+
+from cfo_kernel import Thread
+from cfo_kernel.errors import CfoError, ServerUnavailable
+from cfo_kernel.remote import Workbench, watch
+from cfo_kernel.workbench import uploads
+from tests.conftest import settings
+from tests.remote.served import Served
+
+TOLD = "does not answer"
+
+
+class Swallower:
+    """A proxy that passes everything on, until `swallows`: from then on nothing comes out of it on either side."""
+
+    swallows = False
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[str]:
+        server = await asyncio.start_server(self._taken, "127.0.0.1", 0)
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        finally:
+            server.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        for source, target in ((reader, far_writer), (far_reader, writer)):
+            task = asyncio.create_task(self._pass_on(source, target))
+            self._tasks.add(task)
+
+    async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while piece := await source.read(1 << 16):
+                if not self.swallows:
+                    target.write(piece)
+                    await target.drain()
+        target.close()
+
+
+class Page:
+    def __init__(self, panel: DataPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._panel, self._told = panel, asyncio.Queue[dict[str, Any]]()
+        monkeypatch.setattr(panel, "send", lambda content, *_: self._told.put_nowait(content))
+
+    async def problem(self, type: str, buffers: list[memoryview], **more: Any) -> dict[str, Any]:
+        self._panel._heard(None, {"type": type, "request": type, "workspace_id": "tiny", **more}, buffers)
+        return (await asyncio.wait_for(self._told.get(), 8))["problem"]
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_LOOK", 0.2)
+    monkeypatch.setattr(watch, "_ANSWER", 1.0)
+
+
+@pytest.mark.parametrize("way", ["silent", "refused"])
+@pytest.mark.usefixtures("hurried")
+async def test_each_command_of_a_page_ends_with_the_same_problem(
+    way: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Served(settings(root, "http://127.0.0.1:9/v1")) as served:
+        proxy = Swallower(int(served.url.rpartition(":")[2]))
+        async with proxy.open() as url, Workbench(url if way == "silent" else served.url, None) as wb:
+            workspace = await wb.workspace("tiny")
+            thread = await workspace.thread()
+            await thread.ask("SQL: SELECT 1 AS n")
+            panel = DataPanel()
+            await panel.show(workspace)
+            page = Page(panel, monkeypatch)
+            if way == "silent":
+                proxy.swallows = True
+            else:
+                served.stop()
+            content = memoryview(b"a,b\n1,2\n")
+            begun = time.monotonic()
+            problems = await asyncio.gather(
+                page.problem("preview", [], table="ledger"),
+                page.problem("download", [], file="ledger.csv", key="k", **{"from": 0}),
+                page.problem("upload", [content], upload_id="u", name="x.csv", size=len(content), offset=0),
+                _problem_of(thread),
+            )
+            assert time.monotonic() - begun < 8
+            assert {p["code"] for p in problems} == {"server_unavailable"}
+            assert len({p["message"] for p in problems}) == 1
+            assert TOLD in problems[0]["message"]
+            panel.close()
+
+
+async def _drained(chunks: AsyncIterator[bytes]) -> None:
+    async for _ in chunks:
+        pass
+
+
+async def _problem_of(thread: Thread) -> dict[str, str]:
+    with pytest.raises(CfoError) as refused:
+        await thread.page("results/result_001.parquet")
+    return {"code": refused.value.code, "message": refused.value.message}
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_download_that_falls_silent_ends(root: Path) -> None:
+    rows = b"a,b\n" + b"1,2\n" * (4 << 20)
+    with Served(settings(root, "http://127.0.0.1:9/v1")) as served:
+        proxy = Swallower(int(served.url.rpartition(":")[2]))
+        async with proxy.open() as url, Workbench(url, None) as wb:
+            workspace = await wb.workspace("tiny")
+            (root / "tiny" / "data" / "large.csv").write_bytes(rows)
+            chunks = (await workspace.download("large.csv")).chunks
+            assert await anext(aiter(chunks))
+            proxy.swallows = True
+            with pytest.raises(ServerUnavailable, match=TOLD):
+                await asyncio.wait_for(_drained(chunks), 8)
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_what_takes_long_at_a_server_that_lives_is_waited_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = uploads.copy
+    monkeypatch.setattr(uploads, "copy", lambda *arguments: (time.sleep(2), copy(*arguments))[1])
+    with Served(settings(root, "http://127.0.0.1:9/v1")) as served:
+        async with Workbench(served.url, None) as wb:
+            made = await (await wb.workspace("tiny")).upload(io.BytesIO(b"a,b\n1,2\n"), "slow.csv")
+    assert made.file == "slow.csv"

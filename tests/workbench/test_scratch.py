@@ -1,0 +1,79 @@
+"""Files on their way in or out of a workspace: gone with a process that was killed, and none of one that lives."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cfo_kernel import connect
+from cfo_kernel.executors.held_folders import forget_the_dead, held
+from tests.conftest import Opened, settings
+from tests.replies import Serve
+
+REPOSITORY = Path(__file__).parents[2]
+EXPORTING = """
+import asyncio, sys
+from pathlib import Path
+from cfo_kernel import Settings, connect
+
+async def main(root):
+    async with connect(settings=Settings(root=root, model="offline")) as wb:
+        thread = await (await wb.workspace("tiny")).thread()
+        reply = await thread.ask("SQL: SELECT i, i::VARCHAR AS text FROM range(200000) t(i)")
+        asyncio.create_task(thread.download(reply.result.file, "xlsx"))
+        while not [*root.glob("tiny/.scratch/*/own/*/*")]:
+            await asyncio.sleep(0.01)
+        print("exporting", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+async def test_what_an_export_leaves_that_was_killed_goes_at_the_next_start(root: Path, serve: Serve) -> None:
+    with held(root / "tiny" / ".scratch") as living:
+        (living / "half.xlsx").touch()
+        command = [sys.executable, "-c", EXPORTING, str(root)]
+        with subprocess.Popen(  # noqa: ASYNC220
+            command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        ) as process:
+            assert process.stdout
+            assert process.stdout.readline() == b"exporting\n"
+            process.kill()
+        assert len(list((root / "tiny" / ".scratch").iterdir())) == 2
+        async with connect(settings=settings(root, serve())):
+            assert [p.name for p in (root / "tiny" / ".scratch").iterdir()] == [living.parent.name]
+        assert (living / "half.xlsx").exists()
+    assert list((root / "tiny" / ".scratch").iterdir()) == []
+
+
+def test_a_folder_that_is_just_being_taken_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".lock").touch()
+    forget_the_dead(tmp_path)
+    assert (tmp_path / "new").is_dir()
+
+
+async def test_what_is_put_away_to_another_disk_holds_up_nobody(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = await opened()
+    thread = await workspace.thread()
+    await thread.ask("SQL: SELECT 1 AS n")
+    seen: list[bool] = []
+    move = shutil.move
+
+    def noted(*arguments: Any) -> Any:
+        seen.append(threading.current_thread() is threading.main_thread())
+        return move(*arguments)
+
+    monkeypatch.setattr(shutil, "move", noted)
+    await workspace.delete_file("ledger.csv")
+    await thread.delete()
+    await workspace.delete()
+    assert seen == [False, False, False]
