@@ -5,6 +5,7 @@ import { Chevron, Upload } from "../shared/icons";
 import { useLooking } from "../shared/looking";
 import { remember, remembered } from "../shared/remembered";
 import { UndoToasts, useDeletion } from "../shared/undo";
+import { dropped, type Offered } from "./acceptable";
 import { count, type Dataset, type Glossary, type Table } from "./dataset";
 import { DatasetRow } from "./dataset_row";
 import { TableDialog } from "./table_dialog";
@@ -37,7 +38,7 @@ function DataPanel() {
     setIsFolded(folded);
     remember(FOLDED, folded);
   };
-  const take = (files: Iterable<File>) => {
+  const take = (files: Iterable<Offered>) => {
     fold(false);
     uploads.add(files);
   };
@@ -83,7 +84,7 @@ function Nothing({ datasets, isEmpty }: { datasets: Dataset[] | null; isEmpty: b
   return isEmpty ? <p class="cfo-nothing">No data yet. Drop CSV, Excel or Parquet files here, or choose Add files.</p> : null;
 }
 
-function AddFiles({ suffixes, take }: { suffixes: string[]; take: (files: Iterable<File>) => void }) {
+function AddFiles({ suffixes, take }: { suffixes: string[]; take: (files: Iterable<Offered>) => void }) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
@@ -91,7 +92,7 @@ function AddFiles({ suffixes, take }: { suffixes: string[]; take: (files: Iterab
       <input
         ref={input} type="file" multiple hidden accept={suffixes.join(",")} aria-label="Add files"
         onChange={(event) => {
-          take([...(event.currentTarget.files ?? [])]);
+          take([...(event.currentTarget.files ?? [])].map((file) => ({ file, isFolder: false })));
           event.currentTarget.value = ""; // the same file may be chosen again
         }}
       />
@@ -100,7 +101,7 @@ function AddFiles({ suffixes, take }: { suffixes: string[]; take: (files: Iterab
 }
 
 /** Files that are dragged over the panel and dropped on it. Each element below tells of it too, so they are counted. */
-function useDrop(take: (files: Iterable<File>) => void) {
+function useDrop(take: (files: Iterable<Offered>) => void) {
   const [isOver, setIsOver] = useState(false);
   const depth = useRef(0);
   const go = (step: number) => {
@@ -120,7 +121,7 @@ function useDrop(take: (files: Iterable<File>) => void) {
     onDrop: ofFiles((event) => {
       depth.current = 0;
       setIsOver(false);
-      take([...(event.dataTransfer?.files ?? [])]);
+      take(dropped(event.dataTransfer));
     }),
   };
   return { isOver, listeners };
