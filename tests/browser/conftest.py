@@ -20,7 +20,7 @@ _WAIT = 30_000  # milliseconds for what a page shows, on a machine that does muc
 _AXE = Path(__file__).parents[2] / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 _NO_BROWSER = ("Executable doesn't exist", "missing dependencies")
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
-expect.set_options(timeout=_WAIT)
+expect.set_options(timeout=8000)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
                 )
                 contexts.push_async_callback(context.close)
             page = await context.new_page()
-            page.set_default_timeout(_WAIT)
+            page.set_default_timeout(8000)
             watch = Watch(page, set(errors))
             watch.begin()
             watches.append(watch)

@@ -10,7 +10,7 @@ import { count, type Dataset, type Glossary, type Table } from "./dataset";
 import { DatasetRow } from "./dataset_row";
 import { TableDialog } from "./table_dialog";
 import { UploadRow } from "./upload_row";
-import { useUploads } from "./uploads";
+import { type Sending, useUploads } from "./uploads";
 import { useOwnId } from "../shared/own_id";
 import "./data_panel.css";
 
@@ -62,7 +62,7 @@ function DataPanel() {
         {glossaryProblem && <p class="cfo-problem">{glossaryProblem}</p>}
         {problem && <p class="cfo-problem" role="alert">{problem}</p>}
         {uploads.all.length > 0 && (
-          <ul class="cfo-uploads" aria-label="Uploads">{uploads.all.map((one) => <UploadRow key={one.id} sending={one} uploads={uploads} />)}</ul>
+          <ul class="cfo-uploads" aria-label="Uploads">{told(uploads.all).map((one) => <UploadRow key={one.id} sending={one} uploads={uploads} />)}</ul>
         )}
         <ul class="cfo-datasets" aria-label="Files">
           {shown.map((dataset) => (
@@ -77,6 +77,12 @@ function DataPanel() {
       {looked && <TableDialog {...looked} glossary={glossary} workspaceId={workspaceId} ask={ask} close={() => setLooked(null)} />}
     </section>
   );
+}
+
+/** What wants something of a person stands first, where it is seen. */
+function told(all: Sending[]): Sending[] {
+  const wants = ({ state }: Sending) => state === "refused" || state === "asks";
+  return [...all.filter(wants), ...all.filter((one) => !wants(one))];
 }
 
 function Nothing({ datasets, isEmpty }: { datasets: Dataset[] | null; isEmpty: boolean }) {
