@@ -20,7 +20,7 @@ _WAIT = 30_000  # milliseconds for what a page shows, on a machine that does muc
 _AXE = Path(__file__).parents[2] / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 _NO_BROWSER = ("Executable doesn't exist", "missing dependencies")
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
-expect.set_options(timeout=8000)
+expect.set_options(timeout=20000)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,10 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def visit(browser: Browser) -> AsyncIterator[Visit]:
-    """`await visit(url, ...)` opens a page in a context of its own, or in that of `beside`; `errors` are expected."""
+    """`await visit(url, ...)` opens a page in a context of its own, or in that of `beside`.
+
+    `errors` are expected; with `has_clock` the page's time is in the hands of the test (`page.clock`), and goes on by itself.
+    """
     watches: list[Watch] = []
     async with AsyncExitStack() as contexts:
 
@@ -98,6 +101,7 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
             dark: bool = False,
             beside: Page | None = None,
             errors: tuple[str, ...] = (),
+            has_clock: bool = False,
         ) -> Page:
             if beside:
                 context = beside.context
@@ -113,6 +117,8 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
             watch = Watch(page, set(errors))
             watch.begin()
             watches.append(watch)
+            if has_clock:  # of all pages in the context
+                await page.clock.install()
             await page.goto(url)
             return page
 

@@ -50,7 +50,12 @@ async def _unharmed(page: Page) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-_NAMES = [("label", "amount"), ("image", "amount"), ("title", "amount"), ("<img src=x onerror=window.HACKED=1>", "${a.b[0]} </text>")]
+_NAMES = [
+    ("label", "amount"),
+    ("image", "amount"),
+    ("title", "amount"),
+    ("<img src=x onerror=window.HACKED=1>", "${a.b[0]} </text>"),
+]
 
 
 @pytest.mark.timeout(180)
