@@ -20,7 +20,7 @@ _WAIT = 30_000  # milliseconds for what a page shows, on a machine that does muc
 _AXE = Path(__file__).parents[2] / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 _NO_BROWSER = ("Executable doesn't exist", "missing dependencies")
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
-expect.set_options(timeout=20000)
+expect.set_options(timeout=_WAIT)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def visit(browser: Browser) -> AsyncIterator[Visit]:
     """`await visit(url, ...)` opens a page in a context of its own, or in that of `beside`.
 
-    `errors` are expected; with `has_clock` the page's time is in the hands of the test (`page.clock`), and goes on by itself.
+    `errors` are expected. With `has_clock` the page's time goes on by itself, and a test can put it on (`page.clock`).
     """
     watches: list[Watch] = []
     async with AsyncExitStack() as contexts:
@@ -113,7 +113,7 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
                 )
                 contexts.push_async_callback(context.close)
             page = await context.new_page()
-            page.set_default_timeout(8000)
+            page.set_default_timeout(_WAIT)
             watch = Watch(page, set(errors))
             watch.begin()
             watches.append(watch)

@@ -1,4 +1,4 @@
-"""Charts of labels that want to be more than text: drawn and hovered, nothing of them is run, fetched or breaks the page."""
+"""Charts of labels that want to be more than text: nothing of them is run, fetched or breaks the page."""
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -12,7 +12,8 @@ pytestmark = pytest.mark.slow
 _LABELS = [
     ATTACK, '"><svg onload=window.HACKED=5>', "javascript:window.HACKED=6", "https://spy.example/p.png",
     "${window.HACKED=7}", "{{constructor.constructor('window.HACKED=8')()}}", "datum.amount + signal('width')",
-    "long " * 100, "\u202eright to left\u2066 isolated", "שלום 1,000", "a\nb\tc", "</script><script>window.HACKED=9</script>",
+    "long " * 100, "\u202eright to left\u2066 isolated", "שלום 1,000", "a\nb\tc",
+    "</script><script>window.HACKED=9</script>",
 ]  # fmt: skip
 
 

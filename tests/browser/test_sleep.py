@@ -1,4 +1,4 @@
-"""A laptop that is closed and opened again: the page comes back by itself, and nothing went on as if somebody had looked."""
+"""A laptop that is closed and opened again: the page comes back by itself, and nothing went on unseen."""
 
 import asyncio
 import os
