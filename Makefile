@@ -20,7 +20,8 @@ demo: .venv/.engine ## answer three questions on the sample company
 	  echo; echo "> $$question"; echo; CFO_MODEL=offline $(BIN)/cfo ask -w $(COMPANY) "$$question" || exit 1; done
 
 lab: .venv/.workbench ## open the tutorials in JupyterLab
-	$(BIN)/jupyter lab notebooks/01_first_question.ipynb
+	$(BIN)/jupyter lab --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks/01_first_question.ipynb
 
 test: check ## check, then all tests but those of `chaos` and `screens`
 	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" --nbval --nbval-sanitize-with tests/notebooks.cfg tests notebooks

@@ -12,6 +12,7 @@ _MONTH, _DAY = "%b %Y", "%d %b %Y"
 _UPRIGHT = 8
 _LONG_LABEL = 14
 _PER_LABEL = 84  # px; names that have less of them lean
+_PER_FIGURE = 40  # px; figures over bars that have less of them would cover each other
 Spec = dict[str, Any]
 
 
@@ -69,7 +70,7 @@ def pairs(x: Drawn, figures: list[Drawn]) -> Spec:
 
 
 def _variance(x: Drawn, across: Spec, first: Drawn, second: Drawn) -> Spec:
-    """The difference of two figures in percent of the second, above their bars."""
+    """The difference of two figures in percent of the second, above their bars where there is room for all."""
     a, b = _datum(first), _datum(second)
     said, top = _free("difference", x, [first, second]), _free("top", x, [first, second])
     return {
@@ -78,7 +79,7 @@ def _variance(x: Drawn, across: Spec, first: Drawn, second: Drawn) -> Spec:
             {"calculate": f"({a} - {b}) / abs({b})", "as": said},
             {"calculate": f"max({a}, {b}, 0)", "as": top},
         ],
-        "mark": {"type": "text", "dy": -7, "fontSize": 11},
+        "mark": _over_bars(len(x.cells)),
         "encoding": {
             "x": across,
             "y": {"field": top, "type": "quantitative"},
@@ -103,27 +104,58 @@ def grouped(x: Drawn, figure: Drawn, series: Drawn) -> Spec:
 
 def waterfall(x: Drawn, figure: Drawn) -> Spec:
     """A bridge: the opening figure, each change from where the one before it ended, and the closing figure."""
-    at, total, start, end, role = (_free(name, x, [figure]) for name in ("at", "total", "start", "end", "step"))
+    names = ("at", "total", "following", "start", "end", "top", "step")
+    at, total, following, start, end, top, role = (_free(name, x, [figure]) for name in names)
     last, value = len(x.cells), _datum(figure)
-    window = [{"op": "row_number", "as": at}, {"op": "sum", "field": figure.field, "as": total}]
+    running = [{"op": "row_number", "as": at}, {"op": "sum", "field": figure.field, "as": total}]
     kinds = f"datum.{at} == 1 || datum.{at} == {last} ? 'Total' : {value} < 0 ? 'Decrease' : 'Increase'"
     colours = {"domain": ["Total", "Increase", "Decrease"], "range": ["#6b83b5", "#2f9e6e", "#d1495b"]}
-    encoding = {
-        "x": {**_axis(x, discrete=True), "sort": None},
-        "y": {**_figure(figure), "field": start},
-        "y2": {"field": end},
-        "color": {"field": role, "type": "nominal", "scale": colours, "title": None},
+    across = {**_axis(x, discrete=True), "sort": None, "scale": {"padding": 0.15}}
+    upward: Spec = {"type": "quantitative", "title": figure.name, "axis": {"format": figure.axis_format}}
+    level = {
+        "transform": [{"filter": f"datum.{at} < {last}"}],
+        "mark": {"type": "rule", "opacity": 0.6},
+        "encoding": {
+            "x": {**across, "bandPosition": 1},
+            "x2": {"field": following, "bandPosition": 0},
+            "y": {"field": end, **upward},
+        },
     }
-    spec = _spec(f"Bridge of {figure.name} by {x.name}", {"type": "bar", "tooltip": True}, encoding, [x, figure])
+    bar = {
+        "mark": {"type": "bar"},
+        "encoding": {
+            "x": across,
+            "y": {"field": start, **upward},
+            "y2": {"field": end},
+            "color": {"field": role, "type": "nominal", "scale": colours, "title": None},
+            "tooltip": [_tip(x), _tip(figure)],
+        },
+    }
+    told = {
+        "mark": _over_bars(last),
+        "encoding": {
+            "x": across,
+            "y": {"field": top, **upward},
+            "text": {"field": figure.field, "type": "quantitative", "format": figure.axis_format},
+        },
+    }
     return {
-        **spec,
+        **_head(f"Bridge of {figure.name} by {x.name}"),
         "transform": [
-            {"window": window, "frame": [None, 0]},
+            {"window": running, "frame": [None, 0]},
+            {"window": [{"op": "lead", "field": x.field, "as": following}]},
             {"calculate": f"datum.{at} == {last} ? 0 : datum.{total} - {value}", "as": start},
             {"calculate": f"datum.{at} == {last} ? {value} : datum.{total}", "as": end},
+            {"calculate": f"max(datum.{start}, datum.{end})", "as": top},
             {"calculate": kinds, "as": role},
         ],
+        "layer": [level, bar, told],
     }
+
+
+def _over_bars(count: int) -> Spec:
+    """Figures above so many bars, where there is room for all of them."""
+    return {"type": "text", "dy": -7, "fontSize": 11, "opacity": {"expr": f"width < {_PER_FIGURE * count} ? 0 : 1"}}
 
 
 def _head(said: str) -> Spec:
@@ -146,11 +178,16 @@ def _axis(x: Drawn, *, discrete: bool = False) -> Spec:
             "timeUnit": x.unit,
             "axis": {"format": shown, "labelAngle": 0, "labelOverlap": True},
         }
-    angle = {"expr": f"width < {_PER_LABEL * len(x.cells)} ? -35 : 0"}
+    return {**made, "type": "nominal" if x.kind == "category" else "ordinal", "axis": _names_below(len(x.cells))}
+
+
+def _names_below(count: int) -> Spec:
+    """The labels of so many names: level under the middle of their bars, or leaning where they have no room."""
+    lacks_room = f"width < {_PER_LABEL * count}"
     return {
-        **made,
-        "type": "nominal" if x.kind == "category" else "ordinal",
-        "axis": {"labelAngle": angle, "labelLimit": 220},
+        "labelAngle": {"expr": f"{lacks_room} ? -35 : 0"},
+        "labelAlign": {"expr": f"{lacks_room} ? 'right' : 'center'"},
+        "labelLimit": 220,
     }
 
 

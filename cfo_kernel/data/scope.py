@@ -140,7 +140,7 @@ class Scope:
     def _known(self, name: str) -> Table:
         if name not in self._all:
             known = [t.name for t in self._all.values()]
-            raise UnknownTable(f"There is no table {name}. {nearest(name, known)}")
+            raise UnknownTable(f"There is no table {name!r}. {nearest(name, known)}")
         return self._all[name]
 
     def _how_to_join(self, table: Table) -> str:

@@ -61,7 +61,7 @@ def unknown_table(name: str, tables: Iterable[str]) -> UnknownTable:
     """The error that names the tables most like `name`."""
     known = sorted(tables)
     close = get_close_matches(folded(name), known, n=3, cutoff=0.5) or known[:30]
-    message = f"There is no table {name[:80]}. There is: {', '.join(close) or 'none yet'}."
+    message = f"There is no table {name[:80]!r}. There is: {', '.join(close) or 'none yet'}."
     return UnknownTable(message, name=name, nearest=close, mendable=bool(known))
 
 

@@ -35,13 +35,21 @@ MANY = (
     "SELECT i AS number, 'Customer ' || (i % 977) AS customer, "
     "((i * 7919 % 100000) / 7 - 5000)::DECIMAL(12,2) AS amount FROM range(1000000) AS t(i) ORDER BY i"
 )
+BRIDGE = (
+    "SELECT * FROM (VALUES ('EBITDA 2011', 1200.0), ('Volume', 340.5), ('Price', -120.25), ('Freight', -95.0), "
+    "('Overheads', 60.75), ('EBITDA 2012', 1386.0)) AS t(step, amount)"
+)
+_FIGURE = "CASE WHEN i % 7 <> {0} % 7 THEN ((i * ({0} + 3) % 90) * 1111 - 40000)::DECIMAL(12,2) END AS FY20{0:02}"
+WIDE = f"SELECT i AS line, {', '.join(map(_FIGURE.format, range(24)))} FROM range(150) AS t(i) ORDER BY i"
 HOSTILE_CELLS = f"SELECT $${ATTACK}$$ AS \"<b>name</b>\", '=1+1' AS formula, -1234.5 AS amount"
 
 
 def _answer(kind: str, step: int) -> Answer | None:
     """What it says at this step of the work; None is a refusal of the server."""
     end = ToolCall("task_result", {"message": f"That was {kind}. Finance spent 4,400.55 and Sales 2,300.30."})
-    tables = {"table": TOTALS, "series": SERIES, "many": MANY, "hostile": HOSTILE_CELLS}
+    tables = {
+        "table": TOTALS, "series": SERIES, "many": MANY, "hostile": HOSTILE_CELLS, "bridge": BRIDGE, "wide": WIDE,
+    }  # fmt: skip
     match kind, step:
         case "markdown", 0:
             return ToolCall("task_result", {"message": MARKDOWN})

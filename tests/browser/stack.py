@@ -107,11 +107,7 @@ class Stack:
 
     def kernels(self) -> list[int]:
         """The processes of the visitors' kernels, the waiting ones too."""
-        return [
-            pid
-            for pid in self.voila.descendants()
-            if b"cfo_widgets.visitor" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
+        return [pid for pid in self.voila.descendants() if b"cfo_widgets.visitor" in _command(pid)]
 
     def __enter__(self) -> "Stack":
         self.api.start()
@@ -138,3 +134,10 @@ def _parents() -> list[tuple[int, int]]:
             except OSError:
                 continue
     return found
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it ended meanwhile
+        return b""

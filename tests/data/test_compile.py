@@ -439,7 +439,7 @@ def test_a_filter_keeps_the_right_rows(column: str, operator: str, value: Any, c
 
 
 ERRORS: list[tuple[Json, type[QueryError], str]] = [
-    ({"table": "ledgr"}, UnknownTable, "There is no table ledgr. Did you mean ledger?"),
+    ({"table": "ledgr"}, UnknownTable, "There is no table 'ledgr'. Did you mean ledger?"),
     ({"table": "zzz"}, UnknownTable, "There are: account_groups, accounts, ledger."),
     ({"select": select(x=agg("sum", "amont"))}, UnknownColumn, "no column amont. Did you mean ledger.amount?"),
     ({"select": select(x=agg("sum", "ledger.amont"))}, UnknownColumn, "no column ledger.amont. Did you mean ledger.amount"),

@@ -1,6 +1,7 @@
 """One small company as Parquet files, and an SQL worker over it that lives in the test's own process."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,3 +42,10 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     yield Company(folder, files, plain, worker)
     worker.connection.close()
     plain.close()
+
+
+def commands() -> Iterator[bytes]:
+    """The command lines of all processes."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # one that ended meanwhile
+            yield path.read_bytes()

@@ -20,7 +20,7 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.executors import wire
 from cfo_kernel.executors.process import ScriptedWorker, Worker, WorkerProcess
-from tests.executors.conftest import Company
+from tests.executors.conftest import Company, commands
 
 SLOW = "SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3"
 DEAF = "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))"  # hears no interruption
@@ -166,8 +166,7 @@ async def test_a_close_in_the_middle_leaves_no_process(worker: WorkerProcess, tm
     await worker.close()
     with pytest.raises(WorkbenchClosed):
         await slow
-    commands = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if os.access(p, os.R_OK)]
-    assert not [command for command in commands if str(tmp_path).encode() in command]
+    assert not [command for command in commands() if str(tmp_path).encode() in command]
 
 
 @pytest.mark.parametrize("last", [wire.pack({"op": "nothing"})[:9], wire.HEADER.pack(3) + b"{x}"])

@@ -17,7 +17,7 @@ import pytest
 from cfo_kernel.errors import QueryError, QueryFailed, UnknownTable, WorkbenchClosed, WorkerLost
 from cfo_kernel.executors import confine, sql_worker_pool
 from cfo_kernel.executors.sql_worker_pool import SqlPool
-from tests.executors.conftest import Company
+from tests.executors.conftest import Company, commands
 
 SLOW = "SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3"
 COUNT = "SELECT count(*) FROM ledger"
@@ -228,8 +228,7 @@ async def test_after_the_close_nothing_runs_any_more(asked: Asked, tmp_path: Pat
     assert not (tmp_path / ".sql").exists()
     with pytest.raises(WorkbenchClosed):
         await asked.rows(COUNT)
-    commands = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if os.access(p, os.R_OK)]
-    assert not [command for command in commands if str(tmp_path).encode() in command]
+    assert not [command for command in commands() if str(tmp_path).encode() in command]
 
 
 async def test_the_folder_of_a_worker_whose_engine_died_is_removed(asked: Asked, tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_opening_again_has_the_new_tables_only(company: Company, tmp_path: Path)
     worker.open(company.files)
     worker.open({'odd "name"': str(strange)})
     assert worker.query('FROM "odd ""name"""', 5, None)["rows"] == [[7]]
-    with pytest.raises(QueryError, match="There is no table ledger"):
+    with pytest.raises(QueryError, match="There is no table 'ledger'"):
         worker.check("FROM ledger")
     with pytest.raises(QueryError):
         worker.check(f"FROM '{company.files['ledger']}'")

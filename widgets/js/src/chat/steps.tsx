@@ -1,7 +1,9 @@
 // What the agent did on the way, one quiet line for each tool call, which opens to show what went in and came out.
 import { useState } from "preact/hooks";
 import type { Numbered, Problem } from "../shared/values";
+import { formatted } from "../result/query";
 import { Code } from "./code";
+import { Output } from "./output";
 import { problemOf } from "./asking";
 import { type Step, steps as stepsAfter } from "./live";
 import { hasFailed, told } from "./tool_words";
@@ -57,14 +59,10 @@ function Inside({ step }: { step: Step }) {
   const { sql, code, ...rest } = (step.input ?? {}) as Record<string, unknown>;
   return (
     <div class="cfo-inside">
-      {typeof sql === "string" && <Code text={sql} label="SQL" />}
+      {typeof sql === "string" && <Code text={formatted(sql)} label="SQL" />}
       {typeof code === "string" && <Code text={code} label="Python" />}
       {Object.keys(rest).length > 0 && <Code text={JSON.stringify(rest, null, 2)} label="Input" />}
-      {step.output !== undefined && <Code text={written(step.output)} label="Output" />}
+      {step.output !== undefined && <Output output={step.output} />}
     </div>
   );
-}
-
-function written(output: unknown): string {
-  return typeof output === "string" ? output : JSON.stringify(output, null, 2);
 }

@@ -59,7 +59,10 @@ function Frame() {
     if (thread) setMissing(false); // one that is there was opened, or has begun
   }, [thread, hasEntered]);
 
-  useEffect(() => setOpen(false), [opened]);
+  useEffect(() => {
+    const mayUndo = root.current?.closest(".cfo-workbench")?.querySelector(".cfo-undo");
+    if (!mayUndo) setOpen(false); // else the way back stays in sight
+  }, [opened]);
 
   return (
     <div class="cfo-frame-root" ref={root}>

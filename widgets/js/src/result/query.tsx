@@ -7,7 +7,8 @@ import type { Query } from "../shared/values";
 const LONGEST = 20_000;
 const TWICE = 1000; // milliseconds in which a second click or Enter is one too many
 
-function formatted(sql: string): string {
+/** SQL over several lines, as far as it can be read. */
+export function formatted(sql: string): string {
   if (sql.length > LONGEST) return sql;
   try {
     return formatDialect(sql, { dialect: duckdb, keywordCase: "upper", tabWidth: 2, expressionWidth: 70 });
@@ -19,12 +20,12 @@ function formatted(sql: string): string {
 export function QueryText(props: { query: Query; elapsed?: number; open?: boolean; onRun?: ((sql: string) => void) | undefined }) {
   const { query } = props;
   const kind = query.mode === "python" ? "Python" : "SQL";
-  const seconds = props.elapsed === undefined ? "" : ` · ${(props.elapsed / 1000).toFixed(2)} s`;
+  const time = props.elapsed === undefined ? "" : ` · ${seconds(props.elapsed)}`;
   return (
     <details class="cfo-query" open={props.open}>
       <summary>
         {kind}
-        <span class="cfo-mute">{seconds}</span>
+        <span class="cfo-mute">{time}</span>
       </summary>
       {query.mode === "python" ? <Program text={query.python ?? ""} /> : <Sql sql={query.sql} onRun={props.onRun} />}
       {query.plan ? (
@@ -35,6 +36,10 @@ export function QueryText(props: { query: Query; elapsed?: number; open?: boolea
       ) : null}
     </details>
   );
+}
+
+function seconds(milliseconds: number): string {
+  return milliseconds < 5 ? "under 0.01 s" : `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
 function Program({ text }: { text: string }) {

@@ -5,13 +5,14 @@ import type { Cell, Sort } from "../shared/values";
 import { shown, whole } from "./cells";
 import type { Look } from "./cells";
 import type { Book } from "./pages";
-import { CellText } from "./table";
+import { CellText, markAside } from "./table";
 
 const ROW = 30;
 const TALLEST = 8_000_000; // px; browsers end between 17 and 33 million
 const STILL = 90; // milliseconds of rest, after which rows are fetched
-const NARROWEST = 9;
+const NARROWEST = 13; // its filter must be of use
 const WIDEST = 44;
+const WIDEST_WHERE_NARROW = 18;
 
 interface ScrollProps {
   book: Book;
@@ -27,7 +28,7 @@ export function Scroll({ book, count, looks, sample, sort, onSort, filterOf }: S
   const box = useRef<HTMLDivElement>(null);
   const head = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
-  const [sight, setSight] = useState({ view: 600, above: 74 });
+  const [sight, setSight] = useState({ view: 600, above: 74, isNarrow: false });
   const all = count * ROW;
   const tall = Math.min(all, TALLEST);
   const view = Math.max(ROW, sight.view - sight.above);
@@ -39,7 +40,8 @@ export function Scroll({ book, count, looks, sample, sort, onSort, filterOf }: S
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    const measure = () => setSight({ view: element.clientHeight, above: head.current?.offsetHeight ?? 0 });
+    const measure = () =>
+      setSight({ view: element.clientHeight, above: head.current?.offsetHeight ?? 0, isNarrow: element.clientWidth < 560 });
     const sizes = new ResizeObserver(measure);
     sizes.observe(element);
     if (head.current) sizes.observe(head.current);
@@ -72,7 +74,8 @@ export function Scroll({ book, count, looks, sample, sort, onSort, filterOf }: S
     event.preventDefault();
     step();
   };
-  const widths = looks.map((look, i) => width(look, i, sample));
+  const widest = sight.isNarrow ? WIDEST_WHERE_NARROW : WIDEST;
+  const widths = looks.map((look, i) => Math.min(widest, width(look, i, sample)));
   const across = `max(100%, ${widths.reduce((sum, one) => sum + one, 0)}ch)`;
   const columns = { gridTemplateColumns: widths.map((one) => `minmax(0, ${one}fr)`).join(" ") };
   const rows: number[] = [];
@@ -86,7 +89,10 @@ export function Scroll({ book, count, looks, sample, sort, onSort, filterOf }: S
       aria-rowcount={count + 1}
       aria-colcount={looks.length}
       tabIndex={0}
-      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+      onScroll={(event) => {
+        setTop(event.currentTarget.scrollTop);
+        markAside(event);
+      }}
       onKeyDown={keys}
     >
       <div class="cfo-scroll-head" role="rowgroup" ref={head} style={{ width: across }}>
@@ -140,5 +146,5 @@ function sorted(sort: Sort | null, look: Look): "ascending" | "descending" | "no
 /** The width of a column, in characters, as the first rows and its name need it. */
 function width(look: Look, i: number, sample: Cell[][]): number {
   const cells = sample.slice(0, 60).map((row) => shown(row[i], look).length);
-  return Math.min(WIDEST, Math.max(NARROWEST, look.name.length + 5, ...cells.map((length) => length + 4)));
+  return Math.max(NARROWEST, look.name.length + 5, ...cells.map((length) => length + 4));
 }

@@ -16,10 +16,15 @@ export function CellText({ cell, look }: { cell: Cell | undefined; look: Look })
   );
 }
 
-export function FirstRows({ table }: { table: ResultTable }) {
+/** Lets the first column, which stays, be set off from those that go behind it. */
+export function markAside({ currentTarget }: { currentTarget: HTMLElement }): void {
+  currentTarget.toggleAttribute("data-aside", currentTarget.scrollLeft > 0);
+}
+
+export function FirstRows({ table }: { table: Pick<ResultTable, "columns" | "rows"> }) {
   const shownAs = looks(table.columns, table.rows);
   return (
-    <div class="cfo-rows" role="region" aria-label="Rows of the result" tabIndex={0}>
+    <div class="cfo-rows" role="region" aria-label="Rows of the result" tabIndex={0} onScroll={markAside}>
       <table>
         <thead>
           <tr>

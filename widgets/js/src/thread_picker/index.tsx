@@ -20,6 +20,7 @@ function ThreadPicker() {
   const [reached, setReached] = useState("");
   const [problem, setProblem] = useState("");
   const list = useRef<HTMLDivElement>(null);
+  const left = useRef(""); // the thread that was open when it was deleted
   const minute = useMinute();
   const { unread, saw } = useUnread(workspaceId, threads, openId);
   const really = (id: string) => line.ask({ type: "delete", workspace_id: workspaceId, thread_id: id });
@@ -38,10 +39,18 @@ function ThreadPicker() {
     const at = rows.findIndex((row) => row.dataset.thread === thread.id);
     const next = rows[at + 1] ?? rows[at - 1];
     deletion.remove(thread.id, titleOf(thread));
+    if (thread.id === openId) {
+      left.current = thread.id;
+      open(""); // nobody shall write into what goes
+    }
     setReached(next?.dataset.thread ?? "");
     next?.focus();
   };
 
+  const back = (id: string) => {
+    if (left.current === id && !openId) open(id);
+    focus(id);
+  };
   const focus = (id: string) => {
     setReached(id);
     setTimeout(() => rowOf(list.current, id)?.focus());
@@ -86,7 +95,7 @@ function ThreadPicker() {
         ))}
         {!shown.length && <Nothing threads={threads} search={search} />}
       </div>
-      <UndoToasts deletion={deletion} back={focus} />
+      <UndoToasts deletion={deletion} back={back} />
     </nav>
   );
 }

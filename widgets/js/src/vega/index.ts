@@ -60,6 +60,7 @@ function look({ ink, mute, line, accent, font }: Palette, width: number) {
     bar: { cornerRadiusEnd: 2 },
     line: { strokeWidth: 2.25 },
     point: { size: 34, filled: true },
+    rule: { color: mute },
     text: { color: mute },
   };
 }
