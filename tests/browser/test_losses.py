@@ -7,7 +7,7 @@ import signal
 import pytest
 from playwright.async_api import FilePayload, expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, keep
 from tests.browser.person import answered, composer, messages, opened, replies, review, said_in, say, thread_of
 from tests.browser.stack import Stack
 
@@ -96,6 +96,9 @@ async def test_the_api_is_killed_and_started_again(stack: Stack, visit: Visit) -
     await composer(page).fill("tell me afterwards")
     await composer(page).press("Enter")
     await asyncio.sleep(3)
+    await expect(page.get_by_text("server does not answer").filter(visible=True)).to_have_count(1)
+    await expect(page.get_by_text(stack.api.url).filter(visible=True)).to_have_count(1)
+    await keep(page, "server-away")
     stack.api.start()
     await expect(page.get_by_role("log")).to_contain_text("word399", timeout=90_000)
     for button in await page.get_by_role("button", name="Try again").all():
