@@ -29,6 +29,9 @@ from cfo_kernel.values import Value
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_TITLE = 80
+"""Characters of a thread's title; a longer one is cut."""
+
 
 class ShownMessage(Value):
     """A message as a person sees it: what they wrote, or how its run ended.

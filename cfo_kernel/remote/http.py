@@ -232,11 +232,7 @@ class Server:
                 finally:
                     await response.aclose()
         except httpx2.RequestError as error:
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            message = (
-                f"The server {self.url} does not answer ({reason}). Check CFO_URL, and that `cfo serve` runs there."
-            )
-            raise ServerUnavailable(message) from error
+            raise self._away("does not answer. Check CFO_URL, and that `cfo serve` runs there.") from error
 
     async def _chunks(self, stack: AsyncExitStack, response: httpx2.Response) -> AsyncGenerator[bytes]:
         async with stack:
@@ -252,16 +248,19 @@ class Server:
             told = self.read(_object, response.content)
             code, message = told.get("code"), told.get("detail") or told.get("title")
             if code in _PROCESS:
-                return ServerUnavailable(f"The server {self.url} cannot answer now. Try again in a moment.")
+                return self._away("cannot answer now. Try again in a moment.")
             if isinstance(code, str) and isinstance(message, str):
                 return restored(code, message, **{k: v for k, v in told.items() if k not in _MEMBERS})
         match response.status_code:
             case 502 | 503 | 504 as status:  # a proxy says so for a server that is away
-                return ServerUnavailable(f"The server {self.url} does not answer ({status}). Try again in a moment.")
+                return self._away(f"does not answer ({status}). Try again in a moment.")
             case status if response.is_redirect:
                 return self.incompatible(f"redirects ({status})")
             case status:
                 return self.incompatible(f"answers with status {status}")
+
+    def _away(self, what: str) -> ServerUnavailable:
+        return ServerUnavailable(f"The server {self.url} {what}", server=self.url)
 
     def incompatible(self, what: str) -> ServerIncompatible:
         """The error for an answer that no server of this version gives."""

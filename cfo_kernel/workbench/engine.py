@@ -29,6 +29,7 @@ from cfo_kernel.executors.docker import DockerPython
 from cfo_kernel.executors.held_folders import forget_the_dead
 from cfo_kernel.executors.python_either import Either
 from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.interface import MAX_TITLE
 from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.dispatch import Dispatch
 from cfo_kernel.runs.journal import RunRow
@@ -325,6 +326,6 @@ def _tidy(workspaces: list[Path]) -> None:
 
 
 def title_of(text: str) -> str | None:
-    """A thread's title from its first message: the first line, up to 80 characters."""
+    """A thread's title from its first message: the first line, up to `MAX_TITLE` characters."""
     line = next(iter(text.strip().splitlines()), "").strip()
-    return (line if len(line) <= 80 else line[:79] + "…") or None
+    return (line if len(line) <= MAX_TITLE else line[: MAX_TITLE - 1] + "…") or None

@@ -86,7 +86,10 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def visit(browser: Browser) -> AsyncIterator[Visit]:
-    """`await visit(url, ...)` opens a page in a context of its own, or in that of `beside`; `errors` are expected."""
+    """`await visit(url, ...)` opens a page in a context of its own, or in that of `beside`.
+
+    `errors` are expected. With `has_clock` the page's time goes on by itself, and a test can put it on (`page.clock`).
+    """
     watches: list[Watch] = []
     async with AsyncExitStack() as contexts:
 
@@ -98,6 +101,7 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
             dark: bool = False,
             beside: Page | None = None,
             errors: tuple[str, ...] = (),
+            has_clock: bool = False,
         ) -> Page:
             if beside:
                 context = beside.context
@@ -113,6 +117,8 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
             watch = Watch(page, set(errors))
             watch.begin()
             watches.append(watch)
+            if has_clock:  # of all pages in the context
+                await page.clock.install()
             await page.goto(url)
             return page
 

@@ -59,6 +59,11 @@ class Process:
             time.sleep(0.05)
         raise AssertionError(f"{self._command} does not answer: {self.log()}")
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """At once, with all that it started."""
         if self._process is not None and self._process.poll() is None:

@@ -48,13 +48,13 @@ async def test_a_table_goes_on_by_itself_when_its_clock_has_run_out(stack: Stack
 
 
 async def test_continue_and_stop_and_a_word_instead(stack: Stack, visit: Visit) -> None:
-    page = await opened(await visit(stack.page))
+    page = await opened(await visit(stack.page, has_clock=True))
     await say(page, "table one")
     await review(page).get_by_role("button", name="Continue").click()
     await answered(page, "That was table.", count=2)
     await say(page, "table two")
     await review(page).get_by_role("button", name="Stop").click()
-    await page.wait_for_timeout(6000)  # longer than the clock of five seconds would have taken
+    await page.clock.run_for(6000)  # longer than the clock of five seconds would have taken
     await expect(replies(page)).to_have_count(3)
     await say(page, "tell me instead")
     await answered(page, "That was tell.", count=4)
@@ -65,26 +65,28 @@ async def test_continue_and_stop_and_a_word_instead(stack: Stack, visit: Visit) 
 
 
 async def test_the_clock_waits_while_a_person_writes(stack: Stack, visit: Visit) -> None:
-    page = await opened(await visit(stack.page))
+    page = await opened(await visit(stack.page, has_clock=True))
     await say(page, "table please")
     await expect(review(page)).to_be_visible()
     await composer(page).press_sequentially("But first", delay=50)
-    await page.wait_for_timeout(6500)
+    await page.clock.run_for(6500)
     await expect(replies(page)).to_have_count(1)
     await composer(page).fill("")
+    await page.clock.run_for(5500)
     await answered(page, "That was table.", count=2)
 
 
 async def test_the_clock_waits_while_a_person_changes_the_query(stack: Stack, visit: Visit) -> None:
-    page = await opened(await visit(stack.page))
+    page = await opened(await visit(stack.page, has_clock=True))
     await say(page, "table please")
     await replies(page).locator("summary", has_text="SQL").click()
     query = page.get_by_label("SQL of the result. Control and Enter run it.")
     await query.press("End")
     await query.press_sequentially(" ", delay=20)
-    await page.wait_for_timeout(6500)
+    await page.clock.run_for(6500)
     await expect(replies(page)).to_have_count(1)
     await composer(page).focus()
+    await page.clock.run_for(5500)
     await answered(page, "That was table.", count=2)
 
 

@@ -7,12 +7,12 @@ import signal
 import pytest
 from playwright.async_api import FilePayload, expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, keep
 from tests.browser.person import answered, composer, messages, opened, replies, review, said_in, say, thread_of
 from tests.browser.stack import Stack
 
 pytestmark = pytest.mark.slow
-_AWAY = (
+AWAY = (
     "WebSocket", "Failed to load resource", "ERR_CONNECTION", "Connection lost", "Failed to fetch", "NetworkError",
     "Kernel connection disconnected",
 )  # fmt: skip
@@ -58,7 +58,7 @@ async def test_a_draft_in_one_tab_outlives_what_is_sent_in_another(stack: Stack,
 
 
 async def test_two_tabs_see_one_conversation_and_one_continue_wins(stack: Stack, visit: Visit) -> None:
-    first = await opened(await visit(stack.page))
+    first = await opened(await visit(stack.page, has_clock=True))
     await say(first, "tell me")
     await answered(first, "That was tell.")
     second = await opened(await visit(first.url, beside=first))
@@ -67,33 +67,38 @@ async def test_two_tabs_see_one_conversation_and_one_continue_wins(stack: Stack,
     await expect(review(second)).to_be_visible()
     await expect(replies(first)).to_have_count(3)  # the clock ran out in one of them
     await expect(replies(second)).to_have_count(3)
-    await asyncio.sleep(6)  # the other's clock, if it still ran
+    await first.clock.run_for(6000)  # the other's clock, if it still ran
+    await asyncio.sleep(1)  # what it would have sent
     people = [m["text"] for m in messages(stack, thread_of(first)) if m["who"] == "person"]
     assert people == ["tell me", "table please", ""]
     assert await said_in(first) == await said_in(second)
 
 
 async def test_stop_reaches_all_tabs(stack: Stack, visit: Visit) -> None:
-    first = await opened(await visit(stack.page))
+    first = await opened(await visit(stack.page, has_clock=True))
     await say(first, "tell me")
     await answered(first, "That was tell.")
     second = await opened(await visit(first.url, beside=first))
     await say(first, "table please")
     await expect(review(second)).to_be_visible()
     await review(first).get_by_role("button", name="Stop").click()
-    await asyncio.sleep(7)
+    await first.clock.run_for(7000)  # in both tabs
+    await asyncio.sleep(1)  # what a clock would have sent
     assert [m["text"] for m in messages(stack, thread_of(first)) if m["who"] == "person"] == ["tell me", "table please"]
     await expect(review(second)).to_contain_text("Stopped")
 
 
 async def test_the_api_is_killed_and_started_again(stack: Stack, visit: Visit) -> None:
-    page = await opened(await visit(stack.page, errors=_AWAY))
+    page = await opened(await visit(stack.page, errors=AWAY))
     await say(page, "slow please")
     await expect(replies(page).last).to_contain_text("word30")
     stack.api.kill()
     await composer(page).fill("tell me afterwards")
     await composer(page).press("Enter")
     await asyncio.sleep(3)
+    await expect(page.get_by_text("server does not answer").filter(visible=True)).to_have_count(1)
+    await expect(page.get_by_text(stack.api.url).filter(visible=True)).to_have_count(1)
+    await keep(page, "server-away")
     stack.api.start()
     await expect(page.get_by_role("log")).to_contain_text("word399", timeout=90_000)
     for button in await page.get_by_role("button", name="Try again").all():
@@ -104,7 +109,7 @@ async def test_the_api_is_killed_and_started_again(stack: Stack, visit: Visit) -
 
 
 async def test_the_kernel_is_killed_and_the_conversation_comes_back(stack: Stack, visit: Visit) -> None:
-    page = await opened(await visit(stack.page, errors=_AWAY))
+    page = await opened(await visit(stack.page, errors=AWAY))
     await say(page, "tell me")
     await answered(page, "That was tell.")
     before = await said_in(page)
@@ -126,13 +131,13 @@ async def test_a_kernel_that_waits_for_a_visitor_dies_and_the_visitor_does_not_n
     for pid in stack.kernels():
         os.kill(pid, signal.SIGKILL)
     await asyncio.sleep(1)  # in which the page's server looks twice
-    page = await opened(await visit(stack.page, errors=_AWAY))
+    page = await opened(await visit(stack.page, errors=AWAY))
     await say(page, "tell me")
     await answered(page, "That was tell.")
 
 
 async def test_a_page_that_stays_blank_is_opened_again(stack: Stack, visit: Visit) -> None:
-    page = await opened(await visit(stack.page, errors=_AWAY))
+    page = await opened(await visit(stack.page, errors=AWAY))
     await say(page, "tell me")
     await answered(page, "That was tell.")
     await page.evaluate("document.querySelector('.cfo-workbench').remove()")
@@ -140,7 +145,7 @@ async def test_a_page_that_stays_blank_is_opened_again(stack: Stack, visit: Visi
 
 
 async def test_voila_is_killed_and_started_again(stack: Stack, visit: Visit) -> None:
-    page = await opened(await visit(stack.page, errors=_AWAY))
+    page = await opened(await visit(stack.page, errors=AWAY))
     await say(page, "tell me")
     await answered(page, "That was tell.")
     await composer(page).fill("A draft")
@@ -155,7 +160,7 @@ async def test_voila_is_killed_and_started_again(stack: Stack, visit: Visit) -> 
 
 
 async def test_an_upload_that_the_server_missed_is_sent_again(stack: Stack, visit: Visit) -> None:
-    page = await opened(await visit(stack.page, errors=_AWAY))
+    page = await opened(await visit(stack.page, errors=AWAY))
     file: FilePayload = {"name": "late.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
     stack.api.kill()
     await page.locator("input[type=file]").set_input_files(file)

@@ -94,7 +94,9 @@ async def test_nobody_there_is_told_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     async with Workbench(f"http://127.0.0.1:{port}") as bench:
-        with pytest.raises(ServerUnavailable, match=f"127.0.0.1:{port} does not answer.*`cfo serve`"):
+        with pytest.raises(
+            ServerUnavailable, match=f"127.0.0.1:{port} does not answer. Check CFO_URL, and that `cfo serve`"
+        ):
             await asyncio.wait_for(bench.workspaces(), 5)
 
 

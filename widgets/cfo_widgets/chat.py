@@ -11,14 +11,15 @@ from typing_extensions import TypeIs, override
 
 from cfo_kernel import CfoError, Numbered, Run, Thread, Workspace
 from cfo_kernel.errors import ContinueLimitReached, NothingToContinue, ServerError
+from cfo_kernel.interface import MAX_TITLE
 from cfo_kernel.settings import load
 from cfo_widgets.component import Component
 from cfo_widgets.downloading import Downloads
 from cfo_widgets.following import Following
 from cfo_widgets.openings import Openings
 from cfo_widgets.result_commands import DownloadResult, Library, PageOfResult, ResultCommand, library, perform_result
-from cfo_widgets.shown import Shown, shown, why
-from cfo_widgets.wire import Answer, Command
+from cfo_widgets.shown import Shown, shown
+from cfo_widgets.wire import Answer, Command, told
 
 
 class _InThread(Command):
@@ -81,6 +82,7 @@ class Chat(Component, bundle="chat"):
     workspace_id = Unicode().tag(sync=True)
     thread_id = Unicode(help="Empty until the thread has its first message.").tag(sync=True)
     title = Unicode().tag(sync=True)
+    longest_title = Int(MAX_TITLE).tag(sync=True)
     messages = List(Dict()).tag(sync=True)
     notice = Unicode(help="Why the thread is read-only, if it is.").tag(sync=True)
     examples = List(Unicode(), help="Questions that an empty thread proposes.").tag(sync=True)
@@ -136,7 +138,7 @@ class Chat(Component, bundle="chat"):
         try:
             found = await shown(self.thread)
         except CfoError as error:
-            trouble = why(error)
+            trouble = told(error)
         if opened != self.opened or asked < self._newest:
             return  # another thread is open by now, or later news has come already
         self._newest = asked
@@ -187,7 +189,7 @@ class Chat(Component, bundle="chat"):
     def _look(self) -> Answer:
         if self.trouble:
             self.begin(self.refresh())
-        return Answer({run_id: [_numbered(n) for n in told] for run_id, told in self._following.events.items()})
+        return Answer({run_id: [_numbered(n) for n in news] for run_id, news in self._following.events.items()})
 
     async def _continue(self, thread: Thread, command: Continue) -> None:
         """A reply that was answered meanwhile (another tab was first) is no error: the page sees the answer."""
@@ -248,7 +250,7 @@ class Chat(Component, bundle="chat"):
             try:
                 await self._following.through(await thread.run(run_id))
             except ServerError as error:
-                self.trouble = why(error)
+                self.trouble = told(error)
                 await asyncio.sleep(_PAUSE)
             except CfoError:
                 self._gone_through.add(run_id)  # its events are gone: what became of it, the thread's messages say
@@ -259,8 +261,8 @@ class Chat(Component, bundle="chat"):
     def _next_run(self) -> str | None:
         return next((run_id for run_id in self._open_runs if run_id not in self._gone_through), None)
 
-    def _tell(self, run_id: str, told: list[Numbered]) -> None:
-        self.send({"type": "events", "run_id": run_id, "events": [_numbered(n) for n in told]})
+    def _tell(self, run_id: str, news: list[Numbered]) -> None:
+        self.send({"type": "events", "run_id": run_id, "events": [_numbered(n) for n in news]})
 
 
 def _is_thread(of: Thread | Workspace) -> TypeIs[Thread]:

@@ -14,7 +14,7 @@ from cfo_widgets.callbacks import Callbacks
 from cfo_widgets.component import Component
 from cfo_widgets.downloading import DownloadCommand, Downloads
 from cfo_widgets.uploading import Uploads
-from cfo_widgets.wire import Answer, Command
+from cfo_widgets.wire import Answer, Command, in_words
 
 
 class InWorkspace(Command):
@@ -123,7 +123,7 @@ class DataPanel(Component, bundle="data_panel"):
                     glossary_problem = error.message
             except CfoError as error:
                 if workspace is self._workspace:
-                    self.connection = error.message
+                    self.connection = in_words(error)
                 return
             if workspace is self._workspace:
                 with self.hold_sync():

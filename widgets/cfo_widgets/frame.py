@@ -14,7 +14,7 @@ class Enter(Command):
     """A page was opened, or its address changed: it brings the thread that it remembers."""
 
     type: Literal["enter"]
-    thread: str = Field("", max_length=200)
+    thread: str = ""
 
 
 class Frame(Component, bundle="frame"):
@@ -29,10 +29,9 @@ class Frame(Component, bundle="frame"):
     opened = traitlets.Unicode("").tag(sync=True)
     trouble = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, enter: Callable[[str], Awaitable[None]], **traits: Any) -> None:
+    def __init__(self, enter: Callable[[str], Awaitable[bool]], **traits: Any) -> None:
         super().__init__(**traits)
         self._enter = enter
 
     async def perform(self, command: Enter, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002
-        await self._enter(command.thread)
-        return Answer(self.thread)
+        return Answer({"is_found": await self._enter(command.thread)})

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from cfo_kernel import CfoError, ShownMessage, Thread
+from cfo_kernel import ShownMessage, Thread
 from cfo_kernel.errors import ThreadReadOnly
 from cfo_widgets.result_commands import chart_of
 
@@ -34,11 +34,6 @@ async def shown(thread: Thread) -> Shown:
     except ThreadReadOnly as error:
         return Shown(notice=error.message)
     return Shown([_message(m) for m in messages], notice or "", left, usage.model_dump(mode="json"))
-
-
-def why(error: CfoError) -> dict[str, str]:
-    """An error as the page tells it."""
-    return {"code": error.code, "message": error.message}
 
 
 def _message(message: ShownMessage) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from cfo_kernel import CfoError, Workspace
 from cfo_kernel.errors import InvalidInput
+from cfo_kernel.interface import MAX_TITLE
 from cfo_widgets.callbacks import Callbacks
 from cfo_widgets.component import Component
 from cfo_widgets.watching import Glance, Watch
@@ -54,6 +55,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
     thread_id = traitlets.Unicode().tag(sync=True)
     workspace_id = traitlets.Unicode().tag(sync=True)
     connection = traitlets.Unicode().tag(sync=True)
+    longest_title = traitlets.Int(MAX_TITLE).tag(sync=True)
 
     def __init__(self, workspace: Workspace | None = None, **traits: Any) -> None:
         super().__init__(**traits)
@@ -88,6 +90,10 @@ class ThreadPicker(Component, bundle="thread_picker"):
     def select(self, thread_id: str) -> None:
         """Marks a thread as the open one, without telling `on_pick`: a new thread has got its id, say."""
         self.thread_id = thread_id
+        self.look()
+
+    def look(self) -> None:
+        """Asks at once whether anything is new."""
         if self._watch is not None:
             self._watch.wake()
 

@@ -10,6 +10,7 @@ from typing import Any
 from cfo_kernel import CfoError, Workspace
 from cfo_kernel.errors import OtherLoop, WorkbenchClosed
 from cfo_kernel.interface import OpenRun
+from cfo_widgets.wire import in_words
 
 OFTEN, SELDOM = 2.0, 15.0
 """Seconds between two questions: while a page is looked at, and while none is."""
@@ -70,7 +71,7 @@ class Watch:
             except TimeoutError:
                 self._trouble(_SILENT)
             except CfoError as error:
-                self._trouble(error.message)
+                self._trouble(in_words(error))
             except Exception:
                 _logger.exception("the threads cannot be listed")
                 self._trouble(_BROKEN)

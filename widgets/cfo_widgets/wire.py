@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cfo_kernel import CfoError
+from cfo_kernel.errors import ServerUnavailable
 from cfo_kernel.values import Value
 
 
@@ -30,4 +31,20 @@ def answer(request: str, value: Any) -> dict[str, Any]:
 
 
 def problem(request: str, error: CfoError) -> dict[str, Any]:
-    return {"type": "problem", "request": request, "problem": {"code": error.code, "message": error.message}}
+    return {"type": "problem", "request": request, "problem": told(error)}
+
+
+def told(error: CfoError) -> dict[str, str]:
+    """An error as the page tells it."""
+    return {"code": error.code, "message": in_words(error)}
+
+
+def in_words(error: CfoError) -> str:
+    """What to tell a person: who reads it on a page did not start the server, and waits for who did."""
+    server = error.details.get("server")
+    if not isinstance(error, ServerUnavailable) or not server:
+        return error.message
+    return (
+        "The workbench's server does not answer. What you wrote is kept, and this page goes on by itself as soon as "
+        f"the server is back. If that takes long, tell whoever looks after it: {server}"
+    )

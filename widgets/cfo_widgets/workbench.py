@@ -53,23 +53,40 @@ class Workbench(ipywidgets.HBox):
         self._workspaces.on_pick(self._show_workspace)
         self._threads.on_pick(self._show_thread)
         self._threads.on_change(self._changed_elsewhere)
-        self._threads.observe(lambda change: self._frame.set_trait("trouble", change.new), "connection")
+        for part in (self._workspaces, self._threads):
+            part.observe(self._connected, "connection")
+        self._chat.observe(lambda change: change.new and self._threads.look(), "trouble")
         self._data.on_question(self._ask)
         self._data.observe(lambda change: self._chat.set_trait("examples", change.new.get("questions", [])), "glossary")
         self._chat.on_change(lambda: self._threads.select(self._chat.thread_id))
         self._chat.observe(lambda change: self._frame.set_trait("thread", change.new), "thread_id")
         self._chat.observe(lambda change: self._frame.set_trait("opened", change.new), "opened")
 
-    async def _enter(self, thread_id: str) -> None:
-        """Brings back the thread that a page remembers; one that is gone is forgotten."""
+    def _connected(self, _: object) -> None:
+        """Tells in one place that the server is away; when it is back, what was missed meanwhile is asked for."""
+        self._frame.trouble = self._workspaces.connection or self._threads.connection
+        if not self._frame.trouble:
+            self._chat.begin(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        if self._chat.trouble:
+            await self._chat.refresh()
+        if self._data.connection:
+            await self._data.refresh()
+
+    async def _enter(self, thread_id: str) -> bool:
+        """Brings back the thread that a page remembers; False for one that is gone, or never was."""
         if not thread_id or thread_id == self._chat.thread_id:
-            return
+            return True
         async with self._workspaces.beginning:
-            with suppress(NotFound):
+            try:
                 thread = await self._bench.thread(thread_id)
                 workspace = await self._bench.workspace(thread.workspace_id)
-                self._workspaces.select(workspace.id)
-                await self._show_workspace(workspace, thread)
+            except NotFound:
+                return False
+            self._workspaces.select(workspace.id)
+            await self._show_workspace(workspace, thread)
+        return True
 
     async def _show_workspace(self, workspace: Workspace, thread: Thread | None = None) -> None:
         self._workspace = workspace

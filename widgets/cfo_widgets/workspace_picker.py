@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import traitlets
 from pydantic import Field, TypeAdapter
 
-from cfo_kernel import Workbench
+from cfo_kernel import CfoError, Workbench
 from cfo_widgets.callbacks import Callbacks
 from cfo_widgets.component import Component
-from cfo_widgets.wire import Answer, Command
+from cfo_widgets.wire import Answer, Command, in_words
 
 
 class Begin(Command):
@@ -40,12 +40,13 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
     """Lists the workspaces, makes new ones, and tells `on_pick` which one to open.
 
     A page opens the one that its browser had open last, else the one last changed. `workspaces` is None until they are
-    known, and `workspace_id` is empty while none is open.
+    known, `workspace_id` is empty while none is open, and `connection` says in words why none can be.
     """
 
     commands = TypeAdapter(Annotated[Begin | Pick | Create | Refresh, Field(discriminator="type")])
     workspaces = traitlets.List(allow_none=True, default_value=None).tag(sync=True)
     workspace_id = traitlets.Unicode().tag(sync=True)
+    connection = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, workbench: Workbench, **traits: Any) -> None:
         super().__init__(**traits)
@@ -89,8 +90,13 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
 
     async def _begin(self, remembered: str) -> None:
         async with self.beginning:
-            if self.workspaces is None:
-                await self.load()
+            try:
+                if self.workspaces is None:
+                    await self.load()
+            except CfoError as error:
+                self.connection = in_words(error)
+                raise
+            self.connection = ""
             if self.workspace_id:
                 return
             known = sorted(self.workspaces or [], key=lambda workspace: workspace["updated_at"])

@@ -111,7 +111,7 @@ function Opened({ opened }: { opened: string }) {
 
 function Trouble({ problem, children }: { problem: Problem; children?: preact.ComponentChildren }) {
   return (
-    <div class="cfo-trouble cfo-problem" role="alert">
+    <div class="cfo-trouble cfo-problem" role="alert" data-code={problem.code}>
       <span>{problem.message}</span>
       {children}
     </div>

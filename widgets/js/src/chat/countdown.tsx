@@ -1,10 +1,14 @@
 // Under a reply that waits for review: Continue, which a clock may press, and Stop, in all tabs of this browser at once.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
+import { InPlace, useAbove } from "../shared/modal";
 import type { Problem } from "../shared/values";
 import { problemOf } from "./asking";
 import { useClock } from "./clock";
 import { useTabs } from "./tabs";
+
+/** `slept` is a clock that would have run down while nobody could see it: it waits for the person. */
+type Phase = "waiting" | "stopped" | "going" | "slept";
 
 interface Properties {
   runId: string;
@@ -17,11 +21,12 @@ interface Properties {
 
 /** Nothing came of a Continue in another tab: the button returns. */
 const PATIENCE = 10_000;
+const SLEPT = "This page was asleep, so the clock stopped. Look it over, then continue.";
 
 export function Countdown({ runId, isAlive, cameLive, isTyping, proceed }: Properties) {
   const [seconds] = useTrait<number>("countdown");
   const [left] = useTrait<number>("continues_left");
-  const [phase, setPhase] = useState<"waiting" | "stopped" | "going">("waiting");
+  const [phase, setPhase] = useState<Phase>("waiting");
   const [problem, setProblem] = useState<Problem | null>(null);
   const hasClock = cameLive && seconds > 0 && left > 0;
 
@@ -47,17 +52,41 @@ export function Countdown({ runId, isAlive, cameLive, isTyping, proceed }: Prope
 
   const runs = hasClock && isAlive && phase === "waiting";
   const isHeld = isTyping || tabs.isHeld;
-  const remaining = useClock({ seconds, runs, isHeld, onZero: () => go(true) });
+  const remaining = useClock({ seconds, runs, isHeld, onZero: () => go(true), onSleep: () => setPhase("slept") });
 
+  const above = useAbove();
+  if (!isAlive) return <p class="cfo-countdown cfo-mute">This reply waited for review.</p>;
+  const review = { phase, runs, isHeld, remaining, seconds, problem, go, stop };
+  return (
+    <>
+      <Review {...review} label="Review" />
+      {above && <InPlace place={above}><Review {...review} label="Review of the last reply" isSmall /></InPlace>}
+    </>
+  );
+}
+
+interface ReviewProperties extends Now {
+  label: string;
+  isSmall?: boolean;
+  isHeld: boolean;
+  remaining: number;
+  seconds: number;
+  problem: Problem | null;
+  go: (untouched: boolean) => void;
+  stop: () => void;
+}
+
+/** The buttons with the clock; small ones in the head of a dialog that covers the others. */
+function Review({ label, isSmall, phase, runs, isHeld, remaining, seconds, problem, go, stop }: ReviewProperties) {
   // The button that had the focus is gone; the next one takes it, for who works with keys.
   const button = useRef<HTMLButtonElement>(null);
-  if (!isAlive) return <p class="cfo-countdown cfo-mute">This reply waited for review.</p>;
+  const said = aside({ phase, runs, isHeld });
   return (
-    <div class="cfo-countdown" role="group" aria-label="Review">
+    <div class={`cfo-countdown${isSmall ? " cfo-small" : ""}`} role="group" aria-label={label}>
       {phase === "going" ? (
         <span class="cfo-mute">Continuing…</span>
       ) : (
-        <button ref={button} type="button" class="cfo-go" onClick={() => go(false)}>
+        <button ref={button} type="button" class="cfo-go" title={isSmall ? said : undefined} onClick={() => go(false)}>
           {runs && <Ring part={remaining / seconds} />}
           Continue
           {runs && <span class="cfo-seconds" aria-hidden="true">{Math.ceil(remaining)} s</span>}
@@ -75,7 +104,7 @@ export function Countdown({ runId, isAlive, cameLive, isTyping, proceed }: Prope
           Stop
         </button>
       )}
-      <span class="cfo-mute" aria-hidden="true">{aside({ phase, runs, isHeld })}</span>
+      {!isSmall && <span class="cfo-mute" aria-hidden="true">{said}</span>}
       <span class="cfo-hidden" role="status">{announced({ phase, runs, seconds })}</span>
       {problem && <p class="cfo-problem" role="alert">{problem.message}</p>}
     </div>
@@ -83,12 +112,13 @@ export function Countdown({ runId, isAlive, cameLive, isTyping, proceed }: Prope
 }
 
 interface Now {
-  phase: string;
+  phase: Phase;
   runs: boolean;
 }
 
 function aside({ phase, runs, isHeld }: Now & { isHeld: boolean }): string {
   if (phase === "stopped") return "Stopped. Write, or continue.";
+  if (phase === "slept") return SLEPT;
   if (phase === "going") return "";
   if (!runs) return "Look it over, then continue, or write what should change.";
   return isHeld ? "The clock waits while you write." : "Goes on by itself unless you stop it.";
@@ -97,6 +127,7 @@ function aside({ phase, runs, isHeld }: Now & { isHeld: boolean }): string {
 /** Told once for each phase, not for each second. */
 function announced({ phase, runs, seconds }: Now & { seconds: number }): string {
   if (phase === "stopped") return "Stopped. Write, or continue.";
+  if (phase === "slept") return SLEPT;
   return runs ? `This reply waits for review. It continues by itself in ${Math.ceil(seconds)} seconds unless you stop it.` : "";
 }
 

@@ -48,6 +48,7 @@ export function Header({ state, rename }: Properties) {
 }
 
 function TitleBox({ title, end }: { title: string; end: (written: string | null) => void }) {
+  const [longest] = useTrait<number>("longest_title");
   const box = useRef<HTMLInputElement>(null);
   const isOver = useRef(false);
   useEffect(() => box.current?.select(), []);
@@ -61,7 +62,7 @@ function TitleBox({ title, end }: { title: string; end: (written: string | null)
       ref={box}
       class="cfo-title-box"
       aria-label="Title of this thread"
-      maxLength={200}
+      maxLength={longest}
       defaultValue={title}
       onBlur={(event) => finish(event.currentTarget.value)}
       onKeyDown={(event) => {

@@ -50,7 +50,7 @@ function Fate({ turn, retry, edit, stop, isStopping }: TurnProperties) {
   if (outgoing?.problem) {
     return (
       <div class="cfo-unsent" role="alert">
-        <span>Not sent. {outgoing.problem.message}</span>
+        <span>Not sent. <span data-code={outgoing.problem.code}>{outgoing.problem.message}</span></span>
         <button type="button" class="cfo-link" onClick={() => retry(outgoing)}>Try again</button>
         <button type="button" class="cfo-link" onClick={() => edit(outgoing)}>Edit</button>
       </div>

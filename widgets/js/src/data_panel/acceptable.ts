@@ -1,7 +1,22 @@
 const FORBIDDEN = /[/\\:*?"<>|]|\p{C}/u;
 
+/** What a person chose or dropped: browsers give a folder as a file, too, which cannot be read. */
+export interface Offered {
+  file: File;
+  isFolder: boolean;
+}
+
+export function dropped(transfer: DataTransfer | null): Offered[] {
+  const items = [...(transfer?.items ?? [])].filter(({ kind }) => kind === "file");
+  return items.flatMap((item) => {
+    const file = item.getAsFile();
+    return file ? [{ file, isFolder: item.webkitGetAsEntry?.()?.isDirectory ?? false }] : [];
+  });
+}
+
 /** Why a file cannot be taken, as far as that is known before a byte is sent; "" where it may be. */
-export function refusal(file: File, suffixes: string[], largest: number): string {
+export function refusal({ file, isFolder }: Offered, suffixes: string[], largest: number): string {
+  if (isFolder) return "This is a folder. Open it, and add the files in it.";
   const name = file.name.normalize("NFC").trim();
   if (!suffixes.some((suffix) => name.toLowerCase().endsWith(suffix))) {
     return `This is not a table. Send one of ${suffixes.join(", ")}.`;

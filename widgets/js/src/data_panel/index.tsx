@@ -5,11 +5,12 @@ import { Chevron, Upload } from "../shared/icons";
 import { useLooking } from "../shared/looking";
 import { remember, remembered } from "../shared/remembered";
 import { UndoToasts, useDeletion } from "../shared/undo";
+import { dropped, type Offered } from "./acceptable";
 import { count, type Dataset, type Glossary, type Table } from "./dataset";
 import { DatasetRow } from "./dataset_row";
 import { TableDialog } from "./table_dialog";
 import { UploadRow } from "./upload_row";
-import { useUploads } from "./uploads";
+import { type Sending, useUploads } from "./uploads";
 import { useOwnId } from "../shared/own_id";
 import "./data_panel.css";
 
@@ -37,7 +38,7 @@ function DataPanel() {
     setIsFolded(folded);
     remember(FOLDED, folded);
   };
-  const take = (files: Iterable<File>) => {
+  const take = (files: Iterable<Offered>) => {
     fold(false);
     uploads.add(files);
   };
@@ -61,7 +62,7 @@ function DataPanel() {
         {glossaryProblem && <p class="cfo-problem">{glossaryProblem}</p>}
         {problem && <p class="cfo-problem" role="alert">{problem}</p>}
         {uploads.all.length > 0 && (
-          <ul class="cfo-uploads" aria-label="Uploads">{uploads.all.map((one) => <UploadRow key={one.id} sending={one} uploads={uploads} />)}</ul>
+          <ul class="cfo-uploads" aria-label="Uploads">{told(uploads.all).map((one) => <UploadRow key={one.id} sending={one} uploads={uploads} />)}</ul>
         )}
         <ul class="cfo-datasets" aria-label="Files">
           {shown.map((dataset) => (
@@ -78,12 +79,18 @@ function DataPanel() {
   );
 }
 
+/** What wants something of a person stands first, where it is seen. */
+function told(all: Sending[]): Sending[] {
+  const wants = ({ state }: Sending) => state === "refused" || state === "asks";
+  return [...all.filter(wants), ...all.filter((one) => !wants(one))];
+}
+
 function Nothing({ datasets, isEmpty }: { datasets: Dataset[] | null; isEmpty: boolean }) {
   if (datasets === null) return <p class="cfo-nothing" role="status">Reading the files…</p>;
   return isEmpty ? <p class="cfo-nothing">No data yet. Drop CSV, Excel or Parquet files here, or choose Add files.</p> : null;
 }
 
-function AddFiles({ suffixes, take }: { suffixes: string[]; take: (files: Iterable<File>) => void }) {
+function AddFiles({ suffixes, take }: { suffixes: string[]; take: (files: Iterable<Offered>) => void }) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
@@ -91,7 +98,7 @@ function AddFiles({ suffixes, take }: { suffixes: string[]; take: (files: Iterab
       <input
         ref={input} type="file" multiple hidden accept={suffixes.join(",")} aria-label="Add files"
         onChange={(event) => {
-          take([...(event.currentTarget.files ?? [])]);
+          take([...(event.currentTarget.files ?? [])].map((file) => ({ file, isFolder: false })));
           event.currentTarget.value = ""; // the same file may be chosen again
         }}
       />
@@ -100,7 +107,7 @@ function AddFiles({ suffixes, take }: { suffixes: string[]; take: (files: Iterab
 }
 
 /** Files that are dragged over the panel and dropped on it. Each element below tells of it too, so they are counted. */
-function useDrop(take: (files: Iterable<File>) => void) {
+function useDrop(take: (files: Iterable<Offered>) => void) {
   const [isOver, setIsOver] = useState(false);
   const depth = useRef(0);
   const go = (step: number) => {
@@ -120,7 +127,7 @@ function useDrop(take: (files: Iterable<File>) => void) {
     onDrop: ofFiles((event) => {
       depth.current = 0;
       setIsOver(false);
-      take([...(event.dataTransfer?.files ?? [])]);
+      take(dropped(event.dataTransfer));
     }),
   };
   return { isOver, listeners };

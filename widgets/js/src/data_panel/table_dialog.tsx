@@ -1,8 +1,9 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { FirstRows } from "../result/table";
 import { useLine } from "../shared/component";
 import { words } from "../shared/failure";
 import { Close } from "../shared/icons";
+import { Above, useModal } from "../shared/modal";
 import type { ResultTable } from "../shared/values";
 import { count, type Glossary, type GlossaryTable, notesOn, type Table, typeInWords } from "./dataset";
 
@@ -18,13 +19,12 @@ interface TableDialogProps {
 /** A table at a glance: what people wrote about it, questions to begin with, its first rows, its columns. */
 export function TableDialog({ table, file, glossary, workspaceId, ask, close }: TableDialogProps) {
   const line = useLine();
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useModal();
   const [rows, setRows] = useState<ResultTable | null>(null);
   const [problem, setProblem] = useState("");
   const notes = notesOn(glossary, table.name);
   const title = notes?.name ?? table.sheet ?? table.name;
   useEffect(() => {
-    dialog.current?.showModal();
     line.ask<ResultTable>({ type: "preview", workspace_id: workspaceId, table: table.name }).then(
       ({ value }) => setRows(value), (error: unknown) => setProblem(words(error)),
     );
@@ -38,6 +38,7 @@ export function TableDialog({ table, file, glossary, workspaceId, ask, close }: 
             <h2><bdi>{title}</bdi></h2>
             <p class="cfo-mute"><bdi>{file}</bdi> · <code>{table.name}</code> · {count(table.row_count, "row")} · {count(table.columns.length, "column")}</p>
           </div>
+          <Above />
           <button type="button" class="cfo-icon" aria-label="Close" onClick={() => dialog.current?.close()}><Close /></button>
         </header>
         <div class="cfo-table-body">

@@ -1,8 +1,8 @@
 // Files on their way to Python, one after the other, in pieces that are each acknowledged before the next is sent.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Refused, useLine } from "../shared/component";
-import { words } from "../shared/failure";
-import { refusal } from "./acceptable";
+import { useLine } from "../shared/component";
+import { isPassing, words } from "../shared/failure";
+import { type Offered, refusal } from "./acceptable";
 
 const PIECE = 1 << 20;
 
@@ -19,7 +19,7 @@ export interface Sending {
 
 export interface Uploads {
   all: Sending[];
-  add: (files: Iterable<File>) => void;
+  add: (files: Iterable<Offered>) => void;
   /** The answer to the question whether a file of the same name shall be replaced. */
   replace: (id: string) => void;
   /** Sends what did not come through from its beginning. */
@@ -75,8 +75,8 @@ export function useUploads(workspaceId: string, there: (name: string) => boolean
   return {
     all,
     add(files) {
-      const added = [...files].map((file): Sending => {
-        const problem = refusal(file, suffixes, largest);
+      const added = [...files].map(({ file, isFolder }): Sending => {
+        const problem = refusal({ file, isFolder }, suffixes, largest);
         const name = file.name.normalize("NFC").trim();
         return { id: newId(), file, name, state: problem ? "refused" : "waiting", sent: 0, problem, mayRetry: false };
       });
@@ -100,9 +100,4 @@ export function useUploads(workspaceId: string, there: (name: string) => boolean
 
 function newId(): string {
   return `${Date.now()}-${Math.random()}`;
-}
-
-/** Whether it was the way to the server, and not the file, that failed. */
-function isPassing(error: unknown): boolean {
-  return !(error instanceof Refused) || /server|token|internal/.test(error.problem.code);
 }

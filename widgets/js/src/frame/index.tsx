@@ -1,16 +1,23 @@
 // The frame of the workbench: its layout (frame.css), the button that opens the side on a narrow page, words about a lost
 // connection, and, on a page of its own, the open thread in the address: a reload brings the same conversation back.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { component, useLine, useTrait } from "../shared/component";
+import { Close } from "../shared/icons";
+import { useDrawer } from "./drawer";
 import "./frame.css";
 
 /** Milliseconds until a thread that could not be brought back is asked for again. */
-const OWN_ESCAPE = "[role=menu], .cfo-title-field, input:not(:placeholder-shown)"; // where the key has a use already
 const PAUSE = 3000;
 
 /** In a notebook the address belongs to the notebook. */
 const isOwnPage = () => "voila" in document.body.dataset;
 const remembered = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
+
+/** Has the address name the open thread, whatever it named before. */
+function address(thread: string): void {
+  if (!isOwnPage() || thread === remembered()) return;
+  history.replaceState(null, "", thread ? `#thread=${encodeURIComponent(thread)}` : location.pathname + location.search);
+}
 
 function Frame() {
   const line = useLine();
@@ -19,16 +26,21 @@ function Frame() {
   const [trouble] = useTrait<string>("trouble");
   const [isOpen, setOpen] = useState(false);
   const [hasEntered, setEntered] = useState(false);
+  const [isMissing, setMissing] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
+  const close = useCallback(() => setOpen(false), []);
+  useDrawer(root, button, isOpen, close);
 
   useEffect(() => {
     let again: ReturnType<typeof setTimeout>;
     const enter = async () => {
       clearTimeout(again);
       try {
-        await line.ask({ type: "enter", thread: isOwnPage() ? remembered() : "" });
+        const { value } = await line.ask<{ is_found: boolean }>({ type: "enter", thread: isOwnPage() ? remembered() : "" });
+        setMissing(!value.is_found);
         setEntered(true);
+        address(line.model.get("thread") as string);
       } catch {
         again = setTimeout(enter, PAUSE); // the server is away, which the parts tell
       }
@@ -43,30 +55,14 @@ function Frame() {
   }, [line]);
 
   useEffect(() => {
-    if (hasEntered && isOwnPage() && thread !== remembered()) {
-      history.replaceState(null, "", thread ? `#thread=${encodeURIComponent(thread)}` : location.pathname + location.search);
-    }
+    if (hasEntered) address(thread);
+    if (thread) setMissing(false); // one that is there was opened, or has begun
   }, [thread, hasEntered]);
 
   useEffect(() => {
     const mayUndo = root.current?.closest(".cfo-workbench")?.querySelector(".cfo-undo");
     if (!mayUndo) setOpen(false); // else the way back stays in sight
   }, [opened]);
-
-  useEffect(() => {
-    const workbench = root.current?.closest(".cfo-workbench");
-    const side = workbench?.querySelector<HTMLElement>(".cfo-side");
-    workbench?.classList.toggle("cfo-side-open", isOpen);
-    if (!isOpen || !side) return;
-    side.querySelector<HTMLElement>("button, input, [tabindex='0']")?.focus();
-    const close = (event: KeyboardEvent) => {
-      if (event.key !== "Escape" || (event.target as Element).closest(OWN_ESCAPE)) return;
-      setOpen(false);
-      button.current?.focus();
-    };
-    workbench?.addEventListener("keydown", close as EventListener, true);
-    return () => workbench?.removeEventListener("keydown", close as EventListener, true);
-  }, [isOpen]);
 
   return (
     <div class="cfo-frame-root" ref={root}>
@@ -85,8 +81,14 @@ function Frame() {
           />
         </svg>
       </button>
-      {isOpen && <div class="cfo-scrim" onClick={() => setOpen(false)} />}
+      {isOpen && <div class="cfo-scrim" onClick={close} />}
       {trouble && <div class="cfo-connection" role="status">{trouble}</div>}
+      {isMissing && !trouble && (
+        <div class="cfo-connection cfo-missing" role="alert">
+          <span>The thread of this address was not found; it may have been deleted. Open another one, or ask a question here.</span>
+          <button type="button" aria-label="Dismiss" title="Dismiss" onClick={() => setMissing(false)}><Close /></button>
+        </div>
+      )}
     </div>
   );
 }

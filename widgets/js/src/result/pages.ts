@@ -1,8 +1,8 @@
 // The rows of a whole result, fetched from the engine a page at a time and kept while they are near.
 import { useEffect, useMemo, useReducer } from "preact/hooks";
 import type { Line } from "../shared/component";
-import { useLine } from "../shared/component";
-import { words } from "../shared/failure";
+import { Refused, useLine } from "../shared/component";
+import { isPassing, words } from "../shared/failure";
 import type { Cell, Filter, ResultPage, Sort } from "../shared/values";
 import { useOpening } from "./opening";
 
@@ -13,7 +13,9 @@ const KEPT = 40;
 export class Book {
   count: number | null = null;
   total: number | null = null;
-  problem: string | null = null;
+  problem: { message: string; mayRetry: boolean } | null = null;
+  /** A filter that does not fit its column, and why. */
+  refused: { column: string; message: string } | null = null;
   private pages = new Map<number, Cell[][] | "coming">();
   private isClosed = false;
 
@@ -34,7 +36,7 @@ export class Book {
 
   /** Has the rows between these fetched, unless they are here or coming. */
   want(first: number, last: number): void {
-    if (this.problem) return;
+    if (this.problem || this.refused) return;
     for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page++) {
       if (!this.pages.has(page)) void this.fetch(page);
     }
@@ -66,9 +68,25 @@ export class Book {
       this.forget(page);
     } catch (error) {
       this.pages.delete(page);
-      this.problem = words(error, "The rows could not be read. Try again.");
+      await this.fail(error);
     }
     if (!this.isClosed) this.changed();
+  }
+
+  /** A filter that does not fit its column is told at its box; which one it is, the engine says of each alone. */
+  private async fail(error: unknown): Promise<void> {
+    const message = words(error, "The rows could not be read. Try again.");
+    if (isUnfit(error)) {
+      for (const filter of this.filters) {
+        const wanted = { offset: 0, limit: 1, sort: [], filters: [filter] };
+        const why = await this.line.ask({ type: "page", ...this.opening, file: this.file, ...wanted }).then(() => null, (e: unknown) => e);
+        if (isUnfit(why)) {
+          this.refused = { column: filter.column, message: words(why) };
+          return;
+        }
+      }
+    }
+    this.problem = { message, mayRetry: isPassing(error) };
   }
 
   /** Lets go of the pages that are furthest away. */
@@ -78,6 +96,10 @@ export class Book {
     far.sort((a, b) => Math.abs(b - near) - Math.abs(a - near));
     for (const page of far.slice(0, this.pages.size - KEPT)) this.pages.delete(page);
   }
+}
+
+function isUnfit(error: unknown): boolean {
+  return error instanceof Refused && error.problem.code === "plan_invalid";
 }
 
 export function useBook(file: string, sort: Sort[], filters: Filter[]): Book {

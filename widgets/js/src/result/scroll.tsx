@@ -44,6 +44,7 @@ export function Scroll({ book, count, looks, sample, sort, onSort, filterOf }: S
       setSight({ view: element.clientHeight, above: head.current?.offsetHeight ?? 0, isNarrow: element.clientWidth < 560 });
     const sizes = new ResizeObserver(measure);
     sizes.observe(element);
+    if (head.current) sizes.observe(head.current);
     measure();
     return () => sizes.disconnect();
   }, []);

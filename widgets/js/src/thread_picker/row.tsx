@@ -1,5 +1,5 @@
 import { useRef, useState } from "preact/hooks";
-import { useLine } from "../shared/component";
+import { useLine, useTrait } from "../shared/component";
 import { words } from "../shared/failure";
 import { Dots } from "../shared/icons";
 import { Menu } from "../shared/menu";
@@ -62,6 +62,7 @@ export function Row({ thread, minute, isOpen, isUnread, isReached, deletion, ope
 /** The title, to be written anew: Enter or leaving takes it, Escape leaves it as it was. */
 function TitleField({ thread, close }: { thread: Thread; close: () => void }) {
   const line = useLine();
+  const [longest] = useTrait<number>("longest_title");
   const [problem, setProblem] = useState("");
   const isDone = useRef(false);
   const save = async (input: HTMLInputElement) => {
@@ -85,7 +86,7 @@ function TitleField({ thread, close }: { thread: Thread; close: () => void }) {
     <div class="cfo-title-field">
       <input
         ref={(element) => { if (element && element !== document.activeElement && !problem) { element.focus(); element.select(); } }}
-        aria-label={`New title of ${titleOf(thread)}`} defaultValue={thread.title} maxLength={80} dir="auto"
+        aria-label={`New title of ${titleOf(thread)}`} defaultValue={thread.title} maxLength={longest} dir="auto"
         onBlur={(event) => void save(event.currentTarget)}
         onKeyDown={(event) => {
           event.stopPropagation();

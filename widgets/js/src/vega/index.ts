@@ -30,10 +30,17 @@ export async function draw(
     ast: true,
     expr: expressionInterpreter,
     loader: noLoader as never,
-    tooltip: { theme: palette.isDark ? "dark" : "light" },
+    tooltip: { theme: palette.isDark ? "dark" : "light", formatTooltip: tip },
     config: look(palette, element.clientWidth) as never,
   });
   return { finalize: () => drawn.finalize() };
+}
+
+/** What a mark tells, as a table; Vega's own way takes a column called `image` for the address of one, and fetches it. */
+function tip(told: unknown, escaped: (value: unknown) => string): string {
+  if (typeof told !== "object" || told === null) return escaped(told);
+  const rows = Object.entries(told).filter(([, value]) => value !== undefined);
+  return `<table>${rows.map(([name, value]) => `<tr><td class="key">${escaped(name)}</td><td class="value">${escaped(value)}</td></tr>`).join("")}</table>`;
 }
 
 function look({ ink, mute, line, accent, font }: Palette, width: number) {
@@ -43,7 +50,7 @@ function look({ ink, mute, line, accent, font }: Palette, width: number) {
     padding: 4,
     autosize: { type: "fit-x", contains: "padding" },
     view: { stroke: null, continuousHeight: 260, discreteHeight: 260 },
-    axis: { labelColor: mute, titleColor: mute, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 11.5, titleFontSize: 11.5, titleFontWeight: 500, titlePadding: 10 },
+    axis: { maxExtent: 280, labelColor: mute, titleColor: mute, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 11.5, titleFontSize: 11.5, titleFontWeight: 500, titlePadding: 10 },
     axisX: { grid: false },
     axisQuantitative: { tickCount: 6, grid: true },
     axisY: { domain: false, ticks: false },

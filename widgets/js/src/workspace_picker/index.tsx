@@ -19,6 +19,7 @@ function WorkspacePicker() {
   const [workspaces] = useTrait<Workspace[] | null>("workspaces");
   const [id] = useTrait<string>("workspace_id");
   const [isNew, setIsNew] = useState(false);
+  const [connection] = useTrait<string>("connection");
   const [problem, setProblem] = useState("");
   const button = useRef<HTMLButtonElement>(null);
   useBeginning(id, setProblem);
@@ -50,6 +51,7 @@ function WorkspacePicker() {
       {(isNew || isFirst) && (
         <NewWorkspace mayCancel={!isFirst} close={() => { setIsNew(false); button.current?.focus(); }} />
       )}
+      {connection && <p class="cfo-away" role="status">{connection}</p>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
     </section>
   );
@@ -68,7 +70,7 @@ function useBeginning(id: string, setProblem: (words: string) => void): void {
       line.ask({ type: "begin", remembered: remembered(LAST, "") }).then(
         () => setProblem(""),
         (error: unknown) => {
-          setProblem(words(error));
+          setProblem(line.model.get("connection") ? "" : words(error));
           timer = setTimeout(begin, AGAIN);
         },
       );

@@ -1,0 +1,126 @@
+"""What covers the page: the drawer of a narrow one, and dialogs, behind which nothing may go on unseen."""
+
+import re
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.conftest import Visit, keep, serious_violations
+from tests.browser.person import answered, messages, opened, replies, review, say, thread_of
+from tests.browser.stack import Stack
+
+pytestmark = pytest.mark.slow
+
+
+def _drawer(page: Page) -> Locator:
+    return page.get_by_role("dialog", name="Workspace, threads and data")
+
+
+async def _focused_in(page: Page, selector: str) -> bool:
+    return await page.evaluate(f"!!document.activeElement?.closest('{selector}')")
+
+
+async def test_nobody_gets_behind_the_drawer_of_a_narrow_page(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page, width=400))
+    button = page.get_by_role("button", name=re.compile("the list of threads"))
+    await button.click()
+    await expect(_drawer(page)).to_be_visible()
+    assert await _focused_in(page, ".cfo-side")
+    for _ in range(25):
+        await page.keyboard.press("Tab")
+        assert not await _focused_in(page, ".cfo-chat-place")
+    await keep(page, "drawer")
+    assert await serious_violations(page) == []
+    await page.get_by_role("searchbox", name="Search threads").fill("nothing")
+    await page.keyboard.press("Escape")  # empties the box
+    await expect(_drawer(page)).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(_drawer(page)).to_have_count(0)
+    await expect(button).to_be_focused()
+    await button.click()
+    await page.set_viewport_size({"width": 1000, "height": 800})  # as a tablet that is turned
+    await expect(_drawer(page)).to_have_count(0)
+    await opened(page)
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+
+
+async def test_the_clock_is_seen_and_stopped_over_a_whole_result(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "table please")
+    await replies(page).last.get_by_role("button", name="Open the whole result").click()
+    whole = page.get_by_role("dialog", name="The whole result")
+    above = whole.get_by_role("group", name="Review of the last reply")
+    await expect(above).to_contain_text(re.compile(r"Continue\d s"))
+    await keep(page, "whole-result-clock")
+    assert await serious_violations(page) == []
+    await above.get_by_role("button", name="Stop").click()
+    await expect(above.get_by_role("button", name="Continue")).to_be_focused()
+    await expect(above).not_to_contain_text(re.compile(r"\d s"))
+    await page.keyboard.press("Escape")
+    await expect(whole).to_have_count(0)
+    await expect(review(page)).to_contain_text("Stopped")
+    await replies(page).last.get_by_role("button", name="Open the whole result").click()
+    await above.get_by_role("button", name="Continue").click()
+    await expect(above).to_have_count(0)
+    await whole.get_by_role("button", name="Close").click()
+    await answered(page, "That was table.", count=2)
+
+
+async def test_the_clock_is_seen_over_a_table_of_the_data(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "table please")
+    await expect(review(page)).to_be_visible()
+    await page.get_by_role("region", name="Data").get_by_title("Show ledger").click()
+    table = page.get_by_role("dialog", name=re.compile("^Table"))
+    await expect(table.get_by_role("group", name="Review")).to_contain_text(re.compile(r"\d s"))
+    await keep(page, "preview-clock")
+    await expect(table.get_by_role("group", name="Review")).to_have_count(0, timeout=15_000)
+    await table.get_by_role("button", name="Close").click()
+    await answered(page, "That was table.", count=2)
+    [continued] = [m for m in messages(stack, thread_of(page)) if m["who"] == "person" and not m["text"]]
+    assert continued["untouched"] is True
+
+
+async def test_a_filter_that_does_not_fit_says_so_at_its_box(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "SQL: SELECT i AS number, 'Customer ' || i AS customer FROM range(2000) t(i)")
+    await replies(page).last.get_by_role("button", name="Open the whole result").click()
+    whole = page.get_by_role("dialog")
+    number, customer = (
+        whole.get_by_label("Filter number", exact=True),
+        whole.get_by_label("Filter customer", exact=True),
+    )
+    await number.fill("lots")
+    await customer.fill("199")
+    await expect(number).to_have_accessible_description(re.compile("number is a number, 'lots' is not"))
+    await expect(number).to_have_attribute("aria-invalid", "true")
+    await expect(customer).to_have_attribute("aria-invalid", "false")
+    await expect(whole.get_by_role("status")).to_have_text("12 of 2,000 rows")
+    await expect(whole.get_by_role("cell", name="Customer 1992")).to_be_visible()
+    await expect(whole.get_by_role("button", name="Try again")).to_have_count(0)
+    await keep(page, "filter-refused")
+    assert await serious_violations(page) == []
+    await number.fill("1,992")
+    await expect(whole.get_by_role("status")).to_have_text("1 of 2,000 rows")
+    await expect(whole.get_by_role("alert")).to_have_count(0)
+
+
+async def test_an_address_without_a_thread_is_told_and_put_right(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(f"{stack.page}#thread=nonsense"))
+    missing = page.get_by_role("alert").filter(has_text="not found")
+    await expect(missing).to_be_visible()
+    assert "#" not in page.url
+    await keep(page, "thread-not-found")
+    assert await serious_violations(page) == []
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+    await expect(missing).to_have_count(0)
+    there = page.url
+    for nonsense in ("01k00000000000000000000000", "x" * 3000, "%2e%2e%2f<b>", "Übung 'x' \"y\""):
+        await page.evaluate("text => location.hash = 'thread=' + text", nonsense)
+        await expect(missing).to_be_visible()
+        await expect(page).to_have_url(there)
+        await missing.get_by_role("button", name="Dismiss").click()
+        await expect(missing).to_have_count(0)
+    await expect(replies(page)).to_have_count(1)
