@@ -1,7 +1,8 @@
 // Files on their way to Python, one after the other, in pieces that are each acknowledged before the next is sent.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Refused, useLine } from "../shared/component";
+import { useLine } from "../shared/component";
 import { words } from "../shared/failure";
+import { Refused } from "../shared/line";
 import { refusal } from "./acceptable";
 
 const PIECE = 1 << 20;

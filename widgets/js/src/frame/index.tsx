@@ -1,7 +1,9 @@
 // The frame of the workbench: its layout (frame.css), the button that opens the side on a narrow page, words about a lost
-// connection, and, on a page of its own, the open thread in the address: a reload brings the same conversation back.
+// connection, and the open thread: on a page of its own in the address, so that a reload brings the same conversation back, and
+// in a notebook in the browser, so that running the cell again does.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { component, useLine, useTrait } from "../shared/component";
+import { forget, remember, remembered } from "../shared/remembered";
 import "./frame.css";
 
 /** Milliseconds until a thread that could not be brought back is asked for again. */
@@ -9,11 +11,26 @@ const PAUSE = 3000;
 
 /** In a notebook the address belongs to the notebook. */
 const isOwnPage = () => "voila" in document.body.dataset;
-const remembered = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
+const inAddress = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
+
+/** The thread that was open here; `cell` names the cell of a notebook, where it is known. */
+function lastThread(cell: string): string {
+  if (isOwnPage()) return inAddress();
+  return cell ? remembered(`thread in ${cell}`, "") : "";
+}
+
+function rememberThread(cell: string, thread: string): void {
+  if (isOwnPage()) {
+    if (thread === inAddress()) return;
+    history.replaceState(null, "", thread ? `#thread=${encodeURIComponent(thread)}` : location.pathname + location.search);
+  } else if (cell && thread) remember(`thread in ${cell}`, thread);
+  else if (cell) forget(`thread in ${cell}`);
+}
 
 function Frame() {
   const line = useLine();
   const [thread] = useTrait<string>("thread");
+  const [cell] = useTrait<string>("cell");
   const [opened] = useTrait<string>("opened");
   const [trouble] = useTrait<string>("trouble");
   const [isOpen, setOpen] = useState(false);
@@ -26,13 +43,13 @@ function Frame() {
     const enter = async () => {
       clearTimeout(again);
       try {
-        await line.ask({ type: "enter", thread: isOwnPage() ? remembered() : "" });
+        await line.ask({ type: "enter", thread: lastThread(line.model.get("cell") as string) });
         setEntered(true);
       } catch {
         again = setTimeout(enter, PAUSE); // the server is away, which the parts tell
       }
     };
-    const moved = () => remembered() !== (line.model.get("thread") as string) && void enter();
+    const moved = () => inAddress() !== (line.model.get("thread") as string) && void enter();
     void enter();
     if (isOwnPage()) addEventListener("hashchange", moved);
     return () => {
@@ -42,9 +59,7 @@ function Frame() {
   }, [line]);
 
   useEffect(() => {
-    if (hasEntered && isOwnPage() && thread !== remembered()) {
-      history.replaceState(null, "", thread ? `#thread=${encodeURIComponent(thread)}` : location.pathname + location.search);
-    }
+    if (hasEntered) rememberThread(cell, thread);
   }, [thread, hasEntered]);
 
   useEffect(() => setOpen(false), [opened]);

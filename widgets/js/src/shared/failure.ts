@@ -1,4 +1,4 @@
-import { Refused } from "./component";
+import { Refused } from "./line";
 
 /** What to tell a person of a command that failed. */
 export function words(error: unknown, otherwise = "This did not work. Try again."): string {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { component, useLine, useTrait } from "../shared/component";
+import { component, Lost, useLine, useTrait } from "../shared/component";
 import { words } from "../shared/failure";
 import { Chevrons } from "../shared/icons";
 import { Menu } from "../shared/menu";
@@ -51,6 +51,7 @@ function WorkspacePicker() {
         <NewWorkspace mayCancel={!isFirst} close={() => { setIsNew(false); button.current?.focus(); }} />
       )}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
+      <Lost />
     </section>
   );
 }
