@@ -22,11 +22,11 @@ const SLOWEST = 50; // bytes in a millisecond that any connection carries
 const ENDED = "cfo-kernel-ended";
 const DISCONNECTED = "jupyter-widgets-disconnected";
 
-const again = () => ("voila" in document.body.dataset ? "Reload this page" : "Run this cell again");
 /** What to tell a person of a link that is not alive. */
 export function trouble(link: Link): Problem {
-  if (link === "gone") return { code: "no_kernel", message: `This is no longer connected to a kernel. ${again()} to go on.` };
-  return { code: "no_answer", message: `No kernel answers, or it is busy. Wait, and try again, or: ${again().toLowerCase()}.` };
+  const again = "voila" in document.body.dataset ? "reload this page" : "run this cell again";
+  if (link === "gone") return { code: "no_kernel", message: `This is no longer connected to a kernel. To go on, ${again}.` };
+  return { code: "no_answer", message: `The kernel does not answer; it may be busy. Try again in a moment, or ${again}.` };
 }
 
 /** Python refused a command, or is not there: a code, and words that say what to do next. */
