@@ -43,18 +43,23 @@ async def test_a_page_that_is_loaded_again_shows_the_thread_and_goes_on_with_its
     page = await visit(lab.write("reload"), width=1500)
     await run(page)
     await do(page, "docmanager:save")  # an output that was never saved is not there after a reload
-    await say(page, "slow please")
-    await expect(replies(page).last).to_contain_text("word20")
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+    await say(page, "endless please")
+    writing = page.locator("article[aria-busy=true]")
+    await expect(writing).to_contain_text("word20")
     await composer(page).fill("What I was about to ask")
     await page.reload()
-    await expect(replies(page).last).to_contain_text("word20")
+    await expect(writing).to_contain_text("word20")
     await expect(composer(page)).to_have_value("What I was about to ask")
-    await answered(page, "word399")
-    words = [word for word in (await replies(page).last.inner_text()).split() if word.startswith("word")]
-    assert words == [f"word{number}" for number in range(400)]
+    *words, _ = [word for word in (await writing.inner_text()).split() if word.startswith("word")]
+    assert words == [f"word{number}" for number in range(len(words))]
+    await expect(writing).to_contain_text(f"word{len(words) + 20}")  # it goes on
+    await page.get_by_role("button", name="Stop the run").click()
+    await expect(replies(page).last).to_contain_text("Stopped")
     before = await said_in(page)
     await page.reload()
-    await answered(page, "word399")
+    await expect(replies(page).last).to_contain_text("Stopped")
     assert await said_in(page) == before
 
 

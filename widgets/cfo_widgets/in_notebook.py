@@ -20,11 +20,10 @@ Said = tuple[str, str]
 
 
 def current_cell() -> str:
-    """Names the cell that runs now, and its notebook; empty where the front end tells no cell, as Voila."""
-    shell = get_ipython()
-    parent: Any = getattr(shell, "get_parent", dict)()  # a shell without a front end has none
-    cell = parent.get("metadata", {}).get("cellId", "")
-    return f"{os.environ.get('JPY_SESSION_NAME', '')}#{cell}" if cell else ""
+    """Names the notebook and the cell that runs now; empty where the front end tells none, as Voila."""
+    parent: Any = getattr(get_ipython(), "get_parent", dict)()  # a shell without a front end has none
+    notebook, cell = os.environ.get("JPY_SESSION_NAME"), parent.get("metadata", {}).get("cellId")
+    return f"{notebook}#{cell}" if notebook and cell else ""
 
 
 class InNotebook(Widget):
