@@ -57,6 +57,7 @@ async def test_a_page_that_is_loaded_again_shows_the_thread_and_goes_on_with_its
     await expect(writing).to_contain_text(f"word{len(words) + 20}")  # it goes on
     await page.get_by_role("button", name="Stop the run").click()
     await expect(replies(page).last).to_contain_text("Stopped")
+    await expect(replies(page).last.locator("time")).to_be_visible()
     before = await said_in(page)
     await page.reload()
     await expect(replies(page).last).to_contain_text("Stopped")
@@ -81,7 +82,11 @@ async def test_a_killed_kernel_is_told_of_and_running_the_cell_again_goes_on(lab
     await expect(data.get_by_role("alert").filter(has_text="run this cell again")).to_be_visible()
     await expect(data).not_to_contain_text("Downloading")
     await keep(page, "lab-killed")
+    await say(page, "tell me too")
+    await expect(page.get_by_text("Not sent.")).to_be_visible()
+    await composer(page).fill("A draft")
     await run(page)
-    await answered(page, "word399", count=2)  # the run was taken up again
-    await expect(page.get_by_role("article", name="You")).to_have_count(2)
+    await answered(page, "That was tell.", count=3)  # the run was taken up again, and the message sent
+    assert sum("word399" in said for said in await said_in(page)) == 1
+    await expect(page.get_by_role("article", name="You")).to_have_count(3)
     await expect(composer(page)).to_have_value("A draft")
