@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, Error, Page, async_playwright, expect
 
+from tests.browser.lab import Lab
 from tests.browser.model import ScreenModel
 from tests.browser.stack import Stack, chromium
 from tests.conftest import KEY
@@ -42,6 +43,17 @@ def offline_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     shutil.copytree(sample / "data", root / "adventure_works" / "data")
     with Stack(root, CFO_MODEL="offline") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def lab(_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab, in whose notebooks the company `tiny` is asked."""
+    root = tmp_path_factory.mktemp("lab") / "root"
+    shutil.copytree(_sample, root / "tiny", copy_function=os.link)
+    with ScreenModel() as model:
+        thinking = {"CFO_MODEL": "openai:screens", "CFO_BASE_URL": model.base_url, "CFO_OPENAI_API_KEY": KEY}
+        with Lab(root, CFO_COUNTDOWN="3", **thinking) as running:
+            yield running
 
 
 @dataclass
@@ -127,10 +139,10 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
             watch.check()
 
 
-async def serious_violations(page: Page) -> list[str]:
+async def serious_violations(page: Page, within: str = "html") -> list[str]:
     """What axe-core finds that keeps people out."""
     await page.evaluate(_AXE.read_text())
-    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found = await page.evaluate("within => axe.run(within, {resultTypes: ['violations']})", within)
     return [
         f"{v['id']}: {v['nodes'][0]['html'][:200]}"
         for v in found["violations"]

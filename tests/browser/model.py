@@ -27,6 +27,7 @@ MARKDOWN = """**Gross margin fell 1.9 points**, almost all of it in Sales.
 | Price | -0.4 |
 """
 WORDS = " ".join(f"word{number}" for number in range(400))
+ENDLESS = " ".join(f"word{number}" for number in range(5000))
 SERIES = (
     "SELECT DATE '2012-01-31' + INTERVAL (i) MONTH AS month, (1000 * (i + 1) + 0.55)::DECIMAL(12,2) AS actual, "
     "(900 * (i + 2))::DECIMAL(12,2) AS budget FROM range(12) AS t(i) ORDER BY month"
@@ -57,6 +58,8 @@ def _answer(kind: str, step: int) -> Answer | None:
             return ToolCall("task_result", {"message": ATTACK})
         case "slow", 0:
             return ToolCall("task_result", {"message": WORDS})
+        case "endless", 0:
+            return ToolCall("task_result", {"message": ENDLESS})
         case "ask", 0:
             return ToolCall(
                 "user_interaction", {"message": "Which department?", "choices": ["tell Sales", "tell Finance"]}

@@ -34,6 +34,7 @@ async def answered(page: Page, text: str, count: int = 1) -> None:
     await expect(replies(page)).to_have_count(count)
     await expect(replies(page).last).to_contain_text(text)
     await expect(page.get_by_role("button", name="Stop the run")).to_have_count(0)
+    await expect(replies(page).last.locator("time")).to_be_visible()  # comes last, with what it used
 
 
 async def said_in(page: Page) -> list[str]:

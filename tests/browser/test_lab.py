@@ -1,89 +1,21 @@
 """The same widgets in JupyterLab, with an engine in the notebook's own kernel."""
 
-import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
-import httpx
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.browser.conftest import Visit, keep
-from tests.browser.model import ScreenModel
-from tests.browser.person import answered, opened, replies, review, said_in, say
-from tests.browser.stack import TOKEN
-from tests.chaos.processes import free_port
-from tests.conftest import KEY
+from tests.browser.lab import Lab, do, run, told_of_the_end
+from tests.browser.person import answered, composer, replies, review, said_in, say
 
-_CELLS = ["from cfo_kernel import connect\nfrom cfo_widgets import Workbench\nWorkbench(connect())"]
+pytestmark = pytest.mark.timeout(240)
 
 
-@pytest.fixture(scope="module")
-def lab(_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a notebook in JupyterLab, whose engine asks the model of the screens."""
-    with ExitStack() as stack:
-        yield from _served(stack, _sample, tmp_path_factory)
-
-
-def _served(stack: ExitStack, _sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(_sample, folder / "workspaces" / "tiny")
-    cells = [
-        {"cell_type": "code", "id": f"c{n}", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
-        for n, source in enumerate(_CELLS)
-    ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    (folder / "workbench.ipynb").write_text(json.dumps(notebook))
-    port = free_port()
-    own = {k: v for k, v in os.environ.items() if not k.startswith(("CFO_", "OPENAI_", "ANTHROPIC_"))}
-    command = (
-        f"-m jupyterlab --no-browser --expose-app-in-browser --port {port} --IdentityProvider.token={TOKEN} "
-        "--ServerApp.root_dir=. --allow-root --LabApp.news_url=None --LabApp.check_for_updates_class="
-        "jupyterlab.NeverCheckForUpdate"
-    )
-    model = stack.enter_context(ScreenModel())
-    thinking = {"CFO_MODEL": "openai:screens", "CFO_BASE_URL": model.base_url, "CFO_OPENAI_API_KEY": KEY}
-    with (folder / "lab.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, *command.split()], cwd=folder, stdout=log, stderr=log, start_new_session=True,
-            env={**own, **thinking, "CFO_COUNTDOWN": "3", "JUPYTER_CONFIG_DIR": str(folder / "config")},
-        )  # fmt: skip
-    try:
-        until = time.monotonic() + 90
-        while True:
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/lab?token={TOKEN}", timeout=5).status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
-            assert time.monotonic() < until, (folder / "lab.log").read_text()
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/lab/tree/workbench.ipynb?token={TOKEN}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
-
-
-async def _run(page: Page) -> None:
-    """Runs the notebook, and waits until one can write in its cell."""
-    ready = "window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.isReady"
-    await page.wait_for_function(ready, timeout=90_000)
-    await page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    await opened(page)
-
-
-@pytest.mark.timeout(240)
-async def test_a_cell_with_an_engine_of_its_own(lab: str, visit: Visit) -> None:
-    page = await visit(lab, width=1500)
-    await _run(page)
+async def test_a_cell_with_an_engine_of_its_own(lab: Lab, visit: Visit) -> None:
+    page = await visit(lab.write("own"), width=1500)
+    await run(page)
     await say(page, "SQL: SELECT department, sum(amount) AS total FROM ledger GROUP BY ALL ORDER BY ALL")
     await answered(page, "4,400.55")
     await say(page, "adb")  # letters that are shortcuts of a notebook: the cell must still be there
@@ -91,12 +23,9 @@ async def test_a_cell_with_an_engine_of_its_own(lab: str, visit: Visit) -> None:
     await keep(page, "lab")
 
 
-@pytest.mark.timeout(240)
-async def test_a_review_a_question_and_a_stop_in_a_cell(lab: str, visit: Visit) -> None:
-    page = await visit(lab, width=1500, height=1000)
-    await _run(page)
-    await page.get_by_role("button", name="New thread").click()
-    await expect(replies(page)).to_have_count(0)
+async def test_a_review_a_question_and_a_stop_in_a_cell(lab: Lab, visit: Visit) -> None:
+    page = await visit(lab.write("review"), width=1500, height=1000)
+    await run(page)
     await say(page, "table please")
     await expect(review(page)).to_be_visible()
     await answered(page, "That was table.", count=2)  # the clock ran out
@@ -108,3 +37,56 @@ async def test_a_review_a_question_and_a_stop_in_a_cell(lab: str, visit: Visit) 
     await page.get_by_role("button", name="Stop the run").click()
     await expect(replies(page).last).to_contain_text("Stopped")
     assert len(await said_in(page)) == 9  # four messages, five replies
+
+
+async def test_a_page_that_is_loaded_again_shows_the_thread_and_goes_on_with_its_stream(lab: Lab, visit: Visit) -> None:
+    page = await visit(lab.write("reload"), width=1500)
+    await run(page)
+    await do(page, "docmanager:save")  # an output that was never saved is not there after a reload
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+    await say(page, "endless please")
+    writing = page.locator("article[aria-busy=true]")
+    await expect(writing).to_contain_text("word20")
+    await composer(page).fill("What I was about to ask")
+    await page.reload()
+    await expect(writing).to_contain_text("word20")
+    await expect(composer(page)).to_have_value("What I was about to ask")
+    *words, _ = [word for word in (await writing.inner_text()).split() if word.startswith("word")]
+    assert words == [f"word{number}" for number in range(len(words))]
+    await expect(writing).to_contain_text(f"word{len(words) + 20}")  # it goes on
+    await page.get_by_role("button", name="Stop the run").click()
+    await expect(replies(page).last).to_contain_text("Stopped")
+    await expect(replies(page).last.locator("time")).to_be_visible()
+    before = await said_in(page)
+    await page.reload()
+    await expect(replies(page).last).to_contain_text("Stopped")
+    assert await said_in(page) == before
+
+
+async def test_a_killed_kernel_is_told_of_and_running_the_cell_again_goes_on(lab: Lab, visit: Visit) -> None:
+    page = await visit(lab.write("killed"), width=1500)
+    await run(page)
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+    await say(page, "slow please")
+    await expect(replies(page).last).to_contain_text("word10")
+    await composer(page).fill("A draft")
+    os.kill(await lab.kernel(page), signal.SIGKILL)
+    await told_of_the_end(page)
+    await page.get_by_role("button", name="Ok").click()  # JupyterLab says it too
+    await expect(page.get_by_role("button", name="Stop the run")).to_have_count(0)
+    data = page.get_by_role("region", name="Data")
+    await data.get_by_role("button", name="More for ledger.csv").click()
+    await page.get_by_role("menuitem", name="Download").click()
+    await expect(data.get_by_role("alert").filter(has_text="run this cell again")).to_be_visible()
+    await expect(data).not_to_contain_text("Downloading")
+    await keep(page, "lab-killed")
+    await say(page, "tell me too")
+    await expect(page.get_by_text("Not sent.")).to_be_visible()
+    await composer(page).fill("A draft")
+    await run(page)
+    await answered(page, "That was tell.", count=3)  # the run was taken up again, and the message sent
+    assert sum("word399" in said for said in await said_in(page)) == 1
+    await expect(page.get_by_role("article", name="You")).to_have_count(3)
+    await expect(composer(page)).to_have_value("A draft")

@@ -35,3 +35,10 @@ async def test_a_page_is_heard_in_another_thread(monkeypatch: pytest.MonkeyPatch
         while not sent:  # noqa: ASYNC110 - the answer tells nobody else
             await asyncio.sleep(0.01)
     assert sent == [{"type": "answer", "request": "1", "value": True}]
+
+
+async def test_each_component_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    echo, sent = Echo(), list[dict[str, Any]]()
+    monkeypatch.setattr(echo, "send", lambda content, *_: sent.append(content))
+    echo._heard(None, {"type": "here", "request": "1"}, [])
+    assert sent == [{"type": "answer", "request": "1", "value": None}]

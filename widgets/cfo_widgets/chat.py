@@ -16,6 +16,7 @@ from cfo_kernel.settings import load
 from cfo_widgets.component import Component
 from cfo_widgets.downloading import Downloads
 from cfo_widgets.following import Following
+from cfo_widgets.in_notebook import Said, conversation
 from cfo_widgets.openings import Openings
 from cfo_widgets.result_commands import DownloadResult, Library, PageOfResult, ResultCommand, library, perform_result
 from cfo_widgets.shown import Shown, shown
@@ -104,6 +105,7 @@ class Chat(Component, bundle="chat"):
         self._open_runs: list[str] = []
         self._known: tuple[str, str, tuple[str, ...]] = ("", "", ())
         self._callbacks: list[Callable[[], None]] = []
+        self.observe(lambda _: self.keep_words(), ["messages", "title"])
         if of is not None:
             self.begin(self._open_first(of))
 
@@ -115,6 +117,10 @@ class Chat(Component, bundle="chat"):
     def on_change(self, callback: Callable[[], None]) -> None:
         """Has `callback` called when the thread got its id or a title, or a run in it began or ended."""
         self._callbacks.append(callback)
+
+    @override
+    def in_words(self) -> Said:
+        return conversation(self.title or "New thread", self.messages)
 
     async def show(self, thread: Thread) -> None:
         """Shows this thread. What goes wrong is told on the page, which offers to try again."""

@@ -11,13 +11,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from cfo_kernel import CfoError
 from cfo_kernel.errors import InternalError, InvalidInput
+from cfo_widgets.in_notebook import InNotebook
 from cfo_widgets.wire import Answer, Command, answer, problem
 
 _STATIC = Path(__file__).parent / "static"
 _logger = logging.getLogger(__name__)
 
 
-class Component(anywidget.AnyWidget):
+class Component(InNotebook, anywidget.AnyWidget):
     """A widget of `static/<bundle>.js`. What its page sends is one of `commands`, handled by `perform`.
 
     Work goes on in tasks of the loop in which the widget was made; `close` ends them.
@@ -61,6 +62,9 @@ class Component(anywidget.AnyWidget):
             self._take(content, buffers)
 
     def _take(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+        if content.get("type") == "here":  # what any page asks where an answer is late
+            self.send(answer(str(content.get("request", "")), None))
+            return
         try:
             command = self.commands.validate_python(content)
         except ValidationError as error:

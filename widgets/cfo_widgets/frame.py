@@ -20,11 +20,13 @@ class Enter(Command):
 class Frame(Component, bundle="frame"):
     """Lays out the workbench.
 
-    `thread` is the open one, empty while it is new; `opened` changes whenever one is opened; `trouble` says in words
-    what a person must know about the connection.
+    `cell` names the cell of the notebook in which the workbench was made, empty on a page of its own; `thread` is the
+    open one, empty while it is new; `opened` changes whenever one is opened; `trouble` says in words what a person must
+    know about the connection.
     """
 
     commands = TypeAdapter(Annotated[Enter, Field()])
+    cell = traitlets.Unicode("").tag(sync=True)
     thread = traitlets.Unicode("").tag(sync=True)
     opened = traitlets.Unicode("").tag(sync=True)
     trouble = traitlets.Unicode("").tag(sync=True)

@@ -6,10 +6,13 @@ from typing import Annotated, Any, Literal
 
 import traitlets
 from pydantic import Field, TypeAdapter
+from typing_extensions import override
 
 from cfo_kernel import Reply, Thread
+from cfo_kernel.display import reply_html, reply_text
 from cfo_widgets.component import Component
 from cfo_widgets.downloading import Downloads
+from cfo_widgets.in_notebook import Said
 from cfo_widgets.result_commands import ResultCommand, chart_of, perform_result
 from cfo_widgets.wire import Answer, Command
 
@@ -36,6 +39,10 @@ class ResultView(Component, bundle="results"):
         self._downloads = Downloads()
         self._show(reply)
 
+    @override
+    def in_words(self) -> Said:
+        return reply_text(self._reply), reply_html(self._reply)
+
     async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002 - nothing comes with it
         if not isinstance(command, Rerun):
             return await perform_result(self._thread, self._downloads, command)
@@ -48,6 +55,8 @@ class ResultView(Component, bundle="results"):
         super().close()
 
     def _show(self, reply: Reply) -> None:
+        self._reply = reply
         with self.hold_sync():
             self.reply = reply.model_dump(mode="json")
             self.chart = chart_of(reply)
+        self.keep_words()

@@ -1,9 +1,11 @@
 """The whole workbench in one widget: the side with workspaces, threads and data, and the conversation beside it."""
 
+import asyncio
 import uuid
 from contextlib import suppress
 
 import ipywidgets
+from typing_extensions import override
 
 from cfo_kernel import CfoError, Thread, Workspace, connect
 from cfo_kernel.errors import NotFound
@@ -11,21 +13,25 @@ from cfo_kernel.interface import Workbench as Bench
 from cfo_widgets.chat import Chat, Send
 from cfo_widgets.data_panel import DataPanel
 from cfo_widgets.frame import Frame
+from cfo_widgets.in_notebook import InNotebook, Said, current_cell
 from cfo_widgets.thread_picker import ThreadPicker
 from cfo_widgets.workspace_picker import WorkspacePicker
 
 
-class Workbench(ipywidgets.HBox):
+class Workbench(InNotebook, ipywidgets.HBox):
     """The workbench as the last line of a cell: `Workbench(connect())`.
 
-    `workspace` (an id or a name) is the one that is open at first; without it, the one that the page had open last.
+    `workspace` (an id or a name) is the one that is open at first; without it, the one that the page had open last. The
+    thread that was open in the cell is opened again when the cell is run again.
     """
 
     def __init__(self, workbench: Bench | None = None, *, workspace: str | None = None) -> None:
         self._bench = workbench or connect()
         self._workspace: Workspace | None = None
         self._openings = 0
-        self._frame = Frame(self._enter)
+        self._has_entered = False
+        self._given: asyncio.Task[None] | None = None
+        self._frame = Frame(self._enter, cell=current_cell())
         self._workspaces = WorkspacePicker(self._bench)
         self._threads, self._data, self._chat = ThreadPicker(), DataPanel(), Chat()
         self._wire()
@@ -41,7 +47,11 @@ class Workbench(ipywidgets.HBox):
         ):
             widget.add_class(name)
         if workspace is not None:
-            self._workspaces.begin(self._workspaces.pick(workspace))
+            self._given = self._workspaces.begin(self._workspaces.pick(workspace))
+
+    @override
+    def in_words(self) -> Said:
+        return self._chat.in_words()
 
     def close(self) -> None:
         """Closes all parts too; the workbench they show stays open."""
@@ -61,6 +71,7 @@ class Workbench(ipywidgets.HBox):
         self._chat.on_change(lambda: self._threads.select(self._chat.thread_id))
         self._chat.observe(lambda change: self._frame.set_trait("thread", change.new), "thread_id")
         self._chat.observe(lambda change: self._frame.set_trait("opened", change.new), "opened")
+        self._chat.observe(lambda _: self.keep_words(), ["messages", "title"])
 
     def _connected(self, _: object) -> None:
         """Tells in one place that the server is away; when it is back, what was missed meanwhile is asked for."""
@@ -75,17 +86,31 @@ class Workbench(ipywidgets.HBox):
             await self._data.refresh()
 
     async def _enter(self, thread_id: str) -> bool:
-        """Brings back the thread that a page remembers; False for one that is gone, or never was."""
-        if not thread_id or thread_id == self._chat.thread_id:
+        """Brings back the thread that a page remembers; False for one that is gone, or never was.
+
+        In a notebook only the first page is heard: what is open afterwards, the kernel knows, and another page may not.
+        """
+        if self._frame.cell and self._has_entered:
             return True
-        async with self._workspaces.beginning:
-            try:
-                thread = await self._bench.thread(thread_id)
-                workspace = await self._bench.workspace(thread.workspace_id)
-            except NotFound:
-                return False
-            self._workspaces.select(workspace.id)
-            await self._show_workspace(workspace, thread)
+        is_found = True
+        if thread_id and thread_id != self._chat.thread_id:
+            async with self._workspaces.beginning:
+                is_found = await self._bring_back(thread_id)
+        self._has_entered = True
+        return is_found
+
+    async def _bring_back(self, thread_id: str) -> bool:
+        try:
+            thread = await self._bench.thread(thread_id)
+            workspace = await self._bench.workspace(thread.workspace_id)
+        except NotFound:
+            return False
+        if self._given:
+            await asyncio.wait([self._given])
+            if thread.workspace_id != self._workspaces.workspace_id:
+                return True  # the cell names another workspace by now
+        self._workspaces.select(workspace.id)
+        await self._show_workspace(workspace, thread)
         return True
 
     async def _show_workspace(self, workspace: Workspace, thread: Thread | None = None) -> None:

@@ -1,4 +1,5 @@
 // What the agent does and says about one message, while it works and afterwards.
+import { useLink } from "../shared/component";
 import { Copy } from "../shared/copy";
 import type { Numbered } from "../shared/values";
 import { asMarkdown } from "./as_markdown";
@@ -46,6 +47,7 @@ export function AgentView(properties: TurnProperties & { runId: string }) {
 
 /** One line on what happens now. */
 function Doing({ live, hasWords, isStopping }: { live: Live | null; hasWords: boolean; isStopping: boolean }) {
+  if (useLink() !== "alive") return <p class="cfo-mute">This was not finished when the connection was lost.</p>;
   const isBusyElsewhere = live?.steps.some(({ output }) => output === undefined);
   if (isBusyElsewhere && !isStopping) return null; // the step says it
   const { done, total } = live?.progress ?? { done: 0, total: 0 };

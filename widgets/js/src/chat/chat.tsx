@@ -1,6 +1,6 @@
 // The conversation: its title, what was said, and the box to write in.
 import { useState } from "preact/hooks";
-import { useTrait } from "../shared/component";
+import { Lost, useTrait } from "../shared/component";
 import type { Problem } from "../shared/values";
 import { problemOf } from "./asking";
 import { Composer } from "./composer";
@@ -93,14 +93,14 @@ function Opened({ opened }: { opened: string }) {
         </Trouble>
       )}
       {refused && <Trouble problem={refused} />}
-      {!isAlive && <p class="cfo-notice cfo-mute" role="status">No kernel is running behind this conversation. Run its cell, or reload the page, to go on.</p>}
+      <Lost />
       {notice && <p class="cfo-notice" role="status">{notice}</p>}
       {canWrite && (
         <Composer
           where={where}
           returned={returned}
           send={(text) => send(text, asks)}
-          stop={working ? () => stop(working) : undefined}
+          stop={working && isAlive ? () => stop(working) : undefined}
           isStopping={working !== null && stopping.includes(working)}
           onTyping={setTyping}
         />

@@ -29,7 +29,7 @@ export function useConversation(opened: string): Conversation {
   const python = useAsk();
   const { ask, link } = python;
   const lives = useLives(python);
-  const [outbox, setOutbox] = useState<Outgoing[]>(() => kept(where));
+  const [outbox, setOutbox] = useState<Outgoing[]>(() => kept(where).map(unlessNowhere));
   const keys = useMemo(() => arrived(messages, outbox), [messages, outbox]);
   const known = useRef({ messages, outbox, keys });
   known.current = { messages, outbox, keys }; // a turn that was drawn long ago has buttons that send, too
@@ -95,6 +95,11 @@ export function openRun(all: Turn[]): string | null {
 
 function without({ problem: _, ...outgoing }: Outgoing): Outgoing {
   return outgoing;
+}
+
+/** What found no kernel is sent by the next page that has one. */
+function unlessNowhere(outgoing: Outgoing): Outgoing {
+  return outgoing.problem?.code === "no_kernel" ? without(outgoing) : outgoing;
 }
 
 function newKey(): string {

@@ -12,7 +12,7 @@ interface Came {
 }
 
 /** Drawn at most once in a frame. */
-export function useLives({ look, link, heard, missed }: ReturnType<typeof useAsk>): ReadonlyMap<string, Live> {
+export function useLives({ look, link }: ReturnType<typeof useAsk>): ReadonlyMap<string, Live> {
   const line = useLine();
   const [lives, setLives] = useState<ReadonlyMap<string, Live>>(new Map());
   const waiting = useRef<Came[]>([]);
@@ -36,7 +36,6 @@ export function useLives({ look, link, heard, missed }: ReturnType<typeof useAsk
   useEffect(
     () =>
       line.listen((told) => {
-        heard();
         if (told.type === "events") take({ ...told, asTheyHappen: true });
       }),
     [line],
@@ -45,7 +44,7 @@ export function useLives({ look, link, heard, missed }: ReturnType<typeof useAsk
     if (link !== "alive") return; // and once more when it is again
     look().then(
       (told) => Object.entries(told).forEach(([run_id, events]) => take({ run_id, events, asTheyHappen: false })),
-      missed,
+      () => undefined, // the link tells it
     );
   }, [link]);
   return lives;

@@ -1,5 +1,5 @@
 import { useRef, useState } from "preact/hooks";
-import { component, useLine, useTrait } from "../shared/component";
+import { component, Lost, useLine, useTrait } from "../shared/component";
 import { words } from "../shared/failure";
 import { Chevron, Upload } from "../shared/icons";
 import { useLooking } from "../shared/looking";
@@ -58,6 +58,7 @@ function DataPanel() {
         {workspaceId && <AddFiles suffixes={suffixes} take={take} />}
       </header>
       <div id={id} class="cfo-data-body" hidden={isFolded}>
+        <Lost />
         {connection && <p class="cfo-away" role="status">{connection}</p>}
         {glossaryProblem && <p class="cfo-problem">{glossaryProblem}</p>}
         {problem && <p class="cfo-problem" role="alert">{problem}</p>}

@@ -1,8 +1,10 @@
 // The frame of the workbench: its layout (frame.css), the button that opens the side on a narrow page, words about a lost
-// connection, and, on a page of its own, the open thread in the address: a reload brings the same conversation back.
+// connection, and the open thread: on a page of its own in the address, so that a reload brings the same conversation back, and
+// in a notebook in the browser, so that running the cell again does.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { component, useLine, useTrait } from "../shared/component";
 import { Close } from "../shared/icons";
+import { forget, remember, remembered } from "../shared/remembered";
 import { useDrawer } from "./drawer";
 import "./frame.css";
 
@@ -11,17 +13,26 @@ const PAUSE = 3000;
 
 /** In a notebook the address belongs to the notebook. */
 const isOwnPage = () => "voila" in document.body.dataset;
-const remembered = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
+const inAddress = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
 
-/** Has the address name the open thread, whatever it named before. */
-function address(thread: string): void {
-  if (!isOwnPage() || thread === remembered()) return;
-  history.replaceState(null, "", thread ? `#thread=${encodeURIComponent(thread)}` : location.pathname + location.search);
+/** The thread that was open here; `cell` names the cell of a notebook, where it is known. */
+function lastThread(cell: string): string {
+  if (isOwnPage()) return inAddress();
+  return cell ? remembered(`thread in ${cell}`, "") : "";
+}
+
+function rememberThread(cell: string, thread: string): void {
+  if (isOwnPage()) {
+    if (thread === inAddress()) return;
+    history.replaceState(null, "", thread ? `#thread=${encodeURIComponent(thread)}` : location.pathname + location.search);
+  } else if (cell && thread) remember(`thread in ${cell}`, thread);
+  else if (cell) forget(`thread in ${cell}`);
 }
 
 function Frame() {
   const line = useLine();
   const [thread] = useTrait<string>("thread");
+  const [cell] = useTrait<string>("cell");
   const [opened] = useTrait<string>("opened");
   const [trouble] = useTrait<string>("trouble");
   const [isOpen, setOpen] = useState(false);
@@ -37,15 +48,16 @@ function Frame() {
     const enter = async () => {
       clearTimeout(again);
       try {
-        const { value } = await line.ask<{ is_found: boolean }>({ type: "enter", thread: isOwnPage() ? remembered() : "" });
-        setMissing(!value.is_found);
+        const last = lastThread(line.model.get("cell") as string);
+        const { value } = await line.ask<{ is_found: boolean }>({ type: "enter", thread: last });
+        setMissing(isOwnPage() && !value.is_found);
         setEntered(true);
-        address(line.model.get("thread") as string);
+        rememberThread(line.model.get("cell") as string, line.model.get("thread") as string); // in place of one that is gone
       } catch {
         again = setTimeout(enter, PAUSE); // the server is away, which the parts tell
       }
     };
-    const moved = () => remembered() !== (line.model.get("thread") as string) && void enter();
+    const moved = () => inAddress() !== (line.model.get("thread") as string) && void enter();
     void enter();
     if (isOwnPage()) addEventListener("hashchange", moved);
     return () => {
@@ -55,7 +67,7 @@ function Frame() {
   }, [line]);
 
   useEffect(() => {
-    if (hasEntered) address(thread);
+    if (hasEntered) rememberThread(cell, thread);
     if (thread) setMissing(false); // one that is there was opened, or has begun
   }, [thread, hasEntered]);
 

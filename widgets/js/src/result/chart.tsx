@@ -1,7 +1,7 @@
 // The chart of a result. What draws it is loaded with the first one, once for the page.
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Line } from "../shared/component";
 import { useLine } from "../shared/component";
+import type { Line } from "../shared/line";
 import type { ResultTable } from "../shared/values";
 import type { Palette } from "../vega/index";
 

@@ -1,7 +1,8 @@
 // The rows of a whole result, fetched from the engine a page at a time and kept while they are near.
 import { useEffect, useMemo, useReducer } from "preact/hooks";
-import type { Line } from "../shared/component";
-import { Refused, useLine } from "../shared/component";
+import { useLine } from "../shared/component";
+import type { Line } from "../shared/line";
+import { Refused } from "../shared/line";
 import { isPassing, words } from "../shared/failure";
 import type { Cell, Filter, ResultPage, Sort } from "../shared/values";
 import { useOpening } from "./opening";

@@ -1,6 +1,6 @@
 // The result of a reply in a cell of its own.
 import { useState } from "preact/hooks";
-import { component, useLine, useTrait } from "../shared/component";
+import { component, Lost, useLine, useTrait } from "../shared/component";
 import { words } from "../shared/failure";
 import type { Reply } from "../shared/values";
 import type { Spec } from "../result/chart";
@@ -25,6 +25,7 @@ function Alone() {
   };
   return (
     <div class="cfo-results" aria-busy={isRunning}>
+      <Lost />
       {isRunning && <p class="cfo-mute" role="status">Running the query…</p>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
       <Delivered reply={reply} chart={chart} run={run} />

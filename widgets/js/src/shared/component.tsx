@@ -1,74 +1,9 @@
-// The frame of every component: its root element, its traits as Preact state, and its talk with Python.
+// The frame of every component: its root element, its traits as Preact state, and how it stands with Python.
 import type { ComponentChildren } from "preact";
 import { createContext, render as mount } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
-import type { Command, Problem, Told } from "./wire";
+import { Line, type Link, type Model, trouble } from "./line";
 import "./tokens.css";
-
-/** What anywidget gives `render`. */
-export interface Model {
-  get(name: string): unknown;
-  set(name: string, value: unknown): void;
-  save_changes(): void;
-  on(event: string, callback: (...args: never[]) => void): void;
-  off(event: string, callback: (...args: never[]) => void): void;
-  send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
-}
-
-/** Python refused a command: its code, and words that say what to do next. */
-export class Refused extends Error {
-  constructor(readonly problem: Problem) {
-    super(problem.message);
-  }
-}
-
-export interface Answer<Value> {
-  value: Value;
-  buffers: DataView[];
-}
-
-type Waiting = { resolve: (answer: Answer<never>) => void; reject: (error: Refused) => void };
-
-/** One component's talk with Python: commands that are answered, and what is told without being asked. */
-export class Line {
-  private waiting = new Map<string, Waiting>();
-  private listeners = new Set<(told: Told) => void>();
-
-  constructor(readonly model: Model) {
-    model.on("msg:custom", this.hear);
-  }
-
-  /** Has Python do something; rejects with `Refused` where it cannot. */
-  ask = <Value,>(command: Command, buffers: ArrayBuffer[] = []): Promise<Answer<Value>> => {
-    const request = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-    return new Promise((resolve, reject) => {
-      this.waiting.set(request, { resolve: resolve as Waiting["resolve"], reject });
-      this.model.send({ ...command, request }, undefined, buffers);
-    });
-  };
-
-  /** Hears what Python tells this component; gives the way to stop. */
-  listen = (listener: (told: Told) => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
-
-  private hear = (content: never, buffers: never) => {
-    const message = content as Told;
-    if (message.type !== "answer" && message.type !== "problem") {
-      for (const listener of this.listeners) listener(message);
-      return;
-    }
-    const waiting = this.waiting.get(message.request); // another view of the same component may have asked
-    this.waiting.delete(message.request);
-    if (message.type === "problem") waiting?.reject(new Refused(message.problem));
-    else waiting?.resolve({ value: message.value as never, buffers: (buffers as DataView[] | undefined) ?? [] });
-  };
-
-  close(): void {
-    this.model.off("msg:custom", this.hear);
-  }
-}
 
 const LineContext = createContext<Line | null>(null);
 
@@ -76,6 +11,24 @@ export function useLine(): Line {
   const line = useContext(LineContext);
   if (!line) throw new Error("outside of a component");
   return line;
+}
+
+/** Whether Python answers. */
+export function useLink(): Link {
+  const line = useLine();
+  const [link, setLink] = useState(line.link);
+  useEffect(() => {
+    const take = () => setLink(line.link);
+    take();
+    return line.watch(take);
+  }, [line]);
+  return link;
+}
+
+/** Says it plainly where nobody answers any more, and what to do about it. */
+export function Lost() {
+  const link = useLink();
+  return link === "alive" ? null : <p class="cfo-lost" role="status">{trouble(link).message}</p>;
 }
 
 /** A trait of the Python side, and the way to set it there. */
@@ -103,7 +56,10 @@ export function component(draw: () => ComponentChildren) {
       // A notebook's shortcuts must not see what is typed here; JupyterLab's do before it comes to this element.
       el.dataset.lmSuppressShortcuts = "true";
       el.addEventListener("keydown", (event) => event.stopPropagation());
-      const line = new Line(model);
+      const line = new Line(model, el);
+      const mark = () => (el.dataset.link = line.link);
+      mark();
+      line.watch(mark);
       mount(<LineContext.Provider value={line}>{draw()}</LineContext.Provider>, el);
       return () => {
         mount(null, el);

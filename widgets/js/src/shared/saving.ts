@@ -1,5 +1,5 @@
 // A file on its way to the reader's disk, a megabyte at a time.
-import type { Line } from "./component";
+import type { Line } from "./line";
 import type { Command } from "./wire";
 
 type Wanted<C = Command> = C extends { type: "download" } ? Omit<C, "key" | "from"> : never;

@@ -5,6 +5,8 @@ export type { Problem } from "./values";
 
 /** What a person does, named as in the Python models of each component. */
 export type Command =
+  // all of them: is anybody there?
+  | { type: "here" }
   // frame
   | { type: "enter"; thread: string }
   // chat

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { component, useLine, useTrait } from "../shared/component";
+import { component, Lost, useLine, useTrait } from "../shared/component";
 import { words } from "../shared/failure";
 import { Plus, Search } from "../shared/icons";
 import { useLooking } from "../shared/looking";
@@ -75,6 +75,7 @@ function ThreadPicker() {
         if (key === "Enter" && search.trim()) first?.click();
         else first?.focus();
       }} />
+      <Lost />
       {connection && <p class="cfo-away" role="status">{connection} This list goes on by itself.</p>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
       <div ref={list} class="cfo-thread-list" onKeyDown={(event) => walk(event, list.current)}

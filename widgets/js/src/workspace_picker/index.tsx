@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { component, useLine, useTrait } from "../shared/component";
+import { component, Lost, useLine, useTrait } from "../shared/component";
 import { words } from "../shared/failure";
 import { Chevrons } from "../shared/icons";
 import { Menu } from "../shared/menu";
@@ -53,6 +53,7 @@ function WorkspacePicker() {
       )}
       {connection && <p class="cfo-away" role="status">{connection}</p>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
+      <Lost />
     </section>
   );
 }

@@ -1,0 +1,111 @@
+"""JupyterLab as a real process, with notebooks whose kernels hold an engine of their own."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+from tests.browser.person import opened
+from tests.browser.stack import TOKEN, Process
+
+WORKBENCH = "from cfo_kernel import connect\nfrom cfo_widgets import Workbench\nbench = Workbench(connect())\nbench"
+_OPTIONS = (
+    f"--no-browser --expose-app-in-browser --IdentityProvider.token={TOKEN} --ServerApp.root_dir=. --allow-root "
+    "--LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
+)
+_CONTEXT = "window.jupyterapp?.shell.currentWidget?.context?.sessionContext"
+_PATIENCE = 90_000  # milliseconds for a kernel to begin
+
+
+class Lab:
+    """JupyterLab over the folder in which `root` (the workspaces) lies."""
+
+    def __init__(self, root: Path, **environment: str) -> None:
+        self._folder = root.parent
+        config = self._folder / "config"
+        own = {"JUPYTER_CONFIG_DIR": str(config), "IPYTHONDIR": str(config), **environment}
+        self._settings = config / "lab" / "user-settings"
+        self._process = Process("jupyterlab", root, *_OPTIONS.split(), ready=f"/lab?token={TOKEN}", **own)
+        self.set("@jupyterlab/apputils-extension/notification", fetchNews="false")
+
+    def set(self, plugin: str, **settings: object) -> None:
+        """Settings of JupyterLab, for pages that are opened from now on."""
+        path = self._settings / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings))
+
+    def write(self, name: str, *cells: str) -> str:
+        """Writes a notebook; gives its address."""
+        written: list[dict[str, Any]] = [
+            {
+                "cell_type": "code",
+                "id": f"c{n}",
+                "source": source,
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+            }
+            for n, source in enumerate(cells or (WORKBENCH,))
+        ]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        notebook = {"cells": written, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+        (self._folder / f"{name}.ipynb").write_text(json.dumps(notebook))
+        return self.address(name)
+
+    def address(self, name: str) -> str:
+        """Opens the notebook with nothing else beside it."""
+        return f"{self._process.url}/lab/workspaces/{name}/tree/{name}.ipynb?reset&token={TOKEN}"
+
+    def outputs(self, name: str) -> list[dict[str, Any]]:
+        """Those of the first cell, as the notebook lies on the disk."""
+        return json.loads((self._folder / f"{name}.ipynb").read_text())["cells"][0]["outputs"]
+
+    async def kernel(self, page: Page) -> int:
+        """The process of the notebook's kernel."""
+        kernel_id = str(await page.evaluate(f"{_CONTEXT}.session.kernel.id")).encode()
+        [pid] = [pid for pid in self._process.descendants() if kernel_id in _command_line(pid)]
+        return pid
+
+    def __enter__(self) -> "Lab":
+        self._process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        kernels = [pid for pid in self._process.descendants() if b"ipykernel_launcher" in _command_line(pid)]
+        self._process.kill()
+        for pid in kernels:  # each leads a group of its own
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+async def do(page: Page, command: str, **arguments: object) -> None:
+    """What a person does with JupyterLab's menus; waits for its end."""
+    script = "([command, given]) => window.jupyterapp.commands.execute(command, given).then(() => null)"
+    await page.evaluate(script, [command, arguments])
+
+
+async def run(page: Page) -> None:
+    """Runs the notebook, and waits until one can write in its first cell with a conversation."""
+    await page.wait_for_function(f"{_CONTEXT}?.isReady", timeout=_PATIENCE)
+    await page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => null)")
+    await opened(page)
+
+
+async def end_kernel(page: Page) -> None:
+    """As "Shut Down Kernel" does."""
+    await page.evaluate(f"{_CONTEXT}.shutdown()")
+
+
+async def told_of_the_end(page: Page) -> None:
+    """Waits until the conversation says that its kernel is gone."""
+    lost = page.get_by_role("region", name="Conversation").get_by_text("To go on, run this cell again.")
+    await expect(lost).to_be_visible()
