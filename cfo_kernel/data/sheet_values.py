@@ -21,6 +21,8 @@ UTC = 'yyyy-mm-dd h:mm:ss "UTC"'
 
 _BATCH = 10_000
 _EARLIEST = 1900  # a sheet has no dates before
+_LONGEST = 32_767  # UTF-16 units of a text in a cell
+_CUT = " … (longer than a sheet's cell holds; the CSV has all of it)"
 _DIGITS = 15  # a sheet shows zeros for the digits after these, though a double holds a few more
 _ILLEGAL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what XML cannot hold
 
@@ -63,8 +65,12 @@ def money(value: Decimal) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without the characters that no sheet holds, its lines ended as a sheet ends them."""
-    return _ILLEGAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    """The text without what no sheet holds, its lines ended as a sheet ends them; one that was cut says so."""
+    held = _ILLEGAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    if len(held) <= _LONGEST // 2 or len(held.encode("utf-16-le")) <= 2 * _LONGEST:
+        return held
+    room = 2 * (_LONGEST - len(_CUT))
+    return held.encode("utf-16-le")[:room].decode("utf-16-le", "ignore") + _CUT
 
 
 def width(name: str) -> int:

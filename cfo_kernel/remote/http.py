@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -29,6 +29,7 @@ from cfo_kernel.values import Value
 
 V = TypeVar("V")
 _READ, _CONNECT = 60, 10
+_PIECE = 1 << 16  # bytes: as much of a long body is seen to move
 LONG = 900
 """Seconds to wait for what may take its time: a file that is read, a query that waits for its turn."""
 _LARGEST_PAUSE = 5.0
@@ -188,9 +189,18 @@ class Server:
         boundary = f"cfo-{uuid.uuid4().hex}"
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         timeout = httpx2.Timeout(LONG, connect=_CONNECT, pool=None)
+        sent = 0
+
+        async def counted(form: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+            nonlocal sent
+            async for part in form:
+                for start in range(0, len(part), _PIECE):
+                    yield part[start : start + _PIECE]
+                    sent += 1
+
         async with aclosing(_form(boundary, name, content)) as form:
-            request = self._client.build_request("POST", path, content=form, headers=headers, timeout=timeout)
-            async with self._answer(request) as response:
+            request = self._client.build_request("POST", path, content=counted(form), headers=headers, timeout=timeout)
+            async with self._answer(request, lambda: sent) as response:
                 return await response.aread()
 
     async def download(self, path: str, name: str, **params: Any) -> Download:
@@ -219,10 +229,12 @@ class Server:
             yield response
 
     @asynccontextmanager
-    async def _answer(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Response]:
+    async def _answer(
+        self, request: httpx2.Request, moved: Callable[[], int] = lambda: 0
+    ) -> AsyncGenerator[httpx2.Response]:
         try:
             with awake():
-                response = await watched(self._client, self._client.send(request, stream=True))
+                response = await watched(self._client, self._client.send(request, stream=True), moved=moved)
                 self._has_answered = True
                 try:
                     if not response.is_success:

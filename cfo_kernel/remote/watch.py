@@ -5,7 +5,7 @@ A query may take minutes, so a long silence says nothing. But a server that live
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import httpx2
@@ -20,11 +20,19 @@ class GoneSilent(httpx2.ReadTimeout):
     """The server took a request, and answers nothing any more."""
 
 
-async def watched(client: httpx2.AsyncClient, work: Coroutine[Any, Any, T]) -> T:
-    """What the work gives. Raises `GoneSilent` some ten seconds after the server has gone."""
-    task, missed = asyncio.ensure_future(work), 0
+async def watched(
+    client: httpx2.AsyncClient, work: Coroutine[Any, Any, T], *, moved: Callable[[], int] = lambda: 0
+) -> T:
+    """What the work gives. Raises `GoneSilent` some ten seconds after the server has gone.
+
+    `moved` is how much of a long body was sent: a server that takes more of it lives, and has its line full.
+    """
+    task, missed, sent = asyncio.ensure_future(work), 0, moved()
     try:
         while not (await asyncio.wait({task}, timeout=_LOOK))[0]:
+            if (now := moved()) > sent:
+                sent, missed = now, 0
+                continue
             asking = asyncio.ensure_future(_lives(client))
             try:
                 await asyncio.wait({task, asking}, return_when=asyncio.FIRST_COMPLETED)

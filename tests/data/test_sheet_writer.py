@@ -177,6 +177,18 @@ def test_a_value_arrives_as_it_is(tmp_path: Path, book: Path, sql: str, value: A
     assert cells(book, "One")[1] == [value, 1]
 
 
+@pytest.mark.parametrize("text", ["x" * 40_000, "\U0001f600" * 20_000, "<r>" + "x" * 40_000 + "</r>"])
+@pytest.mark.parametrize("write", [write_sheet, write_workbook])
+def test_a_text_that_is_too_long_for_a_cell_says_so(tmp_path: Path, book: Path, text: str, write: Write) -> None:
+    pq.write_table(pa.table({"v": [text, text[:100]]}), tmp_path / "result.parquet")
+    write(str(tmp_path / "result.parquet"), str(book), "One", "create")
+    [[cut], [kept]] = cells(book, "One")[1:]
+    assert cut.endswith("(longer than a sheet's cell holds; the CSV has all of it)")
+    assert text.startswith(cut.rpartition(" … ")[0])
+    assert 32_700 < len(cut.encode("utf-16-le")) / 2 <= 32_767
+    assert kept == text[:100]
+
+
 def test_a_csv_file_is_read_as_everywhere_else(tmp_path: Path, book: Path) -> None:
     (tmp_path / "result.csv").write_text("code,amount,posted\n00123,0.10,2024-01-31\n00124,0.25,2024-02-29\n")
     write_sheet(str(tmp_path / "result.csv"), str(book), "One", "create")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +28,8 @@ class Swallower:
     """A proxy that passes everything on, until `swallows`: from then on nothing comes out of it on either side."""
 
     swallows = False
+    is_full = False
+    """Whether the line carries the first connection alone, and that one slowly."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -34,7 +37,9 @@ class Swallower:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[str]:
-        server = await asyncio.start_server(self._taken, "127.0.0.1", 0)
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # what is sent is on its way at once
+        server = await asyncio.start_server(self._taken, sock=listening, limit=1 << 15)
         try:
             yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         finally:
@@ -45,13 +50,15 @@ class Swallower:
 
     async def _taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        waits = self.is_full and bool(self._tasks)
         for source, target in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(self._pass_on(source, target))
+            task = asyncio.create_task(asyncio.sleep(60) if waits else self._pass_on(source, target))
             self._tasks.add(task)
 
     async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while piece := await source.read(1 << 16):
+                await asyncio.sleep(0.02 if self.is_full else 0)
                 if not self.swallows:
                     target.write(piece)
                     await target.drain()
@@ -144,3 +151,17 @@ async def test_what_takes_long_at_a_server_that_lives_is_waited_for(
         async with Workbench(served.url, None) as wb:
             made = await (await wb.workspace("tiny")).upload(io.BytesIO(b"a,b\n1,2\n"), "slow.csv")
     assert made.file == "slow.csv"
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_line_that_an_upload_fills_is_not_silence(root: Path) -> None:
+    rows = b"a,b\n" + (b"x" * 16_000 + b",2\n") * 1000
+    with Served(settings(root, "http://127.0.0.1:9/v1")) as served:
+        proxy = Swallower(int(served.url.rpartition(":")[2]))
+        async with proxy.open() as url, Workbench(url, None) as wb:
+            workspace = await wb.workspace("tiny")
+            proxy.is_full = True  # nobody gets through to ask whether the server lives
+            begun = time.monotonic()
+            made = await workspace.upload(io.BytesIO(rows), "slow.csv")
+    assert made.file == "slow.csv"
+    assert time.monotonic() - begun > 3  # longer than silence may last

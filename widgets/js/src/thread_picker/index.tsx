@@ -50,7 +50,7 @@ function ThreadPicker() {
   const back = (id: string) => {
     if (left.current === id) {
       left.current = "";
-      if (!openId) open(id);
+      if (!openId || openId === id) open(id); // it may not have been left yet
     }
     focus(id);
   };
