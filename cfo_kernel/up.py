@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cfo_kernel.errors import CfoError, InvalidInput, InvalidSettings, StorageFailed
-from cfo_kernel.executors.held_folders import held
+from cfo_kernel.executors import held_folders
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.folders import create_catalog_folder
 from cfo_kernel.supervising import GivenUp, Program, Supervisor
@@ -59,12 +59,13 @@ async def up(
 
     def ready() -> None:
         say(f"\nThe workbench of {settings.resolved_root()} is at\n\n    {address}\n\nPress Ctrl+C to stop it.\n")
-        if opens_browser:
+        if leading:
             # One that stays in this terminal must not hold up the end.
             threading.Thread(target=_open, args=(leading.as_uri(),), daemon=True).start()
 
     say("Starting the workbench …")
-    with _leading_to(address, settings.resolved_root()) as leading:
+    with contextlib.ExitStack() as files:
+        leading = files.enter_context(_leading_to(address, settings.resolved_root())) if opens_browser else None
         try:
             await supervisor.run(ready)
         except GivenUp as error:
@@ -119,16 +120,17 @@ def _leading_to(address: str, root: Path) -> Generator[Path]:
 
     Every user of the machine sees what a browser was started with; with the address, that would be the page's token.
     """
-    try:
-        with held(create_catalog_folder(root) / "opening") as folder:
+    with contextlib.ExitStack() as files:
+        try:
+            folder = files.enter_context(held_folders.held(create_catalog_folder(root) / "opening"))
             folder.chmod(0o700)
             file = folder / "workbench.html"
             file.touch(0o600)
             file.write_text(f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">\n')
-            yield file
-    except OSError as error:
-        message = f"The folder {root} cannot be written to ({error.strerror}). Check CFO_ROOT and its disk."
-        raise StorageFailed(message) from error
+        except OSError as error:
+            message = f"The folder {root} cannot be written to ({error.strerror}). Check CFO_ROOT and its disk."
+            raise StorageFailed(message) from error
+        yield file
 
 
 def _open(address: str) -> None:

@@ -102,7 +102,19 @@ class SqliteJournal:
                 self._wake()
 
     async def check(self) -> None:
-        await self._queue("SELECT 1", ())  # in a transaction that may write, which needs the lock
+        """Not with the batch: a message that joins it later would be tried for what is left of the time only."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            self._refuse_if_closed()
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")  # which needs the lock
+                self._writer.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                if time.monotonic() >= until:
+                    raise _unwritable(error) from error
+                await asyncio.sleep(_RETRY)
+            else:
+                return
 
     async def add_run(self, row: RunRow, idempotency_key: str | None) -> RunRow:
         await self._queue(
@@ -264,12 +276,15 @@ class SqliteJournal:
         return [Numbered(number=n, event=event_adapter.validate_json(data, extra="ignore")) for n, data in rows]
 
     def _select(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        if self._closed:
-            raise WorkbenchClosed("The workbench was closed. Call connect() again.")
+        self._refuse_if_closed()
         try:
             return self._reader.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise StorageFailed(f"The journal cannot be read ({error}). Mend that, then try again.") from error
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise WorkbenchClosed("The workbench was closed. Call connect() again.")
 
     def _queue(
         self, sql: str, values: tuple[Any, ...] | dict[str, Any], run_id: str | None = None
@@ -278,8 +293,7 @@ class SqliteJournal:
 
         Who waits for news of `run_id` hears of it then.
         """
-        if self._closed:
-            raise WorkbenchClosed("The workbench was closed. Call connect() again.")
+        self._refuse_if_closed()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[int] = loop.create_future()
         self._batch.append((sql, values, run_id, done))
@@ -315,8 +329,12 @@ class SqliteJournal:
         batch, self._batch, self._trying_since = self._batch, [], None
         for *_, done in batch:
             if not _is_over(done):
-                done.set_exception(StorageFailed(f"The journal cannot be written ({error}). Mend that, send again."))
+                done.set_exception(_unwritable(error))
                 done.exception()  # who awaits it raises it; nobody has to
+
+
+def _unwritable(error: Exception) -> StorageFailed:
+    return StorageFailed(f"The journal cannot be written ({error}). Mend that, send again.")
 
 
 def _is_over(future: "asyncio.Future[int]") -> bool:

@@ -219,6 +219,8 @@ class ProcrastinateQueue:
                 await worker.run()
             except _TROUBLE as error:
                 _log.warning("the worker begins again: %s", self._database.failed("used", error.__cause__ or error))
+            except Exception:  # noqa: BLE001 - a bug must not leave all runs for which everybody waits
+                _log.exception("the worker begins again")
             finally:
                 self._workers.discard(worker)
             if not self.stopping:
@@ -231,6 +233,8 @@ class ProcrastinateQueue:
                 await self._look_for_the_dead()
             except _TROUBLE as error:
                 _log.warning("runs of other processes cannot be looked at: %s", error)
+            except Exception:  # noqa: BLE001 - as above
+                _log.exception("runs of other processes cannot be looked at")
             await asyncio.sleep(_HEARTBEAT)
 
     async def _show_life(self) -> None:

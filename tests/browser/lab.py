@@ -9,7 +9,7 @@ from typing import Any
 from playwright.async_api import Page, expect
 
 from tests.browser.person import opened
-from tests.browser.stack import TOKEN, Process
+from tests.browser.stack import TOKEN, Process, command_line
 
 WORKBENCH = "from cfo_kernel import connect\nfrom cfo_widgets import Workbench\nbench = Workbench(connect())\nbench"
 _OPTIONS = (
@@ -66,7 +66,7 @@ class Lab:
     async def kernel(self, page: Page) -> int:
         """The process of the notebook's kernel."""
         kernel_id = str(await page.evaluate(f"{_CONTEXT}.session.kernel.id")).encode()
-        [pid] = [pid for pid in self._process.descendants() if kernel_id in _command_line(pid)]
+        [pid] = [pid for pid in self._process.descendants() if kernel_id in command_line(pid)]
         return pid
 
     def __enter__(self) -> "Lab":
@@ -74,17 +74,10 @@ class Lab:
         return self
 
     def __exit__(self, *_: object) -> None:
-        kernels = [pid for pid in self._process.descendants() if b"ipykernel_launcher" in _command_line(pid)]
+        kernels = [pid for pid in self._process.descendants() if b"ipykernel_launcher" in command_line(pid)]
         self._process.kill()
         for pid in kernels:  # each leads a group of its own
             os.killpg(pid, signal.SIGKILL)
-
-
-def _command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 async def do(page: Page, command: str, **arguments: object) -> None:

@@ -107,7 +107,7 @@ class Stack:
 
     def kernels(self) -> list[int]:
         """The processes of the visitors' kernels, the waiting ones too."""
-        return [pid for pid in self.voila.descendants() if b"cfo_widgets.visitor" in _command(pid)]
+        return [pid for pid in self.voila.descendants() if b"cfo_widgets.visitor" in command_line(pid)]
 
     def __enter__(self) -> "Stack":
         self.api.start()
@@ -136,7 +136,7 @@ def _parents() -> list[tuple[int, int]]:
     return found
 
 
-def _command(pid: int) -> bytes:
+def command_line(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:  # it ended meanwhile

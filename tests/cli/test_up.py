@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from cfo_kernel.up import _leading_to
+
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\?token=(\S+)")
 Up = tuple["subprocess.Popen[str]", Path]
 
@@ -102,6 +104,12 @@ def test_it_says_what_is_wrong(root: Path) -> None:
     said = subprocess.run(twice, capture_output=True, text=True, check=False)
     assert said.returncode == 1
     assert "already in use" in said.stderr
+
+
+def test_what_fails_while_the_file_is_there_is_not_laid_on_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no process"), _leading_to("http://127.0.0.1:1", tmp_path) as leading:
+        raise OSError("no process")
+    assert not leading.exists()
 
 
 def children(of: int) -> dict[str, int]:

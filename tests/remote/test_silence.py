@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from cfo_widgets.data_panel import DataPanel
+from cfo_widgets.wire import told
 
 from cfo_kernel import Thread
 from cfo_kernel.errors import CfoError, ServerUnavailable
@@ -112,9 +113,10 @@ async def _drained(chunks: AsyncIterator[bytes]) -> None:
 
 
 async def _problem_of(thread: Thread) -> dict[str, str]:
+    """What a page would tell of a result that cannot be read."""
     with pytest.raises(CfoError) as refused:
         await thread.page("results/result_001.parquet")
-    return {"code": refused.value.code, "message": refused.value.message}
+    return told(refused.value)
 
 
 @pytest.mark.usefixtures("hurried")

@@ -1,8 +1,10 @@
 """What goes wrong with a connection while the journal writes: nothing is lost, and nothing is written twice."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+import procrastinate.worker
 import psycopg
 import pytest
 
@@ -13,6 +15,7 @@ from cfo_kernel.runs.journal import RunRow
 from cfo_kernel.runs.journal_postgres import PostgresJournal
 from cfo_kernel.runs.postgres import Database
 from cfo_kernel.store.database_postgres import Target
+from tests.runs.queues import Worker
 
 STARTED = RunStarted(run_id="r", thread_id="t")
 
@@ -94,3 +97,23 @@ async def test_a_subscriber_hears_again_after_its_connection_was_lost(postgres: 
     await stream.aclose()
     await other.close()
     await journal.close()
+
+
+async def test_a_worker_that_meets_a_bug_of_its_library_begins_again(
+    postgres: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run, failed = procrastinate.worker.Worker.run, 0
+
+    async def broken(self: procrastinate.worker.Worker) -> None:
+        nonlocal failed
+        if failed < 2:  # both queues, once each
+            failed += 1
+            raise AssertionError("a bug")
+        await run(self)
+
+    monkeypatch.setattr(procrastinate.worker.Worker, "run", broken)
+    worker = await Worker("procrastinate", postgres, tmp_path / "log").open()
+    await worker.send("a")
+    await asyncio.wait_for(worker.end("a"), 30)
+    assert failed == 2
+    await worker.close()

@@ -246,6 +246,26 @@ async def test_a_journal_that_stays_locked_refuses_the_message(
     assert await statuses(thread) == {"first": "succeeded", "third": "succeeded"}
 
 
+async def test_a_check_takes_nothing_from_the_time_for_which_a_message_is_tried(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_room, "_PATIENCE", 1.0)
+    row = RunRow(n=0, id=new_id(), workspace_id="tiny", thread_id=new_id(), message="hello", owner="1")
+    journal = SqliteJournal(root / "own.db")
+    await journal.open()
+    with locked(root / "own.db"):
+        checking = asyncio.create_task(journal.check())
+        await asyncio.sleep(0.8)  # most of its time is over
+        begun = time.monotonic()
+        with pytest.raises(StorageFailed, match="journal cannot be written"):
+            await journal.add_run(row, None)
+        assert time.monotonic() - begun >= 1
+        with pytest.raises(StorageFailed, match="journal cannot be written"):
+            await checking
+    await journal.check()
+    await journal.close()
+
+
 async def test_events_that_are_lost_end_the_run_and_leave_no_hole(
     serve: Serve, opened: Opened, root: Path, monkeypatch: pytest.MonkeyPatch, recorders: list[Recorder]
 ) -> None:

@@ -42,7 +42,7 @@ async def working(
         assert process.stdout
         run_id = (await process.stdout.readline()).decode().strip()
         assert run_id, "the program ended without sending; its last words are above"
-        assert await asyncio.to_thread(model.asked.wait, 30)  # or a program that failed would be waited for for ever
+        assert await asyncio.to_thread(model.asked.wait, 60)  # or a program that failed would be waited for for ever
         yield process, run_id
     finally:
         if process.returncode is None:

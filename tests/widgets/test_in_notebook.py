@@ -80,8 +80,9 @@ async def test_the_thread_of_the_cell_comes_back_to_the_first_page_only(
     await asyncio.gather(first.ask("how many rows are in ledger"), second.ask("how many rows are in ledger"))
     whole = made()
     page = Page(whole._frame)
-    assert await page.ask("enter", thread=first.id) == first.id
-    assert await page.ask("enter", thread=second.id) == first.id, "the kernel knows what is open"
+    for thread in (first, second):
+        assert await page.ask("enter", thread=thread.id) == {"is_found": True}
+        assert whole._frame.thread == first.id, "the kernel knows what is open"
 
 
 async def test_a_thread_of_another_workspace_than_the_one_named_does_not_come_back(
@@ -91,5 +92,6 @@ async def test_a_thread_of_another_workspace_than_the_one_named_does_not_come_ba
     await thread.ask("how many rows are in ledger")
     await bench(model="offline").create_workspace("Other")
     whole = made(workspace="other")
-    assert await Page(whole._frame).ask("enter", thread=thread.id) == ""
+    assert await Page(whole._frame).ask("enter", thread=thread.id) == {"is_found": True}
+    assert whole._frame.thread == ""
     assert whole._workspaces.workspace_id == "other"

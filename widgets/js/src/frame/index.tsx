@@ -56,7 +56,7 @@ function Frame() {
         setEntered(true);
         rememberThread(line.model.get("cell") as string, line.model.get("thread") as string); // in place of one that is gone
       } catch {
-        again = setTimeout(enter, PAUSE); // the server is away, which the parts tell
+        if (line.link !== "gone") again = setTimeout(enter, PAUSE); // the server is away, which the parts tell
       }
     };
     const moved = () => inAddress() !== (line.model.get("thread") as string) && void enter();

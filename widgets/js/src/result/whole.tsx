@@ -42,8 +42,9 @@ export function WholeResult({ file, table, onClose }: { file: string; table: Res
   const isFiltered = filters.length > 0 || Object.keys(refusals).length > 0;
   const count = book.count ?? known.current;
   const said = isFiltered ? `${count.toLocaleString("en-US")} of ${counted(book.total ?? table.row_count)}` : counted(count);
+  const size = { "--rows": table.row_count, "--columns": table.columns.length }; // no larger than it has to be
   return (
-    <dialog ref={dialog} class="cfo-whole" aria-label="The whole result" onClose={onClose}>
+    <dialog ref={dialog} class="cfo-whole" style={size} aria-label="The whole result" onClose={onClose}>
       <header class="cfo-bar">
         <h2>Whole result</h2>
         <span class="cfo-mute" role="status">{book.count === null && !book.problem ? "Reading…" : said}</span>

@@ -57,6 +57,8 @@ export class Line {
   private listeners = new Set<(told: Told) => void>();
   private onLink = new Set<() => void>();
   private isAttending = false;
+  /** When the bytes that were sent last have arrived, over any connection; what is sent meanwhile stands behind them. */
+  private carried = 0;
 
   constructor(readonly model: Model, el: HTMLElement) {
     if (el.classList.contains(DISCONNECTED)) this.link = "gone";
@@ -69,7 +71,8 @@ export class Line {
   ask = <Value,>(command: Command, buffers: ArrayBuffer[] = []): Promise<Answer<Value>> => {
     if (this.link === "gone") return Promise.reject(new Refused(trouble("gone")));
     const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const answer = this.send<Value>(command, buffers, Date.now() + PATIENCE + bytes / SLOWEST);
+    this.carried = Math.max(this.carried, Date.now() + bytes / SLOWEST);
+    const answer = this.send<Value>(command, buffers, this.carried + PATIENCE);
     void this.attend();
     return answer;
   };
@@ -86,6 +89,7 @@ export class Line {
     return () => this.onLink.delete(changed);
   };
 
+  /** What still waits is neither answered nor refused: nobody is left to go on with it, or to try it again. */
   close(): void {
     this.model.off("msg:custom", this.hear);
     this.model.off("comm_live_update", this.end);
@@ -115,7 +119,8 @@ export class Line {
       await pause(1000);
       if (![...this.waiting.values()].some(({ until }) => until < Date.now())) continue;
       const here = this.send({ type: "here" }, [], Infinity).then(() => true, () => true);
-      if (!(await Promise.race([here, pause(SHORT_PATIENCE)]))) this.fail("silent");
+      const behind = Math.max(0, this.carried - Date.now());
+      if (!(await Promise.race([here, pause(behind + SHORT_PATIENCE)]))) this.fail("silent");
       for (const waiting of this.waiting.values()) waiting.until = Math.max(waiting.until, Date.now() + PATIENCE);
     }
     this.isAttending = false;

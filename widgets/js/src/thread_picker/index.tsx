@@ -48,7 +48,10 @@ function ThreadPicker() {
   };
 
   const back = (id: string) => {
-    if (left.current === id && !openId) open(id);
+    if (left.current === id) {
+      left.current = "";
+      if (!openId) open(id);
+    }
     focus(id);
   };
   const focus = (id: string) => {

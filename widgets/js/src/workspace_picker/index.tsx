@@ -72,7 +72,7 @@ function useBeginning(id: string, setProblem: (words: string) => void): void {
         () => setProblem(""),
         (error: unknown) => {
           setProblem(line.model.get("connection") ? "" : words(error));
-          timer = setTimeout(begin, AGAIN);
+          if (line.link !== "gone") timer = setTimeout(begin, AGAIN);
         },
       );
     void begin();
