@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Visit, keep, serious_violations
-from tests.browser.person import answered, messages, opened, replies, review, say, thread_of
+from tests.browser.person import answered, composer, messages, opened, replies, review, say, thread_of
 from tests.browser.stack import Stack
 
 pytestmark = pytest.mark.slow
@@ -124,3 +124,24 @@ async def test_an_address_without_a_thread_is_told_and_put_right(stack: Stack, v
         await missing.get_by_role("button", name="Dismiss").click()
         await expect(missing).to_have_count(0)
     await expect(replies(page)).to_have_count(1)
+
+
+async def test_what_was_written_in_a_thread_that_is_gone_is_brought_over(stack: Stack, visit: Visit) -> None:
+    page = await opened(await visit(stack.page))
+    await say(page, "tell me")
+    await answered(page, "That was tell.")
+    with stack.client() as client:  # as another tab does
+        client.delete(f"/threads/{thread_of(page)}").raise_for_status()
+    await say(page, "a message that took long to write")
+    refused = page.get_by_role("alert").filter(has_text="Not sent.")
+    await expect(refused).to_contain_text("This thread is gone; it was deleted, perhaps in another tab.")
+    await composer(page).fill("half a draft")
+    await page.reload()
+    await expect(page.get_by_role("alert").filter(has_text="not found")).to_be_visible()
+    await expect(composer(page)).to_have_value("a message that took long to write\nhalf a draft")
+    await page.reload()
+    await expect(composer(page)).to_have_value("a message that took long to write\nhalf a draft")
+    await say(page, "tell me again")
+    await answered(page, "That was tell.")
+    await page.get_by_role("button", name="New thread", exact=True).click()
+    await expect(composer(page)).to_have_value("")

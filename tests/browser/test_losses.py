@@ -31,6 +31,17 @@ async def test_a_reload_in_the_middle_of_a_stream_goes_on_where_it_was(stack: St
     assert numbers == list(range(400))
 
 
+async def test_the_socket_of_a_page_lasts(stack: Stack, visit: Visit) -> None:
+    page = await visit("about:blank")
+    closed: list[str] = []
+    page.on("websocket", lambda socket: socket.on("close", lambda _: closed.append(socket.url)))
+    await page.goto(stack.page)
+    await opened(page)
+    await page.wait_for_timeout(65_000)  # two of the server's pings, which come every 30 s
+    assert closed == []
+    assert "ping" not in stack.voila.log()
+
+
 async def test_a_draft_survives_a_reload(stack: Stack, visit: Visit) -> None:
     page = await opened(await visit(stack.page))
     await say(page, "tell me")

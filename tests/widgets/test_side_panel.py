@@ -229,6 +229,20 @@ async def test_an_upload_ends_with_cancel_silence_and_the_panel(
     assert file.closed
 
 
+async def test_a_thread_is_not_deleted_with_what_was_written_meanwhile(tiny: Workspace, threads: ThreadPicker) -> None:
+    page = Page(threads)
+    await threads.show(tiny)
+    thread = await tiny.thread()
+    await thread.ask("SQL: SELECT 1 AS n")
+    last = await page.ask("last_change", thread_id=thread.id)
+    await thread.ask("SQL: SELECT 2 AS n")
+    command = {"workspace_id": "tiny", "thread_id": thread.id, "last_change": last}
+    assert await page.refusal("delete", **command) == "invalid_input"
+    last = await page.ask("last_change", thread_id=thread.id)
+    await page.ask("delete", **{**command, "last_change": last})
+    assert list(await tiny.threads()) == []
+
+
 async def test_a_file_is_downloaded_and_deleted_and_a_table_previewed(panel: DataPanel, tiny: Workspace) -> None:
     page = Page(panel)
     rows = await page.ask("preview", workspace_id="tiny", table="ledger")

@@ -66,6 +66,16 @@ class Leave(VoilaShutdownKernelHandler):
 class Channels(VoilaKernelWebsocketHandler):
     """The socket between a page and its kernel."""
 
+    def get_websocket_protocol(self) -> Any:
+        """Leaves the pings to jupyter_server: Tornado would take the same numbers for its own, and warn at each visit.
+
+        A pong may be 90 s late. With no more than the 30 s between two pings each socket would be closed at the first.
+        """
+        made: Any = super().get_websocket_protocol()
+        if made is not None:
+            made.params.ping_interval = made.params.ping_timeout = None
+        return made
+
     async def open(self, kernel_id: str) -> None:
         """Messages go at once: TCP would keep a small one for 40 ms wherever the one before it is not confirmed yet."""
         self.set_nodelay(True)
@@ -107,7 +117,6 @@ def settings(ip: str, port: int, token: str) -> Config:
         "config_file_paths": [],
         "tornado_settings": {
             "websocket_max_message_size": _UPLOAD,
-            "ws_ping_timeout": 30_000,  # no longer than the interval, or every visit is a warning
             "log_function": _quiet,
             "headers": {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"},
         },

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import traitlets
 from pydantic import Field, TypeAdapter
 
-from cfo_kernel import CfoError, Workspace
+from cfo_kernel import CfoError, Thread, Workspace
 from cfo_kernel.errors import InvalidInput
 from cfo_kernel.interface import MAX_TITLE
 from cfo_widgets.callbacks import Callbacks
@@ -29,12 +29,21 @@ class Rename(Command):
     title: str
 
 
+class LastChange(Command):
+    """Asks when a thread changed last: a person wants to delete it as it is now."""
+
+    type: Literal["last_change"]
+    thread_id: str
+
+
 class Delete(Command):
-    """Comes when the time to undo it is over; of another workspace than the open one it is refused."""
+    """Comes when the time to undo it is over. It is refused for another workspace than the open one, and for a thread
+    in which something happened after `last_change`, unless that is empty."""
 
     type: Literal["delete"]
     workspace_id: str
     thread_id: str
+    last_change: str = ""
 
 
 class Look(Command):
@@ -50,7 +59,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
     why the list may be old.
     """
 
-    commands = TypeAdapter(Annotated[Pick | Rename | Delete | Look, Field(discriminator="type")])
+    commands = TypeAdapter(Annotated[Pick | Rename | LastChange | Delete | Look, Field(discriminator="type")])
     threads = traitlets.List(allow_none=True, default_value=None).tag(sync=True)
     thread_id = traitlets.Unicode().tag(sync=True)
     workspace_id = traitlets.Unicode().tag(sync=True)
@@ -97,7 +106,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
         if self._watch is not None:
             self._watch.wake()
 
-    async def perform(self, command: Pick | Rename | Delete | Look, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002
+    async def perform(self, command: Pick | Rename | LastChange | Delete | Look, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002
         if self._workspace is None or self._watch is None:
             raise InvalidInput("No workspace is open here yet. Choose one first.")
         match command:
@@ -106,6 +115,8 @@ class ThreadPicker(Component, bundle="thread_picker"):
             case Rename(thread_id=id, title=title):
                 await (await self._workspace.thread(id)).rename(title)
                 await self._watch.now()
+            case LastChange(thread_id=id):
+                return Answer(_last_change(await self._workspace.thread(id)))
             case Delete():
                 await self._delete(self._workspace, self._watch, command)
             case Look():
@@ -126,7 +137,10 @@ class ThreadPicker(Component, bundle="thread_picker"):
     async def _delete(self, workspace: Workspace, watch: Watch, command: Delete) -> None:
         if command.workspace_id != workspace.id:
             raise InvalidInput("Another workspace was opened meanwhile, so nothing was deleted.")
-        await (await workspace.thread(command.thread_id)).delete()
+        thread = await workspace.thread(command.thread_id)
+        if command.last_change not in ("", _last_change(thread)):
+            raise InvalidInput("Something was written in this thread meanwhile. Look at it, then delete it again.")
+        await thread.delete()
         if self.thread_id == command.thread_id:
             self.thread_id = ""
             await self._picked.tell(None)
@@ -142,3 +156,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
     def _trouble(self, watch: Watch, words: str) -> None:
         if watch is self._watch:
             self.connection = words
+
+
+def _last_change(thread: Thread) -> str:
+    return thread.updated_at.isoformat() if thread.updated_at else ""

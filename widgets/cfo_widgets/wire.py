@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cfo_kernel import CfoError
-from cfo_kernel.errors import ServerUnavailable
+from cfo_kernel.errors import ServerUnavailable, ThreadNotFound
 from cfo_kernel.values import Value
 
 
@@ -40,7 +40,12 @@ def told(error: CfoError) -> dict[str, str]:
 
 
 def in_words(error: CfoError) -> str:
-    """What to tell a person: who reads it on a page did not start the server, and waits for who did."""
+    """What to tell a person: who reads it on a page did not start the server, and knows no ids."""
+    if isinstance(error, ThreadNotFound):
+        return (
+            "This thread is gone; it was deleted, perhaps in another tab. Go on in another thread, and take along what "
+            "you wrote here."
+        )
     server = error.details.get("server")
     if not isinstance(error, ServerUnavailable) or not server:
         return error.message

@@ -2,7 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import type { UsageTotals } from "../shared/values";
-import { draft, keepDraft } from "./unsent";
+import { draft, keepDraft, onBroughtOver } from "./unsent";
 import { used } from "./usage";
 
 interface Properties {
@@ -34,11 +34,15 @@ export function Composer({ where, returned, send, stop, isStopping, onTyping }: 
     here.current = where;
     keepDraft(where, text);
   }, [where]);
-  useEffect(() => {
-    if (!returned) return;
-    write(text ? `${returned.text}\n${text}` : returned.text);
+  const bringBack = useRef((_: string) => {});
+  bringBack.current = (again) => {
+    write(text ? `${again}\n${text}` : again);
     box.current?.focus();
+  };
+  useEffect(() => {
+    if (returned) bringBack.current(returned.text);
   }, [returned]);
+  useEffect(() => onBroughtOver((left) => bringBack.current(left)), []);
   useLayoutEffect(() => {
     if (!box.current) return;
     box.current.style.height = "auto";

@@ -23,6 +23,32 @@ export function keepDraft(where: string, text: string): void {
   if (text || isOwn) keep(name, text, "browser");
 }
 
+/** Words of a thread that is gone wait for the next box to write in; each bundle has its own program: they meet in the tab. */
+const LEFT = "left behind";
+const CAME = "cfo-left-behind";
+
+/** Takes what was written in a thread that is gone, sent in vain or not sent yet, to the box that is open now. */
+export function bringOver(threadId: string): void {
+  const left = [...outbox(threadId).map(({ text }) => text), draft(threadId)].filter((text) => text);
+  if (!left.length) return;
+  remember(LEFT, [remembered(LEFT, "", "tab"), ...left].filter((text) => text).join("\n"), "tab");
+  keepDraft(threadId, "");
+  keepOutbox(threadId, []);
+  document.dispatchEvent(new Event(CAME));
+}
+
+/** Hears what was brought over, also before; gives the way to stop. */
+export function onBroughtOver(take: (text: string) => void): () => void {
+  const look = () => {
+    const text = remembered(LEFT, "", "tab");
+    forget(LEFT, "tab");
+    if (text) take(text);
+  };
+  look();
+  document.addEventListener(CAME, look);
+  return () => document.removeEventListener(CAME, look);
+}
+
 function keep(name: string, text: string, reach: Reach): void {
   if (text) remember(name, text, reach);
   else forget(name, reach);

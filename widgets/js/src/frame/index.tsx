@@ -2,6 +2,7 @@
 // connection, and the open thread: on a page of its own in the address, so that a reload brings the same conversation back, and
 // in a notebook in the browser, so that running the cell again does.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { bringOver } from "../chat/unsent";
 import { component, useLine, useTrait } from "../shared/component";
 import { Close } from "../shared/icons";
 import { forget, remember, remembered } from "../shared/remembered";
@@ -51,6 +52,7 @@ function Frame() {
         const last = lastThread(line.model.get("cell") as string);
         const { value } = await line.ask<{ is_found: boolean }>({ type: "enter", thread: last });
         setMissing(isOwnPage() && !value.is_found);
+        if (isOwnPage() && !value.is_found) bringOver(last);
         setEntered(true);
         rememberThread(line.model.get("cell") as string, line.model.get("thread") as string); // in place of one that is gone
       } catch {

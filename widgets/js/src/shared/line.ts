@@ -31,14 +31,22 @@ export function trouble(link: Link): Problem {
 
 /** Python refused a command, or is not there: a code, and words that say what to do next. */
 export class Refused extends Error {
-  constructor(readonly problem: Problem) {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
     super(problem.message);
+    this.problem = problem;
   }
 }
 
 export interface Answer<Value> {
   value: Value;
   buffers: DataView[];
+}
+
+interface Socket {
+  /** When the bytes that were sent last have arrived, over any connection; what is sent meanwhile stands behind them. */
+  cfoCarried?: number;
 }
 
 interface Waiting {
@@ -57,10 +65,11 @@ export class Line {
   private listeners = new Set<(told: Told) => void>();
   private onLink = new Set<() => void>();
   private isAttending = false;
-  /** When the bytes that were sent last have arrived, over any connection; what is sent meanwhile stands behind them. */
-  private carried = 0;
 
-  constructor(readonly model: Model, el: HTMLElement) {
+  readonly model: Model;
+
+  constructor(model: Model, el: HTMLElement) {
+    this.model = model;
     if (el.classList.contains(DISCONNECTED)) this.link = "gone";
     model.on("msg:custom", this.hear);
     model.on("comm_live_update", this.end); // once a component is shown, it changes only when its kernel was started anew
@@ -71,8 +80,9 @@ export class Line {
   ask = <Value,>(command: Command, buffers: ArrayBuffer[] = []): Promise<Answer<Value>> => {
     if (this.link === "gone") return Promise.reject(new Refused(trouble("gone")));
     const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    this.carried = Math.max(this.carried, Date.now() + bytes / SLOWEST);
-    const answer = this.send<Value>(command, buffers, this.carried + PATIENCE);
+    const carried = Math.max(this.socket.cfoCarried ?? 0, Date.now() + bytes / SLOWEST);
+    this.socket.cfoCarried = carried;
+    const answer = this.send<Value>(command, buffers, carried + PATIENCE);
     void this.attend();
     return answer;
   };
@@ -97,6 +107,11 @@ export class Line {
     this.waiting.clear();
   }
 
+  /** All components of a kernel send over one socket: the bytes of one are before the words of the others. */
+  private get socket(): Socket {
+    return this.model.widget_manager as Socket;
+  }
+
   private send<Value>(command: Command, buffers: ArrayBuffer[], until: number): Promise<Answer<Value>> {
     const request = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
     return new Promise((resolve, reject) => {
@@ -119,7 +134,7 @@ export class Line {
       await pause(1000);
       if (![...this.waiting.values()].some(({ until }) => until < Date.now())) continue;
       const here = this.send({ type: "here" }, [], Infinity).then(() => true, () => true);
-      const behind = Math.max(0, this.carried - Date.now());
+      const behind = Math.max(0, (this.socket.cfoCarried ?? 0) - Date.now());
       if (!(await Promise.race([here, pause(behind + SHORT_PATIENCE)]))) this.fail("silent");
       for (const waiting of this.waiting.values()) waiting.until = Math.max(waiting.until, Date.now() + PATIENCE);
     }

@@ -24,7 +24,8 @@ export type Command =
   // thread picker
   | { type: "pick"; thread_id: string }
   | { type: "rename"; thread_id: string; title: string }
-  | { type: "delete"; workspace_id: string; thread_id: string }
+  | { type: "last_change"; thread_id: string }
+  | { type: "delete"; workspace_id: string; thread_id: string; last_change: string }
   // data panel
   | { type: "upload"; workspace_id: string; upload_id: string; name: string; size: number; offset: number }
   | { type: "cancel_upload"; upload_id: string }

@@ -23,7 +23,11 @@ function ThreadPicker() {
   const left = useRef(""); // the thread that was open when it was deleted
   const minute = useMinute();
   const { unread, saw } = useUnread(workspaceId, threads, openId);
-  const really = (id: string) => line.ask({ type: "delete", workspace_id: workspaceId, thread_id: id });
+  const changes = useRef(new Map<string, Promise<string>>()); // when the threads that go had changed last
+  const really = async (id: string) => {
+    const last = (await changes.current.get(id)) ?? "";
+    return line.ask({ type: "delete", workspace_id: workspaceId, thread_id: id, last_change: last });
+  };
   const deletion = useDeletion(workspaceId, really);
   useLooking();
   useEffect(() => setSearch(""), [workspaceId]);
@@ -38,9 +42,13 @@ function ThreadPicker() {
     const rows = rowsOf(list.current);
     const at = rows.findIndex((row) => row.dataset.thread === thread.id);
     const next = rows[at + 1] ?? rows[at - 1];
-    deletion.remove(thread.id, titleOf(thread));
-    if (thread.id === openId) {
-      left.current = thread.id;
+    const { id } = thread;
+    // The end of a run that works now is no news; neither is it where nobody answers, which the deletion will tell.
+    const last = thread.running ? Promise.resolve("") : line.ask<string>({ type: "last_change", thread_id: id }).then(({ value }) => value, () => "");
+    changes.current.set(id, last);
+    deletion.remove(id, titleOf(thread));
+    if (id === openId) {
+      left.current = id;
       open(""); // nobody shall write into what goes
     }
     setReached(next?.dataset.thread ?? "");
