@@ -106,7 +106,9 @@ class ThreadPicker(Component, bundle="thread_picker"):
         if self._watch is not None:
             self._watch.wake()
 
-    async def perform(self, command: Pick | Rename | LastChange | Delete | Look, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002
+    async def perform(
+        self, command: Pick | Rename | LastChange | Delete | Look, buffers: Sequence[memoryview]
+    ) -> Answer:  # noqa: ARG002
         if self._workspace is None or self._watch is None:
             raise InvalidInput("No workspace is open here yet. Choose one first.")
         match command:
