@@ -108,7 +108,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
 
     async def perform(
         self, command: Pick | Rename | LastChange | Delete | Look, buffers: Sequence[memoryview]
-    ) -> Answer:  # noqa: ARG002
+    ) -> Answer:
         if self._workspace is None or self._watch is None:
             raise InvalidInput("No workspace is open here yet. Choose one first.")
         match command:
