@@ -37,8 +37,11 @@ class LastChange(Command):
 
 
 class Delete(Command):
-    """Comes when the time to undo it is over. It is refused for another workspace than the open one, and for a thread
-    in which something happened after `last_change`, unless that is empty."""
+    """Comes when the time to undo it is over.
+
+    It is refused for another workspace than the open one, and for a thread in which something happened after
+    `last_change`, unless that is empty.
+    """
 
     type: Literal["delete"]
     workspace_id: str
