@@ -55,6 +55,9 @@ class Look(Command):
     type: Literal["look"]
 
 
+_Commands = Pick | Rename | LastChange | Delete | Look
+
+
 class ThreadPicker(Component, bundle="thread_picker"):
     """Lists the threads of a workspace, and tells `on_pick` which one a person wants.
 
@@ -62,7 +65,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
     why the list may be old.
     """
 
-    commands = TypeAdapter(Annotated[Pick | Rename | LastChange | Delete | Look, Field(discriminator="type")])
+    commands = TypeAdapter(Annotated[_Commands, Field(discriminator="type")])
     threads = traitlets.List(allow_none=True, default_value=None).tag(sync=True)
     thread_id = traitlets.Unicode().tag(sync=True)
     workspace_id = traitlets.Unicode().tag(sync=True)
@@ -109,9 +112,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
         if self._watch is not None:
             self._watch.wake()
 
-    async def perform(
-        self, command: Pick | Rename | LastChange | Delete | Look, buffers: Sequence[memoryview]
-    ) -> Answer:
+    async def perform(self, command: _Commands, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002
         if self._workspace is None or self._watch is None:
             raise InvalidInput("No workspace is open here yet. Choose one first.")
         match command:
