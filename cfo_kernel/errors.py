@@ -13,6 +13,7 @@ CfoError
 │   ├── QueryTimeout · QueryOutOfMemory · QueryFailed · WorkerLost
 │   └── PythonFailed · PythonTimeout · PythonDisabled · PythonUnavailable
 ├── ServerError             the server of a remote workbench: ServerUnavailable · ServerIncompatible · TokenRejected
+│   ├── CouldNotStay        or one that `cfo up` keeps running
 └── RunError                how a run can fail
     ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelMisbehaved
     ├── RequestLimitReached · ToolCallLimitReached · TokenLimitReached · RunTimeout
@@ -255,6 +256,12 @@ class ServerIncompatible(ServerError):
 
 class TokenRejected(ServerError):
     code = "token_rejected"
+
+
+class CouldNotStay(ServerError):
+    """Of a part of `cfo up`."""
+
+    code = "could_not_stay"
 
 
 class RunError(CfoError):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from importlib.util import find_spec
 from pathlib import Path
 
-from cfo_kernel.errors import CfoError, InvalidInput, InvalidSettings, StorageFailed
+from cfo_kernel.errors import CouldNotStay, InvalidInput, InvalidSettings, StorageFailed
 from cfo_kernel.executors import held_folders
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.folders import create_catalog_folder
@@ -28,12 +28,6 @@ _ENGINES = ("CFO_", "OPENAI_", "ANTHROPIC_")
 """Beginnings of the variables that are for the engine: the page, whose kernels are its visitors', gets none of them."""
 _PAGES = ("CFO_COUNTDOWN",)
 """But these it gets."""
-
-
-class CouldNotStay(CfoError):
-    """A part of the workbench could not be kept running."""
-
-    code = "internal_error"
 
 
 async def up(
