@@ -28,8 +28,8 @@ class Swallower:
     """A proxy that passes everything on, until `swallows`: from then on nothing comes out of it on either side."""
 
     swallows = False
-    is_full = False
-    """Whether the line carries the first connection alone, and that one slowly."""
+    filled = 0
+    """Bytes for which the line carries the first connection alone, and that one slowly."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -50,7 +50,7 @@ class Swallower:
 
     async def _taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        waits = self.is_full and bool(self._tasks)
+        waits = self.filled > 0 and bool(self._tasks)
         for source, target in ((reader, far_writer), (far_reader, writer)):
             task = asyncio.create_task(asyncio.sleep(60) if waits else self._pass_on(source, target))
             self._tasks.add(task)
@@ -58,7 +58,8 @@ class Swallower:
     async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while piece := await source.read(1 << 16):
-                await asyncio.sleep(0.02 if self.is_full else 0)
+                await asyncio.sleep(0.02 if self.filled > 0 else 0)
+                self.filled -= len(piece)
                 if not self.swallows:
                     target.write(piece)
                     await target.drain()
@@ -160,7 +161,7 @@ async def test_a_line_that_an_upload_fills_is_not_silence(root: Path) -> None:
         proxy = Swallower(int(served.url.rpartition(":")[2]))
         async with proxy.open() as url, Workbench(url, None) as wb:
             workspace = await wb.workspace("tiny")
-            proxy.is_full = True  # nobody gets through to ask whether the server lives
+            proxy.filled = len(rows)  # nobody gets through to ask whether the server lives
             begun = time.monotonic()
             made = await workspace.upload(io.BytesIO(rows), "slow.csv")
     assert made.file == "slow.csv"
