@@ -39,6 +39,7 @@ async def test_a_review_a_question_and_a_stop_in_a_cell(lab: Lab, visit: Visit) 
     assert len(await said_in(page)) == 9  # four messages, five replies
 
 
+@pytest.mark.slow
 async def test_a_page_that_is_loaded_again_shows_the_thread_and_goes_on_with_its_stream(lab: Lab, visit: Visit) -> None:
     page = await visit(lab.write("reload"), width=1500)
     await run(page)

@@ -231,9 +231,9 @@ def test_a_broken_duckdb_is_replaced() -> None:
     assert "Ask in another way" in error.message
 
 
-@pytest.mark.parametrize("part", ["[", "- ", "abs("])
-def test_sql_that_is_too_deep_says_so(part: str, company: Company) -> None:
-    for count in (600, 9000):
+@pytest.mark.parametrize(("part", "most"), [("[", 9000), ("- ", 2000), ("abs(", 9000)])  # signs take cubic time
+def test_sql_that_is_too_deep_says_so(part: str, most: int, company: Company) -> None:
+    for count in (600, most):
         with pytest.raises(SqlInvalid) as caught:
             company.worker.query("SELECT " + part * count, 5, None)
         assert "SET " not in caught.value.message
