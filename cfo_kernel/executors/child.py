@@ -106,9 +106,12 @@ class _Serving:
                     self._send(wire.pack({"progress": done}))
 
     def _send(self, frame: bytes) -> None:
-        with self._writing:
-            self._answers.write(frame)
-            self._answers.flush()
+        try:
+            with self._writing:
+                self._answers.write(frame)
+                self._answers.flush()
+        except BrokenPipeError:  # the engine is gone, which the other pipe has not told yet
+            os._exit(0)
 
 
 def _answer(handlers: dict[str, Handler], request: dict[str, Any]) -> bytes:

@@ -180,6 +180,24 @@ async def test_a_worker_does_not_outlive_an_engine_that_broke_off(last: bytes) -
             process.kill()
 
 
+async def test_a_worker_whose_engine_died_before_its_answer_ends_without_a_word() -> None:
+    code = "from cfo_kernel.executors import child; child.serve({'answer': lambda: 1}, 1 << 40)"
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-c", code, stdin=-1, stdout=writing, stderr=-1
+    )
+    os.close(writing)
+    assert process.stdin and process.stderr
+    process.stdin.write(wire.pack({"op": "answer", "id": 1}))
+    try:
+        assert await asyncio.wait_for(process.stderr.read(), 20) == b""
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+
 async def test_the_scripted_worker_stands_in() -> None:
     worker = ScriptedWorker({"query": {"rows": []}, "check": QueryTimeout("late")})
     assert await worker.ask("query", 1, sql="SELECT 1") == {"rows": []}
