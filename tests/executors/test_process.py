@@ -188,7 +188,8 @@ async def test_a_worker_whose_engine_died_before_its_answer_ends_without_a_word(
         sys.executable, "-I", "-c", code, stdin=-1, stdout=writing, stderr=-1
     )
     os.close(writing)
-    assert process.stdin and process.stderr
+    assert process.stdin
+    assert process.stderr
     process.stdin.write(wire.pack({"op": "answer", "id": 1}))
     try:
         assert await asyncio.wait_for(process.stderr.read(), 20) == b""
