@@ -10,7 +10,8 @@ import { Empty } from "./empty";
 import { Header } from "./header";
 import { Transcript } from "./transcript";
 import { TurnView } from "./turn";
-import { ending, type Outgoing } from "./turns";
+import type { Outgoing } from "../shared/unsent";
+import { ending } from "./turns";
 
 export function Chat() {
   const [opened] = useTrait<string>("opened");

@@ -2,7 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import type { UsageTotals } from "../shared/values";
-import { draft, keepDraft, onBroughtOver } from "./unsent";
+import { draft, keepDraft, onBroughtOver } from "../shared/unsent";
 import { used } from "./usage";
 
 interface Properties {

@@ -3,9 +3,9 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import type { Problem, ShownMessage } from "../shared/values";
 import { type Ask, type Link, problemOf, useAsk } from "./asking";
-import { keepOutbox, outbox as kept, place } from "./unsent";
+import { keepOutbox, type Outgoing, outbox as kept, place } from "../shared/unsent";
 import { useLives } from "./lives";
-import { arrived, isOpen, type Outgoing, type Turn, turns } from "./turns";
+import { arrived, isOpen, type Turn, turns } from "./turns";
 
 const LEFT_BEHIND: Problem = { code: "left", message: "The page was closed before this was on its way." };
 

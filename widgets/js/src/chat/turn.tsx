@@ -2,7 +2,8 @@
 import { useMemo } from "preact/hooks";
 import { AgentView } from "./agent";
 import type { Ask } from "./asking";
-import { isOpen, type Outgoing, type Turn } from "./turns";
+import type { Outgoing } from "../shared/unsent";
+import { isOpen, type Turn } from "./turns";
 import { whenever } from "./whenever";
 
 export interface TurnProperties {

@@ -1,17 +1,7 @@
 // The conversation as the page shows it: what a person wrote, each with what became of it.
-import type { Problem, ShownMessage } from "../shared/values";
+import type { ShownMessage } from "../shared/values";
+import type { Outgoing } from "../shared/unsent";
 import type { Live } from "./live";
-
-/** A message on its way: it stands in the conversation at once, and stays until the thread has it. */
-export interface Outgoing {
-  key: string;
-  text: string;
-  in_reply_to?: string;
-  /** How many messages of persons stood before it: from there on, one with its text is this one. */
-  after: number;
-  runId?: string;
-  problem?: Problem;
-}
 
 export interface Turn {
   /** Stays the same while a message goes out, works and has its reply, so that nothing flickers. */

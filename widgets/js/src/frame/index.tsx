@@ -2,10 +2,10 @@
 // connection, and the open thread: on a page of its own in the address, so that a reload brings the same conversation back, and
 // in a notebook in the browser, so that running the cell again does.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { bringOver } from "../chat/unsent";
 import { component, useLine, useTrait } from "../shared/component";
 import { Close } from "../shared/icons";
 import { forget, remember, remembered } from "../shared/remembered";
+import { bringOver } from "../shared/unsent";
 import { useDrawer } from "./drawer";
 import "./frame.css";
 

@@ -1,6 +1,17 @@
 // What a person wrote, kept in this browser until the thread has it: it outlives a reload and a lost kernel.
-import { forget, type Reach, remember, remembered } from "../shared/remembered";
-import type { Outgoing } from "./turns";
+import { forget, type Reach, remember, remembered } from "./remembered";
+import type { Problem } from "./values";
+
+/** A message on its way: it stands in the conversation at once, and stays until the thread has it. */
+export interface Outgoing {
+  key: string;
+  text: string;
+  in_reply_to?: string;
+  /** How many messages of persons stood before it: from there on, one with its text is this one. */
+  after: number;
+  runId?: string;
+  problem?: Problem;
+}
 
 /** The name of a thread here; a thread without a message shares one with the other new threads of its workspace. */
 export function place(workspaceId: string, threadId: string): string {
