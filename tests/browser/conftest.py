@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,21 @@ SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 expect.set_options(timeout=_WAIT)
 
 
+@contextmanager
+def _tiny(sample: Path, folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A root with the company `tiny`, and the settings under which the model of the screens answers."""
+    root = folder / "root"
+    shutil.copytree(sample, root / "tiny", copy_function=os.link)
+    with ScreenModel() as model:
+        yield root, {"CFO_MODEL": "openai:screens", "CFO_BASE_URL": model.base_url, "CFO_OPENAI_API_KEY": KEY}
+
+
 @pytest.fixture(scope="module")
 def stack(_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The company `tiny` behind the model of the screens, for a module of tests."""
-    root = tmp_path_factory.mktemp("screens") / "root"
-    shutil.copytree(_sample, root / "tiny", copy_function=os.link)
-    with ScreenModel() as model:
-        thinking = {"CFO_MODEL": "openai:screens", "CFO_BASE_URL": model.base_url, "CFO_OPENAI_API_KEY": KEY}
-        with Stack(root, CFO_COUNTDOWN="5", **thinking) as running:
-            yield running
+    tiny = _tiny(_sample, tmp_path_factory.mktemp("screens"))
+    with tiny as (root, thinking), Stack(root, CFO_COUNTDOWN="5", **thinking) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +54,9 @@ def offline_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def lab(_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab, in whose notebooks the company `tiny` is asked."""
-    root = tmp_path_factory.mktemp("lab") / "root"
-    shutil.copytree(_sample, root / "tiny", copy_function=os.link)
-    with ScreenModel() as model:
-        thinking = {"CFO_MODEL": "openai:screens", "CFO_BASE_URL": model.base_url, "CFO_OPENAI_API_KEY": KEY}
-        with Lab(root, CFO_COUNTDOWN="3", **thinking) as running:
-            yield running
+    tiny = _tiny(_sample, tmp_path_factory.mktemp("lab"))
+    with tiny as (root, thinking), Lab(root, CFO_COUNTDOWN="3", **thinking) as running:
+        yield running
 
 
 @dataclass
