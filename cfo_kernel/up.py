@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cfo_kernel.errors import CouldNotStay, InvalidInput, InvalidSettings, StorageFailed
-from cfo_kernel.executors import held_folders
+from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.folders import create_catalog_folder
 from cfo_kernel.supervising import GivenUp, Program, Supervisor
@@ -116,7 +116,7 @@ def _leading_to(address: str, root: Path) -> Generator[Path]:
     """
     with contextlib.ExitStack() as files:
         try:
-            folder = files.enter_context(held_folders.held(create_catalog_folder(root) / "opening"))
+            folder = files.enter_context(locked_temp_folder(create_catalog_folder(root) / "opening"))
             folder.chmod(0o700)
             file = folder / "workbench.html"
             file.touch(0o600)

@@ -29,7 +29,7 @@ from cfo_kernel.errors import (
     UnsupportedFile,
     WorkerLost,
 )
-from cfo_kernel.executors.process import Worker
+from cfo_kernel.executors.worker_process import Worker
 
 _MANIFEST = "tables.json"
 _PATIENCE = 10

@@ -10,8 +10,15 @@ from typing import ParamSpec
 
 from cfo_kernel.errors import PythonDisabled, PythonFailed, StorageFailed
 from cfo_kernel.executors import python_scratch
-from cfo_kernel.executors.base import Executor, Limits, PythonCall, PythonResult, PythonTable, WrittenFile
-from cfo_kernel.executors.process import Worker
+from cfo_kernel.executors.python_executor import (
+    PythonCall,
+    PythonExecutor,
+    PythonLimits,
+    PythonResult,
+    PythonTable,
+    WrittenFile,
+)
+from cfo_kernel.executors.worker_process import Worker
 from cfo_kernel.replies import Query, ResultTable
 
 _ADOPTED = 2  # times what a program may write: DuckDB packs a table less tightly than the program may have
@@ -36,7 +43,7 @@ class Ran:
 class Programs:
     """Runs programs for one workspace. `executor` is None where a setting turned Python off."""
 
-    def __init__(self, executor: Executor | None, worker: Worker, *, seconds: float) -> None:
+    def __init__(self, executor: PythonExecutor | None, worker: Worker, *, seconds: float) -> None:
         self._executor = executor
         self._worker = worker
         self._seconds = seconds
@@ -49,7 +56,7 @@ class Programs:
         """
         if self._executor is None:
             raise PythonDisabled("Python is turned off here (CFO_PYTHON_DISABLED). Ask with SQL or a query plan.")
-        limits = Limits(seconds=self._seconds, rows=rows)
+        limits = PythonLimits(seconds=self._seconds, rows=rows)
         kept: list[Path] = []
         try:
             with _storing(), python_scratch.scratch_folder(folder) as scratch:

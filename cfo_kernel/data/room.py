@@ -18,9 +18,9 @@ from cfo_kernel.data.prepare import prepare
 from cfo_kernel.data.programs import Programs, Ran
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
-from cfo_kernel.executors.base import Executor
-from cfo_kernel.executors.process import Progress, WorkerProcess, closed
+from cfo_kernel.executors.python_executor import PythonExecutor
 from cfo_kernel.executors.sql_worker_pool import Files, SqlPool
+from cfo_kernel.executors.worker_process import Progress, WorkerProcess, closed
 from cfo_kernel.replies import Query, ResultTable
 from cfo_kernel.sql_text import quoted
 
@@ -48,7 +48,7 @@ _TOO_LONG = (
 
 
 def scratch_of(workspace_dir: Path) -> Path:
-    """Where a workspace has its `held_folders`, for files that are on their way in or out."""
+    """Where a workspace has its `locked_temp_folders`, for files that are on their way in or out."""
     return workspace_dir / ".scratch"
 
 
@@ -66,7 +66,7 @@ class DataRoom:
         *,
         query_timeout: float,
         ingest_timeout: float,
-        python: Executor | None = None,
+        python: PythonExecutor | None = None,
         python_timeout: float = 30,
     ) -> None:
         self._data_dir = workspace_dir / "data"

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.executors import sql_worker_results, wire
+from cfo_kernel.executors import framing, sql_worker_results
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 FORMULA_SIGNS = ("=", "+", "-", "@")
@@ -45,7 +45,7 @@ def shown(value: Any) -> Shown:
         case date() if value.year >= _EARLIEST:
             return value
         case _:
-            return clean(str(wire.plain(value)))
+            return clean(str(framing.plain(value)))
 
 
 def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

@@ -24,7 +24,7 @@ from cfo_kernel.data import (
     workbooks,
 )
 from cfo_kernel.errors import PythonFailed, QueryFailed, UnreadableFile
-from cfo_kernel.executors.child import serve
+from cfo_kernel.executors.worker_main import serve
 
 _MEMORY = 6 << 30
 

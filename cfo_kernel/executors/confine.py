@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from cfo_kernel.executors import landlock
 
 if TYPE_CHECKING:
-    from cfo_kernel.executors.seccomp import Filter
+    from cfo_kernel.executors.seccomp import SeccompFilter
 
 _ARCHITECTURES = ("x86_64", "aarch64")  # where the arguments of clone are in the order that the filter expects
 _SET_PARENT_DEATH_SIGNAL, _GET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 1, 21, 38, 47, 4
@@ -66,7 +66,7 @@ def python_installation() -> list[Path]:
     return [Path(p) for p in dict.fromkeys((*places, *site.getsitepackages(), *_SHARED_LIBRARIES, *_DEVICES))]
 
 
-def confine(bounds: Bounds, read: Iterable[Path], scratch: Path, calls: "Filter") -> None:
+def confine(bounds: Bounds, read: Iterable[Path], scratch: Path, calls: "SeccompFilter") -> None:
     """Confines this process for good: it can read `read` and the Python installation, and write below `scratch`.
 
     To be called in a process with one thread. What it holds open stays open: that is for the caller to close.

@@ -14,18 +14,18 @@ import uuid
 from pathlib import Path
 
 from cfo_kernel.errors import PythonUnavailable
-from cfo_kernel.executors import python_answer, wire
-from cfo_kernel.executors.base import ANSWER, PythonCall, PythonResult
+from cfo_kernel.executors import framing, python_answer
+from cfo_kernel.executors.python_executor import ANSWER, PythonCall, PythonResult
 
 IMAGE = "cfo-python"
-_GUEST = "import sys; sys.path.insert(0, '/engine'); from cfo_kernel.executors.python_guest import main; main()"
+_GUEST = "import sys; sys.path.insert(0, '/engine'); from cfo_kernel.executors.python_runner import main; main()"
 _PACKAGE = Path(__file__).parent.parent
 _SIGNALLED, _DOCKER_FAILED = 128, 125
 _ANSWER_SECONDS = 5
 _DEVNULL, _PIPE = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
 
 
-class DockerPython:
+class DockerExecutor:
     """Runs each program in a container of its own; `at_once` of them at a time.
 
     Of `disk_bytes` it counts what is there: what a container writes and removes again is not told to the engine.
@@ -37,7 +37,7 @@ class DockerPython:
         self._places = asyncio.Semaphore(at_once)
 
     async def run(self, call: PythonCall) -> PythonResult:
-        """See `Executor`."""
+        """See `PythonExecutor`."""
         async with self._places:
             if lacks := await self.missing():
                 raise PythonUnavailable(f"Python is off: {lacks}. Use SQL instead.")
@@ -47,7 +47,7 @@ class DockerPython:
             return python_answer.read(call, status, round((time.perf_counter() - start) * 1000, 1))
 
     async def close(self) -> None:
-        """See `Executor`. A container ends with its call."""
+        """See `PythonExecutor`. A container ends with its call."""
 
     async def missing(self) -> str | None:
         """What keeps Docker from running programs here, or None where nothing does."""
@@ -79,7 +79,7 @@ class DockerPython:
             self._docker, *arguments(name, self._image, call), stdin=_PIPE, stdout=_DEVNULL, stderr=_PIPE
         )
         program = python_answer.request(call) | {"tables": {table: _inside(table) for table in call.tables}}
-        talk = process.communicate(wire.pack({"program": program, "answer": f"/scratch/{ANSWER}"}))
+        talk = process.communicate(framing.pack({"program": program, "answer": f"/scratch/{ANSWER}"}))
         try:
             async with asyncio.timeout(call.limits.seconds):
                 _, said = await python_answer.watched(talk, call)

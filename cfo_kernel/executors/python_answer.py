@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from cfo_kernel.errors import PythonFailed, PythonTimeout
 from cfo_kernel.executors import python_scratch
-from cfo_kernel.executors.base import ANSWER, PythonCall, PythonResult, PythonTable
+from cfo_kernel.executors.python_executor import ANSWER, PythonCall, PythonResult, PythonTable
 from cfo_kernel.replies import ResultColumn
 from cfo_kernel.values import Value
 

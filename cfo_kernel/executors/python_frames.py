@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from cfo_kernel.executors import wire
+from cfo_kernel.executors import framing
 from cfo_kernel.executors.names import distinct
 
 parquet = cast("Any", pyarrow.parquet)
@@ -51,7 +51,7 @@ def store(result: object, file: Path, cap: int) -> dict[str, Any]:
     parquet.write_table(table, file, compression="zstd", store_schema=False)
     first = table.slice(0, cap)
     columns = [first.column(i).to_pylist() for i in range(first.num_columns)]
-    rows = [[wire.plain(cell) for cell in row] for row in zip(*columns, strict=True)] if columns else []
+    rows = [[framing.plain(cell) for cell in row] for row in zip(*columns, strict=True)] if columns else []
     for name, cells in zip(table.column_names, columns, strict=True):
         notes += _shown(name, cells)
     return {
@@ -189,9 +189,9 @@ def _duckdb_name(kind: Any) -> str:
 def _shown(name: str, cells: list[Any]) -> list[str]:
     """What the JSON rows cannot show as it is."""
     notes: list[str] = []
-    inner = [leaf for cell in cells for leaf in wire.leaves(cell)]
-    if any(isinstance(c, float) and wire.plain(c) is None for c in inner):
+    inner = [leaf for cell in cells for leaf in framing.leaves(cell)]
+    if any(isinstance(c, float) and framing.plain(c) is None for c in inner):
         notes.append(f"{name}: NaN or infinity is shown as empty.")
-    if any(isinstance(c, int | Decimal) and isinstance(wire.plain(c), str) for c in inner):
+    if any(isinstance(c, int | Decimal) and isinstance(framing.plain(c), str) for c in inner):
         notes.append(f"{name}: numbers too long for a double are given as text, exactly.")
     return notes

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel.errors import PythonUnavailable, WorkbenchClosed, WorkerLost
-from cfo_kernel.executors import wire
+from cfo_kernel.executors import framing
 from cfo_kernel.executors.python_zygote import CONFINED, HELLO, STATUS
 
 COMMAND = (sys.executable, "-I", "-X", "utf8", "-B", "-m", "cfo_kernel.executors.python_zygote")
@@ -41,7 +41,7 @@ class Child:
         self._ended = False
 
     async def tell(self, request: dict[str, Any]) -> None:
-        await asyncio.get_running_loop().sock_sendall(self._engine, wire.pack(request))
+        await asyncio.get_running_loop().sock_sendall(self._engine, framing.pack(request))
 
     async def end(self) -> int:
         """The exit status, of a signal negative. Raises `PythonUnavailable` if the process could not be confined."""

@@ -6,12 +6,12 @@ import time
 from dataclasses import asdict
 
 from cfo_kernel.executors import python_answer
-from cfo_kernel.executors.base import ANSWER, PythonCall, PythonResult
 from cfo_kernel.executors.confine import Bounds
+from cfo_kernel.executors.python_executor import ANSWER, PythonCall, PythonResult
 from cfo_kernel.executors.python_process import COMMAND, Zygote
 
 
-class ConfinedPython:
+class ConfinedExecutor:
     """Runs each program in a process of its own under Landlock, seccomp and limits; `at_once` of them at a time.
 
     The first call starts the zygote (a second or two); later ones take some ten milliseconds beyond the program.
@@ -22,7 +22,7 @@ class ConfinedPython:
         self._places = asyncio.Semaphore(at_once)
 
     async def run(self, call: PythonCall) -> PythonResult:
-        """See `Executor`."""
+        """See `PythonExecutor`."""
         async with self._places:
             child = await self._zygote.fork()
             start = time.perf_counter()
@@ -38,7 +38,7 @@ class ConfinedPython:
             return python_answer.read(call, status, round((time.perf_counter() - start) * 1000, 1))
 
     async def close(self) -> None:
-        """See `Executor`."""
+        """See `PythonExecutor`."""
         await self._zygote.close()
 
 

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-from cfo_kernel.executors.base import ANSWER, Limits, WrittenFile
+from cfo_kernel.executors.python_executor import ANSWER, PythonLimits, WrittenFile
 
 _DEEPEST = 5
 _OURS = (ANSWER, f"{ANSWER}/answer.json", f"{ANSWER}/result.parquet")
@@ -72,7 +72,7 @@ def _moved(folder: int, name: str) -> int:
     return moved
 
 
-def files(scratch: Path, limits: Limits) -> tuple[tuple[WrittenFile, ...], tuple[str, ...]]:
+def files(scratch: Path, limits: PythonLimits) -> tuple[tuple[WrittenFile, ...], tuple[str, ...]]:
     """The regular files a program left, by name, and notes about those that were left out."""
     good: list[WrittenFile] = []
     left_out = 0
@@ -93,7 +93,7 @@ def files(scratch: Path, limits: Limits) -> tuple[tuple[WrittenFile, ...], tuple
     return tuple(good), notes
 
 
-def excess(scratch: Path, limits: Limits, written: int = 0) -> str | None:
+def excess(scratch: Path, limits: PythonLimits, written: int = 0) -> str | None:
     """Which limit the program is over, if any; `written` is what the kernel says that it wrote in all."""
     size = count = 0
     for entry, name in _entries(scratch, limits.files + 1):

@@ -15,10 +15,10 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfo_kernel.executors import confine, wire
+from cfo_kernel.executors import confine, framing
 
 if TYPE_CHECKING:
-    from cfo_kernel.executors.seccomp import Filter
+    from cfo_kernel.executors.seccomp import SeccompFilter
 
 HELLO = struct.Struct(">i")
 STATUS = struct.Struct(">i")
@@ -35,7 +35,7 @@ def main() -> None:
         return
     from cfo_kernel.executors import seccomp
 
-    calls = seccomp.Filter()
+    calls = seccomp.SeccompFilter()
     _warm()
     if sum(1 for _ in Path("/proc/self/task").iterdir()) != 1:
         raise RuntimeError("the zygote has threads: a fork of it would not be safe")
@@ -49,13 +49,13 @@ def _warm() -> None:
     import openpyxl  # noqa: F401  # pyright: ignore[reportUnusedImport]
     import pandas as pd
 
-    from cfo_kernel.executors import python_guest  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    from cfo_kernel.executors import python_runner  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     frame = pd.DataFrame({"a": ["x", "y", "x"], "b": [1, 2, 3]})
     frame.groupby("a")["b"].sum().reset_index().merge(frame, on="a").to_string()
 
 
-def _serve(control: socket.socket, calls: "Filter") -> None:
+def _serve(control: socket.socket, calls: "SeccompFilter") -> None:
     """Forks on request and buries the dead, until the engine closes its end."""
     children: dict[int, tuple[int, socket.socket]] = {}
     poll = select.poll()
@@ -92,12 +92,12 @@ def _send(call: socket.socket, message: bytes, *descriptors: int) -> None:
         socket.send_fds(call, [message], descriptors)
 
 
-def _live(call: socket.socket, calls: "Filter") -> None:
+def _live(call: socket.socket, calls: "SeccompFilter") -> None:
     """The child: reads its request, confines itself, says so or why not, runs the program, and ends here."""
     status = 1
     try:
         with call.makefile("rb") as stream:
-            request = wire.read(stream)
+            request = framing.read(stream)
         if request is not None:
             engine = _alone(call)
             try:
@@ -107,9 +107,9 @@ def _live(call: socket.socket, calls: "Filter") -> None:
                 raise
             os.write(engine, CONFINED)
             os.close(engine)
-            from cfo_kernel.executors import python_guest
+            from cfo_kernel.executors import python_runner
 
-            python_guest.run(request["program"], Path(request["answer"]))
+            python_runner.run(request["program"], Path(request["answer"]))
             status = 0
     finally:
         os._exit(status)  # nothing may return into the zygote's own code
@@ -129,7 +129,7 @@ def _alone(call: socket.socket) -> int:
     return engine
 
 
-def _enter(request: dict[str, Any], calls: "Filter") -> None:
+def _enter(request: dict[str, Any], calls: "SeccompFilter") -> None:
     scratch = Path(request["scratch"])
     os.chdir(scratch)
     tables = [Path(path) for path in request["program"]["tables"].values()]

@@ -38,7 +38,7 @@ _OWNER = 0o700  # a folder that its owner cannot look into is one that the engin
 _NAMESPACES = 0x7E020000
 
 
-class Filter:
+class SeccompFilter:
     """The list as a filter. It is made once, in the process that forks: to load it is then quick."""
 
     def __init__(self) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.executors import confine, policy
-from cfo_kernel.executors.child import serve
 from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.names import distinct, folded
 from cfo_kernel.executors.sql_worker_errors import translated
@@ -29,6 +28,7 @@ from cfo_kernel.executors.sql_worker_results import (
     streamed,
     written,
 )
+from cfo_kernel.executors.worker_main import serve
 from cfo_kernel.sql_text import quoted, text_literal
 
 MEMORY = 5 << 29  # 2.5 GiB of address space, which holds also what DuckDB does not count

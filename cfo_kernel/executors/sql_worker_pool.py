@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel.errors import CfoError, QueryFailed, UnknownTable
-from cfo_kernel.executors import held_folders
+from cfo_kernel.executors import locked_temp_folders
 from cfo_kernel.executors.names import folded
-from cfo_kernel.executors.process import Progress, WorkerProcess, closed
+from cfo_kernel.executors.worker_process import Progress, WorkerProcess, closed
 
 _MODULE = "cfo_kernel.executors.sql_worker"
 _AT_ONCE = 4
@@ -138,7 +138,7 @@ class SqlPool:
 
     def _new(self) -> "_Seat":
         if not self._seats:
-            held_folders.forget_the_dead(self._folder)
+            locked_temp_folders.remove_abandoned(self._folder)
         try:
             seat = _Seat(self._cache, self._folder / uuid.uuid4().hex)
         except OSError as error:
@@ -157,7 +157,7 @@ class _Seat:
         cache.mkdir(parents=True, exist_ok=True)
         for path in (folder / "in", self.out):
             path.mkdir(parents=True)
-        self._lock = held_folders.take(folder)
+        self._lock = locked_temp_folders.take(folder)
         self.process = WorkerProcess(_MODULE, str(cache), str(folder), can_stop=True)
         self._tables: dict[str, Path] | None = None
         self.idle_since = time.monotonic()

@@ -32,7 +32,7 @@ class Owners:
             return True
         return False
 
-    def forget_the_dead(self) -> None:
+    def remove_abandoned(self) -> None:
         """Removes the files that processes left which were killed; a missing file means dead as well."""
         for file in self._folder.iterdir():
             if not file.name.startswith(".") and not self.is_alive(file.name):

@@ -113,4 +113,4 @@ class TableQueue:
                 self._dropped.pop(run.id, None)  # only now: a claim that fails is tried again
                 if claimed is not None:
                     self.take(claimed)
-        await asyncio.to_thread(self._owners.forget_the_dead)
+        await asyncio.to_thread(self._owners.remove_abandoned)

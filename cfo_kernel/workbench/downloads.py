@@ -9,7 +9,6 @@ from typing import BinaryIO
 
 from cfo_kernel.data.room import DataRoom
 from cfo_kernel.errors import StorageFailed
-from cfo_kernel.executors.held_folders import held
 from cfo_kernel.interface import Download, DownloadFormat
 
 _CHUNK = 1 << 20
@@ -69,7 +68,7 @@ async def made(room: DataRoom, table: Path, format: DownloadFormat) -> Download 
     Raises what `DataRoom.export` raises, or `StorageFailed`.
     """
     try:
-        with held(room.scratch) as folder:
+        with locked_temp_folder(room.scratch) as folder:
             path = folder / f"{table.stem}.{format}"
             await room.export(table, format, path)
             return await opened(path)

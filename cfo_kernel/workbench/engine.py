@@ -25,10 +25,10 @@ from cfo_kernel.errors import (
     WorkbenchClosed,
     WorkspaceNotFound,
 )
-from cfo_kernel.executors.docker import DockerPython
-from cfo_kernel.executors.held_folders import forget_the_dead
-from cfo_kernel.executors.python_either import Either
-from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.executors.docker import DockerExecutor
+from cfo_kernel.executors.fallback_executor import FallbackExecutor
+from cfo_kernel.executors.locked_temp_folders import remove_abandoned
+from cfo_kernel.executors.python_sandbox import ConfinedExecutor
 from cfo_kernel.interface import MAX_TITLE
 from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.dispatch import Dispatch
@@ -64,7 +64,7 @@ class Engine:
         books = Books(prices, self.ledger)
         self.dispatch = Dispatch(self.journal, self._queue, settings, books, self._models, self.place_of)
         self._rooms: dict[str, DataRoom] = {}
-        self._python = None if settings.python_disabled else Either(ConfinedPython(), DockerPython())
+        self._python = None if settings.python_disabled else FallbackExecutor(ConfinedExecutor(), DockerExecutor())
         self._loop = asyncio.get_running_loop()
         self._holders: WeakSet[object] = WeakSet()
         self._opening: asyncio.Task[None] | None = None
@@ -322,7 +322,7 @@ def _tidy(workspaces: list[Path]) -> None:
     """Removes the files that were on their way in or out of a workspace when a process was killed."""
     for folder in workspaces:
         with contextlib.suppress(OSError):
-            forget_the_dead(scratch_of(folder))
+            remove_abandoned(scratch_of(folder))
 
 
 def title_of(text: str) -> str | None:

@@ -14,7 +14,7 @@ from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
 from cfo_kernel.errors import StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
 from cfo_kernel.events import UsageTotals
-from cfo_kernel.executors.held_folders import held
+from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
 from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sources import Source
@@ -87,7 +87,7 @@ class Workspace:
         sources.check(source)
         safe = safe_name(name or sources.name_of(source))
         room, folder = engine.room(self._row), self.workspace_dir
-        with uploads.storing(safe), held(room.scratch) as scratch:
+        with uploads.storing(safe), locked_temp_folder(room.scratch) as scratch:
             path = scratch / safe
             await asyncio.to_thread(uploads.copy, source, path)
             await room.check_file(path)
@@ -164,7 +164,7 @@ class Workspace:
         Files it writes are not kept. Raises a `QueryError`.
         """
         room = self._engine.use().room(self._row)
-        with held(room.scratch) as folder:
+        with locked_temp_folder(room.scratch) as folder:
             ran = await room.python(code, cap=_ROWS, folder=folder, stem="result")
         return ran.stdout if ran.table is None else ran.table.model_copy(update={"file": None})
 

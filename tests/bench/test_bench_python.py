@@ -7,8 +7,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from cfo_kernel.executors.base import PythonCall
-from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.executors.python_executor import PythonCall
+from cfo_kernel.executors.python_sandbox import ConfinedExecutor
 from cfo_kernel.executors.python_scratch import scratch_folder
 
 CODE = "result_df = ledger.groupby('account')['amount'].sum().head(10)"
@@ -25,7 +25,7 @@ def ledger(tmp_path: Path) -> Path:
 
 
 async def test_a_confined_call_is_near_the_same_code_in_a_warm_process(ledger: Path, tmp_path: Path) -> None:
-    executor = ConfinedPython()
+    executor = ConfinedExecutor()
     confined: list[float] = []
     warm: list[float] = []
     for _ in range(ROUNDS):

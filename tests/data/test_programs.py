@@ -8,8 +8,8 @@ import pytest
 
 from cfo_kernel.data.programs import Programs, Ran
 from cfo_kernel.errors import PythonFailed, StorageFailed
-from cfo_kernel.executors.base import PythonCall, PythonResult, PythonTable, WrittenFile
-from cfo_kernel.executors.process import ScriptedWorker
+from cfo_kernel.executors.python_executor import PythonCall, PythonResult, PythonTable, WrittenFile
+from cfo_kernel.executors.worker_process import ScriptedWorker
 
 
 class Leaves:

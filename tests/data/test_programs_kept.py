@@ -14,8 +14,8 @@ from cfo_kernel.data import worker
 from cfo_kernel.data.programs import Programs, Ran
 from cfo_kernel.errors import PythonFailed, StorageFailed
 from cfo_kernel.executors import python_scratch
-from cfo_kernel.executors.process import WorkerProcess
-from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.executors.python_sandbox import ConfinedExecutor
+from cfo_kernel.executors.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WRITES = "open('out.csv', 'w').write('1')"
@@ -31,7 +31,7 @@ result_df = pd.DataFrame({'a': [1, 2, 3]})"""
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def programs() -> AsyncIterator[Programs]:
-    executor, ingest = ConfinedPython(), WorkerProcess("cfo_kernel.data.worker")
+    executor, ingest = ConfinedExecutor(), WorkerProcess("cfo_kernel.data.worker")
     yield Programs(executor, ingest, seconds=30)
     await executor.close()
     await ingest.close()

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cfo_kernel.executors import wire
+from cfo_kernel.executors import framing
 
 
 def main(arguments: list[str]) -> None:
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> None:
     mounts = [option.removeprefix("--mount=").split(",") for option in rest if option.startswith("--mount")]
     places = {mount[2].removeprefix("dst="): mount[1].removeprefix("src=") for mount in mounts}
     places["/engine"] = str(Path(places.pop("/engine/cfo_kernel")).parent)
-    request = json.dumps(wire.read(sys.stdin.buffer))
+    request = json.dumps(framing.read(sys.stdin.buffer))
     if "no container" in request:
         print("no space left on device", file=sys.stderr)
         sys.exit(125)
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
         request = request.replace(inside, outside)
         command = [word.replace(inside, outside) for word in command]
     with tempfile.TemporaryFile() as file:
-        file.write(wire.pack(json.loads(request)))
+        file.write(framing.pack(json.loads(request)))
         file.seek(0)
         os.dup2(file.fileno(), 0)
     os.execv(sys.executable, [sys.executable, *command])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cfo_kernel.errors import PythonFailed, PythonTimeout, PythonUnavailable
-from cfo_kernel.executors.base import Limits, PythonCall
-from cfo_kernel.executors.docker import DockerPython, arguments
+from cfo_kernel.executors.docker import DockerExecutor, arguments
+from cfo_kernel.executors.python_executor import PythonCall, PythonLimits
 from tests.executors import docker_stub, python_world
 
 
@@ -30,12 +30,12 @@ def call(code: str, folder: Path, **limits: float) -> PythonCall:
     python_world.unmake(world)
     scratch = folder / "scratch"
     scratch.mkdir()
-    return PythonCall(code=code, tables=world.tables(), scratch=scratch, limits=Limits.model_validate(limits))
+    return PythonCall(code=code, tables=world.tables(), scratch=scratch, limits=PythonLimits.model_validate(limits))
 
 
 async def test_a_program_gives_its_rows_output_and_files(docker: str, tmp_path: Path) -> None:
     code = "print('hello')\nopen('a.txt', 'w').write('x')\nresult_df = ledger.groupby('account')['amount'].sum()"
-    result = await DockerPython(docker=docker).run(call(code, tmp_path))
+    result = await DockerExecutor(docker=docker).run(call(code, tmp_path))
     assert result.table
     assert result.table.rows == ((1, 7.5), (2, 11.25))
     assert (result.stdout, [file.name for file in result.files]) == ("hello\n", ["a.txt"])
@@ -56,12 +56,12 @@ async def test_what_went_wrong_is_told(
     code: str, kind: type[Exception], says: str, docker: str, tmp_path: Path
 ) -> None:
     with pytest.raises(kind, match=says):
-        await DockerPython(docker=docker).run(call(code, tmp_path))
+        await DockerExecutor(docker=docker).run(call(code, tmp_path))
 
 
 async def test_a_late_container_is_killed_by_its_name(docker: str, tmp_path: Path) -> None:
     with pytest.raises(PythonTimeout):
-        await DockerPython(docker=docker).run(call("while True: pass", tmp_path, seconds=3))
+        await DockerExecutor(docker=docker).run(call("while True: pass", tmp_path, seconds=3))
     [pid] = [int(file.read_text()) for file in tmp_path.glob("cfo-python-*")]
     assert not Path(f"/proc/{pid}").exists()
 
@@ -69,16 +69,16 @@ async def test_a_late_container_is_killed_by_its_name(docker: str, tmp_path: Pat
 async def test_without_engine_or_image_nothing_runs(docker: str, tmp_path: Path) -> None:
     asked = call("pass", tmp_path)
     with pytest.raises(PythonUnavailable, match="no Docker engine answers"):
-        await DockerPython(docker=str(tmp_path / "nowhere")).run(asked)
+        await DockerExecutor(docker=str(tmp_path / "nowhere")).run(asked)
     with pytest.raises(PythonUnavailable, match="Docker has no image other"):
-        await DockerPython("other", docker=docker).run(asked)
+        await DockerExecutor("other", docker=docker).run(asked)
 
 
 async def test_a_container_that_writes_too_much_is_stopped(docker: str, tmp_path: Path) -> None:
     code = "import time\nfor i in range(9): open(str(i), 'wb').write(bytes(300_000))\ntime.sleep(60)"
     begun = time.monotonic()
     with pytest.raises(PythonFailed, match="wrote more than 1 MB"):
-        await DockerPython(docker=docker).run(call(code, tmp_path, disk_bytes=1 << 20))
+        await DockerExecutor(docker=docker).run(call(code, tmp_path, disk_bytes=1 << 20))
     assert time.monotonic() - begun < 25
 
 
@@ -87,7 +87,7 @@ async def test_a_docker_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.
     command = tmp_path / "docker"
     command.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
     command.chmod(0o755)
-    assert await DockerPython(docker=str(command)).missing() == "no Docker engine answers"
+    assert await DockerExecutor(docker=str(command)).missing() == "no Docker engine answers"
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cfo_kernel.errors import QueryError, SqlInvalid, SqlPolicyViolation, UnknownTable
-from cfo_kernel.executors import policy, wire
+from cfo_kernel.executors import framing, policy
 from tests.executors.conftest import Company
 from tests.executors.hostile_statements import HOSTILE, RUNAWAY, SECRET, filled
 from tests.executors.legitimate_queries import LEGITIMATE
@@ -65,7 +65,7 @@ def test_a_legitimate_query_gives_the_rows_of_plain_duckdb(sql: str, company: Co
     answer = company.worker.query(sql, 100, None)
     expected = company.plain.execute(sql)
     names = [column[0] for column in expected.description or []]
-    assert answer["rows"] == [[wire.plain(cell) for cell in row] for row in expected.fetchall()]
+    assert answer["rows"] == [[framing.plain(cell) for cell in row] for row in expected.fetchall()]
     assert [column["name"].lower() for column in answer["columns"]][: len(set(names))] or not names
 
 

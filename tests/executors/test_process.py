@@ -18,8 +18,8 @@ from cfo_kernel.errors import (
     WorkbenchClosed,
     WorkerLost,
 )
-from cfo_kernel.executors import wire
-from cfo_kernel.executors.process import ScriptedWorker, Worker, WorkerProcess
+from cfo_kernel.executors import framing
+from cfo_kernel.executors.worker_process import ScriptedWorker, Worker, WorkerProcess
 from tests.executors.conftest import Company, commands
 
 SLOW = "SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3"
@@ -144,7 +144,7 @@ async def test_an_answer_too_large_for_the_pipe_is_refused(
     worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await rows(worker)
-    monkeypatch.setattr(wire, "MAX_FRAME", 1000)
+    monkeypatch.setattr(framing, "MAX_FRAME", 1000)
     with pytest.raises(QueryOutOfMemory, match="Ask for fewer rows"):
         await rows(worker, "SELECT repeat('x', 2000)")
     assert await rows(worker) == [[6]]
@@ -169,9 +169,9 @@ async def test_a_close_in_the_middle_leaves_no_process(worker: WorkerProcess, tm
     assert not [command for command in commands() if str(tmp_path).encode() in command]
 
 
-@pytest.mark.parametrize("last", [wire.pack({"op": "nothing"})[:9], wire.HEADER.pack(3) + b"{x}"])
+@pytest.mark.parametrize("last", [framing.pack({"op": "nothing"})[:9], framing.HEADER.pack(3) + b"{x}"])
 async def test_a_worker_does_not_outlive_an_engine_that_broke_off(last: bytes) -> None:
-    code = "from cfo_kernel.executors import child; child.serve({}, 1 << 40)"
+    code = "from cfo_kernel.executors import worker_main; worker_main.serve({}, 1 << 40)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-c", code, stdin=-1, stdout=-1, stderr=-3)
     try:
         await asyncio.wait_for(process.communicate(last), 20)
@@ -181,7 +181,7 @@ async def test_a_worker_does_not_outlive_an_engine_that_broke_off(last: bytes) -
 
 
 async def test_a_worker_whose_engine_died_before_its_answer_ends_without_a_word() -> None:
-    code = "from cfo_kernel.executors import child; child.serve({'answer': lambda: 1}, 1 << 40)"
+    code = "from cfo_kernel.executors import worker_main; worker_main.serve({'answer': lambda: 1}, 1 << 40)"
     reading, writing = os.pipe()
     os.close(reading)
     process = await asyncio.create_subprocess_exec(
@@ -190,7 +190,7 @@ async def test_a_worker_whose_engine_died_before_its_answer_ends_without_a_word(
     os.close(writing)
     assert process.stdin
     assert process.stderr
-    process.stdin.write(wire.pack({"op": "answer", "id": 1}))
+    process.stdin.write(framing.pack({"op": "answer", "id": 1}))
     try:
         assert await asyncio.wait_for(process.stderr.read(), 20) == b""
         assert await process.wait() == 0

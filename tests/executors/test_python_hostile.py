@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from cfo_kernel.errors import CfoError, PythonFailed, PythonTimeout
-from cfo_kernel.executors.base import Limits, PythonCall, PythonResult
-from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.executors.python_executor import PythonCall, PythonLimits, PythonResult
+from cfo_kernel.executors.python_sandbox import ConfinedExecutor
 from cfo_kernel.executors.python_scratch import scratch_folder, take
 from tests.executors import python_world
 from tests.executors.clock import slack
@@ -35,7 +35,7 @@ HARMFUL = (
 class Judge:
     """Runs a program and says what came of it."""
 
-    def __init__(self, world: World, executor: ConfinedPython) -> None:
+    def __init__(self, world: World, executor: ConfinedExecutor) -> None:
         self.world = world
         self.executor = executor
         self.peak = 0
@@ -43,7 +43,7 @@ class Judge:
 
     async def outcome(self, code: str, seconds: float) -> PythonResult | CfoError:
         """What the engine got; everything that it could show is searched for what it must not tell."""
-        limits = Limits(seconds=seconds, memory_bytes=MEMORY, disk_bytes=DISK)
+        limits = PythonLimits(seconds=seconds, memory_bytes=MEMORY, disk_bytes=DISK)
         with scratch_folder(self.world.threads) as scratch:
             watch = asyncio.create_task(self._watch())
             try:
@@ -74,7 +74,7 @@ class Judge:
             await asyncio.sleep(0.02)
 
 
-def zygote(executor: ConfinedPython) -> int:
+def zygote(executor: ConfinedExecutor) -> int:
     process = executor._zygote._process
     return process.pid if process else -1
 
@@ -90,7 +90,7 @@ async def gone(parent: int) -> None:
 async def judge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Judge]:
     world = python_world.make(tmp_path_factory.mktemp("world"))
     os.environ["OPENAI_API_KEY"] = python_world.KEY
-    executor = ConfinedPython()
+    executor = ConfinedExecutor()
     judge = Judge(world, executor)
     await judge.outcome("result_df = ledger", 10)
     yield judge

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from cfo_kernel.errors import PythonFailed, PythonUnavailable, WorkbenchClosed, WorkerLost
-from cfo_kernel.executors.base import Limits, PythonCall, PythonResult, ScriptedExecutor
-from cfo_kernel.executors.python_either import Either
+from cfo_kernel.executors.fallback_executor import FallbackExecutor
+from cfo_kernel.executors.python_executor import PythonCall, PythonLimits, PythonResult, ScriptedPythonExecutor
 from cfo_kernel.executors.python_process import COMMAND
-from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.executors.python_sandbox import ConfinedExecutor
 from tests.executors.python_world import children
 
 NO_LANDLOCK = """
@@ -28,8 +28,8 @@ START = "runpy.run_module('cfo_kernel.executors.python_zygote', run_name='__main
 
 
 @pytest.fixture
-async def executor() -> AsyncIterator[ConfinedPython]:
-    made = ConfinedPython()
+async def executor() -> AsyncIterator[ConfinedExecutor]:
+    made = ConfinedExecutor()
     yield made
     await made.close()
 
@@ -37,10 +37,10 @@ async def executor() -> AsyncIterator[ConfinedPython]:
 def call(code: str, folder: Path, **limits: float) -> PythonCall:
     scratch = folder / f"scratch{len(list(folder.iterdir()))}"
     scratch.mkdir()
-    return PythonCall(code=code, tables={}, scratch=scratch, limits=Limits.model_validate(limits))
+    return PythonCall(code=code, tables={}, scratch=scratch, limits=PythonLimits.model_validate(limits))
 
 
-def zygote(executor: ConfinedPython) -> int:
+def zygote(executor: ConfinedExecutor) -> int:
     process = executor._zygote._process
     assert process
     return process.pid
@@ -61,7 +61,7 @@ async def until(path: Path) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_a_zygote_that_died_while_idle_is_not_missed(executor: ConfinedPython, tmp_path: Path) -> None:
+async def test_a_zygote_that_died_while_idle_is_not_missed(executor: ConfinedExecutor, tmp_path: Path) -> None:
     await executor.run(call("pass", tmp_path))
     first = zygote(executor)
     os.kill(first, signal.SIGKILL)
@@ -70,7 +70,7 @@ async def test_a_zygote_that_died_while_idle_is_not_missed(executor: ConfinedPyt
 
 
 async def test_a_zygote_that_dies_takes_its_programs_along_and_comes_back(
-    executor: ConfinedPython, tmp_path: Path
+    executor: ConfinedExecutor, tmp_path: Path
 ) -> None:
     running = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
     task = asyncio.create_task(executor.run(running))
@@ -83,7 +83,7 @@ async def test_a_zygote_that_dies_takes_its_programs_along_and_comes_back(
     assert (await executor.run(call("print(1)", tmp_path))).stdout == "1\n"
 
 
-async def test_cancelling_kills_the_program(executor: ConfinedPython, tmp_path: Path) -> None:
+async def test_cancelling_kills_the_program(executor: ConfinedExecutor, tmp_path: Path) -> None:
     running = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
     task = asyncio.create_task(executor.run(running))
     await until(running.scratch / "on")
@@ -94,7 +94,7 @@ async def test_cancelling_kills_the_program(executor: ConfinedPython, tmp_path: 
     assert (await executor.run(call("print(1)", tmp_path))).stdout == "1\n"
 
 
-async def test_cancelling_at_any_moment_leaves_nothing_behind(executor: ConfinedPython, tmp_path: Path) -> None:
+async def test_cancelling_at_any_moment_leaves_nothing_behind(executor: ConfinedExecutor, tmp_path: Path) -> None:
     await executor.run(call("pass", tmp_path))
     for step in range(12):
         task = asyncio.create_task(executor.run(call("while True: pass", tmp_path)))
@@ -108,7 +108,7 @@ async def test_cancelling_at_any_moment_leaves_nothing_behind(executor: Confined
     assert len(list(Path("/proc/self/fd").iterdir())) < 100
 
 
-async def test_a_slow_program_does_not_hold_up_another(executor: ConfinedPython, tmp_path: Path) -> None:
+async def test_a_slow_program_does_not_hold_up_another(executor: ConfinedExecutor, tmp_path: Path) -> None:
     slow = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
     task = asyncio.create_task(executor.run(slow))
     await until(slow.scratch / "on")
@@ -118,13 +118,13 @@ async def test_a_slow_program_does_not_hold_up_another(executor: ConfinedPython,
     await asyncio.wait({task})
 
 
-async def test_a_killed_program_says_so(executor: ConfinedPython, tmp_path: Path) -> None:
+async def test_a_killed_program_says_so(executor: ConfinedExecutor, tmp_path: Path) -> None:
     with pytest.raises(PythonFailed, match="more processor time or memory"):
         await executor.run(call("import os\nos.kill(os.getpid(), 9)", tmp_path))
 
 
 async def test_closing_ends_zygote_and_programs(tmp_path: Path) -> None:
-    executor = ConfinedPython()
+    executor = ConfinedExecutor()
     running = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
     task = asyncio.create_task(executor.run(running))
     await until(running.scratch / "on")
@@ -136,7 +136,7 @@ async def test_closing_ends_zygote_and_programs(tmp_path: Path) -> None:
 
 
 async def test_a_program_in_line_does_not_outlive_the_close(tmp_path: Path) -> None:
-    executor = ConfinedPython(at_once=1)
+    executor = ConfinedExecutor(at_once=1)
     running = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
     task = asyncio.create_task(executor.run(running))
     await until(running.scratch / "on")
@@ -151,7 +151,7 @@ async def test_a_program_in_line_does_not_outlive_the_close(tmp_path: Path) -> N
 
 
 async def test_the_zygote_has_nothing_of_the_engines_environment(
-    executor: ConfinedPython, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    executor: ConfinedExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-programs")
     await executor.run(call("pass", tmp_path))
@@ -169,7 +169,7 @@ async def test_the_zygote_has_nothing_of_the_engines_environment(
     ],
 )
 async def test_without_confinement_nothing_runs(before: str, says: str, tmp_path: Path) -> None:
-    executor = ConfinedPython(command=(sys.executable, "-I", "-c", before + START))
+    executor = ConfinedExecutor(command=(sys.executable, "-I", "-c", before + START))
     for _ in range(2):
         refused = call("open('ran', 'w').close()", tmp_path)
         with pytest.raises(PythonUnavailable, match=f"Python is off: .*{says}"):
@@ -179,7 +179,7 @@ async def test_without_confinement_nothing_runs(before: str, says: str, tmp_path
 
 
 async def test_a_zygote_that_cannot_start_is_an_error(tmp_path: Path) -> None:
-    executor = ConfinedPython(command=(*COMMAND[:1], "-c", "raise SystemExit(1)"))
+    executor = ConfinedExecutor(command=(*COMMAND[:1], "-c", "raise SystemExit(1)"))
     with pytest.raises(WorkerLost, match="use SQL"):
         await executor.run(call("pass", tmp_path))
     await executor.close()
@@ -187,8 +187,8 @@ async def test_a_zygote_that_cannot_start_is_an_error(tmp_path: Path) -> None:
 
 async def test_the_second_executor_runs_where_the_first_cannot_confine(tmp_path: Path) -> None:
     off = PythonUnavailable("Python is off: no Landlock.")
-    second = ScriptedExecutor(PythonResult(stdout="two"), PythonUnavailable("Python is off: no Docker."))
-    either = Either(ScriptedExecutor(PythonResult(stdout="one"), off, off, PythonFailed("x")), second)
+    second = ScriptedPythonExecutor(PythonResult(stdout="two"), PythonUnavailable("Python is off: no Docker."))
+    either = FallbackExecutor(ScriptedPythonExecutor(PythonResult(stdout="one"), off, off, PythonFailed("x")), second)
     assert (await either.run(call("a", tmp_path))).stdout == "one"
     assert (await either.run(call("b", tmp_path))).stdout == "two"
     with pytest.raises(PythonUnavailable, match=r"no Landlock\. .*no Docker"):

@@ -17,26 +17,26 @@ import pytest
 import pytest_asyncio
 
 from cfo_kernel.errors import PythonFailed, PythonTimeout
-from cfo_kernel.executors.base import Executor, Limits, PythonCall, PythonResult, PythonTable
-from cfo_kernel.executors.docker import IMAGE, DockerPython
-from cfo_kernel.executors.python_sandbox import ConfinedPython
+from cfo_kernel.executors.docker import IMAGE, DockerExecutor
+from cfo_kernel.executors.python_executor import PythonCall, PythonExecutor, PythonLimits, PythonResult, PythonTable
+from cfo_kernel.executors.python_sandbox import ConfinedExecutor
 from cfo_kernel.executors.python_scratch import scratch_folder, take
 from tests.executors import python_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-def executors() -> list[type[ConfinedPython | DockerPython]]:
+def executors() -> list[type[ConfinedExecutor | DockerExecutor]]:
     """Docker's too where its engine answers and has the image."""
     try:
         done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, timeout=5)
     except (OSError, subprocess.TimeoutExpired):
-        return [ConfinedPython]
-    return [ConfinedPython, DockerPython] if done.returncode == 0 else [ConfinedPython]
+        return [ConfinedExecutor]
+    return [ConfinedExecutor, DockerExecutor] if done.returncode == 0 else [ConfinedExecutor]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=executors())
-async def executor(request: pytest.FixtureRequest) -> AsyncIterator[Executor]:
+async def executor(request: pytest.FixtureRequest) -> AsyncIterator[PythonExecutor]:
     made = request.param()
     yield made
     await made.close()
@@ -53,11 +53,11 @@ Run = Callable[..., Awaitable[PythonResult]]
 
 
 @pytest.fixture
-def run(executor: Executor, tables: dict[str, Path], tmp_path: Path) -> Run:
+def run(executor: PythonExecutor, tables: dict[str, Path], tmp_path: Path) -> Run:
     async def run_(code: str, **limits: Any) -> PythonResult:
         scratch = tmp_path / f"scratch{len(list(tmp_path.iterdir()))}"
         scratch.mkdir()
-        return await executor.run(PythonCall(code=code, tables=tables, scratch=scratch, limits=Limits(**limits)))
+        return await executor.run(PythonCall(code=code, tables=tables, scratch=scratch, limits=PythonLimits(**limits)))
 
     return run_
 
@@ -169,9 +169,9 @@ async def test_a_decimal_that_is_no_number_is_missing(run: Run) -> None:
     assert [row[0] for row in (await table(run(code))).rows][1:] == [None, None]
 
 
-async def test_what_it_holds_in_files_without_names_counts_on_any_file_system(executor: Executor) -> None:
+async def test_what_it_holds_in_files_without_names_counts_on_any_file_system(executor: PythonExecutor) -> None:
     """A tmpfs does not count what is written through a mapping."""
-    if not isinstance(executor, ConfinedPython) or not os.access("/dev/shm", os.W_OK):
+    if not isinstance(executor, ConfinedExecutor) or not os.access("/dev/shm", os.W_OK):
         pytest.skip("no tmpfs here")
     code = """
 import mmap, os, time
@@ -180,7 +180,7 @@ for i in range(10):
     f = open('x', 'w+b'); f.truncate(10 ** 7); m = mmap.mmap(f.fileno(), 0); m[:] = b'x' * 10 ** 7
     m.close(); os.unlink('x'); held.append(f); time.sleep(0.1)"""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        limits = Limits(disk_bytes=20 << 20)
+        limits = PythonLimits(disk_bytes=20 << 20)
         with pytest.raises(PythonFailed, match="more than 20 MB"):
             await executor.run(PythonCall(code=code, tables={}, scratch=Path(folder), limits=limits))
 
@@ -281,7 +281,7 @@ async def test_nothing_stays_from_one_program_to_the_next(run: Run) -> None:
     assert result.stdout == "False False ['.answer']\n"
 
 
-async def test_the_scratch_folder_goes_with_its_program(executor: Executor, tmp_path: Path) -> None:
+async def test_the_scratch_folder_goes_with_its_program(executor: PythonExecutor, tmp_path: Path) -> None:
     with scratch_folder(tmp_path) as scratch:
         await executor.run(PythonCall(code="open('x', 'w').write('x')", tables={}, scratch=scratch))
         assert (scratch / "x").exists()

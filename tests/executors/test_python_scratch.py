@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cfo_kernel.executors import python_answer, python_scratch
-from cfo_kernel.executors.base import Limits, PythonCall, WrittenFile
+from cfo_kernel.executors.python_executor import PythonCall, PythonLimits, WrittenFile
 
-LIMITS = Limits(files=10, disk_bytes=1 << 20)
+LIMITS = PythonLimits(files=10, disk_bytes=1 << 20)
 
 
 @pytest.fixture

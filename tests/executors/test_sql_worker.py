@@ -17,7 +17,7 @@ from cfo_kernel.errors import (
     UnknownColumn,
     WorkerLost,
 )
-from cfo_kernel.executors import wire
+from cfo_kernel.executors import framing
 from cfo_kernel.executors.sql_worker import SqlWorker
 from cfo_kernel.executors.sql_worker_errors import as_ours
 from tests.executors.conftest import Company
@@ -60,9 +60,9 @@ def test_a_value_is_exact_in_json_and_in_the_file(sql: str, company: Company, tm
     alone = company.worker.query(f"SELECT {sql} AS v", 10, None)
     filed = company.worker.query(f"SELECT {sql} AS v", 10, str(file))
     assert alone["rows"] == filed["rows"] == [[VALUES[sql]]]
-    assert wire.pack(filed)
+    assert framing.pack(filed)
     [(kept,)] = duckdb.sql(f"SELECT v FROM '{file}'").fetchall()
-    assert wire.plain(kept) == VALUES[sql]
+    assert framing.plain(kept) == VALUES[sql]
     assert list(tmp_path.iterdir()) == [file]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfo_kernel.executors import wire
+from cfo_kernel.executors import framing
 
 
 @pytest.mark.parametrize(
@@ -39,30 +39,30 @@ from cfo_kernel.executors import wire
     ],
 )
 def test_a_cell_becomes_json_without_losing_a_digit(value: object, expected: object) -> None:
-    assert wire.plain(value) == expected
-    assert type(wire.plain(value)) is type(expected)
-    json.dumps(wire.plain(value), allow_nan=False)
+    assert framing.plain(value) == expected
+    assert type(framing.plain(value)) is type(expected)
+    json.dumps(framing.plain(value), allow_nan=False)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_any_decimal_can_be_had_back(value: Decimal) -> None:
-    shown = wire.plain(value)
+    shown = framing.plain(value)
     assert Decimal(shown if isinstance(shown, str) else repr(shown)) == value
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
 def test_a_frame_comes_back_as_it_was(message: dict[str, object]) -> None:
-    stream = io.BytesIO(wire.pack(message) + wire.pack({"next": 1}))
-    assert wire.read(stream) == message
-    assert wire.read(stream) == {"next": 1}
-    assert wire.read(stream) is None
+    stream = io.BytesIO(framing.pack(message) + framing.pack({"next": 1}))
+    assert framing.read(stream) == message
+    assert framing.read(stream) == {"next": 1}
+    assert framing.read(stream) is None
 
 
 def test_a_frame_holds_no_nan() -> None:
     with pytest.raises(ValueError, match="JSON"):
-        wire.pack({"value": math.nan})
+        framing.pack({"value": math.nan})
 
 
 @pytest.mark.parametrize("kept", [2, 4, 6])
 def test_a_frame_that_was_cut_is_the_end(kept: int) -> None:
-    assert wire.read(io.BytesIO(wire.pack({"op": "query"})[:kept])) is None
+    assert framing.read(io.BytesIO(framing.pack({"op": "query"})[:kept])) is None

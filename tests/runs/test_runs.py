@@ -239,13 +239,13 @@ async def test_a_run_whose_thread_is_gone_does_not_keep_the_root_shut(serve: Ser
 
 def test_a_process_that_lives_is_not_taken_for_dead(tmp_path: Path) -> None:
     one, two = Owners(tmp_path), Owners(tmp_path)
-    one.forget_the_dead()
+    one.remove_abandoned()
     assert one.is_alive(two.me)
     assert one.is_alive(one.me)
     two.close()
     assert not one.is_alive(two.me)
     (tmp_path / "123-abc").touch()
-    one.forget_the_dead()
+    one.remove_abandoned()
     assert [file.name for file in tmp_path.iterdir()] == [one.me]
     one.close()
 

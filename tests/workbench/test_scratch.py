@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cfo_kernel import connect
-from cfo_kernel.executors.held_folders import forget_the_dead, held
+from cfo_kernel.executors.locked_temp_folders import locked_temp_folder, remove_abandoned
 from tests.conftest import Opened, settings
 from tests.replies import Serve
 
@@ -36,7 +36,7 @@ asyncio.run(main(Path(sys.argv[1])))
 
 
 async def test_what_an_export_leaves_that_was_killed_goes_at_the_next_start(root: Path, serve: Serve) -> None:
-    with held(root / "tiny" / ".scratch") as living:
+    with locked_temp_folder(root / "tiny" / ".scratch") as living:
         (living / "half.xlsx").touch()
         command = [sys.executable, "-c", EXPORTING, str(root)]
         with subprocess.Popen(  # noqa: ASYNC220
@@ -55,7 +55,7 @@ async def test_what_an_export_leaves_that_was_killed_goes_at_the_next_start(root
 def test_a_folder_that_is_just_being_taken_is_not_removed(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / ".lock").touch()
-    forget_the_dead(tmp_path)
+    remove_abandoned(tmp_path)
     assert (tmp_path / "new").is_dir()
 
 

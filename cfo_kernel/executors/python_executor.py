@@ -16,7 +16,7 @@ ANSWER = ".answer"
 """The folder inside of the scratch folder where the answer is written; it does not count as a file of the program."""
 
 
-class Limits(Value):
+class PythonLimits(Value):
     """What one program may take. `disk_bytes` counts what it writes, where that is told also what is removed."""
 
     seconds: float = Field(default=30, gt=0)
@@ -35,7 +35,7 @@ class PythonCall(Value):
     code: str
     tables: dict[str, Path]
     scratch: Path
-    limits: Limits = Limits()
+    limits: PythonLimits = PythonLimits()
 
 
 class WrittenFile(Value):
@@ -69,7 +69,7 @@ class PythonResult(Value):
     elapsed_ms: float = 0
 
 
-class Executor(Protocol):
+class PythonExecutor(Protocol):
     """Runs untrusted Python, each program in a fresh process; several at once if asked to."""
 
     async def run(self, call: PythonCall) -> PythonResult:
@@ -85,7 +85,7 @@ class Executor(Protocol):
         ...
 
 
-class ScriptedExecutor:
+class ScriptedPythonExecutor:
     """The test double: answers each program with what it was given, and remembers what it was asked."""
 
     def __init__(self, *answers: PythonResult | Exception) -> None:

@@ -28,9 +28,9 @@ def take(folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def held(parent: Path) -> Generator[Path]:
+def locked_temp_folder(parent: Path) -> Generator[Path]:
     """An empty folder in `parent` for the one who asks, removed afterwards with all that is in it."""
-    forget_the_dead(parent)
+    remove_abandoned(parent)
     folder = parent / uuid.uuid4().hex
     with contextlib.ExitStack() as left:
         left.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -39,7 +39,7 @@ def held(parent: Path) -> Generator[Path]:
         yield folder / "own"
 
 
-def forget_the_dead(parent: Path) -> None:
+def remove_abandoned(parent: Path) -> None:
     """Removes the folders in `parent` whose owner ended without doing so."""
     for left in parent.iterdir() if parent.is_dir() else ():
         with contextlib.suppress(OSError):

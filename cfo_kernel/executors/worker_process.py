@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from cfo_kernel import errors
-from cfo_kernel.executors import wire
+from cfo_kernel.executors import framing
 
 T = TypeVar("T")
 Progress = Callable[[float, float], None]
@@ -151,7 +151,7 @@ class WorkerProcess:
         process = self._process
         if self._can_stop and self._is_set_up and process is not None and process.stdin is not None:
             with contextlib.suppress(ConnectionError):
-                process.stdin.write(wire.pack({"stop": self._number}))
+                process.stdin.write(framing.pack({"stop": self._number}))
                 await asyncio.wait({task}, timeout=_GRACE_SECONDS)
         if not task.done():
             await self._kill()
@@ -182,7 +182,7 @@ class WorkerProcess:
         requests, answers = process.stdin, process.stdout
         if requests is None or answers is None:
             raise ConnectionError("the process has no pipes")
-        requests.write(wire.pack(request))
+        requests.write(framing.pack(request))
         await requests.drain()
         while "progress" in (answer := await self._frame(answers)):
             if on_progress is not None:
@@ -195,8 +195,8 @@ class WorkerProcess:
         return answer["value"]
 
     async def _frame(self, answers: asyncio.StreamReader) -> dict[str, Any]:
-        (length,) = wire.HEADER.unpack(await answers.readexactly(wire.HEADER.size))
-        if length > wire.MAX_FRAME:
+        (length,) = framing.HEADER.unpack(await answers.readexactly(framing.HEADER.size))
+        if length > framing.MAX_FRAME:
             await self._kill()
             message = "The answer is larger than 256 MB. Ask for fewer rows or columns."
             raise errors.QueryOutOfMemory(message, mendable=True)

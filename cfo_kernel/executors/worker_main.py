@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol
 
 from cfo_kernel.errors import CfoError, without_paths
-from cfo_kernel.executors import wire
+from cfo_kernel.executors import framing
 
 Handler = Callable[..., dict[str, Any]]
 _FIRST_PROGRESS = 0.5  # seconds; what is quicker needs no word
@@ -84,7 +84,7 @@ class _Serving:
 
     def _read(self) -> None:
         try:
-            while (request := wire.read(self._requests)) is not None:
+            while (request := framing.read(self._requests)) is not None:
                 if "stop" in request:
                     self._to_stop = request["stop"]
                 else:
@@ -103,7 +103,7 @@ class _Serving:
                         continue
                 if time.monotonic() - told >= _PROGRESS_EVERY and (done := work.progress()) >= 0:
                     told = time.monotonic()
-                    self._send(wire.pack({"progress": done}))
+                    self._send(framing.pack({"progress": done}))
 
     def _send(self, frame: bytes) -> None:
         try:
@@ -117,7 +117,7 @@ class _Serving:
 def _answer(handlers: dict[str, Handler], request: dict[str, Any]) -> bytes:
     """The frame that answers: building it can fail too, for want of memory."""
     try:
-        return wire.pack({"value": handlers[request.pop("op")](**request)})
+        return framing.pack({"value": handlers[request.pop("op")](**request)})
     except CfoError as error:
         return _failed(error.code, error.message, error.details)
     except MemoryError:
@@ -129,4 +129,4 @@ def _answer(handlers: dict[str, Handler], request: dict[str, Any]) -> bytes:
 
 
 def _failed(code: str, message: str, details: dict[str, Any]) -> bytes:
-    return wire.pack({"error": {"code": code, "message": message, "details": details}})
+    return framing.pack({"error": {"code": code, "message": message, "details": details}})

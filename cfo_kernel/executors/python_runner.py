@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cfo_kernel.executors import python_frames, wire
+from cfo_kernel.executors import framing, python_frames
 from cfo_kernel.executors.python_names import Advice, Names
 
 _PROGRAM = "<program>"
@@ -130,6 +130,6 @@ def _line(error: BaseException) -> int | None:
 
 def main() -> None:
     """Runs the program that standard input brings, in a process that is confined from outside."""
-    if (request := wire.read(sys.stdin.buffer)) is not None:
+    if (request := framing.read(sys.stdin.buffer)) is not None:
         run(request["program"], Path(request["answer"]))
     os._exit(0)  # a thread that the program left behind ends here

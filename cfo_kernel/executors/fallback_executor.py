@@ -1,18 +1,18 @@
 """Two executors as one: the first that can confine runs the program. Where none can, Python is off and says why."""
 
 from cfo_kernel.errors import PythonUnavailable
-from cfo_kernel.executors.base import Executor, PythonCall, PythonResult
+from cfo_kernel.executors.python_executor import PythonCall, PythonExecutor, PythonResult
 
 
-class Either:
+class FallbackExecutor:
     """Asks `first`, and `second` where the first cannot confine. A program is never run twice."""
 
-    def __init__(self, first: Executor, second: Executor) -> None:
+    def __init__(self, first: PythonExecutor, second: PythonExecutor) -> None:
         self._first = first
         self._second = second
 
     async def run(self, call: PythonCall) -> PythonResult:
-        """See `Executor`."""
+        """See `PythonExecutor`."""
         try:
             return await self._first.run(call)
         except PythonUnavailable as first:
@@ -23,6 +23,6 @@ class Either:
                 raise PythonUnavailable(reasons) from second
 
     async def close(self) -> None:
-        """See `Executor`."""
+        """See `PythonExecutor`."""
         await self._first.close()
         await self._second.close()
