@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cfo_kernel.charts import vega_lite as vega_lite
     from cfo_kernel.connection import connect as connect
-    from cfo_kernel.data.direct import Direct as Direct
+    from cfo_kernel.data.direct_query import Direct as Direct
     from cfo_kernel.data.pages import PageRequest as PageRequest
     from cfo_kernel.data.pages import ResultPage as ResultPage
     from cfo_kernel.data.plan import QueryPlan as QueryPlan

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
-from cfo_kernel.data.direct import Direct as Direct
+from cfo_kernel.data.direct_query import Direct as Direct
 from cfo_kernel.data.files import SUFFIXES as SUFFIXES
 from cfo_kernel.data.pages import Contains as Contains
 from cfo_kernel.data.pages import DownloadFormat as DownloadFormat

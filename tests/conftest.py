@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 
 from cfo_kernel import Settings, Workbench, Workspace, connect
-from cfo_kernel.data.room import DataRoom
+from cfo_kernel.data.workspace_data import WorkspaceData
 from tests.models.scripted_server import ScriptedServer
 from tests.models.scripted_server import serve as serve
 from tests.postgres import postgres as postgres
@@ -53,9 +53,9 @@ def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data" / "ledger.csv").write_text(LEDGER)
 
     async def ingest() -> None:
-        room = DataRoom(folder, query_timeout=30, ingest_timeout=60)
-        assert [d.problem for d in (await room.shelf()).datasets] == [None]
-        await room.close()
+        workspace_data = WorkspaceData(folder, query_timeout=30, ingest_timeout=60)
+        assert [d.problem for d in (await workspace_data.index()).datasets] == [None]
+        await workspace_data.close()
 
     asyncio.run(ingest())
     return folder

@@ -8,7 +8,7 @@ from pydantic_ai import RunContext
 
 from cfo_kernel.agent.memory import FirstAttempt, Memory
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.room import DataRoom, Facts
+from cfo_kernel.data.workspace_data import SchemaContext, WorkspaceData
 from cfo_kernel.errors import SheetInvalid
 from cfo_kernel.replies import ResultTable
 
@@ -28,8 +28,8 @@ def call_of(ctx: RunContext["Desk"]) -> str:
 class Desk:
     """What the tools of a run kept is found by the calls that asked for it."""
 
-    room: DataRoom
-    facts: Facts
+    data: WorkspaceData
+    schema: SchemaContext
     thread_dir: Path
     memory: Memory = field(default_factory=FirstAttempt)
     _given: dict[str, Path] = field(default_factory=dict[str, Path])
@@ -51,7 +51,7 @@ class Desk:
             self._given[asked_by] = place / name
             return place / name
         number = len(list(place.glob(f"{stem}_*.parquet"))) + 1
-        tables = {name.lower() for name in self.facts.tables}  # the result is to be a table under this name
+        tables = {name.lower() for name in self.schema.tables}  # the result is to be a table under this name
         given = self._given.values()
         while (path := place / f"{stem}_{number:03}.parquet").exists() or path in given or path.stem in tables:
             number += 1
@@ -85,7 +85,7 @@ class Desk:
 
         A name that a table of the workspace has is that table's.
         """
-        taken = {name.lower() for name in self.facts.tables}
+        taken = {name.lower() for name in self.schema.tables}
         found: dict[str, Path] = {}
         folders = (self.thread_dir / "results", self.thread_dir / "analysis")
         for path in (path for folder in folders for path in sorted(folder.glob("*.parquet"))):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from cfo_kernel.data.room import Facts
+from cfo_kernel.data.workspace_data import SchemaContext
 from cfo_kernel.errors import InvalidSettings, ModelKeyMissing
 from cfo_kernel.settings import Settings
 
@@ -71,7 +71,7 @@ class Models:
             with suppress(ImportError):
                 import_module(_HOMES[name.partition(":")[0]])
 
-    def opened(self, facts: Facts) -> OpenedModel:
+    def opened(self, schema: SchemaContext) -> OpenedModel:
         """The model for a run. Raises `InvalidSettings` or `ModelKeyMissing`, each with what to set."""
         from cfo_kernel.agent.named import NamedModel, with_fallback
 
@@ -81,7 +81,7 @@ class Models:
         models: list[NamedModel] = []
         for name, provider in zip(names, providers, strict=True):
             base_url = self._settings.base_url if provider == providers[0] else None
-            models.append(NamedModel(self._model(name, base_url, facts), name))
+            models.append(NamedModel(self._model(name, base_url, schema), name))
         return OpenedModel(with_fallback(*models), names)
 
     async def close(self) -> None:
@@ -89,12 +89,12 @@ class Models:
         self._kept.clear()
         await self._clients.aclose()
 
-    def _model(self, name: str, base_url: str | None, facts: Facts) -> Model:
+    def _model(self, name: str, base_url: str | None, schema: SchemaContext) -> Model:
         provider, _, model = name.partition(":")
         if provider == "offline":
             from cfo_kernel.agent.analyst import offline_model
 
-            return offline_model(facts.tables, facts.glossary, facts.trees)
+            return offline_model(schema.tables, schema.glossary, schema.trees)
         if name not in self._kept:
             opened, client = (_openai if provider == "openai" else _anthropic)(model, base_url, self._settings)
             self._clients.push_async_callback(client.close)

@@ -40,7 +40,7 @@ async def run_sql(ctx: RunContext[Desk], sql: str, purpose: str, chart: Chart | 
         purpose: one sentence on what the table shows.
         chart: how it may be drawn, if that helps.
     """
-    await mendable(ctx.deps.room.check(sql, earlier=ctx.deps.earlier))
+    await mendable(ctx.deps.data.check(sql, earlier=ctx.deps.earlier))
     return RunSQL(sql=sql, purpose=purpose, chart=chart)
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from cfo_kernel.data.hierarchies import Tree
-from cfo_kernel.data.room import Facts
 from cfo_kernel.data.tables import Column, Table
+from cfo_kernel.data.workspace_data import SchemaContext
 
 _VALUES = 60
 _PARENTS = 60
@@ -14,25 +14,27 @@ _ROLL_UP = (
 )
 
 
-def listed_tables(facts: Facts) -> dict[str, Any]:
+def listed_tables(schema: SchemaContext) -> dict[str, Any]:
     """All tables in a line each."""
     listed: list[dict[str, Any]] = []
-    for dataset in facts.shelf.datasets:
+    for dataset in schema.index.datasets:
         if dataset.problem:
             listed.append({"dataset": dataset.id, "file": dataset.file, "problem": dataset.problem})
         for table in dataset.tables:
-            notes = facts.glossary.table(table.name)
+            notes = schema.glossary.table(table.name)
             row = {"dataset": dataset.id, "table": table.name, "rows": table.row_count}
             row |= {"columns": [c.name for c in table.columns], "description": notes.description}
             listed.append(_filled(row | {"questions": list(notes.questions)}))
-    return _filled({"company": facts.glossary.company, "datasets": listed})
+    return _filled({"company": schema.glossary.company, "datasets": listed})
 
 
-def described_table(table: Table, facts: Facts, sample: list[list[Any]]) -> dict[str, Any]:
+def described_table(table: Table, schema: SchemaContext, sample: list[list[Any]]) -> dict[str, Any]:
     """One table in full."""
-    notes = facts.glossary.table(table.name)
+    notes = schema.glossary.table(table.name)
     joins = [
-        f"{table.name}.{r.column} = {r.to_table}.{r.to_column}" for r in facts.tables.relations if r.table == table.name
+        f"{table.name}.{r.column} = {r.to_table}.{r.to_column}"
+        for r in schema.tables.relations
+        if r.table == table.name
     ]
     return _filled(
         {
@@ -40,10 +42,10 @@ def described_table(table: Table, facts: Facts, sample: list[list[Any]]) -> dict
             "name": notes.name,
             "description": notes.description,
             "row_count": table.row_count,
-            "columns": [_column(table, column, facts) for column in table.columns],
+            "columns": [_column(table, column, schema) for column in table.columns],
             "sample_rows": sample,
             "joins": joins,
-            "hierarchy": _hierarchy(facts.trees[table.name.lower()]) if table.name.lower() in facts.trees else None,
+            "hierarchy": _hierarchy(schema.trees[table.name.lower()]) if table.name.lower() in schema.trees else None,
             "date_column": notes.date,
             "defaults_to_filter_by": notes.defaults,
             "balances_never_summed_over_time": notes.balances,
@@ -65,8 +67,8 @@ def _hierarchy(tree: Tree) -> dict[str, Any]:
     return _filled(described | {"use": _ROLL_UP})
 
 
-def _column(table: Table, column: Column, facts: Facts) -> dict[str, Any]:
-    notes = facts.glossary.column(table.name, column.name)
+def _column(table: Table, column: Column, schema: SchemaContext) -> dict[str, Any]:
+    notes = schema.glossary.column(table.name, column.name)
     described: dict[str, Any] = {"name": column.name, "type": column.type, "nulls": column.nulls or None}
     described |= {"means": notes.name, "description": notes.description, "note": notes.note}
     if column.values is not None:

@@ -52,7 +52,7 @@ def told_program(ran: Ran) -> dict[str, Any]:
 @toolset.tool
 async def list_datasets(ctx: RunContext[Desk]) -> dict[str, Any]:
     """Lists the tables of the workspace with their row counts, descriptions and example questions."""
-    return listed_tables(ctx.deps.facts)
+    return listed_tables(ctx.deps.schema)
 
 
 @toolset.tool
@@ -64,15 +64,15 @@ async def get_dataset_schema(ctx: RunContext[Desk], dataset: str) -> dict[str, A
     """
     desk = ctx.deps
     tables = [
-        t for d in desk.facts.shelf.datasets for t in d.tables if dataset.lower() in (d.id.lower(), t.name.lower())
+        t for d in desk.schema.index.datasets for t in d.tables if dataset.lower() in (d.id.lower(), t.name.lower())
     ]
     if not tables:
-        known = [d.id for d in desk.facts.shelf.datasets] + [t.name for t in desk.facts.tables.values()]
+        known = [d.id for d in desk.schema.index.datasets] + [t.name for t in desk.schema.tables.values()]
         raise ModelRetry(f"unknown_table: there is no dataset {dataset}. {nearest(dataset, known)}")
     described: list[dict[str, Any]] = []
     for table in tables:
-        sample = await mendable(desk.room.query(f'FROM "{table.name}" LIMIT 3', cap=3))
-        described.append(described_table(table, desk.facts, [list(row) for row in sample.rows]))
+        sample = await mendable(desk.data.query(f'FROM "{table.name}" LIMIT 3', cap=3))
+        described.append(described_table(table, desk.schema, [list(row) for row in sample.rows]))
     return {"tables": described}
 
 
@@ -85,7 +85,7 @@ async def execute_sql(ctx: RunContext[Desk], sql: str) -> dict[str, Any]:
     """
     desk = ctx.deps
     file = desk.new_file("analysis", "query", call_of(ctx))
-    result = await mendable(desk.room.query(sql, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
+    result = await mendable(desk.data.query(sql, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
     desk.keep(result, call_of(ctx))
     return compact(result, TOOL_ROWS)
 
@@ -99,7 +99,7 @@ async def execute_query_plan(ctx: RunContext[Desk], plan: QueryPlan) -> dict[str
     """
     desk = ctx.deps
     file = desk.new_file("analysis", "query", call_of(ctx))
-    result = await mendable(desk.room.plan(plan, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
+    result = await mendable(desk.data.plan(plan, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
     desk.keep(result, call_of(ctx))
     return {**compact(result, TOOL_ROWS), "sql": result.query.sql}
 
@@ -117,7 +117,7 @@ async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
     """
     desk = ctx.deps
     file = desk.new_file("analysis", "python", call_of(ctx))
-    work = desk.room.python(code, cap=TOOL_ROWS, folder=file.parent, stem=file.stem, earlier=desk.earlier)
+    work = desk.data.python(code, cap=TOOL_ROWS, folder=file.parent, stem=file.stem, earlier=desk.earlier)
     ran = await mendable(work)
     if ran.table:
         desk.keep(ran.table, call_of(ctx))

@@ -11,7 +11,7 @@ from typing import Any
 from cfo_kernel.data.compile import Compiler, indented, listed
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import Grain, QueryPlan
-from cfo_kernel.data.scope import Place
+from cfo_kernel.data.scope import ColumnRef
 from cfo_kernel.data.tables import Kind
 
 _MOST_VALUES = 200  # a text with more values is no name of a unit, but words about a row
@@ -22,7 +22,7 @@ _SHORT = {Grain.DAY: "day", Grain.WEEK: "week"}
 class Entity:
     """A column that says whose row it is; `tree` has the names of its keys, if any."""
 
-    place: Place
+    ref: ColumnRef
     noun: str
     tree: Tree | None = None
 
@@ -64,7 +64,7 @@ def absent(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Absent | None:
         return None
     time, period = compiler.figures.time(last.column).sql, _SHORT.get(last.grain or Grain.MONTH, "month")
     conditions = [*compiler.conditions(but=last.column), *compiler.in_question(), f"{time} IS NOT NULL"]
-    named = [f"CAST({entity.place.sql} AS VARCHAR) AS e{i}" for i, entity in enumerate(entities)]
+    named = [f"CAST({entity.ref.sql} AS VARCHAR) AS e{i}" for i, entity in enumerate(entities)]
     sql = [
         "WITH _read AS (",
         f"  SELECT moment FROM ({' '.join(compiler.last_moments(last))}) AS found(moment)",  # noqa: S608 - compiled
@@ -94,14 +94,14 @@ def _entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[Ent
     """
     scope, met = compiler.scope, set[str]()
     for tree in trees.values():
-        for place in () if tree.signed else scope.pointers(tree.table, tree.key)[:1]:
-            met |= {place.name, f"{tree.table}.{tree.label}", f"{tree.table}.{tree.key}"}
-            yield Entity(place, tree.noun, tree)
+        for ref in () if tree.signed else scope.pointers(tree.table, tree.key)[:1]:
+            met |= {ref.name, f"{tree.table}.{tree.label}", f"{tree.table}.{tree.key}"}
+            yield Entity(ref, tree.noun, tree)
     table = scope.find(plan.last_of.column).table if plan.last_of else scope.table
     texts = [c for c in table.columns if c.kind is Kind.TEXT and 1 < c.distinct <= _MOST_VALUES]
     groups = [scope.find(g.column) for g in plan.group_by if not g.grain]
-    for place in (*groups, *(Place(table, column) for column in texts)):
-        tree = trees.get(place.table.name.lower())
-        if place.name not in met and place.column.kind is Kind.TEXT and not (tree and tree.signed):
-            met.add(place.name)
-            yield Entity(place, place.column.name.replace("_", " "))
+    for ref in (*groups, *(ColumnRef(table, column) for column in texts)):
+        tree = trees.get(ref.table.name.lower())
+        if ref.name not in met and ref.column.kind is Kind.TEXT and not (tree and tree.signed):
+            met.add(ref.name)
+            yield Entity(ref, ref.column.name.replace("_", " "))

@@ -111,12 +111,12 @@ def added(node: Expression, plan: QueryPlan, groups: tuple[str, ...]) -> Iterato
 
 
 def _checks(figure: str, node: Aggregate, plan: QueryPlan, compiler: Compiler, glossary: Glossary) -> Iterator[Check]:
-    place = compiler.scope.find(node.column or "")
-    notes = glossary.table(place.table.name)
+    ref = compiler.scope.find(node.column or "")
+    notes = glossary.table(ref.table.name)
     mentioned = _mentioned(plan, node)
     for column in dict.fromkeys([*notes.defaults, *notes.kept_apart]):
         table = column.partition(".")[0]
-        if compiler.scope.missing(place.table.name, table) is None or compiler.rollups.adds_by_tree(node, table):
+        if compiler.scope.missing(ref.table.name, table) is None or compiler.rollups.adds_by_tree(node, table):
             continue
         if column in notes.defaults:
             is_mentioned = compiler.scope.has(table) and column.partition(".")[2] in mentioned
@@ -124,9 +124,9 @@ def _checks(figure: str, node: Aggregate, plan: QueryPlan, compiler: Compiler, g
         else:
             yield Check(figure, node, column, "apart")
     for wanted in _balances(notes):
-        if notes.date and compiler.scope.missing(place.table.name, wanted.column.partition(".")[0]) is not None:
+        if notes.date and compiler.scope.missing(ref.table.name, wanted.column.partition(".")[0]) is not None:
             narrowed = node.model_copy(update={"where": (*node.where, wanted)})
-            yield Check(figure, narrowed, f"{place.table.name}.{notes.date}", "balance")
+            yield Check(figure, narrowed, f"{ref.table.name}.{notes.date}", "balance")
 
 
 def _balances(notes: TableNotes) -> list[Filter]:

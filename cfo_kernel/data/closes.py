@@ -10,7 +10,7 @@ from typing import Any
 from cfo_kernel.data.compile import Compiler, indented, listed
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.scope import Place
+from cfo_kernel.data.scope import ColumnRef
 
 _MOST_NOTES = 3
 _MOST_DATES = 6
@@ -47,7 +47,7 @@ def closes(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Closes | None:
         return None
     entities = _entities(compiler, trees)
     time = compiler.figures.time(plan.last_of.column).sql
-    counted = [f"count(DISTINCT {place.sql}) AS n{i}" for i, (place, _) in enumerate(entities)]
+    counted = [f"count(DISTINCT {ref.sql}) AS n{i}" for i, (ref, _) in enumerate(entities)]
     counted.append(f"count(*) AS n{len(entities)}")
     conditions = compiler.conditions(but=plan.last_of.column) + compiler.in_question()
     names = [f"n{i}" for i in range(len(counted))]
@@ -75,7 +75,7 @@ def _day(name: str) -> str:
     return f"CAST(CAST({name} AS DATE) AS VARCHAR)"
 
 
-def _entities(compiler: Compiler, trees: Trees) -> list[tuple[Place, Tree]]:
+def _entities(compiler: Compiler, trees: Trees) -> list[tuple[ColumnRef, Tree]]:
     """The plan's columns that point at entities: rows of a tree without operators. Accounts are what is measured."""
     plain = [tree for tree in trees.values() if not tree.signed]
-    return [(place, tree) for tree in plain for place in compiler.scope.pointers(tree.table, tree.key)[:1]]
+    return [(ref, tree) for tree in plain for ref in compiler.scope.pointers(tree.table, tree.key)[:1]]

@@ -5,7 +5,7 @@ SELECT sees the groups beside each other; thresholds on figures come after both,
 The lines are put together one by one and never split again: a text in them may hold a line break of its own.
 """
 
-from cfo_kernel.data.figures import GRAINS, Figures, holds
+from cfo_kernel.data.expressions import GRAINS, ExpressionCompiler, holds
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
 from cfo_kernel.data.literals import check_ends, is_whole, literal, number
 from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, QueryPlan, Window, aggregates
@@ -41,7 +41,7 @@ class Compiler:
         self.plan = plan
         self.scope = Scope(plan, tables, also)
         self.rollups = RollUps(plan, self.scope, trees)
-        self.figures = Figures(self.scope, self.rollups)
+        self.figures = ExpressionCompiler(self.scope, self.rollups)
         self._asked = asked or plan
 
     def sql(self) -> str:

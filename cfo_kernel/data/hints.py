@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from cfo_kernel.data.compile import Compiler
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import Filter, QueryPlan, aggregates
-from cfo_kernel.data.scope import Place, nearest
+from cfo_kernel.data.scope import ColumnRef, nearest
 from cfo_kernel.data.tables import Kind
 
 _MOST_NAMES = 3
@@ -16,42 +16,42 @@ def hints(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[str]:
     """The notes of a plan that compiles."""
     nodes = [node for measure in plan.select for node in aggregates(measure.expression)]
     for wanted in (*plan.filters, *(f for node in nodes for f in node.where)):
-        place = compiler.scope.find(wanted.column)
-        yield from _unknown(wanted, place, compiler)
-        yield from _without(wanted, place)
-        if wanted.op == "like" and (tree := _labelled(place, compiler, trees)):
+        ref = compiler.scope.find(wanted.column)
+        yield from _unknown(wanted, ref, compiler)
+        yield from _without(wanted, ref)
+        if wanted.op == "like" and (tree := _labelled(ref, compiler, trees)):
             yield from _parents_found(str(wanted.value), tree)
     for group in plan.group_by:
-        place = compiler.scope.find(group.column)
-        tree = _labelled(place, compiler, trees) if group.within is None else None
+        ref = compiler.scope.find(group.column)
+        tree = _labelled(ref, compiler, trees) if group.within is None else None
         if tree:
             yield from _shared_names(plan, compiler, tree)
 
 
-def _unknown(wanted: Filter, place: Place, compiler: Compiler) -> Iterator[str]:
+def _unknown(wanted: Filter, ref: ColumnRef, compiler: Compiler) -> Iterator[str]:
     """Values of a text filter that no row has: upper and lower case count."""
-    known = place.column.values
-    if wanted.op not in ("=", "!=", "in", "not in") or place.column.kind is not Kind.TEXT or known is None:
+    known = ref.column.values
+    if wanted.op not in ("=", "!=", "in", "not in") or ref.column.kind is not Kind.TEXT or known is None:
         return
     if (named := compiler.rollups.named(wanted)) and named.is_rolled:
         return
     for value in wanted.value if isinstance(wanted.value, list) else [wanted.value]:
         if value is not None and str(value) not in known:
             like = nearest(str(value), list(known))
-            yield f"No {place.name} is {value}.{' ' + like if like.startswith('Did') else ''}"
+            yield f"No {ref.name} is {value}.{' ' + like if like.startswith('Did') else ''}"
 
 
-def _without(wanted: Filter, place: Place) -> Iterator[str]:
+def _without(wanted: Filter, ref: ColumnRef) -> Iterator[str]:
     """Rows without a value are not among those that have another one, as SQL sees it."""
-    if wanted.op in ("!=", "not in") and place.column.nulls:
-        rows = f"{place.column.nulls:,} row{'' if place.column.nulls == 1 else 's'}"
-        yield f"{place.name} is empty in {rows} of {place.table.name}: '{wanted.op}' leaves these out too."
+    if wanted.op in ("!=", "not in") and ref.column.nulls:
+        rows = f"{ref.column.nulls:,} row{'' if ref.column.nulls == 1 else 's'}"
+        yield f"{ref.name} is empty in {rows} of {ref.table.name}: '{wanted.op}' leaves these out too."
 
 
-def _labelled(place: Place, compiler: Compiler, trees: Trees) -> Tree | None:
+def _labelled(ref: ColumnRef, compiler: Compiler, trees: Trees) -> Tree | None:
     """The tree whose names the column holds, where the plan is about rows that point at it."""
-    tree = trees.get(place.table.name.lower())
-    is_label = tree is not None and tree.label.lower() == place.column.name.lower()
+    tree = trees.get(ref.table.name.lower())
+    is_label = tree is not None and tree.label.lower() == ref.column.name.lower()
     return tree if tree and is_label and compiler.scope.pointers(tree.table, tree.key) else None
 
 
@@ -67,7 +67,7 @@ def _parents_found(pattern: str, tree: Tree) -> Iterator[str]:
 
 def _shared_names(plan: QueryPlan, compiler: Compiler, tree: Tree) -> Iterator[str]:
     """Two rows of one name are one group, unless their key is a group too."""
-    keys = {place.name for place in compiler.scope.pointers(tree.table, tree.key)}
+    keys = {ref.name for ref in compiler.scope.pointers(tree.table, tree.key)}
     groups = [compiler.scope.find(group.column) for group in plan.group_by]
     if any(p.name in keys or (p.table.name, p.column.name) == (tree.table, tree.key) for p in groups):
         return

@@ -11,7 +11,7 @@ from typing import Any
 from cfo_kernel.data.checks import added
 from cfo_kernel.data.compile import Compiler, indented, listed
 from cfo_kernel.data.plan import Aggregate, Filter, QueryPlan, aggregates
-from cfo_kernel.data.scope import Place
+from cfo_kernel.data.scope import ColumnRef
 from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.sql_text import quoted
 
@@ -20,12 +20,12 @@ _REPEATED = ("sum", "avg", "median", "count")
 
 
 @dataclass(frozen=True)
-class Step:
+class JoinStep:
     """A join as it is met on the way from the table `here` to the table of `there`."""
 
     kind: str
-    here: Place
-    there: Place
+    here: ColumnRef
+    there: ColumnRef
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Repeats:
     """The rows of a table that one figure adds up, and the step on which they may meet several others."""
 
     figure: str
-    step: Step
+    step: JoinStep
 
     def judge(self, most: int | None) -> str | None:
         if most is None or most < 2:
@@ -50,7 +50,7 @@ class Repeats:
 class Drops:
     """The rows that one join leaves out."""
 
-    step: Step
+    step: JoinStep
 
     def judge(self, count: int | None) -> str | None:
         if not count:
@@ -115,27 +115,27 @@ class _Joins:
         tables = [self._scope.table.name, *(right.table.name for _, _, right in self._scope.joins)]
         return next((t for t in tables if all(map(self._meets_one, self._steps(t)))), tables[0])
 
-    def _meets_one(self, step: Step) -> bool:
+    def _meets_one(self, step: JoinStep) -> bool:
         """Whether a row meets one row at most on this step and all that follow it, by what the tables are known for."""
         return all(one.there.table.is_unique(one.there.column) for one in (step, *self._beyond(step)))
 
-    def _steps(self, table: str, *, but: str = "") -> list[Step]:
+    def _steps(self, table: str, *, but: str = "") -> list[JoinStep]:
         """The joins of a table, seen from it, without that to the table `but`."""
-        found: list[Step] = []
+        found: list[JoinStep] = []
         for kind, left, right in self._scope.joins:
             for one, other, seen in ((left, right, kind), (right, left, "inner")):
                 if one.table.name == table and other.table.name != but:
-                    found.append(Step(seen, one, other))
+                    found.append(JoinStep(seen, one, other))
         return found
 
-    def _beyond(self, step: Step) -> list[Step]:
+    def _beyond(self, step: JoinStep) -> list[JoinStep]:
         """All steps that follow a step, nearer ones first."""
         found = self._steps(step.there.table.name, but=step.here.table.name)
         for one in found:  # the list grows while it is walked
             found += self._steps(one.there.table.name, but=one.here.table.name)
         return found
 
-    def _most(self, step: Step, node: Aggregate, groups: tuple[str, ...]) -> str | None:
+    def _most(self, step: JoinStep, node: Aggregate, groups: tuple[str, ...]) -> str | None:
         """The largest number of rows that one row meets on this step, within the groups."""
         beyond = self._beyond(step)
         tables = {one.there.table.name for one in (step, *beyond)}
@@ -151,7 +151,7 @@ class _Joins:
     def drops(self) -> Iterator[tuple[str, Drops]]:
         """A question for each inner join that the plan does not use as a filter."""
         for kind, left, right in self._scope.joins:
-            step = Step(kind, left, right)
+            step = JoinStep(kind, left, right)
             away = {one.there.table.name for one in (step, *self._beyond(step))}
             nodes = [n for n in self._nodes if self._is_short(n, away)]
             if kind == "inner" and nodes and not self._conditions(away):
@@ -161,7 +161,7 @@ class _Joins:
         """Whether the figure would take the rows that are dropped."""
         return self._counted(node) not in away and not any(self._table(f.column) in away for f in node.where)
 
-    def _missing(self, step: Step, away: set[str], nodes: list[Aggregate]) -> str:
+    def _missing(self, step: JoinStep, away: set[str], nodes: list[Aggregate]) -> str:
         """The number of rows that meet none on this step, whatever they meet on others."""
         start = self._scope.table.name
         known = {start, *(right.table.name for _, _, right in self._scope.joins)} - away
@@ -175,7 +175,7 @@ class _Joins:
         first = self._steps(start)
         ways = [s for s in (*first, *(b for f in first for b in self._beyond(f))) if s.there.table.name in known]
         kept = [s for s in ways if not needed.isdisjoint(one.there.table.name for one in (s, *self._beyond(s)))]
-        steps = [Step("left", s.here, s.there) for s in (*kept, step)]
+        steps = [JoinStep("left", s.here, s.there) for s in (*kept, step)]
         return f"(SELECT count(*) {' '.join([*_source(start, steps), *listed('WHERE', wanted)])})"
 
     def _moment(self, tables: set[str]) -> list[str]:
@@ -194,7 +194,7 @@ class _Joins:
         return self._scope.find(column).table.name
 
 
-def _source(start: str, steps: list[Step]) -> Iterator[str]:
+def _source(start: str, steps: list[JoinStep]) -> Iterator[str]:
     """FROM a table along the steps."""
     yield f"FROM {quoted(start)}"
     for step in steps:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from cfo_kernel.data.plan import Filter, Scalar
-from cfo_kernel.data.scope import Place
+from cfo_kernel.data.scope import ColumnRef
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.sql_text import text_literal
@@ -80,25 +80,25 @@ def is_whole(value: str) -> bool:
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def condition(wanted: Filter, place: Place) -> str:
+def condition(wanted: Filter, ref: ColumnRef) -> str:
     """The filter as a SQL condition."""
     op = wanted.op
     if op in ("is null", "is not null"):
-        return f"{place.sql} {op.upper()}"
+        return f"{ref.sql} {op.upper()}"
     values = wanted.value if isinstance(wanted.value, list) else [wanted.value]
     scalars = [v for v in values if v is not None]
     if op in ("in", "not in", "in period"):
         if not scalars:
             raise PlanInvalid(f"The filter on {wanted.column} needs a list of values for '{op}'.")
-        return _in_periods(scalars, place) if op == "in period" else _any_of(op, scalars, place)
+        return _in_periods(scalars, ref) if op == "in period" else _any_of(op, scalars, ref)
     if len(scalars) != (2 if op == "between" else 1):
         count = "a list of two values" if op == "between" else "one value"
         raise PlanInvalid(f"The filter on {wanted.column} needs {count} for '{op}'.")
     if op == "between":
-        check_ends(scalars[0], scalars[1], place.column, place.name)
+        check_ends(scalars[0], scalars[1], ref.column, ref.name)
     if op == "like":
-        return f"CAST({place.sql} AS VARCHAR) LIKE {text(str(scalars[0]))}"
-    return _comparison(op, scalars, place)
+        return f"CAST({ref.sql} AS VARCHAR) LIKE {text(str(scalars[0]))}"
+    return _comparison(op, scalars, ref)
 
 
 def check_ends(first: Scalar, last: Scalar, column: Column | None, where: str) -> None:
@@ -139,26 +139,26 @@ def period(value: Scalar, where: str) -> tuple[date, date]:
     return day, day
 
 
-def _in_periods(values: list[Scalar], place: Place) -> str:
-    if place.column.kind is not Kind.TIME:
-        raise PlanInvalid(f"{place.name} is {place.column.type}, not a date. Take a date column for periods.")
-    days = [[day.isoformat() for day in period(value, place.name)] for value in values]
-    each = [_comparison("between", list[Scalar](pair), place) for pair in days]
+def _in_periods(values: list[Scalar], ref: ColumnRef) -> str:
+    if ref.column.kind is not Kind.TIME:
+        raise PlanInvalid(f"{ref.name} is {ref.column.type}, not a date. Take a date column for periods.")
+    days = [[day.isoformat() for day in period(value, ref.name)] for value in values]
+    each = [_comparison("between", list[Scalar](pair), ref) for pair in days]
     return each[0] if len(each) == 1 else "(" + " OR ".join(f"({one})" for one in each) + ")"
 
 
-def _any_of(op: str, values: list[Scalar], place: Place) -> str:
-    if _has_clock(place.column):
-        each = [_comparison("=" if op == "in" else "!=", [value], place) for value in values]
+def _any_of(op: str, values: list[Scalar], ref: ColumnRef) -> str:
+    if _has_clock(ref.column):
+        each = [_comparison("=" if op == "in" else "!=", [value], ref) for value in values]
         return "(" + (" OR " if op == "in" else " AND ").join(each) + ")"
-    return f"{_comparable(place)} {op.upper()} ({', '.join(literal(v, place.column, place.name) for v in values)})"
+    return f"{_comparable(ref)} {op.upper()} ({', '.join(literal(v, ref.column, ref.name) for v in values)})"
 
 
-def _comparison(op: str, values: list[Scalar], place: Place) -> str:
-    if _has_clock(place.column):
-        return _whole_days(op, values, place)
-    sql = _comparable(place)
-    literals = [literal(value, place.column, place.name) for value in values]
+def _comparison(op: str, values: list[Scalar], ref: ColumnRef) -> str:
+    if _has_clock(ref.column):
+        return _whole_days(op, values, ref)
+    sql = _comparable(ref)
+    literals = [literal(value, ref.column, ref.name) for value in values]
     if op == "between":
         return f"{sql} BETWEEN {literals[0]} AND {literals[1]}"
     return f"{sql} {'<>' if op == '!=' else op} {literals[0]}"
@@ -168,17 +168,17 @@ def _has_clock(column: Column) -> bool:
     return column.kind is Kind.TIME and column.type != "DATE"
 
 
-def _comparable(place: Place) -> str:
+def _comparable(ref: ColumnRef) -> str:
     """The column as what its literals are: a type that is neither number, text, time nor boolean is its text."""
-    is_odd = place.column.kind is Kind.OTHER and place.column.type != "BOOLEAN"
-    return f"CAST({place.sql} AS VARCHAR)" if is_odd else place.sql
+    is_odd = ref.column.kind is Kind.OTHER and ref.column.type != "BOOLEAN"
+    return f"CAST({ref.sql} AS VARCHAR)" if is_odd else ref.sql
 
 
-def _whole_days(op: str, values: list[Scalar], place: Place) -> str:
+def _whole_days(op: str, values: list[Scalar], ref: ColumnRef) -> str:
     """Comparisons of a timestamp; a value that is a date stands for its whole day."""
-    sql = place.sql
-    first, last = (literal(value, place.column, place.name) for value in (values[0], values[-1]))
-    end = moment(values[-1], place.name)
+    sql = ref.sql
+    first, last = (literal(value, ref.column, ref.name) for value in (values[0], values[-1]))
+    end = moment(values[-1], ref.name)
     if isinstance(end, datetime):
         if op == "between":
             return f"{sql} BETWEEN {first} AND {last}"

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from cfo_kernel.data.literals import condition, text
 from cfo_kernel.data.plan import Filter
-from cfo_kernel.data.scope import Place, nearest
+from cfo_kernel.data.scope import ColumnRef, nearest
 from cfo_kernel.data.tables import Column, Table
 from cfo_kernel.errors import PlanInvalid, UnknownColumn
 from cfo_kernel.replies import ResultColumn
@@ -93,7 +93,7 @@ def _where(table: Table, request: PageRequest) -> str:
 def _condition(wanted: Filter | Contains, column: Column, table: Table) -> str:
     if isinstance(wanted, Filter):
         try:
-            return condition(wanted, Place(table, column))
+            return condition(wanted, ColumnRef(table, column))
         except PlanInvalid as error:  # whoever asks for pages knows the columns, and no table
             raise PlanInvalid(error.message.replace(f"{table.name}.", "", 1), **error.details) from error
     return f"contains(lower(CAST({quoted(column.name)} AS VARCHAR)), lower({text(wanted.value)}))"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cfo_kernel.data.hierarchies import Node, Tree, Trees
 from cfo_kernel.data.literals import condition, literal, text
 from cfo_kernel.data.plan import Aggregate, Filter, Group, QueryPlan
-from cfo_kernel.data.scope import Place, Scope, nearest
+from cfo_kernel.data.scope import ColumnRef, Scope, nearest
 from cfo_kernel.data.tables import Kind
 from cfo_kernel.errors import PlanInvalid
 
@@ -23,7 +23,7 @@ class Named:
     """
 
     tree: Tree
-    key: Place
+    key: ColumnRef
     nodes: tuple[Node, ...]
     weights: dict[str, int]
     clash: str = ""
@@ -113,18 +113,18 @@ class RollUps:
         """
         if wanted.op not in ("=", "!=", "in", "not in"):
             return None
-        place = self._scope.find(wanted.column)
-        tree = self._trees.get(place.table.name.lower())
-        if tree is None or tree.label.lower() != place.column.name.lower():
+        ref = self._scope.find(wanted.column)
+        tree = self._trees.get(ref.table.name.lower())
+        if tree is None or tree.label.lower() != ref.column.name.lower():
             return None
-        key = place.table.column(tree.key)
+        key = ref.table.column(tree.key)
         if key is None or not self._scope.pointers(tree.table, tree.key):
             return None
         values = wanted.value if isinstance(wanted.value, list) else [wanted.value]
         nodes = tuple(self._nodes(tree, [str(v) for v in values if v is not None]))
         is_left_out = wanted.op in ("!=", "not in")
         weights, clash = (_below(tree, nodes), "") if is_left_out else _weights(tree, nodes)
-        return Named(tree, Place(place.table, key), nodes, weights, clash)
+        return Named(tree, ColumnRef(ref.table, key), nodes, weights, clash)
 
     def mentioned(self, node: Aggregate | None) -> Iterator[tuple[Filter, Named]]:
         """The filters of an aggregate, or of the plan, that name a parent."""

@@ -19,7 +19,7 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class ColumnRef:
     """A column in its table."""
 
     table: Table
@@ -45,7 +45,7 @@ class Scope:
         self._all = tables
         self._also: list[Table] = []
         self.table = self._known(plan.table)
-        self.joins: list[tuple[str, Place, Place]] = []
+        self.joins: list[tuple[str, ColumnRef, ColumnRef]] = []
         self._tables = [self.table]
         for join in plan.joins:
             table = self._known(join.table)
@@ -63,10 +63,10 @@ class Scope:
         """Whether the plan names the table."""
         return any(t.name.lower() == table.lower() for t in self._tables)
 
-    def pointers(self, table: str, key: str) -> list[Place]:
+    def pointers(self, table: str, key: str) -> list[ColumnRef]:
         """The columns of the plan's tables that point at rows of `table` by its `key`: by name or by a join."""
         named = [
-            Place(t, column)
+            ColumnRef(t, column)
             for r in self._all.relations
             for t in self._tables
             if r.table == t.name and r.to_table.lower() == table.lower() and r.to_column.lower() == key.lower()
@@ -75,7 +75,7 @@ class Scope:
         target = f"{table}.{key}".lower()
         pairs = [pair for _, left, right in self.joins for pair in ((left, right), (right, left))]
         joined = [one for one, other in pairs if other.name.lower() == target]
-        return list({place.name: place for place in (*joined, *named)}.values())
+        return list({ref.name: ref for ref in (*joined, *named)}.values())
 
     def missing(self, start: str, goal: str) -> tuple[Join, ...] | None:
         """The joins that lead from a table of the plan to another table, beyond those it has; None where none do."""
@@ -88,13 +88,13 @@ class Scope:
             if not self.has(r.to_table)
         )
 
-    def find(self, name: str) -> Place:
+    def find(self, name: str) -> ColumnRef:
         """The column called `table.column` or `column`."""
-        places = self._places(name, self._tables) or (self._places(name, self._also) if "." in name else [])
-        if len(places) == 1 or (places and self._are_equated(places)):
-            return places[0]
-        if places:
-            names = " or ".join(place.name for place in places)
+        refs = self._refs(name, self._tables) or (self._refs(name, self._also) if "." in name else [])
+        if len(refs) == 1 or (refs and self._are_equated(refs)):
+            return refs[0]
+        if refs:
+            names = " or ".join(ref.name for ref in refs)
             raise PlanInvalid(f"{name} is in several tables. Write {names}.")
         head, _, tail = name.partition(".")
         named = self._all.get(head) if tail else None
@@ -105,26 +105,26 @@ class Scope:
         raise UnknownColumn(f"There is no column {name}. {nearest(name, known)}")
 
     @staticmethod
-    def _places(name: str, tables: list[Table]) -> list[Place]:
+    def _refs(name: str, tables: list[Table]) -> list[ColumnRef]:
         """Where a name leads: the one column that it names in full, else the columns called so."""
         head, _, tail = name.partition(".")
         named = next((t for t in tables if t.name.lower() == head.lower()), None)
         if named and (column := named.column(tail)):
-            return [Place(named, column)]
-        return [Place(table, column) for table in tables if (column := table.column(name))]
+            return [ColumnRef(named, column)]
+        return [ColumnRef(table, column) for table in tables if (column := table.column(name))]
 
-    def _are_equated(self, places: list[Place]) -> bool:
+    def _are_equated(self, refs: list[ColumnRef]) -> bool:
         """Whether the joins make all these columns equal, so that the first stands for them all."""
-        same = {places[0].name}
+        same = {refs[0].name}
         for _, left, right in self.joins:  # in the order of the tables, so one pass is enough
             if not same.isdisjoint(pair := {left.name, right.name}):
                 same |= pair
-        return same.issuperset(place.name for place in places)
+        return same.issuperset(ref.name for ref in refs)
 
-    def _sides(self, join: Join, earlier: list[Table], table: Table) -> tuple[Place, Place]:
+    def _sides(self, join: Join, earlier: list[Table], table: Table) -> tuple[ColumnRef, ColumnRef]:
         """The joined columns, that of an earlier table first, whichever way round they were written."""
         for one, other in ((join.left, join.right), (join.right, join.left)):
-            lefts, rights = self._places(one, earlier), self._places(other, [table])
+            lefts, rights = self._refs(one, earlier), self._refs(other, [table])
             if rights and (len(lefts) == 1 or (lefts and self._are_equated(lefts))):
                 left, right = lefts[0], rights[0]
                 if not left.column.is_comparable(right.column):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cfo_kernel.data.compile import Compiler
-from cfo_kernel.data.figures import holds
+from cfo_kernel.data.expressions import holds
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, PercentChange, QueryPlan, Ratio, Window, parts
 from cfo_kernel.data.tables import Tables

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cfo_kernel.data.figures import Figures, arithmetic, holds, operand, percent_change, ratio
+from cfo_kernel.data.expressions import ExpressionCompiler, arithmetic, holds, operand, percent_change, ratio
 from cfo_kernel.data.plan import (
     Aggregate,
     Arithmetic,
@@ -23,7 +23,7 @@ _NUMBERED = {Grain.MONTH: "12 * year({0}) + month({0})", Grain.QUARTER: "4 * yea
 
 
 @dataclass(frozen=True)
-class Step:
+class WindowStep:
     """Where the row before along a window is the period before: `number` less `size`."""
 
     window: str
@@ -49,7 +49,7 @@ class Windows:
     measure has the measure's name.
     """
 
-    def __init__(self, plan: QueryPlan, figures: Figures) -> None:
+    def __init__(self, plan: QueryPlan, figures: ExpressionCompiler) -> None:
         self._figures = figures
         self._groups = [group.result_name for group in plan.group_by]
         self._grains = {group.result_name: (group.grain, group.column) for group in plan.group_by if group.grain}
@@ -57,7 +57,7 @@ class Windows:
         self._taken = {name.lower() for name in [*self._groups, *(m.name for m in plan.select)]}
         self.inner: dict[str, str] = {}
         self.named: dict[str, str] = {}
-        self.steps: dict[str, Step] = {}
+        self.steps: dict[str, WindowStep] = {}
         for measure in plan.select:
             if isinstance(measure.expression, Aggregate):
                 self.inner.setdefault(figures.aggregate(measure.expression), measure.name)
@@ -121,7 +121,7 @@ class Windows:
         self.named[name] = f"{others} ORDER BY {quoted(order)}".strip()
         return name, order
 
-    def _step(self, window: str, order: str) -> Step | None:
+    def _step(self, window: str, order: str) -> WindowStep | None:
         """How periods follow each other; None for days, which need not follow each other, and for other groups."""
         grain, column = self._grains.get(order, (None, ""))
         if grain is None or grain is Grain.DAY:
@@ -130,7 +130,7 @@ class Windows:
         if numbered := _NUMBERED.get(grain):
             sql = f"min({numbered.format(self._figures.time(column).sql)})"
             number = quoted(self._computed(sql, f"{order}_number"))
-        step = Step(window, quoted(order), grain, number, 7 if grain is Grain.WEEK else 1)
+        step = WindowStep(window, quoted(order), grain, number, 7 if grain is Grain.WEEK else 1)
         return self.steps.setdefault(window, step)
 
     def _group(self, name: str) -> str:

@@ -166,7 +166,7 @@ def confined(cache: str, folder: str) -> None:
 
     bounds = confine.Bounds(memory_bytes=MEMORY, cpu_seconds=1 << 30, file_bytes=8 << 30, threads=64)
     cgroup = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB looks there for its limits, and aborts
-    confine.confine(bounds, (Path(cache), Path(folder, "in"), *cgroup), Path(folder, "out"), seccomp.Filter())
+    confine.confine(bounds, (Path(cache), Path(folder, "in"), *cgroup), Path(folder, "out"), seccomp.SeccompFilter())
 
 
 def main(cache: str, folder: str) -> None:

@@ -57,10 +57,10 @@ async def _table(reply: RunSQL, desk: Desk, recorder: Recorder) -> ResultTable:
     file, on_progress = desk.new_file("results", "result", _REPLY), partial(recorder.progress, label=reply.purpose)
     plan = desk.plan_of(reply.sql)
     if plan is None:
-        return await desk.room.query(
+        return await desk.data.query(
             reply.sql, cap=_SHOWN_ROWS, file=file, earlier=desk.earlier, on_progress=on_progress
         )
-    return await desk.room.plan(plan, cap=_SHOWN_ROWS, file=file, earlier=desk.earlier, on_progress=on_progress)
+    return await desk.data.plan(plan, cap=_SHOWN_ROWS, file=file, earlier=desk.earlier, on_progress=on_progress)
 
 
 async def _write(reply: WriteSheetFromFile, desk: Desk, recorder: Recorder) -> SheetWritten:
@@ -77,7 +77,7 @@ async def _write(reply: WriteSheetFromFile, desk: Desk, recorder: Recorder) -> S
     made = recorder.action("sheet")
     if made is None:
         source = desk.result_file(reply.source_file)
-        made = await desk.room.write_sheet(source, workbook, reply.sheet, reply.mode, ready)
+        made = await desk.data.write_sheet(source, workbook, reply.sheet, reply.mode, ready)
         await recorder.keep_action("sheet", made)
     with contextlib.suppress(FileNotFoundError):  # it is in its place already
         ready.replace(workbook)

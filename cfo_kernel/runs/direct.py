@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from cfo_kernel.agent.desk import TOOL_ROWS, Desk
 from cfo_kernel.agent.direct import as_turn
 from cfo_kernel.agent.tools import compact, told_program
-from cfo_kernel.data.direct import Direct, read_direct
+from cfo_kernel.data.direct_query import Direct, read_direct
 from cfo_kernel.data.programs import Ran
 from cfo_kernel.replies import ResultTable, TaskResult
 
@@ -58,15 +58,15 @@ async def _query(direct: Direct, desk: Desk, listener: Listener) -> tuple[TaskRe
     file, earlier = desk.new_file("results", "result", _CALL), desk.earlier
     told = partial(listener.progress, label="Running the query.")
     if direct.plan is not None:
-        result = await desk.room.plan(direct.plan, cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
+        result = await desk.data.plan(direct.plan, cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
         return _reply(result), {**compact(result, TOOL_ROWS), "sql": result.query.sql}
-    result = await desk.room.query(direct.sql or "", cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
+    result = await desk.data.query(direct.sql or "", cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
     return _reply(result), compact(result, TOOL_ROWS)
 
 
 async def _program(code: str, desk: Desk) -> tuple[TaskResult, dict[str, Any]]:
     file = desk.new_file("results", "result", _CALL)
-    ran = await desk.room.python(code, cap=_SHOWN_ROWS, folder=file.parent, stem=file.stem, earlier=desk.earlier)
+    ran = await desk.data.python(code, cap=_SHOWN_ROWS, folder=file.parent, stem=file.stem, earlier=desk.earlier)
     return _of_program(ran), told_program(ran)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfo_kernel.data.room import DataRoom
+from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.store.history import History
 
 
@@ -14,7 +14,7 @@ class Place:
     workspace_id: str
     thread_id: str
     thread_dir: Path
-    room: DataRoom
+    data: WorkspaceData
 
     @property
     def history(self) -> History:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cfo_kernel import events
 from cfo_kernel.agent.models import Models
-from cfo_kernel.data.direct import is_direct
+from cfo_kernel.data.direct_query import is_direct
 from cfo_kernel.errors import CfoError, InternalError, RunCancelled, RunTimeout
 from cfo_kernel.replies import Problem
 from cfo_kernel.runs.books import Books
@@ -47,20 +47,20 @@ async def _answered(
 ) -> RunEntry:
     # In a thread: the loop serves others meanwhile, and the SQL worker starts beside it.
     history = None if is_direct(run.message) else place.history
-    facts, entries = await asyncio.gather(place.room.facts(), asyncio.to_thread(_loaded, models, history))
+    schema, entries = await asyncio.gather(place.data.schema(), asyncio.to_thread(_loaded, models, history))
     from cfo_kernel.agent.desk import Desk
     from cfo_kernel.agent.turn import Limits, think
     from cfo_kernel.agent.window import window
     from cfo_kernel.runs.actions import act, outcome
     from cfo_kernel.runs.direct import answer_direct
 
-    desk = Desk(place.room, facts, place.thread_dir, recorder)
+    desk = Desk(place.data, schema, place.thread_dir, recorder)
     if history is None:
         recorder.used(events.Usage(model="direct", cost=0))
         result, turn = await answer_direct(run.message, run.id, desk, recorder)
         return RunEntry(run_id=run.id, status="succeeded", reply=result, model_messages=turn)
     limits = Limits(settings.request_limit, settings.tool_call_limit, settings.token_limit)
-    opened = models.opened(facts)
+    opened = models.opened(schema)
     seen = window(entries, settings.history_turns)
     answer = await think(opened, run.message, seen, desk, recorder, limits, books.prices)
     reply = await act(answer.reply, desk, recorder)

@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import BinaryIO
 
-from cfo_kernel.data.room import DataRoom
+from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.errors import StorageFailed
+from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
 from cfo_kernel.interface import Download, DownloadFormat
 
 _CHUNK = 1 << 20
@@ -62,15 +63,15 @@ async def opened(path: Path, name: str | None = None) -> Download | None:
     return Download(shown, size, _MEDIA_TYPES.get(path.suffix.lower(), _ANY), _chunks(file, path))
 
 
-async def made(room: DataRoom, table: Path, format: DownloadFormat) -> Download | None:
+async def made(workspace_data: WorkspaceData, table: Path, format: DownloadFormat) -> Download | None:
     """The rows of a table as a file of that format, which is gone from the disk by the time it is read.
 
-    Raises what `DataRoom.export` raises, or `StorageFailed`.
+    Raises what `WorkspaceData.export` raises, or `StorageFailed`.
     """
     try:
-        with locked_temp_folder(room.scratch) as folder:
+        with locked_temp_folder(workspace_data.scratch) as folder:
             path = folder / f"{table.stem}.{format}"
-            await room.export(table, format, path)
+            await workspace_data.export(table, format, path)
             return await opened(path)
     except OSError as error:
         raise StorageFailed(f"There is no room for the file ({error.strerror}). Mend that, then try again.") from error

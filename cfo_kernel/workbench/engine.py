@@ -14,7 +14,7 @@ from weakref import WeakSet
 from cfo_kernel import missing
 from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import read_prices
-from cfo_kernel.data.room import DataRoom, scratch_of
+from cfo_kernel.data.workspace_data import WorkspaceData, scratch_of
 from cfo_kernel.errors import (
     CfoError,
     OtherLoop,
@@ -63,7 +63,7 @@ class Engine:
         self._models = Models(settings)
         books = Books(prices, self.ledger)
         self.dispatch = Dispatch(self.journal, self._queue, settings, books, self._models, self.place_of)
-        self._rooms: dict[str, DataRoom] = {}
+        self._rooms: dict[str, WorkspaceData] = {}
         self._python = None if settings.python_disabled else FallbackExecutor(ConfinedExecutor(), DockerExecutor())
         self._loop = asyncio.get_running_loop()
         self._holders: WeakSet[object] = WeakSet()
@@ -218,11 +218,11 @@ class Engine:
         """Whether the folder of the workspace was taken away."""
         return not (self.root / workspace.workspace_dir).is_dir()
 
-    def room(self, workspace: WorkspaceRow) -> DataRoom:
+    def data(self, workspace: WorkspaceRow) -> WorkspaceData:
         """The data room of the workspace; there is one for each. Raises `WorkspaceNotFound`."""
         folder = self.workspace_dir(workspace)
         if workspace.id not in self._rooms:
-            self._rooms[workspace.id] = DataRoom(
+            self._rooms[workspace.id] = WorkspaceData(
                 folder,
                 query_timeout=self.settings.query_timeout,
                 ingest_timeout=self.settings.ingest_timeout,
@@ -231,13 +231,13 @@ class Engine:
             )
         return self._rooms[workspace.id]
 
-    async def close_room(self, workspace: WorkspaceRow) -> None:
+    async def close_workspace_data(self, workspace: WorkspaceRow) -> None:
         """Ends the workers of the workspace; whoever needs them again gets others."""
-        if room := self._rooms.pop(workspace.id, None):
-            await room.close()
+        if workspace_data := self._rooms.pop(workspace.id, None):
+            await workspace_data.close()
 
     def place(self, workspace: WorkspaceRow, thread: ThreadRow) -> Place:
-        return Place(workspace.id, thread.id, self.thread_dir(thread), self.room(workspace))
+        return Place(workspace.id, thread.id, self.thread_dir(thread), self.data(workspace))
 
     def place_of(self, run: RunRow) -> Place:
         """Where a run takes place. Raises `NotFound` where that is gone."""
@@ -273,8 +273,8 @@ class Engine:
                     closing.push_async_callback(self.journal.close)
                     if self._python is not None:
                         closing.push_async_callback(self._python.close)
-                    for room in self._rooms.values():
-                        closing.push_async_callback(room.close)
+                    for workspace_data in self._rooms.values():
+                        closing.push_async_callback(workspace_data.close)
                     closing.push_async_callback(self._models.close)
                     closing.push_async_callback(self.dispatch.close)
             finally:

@@ -42,7 +42,7 @@ class TableHandle:
     async def head(self) -> ResultTable:
         """The first rows. Raises `UnknownTable`."""
         table, _ = await self._found()
-        return await self._engine.room(self._workspace).query(f"FROM {quoted(table.name)}", cap=_ROWS)
+        return await self._engine.data(self._workspace).query(f"FROM {quoted(table.name)}", cap=_ROWS)
 
     async def download(self) -> Download:
         """The whole table as a Parquet file. Raises `UnknownTable` or `StorageFailed`."""
@@ -54,8 +54,8 @@ class TableHandle:
 
     async def _found(self) -> tuple[Table, Path]:
         """The table, and its Parquet file."""
-        shelf = await self._engine.use().room(self._workspace).shelf()
-        if self.name not in shelf.tables:
-            raise missing.table(self.name, nearest(self.name, list(shelf.tables)))
-        table = shelf.tables[self.name]
-        return table, shelf.files[table.name]
+        index = await self._engine.use().data(self._workspace).index()
+        if self.name not in index.tables:
+            raise missing.table(self.name, nearest(self.name, list(index.tables)))
+        table = index.tables[self.name]
+        return table, index.files[table.name]

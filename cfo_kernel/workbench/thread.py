@@ -205,7 +205,7 @@ class Thread:
         """
         engine = self._engine.use()
         path = _table(_result(self.thread_dir, file))
-        return await engine.room(self._workspace).page(path, request)
+        return await engine.data(self._workspace).page(path, request)
 
     async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
         """A file of the thread, `results/x` or `analysis/x`: as it is, or its rows as CSV or as a workbook.
@@ -218,7 +218,7 @@ class Thread:
         if format is None:
             found = await downloads.opened(path)
         else:
-            found = await downloads.made(engine.room(self._workspace), _table(path), format)
+            found = await downloads.made(engine.data(self._workspace), _table(path), format)
         if found is None:
             raise missing.result(file)
         return found

@@ -72,7 +72,7 @@ class Workspace:
         """
         engine, folder = self._engine.use(), self.workspace_dir
         await engine.dispatch.quiet(self.id)
-        await engine.close_room(self._row)
+        await engine.close_workspace_data(self._row)
         await engine.dispatch.quiet(self.id)  # a message may have come while the workers ended
         await asyncio.to_thread(_put_away, engine.root, folder)
         engine.catalog.remove_workspace(self.id)
@@ -86,11 +86,11 @@ class Workspace:
         engine = self._engine.use()
         sources.check(source)
         safe = safe_name(name or sources.name_of(source))
-        room, folder = engine.room(self._row), self.workspace_dir
-        with uploads.storing(safe), locked_temp_folder(room.scratch) as scratch:
+        workspace_data, folder = engine.data(self._row), self.workspace_dir
+        with uploads.storing(safe), locked_temp_folder(workspace_data.scratch) as scratch:
             path = scratch / safe
             await asyncio.to_thread(uploads.copy, source, path)
-            await room.check_file(path)
+            await workspace_data.check_file(path)
             await asyncio.to_thread(uploads.put_in_place, path, folder / "data" / safe, folder)
         self._touch()
         for dataset in await self.datasets():
@@ -120,7 +120,7 @@ class Workspace:
 
     async def datasets(self) -> Sequence[Dataset]:
         """The files of the workspace with their tables; a file that is none says why in `problem`."""
-        return listings.datasets((await self._engine.use().room(self._row).shelf()).datasets)
+        return listings.datasets((await self._engine.use().data(self._row).index()).datasets)
 
     async def schema(self, dataset: str) -> Dataset:
         """The dataset of that id, file name or table. Raises `UnknownTable`."""
@@ -134,8 +134,8 @@ class Workspace:
 
     async def glossary(self) -> Glossary:
         """What people wrote in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
-        facts = await self._engine.use().room(self._row).facts()
-        return glossary.view(facts.glossary, facts.tables)
+        schema = await self._engine.use().data(self._row).schema()
+        return glossary.view(schema.glossary, schema.tables)
 
     def table(self, name: str) -> TableHandle:
         """A table by its name, to be read whole."""
@@ -147,25 +147,25 @@ class Workspace:
         Nothing of it is kept. Raises `InvalidInput` unless it is exactly one, or a `QueryError`.
         """
         query.check()
-        room = self._engine.use().room(self._row)
+        workspace_data = self._engine.use().data(self._row)
         if query.plan is not None:
-            return await room.plan(query.plan, cap=_ROWS)
+            return await workspace_data.plan(query.plan, cap=_ROWS)
         if query.python is not None:
             return await self.python(query.python)
         return await self.sql(query.sql or "")
 
     async def sql(self, text: str) -> ResultTable:
         """Runs one read-only SELECT: its first 100 rows and the count of all. Raises a `QueryError`."""
-        return await self._engine.use().room(self._row).query(text, cap=_ROWS)
+        return await self._engine.use().data(self._row).query(text, cap=_ROWS)
 
     async def python(self, code: str) -> ResultTable | str:
         """Runs a program, confined, over the tables as DataFrames: its `result_df`, or what it printed if it has none.
 
         Files it writes are not kept. Raises a `QueryError`.
         """
-        room = self._engine.use().room(self._row)
-        with locked_temp_folder(room.scratch) as folder:
-            ran = await room.python(code, cap=_ROWS, folder=folder, stem="result")
+        workspace_data = self._engine.use().data(self._row)
+        with locked_temp_folder(workspace_data.scratch) as folder:
+            ran = await workspace_data.python(code, cap=_ROWS, folder=folder, stem="result")
         return ran.stdout if ran.table is None else ran.table.model_copy(update={"file": None})
 
     async def threads(self) -> Sequence[Thread]:

@@ -72,8 +72,8 @@ async def test_what_would_hide_a_table_or_is_no_name_is_none(stem: str, serve: S
     await thread.ask("Totals")
     (thread.thread_dir / "analysis" / f"{stem}.parquet").write_bytes(b"")
     (thread.thread_dir / "analysis" / "link.parquet").symlink_to("/etc/passwd")
-    room = place._engine.room(place._row)
-    desk = Desk(room, await room.facts(), thread.thread_dir)
+    workspace_data = place._engine.data(place._row)
+    desk = Desk(workspace_data, await workspace_data.schema(), thread.thread_dir)
     assert list(desk.earlier) == ["query_001"]
 
 

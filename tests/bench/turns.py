@@ -16,7 +16,7 @@ from cfo_kernel.agent.memory import FirstAttempt
 from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import Prices
 from cfo_kernel.agent.turn import Limits, think
-from cfo_kernel.data.room import DataRoom
+from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.events import Usage
 from tests.bench.bare_loop import BareLoop
 from tests.bench.company import NAME, ingest, new_root, settings
@@ -48,8 +48,8 @@ async def measure() -> list[Line]:
         await ingest(root, base_url)
         known = settings(root, base_url)
         bench = await stack.enter_async_context(connect(settings=known))
-        room = DataRoom(root / NAME, query_timeout=30, ingest_timeout=60)
-        stack.push_async_callback(room.close)
+        workspace_data = WorkspaceData(root / NAME, query_timeout=30, ingest_timeout=60)
+        stack.push_async_callback(workspace_data.close)
         models = Models(known)
         stack.push_async_callback(models.close)
         bare = BareLoop(base_url, str(root / "ledger.parquet"))
@@ -57,7 +57,7 @@ async def measure() -> list[Line]:
         workspace = await bench.workspace(NAME)
         ways: dict[str, Seconds] = {
             "bare": _timed(bare.answer),
-            "agent": _timed(lambda: _without_durability(room, models, root)),
+            "agent": _timed(lambda: _without_durability(workspace_data, models, root)),
             "durable": _timed(lambda: _durable(workspace)),
         }
         if peer is not None:
@@ -118,10 +118,10 @@ async def _durable(workspace: Workspace) -> None:
     assert finished.reply.message == MESSAGE
 
 
-async def _without_durability(room: DataRoom, models: Models, folder: Path) -> None:
+async def _without_durability(workspace_data: WorkspaceData, models: Models, folder: Path) -> None:
     """What `runs.turn` does, where nothing is kept and nobody listens."""
-    facts = await room.facts()
-    desk = Desk(room, facts, folder, FirstAttempt())
+    schema = await workspace_data.schema()
+    desk = Desk(workspace_data, schema, folder, FirstAttempt())
     limits = Limits(20, 50, 400_000)
-    answer = await think(models.opened(facts), QUESTION, [], desk, _NobodyListens(), limits, Prices())
+    answer = await think(models.opened(schema), QUESTION, [], desk, _NobodyListens(), limits, Prices())
     assert answer.reply.message == MESSAGE

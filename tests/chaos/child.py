@@ -144,9 +144,9 @@ def file_named() -> None:
 
 @point
 def sheet_made_and_not_noted() -> None:
-    from cfo_kernel.data.room import DataRoom
+    from cfo_kernel.data.workspace_data import WorkspaceData
 
-    _after(DataRoom, "write_sheet")
+    _after(WorkspaceData, "write_sheet")
 
 
 @point

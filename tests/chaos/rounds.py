@@ -4,7 +4,7 @@ import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from cfo_kernel.data.room import DataRoom
+from cfo_kernel.data.workspace_data import WorkspaceData
 from tests.chaos.body import Chaos, Report
 from tests.chaos.invariants import check
 from tests.chaos.journal import Look
@@ -18,9 +18,9 @@ async def made_root(folder: Path) -> Path:
     root = folder / "root"
     (root / "tiny" / "data").mkdir(parents=True)
     (root / "tiny" / "data" / "ledger.csv").write_text(LEDGER)
-    room = DataRoom(root / "tiny", query_timeout=30, ingest_timeout=60)
-    assert [d.problem for d in (await room.shelf()).datasets] == [None]
-    await room.close()
+    workspace_data = WorkspaceData(root / "tiny", query_timeout=30, ingest_timeout=60)
+    assert [d.problem for d in (await workspace_data.index()).datasets] == [None]
+    await workspace_data.close()
     return root
 
 

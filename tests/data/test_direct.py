@@ -2,7 +2,7 @@
 
 import pytest
 
-from cfo_kernel.data.direct import Direct, is_direct, read_direct
+from cfo_kernel.data.direct_query import Direct, is_direct, read_direct
 from cfo_kernel.data.plan import Group, QueryPlan
 from cfo_kernel.errors import InvalidInput, PlanInvalid
 

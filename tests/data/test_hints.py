@@ -10,7 +10,7 @@ from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
-from cfo_kernel.data.room import DataRoom
+from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.errors import PlanInvalid
 from tests.data.conftest import Company
 
@@ -115,18 +115,22 @@ async def test_a_limit_that_nobody_wrote_is_told(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     lines = "".join(f"C{i:03},99999999999999999.99\n" for i in range(300))
     (tmp_path / "data" / "ledger.csv").write_text("customer,amount\n" + lines)
-    room = DataRoom(tmp_path, query_timeout=30, ingest_timeout=60)
+    workspace_data = WorkspaceData(tmp_path, query_timeout=30, ingest_timeout=60)
     try:
         by, top = [{"column": "customer"}], [{"by": "x", "direction": "desc"}]
         told = ["These are 200 of 300 rows: the plan has a limit. Raise it for all."]
-        assert list((await room.plan(plan(group_by=by), cap=5)).notes[-1:]) == told
-        assert not [n for n in (await room.plan(plan(group_by=by, limit=300), cap=5)).notes if "limit" in n]
-        assert not [n for n in (await room.plan(plan(group_by=by, limit=5, order_by=top), cap=5)).notes if "limit" in n]
+        assert list((await workspace_data.plan(plan(group_by=by), cap=5)).notes[-1:]) == told
+        assert not [n for n in (await workspace_data.plan(plan(group_by=by, limit=300), cap=5)).notes if "limit" in n]
+        assert not [
+            n
+            for n in (await workspace_data.plan(plan(group_by=by, limit=5, order_by=top), cap=5)).notes
+            if "limit" in n
+        ]
         squared = {"op": "*", "left": {"fn": "sum", "column": "amount"}, "right": {"fn": "sum", "column": "amount"}}
         with pytest.raises(PlanInvalid, match="A figure has more than 38 digits"):
-            await room.plan(plan(of=squared), cap=5)
+            await workspace_data.plan(plan(of=squared), cap=5)
         bounded = {"having": [{"measure": "x", "op": ">", "value": 1}]}
         with pytest.raises(PlanInvalid, match="A figure has more than 38 digits"):
-            await room.plan(plan(of={"ratio": squared, "base": {"fn": "count"}}, **bounded), cap=5)
+            await workspace_data.plan(plan(of={"ratio": squared, "base": {"fn": "count"}}, **bounded), cap=5)
     finally:
-        await room.close()
+        await workspace_data.close()

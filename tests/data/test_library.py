@@ -13,8 +13,8 @@ import pytest
 from openpyxl import Workbook
 
 from cfo_kernel.data import worker
-from cfo_kernel.data.library import Library
-from cfo_kernel.data.room import DataRoom
+from cfo_kernel.data.ingest_cache import IngestCache
+from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.errors import (
     CfoError,
     GlossaryInvalid,
@@ -58,8 +58,8 @@ def here() -> HereWorker:
 
 
 @pytest.fixture
-def library(tmp_path: Path, here: HereWorker) -> Library:
-    return Library(tmp_path, here, 30)
+def cache(tmp_path: Path, here: HereWorker) -> IngestCache:
+    return IngestCache(tmp_path, here, 30)
 
 
 def book(path: Path, *sheets: str) -> None:
@@ -72,96 +72,96 @@ def book(path: Path, *sheets: str) -> None:
     workbook.save(path)
 
 
-async def names(library: Library) -> list[str]:
-    return [table.name for table in (await library.shelf()).tables.values()]
+async def names(cache: IngestCache) -> list[str]:
+    return [table.name for table in (await cache.index()).tables.values()]
 
 
-async def test_files_become_datasets(data: Path, library: Library) -> None:
+async def test_files_become_datasets(data: Path, cache: IngestCache) -> None:
     (data / "Net Sales.csv").write_text("a,b\n1,2\n")
     book(data / "reference.xlsx", "Departments", "Fx rates")
     (data / "datasets.yaml").write_text("tables: {}")
     (data / ".hidden.csv").write_text("a,b\n1,2\n")
     (data / "~$reference.xlsx").write_text("lock")
     (data / "folder").mkdir()
-    shelf = await library.shelf()
-    assert [(d.id, d.file, [(t.name, t.sheet) for t in d.tables]) for d in shelf.datasets] == [
+    index = await cache.index()
+    assert [(d.id, d.file, [(t.name, t.sheet) for t in d.tables]) for d in index.datasets] == [
         ("net_sales", "Net Sales.csv", [("net_sales", None)]),
         ("reference", "reference.xlsx", [("departments", "Departments"), ("fx_rates", "Fx rates")]),
     ]
-    assert shelf.tables["NET_SALES"].row_count == 1
-    assert all(path.is_file() for path in shelf.files.values())
-    assert set(shelf.files) == set(shelf.tables)
+    assert index.tables["NET_SALES"].row_count == 1
+    assert all(path.is_file() for path in index.files.values())
+    assert set(index.files) == set(index.tables)
 
 
-async def test_sheets_of_one_name_are_called_by_their_file_too(data: Path, library: Library) -> None:
+async def test_sheets_of_one_name_are_called_by_their_file_too(data: Path, cache: IngestCache) -> None:
     book(data / "north.xlsx", "Sales", "Rent")
     book(data / "south.xlsx", "Sales")
     (data / "sales.csv").write_text("a,b\n1,2\n")
-    assert await names(library) == ["north_sales", "rent", "sales", "south_sales"]
+    assert await names(cache) == ["north_sales", "rent", "sales", "south_sales"]
 
 
-async def test_names_that_come_out_alike_are_numbered(data: Path, library: Library) -> None:
+async def test_names_that_come_out_alike_are_numbered(data: Path, cache: IngestCache) -> None:
     for name in ("a b.csv", "a-b.csv", "a_b.csv"):
         (data / name).write_text("a,b\n1,2\n")
-    assert await names(library) == ["a_b", "a_b_2", "a_b_3"]
-    assert len({d.id for d in (await library.shelf()).datasets}) == 3
+    assert await names(cache) == ["a_b", "a_b_2", "a_b_3"]
+    assert len({d.id for d in (await cache.index()).datasets}) == 3
 
 
-async def test_an_unchanged_file_is_read_once(data: Path, tmp_path: Path, here: HereWorker, library: Library) -> None:
+async def test_an_unchanged_file_is_read_once(data: Path, tmp_path: Path, here: HereWorker, cache: IngestCache) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
-    first = await library.shelf()
-    assert await library.shelf() is first
-    assert [d.version for d in (await Library(tmp_path, here, 30).shelf()).datasets] == [first.datasets[0].version]
+    first = await cache.index()
+    assert await cache.index() is first
+    assert [d.version for d in (await IngestCache(tmp_path, here, 30).index()).datasets] == [first.datasets[0].version]
     (data / "a.csv").rename(data / "b.csv")
-    assert await names(library) == ["b"]
+    assert await names(cache) == ["b"]
     assert here.ingested == ["a.csv"]
 
 
-async def test_a_changed_file_is_another_version(data: Path, here: HereWorker, library: Library) -> None:
+async def test_a_changed_file_is_another_version(data: Path, here: HereWorker, cache: IngestCache) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
-    first = await library.shelf()
+    first = await cache.index()
     (data / "a.csv").write_text("a,b\n1,2\n3,4\n")
-    second = await library.shelf()
+    second = await cache.index()
     assert second.datasets[0].version != first.datasets[0].version
     assert second.tables["a"].row_count == 2
     assert first.files["a"].exists()
     assert first.files["a"] != second.files["a"]
     (data / "a.csv").write_text("a,b\n1,2\n")
-    assert (await library.shelf()).datasets[0].version == first.datasets[0].version
+    assert (await cache.index()).datasets[0].version == first.datasets[0].version
     assert here.ingested == ["a.csv", "a.csv"]
 
 
-async def test_a_removed_file_is_gone(data: Path, library: Library) -> None:
+async def test_a_removed_file_is_gone(data: Path, cache: IngestCache) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
-    await library.shelf()
+    await cache.index()
     (data / "a.csv").unlink()
-    assert (await library.shelf()).datasets == ()
+    assert (await cache.index()).datasets == ()
 
 
 async def test_a_file_that_vanishes_while_it_is_read_does_no_harm(
-    data: Path, library: Library, here: HereWorker, monkeypatch: pytest.MonkeyPatch
+    data: Path, cache: IngestCache, here: HereWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a.csv", "b.csv"):
         (data / name).write_text("a,b\n1,2\n")
-    look = library._look
+    look = cache._look
 
     def look_and_lose() -> list[tuple[str, int, int]]:
         seen = look()
         (data / "a.csv").unlink()
         return seen
 
-    monkeypatch.setattr(library, "_look", look_and_lose)
-    assert [d.problem for d in (await library.shelf()).datasets] == ["The file was removed while it was read.", None]
+    monkeypatch.setattr(cache, "_look", look_and_lose)
+    assert [d.problem for d in (await cache.index()).datasets] == ["The file was removed while it was read.", None]
 
 
-async def test_a_bad_file_is_a_dataset_with_a_problem_and_the_others_stand(data: Path, library: Library) -> None:
+async def test_a_bad_file_is_a_dataset_with_a_problem_and_the_others_stand(data: Path, cache: IngestCache) -> None:
     (data / "a.csv").write_bytes(b"")
     (data / "b.csv").write_text("a,b\n1,2\n")
     (data / "c.docx").write_text("x")
-    shelf = await library.shelf()
-    assert [bool(d.problem) for d in shelf.datasets] == [True, False, True]
-    assert "empty" in (shelf.datasets[0].problem or "")
-    assert list(shelf.files) == ["b"]
+    index = await cache.index()
+    assert [bool(d.problem) for d in index.datasets] == [True, False, True]
+    assert "empty" in (index.datasets[0].problem or "")
+    assert list(index.files) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -175,25 +175,25 @@ async def test_a_bad_file_is_a_dataset_with_a_problem_and_the_others_stand(data:
     ],
 )
 async def test_what_may_pass_is_tried_again(
-    data: Path, library: Library, here: HereWorker, monkeypatch: pytest.MonkeyPatch, error: Exception
+    data: Path, cache: IngestCache, here: HereWorker, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     (data / "a.csv").write_text("a,b\n1,2\n")
     here.fails = error
-    [dataset] = (await library.shelf()).datasets
+    [dataset] = (await cache.index()).datasets
     assert dataset.problem
     told = {QueryTimeout: "CFO_INGEST_TIMEOUT", WorkerLost: "ended the process", QueryOutOfMemory: "more memory"}
     assert told.get(type(error), str(error.args[-1])) in dataset.problem
     here.fails = None
     now = 0.1
-    assert [d.problem for d in (await library.shelf()).datasets] == [None]
-    await library.shelf()
+    assert [d.problem for d in (await cache.index()).datasets] == [None]
+    await cache.index()
     assert here.ingested == ["a.csv", "a.csv"]
 
 
 async def test_what_takes_long_to_fail_is_not_tried_at_once(
-    data: Path, library: Library, here: HereWorker, monkeypatch: pytest.MonkeyPatch
+    data: Path, cache: IngestCache, here: HereWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
@@ -209,54 +209,54 @@ async def test_what_takes_long_to_fail_is_not_tried_at_once(
     here.fails = QueryTimeout("It took longer.")
     for wait, tried in ((0, 1), (300, 1), (200, 2)):
         now += wait
-        await library.shelf()
+        await cache.index()
         assert len(here.ingested) == tried
 
 
-async def test_a_problem_of_the_content_is_final(data: Path, library: Library, here: HereWorker) -> None:
+async def test_a_problem_of_the_content_is_final(data: Path, cache: IngestCache, here: HereWorker) -> None:
     (data / "a.csv").write_text("\n\n")
     for _ in range(3):
-        assert (await library.shelf()).datasets[0].problem
+        assert (await cache.index()).datasets[0].problem
     assert here.ingested == ["a.csv"]
 
 
 @pytest.mark.parametrize("lost", ["0.parquet", "tables.json", "*"])
 async def test_what_is_lost_of_the_cache_is_made_again(
-    data: Path, tmp_path: Path, library: Library, here: HereWorker, lost: str
+    data: Path, tmp_path: Path, cache: IngestCache, here: HereWorker, lost: str
 ) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
-    before = await library.shelf()
+    before = await cache.index()
     if lost == "*":
         shutil.rmtree(tmp_path / ".cache")
     else:
         next((tmp_path / ".cache").glob(f"*/{lost}")).unlink()
-    library = library if lost != "tables.json" else Library(tmp_path, here, 30)
-    after = await library.shelf()
+    cache = cache if lost != "tables.json" else IngestCache(tmp_path, here, 30)
+    after = await cache.index()
     assert after.files == before.files
     assert after.files["a"].is_file()
     assert here.ingested == ["a.csv", "a.csv"]
 
 
 async def test_a_cache_that_is_damaged_is_made_again(
-    data: Path, tmp_path: Path, here: HereWorker, library: Library
+    data: Path, tmp_path: Path, here: HereWorker, cache: IngestCache
 ) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
-    await library.shelf()
+    await cache.index()
     for damaged in (*(tmp_path / ".cache").glob("*.version"), *(tmp_path / ".cache").glob("*/tables.json")):
         damaged.write_text("x")
-    assert [d.problem for d in (await Library(tmp_path, here, 30).shelf()).datasets] == [None]
+    assert [d.problem for d in (await IngestCache(tmp_path, here, 30).index()).datasets] == [None]
 
 
-async def test_a_file_with_the_longest_name_there_is(data: Path, library: Library) -> None:
+async def test_a_file_with_the_longest_name_there_is(data: Path, cache: IngestCache) -> None:
     (data / ("x" * 251 + ".csv")).write_text("a,b\n1,2\n")
     (data / ("y." + "z" * 250)).write_text("a,b\n1,2\n")
     (data / "a.csv").write_text("a,b\n1,2\n")
-    shelf = await library.shelf()
-    assert [(len(d.file), bool(d.problem)) for d in shelf.datasets] == [(5, False), (255, False), (252, True)]
+    index = await cache.index()
+    assert [(len(d.file), bool(d.problem)) for d in index.datasets] == [(5, False), (255, False), (252, True)]
 
 
 async def test_a_full_disk_is_the_problem_of_the_file(
-    data: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+    data: Path, cache: IngestCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
     with monkeypatch.context() as patch:
@@ -265,12 +265,12 @@ async def test_a_full_disk_is_the_problem_of_the_file(
             raise OSError(28, "No space left on device")
 
         patch.setattr(Path, "write_text", full)
-        [dataset] = (await library.shelf()).datasets
+        [dataset] = (await cache.index()).datasets
     assert dataset.problem == "The file cannot be read (No space left on device). Mend that, then ask again."
 
 
 async def test_a_file_that_cannot_be_opened_is_its_own_problem(
-    data: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+    data: Path, cache: IngestCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a.csv", "b.csv"):
         (data / name).write_text("a,b\n1,2\n")
@@ -282,39 +282,39 @@ async def test_a_file_that_cannot_be_opened_is_its_own_problem(
         return opened(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", refused)
-    problems = [d.problem for d in (await library.shelf()).datasets]
+    problems = [d.problem for d in (await cache.index()).datasets]
     assert problems == ["a.csv cannot be opened (Permission denied). Mend that, then ask again.", None]
 
 
-async def test_a_link_is_refused(data: Path, tmp_path: Path, library: Library) -> None:
+async def test_a_link_is_refused(data: Path, tmp_path: Path, cache: IngestCache) -> None:
     (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
     (data / "link.csv").symlink_to(tmp_path / "secret.csv")
     (data / "dangling.csv").symlink_to(tmp_path / "nothing.csv")
     (data / "loop").symlink_to(data)
-    shelf = await library.shelf()
-    assert [(d.file, d.problem) for d in shelf.datasets] == [
+    index = await cache.index()
+    assert [(d.file, d.problem) for d in index.datasets] == [
         ("link.csv", "link.csv is a link. Copy the file itself into data/.")
     ]
-    assert shelf.files == {}
+    assert index.files == {}
     with pytest.raises(CfoError, match="is a link"):
-        await library.check(data / "link.csv")
+        await cache.check(data / "link.csv")
 
 
-async def test_a_name_that_is_not_utf8_can_be_shown(data: Path, library: Library) -> None:
+async def test_a_name_that_is_not_utf8_can_be_shown(data: Path, cache: IngestCache) -> None:
     Path(os.fsdecode(os.fsencode(data) + b"/b\xfcro.csv")).write_text("a,b\n1,2\n")
-    [dataset] = (await library.shelf()).datasets
+    [dataset] = (await cache.index()).datasets
     assert dataset.file == "b\ufffdro.csv"
     assert [t.name for t in dataset.tables] == ["b_ro"] or [t.name for t in dataset.tables] == ["bro"]
     json.dumps(dataset.model_dump(mode="json")).encode()
 
 
-async def test_a_file_is_checked_before_it_is_taken(data: Path, tmp_path: Path, library: Library) -> None:
+async def test_a_file_is_checked_before_it_is_taken(data: Path, tmp_path: Path, cache: IngestCache) -> None:
     (tmp_path / "good.csv").write_text("a,b\n1,2\n")
     (tmp_path / "bad.csv").write_bytes(b"\x89PNG")
-    await library.check(tmp_path / "good.csv")
+    await cache.check(tmp_path / "good.csv")
     with pytest.raises(UnreadableFile, match="a picture"):
-        await library.check(tmp_path / "bad.csv")
-    assert (await library.shelf()).datasets == ()
+        await cache.check(tmp_path / "bad.csv")
+    assert (await cache.index()).datasets == ()
 
 
 @pytest.mark.parametrize(
@@ -333,25 +333,25 @@ async def test_a_file_is_checked_before_it_is_taken(data: Path, tmp_path: Path, 
     ],
 )
 async def test_a_file_that_could_not_be_read_is_told_as_one(
-    tmp_path: Path, library: Library, here: HereWorker, error: Exception, says: str
+    tmp_path: Path, cache: IngestCache, here: HereWorker, error: Exception, says: str
 ) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
     here.fails = error
     with pytest.raises(StorageFailed, match=says):
-        await library.check(tmp_path / "a.csv")
+        await cache.check(tmp_path / "a.csv")
 
 
 async def test_what_no_file_has_made_any_more_is_removed_after_a_day(
-    data: Path, tmp_path: Path, library: Library
+    data: Path, tmp_path: Path, cache: IngestCache
 ) -> None:
     cache = tmp_path / ".cache"
     versions: list[set[str]] = []
     for content in ("a,b\n1,2\n", "a,b\n1,2\n3,4\n", "a,b\n5,6\n"):
         (data / "a.csv").write_text(content)
-        await library.shelf()
+        await cache.index()
         versions.append({path.name for path in cache.iterdir()})
     (data / "gone.csv").write_text("a,b\n7,8\n")
-    await library.shelf()
+    await cache.index()
     (cache / "of-somebody-else").mkdir()
     (cache / ".ingest-died").mkdir()
     young = versions[1] - versions[0]
@@ -359,16 +359,16 @@ async def test_what_no_file_has_made_any_more_is_removed_after_a_day(
         if path.name not in young:
             os.utime(path, (0, 0))
     (data / "gone.csv").unlink()
-    await library.shelf()
-    [now] = (await library.shelf()).files.values()
+    await cache.index()
+    [now] = (await cache.index()).files.values()
     memos = {path.name for path in cache.glob("*.version")}
     assert {path.name for path in cache.iterdir()} == {now.parent.name, "of-somebody-else"} | young | memos
     assert len(memos) == 1
     assert now.is_file()
 
 
-async def test_a_workspace_without_data(tmp_path: Path, library: Library) -> None:
-    assert (await library.shelf()).datasets == ()
+async def test_a_workspace_without_data(tmp_path: Path, cache: IngestCache) -> None:
+    assert (await cache.index()).datasets == ()
 
 
 async def test_two_processes_ingest_the_same_files_at_once(data: Path, tmp_path: Path) -> None:
@@ -377,7 +377,7 @@ async def test_two_processes_ingest_the_same_files_at_once(data: Path, tmp_path:
     script = """
 import asyncio, json, sys
 from pathlib import Path
-from cfo_kernel.data.room import DataRoom
+from cfo_kernel.data.workspace_data import DataRoom
 async def main():
     room = DataRoom(Path(sys.argv[1]), query_timeout=30, ingest_timeout=60)
     answer = await room.query("SELECT (SELECT sum(b) FROM t0) + (SELECT sum(b) FROM t2)", cap=5)
@@ -397,36 +397,40 @@ asyncio.run(main())
 
 
 @pytest.fixture
-async def room(data: Path, tmp_path: Path) -> AsyncIterator[DataRoom]:
-    room = DataRoom(tmp_path, query_timeout=30, ingest_timeout=60)
-    yield room
-    await room.close()
+async def workspace_data(data: Path, tmp_path: Path) -> AsyncIterator[WorkspaceData]:
+    workspace_data = WorkspaceData(tmp_path, query_timeout=30, ingest_timeout=60)
+    yield workspace_data
+    await workspace_data.close()
 
 
-async def test_the_room_sees_a_file_as_soon_as_it_is_there(room: DataRoom, data: Path, tmp_path: Path) -> None:
+async def test_the_room_sees_a_file_as_soon_as_it_is_there(
+    workspace_data: WorkspaceData, data: Path, tmp_path: Path
+) -> None:
     with pytest.raises(UnknownTable, match="Upload a CSV"):
-        await room.query("SELECT 1", cap=5)
+        await workspace_data.query("SELECT 1", cap=5)
     (data / "a.csv").write_text("k,v\nx,1.25\ny,2.5\n")
-    result = await room.query("FROM a", cap=1, file=tmp_path / "results.parquet")
+    result = await workspace_data.query("FROM a", cap=1, file=tmp_path / "results.parquet")
     assert list(result.rows) == [("x", 1.25)]
     assert (result.row_count, result.truncated) == (2, True)
     assert result.file == f"{tmp_path.name}/results.parquet"
     (data / "a.csv").write_text("k,v\nx,7.5\n")
     (data / "b.csv").write_text("k\nz\nw\n")
-    assert (await room.query("SELECT v FROM a, b", cap=5)).rows == ((7.5,), (7.5,))
-    await room.check("SELECT k FROM b")
+    assert (await workspace_data.query("SELECT v FROM a, b", cap=5)).rows == ((7.5,), (7.5,))
+    await workspace_data.check("SELECT k FROM b")
 
 
-async def test_the_room_goes_on_where_its_cache_was_lost(room: DataRoom, data: Path, tmp_path: Path) -> None:
+async def test_the_room_goes_on_where_its_cache_was_lost(
+    workspace_data: WorkspaceData, data: Path, tmp_path: Path
+) -> None:
     (data / "a.csv").write_text("k,v\nx,1.25\n")
     for _ in range(2):
-        assert (await room.query("FROM a", cap=5)).rows == (("x", 1.25),)
+        assert (await workspace_data.query("FROM a", cap=5)).rows == (("x", 1.25),)
         shutil.rmtree(tmp_path / ".cache")
 
 
-async def test_the_room_names_the_line_of_a_glossary(room: DataRoom, data: Path) -> None:
+async def test_the_room_names_the_line_of_a_glossary(workspace_data: WorkspaceData, data: Path) -> None:
     (data / "a.csv").write_text("k,v\nx,1.25\n")
     (data / "datasets.yaml").write_text("tables:\n  b: {}\n")
     with pytest.raises(GlossaryInvalid, match="line 2: there is no table b"):
-        await room.facts()
-    assert [d.id for d in (await room.shelf()).datasets] == ["a"]
+        await workspace_data.schema()
+    assert [d.id for d in (await workspace_data.index()).datasets] == ["a"]

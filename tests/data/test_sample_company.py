@@ -16,7 +16,7 @@ import yaml
 
 from cfo_kernel.agent.schema import described_table
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.room import DataRoom, Facts
+from cfo_kernel.data.workspace_data import SchemaContext, WorkspaceData
 from cfo_kernel.errors import GlossaryInvalid, PlanInvalid
 from cfo_kernel.replies import ResultTable
 
@@ -148,16 +148,16 @@ class Asked:
         asyncio.run(self._ask(folder))
 
     async def _ask(self, folder: Path) -> None:
-        room = DataRoom(folder, query_timeout=30, ingest_timeout=60)
-        self.facts: Facts = await room.facts()
+        workspace_data = WorkspaceData(folder, query_timeout=30, ingest_timeout=60)
+        self.schema: SchemaContext = await workspace_data.schema()
         for name, (asked, _, _) in QUESTIONS.items():
-            self.results[name] = await room.plan(asked, cap=100)
+            self.results[name] = await workspace_data.plan(asked, cap=100)
         for asked, _ in REFUSED:
             with pytest.raises(PlanInvalid) as caught:
-                await room.plan(asked, cap=100)
+                await workspace_data.plan(asked, cap=100)
             self.refusals.append(caught.value.message)
-        self.is_read_once = await room.facts() is self.facts
-        await room.close()
+        self.is_read_once = await workspace_data.schema() is self.schema
+        await workspace_data.close()
 
 
 @pytest.fixture(scope="module")
@@ -196,19 +196,19 @@ def test_what_must_not_be_added_is_refused(asked: Asked) -> None:
 
 def test_the_trees_are_read_once(asked: Asked) -> None:
     assert asked.is_read_once
-    assert {name: len(tree.nodes) for name, tree in asked.facts.trees.items()} == {
+    assert {name: len(tree.nodes) for name, tree in asked.schema.trees.items()} == {
         "accounts": 99, "departments": 7, "organizations": 14
     }  # fmt: skip
 
 
 def test_a_model_is_told_of_trees_and_balances(asked: Asked) -> None:
-    tables = asked.facts.tables
-    chart = described_table(tables["accounts"], asked.facts, [])["hierarchy"]
+    tables = asked.schema.tables
+    chart = described_table(tables["accounts"], asked.schema, [])["hierarchy"]
     assert chart["top"]["Net Income"] == ["Operating Profit", "Other Income and Expense", "Taxes"]
     assert "Operating Expenses" in chart["parents"]
     assert "roll-up" in chart["use"]
-    assert described_table(tables["departments"], asked.facts, [])["hierarchy"]["own_rows"] == ["Corporate"]
-    ledger = described_table(tables[LEDGER], asked.facts, [])
+    assert described_table(tables["departments"], asked.schema, [])["hierarchy"]["own_rows"] == ["Corporate"]
+    ledger = described_table(tables[LEDGER], asked.schema, [])
     assert ledger["defaults_to_filter_by"] == {"scenarios.scenario_name": "Actual"}
     assert ledger["balances_never_summed_over_time"] == {"accounts.account_type": ["Assets", "Liabilities", "Balances"]}
     assert ledger["never_added_across"] == ["accounts.account_type", "scenarios.scenario_name"]
@@ -231,13 +231,13 @@ def test_rows_that_are_no_tree_name_the_line_of_the_glossary(tmp_path: Path, row
     text = yaml.safe_dump({"tables": {"accounts": {"hierarchy": keys}}}, sort_keys=False)
     (tmp_path / "data" / "datasets.yaml").write_text(text)
 
-    async def facts() -> None:
-        room = DataRoom(tmp_path, query_timeout=30, ingest_timeout=60)
+    async def schema() -> None:
+        workspace_data = WorkspaceData(tmp_path, query_timeout=30, ingest_timeout=60)
         try:
-            await room.facts()
+            await workspace_data.schema()
         finally:
-            await room.close()
+            await workspace_data.close()
 
     with pytest.raises(GlossaryInvalid, match=f"datasets.yaml, line {line}: ") as caught:
-        asyncio.run(facts())
+        asyncio.run(schema())
     assert says in caught.value.message

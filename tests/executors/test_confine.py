@@ -13,7 +13,7 @@ import os, sys
 from pathlib import Path
 from cfo_kernel.executors import confine, landlock, seccomp
 scratch = Path(sys.argv[1])
-calls = seccomp.Filter()
+calls = seccomp.SeccompFilter()
 {wall}
 """
 EVERYTHING = "confine.confine(confine.Bounds(1 << 30, 5, 1 << 20, 8), [scratch.parent / 'given.txt'], scratch, calls)\n"

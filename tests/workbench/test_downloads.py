@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from cfo_kernel import TaskResult, Thread, Workbench, connect
-from cfo_kernel.data import csv_writer, room, sheet_values, workbook_writer
+from cfo_kernel.data import csv_writer, sheet_values, workbook_writer, workspace_data
 from cfo_kernel.errors import ResultNotFound, SheetInvalid, UnreadableFile, UnsupportedFile, WorkbenchClosed
 from cfo_kernel.remote import Workbench as Remote
 from tests.conftest import settings
@@ -92,7 +92,7 @@ async def test_what_is_no_table_has_no_other_format(root: Path, serve: Serve) ->
 async def test_a_download_that_waits_ends_with_the_workbench(
     root: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "_EXPORTS", 1)
+    monkeypatch.setattr(workspace_data, "_EXPORTS", 1)
     async with _embedded(settings(root, serve())) as wb:
         thread = await (await wb.workspace("tiny")).thread()
         reply = await thread.ask("SQL: SELECT 1 AS n")

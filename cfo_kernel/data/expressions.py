@@ -16,7 +16,7 @@ from cfo_kernel.data.plan import (
     parts,
 )
 from cfo_kernel.data.rollups import RollUps
-from cfo_kernel.data.scope import Place, Scope
+from cfo_kernel.data.scope import ColumnRef, Scope
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.errors import PlanInvalid
 
@@ -30,7 +30,7 @@ GRAINS = {
 _NUMERIC = ("sum", "avg", "median")
 
 
-class Figures:
+class ExpressionCompiler:
     """Compiles groups and expressions without windows; raises `PlanInvalid` where a type does not fit."""
 
     def __init__(self, scope: Scope, rollups: RollUps) -> None:
@@ -44,11 +44,11 @@ class Figures:
             return self._scope.find(group.column).sql
         return GRAINS[group.grain].format(self.time(group.column).sql)
 
-    def time(self, name: str) -> Place:
-        place = self._scope.find(name)
-        if place.column.kind is not Kind.TIME:
-            raise PlanInvalid(f"{name} is {place.column.type}, not a date. Take a date column for periods.")
-        return place
+    def time(self, name: str) -> ColumnRef:
+        ref = self._scope.find(name)
+        if ref.column.kind is not Kind.TIME:
+            raise PlanInvalid(f"{name} is {ref.column.type}, not a date. Take a date column for periods.")
+        return ref
 
     def sql(self, node: Expression) -> str:
         match node:
@@ -86,12 +86,12 @@ class Figures:
             return "*"
         if node.grain:
             return GRAINS[node.grain].format(self.time(node.column).sql)
-        place = self._scope.find(node.column)
-        if node.fn in _NUMERIC and place.column.kind is not Kind.NUMBER:
-            raise PlanInvalid(f"{node.fn} needs numbers; {node.column} is {place.column.type}.")
-        if node.fn == "median" and place.column.type.startswith("DECIMAL"):
-            return _with_half_cents(place)
-        return place.sql
+        ref = self._scope.find(node.column)
+        if node.fn in _NUMERIC and ref.column.kind is not Kind.NUMBER:
+            raise PlanInvalid(f"{node.fn} needs numbers; {node.column} is {ref.column.type}.")
+        if node.fn == "median" and ref.column.type.startswith("DECIMAL"):
+            return _with_half_cents(ref)
+        return ref.sql
 
     def column(self, node: Expression) -> Column | None:
         """The column whose type the expression's values have, or None for a number."""
@@ -115,9 +115,9 @@ class Figures:
             raise PlanInvalid(f"{what} needs numbers; {column.name} is {column.type}. Take a figure.")
 
 
-def _with_half_cents(place: Place) -> str:
+def _with_half_cents(ref: ColumnRef) -> str:
     """The column with one decimal more: DuckDB cuts the middle between two decimals to their own scale."""
-    return f"CAST({place.sql} AS DECIMAL(38, {place.column.scale + 1}))"
+    return f"CAST({ref.sql} AS DECIMAL(38, {ref.column.scale + 1}))"
 
 
 def arithmetic(node: Arithmetic, sql: Callable[[Expression], str]) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel.data import cache, files
+from cfo_kernel.data import cache_cleanup, files
 from cfo_kernel.data.glossary import FILE_NAME as GLOSSARY
 from cfo_kernel.data.tables import Column, Dataset, Table, Tables
 from cfo_kernel.errors import (
@@ -37,7 +37,7 @@ _FORMAT = 3  # of what ingest makes; a new number has every file read again
 
 
 @dataclass(frozen=True)
-class Shelf:
+class DatasetIndex:
     """The datasets as they stand: tables by name, and the Parquet file of each."""
 
     datasets: tuple[Dataset, ...]
@@ -45,7 +45,7 @@ class Shelf:
     files: dict[str, Path]
 
 
-class Library:
+class IngestCache:
     """Reads the `data/` folder again whenever a file in it has changed."""
 
     def __init__(self, workspace_dir: Path, worker: Worker, timeout: float) -> None:
@@ -55,10 +55,10 @@ class Library:
         self._timeout = timeout
         self._seen: list[tuple[str, int, int]] | None = None
         self._retry_at: float | None = None
-        self._shelf = Shelf((), Tables(()), {})
+        self._shelf = DatasetIndex((), Tables(()), {})
         self._lock = asyncio.Lock()
 
-    async def shelf(self) -> Shelf:
+    async def index(self) -> DatasetIndex:
         """The datasets as the folder has them now. Raises `StorageFailed` where the folder cannot be read.
 
         Where a file failed for a reason that may pass (the time was up, the disk full) it is tried again, but not
@@ -75,7 +75,7 @@ class Library:
                 if is_final:
                     kept = {path.parent.name for path in self._shelf.files.values()}
                     kept |= {_memo(self._data / name) for name, *_ in seen}
-                    await asyncio.to_thread(cache.forget, self._cache, kept)
+                    await asyncio.to_thread(cache_cleanup.forget, self._cache, kept)
                 else:
                     now = time.monotonic()
                     self._retry_at = now + _PATIENCE * (now - begun)
@@ -100,7 +100,7 @@ class Library:
         stats = [(path.name, s) for path in paths if (s := _stat(path))]
         return [(name, s.st_size, s.st_mtime_ns) for name, s in stats]
 
-    async def _read(self, sizes: dict[str, int]) -> tuple[Shelf, bool]:
+    async def _read(self, sizes: dict[str, int]) -> tuple[DatasetIndex, bool]:
         """The datasets of these files, and whether reading them again would give the same."""
         attempts = [(name, *await self._attempt(self._data / name)) for name in sizes]
         made = [(name, version, raws) for name, version, raws, _ in attempts]
@@ -134,7 +134,7 @@ class Library:
                     )
                 )
             datasets.append(dataset.model_copy(update={"tables": tuple(tables)}))
-        return Shelf(tuple(datasets), Tables(t for d in datasets for t in d.tables), paths), all(
+        return DatasetIndex(tuple(datasets), Tables(t for d in datasets for t in d.tables), paths), all(
             is_final for *_, is_final in attempts
         )
 

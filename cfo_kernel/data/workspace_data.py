@@ -11,7 +11,7 @@ from cfo_kernel.data import hierarchies, pages
 from cfo_kernel.data.closes import MOST_ROWS
 from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.hierarchies import Tree, Trees
-from cfo_kernel.data.library import Library, Shelf
+from cfo_kernel.data.ingest_cache import DatasetIndex, IngestCache
 from cfo_kernel.data.pages import DownloadFormat, PageRequest, ResultPage
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
@@ -26,16 +26,16 @@ from cfo_kernel.sql_text import quoted
 
 
 @dataclass(frozen=True)
-class Facts:
+class SchemaContext:
     """What is known about the data: the datasets, their tables, the company's glossary, and the trees in the tables."""
 
-    shelf: Shelf
+    index: DatasetIndex
     glossary: Glossary
     trees: Trees = field(default_factory=dict[str, Tree])
 
     @property
     def tables(self) -> Tables:
-        return self.shelf.tables
+        return self.index.tables
 
 
 _NONE: Mapping[str, Path] = {}
@@ -52,7 +52,7 @@ def scratch_of(workspace_dir: Path) -> Path:
     return workspace_dir / ".scratch"
 
 
-class DataRoom:
+class WorkspaceData:
     """Everything that reads a workspace's data goes through here, under the one SQL policy.
 
     `earlier` are results of the asking thread, as tables beside those of the workspace (whose names win). `on_progress`
@@ -72,8 +72,8 @@ class DataRoom:
         self._data_dir = workspace_dir / "data"
         self._ingest = WorkerProcess("cfo_kernel.data.worker")
         self._sql = SqlPool(workspace_dir / ".cache", workspace_dir / ".sql", timeout=query_timeout)
-        self._library = Library(workspace_dir, self._ingest, ingest_timeout)
-        self._facts: Facts | None = None
+        self._cache = IngestCache(workspace_dir, self._ingest, ingest_timeout)
+        self._schema: SchemaContext | None = None
         self._stamp: tuple[int, int] | None = None
         self._programs = Programs(python, self._ingest, seconds=python_timeout)
         self._ingest_timeout = ingest_timeout
@@ -82,32 +82,32 @@ class DataRoom:
         self.scratch = scratch_of(workspace_dir)
         self._is_closed = False
 
-    async def shelf(self) -> Shelf:
+    async def index(self) -> DatasetIndex:
         """The datasets, whatever the glossary says."""
-        return await self._library.shelf()
+        return await self._cache.index()
 
-    async def facts(self) -> Facts:
+    async def schema(self) -> SchemaContext:
         """Datasets, glossary and trees; raises `GlossaryInvalid` where the glossary, or a tree it states, is wrong.
 
         Raises `StorageFailed` where the folder or the glossary cannot be read.
         """
-        shelf = await self._library.shelf()
-        if shelf.files:
-            self._sql.warm(shelf.files)  # who wants to know the tables is about to query them
+        index = await self._cache.index()
+        if index.files:
+            self._sql.warm(index.files)  # who wants to know the tables is about to query them
         stamp = glossaries.stamp(self._data_dir)
-        if self._facts is None or self._facts.shelf is not shelf or self._stamp != stamp:
+        if self._schema is None or self._schema.index is not index or self._stamp != stamp:
             glossary, node = glossaries.load(self._data_dir)
-            glossaries.check(glossary, node, shelf.tables)
+            glossaries.check(glossary, node, index.tables)
             trees: dict[str, Tree] = {}
-            for name, sql in hierarchies.readings(glossary, shelf.tables).items():
+            for name, sql in hierarchies.readings(glossary, index.tables).items():
                 rows = await self.query(sql, cap=hierarchies.MOST_NODES)
-                trees[name] = hierarchies.grown(name, rows, glossary, node, shelf.tables)
-            self._facts, self._stamp = Facts(shelf, glossary, trees), stamp
-        return self._facts
+                trees[name] = hierarchies.grown(name, rows, glossary, node, index.tables)
+            self._schema, self._stamp = SchemaContext(index, glossary, trees), stamp
+        return self._schema
 
     async def check_file(self, path: Path) -> None:
         """Raises a `FileProblem` unless the file, which need not be in `data/`, holds a table."""
-        await self._library.check(path)
+        await self._cache.check(path)
 
     async def check(self, sql: str, *, earlier: Files = _NONE) -> None:
         """Raises what `query` would raise before it reads a row."""
@@ -138,10 +138,10 @@ class DataRoom:
         on_progress: Progress | None = None,
     ) -> ResultTable:
         """Validates, compiles, checks and runs a plan. Raises a `QueryError`."""
-        facts = await self.facts()
+        schema = await self.schema()
         as_json = plan.model_dump(mode="json", exclude_defaults=True)
         tables = await self._tables(plan.model_dump_json(), earlier)
-        ready = prepare(plan, tables, facts.glossary, facts.trees)
+        ready = prepare(plan, tables, schema.glossary, schema.trees)
         notes = list(ready.notes)
         try:
             if ready.asked:
@@ -161,8 +161,8 @@ class DataRoom:
 
     async def python(self, code: str, *, cap: int, folder: Path, stem: str, earlier: Files = _NONE) -> Ran:
         """Runs a program, confined, over the tables as DataFrames; see `Programs.run`. Raises a `QueryError`."""
-        shelf = await self._library.shelf()
-        return await self._programs.run(code, {**earlier, **shelf.files}, folder, stem, cap)
+        index = await self._cache.index()
+        return await self._programs.run(code, {**earlier, **index.files}, folder, stem, cap)
 
     async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str, to: Path) -> dict[str, Any]:
         """Writes a result file to a sheet of the workbook, as a new one in `to`; returns rows, columns and range.
@@ -201,7 +201,7 @@ class DataRoom:
 
         Raises `UnreadableFile`, `UnknownColumn`, `PlanInvalid` or another `QueryError`.
         """
-        name = pages.free_name("rows_of_file", (await self._library.shelf()).tables)
+        name = pages.free_name("rows_of_file", (await self._cache.index()).tables)
         earlier = {name: file}
         try:
             table = await self._described(name, earlier)
@@ -225,7 +225,7 @@ class DataRoom:
 
     async def _tables(self, text: str, earlier: Files) -> Tables:
         """The tables of the workspace, and those earlier results whose names occur in the text."""
-        tables = (await self._library.shelf()).tables
+        tables = (await self._cache.index()).tables
         known = {name.lower() for name in tables}
         more: list[Table] = []
         for name in earlier:
@@ -247,14 +247,14 @@ class DataRoom:
         return ResultTable.model_validate({**value, "query": query, "file": name})
 
     async def _ask(self, op: str, sql: str, earlier: Files, **arguments: Any) -> dict[str, Any]:
-        shelf = await self._library.shelf()
-        if not shelf.files and not earlier:
+        index = await self._cache.index()
+        if not index.files and not earlier:
             raise UnknownTable("There is no data yet. Upload a CSV, Excel or Parquet file first.", mendable=False)
         try:
-            return await self._sql.ask(op, shelf.files, earlier, sql, **arguments)
+            return await self._sql.ask(op, index.files, earlier, sql, **arguments)
         except WorkerLost as error:
             if not error.details.get("again"):
                 raise
             # The cache was made anew under a worker that may only read the old one; its successor can.
-            shelf = await self._library.shelf()
-            return await self._sql.ask(op, shelf.files, earlier, sql, **arguments)
+            index = await self._cache.index()
+            return await self._sql.ask(op, index.files, earlier, sql, **arguments)
