@@ -73,7 +73,7 @@ class Models:
 
     def opened(self, schema: SchemaContext) -> OpenedModel:
         """The model for a run. Raises `InvalidSettings` or `ModelKeyMissing`, each with what to set."""
-        from cfo_kernel.agent.named import NamedModel, with_fallback
+        from cfo_kernel.agent.fallback import NamedModel, with_fallback
 
         names = model_names(self._settings)
         # CFO_BASE_URL is the server of CFO_MODEL; one of another protocol cannot be asked there.

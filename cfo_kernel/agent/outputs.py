@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic_ai import RunContext, ToolOutput
 
-from cfo_kernel.agent.desk import Desk
-from cfo_kernel.agent.tools import mendable
+from cfo_kernel.agent.run_deps import RunDeps
+from cfo_kernel.agent.tools import retryable
 from cfo_kernel.replies import Chart, RunSQL, TaskResult, UserInteraction, WriteSheetFromFile
 
 
@@ -22,7 +22,7 @@ async def user_interaction(message: str, choices: list[str] | None = None) -> Us
     return UserInteraction(message=message, choices=tuple(choices or ()))
 
 
-async def task_result(ctx: RunContext[Desk], message: str) -> TaskResult:
+async def task_result(ctx: RunContext[RunDeps], message: str) -> TaskResult:
     """Answers in words, and ends the run. The table of the last query is shown with it.
 
     Args:
@@ -32,7 +32,7 @@ async def task_result(ctx: RunContext[Desk], message: str) -> TaskResult:
     return TaskResult(message=message, result=last, files=(last.file,) if last and last.file else ())
 
 
-async def run_sql(ctx: RunContext[Desk], sql: str, purpose: str, chart: Chart | None = None) -> RunSQL:
+async def run_sql(ctx: RunContext[RunDeps], sql: str, purpose: str, chart: Chart | None = None) -> RunSQL:
     """Delivers a whole table for review, and ends the run: the engine runs the SQL in full and shows all rows.
 
     Args:
@@ -40,12 +40,12 @@ async def run_sql(ctx: RunContext[Desk], sql: str, purpose: str, chart: Chart | 
         purpose: one sentence on what the table shows.
         chart: how it may be drawn, if that helps.
     """
-    await mendable(ctx.deps.data.check(sql, earlier=ctx.deps.earlier))
+    await retryable(ctx.deps.data.check(sql, earlier=ctx.deps.earlier))
     return RunSQL(sql=sql, purpose=purpose, chart=chart)
 
 
 async def write_sheet_from_file(
-    ctx: RunContext[Desk],
+    ctx: RunContext[RunDeps],
     source_file: str,
     workbook: str,
     sheet: str,
@@ -61,12 +61,12 @@ async def write_sheet_from_file(
         purpose: one sentence on what the sheet holds.
         mode: create a new sheet, replace one, or append rows to one.
     """
-    await mendable(_checked(ctx.deps, source_file))
+    await retryable(_checked(ctx.deps, source_file))
     return WriteSheetFromFile(source_file=source_file, workbook=workbook, sheet=sheet, mode=mode, purpose=purpose)
 
 
-async def _checked(desk: Desk, source_file: str) -> None:
-    desk.result_file(source_file)
+async def _checked(deps: RunDeps, source_file: str) -> None:
+    deps.result_file(source_file)
 
 
 OUTPUTS = [ToolOutput(f, name=f.__name__) for f in (user_interaction, task_result, run_sql, write_sheet_from_file)]

@@ -12,46 +12,46 @@ from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, ToolCa
 from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.tools import ToolDefinition
 
-from cfo_kernel.agent.desk import Desk, call_of
+from cfo_kernel.agent.run_deps import RunDeps, call_of
 from cfo_kernel.replies import ResultTable
 
 
-class Replay(AbstractCapability[Desk]):
+class Replay(AbstractCapability[RunDeps]):
     """Stands between the agent and its model and tools.
 
     An answer is kept as the history keeps it: a schema of its own would cost each start a hundredth of a second.
     """
 
     async def wrap_model_request(
-        self, ctx: RunContext[Desk], *, request_context: ModelRequestContext, handler: Any
+        self, ctx: RunContext[RunDeps], *, request_context: ModelRequestContext, handler: Any
     ) -> ModelResponse:
-        known = ctx.deps.memory.response()
+        known = ctx.deps.replay_log.response()
         if known is not None:
             [kept] = ModelMessagesTypeAdapter.validate_python([known])
             return cast("ModelResponse", kept)
         response: ModelResponse = await handler(request_context)
-        ctx.deps.memory.keep_response(ModelMessagesTypeAdapter.dump_python([response], mode="json")[0])
+        ctx.deps.replay_log.keep_response(ModelMessagesTypeAdapter.dump_python([response], mode="json")[0])
         return response
 
     async def wrap_tool_execute(
         self,
-        ctx: RunContext[Desk],
+        ctx: RunContext[RunDeps],
         *,
         call: ToolCallPart,  # noqa: ARG002
         tool_def: ToolDefinition,  # noqa: ARG002
         args: Any,
         handler: Any,
     ) -> Any:
-        desk, called = ctx.deps, call_of(ctx)
-        returned = desk.memory.tool(called)
+        deps, called = ctx.deps, call_of(ctx)
+        returned = deps.replay_log.tool(called)
         if returned is not None:
             if returned.get("result"):
-                desk.put_back(called, ResultTable.model_validate(returned["result"]))
+                deps.put_back(called, ResultTable.model_validate(returned["result"]))
         else:
             returned = await _returned(handler, args)
-            if result := desk.kept_by(called):
+            if result := deps.kept_by(called):
                 returned["result"] = result.model_dump(mode="json")
-            desk.memory.keep_tool(called, returned)
+            deps.replay_log.keep_tool(called, returned)
         if "retry" in returned:
             raise ModelRetry(returned["retry"])
         return returned["value"]

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from pydantic_ai import ModelRetry, RunContext
 from pydantic_ai.toolsets import FunctionToolset
 
-from cfo_kernel.agent.desk import TOOL_ROWS, Desk, call_of
-from cfo_kernel.agent.schema import described_table, listed_tables
+from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps, call_of
+from cfo_kernel.agent.table_descriptions import described_table, listed_tables
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.programs import Ran
 from cfo_kernel.data.scope import nearest
@@ -16,10 +16,10 @@ from cfo_kernel.errors import QueryError
 from cfo_kernel.replies import ResultTable
 
 T = TypeVar("T")
-toolset: FunctionToolset[Desk] = FunctionToolset(id="data", max_retries=4)
+toolset: FunctionToolset[RunDeps] = FunctionToolset(id="data", max_retries=4)
 
 
-async def mendable(work: Awaitable[T]) -> T:
+async def retryable(work: Awaitable[T]) -> T:
     """Awaits `work`; an error that the model can mend goes back to it as a retry."""
     try:
         return await work
@@ -43,69 +43,69 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
     }
 
 
-def told_program(ran: Ran) -> dict[str, Any]:
+def program_summary(ran: Ran) -> dict[str, Any]:
     """What a program gave, as the model sees it."""
     table: dict[str, Any] = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
     return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}
 
 
 @toolset.tool
-async def list_datasets(ctx: RunContext[Desk]) -> dict[str, Any]:
+async def list_datasets(ctx: RunContext[RunDeps]) -> dict[str, Any]:
     """Lists the tables of the workspace with their row counts, descriptions and example questions."""
     return listed_tables(ctx.deps.schema)
 
 
 @toolset.tool
-async def get_dataset_schema(ctx: RunContext[Desk], dataset: str) -> dict[str, Any]:
+async def get_dataset_schema(ctx: RunContext[RunDeps], dataset: str) -> dict[str, Any]:
     """Describes a dataset's tables: exact table name, columns, types, joins, defaults, 3 sample rows.
 
     Args:
         dataset: a dataset's id, or the name of one of its tables.
     """
-    desk = ctx.deps
+    deps = ctx.deps
     tables = [
-        t for d in desk.schema.index.datasets for t in d.tables if dataset.lower() in (d.id.lower(), t.name.lower())
+        t for d in deps.schema.index.datasets for t in d.tables if dataset.lower() in (d.id.lower(), t.name.lower())
     ]
     if not tables:
-        known = [d.id for d in desk.schema.index.datasets] + [t.name for t in desk.schema.tables.values()]
+        known = [d.id for d in deps.schema.index.datasets] + [t.name for t in deps.schema.tables.values()]
         raise ModelRetry(f"unknown_table: there is no dataset {dataset}. {nearest(dataset, known)}")
     described: list[dict[str, Any]] = []
     for table in tables:
-        sample = await mendable(desk.data.query(f'FROM "{table.name}" LIMIT 3', cap=3))
-        described.append(described_table(table, desk.schema, [list(row) for row in sample.rows]))
+        sample = await retryable(deps.data.query(f'FROM "{table.name}" LIMIT 3', cap=3))
+        described.append(described_table(table, deps.schema, [list(row) for row in sample.rows]))
     return {"tables": described}
 
 
 @toolset.tool
-async def execute_sql(ctx: RunContext[Desk], sql: str) -> dict[str, Any]:
+async def execute_sql(ctx: RunContext[RunDeps], sql: str) -> dict[str, Any]:
     """Runs one read-only DuckDB SELECT and shows its first rows with the true row count.
 
     Args:
         sql: exactly one SELECT over the tables of the workspace, and the `table` of earlier results of this thread.
     """
-    desk = ctx.deps
-    file = desk.new_file("analysis", "query", call_of(ctx))
-    result = await mendable(desk.data.query(sql, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
-    desk.keep(result, call_of(ctx))
+    deps = ctx.deps
+    file = deps.new_file("analysis", "query", call_of(ctx))
+    result = await retryable(deps.data.query(sql, cap=TOOL_ROWS, file=file, earlier=deps.earlier))
+    deps.keep(result, call_of(ctx))
     return compact(result, TOOL_ROWS)
 
 
 @toolset.tool
-async def execute_query_plan(ctx: RunContext[Desk], plan: QueryPlan) -> dict[str, Any]:
+async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> dict[str, Any]:
     """Validates a typed query plan, compiles it to SQL, runs it, and shows the first rows and the SQL.
 
     Args:
         plan: the plan; columns are written table.column. The `table` of an earlier result is a table too.
     """
-    desk = ctx.deps
-    file = desk.new_file("analysis", "query", call_of(ctx))
-    result = await mendable(desk.data.plan(plan, cap=TOOL_ROWS, file=file, earlier=desk.earlier))
-    desk.keep(result, call_of(ctx))
+    deps = ctx.deps
+    file = deps.new_file("analysis", "query", call_of(ctx))
+    result = await retryable(deps.data.plan(plan, cap=TOOL_ROWS, file=file, earlier=deps.earlier))
+    deps.keep(result, call_of(ctx))
     return {**compact(result, TOOL_ROWS), "sql": result.query.sql}
 
 
 @toolset.tool
-async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
+async def execute_python(ctx: RunContext[RunDeps], code: str) -> dict[str, Any]:
     """Runs a Python program over the tables, for what SQL cannot say; shows its result_df and what it printed.
 
     Every table, and the `table` of every earlier result, is there as a pandas DataFrame under its name; `pd` and `np`
@@ -115,10 +115,10 @@ async def execute_python(ctx: RunContext[Desk], code: str) -> dict[str, Any]:
     Args:
         code: the program; it assigns its result to result_df, a DataFrame or Series.
     """
-    desk = ctx.deps
-    file = desk.new_file("analysis", "python", call_of(ctx))
-    work = desk.data.python(code, cap=TOOL_ROWS, folder=file.parent, stem=file.stem, earlier=desk.earlier)
-    ran = await mendable(work)
+    deps = ctx.deps
+    file = deps.new_file("analysis", "python", call_of(ctx))
+    work = deps.data.python(code, cap=TOOL_ROWS, folder=file.parent, stem=file.stem, earlier=deps.earlier)
+    ran = await retryable(work)
     if ran.table:
-        desk.keep(ran.table, call_of(ctx))
-    return told_program(ran)
+        deps.keep(ran.table, call_of(ctx))
+    return program_summary(ran)

@@ -32,23 +32,23 @@ from pydantic_ai.run import AgentRun
 from pydantic_core import from_json
 from pydantic_graph import End
 
-from cfo_kernel.agent.desk import Desk
-from cfo_kernel.agent.failures import broke_off, nothing_came, translated
-from cfo_kernel.agent.meter import OFFLINE, usage_of
+from cfo_kernel.agent.model_errors import broke_off, nothing_came, translated
 from cfo_kernel.agent.models import OpenedModel
 from cfo_kernel.agent.outputs import OUTPUTS, SPOKEN
 from cfo_kernel.agent.prices import Prices
 from cfo_kernel.agent.replay import Replay
+from cfo_kernel.agent.run_deps import RunDeps
 from cfo_kernel.agent.tools import toolset
+from cfo_kernel.agent.usage import OFFLINE, usage_of
 from cfo_kernel.errors import ModelMisbehaved
 from cfo_kernel.events import Usage
 from cfo_kernel.replies import Reply
 
 _RESTARTS = 2
 _PROMPT = (Path(__file__).parent / "prompt.md").read_text(encoding="utf-8")
-_AGENT: Agent[Desk, Reply] = Agent(
+_AGENT: Agent[RunDeps, Reply] = Agent(
     output_type=OUTPUTS,  # pyright: ignore[reportArgumentType] - the four functions return the four replies
-    deps_type=Desk,
+    deps_type=RunDeps,
     toolsets=[toolset],
     instructions=_PROMPT,
     retries={"tools": 4, "output": 3},
@@ -59,7 +59,7 @@ _AGENT: Agent[Desk, Reply] = Agent(
 warnings.filterwarnings("ignore", category=UsageLimitUnavailableWarning)
 
 
-class Listener(Protocol):
+class TurnListener(Protocol):
     """Who hears of a turn while it goes on."""
 
     def token(self, text: str) -> None: ...
@@ -78,7 +78,7 @@ class Listener(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
+class RunLimits:
     """What a turn may take of its models: answers, tool calls that succeed, and tokens read and written."""
 
     requests: int
@@ -87,7 +87,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Answer:
+class TurnResult:
     """The reply, with the model's messages of this turn; the last is the return of the reply's call."""
 
     reply: Reply
@@ -105,15 +105,15 @@ class Answer:
         return ModelMessagesTypeAdapter.dump_python(messages, mode="json")
 
 
-async def think(
+async def run_turn(
     opened: OpenedModel,
     message: str,
     history: Sequence[ModelMessage],
-    desk: Desk,
-    listener: Listener,
-    limits: Limits,
+    deps: RunDeps,
+    listener: TurnListener,
+    limits: RunLimits,
     prices: Prices,
-) -> Answer:
+) -> TurnResult:
     """Runs the agent; an empty message goes on from the history.
 
     Raises a `RunError` of ours, whatever went wrong with the model.
@@ -125,7 +125,7 @@ async def think(
     )
     try:
         async with _AGENT.iter(
-            message or None, message_history=list(history), deps=desk, model=opened.model, usage_limits=usage_limits
+            message or None, message_history=list(history), deps=deps, model=opened.model, usage_limits=usage_limits
         ) as run:
             turn = _Turn(run, listener)
             try:
@@ -138,13 +138,13 @@ async def think(
         raise translated(error, opened.names) from error
     if run.result is None:
         raise ModelMisbehaved("The model's run ended without a reply. Send the message again.")
-    return Answer(run.result.output, run.result.new_messages())
+    return TurnResult(run.result.output, run.result.new_messages())
 
 
 class _Turn:
     """Walks the agent's graph and tells the listener."""
 
-    def __init__(self, run: AgentRun[Desk, Reply], listener: Listener) -> None:
+    def __init__(self, run: AgentRun[RunDeps, Reply], listener: TurnListener) -> None:
         self._run = run
         self._listener = listener
         self._spoken = _Spoken()
@@ -165,7 +165,7 @@ class _Turn:
                     self._tool_event(event)
         return await self._run.next(node)
 
-    async def _request(self, node: ModelRequestNode[Desk, Reply]) -> Any:
+    async def _request(self, node: ModelRequestNode[RunDeps, Reply]) -> Any:
         """Streams a request to the model; one whose answer broke off is sent again.
 
         Nothing of a broken answer stays in the history, and no tool has run from it.

@@ -107,5 +107,5 @@ def _column(name: str, table: Table) -> Column:
     column = table.column(name)
     if column is None:
         known = [column.name for column in table.columns]
-        raise UnknownColumn(f"There is no column {name[:80]!r}. {nearest(name, known)}", mendable=True)
+        raise UnknownColumn(f"There is no column {name[:80]!r}. {nearest(name, known)}", retryable=True)
     return column

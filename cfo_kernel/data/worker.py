@@ -64,7 +64,7 @@ def adopt(path: str, target: str, most_bytes: int) -> dict[str, Any]:
             [(count,)] = connection.execute("SELECT count(*) FROM read_parquet(?)", [target]).fetchall()
     except duckdb.Error as error:
         if "No space left" in str(error):
-            raise QueryFailed("The disk has no room for result_df. Free some space.", mendable=False) from error
+            raise QueryFailed("The disk has no room for result_df. Free some space.", retryable=False) from error
         raise PythonFailed("result_df could not be read back. Make it a plain DataFrame and run it again.") from error
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -249,7 +249,7 @@ class WorkspaceData:
     async def _ask(self, op: str, sql: str, earlier: Files, **arguments: Any) -> dict[str, Any]:
         index = await self._cache.index()
         if not index.files and not earlier:
-            raise UnknownTable("There is no data yet. Upload a CSV, Excel or Parquet file first.", mendable=False)
+            raise UnknownTable("There is no data yet. Upload a CSV, Excel or Parquet file first.", retryable=False)
         try:
             return await self._sql.ask(op, index.files, earlier, sql, **arguments)
         except WorkerLost as error:

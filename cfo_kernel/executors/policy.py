@@ -35,7 +35,7 @@ def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> 
     """The tables that `sql` reads, among `tables` (both in lower case). Nothing of `sql` is executed.
 
     Raises `SqlInvalid`, `SqlPolicyViolation` or `UnknownTable` unless `sql` is one SELECT over `tables`. The errors
-    tell in `details["mendable"]` whether another wording can do what was meant.
+    tell in `details["retryable"]` whether another wording can do what was meant.
     """
     _check_text(sql)
     try:
@@ -44,7 +44,7 @@ def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> 
         tree = json.loads(answer)
         if tree["error"]:
             reason = tree.get("error_message", "")
-            raise _refused(f"This form of SELECT cannot be checked: {reason}", mendable=True)
+            raise _refused(f"This form of SELECT cannot be checked: {reason}", retryable=True)
         walk = _Walk(tables)
         walk.visit(tree["statements"], frozenset())
     except (RecursionError, duckdb.OutOfMemoryException) as error:  # which the parser calls a stack that is full
@@ -53,7 +53,7 @@ def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> 
         message = str(error).split("\n\nLINE")[0]
         if "expression depth" in message:  # DuckDB advises to change a setting
             raise _too_deep() from error
-        raise SqlInvalid(f"The SQL does not parse. {message}", mendable=True) from error
+        raise SqlInvalid(f"The SQL does not parse. {message}", retryable=True) from error
     return frozenset(walk.used)
 
 
@@ -62,40 +62,40 @@ def unknown_table(name: str, tables: Iterable[str]) -> UnknownTable:
     known = sorted(tables)
     close = get_close_matches(folded(name), known, n=3, cutoff=0.5) or known[:30]
     message = f"There is no table {name[:80]!r}. There is: {', '.join(close) or 'none yet'}."
-    return UnknownTable(message, name=name, nearest=close, mendable=bool(known))
+    return UnknownTable(message, name=name, nearest=close, retryable=bool(known))
 
 
 def _too_deep() -> SqlInvalid:
-    return SqlInvalid("The SQL is too long, or nested too deeply. Break it up with WITH.", mendable=True)
+    return SqlInvalid("The SQL is too long, or nested too deeply. Break it up with WITH.", retryable=True)
 
 
-def _refused(message: str, *, mendable: bool) -> SqlPolicyViolation:
-    return SqlPolicyViolation(message, mendable=mendable)
+def _refused(message: str, *, retryable: bool) -> SqlPolicyViolation:
+    return SqlPolicyViolation(message, retryable=retryable)
 
 
 def _check_text(sql: str) -> None:
     if "\0" in sql or any("\ud800" <= c <= "\udfff" for c in sql):
-        raise SqlInvalid("The SQL holds a NUL or half a character. Leave it out.", mendable=True)
+        raise SqlInvalid("The SQL holds a NUL or half a character. Leave it out.", retryable=True)
     if len(sql) > MAX_LENGTH:
-        raise SqlInvalid(f"The SQL is longer than {MAX_LENGTH:,} characters. Join a table instead.", mendable=True)
+        raise SqlInvalid(f"The SQL is longer than {MAX_LENGTH:,} characters. Join a table instead.", retryable=True)
 
 
 def _check_kind(statements: "list[duckdb.Statement]") -> None:
     if len(statements) != 1:
-        raise _refused(f"There are {len(statements)} statements. Send exactly one SELECT.", mendable=True)
+        raise _refused(f"There are {len(statements)} statements. Send exactly one SELECT.", retryable=True)
     try:
         kind = statements[0].type.name
     except ValueError:  # DuckDB's Python knows fewer kinds of statement than its parser, such as UPDATE EXTENSIONS
         kind = "This statement"
     if kind == "MULTI":  # what a PIVOT becomes that has to look at the data for its columns
         message = "A PIVOT that finds its columns in the data is not allowed. A PIVOT needs IN (...) with its columns."
-        raise _refused(message, mendable=True)
+        raise _refused(message, retryable=True)
     if kind == "EXPLAIN":
-        raise _refused("EXPLAIN is not allowed. Send the SELECT itself.", mendable=True)
+        raise _refused("EXPLAIN is not allowed. Send the SELECT itself.", retryable=True)
     if kind == "PRAGMA":
-        raise _refused("PRAGMA and SHOW are not allowed. Ask for the dataset's schema.", mendable=True)
+        raise _refused("PRAGMA and SHOW are not allowed. Ask for the dataset's schema.", retryable=True)
     if kind != "SELECT":
-        raise _refused(f"{kind} is not allowed: data is only read here. Send one SELECT.", mendable=False)
+        raise _refused(f"{kind} is not allowed: data is only read here. Send one SELECT.", retryable=False)
 
 
 class _Walk:
@@ -118,7 +118,7 @@ class _Walk:
         if kind not in _QUERIES and (common is not None or kind.endswith("_NODE")):
             what = kind.removesuffix("_NODE").removesuffix("_QUERY")
             message = f"{what} is not allowed inside a query. Only SELECT may stand there."
-            raise _refused(message, mendable=False)
+            raise _refused(message, retryable=False)
         if common is not None:
             for entry in common["map"]:
                 self.visit(entry["value"], ctes)
@@ -139,10 +139,10 @@ class _Walk:
         kind = node.get("class")
         if kind is not None and kind not in _EXPRESSIONS:
             what = "A parameter" if kind == "PARAMETER" else f"The expression {kind}"
-            raise _refused(f"{what} is not allowed. Write the value itself.", mendable=True)
+            raise _refused(f"{what} is not allowed. Write the value itself.", retryable=True)
         function = str(node.get("function_name", "")).lower()
         if is_denied(function):
-            raise _refused(f"The function {function} is not allowed. Leave it out.", mendable=False)
+            raise _refused(f"The function {function} is not allowed. Leave it out.", retryable=False)
 
     def _source(self, node: Node, ctes: frozenset[str]) -> None:
         kind = node.get("type")
@@ -152,11 +152,11 @@ class _Walk:
             function = str(node.get("function", {}).get("function_name", "")).lower()
             if function not in TABLE_FUNCTIONS:
                 message = f"The table function {function} is not allowed. Read the tables of the workspace by name."
-                raise _refused(message, mendable=True)
+                raise _refused(message, retryable=True)
         elif kind == "SHOW_REF" and not isinstance(node.get("query"), dict):
-            raise _refused("SHOW and DESCRIBE are not allowed. Ask for the dataset's schema.", mendable=True)
+            raise _refused("SHOW and DESCRIBE are not allowed. Ask for the dataset's schema.", retryable=True)
         elif "sample" in node and "alias" in node and "class" not in node and kind not in _SOURCES:
-            raise _refused(f"{kind} is not allowed in FROM. Read the tables of the workspace by name.", mendable=True)
+            raise _refused(f"{kind} is not allowed in FROM. Read the tables of the workspace by name.", retryable=True)
 
     def _table(self, node: Node, ctes: frozenset[str]) -> None:
         name, schema, catalog = (node.get(k) or "" for k in ("table_name", "schema_name", "catalog_name"))
@@ -168,7 +168,7 @@ class _Walk:
         if not is_plain and (catalog or folded(schema) != "main" or len(path) != 2 or path[1] != name):
             full = ".".join(path) if len(path) > 1 else ".".join(part for part in (catalog, schema, name) if part)
             message = f"{full[:200]} is not a table of the workspace. Use its tables by their plain names."
-            raise _refused(message, mendable=True)
+            raise _refused(message, retryable=True)
         if folded(name) not in self.tables:
             raise unknown_table(name, self.tables)
         self.used.add(folded(name))

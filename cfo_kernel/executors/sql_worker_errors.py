@@ -36,22 +36,22 @@ def as_ours(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:
     is_bare = kind in ("", "Invalid", "Unknown")  # Arrow's words, or those of the C++ library
     if (is_bare or kind == "IO") and any(sign in message for sign in _NO_SPACE):
         text = "The disk has no room for the whole result. Free some space, or ask for fewer rows."
-        return errors.QueryFailed(text, mendable=False)
+        return errors.QueryFailed(text, retryable=False)
     if kind == "Out of Memory" or (is_bare and any(sign in message for sign in _NO_MEMORY)):
         text = "The query needs more memory than it may use. Narrow it, or aggregate first."
-        return errors.QueryOutOfMemory(text, mendable=True)
+        return errors.QueryOutOfMemory(text, retryable=True)
     if kind == "INTERRUPT":
         text = "The query took too long and was stopped. Narrow it, or aggregate first."
-        return errors.QueryTimeout(text, mendable=True)
+        return errors.QueryTimeout(text, retryable=True)
     if kind == "Permission":
         text = "Files and settings are out of reach. Read the tables of the workspace."
-        return errors.SqlPolicyViolation(text, mendable=True)
+        return errors.SqlPolicyViolation(text, retryable=True)
     if kind == "IO":  # the cache was made anew, and the kernel knows the old one: a new process will do
         text = "The file of a table cannot be read any more. Run the query again; a new worker takes it."
-        return errors.WorkerLost(text, mendable=True, again=True)
+        return errors.WorkerLost(text, retryable=True, again=True)
     if kind in ("INTERNAL", "FATAL"):  # after which this DuckDB answers nothing any more
         text = "DuckDB failed on this query. Ask in another way; the next query gets a new worker."
-        return errors.WorkerLost(text, mendable=True)
+        return errors.WorkerLost(text, retryable=True)
     return _of_the_sql(kind, message, tables)
 
 
@@ -63,5 +63,5 @@ def _of_the_sql(kind: str, message: str, tables: Iterable[str]) -> errors.QueryE
     if kind == "Binder" and ("Referenced column" in message or "does not have a column" in message):
         listed = _CANDIDATES.search(message)
         nearest = re.findall(r'"([^"]+)"', listed[1]) if listed else []
-        return errors.UnknownColumn(message, nearest=nearest, mendable=True)
-    return errors.SqlInvalid(message, mendable=True)
+        return errors.UnknownColumn(message, nearest=nearest, retryable=True)
+    return errors.SqlInvalid(message, retryable=True)

@@ -143,7 +143,7 @@ class SqlPool:
             seat = _Seat(self._cache, self._folder / uuid.uuid4().hex)
         except OSError as error:
             message = f"The worker's folder cannot be made ({error.strerror}). Check the disk and the folder."
-            raise QueryFailed(message, mendable=False) from error
+            raise QueryFailed(message, retryable=False) from error
         self._seats.append(seat)
         return seat
 
@@ -213,9 +213,9 @@ def _lend(name: str, source: Path, link: Path) -> None:
             shutil.copyfile(source, link, follow_symlinks=False)
     except FileNotFoundError as error:
         message = f"The file of {name} is no longer there. Run the query that made it again."
-        raise UnknownTable(message, name=name, nearest=[], mendable=True) from error
+        raise UnknownTable(message, name=name, nearest=[], retryable=True) from error
     except OSError as error:
-        raise QueryFailed(f"{name} cannot be read ({error.strerror}). Check the disk.", mendable=False) from error
+        raise QueryFailed(f"{name} cannot be read ({error.strerror}). Check the disk.", retryable=False) from error
 
 
 def _move(made: Path, file: Path) -> None:
@@ -230,6 +230,6 @@ def _move(made: Path, file: Path) -> None:
                 raise
             shutil.copyfile(made, file, follow_symlinks=False)
     except FileNotFoundError as error:
-        raise QueryFailed("The worker left no file as its result. Run the query again.", mendable=True) from error
+        raise QueryFailed("The worker left no file as its result. Run the query again.", retryable=True) from error
     except OSError as error:
         raise QueryFailed(f"The result could not be kept ({error.strerror}). Check the disk.") from error

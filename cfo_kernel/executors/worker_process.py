@@ -125,7 +125,7 @@ class WorkerProcess:
         if not done:
             await self._stop(task)
             message = f"It took longer than {seconds:g} s and was stopped. Ask for less, or narrow the rows."
-            raise errors.QueryTimeout(message, mendable=True)
+            raise errors.QueryTimeout(message, retryable=True)
         try:
             return task.result()
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, LookupError, TypeError) as error:
@@ -133,7 +133,7 @@ class WorkerProcess:
             if self._is_closed:
                 raise closed() from error
             message = "The worker process died. Ask for less at once; the next query gets a new worker."
-            raise errors.WorkerLost(message, mendable=True) from error
+            raise errors.WorkerLost(message, retryable=True) from error
 
     async def _stop(self, task: "asyncio.Future[Any]") -> None:
         """Ends the work to the end, also when the caller is cancelled meanwhile: the next request needs the pipe."""
@@ -199,7 +199,7 @@ class WorkerProcess:
         if length > framing.MAX_FRAME:
             await self._kill()
             message = "The answer is larger than 256 MB. Ask for fewer rows or columns."
-            raise errors.QueryOutOfMemory(message, mendable=True)
+            raise errors.QueryOutOfMemory(message, retryable=True)
         return json.loads(await answers.readexactly(length))
 
     async def _kill(self) -> None:

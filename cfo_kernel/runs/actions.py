@@ -4,7 +4,7 @@ import contextlib
 from functools import partial
 from typing import Any
 
-from cfo_kernel.agent.desk import Desk
+from cfo_kernel.agent.run_deps import RunDeps
 from cfo_kernel.agent.tools import compact
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.errors import CfoError, SheetInvalid, StorageFailed
@@ -17,7 +17,7 @@ _SAMPLE_ROWS = 20
 _REPLY = "reply"  # who asks for the file of a reply's own result
 
 
-async def act(reply: Reply, desk: Desk, recorder: Recorder) -> Reply:
+async def act(reply: Reply, deps: RunDeps, recorder: Recorder) -> Reply:
     """The reply with the outcome of its action; one that asks for none is returned as it is.
 
     The recorder is told how far a query is that takes its time, and keeps the outcome: an attempt that begins again
@@ -30,9 +30,9 @@ async def act(reply: Reply, desk: Desk, recorder: Recorder) -> Reply:
         return reply_adapter.validate_python(known)
     try:
         if isinstance(reply, RunSQL):
-            acted = reply.model_copy(update={"result": await _table(reply, desk, recorder)})
+            acted = reply.model_copy(update={"result": await _table(reply, deps, recorder)})
         else:
-            acted = reply.model_copy(update={"written": await _write(reply, desk, recorder)})
+            acted = reply.model_copy(update={"written": await _write(reply, deps, recorder)})
     except CfoError as error:
         if isinstance(error, StorageFailed):
             raise
@@ -52,18 +52,18 @@ def outcome(reply: Reply) -> dict[str, Any] | None:
     return None
 
 
-async def _table(reply: RunSQL, desk: Desk, recorder: Recorder) -> ResultTable:
+async def _table(reply: RunSQL, deps: RunDeps, recorder: Recorder) -> ResultTable:
     """All rows of the SQL; where a plan of this run gave it the plan is run, whose checks and notes SQL has not."""
-    file, on_progress = desk.new_file("results", "result", _REPLY), partial(recorder.progress, label=reply.purpose)
-    plan = desk.plan_of(reply.sql)
+    file, on_progress = deps.new_file("results", "result", _REPLY), partial(recorder.progress, label=reply.purpose)
+    plan = deps.plan_of(reply.sql)
     if plan is None:
-        return await desk.data.query(
-            reply.sql, cap=_SHOWN_ROWS, file=file, earlier=desk.earlier, on_progress=on_progress
+        return await deps.data.query(
+            reply.sql, cap=_SHOWN_ROWS, file=file, earlier=deps.earlier, on_progress=on_progress
         )
-    return await desk.data.plan(plan, cap=_SHOWN_ROWS, file=file, earlier=desk.earlier, on_progress=on_progress)
+    return await deps.data.plan(plan, cap=_SHOWN_ROWS, file=file, earlier=deps.earlier, on_progress=on_progress)
 
 
-async def _write(reply: WriteSheetFromFile, desk: Desk, recorder: Recorder) -> SheetWritten:
+async def _write(reply: WriteSheetFromFile, deps: RunDeps, recorder: Recorder) -> SheetWritten:
     """Writes a copy of the workbook beside it, notes that it is ready, and only then puts it in its place.
 
     So a sheet is written once, whenever a process dies: before the note nothing has happened, and after it the copy is
@@ -72,12 +72,12 @@ async def _write(reply: WriteSheetFromFile, desk: Desk, recorder: Recorder) -> S
     name = safe_name(reply.workbook)
     if not name.lower().endswith(".xlsx"):
         raise SheetInvalid(f"{name} is not a workbook's name. It must end in .xlsx.")
-    workbook = desk.thread_dir / "results" / name
+    workbook = deps.thread_dir / "results" / name
     ready = workbook.with_name(f".{recorder.run_id}.xlsx")
     made = recorder.action("sheet")
     if made is None:
-        source = desk.result_file(reply.source_file)
-        made = await desk.data.write_sheet(source, workbook, reply.sheet, reply.mode, ready)
+        source = deps.result_file(reply.source_file)
+        made = await deps.data.write_sheet(source, workbook, reply.sheet, reply.mode, ready)
         await recorder.keep_action("sheet", made)
     with contextlib.suppress(FileNotFoundError):  # it is in its place already
         ready.replace(workbook)

@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-from cfo_kernel.agent.desk import TOOL_ROWS, Desk
-from cfo_kernel.agent.direct import as_turn
-from cfo_kernel.agent.tools import compact, told_program
+from cfo_kernel.agent.direct_turn import as_turn
+from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps
+from cfo_kernel.agent.tools import compact, program_summary
 from cfo_kernel.data.direct_query import Direct, read_direct
 from cfo_kernel.data.programs import Ran
 from cfo_kernel.replies import ResultTable, TaskResult
@@ -26,7 +26,7 @@ class Listener(Protocol):
     def progress(self, done: float, total: float, label: str) -> None: ...
 
 
-async def answer_direct(message: str, run_id: str, desk: Desk, listener: Listener) -> tuple[TaskResult, list[Any]]:
+async def answer_direct(message: str, run_id: str, deps: RunDeps, listener: Listener) -> tuple[TaskResult, list[Any]]:
     """The reply, with the whole result in the thread's `results/`, and the turn as the model reads it later, as JSON.
 
     Raises a `QueryError`, or `GlossaryInvalid`.
@@ -35,12 +35,12 @@ async def answer_direct(message: str, run_id: str, desk: Desk, listener: Listene
     tool, arguments = _call(direct)
     listener.tool_call(_CALL, tool, arguments)
     begun = time.perf_counter()
-    if known := desk.memory.tool(_CALL):
+    if known := deps.replay_log.tool(_CALL):
         reply, output = TaskResult.model_validate(known["reply"]), known["output"]
     else:
         program = direct.python
-        reply, output = await (_query(direct, desk, listener) if program is None else _program(program, desk))
-        desk.memory.keep_tool(_CALL, {"reply": reply.model_dump(mode="json"), "output": output})
+        reply, output = await (_query(direct, deps, listener) if program is None else _program(program, deps))
+        deps.replay_log.keep_tool(_CALL, {"reply": reply.model_dump(mode="json"), "output": output})
     listener.tool_result(_CALL, tool, output, round((time.perf_counter() - begun) * 1000, 1))
     return reply, as_turn(message, f"direct_{run_id}", tool, arguments, output, reply.message)
 
@@ -54,20 +54,20 @@ def _call(direct: Direct) -> tuple[str, dict[str, Any]]:
     return "execute_sql", {"sql": direct.sql}
 
 
-async def _query(direct: Direct, desk: Desk, listener: Listener) -> tuple[TaskResult, dict[str, Any]]:
-    file, earlier = desk.new_file("results", "result", _CALL), desk.earlier
+async def _query(direct: Direct, deps: RunDeps, listener: Listener) -> tuple[TaskResult, dict[str, Any]]:
+    file, earlier = deps.new_file("results", "result", _CALL), deps.earlier
     told = partial(listener.progress, label="Running the query.")
     if direct.plan is not None:
-        result = await desk.data.plan(direct.plan, cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
+        result = await deps.data.plan(direct.plan, cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
         return _reply(result), {**compact(result, TOOL_ROWS), "sql": result.query.sql}
-    result = await desk.data.query(direct.sql or "", cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
+    result = await deps.data.query(direct.sql or "", cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
     return _reply(result), compact(result, TOOL_ROWS)
 
 
-async def _program(code: str, desk: Desk) -> tuple[TaskResult, dict[str, Any]]:
-    file = desk.new_file("results", "result", _CALL)
-    ran = await desk.data.python(code, cap=_SHOWN_ROWS, folder=file.parent, stem=file.stem, earlier=desk.earlier)
-    return _of_program(ran), told_program(ran)
+async def _program(code: str, deps: RunDeps) -> tuple[TaskResult, dict[str, Any]]:
+    file = deps.new_file("results", "result", _CALL)
+    ran = await deps.data.python(code, cap=_SHOWN_ROWS, folder=file.parent, stem=file.stem, earlier=deps.earlier)
+    return _of_program(ran), program_summary(ran)
 
 
 def _of_program(ran: Ran) -> TaskResult:

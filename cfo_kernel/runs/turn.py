@@ -48,22 +48,22 @@ async def _answered(
     # In a thread: the loop serves others meanwhile, and the SQL worker starts beside it.
     history = None if is_direct(run.message) else place.history
     schema, entries = await asyncio.gather(place.data.schema(), asyncio.to_thread(_loaded, models, history))
-    from cfo_kernel.agent.desk import Desk
-    from cfo_kernel.agent.turn import Limits, think
+    from cfo_kernel.agent.run_deps import RunDeps
+    from cfo_kernel.agent.turn import RunLimits, run_turn
     from cfo_kernel.agent.window import window
     from cfo_kernel.runs.actions import act, outcome
     from cfo_kernel.runs.direct import answer_direct
 
-    desk = Desk(place.data, schema, place.thread_dir, recorder)
+    deps = RunDeps(place.data, schema, place.thread_dir, recorder)
     if history is None:
         recorder.used(events.Usage(model="direct", cost=0))
-        result, turn = await answer_direct(run.message, run.id, desk, recorder)
+        result, turn = await answer_direct(run.message, run.id, deps, recorder)
         return RunEntry(run_id=run.id, status="succeeded", reply=result, model_messages=turn)
-    limits = Limits(settings.request_limit, settings.tool_call_limit, settings.token_limit)
+    limits = RunLimits(settings.request_limit, settings.tool_call_limit, settings.token_limit)
     opened = models.opened(schema)
     seen = window(entries, settings.history_turns)
-    answer = await think(opened, run.message, seen, desk, recorder, limits, books.prices)
-    reply = await act(answer.reply, desk, recorder)
+    answer = await run_turn(opened, run.message, seen, deps, recorder, limits, books.prices)
+    reply = await act(answer.reply, deps, recorder)
     messages: list[Any] = answer.as_json(outcome(reply))
     return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=recorder.usage, model_messages=messages)
 

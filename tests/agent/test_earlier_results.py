@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cfo_kernel import RunSQL, TaskResult
-from cfo_kernel.agent.desk import Desk
+from cfo_kernel.agent.run_deps import RunDeps
 from tests.conftest import Opened
 from tests.models.scripted_server import ScriptedServer, ToolCall
 from tests.replies import ANSWER, QUERY, TABLE, Serve
@@ -73,8 +73,8 @@ async def test_what_would_hide_a_table_or_is_no_name_is_none(stem: str, serve: S
     (thread.thread_dir / "analysis" / f"{stem}.parquet").write_bytes(b"")
     (thread.thread_dir / "analysis" / "link.parquet").symlink_to("/etc/passwd")
     workspace_data = place._engine.data(place._row)
-    desk = Desk(workspace_data, await workspace_data.schema(), thread.thread_dir)
-    assert list(desk.earlier) == ["query_001"]
+    deps = RunDeps(workspace_data, await workspace_data.schema(), thread.thread_dir)
+    assert list(deps.earlier) == ["query_001"]
 
 
 async def test_a_refusal_that_no_wording_helps_says_so(serve: Serve, opened: Opened) -> None:

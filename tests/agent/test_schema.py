@@ -1,6 +1,6 @@
 """What a model is told of tables: nothing that is empty, and every figure."""
 
-from cfo_kernel.agent.schema import described_table, listed_tables
+from cfo_kernel.agent.table_descriptions import described_table, listed_tables
 from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.ingest_cache import DatasetIndex
 from cfo_kernel.data.tables import Column, Dataset, Table, Tables

@@ -11,11 +11,11 @@ from pathlib import Path
 from statistics import median
 
 from cfo_kernel import Workspace, connect
-from cfo_kernel.agent.desk import Desk
-from cfo_kernel.agent.memory import FirstAttempt
 from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import Prices
-from cfo_kernel.agent.turn import Limits, think
+from cfo_kernel.agent.replay_log import EmptyReplayLog
+from cfo_kernel.agent.run_deps import RunDeps
+from cfo_kernel.agent.turn import RunLimits, run_turn
 from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.events import Usage
 from tests.bench.bare_loop import BareLoop
@@ -27,7 +27,7 @@ from tests.bench.told import Line
 ROUNDS = 20
 AT_ONCE = 50
 BATCHES = 3
-Answer = Callable[[], Awaitable[object]]
+TurnResult = Callable[[], Awaitable[object]]
 Seconds = Callable[[int], Awaitable[float]]
 """How long so many answers at once take."""
 
@@ -103,7 +103,7 @@ async def _in_turns(ways: dict[str, Seconds], at_once: int, rounds: int) -> dict
     return {way: median(each[1:]) for way, each in taken.items()}
 
 
-def _timed(answer: Answer) -> Seconds:
+def _timed(answer: TurnResult) -> Seconds:
     async def seconds(at_once: int) -> float:
         begun = time.perf_counter()
         await asyncio.gather(*(answer() for _ in range(at_once)))
@@ -121,7 +121,7 @@ async def _durable(workspace: Workspace) -> None:
 async def _without_durability(workspace_data: WorkspaceData, models: Models, folder: Path) -> None:
     """What `runs.turn` does, where nothing is kept and nobody listens."""
     schema = await workspace_data.schema()
-    desk = Desk(workspace_data, schema, folder, FirstAttempt())
-    limits = Limits(20, 50, 400_000)
-    answer = await think(models.opened(schema), QUESTION, [], desk, _NobodyListens(), limits, Prices())
+    deps = RunDeps(workspace_data, schema, folder, EmptyReplayLog())
+    limits = RunLimits(20, 50, 400_000)
+    answer = await run_turn(models.opened(schema), QUESTION, [], deps, _NobodyListens(), limits, Prices())
     assert answer.reply.message == MESSAGE

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 import yaml
 
-from cfo_kernel.agent.schema import described_table
+from cfo_kernel.agent.table_descriptions import described_table
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.workspace_data import SchemaContext, WorkspaceData
 from cfo_kernel.errors import GlossaryInvalid, PlanInvalid

@@ -191,10 +191,10 @@ def test_a_query_that_nobody_stops_ends_by_itself(company: Company) -> None:
         ("UPDATE EXTENSIONS", False, "not allowed"),
     ],
 )
-def test_an_error_says_whether_another_wording_helps(sql: str, mendable: bool, says: str, company: Company) -> None:
+def test_an_error_says_whether_another_wording_helps(sql: str, retryable: bool, says: str, company: Company) -> None:
     with pytest.raises(QueryError, match=says) as caught:
         company.worker.query(sql, 5, None)
-    assert caught.value.details["mendable"] is mendable
+    assert caught.value.details["mendable"] is retryable
 
 
 def test_a_wrong_column_comes_with_the_nearest(company: Company) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic_ai import RunContext
 
-from cfo_kernel.agent.memory import FirstAttempt, Memory
+from cfo_kernel.agent.replay_log import EmptyReplayLog, ReplayLog
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.workspace_data import SchemaContext, WorkspaceData
 from cfo_kernel.errors import SheetInvalid
@@ -19,19 +19,19 @@ TOOL_ROWS = 50
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
-def call_of(ctx: RunContext["Desk"]) -> str:
+def call_of(ctx: RunContext["RunDeps"]) -> str:
     """Which call of the run a tool answers: ids alone may come again, for some servers count anew in each answer."""
     return f"{ctx.run_step}/{ctx.tool_call_id}"
 
 
 @dataclass
-class Desk:
+class RunDeps:
     """What the tools of a run kept is found by the calls that asked for it."""
 
     data: WorkspaceData
     schema: SchemaContext
     thread_dir: Path
-    memory: Memory = field(default_factory=FirstAttempt)
+    replay_log: ReplayLog = field(default_factory=EmptyReplayLog)
     _given: dict[str, Path] = field(default_factory=dict[str, Path])
     _kept: dict[str, ResultTable] = field(default_factory=dict[str, ResultTable])
 
@@ -47,7 +47,7 @@ class Desk:
         that begins again gets the names of the one before, by the call that asked for them.
         """
         place = self.thread_dir / folder
-        if name := self.memory.file(asked_by):
+        if name := self.replay_log.file(asked_by):
             self._given[asked_by] = place / name
             return place / name
         number = len(list(place.glob(f"{stem}_*.parquet"))) + 1
@@ -56,7 +56,7 @@ class Desk:
         while (path := place / f"{stem}_{number:03}.parquet").exists() or path in given or path.stem in tables:
             number += 1
         self._given[asked_by] = path
-        self.memory.keep_file(asked_by, path.name)
+        self.replay_log.keep_file(asked_by, path.name)
         return path
 
     def keep(self, result: ResultTable, asked_by: str) -> None:

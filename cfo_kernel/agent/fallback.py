@@ -12,8 +12,8 @@ from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 
-from cfo_kernel.agent.failures import broke_off, server_failed
-from cfo_kernel.agent.meter import named
+from cfo_kernel.agent.model_errors import broke_off, server_failed
+from cfo_kernel.agent.usage import model_label
 
 _BREAKS = 2
 
@@ -36,11 +36,11 @@ class NamedModel(WrapperModel):
         async with self.wrapped.request_stream(
             messages, model_settings, model_request_parameters, run_context
         ) as answer:
-            answer.metadata = {**(answer.metadata or {}), **named(self.name)}
+            answer.metadata = {**(answer.metadata or {}), **model_label(self.name)}
             yield answer
 
 
-class _First(WrapperModel):
+class _PrimaryModel(WrapperModel):
     """A model that another stands in for: once its server failed, it is not asked again in this run.
 
     The client has tried again by then. An answer that breaks off is asked for again once, from the same model.
@@ -82,4 +82,4 @@ class _First(WrapperModel):
 
 def with_fallback(first: NamedModel, fallback: NamedModel | None = None) -> Model:
     """The first model; where there is a second, that one answers when the server of the first failed."""
-    return first if fallback is None else FallbackModel(_First(first), fallback, fallback_on=server_failed)
+    return first if fallback is None else FallbackModel(_PrimaryModel(first), fallback, fallback_on=server_failed)

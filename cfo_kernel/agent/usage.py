@@ -13,7 +13,7 @@ OFFLINE = "offline"
 _NAME = "cfo_model"
 
 
-def named(name: str) -> dict[str, str]:
+def model_label(name: str) -> dict[str, str]:
     """The metadata of an answer that say which model gave it: it stays known wherever the answer is kept."""
     return {_NAME: name}
 

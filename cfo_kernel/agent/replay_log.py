@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 
-class Memory(Protocol):
+class ReplayLog(Protocol):
     """The record of a run's attempts; what it takes and gives are JSON values."""
 
     def response(self) -> Any | None:
@@ -25,7 +25,7 @@ class Memory(Protocol):
     def keep_file(self, asked_by: str, name: str) -> None: ...
 
 
-class FirstAttempt:
+class EmptyReplayLog:
     """A memory with nothing in it, that keeps nothing: for a turn that is not to survive its process."""
 
     def response(self) -> None:
