@@ -20,13 +20,13 @@ from cfo_kernel.errors import (
     ThreadBusy,
     WorkbenchClosed,
 )
-from cfo_kernel.runs.books import Books
+from cfo_kernel.runs.execution import execute_run, failed, finish, outcome_of, publish_outcome
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.messages import check_continue, check_message, continues_left
-from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.queue import MOST_DEATHS, RunQueue
 from cfo_kernel.runs.recorder import Recorder, RunLost
-from cfo_kernel.runs.turn import failed, finish, outcome_of, tell, work
+from cfo_kernel.runs.thread_context import ThreadContext
+from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.folders import new_id
 from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
@@ -37,25 +37,25 @@ _log = logging.getLogger(__name__)
 
 
 class Dispatch:
-    """The runs of this process; `place_of` finds where a run takes place, and raises `NotFound` where that is gone."""
+    """The runs of this process. `context_of` finds the thread of a run; it raises `NotFound` if the thread is gone."""
 
     def __init__(
         self,
         journal: Journal,
         queue: RunQueue,
         settings: Settings,
-        books: Books,
+        usage_recorder: UsageRecorder,
         models: Models,
-        place_of: Callable[[RunRow], Place],
+        context_of: Callable[[RunRow], ThreadContext],
     ) -> None:
         self._journal = journal
         self._queue = queue
         self._settings = settings
-        self._books = books
+        self._usage_recorder = usage_recorder
         self._models = models
-        self._place_of = place_of
+        self._context_of = context_of
         self._closed = False
-        self._places: dict[str, Place] = {}
+        self._contexts: dict[str, ThreadContext] = {}
         self._working: dict[str, asyncio.Task[RunEntry]] = {}
         self._stopped: set[str] = set()
         self._refused: set[str] = set()
@@ -69,7 +69,7 @@ class Dispatch:
         self._listening = asyncio.create_task(self._listen(), name="listen for cancels")
 
     async def accept(
-        self, place: Place, text: str, in_reply_to: str | None, key: str | None, *, untouched: bool = False
+        self, context: ThreadContext, text: str, in_reply_to: str | None, key: str | None, *, untouched: bool = False
     ) -> RunRow:
         """Takes a message: when this returns it is in the journal and in the history, and its run is under way.
 
@@ -78,7 +78,7 @@ class Dispatch:
         caller that is cancelled leaves no message half taken.
         """
         check_message(text, in_reply_to, key)
-        accepted = self._accepted(place, text, in_reply_to, key, untouched=untouched and not text)
+        accepted = self._accepted(context, text, in_reply_to, key, untouched=untouched and not text)
         return await asyncio.shield(self._keep(accepted, "accept"))
 
     async def accept_child(self, parent: RunRow, text: str, name: str) -> RunRow:
@@ -101,18 +101,18 @@ class Dispatch:
         if self._closed:
             return
         try:
-            place = self._places.pop(run.id, None) or self._place_of(run)
+            context = self._contexts.pop(run.id, None) or self._context_of(run)
         except (NotFound, StorageFailed) as error:  # nobody can answer there
-            await tell(run, failed(run.id, error), self._journal, self._books)
+            await publish_outcome(run, failed(run.id, error), self._journal, self._usage_recorder)
             return
         if run.deaths >= MOST_DEATHS:
             message = "The programs that worked on this message stopped again and again. Reword it, then send it."
-            await finish(run, failed(run.id, RunInterrupted(message)), place, self._journal, self._books)
+            await finish(run, failed(run.id, RunInterrupted(message)), context, self._journal, self._usage_recorder)
             return
         recorder = await Recorder.of(self._journal, run)
         if self._closed:
             return
-        working = asyncio.create_task(self._in_turn(run, place, recorder), name=f"work on {run.id}")
+        working = asyncio.create_task(self._in_turn(run, context, recorder), name=f"work on {run.id}")
         recorder.on_loss = working.cancel
         self._working[run.id] = working
         try:
@@ -122,7 +122,7 @@ class Dispatch:
         finally:
             del self._working[run.id]  # from here on a stop comes too late
             self._stopped.discard(run.id)
-        await finish(run, entry, place, self._journal, self._books)
+        await finish(run, entry, context, self._journal, self._usage_recorder)
 
     async def cancel(self, run_id: str) -> None:
         """Stops a run and its children, whichever process works on it; one that has ended stays as it is."""
@@ -171,17 +171,17 @@ class Dispatch:
         await self._queue.close()
 
     async def _accepted(
-        self, place: Place, text: str, in_reply_to: str | None, key: str | None, *, untouched: bool
+        self, context: ThreadContext, text: str, in_reply_to: str | None, key: str | None, *, untouched: bool
     ) -> RunRow:
-        async with place.history.locked():
-            if earlier := await self._journal.by_key(place.workspace_id, place.thread_id, key):
+        async with context.history.locked():
+            if earlier := await self._journal.by_key(context.workspace_id, context.thread_id, key):
                 if (earlier.message, earlier.in_reply_to) != (text, in_reply_to):
                     message = "This idempotency key belongs to another message of the thread. Take a new one."
                     raise IdempotencyMismatch(message)
-                await self._into_history(place)
+                await self._into_history(context)
                 return earlier
             # What a person writes goes on from any history; where that cannot be read, it cannot be written either.
-            entries = () if text and not untouched else await asyncio.to_thread(place.history.entries)
+            entries = () if text and not untouched else await asyncio.to_thread(context.history.entries)
             if not text:
                 check_continue(entries, in_reply_to)
             if untouched and not continues_left(entries, self._settings.continue_limit):
@@ -189,31 +189,31 @@ class Dispatch:
                 raise ContinueLimitReached(message)
             if self._closed:
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
-            row = self._new(place.workspace_id, place.thread_id, text, in_reply_to=in_reply_to)
+            row = self._new(context.workspace_id, context.thread_id, text, in_reply_to=in_reply_to)
             try:
                 stored = await self._journal.add_run(row, key)
                 if stored.id != row.id:  # another program was first with this key
                     return stored
                 row = stored
                 message = MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to, untouched=untouched)
-                await self._into_history(place, message)
+                await self._into_history(context, message)
             except Exception:  # else the loop ends, and the message is answered by whoever comes next
                 await self._retracted(row.id)
                 raise
         if row.owner == self._queue.me:  # then it is performed here, and its place is known
-            self._places[row.id] = place
+            self._contexts[row.id] = context
         await self._queue.offer(row)
         return row
 
-    async def _into_history(self, place: Place, *added: MessageEntry) -> None:
+    async def _into_history(self, context: ThreadContext, *added: MessageEntry) -> None:
         """Adds a message to the history, behind those of a process that died before it could add them."""
-        waiting = await self._journal.open_runs(place.workspace_id, place.thread_id)
+        waiting = await self._journal.open_runs(context.workspace_id, context.thread_id)
         missing = [
             MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
             for run in waiting
             if run.parent_run_id is None and run.id not in self._refused and run.id not in {m.run_id for m in added}
         ]
-        await to_its_end(place.history.append, *missing, *added)
+        await to_its_end(context.history.append, *missing, *added)
 
     async def _retracted(self, run_id: str) -> None:
         """Takes back a run whose message was refused; where that cannot be done now, as soon as it can be."""
@@ -228,29 +228,29 @@ class Dispatch:
             n=0, id=new_id(), workspace_id=workspace_id, thread_id=thread_id, message=text, owner=owner, **more
         )
 
-    async def _in_turn(self, run: RunRow, place: Place, recorder: Recorder) -> RunEntry:
+    async def _in_turn(self, run: RunRow, context: ThreadContext, recorder: Recorder) -> RunEntry:
         if run.id in await self._journal.cancels():
             self._stop(run.id)
         async with self._queue.turn(run), self._alone(run):
-            if run.attempt > 1 and (kept := await self._taken_up(run, place)):
+            if run.attempt > 1 and (kept := await self._taken_up(run, context)):
                 return kept
             await self._journal.start(run)
             recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
-            return await work(run, place, recorder, self._settings, self._books, self._models)
+            return await execute_run(run, context, recorder, self._settings, self._usage_recorder, self._models)
 
     def _alone(self, run: RunRow) -> AbstractAsyncContextManager[object]:
         """Runs that processes died over are worked on one by one: else the one at fault takes the others with it."""
         is_suspect = run.deaths >= MOST_DEATHS // 2 and run.parent_run_id is None
         return self._suspects if is_suspect else contextlib.nullcontext()
 
-    async def _taken_up(self, run: RunRow, place: Place) -> RunEntry | None:
+    async def _taken_up(self, run: RunRow, context: ThreadContext) -> RunEntry | None:
         """Sees to it that the message is in the history; the run's outcome, if an earlier attempt came that far."""
         if run.parent_run_id is not None:
             return None
-        async with place.history.locked():
+        async with context.history.locked():
             message = MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
-            await to_its_end(place.history.append, message)
-            entries = await asyncio.to_thread(place.history.entries)
+            await to_its_end(context.history.append, message)
+            entries = await asyncio.to_thread(context.history.entries)
         return next((e for e in entries if isinstance(e, RunEntry) and e.run_id == run.id), None)
 
     async def _listen(self) -> None:

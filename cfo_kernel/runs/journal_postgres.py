@@ -18,7 +18,7 @@ from cfo_kernel.errors import EventsPruned, IdempotencyMismatch, RunNotFound
 from cfo_kernel.events import Event, Numbered, Outcome, event_adapter
 from cfo_kernel.runs.journal import PRUNED, Record, RunRow
 from cfo_kernel.runs.postgres import Database
-from cfo_kernel.runs.postgres_news import News
+from cfo_kernel.runs.postgres_notifications import Notifications
 from cfo_kernel.runs.postgres_writer import Writer
 from cfo_kernel.store.database_postgres import JOURNAL
 from cfo_kernel.store.folders import is_text
@@ -63,8 +63,8 @@ class PostgresJournal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._writer = Writer(database, lambda runs: self._news.tell(runs))
-        self._news = News(database, lambda: self._writer.process)
+        self._writer = Writer(database, lambda runs: self._notifications.tell(runs))
+        self._notifications = Notifications(database, lambda: self._writer.process)
 
     async def open(self) -> None:
         await self._database.open()
@@ -73,7 +73,7 @@ class PostgresJournal:
     async def close(self) -> None:
         await self._writer.close()
         await self._database.close()
-        await self._news.close()
+        await self._notifications.close()
 
     def let_go(self) -> None:
         self._database.let_go()
@@ -171,7 +171,7 @@ class PostgresJournal:
         return [Record(kind=k, key=from_json(key), data=from_json(data), event=n) for k, key, data, n in rows]
 
     async def subscribe(self, run_id: str, after: int = -1) -> AsyncGenerator[Numbered]:
-        with self._news.of(run_id) as news:
+        with self._notifications.of(run_id) as news:
             await self.run(run_id)
             while True:
                 news.clear()

@@ -30,11 +30,11 @@ from cfo_kernel.executors.fallback_executor import FallbackExecutor
 from cfo_kernel.executors.locked_temp_folders import remove_abandoned
 from cfo_kernel.executors.python_sandbox import ConfinedExecutor
 from cfo_kernel.interface import MAX_TITLE
-from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.dispatch import Dispatch
 from cfo_kernel.runs.journal import RunRow
-from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.pruning import prune
+from cfo_kernel.runs.thread_context import ThreadContext
+from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
@@ -61,8 +61,8 @@ class Engine:
             stores.catalog, stores.ledger, stores.journal, stores.queue,
         )  # fmt: skip
         self._models = Models(settings)
-        books = Books(prices, self.ledger)
-        self.dispatch = Dispatch(self.journal, self._queue, settings, books, self._models, self.place_of)
+        usage_recorder = UsageRecorder(prices, self.ledger)
+        self.dispatch = Dispatch(self.journal, self._queue, settings, usage_recorder, self._models, self.context_of)
         self._rooms: dict[str, WorkspaceData] = {}
         self._python = None if settings.python_disabled else FallbackExecutor(ConfinedExecutor(), DockerExecutor())
         self._loop = asyncio.get_running_loop()
@@ -236,10 +236,10 @@ class Engine:
         if workspace_data := self._rooms.pop(workspace.id, None):
             await workspace_data.close()
 
-    def place(self, workspace: WorkspaceRow, thread: ThreadRow) -> Place:
-        return Place(workspace.id, thread.id, self.thread_dir(thread), self.data(workspace))
+    def place(self, workspace: WorkspaceRow, thread: ThreadRow) -> ThreadContext:
+        return ThreadContext(workspace.id, thread.id, self.thread_dir(thread), self.data(workspace))
 
-    def place_of(self, run: RunRow) -> Place:
+    def context_of(self, run: RunRow) -> ThreadContext:
         """Where a run takes place. Raises `NotFound` where that is gone."""
         thread = self.catalog.thread(run.workspace_id, run.thread_id)
         return self.place(self.catalog.workspace(run.workspace_id), thread)

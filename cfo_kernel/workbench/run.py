@@ -61,7 +61,7 @@ class Run:
         """The outcome as the thread keeps it, if there is still such a thread."""
         run = await self._engine.use().journal.run(self.id)
         try:
-            entries = await asyncio.to_thread(self._engine.place_of(run).history.entries)
+            entries = await asyncio.to_thread(self._engine.context_of(run).history.entries)
         except NotFound:
             return None
         entry = next((e for e in entries if isinstance(e, RunEntry) and e.run_id == self.id), None)

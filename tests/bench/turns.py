@@ -119,7 +119,7 @@ async def _durable(workspace: Workspace) -> None:
 
 
 async def _without_durability(workspace_data: WorkspaceData, models: Models, folder: Path) -> None:
-    """What `runs.turn` does, where nothing is kept and nobody listens."""
+    """What `runs.execution` does, where nothing is kept and nobody listens."""
     schema = await workspace_data.schema()
     deps = RunDeps(workspace_data, schema, folder, EmptyReplayLog())
     limits = RunLimits(20, 50, 400_000)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel.events import Event, RunStarted, Token
-from cfo_kernel.runs import actions, dispatch, turn
-from cfo_kernel.runs.books import Books
+from cfo_kernel.runs import actions, dispatch, execution
 from cfo_kernel.runs.dispatch import Dispatch
 from cfo_kernel.runs.journal import RunRow
 from cfo_kernel.runs.recorder import Recorder
+from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.store.history import History, MessageEntry, RunEntry
 
 POINTS: dict[str, Callable[[], None]] = {}
@@ -97,7 +97,7 @@ def begun() -> None:
 @point
 def at_work() -> None:
     """Each attempt dies here, a moment after it began, so that others are at work beside it."""
-    original = dispatch.work
+    original = dispatch.execute_run
 
     async def replaced(run: RunRow, *more: Any) -> RunEntry:
         if _ONLY in run.message:
@@ -105,7 +105,7 @@ def at_work() -> None:
             die()
         return await original(run, *more)
 
-    dispatch.work = replaced
+    dispatch.execute_run = replaced
 
 
 @point
@@ -179,17 +179,17 @@ def acted_and_not_in_the_history() -> None:
 
 @point
 def in_the_history_and_not_in_the_ledger() -> None:
-    _before(Books, "seal")
+    _before(UsageRecorder, "seal")
 
 
 @point
 def in_the_ledger_and_not_told() -> None:
-    _after(Books, "seal")
+    _after(UsageRecorder, "seal")
 
 
 @point
 def told() -> None:
-    _after(turn, "tell")
+    _after(execution, "publish_outcome")
 
 
 @point

@@ -14,7 +14,7 @@ from tests.chaos.processes import Process, api, free_port
 
 
 @dataclass
-class Place:
+class ThreadContext:
     """Makes servers over one root, at ports of their own; they are killed with the test."""
 
     folder: Path
@@ -32,10 +32,10 @@ class Place:
 
 
 @pytest.fixture
-async def place(root: Path, tmp_path: Path) -> AsyncIterator[Place]:
+async def place(root: Path, tmp_path: Path) -> AsyncIterator[ThreadContext]:
     async with AsyncExitStack() as stack:
         with Model() as model:
-            yield Place(tmp_path, root, model, stack)
+            yield ThreadContext(tmp_path, root, model, stack)
 
 
 @pytest.fixture

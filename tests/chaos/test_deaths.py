@@ -10,7 +10,7 @@ import pytest
 from cfo_kernel.remote import Workbench
 from cfo_kernel.runs.queue import MOST_DEATHS
 from tests.chaos.body import PATIENCE, People, until
-from tests.chaos.conftest import Place
+from tests.chaos.conftest import ThreadContext
 from tests.chaos.invariants import check
 from tests.chaos.processes import free_port
 
@@ -18,7 +18,9 @@ _SOON = 30.0  # seconds on a machine that does much else; a second or two on one
 
 
 @pytest.mark.timeout(300)
-async def test_a_run_that_kills_its_process_is_given_up_and_takes_no_other_with_it(place: Place, port: int) -> None:
+async def test_a_run_that_kills_its_process_is_given_up_and_takes_no_other_with_it(
+    place: ThreadContext, port: int
+) -> None:
     server = place.server(port)
     chaos = place.chaos(server, port)
     await server.start("at_work", CHAOS_ONLY="poison")
@@ -47,7 +49,7 @@ async def test_a_run_that_kills_its_process_is_given_up_and_takes_no_other_with_
 
 
 @pytest.mark.timeout(300)
-async def test_another_process_takes_over_at_once(place: Place, port: int) -> None:
+async def test_another_process_takes_over_at_once(place: ThreadContext, port: int) -> None:
     first, second = place.server(port), place.server(other := free_port())
     chaos = place.chaos(second, other)
     await first.start()
@@ -71,7 +73,7 @@ async def test_another_process_takes_over_at_once(place: Place, port: int) -> No
 
 
 @pytest.mark.timeout(300)
-async def test_a_process_that_stands_still_keeps_its_run_and_goes_on(place: Place, port: int) -> None:
+async def test_a_process_that_stands_still_keeps_its_run_and_goes_on(place: ThreadContext, port: int) -> None:
     """It holds its lock while it lives: the other process, which works on what it accepts, leaves the run to it."""
     first, second = place.server(port), place.server(other := free_port())
     chaos = place.chaos(first, port)

@@ -7,7 +7,7 @@ import pytest
 from cfo_kernel.remote import Workbench
 from tests.chaos.body import PATIENCE, People
 from tests.chaos.child import POINTS
-from tests.chaos.conftest import Place
+from tests.chaos.conftest import ThreadContext
 from tests.chaos.invariants import check
 
 _TALK = ("direct", "create", "look", "append", "repair")
@@ -17,7 +17,7 @@ _NAMES = list(POINTS)
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("points", [_NAMES[n : n + _AT_ONCE] for n in range(0, len(_NAMES), _AT_ONCE)])
-async def test_a_server_that_dies_at_chosen_points(place: Place, port: int, points: list[str]) -> None:
+async def test_a_server_that_dies_at_chosen_points(place: ThreadContext, port: int, points: list[str]) -> None:
     server = place.server(port)
     chaos = place.chaos(server, port)
     await server.start(points[0])

@@ -21,7 +21,7 @@ from cfo_kernel.runs.queue_table import TableQueue
 class Worker:
     """A process that works on runs, as far as the journal and the queue are concerned."""
 
-    def __init__(self, kind: str, place: str, log: Path) -> None:
+    def __init__(self, kind: str, context: str, log: Path) -> None:
         self._log = log
         self._closed = False
         self._running: set[asyncio.Task[None]] = set()
@@ -33,12 +33,12 @@ class Worker:
             from cfo_kernel.runs.queue_procrastinate import ProcrastinateQueue
             from cfo_kernel.store.database_postgres import Target
 
-            database = Database(Target(place))
+            database = Database(Target(context))
             self.journal = PostgresJournal(database)
             self.queue = ProcrastinateQueue(self.journal, database)
         else:
-            self.journal = SqliteJournal(Path(place) / "journal.db")
-            self.queue = TableQueue(self.journal, Owners(Path(place) / "owners"))
+            self.journal = SqliteJournal(Path(context) / "journal.db")
+            self.queue = TableQueue(self.journal, Owners(Path(context) / "owners"))
 
     async def open(self) -> "Worker":
         await self.journal.open()
@@ -107,8 +107,8 @@ class Worker:
         self.queue.let_go()
 
 
-async def main(kind: str, place: str, log: str) -> None:
-    await Worker(kind, place, Path(log)).open()
+async def main(kind: str, context: str, log: str) -> None:
+    await Worker(kind, context, Path(log)).open()
     print("ready", flush=True)
     await asyncio.Event().wait()
 

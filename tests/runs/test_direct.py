@@ -167,18 +167,18 @@ async def test_the_offline_analyst_goes_on_after_it(opened: Opened, bench: Calla
 
 
 async def test_a_query_without_a_thread_leaves_nothing(opened: Opened) -> None:
-    place = await opened()
-    before = sorted(place.workspace_dir.glob("threads/*"))
-    by_plan = await place.query(Direct(plan=PLAN))
+    context = await opened()
+    before = sorted(context.workspace_dir.glob("threads/*"))
+    by_plan = await context.query(Direct(plan=PLAN))
     assert isinstance(by_plan, ResultTable)
     assert by_plan.rows == (("Finance", 4000.5), ("Sales", 2000.3))
-    assert isinstance(by_sql := await place.query(Direct(sql="FROM range(1000)")), ResultTable)
+    assert isinstance(by_sql := await context.query(Direct(sql="FROM range(1000)")), ResultTable)
     assert (len(by_sql.rows), by_sql.row_count, by_sql.file) == (100, 1000, None)
-    assert (await place.query(Direct(python="print('hello')"))) == "hello\n"
+    assert (await context.query(Direct(python="print('hello')"))) == "hello\n"
     for wrong in (Direct(), Direct(sql="SELECT 1", python="1")):
         with pytest.raises(InvalidInput, match="exactly one"):
-            await place.query(wrong)
-    assert sorted(place.workspace_dir.glob("threads/*")) == before
+            await context.query(wrong)
+    assert sorted(context.workspace_dir.glob("threads/*")) == before
 
 
 async def test_an_empty_message_does_not_continue_it(opened: Opened) -> None:

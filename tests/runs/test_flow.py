@@ -99,9 +99,9 @@ async def test_a_second_continue_gets_nothing(serve: Serve, opened: Opened) -> N
 
 
 async def test_what_cannot_be_continued(serve: Serve, opened: Opened) -> None:
-    place = await opened(serve(ANSWER))
-    thread = await place.thread()
-    for new in (thread, await place.thread()):
+    context = await opened(serve(ANSWER))
+    thread = await context.thread()
+    for new in (thread, await context.thread()):
         with pytest.raises(NothingToContinue):
             await new.send(in_reply_to="20260101-000000-000000000000")
     run = await thread.send("What?")
@@ -112,7 +112,7 @@ async def test_what_cannot_be_continued(serve: Serve, opened: Opened) -> None:
     with pytest.raises(EmptyMessage):
         await thread.send()
     assert len(await thread.messages()) == 2
-    assert [t.id for t in await place.threads()] == [thread.id]
+    assert [t.id for t in await context.threads()] == [thread.id]
 
 
 async def test_a_failed_run_leaves_nothing_to_continue_and_the_model_hears_of_it(serve: Serve, opened: Opened) -> None:
@@ -248,8 +248,8 @@ async def test_an_answer_carries_the_last_result_and_money_stays_exact(serve: Se
 
 
 async def test_messages_keep_what_people_read(serve: Serve, opened: Opened) -> None:
-    place = await opened(serve(QUERY, ANSWER))
-    thread: Thread = await place.thread()
+    context = await opened(serve(QUERY, ANSWER))
+    thread: Thread = await context.thread()
     run = await thread.send("  What did\nit cost?  ")
     await told(run)
     person, agent = await thread.messages()
@@ -261,10 +261,10 @@ async def test_messages_keep_what_people_read(serve: Serve, opened: Opened) -> N
     assert agent.reply.result.query.sql == TOTALS
     assert thread.title == "What did"
     await thread.rename("Costs\nof 2012")
-    assert [(t.id, t.title) for t in await place.threads()] == [(thread.id, "Costs")]
+    assert [(t.id, t.title) for t in await context.threads()] == [(thread.id, "Costs")]
     assert (await thread.run(run.id)).id == run.id
     with pytest.raises(RunNotFound):
-        await (await place.thread()).run(run.id)
+        await (await context.thread()).run(run.id)
     for wrong in ("", "\ud800", "nope"):
         with pytest.raises(RunNotFound):
             await thread.run(wrong)

@@ -24,9 +24,9 @@ LONG = "60"
 class Yard:
     """Workers over one database; each is as if it were a process of its own, or is one."""
 
-    def __init__(self, kind: str, place: str, log: Path) -> None:
+    def __init__(self, kind: str, context: str, log: Path) -> None:
         self.kind = kind
-        self._arguments = (kind, place, log)
+        self._arguments = (kind, context, log)
         self._log = log
         self._workers: list[Worker] = []
 
@@ -69,8 +69,8 @@ class Yard:
 
 @pytest.fixture(params=["table", "procrastinate"])
 async def yard(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Yard]:
-    place = request.getfixturevalue("postgres") if request.param == "procrastinate" else str(tmp_path)
-    yard = Yard(request.param, place, tmp_path / "log")
+    context = request.getfixturevalue("postgres") if request.param == "procrastinate" else str(tmp_path)
+    yard = Yard(request.param, context, tmp_path / "log")
     yield yard
     await yard.close()
 

@@ -106,10 +106,10 @@ async def test_a_stream_that_is_left_early_hurts_nobody(serve: Serve, opened: Op
 
 
 async def test_two_threads_run_side_by_side(serve: Serve, opened: Opened) -> None:
-    place = await opened(serve(STALL, ANSWER))
-    slow = await (await place.thread()).send("slow")
+    context = await opened(serve(STALL, ANSWER))
+    slow = await (await context.thread()).send("slow")
     await until(slow, "token")
-    assert (await (await (await place.thread()).send("fast")).finished()).status == "succeeded"
+    assert (await (await (await context.thread()).send("fast")).finished()).status == "succeeded"
     assert await slow.status() == "running"
 
 
@@ -129,14 +129,14 @@ async def test_messages_of_a_thread_run_in_order(serve: Serve, opened: Opened) -
 
 async def test_the_same_key_is_the_same_run(serve: Serve, opened: Opened) -> None:
     server = serve(ASK, repeat_last=True)
-    place = await opened(server)
-    thread = await place.thread()
+    context = await opened(server)
+    thread = await context.thread()
     once = await thread.send("Hello", idempotency_key="k")
     again = await asyncio.gather(*(thread.send("Hello", idempotency_key="k") for _ in range(3)))
     assert {run.id for run in again} == {once.id}
     await once.reply()
     assert (await thread.send("Hello", idempotency_key="k")).id == once.id
-    assert (await (await place.thread()).send("Hello", idempotency_key="k")).id != once.id
+    assert (await (await context.thread()).send("Hello", idempotency_key="k")).id != once.id
     assert len(await thread.messages()) == 2
 
 
@@ -168,8 +168,8 @@ async def test_two_processes_send_to_one_thread_at_once(serve: Serve, opened: Op
 
 async def test_a_killed_process_leaves_its_thread_in_order(serve: Serve, opened: Opened, root: Path) -> None:
     server = serve(ASK, STALL, ASK, ASK, ASK)
-    place = await opened(server)
-    thread = await place.thread()
+    context = await opened(server)
+    thread = await context.thread()
     await thread.ask("first")
     async with sender(root, server, thread.id, "killed", "waiting") as process:
         killed, waiting = await ids(process)
@@ -367,13 +367,13 @@ async def test_a_sender_that_is_cancelled_has_sent_all_or_nothing(
 
 
 async def test_a_deleted_thread_is_stopped_and_kept_in_the_trash(serve: Serve, opened: Opened, root: Path) -> None:
-    place = await opened(serve(STALL))
-    thread = await place.thread()
+    context = await opened(serve(STALL))
+    thread = await context.thread()
     run = await thread.send("Slow")
     await until(run, "token")
     await thread.delete()
     assert await run.status() == "cancelled"
-    assert not await place.threads()
+    assert not await context.threads()
     (trashed,) = (root / "tiny" / ".trash").iterdir()
     assert trashed.name.endswith(thread.id)
     assert '"status": "cancelled"' in (trashed / "message_history.json").read_text()

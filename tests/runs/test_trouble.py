@@ -18,8 +18,8 @@ from cfo_kernel.runs import journal_sqlite as journal_room
 from cfo_kernel.runs.dispatch import Dispatch
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.journal_sqlite import SqliteJournal
-from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.recorder import Recorder
+from cfo_kernel.runs.thread_context import ThreadContext
 from cfo_kernel.store.folders import new_id
 from cfo_kernel.store.history import History, RunEntry
 from tests.conftest import Opened
@@ -31,17 +31,18 @@ ASK = ToolCall("user_interaction", {"message": "Go on."})
 STALL = Stall(6, ANSWER)
 
 
-def inside(thread: Thread) -> tuple[Dispatch, Journal, Place]:
+def inside(thread: Thread) -> tuple[Dispatch, Journal, ThreadContext]:
     engine = thread._engine  # pyright: ignore[reportPrivateUsage]
     row = thread._existing()  # pyright: ignore[reportPrivateUsage]
-    return engine.dispatch, engine.journal, engine.place(thread._workspace, row)  # pyright: ignore[reportPrivateUsage]
+    return engine.dispatch, engine.journal, engine.context(thread._workspace, row)  # pyright: ignore[reportPrivateUsage]
 
 
 async def orphan(thread: Thread, text: str) -> RunRow:
     """A run whose process died before its message came into the history."""
-    _, journal, place = inside(thread)
+    _, journal, context = inside(thread)
     row = RunRow(
-        n=0, id=new_id(), workspace_id=place.workspace_id, thread_id=place.thread_id, message=text, in_reply_to=None,
+        n=0, id=new_id(), workspace_id=context.workspace_id, thread_id=context.thread_id, message=text,
+        in_reply_to=None,
         owner="1-dead", status="queued",
     )  # fmt: skip
     return await journal.add_run(row, None)

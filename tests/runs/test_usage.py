@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cfo_kernel.errors import StorageFailed
-from cfo_kernel.runs.books import Books
+from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.store.ledger import Ledger
 from tests.conftest import Opened
 from tests.models.scripted_server import CutStream, Stall, Status, ToolCall
@@ -108,13 +108,13 @@ async def test_a_run_is_sealed_before_its_end_is_told_and_once(
 async def test_the_history_has_the_outcome_when_a_run_is_sealed(
     serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seal, seen = Books.seal, []
+    seal, seen = UsageRecorder.seal, []
 
-    async def look(self: Books, run: Any, entry: Any) -> None:
+    async def look(self: UsageRecorder, run: Any, entry: Any) -> None:
         seen.append([m.status for m in await thread.messages() if m.who == "agent"])
         await seal(self, run, entry)
 
-    monkeypatch.setattr(Books, "seal", look)
+    monkeypatch.setattr(UsageRecorder, "seal", look)
     thread = await (await opened(serve(ASK))).thread()
     run = await thread.send("One")
     await run.finished()

@@ -132,7 +132,7 @@ def runs(labels: list[object], grain: Grain) -> list[str]:
     if grain not in _LENGTHS:
         return [name_of(value, grain) for value in labels]
     joined: list[list[int]] = []
-    for place in sorted(p for p in (_place_of(value) for value in labels) if p is not None):
+    for place in sorted(p for p in (_context_of(value) for value in labels) if p is not None):
         if joined and joined[-1][-1] == place - 1:
             joined[-1].append(place)
         else:
@@ -145,7 +145,7 @@ def _place(day: date, grain: Grain) -> int:
     return (day.year * 12 + day.month - 1) // _LENGTHS[grain]
 
 
-def _place_of(value: object) -> int | None:
+def _context_of(value: object) -> int | None:
     """The place in time of a label that a result has for a month, a quarter or a year."""
     found = re.fullmatch(r"(\d{4})(?:-(Q?)(\d{1,2}))?", str(value))
     if found is None:

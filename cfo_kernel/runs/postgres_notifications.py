@@ -10,7 +10,7 @@ from cfo_kernel.store.database_postgres import JOURNAL
 _RECONNECT = 1.0  # seconds
 
 
-class News:
+class Notifications:
     """Tells of runs; `mine` is the server's process behind this one's own writes, which are told at once."""
 
     def __init__(self, database: Database, mine: Callable[[], int | None]) -> None:

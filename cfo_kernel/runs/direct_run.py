@@ -16,7 +16,7 @@ _SHOWN_ROWS = 100
 _CALL = "direct"
 
 
-class Listener(Protocol):
+class DirectRunListener(Protocol):
     """Who hears of a query while it goes on."""
 
     def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
@@ -26,7 +26,9 @@ class Listener(Protocol):
     def progress(self, done: float, total: float, label: str) -> None: ...
 
 
-async def answer_direct(message: str, run_id: str, deps: RunDeps, listener: Listener) -> tuple[TaskResult, list[Any]]:
+async def answer_direct(
+    message: str, run_id: str, deps: RunDeps, listener: DirectRunListener
+) -> tuple[TaskResult, list[Any]]:
     """The reply, with the whole result in the thread's `results/`, and the turn as the model reads it later, as JSON.
 
     Raises a `QueryError`, or `GlossaryInvalid`.
@@ -54,7 +56,7 @@ def _call(direct: Direct) -> tuple[str, dict[str, Any]]:
     return "execute_sql", {"sql": direct.sql}
 
 
-async def _query(direct: Direct, deps: RunDeps, listener: Listener) -> tuple[TaskResult, dict[str, Any]]:
+async def _query(direct: Direct, deps: RunDeps, listener: DirectRunListener) -> tuple[TaskResult, dict[str, Any]]:
     file, earlier = deps.new_file("results", "result", _CALL), deps.earlier
     told = partial(listener.progress, label="Running the query.")
     if direct.plan is not None:

@@ -11,18 +11,23 @@ from cfo_kernel.agent.models import Models
 from cfo_kernel.data.direct_query import is_direct
 from cfo_kernel.errors import CfoError, InternalError, RunCancelled, RunTimeout
 from cfo_kernel.replies import Problem
-from cfo_kernel.runs.books import Books
 from cfo_kernel.runs.journal import Journal, RunRow
-from cfo_kernel.runs.places import Place
 from cfo_kernel.runs.recorder import Recorder, RunLost
+from cfo_kernel.runs.thread_context import ThreadContext
+from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.history import Entry, History, MessageEntry, RunEntry, to_its_end
 
 _log = logging.getLogger(__name__)
 
 
-async def work(
-    run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books, models: Models
+async def execute_run(
+    run: RunRow,
+    context: ThreadContext,
+    recorder: Recorder,
+    settings: Settings,
+    usage_recorder: UsageRecorder,
+    models: Models,
 ) -> RunEntry:
     """Answers the message of a run whose turn has come; raises what kept it from an answer.
 
@@ -31,7 +36,7 @@ async def work(
     clock = asyncio.timeout(settings.run_timeout)
     try:
         async with clock:
-            return await _answered(run, place, recorder, settings, books, models)
+            return await _answered(run, context, recorder, settings, usage_recorder, models)
     except TimeoutError:
         if not clock.expired():
             raise
@@ -43,18 +48,23 @@ async def work(
 
 
 async def _answered(
-    run: RunRow, place: Place, recorder: Recorder, settings: Settings, books: Books, models: Models
+    run: RunRow,
+    context: ThreadContext,
+    recorder: Recorder,
+    settings: Settings,
+    usage_recorder: UsageRecorder,
+    models: Models,
 ) -> RunEntry:
     # In a thread: the loop serves others meanwhile, and the SQL worker starts beside it.
-    history = None if is_direct(run.message) else place.history
-    schema, entries = await asyncio.gather(place.data.schema(), asyncio.to_thread(_loaded, models, history))
+    history = None if is_direct(run.message) else context.history
+    schema, entries = await asyncio.gather(context.data.schema(), asyncio.to_thread(_loaded, models, history))
     from cfo_kernel.agent.run_deps import RunDeps
     from cfo_kernel.agent.turn import RunLimits, run_turn
     from cfo_kernel.agent.window import window
     from cfo_kernel.runs.actions import act, outcome
-    from cfo_kernel.runs.direct import answer_direct
+    from cfo_kernel.runs.direct_run import answer_direct
 
-    deps = RunDeps(place.data, schema, place.thread_dir, recorder)
+    deps = RunDeps(context.data, schema, context.thread_dir, recorder)
     if history is None:
         recorder.used(events.Usage(model="direct", cost=0))
         result, turn = await answer_direct(run.message, run.id, deps, recorder)
@@ -62,7 +72,7 @@ async def _answered(
     limits = RunLimits(settings.request_limit, settings.tool_call_limit, settings.token_limit)
     opened = models.opened(schema)
     seen = window(entries, settings.history_turns)
-    answer = await run_turn(opened, run.message, seen, deps, recorder, limits, books.prices)
+    answer = await run_turn(opened, run.message, seen, deps, recorder, limits, usage_recorder.prices)
     reply = await act(answer.reply, deps, recorder)
     messages: list[Any] = answer.as_json(outcome(reply))
     return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=recorder.usage, model_messages=messages)
@@ -112,7 +122,9 @@ async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEn
         return failed(run_id, InternalError(message))
 
 
-async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal, books: Books) -> None:
+async def finish(
+    run: RunRow, entry: RunEntry, context: ThreadContext, journal: Journal, usage_recorder: UsageRecorder
+) -> None:
     """Puts the outcome into the history, then tells it: who reads the last event finds the history complete.
 
     Where the history has an outcome of the run already, an earlier attempt came that far, and it is told. Where it
@@ -121,26 +133,26 @@ async def finish(run: RunRow, entry: RunEntry, place: Place, journal: Journal, b
     the history.
     """
     if run.parent_run_id is not None:  # its parent's history tells of it
-        return await tell(run, entry, journal, books)
+        return await publish_outcome(run, entry, journal, usage_recorder)
     message = MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
     async with AsyncExitStack() as held:
         try:
-            await held.enter_async_context(place.history.locked())
+            await held.enter_async_context(context.history.locked())
         except CfoError as error:
-            return await tell(run, _lost(entry, error), journal, books)
+            return await publish_outcome(run, _lost(entry, error), journal, usage_recorder)
         now = await journal.run(run.id)
         if now.ended or now.attempt != run.attempt:
             return None
         try:
-            entry = await to_its_end(place.history.settle, message, entry)
+            entry = await to_its_end(context.history.settle, message, entry)
         except CfoError as error:
             entry = _lost(entry, error)
-        return await tell(run, entry, journal, books)
+        return await publish_outcome(run, entry, journal, usage_recorder)
 
 
-async def tell(run: RunRow, entry: RunEntry, journal: Journal, books: Books) -> None:
+async def publish_outcome(run: RunRow, entry: RunEntry, journal: Journal, usage_recorder: UsageRecorder) -> None:
     """The last events of a run and its mark in the journal, in one commit, once the run is in the ledger."""
-    await books.seal(run, entry)
+    await usage_recorder.seal(run, entry)
     recorder = await Recorder.at_the_end(journal, run)
     if entry.reply is not None:
         recorder.put(events.Result(reply=entry.reply))

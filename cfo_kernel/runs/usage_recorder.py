@@ -10,7 +10,7 @@ from cfo_kernel.store.ledger import Capsule, Ledger, counted
 
 
 @dataclass(frozen=True)
-class Books:
+class UsageRecorder:
     """The prices of the root, read when it was opened, and its ledger."""
 
     prices: Prices

@@ -8,7 +8,7 @@ from cfo_kernel.store.history import History
 
 
 @dataclass(frozen=True)
-class Place:
+class ThreadContext:
     """A thread as a run needs it."""
 
     workspace_id: str
