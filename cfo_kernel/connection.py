@@ -16,9 +16,9 @@ def connect(url: str | None = None, *, settings: Settings | None = None) -> "Wor
     known = settings or load()
     address = (known.url or None) if url is None else url
     if address is not None:
-        from cfo_kernel.remote import Workbench as Remote
+        from cfo_kernel.remote import RemoteWorkbench
 
-        return Remote(address, known.api_token)
-    from cfo_kernel.workbench import Workbench as Embedded
+        return RemoteWorkbench(address, known.api_token)
+    from cfo_kernel.workbench import EmbeddedWorkbench
 
-    return Embedded(known)
+    return EmbeddedWorkbench(known)

@@ -258,10 +258,10 @@ class TokenRejected(ServerError):
     code = "token_rejected"
 
 
-class CouldNotStay(ServerError):
+class ProcessCrashLoop(ServerError):
     """Of a part of `cfo up`."""
 
-    code = "could_not_stay"
+    code = "process_crash_loop"
 
 
 class RunError(CfoError):

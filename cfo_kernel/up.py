@@ -14,11 +14,11 @@ from collections.abc import Callable, Generator
 from importlib.util import find_spec
 from pathlib import Path
 
-from cfo_kernel.errors import CouldNotStay, InvalidInput, InvalidSettings, StorageFailed
+from cfo_kernel.errors import InvalidInput, InvalidSettings, ProcessCrashLoop, StorageFailed
 from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.folders import create_catalog_folder
-from cfo_kernel.supervising import GivenUp, Program, Supervisor
+from cfo_kernel.supervisor import GivenUp, SupervisedProcess, Supervisor
 
 _USUAL_PORT = 8866
 _HERE = "127.0.0.1"
@@ -33,7 +33,7 @@ _PAGES = ("CFO_COUNTDOWN",)
 async def up(
     settings: Settings, port: int | None, api_port: int, *, opens_browser: bool, say: Callable[[str], None]
 ) -> None:
-    """Runs both until SIGTERM or Ctrl-C. Raises `InvalidInput`, `InvalidSettings` or `CouldNotStay`."""
+    """Runs both until SIGTERM or Ctrl-C. Raises `InvalidInput`, `InvalidSettings` or `ProcessCrashLoop`."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise InvalidInput(
             f"The workbench is not installed ({', '.join(missing)} missing). Run: pip install 'cfo-kernel[api,lab]'"
@@ -63,24 +63,24 @@ async def up(
         try:
             await supervisor.run(ready)
         except GivenUp as error:
-            raise CouldNotStay(str(error)) from error
+            raise ProcessCrashLoop(str(error)) from error
     say("Stopped. What was sent is in its thread.")
 
 
-def _programs(api_at: int, page_at: int, api_token: str, page_token: str) -> list[Program]:
+def _programs(api_at: int, page_at: int, api_token: str, page_token: str) -> list[SupervisedProcess]:
     plain = {name: value for name, value in os.environ.items() if name != "CFO_URL"}
     bare = {name: value for name, value in plain.items() if name in _PAGES or not name.startswith(_ENGINES)}
     url = f"http://{_HERE}:{api_at}"
     python = (sys.executable, "-P", "-u", "-m")
     return [
-        Program(
+        SupervisedProcess(
             "api",
             (*python, "cfo_api", "--host", _HERE, "--port", str(api_at)),
             {**plain, "CFO_API_TOKEN": api_token},
             f"{url}/readyz",
             _BLUE,
         ),
-        Program(
+        SupervisedProcess(
             "page",
             (*python, "cfo_widgets", "--ip", _HERE, "--port", str(page_at)),
             {**bare, "CFO_URL": url, "CFO_API_TOKEN": api_token, "CFO_PAGE_TOKEN": page_token},

@@ -30,7 +30,7 @@ def table(columns: dict[str, str], rows: list[tuple[Any, ...]], **more: Any) -> 
 
 MONTHS = [(f"2012-{m:02}", m * 100.5) for m in range(1, 13)]
 DEPARTMENTS = [("Corporate", 10.5), ("Sales and Marketing of the world", -3.0), ("Finance", "12345678901234567890.12")]
-BRIDGE = [("Opening 2011", 100), ("Price", 20.5), ("Volume", -40.5), ("Closing 2012", 80)]
+BRIDGE = [("AsyncResource 2011", 100), ("Price", 20.5), ("Volume", -40.5), ("Closing 2012", 80)]
 DRAWN: dict[str, ResultTable] = {
     "months": table({"month": "VARCHAR", "amount": MONEY}, MONTHS),
     "days": table({"date": "DATE", "a.b[0]": MONEY}, [("2012-01-01", 1), ("2012-01-02", 2), ("2012-01-03", 3)]),

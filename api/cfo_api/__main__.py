@@ -15,8 +15,8 @@ from collections.abc import Generator
 import uvicorn
 
 from cfo_api.app import create_app
+from cfo_api.auth_middleware import is_loopback
 from cfo_api.connections import Connection
-from cfo_api.guard import is_loopback
 from cfo_kernel import CfoError, Settings, connect
 from cfo_kernel.errors import InvalidSettings
 from cfo_kernel.settings import load

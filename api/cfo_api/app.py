@@ -9,8 +9,8 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
 from cfo_api import problems
+from cfo_api.auth_middleware import AuthMiddleware, is_loopback
 from cfo_api.document import document
-from cfo_api.guard import Guard, is_loopback
 from cfo_api.routes import chat, data, health, runs, threads, workspaces
 from cfo_kernel import Settings, __version__
 from cfo_kernel.interface import Workbench
@@ -48,7 +48,7 @@ def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0
         app.include_router(part.router)
     problems.install(app)
     token = settings.api_token.get_secret_value() if settings.api_token else None
-    app.add_middleware(Guard, token=token, origins=settings.cors_origins, is_local=is_loopback(host))
+    app.add_middleware(AuthMiddleware, token=token, origins=settings.cors_origins, is_local=is_loopback(host))
     if settings.cors_origins:  # outermost, since a preflight has no token
         app.add_middleware(
             CORSMiddleware,

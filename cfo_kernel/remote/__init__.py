@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from cfo_kernel.remote.bench import Workbench
-from cfo_kernel.remote.run import Run
-from cfo_kernel.remote.thread import Thread
-from cfo_kernel.remote.workspace import TableHandle, Workspace
+from cfo_kernel.remote.run import RemoteRun
+from cfo_kernel.remote.thread import RemoteThread
+from cfo_kernel.remote.workbench import RemoteWorkbench
+from cfo_kernel.remote.workspace import RemoteTable, RemoteWorkspace
 
 if TYPE_CHECKING:  # each class is what the interface says, or this does not type
     from cfo_kernel import interface
 
-    _bench: type[interface.Workbench] = Workbench
-    _workspace: type[interface.Workspace] = Workspace
-    _thread: type[interface.Thread] = Thread
-    _run: type[interface.Run] = Run
-    _table: type[interface.TableHandle] = TableHandle
+    _bench: type[interface.Workbench] = RemoteWorkbench
+    _workspace: type[interface.Workspace] = RemoteWorkspace
+    _thread: type[interface.Thread] = RemoteThread
+    _run: type[interface.Run] = RemoteRun
+    _table: type[interface.TableHandle] = RemoteTable
 
-__all__ = ["Run", "TableHandle", "Thread", "Workbench", "Workspace"]
+__all__ = ["RemoteRun", "RemoteTable", "RemoteThread", "RemoteWorkbench", "RemoteWorkspace"]

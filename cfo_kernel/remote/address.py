@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from pydantic import SecretStr
 
-from cfo_kernel import missing
+from cfo_kernel import not_found
 from cfo_kernel.errors import CfoError, InvalidSettings
 
 
@@ -60,7 +60,7 @@ def segment(text: str, otherwise: CfoError) -> str:
 
 def file_path(file: str) -> str:
     """`results/x` or `analysis/x` of a thread as the end of a path. Raises `ResultNotFound`."""
-    otherwise = missing.result(file)
+    otherwise = not_found.result(file)
     if file.partition("/")[0] not in ("results", "analysis"):
         raise otherwise
     return "/".join(segment(part, otherwise) for part in file.split("/"))

@@ -23,8 +23,8 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.interface import Download
 from cfo_kernel.remote.address import Address
-from cfo_kernel.remote.pulse import awake
-from cfo_kernel.remote.watch import GoneSilent, watched
+from cfo_kernel.remote.liveness import ServerSilent, watched
+from cfo_kernel.remote.wakeup import periodic_wakeup
 from cfo_kernel.values import Value
 
 V = TypeVar("V")
@@ -38,7 +38,7 @@ _PROCESS = (WorkbenchClosed.code, OtherLoop.code, OtherRoot.code)
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """Seconds: how long to do without a connection, how long a stream may be silent, the pause before the next try."""
 
     total: float = 60
@@ -46,10 +46,10 @@ class Patience:
     pause: float = 0.1
 
 
-class Tries:
+class RetryPolicy:
     """Counts how long the connection is missing, and waits before each new try, a little longer each time."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Timeouts) -> None:
         self._patience = patience
         self._pause = patience.pause
         self._since: float | None = None
@@ -73,7 +73,7 @@ class Tries:
 class Server:
     """Holds the connections; it is closed with its event loop, if not before."""
 
-    def __init__(self, address: Address, patience: Patience) -> None:
+    def __init__(self, address: Address, patience: Timeouts) -> None:
         self.url = address.url
         self.patience = patience
         token = address.token
@@ -133,7 +133,7 @@ class Server:
         headers = {} if key is None else {"Idempotency-Key": key}
         timeout = httpx2.Timeout(wait, connect=_CONNECT, pool=None)
         may_repeat = method in ("GET", "PATCH") or key is not None if repeat is None else repeat
-        tries, is_first = Tries(self.patience), True
+        tries, is_first = RetryPolicy(self.patience), True
         while True:
             request = self._request(method, path, params=_given(params), json=json, headers=headers, timeout=timeout)
             try:
@@ -141,7 +141,7 @@ class Server:
                     await response.aread()
                     return response
             except ServerUnavailable as error:
-                refused = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | GoneSilent)
+                refused = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | ServerSilent)
                 if not may_repeat or (is_first and refused and not (key and self._has_answered)):
                     raise
                 is_first = False
@@ -233,7 +233,7 @@ class Server:
         self, request: httpx2.Request, moved: Callable[[], int] = lambda: 0
     ) -> AsyncGenerator[httpx2.Response]:
         try:
-            with awake():
+            with periodic_wakeup():
                 response = await watched(self._client, self._client.send(request, stream=True), moved=moved)
                 self._has_answered = True
                 try:

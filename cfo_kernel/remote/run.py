@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from cfo_kernel import missing
+from cfo_kernel import not_found
+from cfo_kernel.dataframes import read_frame
 from cfo_kernel.errors import EventsPruned
 from cfo_kernel.events import FinishedRun, Numbered, Status
-from cfo_kernel.frames import read_frame
 from cfo_kernel.interface import Download, DownloadFormat
 from cfo_kernel.outcome import gathered, reply_of
 from cfo_kernel.remote.address import file_path, segment
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _finished: TypeAdapter[FinishedRun] = TypeAdapter(FinishedRun)
 
 
-class Run:
+class RemoteRun:
     """One pass of the agent over a thread. Its reply is read back from its events.
 
     Its methods raise a `ServerError` where the server cannot be used; the events outlast a restart of it.
@@ -34,7 +34,7 @@ class Run:
     def __init__(self, server: Server, run_id: str, thread_id: str, load: Loader) -> None:
         self._server = server
         self._load = load
-        self._path = f"/runs/{segment(run_id, missing.run(run_id))}"
+        self._path = f"/runs/{segment(run_id, not_found.run(run_id))}"
         self.id = run_id
         self.thread_id = thread_id
 
@@ -74,7 +74,7 @@ async def result_file(
     server: Server, thread_id: str, workspace_id: str | None, file: str, format: DownloadFormat | None = None
 ) -> Download:
     """A file of a thread, or what its rows were made into. Raises `ResultNotFound`."""
-    path = f"/threads/{segment(thread_id, missing.thread(thread_id))}/results/{file_path(file)}"
+    path = f"/threads/{segment(thread_id, not_found.thread(thread_id))}/results/{file_path(file)}"
     name = file.rpartition("/")[2]
     shown = f"{name.rpartition('.')[0]}.{format}" if format else name
     return await server.download(path, shown, workspace_id=workspace_id, format=format)

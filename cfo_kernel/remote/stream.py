@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from cfo_kernel.errors import ServerUnavailable
 from cfo_kernel.events import Done, Event, Numbered, Outcome, Status
-from cfo_kernel.remote.http import Server, Tries
+from cfo_kernel.remote.http import RetryPolicy, Server
 from cfo_kernel.values import Value
 
 _NOTHING_MORE = 204
@@ -32,7 +32,7 @@ async def events(server: Server, run: str, after: int | None) -> AsyncGenerator[
     Raises `ServerUnavailable` where there is no connection for longer than the server's patience.
     """
     last = -1 if after is None else after
-    tries = Tries(server.patience)
+    tries = RetryPolicy(server.patience)
     has_ended = False
     while True:
         before, error = last, None

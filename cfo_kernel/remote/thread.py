@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from cfo_kernel import listings, missing
+from cfo_kernel import listings, not_found
 from cfo_kernel.errors import InvalidInput, NothingToContinue, RunNotFound, ThreadNotFound
 from cfo_kernel.interface import Download, DownloadFormat, PageRequest, ResultPage, ShownMessage, UsageTotals
 from cfo_kernel.outcome import asked
 from cfo_kernel.remote.address import file_path, segment
 from cfo_kernel.remote.http import LONG, Server
-from cfo_kernel.remote.run import Run, loader, result_file
+from cfo_kernel.remote.run import RemoteRun, loader, result_file
 from cfo_kernel.remote.stream import RunStatus, run_status
 from cfo_kernel.replies import Reply
 from cfo_kernel.values import Value
@@ -49,7 +49,7 @@ _message: TypeAdapter[ShownMessage] = TypeAdapter(ShownMessage)
 _page: TypeAdapter[ResultPage] = TypeAdapter(ResultPage)
 
 
-class Thread:
+class RemoteThread:
     """A conversation in a workspace. The server makes a new one with its first message, and then its `id` is known."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Thread:
         in_reply_to: str | None = None,
         idempotency_key: str | None = None,
         untouched: bool = False,
-    ) -> Run:
+    ) -> RemoteRun:
         """Takes a message and returns at once, with its run under way.
 
         An empty text continues the reply of the run `in_reply_to`. The same `idempotency_key` again gives the same run.
@@ -118,9 +118,9 @@ class Thread:
         """Sends a message and waits for its reply; a caller who stops waiting stops the run."""
         return await asked(self.send(text))
 
-    async def run(self, run_id: str) -> Run:
+    async def run(self, run_id: str) -> RemoteRun:
         """A run of this thread by its id. Raises `RunNotFound`."""
-        path = f"/runs/{segment(run_id, missing.run(run_id))}/status"
+        path = f"/runs/{segment(run_id, not_found.run(run_id))}/status"
         if (await self._server.value(run_status, "GET", path)).thread_id != self.id:
             raise RunNotFound(f"There is no run {run_id[:80]!r} in this thread. List its messages for the ids.")
         return self._run(run_id)
@@ -185,23 +185,23 @@ class Thread:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return listings.thread(self, self._workspace)
 
-    async def _begin(self, text: str, in_reply_to: str | None, key: str) -> Run:
+    async def _begin(self, text: str, in_reply_to: str | None, key: str) -> RemoteRun:
         self._server.use()
         if not text or in_reply_to is not None:
             raise NothingToContinue("This thread has no message yet, so nothing to continue. Send one.")
-        path = f"/workspaces/{segment(self.workspace_id, missing.workspace(self.workspace_id, ()))}/threads"
+        path = f"/workspaces/{segment(self.workspace_id, not_found.workspace(self.workspace_id, ()))}/threads"
         begun = await self._server.value(_begun, "POST", path, json={"message": text}, key=key)
         self._record, self.id = begun.thread, begun.thread.id
         return self._run(begun.run.run_id)
 
-    def _run(self, run_id: str) -> Run:
-        return Run(self._server, run_id, self.id, loader(self._server, self.id, self.workspace_id))
+    def _run(self, run_id: str) -> RemoteRun:
+        return RemoteRun(self._server, run_id, self.id, loader(self._server, self.id, self.workspace_id))
 
     def _path(self, rest: str = "") -> str:
         if self._record is None:
             self._server.use()
             raise ThreadNotFound("This thread has no message yet. Send the first one.")
-        return f"/threads/{segment(self.id, missing.thread(self.id))}{rest}"
+        return f"/threads/{segment(self.id, not_found.thread(self.id))}{rest}"
 
     @property
     def _place(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from cfo_kernel import display, listings, missing, sources
+from cfo_kernel import display, listings, not_found, sources
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset, Table
@@ -15,7 +15,7 @@ from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun, 
 from cfo_kernel.remote.address import segment
 from cfo_kernel.remote.http import LONG, Server
 from cfo_kernel.remote.run import frame
-from cfo_kernel.remote.thread import Thread, checked_key, thread_record, usage_totals
+from cfo_kernel.remote.thread import RemoteThread, checked_key, thread_record, usage_totals
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sources import Source
 from cfo_kernel.sql_text import quoted
@@ -57,13 +57,13 @@ _LIST = "List the workspace's datasets for the names."
 _answer: TypeAdapter[QueryAnswer] = TypeAdapter(QueryAnswer)
 
 
-class Workspace:
+class RemoteWorkspace:
     """A company by its id and name. Its methods raise a `ServerError` where the server cannot be used."""
 
     def __init__(self, server: Server, record: WorkspaceRecord) -> None:
         self._server = server
         self._record = record
-        self._path = f"/workspaces/{segment(record.id, missing.workspace(record.id, ()))}"
+        self._path = f"/workspaces/{segment(record.id, not_found.workspace(record.id, ()))}"
 
     @property
     def id(self) -> str:
@@ -110,11 +110,11 @@ class Workspace:
 
     async def download(self, file: str) -> Download:
         """A file of `data/`. Raises `FileNotFound`."""
-        return await self._server.download(f"{self._path}/data/{segment(file, missing.file(file))}", file)
+        return await self._server.download(f"{self._path}/data/{segment(file, not_found.file(file))}", file)
 
     async def delete_file(self, file: str) -> None:
         """Moves a file of `data/` to `.trash/`. Raises `FileNotFound`."""
-        await self._server.send("DELETE", f"{self._path}/data/{segment(file, missing.file(file))}")
+        await self._server.send("DELETE", f"{self._path}/data/{segment(file, not_found.file(file))}")
 
     async def datasets(self) -> Sequence[Dataset]:
         """The files of the workspace with their tables; a file that is none says why in `problem`."""
@@ -130,9 +130,9 @@ class Workspace:
         """What people wrote in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
         return await self._server.value(_glossary, "GET", f"{self._path}/glossary", wait=LONG)
 
-    def table(self, name: str) -> "TableHandle":
+    def table(self, name: str) -> "RemoteTable":
         """A table by its name, to be read whole."""
-        return TableHandle(self._server, self, self._path, name)
+        return RemoteTable(self._server, self, self._path, name)
 
     async def query(self, query: Direct) -> ResultTable | str:
         """Runs a query without a model: its first 100 rows and the count of all, or what a program printed.
@@ -158,24 +158,24 @@ class Workspace:
         """
         return await self.query(Direct(python=code))
 
-    async def threads(self) -> Sequence[Thread]:
+    async def threads(self) -> Sequence[RemoteThread]:
         """The threads, the one last used first."""
         found = await self._server.listed(thread_record, f"{self._path}/threads")
-        return listings.threads(Thread(self._server, self.id, self.name, record) for record in found)
+        return listings.threads(RemoteThread(self._server, self.id, self.name, record) for record in found)
 
-    async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread:
+    async def thread(self, id: str | None = None, *, key: str | None = None) -> RemoteThread:
         """The thread of that id, or a new one. Raises `ThreadNotFound`.
 
         The same `key` again gives the thread that was new with it, once it has the same first message.
         """
         self._server.use()
         if id is None:
-            return Thread(self._server, self.id, self.name, key=checked_key(key))
-        path = f"/threads/{segment(id, missing.thread_of_workspace(id))}"
+            return RemoteThread(self._server, self.id, self.name, key=checked_key(key))
+        path = f"/threads/{segment(id, not_found.thread_of_workspace(id))}"
         record = await self._server.value(thread_record, "GET", path, params={"workspace_id": self.id})
         if record.workspace_id != self.id:
-            raise missing.thread_of_workspace(id)
-        return Thread(self._server, self.id, self.name, record)
+            raise not_found.thread_of_workspace(id)
+        return RemoteThread(self._server, self.id, self.name, record)
 
     async def open_runs(self) -> Sequence[OpenRun]:
         """What the threads are answering now, or have still to answer, in the order of acceptance."""
@@ -189,10 +189,10 @@ class Workspace:
         return display.bundle(["workspace", "id"], [[self.name, self.id]])
 
 
-class TableHandle:
+class RemoteTable:
     """A table of a workspace."""
 
-    def __init__(self, server: Server, workspace: Workspace, path: str, name: str) -> None:
+    def __init__(self, server: Server, workspace: RemoteWorkspace, path: str, name: str) -> None:
         self._server = server
         self._workspace = workspace
         self._path = path
@@ -204,7 +204,7 @@ class TableHandle:
         for table in tables:
             if table.name.lower() == self.name.lower():
                 return table
-        raise missing.table(self.name, nearest(self.name, [t.name for t in tables]))
+        raise not_found.table(self.name, nearest(self.name, [t.name for t in tables]))
 
     async def head(self) -> ResultTable:
         """The first rows. Raises `UnknownTable`."""
@@ -216,5 +216,5 @@ class TableHandle:
 
     async def download(self) -> Download:
         """The whole table as Parquet. Raises `UnknownTable`."""
-        path = f"{self._path}/tables/{segment(self.name, missing.table(self.name, _LIST))}"
+        path = f"{self._path}/tables/{segment(self.name, not_found.table(self.name, _LIST))}"
         return await self._server.download(path, f"{self.name}.parquet")

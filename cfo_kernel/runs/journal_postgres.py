@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 
 from pydantic_core import from_json, to_json
 
-from cfo_kernel import missing
+from cfo_kernel import not_found
 from cfo_kernel.errors import EventsPruned, IdempotencyMismatch, RunNotFound
 from cfo_kernel.events import Event, Numbered, Outcome, event_adapter
 from cfo_kernel.runs.journal import PRUNED, Record, RunRow
@@ -102,7 +102,7 @@ class PostgresJournal:
     async def run(self, run_id: str) -> RunRow:
         if found := await self._runs("id = %s", run_id):
             return found[0]
-        raise missing.run(run_id)
+        raise not_found.run(run_id)
 
     async def by_key(self, workspace_id: str, thread_id: str, key: str | None) -> RunRow | None:
         if not key:

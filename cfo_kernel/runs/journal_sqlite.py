@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from cfo_kernel import missing
+from cfo_kernel import not_found
 from cfo_kernel.errors import EventsPruned, IdempotencyMismatch, RunNotFound, StorageFailed, WorkbenchClosed
 from cfo_kernel.events import Event, Numbered, Outcome, event_adapter
 from cfo_kernel.runs.journal import PRUNED, Record, RunRow
@@ -257,7 +257,7 @@ class SqliteJournal:
     def _run(self, run_id: str) -> RunRow:
         if found := self._runs("id = ?", run_id):
             return found[0]
-        raise missing.run(run_id)
+        raise not_found.run(run_id)
 
     def _has_ended(self, run_id: str) -> bool:
         """Asked at every wake of a subscriber, so no more than that is read."""

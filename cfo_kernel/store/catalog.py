@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Table, delete
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from cfo_kernel import missing
+from cfo_kernel import not_found
 from cfo_kernel.errors import StorageFailed, WorkspaceExists
 from cfo_kernel.store.database import PATIENCE, be_patient
 from cfo_kernel.store.folders import is_text
@@ -80,7 +80,7 @@ class Catalog:
                 row = session.get(WorkspaceRow, id_or_name)
                 row = row or session.exec(select(WorkspaceRow).where(WorkspaceRow.name == id_or_name)).first()
         if row is None:
-            raise missing.workspace(id_or_name, (w.id for w in self.workspaces()))
+            raise not_found.workspace(id_or_name, (w.id for w in self.workspaces()))
         return row
 
     def add_workspace(
@@ -144,7 +144,7 @@ class Catalog:
             with self._session() as session:
                 row = session.get(ThreadRow, (workspace_id, thread_id))
         if row is None:
-            raise missing.thread_of_workspace(thread_id)
+            raise not_found.thread_of_workspace(thread_id)
         return row
 
     def add_thread(self, row: ThreadRow) -> ThreadRow:

@@ -3,19 +3,19 @@
 from typing import TYPE_CHECKING
 
 from cfo_kernel.interface import ShownMessage
-from cfo_kernel.workbench.bench import Workbench
-from cfo_kernel.workbench.run import Run
-from cfo_kernel.workbench.table import TableHandle
-from cfo_kernel.workbench.thread import Thread
-from cfo_kernel.workbench.workspace import Workspace
+from cfo_kernel.workbench.run import EmbeddedRun
+from cfo_kernel.workbench.table import EmbeddedTable
+from cfo_kernel.workbench.thread import EmbeddedThread
+from cfo_kernel.workbench.workbench import EmbeddedWorkbench
+from cfo_kernel.workbench.workspace import EmbeddedWorkspace
 
 if TYPE_CHECKING:  # each class is what the interface says, or this does not type
     from cfo_kernel import interface
 
-    _bench: type[interface.Workbench] = Workbench
-    _workspace: type[interface.Workspace] = Workspace
-    _thread: type[interface.Thread] = Thread
-    _run: type[interface.Run] = Run
-    _table: type[interface.TableHandle] = TableHandle
+    _bench: type[interface.Workbench] = EmbeddedWorkbench
+    _workspace: type[interface.Workspace] = EmbeddedWorkspace
+    _thread: type[interface.Thread] = EmbeddedThread
+    _run: type[interface.Run] = EmbeddedRun
+    _table: type[interface.TableHandle] = EmbeddedTable
 
-__all__ = ["Run", "ShownMessage", "TableHandle", "Thread", "Workbench", "Workspace"]
+__all__ = ["EmbeddedRun", "EmbeddedTable", "EmbeddedThread", "EmbeddedWorkbench", "EmbeddedWorkspace", "ShownMessage"]

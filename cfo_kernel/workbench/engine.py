@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakSet
 
-from cfo_kernel import missing
+from cfo_kernel import not_found
 from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import read_prices
 from cfo_kernel.data.workspace_data import WorkspaceData, scratch_of
@@ -145,7 +145,7 @@ class Engine:
         known = self.workspaces() if is_id(thread_id) else []
         found = [w for w in known if (self.root / w.workspace_dir / "threads" / thread_id).is_dir()]
         if not found:
-            raise missing.thread(thread_id)
+            raise not_found.thread(thread_id)
         if len(found) > 1:
             names = ", ".join(w.id for w in found)
             raise ThreadAmbiguous(f"Several workspaces have this thread: {names}. Open it from its workspace.")

@@ -12,7 +12,7 @@ from cfo_kernel.store.history import RunEntry
 from cfo_kernel.workbench.engine import Engine
 
 
-class Run:
+class EmbeddedRun:
     """One pass of the agent over a thread. Its reply is read back from its events.
 
     Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfo_kernel import missing
+from cfo_kernel import not_found
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Table
+from cfo_kernel.dataframes import read_frame
 from cfo_kernel.errors import UnknownTable
-from cfo_kernel.frames import read_frame
 from cfo_kernel.interface import Download
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sql_text import quoted
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ROWS = 100
 
 
-class TableHandle:
+class EmbeddedTable:
     """A table by its name. It belongs to its workbench: its methods raise `WorkbenchClosed` or `OtherLoop`."""
 
     def __init__(self, engine: Engine, workspace: WorkspaceRow, name: str, giver: object) -> None:
@@ -56,6 +56,6 @@ class TableHandle:
         """The table, and its Parquet file."""
         index = await self._engine.use().data(self._workspace).index()
         if self.name not in index.tables:
-            raise missing.table(self.name, nearest(self.name, list(index.tables)))
+            raise not_found.table(self.name, nearest(self.name, list(index.tables)))
         table = index.tables[self.name]
         return table, index.files[table.name]

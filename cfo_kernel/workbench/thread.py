@@ -5,7 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel import listings, missing
+from cfo_kernel import listings, not_found
+from cfo_kernel.dataframes import read_frame
 from cfo_kernel.errors import (
     CfoError,
     InvalidName,
@@ -16,7 +17,6 @@ from cfo_kernel.errors import (
     UnsupportedFile,
 )
 from cfo_kernel.events import UsageTotals
-from cfo_kernel.frames import read_frame
 from cfo_kernel.interface import Download, DownloadFormat, PageRequest, ResultPage, ShownMessage
 from cfo_kernel.outcome import asked
 from cfo_kernel.replies import Loader, Reply
@@ -27,12 +27,12 @@ from cfo_kernel.store.folders import is_id, is_text
 from cfo_kernel.store.history import MessageEntry
 from cfo_kernel.workbench import downloads
 from cfo_kernel.workbench.engine import Engine, title_of
-from cfo_kernel.workbench.run import Run
+from cfo_kernel.workbench.run import EmbeddedRun
 
 _FIRST = PageRequest()
 
 
-class Thread:
+class EmbeddedThread:
     """`id` is known from the start; the row and the folder of a new thread are made by its first message.
 
     Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.
@@ -85,7 +85,7 @@ class Thread:
         in_reply_to: str | None = None,
         idempotency_key: str | None = None,
         untouched: bool = False,
-    ) -> Run:
+    ) -> EmbeddedRun:
         """Takes a message and returns at once, with its run under way.
 
         An empty text continues the reply of the run `in_reply_to`. The same `idempotency_key` again gives the same run.
@@ -119,7 +119,7 @@ class Thread:
         """Sends a message and waits for its reply; a caller who stops waiting stops the run."""
         return await asked(self.send(text))
 
-    async def run(self, run_id: str) -> Run:
+    async def run(self, run_id: str) -> EmbeddedRun:
         """A run of this thread by its id. Raises `RunNotFound`."""
         journal = self._engine.use().journal
         if not is_id(run_id) or (await journal.run(run_id)).thread_id != self.id:
@@ -220,7 +220,7 @@ class Thread:
         else:
             found = await downloads.made(engine.data(self._workspace), _table(path), format)
         if found is None:
-            raise missing.result(file)
+            raise not_found.result(file)
         return found
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
@@ -239,8 +239,8 @@ class Thread:
                 message = "The thread of this idempotency key was deleted. To ask anew, take a new key."
                 raise ThreadNotFound(message) from error
 
-    def _run(self, run_id: str) -> Run:
-        return Run(self._engine, run_id, self.id, self._loader(), self)
+    def _run(self, run_id: str) -> EmbeddedRun:
+        return EmbeddedRun(self._engine, run_id, self.id, self._loader(), self)
 
     def _loader(self) -> Loader:
         folder = self.thread_dir
@@ -259,7 +259,7 @@ class Thread:
 def _result(thread_dir: Path, file: str) -> Path:
     path = downloads.own_result(thread_dir, file)
     if path is None:
-        raise missing.result(file)
+        raise not_found.result(file)
     return path
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel import display, listings, missing, sources
+from cfo_kernel import display, listings, not_found, sources
 from cfo_kernel.data.files import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
@@ -22,13 +22,13 @@ from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench import downloads, glossary, uploads
 from cfo_kernel.workbench.engine import Engine
-from cfo_kernel.workbench.table import TableHandle
-from cfo_kernel.workbench.thread import Thread
+from cfo_kernel.workbench.table import EmbeddedTable
+from cfo_kernel.workbench.thread import EmbeddedThread
 
 _ROWS = 100
 
 
-class Workspace:
+class EmbeddedWorkspace:
     """A company by its id and name. It belongs to its workbench: its methods raise `WorkbenchClosed` or `OtherLoop`."""
 
     def __init__(self, engine: Engine, row: WorkspaceRow, giver: object) -> None:
@@ -109,7 +109,7 @@ class Workspace:
         self._engine.use()
         found = await downloads.opened(self._file(file))
         if found is None:
-            raise missing.file(file)
+            raise not_found.file(file)
         return found
 
     async def delete_file(self, file: str) -> None:
@@ -137,9 +137,9 @@ class Workspace:
         schema = await self._engine.use().data(self._row).schema()
         return glossary.view(schema.glossary, schema.tables)
 
-    def table(self, name: str) -> TableHandle:
+    def table(self, name: str) -> EmbeddedTable:
         """A table by its name, to be read whole."""
-        return TableHandle(self._engine, self._row, name, self)
+        return EmbeddedTable(self._engine, self._row, name, self)
 
     async def query(self, query: Direct) -> ResultTable | str:
         """Runs a query without a thread: its first 100 rows and the count of all, or what a program printed.
@@ -168,12 +168,12 @@ class Workspace:
             ran = await workspace_data.python(code, cap=_ROWS, folder=folder, stem="result")
         return ran.stdout if ran.table is None else ran.table.model_copy(update={"file": None})
 
-    async def threads(self) -> Sequence[Thread]:
+    async def threads(self) -> Sequence[EmbeddedThread]:
         """The threads, the one last used first."""
         engine = self._engine.use()
-        return listings.threads(Thread(engine, self._row, row, giver=self) for row in engine.threads(self._row))
+        return listings.threads(EmbeddedThread(engine, self._row, row, giver=self) for row in engine.threads(self._row))
 
-    async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread:
+    async def thread(self, id: str | None = None, *, key: str | None = None) -> EmbeddedThread:
         """The thread of that id, or a new one. Raises `ThreadNotFound`.
 
         The same `key` again gives the thread that was new with it, once it is sent the same first message: who tries
@@ -181,8 +181,8 @@ class Workspace:
         """
         engine = self._engine.use()
         if id is None:
-            return Thread(engine, self._row, giver=self) if key is None else self._thread_of(key)
-        return Thread(engine, self._row, engine.thread(self._row, id), giver=self)
+            return EmbeddedThread(engine, self._row, giver=self) if key is None else self._thread_of(key)
+        return EmbeddedThread(engine, self._row, engine.thread(self._row, id), giver=self)
 
     async def open_runs(self) -> Sequence[OpenRun]:
         """What the threads are answering now, or have still to answer, in the order of acceptance."""
@@ -200,20 +200,22 @@ class Workspace:
     def _file(self, name: str) -> Path:
         path = downloads.own_file(self.workspace_dir / "data", name)
         if path is None:
-            raise missing.file(name)
+            raise not_found.file(name)
         return path
 
     def _touch(self) -> None:
         self._engine.catalog.touch_workspace(self.id)
         self._row = self._engine.catalog.workspace(self.id)
 
-    def _thread_of(self, key: str) -> Thread:
+    def _thread_of(self, key: str) -> EmbeddedThread:
         """The thread whose id is made from the key; a new one until its first message."""
         id = f"key-{hashlib.sha256(f'{self.id}/{key}'.encode(errors='replace')).hexdigest()[:32]}"
         try:
-            return Thread(self._engine, self._row, self._engine.catalog.thread(self.id, id), key=key, giver=self)
+            return EmbeddedThread(
+                self._engine, self._row, self._engine.catalog.thread(self.id, id), key=key, giver=self
+            )
         except ThreadNotFound:
-            return Thread(self._engine, self._row, id=id, key=key, giver=self)
+            return EmbeddedThread(self._engine, self._row, id=id, key=key, giver=self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfo_kernel.events import Numbered
-from cfo_kernel.remote import Workbench
+from cfo_kernel.remote import RemoteWorkbench
 from cfo_kernel.remote.http import Patience
-from cfo_kernel.remote.run import Run
-from cfo_kernel.remote.thread import Thread
-from cfo_kernel.remote.workspace import Workspace
+from cfo_kernel.remote.run import RemoteRun
+from cfo_kernel.remote.thread import RemoteThread
+from cfo_kernel.remote.workspace import RemoteWorkspace
 from cfo_kernel.runs.queue import MOST_DEATHS
 from tests.chaos.child import POINTS
 from tests.chaos.journal import Look, Seen
@@ -41,8 +41,8 @@ class Sent:
 
     kind: str
     marker: str
-    thread: Thread
-    run: Run
+    thread: RemoteThread
+    run: RemoteRun
     events: list[Numbered] = field(default_factory=list[Numbered])
 
     async def follow(self) -> None:
@@ -72,7 +72,7 @@ class Report:
 class People:
     """They write until they are told to stop; `sent` are the messages in the order of acceptance of each thread."""
 
-    def __init__(self, workspace: Workspace, chance: random.Random, *, first: int = 1) -> None:
+    def __init__(self, workspace: RemoteWorkspace, chance: random.Random, *, first: int = 1) -> None:
         self.workspace = workspace
         self._chance = chance
         self._numbers = itertools.count(first)
@@ -104,7 +104,7 @@ class People:
 
         return asyncio.create_task(work())
 
-    async def _burst(self, thread: Thread, burst: tuple[str, ...]) -> list[asyncio.Task[None]]:
+    async def _burst(self, thread: RemoteThread, burst: tuple[str, ...]) -> list[asyncio.Task[None]]:
         following: list[asyncio.Task[None]] = []
         for kind in burst:
             if kind == "continue":
@@ -112,7 +112,7 @@ class People:
             following.append(await self.send(thread, kind))
         return following
 
-    async def send(self, thread: Thread, kind: str) -> "asyncio.Task[None]":
+    async def send(self, thread: RemoteThread, kind: str) -> "asyncio.Task[None]":
         if kind == "continue":
             before = self.sent_in(thread)[-1]
             run = await thread.send(in_reply_to=before.run.id)
@@ -127,7 +127,7 @@ class People:
         task.add_done_callback(self._following.discard)
         return task
 
-    def sent_in(self, thread: Thread) -> list[Sent]:
+    def sent_in(self, thread: RemoteThread) -> list[Sent]:
         return [sent for sent in self.sent if sent.thread is thread]
 
 
@@ -156,7 +156,7 @@ class Chaos:
             await process.start()
         for process in self.processes:
             await process.ready()
-        async with Workbench(self.url, patience=PATIENCE) as far:
+        async with RemoteWorkbench(self.url, patience=PATIENCE) as far:
             crowd = People(await far.workspace("tiny"), random.Random(chance.random()))
             writing = [asyncio.create_task(crowd.write()) for _ in range(people)]
             try:

@@ -9,7 +9,7 @@ import openpyxl
 
 from cfo_kernel import Numbered
 from cfo_kernel.events import Done, Restarted, Result, Token, ToolCall, ToolResult
-from cfo_kernel.remote import Workbench
+from cfo_kernel.remote import RemoteWorkbench
 from cfo_kernel.replies import Reply, TaskResult, UserInteraction, WriteSheetFromFile
 from tests.chaos.body import Chaos, People, Sent
 from tests.chaos.journal import changed
@@ -18,7 +18,7 @@ from tests.chaos.model import ROWS, final_message, purpose
 
 async def check(chaos: Chaos, crowd: People) -> None:
     """Raises an AssertionError that names the seed and the first thing that is wrong."""
-    async with Workbench(chaos.url) as far:
+    async with RemoteWorkbench(chaos.url) as far:
         for sent in crowd.sent:
             there = await far.run(sent.run.id)
             again = [n async for n in there.events()]

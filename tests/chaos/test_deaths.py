@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from cfo_kernel.remote import Workbench
+from cfo_kernel.remote import RemoteWorkbench
 from cfo_kernel.runs.queue import MOST_DEATHS
 from tests.chaos.body import PATIENCE, People, until
 from tests.chaos.conftest import ThreadContext
@@ -25,7 +25,7 @@ async def test_a_run_that_kills_its_process_is_given_up_and_takes_no_other_with_
     chaos = place.chaos(server, port)
     await server.start("at_work", CHAOS_ONLY="poison")
     await server.ready()
-    async with Workbench(chaos.url, patience=PATIENCE) as far:
+    async with RemoteWorkbench(chaos.url, patience=PATIENCE) as far:
         crowd = People(await far.workspace("tiny"), random.Random(0))
 
         async def beside() -> None:
@@ -55,7 +55,7 @@ async def test_another_process_takes_over_at_once(place: ThreadContext, port: in
     await first.start()
     await second.start()
     await asyncio.gather(first.ready(), second.ready())
-    async with Workbench(f"http://127.0.0.1:{port}") as far, Workbench(chaos.url) as near:
+    async with RemoteWorkbench(f"http://127.0.0.1:{port}") as far, RemoteWorkbench(chaos.url) as near:
         crowd = People(await far.workspace("tiny"), random.Random(0))
         thread = await crowd.workspace.thread(key="one")
         waiting = [await crowd.send(thread, kind) for kind in ("hold", "look")]
@@ -80,7 +80,10 @@ async def test_a_process_that_stands_still_keeps_its_run_and_goes_on(place: Thre
     await first.start()
     await second.start()
     await asyncio.gather(first.ready(), second.ready())
-    async with Workbench(chaos.url, patience=PATIENCE) as far, Workbench(f"http://127.0.0.1:{other}") as near:
+    async with (
+        RemoteWorkbench(chaos.url, patience=PATIENCE) as far,
+        RemoteWorkbench(f"http://127.0.0.1:{other}") as near,
+    ):
         crowd = People(await far.workspace("tiny"), random.Random(0))
         following = await crowd.send(await crowd.workspace.thread(key="one"), "hold")
         await until("the model is asked", lambda: len(place.model.asked) == 1)

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from cfo_kernel.data.sheet_writer import write_sheet
-from cfo_kernel.frames import read_frame
+from cfo_kernel.dataframes import read_frame
 from tests.executors.conftest import Company
 
 # the SQL: in JSON, in a DataFrame, in a sheet

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from cfo_kernel.remote import Workbench
-from cfo_kernel.remote.http import Patience
+from cfo_kernel.remote import RemoteWorkbench
+from cfo_kernel.remote.http import Timeouts
 from tests.remote.scripted_http import ScriptedHttp
 
 TOKEN = "a-token-that-nobody-may-see"
-QUICK = Patience(total=2, silence=0.2, pause=0.01)
-Scripted = Callable[..., Awaitable[tuple[ScriptedHttp, Workbench]]]
+QUICK = Timeouts(total=2, silence=0.2, pause=0.01)
+Scripted = Callable[..., Awaitable[tuple[ScriptedHttp, RemoteWorkbench]]]
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ async def scripted() -> AsyncIterator[Scripted]:
     """Starts a server with the given turns, and gives it with a workbench that asks it."""
     async with AsyncExitStack() as stack:
 
-        async def start(*turns: Any, patience: Patience = QUICK) -> tuple[ScriptedHttp, Workbench]:
+        async def start(*turns: Any, patience: Timeouts = QUICK) -> tuple[ScriptedHttp, RemoteWorkbench]:
             server = await stack.enter_async_context(ScriptedHttp(*turns))
-            bench = Workbench(server.url, SecretStr(TOKEN), patience)
+            bench = RemoteWorkbench(server.url, SecretStr(TOKEN), patience)
             await stack.enter_async_context(bench)
             return server, bench
 

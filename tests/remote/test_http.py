@@ -24,7 +24,7 @@ from cfo_kernel.errors import (
     WorkbenchClosed,
     WorkspaceExists,
 )
-from cfo_kernel.remote import Workbench
+from cfo_kernel.remote import RemoteWorkbench
 from tests.remote.conftest import QUICK, TOKEN, Scripted
 from tests.remote.scripted_http import HOLD, ScriptedHttp, answer, problem
 
@@ -93,7 +93,7 @@ async def test_a_list_is_read_to_its_last_page(scripted: Scripted) -> None:
 async def test_nobody_there_is_told_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    async with Workbench(f"http://127.0.0.1:{port}") as bench:
+    async with RemoteWorkbench(f"http://127.0.0.1:{port}") as bench:
         with pytest.raises(
             ServerUnavailable, match=f"127.0.0.1:{port} does not answer. Check CFO_URL, and that `cfo serve`"
         ):
@@ -187,7 +187,7 @@ def test_a_url_that_is_none_is_told_before_anything_is_sent(url: str, match: str
 @pytest.mark.parametrize("token", ["with space", "line\nend", "ümlaut", "nul\0"])
 def test_a_token_that_no_header_can_carry(token: str) -> None:
     with pytest.raises(InvalidSettings, match="CFO_API_TOKEN") as caught:
-        Workbench("http://localhost", SecretStr(token))
+        RemoteWorkbench("http://localhost", SecretStr(token))
     assert token not in str(caught.value)
 
 
@@ -209,7 +209,7 @@ async def test_no_proxy_stands_before_this_machine(scripted: Scripted, monkeypat
         monkeypatch.delenv(name, raising=False)
     server, _ = await scripted(EMPTY, EMPTY)
     for host in ("127.0.0.1", "localhost"):
-        async with Workbench(f"http://{host}:{server.port}", patience=QUICK) as bench:
+        async with RemoteWorkbench(f"http://{host}:{server.port}", patience=QUICK) as bench:
             await bench.workspaces()
 
 
@@ -227,12 +227,12 @@ async def test_the_token_is_in_no_log(scripted: Scripted, caplog: pytest.LogCapt
 def test_each_event_loop_has_connections_of_its_own() -> None:
     async def twice() -> None:
         async with ScriptedHttp(answer(TINY), answer(THREAD)) as server:
-            bench = Workbench(server.url, patience=QUICK)
+            bench = RemoteWorkbench(server.url, patience=QUICK)
             tiny = await bench.workspace("tiny")
             await tiny.thread("t1")
             taken.append((bench, tiny, server.port))
 
-    async def again(bench: Workbench, tiny: Any, port: int) -> None:
+    async def again(bench: RemoteWorkbench, tiny: Any, port: int) -> None:
         server = ScriptedHttp(answer(TINY), answer(TINY))
         server.port = port
         async with server:
@@ -269,6 +269,6 @@ async def test_a_thread_of_another_workspace_is_not_found(scripted: Scripted) ->
         await (await _tiny(server, bench)).thread("t1")
 
 
-async def _tiny(server: ScriptedHttp, bench: Workbench) -> Any:
+async def _tiny(server: ScriptedHttp, bench: RemoteWorkbench) -> Any:
     server.turns.insert(0, answer(TINY))
     return await bench.workspace("tiny")

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from cfo_kernel import TaskResult
 from cfo_kernel.errors import ServerUnavailable, TokenRejected
-from cfo_kernel.remote import Workbench
-from cfo_kernel.remote.http import Patience
+from cfo_kernel.remote import RemoteWorkbench
+from cfo_kernel.remote.http import Timeouts
 from tests.conftest import settings
 from tests.models.scripted_server import Stall
 from tests.remote.conftest import TOKEN
@@ -26,7 +26,7 @@ async def test_a_stream_outlasts_a_restart_of_its_server(root: Path, serve: Serv
     """The run waits for its model while the server goes; what became of it, its events tell without a gap."""
     model = serve(QUERY, Stall(), ANSWER, repeat_last=True)
     with Served(settings(root, model, api_token=SecretStr(TOKEN))) as server:
-        async with Workbench(server.url, SecretStr(TOKEN), PATIENCE) as far:
+        async with RemoteWorkbench(server.url, SecretStr(TOKEN), PATIENCE) as far:
             run = await (await (await far.workspace("tiny")).thread()).send("Totals")
             seen: list[int] = []
             last = ""
@@ -45,11 +45,14 @@ async def test_a_stream_outlasts_a_restart_of_its_server(root: Path, serve: Serv
 
 async def test_a_line_that_breaks_in_the_middle_of_events(root: Path, serve: Serve) -> None:
     with Served(settings(root, serve(QUERY, ANSWER))) as server:
-        async with breaking_line(server, b"GET /runs/", 150) as line, Workbench(line.url, patience=PATIENCE) as far:
+        async with (
+            breaking_line(server, b"GET /runs/", 150) as line,
+            RemoteWorkbench(line.url, patience=PATIENCE) as far,
+        ):
             run = await (await (await far.workspace("tiny")).thread()).send("Totals")
             events = await told(run)
             assert line.breaks > 2
-        async with Workbench(server.url) as near:
+        async with RemoteWorkbench(server.url) as near:
             assert await told(await near.run(run.id)) == events
         assert [n.number for n in events] == list(range(len(events)))
 
@@ -57,7 +60,7 @@ async def test_a_line_that_breaks_in_the_middle_of_events(root: Path, serve: Ser
 @pytest.mark.parametrize("is_new", [True, False])
 async def test_a_message_whose_answer_is_lost_on_the_way_is_sent_once(root: Path, serve: Serve, is_new: bool) -> None:
     with Served(settings(root, serve(ANSWER, repeat_last=True))) as server:
-        async with breaking_line(server, b"POST ", 20) as line, Workbench(line.url, patience=PATIENCE) as far:
+        async with breaking_line(server, b"POST ", 20) as line, RemoteWorkbench(line.url, patience=PATIENCE) as far:
             tiny = await far.workspace("tiny")
             thread = await tiny.thread()
             if not is_new:
@@ -122,7 +125,7 @@ async def breaking_line(server: Served, which: bytes, first: int) -> AsyncIterat
 
 async def test_a_message_sent_while_the_server_is_away_arrives_once(root: Path, serve: Serve) -> None:
     with Served(settings(root, serve(ANSWER, repeat_last=True))) as server:
-        async with Workbench(server.url, patience=PATIENCE) as far:
+        async with RemoteWorkbench(server.url, patience=PATIENCE) as far:
             thread = await (await far.workspace("tiny")).thread()
             await thread.ask("One")
             await asyncio.to_thread(server.stop)
@@ -137,7 +140,7 @@ async def test_a_message_sent_while_the_server_is_away_arrives_once(root: Path, 
 
 async def test_patience_has_an_end(root: Path, serve: Serve) -> None:
     with Served(settings(root, serve(ANSWER))) as server:
-        async with Workbench(server.url, patience=Patience(total=0.2, pause=0.01)) as far:
+        async with RemoteWorkbench(server.url, patience=Timeouts(total=0.2, pause=0.01)) as far:
             run = await (await (await far.workspace("tiny")).thread()).send("One")
             await run.reply()
             await asyncio.to_thread(server.stop)
@@ -149,7 +152,7 @@ async def test_patience_has_an_end(root: Path, serve: Serve) -> None:
 async def test_a_wrong_token_is_told(root: Path) -> None:
     with Served(settings(root, "http://127.0.0.1:9/v1", api_token=SecretStr(TOKEN))) as server:
         for token in (None, SecretStr("another-token")):
-            async with Workbench(server.url, token) as far:
+            async with RemoteWorkbench(server.url, token) as far:
                 with pytest.raises(TokenRejected, match="Check CFO_API_TOKEN") as caught:
                     await far.workspaces()
                 assert "another-token" not in str(caught.value)

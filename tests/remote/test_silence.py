@@ -16,7 +16,7 @@ from cfo_widgets.wire import told
 
 from cfo_kernel import Thread
 from cfo_kernel.errors import CfoError, ServerUnavailable
-from cfo_kernel.remote import Workbench, watch
+from cfo_kernel.remote import RemoteWorkbench, liveness
 from cfo_kernel.workbench import uploads
 from tests.conftest import settings
 from tests.remote.served import Served
@@ -78,8 +78,8 @@ class Page:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_LOOK", 0.2)
-    monkeypatch.setattr(watch, "_ANSWER", 1.0)
+    monkeypatch.setattr(liveness, "_LOOK", 0.2)
+    monkeypatch.setattr(liveness, "_ANSWER", 1.0)
 
 
 @pytest.mark.parametrize("way", ["silent", "refused"])
@@ -89,7 +89,7 @@ async def test_each_command_of_a_page_ends_with_the_same_problem(
 ) -> None:
     with Served(settings(root, "http://127.0.0.1:9/v1")) as served:
         proxy = Swallower(int(served.url.rpartition(":")[2]))
-        async with proxy.open() as url, Workbench(url if way == "silent" else served.url, None) as wb:
+        async with proxy.open() as url, RemoteWorkbench(url if way == "silent" else served.url, None) as wb:
             workspace = await wb.workspace("tiny")
             thread = await workspace.thread()
             await thread.ask("SQL: SELECT 1 AS n")
@@ -132,7 +132,7 @@ async def test_a_download_that_falls_silent_ends(root: Path) -> None:
     rows = b"a,b\n" + b"1,2\n" * (4 << 20)
     with Served(settings(root, "http://127.0.0.1:9/v1")) as served:
         proxy = Swallower(int(served.url.rpartition(":")[2]))
-        async with proxy.open() as url, Workbench(url, None) as wb:
+        async with proxy.open() as url, RemoteWorkbench(url, None) as wb:
             workspace = await wb.workspace("tiny")
             (root / "tiny" / "data" / "large.csv").write_bytes(rows)
             chunks = (await workspace.download("large.csv")).chunks
@@ -149,7 +149,7 @@ async def test_what_takes_long_at_a_server_that_lives_is_waited_for(
     copy = uploads.copy
     monkeypatch.setattr(uploads, "copy", lambda *arguments: (time.sleep(2), copy(*arguments))[1])
     with Served(settings(root, "http://127.0.0.1:9/v1")) as served:
-        async with Workbench(served.url, None) as wb:
+        async with RemoteWorkbench(served.url, None) as wb:
             made = await (await wb.workspace("tiny")).upload(io.BytesIO(b"a,b\n1,2\n"), "slow.csv")
     assert made.file == "slow.csv"
 
@@ -159,7 +159,7 @@ async def test_a_line_that_an_upload_fills_is_not_silence(root: Path) -> None:
     rows = b"a,b\n" + (b"x" * 16_000 + b",2\n") * 1000
     with Served(settings(root, "http://127.0.0.1:9/v1")) as served:
         proxy = Swallower(int(served.url.rpartition(":")[2]))
-        async with proxy.open() as url, Workbench(url, None) as wb:
+        async with proxy.open() as url, RemoteWorkbench(url, None) as wb:
             workspace = await wb.workspace("tiny")
             proxy.filled = len(rows)  # nobody gets through to ask whether the server lives
             begun = time.monotonic()

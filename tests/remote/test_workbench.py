@@ -27,8 +27,8 @@ from cfo_kernel.errors import (
     WorkspaceNotFound,
 )
 from cfo_kernel.interface import Sort
-from cfo_kernel.remote import Workbench, Workspace
-from cfo_kernel.remote.http import Patience
+from cfo_kernel.remote import RemoteWorkbench, RemoteWorkspace
+from cfo_kernel.remote.http import Timeouts
 from tests.conftest import LEDGER, settings
 from tests.models.scripted_server import ScriptedServer, Stall, ToolCall
 from tests.remote.conftest import TOKEN
@@ -36,7 +36,7 @@ from tests.remote.served import Served
 from tests.replies import ANSWER, MESSAGE, QUERY, TABLE, TOTALS, Serve, told, until
 
 Turn = ToolCall | Stall
-PATIENCE = Patience(total=30, silence=45, pause=0.02)
+PATIENCE = Timeouts(total=30, silence=45, pause=0.02)
 
 
 @pytest.fixture
@@ -57,17 +57,17 @@ def served(root: Path, model: ScriptedServer) -> Iterator[Served]:
 
 
 @pytest.fixture
-async def far(served: Served) -> AsyncIterator[Workbench]:
-    async with Workbench(served.url, SecretStr(TOKEN), PATIENCE) as bench:
+async def far(served: Served) -> AsyncIterator[RemoteWorkbench]:
+    async with RemoteWorkbench(served.url, SecretStr(TOKEN), PATIENCE) as bench:
         yield bench
 
 
 @pytest.fixture
-async def tiny(far: Workbench) -> Workspace:
+async def tiny(far: RemoteWorkbench) -> RemoteWorkspace:
     return await far.workspace("tiny")
 
 
-async def test_workspaces(far: Workbench, tiny: Workspace) -> None:
+async def test_workspaces(far: RemoteWorkbench, tiny: RemoteWorkspace) -> None:
     assert (await far.workspace()).id == "tiny"
     made = await far.create_workspace("Acme AG")
     assert (made.id, made.name) == ("acme_ag", "Acme AG")
@@ -87,7 +87,7 @@ async def test_workspaces(far: Workbench, tiny: Workspace) -> None:
             await far.workspace(name)
 
 
-async def test_files_and_tables(tiny: Workspace, tmp_path: Path) -> None:
+async def test_files_and_tables(tiny: RemoteWorkspace, tmp_path: Path) -> None:
     path = tmp_path / "köln 2012.csv"
     path.write_text(LEDGER)
     made = await tiny.upload(path)
@@ -113,7 +113,7 @@ async def test_files_and_tables(tiny: Workspace, tmp_path: Path) -> None:
         await tiny.table("nothing").df()
 
 
-async def test_a_file_that_is_no_table_is_refused_as_it_is_here(tiny: Workspace, tmp_path: Path) -> None:
+async def test_a_file_that_is_no_table_is_refused_as_it_is_here(tiny: RemoteWorkspace, tmp_path: Path) -> None:
     bad = tmp_path / "bad.parquet"
     bad.write_bytes(b"no parquet at all")
     with pytest.raises(UnreadableFile):
@@ -127,7 +127,7 @@ async def test_a_file_that_is_no_table_is_refused_as_it_is_here(tiny: Workspace,
     assert [f.name for f in await tiny.files()] == ["ledger.csv"]
 
 
-async def test_a_large_file_goes_piece_by_piece(tiny: Workspace) -> None:
+async def test_a_large_file_goes_piece_by_piece(tiny: RemoteWorkspace) -> None:
     rows = 300_000
     content = b"name,amount\n" + b"".join(b"row %d,%d.50\n" % (n, n) for n in range(rows))
     assert (await tiny.upload(io.BytesIO(content), "large.csv")).tables[0].row_count == rows
@@ -137,7 +137,7 @@ async def test_a_large_file_goes_piece_by_piece(tiny: Workspace) -> None:
     assert max(sizes) < len(content) / 4
 
 
-async def test_queries_without_a_model(tiny: Workspace) -> None:
+async def test_queries_without_a_model(tiny: RemoteWorkspace) -> None:
     result = await tiny.sql(TOTALS)
     assert result.rows == (("Finance", 4400.55), ("Sales", 2300.3))
     answer = await tiny.query(Direct(sql=TOTALS))
@@ -150,7 +150,7 @@ async def test_queries_without_a_model(tiny: Workspace) -> None:
 
 
 @turns(QUERY, ANSWER)
-async def test_a_conversation(far: Workbench, tiny: Workspace) -> None:
+async def test_a_conversation(far: RemoteWorkbench, tiny: RemoteWorkspace) -> None:
     thread = await tiny.thread()
     assert (thread.title, thread.created_at, await thread.messages()) == (None, None, [])
     reply = await thread.ask("Totals")
@@ -181,7 +181,7 @@ async def test_a_conversation(far: Workbench, tiny: Workspace) -> None:
 
 
 @turns(TABLE, ANSWER)
-async def test_review_pages_and_files(tiny: Workspace) -> None:
+async def test_review_pages_and_files(tiny: RemoteWorkspace) -> None:
     thread = await tiny.thread()
     run = await thread.send("A table, please")
     reply = await run.reply()
@@ -198,7 +198,7 @@ async def test_review_pages_and_files(tiny: Workspace) -> None:
             await thread.download(name)
 
 
-async def test_what_cannot_be_sent(far: Workbench, tiny: Workspace) -> None:
+async def test_what_cannot_be_sent(far: RemoteWorkbench, tiny: RemoteWorkspace) -> None:
     thread = await tiny.thread()
     for text, error in {"": NothingToContinue, "  ": EmptyMessage}.items():
         with pytest.raises(error):
@@ -217,7 +217,7 @@ async def test_what_cannot_be_sent(far: Workbench, tiny: Workspace) -> None:
             await tiny.thread(id)
 
 
-async def test_the_same_key_is_the_same_run(tiny: Workspace) -> None:
+async def test_the_same_key_is_the_same_run(tiny: RemoteWorkspace) -> None:
     first, second = await tiny.thread(key="k1"), await tiny.thread(key="k1")
     one, two = await first.send("Totals"), await second.send("Totals")
     assert (one.id, one.thread_id) == (two.id, two.thread_id)
@@ -226,7 +226,7 @@ async def test_the_same_key_is_the_same_run(tiny: Workspace) -> None:
     assert len({run.id for run in runs}) == 1
 
 
-async def test_messages_sent_at_once_to_a_new_thread_are_one_conversation(tiny: Workspace) -> None:
+async def test_messages_sent_at_once_to_a_new_thread_are_one_conversation(tiny: RemoteWorkspace) -> None:
     thread = await tiny.thread()
     runs = await asyncio.gather(*[thread.send(f"Message {n}") for n in range(3)])
     assert {run.thread_id for run in runs} == {thread.id}
@@ -234,14 +234,14 @@ async def test_messages_sent_at_once_to_a_new_thread_are_one_conversation(tiny: 
 
 
 @turns(Stall())
-async def test_a_run_is_cancelled_from_afar(tiny: Workspace) -> None:
+async def test_a_run_is_cancelled_from_afar(tiny: RemoteWorkspace) -> None:
     run = await (await tiny.thread()).send("Totals")
     await until(run, "run_started")
     await run.cancel()
     assert (await run.finished()).status == "cancelled"
 
 
-async def test_what_is_shown_looks_as_it_does_here(far: Workbench, tiny: Workspace, served: Served) -> None:
+async def test_what_is_shown_looks_as_it_does_here(far: RemoteWorkbench, tiny: RemoteWorkspace, served: Served) -> None:
     shown = far._repr_mimebundle_()
     assert served.url in shown["text/plain"]
     assert TOKEN not in str(shown) + repr(far) + repr(far.__dict__) + repr(tiny.__dict__)
@@ -254,7 +254,7 @@ async def test_what_is_shown_looks_as_it_does_here(far: Workbench, tiny: Workspa
 
 
 @turns(QUERY, ANSWER)
-async def test_rows_of_a_result(tiny: Workspace) -> None:
+async def test_rows_of_a_result(tiny: RemoteWorkspace) -> None:
     thread = await tiny.thread()
     reply = await thread.ask("Totals")
     assert isinstance(reply, TaskResult)

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from cfo_kernel import Run, connect
-from cfo_kernel.remote import Workbench
+from cfo_kernel.remote import RemoteWorkbench
 from tests.conftest import KEY, settings
 from tests.models.scripted_server import ScriptedServer, Stall
 from tests.remote.conftest import TOKEN
@@ -62,7 +62,7 @@ async def joined(
     async with AsyncExitStack() as stack:
         process, run_id = await stack.enter_async_context(working(root, model, thread.id, options))
         server = stack.enter_context(Served(chosen))
-        far = await stack.enter_async_context(Workbench(server.url, SecretStr(TOKEN), PATIENCE))
+        far = await stack.enter_async_context(RemoteWorkbench(server.url, SecretStr(TOKEN), PATIENCE))
         yield process, await far.run(run_id)
 
 

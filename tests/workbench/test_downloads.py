@@ -13,7 +13,7 @@ import pytest
 from cfo_kernel import TaskResult, Thread, Workbench, connect
 from cfo_kernel.data import csv_writer, sheet_values, workbook_writer, workspace_data
 from cfo_kernel.errors import ResultNotFound, SheetInvalid, UnreadableFile, UnsupportedFile, WorkbenchClosed
-from cfo_kernel.remote import Workbench as Remote
+from cfo_kernel.remote import RemoteWorkbench
 from tests.conftest import settings
 from tests.remote.served import Served
 from tests.replies import ANSWER, Serve
@@ -43,7 +43,7 @@ def parquet(file: Path, sql: str = ROWS) -> str:
 async def test_a_result_as_csv_and_as_a_workbook(way: str, root: Path, serve: Serve, tmp_path: Path) -> None:
     chosen = settings(root, serve(ANSWER))
     with Served(chosen) as server:
-        async with Remote(server.url, None) as wb:
+        async with RemoteWorkbench(server.url, None) as wb:
             thread = await (await wb.workspace("tiny")).thread()
             await thread.ask("SQL: " + ROWS)
             if way == "http":

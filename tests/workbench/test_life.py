@@ -12,12 +12,12 @@ import pytest
 from cfo_kernel import Run, TaskResult, Thread, Workbench, Workspace, connect
 from cfo_kernel.errors import OtherLoop, WorkbenchClosed, WorkspaceExists, WorkspaceNotFound
 from cfo_kernel.interface import Direct
-from cfo_kernel.workbench import TableHandle
+from cfo_kernel.workbench import EmbeddedTable
 from tests.conftest import LEDGER, settings
 from tests.replies import ANSWER, QUERY, Serve
 
 NOWHERE = "http://127.0.0.1:9/v1"
-Taken = tuple[Workspace, TableHandle, Thread, Thread, Run]
+Taken = tuple[Workspace, EmbeddedTable, Thread, Thread, Run]
 
 
 async def _events(run: Run) -> None:

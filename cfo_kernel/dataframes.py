@@ -24,6 +24,6 @@ async def read_frame(path: Path) -> "pd.DataFrame":
 def _read(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
-    from cfo_kernel import odd_times  # which needs DuckDB, as nothing else does that only reads
+    from cfo_kernel import out_of_range_times  # which needs DuckDB, as nothing else does that only reads
 
-    return pd.read_parquet(odd_times.in_words(path) or path)
+    return pd.read_parquet(out_of_range_times.in_words(path) or path)

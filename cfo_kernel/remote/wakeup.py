@@ -8,7 +8,7 @@ _BEAT = 0.2  # seconds
 
 
 @contextlib.contextmanager
-def awake() -> Generator[None]:
+def periodic_wakeup() -> Generator[None]:
     """Has the event loop wake now and then.
 
     A kernel that is told to interrupt a cell cancels it when its loop wakes next, and does not wake it itself

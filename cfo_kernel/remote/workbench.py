@@ -6,26 +6,26 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from cfo_kernel import display, listings, missing
+from cfo_kernel import display, listings, not_found
+from cfo_kernel.async_resource import AsyncResource
 from cfo_kernel.errors import OtherLoop, WorkspaceNotFound
-from cfo_kernel.opening import Opening
 from cfo_kernel.remote.address import Address, segment
-from cfo_kernel.remote.http import Patience, Server
-from cfo_kernel.remote.run import Run, loader
+from cfo_kernel.remote.http import Server, Timeouts
+from cfo_kernel.remote.run import RemoteRun, loader
 from cfo_kernel.remote.stream import run_status
-from cfo_kernel.remote.thread import Thread, thread_record
-from cfo_kernel.remote.workspace import Workspace, WorkspaceRecord, workspace_record
+from cfo_kernel.remote.thread import RemoteThread, thread_record
+from cfo_kernel.remote.workspace import RemoteWorkspace, WorkspaceRecord, workspace_record
 
 
-class Workbench(Opening):
+class RemoteWorkbench(AsyncResource):
     """A server with its workspaces. It connects with the first call, and belongs to the event loop of that call.
 
     `await connect()` and `async with connect() as wb` work as well as plain `connect()`.
     """
 
-    def __init__(self, url: str, token: SecretStr | None = None, patience: Patience | None = None) -> None:
+    def __init__(self, url: str, token: SecretStr | None = None, patience: Timeouts | None = None) -> None:
         self._address = Address.of(url, token)
-        self._patience = patience or Patience()
+        self._patience = patience or Timeouts()
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -34,42 +34,42 @@ class Workbench(Opening):
         """The URL of the server."""
         return self._address.url
 
-    async def workspaces(self) -> Sequence[Workspace]:
+    async def workspaces(self) -> Sequence[RemoteWorkspace]:
         """All workspaces by name."""
         server = await self._opened()
-        return listings.workspaces(Workspace(server, record) for record in await self._records())
+        return listings.workspaces(RemoteWorkspace(server, record) for record in await self._records())
 
-    async def create_workspace(self, name: str) -> Workspace:
+    async def create_workspace(self, name: str) -> RemoteWorkspace:
         """A new, empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
         server = await self._opened()
-        return Workspace(server, await server.value(workspace_record, "POST", "/workspaces", json={"name": name}))
+        return RemoteWorkspace(server, await server.value(workspace_record, "POST", "/workspaces", json={"name": name}))
 
-    async def workspace(self, id_or_name: str | None = None) -> Workspace:
+    async def workspace(self, id_or_name: str | None = None) -> RemoteWorkspace:
         """The workspace of that id or name; without one, the only one there is. Raises `WorkspaceNotFound`."""
         server = await self._opened()
         if id_or_name is not None:
             try:
-                path = f"/workspaces/{segment(id_or_name, missing.workspace(id_or_name, ()))}"
+                path = f"/workspaces/{segment(id_or_name, not_found.workspace(id_or_name, ()))}"
             except WorkspaceNotFound:
-                raise missing.workspace(id_or_name, (record.id for record in await self._records())) from None
-            return Workspace(server, await server.value(workspace_record, "GET", path))
+                raise not_found.workspace(id_or_name, (record.id for record in await self._records())) from None
+            return RemoteWorkspace(server, await server.value(workspace_record, "GET", path))
         records = await self._records()
         if len(records) != 1:
             raise listings.which_workspace(record.id for record in records)
-        return Workspace(server, records[0])
+        return RemoteWorkspace(server, records[0])
 
-    async def thread(self, id: str) -> Thread:
+    async def thread(self, id: str) -> RemoteThread:
         """The thread of that id, in any workspace. Raises `ThreadNotFound`, or `ThreadAmbiguous` for a copied one."""
         server = await self._opened()
-        record = await server.value(thread_record, "GET", f"/threads/{segment(id, missing.thread(id))}")
+        record = await server.value(thread_record, "GET", f"/threads/{segment(id, not_found.thread(id))}")
         workspace = await self.workspace(record.workspace_id)
-        return Thread(server, workspace.id, workspace.name, record)
+        return RemoteThread(server, workspace.id, workspace.name, record)
 
-    async def run(self, id: str) -> Run:
+    async def run(self, id: str) -> RemoteRun:
         """The run of that id, in any thread. Raises `RunNotFound`."""
         server = await self._opened()
-        found = await server.value(run_status, "GET", f"/runs/{segment(id, missing.run(id))}/status")
-        return Run(server, found.run_id, found.thread_id, loader(server, found.thread_id, None))
+        found = await server.value(run_status, "GET", f"/runs/{segment(id, not_found.run(id))}/status")
+        return RemoteRun(server, found.run_id, found.thread_id, loader(server, found.thread_id, None))
 
     async def check(self) -> None:
         """Raises what keeps the server from taking messages, or a `ServerError`."""

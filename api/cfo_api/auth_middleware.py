@@ -43,7 +43,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class Guard:
+class AuthMiddleware:
     """Lets a request through, or answers it with a problem.
 
     With `is_local`, the server can only be reached as this machine, and so it must be named. Elsewhere it may have any

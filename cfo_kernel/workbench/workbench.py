@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakSet
 
-from cfo_kernel import display, listings, missing
+from cfo_kernel import display, listings, not_found
+from cfo_kernel.async_resource import AsyncResource
 from cfo_kernel.errors import OtherLoop, OtherRoot, ThreadNotFound, WorkspaceNotFound
-from cfo_kernel.opening import Opening
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.workbench.engine import Engine, making
-from cfo_kernel.workbench.run import Run
-from cfo_kernel.workbench.thread import Thread
-from cfo_kernel.workbench.workspace import Workspace
+from cfo_kernel.workbench.run import EmbeddedRun
+from cfo_kernel.workbench.thread import EmbeddedThread
+from cfo_kernel.workbench.workspace import EmbeddedWorkspace
 
 
-class Workbench(Opening):
+class EmbeddedWorkbench(AsyncResource):
     """A root with its workspaces. It opens with the first call, and belongs to the event loop of that call.
 
     `await connect()` and `async with connect() as wb` work as well as plain `connect()`.
@@ -34,12 +34,12 @@ class Workbench(Opening):
         """The folder of the root."""
         return str(self.root)
 
-    async def workspaces(self) -> Sequence[Workspace]:
+    async def workspaces(self) -> Sequence[EmbeddedWorkspace]:
         """All workspaces by name; a folder of the root that holds `data/` is one."""
         engine = await self._opened()
-        return listings.workspaces(Workspace(engine, row, self) for row in engine.workspaces())
+        return listings.workspaces(EmbeddedWorkspace(engine, row, self) for row in engine.workspaces())
 
-    async def create_workspace(self, name: str) -> Workspace:
+    async def create_workspace(self, name: str) -> EmbeddedWorkspace:
         """A new, empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
         engine = await self._opened()
         engine.adopt_workspaces()
@@ -49,38 +49,38 @@ class Workbench(Opening):
         row = engine.catalog.add_workspace(row, is_gone=engine.is_gone)
         with making(engine.root / slug):
             folders.make_workspace(engine.root / slug)
-        return Workspace(engine, row, self)
+        return EmbeddedWorkspace(engine, row, self)
 
-    async def workspace(self, id_or_name: str | None = None) -> Workspace:
+    async def workspace(self, id_or_name: str | None = None) -> EmbeddedWorkspace:
         """The workspace of that id or name; without one, the only one there is. Raises `WorkspaceNotFound`."""
         engine = await self._opened()
         if id_or_name is not None:
-            return Workspace(engine, engine.workspace(id_or_name), self)
+            return EmbeddedWorkspace(engine, engine.workspace(id_or_name), self)
         rows = engine.workspaces()
         if len(rows) != 1:
             raise listings.which_workspace(row.id for row in rows)
-        return Workspace(engine, rows[0], self)
+        return EmbeddedWorkspace(engine, rows[0], self)
 
-    async def thread(self, id: str) -> Thread:
+    async def thread(self, id: str) -> EmbeddedThread:
         """The thread of that id, in whichever workspace. Raises `ThreadNotFound`.
 
         Raises `ThreadAmbiguous` where a copied workspace holds it once more: then open it from its workspace.
         """
         engine = await self._opened()
-        return Thread(engine, *engine.find_thread(id), giver=self)
+        return EmbeddedThread(engine, *engine.find_thread(id), giver=self)
 
-    async def run(self, id: str) -> Run:
+    async def run(self, id: str) -> EmbeddedRun:
         """The run of that id, in whichever thread. Raises `RunNotFound`."""
         engine = await self._opened()
         if not folders.is_id(id):
-            raise missing.run(id)
+            raise not_found.run(id)
         run = await engine.journal.run(id)
         try:
             workspace = engine.catalog.workspace(run.workspace_id)
-            thread = Thread(engine, workspace, engine.thread(workspace, run.thread_id), giver=self)
+            thread = EmbeddedThread(engine, workspace, engine.thread(workspace, run.thread_id), giver=self)
             return await thread.run(id)
         except (WorkspaceNotFound, ThreadNotFound) as error:
-            raise missing.run(id) from error
+            raise not_found.run(id) from error
 
     async def check(self) -> None:
         """Raises `StorageFailed` where no message could be taken now: the root is gone, or the journal is locked."""
@@ -128,5 +128,5 @@ class Workbench(Opening):
         return display.bundle(["workbench", "model"], [[self.address, self.settings.model]])
 
 
-_open: WeakSet[Workbench] = WeakSet()
+_open: WeakSet[EmbeddedWorkbench] = WeakSet()
 """The workbenches of this process that hold their root; one that nobody holds any more lets it go."""

@@ -30,7 +30,7 @@ _RESET, _MUTE = "\033[0m", "\033[2m"
 
 
 @dataclass(frozen=True)
-class Program:
+class SupervisedProcess:
     """What is run: `ready` is a URL that answers 200 when it can work, `colour` the colour of its lines."""
 
     name: str
@@ -47,7 +47,9 @@ class GivenUp(Exception):
 class Supervisor:
     """Runs programs until it is stopped. `secrets` are never shown, whoever writes them."""
 
-    def __init__(self, programs: Sequence[Program], secrets: Sequence[str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, programs: Sequence[SupervisedProcess], secrets: Sequence[str], say: Callable[[str], None]
+    ) -> None:
         self._programs = programs
         self._secrets = secrets
         self._say = say
@@ -88,7 +90,7 @@ class Supervisor:
             self._failure = self._failure or failure
             self._stopping.set()
 
-    async def _keep(self, program: Program) -> None:
+    async def _keep(self, program: SupervisedProcess) -> None:
         quick = 0
         while not self._stopping.is_set():
             begun = time.monotonic()
@@ -103,7 +105,7 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _run_once(self, program: Program) -> int:
+    async def _run_once(self, program: SupervisedProcess) -> int:
         """Gives the exit code; whoever is asked to stop and does not is killed with all it started."""
         process = await asyncio.create_subprocess_exec(
             *program.command,
@@ -129,7 +131,7 @@ class Supervisor:
         showing.cancel()
         return code
 
-    async def _show(self, program: Program, process: asyncio.subprocess.Process) -> None:
+    async def _show(self, program: SupervisedProcess, process: asyncio.subprocess.Process) -> None:
         while process.stdout and (chunk := await _line(process.stdout)):
             if text := chunk.decode(errors="replace").rstrip():
                 self._tell(program, text)
@@ -141,7 +143,7 @@ class Supervisor:
                     await asyncio.sleep(_LOOK)
         when_ready()
 
-    def _tell(self, program: Program, text: str) -> None:
+    def _tell(self, program: SupervisedProcess, text: str) -> None:
         for secret in self._secrets:
             text = text.replace(secret, "…")
         text = "".join(character if character.isprintable() or character == "\t" else "�" for character in text)

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from typing import Any, Self
 
 
-class Opening(ABC):
+class AsyncResource(ABC):
     """Base of what has a beginning and an end."""
 
     @abstractmethod

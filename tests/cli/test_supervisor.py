@@ -6,18 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from cfo_kernel import supervising
-from cfo_kernel.supervising import GivenUp, Program, Supervisor
+from cfo_kernel.supervisor import GivenUp, SupervisedProcess, Supervisor
 
 SECRET = "a-long-secret-0123456789"
 
 
-def program(code: str) -> Program:
-    return Program("api", (sys.executable, "-u", "-c", code), {"SECRET": SECRET}, "http://127.0.0.1:9/", "")
+def program(code: str) -> SupervisedProcess:
+    return SupervisedProcess("api", (sys.executable, "-u", "-c", code), {"SECRET": SECRET}, "http://127.0.0.1:9/", "")
 
 
 async def test_who_dies_at_once_again_and_again_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervising, "_CHANCES", 1)
+    monkeypatch.setattr("cfo_kernel.supervisor._CHANCES", 1)
     said: list[str] = []
     failing = program("print('no disk'); raise SystemExit(3)")
     with pytest.raises(GivenUp, match="api ended 2 times right after its start"):
@@ -40,7 +39,7 @@ async def test_no_secret_and_no_control_character_is_shown() -> None:
 
 
 async def test_who_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervising, "_GRACE", 0.3)
+    monkeypatch.setattr("cfo_kernel.supervisor._GRACE", 0.3)
     said: list[str] = []
     deaf = program("import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)")
     supervisor = Supervisor([deaf], (), said.append)

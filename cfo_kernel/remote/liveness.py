@@ -16,14 +16,14 @@ _ANSWER = 4.0  # seconds that it has for that
 _MISSED = 2  # times in a row that it does not answer, after which it is taken for gone
 
 
-class GoneSilent(httpx2.ReadTimeout):
+class ServerSilent(httpx2.ReadTimeout):
     """The server took a request, and answers nothing any more."""
 
 
 async def watched(
     client: httpx2.AsyncClient, work: Coroutine[Any, Any, T], *, moved: Callable[[], int] = lambda: 0
 ) -> T:
-    """What the work gives. Raises `GoneSilent` some ten seconds after the server has gone.
+    """What the work gives. Raises `ServerSilent` some ten seconds after the server has gone.
 
     `moved` is how much of a long body was sent: a server that takes more of it lives, and has its line full.
     """
@@ -41,7 +41,7 @@ async def watched(
             finally:
                 asking.cancel()
             if missed == _MISSED:
-                raise GoneSilent("it has gone silent")
+                raise ServerSilent("it has gone silent")
         return task.result()
     finally:
         if not task.done():
