@@ -45,7 +45,7 @@ _HOME = {
     "CfoError": "errors",
     "DataFile": "interface",
     "Dataset": "data.tables",
-    "Direct": "data.direct",
+    "Direct": "data.direct_query",
     "Download": "interface",
     "Event": "events",
     "FinishedRun": "events",

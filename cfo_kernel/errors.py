@@ -13,7 +13,7 @@ CfoError
 │   ├── QueryTimeout · QueryOutOfMemory · QueryFailed · WorkerLost
 │   └── PythonFailed · PythonTimeout · PythonDisabled · PythonUnavailable
 ├── ServerError             the server of a remote workbench: ServerUnavailable · ServerIncompatible · TokenRejected
-│   ├── CouldNotStay        or one that `cfo up` keeps running
+│   ├── ProcessCrashLoop        a part of `cfo up` that ends again and again
 └── RunError                how a run can fail
     ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelMisbehaved
     ├── RequestLimitReached · ToolCallLimitReached · TokenLimitReached · RunTimeout
