@@ -25,7 +25,7 @@ async def retryable(work: Awaitable[T]) -> T:
         return await work
     except QueryError as error:
         hint = f" It printed: {error.details['stdout']}" if error.details.get("stdout") else ""
-        hint += "" if error.details.get("mendable", True) else " No other wording helps: do without it, or say so."
+        hint += "" if error.details.get("retryable", True) else " No other wording helps: do without it, or say so."
         raise ModelRetry(f"{error.code}: {error.message}{hint}") from error
 
 

@@ -69,8 +69,8 @@ def clean(text: str) -> str:
     held = _ILLEGAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     if len(held) <= _LONGEST // 2 or len(held.encode("utf-16-le")) <= 2 * _LONGEST:
         return held
-    workspace_data = 2 * (_LONGEST - len(_CUT))
-    return held.encode("utf-16-le")[:workspace_data].decode("utf-16-le", "ignore") + _CUT
+    limit = 2 * (_LONGEST - len(_CUT))
+    return held.encode("utf-16-le")[:limit].decode("utf-16-le", "ignore") + _CUT
 
 
 def width(name: str) -> int:

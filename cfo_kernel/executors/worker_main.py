@@ -122,10 +122,10 @@ def _answer(handlers: dict[str, Handler], request: dict[str, Any]) -> bytes:
         return _failed(error.code, error.message, error.details)
     except MemoryError:
         message = "This needs more memory than the worker may use. Ask for fewer rows or columns."
-        return _failed("query_out_of_memory", message, {"mendable": True})
+        return _failed("query_out_of_memory", message, {"retryable": True})
     except Exception as error:  # noqa: BLE001 - the process boundary: the engine must hear of every failure
         message = f"The worker failed: {type(error).__name__}: {without_paths(str(error))}"
-        return _failed("query_failed", message, {"mendable": False})
+        return _failed("query_failed", message, {"retryable": False})
 
 
 def _failed(code: str, message: str, details: dict[str, Any]) -> bytes:

@@ -377,12 +377,12 @@ async def test_two_processes_ingest_the_same_files_at_once(data: Path, tmp_path:
     script = """
 import asyncio, json, sys
 from pathlib import Path
-from cfo_kernel.data.workspace_data import DataRoom
+from cfo_kernel.data.workspace_data import WorkspaceData
 async def main():
-    room = DataRoom(Path(sys.argv[1]), query_timeout=30, ingest_timeout=60)
-    answer = await room.query("SELECT (SELECT sum(b) FROM t0) + (SELECT sum(b) FROM t2)", cap=5)
+    workspace_data = WorkspaceData(Path(sys.argv[1]), query_timeout=30, ingest_timeout=60)
+    answer = await workspace_data.query("SELECT (SELECT sum(b) FROM t0) + (SELECT sum(b) FROM t2)", cap=5)
     print(json.dumps(answer.rows))
-    await room.close()
+    await workspace_data.close()
 asyncio.run(main())
 """
     started = [

@@ -36,7 +36,7 @@ def test_the_policy_alone_refuses_it(name: str, company: Company, tmp_path: Path
     """Two walls: also where nothing is locked down, the syntax tree is enough to say no."""
     with pytest.raises((SqlPolicyViolation, UnknownTable, SqlInvalid)) as caught:
         policy.check(filled(name, company, tmp_path), company.files.keys(), company.plain)
-    assert isinstance(caught.value.details["mendable"], bool)
+    assert isinstance(caught.value.details["retryable"], bool)
 
 
 def test_the_locks_alone_keep_files_closed(company: Company, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ async def test_earlier_results_are_tables_of_those_who_own_them(asked: Asked, tm
         await asked.rows(f"FROM '{first}'", earlier=mine)
     with pytest.raises(UnknownTable, match="There is: query_001") as caught:
         await asked.rows("FROM query_01", earlier=mine)
-    assert caught.value.details == {"name": "query_01", "nearest": ["query_001", "query_002"], "mendable": True}
+    assert caught.value.details == {"name": "query_01", "nearest": ["query_001", "query_002"], "retryable": True}
     assert await asked.rows("FROM (SELECT 1 AS query_001)", earlier=mine) == [[1]]
     assert list((tmp_path / ".sql").rglob("*.parquet")) == []
 
@@ -141,7 +141,7 @@ async def test_an_earlier_result_that_is_gone_is_named(asked: Asked, tmp_path: P
     for name in ("gone", "link"):
         with pytest.raises(UnknownTable, match="The file of query_001 is no longer there") as caught:
             await asked.rows("FROM query_001", earlier={"query_001": tmp_path / f"{name}.parquet"})
-        assert caught.value.details["mendable"] is True
+        assert caught.value.details["retryable"] is True
     assert await asked.rows(COUNT) == [[6]]
 
 
@@ -213,7 +213,7 @@ async def test_a_full_disk_is_an_error_that_leaves_nothing_behind(asked: Asked, 
     start_with(asked.pool, "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))")
     with pytest.raises(QueryFailed, match="disk has no room") as caught:
         await asked.rows("SELECT x, hash(x) FROM range(200000) t(x)", file=tmp_path / "result.parquet")
-    assert caught.value.details["mendable"] is False
+    assert caught.value.details["retryable"] is False
     assert [p for p in tmp_path.rglob("*") if p.is_file() and p.name != "lock"] == []
     assert await asked.rows(COUNT) == [[6]]
 

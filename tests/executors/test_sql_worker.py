@@ -178,7 +178,7 @@ def test_a_query_that_nobody_stops_ends_by_itself(company: Company) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql", "mendable", "says"),
+    ("sql", "retryable", "says"),
     [
         ("SELECT amont FROM ledger", True, "amount"),
         ("PIVOT ledger ON account USING sum(amount)", True, "needs IN"),
@@ -194,7 +194,7 @@ def test_a_query_that_nobody_stops_ends_by_itself(company: Company) -> None:
 def test_an_error_says_whether_another_wording_helps(sql: str, retryable: bool, says: str, company: Company) -> None:
     with pytest.raises(QueryError, match=says) as caught:
         company.worker.query(sql, 5, None)
-    assert caught.value.details["mendable"] is retryable
+    assert caught.value.details["retryable"] is retryable
 
 
 def test_a_wrong_column_comes_with_the_nearest(company: Company) -> None:
