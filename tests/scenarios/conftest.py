@@ -81,7 +81,7 @@ def _served(stack: AsyncExitStack, chosen: Settings) -> str:
 
 async def _connected(stack: AsyncExitStack, to: Settings | str) -> Workbench:
     if isinstance(to, str):
-        return await stack.enter_async_context(remote.Workbench(to, SecretStr(TOKEN), PATIENCE))
+        return await stack.enter_async_context(remote.RemoteWorkbench(to, SecretStr(TOKEN), PATIENCE))
     return await stack.enter_async_context(connect(settings=to))
 
 

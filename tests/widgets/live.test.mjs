@@ -36,6 +36,13 @@ test("order and repeats do not matter", () => {
   assert.equal(after(live, run, true), live);
 });
 
+test("an event of an unknown type is skipped", () => {
+  const newer = { number: 4, event: { type: "plan_made", tasks: [] } };
+  const shifted = run.slice(4).map(({ number, event }) => ({ number: number + 1, event: "from" in event ? { ...event, from: 6 } : event }));
+  const live = after(NOTHING, [...run.slice(0, 4), newer, ...shifted], true);
+  assert.deepEqual([words(live), live.steps.length, live.reply, live.status], ["Salaries fell.", 2, reply, "succeeded"]);
+});
+
 test("what is missing is waited for", () => {
   const live = after(NOTHING, run.slice(4), true);
   assert.equal(words(live), "");

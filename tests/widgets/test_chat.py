@@ -260,7 +260,7 @@ async def test_a_thread_at_a_server_gets_its_id_with_its_first_message(root: Pat
     at = page()
     chosen = settings(root, serve(LOOK, QUERY, ANSWER), api_token=SecretStr(TOKEN))
     with Served(chosen) as server:
-        async with remote.Workbench(server.url, SecretStr(TOKEN)) as wb:
+        async with remote.RemoteWorkbench(server.url, SecretStr(TOKEN)) as wb:
             await at.chat.show(await (await wb.workspace("tiny")).thread())
             await at.ask("send", text="Totals by department", key="k1")
             await at.quiet()

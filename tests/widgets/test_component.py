@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from cfo_widgets.component import Component
-from cfo_widgets.wire import Answer, Command
+from cfo_widgets.wire import Command, CommandResult
 from pydantic import TypeAdapter
 from typing_extensions import override
 
@@ -21,8 +21,8 @@ class Echo(Component):
     commands = TypeAdapter(Ping)
 
     @override
-    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:
-        return Answer(asyncio.get_running_loop() is self._loop)
+    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> CommandResult:
+        return CommandResult(asyncio.get_running_loop() is self._loop)
 
 
 async def test_a_page_is_heard_in_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ async def test_the_boxes_for_a_title_take_as_much_as_the_engine_keeps(opened: Op
 async def test_a_server_that_is_away_is_told_once_for_people_and_what_was_missed_is_caught_up(root: Path) -> None:
     chosen = settings(root, "http://127.0.0.1:1", model="offline", api_token=SecretStr(TOKEN))
     with Served(chosen) as server:
-        async with remote.Workbench(server.url, SecretStr(TOKEN)) as wb:
+        async with remote.RemoteWorkbench(server.url, SecretStr(TOKEN)) as wb:
             widget = Widget(wb)
             await Page(widget._workspaces).ask("begin", remembered="tiny")
             thread = await (await wb.workspace("tiny")).thread()
@@ -62,7 +62,7 @@ async def test_a_server_that_is_away_is_told_once_for_people_and_what_was_missed
             told = {widget._frame.trouble, widget._data.connection, (widget._chat.trouble or {}).get("message")}
             [words] = told
             assert server.url in words
-            assert "What you wrote is kept" in words
+            assert "Your text is saved" in words
             assert not any(jargon in words for jargon in ("CFO_URL", "cfo serve", "attempts", "Errno"))
             server.start()
             await _until(lambda: not widget._frame.trouble and not widget._chat.trouble and not widget._data.connection)

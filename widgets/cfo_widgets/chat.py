@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 from traitlets import Bool, Dict, Float, Int, List, Unicode
-from typing_extensions import TypeIs, override
+from typing_extensions import TypedDict, TypeIs, override
 
 from cfo_kernel import CfoError, Numbered, Run, Thread, Workspace
 from cfo_kernel.errors import ContinueLimitReached, NothingToContinue, ServerError
@@ -18,9 +18,16 @@ from cfo_widgets.downloading import Downloads
 from cfo_widgets.following import Following
 from cfo_widgets.in_notebook import Said, conversation
 from cfo_widgets.openings import Openings
-from cfo_widgets.result_commands import DownloadResult, Library, PageOfResult, ResultCommand, library, perform_result
+from cfo_widgets.result_commands import (
+    DownloadResult,
+    GetResultRows,
+    LoadChartLibrary,
+    ResultCommand,
+    chart_library,
+    perform_result,
+)
 from cfo_widgets.shown import Shown, shown
-from cfo_widgets.wire import Answer, Command, told
+from cfo_widgets.wire import Command, CommandResult, events_message, problem_dict
 
 
 class _InThread(Command):
@@ -29,43 +36,52 @@ class _InThread(Command):
     opened: str
 
 
-class Send(_InThread):
+class SentMessage(TypedDict):
+    """The answer to `SendMessage`."""
+
+    run_id: str
+
+
+class SendMessage(_InThread):
     type: Literal["send"]
     text: str
     key: str
     in_reply_to: str | None = None
 
 
-class Continue(_InThread):
+class ContinueReply(_InThread):
     type: Literal["continue"]
     run_id: str
     untouched: bool = False
 
 
-class Cancel(_InThread):
+class CancelRun(_InThread):
     type: Literal["cancel"]
     run_id: str
 
 
-class Rename(_InThread):
+class RenameOpenThread(_InThread):
     type: Literal["rename"]
     title: str
 
 
-class Steps(_InThread):
+class ListSteps(_InThread):
     """What the agent did in a run that has ended."""
 
     type: Literal["steps"]
     run_id: str
 
 
-class Look(Command):
+class SyncChat(Command):
     """A page has come, or wants to know whether all is well again."""
 
     type: Literal["look"]
 
 
-_Any = Annotated[Send | Continue | Cancel | Rename | Steps | Look | ResultCommand, Field(discriminator="type")]
+ChatCommand = Annotated[
+    SendMessage | ContinueReply | CancelRun | RenameOpenThread | ListSteps | SyncChat | ResultCommand,
+    Field(discriminator="type"),
+]
 _PAUSE = 3
 """Seconds before a server that could not be reached is asked again, and for which the end of a run is waited for."""
 _STEPS = ("tool_call", "tool_result")
@@ -77,7 +93,7 @@ class Chat(Component, bundle="chat"):
     `countdown` is how many seconds a reply that waits for review waits, 0 for ever; None is `CFO_COUNTDOWN`.
     """
 
-    commands = TypeAdapter(_Any)
+    commands = TypeAdapter(ChatCommand)
 
     opened = Unicode().tag(sync=True)
     workspace_id = Unicode().tag(sync=True)
@@ -144,7 +160,7 @@ class Chat(Component, bundle="chat"):
         try:
             found = await shown(self.thread)
         except CfoError as error:
-            trouble = told(error)
+            trouble = problem_dict(error)
         if opened != self.opened or asked < self._newest:
             return  # another thread is open by now, or later news has come already
         self._newest = asked
@@ -156,33 +172,33 @@ class Chat(Component, bundle="chat"):
             self._follow()
 
     @override
-    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:
-        if isinstance(command, Look):
+    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> CommandResult:
+        if isinstance(command, SyncChat):
             return self._look()
-        if isinstance(command, Library):
-            return await library()
+        if isinstance(command, LoadChartLibrary):
+            return await chart_library()
         with self._openings.use(command.opened) as thread:
             return await self._performed(thread, command)
 
-    async def _performed(self, thread: Thread, command: Any) -> Answer:
-        if isinstance(command, PageOfResult | DownloadResult):
+    async def _performed(self, thread: Thread, command: Any) -> CommandResult:
+        if isinstance(command, GetResultRows | DownloadResult):
             return await perform_result(thread, self._downloads, command)
         match command:
-            case Send():
+            case SendMessage():
                 run = await thread.send(command.text, in_reply_to=command.in_reply_to, idempotency_key=command.key)
                 self._begun(command, run.id)
-                return Answer({"run_id": run.id})
-            case Continue():
+                return CommandResult(SentMessage(run_id=run.id))
+            case ContinueReply():
                 await self._continue(thread, command)
-            case Cancel():
+            case CancelRun():
                 await self._cancel(await thread.run(command.run_id))
                 await self._after(command)
-            case Rename():
+            case RenameOpenThread():
                 await thread.rename(command.title)
                 await self._after(command)
-            case Steps():
-                return Answer(await _steps(await thread.run(command.run_id)))
-        return Answer()
+            case ListSteps():
+                return CommandResult(await _steps(await thread.run(command.run_id)))
+        return CommandResult()
 
     def close(self) -> None:
         self._leave()
@@ -192,12 +208,12 @@ class Chat(Component, bundle="chat"):
     async def _open_first(self, of: Thread | Workspace) -> None:
         await self.show(of if _is_thread(of) else await of.thread())
 
-    def _look(self) -> Answer:
+    def _look(self) -> CommandResult:
         if self.trouble:
             self.begin(self.refresh())
-        return Answer({run_id: [_numbered(n) for n in news] for run_id, news in self._following.events.items()})
+        return CommandResult({run_id: [_numbered(n) for n in news] for run_id, news in self._following.events.items()})
 
-    async def _continue(self, thread: Thread, command: Continue) -> None:
+    async def _continue(self, thread: Thread, command: ContinueReply) -> None:
         """A reply that was answered meanwhile (another tab was first) is no error: the page sees the answer."""
         with suppress(NothingToContinue, ContinueLimitReached):
             self._begun(command, (await thread.send(in_reply_to=command.run_id, untouched=command.untouched)).id)
@@ -256,7 +272,7 @@ class Chat(Component, bundle="chat"):
             try:
                 await self._following.through(await thread.run(run_id))
             except ServerError as error:
-                self.trouble = told(error)
+                self.trouble = problem_dict(error)
                 await asyncio.sleep(_PAUSE)
             except CfoError:
                 self._gone_through.add(run_id)  # its events are gone: what became of it, the thread's messages say
@@ -268,7 +284,7 @@ class Chat(Component, bundle="chat"):
         return next((run_id for run_id in self._open_runs if run_id not in self._gone_through), None)
 
     def _tell(self, run_id: str, news: list[Numbered]) -> None:
-        self.send({"type": "events", "run_id": run_id, "events": [_numbered(n) for n in news]})
+        self.send(events_message(run_id, news))
 
 
 def _is_thread(of: Thread | Workspace) -> TypeIs[Thread]:

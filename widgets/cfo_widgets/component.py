@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from cfo_kernel import CfoError
 from cfo_kernel.errors import InternalError, InvalidInput
 from cfo_widgets.in_notebook import InNotebook
-from cfo_widgets.wire import Answer, Command, answer, problem
+from cfo_widgets.wire import Command, CommandResult, Ping, answer_message, problem_message
 
 _STATIC = Path(__file__).parent / "static"
 _logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Component(InNotebook, anywidget.AnyWidget):
         self._loop = _running_loop()
         self.on_msg(self._heard)
 
-    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:
+    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> CommandResult:
         """Does what a person asked for and gives what the page gets back; an error of the engine is told there."""
         raise NotImplementedError
 
@@ -62,16 +62,16 @@ class Component(InNotebook, anywidget.AnyWidget):
             self._take(content, buffers)
 
     def _take(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
-        if content.get("type") == "here":  # what any page asks where an answer is late
-            self.send(answer(str(content.get("request", "")), None))
-            return
         try:
+            if content.get("type") == "here":
+                self.send(answer_message(Ping.model_validate(content).request, None))
+                return
             command = self.commands.validate_python(content)
         except ValidationError as error:
             refused = InvalidInput(
                 f"This page sent what its program does not know ({error.errors()[0]['msg']}). Reload it."
             )
-            self.send(problem(str(content.get("request", "")), refused))
+            self.send(problem_message(str(content.get("request", "")), refused))
             return
         self.begin(self._answer(command, buffers))
 
@@ -79,12 +79,16 @@ class Component(InNotebook, anywidget.AnyWidget):
         try:
             given = await self.perform(command, buffers)
         except CfoError as error:
-            self.send(problem(command.request, error))
+            self.send(problem_message(command.request, error))
         except Exception:  # a page that waits must hear of it; the log has the rest
             _logger.exception("%s failed", type(command).__name__)
-            self.send(problem(command.request, InternalError("This did not work, for a reason of our own. Try again.")))
+            self.send(
+                problem_message(
+                    command.request, InternalError("This did not work, for a reason of our own. Try again.")
+                )
+            )
         else:
-            self.send(answer(command.request, given.value), given.buffers)
+            self.send(answer_message(command.request, given.value), given.buffers)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import traitlets
 from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from cfo_kernel import CfoError, Dataset, Workspace
 from cfo_kernel.errors import GlossaryInvalid, InvalidInput
@@ -14,7 +15,7 @@ from cfo_widgets.callbacks import Callbacks
 from cfo_widgets.component import Component
 from cfo_widgets.downloading import DownloadCommand, Downloads
 from cfo_widgets.uploading import Uploads
-from cfo_widgets.wire import Answer, Command, in_words
+from cfo_widgets.wire import Command, CommandResult, message_for_person
 
 
 class InWorkspace(Command):
@@ -23,7 +24,7 @@ class InWorkspace(Command):
     workspace_id: str
 
 
-class UploadPiece(InWorkspace):
+class UploadChunk(InWorkspace):
     """A piece of a file, in the buffer; with the last one the answer is what became of the file."""
 
     type: Literal["upload"]
@@ -38,7 +39,7 @@ class CancelUpload(Command):
     upload_id: str
 
 
-class Preview(InWorkspace):
+class PreviewTable(InWorkspace):
     type: Literal["preview"]
     table: str
 
@@ -55,20 +56,42 @@ class DeleteFile(InWorkspace):
     file: str
 
 
-class Ask(InWorkspace):
+class AskExample(InWorkspace):
     """Somebody clicked an example question."""
 
     type: Literal["ask"]
     question: str
 
 
-class Look(Command):
+class DataInView(Command):
     """Somebody looks at the page: what others changed meanwhile is to be seen."""
 
     type: Literal["look"]
 
 
-Commands = UploadPiece | CancelUpload | Preview | DownloadFile | DeleteFile | Ask | Look
+class ColumnSummary(TypedDict):
+    name: str
+    type: str
+
+
+class TableSummary(TypedDict):
+    name: str
+    sheet: str | None
+    row_count: int
+    notes: list[str]
+    columns: list[ColumnSummary]
+
+
+class DatasetSummary(TypedDict):
+    """A dataset as the page lists it: without the profiles of its columns, which are long."""
+
+    file: str
+    size: int
+    problem: str | None
+    tables: list[TableSummary]
+
+
+DataPanelCommand = UploadChunk | CancelUpload | PreviewTable | DownloadFile | DeleteFile | AskExample | DataInView
 
 
 class DataPanel(Component, bundle="data_panel"):
@@ -78,7 +101,7 @@ class DataPanel(Component, bundle="data_panel"):
     is wrong with the company's glossary.
     """
 
-    commands = TypeAdapter(Annotated[Commands, Field(discriminator="type")])
+    commands = TypeAdapter(Annotated[DataPanelCommand, Field(discriminator="type")])
     workspace_id = traitlets.Unicode().tag(sync=True)
     datasets = traitlets.List(allow_none=True, default_value=None).tag(sync=True)
     glossary = traitlets.Dict().tag(sync=True)
@@ -116,14 +139,14 @@ class DataPanel(Component, bundle="data_panel"):
                 return
             glossary, glossary_problem = {}, ""
             try:
-                datasets = [_shown(dataset) for dataset in await workspace.datasets()]
+                datasets = [_summary(dataset) for dataset in await workspace.datasets()]
                 try:
                     glossary = (await workspace.glossary()).model_dump(mode="json")
                 except GlossaryInvalid as error:
                     glossary_problem = error.message
             except CfoError as error:
                 if workspace is self._workspace:
-                    self.connection = in_words(error)
+                    self.connection = message_for_person(error)
                 return
             if workspace is self._workspace:
                 with self.hold_sync():
@@ -135,33 +158,33 @@ class DataPanel(Component, bundle="data_panel"):
         self._downloads.close()
         super().close()
 
-    async def perform(self, command: Commands, buffers: Sequence[memoryview]) -> Answer:
+    async def perform(self, command: DataPanelCommand, buffers: Sequence[memoryview]) -> CommandResult:
         match command:
-            case UploadPiece():
+            case UploadChunk():
                 return await self._receive(command, buffers)
             case CancelUpload(upload_id=id):
                 self._uploads.drop(id)
-            case Preview(table=table):
-                return Answer((await self._open_one(command).table(table).head()).model_dump(mode="json"))
+            case PreviewTable(table=table):
+                return CommandResult((await self._open_one(command).table(table).head()).model_dump(mode="json"))
             case DownloadFile(file=file):
                 return await self._downloads.next(command, lambda: self._open_one(command).download(file))
             case DeleteFile(file=file):
                 await self._open_one(command).delete_file(file)
                 await self.refresh()
-            case Ask(question=question):
+            case AskExample(question=question):
                 self._open_one(command)
                 await self._asked.tell(question)
-            case Look():
+            case DataInView():
                 await self.refresh()
-        return Answer()
+        return CommandResult()
 
-    async def _receive(self, sent: UploadPiece, buffers: Sequence[memoryview]) -> Answer:
+    async def _receive(self, sent: UploadChunk, buffers: Sequence[memoryview]) -> CommandResult:
         workspace = self._open_one(sent)
         made = await self._uploads.take(sent.upload_id, workspace, sent.name, sent.size, sent.offset, buffers)
         if made is None:
-            return Answer({"received": sent.offset + sum(map(len, buffers))})
+            return CommandResult({"received": sent.offset + sum(map(len, buffers))})
         await self.refresh()
-        return Answer({"received": sent.size, "dataset": _shown(made)})
+        return CommandResult({"received": sent.size, "dataset": _summary(made)})
 
     def _open_one(self, command: InWorkspace) -> Workspace:
         if self._workspace is None or command.workspace_id != self._workspace.id:
@@ -169,9 +192,8 @@ class DataPanel(Component, bundle="data_panel"):
         return self._workspace
 
 
-def _shown(dataset: Dataset) -> dict[str, Any]:
-    """A dataset without the profile of its columns, which is long."""
-    tables = [
+def _summary(dataset: Dataset) -> DatasetSummary:
+    tables: list[TableSummary] = [
         {
             "name": table.name,
             "sheet": table.sheet,

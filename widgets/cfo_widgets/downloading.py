@@ -6,10 +6,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from cfo_kernel import Download
 from cfo_kernel.errors import InvalidInput
-from cfo_widgets.wire import Answer, Command
+from cfo_widgets.wire import Command, CommandResult
 
 _PIECE = 1 << 20
 _SILENCE = 120.0
@@ -21,6 +22,15 @@ class DownloadCommand(Command):
 
     key: str
     from_: int = Field(alias="from", ge=0)
+
+
+class DownloadChunk(TypedDict):
+    """The answer to a `DownloadCommand`; its bytes are in the buffer, none with the last answer (`is_done`)."""
+
+    name: str
+    size: int
+    media_type: str
+    is_done: bool
 
 
 @dataclass
@@ -42,7 +52,7 @@ class Downloads:
         self._under: dict[str, _Under] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def next(self, command: DownloadCommand, begin: Callable[[], Awaitable[Download]]) -> Answer:
+    async def next(self, command: DownloadCommand, begin: Callable[[], Awaitable[Download]]) -> CommandResult:
         """The piece at that place: the next one, or the last one again where its answer was lost. The last is empty.
 
         The size does not tell the end: a server may leave it out, and then it is 0.
@@ -65,7 +75,7 @@ class Downloads:
         for key in [*self._under]:
             self._drop(key)
 
-    async def _piece(self, under: _Under, command: DownloadCommand) -> Answer:
+    async def _piece(self, under: _Under, command: DownloadCommand) -> CommandResult:
         _wait_no_more(under)
         if command.from_ not in (under.at, under.at + len(under.last)):
             raise _interrupted()
@@ -79,8 +89,8 @@ class Downloads:
                 raise _interrupted()
         else:
             under.end = asyncio.get_running_loop().call_later(_SILENCE, self._drop, command.key)
-        told = {"name": download.name, "size": download.size, "media_type": download.media_type, "is_done": done}
-        return Answer(told, [under.last])
+        chunk = DownloadChunk(name=download.name, size=download.size, media_type=download.media_type, is_done=done)
+        return CommandResult(chunk, [under.last])
 
     def _drop(self, key: str) -> None:
         if under := self._under.pop(key, None):

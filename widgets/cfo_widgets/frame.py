@@ -1,20 +1,27 @@
 """The frame around the components: it remembers on the page which thread is open, and says when the server is away."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import traitlets
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from cfo_widgets.component import Component
-from cfo_widgets.wire import Answer, Command
+from cfo_widgets.wire import Command, CommandResult
 
 
-class Enter(Command):
+class RestoreThread(Command):
     """A page was opened, or its address changed: it brings the thread that it remembers."""
 
     type: Literal["enter"]
     thread: str = ""
+
+
+class RestoredThread(TypedDict):
+    """The answer to `RestoreThread`; False if the thread was deleted or never existed."""
+
+    is_found: bool
 
 
 class Frame(Component, bundle="frame"):
@@ -25,7 +32,7 @@ class Frame(Component, bundle="frame"):
     know about the connection.
     """
 
-    commands = TypeAdapter(Annotated[Enter, Field()])
+    commands = TypeAdapter(RestoreThread)
     cell = traitlets.Unicode("").tag(sync=True)
     thread = traitlets.Unicode("").tag(sync=True)
     opened = traitlets.Unicode("").tag(sync=True)
@@ -35,5 +42,5 @@ class Frame(Component, bundle="frame"):
         super().__init__(**traits)
         self._enter = enter
 
-    async def perform(self, command: Enter, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002
-        return Answer({"is_found": await self._enter(command.thread)})
+    async def perform(self, command: RestoreThread, buffers: Sequence[memoryview]) -> CommandResult:  # noqa: ARG002
+        return CommandResult(RestoredThread(is_found=await self._enter(command.thread)))

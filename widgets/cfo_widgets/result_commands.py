@@ -12,7 +12,7 @@ from pydantic import Field
 from cfo_kernel import PageRequest, Reply, RunSQL, TaskResult, Thread, vega_lite
 from cfo_kernel.interface import DownloadFormat
 from cfo_widgets.downloading import DownloadCommand, Downloads
-from cfo_widgets.wire import Answer, Command
+from cfo_widgets.wire import Command, CommandResult
 
 _LIBRARY = Path(__file__).parent / "static" / "vega.js"
 
@@ -23,28 +23,28 @@ class OfResult(Command):
     opened: str = ""
 
 
-class PageOfResult(PageRequest, OfResult):
+class GetResultRows(PageRequest, OfResult):
     """Wants rows of a result file."""
 
-    type: Literal["page"] = "page"
+    type: Literal["page"]
     file: str
 
 
 class DownloadResult(DownloadCommand, OfResult):
     """Wants a file of the thread, as it is or as a spreadsheet takes it."""
 
-    type: Literal["download"] = "download"
+    type: Literal["download"]
     file: str
     format: DownloadFormat | None = None
 
 
-class Library(Command):
+class LoadChartLibrary(Command):
     """Wants the bundle that draws charts, which a page loads with its first one."""
 
-    type: Literal["library"] = "library"
+    type: Literal["library"]
 
 
-ResultCommand = Annotated[PageOfResult | DownloadResult | Library, Field(discriminator="type")]
+ResultCommand = Annotated[GetResultRows | DownloadResult | LoadChartLibrary, Field(discriminator="type")]
 
 
 def chart_of(reply: Reply) -> dict[str, Any] | None:
@@ -55,21 +55,21 @@ def chart_of(reply: Reply) -> dict[str, Any] | None:
 
 
 async def perform_result(
-    thread: Thread, downloads: Downloads, command: PageOfResult | DownloadResult | Library
-) -> Answer:
+    thread: Thread, downloads: Downloads, command: GetResultRows | DownloadResult | LoadChartLibrary
+) -> CommandResult:
     """Does what the page asked for. Raises the errors of `Thread.page` and `Thread.download`."""
     match command:
-        case PageOfResult():
+        case GetResultRows():
             request = PageRequest(
                 offset=command.offset, limit=command.limit, sort=command.sort, filters=command.filters
             )
-            return Answer((await thread.page(command.file, request)).model_dump(mode="json"))
+            return CommandResult((await thread.page(command.file, request)).model_dump(mode="json"))
         case DownloadResult():
             return await downloads.next(command, lambda: thread.download(command.file, command.format))
-        case Library():
-            return await library()
+        case LoadChartLibrary():
+            return await chart_library()
 
 
-async def library() -> Answer:
+async def chart_library() -> CommandResult:
     """The bundle that draws charts, of no thread."""
-    return Answer(buffers=[await asyncio.to_thread(_LIBRARY.read_bytes)])
+    return CommandResult(buffers=[await asyncio.to_thread(_LIBRARY.read_bytes)])

@@ -14,20 +14,20 @@ from cfo_widgets.component import Component
 from cfo_widgets.downloading import Downloads
 from cfo_widgets.in_notebook import Said
 from cfo_widgets.result_commands import ResultCommand, chart_of, perform_result
-from cfo_widgets.wire import Answer, Command
+from cfo_widgets.wire import Command, CommandResult
 
 
-class Rerun(Command):
+class RerunQuery(Command):
     """Runs an edited query in the thread, as a message of its own."""
 
-    type: Literal["rerun"] = "rerun"
+    type: Literal["rerun"]
     sql: str
 
 
 class ResultView(Component, bundle="results"):
     """Shows what a reply of the thread delivered. A query that is run again there shows its own result instead."""
 
-    commands = TypeAdapter(Annotated[ResultCommand | Rerun, Field(discriminator="type")])
+    commands = TypeAdapter(Annotated[ResultCommand | RerunQuery, Field(discriminator="type")])
 
     reply = traitlets.Dict().tag(sync=True)
     chart = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
@@ -43,12 +43,12 @@ class ResultView(Component, bundle="results"):
     def in_words(self) -> Said:
         return reply_text(self._reply), reply_html(self._reply)
 
-    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002 - nothing comes with it
-        if not isinstance(command, Rerun):
+    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> CommandResult:  # noqa: ARG002 - nothing comes with it
+        if not isinstance(command, RerunQuery):
             return await perform_result(self._thread, self._downloads, command)
         async with self._asking:
             self._show(await self._thread.ask(f"SQL: {command.sql}"))
-        return Answer()
+        return CommandResult()
 
     def close(self) -> None:
         self._downloads.close()

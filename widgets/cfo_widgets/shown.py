@@ -9,6 +9,12 @@ from cfo_kernel.errors import ThreadReadOnly
 from cfo_widgets.result_commands import chart_of
 
 
+class ChatMessage(ShownMessage):
+    """A message with the chart of its reply's result: a Vega-Lite specification without data."""
+
+    chart: dict[str, Any] | None = None
+
+
 @dataclass(frozen=True)
 class Shown:
     """The values of the traits that tell a thread; a thread without a message has nothing to tell."""
@@ -37,5 +43,5 @@ async def shown(thread: Thread) -> Shown:
 
 
 def _message(message: ShownMessage) -> dict[str, Any]:
-    told = message.model_dump(mode="json", by_alias=True)
-    return {**told, "chart": message.reply and chart_of(message.reply)} if message.who == "agent" else told
+    chart = message.reply and chart_of(message.reply)
+    return ChatMessage(**dict(message), chart=chart).model_dump(mode="json", by_alias=True)

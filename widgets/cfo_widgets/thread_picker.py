@@ -13,30 +13,30 @@ from cfo_kernel.interface import MAX_TITLE
 from cfo_widgets.callbacks import Callbacks
 from cfo_widgets.component import Component
 from cfo_widgets.watching import Glance, Watch
-from cfo_widgets.wire import Answer, Command
+from cfo_widgets.wire import Command, CommandResult
 
 
-class Pick(Command):
+class PickThread(Command):
     """Opens a thread; with an empty id a new one."""
 
     type: Literal["pick"]
     thread_id: str
 
 
-class Rename(Command):
+class RenameThread(Command):
     type: Literal["rename"]
     thread_id: str
     title: str
 
 
-class LastChange(Command):
+class GetLastChange(Command):
     """Asks when a thread changed last: a person wants to delete it as it is now."""
 
     type: Literal["last_change"]
     thread_id: str
 
 
-class Delete(Command):
+class DeleteThread(Command):
     """Comes when the time to undo it is over.
 
     It is refused for another workspace than the open one, and for a thread in which something happened after
@@ -49,13 +49,13 @@ class Delete(Command):
     last_change: str = ""
 
 
-class Look(Command):
+class ThreadsInView(Command):
     """Somebody looks at the page."""
 
     type: Literal["look"]
 
 
-_Commands = Pick | Rename | LastChange | Delete | Look
+ThreadPickerCommand = PickThread | RenameThread | GetLastChange | DeleteThread | ThreadsInView
 
 
 class ThreadPicker(Component, bundle="thread_picker"):
@@ -65,7 +65,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
     why the list may be old.
     """
 
-    commands = TypeAdapter(Annotated[_Commands, Field(discriminator="type")])
+    commands = TypeAdapter(Annotated[ThreadPickerCommand, Field(discriminator="type")])
     threads = traitlets.List(allow_none=True, default_value=None).tag(sync=True)
     thread_id = traitlets.Unicode().tag(sync=True)
     workspace_id = traitlets.Unicode().tag(sync=True)
@@ -112,22 +112,22 @@ class ThreadPicker(Component, bundle="thread_picker"):
         if self._watch is not None:
             self._watch.wake()
 
-    async def perform(self, command: _Commands, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002
+    async def perform(self, command: ThreadPickerCommand, buffers: Sequence[memoryview]) -> CommandResult:  # noqa: ARG002
         if self._workspace is None or self._watch is None:
             raise InvalidInput("No workspace is open here yet. Choose one first.")
         match command:
-            case Pick(thread_id=id):
+            case PickThread(thread_id=id):
                 await self._pick(self._workspace, id)
-            case Rename(thread_id=id, title=title):
+            case RenameThread(thread_id=id, title=title):
                 await (await self._workspace.thread(id)).rename(title)
                 await self._watch.now()
-            case LastChange(thread_id=id):
-                return Answer(_last_change(await self._workspace.thread(id)))
-            case Delete():
+            case GetLastChange(thread_id=id):
+                return CommandResult(_last_change(await self._workspace.thread(id)))
+            case DeleteThread():
                 await self._delete(self._workspace, self._watch, command)
-            case Look():
+            case ThreadsInView():
                 self._watch.look()
-        return Answer()
+        return CommandResult()
 
     async def _pick(self, workspace: Workspace, id: str) -> None:
         before, self.thread_id = self.thread_id, id
@@ -140,7 +140,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
         if self.thread_id == id:  # else a person has picked another one meanwhile
             await self._picked.tell(thread)
 
-    async def _delete(self, workspace: Workspace, watch: Watch, command: Delete) -> None:
+    async def _delete(self, workspace: Workspace, watch: Watch, command: DeleteThread) -> None:
         if command.workspace_id != workspace.id:
             raise InvalidInput("Another workspace was opened meanwhile, so nothing was deleted.")
         thread = await workspace.thread(command.thread_id)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cfo_kernel import CfoError, Workspace
+from typing_extensions import TypedDict
+
+from cfo_kernel import CfoError, Thread, Workspace
 from cfo_kernel.errors import OtherLoop, WorkbenchClosed
 from cfo_kernel.interface import OpenRun
-from cfo_widgets.wire import in_words
+from cfo_widgets.wire import message_for_person
 
 OFTEN, SELDOM = 2.0, 15.0
 """Seconds between two questions: while a page is looked at, and while none is."""
@@ -21,11 +23,20 @@ _BROKEN = "The threads cannot be listed, for a reason of our own."
 _logger = logging.getLogger(__name__)
 
 
+class ThreadRow(TypedDict):
+    """A thread as the page lists it."""
+
+    id: str
+    title: str
+    updated_at: str
+    running: bool
+
+
 @dataclass(frozen=True)
 class Glance:
     """The threads as they are now, the last used first, and which of them were others at the last glance."""
 
-    threads: list[dict[str, Any]]
+    threads: list[ThreadRow]
     changed: list[str]
 
 
@@ -71,7 +82,7 @@ class Watch:
             except TimeoutError:
                 self._trouble(_SILENT)
             except CfoError as error:
-                self._trouble(in_words(error))
+                self._trouble(message_for_person(error))
             except Exception:
                 _logger.exception("the threads cannot be listed")
                 self._trouble(_BROKEN)
@@ -104,7 +115,7 @@ class Watch:
         return Glance(rows, [id for id in {**known, **found} if known.get(id) != found.get(id)])
 
 
-def _row(thread: Any, running: bool) -> dict[str, Any]:
+def _row(thread: Thread, running: bool) -> ThreadRow:
     at = thread.updated_at
     return {
         "id": thread.id,

@@ -1,55 +1,99 @@
-"""What passes between a component and its page: commands come in, answers and the events of runs go out.
+"""The messages between a component and its page: commands and their answers, and the events of runs.
 
-The other end is `widgets/js/src/shared/wire.ts`; the names are those of the interface and of the events.
+The page's TypeScript types (`widgets/js/src/shared/wire_types.ts`) are generated from these models by `make types`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from cfo_kernel import CfoError
+from typing_extensions import TypedDict
+
+from cfo_kernel import CfoError, Numbered
 from cfo_kernel.errors import ServerUnavailable, ThreadNotFound
+from cfo_kernel.replies import Problem
 from cfo_kernel.values import Value
 
 
 class Command(Value):
-    """What a person did on the page; `request` names the answer to it."""
+    """A request from the page; the answer carries the same `request` id."""
 
     request: str
 
 
+class Ping(Command):
+    """Asks whether Python is there at all, when the answer to another command is late."""
+
+    type: Literal["here"]
+
+
 @dataclass(frozen=True)
-class Answer:
-    """What a command gives back: a JSON value, and bytes beside it."""
+class CommandResult:
+    """The result of a command: a JSON value, with binary buffers beside it."""
 
     value: Any = None
     buffers: Sequence[bytes] = field(default=())
 
 
-def answer(request: str, value: Any) -> dict[str, Any]:
+class AnswerMessage(TypedDict):
+    """The result of the command with this `request` id."""
+
+    type: Literal["answer"]
+    request: str
+    value: Any
+
+
+class ProblemMessage(Value):
+    """Why the command with this `request` id failed."""
+
+    type: Literal["problem"] = "problem"
+    request: str
+    problem: Problem
+
+
+class EventsMessage(Value):
+    """New events of a run; a page skips the types it does not know."""
+
+    type: Literal["events"] = "events"
+    run_id: str
+    events: Sequence[Numbered]
+
+
+PageMessage = AnswerMessage | ProblemMessage | EventsMessage
+
+
+def answer_message(request: str, value: Any) -> AnswerMessage:
     return {"type": "answer", "request": request, "value": value}
 
 
-def problem(request: str, error: CfoError) -> dict[str, Any]:
-    return {"type": "problem", "request": request, "problem": told(error)}
+def problem_message(request: str, error: CfoError) -> dict[str, Any]:
+    return ProblemMessage(request=request, problem=_problem(error)).model_dump()
 
 
-def told(error: CfoError) -> dict[str, str]:
-    """An error as the page tells it."""
-    return {"code": error.code, "message": in_words(error)}
+def events_message(run_id: str, events: Sequence[Numbered]) -> dict[str, Any]:
+    return EventsMessage(run_id=run_id, events=events).model_dump(mode="json", by_alias=True)
 
 
-def in_words(error: CfoError) -> str:
-    """What to tell a person: who reads it on a page did not start the server, and knows no ids."""
+def problem_dict(error: CfoError) -> dict[str, Any]:
+    """An error as the value of a trait."""
+    return _problem(error).model_dump()
+
+
+def _problem(error: CfoError) -> Problem:
+    return Problem(code=error.code, message=message_for_person(error))
+
+
+def message_for_person(error: CfoError) -> str:
+    """The error's message for a page, whose reader did not start the server and knows no ids."""
     if isinstance(error, ThreadNotFound):
         return (
-            "This thread is gone; it was deleted, perhaps in another tab. Go on in another thread, and take along what "
-            "you wrote here."
+            "This thread was deleted, perhaps in another tab. Copy anything you wrote here, then continue in another "
+            "thread."
         )
     server = error.details.get("server")
     if not isinstance(error, ServerUnavailable) or not server:
         return error.message
     return (
-        "The workbench's server does not answer. What you wrote is kept, and this page goes on by itself as soon as "
-        f"the server is back. If that takes long, tell whoever looks after it: {server}"
+        "The workbench server is not responding. Your text is saved, and this page reconnects as soon as the server is "
+        f"back. If it takes long, tell your administrator: {server}"
     )

@@ -10,7 +10,7 @@ from typing_extensions import override
 from cfo_kernel import CfoError, Thread, Workspace, connect
 from cfo_kernel.errors import NotFound
 from cfo_kernel.interface import Workbench as Bench
-from cfo_widgets.chat import Chat, Send
+from cfo_widgets.chat import Chat, SendMessage
 from cfo_widgets.data_panel import DataPanel
 from cfo_widgets.frame import Frame
 from cfo_widgets.in_notebook import InNotebook, Said, current_cell
@@ -138,5 +138,5 @@ class Workbench(InNotebook, ipywidgets.HBox):
 
     async def _ask(self, question: str) -> None:
         await self._chat.perform(
-            Send(type="send", request="", opened=self._chat.opened, text=question, key=uuid.uuid4().hex), ()
+            SendMessage(type="send", request="", opened=self._chat.opened, text=question, key=uuid.uuid4().hex), ()
         )

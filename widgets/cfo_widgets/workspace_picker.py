@@ -6,34 +6,46 @@ from typing import Annotated, Any, Literal
 
 import traitlets
 from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from cfo_kernel import CfoError, Workbench
 from cfo_widgets.callbacks import Callbacks
 from cfo_widgets.component import Component
-from cfo_widgets.wire import Answer, Command, in_words
+from cfo_widgets.wire import Command, CommandResult, message_for_person
 
 
-class Begin(Command):
+class OpenInitialWorkspace(Command):
     """A page was opened; `remembered` is the workspace that its browser had open last."""
 
     type: Literal["begin"]
     remembered: str = ""
 
 
-class Pick(Command):
+class PickWorkspace(Command):
     type: Literal["pick"]
     workspace_id: str
 
 
-class Create(Command):
+class CreateWorkspace(Command):
     type: Literal["create"]
     name: str
 
 
-class Refresh(Command):
+class ListWorkspaces(Command):
     """Lists the workspaces anew: somebody opens the list."""
 
     type: Literal["refresh"]
+
+
+class WorkspaceRow(TypedDict):
+    """A workspace as the page lists it."""
+
+    id: str
+    name: str
+    updated_at: str
+
+
+WorkspacePickerCommand = OpenInitialWorkspace | PickWorkspace | CreateWorkspace | ListWorkspaces
 
 
 class WorkspacePicker(Component, bundle="workspace_picker"):
@@ -43,7 +55,7 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
     known, `workspace_id` is empty while none is open, and `connection` says in words why none can be.
     """
 
-    commands = TypeAdapter(Annotated[Begin | Pick | Create | Refresh, Field(discriminator="type")])
+    commands = TypeAdapter(Annotated[WorkspacePickerCommand, Field(discriminator="type")])
     workspaces = traitlets.List(allow_none=True, default_value=None).tag(sync=True)
     workspace_id = traitlets.Unicode().tag(sync=True)
     connection = traitlets.Unicode().tag(sync=True)
@@ -62,7 +74,7 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
     async def load(self) -> None:
         """Lists the workspaces."""
         found = await self._workbench.workspaces()
-        self.workspaces = [{"id": w.id, "name": w.name, "updated_at": w.updated_at.isoformat()} for w in found]
+        self.workspaces = [WorkspaceRow(id=w.id, name=w.name, updated_at=w.updated_at.isoformat()) for w in found]
 
     async def pick(self, workspace_id: str) -> None:
         """Opens a workspace. Raises `WorkspaceNotFound`."""
@@ -74,19 +86,19 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
         """Marks a workspace as the open one, without telling `on_pick`."""
         self.workspace_id = workspace_id
 
-    async def perform(self, command: Begin | Pick | Create | Refresh, buffers: Sequence[memoryview]) -> Answer:  # noqa: ARG002
+    async def perform(self, command: WorkspacePickerCommand, buffers: Sequence[memoryview]) -> CommandResult:  # noqa: ARG002
         match command:
-            case Begin(remembered=id):
+            case OpenInitialWorkspace(remembered=id):
                 await self._begin(id)
-            case Pick(workspace_id=id):
+            case PickWorkspace(workspace_id=id):
                 await self.pick(id)
-            case Create(name=name):
+            case CreateWorkspace(name=name):
                 made = await self._workbench.create_workspace(name)
                 await self.load()
                 await self.pick(made.id)
-            case Refresh():
+            case ListWorkspaces():
                 await self.load()
-        return Answer()
+        return CommandResult()
 
     async def _begin(self, remembered: str) -> None:
         async with self.beginning:
@@ -94,7 +106,7 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
                 if self.workspaces is None:
                     await self.load()
             except CfoError as error:
-                self.connection = in_words(error)
+                self.connection = message_for_person(error)
                 raise
             self.connection = ""
             if self.workspace_id:

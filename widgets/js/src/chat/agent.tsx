@@ -1,7 +1,7 @@
 // What the agent does and says about one message, while it works and afterwards.
 import { useLink } from "../shared/component";
 import { Copy } from "../shared/copy";
-import type { Numbered } from "../shared/values";
+import type { Numbered } from "../shared/wire_types";
 import { asMarkdown } from "./as_markdown";
 import { words, type Live } from "./live";
 import { Markdown } from "./markdown";

@@ -1,5 +1,6 @@
 // A reply as Markdown, for the clipboard.
-import type { Cell, Reply, ResultTable } from "../shared/values";
+import type { Cell } from "../result/cells";
+import type { Reply, ResultTable } from "../shared/wire_types";
 
 export function asMarkdown(reply: Reply): string {
   switch (reply.kind) {

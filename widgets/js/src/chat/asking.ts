@@ -1,8 +1,7 @@
 // Asking Python, which may be busy, or gone without a word.
 import { useLine, useLink } from "../shared/component";
-import { Refused, trouble } from "../shared/line";
-import type { Numbered, Problem } from "../shared/values";
-import type { Command } from "../shared/wire";
+import { type Command, Refused, trouble } from "../shared/line";
+import type { Numbered, Problem } from "../shared/wire_types";
 
 /** Whether Python answers: it may have answered before, or never to this page. */
 export type Link = "alive" | "lost" | "none";

@@ -1,7 +1,7 @@
 // The conversation: its title, what was said, and the box to write in.
 import { useState } from "preact/hooks";
 import { Lost, useTrait } from "../shared/component";
-import type { Problem } from "../shared/values";
+import type { Problem } from "../shared/wire_types";
 import { problemOf } from "./asking";
 import { Composer } from "./composer";
 import { openRun, useConversation } from "./conversation";

@@ -1,7 +1,7 @@
 // The box to write in. What stands in it is kept for each thread until it is sent.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
-import type { UsageTotals } from "../shared/values";
+import type { UsageTotals } from "../shared/wire_types";
 import { draft, keepDraft, onBroughtOver } from "../shared/unsent";
 import { used } from "./usage";
 

@@ -1,7 +1,7 @@
 // What a page knows of its thread, and what a person can do there.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
-import type { Problem, ShownMessage } from "../shared/values";
+import type { ChatMessage, Problem, SentMessage } from "../shared/wire_types";
 import { type Ask, type Link, problemOf, useAsk } from "./asking";
 import { keepOutbox, type Outgoing, outbox as kept, place } from "../shared/unsent";
 import { useLives } from "./lives";
@@ -21,7 +21,7 @@ export interface Conversation {
 
 /** The conversation of one opening; another one begins anew. */
 export function useConversation(opened: string): Conversation {
-  const [messages] = useTrait<ShownMessage[]>("messages");
+  const [messages] = useTrait<ChatMessage[]>("messages");
   const [threadId] = useTrait<string>("thread_id");
   const [workspaceId] = useTrait<string>("workspace_id");
   const [isLoading] = useTrait<boolean>("is_loading");
@@ -49,7 +49,7 @@ export function useConversation(opened: string): Conversation {
   const deliver = async ({ key, text, in_reply_to }: Outgoing) => {
     try {
       const more = in_reply_to ? { in_reply_to } : {};
-      const { run_id } = await ask<{ run_id: string }>({ type: "send", opened, key, text, ...more });
+      const { run_id } = await ask<SentMessage>({ type: "send", opened, key, text, ...more });
       change(key, { runId: run_id });
       keepOutbox(here.current, kept(here.current).filter((one) => one.key !== key)); // also when this is shown no more
     } catch (error) {

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import { InPlace, useAbove } from "../shared/modal";
-import type { Problem } from "../shared/values";
+import type { Problem } from "../shared/wire_types";
 import { problemOf } from "./asking";
 import { useClock } from "./clock";
 import { useTabs } from "./tabs";

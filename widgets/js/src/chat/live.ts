@@ -1,5 +1,5 @@
 // A run while it works: its events, one after the other, become what is shown of it.
-import type { Numbered, Problem, Reply, RunEvent, Status } from "../shared/values";
+import type { ActionStarted, ChatMessage, Event, Numbered, Problem, Progress, Reply } from "../shared/wire_types";
 
 export interface Step {
   id: string;
@@ -15,12 +15,12 @@ export interface Live {
   waiting: Numbered[];
   tokens: { number: number; text: string }[];
   steps: Step[];
-  action: "run_sql" | "write_sheet_from_file" | null;
-  progress: { done: number; total: number; label: string } | null;
+  action: ActionStarted["kind"] | null;
+  progress: Progress | null;
   hasStarted: boolean;
   reply: Reply | null;
   error: Problem | null;
-  status: Status | null;
+  status: ChatMessage["status"];
   /** Whether this page saw the reply come: only then a countdown may run on it. */
   cameLive: boolean;
 }
@@ -76,11 +76,13 @@ function step(live: Live, { number, event }: Numbered): Live {
       return { ...live, error: { code: event.code, message: event.message } };
     case "done":
       return { ...live, status: event.status, action: null, progress: null };
+    default:
+      return live; // a server that is newer than this page may send events it does not know
   }
 }
 
 /** The tool calls so far; a result belongs to the last call of its id that has none. */
-export function steps(so_far: Step[], event: RunEvent): Step[] {
+export function steps(so_far: Step[], event: Event): Step[] {
   if (event.type === "tool_call") return [...so_far, { id: event.id, name: event.name, input: event.input }];
   if (event.type !== "tool_result") return so_far;
   const call = so_far.findLastIndex(({ id, name, output }) => id === event.id && name === event.name && output === undefined);

@@ -1,7 +1,7 @@
 // The runs of the thread as far as this page saw their events.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useLine } from "../shared/component";
-import type { Numbered } from "../shared/values";
+import type { Numbered } from "../shared/wire_types";
 import type { useAsk } from "./asking";
 import { after, type Live, NOTHING } from "./live";
 

@@ -1,6 +1,6 @@
 // What a tool gave: rows as a table with what was printed and noted, all else as the model got it.
 import { FirstRows } from "../result/table";
-import type { ResultTable } from "../shared/values";
+import type { ResultTable } from "../shared/wire_types";
 import { Code } from "./code";
 
 type Rows = Pick<ResultTable, "columns" | "rows" | "row_count" | "notes"> & { stdout?: string };

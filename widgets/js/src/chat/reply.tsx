@@ -1,7 +1,7 @@
 // The four replies, each with a look of its own.
 import type { Spec } from "../result/chart";
 import { FailedQuery, ResultView, SheetCard } from "../result/view";
-import type { Problem, Reply, RunSQL, TaskResult, UserInteraction, WriteSheetFromFile } from "../shared/values";
+import type { Problem, Reply, RunSQL, TaskResult, UserInteraction, WriteSheetFromFile } from "../shared/wire_types";
 import { Markdown } from "./markdown";
 
 interface Shown<Kind> {

@@ -1,6 +1,6 @@
 // What the agent did on the way, one quiet line for each tool call, which opens to show what went in and came out.
 import { useState } from "preact/hooks";
-import type { Numbered, Problem } from "../shared/values";
+import type { Numbered, Problem } from "../shared/wire_types";
 import { formatted } from "../result/query";
 import { Code } from "./code";
 import { Output } from "./output";

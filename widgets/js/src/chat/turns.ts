@@ -1,26 +1,26 @@
 // The conversation as the page shows it: what a person wrote, each with what became of it.
-import type { ShownMessage } from "../shared/values";
+import type { ChatMessage } from "../shared/wire_types";
 import type { Outgoing } from "../shared/unsent";
 import type { Live } from "./live";
 
 export interface Turn {
   /** Stays the same while a message goes out, works and has its reply, so that nothing flickers. */
   key: string;
-  person: Pick<ShownMessage, "text" | "at" | "in_reply_to" | "untouched">;
+  person: Pick<ChatMessage, "text" | "at" | "in_reply_to" | "untouched">;
   outgoing: Outgoing | null;
   runId: string | null;
-  agent: ShownMessage | null;
+  agent: ChatMessage | null;
   live: Live | null;
   /** It waits for its turn behind an earlier run. */
   isQueued: boolean;
 }
 
 /** Which messages on their way the thread has by now: their keys, by the run each became. */
-export function arrived(messages: ShownMessage[], outbox: Outgoing[]): Map<string, string> {
+export function arrived(messages: ChatMessage[], outbox: Outgoing[]): Map<string, string> {
   const persons = messages.filter(({ who }) => who === "person");
   const keys = new Map<string, string>();
   for (const { key, text, after, runId } of outbox) {
-    const is = (m: ShownMessage, n: number) =>
+    const is = (m: ChatMessage, n: number) =>
       !keys.has(m.run_id) && (runId ? m.run_id === runId : n >= after && m.text === text);
     const found = persons.find(is);
     if (found) keys.set(found.run_id, key);
@@ -29,7 +29,7 @@ export function arrived(messages: ShownMessage[], outbox: Outgoing[]): Map<strin
 }
 
 export function turns(
-  messages: ShownMessage[],
+  messages: ChatMessage[],
   lives: ReadonlyMap<string, Live>,
   outbox: Outgoing[],
   keys: ReadonlyMap<string, string>,

@@ -1,5 +1,5 @@
 // What runs used, in a few words.
-import type { Usage, UsageTotals } from "../shared/values";
+import type { Usage, UsageTotals } from "../shared/wire_types";
 
 const whole = new Intl.NumberFormat("en-US");
 

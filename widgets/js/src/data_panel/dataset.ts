@@ -1,43 +1,7 @@
-// The data of a workspace as Python tells it (cfo_widgets/data_panel.py), and how it is said in words.
+// The data of a workspace in words.
+import type { Glossary, GlossaryTable } from "../shared/wire_types";
 
-export interface Column {
-  name: string;
-  type: string;
-}
-export interface Table {
-  name: string;
-  sheet: string | null;
-  row_count: number;
-  notes: string[];
-  columns: Column[];
-}
-export interface Dataset {
-  file: string;
-  size: number;
-  problem: string | null;
-  tables: Table[];
-}
-export interface GlossaryColumn {
-  column: string;
-  name: string | null;
-  description: string | null;
-  synonyms: string[];
-  note: string | null;
-}
-export interface GlossaryTable {
-  table: string;
-  name: string | null;
-  description: string | null;
-  synonyms: string[];
-  questions: string[];
-  columns: GlossaryColumn[];
-}
-export interface Glossary {
-  company?: string | null;
-  tables?: GlossaryTable[];
-}
-
-export function notesOn(glossary: Glossary, table: string): GlossaryTable | undefined {
+export function notesOn(glossary: Partial<Glossary>, table: string): GlossaryTable | undefined {
   return glossary.tables?.find((notes) => notes.table.toLowerCase() === table.toLowerCase());
 }
 

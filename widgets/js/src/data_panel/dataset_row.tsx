@@ -5,14 +5,15 @@ import { Dots, Sheet } from "../shared/icons";
 import { Menu } from "../shared/menu";
 import { save } from "../shared/saving";
 import { type Deletion, NotDeleted } from "../shared/undo";
-import { bytes, count, type Dataset, type Glossary, notesOn, type Table } from "./dataset";
+import type { DatasetSummary, Glossary, TableSummary } from "../shared/wire_types";
+import { bytes, count, notesOn } from "./dataset";
 
 interface DatasetRowProps {
-  dataset: Dataset;
-  glossary: Glossary;
+  dataset: DatasetSummary;
+  glossary: Partial<Glossary>;
   workspaceId: string;
   deletion: Deletion;
-  look: (table: Table) => void;
+  look: (table: TableSummary) => void;
 }
 
 /** A file with its tables; a click on a table shows it. */
@@ -65,7 +66,7 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, look }: D
 }
 
 function TableButton({ table, name, glossary, look, hint }: {
-  table: Table; name: string; glossary: Glossary; look: (table: Table) => void; hint: string;
+  table: TableSummary; name: string; glossary: Partial<Glossary>; look: (table: TableSummary) => void; hint: string;
 }) {
   const said = notesOn(glossary, table.name)?.name;
   return (

@@ -6,7 +6,8 @@ import { useLooking } from "../shared/looking";
 import { remember, remembered } from "../shared/remembered";
 import { UndoToasts, useDeletion } from "../shared/undo";
 import { dropped, type Offered } from "./acceptable";
-import { count, type Dataset, type Glossary, type Table } from "./dataset";
+import type { DatasetSummary, Glossary, TableSummary } from "../shared/wire_types";
+import { count } from "./dataset";
 import { DatasetRow } from "./dataset_row";
 import { TableDialog } from "./table_dialog";
 import { UploadRow } from "./upload_row";
@@ -18,15 +19,15 @@ const FOLDED = "data-folded";
 
 function DataPanel() {
   const line = useLine();
-  const [datasets] = useTrait<Dataset[] | null>("datasets");
-  const [glossary] = useTrait<Glossary>("glossary");
+  const [datasets] = useTrait<DatasetSummary[] | null>("datasets");
+  const [glossary] = useTrait<Partial<Glossary>>("glossary");
   const [glossaryProblem] = useTrait<string>("glossary_problem");
   const [connection] = useTrait<string>("connection");
   const [workspaceId] = useTrait<string>("workspace_id");
   const [suffixes] = useTrait<string[]>("suffixes");
   const [largest] = useTrait<number>("largest");
   const [isFolded, setIsFolded] = useState(() => remembered(FOLDED, false));
-  const [looked, setLooked] = useState<{ table: Table; file: string } | null>(null);
+  const [looked, setLooked] = useState<{ table: TableSummary; file: string } | null>(null);
   const [problem, setProblem] = useState("");
   const id = useOwnId();
   useLooking(30);
@@ -86,7 +87,7 @@ function told(all: Sending[]): Sending[] {
   return [...all.filter(wants), ...all.filter((one) => !wants(one))];
 }
 
-function Nothing({ datasets, isEmpty }: { datasets: Dataset[] | null; isEmpty: boolean }) {
+function Nothing({ datasets, isEmpty }: { datasets: DatasetSummary[] | null; isEmpty: boolean }) {
   if (datasets === null) return <p class="cfo-nothing" role="status">Reading the files…</p>;
   return isEmpty ? <p class="cfo-nothing">No data yet. Drop CSV, Excel or Parquet files here, or choose Add files.</p> : null;
 }

@@ -4,13 +4,13 @@ import { useLine } from "../shared/component";
 import { words } from "../shared/failure";
 import { Close } from "../shared/icons";
 import { Above, useModal } from "../shared/modal";
-import type { ResultTable } from "../shared/values";
-import { count, type Glossary, type GlossaryTable, notesOn, type Table, typeInWords } from "./dataset";
+import type { Glossary, GlossaryTable, ResultTable, TableSummary } from "../shared/wire_types";
+import { count, notesOn, typeInWords } from "./dataset";
 
 interface TableDialogProps {
-  table: Table;
+  table: TableSummary;
   file: string;
-  glossary: Glossary;
+  glossary: Partial<Glossary>;
   workspaceId: string;
   ask: (question: string) => void;
   close: () => void;
@@ -88,7 +88,7 @@ function Preview({ rows }: { rows: ResultTable }) {
   );
 }
 
-function Columns({ table, notes }: { table: Table; notes: GlossaryTable | undefined }) {
+function Columns({ table, notes }: { table: TableSummary; notes: GlossaryTable | undefined }) {
   const rows = table.columns.map((column) => {
     const said = notes?.columns.find((one) => one.column.toLowerCase() === column.name.toLowerCase());
     const also = said?.synonyms.length ? `Also called ${said.synonyms.join(", ")}.` : "";

@@ -6,6 +6,7 @@ import { component, useLine, useTrait } from "../shared/component";
 import { Close } from "../shared/icons";
 import { forget, remember, remembered } from "../shared/remembered";
 import { bringOver } from "../shared/unsent";
+import type { RestoredThread } from "../shared/wire_types";
 import { useDrawer } from "./drawer";
 import "./frame.css";
 
@@ -50,7 +51,7 @@ function Frame() {
       clearTimeout(again);
       try {
         const last = lastThread(line.model.get("cell") as string);
-        const { value } = await line.ask<{ is_found: boolean }>({ type: "enter", thread: last });
+        const { value } = await line.ask<RestoredThread>({ type: "enter", thread: last });
         setMissing(isOwnPage() && !value.is_found);
         if (isOwnPage() && !value.is_found) bringOver(last);
         setEntered(true);

@@ -1,5 +1,8 @@
 // How cells look: figures in the accounting way, from their digits and never through a double; dates without useless times.
-import type { Cell, ResultColumn } from "../shared/values";
+import type { ResultColumn } from "../shared/wire_types";
+
+/** A value of a result: a figure is a number if a double holds it exactly, else a text with all its digits; dates are ISO texts. */
+export type Cell = unknown;
 
 const NUMBERS = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$|^(DOUBLE|FLOAT)$|^DECIMAL(\(\d+,\s*\d+\))?$/;
 const WHOLE = /INT$|INTEGER$|,\s*0\)$/;

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useLine } from "../shared/component";
 import type { Line } from "../shared/line";
-import type { ResultTable } from "../shared/values";
+import type { ResultTable } from "../shared/wire_types";
 import type { Palette } from "../vega/index";
 
 type Library = typeof import("../vega/index");

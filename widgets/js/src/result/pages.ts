@@ -4,8 +4,11 @@ import { useLine } from "../shared/component";
 import type { Line } from "../shared/line";
 import { Refused } from "../shared/line";
 import { isPassing, words } from "../shared/failure";
-import type { Cell, Filter, ResultPage, Sort } from "../shared/values";
+import type { GetResultRows, ResultPage, Sort } from "../shared/wire_types";
+import type { Cell } from "./cells";
 import { useOpening } from "./opening";
+
+export type Filter = NonNullable<GetResultRows["filters"]>[number];
 
 const PAGE = 200;
 const KEPT = 40;

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { duckdb, formatDialect } from "sql-formatter";
 import { Copy, CopySign } from "../shared/copy";
-import type { Query } from "../shared/values";
+import type { Query } from "../shared/wire_types";
 
 const LONGEST = 20_000;
 const TWICE = 1000; // milliseconds in which a second click or Enter is one too many

@@ -1,9 +1,8 @@
 // A table of any length in a window: only the rows in sight are drawn.
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Cell, Sort } from "../shared/values";
-import { shown, whole } from "./cells";
-import type { Look } from "./cells";
+import type { Sort } from "../shared/wire_types";
+import { type Cell, type Look, shown, whole } from "./cells";
 import type { Book } from "./pages";
 import { CellText, markAside } from "./table";
 

@@ -1,6 +1,6 @@
 // The sheet that a reply wrote.
 import { useState } from "preact/hooks";
-import type { SheetWritten } from "../shared/values";
+import type { SheetWritten } from "../shared/wire_types";
 import { counted } from "./cells";
 import { Download } from "./download";
 import "./result.css";

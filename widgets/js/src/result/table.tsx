@@ -1,6 +1,6 @@
 // The first rows of a result.
-import type { Cell, ResultTable } from "../shared/values";
-import { type Look, looks, NOTHING, shown, whole } from "./cells";
+import type { ResultTable } from "../shared/wire_types";
+import { type Cell, type Look, looks, NOTHING, shown, whole } from "./cells";
 import "./table.css";
 
 /** What stands in a cell; the closing parenthesis hangs, so that digits of all signs stand in line. */

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { Copy, CopySign } from "../shared/copy";
 import { useOwnId } from "../shared/own_id";
-import type { Problem, ResultTable } from "../shared/values";
+import type { Problem, ResultTable } from "../shared/wire_types";
 import type { Spec } from "./chart";
 import { ChartView } from "./chart";
 import { counted, tabbed } from "./cells";

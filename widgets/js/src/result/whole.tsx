@@ -2,10 +2,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Above, useModal } from "../shared/modal";
 import { useOwnId } from "../shared/own_id";
-import type { Filter, ResultTable, Sort } from "../shared/values";
+import type { ResultTable, Sort } from "../shared/wire_types";
 import { counted, looks, plainNumber } from "./cells";
 import { Download } from "./download";
-import { useBook } from "./pages";
+import { type Filter, useBook } from "./pages";
 import { Scroll } from "./scroll";
 
 const TYPING = 350; // milliseconds without a key, after which a filter is asked for
@@ -95,6 +95,8 @@ function replaced(filters: Filter[], column: string, filter: Filter | null): Fil
   return filter ? [...others, filter] : others;
 }
 
+type Op = "contains" | "=" | ">=" | "<=";
+
 interface FilterBoxProps {
   column: string;
   isText: boolean;
@@ -105,11 +107,11 @@ interface FilterBoxProps {
 
 function FilterBox({ column, isText, refusal, onChange }: FilterBoxProps) {
   const id = useOwnId();
-  const [op, setOp] = useState<Filter["op"]>(isText ? "contains" : "=");
+  const [op, setOp] = useState<Op>(isText ? "contains" : "=");
   const [text, setText] = useState("");
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
-  const ask = (newOp: Filter["op"], newText: string, wait: number) => {
+  const ask = (newOp: Op, newText: string, wait: number) => {
     clearTimeout(timer.current);
     const value = newText.trim();
     const filter = value ? { column, op: newOp, value: isText ? value : plainNumber(value) } : null;
@@ -122,7 +124,7 @@ function FilterBox({ column, isText, refusal, onChange }: FilterBoxProps) {
           aria-label={`How to filter ${column}`}
           value={op}
           onChange={(event) => {
-            const chosen = event.currentTarget.value as Filter["op"];
+            const chosen = event.currentTarget.value as Op;
             setOp(chosen);
             if (text.trim()) ask(chosen, text, 0);
           }}

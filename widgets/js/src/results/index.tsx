@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { component, Lost, useLine, useTrait } from "../shared/component";
 import { words } from "../shared/failure";
-import type { Reply } from "../shared/values";
+import type { Reply } from "../shared/wire_types";
 import type { Spec } from "../result/chart";
 import { FailedQuery, ResultView, SheetCard } from "../result/view";
 

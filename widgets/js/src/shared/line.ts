@@ -1,5 +1,9 @@
 // One component's talk with Python, which may be busy, or gone without a word.
-import type { Command, Problem, Told } from "./wire";
+import type { Command as WireCommand, EventsMessage, PageMessage, Problem } from "./wire_types";
+
+/** A command as a component writes it; the request id is added when it is sent. */
+export type Command = WithoutRequest<WireCommand>;
+type WithoutRequest<C> = C extends unknown ? Omit<C, "request"> : never;
 
 /** What anywidget gives `render`. */
 export interface Model {
@@ -62,7 +66,7 @@ export class Line {
   /** Whether Python ever spoke to this page: a notebook may be opened with what it showed when it was saved. */
   hasAnswered = false;
   private waiting = new Map<string, Waiting>();
-  private listeners = new Set<(told: Told) => void>();
+  private listeners = new Set<(message: EventsMessage) => void>();
   private onLink = new Set<() => void>();
   private isAttending = false;
 
@@ -88,7 +92,7 @@ export class Line {
   };
 
   /** Hears what Python tells this component; gives the way to stop. */
-  listen = (listener: (told: Told) => void): (() => void) => {
+  listen = (listener: (message: EventsMessage) => void): (() => void) => {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   };
@@ -144,7 +148,7 @@ export class Line {
   private hear = (content: never, buffers: never) => {
     this.hasAnswered = true;
     this.become("alive");
-    const message = content as Told;
+    const message = content as PageMessage;
     if (message.type !== "answer" && message.type !== "problem") {
       for (const listener of this.listeners) listener(message);
       return;

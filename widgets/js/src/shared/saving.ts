@@ -1,14 +1,8 @@
 // A file on its way to the reader's disk, a megabyte at a time.
-import type { Line } from "./line";
-import type { Command } from "./wire";
+import type { Command, Line } from "./line";
+import type { DownloadChunk } from "./wire_types";
 
 type Wanted<C = Command> = C extends { type: "download" } ? Omit<C, "key" | "from"> : never;
-interface Piece {
-  name: string;
-  size: number;
-  media_type: string;
-  is_done: boolean;
-}
 
 /** Fetches a file, then has the browser save it; `told` hears which part of it is here. */
 export async function save(line: Line, wanted: Wanted, told: (part: number) => void = () => undefined): Promise<void> {
@@ -16,7 +10,7 @@ export async function save(line: Line, wanted: Wanted, told: (part: number) => v
   const pieces: Blob[] = [];
   let from = 0;
   for (;;) {
-    const { value, buffers } = await line.ask<Piece>({ ...wanted, key, from } as Command);
+    const { value, buffers } = await line.ask<DownloadChunk>({ ...wanted, key, from } as Command);
     if (value.is_done) return hand(new Blob(pieces, { type: value.media_type }), value.name);
     pieces.push(new Blob(buffers as DataView<ArrayBuffer>[]));
     from += buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);

@@ -1,6 +1,6 @@
 // What a person wrote, kept in this browser until the thread has it: it outlives a reload and a lost kernel.
 import { forget, type Reach, remember, remembered } from "./remembered";
-import type { Problem } from "./values";
+import type { Problem } from "./wire_types";
 
 /** A message on its way: it stands in the conversation at once, and stays until the thread has it. */
 export interface Outgoing {

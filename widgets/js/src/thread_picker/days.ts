@@ -1,9 +1,9 @@
 // Threads grouped by the day of their last use, in the time zone of who looks.
-import type { Thread } from "./thread";
+import type { ThreadRow } from "../shared/wire_types";
 
 export interface Group {
   name: string;
-  threads: Thread[];
+  threads: ThreadRow[];
 }
 
 const DAY = 86_400_000;
@@ -28,8 +28,8 @@ function groupOf(at: Date, now: Date): string {
 }
 
 /** In the order of the list, which is that of the last use. */
-export function grouped(threads: Thread[], now: Date): Group[] {
-  const groups = new Map<string, Thread[]>();
+export function grouped(threads: ThreadRow[], now: Date): Group[] {
+  const groups = new Map<string, ThreadRow[]>();
   for (const thread of threads) {
     const name = groupOf(new Date(thread.updated_at), now);
     const group = groups.get(name);

@@ -4,15 +4,16 @@ import { words } from "../shared/failure";
 import { Plus, Search } from "../shared/icons";
 import { useLooking } from "../shared/looking";
 import { UndoToasts, useDeletion } from "../shared/undo";
+import type { ThreadRow } from "../shared/wire_types";
 import { grouped } from "./days";
 import { Row } from "./row";
-import { found, type Thread, titleOf } from "./thread";
+import { found, titleOf } from "./thread";
 import { useUnread } from "./unread";
 import "./thread_picker.css";
 
 function ThreadPicker() {
   const line = useLine();
-  const [threads] = useTrait<Thread[] | null>("threads");
+  const [threads] = useTrait<ThreadRow[] | null>("threads");
   const [openId] = useTrait<string>("thread_id");
   const [workspaceId] = useTrait<string>("workspace_id");
   const [connection] = useTrait<string>("connection");
@@ -38,7 +39,7 @@ function ThreadPicker() {
     setReached(id);
     line.ask({ type: "pick", thread_id: id }).catch((error: unknown) => setProblem(words(error)));
   };
-  const remove = (thread: Thread) => {
+  const remove = (thread: ThreadRow) => {
     const rows = rowsOf(list.current);
     const at = rows.findIndex((row) => row.dataset.thread === thread.id);
     const next = rows[at + 1] ?? rows[at - 1];
@@ -112,7 +113,7 @@ function ThreadPicker() {
   );
 }
 
-function Nothing({ threads, search }: { threads: Thread[] | null; search: string }) {
+function Nothing({ threads, search }: { threads: ThreadRow[] | null; search: string }) {
   if (threads === null) return <p class="cfo-nothing" aria-busy="true">Looking for threads…</p>;
   if (search.trim()) return <p class="cfo-nothing" role="status">No title has “<bdi>{search.trim()}</bdi>”.</p>;
   return <p class="cfo-nothing">No threads yet. Ask the first question; it begins one.</p>;

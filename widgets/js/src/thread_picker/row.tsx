@@ -4,11 +4,12 @@ import { words } from "../shared/failure";
 import { Dots } from "../shared/icons";
 import { Menu } from "../shared/menu";
 import { type Deletion, NotDeleted } from "../shared/undo";
+import type { ThreadRow } from "../shared/wire_types";
 import { exactly, when } from "./days";
-import { type Thread, titleOf } from "./thread";
+import { titleOf } from "./thread";
 
 interface RowProps {
-  thread: Thread;
+  thread: ThreadRow;
   minute: number;
   isOpen: boolean;
   isUnread: boolean;
@@ -16,7 +17,7 @@ interface RowProps {
   isReached: boolean;
   deletion: Deletion;
   open: (id: string) => void;
-  remove: (thread: Thread) => void;
+  remove: (thread: ThreadRow) => void;
   /** The title was taken, or left as it was. */
   named: (id: string) => void;
 }
@@ -60,7 +61,7 @@ export function Row({ thread, minute, isOpen, isUnread, isReached, deletion, ope
 }
 
 /** The title, to be written anew: Enter or leaving takes it, Escape leaves it as it was. */
-function TitleField({ thread, close }: { thread: Thread; close: () => void }) {
+function TitleField({ thread, close }: { thread: ThreadRow; close: () => void }) {
   const line = useLine();
   const [longest] = useTrait<number>("longest_title");
   const [problem, setProblem] = useState("");

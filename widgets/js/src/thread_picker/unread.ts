@@ -1,7 +1,7 @@
 // Which threads have news for who looks at this browser: it remembers when each was last seen.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { remember, remembered } from "../shared/remembered";
-import type { Thread } from "./thread";
+import type { ThreadRow } from "../shared/wire_types";
 
 interface Memory {
   /** What was there at the first visit counts as seen. */
@@ -19,7 +19,7 @@ export interface Unread {
 }
 
 /** The ids of the threads with something new. The open one has nothing new while somebody looks. */
-export function useUnread(workspaceId: string, threads: Thread[] | null, openId: string): Unread {
+export function useUnread(workspaceId: string, threads: ThreadRow[] | null, openId: string): Unread {
   const latest = useRef(threads);
   latest.current = threads;
   const [memory, setMemory] = useState<Memory | null>(null);
@@ -54,7 +54,7 @@ export function useUnread(workspaceId: string, threads: Thread[] | null, openId:
   return { unread, saw };
 }
 
-function looked({ since, seen, running }: Memory, threads: Thread[], openId: string): Memory {
+function looked({ since, seen, running }: Memory, threads: ThreadRow[], openId: string): Memory {
   const kept: Record<string, string> = {};
   for (const { id, updated_at, running: isRunning } of threads) {
     const at = seen[id];

@@ -4,19 +4,16 @@ import { words } from "../shared/failure";
 import { Chevrons } from "../shared/icons";
 import { Menu } from "../shared/menu";
 import { remember, remembered } from "../shared/remembered";
+import type { WorkspaceRow } from "../shared/wire_types";
 import { NewWorkspace } from "./new_workspace";
 import "./workspace_picker.css";
 
-interface Workspace {
-  id: string;
-  name: string;
-}
 const LAST = "workspace";
 const AGAIN = 5000;
 
 function WorkspacePicker() {
   const line = useLine();
-  const [workspaces] = useTrait<Workspace[] | null>("workspaces");
+  const [workspaces] = useTrait<WorkspaceRow[] | null>("workspaces");
   const [id] = useTrait<string>("workspace_id");
   const [isNew, setIsNew] = useState(false);
   const [connection] = useTrait<string>("connection");
