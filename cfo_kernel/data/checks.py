@@ -17,8 +17,6 @@ from cfo_kernel.data.plan import Aggregate, Expression, Filter, Join, Measure, Q
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.errors import PlanInvalid
 
-_ADDING = ("sum", "avg", "median")
-
 
 @dataclass(frozen=True)
 class Check:
@@ -86,9 +84,8 @@ def probes(plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, gl
     every = tuple(group.result_name for group in plan.group_by)
     for measure in plan.select:
         for node, groups in added(measure.expression, plan, every):
-            if node.fn not in _ADDING:
-                continue
-            by_groups.setdefault(groups, []).extend(_checks(measure.name, node, plan, compiler, glossary))
+            if node.function.adds_rows:
+                by_groups.setdefault(groups, []).extend(_checks(measure.name, node, plan, compiler, glossary))
     found = [
         (g, list({(c.node.model_dump_json(), c.column): c for c in checks}.values())) for g, checks in by_groups.items()
     ]
@@ -149,7 +146,7 @@ def _probe(
         also |= {join.table.lower(): join for join in _beyond(check, compiler)}
         where = (*check.node.where, Filter(column=check.node.column or "", op="is not null"))
         for end, fn in (("low", "min"), ("high", "max")):
-            node = Aggregate.model_validate({"fn": fn, "column": check.column, "where": where})
+            node = Aggregate(fn=fn, column=check.column, where=where)
             select.append(Measure(name=f"{end}_{i}", expression=node))
         without = (*where, Filter(column=check.column, op="is null"))
         select.append(Measure(name=f"without_{i}", expression=Aggregate(fn="count", where=without)))

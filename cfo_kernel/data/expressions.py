@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from cfo_kernel.data.aggregates import AGGREGATES, Needs
 from cfo_kernel.data.literals import number
 from cfo_kernel.data.plan import (
     Aggregate,
@@ -27,7 +28,6 @@ GRAINS = {
     Grain.QUARTER: "year({0}) || '-Q' || quarter({0})",
     Grain.YEAR: "year({0})",
 }
-_NUMERIC = ("sum", "avg", "median")
 
 
 class ExpressionCompiler:
@@ -67,9 +67,9 @@ class ExpressionCompiler:
 
     def aggregate(self, node: Aggregate) -> str:
         over = self._over(node)
-        if node.fn == "sum":
+        if node.function.subtracts:
             over = self._rollups.signed(over, node)
-        sql = f"count(DISTINCT {over})" if node.fn == "count_distinct" else f"{node.fn}({over})"
+        sql = node.function.of(over)
         return f"{sql} FILTER (WHERE {self.kept(node)})" if node.where else sql
 
     def kept(self, node: Aggregate) -> str:
@@ -78,25 +78,27 @@ class ExpressionCompiler:
 
     def _over(self, node: Aggregate) -> str:
         """What the aggregate is taken over."""
-        if node.grain and node.fn != "count_distinct":
-            raise PlanInvalid(f"{node.fn} has no grain: only count_distinct counts periods. Leave the grain out.")
+        needs = node.function.needs
+        if node.grain and not node.function.takes_grain:
+            takers = " and ".join(one.name for one in AGGREGATES.values() if one.takes_grain)
+            raise PlanInvalid(f"{node.fn} has no grain: only {takers} counts periods. Leave the grain out.")
         if node.column is None:
-            if node.fn != "count":
+            if needs is not Needs.ROWS:
                 raise PlanInvalid(f"{node.fn} needs a column. Name the column to aggregate.")
             return "*"
         if node.grain:
             return GRAINS[node.grain].format(self.time(node.column).sql)
         ref = self._scope.find(node.column)
-        if node.fn in _NUMERIC and ref.column.kind is not Kind.NUMBER:
+        if needs is Needs.NUMBERS and ref.column.kind is not Kind.NUMBER:
             raise PlanInvalid(f"{node.fn} needs numbers; {node.column} is {ref.column.type}.")
-        if node.fn == "median" and ref.column.type.startswith("DECIMAL"):
+        if node.function.is_interpolated and ref.column.type.startswith("DECIMAL"):
             return _with_half_cents(ref)
         return ref.sql
 
     def column(self, node: Expression) -> Column | None:
         """The column whose type the expression's values have, or None for a number."""
         match node:
-            case Aggregate(fn="min" | "max", column=str(name)):
+            case Aggregate(column=str(name)) if node.function.keeps_type:
                 column = self._scope.find(name).column
                 return None if column.kind is Kind.NUMBER else column
             case Window(over="previous"):

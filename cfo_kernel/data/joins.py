@@ -15,9 +15,6 @@ from cfo_kernel.data.scope import ColumnRef
 from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.sql_text import quoted
 
-_REPEATED = ("sum", "avg", "median", "count")
-"""What another number of the same rows changes; the least, the greatest and the distinct stay as they are."""
-
 
 @dataclass(frozen=True)
 class JoinStep:
@@ -103,7 +100,7 @@ class _Joins:
         every = tuple(group.result_name for group in self._plan.group_by)
         for measure in self._plan.select:
             for node, groups in added(measure.expression, self._plan, every):
-                for step in self._steps(self._counted(node)) if node.fn in _REPEATED else ():
+                for step in self._steps(self._counted(node)) if node.function.is_changed_by_repeats else ():
                     sql = None if self._meets_one(step) else self._most(step, node, groups)
                     if sql:
                         yield sql, Repeats(measure.name, step)

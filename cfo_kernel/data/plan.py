@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
+from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction, AggregateName
 from cfo_kernel.values import Value
 
 Scalar = bool | int | float | str
@@ -83,10 +84,15 @@ class Aggregate(Value):
     distinct months, say.
     """
 
-    fn: Literal["count", "count_distinct", "sum", "avg", "min", "max", "median"]
+    fn: AggregateName
     column: str | None = None
     grain: Grain | None = None
     where: tuple[Filter, ...] = ()
+
+    @property
+    def function(self) -> AggregateFunction:
+        """What `fn` computes, needs and allows."""
+        return AGGREGATES[self.fn]
 
 
 class Arithmetic(Value):

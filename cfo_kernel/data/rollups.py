@@ -90,7 +90,7 @@ class RollUps:
 
     def check(self, node: Aggregate) -> None:
         """Raises where the aggregate means nothing over rows that are subtracted."""
-        if node.column is None or node.fn in ("sum", "count", "count_distinct"):
+        if node.column is None or node.function.is_total:
             return
         negative = [named for named in self._deciding(node) if named.negative]
         if negative and self._scope.find(node.column).column.kind is Kind.NUMBER:

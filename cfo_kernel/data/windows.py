@@ -147,12 +147,8 @@ def _partition(names: list[str]) -> str:
 def _unaddable(node: Expression) -> str | None:
     """What is in the expression whose sum over the rows of the result means nothing."""
     match node:
-        case Aggregate(fn="avg"):
-            return "averages"
-        case Aggregate(fn="median"):
-            return "medians"
-        case Aggregate(fn="min" | "max"):
-            return "extremes"
+        case Aggregate():
+            return None if node.function.is_total else node.function.plural_name
         case PercentChange() | Ratio():
             return "ratios"
         case Arithmetic(op="/") if holds(node.right, Aggregate):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cfo_kernel.data.aggregates import AGGREGATES
 from cfo_kernel.data.compile import compile_plan
 from cfo_kernel.data.glossary import Glossary
 from cfo_kernel.data.plan import QueryPlan
@@ -144,7 +145,7 @@ class Plans:
             within = self._some(self._groups, 1) if self._groups else []
             along = {"along": self._of(self._groups, "nope")} if self._groups else {}
             return {"over": self._of(WINDOWS), "of": self._expression(0), "within": within, **along}
-        function = self._of(["count", "count_distinct", "sum", "avg", "min", "max", "median"])
+        function = self._of(list(AGGREGATES))
         column = self._of(COLUMNS["number"], *ANY)
         return {"fn": function, "column": column, "where": [self._filter()] if self._rarely() else []}
 

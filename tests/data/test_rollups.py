@@ -83,7 +83,7 @@ GLOSSARY = Glossary.model_validate({
 FILES = {"books": BOOKS, "chart": CHART, "units": UNITS, "versions": VERSIONS}
 
 
-class UsageRecorder:
+class BooksCompany:
     """The company, and plans asked of it as the data room asks them."""
 
     def __init__(self, company: Company) -> None:
@@ -113,9 +113,9 @@ class UsageRecorder:
 
 
 @pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UsageRecorder]:
+def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BooksCompany]:
     company = opened(tmp_path_factory.mktemp("books"), FILES)
-    yield UsageRecorder(company)
+    yield BooksCompany(company)
     company.worker.connection.close()
 
 
@@ -239,12 +239,12 @@ CASES: dict[str, tuple[QueryPlan, list[list[Any]], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_sql_is_the_golden_one(name: str, books: UsageRecorder) -> None:
+def test_the_sql_is_the_golden_one(name: str, books: BooksCompany) -> None:
     assert books.sql(CASES[name][0]) + "\n" == (GOLDEN / f"{name}.sql").read_text()
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_rows_and_notes_are_the_ones_worked_out_by_hand(name: str, books: UsageRecorder) -> None:
+def test_the_rows_and_notes_are_the_ones_worked_out_by_hand(name: str, books: BooksCompany) -> None:
     asked, wanted, notes = CASES[name]
     rows, told = books.ask(asked)
     assert rows == [[pytest.approx(c) if isinstance(c, float) else c for c in row] for row in wanted]
@@ -283,14 +283,14 @@ REFUSED: list[tuple[QueryPlan, str]] = [
 
 
 @pytest.mark.parametrize(("asked", "says"), REFUSED)
-def test_a_sum_that_means_nothing_is_refused(asked: QueryPlan, says: str, books: UsageRecorder) -> None:
+def test_a_sum_that_means_nothing_is_refused(asked: QueryPlan, says: str, books: BooksCompany) -> None:
     with pytest.raises(PlanInvalid) as caught:
         books.ask(asked)
     says = '"last_of": {"column": "books.posted", "grain": "quarter"}' if says == "with_last" else says
     assert says in caught.value.message
 
 
-def test_what_is_not_there_is_not_added(books: UsageRecorder) -> None:
+def test_what_is_not_there_is_not_added(books: BooksCompany) -> None:
     assert books.ask(plan(account("Leaf"))) == ([[None]], [])
 
 
@@ -314,7 +314,7 @@ def test_a_join_makes_a_roll_up_whatever_the_columns_are_called() -> None:
         assert 'WHERE "tree"."node" IN (1, 2)' in sql
 
 
-def test_every_account_is_the_signed_sum_of_what_is_below_it(books: UsageRecorder) -> None:
+def test_every_account_is_the_signed_sum_of_what_is_below_it(books: BooksCompany) -> None:
     """Through SQL, against a sum over the lines of the files."""
     chart = [line.split(",") for line in CHART.split()[1:]]
     booked = [line.split(",") for line in BOOKS.split()[1:]]
@@ -350,7 +350,7 @@ def test_a_row_without_a_scenario_or_a_date_is_no_row_of_the_others(column: str,
     company.worker.connection.close()
 
 
-def test_a_median_of_a_balance_over_time_is_refused_as_its_average_is(books: UsageRecorder) -> None:
+def test_a_median_of_a_balance_over_time_is_refused_as_its_average_is(books: BooksCompany) -> None:
     with pytest.raises(PlanInvalid, match="never summed over time"):
         books.ask(plan(ACTUAL, account("Cash"), unit("North"), select={"x": total(fn="median")}))
 
@@ -382,7 +382,7 @@ def test_any_plan_over_trees_is_refused_by_name_or_runs(
     last: Json | None,
     fn: str,
     over: str | None,
-    books: UsageRecorder,
+    books: BooksCompany,
 ) -> None:
     figure = total(*where, fn=fn)
     select = {"x": {"over": over, "of": figure} if over else figure}
@@ -395,7 +395,7 @@ def _write_golden() -> None:
     for old in GOLDEN.iterdir():
         old.unlink()
     with tempfile.TemporaryDirectory() as folder:
-        made = UsageRecorder(opened(Path(folder), FILES))
+        made = BooksCompany(opened(Path(folder), FILES))
     for name, (asked, _, _) in CASES.items():
         (GOLDEN / f"{name}.sql").write_text(made.sql(asked) + "\n")
 

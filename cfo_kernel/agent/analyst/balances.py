@@ -19,8 +19,7 @@ class Balances(Evidence):
         """Whether the rows are balances; raises where a balance would be added up over time."""
         reading = self.reading
         balances = self.schema.notes(reading.table).balances
-        counting = set(reading.functions) <= {"count", "count_distinct"}
-        if not balances or counting or reading.shape is Shape.DATES:
+        if not balances or reading.only_counts or reading.shape is Shape.DATES:
             return False
         kinds = {
             any(row[c] in values for c, values in balances.items() if c in row)

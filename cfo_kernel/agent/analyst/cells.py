@@ -10,11 +10,10 @@ from cfo_kernel.agent.analyst.planner import Figures
 from cfo_kernel.agent.analyst.reading import Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.wording import figure, joined, percent, phrase, plural
+from cfo_kernel.data.aggregates import AGGREGATES
 from cfo_kernel.data.plan import Grain
 
 FEW = 4
-_OVER_ROWS = {"avg": "average", "median": "median", "min": "smallest", "max": "largest"}
-_OVER_RATES = {"avg": "average", "median": "median", "min": "lowest", "max": "highest"}
 Row = list[Any]
 
 
@@ -37,21 +36,20 @@ class Cells:
         named = self.naming
         if self.reading.counted and self.groups:
             return phrase(plural(self.reading.counted.label), "with", named.named, named.rows, named.narrowed)
-        if self.reading.functions[0] not in ("count", "count_distinct"):
+        if not AGGREGATES[self.reading.functions[0]].is_count:
             return ""
         return phrase(named.named, named.rows, named.narrowed)
 
     def _part(self, function: str) -> str:
-        if function == "sum":
-            return "total"
-        if function == "count":
+        known = AGGREGATES[function]
+        if known.is_count:
             return self.naming.rows
-        return _OVER_RATES[function] if self._is_rate else f"{_OVER_ROWS[function]} {self.naming.row}"
+        return known.display_name if known.is_total or self._is_rate else f"{known.row_display_name} {self.naming.row}"
 
     def _subject(self) -> str:
         """What the figure is called: 'Salaries for Corporate', 'the average Salaries posting', 'the average rate'."""
         reading, named = self.reading, self.naming
-        function = reading.functions[0] if reading.functions else "sum"
+        function = AGGREGATES[reading.functions[0] if reading.functions else "sum"]
         if reading.shape in (Shape.RATIO, Shape.DIFFERENCE):
             left, right = named.side(reading.left, reading.right), named.side(reading.right)
             link = "as a percentage of" if reading.shape is Shape.RATIO else "less"
@@ -60,13 +58,13 @@ class Cells:
             return f"number of {counted}"
         if self._is_rate and reading.column:
             label = self.schema.label(reading.column)
-            one_day = function == "avg" and [p.grain for p in reading.periods] == [Grain.DAY]
-            plain = one_day or self.verdict.stock or label.startswith(_OVER_RATES[function])
-            word = "" if plain else _OVER_RATES[function]
+            one_day = function.name == "avg" and [p.grain for p in reading.periods] == [Grain.DAY]
+            plain = one_day or self.verdict.stock or label.startswith(function.display_name)
+            word = "" if plain else function.display_name
             of = f"of {named.core}" if named.core != label else ""
             return phrase("the", word, label, of, named.narrowed)
-        if function in _OVER_ROWS:
-            return phrase("the", _OVER_ROWS[function], named.core, named.row, named.narrowed)
+        if not function.is_total:
+            return phrase("the", function.row_display_name, named.core, named.row, named.narrowed)
         return named.what
 
     def _verb(self) -> str:
@@ -149,7 +147,7 @@ class Cells:
             return percent(value)
         if self.reading.per and at - self.groups == 2:
             return figure(value)
-        if function in ("count", "count_distinct") and len(self.reading.functions) == 1:
+        if function and AGGREGATES[function].is_count and len(self.reading.functions) == 1:
             return figure(value)
         if self.reading.functions == ("count", "sum") and at == self.groups:
             return figure(value)

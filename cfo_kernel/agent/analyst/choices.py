@@ -38,7 +38,7 @@ def _named(reading: Reading) -> Iterator[tuple[str, str]]:
 
 def _kinds(schema: Schema, reading: Reading, i: int, k: int, where: tuple[Filter, ...]) -> Iterator[Measure]:
     """How many values of the columns that are kept apart the rows have, where that matters."""
-    if set(reading.functions) <= {"count", "count_distinct"}:
+    if reading.only_counts:
         return
     for column, values in schema.notes(reading.table).balances.items():
         balance = Filter(column=column, op="in", value=list(values))

@@ -9,8 +9,6 @@ from cfo_kernel.agent.analyst.parents import is_one_parent
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Pick, Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
 
-ADDING = ("sum", "avg", "median")
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -58,8 +56,7 @@ class Evidence:
         """Raises where rows of two kinds would be added into one figure."""
         reading = self.reading
         rate = reading.column is not None and self.schema.is_rate(reading.column)
-        adding = bool(set(reading.functions) & set(ADDING)) or rate
-        if not adding or reading.shape in (Shape.ROWS, Shape.DATES, Shape.LIST):
+        if not (reading.adds_rows or rate) or reading.shape in (Shape.ROWS, Shape.DATES, Shape.LIST):
             return
         for column in self.schema.kept_apart(reading.table):
             if column not in self.survey.columns or self._separated(column):
@@ -96,7 +93,7 @@ class Evidence:
 
     def _rolled_up(self, column: str, side: tuple[Pick, ...]) -> bool:
         """Whether the figure is one parent in the column's table, whose operators say how its rows are added."""
-        if not set(self.reading.functions) <= {"sum", "count", "count_distinct"}:
+        if not self.reading.only_totals:
             return False
         return is_one_parent(self.schema, (*self.reading.picks, *side), column)
 

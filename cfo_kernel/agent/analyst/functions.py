@@ -5,13 +5,13 @@ from dataclasses import replace
 from cfo_kernel.agent.analyst.changes import Beside, finer
 from cfo_kernel.agent.analyst.draft import Entity
 from cfo_kernel.agent.analyst.phrases import Ask
-from cfo_kernel.agent.analyst.reading import By, Function, NotUnderstood, Reading, Shape
+from cfo_kernel.agent.analyst.reading import By, NotUnderstood, Reading, Shape
+from cfo_kernel.data.aggregates import AGGREGATES, AggregateName
 from cfo_kernel.data.plan import Grain
 
-FUNCTIONS: dict[Ask, Function] = {
+FUNCTIONS: dict[Ask, AggregateName] = {
     Ask.AVERAGE: "avg", Ask.MEDIAN: "median", Ask.MINIMUM: "min", Ask.MAXIMUM: "max",
 }  # fmt: skip
-_SAID: dict[Function, str] = {"avg": "average", "median": "median", "min": "lowest", "max": "highest"}
 _MOST_ROWS = 10
 
 
@@ -20,7 +20,7 @@ class Functions(Beside):
 
     def _functions(self, base: Reading) -> Reading:
         draft = self.draft
-        asked: tuple[Function, ...] = ()
+        asked: tuple[AggregateName, ...] = ()
         if not draft.ranks_totals:
             asked = tuple(f for ask, f in FUNCTIONS.items() if draft.asks(ask))
         if draft.counted and draft.counted.at < 0:
@@ -77,46 +77,43 @@ class Functions(Beside):
                 self._instead_of_grain("monthly"),
             )
 
-    def _clear_unit(self, base: Reading, asked: tuple[Function, ...]) -> None:
+    def _clear_unit(self, base: Reading, asked: tuple[AggregateName, ...]) -> None:
         """Asks back where an average or an extreme may be of single postings or of totals."""
         draft = self.draft
         loosely = self._said("on average") and not (draft.rows or draft.says_rows())
         if not asked or not (loosely or draft.takes_totals()):
             return
         rows = self.draft.schema.rows_of(base.table)
-        posting = rows.removesuffix("s")
+        posting, figure = rows.removesuffix("s"), AGGREGATES[asked[0]].display_name
         if self._said_sum() and not self._listed(Ask.SUM, *FUNCTIONS):
-            raise NotUnderstood(
-                f"I do not know which totals the {_SAID[asked[0]]} is of: say 'monthly', or name single {rows}."
-            )
+            raise NotUnderstood(f"I do not know which totals the {figure} is of: say 'monthly', or name single {rows}.")
         several = base.relation == "each" or any(len(p.values) > 1 and not p.negated for p in base.picks)
         if several and asked in (("avg",), ("median",)):
-            raise NotUnderstood(
-                f"I do not know what the {_SAID[asked[0]]} is of: say 'monthly', or name single {rows}."
-            )
+            raise NotUnderstood(f"I do not know what the {figure} is of: say 'monthly', or name single {rows}.")
         over = next((e for e in draft.bare), None) or next((g for g in draft.groups if g.grain), None)
         if over is None:
             return
         label = over.grain.value if over.grain else self.draft.schema.label(over.names[0].path)
         names = ", ".join(v for p in base.picks if not p.negated and not p.default for v in p.values)
         when = f" in {base.periods[0].label}" if len(base.periods) == 1 else ""
-        single = f"{_SAID[asked[0]]} {names} {posting}{when} by {label}"
+        single = f"{figure} {names} {posting}{when} by {label}"
         choices = (f"average {label}ly {names}{when}", single) if over.grain and asked == ("avg",) else (single,)
         raise NotUnderstood(
-            f"I do not know whether the {_SAID[asked[0]]} is of single {rows}, or of the {label} totals.", choices
+            f"I do not know whether the {figure} is of single {rows}, or of the {label} totals.",
+            choices,
         )
 
-    def _over_groups(self, base: Reading, asked: tuple[Function, ...]) -> None:
+    def _over_groups(self, base: Reading, asked: tuple[AggregateName, ...]) -> None:
         """'average of Rent per organization' is of single rows in each, or of the organizations' totals."""
         draft = self.draft
         each = any(w.norm in ("each", "every", "per") for w in draft.words)
         per = each and any(not b.grain for b in base.by)
         if not per or not set(asked) & {"avg", "median"} or draft.rows or draft.says_rows():
             return
-        rows = draft.schema.rows_of(base.table)
+        rows, figure = draft.schema.rows_of(base.table), AGGREGATES[asked[0]].display_name
         labels = " and ".join(b.label for b in base.by)
         raise NotUnderstood(
-            f"I do not know whether the {_SAID[asked[0]]} is of single {rows} in each {labels}, or of the totals of "
+            f"I do not know whether the {figure} is of single {rows} in each {labels}, or of the totals of "
             f"each {labels}. Ask for the average {rows.removesuffix('s')} by {labels}, or for the totals by {labels}."
         )
 
@@ -141,13 +138,13 @@ class Functions(Beside):
     def _is_rate(self, base: Reading) -> bool:
         return base.column is not None and self.draft.schema.is_rate(base.column)
 
-    def _rate(self, base: Reading, asked: tuple[Function, ...]) -> Reading:
+    def _rate(self, base: Reading, asked: tuple[AggregateName, ...]) -> Reading:
         """Rates and prices are averaged, never added; 'highest rate' is the highest single one."""
         label = self.draft.schema.label(base.column or "")
         if self._said_sum() or self.draft.asks(Ask.RUNNING, Ask.SHARE, Ask.YTD):
             raise NotUnderstood(f"Adding up '{label}' means nothing. Ask for its average, minimum or maximum.")
         if self.draft.order and not self.draft.ranked and not self.draft.asked:
-            function: Function = "max" if self.draft.order == "desc" else "min"
+            function: AggregateName = "max" if self.draft.order == "desc" else "min"
             self.draft.order = None
             return replace(base, functions=(*asked, function), order=None)
         return replace(base, functions=asked or ("avg",))

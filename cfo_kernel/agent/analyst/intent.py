@@ -6,19 +6,17 @@ from typing import Literal
 
 from cfo_kernel.agent.analyst import grammar
 from cfo_kernel.agent.analyst.draft import Draft, Entity
+from cfo_kernel.agent.analyst.functions import FUNCTIONS
 from cfo_kernel.agent.analyst.leftovers import Leftovers
 from cfo_kernel.agent.analyst.marks import Sort
 from cfo_kernel.agent.analyst.phrases import MONEY_TALK, Ask
-from cfo_kernel.agent.analyst.reading import By, Function, NotUnderstood, Reading, Shape
+from cfo_kernel.agent.analyst.reading import By, NotUnderstood, Reading, Shape
 from cfo_kernel.agent.analyst.settle import Settler
 from cfo_kernel.agent.analyst.shapes import Shaper
 from cfo_kernel.data.plan import Filter
 from cfo_kernel.data.tables import Kind
 
 _SIDES = (Ask.RATIO, Ask.DIVIDED, Ask.SHARE, Ask.DIFFERENCE)
-_PLAIN: dict[Ask, Function] = {
-    Ask.AVERAGE: "avg", Ask.MEDIAN: "median", Ask.MINIMUM: "min", Ask.MAXIMUM: "max",
-}  # fmt: skip
 
 
 def reading(question: str, draft: Draft, settler: Settler) -> Reading:
@@ -131,7 +129,7 @@ class _Intent(Leftovers):
         if (
             any(g.grain for g in entities)
             or (draft.order and draft.top)
-            or draft.asks(*_PLAIN, *_SIDES, Ask.SUM, Ask.RUNNING)
+            or draft.asks(*FUNCTIONS, *_SIDES, Ask.SUM, Ask.RUNNING)
         ):
             return None
         if draft.asks(Ask.VARIANCE, Ask.VERSUS, Ask.YTD, Ask.MOM, Ask.QOQ, Ask.YOY, Ask.CHANGE, Ask.GROWTH):
@@ -223,11 +221,11 @@ class _Intent(Leftovers):
     def _added_keys(self) -> None:
         """'total account no' adds up what only identifies something."""
         draft = self.draft
-        if not draft.asks(Ask.SUM, *_PLAIN):
+        if not draft.asks(Ask.SUM, *FUNCTIONS):
             return
         for entity in draft.bare:
             before = draft.previous(entity.at, Ask.OF)
-            if before is None or not draft.marks[before].is_ask(Ask.SUM, *_PLAIN):
+            if before is None or not draft.marks[before].is_ask(Ask.SUM, *FUNCTIONS):
                 continue
             for name in entity.names:
                 if name.kind == "column" and self.schema.column(name.path)[1].kind is Kind.NUMBER:

@@ -4,7 +4,7 @@ from datetime import date
 
 from cfo_kernel.agent.analyst.balances import Balances
 from cfo_kernel.agent.analyst.coverage import Held
-from cfo_kernel.agent.analyst.evidence import ADDING, Verdict
+from cfo_kernel.agent.analyst.evidence import Verdict
 from cfo_kernel.agent.analyst.naming import Naming
 from cfo_kernel.agent.analyst.parents import contradicted
 from cfo_kernel.agent.analyst.periods import Period, holding, later, month_of, span
@@ -248,7 +248,7 @@ class Judge(Balances):
 
     def _one_thing(self, unless: dict[str, list[str]]) -> bool:
         """Whether one account is named, or a row is shown for each."""
-        if self.reading.shape is Shape.ROWS or not set(self.reading.functions) & set(ADDING):
+        if self.reading.shape is Shape.ROWS or not self.reading.adds_rows:
             return True
         tables = {c.partition(".")[0] for c in unless}
         for pick in (*self.reading.picks, *self.reading.left):

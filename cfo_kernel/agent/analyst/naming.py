@@ -8,6 +8,7 @@ from functools import cached_property
 from cfo_kernel.agent.analyst.reading import Pick, Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.wording import condition, joined, phrase, plural
+from cfo_kernel.data.aggregates import AGGREGATES
 from cfo_kernel.data.plan import Grain
 
 ADJECTIVE = {g: "daily" if g is Grain.DAY else f"{g.value}ly" for g in Grain}
@@ -133,10 +134,10 @@ class Naming:
                 head = f"average {ADJECTIVE[reading.per]} {core}" if reading.per else core
             case "count":
                 head = f"number of {core} {self.rows}" if core else f"number of {self.rows}"
-            case "avg" | "median" | "min" | "max" as function:
-                words = {"avg": "average", "median": "median", "min": "smallest single", "max": "largest single"}
+            case name if not (function := AGGREGATES[name]).is_total:
+                single = "single" if function.keeps_type else ""
                 rate = reading.column is not None and self.schema.is_rate(reading.column)
-                head = core if rate else f"{words[function]} {core} {self.row}"
+                head = core if rate else phrase(function.row_display_name, single, core, self.row)
             case _:
                 return None
         return self._ranked(head, tail) if reading.order else phrase(head, *tail, self.by)

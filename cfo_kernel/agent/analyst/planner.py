@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from cfo_kernel.agent.analyst.periods import Period, day_after, gaps
-from cfo_kernel.agent.analyst.reading import By, Function, Pick, Reading, Shape
+from cfo_kernel.agent.analyst.reading import By, Pick, Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.wording import plural
+from cfo_kernel.data.aggregates import AGGREGATES, AggregateName
 from cfo_kernel.data.plan import (
     Aggregate,
     Arithmetic,
@@ -24,7 +25,6 @@ from cfo_kernel.data.plan import (
 )
 
 EVERYTHING = 100_000
-_PREFIXES: dict[Function, str] = {"avg": "average", "min": "lowest", "max": "highest", "median": "median"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class Planner:
         return Figures(tuple(measures), measures[0].name)
 
     def _figure(
-        self, reading: Reading, function: Function | None = None, where: tuple[Filter, ...] = ()
+        self, reading: Reading, function: AggregateName | None = None, where: tuple[Filter, ...] = ()
     ) -> tuple[str, Aggregate]:
         """A figure of the reading with its name."""
         function = function or reading.functions[0]
@@ -167,7 +167,7 @@ class Planner:
         if function == "count" or reading.column is None:
             return self.schema.rows_of(reading.table), Aggregate(fn="count", where=where)
         name = self.schema.label(reading.column).replace(" ", "_")
-        prefix = _PREFIXES.get(function, "")
+        prefix = "" if AGGREGATES[function].is_total else AGGREGATES[function].display_name
         name = name if not prefix or name.startswith(prefix) else f"{prefix}_{name}"
         if any(name.lower() == group_name(b).lower() for b in reading.by):
             name = f"total_{name}"

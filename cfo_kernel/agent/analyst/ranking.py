@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from cfo_kernel.agent.analyst.functions import Functions
 from cfo_kernel.agent.analyst.phrases import Ask
-from cfo_kernel.agent.analyst.reading import Function, NotUnderstood, Reading, Shape, Threshold
+from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Shape, Threshold
+from cfo_kernel.data.aggregates import AggregateName
 from cfo_kernel.data.plan import Filter
 
 _COUNTED_BY = ("most", "fewest", "least", "the most", "the least")
@@ -84,7 +85,7 @@ class Ranking(Functions):
     def _largest_rows(self, base: Reading) -> Reading:
         """'largest posting' is a maximum, 'top 5 postings' lists rows, 'which X had the largest posting' ranks."""
         draft = self.draft
-        function: Function = "max" if base.order == "desc" else "min"
+        function: AggregateName = "max" if base.order == "desc" else "min"
         plural = any(draft.is_rows(i) and draft.words[m.end - 1].norm.endswith("s") for i, m in enumerate(draft.marks))
         if (draft.top and draft.top > 1) or (plural and not base.by):
             return self._rows(base, draft.top)

@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import Literal
 
 from cfo_kernel.agent.analyst.periods import Period
+from cfo_kernel.data.aggregates import AGGREGATES, AggregateName
 from cfo_kernel.data.plan import Filter, Grain, Scalar
 
-Function = Literal["sum", "avg", "min", "max", "median", "count", "count_distinct"]
 Comparison = Literal["=", "<", "<=", ">", ">=", "between"]
 
 
@@ -79,7 +79,7 @@ class Reading:
     question: str
     table: str
     shape: Shape = Shape.FIGURES
-    functions: tuple[Function, ...] = ("sum",)
+    functions: tuple[AggregateName, ...] = ("sum",)
     column: str | None = None
     counted: By | None = None
     per: Grain | None = None
@@ -112,6 +112,21 @@ class Reading:
         """What is asked, whatever the words."""
         picks = tuple(sorted(self.picks, key=lambda p: (p.column, p.values)))
         return replace(self, picks=picks, question="", when_at=None, spoken_of="", remarks=())
+
+    @property
+    def only_counts(self) -> bool:
+        """Whether every figure is a number of things."""
+        return all(AGGREGATES[name].is_count for name in self.functions)
+
+    @property
+    def only_totals(self) -> bool:
+        """Whether the figures of parts add up to that of the whole."""
+        return all(AGGREGATES[name].is_total for name in self.functions)
+
+    @property
+    def adds_rows(self) -> bool:
+        """Whether a figure mixes its rows."""
+        return any(AGGREGATES[name].adds_rows for name in self.functions)
 
     @property
     def said(self) -> tuple[Pick, ...]:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from cfo_kernel.agent.analyst.functions import FUNCTIONS
 from cfo_kernel.agent.analyst.phrases import Ask
 from cfo_kernel.agent.analyst.ranking import Ranking
-from cfo_kernel.agent.analyst.reading import Function, NotUnderstood, Reading, Shape
+from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Shape
 from cfo_kernel.agent.analyst.sides import sided
+from cfo_kernel.data.aggregates import AGGREGATES, AggregateName
 
-_ALL: tuple[Function, ...] = ("sum", "avg", "min", "max", "median", "count", "count_distinct")
 _FAMILIES: tuple[tuple[tuple[Ask, ...], tuple[Shape, ...]], ...] = (
     ((Ask.SHARE,), (Shape.SHARE, Shape.RATIO)),
     ((Ask.RUNNING, Ask.YTD), (Shape.RUNNING,)),
@@ -33,10 +33,10 @@ class Shaper(Ranking):
                 raise NotUnderstood(f"I cannot combine '{said}' with the rest of the question. Ask for one at a time.")
         if shaped.per and shaped.shape is not Shape.FIGURES:
             raise NotUnderstood(f"I cannot combine an average per {shaped.per.value} with a {shaped.shape.value}.")
-        averaged = bool(set(shaped.functions) - {"sum", "count", "count_distinct"}) and not self._is_rate(shaped)
+        averaged = not shaped.only_totals and not self._is_rate(shaped)
         if averaged and shaped.shape in (Shape.CHANGE, Shape.COMPARE) and self.draft.takes_totals():
             raise NotUnderstood("I cannot combine a change with an average, minimum or maximum.")
-        plain = {"sum", "count"} if shaped.shape in (Shape.SHARE, Shape.RUNNING, Shape.VARIANCE) else set(_ALL)
+        plain = {"sum", "count"} if shaped.shape in (Shape.SHARE, Shape.RUNNING, Shape.VARIANCE) else set(AGGREGATES)
         if not set(shaped.functions) <= plain:
             raise NotUnderstood(f"I cannot combine a {shaped.shape.value} with an average, minimum or maximum.")
         return shaped
@@ -88,7 +88,7 @@ class Shaper(Ranking):
     def _dates(self, base: Reading) -> Reading:
         """'first posting date', 'when was the last posting'."""
         draft = self.draft
-        functions: list[Function] = []
+        functions: list[AggregateName] = []
         if draft.asks(Ask.FIRST):
             functions.append("min")
         if draft.asks(Ask.LAST):

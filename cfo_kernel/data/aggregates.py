@@ -1,0 +1,139 @@
+"""The aggregates of a plan: one table that validation, SQL, checks and wording all read.
+
+To add an aggregate, add an entry to `AGGREGATES`. The defaults of `AggregateFunction` are the guarded values: an entry
+that gives only its name takes numbers alone, and is refused over several scenarios, over a balance at several dates,
+over rows that a join repeats, over rows that are subtracted, and inside a share or a running total. An entry has to
+state every freedom that it takes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Annotated
+
+from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+
+class Needs(Enum):
+    """What an aggregate is taken over."""
+
+    NUMBERS = auto()
+    COLUMN = auto()  # of any type
+    ROWS = auto()  # a column of any type, or the rows themselves
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateFunction:
+    """What one `fn` of a plan computes, needs and allows.
+
+    `sql` has `{}` where the column goes; empty, it is a call of the function `name`.
+    """
+
+    name: str
+    sql: str = ""
+    needs: Needs = Needs.NUMBERS
+    label: str = ""
+    """What people call the figure: 'average rate'."""
+    row_label: str = ""
+    """What people call it when it is one of single rows: 'smallest posting'. By default the label."""
+    plural: str = ""
+    """What people call several of them: 'averages do not add up'."""
+    adds_rows: bool = True
+    """Whether the figure mixes its rows, so that a balance at two dates, or two scenarios, must not be among them."""
+    is_changed_by_repeats: bool = True
+    """Whether the figure is another one where a join repeats rows."""
+    is_total: bool = False
+    """Whether the figures of parts add up to that of the whole. Only then are there shares and running totals of it,
+    and figures over rows that are subtracted."""
+    subtracts: bool = False
+    """Whether a row that is subtracted in a roll-up counts with a minus."""
+    is_count: bool = False
+    """Whether the figure is a number of things, whatever the unit of the column."""
+    takes_grain: bool = False
+    """Whether the periods of a time column can stand in for its values."""
+    keeps_type: bool = False
+    """Whether the figure is one of the column's values, and so has its type. Otherwise it is a number."""
+    is_interpolated: bool = False
+    """Whether the figure may lie half-way between two values, and so needs one decimal more than they have."""
+
+    def of(self, column: str) -> str:
+        """The SQL of the aggregate over a column, or over `*`."""
+        return self.sql.format(column) if self.sql else f"{self.name}({column})"
+
+    @property
+    def display_name(self) -> str:
+        return self.label or self.name.replace("_", " ")
+
+    @property
+    def row_display_name(self) -> str:
+        return self.row_label or self.display_name
+
+    @property
+    def plural_name(self) -> str:
+        return self.plural or f"figures of {self.name}"
+
+
+AGGREGATES: Mapping[str, AggregateFunction] = {
+    one.name: one
+    for one in (
+        AggregateFunction(
+            "count",
+            needs=Needs.ROWS,
+            label="number",
+            plural="numbers",
+            adds_rows=False,
+            is_total=True,
+            is_count=True,
+        ),
+        AggregateFunction(
+            "count_distinct",
+            sql="count(DISTINCT {})",
+            needs=Needs.COLUMN,
+            label="number of different",
+            plural="numbers",
+            adds_rows=False,
+            is_changed_by_repeats=False,
+            is_total=True,
+            is_count=True,
+            takes_grain=True,
+        ),
+        AggregateFunction("sum", label="total", plural="totals", is_total=True, subtracts=True),
+        AggregateFunction("avg", label="average", plural="averages"),
+        AggregateFunction(
+            "min",
+            needs=Needs.COLUMN,
+            label="lowest",
+            row_label="smallest",
+            plural="extremes",
+            adds_rows=False,
+            is_changed_by_repeats=False,
+            keeps_type=True,
+        ),
+        AggregateFunction(
+            "max",
+            needs=Needs.COLUMN,
+            label="highest",
+            row_label="largest",
+            plural="extremes",
+            adds_rows=False,
+            is_changed_by_repeats=False,
+            keeps_type=True,
+        ),
+        AggregateFunction("median", label="median", plural="medians", is_interpolated=True),
+    )
+}
+"""Every aggregate by its name, in the order in which a plan's JSON schema lists them."""
+
+
+def _known(name: str) -> str:
+    if name not in AGGREGATES:
+        *others, last = (f"'{known}'" for known in AGGREGATES)
+        raise PydanticCustomError(
+            "literal_error", "Input should be {expected}", {"expected": f"{', '.join(others)} or {last}"}
+        )
+    return name
+
+
+AggregateName = Annotated[str, AfterValidator(_known), WithJsonSchema({"enum": list(AGGREGATES), "type": "string"})]
+"""The name of an aggregate in a plan. It is checked against the table, not against a `Literal` that repeats it."""
