@@ -60,16 +60,19 @@ format: .venv/.dev ## format the code and sort the imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: ## pin the dependencies anew
+# The hashes are of every file of a release, for every platform; no address of an index goes into the files.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links
+lock: ## pin the dependencies and the hashes of their files; pinned versions stay (LOCK_FLAGS=--upgrade to renew)
 	@test -x $(BIN)/python || python3 -m venv .venv
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
-	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links pyproject.toml - -o requirements.txt
-	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --extra api --extra lab pyproject.toml - -c requirements.txt \
+	echo hatchling | $(LOCK) $(LOCK_FLAGS) pyproject.toml - -o requirements.txt
+	echo hatchling | $(LOCK) $(LOCK_FLAGS) --extra api --extra lab -c requirements.txt pyproject.toml - \
 	  -o requirements-workbench.txt
-	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml - -c requirements.txt -o requirements-dev.txt
+	echo hatchling | $(LOCK) $(LOCK_FLAGS) --extra dev -c requirements.txt -c requirements-workbench.txt \
+	  pyproject.toml - -o requirements-dev.txt
+	$(LOCK) $(LOCK_FLAGS) -c requirements.txt tests/bench/requirements.in -o tests/bench/requirements.txt
+	$(LOCK) $(LOCK_FLAGS) --no-deps tests/models/requirements.in -o tests/models/requirements.txt
 
 clean: ## remove the virtual environment and what the tools left
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache $(JS)/node_modules

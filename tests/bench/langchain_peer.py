@@ -58,7 +58,7 @@ def _installed(folder: Path) -> str | None:
     requirements = str(_HERE / "requirements.txt")
     steps = [
         [sys.executable, "-m", "venv", str(folder)],
-        [str(python), "-m", "pip", "install", "-q", "-r", requirements],
+        [str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", requirements],
     ]
     for step in steps:
         if subprocess.run(step, capture_output=True, check=False).returncode:
