@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from cfo_kernel.data.direct_query import Direct as Direct
-from cfo_kernel.data.files import SUFFIXES as SUFFIXES
+from cfo_kernel.data.file_formats import SUFFIXES as SUFFIXES
 from cfo_kernel.data.pages import Contains as Contains
 from cfo_kernel.data.pages import DownloadFormat as DownloadFormat
 from cfo_kernel.data.pages import PageRequest as PageRequest

@@ -40,7 +40,7 @@ async def run_sql(ctx: RunContext[RunDeps], sql: str, purpose: str, chart: Chart
         purpose: one sentence on what the table shows.
         chart: how it may be drawn, if that helps.
     """
-    await retryable(ctx.deps.data.check(sql, earlier=ctx.deps.earlier))
+    await retryable(ctx.deps.data.check(sql, thread_tables=ctx.deps.thread_tables))
     return RunSQL(sql=sql, purpose=purpose, chart=chart)
 
 

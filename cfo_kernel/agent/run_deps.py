@@ -80,7 +80,7 @@ class RunDeps:
         self._kept[asked_by] = result
 
     @property
-    def earlier(self) -> dict[str, Path]:
+    def thread_tables(self) -> dict[str, Path]:
         """The thread's results so far, as tables: `result_001` is `results/result_001.parquet`.
 
         A name that a table of the workspace has is that table's.

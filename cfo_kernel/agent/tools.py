@@ -10,7 +10,7 @@ from pydantic_ai.toolsets import FunctionToolset
 from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps, call_of
 from cfo_kernel.agent.table_descriptions import described_table, listed_tables
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.programs import Ran
+from cfo_kernel.data.python_programs import ProgramResult
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.errors import QueryError
 from cfo_kernel.replies import ResultTable
@@ -43,7 +43,7 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
     }
 
 
-def program_summary(ran: Ran) -> dict[str, Any]:
+def program_summary(ran: ProgramResult) -> dict[str, Any]:
     """What a program gave, as the model sees it."""
     table: dict[str, Any] = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
     return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}
@@ -85,7 +85,7 @@ async def execute_sql(ctx: RunContext[RunDeps], sql: str) -> dict[str, Any]:
     """
     deps = ctx.deps
     file = deps.new_file("analysis", "query", call_of(ctx))
-    result = await retryable(deps.data.query(sql, cap=TOOL_ROWS, file=file, earlier=deps.earlier))
+    result = await retryable(deps.data.query(sql, cap=TOOL_ROWS, file=file, thread_tables=deps.thread_tables))
     deps.keep(result, call_of(ctx))
     return compact(result, TOOL_ROWS)
 
@@ -99,7 +99,7 @@ async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> dict[
     """
     deps = ctx.deps
     file = deps.new_file("analysis", "query", call_of(ctx))
-    result = await retryable(deps.data.plan(plan, cap=TOOL_ROWS, file=file, earlier=deps.earlier))
+    result = await retryable(deps.data.plan(plan, cap=TOOL_ROWS, file=file, thread_tables=deps.thread_tables))
     deps.keep(result, call_of(ctx))
     return {**compact(result, TOOL_ROWS), "sql": result.query.sql}
 
@@ -117,7 +117,7 @@ async def execute_python(ctx: RunContext[RunDeps], code: str) -> dict[str, Any]:
     """
     deps = ctx.deps
     file = deps.new_file("analysis", "python", call_of(ctx))
-    work = deps.data.python(code, cap=TOOL_ROWS, folder=file.parent, stem=file.stem, earlier=deps.earlier)
+    work = deps.data.python(code, cap=TOOL_ROWS, folder=file.parent, stem=file.stem, thread_tables=deps.thread_tables)
     ran = await retryable(work)
     if ran.table:
         deps.keep(ran.table, call_of(ctx))

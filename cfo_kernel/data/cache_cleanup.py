@@ -14,7 +14,7 @@ _MADE = re.compile(r"\d+-[0-9a-f]{32}(\.\w+)?|[0-9a-f]{32}\.version|\.ingest-.+|
 """The folder of a version, what is remembered of a file, and what an ingest or a writer that died has left."""
 
 
-def forget(cache: Path, kept: set[str]) -> None:
+def remove_stale_entries(cache: Path, kept: set[str]) -> None:
     """Removes what is older than a day and not `kept`, among what the library made; the rest belongs to others."""
     old = time.time() - _DAY
     entries: list[Path] = []

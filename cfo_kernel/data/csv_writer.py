@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.data import files, raw
+from cfo_kernel.data import file_formats, staging
 from cfo_kernel.errors import UnreadableFile
 from cfo_kernel.sql_text import quoted
 
@@ -24,10 +24,10 @@ _MARK = b"\xef\xbb\xbf"
 
 def write_csv(source: str, to: str) -> dict[str, Any]:
     """Writes the Parquet file `source` to `to`; answers how many rows."""
-    files.check_content(Path(source))
+    file_formats.check_content(Path(source))
     body = Path(f"{to}.rows")
     try:
-        with duckdb.connect(config=raw.CONFIG) as connection:
+        with duckdb.connect(config=staging.CONFIG) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             described = connection.execute("DESCRIBE FROM read_parquet(?)", [source]).fetchall()
             columns = ", ".join(_column(i, name, kind) for i, (name, kind, *_) in enumerate(described, 1))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from cfo_kernel.executors.names import distinct
+from cfo_kernel.executors.sql_names import unique_names
 
 _WITHIN = 30
 _BELOW = 50
@@ -28,7 +28,7 @@ class Header:
     notes: list[str]
 
 
-def find(rows: Sequence[Sequence[Any]], width: int) -> Header | None:
+def find_header(rows: Sequence[Sequence[Any]], width: int) -> Header | None:
     """The header of a table whose widest row has `width` cells, or None where the rows are no table.
 
     Rows of figures without a header above them are a table too: its columns are numbered.
@@ -38,17 +38,17 @@ def find(rows: Sequence[Sequence[Any]], width: int) -> Header | None:
     if top is None:
         if sum(count > 1 for count in filled) == 0 and sum(filled) < 2:
             return None
-        return Header(0, names([None] * width), [], ["No row looks like a header, so the columns are numbered."])
+        return Header(0, column_names([None] * width), [], ["No row looks like a header, so the columns are numbered."])
     cells = [rows[top][i] if i < len(rows[top]) else None for i in range(width)]
     unnamed = [i for i, cell in enumerate(cells) if not _name(cell)]
     titles = "; ".join(" ".join(str(c) for c in row if c is not None) for row in rows[:top] if any(c for c in row))
     notes = [f"Rows above the header were left out: {titles[:200]}."] if titles else []
-    return Header(top + 1, names(cells), unnamed, notes)
+    return Header(top + 1, column_names(cells), unnamed, notes)
 
 
-def names(cells: Sequence[Any]) -> list[str]:
+def column_names(cells: Sequence[Any]) -> list[str]:
     """A name for each column, no two alike."""
-    return distinct([_name(cell) or f"column_{i + 1}" for i, cell in enumerate(cells)])
+    return unique_names([_name(cell) or f"column_{i + 1}" for i, cell in enumerate(cells)])
 
 
 def _row(rows: Sequence[Sequence[Any]], filled: list[int]) -> int | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel.data import cache_cleanup, files
+from cfo_kernel.data import cache_cleanup, file_names
 from cfo_kernel.data.glossary import FILE_NAME as GLOSSARY
 from cfo_kernel.data.tables import Column, Dataset, Table, Tables
 from cfo_kernel.errors import (
@@ -75,7 +75,7 @@ class IngestCache:
                 if is_final:
                     kept = {path.parent.name for path in self._shelf.files.values()}
                     kept |= {_memo(self._data / name) for name, *_ in seen}
-                    await asyncio.to_thread(cache_cleanup.forget, self._cache, kept)
+                    await asyncio.to_thread(cache_cleanup.remove_stale_entries, self._cache, kept)
                 else:
                     now = time.monotonic()
                     self._retry_at = now + _PATIENCE * (now - begun)
@@ -105,22 +105,22 @@ class IngestCache:
         attempts = [(name, *await self._attempt(self._data / name)) for name in sizes]
         made = [(name, version, raws) for name, version, raws, _ in attempts]
         good = [(name, raws) for name, _, raws in made if not isinstance(raws, str)]
-        slugs = [files.identifier(raw) for name, raws in good for raw in _raws(name, raws)]
+        slugs = [file_names.identifier(raw) for name, raws in good for raw in _raws(name, raws)]
         datasets: list[Dataset] = []
         paths: dict[str, Path] = {}
         for name, version, raws in made:
             path = self._data / name
             shown = os.fsencode(name).decode(errors="replace")
-            identity = _unique(files.identifier(path.stem), {d.id for d in datasets})
+            identity = _unique(file_names.identifier(path.stem), {d.id for d in datasets})
             dataset = Dataset(id=identity, file=shown, version=version, size=sizes[name])
             if isinstance(raws, str):
                 datasets.append(dataset.model_copy(update={"problem": raws}))
                 continue
             tables: list[Table] = []
             for raw, wanted in zip(raws, _raws(name, raws), strict=True):
-                slug = files.identifier(wanted)
+                slug = file_names.identifier(wanted)
                 if raw["sheet"] and slugs.count(slug) > 1:
-                    slug = files.identifier(f"{path.stem} {raw['sheet']}")
+                    slug = file_names.identifier(f"{path.stem} {raw['sheet']}")
                 slug = _unique(slug, set(paths))
                 paths[slug] = self._folder(version, path) / raw["file"]
                 tables.append(
@@ -172,7 +172,7 @@ class IngestCache:
             kept_mark, kept = memo.read_text().split()
             if kept_mark == mark:
                 return kept
-        answer = await self._told("version", path)
+        answer = await self._told("file_version", path)
         self._cache.mkdir(exist_ok=True)
         _write(memo, f"{mark} {answer['version']}")
         return answer["version"]

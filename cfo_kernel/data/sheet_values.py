@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.executors import framing, sql_worker_results
+from cfo_kernel.executors import json_cells, sql_worker_results
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 FORMULA_SIGNS = ("=", "+", "-", "@")
@@ -45,14 +45,14 @@ def shown(value: Any) -> Shown:
         case date() if value.year >= _EARLIEST:
             return value
         case _:
-            return clean(str(framing.plain(value)))
+            return clean(str(json_cells.to_json(value)))
 
 
 def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    """The rows of the table `raw`."""
-    kinds = [kind for _, kind, *_ in connection.execute("DESCRIBE raw").fetchall()]
+    """The rows of the table `staging`."""
+    kinds = [kind for _, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
     columns = ", ".join(sql_worker_results.readable(i, kind) for i, kind in enumerate(kinds, 1))
-    result = connection.execute(f"SELECT {columns} FROM raw")  # noqa: S608 - positions and types
+    result = connection.execute(f"SELECT {columns} FROM staging")  # noqa: S608 - positions and types
     while batch := result.fetchmany(_BATCH):
         yield from batch
 

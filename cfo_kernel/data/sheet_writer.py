@@ -22,7 +22,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cfo_kernel.data import raw, sheet_values
+from cfo_kernel.data import sheet_values, staging
 from cfo_kernel.errors import SheetInvalid
 
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
@@ -36,10 +36,10 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> d
     """
     _check_name(sheet)
     path = Path(workbook)
-    with duckdb.connect(config=raw.CONFIG) as connection, tempfile.TemporaryDirectory() as scratch:
-        raw.load(connection, Path(source), Path(scratch))
-        columns = [sheet_values.clean(name) for name, *_ in connection.execute("DESCRIBE raw").fetchall()]
-        [(count,)] = connection.execute("SELECT count(*) FROM raw").fetchall()
+    with duckdb.connect(config=staging.CONFIG) as connection, tempfile.TemporaryDirectory() as scratch:
+        staging.load(connection, Path(source), Path(scratch))
+        columns = [sheet_values.clean(name) for name, *_ in connection.execute("DESCRIBE staging").fetchall()]
+        [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
         _check_size(count + 1, len(columns))
         book = _opened(path)
         target, first = _place(book, sheet, mode, columns)

@@ -1,4 +1,4 @@
-"""A column of texts in the table `raw` of the ingest worker, and the questions that decide its type."""
+"""A column of texts in the table `staging` of the ingest worker, and the questions that decide its type."""
 
 import re
 from dataclasses import dataclass
@@ -35,14 +35,14 @@ class TextColumn:
         return not self.one(f"count(*) FILTER ({self.value} IS NOT NULL AND ({condition}) IS NOT TRUE)")
 
     def one(self, figure: str) -> int:
-        return self.connection.execute(f"SELECT {figure} FROM raw").fetchall()[0][0]  # noqa: S608 - our own SQL
+        return self.connection.execute(f"SELECT {figure} FROM staging").fetchall()[0][0]  # noqa: S608 - our own SQL
 
     def example(self, part: str) -> str:
         """A cell in which that pattern occurs; there must be one."""
-        found = f"FROM raw WHERE regexp_matches({self.value}, '{part}')"
+        found = f"FROM staging WHERE regexp_matches({self.value}, '{part}')"
         return self.connection.execute(f"SELECT min({self.value}) {found}").fetchall()[0][0]
 
     def retype(self, kind: str, value: str) -> None:
         """Gives the column its type, with the SQL `value` for its cells."""
         cast = f"CAST({value} AS {kind})"
-        self.connection.execute(f"ALTER TABLE raw ALTER {quoted(self.name)} TYPE {kind} USING {cast}")
+        self.connection.execute(f"ALTER TABLE staging ALTER {quoted(self.name)} TYPE {kind} USING {cast}")

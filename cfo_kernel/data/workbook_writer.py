@@ -19,7 +19,7 @@ from typing_extensions import override
 from xlsxwriter.format import Format  # pyright: ignore[reportMissingTypeStubs]
 from xlsxwriter.worksheet import Worksheet  # pyright: ignore[reportMissingTypeStubs]
 
-from cfo_kernel.data import raw, sheet_values
+from cfo_kernel.data import sheet_values, staging
 from cfo_kernel.errors import SheetInvalid
 
 
@@ -28,11 +28,11 @@ def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
     path = Path(to)
     with (
         tempfile.TemporaryDirectory(dir=path.parent) as scratch,  # beside `to`, or it might have another disk's room
-        duckdb.connect(config=raw.CONFIG) as connection,
+        duckdb.connect(config=staging.CONFIG) as connection,
     ):
-        raw.load(connection, Path(source), Path(scratch))
-        columns = [sheet_values.clean(name) for name, *_ in connection.execute("DESCRIBE raw").fetchall()]
-        [(count,)] = connection.execute("SELECT count(*) FROM raw").fetchall()
+        staging.load(connection, Path(source), Path(scratch))
+        columns = [sheet_values.clean(name) for name, *_ in connection.execute("DESCRIBE staging").fetchall()]
+        [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
         if count >= sheet_values.MAX_ROWS or len(columns) > sheet_values.MAX_COLUMNS:
             raise SheetInvalid(f"{sheet_values.too_large(count + 1, len(columns))} Download it as CSV.")
         partial = Path(scratch) / "whole.xlsx"

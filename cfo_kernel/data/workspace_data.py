@@ -15,12 +15,12 @@ from cfo_kernel.data.ingest_cache import DatasetIndex, IngestCache
 from cfo_kernel.data.pages import DownloadFormat, PageRequest, ResultPage
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
-from cfo_kernel.data.programs import Programs, Ran
+from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
 from cfo_kernel.executors.python_executor import PythonExecutor
-from cfo_kernel.executors.sql_worker_pool import Files, SqlPool
-from cfo_kernel.executors.worker_process import Progress, WorkerProcess, closed
+from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool, TableFiles
+from cfo_kernel.executors.worker_process import Progress, WorkerProcess, workbench_closed
 from cfo_kernel.replies import Query, ResultTable
 from cfo_kernel.sql_text import quoted
 
@@ -47,7 +47,7 @@ _TOO_LONG = (
 )
 
 
-def scratch_of(workspace_dir: Path) -> Path:
+def scratch_dir(workspace_dir: Path) -> Path:
     """Where a workspace has its `locked_temp_folders`, for files that are on their way in or out."""
     return workspace_dir / ".scratch"
 
@@ -55,9 +55,9 @@ def scratch_of(workspace_dir: Path) -> Path:
 class WorkspaceData:
     """Everything that reads a workspace's data goes through here, under the one SQL policy.
 
-    `earlier` are results of the asking thread, as tables beside those of the workspace (whose names win). `on_progress`
-    is told how far a query is, once it has taken half a second. To cancel the caller stops the query. `python` runs
-    programs, and belongs to whoever made the room; without one, Python is off.
+    `thread_tables` are earlier results of the thread, as tables beside those of the workspace (whose names win).
+    `on_progress` is called with how far a query is, once it has taken half a second. Cancelling the caller stops the
+    query. `python` runs programs and is closed by its owner; without one, Python is off.
     """
 
     def __init__(
@@ -70,16 +70,16 @@ class WorkspaceData:
         python_timeout: float = 30,
     ) -> None:
         self._data_dir = workspace_dir / "data"
-        self._ingest = WorkerProcess("cfo_kernel.data.worker")
-        self._sql = SqlPool(workspace_dir / ".cache", workspace_dir / ".sql", timeout=query_timeout)
+        self._ingest = WorkerProcess("cfo_kernel.data.ingest_worker")
+        self._sql = SqlWorkerPool(workspace_dir / ".cache", workspace_dir / ".sql", timeout=query_timeout)
         self._cache = IngestCache(workspace_dir, self._ingest, ingest_timeout)
         self._schema: SchemaContext | None = None
         self._stamp: tuple[int, int] | None = None
-        self._programs = Programs(python, self._ingest, seconds=python_timeout)
+        self._programs = PythonPrograms(python, self._ingest, seconds=python_timeout)
         self._ingest_timeout = ingest_timeout
         self._exports: set[WorkerProcess] = set()
         self._exporting = asyncio.Semaphore(_EXPORTS)
-        self.scratch = scratch_of(workspace_dir)
+        self.scratch = scratch_dir(workspace_dir)
         self._is_closed = False
 
     async def index(self) -> DatasetIndex:
@@ -109,9 +109,9 @@ class WorkspaceData:
         """Raises a `FileProblem` unless the file, which need not be in `data/`, holds a table."""
         await self._cache.check(path)
 
-    async def check(self, sql: str, *, earlier: Files = _NONE) -> None:
+    async def check(self, sql: str, *, thread_tables: TableFiles = _NONE) -> None:
         """Raises what `query` would raise before it reads a row."""
-        await self._ask("check", sql, earlier)
+        await self._ask("check", sql, thread_tables)
 
     async def query(
         self,
@@ -119,14 +119,14 @@ class WorkspaceData:
         *,
         cap: int,
         file: Path | None = None,
-        earlier: Files = _NONE,
+        thread_tables: TableFiles = _NONE,
         on_progress: Progress | None = None,
     ) -> ResultTable:
         """Runs one SELECT: the first `cap` rows, and all of them in `file` (Parquet) if given.
 
         Raises a `QueryError`.
         """
-        return await self._run(Query(mode="sql", sql=sql), cap, file, earlier, on_progress)
+        return await self._run(Query(mode="sql", sql=sql), cap, file, thread_tables, on_progress)
 
     async def plan(
         self,
@@ -134,35 +134,41 @@ class WorkspaceData:
         *,
         cap: int,
         file: Path | None = None,
-        earlier: Files = _NONE,
+        thread_tables: TableFiles = _NONE,
         on_progress: Progress | None = None,
     ) -> ResultTable:
         """Validates, compiles, checks and runs a plan. Raises a `QueryError`."""
         schema = await self.schema()
         as_json = plan.model_dump(mode="json", exclude_defaults=True)
-        tables = await self._tables(plan.model_dump_json(), earlier)
+        tables = await self._tables(plan.model_dump_json(), thread_tables)
         ready = prepare(plan, tables, schema.glossary, schema.trees)
         notes = list(ready.notes)
         try:
             if ready.asked:
-                notes += ready.judge((await self.query(ready.asked, cap=1, earlier=earlier)).rows[0])
+                notes += ready.judge((await self.query(ready.asked, cap=1, thread_tables=thread_tables)).rows[0])
             if ready.closes:
-                notes += ready.closes.notes((await self.query(ready.closes.sql, cap=MOST_ROWS, earlier=earlier)).rows)
-            result = await self._run(Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, earlier, on_progress)
+                notes += ready.closes.notes(
+                    (await self.query(ready.closes.sql, cap=MOST_ROWS, thread_tables=thread_tables)).rows
+                )
+            result = await self._run(
+                Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, thread_tables, on_progress
+            )
         except SqlInvalid as error:
             if "Out of Range" not in error.message:
                 raise
             raise PlanInvalid(_TOO_LONG) from error
         if result.row_count == plan.limit and not (plan.order_by and "limit" in plan.model_fields_set):
-            [[count]] = (await self.query(ready.counted, cap=1, earlier=earlier)).rows
+            [[count]] = (await self.query(ready.counted, cap=1, thread_tables=thread_tables)).rows
             more = f"These are {plan.limit:,} of {count:,} rows: the plan has a limit. Raise it for all."
             notes += [more] * (count > plan.limit)
         return result.model_copy(update={"notes": (*result.notes, *notes)})
 
-    async def python(self, code: str, *, cap: int, folder: Path, stem: str, earlier: Files = _NONE) -> Ran:
-        """Runs a program, confined, over the tables as DataFrames; see `Programs.run`. Raises a `QueryError`."""
+    async def python(
+        self, code: str, *, cap: int, folder: Path, stem: str, thread_tables: TableFiles = _NONE
+    ) -> ProgramResult:
+        """Runs a program, confined, over the tables as DataFrames; see `PythonPrograms.run`. Raises a `QueryError`."""
         index = await self._cache.index()
-        return await self._programs.run(code, {**earlier, **index.files}, folder, stem, cap)
+        return await self._programs.run(code, {**thread_tables, **index.files}, folder, stem, cap)
 
     async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str, to: Path) -> dict[str, Any]:
         """Writes a result file to a sheet of the workbook, as a new one in `to`; returns rows, columns and range.
@@ -183,8 +189,8 @@ class WorkspaceData:
 
     async def _export(self, file: Path, format: DownloadFormat, to: Path) -> None:
         if self._is_closed:
-            raise closed()  # it waited for its turn, and nobody would end its process
-        worker = WorkerProcess("cfo_kernel.data.worker")
+            raise workbench_closed()  # it waited for its turn, and nobody would end its process
+        worker = WorkerProcess("cfo_kernel.data.ingest_worker")
         self._exports.add(worker)
         try:
             timeout = self._ingest_timeout
@@ -202,17 +208,17 @@ class WorkspaceData:
         Raises `UnreadableFile`, `UnknownColumn`, `PlanInvalid` or another `QueryError`.
         """
         name = pages.free_name("rows_of_file", (await self._cache.index()).tables)
-        earlier = {name: file}
+        thread_tables = {name: file}
         try:
-            table = await self._described(name, earlier)
+            table = await self._described(name, thread_tables)
         except (SqlInvalid, WorkerLost) as error:
             if isinstance(error, WorkerLost) and not error.details.get("again"):
                 raise
             raise UnreadableFile(f"{file.name} is damaged or not whole. Ask its question again.") from error
-        found = await self.query(pages.page_sql(table, request), cap=request.limit, earlier=earlier)
+        found = await self.query(pages.page_sql(table, request), cap=request.limit, thread_tables=thread_tables)
         count = table.row_count
         if request.filters:
-            [(count,)] = (await self.query(pages.count_sql(table, request), cap=1, earlier=earlier)).rows
+            [(count,)] = (await self.query(pages.count_sql(table, request), cap=1, thread_tables=thread_tables)).rows
         columns, rows, offset = found.columns, found.rows, request.offset
         return ResultPage(columns=columns, rows=rows, offset=offset, row_count=count, total=table.row_count)
 
@@ -223,38 +229,38 @@ class WorkspaceData:
         for worker in [*self._exports]:
             await worker.close()
 
-    async def _tables(self, text: str, earlier: Files) -> Tables:
+    async def _tables(self, text: str, thread_tables: TableFiles) -> Tables:
         """The tables of the workspace, and those earlier results whose names occur in the text."""
         tables = (await self._cache.index()).tables
         known = {name.lower() for name in tables}
         more: list[Table] = []
-        for name in earlier:
+        for name in thread_tables:
             if name.lower() in text.lower() and name.lower() not in known:
-                more.append(await self._described(name, earlier))
+                more.append(await self._described(name, thread_tables))
         return Tables([*tables.values(), *more]) if more else tables
 
-    async def _described(self, name: str, earlier: Files) -> Table:
+    async def _described(self, name: str, thread_tables: TableFiles) -> Table:
         """An earlier result as a table."""
-        found = await self._ask("describe", quoted(name), earlier, name=name)
+        found = await self._ask("describe", quoted(name), thread_tables, name=name)
         columns = tuple(Column.model_validate(column) for column in found["columns"])
         return Table(name=name, dataset=name, row_count=found["row_count"], columns=columns)
 
     async def _run(
-        self, query: Query, cap: int, file: Path | None, earlier: Files, on_progress: Progress | None
+        self, query: Query, cap: int, file: Path | None, thread_tables: TableFiles, on_progress: Progress | None
     ) -> ResultTable:
-        value = await self._ask("query", query.sql, earlier, file=file, on_progress=on_progress, cap=cap)
+        value = await self._ask("query", query.sql, thread_tables, file=file, on_progress=on_progress, cap=cap)
         name = f"{file.parent.name}/{file.name}" if file else None
         return ResultTable.model_validate({**value, "query": query, "file": name})
 
-    async def _ask(self, op: str, sql: str, earlier: Files, **arguments: Any) -> dict[str, Any]:
+    async def _ask(self, op: str, sql: str, thread_tables: TableFiles, **arguments: Any) -> dict[str, Any]:
         index = await self._cache.index()
-        if not index.files and not earlier:
+        if not index.files and not thread_tables:
             raise UnknownTable("There is no data yet. Upload a CSV, Excel or Parquet file first.", retryable=False)
         try:
-            return await self._sql.ask(op, index.files, earlier, sql, **arguments)
+            return await self._sql.ask(op, index.files, thread_tables, sql, **arguments)
         except WorkerLost as error:
             if not error.details.get("again"):
                 raise
             # The cache was made anew under a worker that may only read the old one; its successor can.
             index = await self._cache.index()
-            return await self._sql.ask(op, index.files, earlier, sql, **arguments)
+            return await self._sql.ask(op, index.files, thread_tables, sql, **arguments)

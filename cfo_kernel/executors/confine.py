@@ -35,7 +35,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 
 @dataclass(frozen=True)
-class Bounds:
+class ProcessLimits:
     """What the kernel itself holds a process to."""
 
     memory_bytes: int
@@ -44,7 +44,7 @@ class Bounds:
     threads: int
 
 
-def missing() -> str | None:
+def unsupported_reason() -> str | None:
     """What this machine lacks to confine a process, or None where it can."""
     if sys.platform != "linux":
         return "it needs Linux, whose kernel can confine a process"
@@ -66,7 +66,7 @@ def python_installation() -> list[Path]:
     return [Path(p) for p in dict.fromkeys((*places, *site.getsitepackages(), *_SHARED_LIBRARIES, *_DEVICES))]
 
 
-def confine(bounds: Bounds, read: Iterable[Path], scratch: Path, calls: "SeccompFilter") -> None:
+def confine(bounds: ProcessLimits, read: Iterable[Path], scratch: Path, calls: "SeccompFilter") -> None:
     """Confines this process for good: it can read `read` and the Python installation, and write below `scratch`.
 
     To be called in a process with one thread. What it holds open stays open: that is for the caller to close.
@@ -80,7 +80,7 @@ def confine(bounds: Bounds, read: Iterable[Path], scratch: Path, calls: "Seccomp
     calls.load()
 
 
-def _limit(bounds: Bounds) -> None:
+def _limit(bounds: ProcessLimits) -> None:
     """Hard limits, so that the process cannot raise them again."""
     with contextlib.suppress(OSError):  # if memory runs out all the same, this process shall be the one to go
         Path("/proc/self/oom_score_adj").write_text("1000")

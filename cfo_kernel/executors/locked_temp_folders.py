@@ -14,7 +14,7 @@ from pathlib import Path
 _LOCK = "lock"
 
 
-def take(folder: Path) -> int:
+def lock_folder(folder: Path) -> int:
     """Marks the folder as held until the descriptor it returns is closed, or its process ends."""
     unlocked = folder / f".{_LOCK}"
     lock = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -35,7 +35,7 @@ def locked_temp_folder(parent: Path) -> Generator[Path]:
     with contextlib.ExitStack() as left:
         left.callback(shutil.rmtree, folder, ignore_errors=True)
         (folder / "own").mkdir(parents=True)
-        left.callback(os.close, take(folder))
+        left.callback(os.close, lock_folder(folder))
         yield folder / "own"
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from cfo_kernel.replies import ResultColumn
 from cfo_kernel.values import Value
 
-ANSWER = ".answer"
+ANSWER_FOLDER = ".answer"
 """The folder inside of the scratch folder where the answer is written; it does not count as a file of the program."""
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from cfo_kernel.executors import framing
-from cfo_kernel.executors.names import distinct
+from cfo_kernel.executors import json_cells
+from cfo_kernel.executors.sql_names import unique_names
 
 parquet = cast("Any", pyarrow.parquet)
 pa = cast("Any", pyarrow)  # its stubs say too little about the types of values
@@ -51,7 +51,7 @@ def store(result: object, file: Path, cap: int) -> dict[str, Any]:
     parquet.write_table(table, file, compression="zstd", store_schema=False)
     first = table.slice(0, cap)
     columns = [first.column(i).to_pylist() for i in range(first.num_columns)]
-    rows = [[framing.plain(cell) for cell in row] for row in zip(*columns, strict=True)] if columns else []
+    rows = [[json_cells.to_json(cell) for cell in row] for row in zip(*columns, strict=True)] if columns else []
     for name, cells in zip(table.column_names, columns, strict=True):
         notes += _shown(name, cells)
     return {
@@ -84,7 +84,7 @@ def _frame(result: object) -> pd.DataFrame:
         frame.columns = pd.RangeIndex(frame.shape[1])
         levels = [pd.Series(index.get_level_values(i)) for i in range(index.nlevels)]
         frame = pd.concat([*levels, frame], axis=1)
-    frame.columns = pd.Index(distinct(names), dtype=object)
+    frame.columns = pd.Index(unique_names(names), dtype=object)
     return frame
 
 
@@ -189,9 +189,9 @@ def _duckdb_name(kind: Any) -> str:
 def _shown(name: str, cells: list[Any]) -> list[str]:
     """What the JSON rows cannot show as it is."""
     notes: list[str] = []
-    inner = [leaf for cell in cells for leaf in framing.leaves(cell)]
-    if any(isinstance(c, float) and framing.plain(c) is None for c in inner):
+    inner = [leaf for cell in cells for leaf in json_cells.leaves(cell)]
+    if any(isinstance(c, float) and json_cells.to_json(c) is None for c in inner):
         notes.append(f"{name}: NaN or infinity is shown as empty.")
-    if any(isinstance(c, int | Decimal) and isinstance(framing.plain(c), str) for c in inner):
+    if any(isinstance(c, int | Decimal) and isinstance(json_cells.to_json(c), str) for c in inner):
         notes.append(f"{name}: numbers too long for a double are given as text, exactly.")
     return notes

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from cfo_kernel.executors import framing, python_frames
-from cfo_kernel.executors.python_names import Advice, Names
+from cfo_kernel.executors.python_globals import ImportAdvice, ProgramGlobals
 
 _PROGRAM = "<program>"
 _ERROR_CHARS = 600
@@ -61,7 +61,7 @@ def run(request: dict[str, Any], folder: Path) -> None:
     sys.argv, sys.path_importer_cache = [_PROGRAM], {}
     warnings.simplefilter("ignore")
     sys.modules["__main__"] = ModuleType("__main__")
-    Advice().install()
+    ImportAdvice().install()
     answer = _guarded(lambda: _answer(request, folder / "result.parquet"), request["code"])
     answer["stdout"] = _guarded_text(stdout)
     body = json.dumps(answer, allow_nan=False)
@@ -73,14 +73,14 @@ def run(request: dict[str, Any], folder: Path) -> None:
 
 def _answer(request: dict[str, Any], file: Path) -> dict[str, Any]:
     tables = {name: partial(python_frames.load, Path(path)) for name, path in request["tables"].items()}
-    names = Names(tables, {"__name__": "__main__", "pd": pd, "np": np})
+    names = ProgramGlobals(tables, {"__name__": "__main__", "pd": pd, "np": np})
     code = compile(request["code"], _PROGRAM, "exec", dont_inherit=True)
     _execute(code, names)
     result = names.get("result_df")
     return {"table": None if result is None else python_frames.store(result, file, request["rows"])}
 
 
-def _execute(code: CodeType, names: Names) -> None:
+def _execute(code: CodeType, names: ProgramGlobals) -> None:
     """Runs the program; `sys.exit()` without a complaint is an end like any other."""
     try:
         exec(code, names)  # noqa: S102 - what this process is for

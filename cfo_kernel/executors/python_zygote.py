@@ -20,8 +20,8 @@ from cfo_kernel.executors import confine, framing
 if TYPE_CHECKING:
     from cfo_kernel.executors.seccomp import SeccompFilter
 
-HELLO = struct.Struct(">i")
-STATUS = struct.Struct(">i")
+PID_MESSAGE = struct.Struct(">i")
+STATUS_MESSAGE = struct.Struct(">i")
 CONFINED = b"C"
 """What a child says when it is confined, before it closes its socket and runs the program."""
 
@@ -29,7 +29,7 @@ CONFINED = b"C"
 def main() -> None:
     """Serves until the engine closes its end; the children are killed with their parent."""
     control = socket.socket(fileno=os.dup(0))
-    lacks = confine.missing()
+    lacks = confine.unsupported_reason()
     control.sendall(f"{lacks or ''}\n".encode())
     if lacks:
         return
@@ -77,12 +77,12 @@ def _serve(control: socket.socket, calls: "SeccompFilter") -> None:
             pidfd = os.pidfd_open(pid)
             children[pidfd] = pid, call
             poll.register(pidfd, select.POLLIN)
-            _send(call, HELLO.pack(pid), pidfd)
+            _send(call, PID_MESSAGE.pack(pid), pidfd)
 
 
 def _bury(pid: int, call: socket.socket) -> None:
     _, status = os.waitpid(pid, 0)
-    _send(call, STATUS.pack(os.waitstatus_to_exitcode(status)))
+    _send(call, STATUS_MESSAGE.pack(os.waitstatus_to_exitcode(status)))
     call.close()
 
 
@@ -133,7 +133,7 @@ def _enter(request: dict[str, Any], calls: "SeccompFilter") -> None:
     scratch = Path(request["scratch"])
     os.chdir(scratch)
     tables = [Path(path) for path in request["program"]["tables"].values()]
-    confine.confine(confine.Bounds(**request["bounds"]), tables, scratch, calls)
+    confine.confine(confine.ProcessLimits(**request["bounds"]), tables, scratch, calls)
 
 
 if __name__ == "__main__":

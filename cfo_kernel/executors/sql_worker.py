@@ -16,10 +16,10 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.executors import confine, policy
+from cfo_kernel.executors import confine, sql_policy
 from cfo_kernel.executors.duckdb_config import duckdb_config
-from cfo_kernel.executors.names import distinct, folded
-from cfo_kernel.executors.sql_worker_errors import translated
+from cfo_kernel.executors.sql_names import fold_case, unique_names
+from cfo_kernel.executors.sql_worker_errors import translate_errors
 from cfo_kernel.executors.sql_worker_results import (
     counted,
     exactly,
@@ -28,7 +28,7 @@ from cfo_kernel.executors.sql_worker_results import (
     streamed,
     written,
 )
-from cfo_kernel.executors.worker_main import serve
+from cfo_kernel.executors.worker_server import serve
 from cfo_kernel.sql_text import quoted, text_literal
 
 MEMORY = 5 << 29  # 2.5 GiB of address space, which holds also what DuckDB does not count
@@ -59,17 +59,21 @@ class SqlWorker:
         self.connection.close()
         self._seconds = seconds
         self.connection = self._running = _locked(tables, seconds)
-        self.tables = {folded(name): path for name, path in tables.items()}
+        self.tables = {fold_case(name): path for name, path in tables.items()}
         return {"tables": len(tables)}
 
-    def check(self, sql: str, earlier: dict[str, str] | None = None, known: list[str] | None = None) -> dict[str, Any]:
+    def check(
+        self, sql: str, thread_tables: dict[str, str] | None = None, known: list[str] | None = None
+    ) -> dict[str, Any]:
         """Raises what `query` would raise before it reads a row."""
-        with self._relation(sql, earlier or {}, known or []):
+        with self._relation(sql, thread_tables or {}, known or []):
             return {}
 
-    def describe(self, sql: str, name: str, earlier: dict[str, str], known: list[str] | None = None) -> dict[str, Any]:
+    def describe(
+        self, sql: str, name: str, thread_tables: dict[str, str], known: list[str] | None = None
+    ) -> dict[str, Any]:
         """The columns of the earlier result `name`, which is `sql` as an identifier, and how many rows it has."""
-        only, others = {name: earlier[name]}, known or []
+        only, others = {name: thread_tables[name]}, known or []
         with self._relation(f"FROM {sql}", only, others) as relation:
             columns = [{"name": n, "type": str(t)} for n, t in zip(relation.columns, relation.types, strict=True)]
         with self._relation(f"SELECT count(*) FROM {sql}", only, others) as relation:  # noqa: S608 - an identifier
@@ -81,16 +85,16 @@ class SqlWorker:
         sql: str,
         cap: int,
         file: str | None,
-        earlier: dict[str, str] | None = None,
+        thread_tables: dict[str, str] | None = None,
         known: list[str] | None = None,
     ) -> dict[str, Any]:
         """Runs `sql`: the first `cap` rows as JSON, the count of all, and all of them in `file` if one is named.
 
-        `earlier` are tables for this query alone (name to Parquet file); `known` are names that an error may suggest.
+        `thread_tables` are tables for this query alone, by name; an error may suggest the names in `known`.
         """
         start = time.perf_counter()
-        with self._relation(sql, earlier or {}, known or []) as relation:
-            names, types = distinct(relation.columns), [str(t) for t in relation.types]
+        with self._relation(sql, thread_tables or {}, known or []) as relation:
+            names, types = unique_names(relation.columns), [str(t) for t in relation.types]
             pairs = list(zip(names, types, strict=True))
             exact = relation.project(", ".join(exactly(i, t, n) for i, (n, t) in enumerate(pairs, 1)))
             with exact.to_arrow_reader(_BATCH) as reader, self.connection.cursor() as cursor:
@@ -120,13 +124,15 @@ class SqlWorker:
             return -1
 
     @contextlib.contextmanager
-    def _relation(self, sql: str, earlier: dict[str, str], known: list[str]) -> Generator[duckdb.DuckDBPyRelation]:
+    def _relation(
+        self, sql: str, thread_tables: dict[str, str], known: list[str]
+    ) -> Generator[duckdb.DuckDBPyRelation]:
         """The relation of a query that passed the policy; what DuckDB raises while it is read comes out as ours."""
-        more = {folded(name): path for name, path in earlier.items() if folded(name) not in self.tables}
+        more = {fold_case(name): path for name, path in thread_tables.items() if fold_case(name) not in self.tables}
         everything = {**self.tables, **more}
-        with contextlib.ExitStack() as stack, translated({*everything, *known}):
+        with contextlib.ExitStack() as stack, translate_errors({*everything, *known}):
             parser = stack.enter_context(self.connection.cursor())
-            used = policy.check(sql, everything.keys(), parser)
+            used = sql_policy.check(sql, everything.keys(), parser)
             connection = self.connection
             if not used.isdisjoint(more):  # settings are locked for good, so other files mean another database
                 connection = stack.enter_context(_locked({name: everything[name] for name in used}, self._seconds))
@@ -160,11 +166,11 @@ def _abort(connection: duckdb.DuckDBPyConnection) -> None:
 
 def confined(cache: str, folder: str) -> None:
     """Takes from this process what it does not need, where the kernel can. It must have one thread."""
-    if confine.missing() is not None:
+    if confine.unsupported_reason() is not None:
         return
     from cfo_kernel.executors import seccomp
 
-    bounds = confine.Bounds(memory_bytes=MEMORY, cpu_seconds=1 << 30, file_bytes=8 << 30, threads=64)
+    bounds = confine.ProcessLimits(memory_bytes=MEMORY, cpu_seconds=1 << 30, file_bytes=8 << 30, threads=64)
     cgroup = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB looks there for its limits, and aborts
     confine.confine(bounds, (Path(cache), Path(folder, "in"), *cgroup), Path(folder, "out"), seccomp.SeccompFilter())
 

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 import duckdb
 
 from cfo_kernel import errors
-from cfo_kernel.executors import policy
+from cfo_kernel.executors import sql_policy
 
 _NO_SPACE = ("No space left", "File too large", "Disk quota exceeded")
 _NO_MEMORY = ("bad_alloc", "bad allocation", "malloc of size")
@@ -18,17 +18,17 @@ _KIND = re.compile(r"\b([A-Z]\w*(?: \w+)*?) Error\b")
 
 
 @contextlib.contextmanager
-def translated(tables: Iterable[str]) -> Generator[None]:
+def translate_errors(tables: Iterable[str]) -> Generator[None]:
     """Raises as a `QueryError` what DuckDB, or Arrow in the middle of a stream, raises inside."""
     try:
         yield
     except (duckdb.Error, OSError) as error:
-        raise as_ours(error, tables) from error
+        raise to_query_error(error, tables) from error
     except errors.UnknownTable as error:
-        raise policy.unknown_table(error.details["name"], tables) from error
+        raise sql_policy.unknown_table(error.details["name"], tables) from error
 
 
-def as_ours(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:
+def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:
     """The error is known by its text, for one in the middle of a stream comes through Arrow as an `OSError`."""
     message = str(error).split("\n\nLINE")[0]
     found = _KIND.search(message)
@@ -58,7 +58,7 @@ def as_ours(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:
 def _of_the_sql(kind: str, message: str, tables: Iterable[str]) -> errors.QueryError:
     """The error of a query that is wrong in itself."""
     if kind == "Catalog" and (missing := _NO_TABLE.search(message)):
-        return policy.unknown_table(missing[1], tables)
+        return sql_policy.unknown_table(missing[1], tables)
     message = errors.without_paths(message)
     if kind == "Binder" and ("Referenced column" in message or "does not have a column" in message):
         listed = _CANDIDATES.search(message)

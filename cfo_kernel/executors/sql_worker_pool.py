@@ -20,17 +20,17 @@ from typing import Any
 
 from cfo_kernel.errors import CfoError, QueryFailed, UnknownTable
 from cfo_kernel.executors import locked_temp_folders
-from cfo_kernel.executors.names import folded
-from cfo_kernel.executors.worker_process import Progress, WorkerProcess, closed
+from cfo_kernel.executors.sql_names import fold_case
+from cfo_kernel.executors.worker_process import Progress, WorkerProcess, workbench_closed
 
 _MODULE = "cfo_kernel.executors.sql_worker"
 _AT_ONCE = 4
 _IDLE_SECONDS = 300  # after which a process that nobody needed ends; one stays warm
-Files = Mapping[str, Path]
+TableFiles = Mapping[str, Path]
 """Parquet files by the names of their tables."""
 
 
-class SqlPool:
+class SqlWorkerPool:
     """Runs the SQL of one workspace, `at_once` queries at a time."""
 
     def __init__(
@@ -41,19 +41,19 @@ class SqlPool:
         self._folder = folder
         self._timeout = timeout
         self._places = asyncio.Semaphore(at_once)
-        self._idle: list[_Seat] = []
-        self._seats: list[_Seat] = []
+        self._idle: list[_PooledWorker] = []
+        self._workers: list[_PooledWorker] = []
         self._patience = idle
         self._thinning: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
         self._is_closed = False
 
-    def warm(self, tables: Files) -> None:
+    def warm(self, tables: TableFiles) -> None:
         """Begins to start the first process, for a query that is to come: it waits for the rest of the start alone.
 
         What fails here is told by the query, which tries again.
         """
-        if not self._seats and not self._is_closed:
+        if not self._workers and not self._is_closed:
             with contextlib.suppress(QueryFailed, OSError):
                 seat = self._new()
                 self._idle.append(seat)
@@ -62,25 +62,25 @@ class SqlPool:
     async def ask(
         self,
         op: str,
-        tables: Files,
-        earlier: Files,
+        tables: TableFiles,
+        thread_tables: TableFiles,
         sql: str,
         *,
         file: Path | None = None,
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """The answer to `op` over `tables`, and over those of `earlier` that `sql` names; a result goes to `file`.
+        """The answer to `op` over `tables` and the `thread_tables` that `sql` names; a result goes to `file`.
 
         Raises `WorkbenchClosed` after `close`, also for those who wait in line.
         """
         async with self._places:
             if self._is_closed:
-                raise closed()
+                raise workbench_closed()
             seat = self._idle.pop() if self._idle else self._new()
             try:
                 await seat.open(tables, self._timeout)
-                with seat.lent(earlier, sql) as lent:
+                with seat.lent(thread_tables, sql) as lent:
                     out = seat.out / uuid.uuid4().hex
                     if op == "query":
                         arguments["file"] = str(out) if file else None
@@ -88,8 +88,8 @@ class SqlPool:
                         op,
                         self._timeout,
                         sql=sql,
-                        earlier=lent,
-                        known=list(earlier),
+                        thread_tables=lent,
+                        known=list(thread_tables),
                         on_progress=on_progress,
                         **arguments,
                     )
@@ -98,7 +98,7 @@ class SqlPool:
                     return answer
             finally:
                 seat.tidy()
-                if seat in self._seats:  # else the pool was closed meanwhile
+                if seat in self._workers:  # else the pool was closed meanwhile
                     seat.idle_since = time.monotonic()
                     self._idle.append(seat)
                     if len(self._idle) > 1 and (self._thinning is None or self._thinning.done()):
@@ -109,14 +109,14 @@ class SqlPool:
         if self._thinning is not None:
             self._thinning.cancel()
         self._is_closed = True
-        seats, self._seats, self._idle = self._seats, [], []
+        seats, self._workers, self._idle = self._workers, [], []
         for seat in seats:
             await seat.process.close()
             seat.leave()
         with contextlib.suppress(OSError):  # another engine may have its workers there
             self._folder.rmdir()
 
-    async def _started(self, seat: "_Seat", tables: Files) -> None:
+    async def _started(self, seat: "_PooledWorker", tables: TableFiles) -> None:
         with contextlib.suppress(CfoError, OSError):
             await seat.open(tables, self._timeout)
             await seat.process.start()
@@ -130,25 +130,25 @@ class SqlPool:
                 await asyncio.sleep(left)
                 continue
             self._idle.remove(longest)
-            self._seats.remove(longest)
+            self._workers.remove(longest)
             try:
                 await longest.process.close()
             finally:
                 longest.leave()
 
-    def _new(self) -> "_Seat":
-        if not self._seats:
+    def _new(self) -> "_PooledWorker":
+        if not self._workers:
             locked_temp_folders.remove_abandoned(self._folder)
         try:
-            seat = _Seat(self._cache, self._folder / uuid.uuid4().hex)
+            seat = _PooledWorker(self._cache, self._folder / uuid.uuid4().hex)
         except OSError as error:
             message = f"The worker's folder cannot be made ({error.strerror}). Check the disk and the folder."
             raise QueryFailed(message, retryable=False) from error
-        self._seats.append(seat)
+        self._workers.append(seat)
         return seat
 
 
-class _Seat:
+class _PooledWorker:
     """A process with its folder, which it holds."""
 
     def __init__(self, cache: Path, folder: Path) -> None:
@@ -157,12 +157,12 @@ class _Seat:
         cache.mkdir(parents=True, exist_ok=True)
         for path in (folder / "in", self.out):
             path.mkdir(parents=True)
-        self._lock = locked_temp_folders.take(folder)
+        self._lock = locked_temp_folders.lock_folder(folder)
         self.process = WorkerProcess(_MODULE, str(cache), str(folder), can_stop=True)
         self._tables: dict[str, Path] | None = None
         self.idle_since = time.monotonic()
 
-    async def open(self, tables: Files, seconds: float) -> None:
+    async def open(self, tables: TableFiles, seconds: float) -> None:
         """Has the process hold these tables; nothing is done where it does already.
 
         A query is stopped by the engine after `seconds`, and by DuckDB a second later where the engine is stuck.
@@ -173,13 +173,13 @@ class _Seat:
             self._tables = dict(tables)
 
     @contextlib.contextmanager
-    def lent(self, earlier: Files, sql: str) -> Generator[dict[str, str]]:
+    def lent(self, thread_tables: TableFiles, sql: str) -> Generator[dict[str, str]]:
         """Lets the process read those earlier results whose names occur in the SQL, while it is asked."""
-        text = folded(sql)
+        text = fold_case(sql)
         links: dict[str, str] = {}
         try:
-            for name, path in earlier.items():
-                if folded(name) in text:
+            for name, path in thread_tables.items():
+                if fold_case(name) in text:
                     link = self.folder / "in" / f"{uuid.uuid4().hex}.parquet"
                     links[name] = str(link)
                     _lend(name, path, link)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from cfo_kernel.executors import framing
+from cfo_kernel.executors import json_cells
 from cfo_kernel.sql_text import quoted
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def short(rows: list[Row]) -> tuple[list[list[Any]], list[str]]:
     shown: list[list[Any]] = []
     size = cut = 0
     for row in rows:
-        cells = [framing.plain(cell) for cell in row]
+        cells = [json_cells.to_json(cell) for cell in row]
         for i, cell in enumerate(cells):
             text = cell if isinstance(cell, str) else json.dumps(cell) if isinstance(cell, list | dict) else ""
             if len(text) > _LONGEST_CELL:
@@ -135,10 +135,10 @@ def notes(columns: list[dict[str, str]], rows: list[Row], odd: list[str]) -> lis
     """What the JSON rows cannot show as it is."""
     found: list[str] = []
     for i, column in enumerate(columns):
-        cells = [leaf for row in rows for leaf in framing.leaves(row[i])]
+        cells = [leaf for row in rows for leaf in json_cells.leaves(row[i])]
         if column["name"] in odd:
             found.append(f"{column['name']}: NaN or infinity is shown as empty.")
-        if any(isinstance(c, int | Decimal) and isinstance(framing.plain(c), str) for c in cells):
+        if any(isinstance(c, int | Decimal) and isinstance(json_cells.to_json(c), str) for c in cells):
             found.append(f"{column['name']}: numbers too long for a double are given as text, exactly.")
         if _AS_TEXT.search(column["type"]):
             found.append(f"{column['name']}: {column['type']} is given as text, exactly.")

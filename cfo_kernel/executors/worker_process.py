@@ -27,7 +27,7 @@ _ENVIRONMENT = {
 worker may have, before it holds a row. No worker multiplies matrices: threads for it would only slow its start."""
 
 
-def closed() -> errors.WorkbenchClosed:
+def workbench_closed() -> errors.WorkbenchClosed:
     """The error of what is asked of a worker after its end."""
     return errors.WorkbenchClosed("The workbench was closed. Call connect() again.")
 
@@ -131,7 +131,7 @@ class WorkerProcess:
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, LookupError, TypeError) as error:
             await self._kill()
             if self._is_closed:
-                raise closed() from error
+                raise workbench_closed() from error
             message = "The worker process died. Ask for less at once; the next query gets a new worker."
             raise errors.WorkerLost(message, retryable=True) from error
 
@@ -161,7 +161,7 @@ class WorkerProcess:
     async def _ready(self) -> asyncio.subprocess.Process:
         """The process, started and set up."""
         if self._is_closed:
-            raise closed()
+            raise workbench_closed()
         process = self._process
         if process is None or process.returncode is not None:
             self._is_set_up = False
@@ -170,7 +170,7 @@ class WorkerProcess:
             )
             if self._is_closed:  # while it was started
                 await self._kill()
-                raise closed()
+                raise workbench_closed()
         if self._setup and not self._is_set_up:
             await self._exchange(process, self._setup, None)
         self._is_set_up = True

@@ -288,7 +288,7 @@ async def _next(content: AsyncIterator[bytes]) -> bytes:
 
 
 async def _form(boundary: str, name: str, content: Iterator[bytes]) -> AsyncGenerator[bytes]:
-    """A form with one file. A name that may be stored needs no escape (see `data.files.safe_name`)."""
+    """A form with one file. A name that may be stored needs no escape (see `data.file_names.safe_name`)."""
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n'
     yield f"{head}Content-Type: application/octet-stream\r\n\r\n".encode()
     while chunk := await asyncio.to_thread(next, content, b""):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from cfo_kernel import display, listings, not_found, sources
-from cfo_kernel.data.files import safe_name
+from cfo_kernel.data.file_names import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.errors import UnknownTable

@@ -6,7 +6,7 @@ from typing import Any
 
 from cfo_kernel.agent.run_deps import RunDeps
 from cfo_kernel.agent.tools import compact
-from cfo_kernel.data.files import safe_name
+from cfo_kernel.data.file_names import safe_name
 from cfo_kernel.errors import CfoError, SheetInvalid, StorageFailed
 from cfo_kernel.events import ActionStarted
 from cfo_kernel.replies import Problem, Reply, ResultTable, RunSQL, SheetWritten, WriteSheetFromFile, reply_adapter
@@ -58,9 +58,11 @@ async def _table(reply: RunSQL, deps: RunDeps, recorder: Recorder) -> ResultTabl
     plan = deps.plan_of(reply.sql)
     if plan is None:
         return await deps.data.query(
-            reply.sql, cap=_SHOWN_ROWS, file=file, earlier=deps.earlier, on_progress=on_progress
+            reply.sql, cap=_SHOWN_ROWS, file=file, thread_tables=deps.thread_tables, on_progress=on_progress
         )
-    return await deps.data.plan(plan, cap=_SHOWN_ROWS, file=file, earlier=deps.earlier, on_progress=on_progress)
+    return await deps.data.plan(
+        plan, cap=_SHOWN_ROWS, file=file, thread_tables=deps.thread_tables, on_progress=on_progress
+    )
 
 
 async def _write(reply: WriteSheetFromFile, deps: RunDeps, recorder: Recorder) -> SheetWritten:

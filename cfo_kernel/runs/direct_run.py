@@ -9,7 +9,7 @@ from cfo_kernel.agent.direct_turn import as_turn
 from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps
 from cfo_kernel.agent.tools import compact, program_summary
 from cfo_kernel.data.direct_query import Direct, read_direct
-from cfo_kernel.data.programs import Ran
+from cfo_kernel.data.python_programs import ProgramResult
 from cfo_kernel.replies import ResultTable, TaskResult
 
 _SHOWN_ROWS = 100
@@ -57,22 +57,28 @@ def _call(direct: Direct) -> tuple[str, dict[str, Any]]:
 
 
 async def _query(direct: Direct, deps: RunDeps, listener: DirectRunListener) -> tuple[TaskResult, dict[str, Any]]:
-    file, earlier = deps.new_file("results", "result", _CALL), deps.earlier
+    file, thread_tables = deps.new_file("results", "result", _CALL), deps.thread_tables
     told = partial(listener.progress, label="Running the query.")
     if direct.plan is not None:
-        result = await deps.data.plan(direct.plan, cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
+        result = await deps.data.plan(
+            direct.plan, cap=_SHOWN_ROWS, file=file, thread_tables=thread_tables, on_progress=told
+        )
         return _reply(result), {**compact(result, TOOL_ROWS), "sql": result.query.sql}
-    result = await deps.data.query(direct.sql or "", cap=_SHOWN_ROWS, file=file, earlier=earlier, on_progress=told)
+    result = await deps.data.query(
+        direct.sql or "", cap=_SHOWN_ROWS, file=file, thread_tables=thread_tables, on_progress=told
+    )
     return _reply(result), compact(result, TOOL_ROWS)
 
 
 async def _program(code: str, deps: RunDeps) -> tuple[TaskResult, dict[str, Any]]:
     file = deps.new_file("results", "result", _CALL)
-    ran = await deps.data.python(code, cap=_SHOWN_ROWS, folder=file.parent, stem=file.stem, earlier=deps.earlier)
+    ran = await deps.data.python(
+        code, cap=_SHOWN_ROWS, folder=file.parent, stem=file.stem, thread_tables=deps.thread_tables
+    )
     return _of_program(ran), program_summary(ran)
 
 
-def _of_program(ran: Ran) -> TaskResult:
+def _of_program(ran: ProgramResult) -> TaskResult:
     if ran.table is None:
         said = [ran.stdout.strip() or "The program printed nothing, and left no result_df.", *ran.notes]
         return TaskResult(message="\n".join(said), files=ran.files)

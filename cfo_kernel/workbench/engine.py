@@ -14,7 +14,7 @@ from weakref import WeakSet
 from cfo_kernel import not_found
 from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import read_prices
-from cfo_kernel.data.workspace_data import WorkspaceData, scratch_of
+from cfo_kernel.data.workspace_data import WorkspaceData, scratch_dir
 from cfo_kernel.errors import (
     CfoError,
     OtherLoop,
@@ -25,10 +25,10 @@ from cfo_kernel.errors import (
     WorkbenchClosed,
     WorkspaceNotFound,
 )
-from cfo_kernel.executors.docker import DockerExecutor
+from cfo_kernel.executors.confined_executor import ConfinedExecutor
+from cfo_kernel.executors.docker_executor import DockerExecutor
 from cfo_kernel.executors.fallback_executor import FallbackExecutor
 from cfo_kernel.executors.locked_temp_folders import remove_abandoned
-from cfo_kernel.executors.python_sandbox import ConfinedExecutor
 from cfo_kernel.interface import MAX_TITLE
 from cfo_kernel.runs.dispatch import Dispatch
 from cfo_kernel.runs.journal import RunRow
@@ -322,7 +322,7 @@ def _tidy(workspaces: list[Path]) -> None:
     """Removes the files that were on their way in or out of a workspace when a process was killed."""
     for folder in workspaces:
         with contextlib.suppress(OSError):
-            remove_abandoned(scratch_of(folder))
+            remove_abandoned(scratch_dir(folder))
 
 
 def title_of(text: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel import display, listings, not_found, sources
-from cfo_kernel.data.files import safe_name
+from cfo_kernel.data.file_names import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
 from cfo_kernel.errors import StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile

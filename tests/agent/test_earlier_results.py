@@ -74,7 +74,7 @@ async def test_what_would_hide_a_table_or_is_no_name_is_none(stem: str, serve: S
     (thread.thread_dir / "analysis" / "link.parquet").symlink_to("/etc/passwd")
     workspace_data = place._engine.data(place._row)
     deps = RunDeps(workspace_data, await workspace_data.schema(), thread.thread_dir)
-    assert list(deps.earlier) == ["query_001"]
+    assert list(deps.thread_tables) == ["query_001"]
 
 
 async def test_a_refusal_that_no_wording_helps_says_so(serve: Serve, opened: Opened) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.executors.sql_worker_pool import SqlPool
+from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool
 from tests.bench.told import Line
 
 _ROWS = 2_000_000
@@ -31,7 +31,7 @@ async def measure() -> list[Line]:
         cache.mkdir()
         file = cache / "ledger.parquet"
         _make(file)
-        pool = SqlPool(cache, folder / ".sql", timeout=60)
+        pool = SqlWorkerPool(cache, folder / ".sql", timeout=60)
         try:
             return [*await _warm(pool, file), *await _at_once(pool, file)]
         finally:
@@ -46,7 +46,7 @@ def _make(file: Path) -> None:
     )
 
 
-async def _warm(pool: SqlPool, file: Path) -> list[Line]:
+async def _warm(pool: SqlWorkerPool, file: Path) -> list[Line]:
     """A warm query, in turn with the plain one, so that both meet the same machine."""
     lines: list[Line] = []
     with duckdb.connect(config={"threads": "2"}) as plain:
@@ -62,12 +62,12 @@ async def _warm(pool: SqlPool, file: Path) -> list[Line]:
     return lines
 
 
-async def _through_the_tool(pool: SqlPool, file: Path, sql: str) -> object:
+async def _through_the_tool(pool: SqlWorkerPool, file: Path, sql: str) -> object:
     """As `execute_sql` asks it: the first 50 rows, and all of them in a file."""
     return await pool.ask("query", {"ledger": file}, {}, sql, cap=50, file=file.with_name("query_001.parquet"))
 
 
-async def _at_once(pool: SqlPool, file: Path) -> list[Line]:
+async def _at_once(pool: SqlWorkerPool, file: Path) -> list[Line]:
     """Eight at once, beside the same eight one after the other; and how long the last of them waited."""
     work = [QUERIES["group"], QUERIES["distinct"]] * 4
 

@@ -7,9 +7,9 @@ import duckdb
 import pandas as pd
 import pytest
 
+from cfo_kernel.executors.confined_executor import ConfinedExecutor
 from cfo_kernel.executors.python_executor import PythonCall
-from cfo_kernel.executors.python_sandbox import ConfinedExecutor
-from cfo_kernel.executors.python_scratch import scratch_folder
+from cfo_kernel.executors.scratch_folder import new_scratch_folder
 
 CODE = "result_df = ledger.groupby('account')['amount'].sum().head(10)"
 ROUNDS = 15
@@ -30,7 +30,7 @@ async def test_a_confined_call_is_near_the_same_code_in_a_warm_process(ledger: P
     warm: list[float] = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        with scratch_folder(tmp_path) as scratch:
+        with new_scratch_folder(tmp_path) as scratch:
             result = await executor.run(PythonCall(code=CODE, tables={"ledger": ledger}, scratch=scratch))
         confined.append(time.perf_counter() - start)
         assert result.table

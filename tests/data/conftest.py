@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from cfo_kernel.data import worker
+from cfo_kernel.data import ingest_worker
 from cfo_kernel.data.compile import compile_plan
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Column, Table, Tables
@@ -70,7 +70,7 @@ def _ingest(path: Path, folder: Path) -> list[Ingested]:
             ),
             folder / raw["file"],
         )
-        for raw in worker.ingest(str(path), str(folder))["tables"]
+        for raw in ingest_worker.ingest(str(path), str(folder))["tables"]
     ]
 
 

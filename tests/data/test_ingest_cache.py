@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from cfo_kernel.data import worker
+from cfo_kernel.data import ingest_worker
 from cfo_kernel.data.ingest_cache import IngestCache
 from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.errors import (
@@ -40,7 +40,7 @@ class HereWorker:
             self.ingested.append(Path(arguments["path"]).name)
             if self.fails:
                 raise self.fails
-        return {"version": worker.version, "ingest": worker.ingest}[op](**arguments)
+        return {"file_version": ingest_worker.file_version, "ingest": ingest_worker.ingest}[op](**arguments)
 
     async def close(self) -> None:
         return None
@@ -344,25 +344,25 @@ async def test_a_file_that_could_not_be_read_is_told_as_one(
 async def test_what_no_file_has_made_any_more_is_removed_after_a_day(
     data: Path, tmp_path: Path, cache: IngestCache
 ) -> None:
-    cache = tmp_path / ".cache"
+    folder = tmp_path / ".cache"
     versions: list[set[str]] = []
     for content in ("a,b\n1,2\n", "a,b\n1,2\n3,4\n", "a,b\n5,6\n"):
         (data / "a.csv").write_text(content)
         await cache.index()
-        versions.append({path.name for path in cache.iterdir()})
+        versions.append({path.name for path in folder.iterdir()})
     (data / "gone.csv").write_text("a,b\n7,8\n")
     await cache.index()
-    (cache / "of-somebody-else").mkdir()
-    (cache / ".ingest-died").mkdir()
+    (folder / "of-somebody-else").mkdir()
+    (folder / ".ingest-died").mkdir()
     young = versions[1] - versions[0]
-    for path in cache.iterdir():
+    for path in folder.iterdir():
         if path.name not in young:
             os.utime(path, (0, 0))
     (data / "gone.csv").unlink()
     await cache.index()
     [now] = (await cache.index()).files.values()
-    memos = {path.name for path in cache.glob("*.version")}
-    assert {path.name for path in cache.iterdir()} == {now.parent.name, "of-somebody-else"} | young | memos
+    memos = {path.name for path in folder.glob("*.version")}
+    assert {path.name for path in folder.iterdir()} == {now.parent.name, "of-somebody-else"} | young | memos
     assert len(memos) == 1
     assert now.is_file()
 

@@ -16,7 +16,9 @@ scratch = Path(sys.argv[1])
 calls = seccomp.SeccompFilter()
 {wall}
 """
-EVERYTHING = "confine.confine(confine.Bounds(1 << 30, 5, 1 << 20, 8), [scratch.parent / 'given.txt'], scratch, calls)\n"
+EVERYTHING = (
+    "confine.confine(confine.ProcessLimits(1 << 30, 5, 1 << 20, 8), [scratch.parent / 'given.txt'], scratch, calls)\n"
+)
 FILES = (
     "confine._prctl(38, 1)\nlandlock.restrict([*confine.python_installation(), scratch.parent / 'none'], [scratch])\n"
 )
@@ -66,7 +68,7 @@ def test_root_has_no_capability_left(tmp_path: Path) -> None:
 
 
 def test_this_machine_can_confine() -> None:
-    assert confine.missing() is None
+    assert confine.unsupported_reason() is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_what_is_missing_is_named(
     module: str, name: str, value: object, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"{module}.{name}", value)
-    assert says in (confine.missing() or "")
+    assert says in (confine.unsupported_reason() or "")
 
 
 def test_landlock_uses_what_each_version_knows() -> None:

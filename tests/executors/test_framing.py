@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfo_kernel.executors import framing
+from cfo_kernel.executors import framing, json_cells
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ from cfo_kernel.executors import framing
     ],
 )
 def test_a_cell_becomes_json_without_losing_a_digit(value: object, expected: object) -> None:
-    assert framing.plain(value) == expected
-    assert type(framing.plain(value)) is type(expected)
-    json.dumps(framing.plain(value), allow_nan=False)
+    assert json_cells.to_json(value) == expected
+    assert type(json_cells.to_json(value)) is type(expected)
+    json.dumps(json_cells.to_json(value), allow_nan=False)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_any_decimal_can_be_had_back(value: Decimal) -> None:
-    shown = framing.plain(value)
+    shown = json_cells.to_json(value)
     assert Decimal(shown if isinstance(shown, str) else repr(shown)) == value
 
 

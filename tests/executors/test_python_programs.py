@@ -17,11 +17,11 @@ import pytest
 import pytest_asyncio
 
 from cfo_kernel.errors import PythonFailed, PythonTimeout
-from cfo_kernel.executors.docker import IMAGE, DockerExecutor
+from cfo_kernel.executors.confined_executor import ConfinedExecutor
+from cfo_kernel.executors.docker_executor import IMAGE, DockerExecutor
 from cfo_kernel.executors.python_executor import PythonCall, PythonExecutor, PythonLimits, PythonResult, PythonTable
-from cfo_kernel.executors.python_sandbox import ConfinedExecutor
-from cfo_kernel.executors.python_scratch import scratch_folder, take
-from tests.executors import python_world
+from cfo_kernel.executors.scratch_folder import new_scratch_folder, take
+from tests.executors import sandbox_targets
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,8 +44,8 @@ async def executor(request: pytest.FixtureRequest) -> AsyncIterator[PythonExecut
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    world = python_world.make(tmp_path_factory.mktemp("world"))
-    python_world.unmake(world)
+    world = sandbox_targets.make(tmp_path_factory.mktemp("world"))
+    sandbox_targets.unmake(world)
     return world.tables()
 
 
@@ -282,7 +282,7 @@ async def test_nothing_stays_from_one_program_to_the_next(run: Run) -> None:
 
 
 async def test_the_scratch_folder_goes_with_its_program(executor: PythonExecutor, tmp_path: Path) -> None:
-    with scratch_folder(tmp_path) as scratch:
+    with new_scratch_folder(tmp_path) as scratch:
         await executor.run(PythonCall(code="open('x', 'w').write('x')", tables={}, scratch=scratch))
         assert (scratch / "x").exists()
     assert list(tmp_path.iterdir()) == []

@@ -17,9 +17,9 @@ from cfo_kernel.errors import (
     UnknownColumn,
     WorkerLost,
 )
-from cfo_kernel.executors import framing
+from cfo_kernel.executors import framing, json_cells
 from cfo_kernel.executors.sql_worker import SqlWorker
-from cfo_kernel.executors.sql_worker_errors import as_ours
+from cfo_kernel.executors.sql_worker_errors import to_query_error
 from tests.executors.conftest import Company
 
 VALUES = {
@@ -62,7 +62,7 @@ def test_a_value_is_exact_in_json_and_in_the_file(sql: str, company: Company, tm
     assert alone["rows"] == filed["rows"] == [[VALUES[sql]]]
     assert framing.pack(filed)
     [(kept,)] = duckdb.sql(f"SELECT v FROM '{file}'").fetchall()
-    assert framing.plain(kept) == VALUES[sql]
+    assert json_cells.to_json(kept) == VALUES[sql]
     assert list(tmp_path.iterdir()) == [file]
 
 
@@ -204,7 +204,7 @@ def test_a_wrong_column_comes_with_the_nearest(company: Company) -> None:
 
 
 def test_an_error_of_permission_is_one_of_policy() -> None:
-    error = as_ours(duckdb.PermissionException("Permission Error: /secret/path"))
+    error = to_query_error(duckdb.PermissionException("Permission Error: /secret/path"))
     assert isinstance(error, SqlPolicyViolation)
     assert "/secret" not in error.message
 
@@ -226,7 +226,7 @@ def test_a_value_that_reads_like_an_error_is_a_value(text: str, company: Company
 
 def test_a_broken_duckdb_is_replaced() -> None:
     """After an error of its own it refuses every query, so that its process must go."""
-    error = as_ours(duckdb.FatalException("FATAL Error: Failed: database has been invalidated"))
+    error = to_query_error(duckdb.FatalException("FATAL Error: Failed: database has been invalidated"))
     assert type(error) is WorkerLost
     assert "Ask in another way" in error.message
 

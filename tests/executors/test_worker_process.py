@@ -171,7 +171,7 @@ async def test_a_close_in_the_middle_leaves_no_process(worker: WorkerProcess, tm
 
 @pytest.mark.parametrize("last", [framing.pack({"op": "nothing"})[:9], framing.HEADER.pack(3) + b"{x}"])
 async def test_a_worker_does_not_outlive_an_engine_that_broke_off(last: bytes) -> None:
-    code = "from cfo_kernel.executors import worker_main; worker_main.serve({}, 1 << 40)"
+    code = "from cfo_kernel.executors import worker_server; worker_server.serve({}, 1 << 40)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-c", code, stdin=-1, stdout=-1, stderr=-3)
     try:
         await asyncio.wait_for(process.communicate(last), 20)
@@ -181,7 +181,7 @@ async def test_a_worker_does_not_outlive_an_engine_that_broke_off(last: bytes) -
 
 
 async def test_a_worker_whose_engine_died_before_its_answer_ends_without_a_word() -> None:
-    code = "from cfo_kernel.executors import worker_main; worker_main.serve({'answer': lambda: 1}, 1 << 40)"
+    code = "from cfo_kernel.executors import worker_server; worker_server.serve({'answer': lambda: 1}, 1 << 40)"
     reading, writing = os.pipe()
     os.close(reading)
     process = await asyncio.create_subprocess_exec(

@@ -1,0 +1,60 @@
+"""Reads a column of texts as dates or times, where every cell is written in one way that is one.
+
+Runs in the ingest worker, on the table `staging`.
+"""
+
+from collections.abc import Iterator
+
+from cfo_kernel.data.text_column import TextColumn
+
+_ISO = r"\d{4}-\d{1,2}-\d{1,2}"
+_CLOCK = r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
+_ZONE = r"\s?(Z|[+-]\d{2}(:?\d{2})?)"
+_TIMES = (
+    ("", ""),
+    (r" \d{1,2}:\d{2}", " %H:%M"),
+    (r" \d{1,2}:\d{2}:\d{2}", " %H:%M:%S"),
+    (r" \d{1,2}:\d{2} [AP]M", " %I:%M %p"),
+    (r" \d{1,2}:\d{2}:\d{2} [AP]M", " %I:%M:%S %p"),
+)
+
+
+def _shapes() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Patterns of dates with the formats that may be meant, the likelier first."""
+    yield r"\d{4}/\d{1,2}/\d{1,2}", ("%Y/%m/%d",)
+    yield r"\d{4}\.\d{1,2}\.\d{1,2}", ("%Y.%m.%d",)
+    for mark in "/.-":
+        part = rf"\d{{1,2}}[{mark}]\d{{1,2}}[{mark}]"
+        yield part + r"\d{4}", (f"%d{mark}%m{mark}%Y", f"%m{mark}%d{mark}%Y")
+        yield part + r"\d{2}", (f"%d{mark}%m{mark}%y", f"%m{mark}%d{mark}%y")
+    for mark in "- ":
+        part = rf"\d{{1,2}}{mark}[A-Za-z]{{3,9}}{mark}"
+        yield part + r"\d{4}", (f"%d{mark}%b{mark}%Y", f"%d{mark}%B{mark}%Y")
+        yield part + r"\d{2}", (f"%d{mark}%b{mark}%y", f"%d{mark}%B{mark}%y")
+    yield r"[A-Za-z]{3,9} \d{1,2}, \d{4}", ("%b %d, %Y", "%B %d, %Y")
+
+
+def read_dates(column: TextColumn) -> list[str] | None:
+    """Makes the column DATE or TIMESTAMP; returns notes, or None where it is neither."""
+    for pattern, kind in ((_ISO, "DATE"), (f"{_ISO}({_CLOCK})?", "TIMESTAMP"), (_ISO + _CLOCK + _ZONE, "TIMESTAMPTZ")):
+        if column.all(pattern):
+            if not column.every(f"TRY_CAST({column.value} AS {kind}) IS NOT NULL"):
+                return None
+            column.retype(kind, column.value)
+            return []
+    for pattern, formats in _shapes():
+        for clock, clock_format in _TIMES:
+            if column.all(pattern + clock):
+                return _written(column, [f + clock_format for f in formats], "TIMESTAMP" if clock else "DATE")
+    return None
+
+
+def _written(column: TextColumn, formats: list[str], kind: str) -> list[str] | None:
+    fitting = [f for f in formats if column.every(f"try_strptime({column.value}, '{f}') IS NOT NULL")]
+    if not fitting:
+        return None
+    column.retype(kind, f"strptime({column.value}, '{fitting[0]}')")
+    if len(fitting) == 1 or "%b" in fitting[0]:
+        return []
+    example = min(column.sample)
+    return [f"{column.name}: dates such as {example} were read day first; no date in the file decides it."]

@@ -1,0 +1,69 @@
+"""Gives floats their exact type: DECIMAL where every value of a column fits one; timestamps that are all midnights
+become dates.
+
+Runs in the ingest worker, on the table `staging`.
+"""
+
+import duckdb
+
+from cfo_kernel.sql_text import quoted
+
+MAX_SCALE = 8  # more decimals than this are a measured ratio, not money
+MAX_DIGITS = 38
+MAX_WHOLE = 19  # digits from which on a whole number may not fit BIGINT
+_DOUBLE_DIGITS = 17
+_NOISE = 2e-15  # relative; a double is exact to about 1e-16, and sums of a few carry a little more
+_NOISY_DIGITS = 6  # decimals beyond the scale from which on they are called noise, not rounding
+
+
+def make_types_exact(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Changes the column types of `staging` in place; returns notes on what was changed."""
+    notes: list[str] = []
+    for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall():
+        if kind in ("DOUBLE", "FLOAT"):
+            notes += float_column(connection, name, quoted(name))
+        elif kind in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"):
+            _date_column(connection, name)
+    return notes
+
+
+def float_column(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> list[str]:
+    """Makes the column DECIMAL with the fewest decimals that hold every value, else DOUBLE.
+
+    `value` is the SQL of the cells as doubles.
+    """
+    column = quoted(name)
+    cells = f"SELECT CAST({value} AS DOUBLE) AS v, CAST({column} AS VARCHAR) AS t FROM staging"  # noqa: S608 - quoted
+    rows = f"({cells}) WHERE v IS NOT NULL"
+    [(largest,)] = connection.execute(f"SELECT max(abs(v)) FROM {rows}").fetchall()  # noqa: S608 - quoted
+    if largest is None or not largest < 10**_DOUBLE_DIGITS:  # infinity and NaN too
+        _retype(connection, name, "DOUBLE", value)
+        return []
+    whole = len(str(int(largest)))
+    for scale in range(min(MAX_SCALE, _DOUBLE_DIGITS - whole) + 1):
+        noise = f"length(split_part(t, '.', 2)) >= {scale + _NOISY_DIGITS}"
+        [(fits, noisy, example)] = connection.execute(
+            f"""SELECT bool_and(abs(v - round(v, {scale})) <= abs(v) * {_NOISE}),
+                count(*) FILTER ({noise}), min(t) FILTER ({noise}) FROM {rows}"""  # noqa: S608 - quoted
+        ).fetchall()
+        if fits:
+            _retype(connection, name, decimal(whole, scale), f"round({value}, {scale})")
+            return [f"{name}: {noisy} values carried float noise (such as {example}); it was removed."] * bool(noisy)
+    _retype(connection, name, "DOUBLE", value)
+    return []
+
+
+def decimal(whole: int, scale: int) -> str:
+    """The DECIMAL type with room for that many digits, of at least 18: shorter ones are no smaller."""
+    return f"DECIMAL({min(MAX_DIGITS, max(18, whole + scale))}, {scale})"
+
+
+def _date_column(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    column = quoted(name)
+    sql = f"SELECT bool_and({column} = CAST({column} AS DATE)) FROM staging"  # noqa: S608 - quoted
+    if connection.execute(sql).fetchall()[0][0]:
+        _retype(connection, name, "DATE", column)
+
+
+def _retype(connection: duckdb.DuckDBPyConnection, name: str, kind: str, value: str) -> None:
+    connection.execute(f"ALTER TABLE staging ALTER {quoted(name)} TYPE {kind} USING CAST({value} AS {kind})")

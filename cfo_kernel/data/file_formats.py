@@ -1,0 +1,55 @@
+"""File formats that can be ingested, and the check that a file's content matches the format in its name."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+from cfo_kernel.errors import EmptyFile, StorageFailed, UnreadableFile, UnsupportedFile
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+BOOK_SUFFIXES = (".xlsx", ".xlsm")
+SUFFIXES = (*TEXT_SUFFIXES, *BOOK_SUFFIXES, ".parquet")
+_KNOWN = {
+    b"PK\x03\x04": "a ZIP archive or workbook",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\xd0\xcf\x11\xe0": "an old .xls or .doc file",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a gzip archive",
+}
+
+
+def check_content(path: Path) -> None:
+    """Raises `UnsupportedFile`, `EmptyFile` or `UnreadableFile` for a file that is not what its name says.
+
+    `StorageFailed` is for one that cannot be opened now.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(SUFFIXES)}.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise StorageFailed(f"{path.name} cannot be opened ({error.strerror}). Mend that, then ask again.") from error
+    if not head:
+        raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
+    found = next((what for magic, what in _KNOWN.items() if head.startswith(magic)), None)
+    if suffix in BOOK_SUFFIXES:
+        if not zipfile.is_zipfile(path):
+            raise UnreadableFile(f"{path.name} is not a workbook ({found or 'its content is something else'}). {_SAVE}")
+    elif suffix == ".parquet":
+        if not head.startswith(b"PAR1"):
+            raise UnreadableFile(f"{path.name} is not a Parquet file. {_SAVE}")
+    elif found or (b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff"))):
+        raise UnreadableFile(f"{path.name} is not text but {found or 'binary'}. {_SAVE}")
+
+
+_SAVE = "Open it in the program it came from and save it again in the format of its name."
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of the file's content, in hexadecimal: the dataset's version."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,24 @@
+"""Reads a Parquet file into DuckDB. Its types are what its author meant, so texts stay texts."""
+
+from pathlib import Path
+
+import duckdb
+
+from cfo_kernel.data import headers
+from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.sql_text import quoted
+
+_ANEW = "Have the program that made it write it anew, then send the new file."
+
+
+def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+    """Creates the table `staging` from the file; returns notes."""
+    try:
+        described = connection.execute("DESCRIBE FROM read_parquet(?)", [str(path)]).fetchall()
+        names = ", ".join(quoted(name) for name in headers.column_names([name for name, *_ in described]))
+        connection.execute(f"CREATE TABLE staging AS FROM read_parquet(?) AS file({names})", [str(path)])
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError from error
+    except duckdb.Error as error:
+        raise UnreadableFile(f"{path.name} is damaged or not whole. {_ANEW}") from error
+    return []

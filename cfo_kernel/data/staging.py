@@ -1,0 +1,21 @@
+"""Reads a file that is one table into the DuckDB table `staging`, from which ingest and the sheet writer go on."""
+
+from pathlib import Path
+
+import duckdb
+
+from cfo_kernel.data import csv_reader, exact_types, file_formats, parquet_reader, type_inference
+from cfo_kernel.executors.duckdb_config import duckdb_config
+
+CONFIG = duckdb_config("2GB")
+
+
+def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[str]:
+    """Creates `staging`, with types inferred; returns notes. `scratch` is a folder for temporary files."""
+    file_formats.check_content(path)
+    if path.suffix.lower() == ".parquet":
+        notes = parquet_reader.load(connection, path)
+    else:
+        delimiter, notes = csv_reader.load(connection, path, scratch)
+        notes += type_inference.infer_types(connection, semicolons=delimiter == ";")
+    return notes + exact_types.make_types_exact(connection)

@@ -1,0 +1,68 @@
+"""The names a program finds: pandas and numpy as everyone calls them, and the tables, each read when first touched."""
+
+import builtins
+import importlib.abc
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_NO_CHART = "There is no matplotlib here. Leave the figures in result_df: the engine draws the chart."
+_NO_NETWORK = "There is no network here. Work with the tables of the workspace."
+_ADVICE = {
+    "duckdb": "duckdb does not run here. Use pandas, or the SQL tool.",
+    "matplotlib": _NO_CHART,
+    "seaborn": _NO_CHART,
+    "plotly": _NO_CHART,
+    "requests": _NO_NETWORK,
+    "httpx": _NO_NETWORK,
+    "urllib3": _NO_NETWORK,
+}
+
+
+class ProgramGlobals(dict[str, Any]):
+    """The globals of a program. A table's name that was not assigned yet is loaded, then it is a name like any other.
+
+    A subclass of dict is enough: Python asks `__missing__` for the globals of functions too. Only the body of a class
+    passes it by and looks into the builtins next, which therefore know the tables as well.
+    """
+
+    def __init__(self, tables: Mapping[str, Callable[[], Any]], known: Mapping[str, Any]) -> None:
+        super().__init__(known)
+        self._tables = tables
+        self["__builtins__"] = _Builtins(self)
+
+    def __missing__(self, name: str) -> Any:
+        if name not in self._tables:
+            raise KeyError(name)
+        self[name] = frame = self._tables[name]()
+        return frame
+
+
+class _Builtins(dict[str, Any]):
+    """Python's builtins, and behind them what `ProgramGlobals` would load."""
+
+    def __init__(self, names: ProgramGlobals) -> None:
+        super().__init__(vars(builtins))
+        self._names = names
+
+    def __missing__(self, name: str) -> Any:
+        return self._names.__missing__(name)
+
+
+class ImportAdvice(importlib.abc.MetaPathFinder):
+    """Says what to use instead of a library that cannot work here. It forbids nothing: the confinement does."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        if advice := _ADVICE.get(fullname.partition(".")[0]):
+            raise ModuleNotFoundError(advice, name=fullname)
+        return None
+
+    def install(self) -> None:
+        sys.meta_path.insert(0, self)

@@ -1,0 +1,120 @@
+"""The ingest worker: Parquet files, profiles, and a folder that holds a table's files or nothing."""
+
+import re
+import zipfile
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cfo_kernel.data import csv_reader, ingest_worker
+from cfo_kernel.errors import UnreadableFile, UnsupportedFile
+from tests.data.conftest import Ingest
+
+
+def parquet(path: Path, **columns: object) -> Path:
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def test_parquet_keeps_its_types_and_money_becomes_exact(ingest: Ingest, tmp_path: Path) -> None:
+    [table] = ingest(
+        parquet(
+            tmp_path / "p.parquet",
+            code=["1", "2"],
+            amount=[657203.80000000005, 0.1],
+            at=pa.array([datetime(2024, 1, 31), datetime(2024, 2, 1)], pa.timestamp("ns")),
+            exact=pa.array([Decimal("1.5"), None], pa.decimal128(38, 10)),
+        )
+    )
+    assert table.types == {"code": "VARCHAR", "amount": "DECIMAL(18,1)", "at": "DATE", "exact": "DECIMAL(38,10)"}
+    assert table.column("amount") == [Decimal("657203.8"), Decimal("0.1")]
+
+
+def test_parquet_with_nested_and_odd_columns(ingest: Ingest, tmp_path: Path) -> None:
+    sql = """SELECT {'a': 1} AS s, [1, 2] AS l, MAP {'k': 1} AS m, '\\xFF'::BLOB AS b, TIME '10:00' AS t, uuid() AS u,
+             true AS f, 1 AS "A", 2 AS "a ", NULL AS n, 'inf'::DOUBLE AS i, 1e300 AS h"""
+    duckdb.sql(f"COPY ({sql}) TO '{tmp_path / 'odd.parquet'}'")
+    [table] = ingest(tmp_path / "odd.parquet")
+    assert list(table.types) == ["s", "l", "m", "b", "t", "u", "f", "A", "a_2", "n", "i", "h"]
+    assert table.types["i"] == table.types["h"] == "DOUBLE"
+    assert {c.name: c.kind for c in table.table.columns}["l"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("text.parquet", b"a,b\n1,2\n", UnreadableFile),
+        ("cut.parquet", b"PAR1" + bytes(50), UnreadableFile),
+        ("notes.pdf", b"%PDF", UnsupportedFile),
+        ("old.xls", b"\xd0\xcf\x11\xe0", UnsupportedFile),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(
+    ingest: Ingest, name: str, content: bytes, kind: type[Exception]
+) -> None:
+    with pytest.raises(kind, match=name):
+        ingest(name, content)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+def test_a_damaged_file_is_told_of_in_plain_words(
+    ingest: Ingest, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damaged behind its beginning, which still is what the name says."""
+    monkeypatch.setattr(csv_reader, "_LONGEST_LINE", 64)
+    path = tmp_path / f"ledger.{suffix}"
+    if suffix == "csv":
+        path.write_text("a,b\n1,2\n" + "x" * 100 + ",2\n")
+    elif suffix == "xlsx":
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("xl/workbook.xml", "<workbook")
+    else:
+        duckdb.sql(f"COPY (SELECT i, i::VARCHAR || 'x' AS t FROM range(1000) r(i)) TO '{path}' (FORMAT parquet)")
+        whole = path.read_bytes()
+        path.write_bytes(whole[:20] + bytes(2000) + whole[2020:])
+    with pytest.raises(UnreadableFile) as refused:
+        ingest(path)
+    assert re.fullmatch(rf"ledger\.{suffix} [a-z ,:]+\. (Have|Save) [a-zA-Z ,.]+\.", str(refused.value)), refused.value
+
+
+def test_a_failed_ingest_leaves_nothing_behind(ingest: Ingest, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile):
+        ingest("a.csv", 'a,b\n1,"open\n' + "2,x\n" * 50)
+    assert list((tmp_path / ".cache").iterdir()) == []
+
+
+def test_the_folder_holds_only_the_tables(ingest: Ingest, tmp_path: Path) -> None:
+    ingest("a.csv", "a,b\n1,2\n".encode("utf-16"))
+    assert [p.name for p in (tmp_path / ".cache" / "a.csv").iterdir()] == ["0.parquet"]
+    assert [p.name for p in (tmp_path / ".cache").iterdir()] == ["a.csv"]
+
+
+def test_the_version_is_the_content(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    first, second = (ingest_worker.file_version(str(tmp_path / name))["version"] for name in ("a.csv", "b.csv"))
+    (tmp_path / "b.csv").write_text("a,b\n1,3\n")
+    assert first == second
+    assert ingest_worker.file_version(str(tmp_path / "b.csv"))["version"] != first
+
+
+def test_the_profile_of_a_column(ingest: Ingest) -> None:
+    [table] = ingest("a.csv", "dept,amount,posted\nSales,1.5,2024-01-31\nSales,-2,2024-01-01\n,3,\n")
+    dept, amount, posted = table.table.columns
+    assert (dept.nulls, dept.distinct, dept.values) == (1, 1, {"Sales": 2})
+    assert (amount.minimum, amount.maximum, amount.nulls, amount.values) == ("-2.0", "3.0", 0, None)
+    assert (posted.minimum, posted.maximum, posted.nulls) == ("2024-01-01", "2024-01-31", 1)
+
+
+def test_long_or_many_values_are_not_listed(ingest: Ingest) -> None:
+    [table] = ingest("a.csv", "memo,code\n" + "".join(f"{'x' * 201},c{i}\n" for i in range(1001)))
+    memo, code = table.table.columns
+    assert memo.values is None
+    assert len(memo.maximum or "") == 200
+    assert code.values is None
+    assert code.distinct == 1001

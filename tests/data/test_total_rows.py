@@ -1,0 +1,58 @@
+"""Rows of totals: left out where arithmetic proves them, told where it does not."""
+
+import duckdb
+import pytest
+
+from cfo_kernel.data import total_rows
+
+
+def after(
+    rows: list[tuple[object, ...]], types: str = "region VARCHAR, item VARCHAR, amount DECIMAL(18, 2), n INTEGER"
+):
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE staging ({types})")
+    connection.executemany(f"INSERT INTO staging VALUES ({', '.join('?' * len(rows[0]))})", rows)
+    notes = total_rows.remove_total_rows(connection)
+    return connection.execute("FROM staging").fetchall(), notes
+
+
+NORTH, SOUTH = ("North", "a", 10, 1), ("South", "b", 20.5, 2)
+
+
+@pytest.mark.parametrize("label", ["Total", "TOTAL:", "Grand total", "Totals", "Summe", "Gesamtsumme"])
+def test_a_total_that_adds_up_is_left_out(label: str) -> None:
+    rows, notes = after([NORTH, SOUTH, (label, None, 30.5, 3)])
+    assert len(rows) == 2
+    assert label in notes[0]
+
+
+def test_subtotals_go_with_their_total() -> None:
+    rows, notes = after(
+        [NORTH, ("Subtotal", None, 10, 1), SOUTH, ("Sub-total", None, 20.5, 2), ("Total", None, 30.5, 3)]
+    )
+    assert [row[0] for row in rows] == ["North", "South"]
+    assert "3 rows" in notes[0]
+
+
+def test_a_total_without_a_first_cell_is_found() -> None:
+    rows, _ = after([NORTH, SOUTH, (None, "Total", 30.5, None)])
+    assert len(rows) == 2
+
+
+def test_a_total_that_does_not_add_up_stays_and_is_told() -> None:
+    rows, notes = after([NORTH, SOUTH, ("Total", None, 31, 3)])
+    assert len(rows) == 3
+    assert "do not add up" in notes[0]
+
+
+@pytest.mark.parametrize(
+    "last", [("Total Wine Ltd", "c", 30.5, 3), ("South", "Total", 30.5, 3), ("Totally", None, 30.5, 3)]
+)
+def test_a_name_that_only_begins_so_is_no_proof(last: tuple[object, ...]) -> None:
+    rows, _ = after([NORTH, ("South", "b", 1, 1), last])
+    assert len(rows) == 3
+
+
+def test_a_list_of_accounts_is_left_alone() -> None:
+    rows, notes = after([("Total Cost of Sales", 1), ("Total", 2)], "name VARCHAR, account_key INTEGER")
+    assert (len(rows), notes) == (2, [])

@@ -1,0 +1,187 @@
+"""What the texts of a column are taken for. Every case is a whole column; a late cell decides like an early one."""
+
+# ruff: noqa: E501 - a case a line reads best
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.data.conftest import Ingested
+
+Csv = Callable[..., Ingested]
+US = "v: written amounts were read as numbers like 1,234.56."
+EU = "v: written amounts were read as numbers like 1.234,56."
+DAY_FIRST = "were read day first; no date in the file decides it."
+TEXT: list[Any] = []  # as the expected values: the column stays text
+
+COLUMNS: dict[str, tuple[list[str], str, list[Any]]] = {
+    "whole numbers": (["1", "-20", "+3"], "BIGINT", [1, -20, 3]),
+    "whole numbers beyond BIGINT": (["12345678901234567890", "2"], "DECIMAL(20,0)", [D("12345678901234567890"), D(2)]),
+    "whole numbers beyond DECIMAL": (["1" * 45, "2"], "VARCHAR", TEXT),
+    "plain decimals": (["0.1", "-0.25", ".5", "3."], "DECIMAL(18,2)", [D("0.10"), D("-0.25"), D("0.50"), D("3.00")]),
+    "long decimals": (["12345678901234567890123.45"], "DECIMAL(25,2)", [D("12345678901234567890123.45")]),
+    "float noise": (["657203.80000000005", "1.5"], "DECIMAL(18,1)", [D("657203.8"), D("1.5")]),
+    "rates": (["0.123456789012345", "0.2"], "DOUBLE", [0.123456789012345, 0.2]),
+    "small floats": (["1e-05", "2.5"], "DECIMAL(18,5)", [D("0.00001"), D("2.5")]),
+    "huge floats": (["1e+35", "2.5"], "DOUBLE", [1e35, 2.5]),
+    "floats of other languages": (["1.5E3", "2.5"], "DECIMAL(18,1)", [D("1500.0"), D("2.5")]),
+    "infinity": (["inf", "2.5"], "DOUBLE", [float("inf"), 2.5]),
+    "leading zeros": (["00123", "00124"], "VARCHAR", TEXT),
+    "codes like floats": (["12E4", "13E5"], "VARCHAR", TEXT),
+    "numbers and a word": (["1", "2", "two"], "VARCHAR", TEXT),
+    "american amounts": (["(1,234.56)", "$5", "-$6.5", "7-", "1,000"], "DECIMAL(18,2)", [D("-1234.56"), D(5), D("-6.5"), D(-7), D(1000)]),
+    "european amounts": (["1.234,56", "-2,5", "€ 3", "1.000.000"], "DECIMAL(18,2)", [D("1234.56"), D("-2.5"), D(3), D(1000000)]),
+    "percents": (["12.5%", "-7 %", "(1%)"], "DECIMAL(18,3)", [D("0.125"), D("-0.07"), D("-0.01")]),
+    "some percents": (["12.5%", "7"], "VARCHAR", TEXT),
+    "amounts with a zero in front": (["01,234.50", "5"], "VARCHAR", TEXT),
+    "neither style": (["1,234.50", "1.234,50"], "VARCHAR", TEXT),
+    "telephone numbers": (["555-1234", "555-9876"], "VARCHAR", TEXT),
+    "booleans": (["true", "FALSE"], "BOOLEAN", [True, False]),
+    "yes and no": (["Y", "N"], "VARCHAR", TEXT),
+    "iso dates": (["2024-01-31", "2024-2-1"], "DATE", [date(2024, 1, 31), date(2024, 2, 1)]),
+    "iso dates with slashes": (["2024/01/31"], "DATE", [date(2024, 1, 31)]),
+    "german dates": (["31.01.2024", "1.2.2024"], "DATE", [date(2024, 1, 31), date(2024, 2, 1)]),
+    "american dates": (["03/04/2024", "01/31/2024"], "DATE", [date(2024, 3, 4), date(2024, 1, 31)]),
+    "ambiguous dates": (["03/04/2024", "05/06/2024"], "DATE", [date(2024, 4, 3), date(2024, 6, 5)]),
+    "short years": (["31/01/24"], "DATE", [date(2024, 1, 31)]),
+    "named months": (["31-Mar-2024", "01-MAY-2024"], "DATE", [date(2024, 3, 31), date(2024, 5, 1)]),
+    "long months": (["March 31, 2024", "May 1, 2024"], "DATE", [date(2024, 3, 31), date(2024, 5, 1)]),
+    "no dates": (["31/02/2024", "01/02/2024"], "VARCHAR", TEXT),
+    "no iso dates": (["2024-02-31", "2024-01-01"], "VARCHAR", TEXT),
+    "times": (["2024-01-31 10:00", "2024-02-01T11:30:05.5"], "TIMESTAMP", [datetime(2024, 1, 31, 10), datetime(2024, 2, 1, 11, 30, 5, 500000)]),
+    "dates and times": (["2024-01-31", "2024-02-01 11:30"], "TIMESTAMP", [datetime(2024, 1, 31), datetime(2024, 2, 1, 11, 30)]),
+    "midnights": (["2024-01-31 00:00:00", "2024-02-01 00:00"], "DATE", [date(2024, 1, 31), date(2024, 2, 1)]),
+    "american times": (["3/31/2024 1:30 PM", "4/1/2024 12:00 AM"], "TIMESTAMP", [datetime(2024, 3, 31, 13, 30), datetime(2024, 4, 1)]),
+    "zoned times": (["2024-01-31T10:00:00Z", "2024-01-31T12:00:00+02:00"], "TIMESTAMP WITH TIME ZONE", [datetime(2024, 1, 31, 10, tzinfo=UTC)] * 2),
+}  # fmt: skip
+
+
+def csv(cells: list[str]) -> str:
+    return "k,v\n" + "".join(f'{i},"{cell}"\n' for i, cell in enumerate(cells))
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_column(name: str, ingest_csv: Csv) -> None:
+    cells, kind, values = COLUMNS[name]
+    table = ingest_csv(csv(cells))
+    assert table.types["v"] == kind
+    assert table.column("v") == (values or cells)
+
+
+@pytest.mark.parametrize(
+    ("late", "kind", "last"),
+    [
+        ("2.75", "DECIMAL(18,2)", D("2.75")),
+        ("00124", "VARCHAR", "00124"),
+        ("see note", "VARCHAR", "see note"),
+        ("1,234.5", "DECIMAL(18,1)", D("1234.5")),
+        ("n/a", "BIGINT", None),
+        ("12345678901234567890", "DECIMAL(20,0)", D("12345678901234567890")),
+    ],
+)
+def test_one_cell_below_thirty_thousand_decides(ingest_csv: Csv, late: str, kind: str, last: object) -> None:
+    table = ingest_csv(csv(["1"] * 30_000 + [late]))
+    assert table.types["v"] == kind
+    assert table.column("v")[-1] == last
+    assert table.table.row_count == 30_001
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        (["(1,234.56)"], US),
+        (["1.234,56"], EU),
+        (["1,5"], EU),
+        (["5%"], US[:-1] + ", percents as parts of 1."),
+        (
+            ["657203.80000000005", "1.5"],
+            "v: 1 values carried float noise (such as 657203.80000000005); it was removed.",
+        ),
+        (["03/04/2024"], f"v: dates such as 03/04/2024 {DAY_FIRST}"),
+        (["01/02/24 10:00"], f"v: dates such as 01/02/24 10:00 {DAY_FIRST}"),
+        (["1", "-", "N/A", "nan"], "v: signs for an empty cell (such as - or n/a) were read as empty: 3."),
+        (["13/04/2024", "03/04/2024"], None),
+        (["2024-03-04"], None),
+        (["0.1", "0.25"], None),
+        (["-", "n/a"], None),
+    ],
+)
+def test_what_was_decided_is_noted(ingest_csv: Csv, cells: list[str], note: str | None) -> None:
+    assert ingest_csv(csv(cells)).notes == ((note,) if note else ())
+
+
+THOUSANDS = "v: {} and the like were read as decimals; they may be thousands, the file does not say."
+COMMAS = "v: {} and the like were read as thousands; they may be decimals, the file does not say."
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "cells", "other", "values", "note"),
+    [
+        # nothing but the delimiter says what it is
+        (";", ["1.234", "12.500", "3.700"], "x", ["1234", "12500", "3700"], EU),
+        (";", ["1.234", "7", "-12.500"], "x", ["1234", "7", "-12500"], EU),
+        (";", ["€ 1.234", "2 €"], "x", ["1234", "2"], EU),
+        (";", ["12.500%"], "x", ["125"], EU[:-1] + ", percents as parts of 1."),
+        (";", ["1,234", "12,500"], "x", ["1.234", "12.500"], EU),
+        (",", ["1.234", "12.500", "3.700"], "x", ["1.234", "12.500", "3.700"], THOUSANDS.format("1.234")),
+        (",", ["7", "$12.500"], "x", ["7", "12.5"], f"{US} {THOUSANDS.format('$12.500')}"),
+        (",", ["1,234", "12,500"], "x", ["1234", "12500"], f"{US} {COMMAS.format('1,234')}"),
+        (",", ["1"] * 3000 + ["1.234"], "x", ["1"] * 3000 + ["1.234"], THOUSANDS.format("1.234")),
+        # another column says it
+        (",", ["1.234"], "2,5", ["1234"], EU),
+        (",", ["1,234"], "2,5", ["1.234"], EU),
+        (",", ["1,234"], "2.5", ["1234"], US),
+        (",", ["1.234"], "2.5", ["1.234"], ""),
+        (";", ["1.234"], "2.5", ["1.234"], ""),
+        (";", ["1,234"], "(1,234.50)", ["1234"], US),
+        # a cell of the column says it
+        (";", ["1.234", "0.500"], "x", ["1.234", "0.5"], ""),
+        (";", ["1.234", "1.5"], "x", ["1.234", "1.5"], ""),
+        (",", ["1.234", "1.234.567"], "x", ["1234", "1234567"], EU),
+        (",", ["1,234", "1,234,567"], "x", ["1234", "1234567"], US),
+        (";", ["1234", "7"], "x", ["1234", "7"], ""),
+    ],
+)
+def test_points_and_commas_are_read_as_the_file_means_them(
+    ingest_csv: Csv, delimiter: str, cells: list[str], other: str, values: list[str], note: str
+) -> None:
+    rows = "".join(f'"{other}"{delimiter}"{cell}"\n' for cell in cells)
+    table = ingest_csv(f"o{delimiter}v\n{rows}")
+    assert [D(str(value)) for value in table.column("v")] == [D(value) for value in values]
+    assert " ".join(n for n in table.notes if n.startswith("v:")) == note
+
+
+def test_columns_that_disagree_decide_nothing(ingest_csv: Csv) -> None:
+    table = ingest_csv('a;b;v\n"1,5";1.5;1.234\n')
+    assert table.column("v") == [D("1.234")]
+    assert table.notes == (EU.replace("v:", "a:"), THOUSANDS.format("1.234"))
+
+
+def test_another_column_of_iso_dates_is_not_called_ambiguous(ingest_csv: Csv) -> None:
+    table = ingest_csv("a,b\n2024-01-01,03/04/2024\n2024-01-02,04/04/2024\n")
+    assert [note.split(":")[0] for note in table.notes] == ["b"]
+
+
+def test_an_empty_column_stays_text(ingest_csv: Csv) -> None:
+    assert ingest_csv("a,b\n1,\n2,\n").types == {"a": "BIGINT", "b": "VARCHAR"}
+
+
+@settings(max_examples=20)
+@given(st.lists(st.decimals(-(10**12), 10**12, places=2), min_size=1, max_size=20))
+def test_money_is_never_changed(values: list[D]) -> None:
+    """However it is written, an amount of two decimals comes out as it went in."""
+    import duckdb
+
+    from cfo_kernel.data import type_inference
+
+    for write in ("{:.2f}", "{:,.2f}", "${:,.2f}"):
+        with duckdb.connect() as connection:
+            connection.execute("CREATE TABLE staging (v VARCHAR)")
+            connection.executemany("INSERT INTO staging VALUES (?)", [[write.format(v)] for v in values])
+            type_inference.infer_types(connection)
+            assert [v for (v,) in connection.execute("FROM staging").fetchall()] == values

@@ -1,0 +1,196 @@
+"""Hostile statements against real workers, judged by effect; and what becomes of them when they are disguised."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cfo_kernel.errors import QueryError, QueryOutOfMemory, QueryTimeout, WorkerLost
+from cfo_kernel.executors import sql_policy
+from cfo_kernel.executors.sql_worker import MEMORY
+from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool
+from tests.executors.clock import slack
+from tests.executors.conftest import Company
+from tests.executors.hostile_statements import HOSTILE, RUNAWAY, SECRET, filled
+
+LIMIT = 0.4
+ENVIRONMENT = "kept-from-every-worker"
+
+
+@pytest.fixture
+async def pool(company: Company, tmp_path: Path) -> AsyncIterator[SqlWorkerPool]:
+    opened = SqlWorkerPool(company.folder, tmp_path / ".sql", timeout=LIMIT)
+    yield opened
+    await opened.close()
+    assert not (tmp_path / ".sql").exists()
+
+
+def tables(company: Company) -> dict[str, Path]:
+    return {name: Path(path) for name, path in company.files.items()}
+
+
+async def query(pool: SqlWorkerPool, company: Company, sql: str, file: Path | None = None) -> list[list[object]]:
+    return (await pool.ask("query", tables(company), {}, sql, cap=5, file=file))["rows"]
+
+
+def snapshot(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and ".sql" not in path.parts}
+
+
+async def test_no_hostile_statement_has_an_effect(
+    pool: SqlWorkerPool, company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIDDEN_FROM_SQL", ENVIRONMENT)
+    filled("copy out", company, tmp_path)
+    before = snapshot(tmp_path) | snapshot(company.folder)
+    for name in HOSTILE:
+        sql = filled(name, company, tmp_path)
+        try:
+            told = str(await query(pool, company, sql))
+        except QueryError as error:
+            told = error.message
+        leaked = [SECRET, ENVIRONMENT, str(company.folder), str(tmp_path)]
+        assert not [text for text in leaked if text in told.replace(sql, "") and text not in sql], name
+        assert await query(pool, company, "SELECT count(*) FROM ledger") == [[6]], name
+    assert snapshot(tmp_path) | snapshot(company.folder) == before
+
+
+@pytest.mark.parametrize("sql", RUNAWAY)
+async def test_no_statement_holds_a_core_or_the_memory(pool: SqlWorkerPool, company: Company, sql: str) -> None:
+    assert await query(pool, company, "SELECT 1") == [[1]]
+    begun = time.monotonic()
+    with pytest.raises((QueryTimeout, QueryOutOfMemory)):
+        await query(pool, company, sql)
+    assert time.monotonic() - begun < LIMIT + slack()
+    [seat] = pool._workers
+    process = seat.process._process
+    if process is not None:
+        assert _status(process.pid, "VmPeak") <= MEMORY
+    assert await query(pool, company, "SELECT count(*) FROM ledger") == [[6]]
+
+
+def _status(pid: int, field: str) -> int:
+    """A figure of the kernel on a process, in bytes."""
+    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(field)]
+    return int(line.split()[1]) * 1024
+
+
+async def test_a_stuck_query_keeps_no_other_waiting(company: Company, tmp_path: Path) -> None:
+    pool = SqlWorkerPool(company.folder, tmp_path / ".sql", timeout=4)
+    try:
+        stuck = [asyncio.create_task(query(pool, company, RUNAWAY[9])) for _ in range(2)]
+        await asyncio.sleep(0)
+        quick = await asyncio.gather(*(query(pool, company, f"SELECT {i}, count(*) FROM ledger") for i in range(20)))
+        assert quick == [[[i, 6]] for i in range(20)]
+        assert not any(task.done() for task in stuck)
+        ends = await asyncio.gather(*stuck, return_exceptions=True)
+        assert [type(end) for end in ends] == [QueryTimeout, QueryTimeout]
+    finally:
+        await pool.close()
+
+
+async def test_to_kill_one_worker_harms_no_other_query(company: Company, tmp_path: Path) -> None:
+    pool = SqlWorkerPool(company.folder, tmp_path / ".sql", timeout=30)
+    sql = "SELECT max(hash(x)) IS NOT NULL FROM range(20000000000) a(x)"
+    run = [asyncio.Event(), asyncio.Event()]
+
+    async def slow(runs: asyncio.Event) -> list[list[object]]:
+        answer = await pool.ask("query", tables(company), {}, sql, cap=5, on_progress=lambda *_: runs.set())
+        return answer["rows"]
+
+    try:
+        both = [asyncio.create_task(slow(runs)) for runs in run]
+        await asyncio.gather(*(asyncio.wait_for(runs.wait(), 20) for runs in run))
+        victim = pool._workers[0].process._process
+        assert victim is not None
+        victim.kill()
+        [lost], [other] = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        assert isinstance(lost.exception(), WorkerLost)
+        runs = run[both.index(other)]
+        runs.clear()
+        await asyncio.wait_for(runs.wait(), 20)
+        other.cancel()
+        await asyncio.wait({other})
+        assert await asyncio.gather(*(query(pool, company, "SELECT 7") for _ in range(4))) == [[[7]]] * 4
+    finally:
+        await pool.close()
+
+
+# Disguises: what a statement wants stays the same.
+
+_TOKENS = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\s+|\w+|.)", re.DOTALL)
+_KINDS = ("copy", "file", "insert", "update", "delete", "setting", "read", "query", "getenv", "definition", "glob")
+MUTABLE = sorted(n for n in HOSTILE if n.startswith(_KINDS) and "Kelvin" not in n and "deep" not in n)
+_WRAPPERS = (
+    "{q}",
+    "SELECT * FROM ({q}) AS t",
+    "WITH w AS ({q}) FROM w",
+    "WITH RECURSIVE w AS ({q}) FROM w",
+    "SELECT 1 UNION ALL ({q})",
+    "SELECT 1 WHERE EXISTS ({q})",
+    "FROM ledger, LATERAL ({q}) AS l",
+    "SELECT ({q})",
+    "SELECT list_transform([1], lambda v: ({q}))",
+    'WITH "ledger" AS (SELECT 1), "x" AS ({q}) SELECT * FROM "x"',
+    "SUMMARIZE ({q})",
+    "({q}) ORDER BY 1 LIMIT 5",
+)
+_BLANKS = (" ", "\n", "\t", " /* ; */ ", " -- '\n", "/**/ ", "\u00a0", " /* SELECT 1 */ ")
+
+
+def disguised(sql: str, draw: Callable[..., object]) -> str:
+    """The statement with other blanks, comments and case, inside of other statements."""
+    parts: list[str] = []
+    for token in _TOKENS.findall(sql):
+        if token.isspace():
+            parts.append(str(draw(st.sampled_from(_BLANKS))))
+        elif token[0] in "'\"":
+            parts.append(token)
+        else:
+            parts.append(str(draw(st.sampled_from((token, token.upper(), token.lower(), token.title())))))
+    made = "".join(parts)
+    for wrapper in draw(st.lists(st.sampled_from(_WRAPPERS), max_size=3)):  # type: ignore[attr-defined]
+        made = wrapper.replace("{q}", made)
+    return made + str(draw(st.sampled_from(("", ";", " ;", " -- end", "\n", "; -- SELECT 1"))))
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_no_disguise_helps(data: st.DataObject, company: Company, tmp_path: Path) -> None:
+    name = data.draw(st.sampled_from(MUTABLE))
+    sql = disguised(filled(name, company, tmp_path), data.draw)
+    with pytest.raises(QueryError):
+        sql_policy.check(sql, company.files.keys(), company.plain)
+    with pytest.raises(QueryError) as caught:
+        company.worker.query(sql, 5, None)
+    assert SECRET not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(name=st.text(min_size=1, max_size=12), inner=st.booleans())
+def test_a_name_is_a_cte_for_the_policy_only_where_it_is_one_for_duckdb(
+    name: str, inner: bool, company: Company
+) -> None:
+    """Any name in the place of a CTE's, and beside it in another case: what passes can be run without any file."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    other = '"' + name.swapcase().replace('"', '""') + '"'
+    sql = (
+        f"WITH {quoted} AS (SELECT 1 AS n) FROM {quoted} AS a, {other} AS b"
+        if inner
+        else f"SELECT 1 AS {quoted} FROM {other}"
+    )
+    try:
+        used = sql_policy.check(sql, company.files.keys(), company.plain)
+    except QueryError:
+        return
+    assert used <= company.files.keys()
+    with duckdb.connect() as bare:  # no views here: a name that is no CTE would be a table, or a file
+        assert not used
+        assert len(bare.execute(sql).fetchall()) == 1

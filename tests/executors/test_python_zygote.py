@@ -1,0 +1,199 @@
+"""Zygote and children: lost and back again, cancelled, closed, and refused where a process cannot be confined."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cfo_kernel.errors import PythonFailed, PythonUnavailable, WorkbenchClosed, WorkerLost
+from cfo_kernel.executors.confined_executor import ConfinedExecutor
+from cfo_kernel.executors.fallback_executor import FallbackExecutor
+from cfo_kernel.executors.python_executor import PythonCall, PythonLimits, PythonResult, ScriptedPythonExecutor
+from cfo_kernel.executors.python_zygote_client import COMMAND
+from tests.executors.sandbox_targets import children
+
+NO_LANDLOCK = """
+import errno, pyseccomp, runpy
+kernel = pyseccomp.SyscallFilter(defaction=pyseccomp.ALLOW)
+kernel.add_rule(pyseccomp.ERRNO(errno.ENOSYS), 444)
+kernel.load()
+"""
+NO_RESTRICT = NO_LANDLOCK.replace("444", "446")
+NO_SECCOMP_LIBRARY = "import sys, runpy, ctypes.util\nctypes.util.find_library = lambda name: None\n"
+START = "runpy.run_module('cfo_kernel.executors.python_zygote', run_name='__main__')"
+
+
+@pytest.fixture
+async def executor() -> AsyncIterator[ConfinedExecutor]:
+    made = ConfinedExecutor()
+    yield made
+    await made.close()
+
+
+def call(code: str, folder: Path, **limits: float) -> PythonCall:
+    scratch = folder / f"scratch{len(list(folder.iterdir()))}"
+    scratch.mkdir()
+    return PythonCall(code=code, tables={}, scratch=scratch, limits=PythonLimits.model_validate(limits))
+
+
+def zygote(executor: ConfinedExecutor) -> int:
+    process = executor._zygote._process
+    assert process
+    return process.pid
+
+
+def runs(pid: int) -> bool:
+    """Whether the process exists and is not one that ended and waits for its burial."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+async def until(path: Path) -> None:
+    """Waits for the file by which a program says that it is running."""
+    async with asyncio.timeout(10):
+        while not path.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.005)
+
+
+async def test_a_zygote_that_died_while_idle_is_not_missed(executor: ConfinedExecutor, tmp_path: Path) -> None:
+    await executor.run(call("pass", tmp_path))
+    first = zygote(executor)
+    os.kill(first, signal.SIGKILL)
+    assert (await executor.run(call("print(1)", tmp_path))).stdout == "1\n"
+    assert zygote(executor) != first
+
+
+async def test_a_zygote_that_dies_takes_its_programs_along_and_comes_back(
+    executor: ConfinedExecutor, tmp_path: Path
+) -> None:
+    running = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
+    task = asyncio.create_task(executor.run(running))
+    await until(running.scratch / "on")
+    [child] = children(zygote(executor))
+    os.kill(zygote(executor), signal.SIGKILL)
+    with pytest.raises(WorkerLost, match="Ask again"):
+        await task
+    assert not runs(child)
+    assert (await executor.run(call("print(1)", tmp_path))).stdout == "1\n"
+
+
+async def test_cancelling_kills_the_program(executor: ConfinedExecutor, tmp_path: Path) -> None:
+    running = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
+    task = asyncio.create_task(executor.run(running))
+    await until(running.scratch / "on")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [pid for pid in children(zygote(executor)) if runs(pid)] == []
+    assert (await executor.run(call("print(1)", tmp_path))).stdout == "1\n"
+
+
+async def test_cancelling_at_any_moment_leaves_nothing_behind(executor: ConfinedExecutor, tmp_path: Path) -> None:
+    await executor.run(call("pass", tmp_path))
+    for step in range(12):
+        task = asyncio.create_task(executor.run(call("while True: pass", tmp_path)))
+        await asyncio.wait({task}, timeout=step / 1000)
+        task.cancel()
+        await asyncio.wait({task})
+    assert (await executor.run(call("print(1)", tmp_path))).stdout == "1\n"
+    async with asyncio.timeout(10):
+        while children(zygote(executor)):  # noqa: ASYNC110 - the zygote buries them
+            await asyncio.sleep(0.005)
+    assert len(list(Path("/proc/self/fd").iterdir())) < 100
+
+
+async def test_a_slow_program_does_not_hold_up_another(executor: ConfinedExecutor, tmp_path: Path) -> None:
+    slow = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
+    task = asyncio.create_task(executor.run(slow))
+    await until(slow.scratch / "on")
+    assert (await executor.run(call("print(1)", tmp_path))).stdout == "1\n"
+    assert not task.done()
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_a_killed_program_says_so(executor: ConfinedExecutor, tmp_path: Path) -> None:
+    with pytest.raises(PythonFailed, match="more processor time or memory"):
+        await executor.run(call("import os\nos.kill(os.getpid(), 9)", tmp_path))
+
+
+async def test_closing_ends_zygote_and_programs(tmp_path: Path) -> None:
+    executor = ConfinedExecutor()
+    running = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
+    task = asyncio.create_task(executor.run(running))
+    await until(running.scratch / "on")
+    ended = [zygote(executor), *children(zygote(executor))]
+    await executor.close()
+    with pytest.raises(WorkerLost):
+        await task
+    assert [pid for pid in ended if runs(pid)] == []
+
+
+async def test_a_program_in_line_does_not_outlive_the_close(tmp_path: Path) -> None:
+    executor = ConfinedExecutor(at_once=1)
+    running = call("open('on', 'w').close()\nwhile True: pass", tmp_path)
+    task = asyncio.create_task(executor.run(running))
+    await until(running.scratch / "on")
+    waiting = asyncio.create_task(executor.run(call("while True: pass", tmp_path)))
+    await asyncio.sleep(0)
+    await executor.close()
+    with pytest.raises(WorkerLost):
+        await task
+    with pytest.raises(WorkbenchClosed):
+        await waiting
+    assert executor._zygote._process is None
+
+
+async def test_the_zygote_has_nothing_of_the_engines_environment(
+    executor: ConfinedExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-programs")
+    await executor.run(call("pass", tmp_path))
+    environment = Path(f"/proc/{zygote(executor)}/environ").read_bytes()
+    assert b"sk-" not in environment
+    assert b"PATH" not in environment
+
+
+@pytest.mark.parametrize(
+    ("before", "says"),
+    [
+        (NO_LANDLOCK, "the kernel has no Landlock"),
+        (NO_SECCOMP_LIBRARY, "libseccomp is not installed"),
+        (NO_RESTRICT, "could not be confined .*Function not implemented"),
+    ],
+)
+async def test_without_confinement_nothing_runs(before: str, says: str, tmp_path: Path) -> None:
+    executor = ConfinedExecutor(command=(sys.executable, "-I", "-c", before + START))
+    for _ in range(2):
+        refused = call("open('ran', 'w').close()", tmp_path)
+        with pytest.raises(PythonUnavailable, match=f"Python is off: .*{says}"):
+            await executor.run(refused)
+        assert not (refused.scratch / "ran").exists()
+    await executor.close()
+
+
+async def test_a_zygote_that_cannot_start_is_an_error(tmp_path: Path) -> None:
+    executor = ConfinedExecutor(command=(*COMMAND[:1], "-c", "raise SystemExit(1)"))
+    with pytest.raises(WorkerLost, match="use SQL"):
+        await executor.run(call("pass", tmp_path))
+    await executor.close()
+
+
+async def test_the_second_executor_runs_where_the_first_cannot_confine(tmp_path: Path) -> None:
+    off = PythonUnavailable("Python is off: no Landlock.")
+    second = ScriptedPythonExecutor(PythonResult(stdout="two"), PythonUnavailable("Python is off: no Docker."))
+    either = FallbackExecutor(ScriptedPythonExecutor(PythonResult(stdout="one"), off, off, PythonFailed("x")), second)
+    assert (await either.run(call("a", tmp_path))).stdout == "one"
+    assert (await either.run(call("b", tmp_path))).stdout == "two"
+    with pytest.raises(PythonUnavailable, match=r"no Landlock\. .*no Docker"):
+        await either.run(call("c", tmp_path))
+    with pytest.raises(PythonFailed):
+        await either.run(call("d", tmp_path))
+    assert [asked.code for asked in second.calls] == ["b", "c"]
+    await either.close()
