@@ -20,27 +20,9 @@ from cfo_kernel.runs.journal import PRUNED, Record, RunRow
 from cfo_kernel.runs.postgres import Database
 from cfo_kernel.runs.postgres_notifications import Notifications
 from cfo_kernel.runs.postgres_writer import Writer
-from cfo_kernel.store.database_postgres import JOURNAL
 from cfo_kernel.store.folders import is_text
+from cfo_kernel.store.schemas import JOURNAL
 
-_STEPS: tuple[LiteralString, ...] = (
-    """
-CREATE TABLE run (
-    n bigint GENERATED ALWAYS AS IDENTITY, id text PRIMARY KEY, workspace_id text NOT NULL, thread_id text NOT NULL,
-    message text NOT NULL, in_reply_to text, parent_run_id text, idempotency_key text, owner text NOT NULL,
-    attempt integer NOT NULL DEFAULT 1, deaths integer NOT NULL DEFAULT 0, status text NOT NULL DEFAULT 'queued',
-    next_event integer NOT NULL DEFAULT 0, accepted_at timestamptz NOT NULL DEFAULT now(), ended_at timestamptz,
-    UNIQUE (thread_id, idempotency_key)) WITH (fillfactor = 70);
-CREATE INDEX run_open ON run (thread_id, n) WHERE ended_at IS NULL;
-CREATE INDEX run_ended ON run (ended_at) WHERE ended_at IS NOT NULL;
-CREATE TABLE cancel_requested (run text PRIMARY KEY);
-CREATE TABLE event (run text NOT NULL, number integer NOT NULL, data text NOT NULL, PRIMARY KEY (run, number));
-CREATE TABLE record (
-    run text NOT NULL, kind text NOT NULL, key text NOT NULL, data text NOT NULL, event integer NOT NULL,
-    PRIMARY KEY (run, kind, key));
-CREATE TABLE owner (name text PRIMARY KEY, beat timestamptz NOT NULL DEFAULT now());
-""",
-)
 _MINE: LiteralString = "id = %(run)s AND attempt = %(attempt)s AND ended_at IS NULL"
 _NEXT_EVENT: LiteralString = f"""
 WITH held AS (UPDATE cfo_journal.run SET next_event = next_event + 1 WHERE {_MINE} AND next_event = %(number)s
@@ -68,7 +50,7 @@ class PostgresJournal:
 
     async def open(self) -> None:
         await self._database.open()
-        await self._database.migrate(JOURNAL, _STEPS)
+        await self._database.bring_up_to_date(JOURNAL)
 
     async def close(self) -> None:
         await self._writer.close()

@@ -19,29 +19,9 @@ from cfo_kernel import not_found
 from cfo_kernel.errors import EventsPruned, IdempotencyMismatch, RunNotFound, StorageFailed, WorkbenchClosed
 from cfo_kernel.events import Event, Numbered, Outcome, event_adapter
 from cfo_kernel.runs.journal import PRUNED, Record, RunRow
+from cfo_kernel.store.database import sqlite_engine
+from cfo_kernel.store.schemas import JOURNAL, bring_up_to_date
 
-_STEPS = (
-    """
-CREATE TABLE IF NOT EXISTS run (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, workspace_id TEXT NOT NULL, thread_id TEXT NOT NULL,
-    message TEXT NOT NULL, in_reply_to TEXT, idempotency_key TEXT, owner TEXT NOT NULL, status TEXT NOT NULL,
-    accepted_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, ended_at TEXT, UNIQUE (thread_id, idempotency_key));
-CREATE INDEX IF NOT EXISTS run_open ON run (thread_id, n) WHERE ended_at IS NULL;
-CREATE TABLE IF NOT EXISTS cancel_requested (run TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS event (
-    run TEXT NOT NULL, number INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (run, number)) WITHOUT ROWID;
-""",
-    """
-ALTER TABLE run ADD COLUMN parent_run_id TEXT;
-ALTER TABLE run ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
-ALTER TABLE run ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE record (
-    run TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, data TEXT NOT NULL, event INTEGER NOT NULL,
-    PRIMARY KEY (run, kind, key)) WITHOUT ROWID;
-CREATE INDEX run_ended ON run (ended_at) WHERE ended_at IS NOT NULL;
-""",
-)
-"""A step is never changed once released; `PRAGMA user_version` counts those taken."""
 _HELD = "EXISTS (SELECT 1 FROM run WHERE id = :run AND attempt = :attempt AND ended_at IS NULL)"
 _NEXT_EVENT = f"""
 INSERT INTO event SELECT :run, :number, :data WHERE {_HELD}
@@ -67,6 +47,8 @@ class SqliteJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        bring_up_to_date(engine := sqlite_engine(path), JOURNAL)
+        engine.dispose()
         self._batch: list[tuple[str, tuple[Any, ...] | dict[str, Any], str | None, asyncio.Future[int]]] = []
         self._trying_since: float | None = None
         self._waiting: dict[str, set[asyncio.Event]] = {}
@@ -79,7 +61,6 @@ class SqliteJournal:
         self._writer, self._reader = sqlite3.connect(self._path, **options), sqlite3.connect(self._path, **options)
         try:
             self._writer.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
-            _migrate(self._writer)
             self._writer.execute("PRAGMA busy_timeout = 0")  # waiting is done by the loop
         except BaseException:
             self._writer.close()
@@ -340,27 +321,6 @@ def _unwritable(error: Exception) -> StorageFailed:
 def _is_over(future: "asyncio.Future[int]") -> bool:
     """Whether nobody waits for it: it was cancelled, or its loop is gone."""
     return future.done() or future.get_loop().is_closed()
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Takes the steps that the database lacks; two programs may open a new root at once, so under the write lock."""
-    if _steps_taken(connection) == len(_STEPS):
-        return  # without the write lock, which another program may hold
-    connection.execute("BEGIN IMMEDIATE")
-    for step in _STEPS[_steps_taken(connection) :]:
-        for statement in filter(str.strip, step.split(";")):
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
-    connection.execute("COMMIT")
-
-
-def _steps_taken(connection: sqlite3.Connection) -> int:
-    have: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if have > len(_STEPS):
-        raise StorageFailed(
-            "The journal was made by a newer version of cfo_kernel. Update cfo_kernel to open this root."
-        )
-    return have
 
 
 def _stored(time: datetime) -> str:

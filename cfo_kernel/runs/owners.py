@@ -5,6 +5,8 @@ import os
 import uuid
 from pathlib import Path
 
+from cfo_kernel.store.live_processes import is_locked
+
 
 class Owners:
     """`me` is this process's name as owner of runs; it is alive from the moment this object exists."""
@@ -23,14 +25,7 @@ class Owners:
         """Whether the process of that name still runs."""
         if owner == self.me:
             return not self._held.closed
-        try:
-            with (self._folder / owner).open() as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return is_locked(self._folder / owner)
 
     def remove_abandoned(self) -> None:
         """Removes the files that processes left which were killed; a missing file means dead as well."""

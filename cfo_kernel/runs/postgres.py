@@ -9,10 +9,13 @@ from typing import Any, LiteralString
 from weakref import WeakSet
 
 import psycopg
+import psycopg.errors
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+from sqlalchemy.exc import DBAPIError
 
 from cfo_kernel.errors import StorageFailed, WorkbenchClosed
-from cfo_kernel.store.database_postgres import QUEUE, Target, schema_alone
+from cfo_kernel.store.database_postgres import QUEUE, Target, create_schema
+from cfo_kernel.store.schemas import StoreSchema, bring_up_to_date
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 CONNECTION_LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
@@ -38,7 +41,7 @@ class Database:
         """Raises `StorageFailed` where the server cannot be reached."""
         if self._pool is not None:
             return
-        with self._target.opening():  # tells at once why it cannot, where a pool would try for long
+        with self._target.connecting():  # tells at once why it cannot, where a pool would try for long
             await (await self.connect()).close()
         self._pool = AsyncConnectionPool[Connection](
             self._target.conninfo,
@@ -50,14 +53,29 @@ class Database:
         )
         await self._pool.open()
 
+    async def bring_up_to_date(self, schema: StoreSchema) -> None:
+        """Creates or upgrades a store where it is behind. Raises `StorageFailed` as `schemas.bring_up_to_date` does."""
+        sql: LiteralString = f"SELECT version_num FROM {schema.postgres_schema}.alembic_version"
+        with contextlib.suppress(psycopg.errors.UndefinedTable):
+            async with self.pool.connection() as connection:
+                if await (await connection.execute(sql)).fetchone() == (schema.head,):
+                    return
+        engine = self._target.engine(schema.postgres_schema)
+        try:
+            await asyncio.to_thread(bring_up_to_date, engine, schema)
+        except DBAPIError as error:
+            raise self.failed("migrated", error) from error
+        finally:
+            engine.dispose()
+
     async def migrate(self, schema: LiteralString, steps: Sequence[LiteralString]) -> None:
         """Takes the steps that a schema lacks, which it counts itself, while no other process does.
 
         A step is never changed once released. Raises `StorageFailed`, also where the schema is newer than this program.
         """
-        with self._target.opening():
+        with self._target.connecting():
             async with await self.connect() as connection, connection.transaction():
-                await connection.execute(schema_alone(schema))
+                await connection.execute(create_schema(schema))
                 await connection.execute(f"CREATE TABLE IF NOT EXISTS {schema}.version (steps integer NOT NULL)")
                 found = await (await connection.execute(f"SELECT steps FROM {schema}.version")).fetchone()
                 have: int = found[0] if found else 0
@@ -100,7 +118,7 @@ class Database:
 
     def failed(self, what: str, error: BaseException) -> StorageFailed:
         """The error as ours: `what` could not be done with the database."""
-        reason = self._target.shown(error)
+        reason = self._target.redacted(error)
         return StorageFailed(f"The database cannot be {what} ({reason}). Check CFO_DATABASE_URL and its server.")
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Generator
 
 from cfo_kernel.runs.postgres import CONNECTION_LOST, Database
-from cfo_kernel.store.database_postgres import JOURNAL
+from cfo_kernel.store.schemas import JOURNAL
 
 _RECONNECT = 1.0  # seconds
 
@@ -49,7 +49,7 @@ class Notifications:
         while True:
             with contextlib.suppress(*CONNECTION_LOST):
                 async with await self._database.connect() as connection:
-                    await connection.execute(f"LISTEN {JOURNAL}")
+                    await connection.execute(f"LISTEN {JOURNAL.postgres_schema}")
                     self.tell()  # something may have come before
                     async for notice in connection.notifies():
                         if notice.pid != self._mine():

@@ -14,9 +14,9 @@ import psycopg
 
 from cfo_kernel.errors import WorkbenchClosed
 from cfo_kernel.runs.postgres import CONNECTION_LOST, PATIENCE, RETRY, Connection, Database
-from cfo_kernel.store.database_postgres import JOURNAL
+from cfo_kernel.store.schemas import JOURNAL
 
-_NOTIFY: LiteralString = f"SELECT pg_notify('{JOURNAL}', run) FROM unnest(%s::text[]) AS run"
+_NOTIFY: LiteralString = f"SELECT pg_notify('{JOURNAL.postgres_schema}', run) FROM unnest(%s::text[]) AS run"
 
 
 class _Statement(NamedTuple):

@@ -28,9 +28,9 @@ from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.postgres import Database
 from cfo_kernel.runs.queue import MOST_AT_ONCE, Perform
 from cfo_kernel.store.database_postgres import QUEUE
+from cfo_kernel.store.live_processes import DEAD_AFTER
 
 _HEARTBEAT = 1.0  # seconds between two signs of life, and two looks for the dead and for runs without a job
-_DEAD_AFTER = 4  # seconds without a sign of life
 _POLL = 0.1  # seconds between two looks for a job that became free when another of its thread ended
 _LOOK_AGAIN = 0.1  # seconds between two looks whether another process has ended the run
 _GRACE = 2.0  # seconds for which a worker that stops waits for its jobs
@@ -209,7 +209,7 @@ class ProcrastinateQueue:
                 concurrency=at_most,
                 fetch_job_polling_interval=_POLL,
                 update_heartbeat_interval=_HEARTBEAT,
-                stalled_worker_timeout=10 * _DEAD_AFTER,
+                stalled_worker_timeout=10 * DEAD_AFTER,
                 shutdown_graceful_timeout=_GRACE,
                 install_signal_handlers=False,
                 delete_jobs="always",
@@ -245,9 +245,9 @@ class ProcrastinateQueue:
 
     async def _look_for_the_dead(self) -> None:
         """Puts the jobs of dead workers back, and makes one for each run that has none."""
-        self._dead = {owner for (owner,) in await self._database.select(_DEAD, (self.me, _DEAD_AFTER))}
+        self._dead = {owner for (owner,) in await self._database.select(_DEAD, (self.me, DEAD_AFTER))}
         await self._database.select("DELETE FROM cfo_journal.owner WHERE beat < now() - interval '1 hour'")
-        for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_DEAD_AFTER):
+        for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
             with contextlib.suppress(ConnectorException):  # another process was first
                 await self._app.job_manager.retry_job(job)
         for run_id, workspace_id, thread_id, parent in await self._database.select(_WITHOUT_JOB):

@@ -11,15 +11,15 @@ import contextlib
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, Table, delete
+from sqlalchemy import Engine, Index, Table, delete
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from cfo_kernel import not_found
 from cfo_kernel.errors import StorageFailed, WorkspaceExists
-from cfo_kernel.store.database import PATIENCE, be_patient
+from cfo_kernel.store.database import LOCK_TIMEOUT, set_lock_timeout
 from cfo_kernel.store.folders import is_text
-from cfo_kernel.store.migrations import migrate
+from cfo_kernel.store.schemas import CATALOG, bring_up_to_date
 
 
 def now() -> datetime:
@@ -51,6 +51,7 @@ class ThreadRow(SQLModel, table=True):
 
 
 _THREADS: Table = SQLModel.metadata.tables["thread"]
+Index("thread_newest", _THREADS.c.workspace_id, _THREADS.c.updated_at)
 
 
 class Catalog:
@@ -61,8 +62,7 @@ class Catalog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        with self._engine.begin() as connection:
-            migrate(connection)
+        bring_up_to_date(engine, CATALOG)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -121,7 +121,7 @@ class Catalog:
 
     def touch_workspace(self, workspace_id: str) -> None:
         """Marks the workspace as changed now, if that can be done at once: what was changed stays changed."""
-        with contextlib.suppress(StorageFailed), self._session(patience=PATIENCE // 10) as session:
+        with contextlib.suppress(StorageFailed), self._session(lock_timeout=LOCK_TIMEOUT // 10) as session:
             if row := session.get(WorkspaceRow, workspace_id):
                 row.updated_at = now()
 
@@ -159,7 +159,7 @@ class Catalog:
 
     def touch_thread(self, workspace_id: str, thread_id: str) -> None:
         """Marks the thread as used now, if that can be done at once: a message that was accepted stays accepted."""
-        with contextlib.suppress(StorageFailed), self._session(patience=PATIENCE // 10) as session:
+        with contextlib.suppress(StorageFailed), self._session(lock_timeout=LOCK_TIMEOUT // 10) as session:
             if row := session.get(ThreadRow, (workspace_id, thread_id)):
                 row.updated_at = now()
 
@@ -176,11 +176,11 @@ class Catalog:
                 session.delete(row)
 
     @contextlib.contextmanager
-    def _session(self, *, patience: int = PATIENCE) -> Generator[Session]:
+    def _session(self, *, lock_timeout: int = LOCK_TIMEOUT) -> Generator[Session]:
         """One transaction: the one place where an error of the database becomes ours."""
         try:
             with Session(self._engine, expire_on_commit=False) as session:
-                be_patient(session.connection(), patience)
+                set_lock_timeout(session.connection(), lock_timeout)
                 yield session
                 session.commit()
         except IntegrityError:

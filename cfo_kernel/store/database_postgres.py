@@ -1,4 +1,4 @@
-"""Where a PostgreSQL database is, its schemas, and engines for it. Loaded only where `CFO_DATABASE_URL` is set."""
+"""The PostgreSQL database of several machines, and engines for its schemas. Loaded only with `CFO_DATABASE_URL`."""
 
 import contextlib
 from collections.abc import Generator
@@ -11,37 +11,35 @@ from sqlalchemy import Engine, create_engine
 
 from cfo_kernel.errors import InvalidSettings, StorageFailed
 
-CATALOG: Final = "cfo_catalog"
-LEDGER: Final = "cfo_ledger"
-JOURNAL: Final = "cfo_journal"
 QUEUE: Final = "cfo_queue"
-_PATIENCE = 5  # seconds for which a connection is tried
+"""The schema of Procrastinate; those of the stores are in `schemas`."""
+_CONNECT_TIMEOUT = 5  # seconds
 
 
 class Target:
-    """The database that a URL names; what it shows of errors never has the password. Raises `InvalidSettings`."""
+    """The database that a URL names. Errors are shown without its password. Raises `InvalidSettings`."""
 
     def __init__(self, url: str) -> None:
         message = "CFO_DATABASE_URL is wrong: write postgresql://user:password@host/database, and start again."
         if not url.startswith(("postgresql://", "postgres://")):
             raise InvalidSettings(message)
         try:
-            parts: dict[str, Any] = {"connect_timeout": _PATIENCE, "application_name": "cfo_kernel"}
+            parts: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, "application_name": "cfo_kernel"}
             parts |= conninfo_to_dict(url)
         except psycopg.Error:  # its text may hold the password
             raise InvalidSettings(message) from None
         self.conninfo = make_conninfo("", **parts)
         self._password = str(parts.get("password") or "")
 
-    def shown(self, error: BaseException) -> str:
-        """The first line of the error."""
+    def redacted(self, error: BaseException) -> str:
+        """The first line of the error, without the password."""
         line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         for secret in filter(None, {self._password, quote(self._password), quote(self._password, safe="")}):
             line = line.replace(secret, "***")
         return line
 
     def engine(self, schema: LiteralString) -> Engine:
-        """An engine whose tables are in this schema, which is made. Its times are in UTC. Raises `StorageFailed`."""
+        """An engine whose tables are in this schema, which may not exist yet. Its times are in UTC."""
 
         def connect() -> psycopg.Connection[Any]:
             connection = psycopg.connect(self.conninfo, autocommit=True)
@@ -49,20 +47,21 @@ class Target:
             connection.autocommit = False
             return connection
 
-        with self.opening(), psycopg.connect(self.conninfo) as connection:
-            connection.execute(schema_alone(schema))
         return create_engine("postgresql+psycopg://", creator=connect, pool_pre_ping=True, pool_size=2)
 
     @contextlib.contextmanager
-    def opening(self) -> Generator[None]:
-        """Raises `StorageFailed` for what goes wrong."""
+    def connecting(self) -> Generator[None]:
+        """Raises errors of the driver as `StorageFailed`."""
         try:
             yield
         except psycopg.Error as error:
-            message = f"The database cannot be opened ({self.shown(error)}). Check CFO_DATABASE_URL and its server."
-            raise StorageFailed(message) from error
+            raise self.cannot_open(error) from error
+
+    def cannot_open(self, error: BaseException) -> StorageFailed:
+        message = f"The database cannot be opened ({self.redacted(error)}). Check CFO_DATABASE_URL and its server."
+        return StorageFailed(message)
 
 
-def schema_alone(schema: LiteralString) -> LiteralString:
-    """Makes a schema where it is missing; who else sets one up waits until this transaction has ended."""
+def create_schema(schema: LiteralString) -> LiteralString:
+    """SQL that creates a schema where it is missing. Other processes that do so wait until the transaction ends."""
     return f"SELECT pg_advisory_xact_lock(hashtext('cfo_kernel'), 0); CREATE SCHEMA IF NOT EXISTS {schema}"

@@ -12,6 +12,7 @@ from cfo_kernel.errors import InvalidName, StorageFailed
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 HISTORY = "message_history.json"
+CATALOG_FOLDER = ".cfo"
 
 
 def workspace_name(name: str) -> str:
@@ -103,6 +104,6 @@ def to_trash(workspace: Path, path: Path) -> Path:
 
 def create_catalog_folder(root: Path) -> Path:
     """The folder of the databases of a root."""
-    folder = root / ".cfo"
+    folder = root / CATALOG_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -13,14 +13,14 @@ from collections.abc import Generator
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import DDL, BigInteger, DateTime, Engine, Table, event, func, inspect, select
+from sqlalchemy import BigInteger, DateTime, Engine, Index, Table, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col
 
 from cfo_kernel.errors import StorageFailed
 from cfo_kernel.events import Usage, UsageTotals
 from cfo_kernel.store.catalog import now
-from cfo_kernel.store.database import wait_for_others
+from cfo_kernel.store.schemas import LEDGER, bring_up_to_date
 
 _NANO = 1_000_000_000
 _TIME: Any = DateTime(timezone=True)
@@ -50,28 +50,7 @@ class Capsule(SQLModel, table=True):
 _COUNTS = ("requests", "tool_calls", "input_tokens", "cached_tokens", "output_tokens")
 _TABLE: Table = SQLModel.metadata.tables["capsule"]
 
-
-def _guard(dialect: str, *statements: str) -> None:
-    """Has the statements executed once the table was made: they refuse every change of a row."""
-    for statement in statements:
-        event.listen(_TABLE, "after_create", DDL(statement).execute_if(dialect=dialect))
-
-
-_guard("sqlite", "CREATE INDEX IF NOT EXISTS capsule_thread ON capsule (workspace_id, thread_id)")
-for _change in ("UPDATE", "DELETE"):
-    _guard(
-        "sqlite",
-        f"CREATE TRIGGER IF NOT EXISTS capsule_no_{_change.lower()} BEFORE {_change} ON capsule"
-        " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
-    )
-_guard(
-    "postgresql",
-    "CREATE INDEX IF NOT EXISTS capsule_thread ON %(fullname)s (workspace_id, thread_id)",
-    "CREATE FUNCTION %(fullname)s_is_sealed() RETURNS trigger LANGUAGE plpgsql"
-    " AS $$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$",
-    "CREATE TRIGGER capsule_is_sealed BEFORE UPDATE OR DELETE OR TRUNCATE ON %(fullname)s"
-    " FOR EACH STATEMENT EXECUTE FUNCTION %(fullname)s_is_sealed()",
-)
+Index("capsule_thread", _TABLE.c.workspace_id, _TABLE.c.thread_id)
 
 
 class Ledger:
@@ -79,10 +58,7 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        with self._engine.begin() as connection:
-            if not inspect(connection).has_table(_TABLE.name):
-                wait_for_others(connection)  # two programs may open a new root at once
-                _TABLE.create(connection, checkfirst=True)
+        bring_up_to_date(engine, LEDGER)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -16,8 +16,9 @@ from cfo_kernel.runs.queue_table import TableQueue
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import Catalog
-from cfo_kernel.store.database import sqlite_engine
+from cfo_kernel.store.database import POSTGRES_IS_MISSING, sqlite_engine
 from cfo_kernel.store.ledger import Ledger
+from cfo_kernel.store.schemas import CATALOG, JOURNAL, LEDGER
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,11 @@ def open_stores(root: Path, settings: Settings) -> Stores:
         place = folders.create_catalog_folder(root)
         if settings.database_url:
             return _of_several_machines(settings.database_url)
-        journal = SqliteJournal(place / "journal.db")
+        journal = SqliteJournal(place / JOURNAL.file_name)
+        # The owner's file comes last: who holds one counts as having brought all stores up to date.
         return Stores(
-            Catalog(sqlite_engine(place / "catalog.db", is_remade=True)),
-            Ledger(sqlite_engine(place / "ledger.db")),
+            Catalog(sqlite_engine(place / CATALOG.file_name, can_be_rebuilt=True)),
+            Ledger(sqlite_engine(place / LEDGER.file_name)),
             journal,
             TableQueue(journal, Owners(place / "owners")),
         )
@@ -53,16 +55,14 @@ def _of_several_machines(url: SecretStr) -> Stores:
         from cfo_kernel.runs.journal_postgres import PostgresJournal
         from cfo_kernel.runs.postgres import Database
         from cfo_kernel.runs.queue_procrastinate import ProcrastinateQueue
-        from cfo_kernel.store.database_postgres import CATALOG, LEDGER, Target
+        from cfo_kernel.store.database_postgres import Target
     except ImportError as error:
-        message = "CFO_DATABASE_URL needs more packages. Run: pip install 'cfo-kernel[postgres]'"
-        raise InvalidSettings(message) from error
+        raise InvalidSettings(POSTGRES_IS_MISSING) from error
     target = Target(url.get_secret_value())
     database = Database(target)
     journal = PostgresJournal(database)
     try:
-        catalog, ledger = Catalog(target.engine(CATALOG)), Ledger(target.engine(LEDGER))
+        catalog, ledger = Catalog(target.engine(CATALOG.postgres_schema)), Ledger(target.engine(LEDGER.postgres_schema))
     except DatabaseError as error:
-        message = f"The database cannot be opened ({target.shown(error)}). Check CFO_DATABASE_URL and its server."
-        raise StorageFailed(message) from error
+        raise target.cannot_open(error) from error
     return Stores(catalog, ledger, journal, ProcrastinateQueue(journal, database))

@@ -6,17 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from cfo_kernel import Workbench, connect
-from cfo_kernel.errors import InvalidSettings, StorageFailed, ThreadNotFound, WorkspaceExists, WorkspaceNotFound
+from cfo_kernel.errors import StorageFailed, ThreadNotFound, WorkspaceExists, WorkspaceNotFound
 from cfo_kernel.store.catalog import Catalog, ThreadRow, WorkspaceRow
 from cfo_kernel.store.database import sqlite_engine
-from cfo_kernel.store.migrations import STEPS
+from cfo_kernel.store.schemas import CATALOG
 from tests.conftest import settings
 from tests.models.scripted_server import ToolCall
 from tests.replies import Serve
@@ -33,34 +31,24 @@ def test_from_empty_there_are_two_tables_and_nothing_else(tmp_path: Path) -> Non
     Catalog(sqlite_engine(tmp_path / "c.db")).close()
     Catalog(sqlite_engine(tmp_path / "c.db")).close()  # a second opening finds the steps taken
     tables = look(tmp_path / "c.db", "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")
-    assert tables == [("thread",), ("workspace",)]
-    assert look(tmp_path / "c.db", "PRAGMA user_version") == [(len(STEPS),)]
+    assert tables == [("alembic_version",), ("thread",), ("workspace",)]
+    assert look(tmp_path / "c.db", "SELECT version_num FROM alembic_version") == [(CATALOG.head,)]
     assert look(tmp_path / "c.db", "PRAGMA journal_mode") == [("wal",)]
     for model in (WorkspaceRow, ThreadRow):
         columns = look(tmp_path / "c.db", f"SELECT name FROM pragma_table_info('{model.__tablename__}')")
         assert {name for (name,) in columns} == set(model.model_fields)
 
 
-def test_a_catalog_of_the_first_version_keeps_its_rows(tmp_path: Path) -> None:
-    with create_engine(f"sqlite:///{tmp_path / 'c.db'}").begin() as connection:
-        STEPS[0](connection)
-        connection.execute(text("PRAGMA user_version = 1"))
-        at = "'2026-01-01 00:00:00', '2026-01-02 00:00:00'"
-        connection.execute(text(f"INSERT INTO workspace VALUES ('w', 'W', 'w', {at}), ('copy', 'C', 'copy', {at})"))
-        connection.execute(text(f"INSERT INTO thread VALUES ('t', 'w', 'Costs', 'w/threads/t', {at})"))
+def test_a_copied_workspace_may_hold_the_same_thread_ids(tmp_path: Path) -> None:
     catalog = Catalog(sqlite_engine(tmp_path / "c.db"))
-    kept = catalog.thread("w", "t")
-    assert (kept.title, kept.thread_dir, kept.updated_at) == ("Costs", "w/threads/t", datetime(2026, 1, 2, tzinfo=UTC))
-    catalog.add_thread(ThreadRow(id="t", workspace_id="copy", thread_dir="copy/threads/t"))
+    for folder in ("w", "copy"):
+        catalog.add_workspace(WorkspaceRow(id=folder, name=folder, workspace_dir=folder))
+        catalog.add_thread(ThreadRow(id="t", workspace_id=folder, title="Costs", thread_dir=f"{folder}/threads/t"))
     catalog.rename_thread("copy", "t", "Copied")
     assert (catalog.thread("w", "t").title, catalog.thread("copy", "t").title) == ("Costs", "Copied")
     catalog.remove_thread("w", "t")
     assert [t.workspace_id for t in (*catalog.threads("w"), *catalog.threads("copy"))] == ["copy"]
     catalog.close()
-    empty = Catalog(sqlite_engine(tmp_path / "empty.db"))
-    empty.close()
-    schema = "SELECT name, sql FROM sqlite_master ORDER BY name"
-    assert look(tmp_path / "c.db", schema) == look(tmp_path / "empty.db", schema)
 
 
 def test_a_row_whose_folder_is_gone_makes_room(tmp_path: Path) -> None:
@@ -127,10 +115,10 @@ async def test_a_copied_workspace_holds_the_same_threads(
 
 def test_a_newer_catalog_is_left_alone(tmp_path: Path) -> None:
     Catalog(sqlite_engine(tmp_path / "c.db")).close()
-    look(tmp_path / "c.db", "PRAGMA user_version = 99")
-    with pytest.raises(InvalidSettings, match=r"newer version of cfo_kernel. Update"):
+    look(tmp_path / "c.db", "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StorageFailed, match=r"has revision 9999.*Update cfo_kernel, or run `cfo db downgrade catalog"):
         Catalog(sqlite_engine(tmp_path / "c.db"))
-    assert look(tmp_path / "c.db", "PRAGMA user_version") == [(99,)]
+    assert look(tmp_path / "c.db", "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
 def test_a_thread_needs_its_workspace(tmp_path: Path) -> None:

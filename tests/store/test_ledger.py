@@ -11,8 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from cfo_kernel.errors import StorageFailed
 from cfo_kernel.events import NOTHING_USED, Usage, UsageTotals
 from cfo_kernel.store.database import sqlite_engine
-from cfo_kernel.store.database_postgres import LEDGER, Target
+from cfo_kernel.store.database_postgres import Target
 from cfo_kernel.store.ledger import Capsule, Ledger, counted
+from cfo_kernel.store.schemas import LEDGER
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -21,7 +22,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Eng
     if request.param == "sqlite":
         return lambda: sqlite_engine(tmp_path / "ledger.db")
     target = Target(request.getfixturevalue("postgres"))
-    return lambda: target.engine(LEDGER)
+    return lambda: target.engine(LEDGER.postgres_schema)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ import pytest
 from cfo_kernel import Workbench
 from cfo_kernel.errors import InvalidSettings, StorageFailed, ThreadNotFound, WorkspaceExists
 from cfo_kernel.store.catalog import Catalog, ThreadRow, WorkspaceRow
-from cfo_kernel.store.database_postgres import CATALOG, Target
-from cfo_kernel.store.migrations import STEPS
+from cfo_kernel.store.database_postgres import Target
+from cfo_kernel.store.schemas import CATALOG
 from tests.conftest import Opened
 from tests.models.scripted_server import ScriptedServer, Stall, ToolCall
 from tests.replies import ANSWER, MESSAGE, QUERY, Serve, told, until
@@ -71,9 +71,10 @@ async def test_a_question_is_answered_and_all_is_in_its_schema(
     tables = look(postgres, "SELECT table_schema, table_name FROM information_schema.tables WHERE table_name !~ '^pg'")
     found = {f"{schema}.{name}" for schema, name in tables if schema.startswith("cfo_") and schema != "cfo_queue"}
     assert found == {
-        *(f"cfo_catalog.{name}" for name in ("version", "workspace", "thread")),
-        *(f"cfo_journal.{name}" for name in ("version", "run", "event", "record", "cancel_requested", "owner")),
+        *(f"cfo_catalog.{name}" for name in ("workspace", "thread")),
+        *(f"cfo_journal.{name}" for name in ("run", "event", "record", "cancel_requested", "owner")),
         "cfo_ledger.capsule",
+        *(f"cfo_{store}.alembic_version" for store in ("catalog", "journal", "ledger")),
     }
     assert ("cfo_queue", "procrastinate_jobs") in tables
     assert (
@@ -180,9 +181,9 @@ async def test_a_missing_package_is_named(
         await bench(database_url=postgres).workspaces()
 
 
-def test_the_catalog_takes_its_steps_once_and_leaves_a_newer_one_alone(postgres: str) -> None:
+def test_the_catalog_is_migrated_once_and_a_newer_one_is_left_alone(postgres: str) -> None:
     for _ in range(2):
-        catalog = Catalog(Target(postgres).engine(CATALOG))
+        catalog = Catalog(Target(postgres).engine(CATALOG.postgres_schema))
         for name in ("B", "a"):
             row = WorkspaceRow(id=name, name=name, workspace_dir=name)
             with contextlib.suppress(WorkspaceExists):
@@ -195,14 +196,14 @@ def test_the_catalog_takes_its_steps_once_and_leaves_a_newer_one_alone(postgres:
         with pytest.raises(ThreadNotFound):
             catalog.thread("a", "a\0b")
         catalog.close()
-    assert look(postgres, "SELECT steps FROM cfo_catalog.version") == [(len(STEPS),)]
-    look(postgres, "UPDATE cfo_catalog.version SET steps = 99 RETURNING 1")
-    with pytest.raises(InvalidSettings, match=r"newer version of cfo_kernel. Update"):
-        Catalog(Target(postgres).engine(CATALOG))
+    assert look(postgres, "SELECT version_num FROM cfo_catalog.alembic_version") == [(CATALOG.head,)]
+    look(postgres, "UPDATE cfo_catalog.alembic_version SET version_num = '9999' RETURNING 1")
+    with pytest.raises(StorageFailed, match=r"has revision 9999.*Update cfo_kernel"):
+        Catalog(Target(postgres).engine(CATALOG.postgres_schema))
 
 
 def test_a_row_that_another_program_writes_is_waited_for_only_so_long(postgres: str) -> None:
-    catalog = Catalog(Target(postgres).engine(CATALOG))
+    catalog = Catalog(Target(postgres).engine(CATALOG.postgres_schema))
     catalog.add_workspace(WorkspaceRow(id="w", name="W", workspace_dir="w"))
     catalog.add_thread(ThreadRow(id="t", workspace_id="w", thread_dir="w/threads/t"))
     with psycopg.connect(postgres) as other:

@@ -1,0 +1,162 @@
+"""Upgrades and downgrades of a store's schema: one process at a time, in one transaction, after a copy."""
+
+import contextlib
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from cfo_kernel.errors import CfoError, InvalidInput, StorageFailed
+from cfo_kernel.store.database import is_postgres, lock_for_migration
+from cfo_kernel.store.live_processes import processes_with_root_open
+from cfo_kernel.store.migrations.copies import copy_database, remove_old_copies
+from cfo_kernel.store.migrations.revisions import find_revision, is_stamped, table_names, update_counter
+from cfo_kernel.store.schemas import StoreSchema
+
+LOCK_TIMEOUT = 60_000
+"""Milliseconds for which a process waits while another one migrates the same store."""
+BASE = "base"
+"""The name of the revision before the first, which has no tables."""
+_one_at_a_time = threading.Lock()  # Alembic's `op` and `context` are global: threads must take turns
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an upgrade or a downgrade did: the revisions before and after, and the copy it made first, if any."""
+
+    store: str
+    before: str | None
+    after: str | None
+    copy: Path | None = None
+
+
+def upgrade(engine: Engine, schema: StoreSchema, revision: str | None = None) -> Change:
+    """Upgrades the store to a revision, by default the newest; creates it if there is none.
+
+    Raises `InvalidInput` for a revision that does not exist or is older than the store's. Raises `StorageFailed` if the
+    store is newer than this program, is in use, or cannot be upgraded; then it is as it was.
+    """
+    target = revision or schema.head
+    with _locked(engine, schema) as connection:
+        before = _known_revision(connection, schema)
+        if before is not None and target < before:
+            message = f"The {schema.name} is at revision {before}. Run: cfo db downgrade {schema.name} {target}"
+            raise InvalidInput(message)
+        return _change(connection, schema, before, target)
+
+
+def downgrade(engine: Engine, schema: StoreSchema, revision: str) -> Change:
+    """Downgrades the store to a revision, or to `base`. Raises as `upgrade` does."""
+    with _locked(engine, schema) as connection:
+        before = _known_revision(connection, schema)
+        target = None if revision == BASE else revision
+        if target is not None and (before is None or target > before):
+            state = f"is at revision {before}" if before else "does not exist yet"
+            message = f"The {schema.name} {state}. Run: cfo db upgrade {schema.name} {revision}"
+            raise InvalidInput(message)
+        return _change(connection, schema, before, target)
+
+
+@contextlib.contextmanager
+def _locked(engine: Engine, schema: StoreSchema) -> Generator[Connection]:
+    """A transaction that no other migration of the store shares. An error undoes it, and so all of the migration."""
+    # PostgreSQL remembers for each connection that a table was missing, so the check before may not have used this one.
+    engine.dispose()
+    with _one_at_a_time, engine.connect() as connection, connection.begin():
+        try:
+            lock_for_migration(connection, schema.postgres_schema, LOCK_TIMEOUT)
+        except DBAPIError as error:
+            message = f"The {schema.name} is locked by another program ({error.orig}). Wait for it, then try again."
+            raise StorageFailed(message) from error
+        yield connection
+
+
+def _known_revision(connection: Connection, schema: StoreSchema) -> str | None:
+    found = find_revision(connection, schema)
+    if found is not None and found > schema.head:
+        raise StorageFailed(
+            f"The {schema.name} has revision {found}, and this version of cfo_kernel knows {schema.head} at most."
+            f" Update cfo_kernel, or run `cfo db downgrade {schema.name} {schema.head}` with the newer version first."
+        )
+    return found
+
+
+def _change(connection: Connection, schema: StoreSchema, before: str | None, target: str | None) -> Change:
+    config = _config(connection, schema)
+    _check_exists(config, schema, target)
+    if before == target and is_stamped(connection):
+        return Change(schema.name, before, target)
+    with contextlib.ExitStack() as on_failure:
+        copy = None
+        if before != target and table_names(connection):  # a new store has nothing to lose
+            _refuse_if_in_use(connection, schema, before, target)
+            if not is_postgres(connection):
+                copy = copy_database(_file(connection), before)
+                # Nothing was changed then, and repeated failures must not displace the older copies.
+                on_failure.callback(copy.unlink, missing_ok=True)
+        _apply(connection, config, schema, before, target)
+        on_failure.pop_all()
+    if copy is not None:
+        remove_old_copies(_file(connection))
+    return Change(schema.name, before, target, copy)
+
+
+def _refuse_if_in_use(connection: Connection, schema: StoreSchema, before: str | None, target: str | None) -> None:
+    # A process counts as having the root open only after it brought all stores up to date. So one that is found while
+    # a store is behind has another version of the program, and goes on as if the schema were its own.
+    if others := processes_with_root_open(connection):
+        raise StorageFailed(
+            f"The {schema.name} cannot go from revision {before} to {target or BASE} while other programs have the root"
+            f" open (processes {', '.join(others)}). Stop them, then try again."
+        )
+
+
+def _apply(connection: Connection, config: Config, schema: StoreSchema, before: str | None, target: str | None) -> None:
+    try:
+        if before is not None and not is_stamped(connection):
+            command.stamp(config, before)
+        if target is None or (before is not None and target < before):
+            command.downgrade(config, target or BASE)
+        else:
+            command.upgrade(config, target)
+        update_counter(connection, target)
+        if not is_postgres(connection) and connection.execute(text("PRAGMA foreign_key_check")).first():
+            message = "rows would refer to rows that do not exist"
+            raise RuntimeError(message)
+    except CfoError:
+        raise
+    except Exception as error:  # a revision may fail in any way
+        reason = getattr(error, "orig", None) or error
+        raise StorageFailed(
+            f"The {schema.name} cannot go from revision {before} to {target or BASE} ({reason}). It is as it was. Go"
+            " back to the version of cfo_kernel that you had, and report this."
+        ) from error
+
+
+def _config(connection: Connection, schema: StoreSchema) -> Config:
+    config = Config(attributes={"connection": connection})
+    options = {
+        "script_location": str(Path(__file__).parent),
+        "version_locations": "\n".join(map(str, schema.versions)),
+        "path_separator": "newline",
+    }
+    for name, value in options.items():
+        config.set_main_option(name, value.replace("%", "%%"))  # the values are format strings
+    return config
+
+
+def _check_exists(config: Config, schema: StoreSchema, revision: str | None) -> None:
+    known = sorted(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
+    if revision is not None and revision not in known:
+        message = f"The {schema.name} has no revision {revision}. Its revisions are: {', '.join(known)}."
+        raise InvalidInput(message)
+
+
+def _file(connection: Connection) -> Path:
+    return Path(connection.engine.url.database or "")
