@@ -27,19 +27,20 @@ class JoinStep:
 
 @dataclass(frozen=True)
 class Repeats:
-    """The rows of a table that one figure adds up, and the step on which they may meet several others."""
+    """The rows of `table` that one figure takes, and the step on which they may meet several others."""
 
     figure: str
+    table: str
     step: JoinStep
 
     def judge(self, most: int | None) -> str | None:
         if most is None or most < 2:
             return None
-        here, there = self.step.here.table.name, self.step.there
+        other, column = self.step.there.table.name, self.step.there.column.name
         return (
-            f"{self.figure} would take rows of {here} several times: the join repeats each for up to {most} rows of "
-            f"{there.table.name} with the same {there.column.name}. Filter {there.table.name} to one of them, group by "
-            f"what tells them apart, or ask {there.table.name} in a plan of its own."
+            f"{self.figure} would take rows of {self.table} several times: the join repeats each for up to {most} rows "
+            f"of {other} with the same {column}. Filter {other} to one of them, group by what tells them apart, or ask "
+            f"{other} in a plan of its own."
         )
 
 
@@ -100,21 +101,22 @@ class _Joins:
         every = tuple(group.result_name for group in self._plan.group_by)
         for measure in self._plan.select:
             for node, groups in added(measure.expression, self._plan, every):
-                for step in self._steps(self._counted(node)) if node.function.is_changed_by_repeats else ():
-                    sql = None if self._meets_one(step) else self._most(step, node, groups)
-                    if sql:
-                        yield sql, Repeats(measure.name, step)
+                table = self._counted(node)
+                for step in self._steps(table) if node.function.is_changed_by_repeats else ():
+                    several = self._meets_several(step)
+                    if several:
+                        yield self._most(step, node, groups), Repeats(measure.name, table, several[0])
 
     def _counted(self, node: Aggregate) -> str:
         """The table whose rows the figure takes. A count of rows counts those of a table that no join repeats."""
         if node.column is not None:
             return self._scope.find(node.column).table.name
         tables = [self._scope.table.name, *(right.table.name for _, _, right in self._scope.joins)]
-        return next((t for t in tables if all(map(self._meets_one, self._steps(t)))), tables[0])
+        return next((t for t in tables if not any(map(self._meets_several, self._steps(t)))), tables[0])
 
-    def _meets_one(self, step: JoinStep) -> bool:
-        """Whether a row meets one row at most on this step and all that follow it, by what the tables are known for."""
-        return all(one.there.table.is_unique(one.there.column) for one in (step, *self._beyond(step)))
+    def _meets_several(self, step: JoinStep) -> list[JoinStep]:
+        """Of this step and all that follow it, those on which a row may meet several: their columns are not unique."""
+        return [one for one in (step, *self._beyond(step)) if not one.there.table.is_unique(one.there.column)]
 
     def _steps(self, table: str, *, but: str = "") -> list[JoinStep]:
         """The joins of a table, seen from it, without that to the table `but`."""
@@ -132,16 +134,14 @@ class _Joins:
             found += self._steps(one.there.table.name, but=one.here.table.name)
         return found
 
-    def _most(self, step: JoinStep, node: Aggregate, groups: tuple[str, ...]) -> str | None:
-        """The largest number of rows that one row meets on this step, within the groups."""
+    def _most(self, step: JoinStep, node: Aggregate, groups: tuple[str, ...]) -> str:
+        """The largest number of rows that one row meets on this step and beyond, within the groups."""
         beyond = self._beyond(step)
         tables = {one.there.table.name for one in (step, *beyond)}
-        last = self._plan.last_of
-        if last and self._table(last.column) in tables:
-            return None  # one moment of the other table, which a join by itself does not show
         inside = [g for g in self._plan.group_by if g.result_name in groups and self._table(g.column) in tables]
         by = dict.fromkeys([step.there.sql, *(self._compiler.figures.group(group) for group in inside)])
         wanted = [*self._conditions(tables), *self._conditions(tables, node), f"{step.there.sql} IS NOT NULL"]
+        wanted += self._moment(tables)
         lines = ["SELECT count(*) AS n", *_source(step.there.table.name, beyond), *listed("WHERE", wanted)]
         return f"(SELECT max(n) FROM ({' '.join(lines)} GROUP BY {', '.join(by)}))"  # noqa: S608 - quoted names
 

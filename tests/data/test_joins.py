@@ -17,9 +17,17 @@ FILES = {
     "sales": "sale_id,currency,shop_id,amount\n1,EUR,1,100.1\n2,USD,1,50.00\n3,EUR,2,7.00\n4,CHF,9,3\n5,EUR,,2.00\n",
     "rates": "currency,month,kind,rate\nEUR,1,avg,1.00\nEUR,2,avg,1.10\nUSD,1,avg,0.90\nUSD,1,end,0.80\n",
     "shops": "shop_id,town,area\n1,Bern,10\n2,Rome,20\n3,Oslo,30\n",
+    "openings": "shop_id,weekday\n1,Monday\n1,Tuesday\n2,Monday\n",
+    "quotes": "currency,day,bank\nEUR,2024-01-31,A\nEUR,2024-01-31,B\nEUR,2024-02-29,A\nUSD,2024-02-29,A\n",
+    "stock": "item,day,shop_id,pieces\na,2024-01-31,1,1\na,2024-01-31,9,2\na,2024-02-29,1,4\na,2024-02-29,9,8\n"
+    "a,2024-02-29,8,16\n",
 }
 RATES = {"table": "rates", "left": "sales.currency", "right": "rates.currency"}
 SHOPS = {"table": "shops", "left": "sales.shop_id", "right": "shops.shop_id"}
+OPENINGS = {"table": "openings", "left": "shops.shop_id", "right": "openings.shop_id"}
+QUOTES = {"table": "quotes", "left": "sales.currency", "right": "quotes.currency"}
+STOCK_TO_SHOPS = {"table": "shops", "left": "stock.shop_id", "right": "shops.shop_id"}
+LAST_DAY = {"column": "day"}
 MONTH_1 = {"column": "month", "value": 1}
 AVERAGE = {"column": "kind", "value": "avg"}
 
@@ -67,6 +75,58 @@ def test_a_share_is_of_a_total_that_repeats_nothing(shops: Company) -> None:
 def test_what_repeats_through_a_second_join_is_seen_from_the_first(shops: Company) -> None:
     with pytest.raises(PlanInvalid, match="rows of shops several times"):
         asked(shops, "sum", "area", [SHOPS, RATES], group_by=[{"column": "sale_id"}])
+
+
+@pytest.mark.parametrize(("fn", "column"), [("sum", "amount"), ("count", None)])
+def test_rows_that_the_second_join_repeats_are_refused(fn: str, column: str | None, shops: Company) -> None:
+    """A sale meets one shop, and the shop meets two openings."""
+    with pytest.raises(PlanInvalid, match=r"rows of sales several times.* up to 2 rows of openings with the same shop"):
+        asked(shops, fn, column, [SHOPS, OPENINGS])
+
+
+def test_the_second_join_may_repeat_nothing(shops: Company) -> None:
+    monday = {"column": "weekday", "value": "Monday"}
+    assert asked(shops, "sum", "amount", [SHOPS, OPENINGS], filters=[monday])[0] == [[157.1]]
+
+
+def test_one_moment_of_the_other_table_repeats_nothing(shops: Company) -> None:
+    """The euro has three quotes, and one at the last day; the franc has none."""
+    rows, notes = asked(shops, "sum", "amount", [QUOTES], last_of=LAST_DAY)
+    assert rows == [[159.1]]
+    assert notes == ["1 row of sales is not in the figures: no row of quotes has the currency."]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"last_of": LAST_DAY, "filters": [{"column": "day", "op": "<", "value": "2024-02-01"}]},
+        {"last_of": {**LAST_DAY, "grain": "month"}, "filters": [{"column": "bank", "value": "A"}]},
+    ],
+    ids=["two_rows_at_the_last_moment", "a_moment_in_each_month_and_no_group_for_it"],
+)
+def test_moments_of_the_other_table_that_repeat_rows_are_refused(more: Json, shops: Company) -> None:
+    with pytest.raises(PlanInvalid, match=r"rows of sales several times.* up to 2 rows of quotes"):
+        asked(shops, "sum", "amount", [QUOTES], **more)
+
+
+def test_one_moment_of_the_rows_that_are_taken_repeats_them_all_the_same(shops: Company) -> None:
+    openings = {**OPENINGS, "left": "stock.shop_id"}
+    with pytest.raises(PlanInvalid, match=r"rows of stock several times.* up to 2 rows of openings"):
+        asked(shops, "sum", "pieces", [openings], table="stock", last_of=LAST_DAY)
+
+
+def test_a_group_for_each_of_the_moments_repeats_nothing(shops: Company) -> None:
+    month = {**LAST_DAY, "grain": "month"}
+    rows, _ = asked(
+        shops, "sum", "amount", [QUOTES], filters=[{"column": "bank", "value": "A"}], group_by=[month], last_of=month
+    )
+    assert rows == [["2024-01", 109.1], ["2024-02", 159.1]]
+
+
+def test_rows_that_a_join_drops_are_counted_at_the_last_moment_only(shops: Company) -> None:
+    rows, notes = asked(shops, "sum", "pieces", [STOCK_TO_SHOPS], table="stock", last_of=LAST_DAY)
+    assert rows == [[4]]
+    assert notes == ["2 rows of stock are not in the figures: no row of shops has the shop_id."]
 
 
 @pytest.mark.parametrize("fn", ["min", "max", "count_distinct"])
