@@ -58,14 +58,14 @@ def _call(direct: Direct) -> tuple[str, dict[str, Any]]:
 
 async def _query(direct: Direct, deps: RunDeps, listener: DirectRunListener) -> tuple[TaskResult, dict[str, Any]]:
     file, thread_tables = deps.new_file("results", "result", _CALL), deps.thread_tables
-    told = partial(listener.progress, label="Running the query.")
+    on_progress = partial(listener.progress, label="Running the query.")
     if direct.plan is not None:
         result = await deps.data.plan(
-            direct.plan, cap=_SHOWN_ROWS, file=file, thread_tables=thread_tables, on_progress=told
+            direct.plan, cap=_SHOWN_ROWS, file=file, thread_tables=thread_tables, on_progress=on_progress
         )
         return _reply(result), {**compact(result, TOOL_ROWS), "sql": result.query.sql}
     result = await deps.data.query(
-        direct.sql or "", cap=_SHOWN_ROWS, file=file, thread_tables=thread_tables, on_progress=told
+        direct.sql or "", cap=_SHOWN_ROWS, file=file, thread_tables=thread_tables, on_progress=on_progress
     )
     return _reply(result), compact(result, TOOL_ROWS)
 
@@ -75,18 +75,18 @@ async def _program(code: str, deps: RunDeps) -> tuple[TaskResult, dict[str, Any]
     ran = await deps.data.python(
         code, cap=_SHOWN_ROWS, folder=file.parent, stem=file.stem, thread_tables=deps.thread_tables
     )
-    return _of_program(ran), program_summary(ran)
+    return _program_reply(ran), program_summary(ran)
 
 
-def _of_program(ran: ProgramResult) -> TaskResult:
+def _program_reply(ran: ProgramResult) -> TaskResult:
     if ran.table is None:
-        said = [ran.stdout.strip() or "The program printed nothing, and left no result_df.", *ran.notes]
-        return TaskResult(message="\n".join(said), files=ran.files)
+        lines = [ran.stdout.strip() or "The program printed nothing, and left no result_df.", *ran.notes]
+        return TaskResult(message="\n".join(lines), files=ran.files)
     result = ran.table.model_copy(update={"notes": (*ran.table.notes, *ran.notes)})
     return _reply(result, ran.stdout.strip(), ran.files)
 
 
 def _reply(result: ResultTable, printed: str = "", files: tuple[str, ...] = ()) -> TaskResult:
     rows = "1 row" if result.row_count == 1 else f"{result.row_count:,} rows"
-    said = f"{rows}, in this thread the table {PurePosixPath(result.file or '').stem}."
-    return TaskResult(message=f"{said}\n\n{printed}" if printed else said, result=result, files=files)
+    lines = f"{rows}, in this thread the table {PurePosixPath(result.file or '').stem}."
+    return TaskResult(message=f"{lines}\n\n{printed}" if printed else lines, result=result, files=files)

@@ -20,11 +20,11 @@ from cfo_kernel.errors import (
     ThreadBusy,
     WorkbenchClosed,
 )
-from cfo_kernel.runs.execution import execute_run, failed, finish, outcome_of, publish_outcome
+from cfo_kernel.runs.execution import await_outcome, execute_run, failed, finish, publish_outcome
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.messages import check_continue, check_message, continues_left
-from cfo_kernel.runs.queue import MOST_DEATHS, RunQueue
-from cfo_kernel.runs.recorder import Recorder, RunLost
+from cfo_kernel.runs.queue import MAX_CRASHES, RunQueue
+from cfo_kernel.runs.recorder import OwnershipLost, Recorder
 from cfo_kernel.runs.thread_context import ThreadContext
 from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.settings import Settings
@@ -32,7 +32,7 @@ from cfo_kernel.store.folders import new_id
 from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
 
 T = TypeVar("T")
-_LISTEN = 0.25  # seconds between two looks whether another process wants a run stopped
+_POLL_CANCELS = 0.25  # seconds between two looks whether another process wants a run stopped
 _log = logging.getLogger(__name__)
 
 
@@ -59,14 +59,14 @@ class Dispatch:
         self._working: dict[str, asyncio.Task[RunEntry]] = {}
         self._stopped: set[str] = set()
         self._refused: set[str] = set()
-        self._kept: set[asyncio.Task[Any]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
         self._suspects = asyncio.Lock()
-        self._listening: asyncio.Task[None] | None = None
+        self._polling: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Begins to work on runs: those accepted here, and those that others left or died over."""
         await self._queue.open(self.perform)
-        self._listening = asyncio.create_task(self._listen(), name="listen for cancels")
+        self._polling = asyncio.create_task(self._poll_cancels(), name="listen for cancels")
 
     async def accept(
         self, context: ThreadContext, text: str, in_reply_to: str | None, key: str | None, *, untouched: bool = False
@@ -78,8 +78,8 @@ class Dispatch:
         caller that is cancelled leaves no message half taken.
         """
         check_message(text, in_reply_to, key)
-        accepted = self._accepted(context, text, in_reply_to, key, untouched=untouched and not text)
-        return await asyncio.shield(self._keep(accepted, "accept"))
+        accepted = self._accept(context, text, in_reply_to, key, untouched=untouched and not text)
+        return await asyncio.shield(self._run_to_completion(accepted, "accept"))
 
     async def accept_child(self, parent: RunRow, text: str, name: str) -> RunRow:
         """Takes a piece of work of a run as a run of its own, with events and an outcome.
@@ -87,10 +87,10 @@ class Dispatch:
         It has no place in the history, does not wait for the thread's turn, which its parent has, and is stopped with
         its parent. A parent that begins again gets the same child by its `name`.
         """
-        return await asyncio.shield(self._keep(self._accepted_child(parent, text, name), "accept a child"))
+        return await asyncio.shield(self._run_to_completion(self._accept_child(parent, text, name), "accept a child"))
 
-    async def _accepted_child(self, parent: RunRow, text: str, name: str) -> RunRow:
-        row = self._new(parent.workspace_id, parent.thread_id, text, parent_run_id=parent.id)
+    async def _accept_child(self, parent: RunRow, text: str, name: str) -> RunRow:
+        row = self._new_row(parent.workspace_id, parent.thread_id, text, parent_run_id=parent.id)
         stored = await self._journal.add_run(row, f"{parent.id}/{name}")
         if stored.id == row.id:
             await self._queue.offer(stored)
@@ -105,19 +105,19 @@ class Dispatch:
         except (NotFound, StorageFailed) as error:  # nobody can answer there
             await publish_outcome(run, failed(run.id, error), self._journal, self._usage_recorder)
             return
-        if run.deaths >= MOST_DEATHS:
+        if run.deaths >= MAX_CRASHES:
             message = "The programs that worked on this message stopped again and again. Reword it, then send it."
             await finish(run, failed(run.id, RunInterrupted(message)), context, self._journal, self._usage_recorder)
             return
         recorder = await Recorder.of(self._journal, run)
         if self._closed:
             return
-        working = asyncio.create_task(self._in_turn(run, context, recorder), name=f"work on {run.id}")
+        working = asyncio.create_task(self._execute_in_turn(run, context, recorder), name=f"work on {run.id}")
         recorder.on_loss = working.cancel
         self._working[run.id] = working
         try:
-            entry = await outcome_of(run.id, working, recorder, lambda: run.id in self._stopped)
-        except RunLost:
+            entry = await await_outcome(run.id, working, recorder, lambda: run.id in self._stopped)
+        except OwnershipLost:
             return
         finally:
             del self._working[run.id]  # from here on a stop comes too late
@@ -126,16 +126,16 @@ class Dispatch:
 
     async def cancel(self, run_id: str) -> None:
         """Stops a run and its children, whichever process works on it; one that has ended stays as it is."""
-        await asyncio.shield(self._keep(self._cancelled(run_id), f"cancel {run_id}"))
+        await asyncio.shield(self._run_to_completion(self._cancel(run_id), f"cancel {run_id}"))
 
-    async def _cancelled(self, run_id: str) -> None:
+    async def _cancel(self, run_id: str) -> None:
         run = await self._journal.run(run_id)
         if run.ended:
             return
         await self._journal.request_cancel(run_id)  # first: the next owner must know it if this process dies
         for child in await self._journal.open_runs(run.workspace_id, run.thread_id):
             if child.parent_run_id == run_id:
-                await self._cancelled(child.id)
+                await self._cancel(child.id)
         if run_id in self._working:
             self._stop(run_id)
         elif not self._queue.is_alive(run.owner):
@@ -143,7 +143,7 @@ class Dispatch:
             if claimed is not None:
                 self._queue.take(claimed)
 
-    async def quiet(self, workspace_id: str, thread_id: str | None = None) -> None:
+    async def stop_runs(self, workspace_id: str, thread_id: str | None = None) -> None:
         """Stops the runs of the thread, or of all threads of the workspace, and returns when they have ended.
 
         Raises `ThreadBusy` where others have runs in it, and then none is stopped.
@@ -162,15 +162,15 @@ class Dispatch:
         """Leaves what still runs to the next process, as far as it came; returns when nothing of it goes on here."""
         self._closed = True
         self._queue.pause()
-        if self._listening is not None:
-            self._listening.cancel()
+        if self._polling is not None:
+            self._polling.cancel()
         for working in self._working.values():
             working.cancel()
-        while self._kept:
-            await asyncio.wait(self._kept)
+        while self._background:
+            await asyncio.wait(self._background)
         await self._queue.close()
 
-    async def _accepted(
+    async def _accept(
         self, context: ThreadContext, text: str, in_reply_to: str | None, key: str | None, *, untouched: bool
     ) -> RunRow:
         async with context.history.locked():
@@ -178,7 +178,7 @@ class Dispatch:
                 if (earlier.message, earlier.in_reply_to) != (text, in_reply_to):
                     message = "This idempotency key belongs to another message of the thread. Take a new one."
                     raise IdempotencyMismatch(message)
-                await self._into_history(context)
+                await self._append_to_history(context)
                 return earlier
             # What a person writes goes on from any history; where that cannot be read, it cannot be written either.
             entries = () if text and not untouched else await asyncio.to_thread(context.history.entries)
@@ -189,23 +189,23 @@ class Dispatch:
                 raise ContinueLimitReached(message)
             if self._closed:
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
-            row = self._new(context.workspace_id, context.thread_id, text, in_reply_to=in_reply_to)
+            row = self._new_row(context.workspace_id, context.thread_id, text, in_reply_to=in_reply_to)
             try:
                 stored = await self._journal.add_run(row, key)
                 if stored.id != row.id:  # another program was first with this key
                     return stored
                 row = stored
                 message = MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to, untouched=untouched)
-                await self._into_history(context, message)
+                await self._append_to_history(context, message)
             except Exception:  # else the loop ends, and the message is answered by whoever comes next
-                await self._retracted(row.id)
+                await self._retract(row.id)
                 raise
         if row.owner == self._queue.me:  # then it is performed here, and its place is known
             self._contexts[row.id] = context
         await self._queue.offer(row)
         return row
 
-    async def _into_history(self, context: ThreadContext, *added: MessageEntry) -> None:
+    async def _append_to_history(self, context: ThreadContext, *added: MessageEntry) -> None:
         """Adds a message to the history, behind those of a process that died before it could add them."""
         waiting = await self._journal.open_runs(context.workspace_id, context.thread_id)
         missing = [
@@ -215,35 +215,35 @@ class Dispatch:
         ]
         await to_its_end(context.history.append, *missing, *added)
 
-    async def _retracted(self, run_id: str) -> None:
+    async def _retract(self, run_id: str) -> None:
         """Takes back a run whose message was refused; where that cannot be done now, as soon as it can be."""
         try:
             await self._journal.retract(run_id)
         except CfoError:
             self._refused.add(run_id)
 
-    def _new(self, workspace_id: str, thread_id: str, text: str, **more: Any) -> RunRow:
+    def _new_row(self, workspace_id: str, thread_id: str, text: str, **more: Any) -> RunRow:
         owner = self._queue.accepts_as
         return RunRow(
             n=0, id=new_id(), workspace_id=workspace_id, thread_id=thread_id, message=text, owner=owner, **more
         )
 
-    async def _in_turn(self, run: RunRow, context: ThreadContext, recorder: Recorder) -> RunEntry:
+    async def _execute_in_turn(self, run: RunRow, context: ThreadContext, recorder: Recorder) -> RunEntry:
         if run.id in await self._journal.cancels():
             self._stop(run.id)
-        async with self._queue.turn(run), self._alone(run):
-            if run.attempt > 1 and (kept := await self._taken_up(run, context)):
-                return kept
+        async with self._queue.turn(run), self._isolate_suspect(run):
+            if run.attempt > 1 and (earlier_outcome := await self._resume(run, context)):
+                return earlier_outcome
             await self._journal.start(run)
             recorder.put(events.RunStarted(run_id=run.id, thread_id=run.thread_id))
             return await execute_run(run, context, recorder, self._settings, self._usage_recorder, self._models)
 
-    def _alone(self, run: RunRow) -> AbstractAsyncContextManager[object]:
+    def _isolate_suspect(self, run: RunRow) -> AbstractAsyncContextManager[object]:
         """Runs that processes died over are worked on one by one: else the one at fault takes the others with it."""
-        is_suspect = run.deaths >= MOST_DEATHS // 2 and run.parent_run_id is None
+        is_suspect = run.deaths >= MAX_CRASHES // 2 and run.parent_run_id is None
         return self._suspects if is_suspect else contextlib.nullcontext()
 
-    async def _taken_up(self, run: RunRow, context: ThreadContext) -> RunEntry | None:
+    async def _resume(self, run: RunRow, context: ThreadContext) -> RunEntry | None:
         """Sees to it that the message is in the history; the run's outcome, if an earlier attempt came that far."""
         if run.parent_run_id is not None:
             return None
@@ -253,13 +253,13 @@ class Dispatch:
             entries = await asyncio.to_thread(context.history.entries)
         return next((e for e in entries if isinstance(e, RunEntry) and e.run_id == run.id), None)
 
-    async def _listen(self) -> None:
+    async def _poll_cancels(self) -> None:
         """Stops the runs that another process, or another workbench, wants stopped."""
         while True:
-            await asyncio.sleep(_LISTEN)
+            await asyncio.sleep(_POLL_CANCELS)
             for run_id in self._refused.copy():
                 self._refused.discard(run_id)
-                await self._retracted(run_id)
+                await self._retract(run_id)
             if self._working:
                 with contextlib.suppress(CfoError):
                     for run_id in await self._journal.cancels():
@@ -270,15 +270,15 @@ class Dispatch:
             self._stopped.add(run_id)
             working.cancel()
 
-    def _keep(self, what: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
+    def _run_to_completion(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """Has something done to its end, whoever asked for it."""
-        task = asyncio.create_task(what, name=name)
-        self._kept.add(task)
-        task.add_done_callback(self._let_go)
+        task = asyncio.create_task(work, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._log_failure)
         return task
 
-    def _let_go(self, task: "asyncio.Task[Any]") -> None:
-        self._kept.discard(task)
+    def _log_failure(self, task: "asyncio.Task[Any]") -> None:
+        self._background.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, CfoError):
             _log.error("%s failed", task.get_name(), exc_info=error)

@@ -12,7 +12,7 @@ from cfo_kernel.data.direct_query import is_direct
 from cfo_kernel.errors import CfoError, InternalError, RunCancelled, RunTimeout
 from cfo_kernel.replies import Problem
 from cfo_kernel.runs.journal import Journal, RunRow
-from cfo_kernel.runs.recorder import Recorder, RunLost
+from cfo_kernel.runs.recorder import OwnershipLost, Recorder
 from cfo_kernel.runs.thread_context import ThreadContext
 from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.settings import Settings
@@ -36,7 +36,7 @@ async def execute_run(
     clock = asyncio.timeout(settings.run_timeout)
     try:
         async with clock:
-            return await _answered(run, context, recorder, settings, usage_recorder, models)
+            return await _answer(run, context, recorder, settings, usage_recorder, models)
     except TimeoutError:
         if not clock.expired():
             raise
@@ -47,7 +47,7 @@ async def execute_run(
         raise RunTimeout(message) from None
 
 
-async def _answered(
+async def _answer(
     run: RunRow,
     context: ThreadContext,
     recorder: Recorder,
@@ -57,7 +57,7 @@ async def _answered(
 ) -> RunEntry:
     # In a thread: the loop serves others meanwhile, and the SQL worker starts beside it.
     history = None if is_direct(run.message) else context.history
-    schema, entries = await asyncio.gather(context.data.schema(), asyncio.to_thread(_loaded, models, history))
+    schema, entries = await asyncio.gather(context.data.schema(), asyncio.to_thread(_load, models, history))
     from cfo_kernel.agent.run_deps import RunDeps
     from cfo_kernel.agent.turn import RunLimits, run_turn
     from cfo_kernel.agent.window import window
@@ -78,7 +78,7 @@ async def _answered(
     return RunEntry(run_id=run.id, status="succeeded", reply=reply, usage=recorder.usage, model_messages=messages)
 
 
-def _loaded(models: Models, history: History | None) -> tuple[Entry, ...]:
+def _load(models: Models, history: History | None) -> tuple[Entry, ...]:
     """Imports what a turn needs, which takes most of a second, and reads the history, if it is wanted.
 
     Who only lists threads does not pay for the import.
@@ -89,24 +89,24 @@ def _loaded(models: Models, history: History | None) -> tuple[Entry, ...]:
     return () if history is None else history.entries()
 
 
-async def outcome_of(
+async def await_outcome(
     run_id: str, working: "asyncio.Task[RunEntry]", recorder: Recorder, stopped: Callable[[], bool]
 ) -> RunEntry:
     """What became of the work on a run, whatever it was, once all its events are stored.
 
-    Raises `RunLost` where another process holds the run by now, or the work ended though nobody `stopped` the run: then
+    Raises `OwnershipLost` where another process holds the run by now, or the work ended though nobody `stopped` the run: then
     it is this process that stops.
     """
-    entry = await _how_it_ended(run_id, working)
+    entry = await _entry_of(run_id, working)
     lost = await recorder.written()
     if isinstance(lost, CfoError):
         entry = failed(run_id, lost)
     elif lost is not None or (entry.status == "cancelled" and not stopped()):
-        raise lost or RunLost(run_id)
+        raise lost or OwnershipLost(run_id)
     return entry.model_copy(update={"usage": recorder.usage})
 
 
-async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry:
+async def _entry_of(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry:
     try:
         return await working
     except CfoError as error:
@@ -114,7 +114,7 @@ async def _how_it_ended(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEn
     except asyncio.CancelledError:
         problem = Problem(code=RunCancelled.code, message="The run was stopped. Send a message to go on.")
         return RunEntry(run_id=run_id, status="cancelled", error=problem)
-    except RunLost:
+    except OwnershipLost:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary of a run: a bug of ours must end it too, not hang it
         _log.exception("run %s failed", run_id)
@@ -135,18 +135,18 @@ async def finish(
     if run.parent_run_id is not None:  # its parent's history tells of it
         return await publish_outcome(run, entry, journal, usage_recorder)
     message = MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
-    async with AsyncExitStack() as held:
+    async with AsyncExitStack() as stack:
         try:
-            await held.enter_async_context(context.history.locked())
+            await stack.enter_async_context(context.history.locked())
         except CfoError as error:
-            return await publish_outcome(run, _lost(entry, error), journal, usage_recorder)
+            return await publish_outcome(run, _not_stored(entry, error), journal, usage_recorder)
         now = await journal.run(run.id)
         if now.ended or now.attempt != run.attempt:
             return None
         try:
             entry = await to_its_end(context.history.settle, message, entry)
         except CfoError as error:
-            entry = _lost(entry, error)
+            entry = _not_stored(entry, error)
         return await publish_outcome(run, entry, journal, usage_recorder)
 
 
@@ -165,7 +165,7 @@ async def publish_outcome(run: RunRow, entry: RunEntry, journal: Journal, usage_
     await ended
 
 
-def _lost(entry: RunEntry, error: CfoError) -> RunEntry:
+def _not_stored(entry: RunEntry, error: CfoError) -> RunEntry:
     """The outcome of a run whose own could not be kept; what it used, it used."""
     return failed(entry.run_id, error).model_copy(update={"usage": entry.usage})
 

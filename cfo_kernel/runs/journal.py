@@ -76,7 +76,7 @@ class Journal(Protocol):
         """Waits as long for the database as a message would, and writes nothing."""
         ...
 
-    def let_go(self) -> None:
+    def close_sync(self) -> None:
         """Closes what can be closed without an event loop: all that is left to do where the loop is gone."""
         ...
 
@@ -103,7 +103,7 @@ class Journal(Protocol):
         """The runs that have not ended: of a thread, of a workspace, or all; in the order of acceptance."""
         ...
 
-    async def is_behind(self, run: RunRow) -> bool:
+    async def has_earlier_open_run(self, run: RunRow) -> bool:
         """Whether an earlier run of the thread, child runs apart, has not ended."""
         ...
 

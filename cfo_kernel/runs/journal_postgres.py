@@ -45,7 +45,7 @@ class PostgresJournal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._writer = Writer(database, lambda runs: self._notifications.tell(runs))
+        self._writer = Writer(database, lambda runs: self._notifications.notify(runs))
         self._notifications = Notifications(database, lambda: self._writer.process)
 
     async def open(self) -> None:
@@ -57,8 +57,8 @@ class PostgresJournal:
         await self._database.close()
         await self._notifications.close()
 
-    def let_go(self) -> None:
-        self._database.let_go()
+    def close_sync(self) -> None:
+        self._database.close_sync()
 
     async def check(self) -> None:
         await self._writer.queue("SELECT 1")
@@ -101,7 +101,7 @@ class PostgresJournal:
             return await self._runs(where + " AND workspace_id = %s", workspace_id)
         return await self._runs(where + " AND workspace_id = %s AND thread_id = %s", workspace_id, thread_id)
 
-    async def is_behind(self, run: RunRow) -> bool:
+    async def has_earlier_open_run(self, run: RunRow) -> bool:
         sql: LiteralString = (
             "SELECT EXISTS (SELECT FROM cfo_journal.run WHERE workspace_id = %s AND thread_id = %s AND n < %s"
             " AND parent_run_id IS NULL AND ended_at IS NULL)"

@@ -37,9 +37,9 @@ _COLUMNS = (
     "status", "accepted_at",
 )  # fmt: skip
 _POLL = 0.01  # seconds between two looks whether another process has written
-_RETRY = 0.02
+_RETRY_EVERY = 0.02
 _PRUNE = 50  # runs dropped in one commit: between two of them others can write
-_PATIENCE = 5.0  # seconds for which a commit is tried
+_RETRY_FOR = 5.0  # seconds for which a commit is tried
 
 
 class SqliteJournal:
@@ -69,9 +69,9 @@ class SqliteJournal:
         self._closed = False
 
     async def close(self) -> None:
-        self.let_go()
+        self.close_sync()
 
-    def let_go(self) -> None:
+    def close_sync(self) -> None:
         if not self._closed:
             if self._batch:
                 self._writer.execute("PRAGMA busy_timeout = 1000")  # the loop may be gone, so this is the last try
@@ -84,7 +84,7 @@ class SqliteJournal:
 
     async def check(self) -> None:
         """Not with the batch: a message that joins it later would be tried for what is left of the time only."""
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _RETRY_FOR
         while True:
             self._refuse_if_closed()
             try:
@@ -93,7 +93,7 @@ class SqliteJournal:
             except sqlite3.Error as error:
                 if time.monotonic() >= until:
                     raise _unwritable(error) from error
-                await asyncio.sleep(_RETRY)
+                await asyncio.sleep(_RETRY_EVERY)
             else:
                 return
 
@@ -130,7 +130,7 @@ class SqliteJournal:
             return self._runs("ended_at IS NULL AND workspace_id = ?", workspace_id)
         return self._runs("ended_at IS NULL AND workspace_id = ? AND thread_id = ?", workspace_id, thread_id)
 
-    async def is_behind(self, run: RunRow) -> bool:
+    async def has_earlier_open_run(self, run: RunRow) -> bool:
         found = self._select(
             "SELECT EXISTS (SELECT 1 FROM run WHERE workspace_id = ? AND thread_id = ? AND n < ?"
             " AND parent_run_id IS NULL AND ended_at IS NULL)",
@@ -304,8 +304,8 @@ class SqliteJournal:
         """Keeps a batch that failed for another try; what comes until then joins it, for the order must stay."""
         now = time.monotonic()
         self._trying_since = self._trying_since or now
-        if not last and now - self._trying_since < _PATIENCE:
-            asyncio.get_running_loop().call_later(_RETRY, self._commit)
+        if not last and now - self._trying_since < _RETRY_FOR:
+            asyncio.get_running_loop().call_later(_RETRY_EVERY, self._commit)
             return
         batch, self._batch, self._trying_since = self._batch, [], None
         for *_, done in batch:

@@ -20,9 +20,9 @@ from cfo_kernel.store.schemas import StoreSchema, bring_up_to_date
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 CONNECTION_LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 """What may pass by itself: a connection that broke, a server that starts again, a deadlock."""
-PATIENCE = 5.0
+RETRY_FOR = 5.0
 """Seconds for which such things are tried again."""
-RETRY = 0.1
+RETRY_EVERY = 0.1
 _AT_MOST = 8  # connections of one process for reads and the queue
 
 for _name in ("psycopg", "psycopg.pool", "procrastinate"):
@@ -47,7 +47,7 @@ class Database:
             self._target.conninfo,
             min_size=1,
             max_size=_AT_MOST,
-            timeout=PATIENCE,
+            timeout=RETRY_FOR,
             open=False,
             configure=self._configure,
         )
@@ -101,7 +101,7 @@ class Database:
 
     async def select(self, sql: LiteralString, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows, also of a statement that changes something, if it may be executed twice. Raises `StorageFailed`."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + RETRY_FOR
         while True:
             try:
                 async with self.pool.connection() as connection:
@@ -114,7 +114,7 @@ class Database:
                     raise self.failed("read", error) from error
             except psycopg.Error as error:
                 raise self.failed("read", error) from error
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(RETRY_EVERY)
 
     def failed(self, what: str, error: BaseException) -> StorageFailed:
         """The error as ours: `what` could not be done with the database."""
@@ -125,9 +125,9 @@ class Database:
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
-        self.let_go()
+        self.close_sync()
 
-    def let_go(self) -> None:
+    def close_sync(self) -> None:
         """Closes the connections without an event loop."""
         self._pool = None
         for connection in list(self._connections):

@@ -11,47 +11,47 @@ _RECONNECT = 1.0  # seconds
 
 
 class Notifications:
-    """Tells of runs; `mine` is the server's process behind this one's own writes, which are told at once."""
+    """Tells of runs; `own_backend` is the server's process behind this one's own writes, which are told at once."""
 
-    def __init__(self, database: Database, mine: Callable[[], int | None]) -> None:
+    def __init__(self, database: Database, own_backend: Callable[[], int | None]) -> None:
         self._database = database
-        self._mine = mine
+        self._own_backend = own_backend
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._listening: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def of(self, run_id: str) -> Generator[asyncio.Event]:
         """An event that is set when there is news of the run; may be set without any."""
-        news = asyncio.Event()
-        self._waiting.setdefault(run_id, set()).add(news)
+        changed = asyncio.Event()
+        self._waiting.setdefault(run_id, set()).add(changed)
         if self._listening is None or self._listening.done():
             self._listening = asyncio.create_task(self._listen(), name="listen to the journal")
         try:
-            yield news
+            yield changed
         finally:
-            self._waiting[run_id].discard(news)
+            self._waiting[run_id].discard(changed)
             if not self._waiting[run_id]:
                 del self._waiting[run_id]
 
-    def tell(self, runs: set[str] | None = None) -> None:
+    def notify(self, runs: set[str] | None = None) -> None:
         """There is news of these runs, or of all."""
         for run_id in self._waiting if runs is None else runs & self._waiting.keys():
-            for news in self._waiting[run_id]:
-                news.set()
+            for changed in self._waiting[run_id]:
+                changed.set()
 
     async def close(self) -> None:
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.wait([self._listening])
-        self.tell()
+        self.notify()
 
     async def _listen(self) -> None:
         while True:
             with contextlib.suppress(*CONNECTION_LOST):
                 async with await self._database.connect() as connection:
                     await connection.execute(f"LISTEN {JOURNAL.postgres_schema}")
-                    self.tell()  # something may have come before
+                    self.notify()  # something may have come before
                     async for notice in connection.notifies():
-                        if notice.pid != self._mine():
-                            self.tell({notice.payload})
+                        if notice.pid != self._own_backend():
+                            self.notify({notice.payload})
             await asyncio.sleep(_RECONNECT)

@@ -13,7 +13,7 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 
 from cfo_kernel.errors import WorkbenchClosed
-from cfo_kernel.runs.postgres import CONNECTION_LOST, PATIENCE, RETRY, Connection, Database
+from cfo_kernel.runs.postgres import CONNECTION_LOST, RETRY_EVERY, RETRY_FOR, Connection, Database
 from cfo_kernel.store.schemas import JOURNAL
 
 _NOTIFY: LiteralString = f"SELECT pg_notify('{JOURNAL.postgres_schema}', run) FROM unnest(%s::text[]) AS run"
@@ -27,13 +27,13 @@ class _Statement(NamedTuple):
 
 
 class Writer:
-    """Writes on a connection of its own; `told` hears of the runs with news after their commit."""
+    """Writes on a connection of its own; `on_commit` hears of the runs with news after their commit."""
 
-    def __init__(self, database: Database, told: Callable[[set[str]], None]) -> None:
+    def __init__(self, database: Database, on_commit: Callable[[set[str]], None]) -> None:
         self._database = database
-        self._told = told
+        self._on_commit = on_commit
         self._batch: list[_Statement] = []
-        self._working: asyncio.Task[None] | None = None
+        self._committing: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
         self._closed = False
 
@@ -51,22 +51,22 @@ class Writer:
             raise WorkbenchClosed("The workbench was closed. Call connect() again.")
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._batch.append(_Statement(sql, values, run_id, done))
-        if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._work(), name="commit to the journal")
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit_batches(), name="commit to the journal")
         return done
 
     async def close(self) -> None:
         """Commits what is still on its way."""
         self._closed = True
-        if self._working is not None:
-            await asyncio.wait([self._working])
-        await self._drop()
+        if self._committing is not None:
+            await asyncio.wait([self._committing])
+        await self._disconnect()
 
-    async def _work(self) -> None:
+    async def _commit_batches(self) -> None:
         while self._batch:
             batch, self._batch = self._batch, []
             try:
-                counts = await self._stored(batch)
+                counts = await self._commit(batch)
             except (psycopg.Error, ValueError) as error:  # the latter for a text that is none
                 failure = self._database.failed("written", error)
                 for statement in batch:
@@ -77,37 +77,37 @@ class Writer:
             for statement, count in zip(batch, counts, strict=True):
                 if not statement.done.done():
                     statement.done.set_result(count)
-            self._told({s.run_id for s in batch if s.run_id})
+            self._on_commit({s.run_id for s in batch if s.run_id})
 
-    async def _stored(self, batch: list[_Statement]) -> list[int]:
-        until = time.monotonic() + PATIENCE
+    async def _commit(self, batch: list[_Statement]) -> list[int]:
+        until = time.monotonic() + RETRY_FOR
         transaction, counts = "", list[int]()
         while True:
             try:
                 connection = self._connection = self._connection or await self._database.connect()
                 if not transaction or not await self._is_committed(connection, transaction):
                     transaction = ""
-                    counts, transaction = await self._executed(connection, batch)
+                    counts, transaction = await self._execute(connection, batch)
                     await connection.execute("COMMIT")
                 return counts
             except CONNECTION_LOST:
-                await self._drop()
+                await self._disconnect()
                 if time.monotonic() > until:
                     raise
-                await asyncio.sleep(RETRY)
+                await asyncio.sleep(RETRY_EVERY)
             except psycopg.Error:
-                await self._drop()
+                await self._disconnect()
                 raise
 
-    async def _executed(self, connection: Connection, batch: list[_Statement]) -> tuple[list[int], str]:
+    async def _execute(self, connection: Connection, batch: list[_Statement]) -> tuple[list[int], str]:
         """The row counts of the statements, and the id of the transaction, which is still open."""
         async with connection.pipeline():
             await connection.execute("BEGIN")
-            asked = await connection.execute("SELECT pg_current_xact_id()::text")
+            xact_id = await connection.execute("SELECT pg_current_xact_id()::text")
             done = [await connection.execute(s.sql, s.values) for s in batch]
-            if news := sorted({s.run_id for s in batch if s.run_id}):
-                await connection.execute(_NOTIFY, (news,))
-        found = await asked.fetchone()
+            if changed_runs := sorted({s.run_id for s in batch if s.run_id}):
+                await connection.execute(_NOTIFY, (changed_runs,))
+        found = await xact_id.fetchone()
         return [cursor.rowcount for cursor in done], found[0] if found else ""
 
     async def _is_committed(self, connection: Connection, transaction: str) -> bool:
@@ -118,7 +118,7 @@ class Writer:
             raise psycopg.OperationalError("an earlier transaction has not ended")
         return status == "committed"
 
-    async def _drop(self) -> None:
+    async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(psycopg.Error):

@@ -10,12 +10,12 @@ from typing import Protocol
 
 from cfo_kernel.runs.journal import RunRow
 
-Perform = Callable[[RunRow], Awaitable[None]]
+PerformRun = Callable[[RunRow], Awaitable[None]]
 """Brings a claimed run to its end. It returns when the run has ended, was taken over, or is left to another process."""
 
-MOST_AT_ONCE = 32
+MAX_CONCURRENT_RUNS = 32
 """Runs that one process works on at a time: beyond that, answers of models wait unread."""
-MOST_DEATHS = 5
+MAX_CRASHES = 5
 """How many processes in a row may die over a run that makes no step forward; then it ends as interrupted."""
 
 
@@ -25,7 +25,7 @@ class RunQueue(Protocol):
     me: str
     accepts_as: str
 
-    async def open(self, perform: Perform) -> None:
+    async def open(self, perform: PerformRun) -> None:
         """Begins to hand out: what this process accepts, and what others left or died over, within seconds."""
         ...
 
@@ -53,6 +53,6 @@ class RunQueue(Protocol):
         """Hands out no more, and returns when what was handed out here was let go."""
         ...
 
-    def let_go(self) -> None:
+    def close_sync(self) -> None:
         """Closes what can be closed without an event loop."""
         ...

@@ -26,17 +26,17 @@ from psycopg_pool import PoolClosed, PoolTimeout
 from cfo_kernel.errors import CfoError, RunNotFound
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.postgres import Database
-from cfo_kernel.runs.queue import MOST_AT_ONCE, Perform
+from cfo_kernel.runs.queue import MAX_CONCURRENT_RUNS, PerformRun
 from cfo_kernel.store.database_postgres import QUEUE
 from cfo_kernel.store.live_processes import DEAD_AFTER
 
 _HEARTBEAT = 1.0  # seconds between two signs of life, and two looks for the dead and for runs without a job
 _POLL = 0.1  # seconds between two looks for a job that became free when another of its thread ended
-_LOOK_AGAIN = 0.1  # seconds between two looks whether another process has ended the run
+_POLL_RUN = 0.1  # seconds between two looks whether another process has ended the run
 _GRACE = 2.0  # seconds for which a worker that stops waits for its jobs
 _RUNS, _CHILDREN = "runs", "children"  # in two queues, for a run holds its place while it waits for its children
-_MOST_CHILDREN = 8 * MOST_AT_ONCE
-_TROUBLE = (ConnectorException, psycopg.Error, PoolTimeout, PoolClosed, CfoError)
+_MAX_CONCURRENT_CHILDREN = 8 * MAX_CONCURRENT_RUNS
+_TRANSIENT_ERRORS = (ConnectorException, psycopg.Error, PoolTimeout, PoolClosed, CfoError)
 _DEAD: LiteralString = """
 SELECT DISTINCT owner FROM cfo_journal.run WHERE ended_at IS NULL AND owner NOT IN ('', %s)
 AND NOT EXISTS (
@@ -66,26 +66,30 @@ class ProcrastinateQueue:
         self._database = database
         self.me = f"{platform.node()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._app = App(connector=PsycopgConnector())
-        self._job = self._app.task(name="run", retry=_Retry(self))(self._worked_on)
+        self._job = self._app.task(name="run", retry=_Retry(self))(self._run_job)
         self.stopping = False
         self._workers: set[Worker] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._performing: set[asyncio.Task[None]] = set()
-        self._held: set[str] = set()
+        self._claimed_here: set[str] = set()
         self._dead: set[str] = set()
 
-    async def open(self, perform: Perform) -> None:
+    async def open(self, perform: PerformRun) -> None:
         self._perform = perform
         await self._database.migrate(QUEUE, (SchemaManager.get_schema(),))
         await self._app.open_async(self._database.pool)
-        await self._show_life()
-        for work in (self._watch(), self._work(_RUNS, MOST_AT_ONCE), self._work(_CHILDREN, _MOST_CHILDREN)):
+        await self._send_heartbeat()
+        for work in (
+            self._monitor(),
+            self._run_worker(_RUNS, MAX_CONCURRENT_RUNS),
+            self._run_worker(_CHILDREN, _MAX_CONCURRENT_CHILDREN),
+        ):
             self._tasks.append(asyncio.create_task(work, name="work on runs"))
 
     async def offer(self, run: RunRow) -> None:
         try:
             await self._defer(run.id, run.workspace_id, run.thread_id, run.parent_run_id)
-        except _TROUBLE as error:  # it is accepted: a run without a job gets one later
+        except _TRANSIENT_ERRORS as error:  # it is accepted: a run without a job gets one later
             _log.warning("run %s has no job yet: %s", run.id, error)
 
     def take(self, run: RunRow) -> None:
@@ -115,8 +119,8 @@ class ProcrastinateQueue:
             await self._journal.release(self.me)
             await self._database.select("DELETE FROM cfo_journal.owner WHERE name = %s", (self.me,))
 
-    def let_go(self) -> None:
-        self._database.let_go()
+    def close_sync(self) -> None:
+        self._database.close_sync()
 
     # Jobs
 
@@ -132,32 +136,32 @@ class ProcrastinateQueue:
                 run_id=run_id, workspace_id=workspace_id, thread_id=thread_id, child=parent is not None
             )
 
-    async def _worked_on(self, run_id: str, workspace_id: str, thread_id: str, child: bool) -> None:
+    async def _run_job(self, run_id: str, workspace_id: str, thread_id: str, child: bool) -> None:
         """What a job does: it returns when a run has ended, or there is none."""
-        while run := await self._due(run_id, workspace_id, thread_id, child=child):
+        while run := await self._next_run(run_id, workspace_id, thread_id, child=child):
             if self.stopping:
                 raise _Unfinished
-            if run.id in self._held or (run.owner != self.me and self.is_alive(run.owner)):
-                await asyncio.sleep(_LOOK_AGAIN)
+            if run.id in self._claimed_here or (run.owner != self.me and self.is_alive(run.owner)):
+                await asyncio.sleep(_POLL_RUN)
                 continue
-            self._held.add(run.id)  # from now on, or another job would take it for left alone
+            self._claimed_here.add(run.id)  # from now on, or another job would take it for left alone
             try:
                 # A run that was not begun has no part in its owner's death.
                 died = run.owner not in ("", self.me) and run.status == "running"
                 claimed = await self._journal.claim(run, self.me, died=died)
             finally:
-                self._held.discard(run.id)
+                self._claimed_here.discard(run.id)
             if claimed is not None:
                 await asyncio.shield(self._start(claimed))
-                return await self._check(claimed)
+                return await self._check_ended(claimed)
         return None
 
-    async def _due(self, run_id: str, workspace_id: str, thread_id: str, *, child: bool) -> RunRow | None:
+    async def _next_run(self, run_id: str, workspace_id: str, thread_id: str, *, child: bool) -> RunRow | None:
         """The run that is to be worked on: a child itself, else the earliest of the thread."""
         runs = await self._journal.open_runs(workspace_id, thread_id)
         return next((r for r in runs if (r.id == run_id if child else r.parent_run_id is None)), None)
 
-    async def _check(self, run: RunRow) -> None:
+    async def _check_ended(self, run: RunRow) -> None:
         """Raises `_Unfinished` where the work on a run has ended, and the run has not."""
         with contextlib.suppress(RunNotFound):
             if not (await self._journal.run(run.id)).ended:
@@ -165,24 +169,24 @@ class ProcrastinateQueue:
 
     def _start(self, run: RunRow) -> "asyncio.Task[None]":
         """Performs it, whatever becomes of its job."""
-        self._held.add(run.id)
-        task = asyncio.create_task(self._performed(run), name=f"run {run.id}")
+        self._claimed_here.add(run.id)
+        task = asyncio.create_task(self._perform_until_ended(run), name=f"run {run.id}")
         self._performing.add(task)
         task.add_done_callback(self._performing.discard)
         return task
 
-    async def _performed(self, run: RunRow) -> None:
+    async def _perform_until_ended(self, run: RunRow) -> None:
         """Performs it, and again where it was dropped, until it has its end or another process has it."""
-        held: RunRow | None = run
+        claim: RunRow | None = run
         try:
-            while held is not None and (died := await self._dropped(held)) is not None and not self.stopping:
+            while claim is not None and (died := await self._perform_once(claim)) is not None and not self.stopping:
                 await asyncio.sleep(_HEARTBEAT)
                 with contextlib.suppress(CfoError):
-                    held = await self._journal.claim(held, self.me, died=died)
+                    claim = await self._journal.claim(claim, self.me, died=died)
         finally:
-            self._held.discard(run.id)
+            self._claimed_here.discard(run.id)
 
-    async def _dropped(self, run: RunRow) -> bool | None:
+    async def _perform_once(self, run: RunRow) -> bool | None:
         """Performs it once. None if that was all, else whether the dropping counts as a death."""
         try:
             await self._perform(run)
@@ -199,7 +203,7 @@ class ProcrastinateQueue:
 
     # Workers
 
-    async def _work(self, queue: str, at_most: int) -> None:
+    async def _run_worker(self, queue: str, at_most: int) -> None:
         """Keeps a worker of Procrastinate going, which gives up when its connection is lost."""
         while not self.stopping:
             worker = Worker(
@@ -217,7 +221,7 @@ class ProcrastinateQueue:
             self._workers.add(worker)
             try:
                 await worker.run()
-            except _TROUBLE as error:
+            except _TRANSIENT_ERRORS as error:
                 _log.warning("the worker begins again: %s", self._database.failed("used", error.__cause__ or error))
             except Exception:  # noqa: BLE001 - a bug must not leave all runs for which everybody waits
                 _log.exception("the worker begins again")
@@ -226,24 +230,24 @@ class ProcrastinateQueue:
             if not self.stopping:
                 await asyncio.sleep(_HEARTBEAT)
 
-    async def _watch(self) -> None:
+    async def _monitor(self) -> None:
         while True:
             try:
-                await self._show_life()
-                await self._look_for_the_dead()
-            except _TROUBLE as error:
+                await self._send_heartbeat()
+                await self._recover_from_dead_workers()
+            except _TRANSIENT_ERRORS as error:
                 _log.warning("runs of other processes cannot be looked at: %s", error)
             except Exception:  # noqa: BLE001 - as above
                 _log.exception("runs of other processes cannot be looked at")
             await asyncio.sleep(_HEARTBEAT)
 
-    async def _show_life(self) -> None:
+    async def _send_heartbeat(self) -> None:
         sql: LiteralString = (
             "INSERT INTO cfo_journal.owner VALUES (%s) ON CONFLICT (name) DO UPDATE SET beat = excluded.beat"
         )
         await self._database.select(sql, (self.me,))
 
-    async def _look_for_the_dead(self) -> None:
+    async def _recover_from_dead_workers(self) -> None:
         """Puts the jobs of dead workers back, and makes one for each run that has none."""
         self._dead = {owner for (owner,) in await self._database.select(_DEAD, (self.me, DEAD_AFTER))}
         await self._database.select("DELETE FROM cfo_journal.owner WHERE beat < now() - interval '1 hour'")

@@ -18,30 +18,32 @@ from cfo_kernel.runs.journal import Journal, Record, RunRow
 _TOKENS_EVERY = 0.03  # seconds; a front end cannot paint more often, and Jupyter drops messages above 1000/s
 
 
-class RunLost(Exception):
+class OwnershipLost(Exception):
     """Another process holds the run by now: this one stops, and writes nothing more about it."""
 
 
 class Recorder:
     """The owner of a run's event numbers, for one attempt."""
 
-    def __init__(self, journal: Journal, run: RunRow, told: Sequence[Numbered], records: Sequence[Record]) -> None:
+    def __init__(
+        self, journal: Journal, run: RunRow, earlier_events: Sequence[Numbered], records: Sequence[Record]
+    ) -> None:
         self._journal = journal
         self._run = run
         self.run_id = run.id
-        self._number = told[-1].number + 1 if told else 0
-        self._tokens = _valid_tokens(told)
+        self._number = earlier_events[-1].number + 1 if earlier_events else 0
+        self._tokens = _valid_tokens(earlier_events)
         self._records = {(r.kind, r.key): r for r in records}
         answers = sorted(r.event for r in records if r.kind == "response")
-        self._told = {_identity(n.event, bisect_right(answers, n.number)) for n in told}
+        self._recorded = {_identity(n.event, bisect_right(answers, n.number)) for n in earlier_events}
         self._answers = 0
         self._replaying = False
         self._text = ""
         self._flushed = 0.0
-        self._later: asyncio.TimerHandle | None = None
+        self._scheduled_flush: asyncio.TimerHandle | None = None
         self._first_token: int | None = None
         self._last: asyncio.Future[int] | None = None
-        self._lost: CfoError | RunLost | None = None
+        self._lost: CfoError | OwnershipLost | None = None
         self.usage = events.NOTHING_USED
         self.on_loss: Callable[[], object] = lambda: None
         """Called when an event could not be stored: the run must not go on unseen."""
@@ -66,16 +68,16 @@ class Recorder:
         """The next event; it is on its way to the journal when this returns. One that was told before is left out."""
         self._flush()
         identity = _identity(event, self._answers)
-        if identity is None or identity not in self._told:
+        if identity is None or identity not in self._recorded:
             self._write(event)
 
     def token(self, text: str) -> None:
         if self._replaying:
             return
         self._text += text
-        if self._later is None:  # also the last words before a pause are told in time
+        if self._scheduled_flush is None:  # also the last words before a pause are told in time
             due = self._flushed + _TOKENS_EVERY - time.monotonic()
-            self._later = asyncio.get_running_loop().call_later(max(0, due), self._flush)
+            self._scheduled_flush = asyncio.get_running_loop().call_later(max(0, due), self._flush)
 
     def void_tokens(self) -> None:
         self._flush()
@@ -139,7 +141,7 @@ class Recorder:
 
     # The journal
 
-    async def written(self) -> CfoError | RunLost | None:
+    async def written(self) -> CfoError | OwnershipLost | None:
         """Waits until all is stored; what kept something from it, if anything did."""
         self._flush()
         if self._last is not None:
@@ -159,12 +161,12 @@ class Recorder:
         self._flush()
         record = Record(kind=kind, key=key, data=data, event=self._number)
         self._records[kind, key] = record
-        self._watch(self._journal.keep(self._run, record))
+        self._track(self._journal.keep(self._run, record))
 
     def _flush(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
+        if self._scheduled_flush is not None:
+            self._scheduled_flush.cancel()
+            self._scheduled_flush = None
         if self._text:
             text, self._text = self._text, ""
             self._flushed = time.monotonic()
@@ -173,20 +175,20 @@ class Recorder:
             self._write(events.Token(text=text))
 
     def _write(self, event: events.Event) -> None:
-        self._watch(self._journal.put(self._run, self._number, event))
+        self._track(self._journal.put(self._run, self._number, event))
         self._number += 1
 
-    def _watch(self, stored: "asyncio.Future[int]") -> None:
+    def _track(self, stored: "asyncio.Future[int]") -> None:
         self._last = stored
-        stored.add_done_callback(self._look)
+        stored.add_done_callback(self._check_stored)
 
-    def _look(self, stored: "asyncio.Future[int]") -> None:
+    def _check_stored(self, stored: "asyncio.Future[int]") -> None:
         if self._lost is not None or stored.cancelled():
             return
         error = stored.exception()
         if error is None and stored.result():
             return
-        self._lost = error if isinstance(error, CfoError) else RunLost(self._run.id)
+        self._lost = error if isinstance(error, CfoError) else OwnershipLost(self._run.id)
         self.on_loss()
 
 
@@ -204,10 +206,10 @@ def _identity(event: events.Event, answers: int) -> tuple[object, ...] | None:
             return None
 
 
-def _valid_tokens(told: Sequence[Numbered]) -> list[int]:
+def _valid_tokens(earlier_events: Sequence[Numbered]) -> list[int]:
     """The numbers of the tokens that no later event has made void."""
     tokens: list[int] = []
-    for numbered in told:
+    for numbered in earlier_events:
         if isinstance(numbered.event, events.Token):
             tokens.append(numbered.number)
         elif isinstance(numbered.event, events.Restarted):

@@ -278,16 +278,16 @@ class Engine:
                     closing.push_async_callback(self._models.close)
                     closing.push_async_callback(self.dispatch.close)
             finally:
-                self.let_go()
+                self.close_sync()
 
-    def let_go(self) -> None:
+    def close_sync(self) -> None:
         """Closes the files: all that is left to do where the loop is gone. Its runs go on in the next process."""
         _alive.discard(self)
         self._is_closed = True
-        self.journal.let_go()
+        self.journal.close_sync()
         self.catalog.close()
         self.ledger.close()
-        self._queue.let_go()
+        self._queue.close_sync()
 
     def _relative(self, folder: Path) -> str:
         return folder.relative_to(self.root).as_posix()
@@ -305,7 +305,7 @@ def _let_all_go() -> None:
     """
     if os.getpid() == _PROCESS:
         for engine in list(_alive):
-            engine.let_go()
+            engine.close_sync()
 
 
 @contextlib.contextmanager

@@ -189,7 +189,7 @@ class EmbeddedThread:
         `StorageFailed`.
         """
         engine, folder = self._engine.use(), self.thread_dir
-        await engine.dispatch.quiet(self.workspace_id, self.id)
+        await engine.dispatch.stop_runs(self.workspace_id, self.id)
         try:
             await asyncio.to_thread(folders.to_trash, engine.workspace_dir(self._workspace), folder)
         except OSError as error:

@@ -120,7 +120,7 @@ class EmbeddedWorkbench(AsyncResource):
             return
         if self._loop.is_running():
             raise OtherLoop("This workbench is in use in another event loop. Call connect() for one of this loop.")
-        self._engine.let_go()
+        self._engine.close_sync()
         self._engine = None
         _open.discard(self)
 

@@ -71,9 +71,9 @@ class EmbeddedWorkspace:
         `StorageFailed`.
         """
         engine, folder = self._engine.use(), self.workspace_dir
-        await engine.dispatch.quiet(self.id)
+        await engine.dispatch.stop_runs(self.id)
         await engine.close_workspace_data(self._row)
-        await engine.dispatch.quiet(self.id)  # a message may have come while the workers ended
+        await engine.dispatch.stop_runs(self.id)  # a message may have come while the workers ended
         await asyncio.to_thread(_put_away, engine.root, folder)
         engine.catalog.remove_workspace(self.id)
 

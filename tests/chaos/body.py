@@ -12,17 +12,17 @@ from pathlib import Path
 
 from cfo_kernel.events import Numbered
 from cfo_kernel.remote import RemoteWorkbench
-from cfo_kernel.remote.http import Patience
+from cfo_kernel.remote.http import Timeouts
 from cfo_kernel.remote.run import RemoteRun
 from cfo_kernel.remote.thread import RemoteThread
 from cfo_kernel.remote.workspace import RemoteWorkspace
-from cfo_kernel.runs.queue import MOST_DEATHS
+from cfo_kernel.runs.queue import MAX_CRASHES
 from tests.chaos.child import POINTS
 from tests.chaos.journal import Look, Seen
 from tests.chaos.model import SOURCE, Model
 from tests.chaos.processes import Process
 
-PATIENCE = Patience(total=120, silence=20, pause=0.05)
+RETRY_FOR = Timeouts(total=120, silence=20, pause=0.05)
 _ENDS = 240.0  # seconds for all that is left, once nobody is killed any more
 _BURSTS = (
     ("look", "repair", "append"),
@@ -156,7 +156,7 @@ class Chaos:
             await process.start()
         for process in self.processes:
             await process.ready()
-        async with RemoteWorkbench(self.url, patience=PATIENCE) as far:
+        async with RemoteWorkbench(self.url, patience=RETRY_FOR) as far:
             crowd = People(await far.workspace("tiny"), random.Random(chance.random()))
             writing = [asyncio.create_task(crowd.write()) for _ in range(people)]
             try:
@@ -197,7 +197,7 @@ class Chaos:
             assert process.is_alive or process.point, f"it ended by itself: {process.last_words}"
             await asyncio.sleep(chance.uniform(0, 1.2))
         # After so many deaths in a row without a step forward a run is given up, which is not what is tested here.
-        await until("no run is close to being given up", lambda: self._deaths < MOST_DEATHS - 2 or not process.is_alive)
+        await until("no run is close to being given up", lambda: self._deaths < MAX_CRASHES - 2 or not process.is_alive)
         if failed := [task for task in writing if task.done() and task.exception()]:
             await failed[0]
         report.kills_at_points += process.point is not None and not process.is_alive
@@ -205,7 +205,7 @@ class Chaos:
         self.look_now()
         report.kills += 1
         # A death is counted when another process takes the run over: this last one is not among them yet.
-        may_die_by_itself = process is self.processes[0] and self._deaths < MOST_DEATHS - 3
+        may_die_by_itself = process is self.processes[0] and self._deaths < MAX_CRASHES - 3
         at_point = chance.random() < _AT_POINTS and may_die_by_itself
         await process.start(chance.choice(list(POINTS)) if at_point else None)
 

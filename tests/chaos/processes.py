@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.conftest import KEY
 
-_PATIENCE = 120.0  # seconds for a process to begin, on a machine that does much else
+_RETRY_FOR = 120.0  # seconds for a process to begin, on a machine that does much else
 _OUTLIVES = 40.0  # seconds in which all must have gone that a killed process had started; a program has 30 to run
 
 
@@ -43,7 +43,7 @@ class Process:
         """Waits for its first line, which it writes when it works; an end before that is an error."""
         assert self._process is not None
         assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), _PATIENCE)
+        line = await asyncio.wait_for(self._process.stdout.readline(), _RETRY_FOR)
         assert line, f"it ended: {self.last_words}"
 
     @property
@@ -60,7 +60,7 @@ class Process:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    async def ended(self, within: float = _PATIENCE) -> None:
+    async def ended(self, within: float = _RETRY_FOR) -> None:
         """Waits until it has ended by itself."""
         assert self._process is not None
         await asyncio.wait_for(self._process.wait(), within)

@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from cfo_kernel.remote import RemoteWorkbench
-from cfo_kernel.runs.queue import MOST_DEATHS
-from tests.chaos.body import PATIENCE, People, until
+from cfo_kernel.runs.queue import MAX_CRASHES
+from tests.chaos.body import RETRY_FOR, People, until
 from tests.chaos.conftest import ThreadContext
 from tests.chaos.invariants import check
 from tests.chaos.processes import free_port
@@ -25,7 +25,7 @@ async def test_a_run_that_kills_its_process_is_given_up_and_takes_no_other_with_
     chaos = place.chaos(server, port)
     await server.start("at_work", CHAOS_ONLY="poison")
     await server.ready()
-    async with RemoteWorkbench(chaos.url, patience=PATIENCE) as far:
+    async with RemoteWorkbench(chaos.url, patience=RETRY_FOR) as far:
         crowd = People(await far.workspace("tiny"), random.Random(0))
 
         async def beside() -> None:
@@ -34,9 +34,9 @@ async def test_a_run_that_kills_its_process_is_given_up_and_takes_no_other_with_
             await crowd.talk(("hold",))
 
         talking = [crowd.talk(("poison", "look")), asyncio.create_task(beside())]
-        for death in range(MOST_DEATHS):
+        for death in range(MAX_CRASHES):
             await server.ended()
-            is_last = death + 1 == MOST_DEATHS
+            is_last = death + 1 == MAX_CRASHES
             await server.start(None if is_last else "at_work", CHAOS_ONLY="poison")
         place.model.released.set()
         await asyncio.gather(*talking)
@@ -81,7 +81,7 @@ async def test_a_process_that_stands_still_keeps_its_run_and_goes_on(place: Thre
     await second.start()
     await asyncio.gather(first.ready(), second.ready())
     async with (
-        RemoteWorkbench(chaos.url, patience=PATIENCE) as far,
+        RemoteWorkbench(chaos.url, patience=RETRY_FOR) as far,
         RemoteWorkbench(f"http://127.0.0.1:{other}") as near,
     ):
         crowd = People(await far.workspace("tiny"), random.Random(0))

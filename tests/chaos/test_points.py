@@ -5,7 +5,7 @@ import random
 import pytest
 
 from cfo_kernel.remote import RemoteWorkbench
-from tests.chaos.body import PATIENCE, People
+from tests.chaos.body import RETRY_FOR, People
 from tests.chaos.child import POINTS
 from tests.chaos.conftest import ThreadContext
 from tests.chaos.invariants import check
@@ -22,7 +22,7 @@ async def test_a_server_that_dies_at_chosen_points(place: ThreadContext, port: i
     chaos = place.chaos(server, port)
     await server.start(points[0])
     await server.ready()
-    async with RemoteWorkbench(chaos.url, patience=PATIENCE) as far:
+    async with RemoteWorkbench(chaos.url, patience=RETRY_FOR) as far:
         crowd = People(await far.workspace("tiny"), random.Random(0))
         talking = [crowd.talk(_TALK)]
         for following in [*points[1:], None]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from cfo_kernel.events import Done
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.journal_sqlite import SqliteJournal
-from cfo_kernel.runs.owners import Owners
+from cfo_kernel.runs.live_processes import LiveProcesses
 from cfo_kernel.runs.queue import RunQueue
 from cfo_kernel.runs.queue_table import TableQueue
 
@@ -38,7 +38,7 @@ class Worker:
             self.queue = ProcrastinateQueue(self.journal, database)
         else:
             self.journal = SqliteJournal(Path(context) / "journal.db")
-            self.queue = TableQueue(self.journal, Owners(Path(context) / "owners"))
+            self.queue = TableQueue(self.journal, LiveProcesses(Path(context) / "owners"))
 
     async def open(self) -> "Worker":
         await self.journal.open()
@@ -104,7 +104,7 @@ class Worker:
             task.cancel()
         await self.queue.close()
         await self.journal.close()
-        self.queue.let_go()
+        self.queue.close_sync()
 
 
 async def main(kind: str, context: str, log: str) -> None:

@@ -58,7 +58,7 @@ async def test_a_writer_without_a_connection_makes_another_and_gives_up_in_the_e
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")  # pyright: ignore[reportArgumentType, reportCallIssue]
         assert await journal.put(run, 0, STARTED) == 1
-        monkeypatch.setattr(postgres_writer, "PATIENCE", 0.3)
+        monkeypatch.setattr(postgres_writer, "RETRY_FOR", 0.3)
         admin.execute("DROP TABLE cfo_journal.event")
         with pytest.raises(StorageFailed, match="CFO_DATABASE_URL"):
             await journal.put(run, 1, STARTED)

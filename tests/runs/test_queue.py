@@ -57,7 +57,7 @@ async def test_a_run_over_which_processes_die_ends_and_the_thread_goes_on(
 ) -> None:
     thread = await new_thread(opened, serve(ASK, repeat_last=True))
     await thread.ask("first")
-    row = (new_id(), thread.workspace_id, thread.id, "poison", "1-dead", "running", queue.MOST_DEATHS - 1)
+    row = (new_id(), thread.workspace_id, thread.id, "poison", "1-dead", "running", queue.MAX_CRASHES - 1)
     with contextlib.closing(sqlite3.connect(root / ".cfo" / "journal.db", isolation_level=None)) as other:
         sql = (
             "INSERT INTO run (id, workspace_id, thread_id, message, owner, status, deaths) VALUES (?, ?, ?, ?, ?, ?, ?)"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cfo_kernel.runs.journal import RunRow
-from cfo_kernel.runs.queue import MOST_AT_ONCE
+from cfo_kernel.runs.queue import MAX_CONCURRENT_RUNS
 from tests.runs.queues import Worker
 
 REPOSITORY = Path(__file__).parents[2]
@@ -92,7 +92,7 @@ async def test_the_runs_of_a_thread_are_worked_on_one_at_a_time_in_order(yard: Y
 
 async def test_threads_are_worked_on_at_the_same_time_up_to_a_limit(yard: Yard) -> None:
     worker = await yard.worker()
-    names = [str(n) for n in range(MOST_AT_ONCE + 4)]
+    names = [str(n) for n in range(MAX_CONCURRENT_RUNS + 4)]
     await asyncio.gather(*(worker.send(name, thread=name, work="1.5") for name in names))
     for name in names:
         await within(worker.end(name))
@@ -100,12 +100,12 @@ async def test_threads_are_worked_on_at_the_same_time_up_to_a_limit(yard: Yard) 
     for what, *_ in yard.log():
         at_once += 1 if what == "begin" else -1
         most = max(most, at_once)
-    assert MOST_AT_ONCE / 2 <= most <= MOST_AT_ONCE
+    assert MAX_CONCURRENT_RUNS / 2 <= most <= MAX_CONCURRENT_RUNS
 
 
 async def test_children_do_not_wait_for_the_thread_their_parent_holds(yard: Yard) -> None:
     worker = await yard.worker()
-    names = [str(n) for n in range(MOST_AT_ONCE)]
+    names = [str(n) for n in range(MAX_CONCURRENT_RUNS)]
     for name in names:
         await worker.send(name, thread=name, work="child")
     for name in names:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cfo_kernel.store.live_processes import is_locked
 
 
-class Owners:
+class LiveProcesses:
     """`me` is this process's name as owner of runs; it is alive from the moment this object exists."""
 
     def __init__(self, folder: Path) -> None:
