@@ -128,10 +128,10 @@ PROBLEMS: dict[int, tuple[str, str]] = {
     403: ("foreign_host", "This server is reached as localhost only. Open it by that name."),
     404: ("run_not_found", "There is no run 'x'. List the thread's messages for the ids."),
     408: ("body_timeout", "The body does not come. Check the connection and send it again."),
-    409: ("idempotency_mismatch", "This idempotency key belongs to another message of the thread. Take a new one."),
+    409: ("idempotency_mismatch", "This idempotency key was used for another message of the thread. Use a new key."),
     410: (
         "events_pruned",
-        "The events of this run were dropped (CFO_JOURNAL_DAYS). The messages of its thread keep the reply.",
+        "The events of this run were pruned (CFO_JOURNAL_DAYS). The reply is still in the messages of its thread.",
     ),
     413: ("body_too_large", "The body is too large: at most 1 MB are taken here. Send less, or upload it as a file."),
     422: ("empty_message", "The message is empty. Write a question."),

@@ -151,7 +151,7 @@ class Server:
         try:
             return self._client.build_request(method, path, **options)
         except ValueError as error:  # half a character, or a number that is none
-            raise InvalidInput("What was sent holds characters that are no text. Send it as UTF-8.") from error
+            raise InvalidInput("The message contains characters that are not valid text. Send it as UTF-8.") from error
 
     async def value(self, kind: TypeAdapter[V], method: str, path: str, **options: Any) -> V:
         """The answer as a value; see `send`."""

@@ -213,5 +213,5 @@ def checked_key(key: str | None) -> str | None:
     if key is not None and not (
         0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable() and key == key.strip()
     ):
-        raise InvalidInput(f"An idempotency key goes into a header: 1 to {_MAX_KEY} ASCII characters. Take a UUID.")
+        raise InvalidInput(f"An idempotency key goes into a header: 1 to {_MAX_KEY} ASCII characters. Use a UUID.")
     return key

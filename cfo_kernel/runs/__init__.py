@@ -1,1 +1,1 @@
-"""Runs: how a message is accepted, worked on in its turn, and told to whoever looks."""
+"""Runs: accepting messages, executing them in order, and publishing their events."""

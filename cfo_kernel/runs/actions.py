@@ -1,4 +1,4 @@
-"""What the engine does after the agent: runs the SQL in full, writes the sheet, and says what came of it."""
+"""The engine's actions after the agent has replied: run the SQL in full, write the sheet, report the outcome."""
 
 import contextlib
 from functools import partial
@@ -14,14 +14,14 @@ from cfo_kernel.runs.recorder import Recorder
 
 _SHOWN_ROWS = 100
 _SAMPLE_ROWS = 20
-_REPLY = "reply"  # who asks for the file of a reply's own result
+_REPLY = "reply"  # the key under which a reply's own result file is recorded
 
 
 async def act(reply: Reply, deps: RunDeps, recorder: Recorder) -> Reply:
-    """The reply with the outcome of its action; one that asks for none is returned as it is.
+    """The reply with the outcome of its action. A reply without an action is returned unchanged.
 
-    The recorder is told how far a query is that takes its time, and keeps the outcome: an attempt that begins again
-    does not act again. An error of the data is an outcome too: the agent reads it when it goes on.
+    The recorder receives progress and stores the outcome, so that a later attempt does not act a second time. A data
+    error is an outcome too: the agent reads it when the thread continues. Raises `StorageFailed`.
     """
     if not isinstance(reply, RunSQL | WriteSheetFromFile):
         return reply
@@ -42,7 +42,7 @@ async def act(reply: Reply, deps: RunDeps, recorder: Recorder) -> Reply:
 
 
 def outcome(reply: Reply) -> dict[str, Any] | None:
-    """What the history tells the model of the action: a sample of the rows with the count of all, or the error."""
+    """What the model reads about the action later: a sample of the rows and the total count, or the error."""
     if isinstance(reply, RunSQL | WriteSheetFromFile) and reply.error is not None:
         return {"error": reply.error.model_dump()}
     if isinstance(reply, RunSQL) and reply.result is not None:
@@ -53,7 +53,7 @@ def outcome(reply: Reply) -> dict[str, Any] | None:
 
 
 async def _table(reply: RunSQL, deps: RunDeps, recorder: Recorder) -> ResultTable:
-    """All rows of the SQL; where a plan of this run gave it the plan is run, whose checks and notes SQL has not."""
+    """All rows of the SQL. If a plan of this run produced the SQL, the plan runs instead, for its checks and notes."""
     file, on_progress = deps.new_file("results", "result", _REPLY), partial(recorder.progress, label=reply.purpose)
     plan = deps.plan_of(reply.sql)
     if plan is None:
@@ -66,14 +66,14 @@ async def _table(reply: RunSQL, deps: RunDeps, recorder: Recorder) -> ResultTabl
 
 
 async def _write(reply: WriteSheetFromFile, deps: RunDeps, recorder: Recorder) -> SheetWritten:
-    """Writes a copy of the workbook beside it, notes that it is ready, and only then puts it in its place.
+    """Writes a copy next to the workbook, records that the copy is ready, then renames it over the workbook.
 
-    So a sheet is written once, whenever a process dies: before the note nothing has happened, and after it the copy is
-    put in its place, or was.
+    This writes a sheet exactly once, whenever a process dies: without the record nothing has happened yet, and with it
+    the rename is either still to be done or already done. Raises `SheetInvalid` or `StorageFailed`.
     """
     name = safe_name(reply.workbook)
     if not name.lower().endswith(".xlsx"):
-        raise SheetInvalid(f"{name} is not a workbook's name. It must end in .xlsx.")
+        raise SheetInvalid(f"{name} is not a valid workbook name. Use a name that ends in .xlsx.")
     workbook = deps.thread_dir / "results" / name
     ready = workbook.with_name(f".{recorder.run_id}.xlsx")
     made = recorder.action("sheet")
@@ -81,6 +81,6 @@ async def _write(reply: WriteSheetFromFile, deps: RunDeps, recorder: Recorder) -
         source = deps.result_file(reply.source_file)
         made = await deps.data.write_sheet(source, workbook, reply.sheet, reply.mode, ready)
         await recorder.keep_action("sheet", made)
-    with contextlib.suppress(FileNotFoundError):  # it is in its place already
+    with contextlib.suppress(FileNotFoundError):  # an earlier attempt has renamed it already
         ready.replace(workbook)
     return SheetWritten(file=f"results/{name}", sheet=reply.sheet, **made)

@@ -1,4 +1,4 @@
-"""A run without a model: its message is the query. It leaves what a run with a model leaves, and asks for no review."""
+"""Direct runs: the message is the query, and no model is asked. They leave the same record as any other run."""
 
 import time
 from functools import partial
@@ -17,7 +17,7 @@ _CALL = "direct"
 
 
 class DirectRunListener(Protocol):
-    """Who hears of a query while it goes on."""
+    """Receives the steps of a direct run as they happen."""
 
     def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
 
@@ -29,9 +29,9 @@ class DirectRunListener(Protocol):
 async def answer_direct(
     message: str, run_id: str, deps: RunDeps, listener: DirectRunListener
 ) -> tuple[TaskResult, list[Any]]:
-    """The reply, with the whole result in the thread's `results/`, and the turn as the model reads it later, as JSON.
+    """Runs the query: the reply, and the turn as JSON for the model to read if it continues the thread.
 
-    Raises a `QueryError`, or `GlossaryInvalid`.
+    The whole result is a file in the thread's `results/`. Raises a `QueryError` or `GlossaryInvalid`.
     """
     direct = read_direct(message)
     tool, arguments = _call(direct)
@@ -48,7 +48,7 @@ async def answer_direct(
 
 
 def _call(direct: Direct) -> tuple[str, dict[str, Any]]:
-    """The tool that a model would have called, with its arguments."""
+    """The tool a model would have called for this, and its arguments."""
     if direct.plan is not None:
         return "execute_query_plan", {"plan": direct.plan.model_dump(mode="json", exclude_defaults=True)}
     if direct.python is not None:
@@ -80,7 +80,7 @@ async def _program(code: str, deps: RunDeps) -> tuple[TaskResult, dict[str, Any]
 
 def _program_reply(ran: ProgramResult) -> TaskResult:
     if ran.table is None:
-        lines = [ran.stdout.strip() or "The program printed nothing, and left no result_df.", *ran.notes]
+        lines = [ran.stdout.strip() or "The program printed nothing and left no result_df.", *ran.notes]
         return TaskResult(message="\n".join(lines), files=ran.files)
     result = ran.table.model_copy(update={"notes": (*ran.table.notes, *ran.notes)})
     return _reply(result, ran.stdout.strip(), ran.files)
@@ -88,5 +88,5 @@ def _program_reply(ran: ProgramResult) -> TaskResult:
 
 def _reply(result: ResultTable, printed: str = "", files: tuple[str, ...] = ()) -> TaskResult:
     rows = "1 row" if result.row_count == 1 else f"{result.row_count:,} rows"
-    lines = f"{rows}, in this thread the table {PurePosixPath(result.file or '').stem}."
-    return TaskResult(message=f"{lines}\n\n{printed}" if printed else lines, result=result, files=files)
+    summary = f"{rows}, saved as table {PurePosixPath(result.file or '').stem} in this thread."
+    return TaskResult(message=f"{summary}\n\n{printed}" if printed else summary, result=result, files=files)

@@ -1,4 +1,4 @@
-"""Accepts messages and has their runs brought to an end: one at a time in a thread, in the order of acceptance."""
+"""Dispatch: accepts messages and sees their runs through to an outcome, one at a time per thread and in order."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ from cfo_kernel.store.folders import new_id
 from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
 
 T = TypeVar("T")
-_POLL_CANCELS = 0.25  # seconds between two looks whether another process wants a run stopped
+_POLL_CANCELS = 0.25  # seconds between checks whether another process has requested a cancel
 _log = logging.getLogger(__name__)
 
 
@@ -64,28 +64,28 @@ class Dispatch:
         self._polling: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Begins to work on runs: those accepted here, and those that others left or died over."""
+        """Starts executing runs: those accepted here, and those of processes that have stopped or died."""
         await self._queue.open(self.perform)
-        self._polling = asyncio.create_task(self._poll_cancels(), name="listen for cancels")
+        self._polling = asyncio.create_task(self._poll_cancels(), name="poll for cancel requests")
 
     async def accept(
         self, context: ThreadContext, text: str, in_reply_to: str | None, key: str | None, *, untouched: bool = False
     ) -> RunRow:
-        """Takes a message: when this returns it is in the journal and in the history, and its run is under way.
+        """Accepts a message. On return it is in the journal and in the history, and its run is queued.
 
-        `untouched` is a continue that nobody clicked. Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`,
-        `ContinueLimitReached`, `IdempotencyMismatch`, `ThreadReadOnly` or `StorageFailed`; then nothing has changed. A
-        caller that is cancelled leaves no message half taken.
+        `untouched` marks a continue sent by the countdown rather than by a click. Raises `EmptyMessage`,
+        `MessageTooLong`, `NothingToContinue`, `ContinueLimitReached`, `IdempotencyMismatch`, `ThreadReadOnly` or
+        `StorageFailed`; then nothing has changed. Cancelling the caller never leaves a message half accepted.
         """
         check_message(text, in_reply_to, key)
         accepted = self._accept(context, text, in_reply_to, key, untouched=untouched and not text)
         return await asyncio.shield(self._run_to_completion(accepted, "accept"))
 
     async def accept_child(self, parent: RunRow, text: str, name: str) -> RunRow:
-        """Takes a piece of work of a run as a run of its own, with events and an outcome.
+        """Accepts part of a run's work as a run of its own, with events and an outcome.
 
-        It has no place in the history, does not wait for the thread's turn, which its parent has, and is stopped with
-        its parent. A parent that begins again gets the same child by its `name`.
+        A child is not in the history, does not wait for the thread (its parent has the turn), and is cancelled with its
+        parent. A later attempt of the parent gets the same child for the same `name`.
         """
         return await asyncio.shield(self._run_to_completion(self._accept_child(parent, text, name), "accept a child"))
 
@@ -97,16 +97,19 @@ class Dispatch:
         return stored
 
     async def perform(self, run: RunRow) -> None:
-        """Brings a run to its end that this process holds; leaves it where it is another's, or the process stops."""
+        """Executes a run that this process owns, and stores its outcome.
+
+        Returns without an outcome if another process has taken the run over, or if this process is stopping.
+        """
         if self._closed:
             return
         try:
             context = self._contexts.pop(run.id, None) or self._context_of(run)
-        except (NotFound, StorageFailed) as error:  # nobody can answer there
+        except (NotFound, StorageFailed) as error:  # the thread is gone or cannot be read
             await publish_outcome(run, failed(run.id, error), self._journal, self._usage_recorder)
             return
         if run.deaths >= MAX_CRASHES:
-            message = "The programs that worked on this message stopped again and again. Reword it, then send it."
+            message = "The process answering this message crashed repeatedly. Reword the message and send it again."
             await finish(run, failed(run.id, RunInterrupted(message)), context, self._journal, self._usage_recorder)
             return
         recorder = await Recorder.of(self._journal, run)
@@ -120,19 +123,19 @@ class Dispatch:
         except OwnershipLost:
             return
         finally:
-            del self._working[run.id]  # from here on a stop comes too late
+            del self._working[run.id]  # from here on a cancel comes too late
             self._stopped.discard(run.id)
         await finish(run, entry, context, self._journal, self._usage_recorder)
 
     async def cancel(self, run_id: str) -> None:
-        """Stops a run and its children, whichever process works on it; one that has ended stays as it is."""
+        """Cancels a run and its children, in whichever process they execute. An ended run stays as it is."""
         await asyncio.shield(self._run_to_completion(self._cancel(run_id), f"cancel {run_id}"))
 
     async def _cancel(self, run_id: str) -> None:
         run = await self._journal.run(run_id)
         if run.ended:
             return
-        await self._journal.request_cancel(run_id)  # first: the next owner must know it if this process dies
+        await self._journal.request_cancel(run_id)  # first, so that the next owner knows if this process dies here
         for child in await self._journal.open_runs(run.workspace_id, run.thread_id):
             if child.parent_run_id == run_id:
                 await self._cancel(child.id)
@@ -144,22 +147,24 @@ class Dispatch:
                 self._queue.take(claimed)
 
     async def stop_runs(self, workspace_id: str, thread_id: str | None = None) -> None:
-        """Stops the runs of the thread, or of all threads of the workspace, and returns when they have ended.
+        """Cancels the runs of the thread, or of all threads of the workspace, and returns when they have ended.
 
-        Raises `ThreadBusy` where others have runs in it, and then none is stopped.
+        Raises `ThreadBusy`, and cancels none, if another process is executing one of them.
         """
         runs = await self._journal.open_runs(workspace_id, thread_id)
         if any(run.owner != self._queue.me and self._queue.is_alive(run.owner) for run in runs):
-            raise ThreadBusy("Another program is answering here. Stop it there, or wait, then try again.")
+            raise ThreadBusy(
+                "Another process is answering in this thread. Stop the run there or wait for it, then try again."
+            )
         for run in runs:
             await self.cancel(run.id)
         for run in runs:
-            with contextlib.suppress(RunNotFound):  # its acceptance failed
+            with contextlib.suppress(RunNotFound):  # its acceptance failed and was retracted
                 async for _ in self._journal.subscribe(run.id):
                     pass
 
     async def close(self) -> None:
-        """Leaves what still runs to the next process, as far as it came; returns when nothing of it goes on here."""
+        """Stops executing; open runs continue in the next process from where they are. Returns when all has stopped."""
         self._closed = True
         self._queue.pause()
         if self._polling is not None:
@@ -176,37 +181,38 @@ class Dispatch:
         async with context.history.locked():
             if earlier := await self._journal.by_key(context.workspace_id, context.thread_id, key):
                 if (earlier.message, earlier.in_reply_to) != (text, in_reply_to):
-                    message = "This idempotency key belongs to another message of the thread. Take a new one."
+                    message = "This idempotency key was used for another message of the thread. Use a new key."
                     raise IdempotencyMismatch(message)
                 await self._append_to_history(context)
                 return earlier
-            # What a person writes goes on from any history; where that cannot be read, it cannot be written either.
+            # A written message may follow any history, so there is nothing to read. If the history cannot be read, it
+            # cannot be written either, and the message is refused below.
             entries = () if text and not untouched else await asyncio.to_thread(context.history.entries)
             if not text:
                 check_continue(entries, in_reply_to)
             if untouched and not continues_left(entries, self._settings.continue_limit):
-                message = "The thread went on by itself often enough. Look at it, then continue or write a message."
+                message = "The limit of automatic continues is reached. Review the thread, then continue or write."
                 raise ContinueLimitReached(message)
             if self._closed:
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
             row = self._new_row(context.workspace_id, context.thread_id, text, in_reply_to=in_reply_to)
             try:
                 stored = await self._journal.add_run(row, key)
-                if stored.id != row.id:  # another program was first with this key
+                if stored.id != row.id:  # another process used this key first
                     return stored
                 row = stored
                 message = MessageEntry(run_id=row.id, text=text, in_reply_to=in_reply_to, untouched=untouched)
                 await self._append_to_history(context, message)
-            except Exception:  # else the loop ends, and the message is answered by whoever comes next
+            except Exception:  # not BaseException: if the loop ends here, the next process answers the message
                 await self._retract(row.id)
                 raise
-        if row.owner == self._queue.me:  # then it is performed here, and its place is known
+        if row.owner == self._queue.me:  # it will be executed here, so keep its context at hand
             self._contexts[row.id] = context
         await self._queue.offer(row)
         return row
 
     async def _append_to_history(self, context: ThreadContext, *added: MessageEntry) -> None:
-        """Adds a message to the history, behind those of a process that died before it could add them."""
+        """Appends messages to the history, after any that a process accepted but died before appending."""
         waiting = await self._journal.open_runs(context.workspace_id, context.thread_id)
         missing = [
             MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
@@ -216,7 +222,7 @@ class Dispatch:
         await to_its_end(context.history.append, *missing, *added)
 
     async def _retract(self, run_id: str) -> None:
-        """Takes back a run whose message was refused; where that cannot be done now, as soon as it can be."""
+        """Retracts a run whose message was refused; if the journal cannot be written now, later."""
         try:
             await self._journal.retract(run_id)
         except CfoError:
@@ -239,12 +245,12 @@ class Dispatch:
             return await execute_run(run, context, recorder, self._settings, self._usage_recorder, self._models)
 
     def _isolate_suspect(self, run: RunRow) -> AbstractAsyncContextManager[object]:
-        """Runs that processes died over are worked on one by one: else the one at fault takes the others with it."""
+        """Executes runs whose processes have crashed one at a time, so that the faulty one takes no other with it."""
         is_suspect = run.deaths >= MAX_CRASHES // 2 and run.parent_run_id is None
         return self._suspects if is_suspect else contextlib.nullcontext()
 
     async def _resume(self, run: RunRow, context: ThreadContext) -> RunEntry | None:
-        """Sees to it that the message is in the history; the run's outcome, if an earlier attempt came that far."""
+        """Makes sure the message is in the history. Gives the outcome if an earlier attempt got that far."""
         if run.parent_run_id is not None:
             return None
         async with context.history.locked():
@@ -254,7 +260,7 @@ class Dispatch:
         return next((e for e in entries if isinstance(e, RunEntry) and e.run_id == run.id), None)
 
     async def _poll_cancels(self) -> None:
-        """Stops the runs that another process, or another workbench, wants stopped."""
+        """Cancels runs on request of other processes, and retracts refused runs that are still in the journal."""
         while True:
             await asyncio.sleep(_POLL_CANCELS)
             for run_id in self._refused.copy():
@@ -271,7 +277,7 @@ class Dispatch:
             working.cancel()
 
     def _run_to_completion(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
-        """Has something done to its end, whoever asked for it."""
+        """Runs a coroutine in a task that survives the cancellation of its caller."""
         task = asyncio.create_task(work, name=name)
         self._background.add(task)
         task.add_done_callback(self._log_failure)

@@ -1,4 +1,4 @@
-"""One run from its start to its outcome: the agent thinks, the engine acts, the history and the journal hear of it."""
+"""Executing one run from start to outcome: the agent's turn, the engine's action, then history, ledger and journal."""
 
 import asyncio
 import logging
@@ -29,9 +29,10 @@ async def execute_run(
     usage_recorder: UsageRecorder,
     models: Models,
 ) -> RunEntry:
-    """Answers the message of a run whose turn has come; raises what kept it from an answer.
+    """Answers the run's message: the entry for the history. Raises the error that prevented an answer.
 
-    When its time is up, whatever it waits for is stopped as if it were cancelled: a model, a query, a program.
+    At the time limit, whatever the run is waiting for (a model, a query, a program) is cancelled, and `RunTimeout` is
+    raised.
     """
     clock = asyncio.timeout(settings.run_timeout)
     try:
@@ -42,7 +43,7 @@ async def execute_run(
             raise
         message = (
             f"The run took longer than {settings.run_timeout:g} seconds (CFO_RUN_TIMEOUT) and was stopped. Ask a "
-            "narrower question, or set it higher."
+            "narrower question, or raise the limit."
         )
         raise RunTimeout(message) from None
 
@@ -55,7 +56,7 @@ async def _answer(
     usage_recorder: UsageRecorder,
     models: Models,
 ) -> RunEntry:
-    # In a thread: the loop serves others meanwhile, and the SQL worker starts beside it.
+    # Importing and reading happen in a thread, so that the loop stays responsive and the SQL worker starts in parallel.
     history = None if is_direct(run.message) else context.history
     schema, entries = await asyncio.gather(context.data.schema(), asyncio.to_thread(_load, models, history))
     from cfo_kernel.agent.run_deps import RunDeps
@@ -79,9 +80,9 @@ async def _answer(
 
 
 def _load(models: Models, history: History | None) -> tuple[Entry, ...]:
-    """Imports what a turn needs, which takes most of a second, and reads the history, if it is wanted.
+    """Imports what a turn needs, which takes most of a second, and reads the history if there is one.
 
-    Who only lists threads does not pay for the import.
+    The import is late so that commands which run no agent, such as listing threads, stay fast.
     """
     from cfo_kernel.agent import turn as _  # noqa: F401 - it is in sys.modules from now on
 
@@ -92,10 +93,10 @@ def _load(models: Models, history: History | None) -> tuple[Entry, ...]:
 async def await_outcome(
     run_id: str, working: "asyncio.Task[RunEntry]", recorder: Recorder, stopped: Callable[[], bool]
 ) -> RunEntry:
-    """What became of the work on a run, whatever it was, once all its events are stored.
+    """The entry that an execution ended with, once all its events are stored.
 
-    Raises `OwnershipLost` where another process holds the run by now, or the work ended though nobody `stopped` the run: then
-    it is this process that stops.
+    Raises `OwnershipLost` if another process owns the run by now, or if the execution was cancelled although the run
+    was not (`stopped`): then this process is stopping.
     """
     entry = await _entry_of(run_id, working)
     lost = await recorder.written()
@@ -112,27 +113,27 @@ async def _entry_of(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry:
     except CfoError as error:
         return failed(run_id, error)
     except asyncio.CancelledError:
-        problem = Problem(code=RunCancelled.code, message="The run was stopped. Send a message to go on.")
+        problem = Problem(code=RunCancelled.code, message="The run was stopped. Send a message to continue.")
         return RunEntry(run_id=run_id, status="cancelled", error=problem)
     except OwnershipLost:
         raise
-    except Exception as error:  # noqa: BLE001 - the boundary of a run: a bug of ours must end it too, not hang it
+    except Exception as error:  # noqa: BLE001 - the boundary of a run: an unexpected error must end it, not hang it
         _log.exception("run %s failed", run_id)
-        message = f"cfo_kernel itself failed ({type(error).__name__}). Send the message again; if it stays, report it."
+        message = f"An internal error occurred ({type(error).__name__}). Send it again; report it if it recurs."
         return failed(run_id, InternalError(message))
 
 
 async def finish(
     run: RunRow, entry: RunEntry, context: ThreadContext, journal: Journal, usage_recorder: UsageRecorder
 ) -> None:
-    """Puts the outcome into the history, then tells it: who reads the last event finds the history complete.
+    """Stores the outcome in the history, then publishes it: a reader of the last event finds the history complete.
 
-    Where the history has an outcome of the run already, an earlier attempt came that far, and it is told. Where it
-    cannot take the outcome, that is the outcome. A run that another process holds, or has ended, stays as it is.
-    Raises `StorageFailed` where it cannot be told; the run then is still open, and whoever ends it finds the outcome in
-    the history.
+    If the history has an outcome of this run already, an earlier attempt got that far, and that outcome is published.
+    If the history cannot be written, that error becomes the outcome. A run that has ended, or that another process
+    owns, stays as it is. Raises `StorageFailed` if the outcome cannot be published: the run is still open then, and the
+    next attempt finds the outcome in the history.
     """
-    if run.parent_run_id is not None:  # its parent's history tells of it
+    if run.parent_run_id is not None:  # a child has no entry in the history
         return await publish_outcome(run, entry, journal, usage_recorder)
     message = MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
     async with AsyncExitStack() as stack:
@@ -151,7 +152,7 @@ async def finish(
 
 
 async def publish_outcome(run: RunRow, entry: RunEntry, journal: Journal, usage_recorder: UsageRecorder) -> None:
-    """The last events of a run and its mark in the journal, in one commit, once the run is in the ledger."""
+    """Seals the run in the ledger, then writes its last events and its end to the journal in one commit."""
     await usage_recorder.seal(run, entry)
     recorder = await Recorder.at_the_end(journal, run)
     if entry.reply is not None:
@@ -166,10 +167,10 @@ async def publish_outcome(run: RunRow, entry: RunEntry, journal: Journal, usage_
 
 
 def _not_stored(entry: RunEntry, error: CfoError) -> RunEntry:
-    """The outcome of a run whose own could not be kept; what it used, it used."""
+    """The outcome of a run whose real outcome could not be stored. Its usage still counts."""
     return failed(entry.run_id, error).model_copy(update={"usage": entry.usage})
 
 
 def failed(run_id: str, error: CfoError) -> RunEntry:
-    """The outcome of a run that this error ended."""
+    """The outcome of a run that ended with this error."""
     return RunEntry(run_id=run_id, status="failed", error=Problem(code=error.code, message=error.message))

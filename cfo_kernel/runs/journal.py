@@ -1,11 +1,11 @@
-"""The journal: accepted runs, their events, and what their attempts have learned. It is the one record of a run.
+"""The journal: accepted runs, their events, and the records of their attempts. It is the single record of a run.
 
-The live stream, a stream taken up again, the reply, and a run that lost its process, are all taken from it. There are
-two implementations: `journal_sqlite` (one machine) and `journal_postgres` (several).
+The live stream, a resumed stream, the reply, and recovery after a crash all read it. There are two implementations:
+`journal_sqlite` (one machine) and `journal_postgres` (several).
 
-An event is stored only as the next one of a run that has not ended, and only by the attempt that holds the run: so
-numbers have no gaps whatever was lost, nothing comes after the last event, and a process that was taken for dead writes
-nothing any more.
+An event is stored only if it is the next one of an open run, and only by the attempt that owns the run. So the numbers
+have no gaps whatever is lost, nothing follows the last event, and a process that was wrongly taken for dead cannot
+write any more.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from typing import Any, Literal, Protocol
 from cfo_kernel.events import Event, Numbered, Outcome, Status
 from cfo_kernel.values import Value
 
-PRUNED = "The events of this run were dropped (CFO_JOURNAL_DAYS). The messages of its thread keep the reply."
+PRUNED = "The events of this run were pruned (CFO_JOURNAL_DAYS). The reply is still in the messages of its thread."
 
 
 class RunRow(Value):
-    """A run as the journal has it; `n` is the order of acceptance.
+    """A run in the journal; `n` is the order of acceptance.
 
-    `owner` is the process that works on it, empty while none does. `attempt` counts who has held it, and fences all but
-    the last. `deaths` counts the owners that died without a step forward.
+    `owner` is the process that executes it, empty while there is none. `attempt` counts the owners so far and fences
+    all but the latest. `deaths` counts the owners in a row that died without any progress.
     """
 
     n: int
@@ -45,11 +45,11 @@ class RunRow(Value):
 
 
 class Record(Value):
-    """What an attempt learned, so that the next one need not pay for it again.
+    """A result of an attempt, stored so that the next attempt need not produce it again.
 
-    A `response` of the model by its step, what a `tool` call returned by the call's id, the `file` that was named for a
-    result by whoever asked for it, a `sheet` that is ready to be put in its place, the `outcome` of the reply's action.
-    `event` is the number of the first event that came after it.
+    A `response` of the model by step, the result of a `tool` call by call id, the `file` name given to a result by the
+    call that asked for it, a `sheet` that is ready to be renamed into place, the `outcome` of the reply's action.
+    `event` is the number of the first event after it.
     """
 
     kind: Literal["response", "tool", "file", "sheet", "outcome"]
@@ -59,36 +59,36 @@ class Record(Value):
 
 
 class Journal(Protocol):
-    """For one event loop. What is written is committed when the future of it is done, in the order it was handed over.
+    """A journal belongs to one event loop. A write is committed, in call order, when its future is done.
 
-    Its methods raise `StorageFailed` where the database cannot be used, and `WorkbenchClosed` after `close`.
+    Its methods raise `StorageFailed` if the database cannot be used, and `WorkbenchClosed` after `close`.
     """
 
     async def open(self) -> None:
-        """Makes the tables where they are missing."""
+        """Opens the database, and creates or migrates its tables if needed."""
         ...
 
     async def close(self) -> None:
-        """Commits what is still on its way; who subscribes is told that the workbench was closed."""
+        """Commits pending writes. Subscribers get `WorkbenchClosed`."""
         ...
 
     async def check(self) -> None:
-        """Waits as long for the database as a message would, and writes nothing."""
+        """Checks that the database can be written, waiting as long for it as a message would. Writes nothing."""
         ...
 
     def close_sync(self) -> None:
-        """Closes what can be closed without an event loop: all that is left to do where the loop is gone."""
+        """Closes what can be closed without an event loop, for when the loop has ended already."""
         ...
 
     async def add_run(self, row: RunRow, idempotency_key: str | None) -> RunRow:
-        """Accepts a run as queued; the run of the thread that has the same key already is returned instead.
+        """Adds a run as queued. If a run of the thread has the same key already, that run is returned instead.
 
-        Raises `IdempotencyMismatch` where a copy of the thread, in another workspace, has used the key.
+        Raises `IdempotencyMismatch` if a copy of the thread in another workspace has used the key.
         """
         ...
 
     async def retract(self, run_id: str) -> None:
-        """Takes back a run whose acceptance failed, before anyone heard of it."""
+        """Removes a run whose acceptance failed, before it was visible to anyone."""
         ...
 
     async def run(self, run_id: str) -> RunRow:
@@ -100,22 +100,22 @@ class Journal(Protocol):
         ...
 
     async def open_runs(self, workspace_id: str | None = None, thread_id: str | None = None) -> list[RunRow]:
-        """The runs that have not ended: of a thread, of a workspace, or all; in the order of acceptance."""
+        """The open runs of a thread, of a workspace, or all of them, in the order of acceptance."""
         ...
 
     async def has_earlier_open_run(self, run: RunRow) -> bool:
-        """Whether an earlier run of the thread, child runs apart, has not ended."""
+        """Whether an earlier run of the thread is still open. Child runs do not count."""
         ...
 
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
-        """Makes `owner` the holder of a run as it was seen; None where somebody else was first, or it has ended.
+        """Makes `owner` the run's owner (compare-and-set); None if the run changed since it was read or has ended.
 
-        It is queued again until it starts, so whoever comes next knows whether the work on it had begun.
+        Its status goes back to queued until it starts, so that the next owner knows whether execution had begun.
         """
         ...
 
     async def release(self, owner: str) -> None:
-        """Lets go of all runs of an owner that stops: whoever comes next goes on with them."""
+        """Releases all runs of an owner that is stopping, for other processes to take over."""
         ...
 
     async def start(self, run: RunRow) -> None:
@@ -123,15 +123,15 @@ class Journal(Protocol):
         ...
 
     def put(self, run: RunRow, number: int, event: Event) -> "asyncio.Future[int]":
-        """Hands an event over; the future gives 1, or 0 if it is not the next one, or the run is another's by now."""
+        """Queues an event. The future gives 1, or 0 if it is not the next one or another process owns the run."""
         ...
 
     def keep(self, run: RunRow, record: Record) -> "asyncio.Future[int]":
-        """Hands a record over; the future gives 1, or 0 if the run is another's by now."""
+        """Queues a record. The future gives 1, or 0 if another process owns the run by now."""
         ...
 
     def end(self, run: RunRow, status: Outcome) -> "asyncio.Future[int]":
-        """Marks the run as ended, in one commit with the events put just before."""
+        """Marks the run as ended, in one commit with the events queued just before."""
         ...
 
     async def events(self, run_id: str, after: int = -1) -> list[Numbered]:
@@ -143,21 +143,21 @@ class Journal(Protocol):
         ...
 
     async def records(self, run_id: str) -> list[Record]:
-        """What earlier attempts learned."""
+        """The records of earlier attempts."""
         ...
 
     def subscribe(self, run_id: str, after: int = -1) -> AsyncGenerator[Numbered]:
-        """Events above `after` to the end of the run, live, whichever process works on it. Raises `EventsPruned`."""
+        """Live events above `after` until the run ends, from whichever process executes it. Raises `EventsPruned`."""
         ...
 
     async def request_cancel(self, run_id: str) -> None:
-        """Asks whoever works on the run, in whichever process, to stop it."""
+        """Requests that the process which executes the run cancels it."""
         ...
 
     async def cancels(self) -> set[str]:
-        """The open runs that are to be stopped."""
+        """The ids of open runs with a cancel request."""
         ...
 
     async def prune(self, before: datetime) -> int:
-        """Drops the events and records of the runs that ended before, which stay as rows; returns of how many runs."""
+        """Drops the events and records of runs that ended before; their rows stay. Gives the number of such runs."""
         ...

@@ -107,7 +107,7 @@ class SqliteJournal:
         try:
             return await self.by_key(row.workspace_id, row.thread_id, idempotency_key) or await self.run(row.id)
         except RunNotFound:
-            message = "This idempotency key belongs to a message of another workspace. Take a new one."
+            message = "This idempotency key was used for a message of another workspace. Use a new key."
             raise IdempotencyMismatch(message) from None
 
     async def retract(self, run_id: str) -> None:

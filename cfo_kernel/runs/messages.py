@@ -1,4 +1,4 @@
-"""What can be a message, and what an empty one may continue."""
+"""Checks of incoming messages: what a message may be, and which reply an empty one may continue."""
 
 from collections.abc import Sequence
 
@@ -7,41 +7,43 @@ from cfo_kernel.store.folders import is_id
 from cfo_kernel.store.history import Entry, MessageEntry, RunEntry
 
 MAX_MESSAGE = 100_000
-"""Bytes of UTF-8 in a message; a table belongs into a file."""
+"""The longest message, in bytes of UTF-8. Longer tables belong in a file."""
 _MAX_KEY = 200
 
 
 def check_message(text: str, in_reply_to: str | None, key: str | None = None) -> None:
-    """Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `InvalidInput` for what cannot be a message."""
+    """Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue` or `InvalidInput` for an invalid message."""
     if in_reply_to is not None and not is_id(in_reply_to):
-        raise NothingToContinue("`in_reply_to` is the id of a run. Take it from the reply that is to be continued.")
+        raise NothingToContinue(
+            "`in_reply_to` is not the id of a run. Use the run id of the reply that you want to continue."
+        )
     if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
-        raise InvalidInput(f"The idempotency key must have 1 to {_MAX_KEY} printable characters. Take a UUID.")
+        raise InvalidInput(f"The idempotency key must have 1 to {_MAX_KEY} printable characters. Use a UUID.")
     if not text and in_reply_to is None:
         raise EmptyMessage("The message is empty. Write a question.")
     if text and not text.strip():
-        raise EmptyMessage("The message holds only spaces. Write a question.")
+        raise EmptyMessage("The message contains only white space. Write a question.")
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise InvalidInput("What was sent holds characters that are no text. Send it as UTF-8.") from error
+        raise InvalidInput("The message contains characters that are not valid text. Send it as UTF-8.") from error
     if size > MAX_MESSAGE:
         limit = f"{MAX_MESSAGE:,}"
-        raise MessageTooLong(f"The message has {size:,} bytes, {limit} are taken. Upload long tables as a file.")
+        raise MessageTooLong(f"The message has {size:,} bytes; the limit is {limit}. Upload a long table as a file.")
 
 
 def check_continue(entries: Sequence[Entry], in_reply_to: str | None) -> None:
-    """Raises `NothingToContinue` unless that reply asks for review, and no message came after it."""
+    """Raises `NothingToContinue` unless that reply asks for review and no message came after it."""
     messages = [e for e in entries if isinstance(e, MessageEntry)]
     replies = {e.run_id: e.reply for e in entries if isinstance(e, RunEntry)}
     reply = replies.get(in_reply_to or "")
     if reply is None or not reply.waits_for_review or not messages or messages[-1].run_id != in_reply_to:
-        message = "There is no such reply to continue: it was answered already, or asks for no review. Write a message."
+        message = "That reply cannot be continued: it was answered already, or asks for no review. Write a message."
         raise NothingToContinue(message)
 
 
 def continues_left(entries: Sequence[Entry], limit: int) -> int:
-    """How many more continues may follow that nobody clicked: `limit` in a row, which whatever a person sends ends."""
+    """How many more automatic continues are allowed: `limit` in a row; anything a person sends resets the count."""
     messages = [e for e in entries if isinstance(e, MessageEntry)]
     in_a_row = next((n for n, message in enumerate(reversed(messages)) if not message.untouched), len(messages))
     return max(0, limit - in_a_row)

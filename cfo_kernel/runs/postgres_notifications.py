@@ -1,4 +1,4 @@
-"""Who waits for news of a run, and the one connection of this process on which other processes tell them."""
+"""Notifications of new events: subscribers of this process, and its one connection that LISTENs to the others."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,11 @@ _RECONNECT = 1.0  # seconds
 
 
 class Notifications:
-    """Tells of runs; `own_backend` is the server's process behind this one's own writes, which are told at once."""
+    """Wakes the subscribers of a run when it has new events.
+
+    `own_backend` gives the server process that serves this process's writes: those notify subscribers directly, so
+    their NOTIFY is ignored.
+    """
 
     def __init__(self, database: Database, own_backend: Callable[[], int | None]) -> None:
         self._database = database
@@ -21,7 +25,7 @@ class Notifications:
 
     @contextlib.contextmanager
     def of(self, run_id: str) -> Generator[asyncio.Event]:
-        """An event that is set when there is news of the run; may be set without any."""
+        """An `asyncio.Event` that is set when the run may have new events. Spurious wake-ups are possible."""
         changed = asyncio.Event()
         self._waiting.setdefault(run_id, set()).add(changed)
         if self._listening is None or self._listening.done():
@@ -34,7 +38,7 @@ class Notifications:
                 del self._waiting[run_id]
 
     def notify(self, runs: set[str] | None = None) -> None:
-        """There is news of these runs, or of all."""
+        """Wakes the subscribers of these runs, or of all runs."""
         for run_id in self._waiting if runs is None else runs & self._waiting.keys():
             for changed in self._waiting[run_id]:
                 changed.set()
@@ -50,7 +54,7 @@ class Notifications:
             with contextlib.suppress(*CONNECTION_LOST):
                 async with await self._database.connect() as connection:
                     await connection.execute(f"LISTEN {JOURNAL.postgres_schema}")
-                    self.notify()  # something may have come before
+                    self.notify()  # events written before LISTEN took effect sent no notification
                     async for notice in connection.notifies():
                         if notice.pid != self._own_backend():
                             self.notify({notice.payload})

@@ -1,7 +1,7 @@
-"""Group commit on PostgreSQL: what one turn of the event loop hands over is one transaction, in order.
+"""Group commit on PostgreSQL: the statements queued in one iteration of the event loop are one transaction, in order.
 
-A transaction whose connection was lost is tried again for some seconds, and never twice: where the loss leaves open
-whether it was committed, the server is asked by the transaction's id.
+If the connection is lost, the transaction is tried again for some seconds, but never applied twice: when it is unclear
+whether the commit arrived, the server is asked for the status of the transaction's id.
 """
 
 import asyncio
@@ -39,13 +39,14 @@ class Writer:
 
     @property
     def process(self) -> int | None:
-        """The number of the server's process that serves the connection."""
+        """The id of the server process that serves the connection; None while there is no connection."""
         return None if self._connection is None else self._connection.info.backend_pid
 
     def queue(self, sql: LiteralString, run_id: str | None = None, **values: Any) -> "asyncio.Future[int]":
-        """Has the statement committed with all others of this turn of the loop; the future gives its row count.
+        """Commits the statement together with the others of this loop iteration. The future gives its row count.
 
-        Who waits for news of `run_id` hears of it then.
+        After the commit, the subscribers of `run_id` are notified, in this process and in others. Raises
+        `WorkbenchClosed`.
         """
         if self._closed:
             raise WorkbenchClosed("The workbench was closed. Call connect() again.")
@@ -56,7 +57,7 @@ class Writer:
         return done
 
     async def close(self) -> None:
-        """Commits what is still on its way."""
+        """Commits what is still queued, then closes the connection."""
         self._closed = True
         if self._committing is not None:
             await asyncio.wait([self._committing])
@@ -67,12 +68,12 @@ class Writer:
             batch, self._batch = self._batch, []
             try:
                 counts = await self._commit(batch)
-            except (psycopg.Error, ValueError) as error:  # the latter for a text that is none
+            except (psycopg.Error, ValueError) as error:  # ValueError: text with a NUL character
                 failure = self._database.failed("written", error)
                 for statement in batch:
                     if not statement.done.done():
                         statement.done.set_exception(failure)
-                        statement.done.exception()  # who awaits it raises it; nobody has to
+                        statement.done.exception()  # marks it as retrieved: a caller need not await the future
                 continue
             for statement, count in zip(batch, counts, strict=True):
                 if not statement.done.done():
@@ -100,7 +101,7 @@ class Writer:
                 raise
 
     async def _execute(self, connection: Connection, batch: list[_Statement]) -> tuple[list[int], str]:
-        """The row counts of the statements, and the id of the transaction, which is still open."""
+        """Executes the batch. Gives the statements' row counts, and the id of the transaction, which is left open."""
         async with connection.pipeline():
             await connection.execute("BEGIN")
             xact_id = await connection.execute("SELECT pg_current_xact_id()::text")
@@ -114,7 +115,7 @@ class Writer:
         sql: LiteralString = "SELECT pg_xact_status(%s::text::xid8)"
         found = await (await connection.execute(sql, (transaction,))).fetchone()
         status = found[0] if found else None
-        if status == "in progress":  # its server process has not heard yet that the connection is gone
+        if status == "in progress":  # the server has not noticed yet that the connection is gone
             raise psycopg.OperationalError("an earlier transaction has not ended")
         return status == "committed"
 

@@ -1,4 +1,4 @@
-"""How long the journal keeps what runs told: the events and records of old runs are dropped, their threads keep all."""
+"""Pruning the journal: the events and records of old runs are dropped. Their threads keep every message and reply."""
 
 import asyncio
 import logging
@@ -12,10 +12,10 @@ _log = logging.getLogger(__name__)
 
 
 async def prune(journal: Journal, days: int, again: float = _AGAIN) -> None:
-    """Drops what ended more than `days` ago, now and every day, until it is cancelled; what fails is tried tomorrow."""
+    """Prunes runs that ended more than `days` ago, now and once a day until cancelled. A failure is retried then."""
     while True:
         try:
             await journal.prune(datetime.now(UTC) - timedelta(days=days))
         except CfoError as error:
-            _log.warning("old runs cannot be dropped from the journal: %s", error)
+            _log.warning("cannot prune the journal, will try again later: %s", error)
         await asyncio.sleep(again)

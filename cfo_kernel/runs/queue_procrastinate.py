@@ -1,8 +1,8 @@
-"""The queue of several machines: Procrastinate, a task queue in the same PostgreSQL database, spreads the work.
+"""The queue of several machines: Procrastinate, a task queue in the same PostgreSQL database, distributes the work.
 
-Its jobs only wake a worker for a thread; what there is to do, and who does it, is read from the journal each time. So
-whatever becomes of a job, the runs of a thread are worked on in their order, one at a time: a job performs the earliest
-run of its thread that is open, whichever run it was made for, and waits while another process that lives holds it.
+A job only wakes a worker for a thread. Which run is next, and which process owns it, is read from the journal each
+time: a job executes the earliest open run of its thread, whichever run the job was created for, and waits while another
+live process owns that run. So the order of runs never depends on jobs, which may be lost, delayed or duplicated.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ from cfo_kernel.runs.queue import MAX_CONCURRENT_RUNS, PerformRun
 from cfo_kernel.store.database_postgres import QUEUE
 from cfo_kernel.store.live_processes import DEAD_AFTER
 
-_HEARTBEAT = 1.0  # seconds between two signs of life, and two looks for the dead and for runs without a job
-_POLL = 0.1  # seconds between two looks for a job that became free when another of its thread ended
-_POLL_RUN = 0.1  # seconds between two looks whether another process has ended the run
-_GRACE = 2.0  # seconds for which a worker that stops waits for its jobs
-_RUNS, _CHILDREN = "runs", "children"  # in two queues, for a run holds its place while it waits for its children
+_HEARTBEAT = 1.0  # seconds between heartbeats, and between searches for dead workers and for runs without a job
+_POLL = 0.1  # seconds between polls for a job whose lock was released when another job of its thread ended
+_POLL_RUN = 0.1  # seconds between checks whether another process has ended the run
+_GRACE = 2.0  # seconds that a stopping worker waits for its jobs
+_RUNS, _CHILDREN = "runs", "children"  # two queues: a run occupies its slot while it waits for its children
 _MAX_CONCURRENT_CHILDREN = 8 * MAX_CONCURRENT_RUNS
 _TRANSIENT_ERRORS = (ConnectorException, psycopg.Error, PoolTimeout, PoolClosed, CfoError)
 _DEAD: LiteralString = """
@@ -53,11 +53,11 @@ _log = logging.getLogger(__name__)
 
 
 class _Unfinished(Exception):
-    """The run is still open: its job goes back into the queue."""
+    """Raised by a job whose run is still open: the job goes back into the queue."""
 
 
 class ProcrastinateQueue:
-    """See `cfo_kernel.runs.queue.RunQueue`. The journal must be open, and is to be closed after the queue."""
+    """See `cfo_kernel.runs.queue.RunQueue`. Open the journal before the queue, and close it after the queue."""
 
     accepts_as = ""
 
@@ -89,15 +89,15 @@ class ProcrastinateQueue:
     async def offer(self, run: RunRow) -> None:
         try:
             await self._defer(run.id, run.workspace_id, run.thread_id, run.parent_run_id)
-        except _TRANSIENT_ERRORS as error:  # it is accepted: a run without a job gets one later
-            _log.warning("run %s has no job yet: %s", run.id, error)
+        except _TRANSIENT_ERRORS as error:  # the run is accepted; `_recover_from_dead_workers` adds the job later
+            _log.warning("run %s has no job yet, one will be added: %s", run.id, error)
 
     def take(self, run: RunRow) -> None:
         self._start(run)
 
     @asynccontextmanager
     async def turn(self, run: RunRow) -> AsyncGenerator[None]:  # noqa: ARG002
-        yield  # it is the run's turn since its job began
+        yield  # the job has started, so it is the run's turn already
 
     def is_alive(self, owner: str) -> bool:
         return bool(owner) and owner not in self._dead
@@ -115,7 +115,7 @@ class ProcrastinateQueue:
             await asyncio.wait([watching, *working])
         while self._performing:
             await asyncio.wait(self._performing)
-        with contextlib.suppress(CfoError):  # then they are found to be nobody's once the signs of life are old
+        with contextlib.suppress(CfoError):  # otherwise others take the runs over once the heartbeat is too old
             await self._journal.release(self.me)
             await self._database.select("DELETE FROM cfo_journal.owner WHERE name = %s", (self.me,))
 
@@ -137,16 +137,16 @@ class ProcrastinateQueue:
             )
 
     async def _run_job(self, run_id: str, workspace_id: str, thread_id: str, child: bool) -> None:
-        """What a job does: it returns when a run has ended, or there is none."""
+        """The body of a job. It returns when a run has ended, or when the thread has no open run."""
         while run := await self._next_run(run_id, workspace_id, thread_id, child=child):
             if self.stopping:
                 raise _Unfinished
             if run.id in self._claimed_here or (run.owner != self.me and self.is_alive(run.owner)):
                 await asyncio.sleep(_POLL_RUN)
                 continue
-            self._claimed_here.add(run.id)  # from now on, or another job would take it for left alone
+            self._claimed_here.add(run.id)  # before the claim: another job must not see it as unowned
             try:
-                # A run that was not begun has no part in its owner's death.
+                # A run that had not started cannot have caused its owner's death.
                 died = run.owner not in ("", self.me) and run.status == "running"
                 claimed = await self._journal.claim(run, self.me, died=died)
             finally:
@@ -157,18 +157,18 @@ class ProcrastinateQueue:
         return None
 
     async def _next_run(self, run_id: str, workspace_id: str, thread_id: str, *, child: bool) -> RunRow | None:
-        """The run that is to be worked on: a child itself, else the earliest of the thread."""
+        """The run to execute: the child itself for a child's job, else the thread's earliest open run."""
         runs = await self._journal.open_runs(workspace_id, thread_id)
         return next((r for r in runs if (r.id == run_id if child else r.parent_run_id is None)), None)
 
     async def _check_ended(self, run: RunRow) -> None:
-        """Raises `_Unfinished` where the work on a run has ended, and the run has not."""
+        """Raises `_Unfinished` if the run is still open although its execution has returned."""
         with contextlib.suppress(RunNotFound):
             if not (await self._journal.run(run.id)).ended:
                 raise _Unfinished
 
     def _start(self, run: RunRow) -> "asyncio.Task[None]":
-        """Performs it, whatever becomes of its job."""
+        """Performs the run in a task of its own, which outlives the job if the job is aborted."""
         self._claimed_here.add(run.id)
         task = asyncio.create_task(self._perform_until_ended(run), name=f"run {run.id}")
         self._performing.add(task)
@@ -176,7 +176,7 @@ class ProcrastinateQueue:
         return task
 
     async def _perform_until_ended(self, run: RunRow) -> None:
-        """Performs it, and again where it was dropped, until it has its end or another process has it."""
+        """Performs the run again and again until it has ended or another process owns it."""
         claim: RunRow | None = run
         try:
             while claim is not None and (died := await self._perform_once(claim)) is not None and not self.stopping:
@@ -187,24 +187,24 @@ class ProcrastinateQueue:
             self._claimed_here.discard(run.id)
 
     async def _perform_once(self, run: RunRow) -> bool | None:
-        """Performs it once. None if that was all, else whether the dropping counts as a death."""
+        """Performs the run once. None if it is done; otherwise whether the failure counts as a crash."""
         try:
             await self._perform(run)
             now = await self._journal.run(run.id)
             return None if now.ended or now.attempt != run.attempt else True
-        except RunNotFound:  # taken back
+        except RunNotFound:  # its acceptance was retracted
             return None
-        except CfoError as error:  # its outcome could not be told: it is tried again, as long as it takes
-            _log.warning("run %s has no end yet: %s", run.id, error)
+        except CfoError as error:  # the outcome could not be stored: try again until it can
+            _log.warning("the outcome of run %s is not stored yet, trying again: %s", run.id, error)
             return False
-        except Exception:  # noqa: BLE001 - a bug of ours must not leave a run for which everybody waits
-            _log.exception("run %s was dropped", run.id)
+        except Exception:  # noqa: BLE001 - a bug must not leave a run open for which the whole thread waits
+            _log.exception("run %s failed unexpectedly, trying again", run.id)
             return True
 
     # Workers
 
     async def _run_worker(self, queue: str, at_most: int) -> None:
-        """Keeps a worker of Procrastinate going, which gives up when its connection is lost."""
+        """Runs a Procrastinate worker, and starts a new one whenever it stops because its connection was lost."""
         while not self.stopping:
             worker = Worker(
                 app=self._app,
@@ -222,9 +222,9 @@ class ProcrastinateQueue:
             try:
                 await worker.run()
             except _TRANSIENT_ERRORS as error:
-                _log.warning("the worker begins again: %s", self._database.failed("used", error.__cause__ or error))
-            except Exception:  # noqa: BLE001 - a bug must not leave all runs for which everybody waits
-                _log.exception("the worker begins again")
+                _log.warning("restarting the worker: %s", self._database.failed("used", error.__cause__ or error))
+            except Exception:  # noqa: BLE001 - a bug must not leave this process without a worker
+                _log.exception("restarting the worker")
             finally:
                 self._workers.discard(worker)
             if not self.stopping:
@@ -236,9 +236,9 @@ class ProcrastinateQueue:
                 await self._send_heartbeat()
                 await self._recover_from_dead_workers()
             except _TRANSIENT_ERRORS as error:
-                _log.warning("runs of other processes cannot be looked at: %s", error)
+                _log.warning("cannot check for dead workers, will try again: %s", error)
             except Exception:  # noqa: BLE001 - as above
-                _log.exception("runs of other processes cannot be looked at")
+                _log.exception("cannot check for dead workers, will try again")
             await asyncio.sleep(_HEARTBEAT)
 
     async def _send_heartbeat(self) -> None:
@@ -248,7 +248,7 @@ class ProcrastinateQueue:
         await self._database.select(sql, (self.me,))
 
     async def _recover_from_dead_workers(self) -> None:
-        """Puts the jobs of dead workers back, and makes one for each run that has none."""
+        """Requeues the jobs of dead workers, and adds a job for each run that has none."""
         self._dead = {owner for (owner,) in await self._database.select(_DEAD, (self.me, DEAD_AFTER))}
         await self._database.select("DELETE FROM cfo_journal.owner WHERE beat < now() - interval '1 hour'")
         for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
@@ -259,7 +259,7 @@ class ProcrastinateQueue:
 
 
 class _Retry(BaseRetryStrategy):
-    """A job is never given up: at once where its process stops, else in a second."""
+    """Retries a job forever: at once if its process is stopping, otherwise after a second."""
 
     def __init__(self, queue: ProcrastinateQueue) -> None:
         self._queue = queue

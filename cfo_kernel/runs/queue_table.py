@@ -1,6 +1,6 @@
-"""The queue of one machine: whoever accepts a run works on it, and whoever lives takes over what the dead have left.
+"""The queue of one machine: a process executes the runs it accepts, and adopts those of processes that have died.
 
-A process is alive while it holds a lock on a file of its own (`processes`), which the system lets go when it dies.
+A process is alive while it holds the lock on its own file (`live_processes`).
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.live_processes import LiveProcesses
 from cfo_kernel.runs.queue import MAX_CONCURRENT_RUNS, PerformRun
 
-_POLL = 0.05  # seconds between two looks whether an earlier run of the thread has ended
-_ADOPT_EVERY = 1.0  # seconds between two looks for runs whose process is gone
-_ADOPT_AFTER = 0.2  # seconds after which a process adopts: one that only lists threads has gone by then
+_POLL = 0.05  # seconds between checks whether an earlier run of the thread has ended
+_ADOPT_EVERY = 1.0  # seconds between searches for runs whose process is gone
+_ADOPT_AFTER = 0.2  # seconds before the first search: a command that only lists threads has exited by then
 _log = logging.getLogger(__name__)
 
 
@@ -30,7 +30,7 @@ class TableQueue:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_RUNS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._adopting: asyncio.Task[None] | None = None
-        self._dropped: dict[str, bool] = {}  # runs to be tried again, and whether that counts as a death
+        self._dropped: dict[str, bool] = {}  # runs to try again, and whether that counts as a crash
         self._is_closing = False
         self._run_ended = asyncio.Event()
 
@@ -48,7 +48,7 @@ class TableQueue:
 
     @asynccontextmanager
     async def turn(self, run: RunRow) -> AsyncGenerator[None]:
-        if run.parent_run_id is not None:  # its parent holds a place, and waits for it
+        if run.parent_run_id is not None:  # its parent occupies a slot and waits for it: a second slot could deadlock
             yield
             return
         while await self._journal.has_earlier_open_run(run):
@@ -72,7 +72,7 @@ class TableQueue:
             await asyncio.gather(self._adopting, return_exceptions=True)
         if self._tasks:
             await asyncio.wait(self._tasks)
-        with contextlib.suppress(CfoError):  # then they are found to be nobody's once this process is gone
+        with contextlib.suppress(CfoError):  # otherwise other processes adopt them once this one has exited
             await self._journal.release(self.me)
 
     def close_sync(self) -> None:
@@ -82,13 +82,13 @@ class TableQueue:
         try:
             await self._perform(run)
             now = await self._journal.run(run.id)
-            if not now.ended and now.attempt == run.attempt and not self._is_closing:  # let go for no reason of ours
+            if not now.ended and now.attempt == run.attempt and not self._is_closing:  # dropped unexpectedly
                 self._dropped[run.id] = True
-        except CfoError as error:  # its outcome could not be told: it is tried again, as long as it takes
-            _log.warning("run %s has no end yet: %s", run.id, error)
+        except CfoError as error:  # the outcome could not be stored: try again until it can
+            _log.warning("the outcome of run %s is not stored yet, trying again: %s", run.id, error)
             self._dropped[run.id] = False
-        except Exception:  # noqa: BLE001 - a bug of ours must not leave a run for which everybody waits
-            _log.exception("run %s was dropped", run.id)
+        except Exception:  # noqa: BLE001 - a bug must not leave a run open for which the whole thread waits
+            _log.exception("run %s failed unexpectedly, trying again", run.id)
             self._dropped[run.id] = True
         finally:
             self._run_ended.set()
@@ -100,17 +100,17 @@ class TableQueue:
             try:
                 await self._adopt_once()
             except (CfoError, OSError) as error:
-                _log.warning("runs of other processes cannot be looked at: %s", error)
+                _log.warning("cannot check for runs of dead processes, will try again: %s", error)
             await asyncio.sleep(_ADOPT_EVERY)
 
     async def _adopt_once(self) -> None:
         for run in await self._journal.open_runs():
             is_mine = run.owner == self.me
             if run.id in self._dropped if is_mine else not self.is_alive(run.owner):
-                # A run that was still waiting for its turn has no part in its owner's death.
+                # A run that was still waiting for its turn cannot have caused its owner's death.
                 died = self._dropped[run.id] if is_mine else bool(run.owner) and run.status == "running"
                 claimed = await self._journal.claim(run, self.me, died=died)
-                self._dropped.pop(run.id, None)  # only now: a claim that fails is tried again
+                self._dropped.pop(run.id, None)  # after the claim, so that a failed claim is tried again
                 if claimed is not None:
                     self.take(claimed)
         await asyncio.to_thread(self._processes.remove_abandoned)

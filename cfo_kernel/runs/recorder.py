@@ -1,7 +1,7 @@
-"""Writes a run's events and records into the journal in order, and keeps their numbers.
+"""The recorder of a run: writes its events and records to the journal in order, and numbers the events.
 
-It hears of a turn as its listener, and is its memory. An attempt that begins again goes through what the one before has
-told: those events are not told a second time.
+It is the listener of a turn and its replay log in one. A later attempt goes through the same steps as the one before;
+the recorder recognises the events that are in the journal already, and does not write them a second time.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ _TOKENS_EVERY = 0.03  # seconds; a front end cannot paint more often, and Jupyte
 
 
 class OwnershipLost(Exception):
-    """Another process holds the run by now: this one stops, and writes nothing more about it."""
+    """Another process owns the run by now: this one must stop, and write nothing more about it."""
 
 
 class Recorder:
-    """The owner of a run's event numbers, for one attempt."""
+    """Writes the events and records of one attempt. It alone assigns the run's event numbers."""
 
     def __init__(
         self, journal: Journal, run: RunRow, earlier_events: Sequence[Numbered], records: Sequence[Record]
@@ -46,18 +46,18 @@ class Recorder:
         self._lost: CfoError | OwnershipLost | None = None
         self.usage = events.NOTHING_USED
         self.on_loss: Callable[[], object] = lambda: None
-        """Called when an event could not be stored: the run must not go on unseen."""
+        """Called when an event could not be stored: the run must not continue unseen."""
 
     @classmethod
     async def of(cls, journal: Journal, run: RunRow) -> "Recorder":
-        """The recorder of an attempt, which knows what those before it have told and learned."""
-        if run.attempt == 1:  # there is nothing to look for
+        """The recorder of an attempt, with the events and records of the attempts before it."""
+        if run.attempt == 1:  # the first attempt has no predecessors
             return cls(journal, run, (), ())
         return cls(journal, run, await journal.events(run.id), await journal.records(run.id))
 
     @classmethod
     async def at_the_end(cls, journal: Journal, run: RunRow) -> "Recorder":
-        """The recorder of a run's last events: it goes on after the last number that is stored, whatever that was."""
+        """The recorder of a run's last events, which follow the last number that is stored."""
         recorder = cls(journal, run, (), ())
         recorder._number = await journal.next_number(run.id)
         return recorder
@@ -65,7 +65,7 @@ class Recorder:
     # Events
 
     def put(self, event: events.Event) -> None:
-        """The next event; it is on its way to the journal when this returns. One that was told before is left out."""
+        """Queues the next event for the journal, unless an earlier attempt has recorded it."""
         self._flush()
         identity = _identity(event, self._answers)
         if identity is None or identity not in self._recorded:
@@ -75,7 +75,7 @@ class Recorder:
         if self._replaying:
             return
         self._text += text
-        if self._scheduled_flush is None:  # also the last words before a pause are told in time
+        if self._scheduled_flush is None:  # flushes the last words before a pause, too
             due = self._flushed + _TOKENS_EVERY - time.monotonic()
             self._scheduled_flush = asyncio.get_running_loop().call_later(max(0, due), self._flush)
 
@@ -97,10 +97,10 @@ class Recorder:
     def progress(self, done: float, total: float, label: str) -> None:
         self.put(events.Progress(done=round(done, 1), total=total, label=label))
 
-    # Memory
+    # The replay log
 
     def response(self) -> Any | None:
-        """The model's recorded answer to the next request; where there is none, the tokens of a cut one are void."""
+        """The recorded answer to the next model request. If there is none, tokens of a cut-off answer are voided."""
         self._flush()
         begin, known = self._since(self._answers), self._records.get(("response", str(self._answers + 1)))
         end = known.event if known else self._number
@@ -130,11 +130,11 @@ class Recorder:
         self._keep("file", asked_by, name)
 
     def action(self, kind: Literal["sheet", "outcome"]) -> Any | None:
-        """How far an earlier attempt came with the reply's action."""
+        """How far an earlier attempt got with the reply's action."""
         return self._known(kind, "")
 
     async def keep_action(self, kind: Literal["sheet", "outcome"], data: Any) -> None:
-        """Returns once it is stored: what is done from here on counts as begun. Raises what `written` gives."""
+        """Records a step of the action; returns once it is stored. Raises the error that `written` reports."""
         self._keep(kind, "", data)
         if lost := await self.written():
             raise lost
@@ -142,14 +142,14 @@ class Recorder:
     # The journal
 
     async def written(self) -> CfoError | OwnershipLost | None:
-        """Waits until all is stored; what kept something from it, if anything did."""
+        """Waits until everything is stored. Gives the error that prevented it, if any."""
         self._flush()
         if self._last is not None:
             await asyncio.wait([self._last])
         return self._lost
 
     def _since(self, answers: int) -> int:
-        """The number of the first event after so many answers of the model."""
+        """The number of the first event after that many answers of the model."""
         record = self._records.get(("response", str(answers)))
         return record.event if record else 0
 
@@ -193,9 +193,9 @@ class Recorder:
 
 
 def _identity(event: events.Event, answers: int) -> tuple[object, ...] | None:
-    """What tells whether an event was told already; None for those that may come again.
+    """The identity by which a repeated event is recognised; None for events that may repeat.
 
-    A call's id may come again after another answer of the model: some servers count from the start each time.
+    The number of answers so far is part of it, because some servers reuse the ids of tool calls in each answer.
     """
     match event:
         case events.ToolCall(id=call_id) | events.ToolResult(id=call_id):
@@ -207,7 +207,7 @@ def _identity(event: events.Event, answers: int) -> tuple[object, ...] | None:
 
 
 def _valid_tokens(earlier_events: Sequence[Numbered]) -> list[int]:
-    """The numbers of the tokens that no later event has made void."""
+    """The numbers of the token events that no later `restarted` event has voided."""
     tokens: list[int] = []
     for numbered in earlier_events:
         if isinstance(numbered.event, events.Token):

@@ -1,4 +1,4 @@
-"""Where a run takes place: its thread's folder and history, and the data room of its workspace."""
+"""The context of a run: its thread's folder and history, and the data of its workspace."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from cfo_kernel.store.history import History
 
 @dataclass(frozen=True)
 class ThreadContext:
-    """A thread as a run needs it."""
+    """A thread, as a run needs it."""
 
     workspace_id: str
     thread_id: str

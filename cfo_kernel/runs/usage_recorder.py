@@ -1,4 +1,4 @@
-"""What runs cost, and where that is kept: the prices of the root and its ledger."""
+"""Recording what a run used: its tokens, cost and outcome go into the ledger."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +11,13 @@ from cfo_kernel.store.ledger import Capsule, Ledger, counted
 
 @dataclass(frozen=True)
 class UsageRecorder:
-    """The prices of the root, read when it was opened, and its ledger."""
+    """The root's prices, read when it was opened, and its ledger."""
 
     prices: Prices
     ledger: Ledger
 
     async def seal(self, run: RunRow, entry: RunEntry) -> None:
-        """Puts the run into the ledger, once, whoever ends it and however often. Raises `StorageFailed`."""
+        """Writes the run's capsule to the ledger. Calling it again changes nothing. Raises `StorageFailed`."""
         capsule = Capsule(
             run_id=run.id,
             workspace_id=run.workspace_id,
@@ -26,7 +26,7 @@ class UsageRecorder:
             status=entry.status,
             error_code=entry.error.code if entry.error else None,
             accepted_at=run.accepted_at,
-            ended_at=datetime.fromisoformat(entry.at or stamp()),  # an entry that cannot be read has no time
+            ended_at=datetime.fromisoformat(entry.at or stamp()),  # a damaged history entry has no time
             **counted(entry.usage),
         )
         await to_its_end(self.ledger.seal, capsule)

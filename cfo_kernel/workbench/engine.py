@@ -236,13 +236,13 @@ class Engine:
         if workspace_data := self._rooms.pop(workspace.id, None):
             await workspace_data.close()
 
-    def place(self, workspace: WorkspaceRow, thread: ThreadRow) -> ThreadContext:
+    def context(self, workspace: WorkspaceRow, thread: ThreadRow) -> ThreadContext:
         return ThreadContext(workspace.id, thread.id, self.thread_dir(thread), self.data(workspace))
 
     def context_of(self, run: RunRow) -> ThreadContext:
         """Where a run takes place. Raises `NotFound` where that is gone."""
         thread = self.catalog.thread(run.workspace_id, run.thread_id)
-        return self.place(self.catalog.workspace(run.workspace_id), thread)
+        return self.context(self.catalog.workspace(run.workspace_id), thread)
 
     async def release(self, holder: object) -> None:
         """Closes the engine when its last holder lets it go; one that nobody holds any more does not count."""

@@ -104,8 +104,8 @@ class EmbeddedThread:
             await self._check_key(idempotency_key)
             self._row = engine.new_thread(self._workspace, self.id, title_of(text))
         try:
-            place = engine.place(self._workspace, self._row)
-            accepted = await engine.dispatch.accept(place, text, in_reply_to, key, untouched=untouched)
+            context = engine.context(self._workspace, self._row)
+            accepted = await engine.dispatch.accept(context, text, in_reply_to, key, untouched=untouched)
         except CfoError:
             if is_new and engine.take_back(self._row):
                 self._row = None
@@ -132,7 +132,7 @@ class EmbeddedThread:
         shown: list[ShownMessage] = []
         if self._row is None:
             return shown
-        history = engine.place(self._workspace, self._row).history
+        history = engine.context(self._workspace, self._row).history
         for entry in await asyncio.to_thread(history.entries):
             if isinstance(entry, MessageEntry):
                 person = ShownMessage(who="person", run_id=entry.run_id, at=entry.at, text=entry.text)
@@ -159,14 +159,14 @@ class EmbeddedThread:
         engine = self._engine.use()
         if self._row is None:
             return None
-        return await asyncio.to_thread(engine.place(self._workspace, self._row).history.notice)
+        return await asyncio.to_thread(engine.context(self._workspace, self._row).history.notice)
 
     async def continues_left(self) -> int:
         """How many more countdowns may run out before one stands still until a person clicks."""
         engine = self._engine.use()
         if self._row is None:
             return 0
-        history = engine.place(self._workspace, self._row).history
+        history = engine.context(self._workspace, self._row).history
         return continues_left(await asyncio.to_thread(history.entries), engine.settings.continue_limit)
 
     async def usage(self) -> UsageTotals:

@@ -53,7 +53,7 @@ async def test_a_query_runs_as_a_message_without_a_model(opened: Opened) -> None
     assert not reply.waits_for_review
     assert table_of(reply).file == "results/result_001.parquet"
     assert isinstance(reply, TaskResult)
-    assert reply.message == "2 rows, in this thread the table result_001."
+    assert reply.message == "2 rows, saved as table result_001 in this thread."
     assert (await run.finished()).usage == NOTHING_USED.model_copy(update={"model": "direct"})
     assert done.type == "done"
     assert list((await reply.df())["total"]) == [Decimal("4400.55"), Decimal("2300.30")]

@@ -56,7 +56,7 @@ async def test_a_run_is_stopped(front: Opened, what: str, pause: float) -> None:
     assert time.perf_counter() - begun < AT_ONCE
     assert (await after.finished()).status == "succeeded"
     seen = [(m["role"], m["content"]) for m in at.model.requests[-1].body["messages"][1:]]
-    said = "(This message got no answer: The run was stopped. Send a message to go on.)"
+    said = "(This message got no answer: The run was stopped. Send a message to continue.)"
     assert seen == [("user", message), ("assistant", said), ("user", "Go on")]
 
 
