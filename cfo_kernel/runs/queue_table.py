@@ -1,6 +1,6 @@
 """The queue of one machine: a process executes the runs it accepts, and adopts those of processes that have died.
 
-A process is alive while it holds the lock on its own file (`live_processes`).
+A process is alive while it holds the lock on its own file (`owner_locks`).
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from cfo_kernel.errors import CfoError
 from cfo_kernel.runs.journal import Journal, RunRow
-from cfo_kernel.runs.live_processes import LiveProcesses
+from cfo_kernel.runs.owner_locks import OwnerLocks
 from cfo_kernel.runs.queue import MAX_CONCURRENT_RUNS, PerformRun
 
 _POLL = 0.05  # seconds between checks whether an earlier run of the thread has ended
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 class TableQueue:
     """See `cfo_kernel.runs.queue.RunQueue`."""
 
-    def __init__(self, journal: Journal, processes: LiveProcesses) -> None:
+    def __init__(self, journal: Journal, processes: OwnerLocks) -> None:
         self._journal = journal
         self._processes = processes
         self.me = self.accepts_as = processes.me

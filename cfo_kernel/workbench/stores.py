@@ -10,7 +10,7 @@ from sqlalchemy.exc import DatabaseError
 from cfo_kernel.errors import InvalidSettings, StorageFailed
 from cfo_kernel.runs.journal import Journal
 from cfo_kernel.runs.journal_sqlite import SqliteJournal
-from cfo_kernel.runs.live_processes import LiveProcesses
+from cfo_kernel.runs.owner_locks import OwnerLocks
 from cfo_kernel.runs.queue import RunQueue
 from cfo_kernel.runs.queue_table import TableQueue
 from cfo_kernel.settings import Settings
@@ -43,7 +43,7 @@ def open_stores(root: Path, settings: Settings) -> Stores:
             Catalog(sqlite_engine(place / CATALOG.file_name, can_be_rebuilt=True)),
             Ledger(sqlite_engine(place / LEDGER.file_name)),
             journal,
-            TableQueue(journal, LiveProcesses(place / "owners")),
+            TableQueue(journal, OwnerLocks(place / "owners")),
         )
     except (OSError, sqlite3.Error, DatabaseError) as error:
         reason = str(error).splitlines()[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 from cfo_kernel.events import Done
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.journal_sqlite import SqliteJournal
-from cfo_kernel.runs.live_processes import LiveProcesses
+from cfo_kernel.runs.owner_locks import OwnerLocks
 from cfo_kernel.runs.queue import RunQueue
 from cfo_kernel.runs.queue_table import TableQueue
 
@@ -38,7 +38,7 @@ class Worker:
             self.queue = ProcrastinateQueue(self.journal, database)
         else:
             self.journal = SqliteJournal(Path(context) / "journal.db")
-            self.queue = TableQueue(self.journal, LiveProcesses(Path(context) / "owners"))
+            self.queue = TableQueue(self.journal, OwnerLocks(Path(context) / "owners"))
 
     async def open(self) -> "Worker":
         await self.journal.open()

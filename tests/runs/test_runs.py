@@ -15,7 +15,7 @@ import pytest
 from cfo_kernel import FinishedRun, Run, Thread, Workbench, connect
 from cfo_kernel.errors import RunCancelled, ThreadBusy, WorkbenchClosed
 from cfo_kernel.runs.journal_sqlite import SqliteJournal
-from cfo_kernel.runs.live_processes import LiveProcesses
+from cfo_kernel.runs.owner_locks import OwnerLocks
 from tests.conftest import Opened, settings
 from tests.models.scripted_server import ScriptedServer, Stall, ToolCall
 from tests.replies import ANSWER, QUERY, TABLE, Serve, told, until
@@ -238,7 +238,7 @@ async def test_a_run_whose_thread_is_gone_does_not_keep_the_root_shut(serve: Ser
 
 
 def test_a_process_that_lives_is_not_taken_for_dead(tmp_path: Path) -> None:
-    one, two = LiveProcesses(tmp_path), LiveProcesses(tmp_path)
+    one, two = OwnerLocks(tmp_path), OwnerLocks(tmp_path)
     one.remove_abandoned()
     assert one.is_alive(two.me)
     assert one.is_alive(one.me)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from cfo_kernel.runs.owners import Owners
 from sqlalchemy import text
 
 from cfo_kernel.errors import InvalidInput, StorageFailed
-from cfo_kernel.runs.owners import Owners
 from cfo_kernel.store.catalog import Catalog, WorkspaceRow
 from cfo_kernel.store.database import sqlite_engine
 from cfo_kernel.store.migrations import copies, runner

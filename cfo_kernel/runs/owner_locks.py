@@ -1,4 +1,4 @@
-"""Which processes of this machine are alive. Each holds a lock on its own file; the kernel releases it at death."""
+"""Owner locks: each live process of this machine holds a lock on its own file, which the kernel releases at death."""
 
 import fcntl
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from cfo_kernel.store.live_processes import is_locked
 
 
-class LiveProcesses:
+class OwnerLocks:
     """The processes that own runs. `me` is this process's name; it counts as alive once this object exists."""
 
     def __init__(self, folder: Path) -> None:
