@@ -23,7 +23,7 @@ from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread,
 from cfo_kernel.display import grid, printable, reply_text, table_text
 from cfo_kernel.errors import InvalidInput, RunCancelled
 from cfo_kernel.events import Usage, UsageTotals
-from cfo_kernel.outcome import followed
+from cfo_kernel.run_outcome import send_and_follow
 from cfo_kernel.settings import load
 
 T = TypeVar("T")
@@ -61,13 +61,13 @@ def ask(
         async with connect() as wb:
             conversation = await (await wb.workspace(workspace)).thread(thread)
             watch = partial(_watched, quiet=as_json)
-            finished = await followed(conversation.send(text), watch)
+            finished = await send_and_follow(conversation.send(text), watch)
             for _ in range(continues):
                 if finished.reply is None or not finished.reply.waits_for_review:
                     break
                 if not as_json:
                     _print_run(finished, as_json)
-                finished = await followed(conversation.send(in_reply_to=finished.run_id), watch)
+                finished = await send_and_follow(conversation.send(in_reply_to=finished.run_id), watch)
             _print_run(finished, as_json)
             return finished.status == "succeeded"
 

@@ -22,8 +22,8 @@ from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
 from cfo_kernel.events import UsageTotals as UsageTotals
 from cfo_kernel.replies import Problem, Reply, ResultTable
-from cfo_kernel.sources import MAX_BYTES as MAX_BYTES
-from cfo_kernel.sources import Source
+from cfo_kernel.upload_source import MAX_BYTES as MAX_BYTES
+from cfo_kernel.upload_source import UploadSource
 from cfo_kernel.values import Value
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ class Workspace(Protocol):
         """
         ...
 
-    async def upload(self, source: Source, name: str | None = None) -> Dataset:
+    async def upload(self, source: UploadSource, name: str | None = None) -> Dataset:
         """Stores a file (a path, or a binary stream with a name) in `data/`, after checking that it is a table.
 
         A file may have up to 2 GB. It replaces an earlier file of the same name, which moves to `.trash/`. Raises

@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from cfo_api import problems
 from cfo_api.auth_middleware import AuthMiddleware, is_loopback
-from cfo_api.document import document
+from cfo_api.openapi import openapi_document
 from cfo_api.routes import chat, data, health, runs, threads, workspaces
 from cfo_kernel import Settings, __version__
 from cfo_kernel.interface import Workbench
@@ -57,7 +57,7 @@ def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
             expose_headers=_EXPOSED,
         )
-    app.openapi = lambda: document(app)
+    app.openapi = lambda: openapi_document(app)
     return app
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cfo_kernel.data.compile import Compiler, indented
-from cfo_kernel.data.glossary import Glossary, TableNotes
+from cfo_kernel.data.glossary import GlossaryFile, TableNotes
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.plan import Aggregate, Expression, Filter, Join, Measure, QueryPlan, Scalar, Window, parts
 from cfo_kernel.data.tables import Tables
@@ -78,7 +78,7 @@ class Probe:
         return list(dict.fromkeys(only))
 
 
-def probes(plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, glossary: Glossary) -> list[Probe]:
+def probes(plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, glossary: GlossaryFile) -> list[Probe]:
     """The probes of a plan that compiles: one for each set of groups that figures are added within."""
     by_groups: dict[tuple[str, ...], list[Check]] = {}
     every = tuple(group.result_name for group in plan.group_by)
@@ -107,7 +107,9 @@ def added(node: Expression, plan: QueryPlan, groups: tuple[str, ...]) -> Iterato
         yield from added(part, plan, groups)
 
 
-def _checks(figure: str, node: Aggregate, plan: QueryPlan, compiler: Compiler, glossary: Glossary) -> Iterator[Check]:
+def _checks(
+    figure: str, node: Aggregate, plan: QueryPlan, compiler: Compiler, glossary: GlossaryFile
+) -> Iterator[Check]:
     ref = compiler.scope.find(node.column or "")
     notes = glossary.table(ref.table.name)
     mentioned = _mentioned(plan, node)

@@ -77,7 +77,7 @@ class TableNotes(Value):
     hierarchy: Hierarchy | None = None
 
 
-class Glossary(Value):
+class GlossaryFile(Value):
     """The whole file: the company's name and the notes by table name."""
 
     company: str | None = None
@@ -90,14 +90,14 @@ class Glossary(Value):
         return _found(self.table(table).columns, column) or ColumnNotes()
 
 
-def load(data_dir: Path) -> tuple[Glossary, yaml.Node | None]:
+def load(data_dir: Path) -> tuple[GlossaryFile, yaml.Node | None]:
     """Reads the glossary of a `data/` folder (empty where there is none) with its YAML tree, for line numbers.
 
     Raises `GlossaryInvalid` with the line of the first error, or `StorageFailed`.
     """
     found = stamp(data_dir)
     if found is None:
-        return Glossary(), None
+        return GlossaryFile(), None
     try:
         if found[1] > _MAX_BYTES:
             raise GlossaryInvalid(FILE_NAME, 1, "the file is larger than 1 MB")
@@ -117,7 +117,7 @@ def load(data_dir: Path) -> tuple[Glossary, yaml.Node | None]:
     except RecursionError as error:
         raise GlossaryInvalid(FILE_NAME, 1, "what stands in the file is nested too deeply") from error
     try:
-        return Glossary.model_validate(value), node
+        return GlossaryFile.model_validate(value), node
     except ValidationError as error:
         first = error.errors()[0]
         message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
@@ -156,7 +156,7 @@ class _Loader(yaml.SafeLoader):
             raise GlossaryInvalid(FILE_NAME, node.start_mark.line + 1, problem) from error
 
 
-def check(glossary: Glossary, node: yaml.Node | None, tables: Tables) -> None:
+def check(glossary: GlossaryFile, node: yaml.Node | None, tables: Tables) -> None:
     """Raises `GlossaryInvalid` for the first name in the glossary that the tables do not have."""
 
     def need(column: str, *loc: str) -> None:
@@ -231,7 +231,7 @@ def _check_nodes(node: yaml.Node | None, met: set[int]) -> None:
             _check_nodes(child, met)
 
 
-def label(glossary: Glossary, table: str, column: Column) -> str:
+def label(glossary: GlossaryFile, table: str, column: Column) -> str:
     """What people call the column: its name in the glossary, or its own in words."""
     return glossary.column(table, column.name).name or column.name.replace("_", " ")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from cfo_kernel.data.glossary import Glossary, Hierarchy, fault, label
+from cfo_kernel.data.glossary import GlossaryFile, Hierarchy, fault, label
 from cfo_kernel.data.tables import Table, Tables
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sql_text import quoted
@@ -131,7 +131,7 @@ Trees = Mapping[str, Tree]
 NO_TREES: Trees = {}
 
 
-def readings(glossary: Glossary, tables: Tables) -> dict[str, str]:
+def readings(glossary: GlossaryFile, tables: Tables) -> dict[str, str]:
     """The SQL that reads each tree the glossary states, by lower-case table name."""
     return {
         name.lower(): reading(tables[name], notes.hierarchy, tables)
@@ -140,7 +140,7 @@ def readings(glossary: Glossary, tables: Tables) -> dict[str, str]:
     }
 
 
-def grown(name: str, result: ResultTable, glossary: Glossary, node: yaml.Node | None, tables: Tables) -> Tree:
+def grown(name: str, result: ResultTable, glossary: GlossaryFile, node: yaml.Node | None, tables: Tables) -> Tree:
     """The tree of a table from the rows that were read; raises `GlossaryInvalid` where they are none."""
     table, notes = tables[name], glossary.table(name).hierarchy
     written = next((key for key in glossary.tables if key.lower() == name), name)

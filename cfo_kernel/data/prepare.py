@@ -9,7 +9,7 @@ from cfo_kernel.data.checks import Probe, probes
 from cfo_kernel.data.closes import Closes, closes
 from cfo_kernel.data.compile import Compiler
 from cfo_kernel.data.gaps import Gaps, gaps
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.hints import hints
 from cfo_kernel.data.joins import Joined, joined
@@ -53,7 +53,7 @@ class Prepared:
         return notes
 
 
-def prepare(plan: QueryPlan, tables: Tables, glossary: Glossary, trees: Trees) -> Prepared:
+def prepare(plan: QueryPlan, tables: Tables, glossary: GlossaryFile, trees: Trees) -> Prepared:
     """Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where the plan does not fit the tables."""
     compiler = Compiler(plan, tables, trees)
     sql = compiler.sql()

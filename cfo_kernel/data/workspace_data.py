@@ -9,7 +9,7 @@ from typing import Any
 from cfo_kernel.data import glossary as glossaries
 from cfo_kernel.data import hierarchies, pages
 from cfo_kernel.data.closes import MOST_ROWS
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.ingest_cache import DatasetIndex, IngestCache
 from cfo_kernel.data.pages import DownloadFormat, PageRequest, ResultPage
@@ -30,7 +30,7 @@ class SchemaContext:
     """What is known about the data: the datasets, their tables, the company's glossary, and the trees in the tables."""
 
     index: DatasetIndex
-    glossary: Glossary
+    glossary: GlossaryFile
     trees: Trees = field(default_factory=dict[str, Tree])
 
     @property

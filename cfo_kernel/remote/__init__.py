@@ -1,4 +1,4 @@
-"""The remote workbench: the interface of the embedded one, over the HTTP API of a server."""
+"""The remote workbench: the same interface as the embedded one, over the HTTP API of a server."""
 
 from typing import TYPE_CHECKING
 
@@ -7,10 +7,10 @@ from cfo_kernel.remote.thread import RemoteThread
 from cfo_kernel.remote.workbench import RemoteWorkbench
 from cfo_kernel.remote.workspace import RemoteTable, RemoteWorkspace
 
-if TYPE_CHECKING:  # each class is what the interface says, or this does not type
+if TYPE_CHECKING:  # the type checker proves that each class implements its protocol
     from cfo_kernel import interface
 
-    _bench: type[interface.Workbench] = RemoteWorkbench
+    _workbench: type[interface.Workbench] = RemoteWorkbench
     _workspace: type[interface.Workspace] = RemoteWorkspace
     _thread: type[interface.Thread] = RemoteThread
     _run: type[interface.Run] = RemoteRun

@@ -1,4 +1,4 @@
-"""Where a server is: its URL and token, checked before anything is sent, and the paths of its API."""
+"""The address of a server: its URL and token, checked before anything is sent, and the paths of its API."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ from cfo_kernel.errors import CfoError, InvalidSettings
 
 @dataclass(frozen=True)
 class Address:
-    """The URL of a server, and the token that opens it."""
+    """The URL of a server, and the token for it."""
 
     url: str
     token: SecretStr | None = None
 
     @classmethod
     def of(cls, url: str, token: SecretStr | None) -> "Address":
-        """Raises `InvalidSettings` for a URL that is none of a server, or a token that no header can carry."""
+        """Raises `InvalidSettings` if the URL is not that of a server, or the token does not fit into a header."""
         secret = token.get_secret_value() if token else ""
         if not (secret.isascii() and secret.isprintable() and " " not in secret):
-            raise InvalidSettings("CFO_API_TOKEN may hold printable ASCII only, and no space. Correct it.")
+            raise InvalidSettings("CFO_API_TOKEN may contain printable ASCII only, without spaces. Correct it.")
         parts = _parts(url.strip())
         if parts is None:
             raise InvalidSettings("CFO_URL is wrong: it looks like http://127.0.0.1:8765. Correct it and start again.")
         if parts.username is not None or parts.password is not None:
-            raise InvalidSettings("CFO_URL may not hold a password. Take it out, and give the token in CFO_API_TOKEN.")
+            raise InvalidSettings("CFO_URL may not contain a password. Remove it, and set CFO_API_TOKEN instead.")
         if parts.query or parts.fragment:
-            raise InvalidSettings("CFO_URL ends with its path. Take out what stands after the ? or the #.")
+            raise InvalidSettings("CFO_URL must end with its path. Remove the part after ? or #.")
         return cls(url.strip().rstrip("/"), token if secret else None)
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the server is on this machine, where no proxy may stand in between."""
+        """Whether the server is on this machine, which no proxy can reach."""
         host = urlsplit(self.url).hostname or ""
         try:
             return ipaddress.ip_address(host).is_loopback
@@ -51,16 +51,19 @@ def _parts(url: str) -> SplitResult | None:
     return parts if is_server and url.isprintable() and " " not in url else None
 
 
-def segment(text: str, otherwise: CfoError) -> str:
-    """An id or a name as one segment of a path; raises `otherwise` for what can be none, without asking the server."""
+def segment(text: str, error: CfoError) -> str:
+    """An id or a name as one segment of a path.
+
+    Raises `error` for text that cannot be one, without asking the server: `..` or `a/b` would lead to another route.
+    """
     if text.strip(".") and "/" not in text and "\\" not in text and text.isprintable():
         return quote(text, safe="")
-    raise otherwise
+    raise error
 
 
 def file_path(file: str) -> str:
     """`results/x` or `analysis/x` of a thread as the end of a path. Raises `ResultNotFound`."""
-    otherwise = not_found.result(file)
+    error = not_found.result(file)
     if file.partition("/")[0] not in ("results", "analysis"):
-        raise otherwise
-    return "/".join(segment(part, otherwise) for part in file.split("/"))
+        raise error
+    return "/".join(segment(part, error) for part in file.split("/"))

@@ -1,6 +1,6 @@
-"""Waiting for a server that may have gone silent: what takes long is told from what nobody works on any more.
+"""Tells a slow server from a dead one.
 
-A query may take minutes, so a long silence says nothing. But a server that lives answers `/healthz` meanwhile.
+A query may take minutes, so silence alone proves nothing. But a live server answers `/healthz` in the meantime.
 """
 
 import asyncio
@@ -11,37 +11,38 @@ from typing import Any, TypeVar
 import httpx2
 
 T = TypeVar("T")
-_LOOK = 2.0  # seconds without an answer after which the server is asked whether it lives, again and again
-_ANSWER = 4.0  # seconds that it has for that
-_MISSED = 2  # times in a row that it does not answer, after which it is taken for gone
+_CHECK_INTERVAL = 2.0  # seconds without an answer before each health check
+_CHECK_TIMEOUT = 4.0  # seconds that a health check may take
+_MAX_FAILURES = 2  # failed health checks in a row after which the server counts as dead
 
 
 class ServerSilent(httpx2.ReadTimeout):
-    """The server took a request, and answers nothing any more."""
+    """The server accepted a request and then stopped answering anything."""
 
 
-async def watched(
-    client: httpx2.AsyncClient, work: Coroutine[Any, Any, T], *, moved: Callable[[], int] = lambda: 0
+async def fail_when_silent(
+    client: httpx2.AsyncClient, work: Coroutine[Any, Any, T], *, sent: Callable[[], int] = lambda: 0
 ) -> T:
-    """What the work gives. Raises `ServerSilent` some ten seconds after the server has gone.
+    """The result of `work`. Raises `ServerSilent` about ten seconds after the server has died.
 
-    `moved` is how much of a long body was sent: a server that takes more of it lives, and has its line full.
+    `sent` counts the pieces of a long body that were sent. A server that takes more of them is alive, even if the
+    upload fills the line so that no health check gets through.
     """
-    task, missed, sent = asyncio.ensure_future(work), 0, moved()
+    task, failures, sent_before = asyncio.ensure_future(work), 0, sent()
     try:
-        while not (await asyncio.wait({task}, timeout=_LOOK))[0]:
-            if (now := moved()) > sent:
-                sent, missed = now, 0
+        while not (await asyncio.wait({task}, timeout=_CHECK_INTERVAL))[0]:
+            if (sent_now := sent()) > sent_before:
+                sent_before, failures = sent_now, 0
                 continue
-            asking = asyncio.ensure_future(_lives(client))
+            check = asyncio.ensure_future(_is_healthy(client))
             try:
-                await asyncio.wait({task, asking}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({task, check}, return_when=asyncio.FIRST_COMPLETED)
                 if not task.done():
-                    missed = 0 if asking.result() else missed + 1
+                    failures = 0 if check.result() else failures + 1
             finally:
-                asking.cancel()
-            if missed == _MISSED:
-                raise ServerSilent("it has gone silent")
+                check.cancel()
+            if failures == _MAX_FAILURES:
+                raise ServerSilent("the server has stopped answering")
         return task.result()
     finally:
         if not task.done():
@@ -50,9 +51,9 @@ async def watched(
                 await task
 
 
-async def _lives(client: httpx2.AsyncClient) -> bool:
+async def _is_healthy(client: httpx2.AsyncClient) -> bool:
     try:
-        await client.get("/healthz", timeout=_ANSWER)
+        await client.get("/healthz", timeout=_CHECK_TIMEOUT)
     except httpx2.RequestError:
         return False
     return True

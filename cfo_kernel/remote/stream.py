@@ -1,4 +1,4 @@
-"""The events of a run from a server: without a gap and without a repeat, however often the connection is lost."""
+"""The events of a run from a server: no gap and no repeat, however often the connection is lost."""
 
 from collections.abc import AsyncGenerator
 from typing import get_args
@@ -6,63 +6,55 @@ from typing import get_args
 from httpx2 import EventSource, ServerSentEvent
 from pydantic import TypeAdapter
 
+from cfo_kernel.api_models import RunInfo
 from cfo_kernel.errors import ServerUnavailable
-from cfo_kernel.events import Done, Event, Numbered, Outcome, Status
-from cfo_kernel.remote.http import RetryPolicy, Server
-from cfo_kernel.values import Value
+from cfo_kernel.events import Done, Event, Numbered, Outcome
+from cfo_kernel.remote.api_client import ApiClient, RetryPolicy
 
-_NOTHING_MORE = 204
+_NO_CONTENT = 204
 _event: TypeAdapter[Event] = TypeAdapter(Event)
+run_info: TypeAdapter[RunInfo] = TypeAdapter(RunInfo)
 
 
-class RunStatus(Value):
-    """Where a run stands."""
+async def events(client: ApiClient, run_path: str, after: int | None) -> AsyncGenerator[Numbered]:
+    """All events of a run after the number `after`, live until the run ends.
 
-    run_id: str
-    thread_id: str
-    status: Status
-
-
-run_status: TypeAdapter[RunStatus] = TypeAdapter(RunStatus)
-
-
-async def events(server: Server, run: str, after: int | None) -> AsyncGenerator[Numbered]:
-    """All events of the run at the path `run` after the number `after`, live until it ends.
-
-    Raises `ServerUnavailable` where there is no connection for longer than the server's patience.
+    Raises `ServerUnavailable` if there is no connection for longer than the client's timeout.
     """
     last = -1 if after is None else after
-    tries = RetryPolicy(server.patience)
+    retry = RetryPolicy(client.timeouts)
     has_ended = False
     while True:
         before, error = last, None
         try:
-            async with server.stream(f"{run}/events", last) as response:
-                tries.connected()
-                if response.status_code == _NOTHING_MORE:
+            async with client.stream(f"{run_path}/events", last) as response:
+                retry.on_connected()
+                if response.status_code == _NO_CONTENT:
                     return
                 async for sent in EventSource(response, max_event_size=None):
-                    numbered = _numbered(server, sent)
+                    numbered = _numbered(client, sent)
                     if numbered.number <= last:
                         continue
                     if numbered.number > last + 1:
-                        break  # something was lost on the way: asked for once more
+                        break  # an event was lost on the way, so ask again from the last one
                     last = numbered.number
                     yield numbered
                     if isinstance(numbered.event, Done):
                         return
+            # The stream ended without `done`. Either the connection was cut, or the run had already ended and `after`
+            # is its last event. Only a second empty stream after the end proves that nothing is missing.
             if last == before and has_ended:
-                return  # nothing comes after the last event
-            state = await server.value(run_status, "GET", f"{run}/status", repeat=False)
-            has_ended = state.status in get_args(Outcome)
+                return
+            info = await client.fetch(run_info, "GET", f"{run_path}/status", may_repeat=False)
+            has_ended = info.status in get_args(Outcome)
         except ServerUnavailable as lost:
             error = lost
         if last > before:
-            tries.went_on()
-        await tries.wait(error)
+            retry.on_progress()
+        await retry.wait(error)
 
 
-def _numbered(server: Server, sent: ServerSentEvent) -> Numbered:
+def _numbered(client: ApiClient, sent: ServerSentEvent) -> Numbered:
     if not sent.id.isdecimal():
-        raise server.incompatible("sends events without a number")
-    return Numbered(number=int(sent.id), event=server.read(_event, sent.data))
+        raise client.incompatible("sends events without a number")
+    return Numbered(number=int(sent.id), event=client.parse(_event, sent.data))

@@ -1,4 +1,4 @@
-"""The workbench at a server: what `connect(url)` gives."""
+"""The workbench of a server, as `connect(url)` returns it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,26 +7,27 @@ from typing import Any
 from pydantic import SecretStr
 
 from cfo_kernel import display, listings, not_found
+from cfo_kernel.api_models import WorkspaceInfo
 from cfo_kernel.async_resource import AsyncResource
 from cfo_kernel.errors import OtherLoop, WorkspaceNotFound
 from cfo_kernel.remote.address import Address, segment
-from cfo_kernel.remote.http import Server, Timeouts
+from cfo_kernel.remote.api_client import ApiClient, Timeouts
 from cfo_kernel.remote.run import RemoteRun, loader
-from cfo_kernel.remote.stream import run_status
-from cfo_kernel.remote.thread import RemoteThread, thread_record
-from cfo_kernel.remote.workspace import RemoteWorkspace, WorkspaceRecord, workspace_record
+from cfo_kernel.remote.stream import run_info
+from cfo_kernel.remote.thread import RemoteThread, thread_info
+from cfo_kernel.remote.workspace import RemoteWorkspace, workspace_info
 
 
 class RemoteWorkbench(AsyncResource):
-    """A server with its workspaces. It connects with the first call, and belongs to the event loop of that call.
+    """A server with its workspaces. It connects on the first call, and belongs to the event loop of that call.
 
-    `await connect()` and `async with connect() as wb` work as well as plain `connect()`.
+    `await connect()` and `async with connect() as wb` work too.
     """
 
-    def __init__(self, url: str, token: SecretStr | None = None, patience: Timeouts | None = None) -> None:
+    def __init__(self, url: str, token: SecretStr | None = None, timeouts: Timeouts | None = None) -> None:
         self._address = Address.of(url, token)
-        self._patience = patience or Timeouts()
-        self._server: Server | None = None
+        self._timeouts = timeouts or Timeouts()
+        self._client: ApiClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -36,70 +37,70 @@ class RemoteWorkbench(AsyncResource):
 
     async def workspaces(self) -> Sequence[RemoteWorkspace]:
         """All workspaces by name."""
-        server = await self._opened()
-        return listings.workspaces(RemoteWorkspace(server, record) for record in await self._records())
+        client = await self._opened()
+        return listings.workspaces(RemoteWorkspace(client, info) for info in await self._infos())
 
     async def create_workspace(self, name: str) -> RemoteWorkspace:
         """A new, empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
-        server = await self._opened()
-        return RemoteWorkspace(server, await server.value(workspace_record, "POST", "/workspaces", json={"name": name}))
+        client = await self._opened()
+        return RemoteWorkspace(client, await client.fetch(workspace_info, "POST", "/workspaces", json={"name": name}))
 
     async def workspace(self, id_or_name: str | None = None) -> RemoteWorkspace:
-        """The workspace of that id or name; without one, the only one there is. Raises `WorkspaceNotFound`."""
-        server = await self._opened()
+        """The workspace of this id or name; without one, the only workspace. Raises `WorkspaceNotFound`."""
+        client = await self._opened()
         if id_or_name is not None:
             try:
                 path = f"/workspaces/{segment(id_or_name, not_found.workspace(id_or_name, ()))}"
             except WorkspaceNotFound:
-                raise not_found.workspace(id_or_name, (record.id for record in await self._records())) from None
-            return RemoteWorkspace(server, await server.value(workspace_record, "GET", path))
-        records = await self._records()
-        if len(records) != 1:
-            raise listings.which_workspace(record.id for record in records)
-        return RemoteWorkspace(server, records[0])
+                raise not_found.workspace(id_or_name, (info.id for info in await self._infos())) from None
+            return RemoteWorkspace(client, await client.fetch(workspace_info, "GET", path))
+        infos = await self._infos()
+        if len(infos) != 1:
+            raise listings.which_workspace(info.id for info in infos)
+        return RemoteWorkspace(client, infos[0])
 
     async def thread(self, id: str) -> RemoteThread:
-        """The thread of that id, in any workspace. Raises `ThreadNotFound`, or `ThreadAmbiguous` for a copied one."""
-        server = await self._opened()
-        record = await server.value(thread_record, "GET", f"/threads/{segment(id, not_found.thread(id))}")
-        workspace = await self.workspace(record.workspace_id)
-        return RemoteThread(server, workspace.id, workspace.name, record)
+        """The thread of this id, in any workspace. Raises `ThreadNotFound` or `ThreadAmbiguous`."""
+        client = await self._opened()
+        info = await client.fetch(thread_info, "GET", f"/threads/{segment(id, not_found.thread(id))}")
+        workspace = await self.workspace(info.workspace_id)
+        return RemoteThread(client, workspace.id, workspace.name, info)
 
     async def run(self, id: str) -> RemoteRun:
-        """The run of that id, in any thread. Raises `RunNotFound`."""
-        server = await self._opened()
-        found = await server.value(run_status, "GET", f"/runs/{segment(id, not_found.run(id))}/status")
-        return RemoteRun(server, found.run_id, found.thread_id, loader(server, found.thread_id, None))
+        """The run of this id, in any thread. Raises `RunNotFound`."""
+        client = await self._opened()
+        found = await client.fetch(run_info, "GET", f"/runs/{segment(id, not_found.run(id))}/status")
+        return RemoteRun(client, found.run_id, found.thread_id, loader(client, found.thread_id, None))
 
     async def check(self) -> None:
-        """Raises what keeps the server from taking messages, or a `ServerError`."""
-        await (await self._opened()).send("GET", "/readyz")
+        """Raises an error if the server cannot take messages now."""
+        await (await self._opened()).request("GET", "/readyz")
 
     async def close(self) -> None:
-        """Closes the connections; runs go on at the server."""
-        self._leave_a_loop_that_is_gone()
-        if self._server is not None:
-            server, self._server = self._server, None
-            await server.close()
+        """Closes the connections. Runs continue at the server."""
+        self._forget_ended_loop()
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
 
-    async def _records(self) -> list[WorkspaceRecord]:
-        return await (await self._opened()).listed(workspace_record, "/workspaces")
+    async def _infos(self) -> list[WorkspaceInfo]:
+        return await (await self._opened()).fetch_all(workspace_info, "/workspaces")
 
-    async def _opened(self) -> Server:
-        self._leave_a_loop_that_is_gone()
-        if self._server is None:
-            self._server = Server(self._address, self._patience)
+    async def _opened(self) -> ApiClient:
+        self._forget_ended_loop()
+        if self._client is None:
+            self._client = ApiClient(self._address, self._timeouts)
             self._loop = asyncio.get_running_loop()
-            await self._server.open()
-        return self._server
+            await self._client.open()
+        return self._client
 
-    def _leave_a_loop_that_is_gone(self) -> None:
-        """Each `asyncio.run` has a loop of its own, and its connections end with it."""
-        if self._server is None or self._loop is asyncio.get_running_loop():
+    def _forget_ended_loop(self) -> None:
+        """Drops the client of an event loop that has ended: its connections are gone."""
+        if self._client is None or self._loop is asyncio.get_running_loop():
             return
         if self._loop is not None and self._loop.is_running():
             raise OtherLoop("This workbench is in use in another event loop. Call connect() for one of this loop.")
-        self._server = None
+        self._client = None
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workbench"], [[self.address]])

@@ -6,184 +6,166 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from cfo_kernel import display, listings, not_found, sources
+from cfo_kernel import display, listings, not_found, upload_source
+from cfo_kernel.api_models import QueryAnswer, Uploaded, WorkspaceInfo
 from cfo_kernel.data.file_names import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.errors import UnknownTable
 from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun, UsageTotals
 from cfo_kernel.remote.address import segment
-from cfo_kernel.remote.http import LONG, Server
+from cfo_kernel.remote.api_client import SLOW_READ_TIMEOUT, ApiClient
 from cfo_kernel.remote.run import frame
-from cfo_kernel.remote.thread import RemoteThread, checked_key, thread_record, usage_totals
+from cfo_kernel.remote.thread import RemoteThread, checked_key, thread_info, usage_totals
 from cfo_kernel.replies import ResultTable
-from cfo_kernel.sources import Source
 from cfo_kernel.sql_text import quoted
-from cfo_kernel.values import Value
+from cfo_kernel.upload_source import UploadSource
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class WorkspaceRecord(Value):
-    """What the server tells of a workspace."""
-
-    id: str
-    name: str
-    created_at: datetime
-    updated_at: datetime
-
-
-class QueryAnswer(Value):
-    """What a query gave: a table, or the words that a program printed."""
-
-    result: ResultTable | None = None
-    text: str | None = None
-
-
-class Uploaded(Value):
-    """The datasets that an upload made."""
-
-    items: tuple[Dataset, ...]
-
-
-workspace_record: TypeAdapter[WorkspaceRecord] = TypeAdapter(WorkspaceRecord)
+workspace_info: TypeAdapter[WorkspaceInfo] = TypeAdapter(WorkspaceInfo)
 _file: TypeAdapter[DataFile] = TypeAdapter(DataFile)
 _dataset: TypeAdapter[Dataset] = TypeAdapter(Dataset)
 _glossary: TypeAdapter[Glossary] = TypeAdapter(Glossary)
 _open_run: TypeAdapter[OpenRun] = TypeAdapter(OpenRun)
 _uploaded: TypeAdapter[Uploaded] = TypeAdapter(Uploaded)
-_LIST = "List the workspace's datasets for the names."
 _answer: TypeAdapter[QueryAnswer] = TypeAdapter(QueryAnswer)
+_HINT = "List the datasets of the workspace to see the names."
 
 
 class RemoteWorkspace:
-    """A company by its id and name. Its methods raise a `ServerError` where the server cannot be used."""
+    """A company by its id and name. Its methods raise a `ServerError` if the server cannot be used."""
 
-    def __init__(self, server: Server, record: WorkspaceRecord) -> None:
-        self._server = server
-        self._record = record
-        self._path = f"/workspaces/{segment(record.id, not_found.workspace(record.id, ()))}"
+    def __init__(self, client: ApiClient, info: WorkspaceInfo) -> None:
+        self._client = client
+        self._info = info
+        self._path = f"/workspaces/{segment(info.id, not_found.workspace(info.id, ()))}"
 
     @property
     def id(self) -> str:
-        return self._record.id
+        return self._info.id
 
     @property
     def name(self) -> str:
-        return self._record.name
+        return self._info.name
 
     @property
     def created_at(self) -> datetime:
-        return self._record.created_at
+        return self._info.created_at
 
     @property
     def updated_at(self) -> datetime:
-        return self._record.updated_at
+        return self._info.updated_at
 
     async def rename(self, name: str) -> None:
         """Gives the workspace another name; its id stays. Raises `InvalidName` or `WorkspaceExists`."""
-        self._record = await self._server.value(workspace_record, "PATCH", self._path, json={"name": name})
+        self._info = await self._client.fetch(workspace_info, "PATCH", self._path, json={"name": name})
 
     async def delete(self) -> None:
         """Moves the whole folder to the `.trash/` of the root. Raises `ThreadBusy`."""
-        await self._server.send("DELETE", self._path)
+        await self._client.request("DELETE", self._path)
 
-    async def upload(self, source: Source, name: str | None = None) -> Dataset:
-        """Sends a file (a path, or a binary stream with a name) piece by piece; the server puts it into `data/`.
+    async def upload(self, source: UploadSource, name: str | None = None) -> Dataset:
+        """Uploads a file (a path, or a binary stream with a name) of up to 2 GB into `data/`.
 
-        It may have up to 2 GB. A file of that name is replaced. Raises `InvalidInput`, `InvalidName`, a `FileProblem`
-        or `StorageFailed`, and then `data/` is as it was.
+        A file of the same name is replaced. Raises `InvalidInput`, `InvalidName`, a `FileProblem` or `StorageFailed`;
+        `data/` is then unchanged.
         """
-        self._server.use()
-        sources.check(source)
-        safe = safe_name(name or sources.name_of(source))
-        content = sources.chunks(source, safe)
-        made = self._server.read(_uploaded, await self._server.upload(f"{self._path}/data", safe, content))
-        if len(made.items) != 1:
-            raise self._server.incompatible("takes one file for another")
-        return made.items[0]
+        self._client.use()
+        upload_source.check(source)
+        safe = safe_name(name or upload_source.name_of(source))
+        content = upload_source.chunks(source, safe)
+        uploaded = self._client.parse(_uploaded, await self._client.upload(f"{self._path}/data", safe, content))
+        if len(uploaded.items) != 1:
+            raise self._client.incompatible("returns another number of datasets than files")
+        return uploaded.items[0]
 
     async def files(self) -> Sequence[DataFile]:
-        """The files under `data/` by name, the glossary too."""
-        return listings.files(await self._server.listed(_file, f"{self._path}/data"))
+        """The files under `data/` by name, including the glossary."""
+        return listings.files(await self._client.fetch_all(_file, f"{self._path}/data"))
 
     async def download(self, file: str) -> Download:
         """A file of `data/`. Raises `FileNotFound`."""
-        return await self._server.download(f"{self._path}/data/{segment(file, not_found.file(file))}", file)
+        return await self._client.download(f"{self._path}/data/{segment(file, not_found.file(file))}", file)
 
     async def delete_file(self, file: str) -> None:
         """Moves a file of `data/` to `.trash/`. Raises `FileNotFound`."""
-        await self._server.send("DELETE", f"{self._path}/data/{segment(file, not_found.file(file))}")
+        await self._client.request("DELETE", f"{self._path}/data/{segment(file, not_found.file(file))}")
 
     async def datasets(self) -> Sequence[Dataset]:
-        """The files of the workspace with their tables; a file that is none says why in `problem`."""
-        return listings.datasets(await self._server.listed(_dataset, f"{self._path}/datasets", wait=LONG))
+        """The files of the workspace with their tables; a file that cannot be read says why in `problem`."""
+        return listings.datasets(
+            await self._client.fetch_all(_dataset, f"{self._path}/datasets", read_timeout=SLOW_READ_TIMEOUT)
+        )
 
     async def schema(self, dataset: str) -> Dataset:
         """The dataset of that id, file name or table. Raises `UnknownTable`."""
-        otherwise = UnknownTable(f"There is no dataset {dataset[:80]!r}. {_LIST}")
-        path = f"{self._path}/datasets/{segment(dataset, otherwise)}/schema"
-        return await self._server.value(_dataset, "GET", path, wait=LONG)
+        error = UnknownTable(f"There is no dataset {dataset[:80]!r}. {_HINT}")
+        path = f"{self._path}/datasets/{segment(dataset, error)}/schema"
+        return await self._client.fetch(_dataset, "GET", path, read_timeout=SLOW_READ_TIMEOUT)
 
     async def glossary(self) -> Glossary:
-        """What people wrote in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
-        return await self._server.value(_glossary, "GET", f"{self._path}/glossary", wait=LONG)
+        """The glossary in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
+        return await self._client.fetch(_glossary, "GET", f"{self._path}/glossary", read_timeout=SLOW_READ_TIMEOUT)
 
     def table(self, name: str) -> "RemoteTable":
-        """A table by its name, to be read whole."""
-        return RemoteTable(self._server, self, self._path, name)
+        """The table of this name."""
+        return RemoteTable(self._client, self, self._path, name)
 
     async def query(self, query: Direct) -> ResultTable | str:
-        """Runs a query without a model: its first 100 rows and the count of all, or what a program printed.
+        """Runs a query without a model: its first 100 rows and the count of all, or the output of a program.
 
-        Raises `InvalidInput` unless exactly one is given, or a `QueryError`.
+        Raises `InvalidInput` unless exactly one of SQL, plan and program is given, or a `QueryError`.
         """
         body = query.model_dump(mode="json", by_alias=True, exclude_none=True)
         path = f"{self._path}/query"
-        answer = await self._server.value(_answer, "POST", path, json=body, repeat=True, wait=LONG)
+        answer = await self._client.fetch(
+            _answer, "POST", path, json=body, may_repeat=True, read_timeout=SLOW_READ_TIMEOUT
+        )
         return answer.text or "" if answer.result is None else answer.result
 
     async def sql(self, text: str) -> ResultTable:
         """Runs one read-only SELECT: its first 100 rows and the count of all. Raises a `QueryError`."""
         result = await self.query(Direct(sql=text))
         if isinstance(result, str):
-            raise self._server.incompatible("answers SQL with words")
+            raise self._client.incompatible("answers SQL with text")
         return result
 
     async def python(self, code: str) -> ResultTable | str:
-        """Runs a program, confined, over the tables as DataFrames: its `result_df`, or what it printed if it has none.
+        """Runs a confined program over the tables as DataFrames: its `result_df`, or its output if it sets none.
 
-        Files it writes are not kept. Raises a `QueryError`.
+        Files that it writes are discarded. Raises a `QueryError`.
         """
         return await self.query(Direct(python=code))
 
     async def threads(self) -> Sequence[RemoteThread]:
-        """The threads, the one last used first."""
-        found = await self._server.listed(thread_record, f"{self._path}/threads")
-        return listings.threads(RemoteThread(self._server, self.id, self.name, record) for record in found)
+        """The threads, most recently used first."""
+        found = await self._client.fetch_all(thread_info, f"{self._path}/threads")
+        return listings.threads(RemoteThread(self._client, self.id, self.name, info) for info in found)
 
     async def thread(self, id: str | None = None, *, key: str | None = None) -> RemoteThread:
         """The thread of that id, or a new one. Raises `ThreadNotFound`.
 
-        The same `key` again gives the thread that was new with it, once it has the same first message.
+        A new thread with a `key` is created only once: the same key and first message return the same thread.
         """
-        self._server.use()
+        self._client.use()
         if id is None:
-            return RemoteThread(self._server, self.id, self.name, key=checked_key(key))
+            return RemoteThread(self._client, self.id, self.name, key=checked_key(key))
         path = f"/threads/{segment(id, not_found.thread_of_workspace(id))}"
-        record = await self._server.value(thread_record, "GET", path, params={"workspace_id": self.id})
-        if record.workspace_id != self.id:
+        info = await self._client.fetch(thread_info, "GET", path, params={"workspace_id": self.id})
+        if info.workspace_id != self.id:
             raise not_found.thread_of_workspace(id)
-        return RemoteThread(self._server, self.id, self.name, record)
+        return RemoteThread(self._client, self.id, self.name, info)
 
     async def open_runs(self) -> Sequence[OpenRun]:
-        """What the threads are answering now, or have still to answer, in the order of acceptance."""
-        return await self._server.listed(_open_run, f"{self._path}/runs")
+        """The runs that are in progress or queued, in the order of acceptance."""
+        return await self._client.fetch_all(_open_run, f"{self._path}/runs")
 
     async def usage(self) -> UsageTotals:
-        """What its finished runs used together."""
-        return await self._server.value(usage_totals, "GET", f"{self._path}/usage")
+        """The total usage of its finished runs."""
+        return await self._client.fetch(usage_totals, "GET", f"{self._path}/usage")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id"], [[self.name, self.id]])
@@ -192,10 +174,10 @@ class RemoteWorkspace:
 class RemoteTable:
     """A table of a workspace."""
 
-    def __init__(self, server: Server, workspace: RemoteWorkspace, path: str, name: str) -> None:
-        self._server = server
+    def __init__(self, client: ApiClient, workspace: RemoteWorkspace, workspace_path: str, name: str) -> None:
+        self._client = client
         self._workspace = workspace
-        self._path = path
+        self._workspace_path = workspace_path
         self.name = name
 
     async def describe(self) -> Table:
@@ -216,5 +198,5 @@ class RemoteTable:
 
     async def download(self) -> Download:
         """The whole table as Parquet. Raises `UnknownTable`."""
-        path = f"{self._path}/tables/{segment(self.name, not_found.table(self.name, _LIST))}"
-        return await self._server.download(path, f"{self.name}.parquet")
+        path = f"{self._workspace_path}/tables/{segment(self.name, not_found.table(self.name, _HINT))}"
+        return await self._client.download(path, f"{self.name}.parquet")

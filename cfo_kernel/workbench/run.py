@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 from cfo_kernel.errors import EventsPruned, NotFound
 from cfo_kernel.events import Error, FinishedRun, Numbered, Status
-from cfo_kernel.outcome import gathered, reply_of
 from cfo_kernel.replies import Loader, Reply
+from cfo_kernel.run_outcome import collect_outcome, reply_of
 from cfo_kernel.store.history import RunEntry
 from cfo_kernel.workbench.engine import Engine
 
@@ -43,7 +43,7 @@ class EmbeddedRun:
     async def finished(self) -> FinishedRun:
         """Waits for the end: the outcome with its reply or its error."""
         try:
-            return await gathered(self.thread_id, self.id, self.events(), self._load)
+            return await collect_outcome(self.thread_id, self.id, self.events(), self._load)
         except EventsPruned:
             if kept := await self._from_history():
                 return kept

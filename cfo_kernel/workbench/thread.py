@@ -18,8 +18,8 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.interface import Download, DownloadFormat, PageRequest, ResultPage, ShownMessage
-from cfo_kernel.outcome import asked
 from cfo_kernel.replies import Loader, Reply
+from cfo_kernel.run_outcome import send_and_wait
 from cfo_kernel.runs.messages import check_message, continues_left
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
@@ -117,7 +117,7 @@ class EmbeddedThread:
 
     async def ask(self, text: str) -> Reply:
         """Sends a message and waits for its reply; a caller who stops waiting stops the run."""
-        return await asked(self.send(text))
+        return await send_and_wait(self.send(text))
 
     async def run(self, run_id: str) -> EmbeddedRun:
         """A run of this thread by its id. Raises `RunNotFound`."""

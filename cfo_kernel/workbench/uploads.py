@@ -9,16 +9,16 @@ import shutil
 from collections.abc import Generator
 from pathlib import Path
 
-from cfo_kernel import sources
+from cfo_kernel import upload_source
 from cfo_kernel.errors import StorageFailed
-from cfo_kernel.sources import Source
 from cfo_kernel.store import folders
+from cfo_kernel.upload_source import UploadSource
 
 
-def copy(source: Source, target: Path) -> None:
+def copy(source: UploadSource, target: Path) -> None:
     """Copies what was sent; raises `FileTooLarge`, or `UnreadableFile` where it cannot be read."""
     with target.open("wb") as out:
-        for chunk in sources.chunks(source, target.name):
+        for chunk in upload_source.chunks(source, target.name):
             out.write(chunk)
 
 

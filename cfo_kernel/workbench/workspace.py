@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel import display, listings, not_found, sources
+from cfo_kernel import display, listings, not_found, upload_source
 from cfo_kernel.data.file_names import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
@@ -17,10 +17,10 @@ from cfo_kernel.events import UsageTotals
 from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
 from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun
 from cfo_kernel.replies import ResultTable
-from cfo_kernel.sources import Source
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
-from cfo_kernel.workbench import downloads, glossary, uploads
+from cfo_kernel.upload_source import UploadSource
+from cfo_kernel.workbench import downloads, glossary_view, uploads
 from cfo_kernel.workbench.engine import Engine
 from cfo_kernel.workbench.table import EmbeddedTable
 from cfo_kernel.workbench.thread import EmbeddedThread
@@ -77,15 +77,15 @@ class EmbeddedWorkspace:
         await asyncio.to_thread(_put_away, engine.root, folder)
         engine.catalog.remove_workspace(self.id)
 
-    async def upload(self, source: Source, name: str | None = None) -> Dataset:
+    async def upload(self, source: UploadSource, name: str | None = None) -> Dataset:
         """Takes a file (a path, or a binary stream with a name) into `data/`, once it proved to be a table.
 
         It may have up to 2 GB. A file of that name is replaced; the old one goes to `.trash/`. Raises `InvalidInput`,
         `InvalidName`, a `FileProblem` or `StorageFailed`, and then `data/` is as it was.
         """
         engine = self._engine.use()
-        sources.check(source)
-        safe = safe_name(name or sources.name_of(source))
+        upload_source.check(source)
+        safe = safe_name(name or upload_source.name_of(source))
         workspace_data, folder = engine.data(self._row), self.workspace_dir
         with uploads.storing(safe), locked_temp_folder(workspace_data.scratch) as scratch:
             path = scratch / safe
@@ -135,7 +135,7 @@ class EmbeddedWorkspace:
     async def glossary(self) -> Glossary:
         """What people wrote in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
         schema = await self._engine.use().data(self._row).schema()
-        return glossary.view(schema.glossary, schema.tables)
+        return glossary_view.shown_glossary(schema.glossary, schema.tables)
 
     def table(self, name: str) -> EmbeddedTable:
         """A table by its name, to be read whole."""

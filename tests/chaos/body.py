@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cfo_kernel.events import Numbered
 from cfo_kernel.remote import RemoteWorkbench
-from cfo_kernel.remote.http import Timeouts
+from cfo_kernel.remote.api_client import Timeouts
 from cfo_kernel.remote.run import RemoteRun
 from cfo_kernel.remote.thread import RemoteThread
 from cfo_kernel.remote.workspace import RemoteWorkspace
@@ -156,7 +156,7 @@ class Chaos:
             await process.start()
         for process in self.processes:
             await process.ready()
-        async with RemoteWorkbench(self.url, patience=RETRY_FOR) as far:
+        async with RemoteWorkbench(self.url, timeouts=RETRY_FOR) as far:
             crowd = People(await far.workspace("tiny"), random.Random(chance.random()))
             writing = [asyncio.create_task(crowd.write()) for _ in range(people)]
             try:

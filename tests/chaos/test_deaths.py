@@ -25,7 +25,7 @@ async def test_a_run_that_kills_its_process_is_given_up_and_takes_no_other_with_
     chaos = place.chaos(server, port)
     await server.start("at_work", CHAOS_ONLY="poison")
     await server.ready()
-    async with RemoteWorkbench(chaos.url, patience=RETRY_FOR) as far:
+    async with RemoteWorkbench(chaos.url, timeouts=RETRY_FOR) as far:
         crowd = People(await far.workspace("tiny"), random.Random(0))
 
         async def beside() -> None:
@@ -81,7 +81,7 @@ async def test_a_process_that_stands_still_keeps_its_run_and_goes_on(place: Thre
     await second.start()
     await asyncio.gather(first.ready(), second.ready())
     async with (
-        RemoteWorkbench(chaos.url, patience=RETRY_FOR) as far,
+        RemoteWorkbench(chaos.url, timeouts=RETRY_FOR) as far,
         RemoteWorkbench(f"http://127.0.0.1:{other}") as near,
     ):
         crowd = People(await far.workspace("tiny"), random.Random(0))

@@ -22,7 +22,7 @@ async def test_a_server_that_dies_at_chosen_points(place: ThreadContext, port: i
     chaos = place.chaos(server, port)
     await server.start(points[0])
     await server.ready()
-    async with RemoteWorkbench(chaos.url, patience=RETRY_FOR) as far:
+    async with RemoteWorkbench(chaos.url, timeouts=RETRY_FOR) as far:
         crowd = People(await far.workspace("tiny"), random.Random(0))
         talking = [crowd.talk(_TALK)]
         for following in [*points[1:], None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
@@ -54,7 +54,7 @@ def test_who_closes_on_another_day_is_named(
         "last_of": {"column": "posted", **last},
         "select": [{"name": "cash", "expression": {"fn": "sum", "column": "amount"}}],
     }
-    ready = prepare(QueryPlan.model_validate(fields), company.tables, Glossary(), {"units": TREE})
+    ready = prepare(QueryPlan.model_validate(fields), company.tables, GlossaryFile(), {"units": TREE})
     found = ready.judge(company.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
     company.worker.connection.close()
     assert found == notes

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
@@ -27,7 +27,7 @@ Actual,Stock,2024-02-29,CHF,4,8.00
 """
 RATES = "currency,month,rate\nEUR,1,1.00\nEUR,2,1.10\nUSD,1,0.90\n"
 CHART = "account_key,account\n1,Profit\n2,Sales\n3,Costs\n4,Cash\n"
-GLOSSARY = Glossary.model_validate({
+GLOSSARY = GlossaryFile.model_validate({
     "tables": {
         "books": {
             "date": "posted",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cfo_kernel.data.aggregates import AGGREGATES
 from cfo_kernel.data.compile import compile_plan
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
 from cfo_kernel.data.tables import Column, Table, Tables
@@ -189,7 +189,7 @@ def test_any_plan_is_refused_by_name_or_can_be_bound(fields: Json, company: Comp
     assert compile_plan(plan, company.tables) == sql
     company.worker.check(sql)
     try:
-        ready = prepare(plan, company.tables, Glossary(), {})
+        ready = prepare(plan, company.tables, GlossaryFile(), {})
     except QueryError:
         return
     asked = [sql for sql in (ready.asked, ready.counted, ready.closes.sql if ready.closes else None) if sql]

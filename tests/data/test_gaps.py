@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
 from tests.data.conftest import Company, opened
@@ -36,7 +36,7 @@ def asked(company: Company, over: str, *groups: Json, **more: Any) -> tuple[list
     expression = {"over": over, "of": {"fn": "sum", "column": "amount"}}
     filters = [] if any(g["column"] == "unit" for g in groups) else [{"column": "unit", "value": "A"}]
     fields = {"filters": filters, "group_by": groups, "select": [{"name": "x", "expression": expression}], **more}
-    ready = prepare(QueryPlan.model_validate({"table": "books", **fields}), company.tables, Glossary(), {})
+    ready = prepare(QueryPlan.model_validate({"table": "books", **fields}), company.tables, GlossaryFile(), {})
     notes = ready.judge(company.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
     return company.worker.query(ready.sql, 100, None)["rows"], notes
 

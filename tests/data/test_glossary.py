@@ -41,7 +41,7 @@ tables:
 """
 
 
-def loaded(folder: Path, text: str | bytes, company: Company) -> glossary.Glossary:
+def loaded(folder: Path, text: str | bytes, company: Company) -> glossary.GlossaryFile:
     path = folder / glossary.FILE_NAME
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     value, node = glossary.load(folder)
@@ -65,11 +65,11 @@ def test_the_sample(tmp_path: Path, company: Company) -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "\ufefftables: {}\n", "tables: {}\n"])
 def test_an_empty_one(tmp_path: Path, company: Company, text: str) -> None:
-    assert loaded(tmp_path, text, company) == glossary.Glossary()
+    assert loaded(tmp_path, text, company) == glossary.GlossaryFile()
 
 
 def test_none(tmp_path: Path) -> None:
-    assert glossary.load(tmp_path) == (glossary.Glossary(), None)
+    assert glossary.load(tmp_path) == (glossary.GlossaryFile(), None)
 
 
 def test_upper_and_lower_case_are_the_same(tmp_path: Path, company: Company) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cfo_kernel.data.compile import compile_plan
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
@@ -31,7 +31,7 @@ def plan(*filters: Json, of: Json | None = None, **fields: Any) -> QueryPlan:
 
 
 def notes(company: Company, asked: QueryPlan, trees: Any = None) -> list[str]:
-    return list(prepare(asked, company.tables, Glossary(), trees or {}).notes)
+    return list(prepare(asked, company.tables, GlossaryFile(), trees or {}).notes)
 
 
 WITHOUT = "ledger.dept is empty in 1 row of ledger: '{}' leaves these out too."

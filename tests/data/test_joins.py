@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
 from cfo_kernel.errors import PlanInvalid
@@ -45,7 +45,7 @@ def asked(company: Company, fn: str, column: str | None, joins: list[Json], **mo
     figure: Json = {"fn": fn, "where": where, **({"column": column} if column else {})}
     select = [{"name": "x", "expression": {"over": over, "of": figure} if over else figure}]
     plan = QueryPlan.model_validate({"table": "sales", "joins": joins, "select": select, **more})
-    ready = prepare(plan, company.tables, Glossary(), {})
+    ready = prepare(plan, company.tables, GlossaryFile(), {})
     found = ready.judge(company.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
     return company.worker.query(ready.sql, 100, None)["rows"], found
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from cfo_kernel.data import hierarchies
 from cfo_kernel.data.compile import compile_plan
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
@@ -68,7 +68,7 @@ BOOKS = """account_key,unit_key,version_key,posted,amount
 9,2,1,2024-02-29,60.00
 10,2,2,2024-02-29,150.00
 """
-GLOSSARY = Glossary.model_validate({
+GLOSSARY = GlossaryFile.model_validate({
     "tables": {
         "books": {
             "date": "posted",
@@ -344,7 +344,7 @@ def test_a_row_without_a_scenario_or_a_date_is_no_row_of_the_others(column: str,
     company = opened(tmp_path, {"cash": "\n".join(["version,posted,amount", *lines, ""])})
     notes = {"date": "posted", "defaults": {"cash.version": "Actual"}, "balances": {"cash.version": ["Actual"]}}
     asked = QueryPlan.model_validate({"table": "cash", "select": [{"name": "x", "expression": total()}]})
-    [probe] = prepare(asked, company.tables, Glossary.model_validate({"tables": {"cash": notes}}), {}).probes
+    [probe] = prepare(asked, company.tables, GlossaryFile.model_validate({"tables": {"cash": notes}}), {}).probes
     with pytest.raises(PlanInvalid, match=says):
         probe.judge(company.worker.query(probe.sql, 1, None)["rows"][0])
     company.worker.connection.close()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepare import prepare
 from tests.data.conftest import Company, opened
@@ -57,7 +57,7 @@ def test_rows_without_a_percentage_are_counted(
         "select": [{"name": "x", "expression": expression}],
         "having": [{"measure": "X", "op": ">", "value": 0.5}],
     }
-    ready = prepare(QueryPlan.model_validate(fields), books.tables, Glossary(), {})
+    ready = prepare(QueryPlan.model_validate(fields), books.tables, GlossaryFile(), {})
     rows = books.worker.query(ready.sql, 10, None)["rows"]
     found = ready.judge(books.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
     assert [row[0] for row in rows] == units

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from cfo_kernel.remote import RemoteWorkbench
-from cfo_kernel.remote.http import Timeouts
+from cfo_kernel.remote.api_client import Timeouts
 from tests.remote.scripted_http import ScriptedHttp
 
 TOKEN = "a-token-that-nobody-may-see"
@@ -21,9 +21,9 @@ async def scripted() -> AsyncIterator[Scripted]:
     """Starts a server with the given turns, and gives it with a workbench that asks it."""
     async with AsyncExitStack() as stack:
 
-        async def start(*turns: Any, patience: Timeouts = QUICK) -> tuple[ScriptedHttp, RemoteWorkbench]:
+        async def start(*turns: Any, timeouts: Timeouts = QUICK) -> tuple[ScriptedHttp, RemoteWorkbench]:
             server = await stack.enter_async_context(ScriptedHttp(*turns))
-            bench = RemoteWorkbench(server.url, SecretStr(TOKEN), patience)
+            bench = RemoteWorkbench(server.url, SecretStr(TOKEN), timeouts)
             await stack.enter_async_context(bench)
             return server, bench
 

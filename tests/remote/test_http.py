@@ -149,7 +149,7 @@ async def test_an_upload_that_the_source_ends_is_an_error_of_the_source(
     tiny = await _tiny(server, bench)
     with pytest.raises(UnreadableFile, match="the disk is gone"):
         await tiny.upload(Broken(b""), "x.csv")
-    monkeypatch.setattr("cfo_kernel.sources.MAX_BYTES", 10)
+    monkeypatch.setattr("cfo_kernel.upload_source.MAX_BYTES", 10)
     with pytest.raises(FileTooLarge):
         await tiny.upload(io.BytesIO(b"x" * 11), "x.csv")
 
@@ -174,8 +174,8 @@ async def test_a_download_that_is_cut_is_no_whole_file(scripted: Scripted) -> No
         ("http://localhost:99999", "CFO_URL is wrong"),
         ("http://local host", "CFO_URL is wrong"),
         ("http://local\nhost", "CFO_URL is wrong"),
-        ("http://me:secret@localhost", "may not hold a password"),
-        ("http://localhost?x=1", "ends with its path"),
+        ("http://me:secret@localhost", "may not contain a password"),
+        ("http://localhost?x=1", "must end with its path"),
     ],
 )
 def test_a_url_that_is_none_is_told_before_anything_is_sent(url: str, match: str) -> None:
@@ -209,7 +209,7 @@ async def test_no_proxy_stands_before_this_machine(scripted: Scripted, monkeypat
         monkeypatch.delenv(name, raising=False)
     server, _ = await scripted(EMPTY, EMPTY)
     for host in ("127.0.0.1", "localhost"):
-        async with RemoteWorkbench(f"http://{host}:{server.port}", patience=QUICK) as bench:
+        async with RemoteWorkbench(f"http://{host}:{server.port}", timeouts=QUICK) as bench:
             await bench.workspaces()
 
 
@@ -221,13 +221,13 @@ async def test_the_token_is_in_no_log(scripted: Scripted, caplog: pytest.LogCapt
         await bench.create_workspace("x")
     assert caplog.records
     assert TOKEN not in caplog.text
-    assert TOKEN not in repr(vars(bench)) + repr(vars(bench._server))
+    assert TOKEN not in repr(vars(bench)) + repr(vars(bench._client))
 
 
 def test_each_event_loop_has_connections_of_its_own() -> None:
     async def twice() -> None:
         async with ScriptedHttp(answer(TINY), answer(THREAD)) as server:
-            bench = RemoteWorkbench(server.url, patience=QUICK)
+            bench = RemoteWorkbench(server.url, timeouts=QUICK)
             tiny = await bench.workspace("tiny")
             await tiny.thread("t1")
             taken.append((bench, tiny, server.port))

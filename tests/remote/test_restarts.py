@@ -12,12 +12,12 @@ from pydantic import SecretStr
 from cfo_kernel import TaskResult
 from cfo_kernel.errors import ServerUnavailable, TokenRejected
 from cfo_kernel.remote import RemoteWorkbench
-from cfo_kernel.remote.http import Timeouts
+from cfo_kernel.remote.api_client import Timeouts
 from tests.conftest import settings
 from tests.models.scripted_server import Stall
 from tests.remote.conftest import TOKEN
 from tests.remote.served import Served
-from tests.remote.test_workbench import PATIENCE
+from tests.remote.test_workbench import TIMEOUTS
 from tests.replies import ANSWER, MESSAGE, QUERY, Serve, told
 
 
@@ -26,7 +26,7 @@ async def test_a_stream_outlasts_a_restart_of_its_server(root: Path, serve: Serv
     """The run waits for its model while the server goes; what became of it, its events tell without a gap."""
     model = serve(QUERY, Stall(), ANSWER, repeat_last=True)
     with Served(settings(root, model, api_token=SecretStr(TOKEN))) as server:
-        async with RemoteWorkbench(server.url, SecretStr(TOKEN), PATIENCE) as far:
+        async with RemoteWorkbench(server.url, SecretStr(TOKEN), TIMEOUTS) as far:
             run = await (await (await far.workspace("tiny")).thread()).send("Totals")
             seen: list[int] = []
             last = ""
@@ -47,7 +47,7 @@ async def test_a_line_that_breaks_in_the_middle_of_events(root: Path, serve: Ser
     with Served(settings(root, serve(QUERY, ANSWER))) as server:
         async with (
             breaking_line(server, b"GET /runs/", 150) as line,
-            RemoteWorkbench(line.url, patience=PATIENCE) as far,
+            RemoteWorkbench(line.url, timeouts=TIMEOUTS) as far,
         ):
             run = await (await (await far.workspace("tiny")).thread()).send("Totals")
             events = await told(run)
@@ -60,7 +60,7 @@ async def test_a_line_that_breaks_in_the_middle_of_events(root: Path, serve: Ser
 @pytest.mark.parametrize("is_new", [True, False])
 async def test_a_message_whose_answer_is_lost_on_the_way_is_sent_once(root: Path, serve: Serve, is_new: bool) -> None:
     with Served(settings(root, serve(ANSWER, repeat_last=True))) as server:
-        async with breaking_line(server, b"POST ", 20) as line, RemoteWorkbench(line.url, patience=PATIENCE) as far:
+        async with breaking_line(server, b"POST ", 20) as line, RemoteWorkbench(line.url, timeouts=TIMEOUTS) as far:
             tiny = await far.workspace("tiny")
             thread = await tiny.thread()
             if not is_new:
@@ -125,7 +125,7 @@ async def breaking_line(server: Served, which: bytes, first: int) -> AsyncIterat
 
 async def test_a_message_sent_while_the_server_is_away_arrives_once(root: Path, serve: Serve) -> None:
     with Served(settings(root, serve(ANSWER, repeat_last=True))) as server:
-        async with RemoteWorkbench(server.url, patience=PATIENCE) as far:
+        async with RemoteWorkbench(server.url, timeouts=TIMEOUTS) as far:
             thread = await (await far.workspace("tiny")).thread()
             await thread.ask("One")
             await asyncio.to_thread(server.stop)
@@ -140,7 +140,7 @@ async def test_a_message_sent_while_the_server_is_away_arrives_once(root: Path, 
 
 async def test_patience_has_an_end(root: Path, serve: Serve) -> None:
     with Served(settings(root, serve(ANSWER))) as server:
-        async with RemoteWorkbench(server.url, patience=Timeouts(total=0.2, pause=0.01)) as far:
+        async with RemoteWorkbench(server.url, timeouts=Timeouts(total=0.2, pause=0.01)) as far:
             run = await (await (await far.workspace("tiny")).thread()).send("One")
             await run.reply()
             await asyncio.to_thread(server.stop)

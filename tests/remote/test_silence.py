@@ -78,8 +78,8 @@ class Page:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(liveness, "_LOOK", 0.2)
-    monkeypatch.setattr(liveness, "_ANSWER", 1.0)
+    monkeypatch.setattr(liveness, "_CHECK_INTERVAL", 0.2)
+    monkeypatch.setattr(liveness, "_CHECK_TIMEOUT", 1.0)
 
 
 @pytest.mark.parametrize("way", ["silent", "refused"])

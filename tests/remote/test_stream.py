@@ -7,7 +7,7 @@ import pytest
 
 from cfo_kernel.errors import RunNotFound, ServerIncompatible, ServerUnavailable
 from cfo_kernel.remote import RemoteRun, RemoteWorkbench
-from cfo_kernel.remote.http import Timeouts
+from cfo_kernel.remote.api_client import Timeouts
 from tests.remote.conftest import Scripted
 from tests.remote.scripted_http import HOLD, STREAM, answer, done, frame, frames, problem
 
@@ -73,7 +73,7 @@ async def test_a_server_that_is_away_for_a_moment_is_waited_for(scripted: Script
 
 
 async def test_patience_ends(scripted: Scripted) -> None:
-    server, bench = await scripted(STREAM + frames(0), patience=Timeouts(total=0.1, silence=1, pause=0.01))
+    server, bench = await scripted(STREAM + frames(0), timeouts=Timeouts(total=0.1, silence=1, pause=0.01))
     run = await opened(bench)
     await server.stop()
     with pytest.raises(ServerUnavailable, match="Check CFO_URL, and that `cfo serve` runs"):
@@ -81,7 +81,7 @@ async def test_patience_ends(scripted: Scripted) -> None:
 
 
 async def test_who_stops_listening_hangs_up(scripted: Scripted) -> None:
-    server, bench = await scripted([STREAM, frames(0), HOLD], patience=Timeouts(silence=30))
+    server, bench = await scripted([STREAM, frames(0), HOLD], timeouts=Timeouts(silence=30))
     run = await opened(bench)
     async with aclosing(run.events()) as events:
         assert (await anext(events)).number == 0

@@ -28,7 +28,7 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.interface import Sort
 from cfo_kernel.remote import RemoteWorkbench, RemoteWorkspace
-from cfo_kernel.remote.http import Timeouts
+from cfo_kernel.remote.api_client import Timeouts
 from tests.conftest import LEDGER, settings
 from tests.models.scripted_server import ScriptedServer, Stall, ToolCall
 from tests.remote.conftest import TOKEN
@@ -36,7 +36,7 @@ from tests.remote.served import Served
 from tests.replies import ANSWER, MESSAGE, QUERY, TABLE, TOTALS, Serve, told, until
 
 Turn = ToolCall | Stall
-PATIENCE = Timeouts(total=30, silence=45, pause=0.02)
+TIMEOUTS = Timeouts(total=30, silence=45, pause=0.02)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def served(root: Path, model: ScriptedServer) -> Iterator[Served]:
 
 @pytest.fixture
 async def far(served: Served) -> AsyncIterator[RemoteWorkbench]:
-    async with RemoteWorkbench(served.url, SecretStr(TOKEN), PATIENCE) as bench:
+    async with RemoteWorkbench(served.url, SecretStr(TOKEN), TIMEOUTS) as bench:
         yield bench
 
 
@@ -203,7 +203,7 @@ async def test_what_cannot_be_sent(far: RemoteWorkbench, tiny: RemoteWorkspace) 
     for text, error in {"": NothingToContinue, "  ": EmptyMessage}.items():
         with pytest.raises(error):
             await thread.send(text)
-    with pytest.raises(InvalidInput, match="no text"):
+    with pytest.raises(InvalidInput, match="not valid text"):
         await thread.send("half a \ud83d")
     with pytest.raises(ThreadNotFound, match="Send the first one"):
         await thread.rename("x")

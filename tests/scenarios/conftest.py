@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from cfo_kernel import Settings, Thread, Workbench, Workspace, connect, remote
+from cfo_kernel import Settings, Thread, Workbench, Workspace, connect
+from cfo_kernel.remote import RemoteWorkbench
 from tests.conftest import settings
 from tests.models.scripted_server import ScriptedServer, Turn
 from tests.remote.conftest import TOKEN
 from tests.remote.served import Served
-from tests.remote.test_workbench import PATIENCE
+from tests.remote.test_workbench import TIMEOUTS
 from tests.replies import Serve
 
 pytest.register_assert_rewrite("tests.scenarios.golden_files")
@@ -81,7 +82,7 @@ def _served(stack: AsyncExitStack, chosen: Settings) -> str:
 
 async def _connected(stack: AsyncExitStack, to: Settings | str) -> Workbench:
     if isinstance(to, str):
-        return await stack.enter_async_context(remote.RemoteWorkbench(to, SecretStr(TOKEN), PATIENCE))
+        return await stack.enter_async_context(RemoteWorkbench(to, SecretStr(TOKEN), TIMEOUTS))
     return await stack.enter_async_context(connect(settings=to))
 
 

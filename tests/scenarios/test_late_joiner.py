@@ -19,7 +19,7 @@ from tests.conftest import KEY, settings
 from tests.models.scripted_server import ScriptedServer, Stall
 from tests.remote.conftest import TOKEN
 from tests.remote.served import Served
-from tests.remote.test_workbench import PATIENCE
+from tests.remote.test_workbench import TIMEOUTS
 from tests.replies import ANSWER, MESSAGE, QUERY, Serve, told, until
 from tests.scenarios.conftest import HTTP, POSTGRES
 from tests.scenarios.test_stopping import AT_ONCE
@@ -62,7 +62,7 @@ async def joined(
     async with AsyncExitStack() as stack:
         process, run_id = await stack.enter_async_context(working(root, model, thread.id, options))
         server = stack.enter_context(Served(chosen))
-        far = await stack.enter_async_context(RemoteWorkbench(server.url, SecretStr(TOKEN), PATIENCE))
+        far = await stack.enter_async_context(RemoteWorkbench(server.url, SecretStr(TOKEN), TIMEOUTS))
         yield process, await far.run(run_id)
 
 

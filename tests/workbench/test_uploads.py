@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 import pytest
 
-from cfo_kernel import sources
+from cfo_kernel import upload_source
 from cfo_kernel.errors import CfoError, FileTooLarge, InvalidInput, StorageFailed, UnreadableFile
 from cfo_kernel.store import folders
 from cfo_kernel.workbench import uploads
@@ -68,8 +68,8 @@ async def test_a_file_beyond_the_limit_is_refused(
     opened: Opened, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = await opened()
-    assert sources.MAX_BYTES == 2 << 30
-    monkeypatch.setattr(sources, "MAX_BYTES", 1 << 20)
+    assert upload_source.MAX_BYTES == 2 << 30
+    monkeypatch.setattr(upload_source, "MAX_BYTES", 1 << 20)
     (tmp_path / "large.csv").write_text("a,b\n" + "1,2\n" * (1 << 18))
     with pytest.raises(FileTooLarge, match="larger than"):
         await workspace.upload(tmp_path / "large.csv")

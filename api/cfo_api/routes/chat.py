@@ -8,7 +8,7 @@ from starlette.responses import Response
 from cfo_api import sse
 from cfo_api.dependencies import ClosingDep, KeyHeader, WorkbenchDep
 from cfo_api.problems import may
-from cfo_api.values import ChatMessage, PatientChat
+from cfo_api.schemas import ChatMessage, PatientChat
 from cfo_kernel import FinishedRun
 from cfo_kernel.interface import Run, Workbench
 

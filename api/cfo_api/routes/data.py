@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from cfo_api.dependencies import WorkspaceDep
 from cfo_api.downloads import BYTES, attachment
-from cfo_api.pages import PageDep
+from cfo_api.pagination import PageDep
 from cfo_api.problems import may
-from cfo_api.values import Page, Uploaded
 from cfo_kernel import DataFile, Dataset
+from cfo_kernel.api_models import Page, Uploaded
 from cfo_kernel.interface import Glossary
 
 router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["data"])

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from cfo_api.dependencies import WorkbenchDep
-from cfo_api.values import Health
+from cfo_api.schemas import Health
 
 router = APIRouter(tags=["health"])
 

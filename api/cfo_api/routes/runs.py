@@ -8,8 +8,9 @@ from starlette.responses import Response
 from cfo_api import sse
 from cfo_api.dependencies import ClosingDep, KeyHeader, RunDep, WorkbenchDep
 from cfo_api.problems import may
-from cfo_api.values import DirectRun, RunInfo, run_info
+from cfo_api.schemas import DirectRun, run_info
 from cfo_kernel import FinishedRun
+from cfo_kernel.api_models import RunInfo
 
 router = APIRouter(tags=["runs"])
 _ENDED = ("succeeded", "rejected", "failed", "cancelled")

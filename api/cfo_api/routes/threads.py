@@ -10,21 +10,11 @@ from starlette.responses import Response
 
 from cfo_api.dependencies import KeyHeader, ThreadDep, WorkspaceDep
 from cfo_api.downloads import BYTES, attachment
-from cfo_api.pages import PageDep
+from cfo_api.pagination import PageDep
 from cfo_api.problems import may
-from cfo_api.values import (
-    FirstMessage,
-    NewMessage,
-    NewThread,
-    Page,
-    RunInfo,
-    ThreadDetails,
-    ThreadInfo,
-    ThreadTitle,
-    run_info,
-    thread_info,
-)
+from cfo_api.schemas import FirstMessage, NewMessage, ThreadTitle, run_info, thread_info
 from cfo_kernel import PageRequest, ResultPage, ShownMessage, UsageTotals
+from cfo_kernel.api_models import NewThread, Page, RunInfo, ThreadDetails, ThreadInfo
 from cfo_kernel.errors import InvalidInput
 from cfo_kernel.interface import DownloadFormat, Thread
 

@@ -3,10 +3,11 @@
 from fastapi import APIRouter
 
 from cfo_api.dependencies import WorkbenchDep, WorkspaceDep
-from cfo_api.pages import PageDep
+from cfo_api.pagination import PageDep
 from cfo_api.problems import may
-from cfo_api.values import DirectQuery, Page, QueryAnswer, WorkspaceInfo, WorkspaceName, workspace_info
+from cfo_api.schemas import DirectQuery, WorkspaceName, workspace_info
 from cfo_kernel import ResultTable, UsageTotals
+from cfo_kernel.api_models import Page, QueryAnswer, WorkspaceInfo
 from cfo_kernel.interface import OpenRun
 
 router = APIRouter(tags=["workspaces"])

@@ -18,7 +18,7 @@ from cfo_kernel.agent.analyst.analysis import Analyst, Reply, ToolFailed, ask, d
 from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.turn import Failure, Result, Turn
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Tables
@@ -28,7 +28,7 @@ _PIECE = 48
 Calls = tuple[tuple[str, dict[str, Any]], ...]
 
 
-def offline_model(tables: Tables, glossary: Glossary, trees: Trees = NO_TREES) -> Model:
+def offline_model(tables: Tables, glossary: GlossaryFile, trees: Trees = NO_TREES) -> Model:
     """A model that answers questions about these tables without a network, or asks back."""
     brain = _Brain(Schema(tables, glossary, trees))
 

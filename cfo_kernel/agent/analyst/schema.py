@@ -2,7 +2,7 @@
 
 from cfo_kernel.agent.analyst.phrases import ASKS, Ask
 from cfo_kernel.agent.analyst.words import split, stem, words_in
-from cfo_kernel.data.glossary import Glossary, TableNotes
+from cfo_kernel.data.glossary import GlossaryFile, TableNotes
 from cfo_kernel.data.hierarchies import NO_TREES, Node, Tree, Trees
 from cfo_kernel.data.plan import Join
 from cfo_kernel.data.tables import Column, Kind, Table, Tables
@@ -22,7 +22,7 @@ _NAMING = frozenset(["name", "description", "title", "label", "text"])
 class Schema:
     """Tables, glossary and trees, with the questions the analyst has about them."""
 
-    def __init__(self, tables: Tables, glossary: Glossary, trees: Trees = NO_TREES) -> None:
+    def __init__(self, tables: Tables, glossary: GlossaryFile, trees: Trees = NO_TREES) -> None:
         self.tables = tables
         self.glossary = glossary
         self.trees = trees

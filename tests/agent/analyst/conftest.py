@@ -15,7 +15,7 @@ from cfo_kernel.agent.analyst.analysis import Analyst, Reply
 from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.data.compile import compile_plan
-from cfo_kernel.data.glossary import Glossary, load
+from cfo_kernel.data.glossary import GlossaryFile, load
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Column, Table, Tables
 
@@ -28,7 +28,7 @@ class Company:
     """Tables, glossary and an engine that runs plans as the tool does."""
 
     tables: Tables
-    glossary: Glossary
+    glossary: GlossaryFile
     run: Callable[[QueryPlan], dict[str, Any]]
     reader: Reader
 
@@ -62,7 +62,7 @@ def _column(connection: duckdb.DuckDBPyConnection, table: str, name: str, kind: 
     return Column(name=name, type=kind, nulls=nulls, distinct=distinct, minimum=low, maximum=high, values=values)
 
 
-def company(connection: duckdb.DuckDBPyConnection, glossary: Glossary) -> Company:
+def company(connection: duckdb.DuckDBPyConnection, glossary: GlossaryFile) -> Company:
     """Profiles the tables of a connection."""
     tables: list[Table] = []
     for (name,) in connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall():
@@ -102,7 +102,7 @@ def shop() -> Company:
         (7, 1, 1, "2024-03-31", 2, 1800),
     ]  # fmt: skip
     c.executemany("INSERT INTO sales VALUES (?,?,?,?,?,?)", rows)
-    return company(c, Glossary())
+    return company(c, GlossaryFile())
 
 
 @pytest.fixture(scope="session")
@@ -145,4 +145,4 @@ def raw() -> Company:
     c.execute("CREATE TABLE visits(visit_id INT, store_id INT, zone VARCHAR, visitors INT)")
     visits = [(1, 1, "Inner", 5), (2, 2, "Outer", 9), (3, 3, None, 9), (4, 77, None, 2), (5, 1, "Inner", 1)]
     c.executemany("INSERT INTO visits VALUES (?,?,?,?)", visits)
-    return company(c, Glossary())
+    return company(c, GlossaryFile())

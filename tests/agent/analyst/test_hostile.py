@@ -7,7 +7,7 @@ import pytest
 from cfo_kernel.agent.analyst import offline_model
 from cfo_kernel.agent.analyst.phrases import FILLERS
 from cfo_kernel.agent.analyst.words import words_in
-from cfo_kernel.data.glossary import Glossary
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.tables import Tables
 
 from .conftest import Company
@@ -189,8 +189,8 @@ def test_a_choice_is_a_question_of_its_own(sample: Company) -> None:
 
 
 def test_no_data_yet() -> None:
-    empty = Thread(Company(Tables(()), Glossary(), lambda _: {}, None))  # type: ignore[arg-type]
-    assert offline_model(Tables(()), Glossary())
+    empty = Thread(Company(Tables(()), GlossaryFile(), lambda _: {}, None))  # type: ignore[arg-type]
+    assert offline_model(Tables(()), GlossaryFile())
     assert "no data yet" in empty.send("salaries 2012")["message"]
 
 

@@ -26,7 +26,7 @@ _PROBLEM = {
 _SECURITY = {"type": "http", "scheme": "bearer", "description": "CFO_API_TOKEN, where the server has one."}
 
 
-def document(app: FastAPI) -> dict[str, Any]:
+def openapi_document(app: FastAPI) -> dict[str, Any]:
     """The document, made once."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)

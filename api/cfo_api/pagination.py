@@ -13,14 +13,14 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Query
 from pydantic import BaseModel
 
-from cfo_api.values import Page
+from cfo_kernel.api_models import Page
 from cfo_kernel.errors import InvalidInput
 
 T = TypeVar("T")
 R = TypeVar("R", bound=BaseModel)
 
 
-class PageOf:
+class Pagination:
     """Which part of a list is wanted."""
 
     def __init__(
@@ -53,7 +53,7 @@ class PageOf:
         return Page[R](items=tuple(map(shown, part)), next_cursor=more)
 
 
-PageDep = Annotated[PageOf, Depends()]
+PageDep = Annotated[Pagination, Depends()]
 
 
 def _written(key: str) -> str:

@@ -7,20 +7,20 @@ from typing import Any, BinaryIO
 
 from cfo_kernel.errors import FileTooLarge, InvalidInput, UnreadableFile
 
-Source = str | Path | BinaryIO
+UploadSource = str | Path | BinaryIO
 """A file to upload: its path, or a binary stream with a name."""
 MAX_BYTES = 2 << 30
 """The largest file that is taken; more belongs into several files, or into Parquet."""
 _CHUNK = 1 << 20
 
 
-def name_of(source: Source) -> str:
+def name_of(source: UploadSource) -> str:
     """The name of a file, or of the file that a stream reads; empty for a stream without one."""
     own = source if isinstance(source, str | Path) else getattr(source, "name", "")
     return Path(own).name if isinstance(own, str | Path) else ""
 
 
-def check(source: Source) -> None:
+def check(source: UploadSource) -> None:
     """Raises `InvalidInput` for what is neither a file nor a stream."""
     if not isinstance(source, str | Path):
         if not callable(getattr(source, "read", None)):
@@ -32,7 +32,7 @@ def check(source: Source) -> None:
     raise InvalidInput(f"There is no file {str(source)[:200]!r}. Check the path.")
 
 
-def chunks(source: Source, name: str) -> Generator[bytes]:
+def chunks(source: UploadSource, name: str) -> Generator[bytes]:
     """The content, piece by piece.
 
     Raises `FileTooLarge`, `InvalidInput` for a stream of text, or `UnreadableFile` where it cannot be read.

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def asked(send: "Coroutine[Any, Any, Run]") -> Reply:
+async def send_and_wait(send: "Coroutine[Any, Any, Run]") -> Reply:
     """The reply to what is sent; a caller who stops waiting stops the run."""
-    return await followed(send, lambda run: run.reply())
+    return await send_and_follow(send, lambda run: run.reply())
 
 
-async def followed(send: "Coroutine[Any, Any, Run]", follow: "Callable[[Run], Awaitable[T]]") -> T:
+async def send_and_follow(send: "Coroutine[Any, Any, Run]", follow: "Callable[[Run], Awaitable[T]]") -> T:
     """What `follow` makes of the run that is sent; a caller who stops waiting stops the run, and leaves when it has."""
     sending = asyncio.ensure_future(send)
     try:
@@ -33,7 +33,7 @@ async def followed(send: "Coroutine[Any, Any, Run]", follow: "Callable[[Run], Aw
         raise
 
 
-async def gathered(thread_id: str, run_id: str, events: AsyncIterator[Numbered], load: Loader) -> FinishedRun:
+async def collect_outcome(thread_id: str, run_id: str, events: AsyncIterator[Numbered], load: Loader) -> FinishedRun:
     """The outcome that all events of the run tell; its reply reads its files with `load`."""
     outcome = FinishedRun(thread_id=thread_id, run_id=run_id, status="running")
     async for numbered in events:

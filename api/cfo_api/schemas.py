@@ -1,0 +1,99 @@
+"""The request bodies of the API, and its answers made from the objects of the interface.
+
+Answers that the remote workbench reads too are in `cfo_kernel.api_models`.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from cfo_kernel import Direct, QueryPlan
+from cfo_kernel.api_models import RunInfo, ThreadInfo, WorkspaceInfo
+from cfo_kernel.interface import Run, Thread, Workspace
+from cfo_kernel.values import Value
+
+
+class WorkspaceName(Value):
+    """The name of a workspace."""
+
+    name: str
+
+
+class ThreadTitle(Value):
+    """The title of a thread."""
+
+    title: str
+
+
+class FirstMessage(Value):
+    """The message that begins a thread."""
+
+    message: str
+
+
+class NewMessage(Value):
+    """A message; an empty one continues the reply of the run `in_reply_to`, `untouched` where a countdown ran out."""
+
+    text: str = ""
+    in_reply_to: str | None = None
+    untouched: bool = False
+
+
+class DirectQuery(Value):
+    """Exactly one of SQL, a plan, or a Python program."""
+
+    sql: str | None = None
+    plan: QueryPlan | None = None
+    python: str | None = None
+
+    @property
+    def direct(self) -> Direct:
+        return Direct(sql=self.sql, plan=self.plan, python=self.python)
+
+
+class DirectRun(DirectQuery):
+    """A query to be run in a thread, or in a new one, without a model."""
+
+    workspace_id: str
+    thread_id: str | None = None
+
+
+class ChatMessage(Value):
+    """A message to a thread, or to a new one; an empty one continues the reply of the run `in_reply_to`."""
+
+    workspace_id: str
+    thread_id: str | None = None
+    message: str = ""
+    in_reply_to: str | None = None
+
+
+class PatientChat(ChatMessage):
+    """A chat message, and for how many seconds its sender waits."""
+
+    timeout: float = Field(60, ge=0, le=300)
+
+
+class Health(Value):
+    """That the server is there."""
+
+    status: str = "ok"
+
+
+def workspace_info(workspace: Workspace) -> WorkspaceInfo:
+    return WorkspaceInfo(
+        id=workspace.id, name=workspace.name, created_at=workspace.created_at, updated_at=workspace.updated_at
+    )
+
+
+def thread_info(thread: Thread) -> ThreadInfo:
+    return ThreadInfo(
+        id=thread.id,
+        workspace_id=thread.workspace_id,
+        title=thread.title,
+        created_at=thread.created_at,
+        updated_at=thread.updated_at,
+    )
+
+
+async def run_info(run: Run) -> RunInfo:
+    return RunInfo(run_id=run.id, thread_id=run.thread_id, status=await run.status())

@@ -1,0 +1,34 @@
+"""The glossary as front ends show it: the words that people wrote, without the fields that only the engine reads."""
+
+from cfo_kernel.data.glossary import GlossaryFile, TableNotes
+from cfo_kernel.data.questions import simple_questions
+from cfo_kernel.data.tables import Tables
+from cfo_kernel.interface import Glossary, GlossaryColumn, GlossaryTable
+
+
+def shown_glossary(file: GlossaryFile, tables: Tables) -> Glossary:
+    """The glossary with each table under its own name: the file may write names in another case."""
+    shown = tuple(_table(tables[name].name, notes) for name, notes in file.tables.items() if name in tables)
+    questions = tuple(question for table in shown for question in table.questions)
+    return Glossary(company=file.company, tables=shown, questions=questions or simple_questions(tables))
+
+
+def _table(name: str, notes: TableNotes) -> GlossaryTable:
+    columns = tuple(
+        GlossaryColumn(
+            column=name_in_sql,
+            name=column.name,
+            description=column.description,
+            synonyms=column.synonyms,
+            note=column.note,
+        )
+        for name_in_sql, column in notes.columns.items()
+    )
+    return GlossaryTable(
+        table=name,
+        name=notes.name,
+        description=notes.description,
+        synonyms=notes.synonyms,
+        questions=notes.questions,
+        columns=columns,
+    )
