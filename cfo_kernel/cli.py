@@ -20,7 +20,9 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread, Workspace, connect
-from cfo_kernel.display import grid, printable, reply_text, table_text
+from cfo_kernel.cli_db import db
+from cfo_kernel.cli_output import print_error, print_rows
+from cfo_kernel.display import printable, reply_text, table_text
 from cfo_kernel.errors import InvalidInput, RunCancelled
 from cfo_kernel.events import Usage, UsageTotals
 from cfo_kernel.run_outcome import send_and_follow
@@ -34,6 +36,7 @@ _USUAL = gc.get_threshold()
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 spaces = typer.Typer(invoke_without_command=True, help="List the workspaces, or create one.")
 app.add_typer(spaces, name="workspaces")
+app.add_typer(db, name="db")
 
 WorkspaceOption = Annotated[str | None, typer.Option("-w", "--workspace", help="A workspace by id or name.")]
 NeededWorkspace = Annotated[str, typer.Option("-w", "--workspace", help="A workspace by id or name.")]
@@ -124,7 +127,7 @@ def threads(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
             return await (await wb.workspace(workspace)).threads()
 
     rows = [{"id": t.id, "title": t.title, "updated_at": t.updated_at} for t in _run(work(), as_json)]
-    _print_rows(rows, ["id", "title", "updated_at"], as_json, "No thread yet. Ask a question with: cfo ask")
+    print_rows(rows, ["id", "title", "updated_at"], as_json, "No thread yet. Ask a question with: cfo ask")
 
 
 @app.command()
@@ -180,9 +183,7 @@ def serve(
 ) -> None:
     """Serve the workbench over HTTP, until it is stopped."""
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
-        _print_error(
-            InvalidInput.code, "The server is not installed. Run: pip install 'cfo-kernel[api]'", as_json=False
-        )
+        print_error(InvalidInput.code, "The server is not installed. Run: pip install 'cfo-kernel[api]'", as_json=False)
         raise typer.Exit(1)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-P", "-m", "cfo_api", "--host", host, "--port", str(port)])  # noqa: S606
@@ -253,7 +254,7 @@ def _print_run(finished: FinishedRun, as_json: bool) -> None:
         if finished.usage.input_tokens:
             typer.echo(_used(finished.usage), err=True)
     elif finished.error is not None:
-        _print_error(finished.error.code, finished.error.message, as_json)
+        print_error(finished.error.code, finished.error.message, as_json)
 
 
 def _used(usage: Usage) -> str:
@@ -268,7 +269,7 @@ def _print_workspaces(found: Sequence[Workspace], as_json: bool) -> None:
     for row, workspace in zip(rows, found, strict=True):
         if folder := getattr(workspace, "workspace_dir", None):  # a server tells no folder of its own
             row["workspace_dir"] = str(folder)
-    _print_rows(rows, ["id", "name"], as_json, "No workspace yet. Create one with: cfo workspaces create NAME")
+    print_rows(rows, ["id", "name"], as_json, "No workspace yet. Create one with: cfo workspaces create NAME")
 
 
 def _print_datasets(found: Sequence[Dataset], as_json: bool) -> None:
@@ -287,17 +288,7 @@ def _print_datasets(found: Sequence[Dataset], as_json: bool) -> None:
         for t in d.tables
     ]
     rows += [{"file": d.file, "table": "", "rows": "", "columns": "", "notes": d.problem} for d in found if d.problem]
-    _print_rows(rows, ["file", "table", "rows", "columns", "notes"], False, "No data yet. Add files with: cfo upload")
-
-
-def _print_rows(rows: list[dict[str, Any]], columns: list[str], as_json: bool, none: str) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2, default=str))
-    elif rows:
-        cells = [[str(row[c] if row[c] is not None else "") for c in columns] for row in rows]
-        typer.echo(grid(columns, cells, [c in ("rows", "columns") for c in columns]))
-    else:
-        typer.echo(none)
+    print_rows(rows, ["file", "table", "rows", "columns", "notes"], False, "No data yet. Add files with: cfo upload")
 
 
 def _run(work: Coroutine[Any, Any, T], as_json: bool) -> T:
@@ -305,17 +296,10 @@ def _run(work: Coroutine[Any, Any, T], as_json: bool) -> T:
     try:
         return asyncio.run(work)
     except CfoError as error:
-        _print_error(error.code, error.message, as_json)
+        print_error(error.code, error.message, as_json)
     except KeyboardInterrupt:
-        _print_error(RunCancelled.code, "Stopped. What was sent is in the thread.", as_json)
+        print_error(RunCancelled.code, "Stopped. What was sent is in the thread.", as_json)
     raise typer.Exit(1)
-
-
-def _print_error(code: str, message: str, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({"error": {"code": code, "message": message}}, indent=2))
-    else:
-        typer.echo(printable(f"{message} ({code})"), err=True)
 
 
 def main() -> None:
@@ -327,7 +311,7 @@ def main() -> None:
         _end(1)
     except SystemExit as end:
         if end.code == _USAGE and "--json" in sys.argv:  # what is wrong is on standard error already
-            _print_error(InvalidInput.code, "The command line is wrong. Run the command with --help.", as_json=True)
+            print_error(InvalidInput.code, "The command line is wrong. Run the command with --help.", as_json=True)
         _end(end.code)
 
 

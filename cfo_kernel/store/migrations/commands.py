@@ -108,7 +108,7 @@ class Stores:
         except (OSError, sqlite3.Error, DatabaseError) as error:
             if target:
                 raise target.cannot_open(error) from error
-            reason = str(error).splitlines()[0]
+            reason = str(getattr(error, "orig", error)).splitlines()[0]
             message = f"{self._file(schema)} cannot be used ({reason}). Check CFO_ROOT and its disk."
             raise StorageFailed(message) from error
         finally:

@@ -43,6 +43,7 @@ def upgrade(engine: Engine, schema: StoreSchema, revision: str | None = None) ->
     store is newer than this program, is in use, or cannot be upgraded; then it is as it was.
     """
     target = revision or schema.head
+    _check_exists(schema, target)
     with _locked(engine, schema) as connection:
         before = _known_revision(connection, schema)
         if before is not None and target < before:
@@ -53,9 +54,11 @@ def upgrade(engine: Engine, schema: StoreSchema, revision: str | None = None) ->
 
 def downgrade(engine: Engine, schema: StoreSchema, revision: str) -> Change:
     """Downgrades the store to a revision, or to `base`. Raises as `upgrade` does."""
+    target = None if revision == BASE else revision
+    if target is not None:
+        _check_exists(schema, target)
     with _locked(engine, schema) as connection:
         before = _known_revision(connection, schema)
-        target = None if revision == BASE else revision
         if target is not None and (before is None or target > before):
             state = f"is at revision {before}" if before else "does not exist yet"
             message = f"The {schema.name} {state}. Run: cfo db upgrade {schema.name} {revision}"
@@ -88,8 +91,6 @@ def _known_revision(connection: Connection, schema: StoreSchema) -> str | None:
 
 
 def _change(connection: Connection, schema: StoreSchema, before: str | None, target: str | None) -> Change:
-    config = _config(connection, schema)
-    _check_exists(config, schema, target)
     if before == target and is_stamped(connection):
         return Change(schema.name, before, target)
     with contextlib.ExitStack() as on_failure:
@@ -100,7 +101,7 @@ def _change(connection: Connection, schema: StoreSchema, before: str | None, tar
                 copy = copy_database(_file(connection), before)
                 # Nothing was changed then, and repeated failures must not displace the older copies.
                 on_failure.callback(copy.unlink, missing_ok=True)
-        _apply(connection, config, schema, before, target)
+        _apply(connection, schema, before, target)
         on_failure.pop_all()
     if copy is not None:
         remove_old_copies(_file(connection))
@@ -117,7 +118,9 @@ def _refuse_if_in_use(connection: Connection, schema: StoreSchema, before: str |
         )
 
 
-def _apply(connection: Connection, config: Config, schema: StoreSchema, before: str | None, target: str | None) -> None:
+def _apply(connection: Connection, schema: StoreSchema, before: str | None, target: str | None) -> None:
+    config = _config(schema)
+    config.attributes["connection"] = connection
     try:
         if before is not None and not is_stamped(connection):
             command.stamp(config, before)
@@ -139,8 +142,8 @@ def _apply(connection: Connection, config: Config, schema: StoreSchema, before: 
         ) from error
 
 
-def _config(connection: Connection, schema: StoreSchema) -> Config:
-    config = Config(attributes={"connection": connection})
+def _config(schema: StoreSchema) -> Config:
+    config = Config()
     options = {
         "script_location": str(Path(__file__).parent),
         "version_locations": "\n".join(map(str, schema.versions)),
@@ -151,9 +154,9 @@ def _config(connection: Connection, schema: StoreSchema) -> Config:
     return config
 
 
-def _check_exists(config: Config, schema: StoreSchema, revision: str | None) -> None:
-    known = sorted(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
-    if revision is not None and revision not in known:
+def _check_exists(schema: StoreSchema, revision: str) -> None:
+    known = sorted(script.revision for script in ScriptDirectory.from_config(_config(schema)).walk_revisions())
+    if revision not in known:
         message = f"The {schema.name} has no revision {revision}. Its revisions are: {', '.join(known)}."
         raise InvalidInput(message)
 
