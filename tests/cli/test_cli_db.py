@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from cfo_kernel.runs.owners import Owners
 from typer.testing import CliRunner
 
 from cfo_kernel.cli import app
-from cfo_kernel.runs.owners import Owners
 from cfo_kernel.store.schemas import CATALOG, JOURNAL, LEDGER
 from tests.store.old_stores import Database
 
