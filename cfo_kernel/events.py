@@ -36,13 +36,14 @@ class ToolCall(Value):
 
 
 class ToolResult(Value):
-    """What the tool gave back to the call `id`."""
+    """The result of the call `id`; if it `failed`, `output` is the error as the model reads it."""
 
     type: Literal["tool_result"] = "tool_result"
     id: str = ""
     name: str
     output: Any
     elapsed_ms: float
+    failed: bool = False
 
 
 class ActionStarted(Value):

@@ -70,7 +70,7 @@ class TurnListener(Protocol):
 
     def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
 
-    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float) -> None: ...
+    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float, *, failed: bool) -> None: ...
 
     def used(self, usage: Usage) -> None:
         """What the turn used in all; told at its end, however it ends."""
@@ -200,7 +200,9 @@ class _Turn:
             case FunctionToolResultEvent(part=part):
                 name, begun = self._begun.get(part.tool_call_id, (part.tool_name or "", time.perf_counter()))
                 elapsed = round((time.perf_counter() - begun) * 1000, 1)
-                self._listener.tool_result(part.tool_call_id, name, part.content, elapsed)
+                # Besides a tool's own errors: arguments that do not validate come back as a result to be retried.
+                failed = part.outcome != "success"
+                self._listener.tool_result(part.tool_call_id, name, part.content, elapsed, failed=failed)
             case OutputToolResultEvent(part=part) if getattr(part, "outcome", "") == "retried" and self._spoken.text:
                 self._listener.void_tokens()
             case _:

@@ -10,6 +10,7 @@ from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps
 from cfo_kernel.agent.tools import compact, program_summary
 from cfo_kernel.data.direct_query import Direct, read_direct
 from cfo_kernel.data.python_programs import ProgramResult
+from cfo_kernel.errors import CfoError
 from cfo_kernel.replies import ResultTable, TaskResult
 
 _SHOWN_ROWS = 100
@@ -21,7 +22,7 @@ class DirectRunListener(Protocol):
 
     def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
 
-    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float) -> None: ...
+    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float, *, failed: bool) -> None: ...
 
     def progress(self, done: float, total: float, label: str) -> None: ...
 
@@ -37,13 +38,22 @@ async def answer_direct(
     tool, arguments = _call(direct)
     listener.tool_call(_CALL, tool, arguments)
     begun = time.perf_counter()
+
+    def finished(output: Any, *, failed: bool) -> None:
+        elapsed_ms = round((time.perf_counter() - begun) * 1000, 1)
+        listener.tool_result(_CALL, tool, output, elapsed_ms, failed=failed)
+
     if known := deps.replay_log.tool(_CALL):
         reply, output = TaskResult.model_validate(known["reply"]), known["output"]
     else:
         program = direct.python
-        reply, output = await (_query(direct, deps, listener) if program is None else _program(program, deps))
+        try:
+            reply, output = await (_query(direct, deps, listener) if program is None else _program(program, deps))
+        except CfoError as error:
+            finished(f"{error.code}: {error.message}", failed=True)
+            raise
         deps.replay_log.keep_tool(_CALL, {"reply": reply.model_dump(mode="json"), "output": output})
-    listener.tool_result(_CALL, tool, output, round((time.perf_counter() - begun) * 1000, 1))
+    finished(output, failed=False)
     return reply, as_turn(message, f"direct_{run_id}", tool, arguments, output, reply.message)
 
 

@@ -88,8 +88,8 @@ class Recorder:
     def tool_call(self, call_id: str, name: str, arguments: Any) -> None:
         self.put(events.ToolCall(id=call_id, name=name, input=arguments))
 
-    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float) -> None:
-        self.put(events.ToolResult(id=call_id, name=name, output=output, elapsed_ms=elapsed_ms))
+    def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float, *, failed: bool) -> None:
+        self.put(events.ToolResult(id=call_id, name=name, output=output, elapsed_ms=elapsed_ms, failed=failed))
 
     def used(self, usage: events.Usage) -> None:
         self.usage = usage

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { after, NOTHING, words } from "../../widgets/js/src/chat/live.ts";
+import { stateOf, told } from "../../widgets/js/src/chat/tool_words.ts";
 import { arrived, turns } from "../../widgets/js/src/chat/turns.ts";
 
 const reply = { kind: "task_result", message: "Salaries fell.", result: null, files: [] };
@@ -9,7 +10,7 @@ const run = [
   { type: "run_started", run_id: "r", thread_id: "t" },
   { type: "tool_call", id: "a", name: "execute_sql", input: { sql: "SELECT 1" } },
   { type: "tool_call", id: "b", name: "list_datasets", input: {} },
-  { type: "tool_result", id: "a", name: "execute_sql", output: { row_count: 1 }, elapsed_ms: 200 },
+  { type: "tool_result", id: "a", name: "execute_sql", output: { row_count: 1 }, elapsed_ms: 200, failed: false },
   { type: "token", text: "Salaries " },
   { type: "token", text: "rose." },
   { type: "restarted", from: 5 },
@@ -26,6 +27,23 @@ test("events become what is shown", () => {
   const whole = after(half, run.slice(6), true);
   assert.equal(words(whole), "Salaries fell.");
   assert.deepEqual([whole.reply, whole.status, whole.cameLive], [reply, "succeeded", true]);
+});
+
+test("a step failed if its event says so, whatever its output looks like", () => {
+  const [call, result] = [run[1], run[3]];
+  const step = (output, failed, hasRunEnded = true) => {
+    const [made] = after(NOTHING, [run[0], call, { number: 2, event: { ...result.event, output, failed } }], true).steps;
+    const state = stateOf(made, hasRunEnded);
+    return [state, told(made, state)];
+  };
+  assert.deepEqual(step("It took too long.", true), ["failed", "Ran SQL · failed · 0.2 s"]);
+  assert.deepEqual(step("net_sales: 12", false), ["done", "Ran SQL · 0.2 s"]);
+});
+
+test("a step without a result is running until its run ends", () => {
+  const [step] = after(NOTHING, run.slice(0, 2), true).steps;
+  const labels = [false, true].map((hasRunEnded) => told(step, stateOf(step, hasRunEnded)));
+  assert.deepEqual(labels, ["Running SQL…", "Running SQL · not finished"]);
 });
 
 test("order and repeats do not matter", () => {

@@ -210,7 +210,8 @@ async def test_what_another_client_sent_is_shown_and_followed(opened: Opened, se
 
 
 async def test_the_steps_of_a_run_that_ended(opened: Opened, serve: Serve, page: Pages) -> None:
-    workspace = await opened(serve(LOOK, QUERY, ANSWER))
+    unknown = ToolCall("execute_sql", {"sql": "FROM nowhere"})
+    workspace = await opened(serve(LOOK, unknown, ANSWER))
     thread = await workspace.thread()
     await thread.ask("Totals")
     at = page(thread)
@@ -219,6 +220,7 @@ async def test_the_steps_of_a_run_that_ended(opened: Opened, serve: Serve, page:
     assert [(s["event"]["type"], s["event"]["name"]) for s in steps] == [
         (kind, name) for name in ("list_datasets", "execute_sql") for kind in ("tool_call", "tool_result")
     ]
+    assert [s["event"].get("failed") for s in steps] == [None, False, None, True]
 
 
 async def test_a_new_thread_for_a_cell(opened: Opened, serve: Serve, page: Pages) -> None:

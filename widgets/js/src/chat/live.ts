@@ -7,6 +7,7 @@ export interface Step {
   input: unknown;
   output?: unknown;
   elapsed_ms?: number;
+  failed?: boolean;
 }
 
 export interface Live {
@@ -86,8 +87,8 @@ export function steps(so_far: Step[], event: Event): Step[] {
   if (event.type === "tool_call") return [...so_far, { id: event.id, name: event.name, input: event.input }];
   if (event.type !== "tool_result") return so_far;
   const call = so_far.findLastIndex(({ id, name, output }) => id === event.id && name === event.name && output === undefined);
-  const { output, elapsed_ms } = event;
-  return so_far.map((known, n) => (n === call ? { ...known, output: output ?? null, elapsed_ms } : known));
+  const { output, elapsed_ms, failed } = event;
+  return so_far.map((known, n) => (n === call ? { ...known, output: output ?? null, elapsed_ms, failed } : known));
 }
 
 /** The words of the reply so far. */

@@ -6,11 +6,11 @@ import { Code } from "./code";
 import { Output } from "./output";
 import { problemOf } from "./asking";
 import { type Step, steps as stepsAfter } from "./live";
-import { hasFailed, told } from "./tool_words";
+import { stateOf, told } from "./tool_words";
 
-export function LiveSteps({ steps }: { steps: Step[] }) {
+export function LiveSteps({ steps, hasRunEnded = false }: { steps: Step[]; hasRunEnded?: boolean }) {
   if (steps.length === 0) return null;
-  return <ol class="cfo-steps" aria-label="Steps">{steps.map((step) => <Line step={step} />)}</ol>;
+  return <ol class="cfo-steps" aria-label="Steps">{steps.map((step) => <Line step={step} hasRunEnded={hasRunEnded} />)}</ol>;
 }
 
 interface Past {
@@ -37,18 +37,18 @@ export function PastSteps({ known, count, load }: Past) {
   return (
     <details class="cfo-fold" onToggle={(event) => open(event.currentTarget.open)}>
       <summary>{total === 1 ? "1 step" : `${total} steps`}</summary>
-      {steps && <LiveSteps steps={steps} />}
+      {steps && <LiveSteps steps={steps} hasRunEnded />}
       {problem && <p class="cfo-mute" role="alert">{problem.message}</p>}
     </details>
   );
 }
 
-function Line({ step }: { step: Step }) {
-  const state = step.output === undefined ? "works" : hasFailed(step) ? "failed" : "done";
+function Line({ step, hasRunEnded }: { step: Step; hasRunEnded: boolean }) {
+  const state = stateOf(step, hasRunEnded);
   return (
     <li data-state={state}>
       <details>
-        <summary>{told(step)}</summary>
+        <summary>{told(step, state)}</summary>
         <Inside step={step} />
       </details>
     </li>

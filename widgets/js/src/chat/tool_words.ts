@@ -15,17 +15,21 @@ const WORDS: Record<string, Words> = {
 };
 const whole = new Intl.NumberFormat("en-US");
 
-export function told(step: Step): string {
-  const input = step.input !== null && typeof step.input === "object" ? (step.input as Record<string, unknown>) : {};
-  const [now, then] = WORDS[step.name]?.(input) ?? [`Using ${step.name}`, `Used ${step.name}`];
-  if (step.output === undefined) return `${now}…`;
-  const parts = [then, hasFailed(step) ? "did not work" : rows(step.output), time(step.elapsed_ms)];
-  return parts.filter(Boolean).join(" · ");
+export type StepState = "running" | "done" | "failed" | "unfinished";
+
+/** A call has no result while it runs, and never gets one if its run ended first. */
+export function stateOf({ output, failed }: Step, hasRunEnded: boolean): StepState {
+  if (output === undefined) return hasRunEnded ? "unfinished" : "running";
+  return failed ? "failed" : "done";
 }
 
-/** An error goes back to the model as words that begin with its code. */
-export function hasFailed({ output }: Step): boolean {
-  return typeof output === "string" && /^[a-z]+(_[a-z]+)+: /.test(output);
+export function told(step: Step, state: StepState): string {
+  const input = step.input !== null && typeof step.input === "object" ? (step.input as Record<string, unknown>) : {};
+  const [now, then] = WORDS[step.name]?.(input) ?? [`Using ${step.name}`, `Used ${step.name}`];
+  if (state === "running") return `${now}…`;
+  if (state === "unfinished") return `${now} · not finished`;
+  const parts = [then, state === "failed" ? "failed" : rows(step.output), time(step.elapsed_ms)];
+  return parts.filter(Boolean).join(" · ");
 }
 
 function rows(output: unknown): string {

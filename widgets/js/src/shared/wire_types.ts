@@ -279,6 +279,7 @@ export interface ToolResult {
   name: string;
   output: unknown;
   elapsed_ms: number;
+  failed: boolean;
 }
 export interface ActionStarted {
   type: "action_started";
