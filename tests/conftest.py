@@ -69,7 +69,7 @@ def root(_sample: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def bench(root: Path) -> AsyncIterator[Callable[..., Workbench]]:
+async def make_workbench(root: Path) -> AsyncIterator[Callable[..., Workbench]]:
     """Makes workbenches over `root` that think with the given server; they are closed with the test."""
     async with AsyncExitStack() as stack:
 
@@ -82,11 +82,11 @@ async def bench(root: Path) -> AsyncIterator[Callable[..., Workbench]]:
 
 
 @pytest.fixture
-def opened(bench: Callable[..., Workbench]) -> Opened:
+def opened(make_workbench: Callable[..., Workbench]) -> Opened:
     """The workspace `tiny` on a workbench that thinks with the given server."""
 
     async def open_(*arguments: Any, **options: Any) -> Workspace:
-        return await bench(*arguments, **options).workspace("tiny")
+        return await make_workbench(*arguments, **options).workspace("tiny")
 
     return open_
 

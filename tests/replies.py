@@ -21,12 +21,12 @@ def sheet(source_file: str, **changed: str) -> ToolCall:
     return ToolCall("write_sheet_from_file", {**arguments, **changed})
 
 
-async def told(run: Run) -> list[Numbered]:
+async def events_of(run: Run) -> list[Numbered]:
     """All events of a run."""
     return [numbered async for numbered in run.events()]
 
 
-async def until(run: Run, kind: str) -> None:
+async def wait_for_event(run: Run, kind: str) -> None:
     """Waits for the first event of this kind."""
     async for numbered in run.events():
         if numbered.event.type == kind:

@@ -8,7 +8,7 @@ from cfo_kernel import FinishedRun, TaskResult
 from cfo_kernel.events import Restarted
 from tests.conftest import Opened
 from tests.models.scripted_server import CutStream, ScriptedServer, Stall, Status
-from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, Serve, told
+from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, Serve, events_of
 
 DOWN = Status(503, {"retry-after-ms": "1"})
 SECOND: dict[str, Any] = {"fallback_model": "openai:second", "model_retries": 1}
@@ -52,7 +52,7 @@ async def test_the_second_takes_over_where_answers_keep_breaking_off(
     server = serve(trouble, trouble, ANSWER)
     thread = await (await opened(server, **SECOND)).thread()
     run = await thread.send("What did each department spend?")
-    events = [n.event for n in await told(run)]
+    events = [n.event for n in await events_of(run)]
     assert models(server) == ["scripted", "scripted", "second"]
     assert sum(isinstance(event, Restarted) for event in events) == 2
     assert (await run.finished()).status == "succeeded"

@@ -9,7 +9,7 @@ from cfo_kernel.events import ToolCall, ToolResult
 from tests.conftest import Opened
 from tests.models import scripted_server as says
 from tests.models.scripted_server import Stall
-from tests.replies import ANSWER, LOOK, QUERY, Serve, told, until
+from tests.replies import ANSWER, LOOK, QUERY, Serve, events_of, wait_for_event
 
 SLOW = "SELECT max(hash(x)) FROM range(20000000000) t(x)"
 HANGING: dict[str, says.Turn] = {
@@ -49,7 +49,7 @@ async def test_a_limit_is_not_reached_by_what_it_allows(serve: Serve, opened: Op
 async def test_no_tool_runs_of_those_that_are_too_many(serve: Serve, opened: Opened) -> None:
     thread = await (await opened(serve([LOOK, LOOK, LOOK]), tool_call_limit=2)).thread()
     run = await thread.send("Look three times")
-    events = [n.event for n in await told(run)]
+    events = [n.event for n in await events_of(run)]
     assert not any(isinstance(event, ToolResult) for event in events)
     assert (await run.finished()).usage.requests == 1
 
@@ -65,7 +65,7 @@ async def test_the_offline_analyst_uses_no_tokens_and_costs_nothing(opened: Open
 
 async def test_calls_at_once_can_be_told_apart(serve: Serve, opened: Opened) -> None:
     thread = await (await opened(serve([QUERY, QUERY, LOOK], ANSWER))).thread()
-    events = [n.event for n in await told(await thread.send("Everything"))]
+    events = [n.event for n in await events_of(await thread.send("Everything"))]
     calls = [event.id for event in events if isinstance(event, ToolCall)]
     results = {event.id: event.name for event in events if isinstance(event, ToolResult)}
     assert len(set(calls)) == 3
@@ -75,7 +75,7 @@ async def test_calls_at_once_can_be_told_apart(serve: Serve, opened: Opened) -> 
 async def test_a_cancelled_run_tells_what_it_used(serve: Serve, opened: Opened) -> None:
     thread = await (await opened(serve(QUERY, Stall(6, ANSWER)))).thread()
     run = await thread.send("What did each department spend?")
-    await until(run, "token")
+    await wait_for_event(run, "token")
     await run.cancel()
     finished = await run.finished()
     assert finished.status == "cancelled"

@@ -12,7 +12,7 @@ from tests.conftest import KEY, Opened
 from tests.models import scripted_server as says
 from tests.models.local_model import MODEL_NAME, LocalModel
 from tests.models.scripted_server import CutStream, Drop, MalformedArguments, ScriptedServer, Stall, Status
-from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, TABLE, Serve, sheet, told
+from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, TABLE, Serve, events_of, sheet
 
 BAD_TABLE = says.ToolCall("run_sql", {"sql": "SELECT nothing FROM ledger", "purpose": "This one cannot run at all."})
 LIMITED = Status(429, {"retry-after-ms": "1"})
@@ -35,7 +35,7 @@ def spoken(events: list[Numbered]) -> str:
 async def asked(opened: Opened, server: ScriptedServer | str, **options: Any) -> tuple[FinishedRun, list[Numbered]]:
     thread = await (await opened(server, **options)).thread()
     run = await thread.send("What did each department spend?")
-    events = await told(run)
+    events = await events_of(run)
     return await run.finished(), events
 
 
@@ -101,11 +101,11 @@ async def test_two_queries_at_once_do_not_share_a_file(serve: Serve, opened: Ope
 # tokens
 
 
-async def test_tokens_grow_to_the_message_in_batches(bench: Callable[..., Workbench]) -> None:
+async def test_tokens_grow_to_the_message_in_batches(make_workbench: Callable[..., Workbench]) -> None:
     call = says.ToolCall("task_result", {"message": MESSAGE * 20})
     with ScriptedServer([call], chunk_delay=0.001) as server:
-        thread = await (await bench(server).workspace("tiny")).thread()
-        events = await told(await thread.send("Tell me a lot"))
+        thread = await (await make_workbench(server).workspace("tiny")).thread()
+        events = await events_of(await thread.send("Tell me a lot"))
     assert spoken(events) == MESSAGE * 20
     assert 2 < kinds(events).count("token") < 75  # of about 150 pieces, one batch in 30 ms
 
@@ -321,7 +321,7 @@ async def test_a_real_small_model_ends_in_a_reply_or_in_an_error_of_ours(opened:
     with LocalModel() as local:
         place = await opened(local.base_url, model=f"openai:{MODEL_NAME}", request_limit=2, model_timeout=25)
         run = await (await place.thread()).send("How many rows are there?")
-        events = await told(run)
+        events = await events_of(run)
     finished = await run.finished()
     if isinstance(events[-2].event, Result):
         assert finished.status == "succeeded"

@@ -169,9 +169,9 @@ class Idle:
 
 
 async def test_a_thousand_idle_clients_cost_little_and_leave_nothing(listen: Listen) -> None:
-    bench: Any = Idle()
+    workbench: Any = Idle()
     with many_files():
-        url = await listen(create_app(bench, Settings(model="offline")))
+        url = await listen(create_app(workbench, Settings(model="offline")))
         host, port = url.removeprefix("http://").split(":")
         files, memory, tasks = open_files(), resident(), len(asyncio.all_tasks())
         clients = []
@@ -181,22 +181,22 @@ async def test_a_thousand_idle_clients_cost_little_and_leave_nothing(listen: Lis
             clients.append((reader, writer))
         for reader, _ in clients:
             assert b"run_started" in await asyncio.wait_for(reader.readuntil(b"data:"), 60)
-        assert bench.listeners == 1000
+        assert workbench.listeners == 1000
         async with httpx.AsyncClient(base_url=url, timeout=10) as client:
             assert (await client.get("/healthz")).status_code == 200
         assert resident() - memory < 200 << 20
         for _, writer in clients[:500]:
             writer.transport.abort()
-        await until(lambda: bench.listeners == 500)
+        await until(lambda: workbench.listeners == 500)
         for _, writer in clients[500:]:
             writer.transport.abort()
-        await until(lambda: bench.listeners == 0 and open_files() <= files + 5)
+        await until(lambda: workbench.listeners == 0 and open_files() <= files + 5)
         await until(lambda: len(asyncio.all_tasks()) <= tasks + 5)
 
 
 async def test_streams_end_when_the_server_closes(listen: Listen) -> None:
-    bench: Any = Idle()
-    app = create_app(bench, Settings(model="offline"))
+    workbench: Any = Idle()
+    app = create_app(workbench, Settings(model="offline"))
     url = await listen(app)
     async with (
         httpx.AsyncClient(base_url=url, timeout=30) as client,
@@ -206,7 +206,7 @@ async def test_streams_end_when_the_server_closes(listen: Listen) -> None:
         assert await anext(lines) == "id: 0"
         app.state.closing.set()
         assert len([line async for line in lines]) == 3
-    await until(lambda: bench.listeners == 0)
+    await until(lambda: workbench.listeners == 0)
 
 
 @contextlib.contextmanager

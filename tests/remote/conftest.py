@@ -23,8 +23,8 @@ async def scripted() -> AsyncIterator[Scripted]:
 
         async def start(*turns: Any, timeouts: Timeouts = QUICK) -> tuple[ScriptedHttp, RemoteWorkbench]:
             server = await stack.enter_async_context(ScriptedHttp(*turns))
-            bench = RemoteWorkbench(server.url, SecretStr(TOKEN), timeouts)
-            await stack.enter_async_context(bench)
-            return server, bench
+            workbench = RemoteWorkbench(server.url, SecretStr(TOKEN), timeouts)
+            await stack.enter_async_context(workbench)
+            return server, workbench
 
         yield start

@@ -51,8 +51,8 @@ class Served:
     async def _serve(self, listening: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         with listening:
-            async with connect(settings=self._settings) as bench:
-                app = create_app(bench, self._settings)
+            async with connect(settings=self._settings) as workbench:
+                app = create_app(workbench, self._settings)
                 config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1)
                 self._server, self._closing = uvicorn.Server(config), app.state.closing
                 self._server.startup = self._telling(self._server.startup)  # type: ignore[method-assign]

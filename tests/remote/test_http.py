@@ -55,9 +55,9 @@ EMPTY = answer({"items": [], "next_cursor": None})
 async def test_a_problem_is_the_error_that_it_was(
     scripted: Scripted, turn: bytes, kind: type[CfoError], code: str
 ) -> None:
-    server, bench = await scripted(turn)
+    server, workbench = await scripted(turn)
     with pytest.raises(kind) as caught:
-        await bench.create_workspace("Tiny")
+        await workbench.create_workspace("Tiny")
     assert (type(caught.value), caught.value.code) == (kind, code)
     assert TOKEN not in f"{caught.value!r} {caught.value.details} {caught.value.__cause__!r}"
     assert len(server.asked) == 1  # whether it was made is not known, so nothing is made twice
@@ -65,25 +65,25 @@ async def test_a_problem_is_the_error_that_it_was(
 
 
 async def test_details_of_an_error_come_along(scripted: Scripted) -> None:
-    _, bench = await scripted(problem(409, "glossary_invalid", "Line 3 is wrong.", line=3, file="datasets.yaml"))
+    _, workbench = await scripted(problem(409, "glossary_invalid", "Line 3 is wrong.", line=3, file="datasets.yaml"))
     with pytest.raises(CfoError) as caught:
-        await bench.create_workspace("Tiny")
+        await workbench.create_workspace("Tiny")
     assert caught.value.details == {"line": 3, "file": "datasets.yaml"}
 
 
 async def test_a_redirect_is_not_followed(scripted: Scripted) -> None:
     async with ScriptedHttp(EMPTY) as elsewhere:
-        _, bench = await scripted(answer(b"", 307, Location=elsewhere.url))
+        _, workbench = await scripted(answer(b"", 307, Location=elsewhere.url))
         with pytest.raises(ServerIncompatible, match=r"redirects \(307\)"):
-            await bench.workspaces()
+            await workbench.workspaces()
         assert elsewhere.asked == []
 
 
 async def test_a_list_is_read_to_its_last_page(scripted: Scripted) -> None:
     first = answer({"items": [{**TINY, "id": "w0"}], "next_cursor": "x+/="})
     last = answer({"items": [{**TINY, "id": "w1"}], "next_cursor": None})
-    server, bench = await scripted(first, last)
-    assert [w.id for w in await bench.workspaces()] == ["w0", "w1"]
+    server, workbench = await scripted(first, last)
+    assert [w.id for w in await workbench.workspaces()] == ["w0", "w1"]
     assert [asked.path for asked in server.asked] == [
         "/workspaces?limit=200",
         "/workspaces?limit=200&cursor=x%2B%2F%3D",
@@ -93,16 +93,16 @@ async def test_a_list_is_read_to_its_last_page(scripted: Scripted) -> None:
 async def test_nobody_there_is_told_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    async with RemoteWorkbench(f"http://127.0.0.1:{port}") as bench:
+    async with RemoteWorkbench(f"http://127.0.0.1:{port}") as workbench:
         with pytest.raises(
             ServerUnavailable, match=f"127.0.0.1:{port} does not answer. Check CFO_URL, and that `cfo serve`"
         ):
-            await asyncio.wait_for(bench.workspaces(), 5)
+            await asyncio.wait_for(workbench.workspaces(), 5)
 
 
 async def test_a_message_whose_connection_drops_is_sent_again_with_the_same_key(scripted: Scripted) -> None:
-    server, bench = await scripted(answer(THREAD), b"", b"HTTP/1.1 202 A", answer(RUN, 202))
-    thread = await (await _tiny(server, bench)).thread("t1")
+    server, workbench = await scripted(answer(THREAD), b"", b"HTTP/1.1 202 A", answer(RUN, 202))
+    thread = await (await _tiny(server, workbench)).thread("t1")
     run = await thread.send("Totals")
     assert run.id == "r1"
     sent = [asked for asked in server.asked if asked.method == "POST"]
@@ -111,8 +111,8 @@ async def test_a_message_whose_connection_drops_is_sent_again_with_the_same_key(
 
 
 async def test_the_first_message_of_a_thread_is_sent_again_too(scripted: Scripted) -> None:
-    server, bench = await scripted(b"", answer({"thread": THREAD, "run": RUN}, 202))
-    thread = await (await _tiny(server, bench)).thread()
+    server, workbench = await scripted(b"", answer({"thread": THREAD, "run": RUN}, 202))
+    thread = await (await _tiny(server, workbench)).thread()
     await thread.send("Totals", idempotency_key="mine")
     assert (thread.id, thread.title) == ("t1", "One")
     sent = [asked for asked in server.asked if asked.method == "POST"]
@@ -120,8 +120,8 @@ async def test_the_first_message_of_a_thread_is_sent_again_too(scripted: Scripte
 
 
 async def test_a_message_waits_for_a_server_that_is_being_restarted(scripted: Scripted) -> None:
-    server, bench = await scripted(answer(THREAD), answer(RUN, 202))
-    thread = await (await _tiny(server, bench)).thread("t1")
+    server, workbench = await scripted(answer(THREAD), answer(RUN, 202))
+    thread = await (await _tiny(server, workbench)).thread("t1")
     await server.stop()
     sending = asyncio.create_task(thread.send("Totals"))
     await asyncio.sleep(0)
@@ -131,8 +131,8 @@ async def test_a_message_waits_for_a_server_that_is_being_restarted(scripted: Sc
 
 
 async def test_what_is_not_known_to_be_done_is_not_done_twice(scripted: Scripted) -> None:
-    server, bench = await scripted(answer(THREAD), b"", EMPTY)
-    thread = await (await _tiny(server, bench)).thread("t1")
+    server, workbench = await scripted(answer(THREAD), b"", EMPTY)
+    thread = await (await _tiny(server, workbench)).thread("t1")
     with pytest.raises(ServerUnavailable):
         await thread.delete()
     assert [asked.method for asked in server.asked] == ["GET", "GET", "DELETE"]
@@ -145,8 +145,8 @@ async def test_an_upload_that_the_source_ends_is_an_error_of_the_source(
         def read(self, *_: object) -> bytes:
             raise OSError("the disk is gone")
 
-    server, bench = await scripted([HOLD], [HOLD])
-    tiny = await _tiny(server, bench)
+    server, workbench = await scripted([HOLD], [HOLD])
+    tiny = await _tiny(server, workbench)
     with pytest.raises(UnreadableFile, match="the disk is gone"):
         await tiny.upload(Broken(b""), "x.csv")
     monkeypatch.setattr("cfo_kernel.upload_source.MAX_BYTES", 10)
@@ -156,8 +156,8 @@ async def test_an_upload_that_the_source_ends_is_an_error_of_the_source(
 
 async def test_a_download_that_is_cut_is_no_whole_file(scripted: Scripted) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
-    server, bench = await scripted([head, b"12345"])
-    download = await (await _tiny(server, bench)).download("x.csv")
+    server, workbench = await scripted([head, b"12345"])
+    download = await (await _tiny(server, workbench)).download("x.csv")
     assert download.size == 10
     with pytest.raises(ServerUnavailable):
         async for _ in download.chunks:
@@ -195,9 +195,9 @@ async def test_settings_say_where_to_go(scripted: Scripted, monkeypatch: pytest.
     server, _ = await scripted(EMPTY, EMPTY, EMPTY)
     monkeypatch.setenv("CFO_URL", server.url)
     monkeypatch.setenv("CFO_API_TOKEN", "from-the-environment")
-    for bench in (connect(), connect(settings=Settings()), connect(f"{server.url}/below/")):
-        async with bench:
-            assert list(await bench.workspaces()) == []
+    for workbench in (connect(), connect(settings=Settings()), connect(f"{server.url}/below/")):
+        async with workbench:
+            assert list(await workbench.workspaces()) == []
     assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer from-the-environment"] * 3
     assert [asked.path.partition("?")[0] for asked in server.asked] == ["/workspaces"] * 2 + ["/below/workspaces"]
 
@@ -209,39 +209,39 @@ async def test_no_proxy_stands_before_this_machine(scripted: Scripted, monkeypat
         monkeypatch.delenv(name, raising=False)
     server, _ = await scripted(EMPTY, EMPTY)
     for host in ("127.0.0.1", "localhost"):
-        async with RemoteWorkbench(f"http://{host}:{server.port}", timeouts=QUICK) as bench:
-            await bench.workspaces()
+        async with RemoteWorkbench(f"http://{host}:{server.port}", timeouts=QUICK) as workbench:
+            await workbench.workspaces()
 
 
 async def test_the_token_is_in_no_log(scripted: Scripted, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    _, bench = await scripted(EMPTY, b"")
-    await bench.workspaces()
+    _, workbench = await scripted(EMPTY, b"")
+    await workbench.workspaces()
     with pytest.raises(ServerUnavailable):
-        await bench.create_workspace("x")
+        await workbench.create_workspace("x")
     assert caplog.records
     assert TOKEN not in caplog.text
-    assert TOKEN not in repr(vars(bench)) + repr(vars(bench._client))
+    assert TOKEN not in repr(vars(workbench)) + repr(vars(workbench._client))
 
 
 def test_each_event_loop_has_connections_of_its_own() -> None:
     async def twice() -> None:
         async with ScriptedHttp(answer(TINY), answer(THREAD)) as server:
-            bench = RemoteWorkbench(server.url, timeouts=QUICK)
-            tiny = await bench.workspace("tiny")
+            workbench = RemoteWorkbench(server.url, timeouts=QUICK)
+            tiny = await workbench.workspace("tiny")
             await tiny.thread("t1")
-            taken.append((bench, tiny, server.port))
+            taken.append((workbench, tiny, server.port))
 
-    async def again(bench: RemoteWorkbench, tiny: Any, port: int) -> None:
+    async def again(workbench: RemoteWorkbench, tiny: Any, port: int) -> None:
         server = ScriptedHttp(answer(TINY), answer(TINY))
         server.port = port
         async with server:
             with pytest.raises(OtherLoop, match="open it again from the workbench"):
                 await tiny.datasets()
-            assert (await bench.workspace("tiny")).id == "tiny"
+            assert (await workbench.workspace("tiny")).id == "tiny"
             with pytest.raises(OtherLoop, match=r"Call connect\(\) for one of this loop"):
-                await asyncio.to_thread(asyncio.run, bench.workspaces())
-            await bench.close()
+                await asyncio.to_thread(asyncio.run, workbench.workspaces())
+            await workbench.close()
             with pytest.raises(OtherLoop):
                 await tiny.datasets()
 
@@ -252,10 +252,10 @@ def test_each_event_loop_has_connections_of_its_own() -> None:
 
 
 async def test_after_the_close_nothing_is_sent(scripted: Scripted) -> None:
-    server, bench = await scripted(answer(THREAD))
-    tiny = await _tiny(server, bench)
+    server, workbench = await scripted(answer(THREAD))
+    tiny = await _tiny(server, workbench)
     thread, new = await tiny.thread("t1"), await tiny.thread()
-    await bench.close()
+    await workbench.close()
     before = len(server.asked)
     for use in (tiny.datasets(), tiny.thread(), thread.send("x"), new.send("x"), new.messages(), thread.notice()):
         with pytest.raises(WorkbenchClosed):
@@ -264,11 +264,11 @@ async def test_after_the_close_nothing_is_sent(scripted: Scripted) -> None:
 
 
 async def test_a_thread_of_another_workspace_is_not_found(scripted: Scripted) -> None:
-    server, bench = await scripted(answer({**THREAD, "workspace_id": "other"}))
+    server, workbench = await scripted(answer({**THREAD, "workspace_id": "other"}))
     with pytest.raises(ThreadNotFound, match="List its threads"):
-        await (await _tiny(server, bench)).thread("t1")
+        await (await _tiny(server, workbench)).thread("t1")
 
 
-async def _tiny(server: ScriptedHttp, bench: RemoteWorkbench) -> Any:
+async def _tiny(server: ScriptedHttp, workbench: RemoteWorkbench) -> Any:
     server.turns.insert(0, answer(TINY))
-    return await bench.workspace("tiny")
+    return await workbench.workspace("tiny")

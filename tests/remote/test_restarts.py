@@ -18,7 +18,7 @@ from tests.models.scripted_server import Stall
 from tests.remote.conftest import TOKEN
 from tests.remote.served import Served
 from tests.remote.test_workbench import TIMEOUTS
-from tests.replies import ANSWER, MESSAGE, QUERY, Serve, told
+from tests.replies import ANSWER, MESSAGE, QUERY, Serve, events_of
 
 
 @pytest.mark.parametrize("hard", [False, True], ids=["the stream ends", "the line is cut"])
@@ -39,7 +39,7 @@ async def test_a_stream_outlasts_a_restart_of_its_server(root: Path, serve: Serv
                         await asyncio.to_thread(server.start)
             assert seen == list(range(len(seen)))
             assert last == "done"
-            assert [n.number for n in await told(run)] == seen
+            assert [n.number for n in await events_of(run)] == seen
             assert (await run.finished()).status == await run.status()
 
 
@@ -50,10 +50,10 @@ async def test_a_line_that_breaks_in_the_middle_of_events(root: Path, serve: Ser
             RemoteWorkbench(line.url, timeouts=TIMEOUTS) as far,
         ):
             run = await (await (await far.workspace("tiny")).thread()).send("Totals")
-            events = await told(run)
+            events = await events_of(run)
             assert line.breaks > 2
         async with RemoteWorkbench(server.url) as near:
-            assert await told(await near.run(run.id)) == events
+            assert await events_of(await near.run(run.id)) == events
         assert [n.number for n in events] == list(range(len(events)))
 
 

@@ -16,8 +16,8 @@ async def numbers(run: Any, after: int | None = None) -> list[int]:
     return [numbered.number async for numbered in run.events(after)]
 
 
-async def opened(bench: RemoteWorkbench) -> RemoteRun:
-    return await bench.run("r1")
+async def opened(workbench: RemoteWorkbench) -> RemoteRun:
+    return await workbench.run("r1")
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ async def opened(bench: RemoteWorkbench) -> RemoteRun:
 )
 async def test_a_stream_that_is_cut_goes_on_where_it_was(scripted: Scripted, first: list[bytes | None]) -> None:
     rest = STREAM + frames(1, 2, 3) + b": heartbeat\n\n" + done(4)
-    server, bench = await scripted(first, rest)
-    assert await numbers(await opened(bench)) == [0, 1, 2, 3, 4]
+    server, workbench = await scripted(first, rest)
+    assert await numbers(await opened(workbench)) == [0, 1, 2, 3, 4]
     assert [asked.headers.get("last-event-id") for asked in server.asked] == [None, "1"]
 
 
@@ -41,27 +41,27 @@ async def test_a_connection_cut_hard_in_a_chunk_goes_on(scripted: Scripted) -> N
     head = STREAM.replace(b"Connection: close", b"Transfer-Encoding: chunked")
     piece = frames(0)
     cut = [head, f"{len(piece):x}\r\n".encode() + piece + b"\r\n", b"ff\r\nid: 1"]
-    _, bench = await scripted(cut, STREAM + frames(1) + done(2))
-    assert await numbers(await opened(bench)) == [0, 1, 2]
+    _, workbench = await scripted(cut, STREAM + frames(1) + done(2))
+    assert await numbers(await opened(workbench)) == [0, 1, 2]
 
 
 async def test_events_after_a_number(scripted: Scripted) -> None:
-    server, bench = await scripted(STREAM + frames(6) + done(7))
-    assert await numbers(await opened(bench), after=5) == [6, 7]
+    server, workbench = await scripted(STREAM + frames(6) + done(7))
+    assert await numbers(await opened(workbench), after=5) == [6, 7]
     assert server.asked[-1].headers["last-event-id"] == "5"
 
 
 @pytest.mark.parametrize("end", [[STREAM, STREAM], [answer(b"", 204)]])
 async def test_nothing_comes_after_the_last_event(scripted: Scripted, end: list[bytes]) -> None:
-    server, bench = await scripted(*end)
+    server, workbench = await scripted(*end)
     server.run_status = "succeeded"
-    assert await numbers(await opened(bench), after=7) == []
+    assert await numbers(await opened(workbench), after=7) == []
 
 
 async def test_a_server_that_is_away_for_a_moment_is_waited_for(scripted: Scripted) -> None:
     away = [b"", answer(b"<html>", 502, "text/html"), b""]
-    server, bench = await scripted(STREAM + frames(0), *away, STREAM + frames(1) + done(2))
-    run = await opened(bench)
+    server, workbench = await scripted(STREAM + frames(0), *away, STREAM + frames(1) + done(2))
+    run = await opened(workbench)
     seen: list[int] = []
     async with aclosing(run.events()) as events:
         async for numbered in events:
@@ -73,25 +73,25 @@ async def test_a_server_that_is_away_for_a_moment_is_waited_for(scripted: Script
 
 
 async def test_patience_ends(scripted: Scripted) -> None:
-    server, bench = await scripted(STREAM + frames(0), timeouts=Timeouts(total=0.1, silence=1, pause=0.01))
-    run = await opened(bench)
+    server, workbench = await scripted(STREAM + frames(0), timeouts=Timeouts(total=0.1, silence=1, pause=0.01))
+    run = await opened(workbench)
     await server.stop()
     with pytest.raises(ServerUnavailable, match="Check CFO_URL, and that `cfo serve` runs"):
         await numbers(run)
 
 
 async def test_who_stops_listening_hangs_up(scripted: Scripted) -> None:
-    server, bench = await scripted([STREAM, frames(0), HOLD], timeouts=Timeouts(silence=30))
-    run = await opened(bench)
+    server, workbench = await scripted([STREAM, frames(0), HOLD], timeouts=Timeouts(silence=30))
+    run = await opened(workbench)
     async with aclosing(run.events()) as events:
         assert (await anext(events)).number == 0
     await server.asked[-1].gone.wait()
 
 
 async def test_an_error_of_the_server_ends_the_stream(scripted: Scripted) -> None:
-    _, bench = await scripted(problem(404, "run_not_found", "There is no such run."))
+    _, workbench = await scripted(problem(404, "run_not_found", "There is no such run."))
     with pytest.raises(RunNotFound, match="no such run"):
-        await numbers(await opened(bench))
+        await numbers(await opened(workbench))
 
 
 @pytest.mark.parametrize(
@@ -104,21 +104,21 @@ async def test_an_error_of_the_server_ends_the_stream(scripted: Scripted) -> Non
     ],
 )
 async def test_what_is_no_stream_of_events_is_told(scripted: Scripted, stream: bytes) -> None:
-    _, bench = await scripted(stream)
+    _, workbench = await scripted(stream)
     with pytest.raises(ServerIncompatible, match="update cfo-kernel"):
-        await numbers(await opened(bench))
+        await numbers(await opened(workbench))
 
 
 async def test_a_field_of_a_newer_version_is_passed_over(scripted: Scripted) -> None:
     event = {"type": "done", "run_id": "r1", "status": "failed", "newer": 1, "usage": {"requests": 3, "newer": 2}}
-    _, bench = await scripted(STREAM + frame(0, event))
-    (only,) = [numbered async for numbered in (await opened(bench)).events()]
+    _, workbench = await scripted(STREAM + frame(0, event))
+    (only,) = [numbered async for numbered in (await opened(workbench)).events()]
     assert only.event.model_dump(exclude_unset=True)["usage"] == {"requests": 3}
 
 
 async def test_the_outcome_is_put_together_from_the_events(scripted: Scripted) -> None:
     result = frame(0, {"type": "result", "reply": {"kind": "task_result", "message": "Hello."}})
-    _, bench = await scripted(STREAM + result + done(1))
-    finished = await (await opened(bench)).finished()
+    _, workbench = await scripted(STREAM + result + done(1))
+    finished = await (await opened(workbench)).finished()
     assert (finished.thread_id, finished.run_id, finished.status) == ("t1", "r1", "succeeded")
     assert finished.reply is not None

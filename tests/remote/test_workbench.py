@@ -33,7 +33,7 @@ from tests.conftest import LEDGER, settings
 from tests.models.scripted_server import ScriptedServer, Stall, ToolCall
 from tests.remote.conftest import TOKEN
 from tests.remote.served import Served
-from tests.replies import ANSWER, MESSAGE, QUERY, TABLE, TOTALS, Serve, told, until
+from tests.replies import ANSWER, MESSAGE, QUERY, TABLE, TOTALS, Serve, events_of, wait_for_event
 
 Turn = ToolCall | Stall
 TIMEOUTS = Timeouts(total=30, silence=45, pause=0.02)
@@ -58,8 +58,8 @@ def served(root: Path, model: ScriptedServer) -> Iterator[Served]:
 
 @pytest.fixture
 async def far(served: Served) -> AsyncIterator[RemoteWorkbench]:
-    async with RemoteWorkbench(served.url, SecretStr(TOKEN), TIMEOUTS) as bench:
-        yield bench
+    async with RemoteWorkbench(served.url, SecretStr(TOKEN), TIMEOUTS) as workbench:
+        yield workbench
 
 
 @pytest.fixture
@@ -165,10 +165,10 @@ async def test_a_conversation(far: RemoteWorkbench, tiny: RemoteWorkspace) -> No
     run = await thread.send("And again?")
     assert (await run.finished()).status == "succeeded"
     assert await run.status() == "succeeded"
-    events = await told(run)
+    events = await events_of(run)
     assert [n.number for n in events] == list(range(len(events)))
     assert [n.number async for n in run.events(events[-3].number)] == [n.number for n in events[-2:]]
-    assert await told(await far.run(run.id)) == events
+    assert await events_of(await far.run(run.id)) == events
     assert (await (await thread.run(run.id)).finished()).run_id == run.id
     assert [t.id for t in await tiny.threads()] == [thread.id]
     again = await far.thread(thread.id)
@@ -236,7 +236,7 @@ async def test_messages_sent_at_once_to_a_new_thread_are_one_conversation(tiny: 
 @turns(Stall())
 async def test_a_run_is_cancelled_from_afar(tiny: RemoteWorkspace) -> None:
     run = await (await tiny.thread()).send("Totals")
-    await until(run, "run_started")
+    await wait_for_event(run, "run_started")
     await run.cancel()
     assert (await run.finished()).status == "cancelled"
 

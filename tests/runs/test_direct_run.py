@@ -14,7 +14,7 @@ from cfo_kernel.interface import Direct, PageRequest, Sort
 from cfo_kernel.replies import ResultTable
 from tests.conftest import Opened
 from tests.models.scripted_server import ScriptedServer
-from tests.replies import ANSWER, TOTALS, Serve, sheet, told, until
+from tests.replies import ANSWER, TOTALS, Serve, events_of, sheet, wait_for_event
 
 PLAN = QueryPlan(
     table="ledger",
@@ -39,7 +39,7 @@ def last_request(server: ScriptedServer) -> list[dict[str, object]]:
 async def test_a_query_runs_as_a_message_without_a_model(opened: Opened) -> None:
     thread = await (await opened()).thread()
     run = await thread.send(f"sql: {TOTALS}")
-    events = [numbered.event for numbered in await told(run)]
+    events = [numbered.event for numbered in await events_of(run)]
     assert [event.type for event in events] == ["run_started", "tool_call", "tool_result", "result", "done"]
     _, call, result, said, done = events
     assert isinstance(call, ToolCall)
@@ -112,7 +112,7 @@ async def test_a_query_that_fails_fails_the_run(opened: Opened, message: str, er
     with pytest.raises(error):
         await run.reply()
     assert await run.status() == "failed"
-    [failure] = [n.event for n in await told(run) if isinstance(n.event, Error)]
+    [failure] = [n.event for n in await events_of(run) if isinstance(n.event, Error)]
     assert failure.code == error("").code  # pyright: ignore
     assert list((thread.thread_dir / "results").iterdir()) == []
     assert (await thread.messages())[-1].error is not None
@@ -120,10 +120,10 @@ async def test_a_query_that_fails_fails_the_run(opened: Opened, message: str, er
 
 async def test_a_long_query_tells_its_progress_and_stops_with_the_run(opened: Opened) -> None:
     run = await (await (await opened()).thread()).send(f"SQL: {SLOW}")
-    await until(run, "progress")
+    await wait_for_event(run, "progress")
     await run.cancel()
     assert (await run.finished()).status == "cancelled"
-    assert {n.event.total for n in await told(run) if isinstance(n.event, Progress)} == {100}
+    assert {n.event.total for n in await events_of(run) if isinstance(n.event, Progress)} == {100}
 
 
 async def test_the_model_sees_what_was_asked_without_it(serve: Serve, opened: Opened) -> None:
@@ -158,8 +158,8 @@ async def test_the_model_can_write_such_a_result_to_a_sheet(serve: Serve, opened
     assert len(b"".join([chunk async for chunk in workbook.chunks])) == workbook.size
 
 
-async def test_the_offline_analyst_goes_on_after_it(opened: Opened, bench: Callable[..., Workbench]) -> None:
-    thread = await (await bench(model="offline").workspace("tiny")).thread()
+async def test_the_offline_analyst_goes_on_after_it(opened: Opened, make_workbench: Callable[..., Workbench]) -> None:
+    thread = await (await make_workbench(model="offline").workspace("tiny")).thread()
     await thread.ask(f"SQL: {TOTALS}")
     reply = await thread.ask("total amount of Salaries by department")
     assert isinstance(reply, TaskResult)

@@ -12,7 +12,7 @@ from cfo_kernel import RunSQL, TaskResult, Thread, UserInteraction, WriteSheetFr
 from cfo_kernel.errors import EmptyMessage, NothingToContinue, ResultNotFound, RunNotFound
 from tests.conftest import Opened
 from tests.models.scripted_server import ScriptedServer, ToolCall
-from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, TABLE, TOTALS, Serve, sheet, told
+from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, TABLE, TOTALS, Serve, events_of, sheet
 
 
 def seen(server: ScriptedServer, request: int = -1) -> list[dict[str, Any]]:
@@ -251,7 +251,7 @@ async def test_messages_keep_what_people_read(serve: Serve, opened: Opened) -> N
     context = await opened(serve(QUERY, ANSWER))
     thread: Thread = await context.thread()
     run = await thread.send("  What did\nit cost?  ")
-    await told(run)
+    await events_of(run)
     person, agent = await thread.messages()
     assert (person.who, person.text, person.run_id) == ("person", "  What did\nit cost?  ", run.id)
     assert (agent.who, agent.status, agent.run_id) == ("agent", "succeeded", run.id)

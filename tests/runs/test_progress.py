@@ -6,17 +6,17 @@ from collections.abc import Callable
 from cfo_kernel import Workbench
 from cfo_kernel.events import Progress
 from tests.models.scripted_server import ToolCall
-from tests.replies import Serve, until
+from tests.replies import Serve, wait_for_event
 
 SLOW = ToolCall("run_sql", {"sql": "SELECT max(hash(x)) FROM range(20000000000) t(x)", "purpose": "The largest."})
 
 
 async def test_a_long_action_tells_its_progress_and_stops_with_the_run(
-    serve: Serve, bench: Callable[..., Workbench]
+    serve: Serve, make_workbench: Callable[..., Workbench]
 ) -> None:
-    thread = await (await bench(serve(SLOW)).workspace("tiny")).thread()
+    thread = await (await make_workbench(serve(SLOW)).workspace("tiny")).thread()
     run = await thread.send("The largest, please")
-    await until(run, "progress")
+    await wait_for_event(run, "progress")
     begun = time.monotonic()
     await run.cancel()
     events = [numbered.event async for numbered in run.events()]

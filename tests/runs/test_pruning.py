@@ -16,9 +16,9 @@ from cfo_kernel.runs.journal_sqlite import SqliteJournal
 from tests.conftest import settings
 from tests.models.scripted_server import Stall, Status
 from tests.remote.served import Served
-from tests.replies import ANSWER, MESSAGE, QUERY, Serve, told, until
+from tests.replies import ANSWER, MESSAGE, QUERY, Serve, events_of, wait_for_event
 
-Bench = Callable[..., Workbench]
+MakeWorkbench = Callable[..., Workbench]
 
 
 def age(root: Path, days: int, *runs: Run) -> None:
@@ -41,8 +41,8 @@ def kept(root: Path) -> dict[str, set[str]]:
     return found
 
 
-async def asked(bench: Workbench, *texts: str) -> list[Run]:
-    thread = await (await bench.workspace("tiny")).thread()
+async def asked(make_workbench: Workbench, *texts: str) -> list[Run]:
+    thread = await (await make_workbench.workspace("tiny")).thread()
     runs = [await thread.send(text) for text in texts]
     for run in runs:
         await run.finished()
@@ -55,8 +55,10 @@ async def until_gone(root: Path, run: Run) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_the_outcome_of_a_pruned_run_comes_from_its_thread(bench: Bench, root: Path, serve: Serve) -> None:
-    first = bench(serve(QUERY, ANSWER, Status(400), QUERY, ANSWER))
+async def test_the_outcome_of_a_pruned_run_comes_from_its_thread(
+    make_workbench: MakeWorkbench, root: Path, serve: Serve
+) -> None:
+    first = make_workbench(serve(QUERY, ANSWER, Status(400), QUERY, ANSWER))
     runs = await asked(first, "Totals", "This fails", "Again")
     old, failed, young = runs
     before = [(await run.finished()).model_dump_json() for run in runs]
@@ -64,7 +66,7 @@ async def test_the_outcome_of_a_pruned_run_comes_from_its_thread(bench: Bench, r
     age(root, 31, old, failed)
     age(root, 29, young)
 
-    wb = bench()
+    wb = make_workbench()
     await wb.workspaces()
     await until_gone(root, old)
     assert kept(root) == {"run": {run.id for run in runs}, "event": {young.id}, "record": {young.id}}
@@ -81,27 +83,31 @@ async def test_the_outcome_of_a_pruned_run_comes_from_its_thread(bench: Bench, r
             with pytest.raises(EventsPruned, match="messages of its thread keep the reply"):
                 _ = [n async for n in run.events(after)]
         await run.cancel()  # which changes nothing
-    assert (await told(again[2]))[-1].event.type == "done"
+    assert (await events_of(again[2]))[-1].event.type == "done"
     assert [n async for n in again[2].events(999)] == []
 
 
-async def test_how_long_the_journal_keeps_is_a_setting(bench: Bench, root: Path, serve: Serve) -> None:
-    first = bench(serve(ANSWER, ANSWER))
+async def test_how_long_the_journal_keeps_is_a_setting(make_workbench: MakeWorkbench, root: Path, serve: Serve) -> None:
+    first = make_workbench(serve(ANSWER, ANSWER))
     old, young = await asked(first, "Totals", "Again")
     await first.close()
     age(root, 6, old)
     age(root, 4, young)
-    wb = bench(journal_days=5)
+    wb = make_workbench(journal_days=5)
     await wb.workspaces()
     await until_gone(root, old)
     assert kept(root)["event"] == {young.id}
 
 
-async def test_a_pruned_run_whose_thread_is_gone_says_so(bench: Bench, root: Path, serve: Serve) -> None:
-    wb = bench(serve(ANSWER))
+async def test_a_pruned_run_whose_thread_is_gone_says_so(
+    make_workbench: MakeWorkbench, root: Path, serve: Serve
+) -> None:
+    wb = make_workbench(serve(ANSWER))
     [run] = await asked(wb, "Totals")
     age(root, 31, run)
-    second = bench(journal_days=30, query_timeout=29)  # other settings: an engine of its own, which prunes as it opens
+    second = make_workbench(
+        journal_days=30, query_timeout=29
+    )  # other settings: an engine of its own, which prunes as it opens
     await second.workspaces()
     await until_gone(root, run)
     history = await _history(wb, run)
@@ -114,17 +120,17 @@ async def _history(wb: Workbench, run: Run) -> Path:
     return (await wb.thread(run.thread_id)).thread_dir / "message_history.json"
 
 
-async def test_what_goes_on_is_never_pruned(bench: Bench, root: Path, serve: Serve) -> None:
-    wb = bench(serve(QUERY, Stall()))
+async def test_what_goes_on_is_never_pruned(make_workbench: MakeWorkbench, root: Path, serve: Serve) -> None:
+    wb = make_workbench(serve(QUERY, Stall()))
     run = await (await (await wb.workspace("tiny")).thread()).send("Totals")
-    await until(run, "tool_result")
+    await wait_for_event(run, "tool_result")
     journal = SqliteJournal(root / ".cfo" / "journal.db")
     await journal.open()
     assert await journal.prune(datetime(2999, 1, 1, tzinfo=UTC)) == 0
     await journal.close()
     assert kept(root)["event"] == {run.id}
     await run.cancel()
-    assert (await told(run))[-1].event.type == "done"
+    assert (await events_of(run))[-1].event.type == "done"
 
 
 async def test_many_runs_are_dropped_in_parts_so_that_others_can_write(tmp_path: Path) -> None:
@@ -160,7 +166,7 @@ async def test_over_http_it_is_the_same(root: Path, serve: Serve) -> None:
         server.start()
         await until_gone(root, run)
         with pytest.raises(EventsPruned, match="messages of its thread"):
-            await told(run)
+            await events_of(run)
         assert await run.finished() == before
         reply = await run.reply()
         assert isinstance(reply, TaskResult)

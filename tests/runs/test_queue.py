@@ -10,8 +10,8 @@ from cfo_kernel.runs.journal import RunRow
 from cfo_kernel.store.folders import new_id
 from tests.conftest import Opened
 from tests.models.scripted_server import Stall, ToolCall
-from tests.replies import ANSWER, Serve, until
-from tests.runs.test_runs import assert_whole, new_thread, told
+from tests.replies import ANSWER, Serve, wait_for_event
+from tests.runs.test_runs import assert_whole, events_of, new_thread
 from tests.runs.test_trouble import inside, statuses
 
 ASK = ToolCall("user_interaction", {"message": "Go on."})
@@ -21,7 +21,7 @@ STALL = Stall(6, ANSWER)
 async def test_a_child_takes_no_place_in_the_queue_and_none_in_the_history(serve: Serve, opened: Opened) -> None:
     thread = await new_thread(opened, serve(STALL, ASK))
     parent = await thread.send("Plan")
-    await until(parent, "token")
+    await wait_for_event(parent, "token")
     dispatch, journal, _ = inside(thread)
     child = await dispatch.accept_child(await journal.run(parent.id), "A part of it", "1")
     again = await dispatch.accept_child(await journal.run(parent.id), "A part of it", "1")
@@ -38,7 +38,7 @@ async def test_a_child_takes_no_place_in_the_queue_and_none_in_the_history(serve
 async def test_a_child_is_stopped_with_its_parent(serve: Serve, opened: Opened) -> None:
     thread = await new_thread(opened, serve(STALL, STALL))
     parent = await thread.send("Plan")
-    await until(parent, "token")
+    await wait_for_event(parent, "token")
     dispatch, journal, _ = inside(thread)
     child = await dispatch.accept_child(await journal.run(parent.id), "A part of it", "1")
     async for numbered in journal.subscribe(child.id):
@@ -69,7 +69,7 @@ async def test_a_run_over_which_processes_die_ends_and_the_thread_goes_on(
     finished = await run.finished()
     assert finished.error
     assert finished.error.code == "run_interrupted"
-    assert_whole(await told(run))
+    assert_whole(await events_of(run))
 
 
 async def test_a_run_that_a_bug_dropped_is_taken_up_again(serve: Serve, opened: Opened) -> None:

@@ -18,7 +18,7 @@ from cfo_kernel.runs.journal_sqlite import SqliteJournal
 from cfo_kernel.runs.owner_locks import OwnerLocks
 from tests.conftest import Opened, settings
 from tests.models.scripted_server import ScriptedServer, Stall, ToolCall
-from tests.replies import ANSWER, QUERY, TABLE, Serve, told, until
+from tests.replies import ANSWER, QUERY, TABLE, Serve, events_of, wait_for_event
 
 REPOSITORY = Path(__file__).parents[2]
 ASK = ToolCall("user_interaction", {"message": "Go on."})
@@ -67,7 +67,7 @@ def assert_whole(events: list[Any]) -> None:
 
 
 async def test_events_are_numbered_and_read_by_others_while_the_run_goes_on(
-    opened: Opened, bench: Callable[..., Workbench], root: Path
+    opened: Opened, make_workbench: Callable[..., Workbench], root: Path
 ) -> None:
     with ScriptedServer([QUERY, ANSWER], chunk_delay=0.01) as server:
         run = await (await new_thread(opened, server)).send("Totals")
@@ -78,7 +78,7 @@ async def test_events_are_numbered_and_read_by_others_while_the_run_goes_on(
         async for numbered in other.subscribe(run.id):
             seen.append(numbered)
             statuses.append((await other.run(run.id)).status)
-        assert seen == await told(run) == await other.events(run.id)
+        assert seen == await events_of(run) == await other.events(run.id)
         assert_whole(seen)
         assert set(statuses[:-2]) == {"running"}
         assert statuses[-1] == "succeeded"
@@ -87,7 +87,7 @@ async def test_events_are_numbered_and_read_by_others_while_the_run_goes_on(
 
 async def test_a_stream_is_taken_up_again_at_any_event(serve: Serve, opened: Opened) -> None:
     run = await (await new_thread(opened, serve(QUERY, ANSWER))).send("Totals")
-    every = await told(run)
+    every = await events_of(run)
     assert_whole(every)
     for number in range(-1, len(every)):
         assert [n async for n in run.events(after=number)] == every[number + 1 :]
@@ -96,9 +96,9 @@ async def test_a_stream_is_taken_up_again_at_any_event(serve: Serve, opened: Ope
 async def test_a_stream_that_is_left_early_hurts_nobody(serve: Serve, opened: Opened) -> None:
     run = await (await new_thread(opened, serve(QUERY, ANSWER))).send("Totals")
     async with asyncio.TaskGroup() as group:
-        group.create_task(until(run, "run_started"))
-        group.create_task(until(run, "tool_call"))
-        whole = group.create_task(told(run))
+        group.create_task(wait_for_event(run, "run_started"))
+        group.create_task(wait_for_event(run, "tool_call"))
+        whole = group.create_task(events_of(run))
     assert_whole(whole.result())
 
 
@@ -108,7 +108,7 @@ async def test_a_stream_that_is_left_early_hurts_nobody(serve: Serve, opened: Op
 async def test_two_threads_run_side_by_side(serve: Serve, opened: Opened) -> None:
     context = await opened(serve(STALL, ANSWER))
     slow = await (await context.thread()).send("slow")
-    await until(slow, "token")
+    await wait_for_event(slow, "token")
     assert (await (await (await context.thread()).send("fast")).finished()).status == "succeeded"
     assert await slow.status() == "running"
 
@@ -117,12 +117,12 @@ async def test_messages_of_a_thread_run_in_order(serve: Serve, opened: Opened) -
     server = serve(STALL, ASK, repeat_last=True)
     thread = await new_thread(opened, server)
     runs = [await thread.send(f"message {n}") for n in range(5)]
-    await until(runs[0], "token")
+    await wait_for_event(runs[0], "token")
     assert {await run.status() for run in runs[1:]} == {"queued"}
     await runs[0].cancel()
     assert [m.text for m in await thread.messages() if m.who == "person"] == [f"message {n}" for n in range(5)]
     for run in runs:
-        assert_whole(await told(run))
+        assert_whole(await events_of(run))
     assert texts(server) == [f"message {n}" for n in range(5)]
     assert [m.run_id for m in await thread.messages() if m.who == "agent"] == [run.id for run in runs]
 
@@ -163,7 +163,7 @@ async def test_two_processes_send_to_one_thread_at_once(serve: Serve, opened: Op
     assert sorted(texts(server)) == sorted(people)
     assert [m.run_id for m in shown if m.who == "agent"] == [m.run_id for m in shown if m.who == "person"]
     for run_id in runs:
-        assert_whole(await told(await thread.run(run_id)))
+        assert_whole(await events_of(await thread.run(run_id)))
 
 
 async def test_a_killed_process_leaves_its_thread_in_order(serve: Serve, opened: Opened, root: Path) -> None:
@@ -173,7 +173,7 @@ async def test_a_killed_process_leaves_its_thread_in_order(serve: Serve, opened:
     await thread.ask("first")
     async with sender(root, server, thread.id, "killed", "waiting") as process:
         killed, waiting = await ids(process)
-        await until(await thread.run(killed), "token")
+        await wait_for_event(await thread.run(killed), "token")
         with pytest.raises(ThreadBusy):
             await thread.delete()
         assert thread.thread_dir.is_dir()
@@ -184,7 +184,7 @@ async def test_a_killed_process_leaves_its_thread_in_order(serve: Serve, opened:
             for run_id in (killed, waiting):
                 run = await there.run(run_id)
                 assert (await run.finished()).status == "succeeded"
-                assert_whole(await told(run))
+                assert_whole(await events_of(run))
             assert [m.text for m in await there.messages() if m.who == "person"] == ["first", "killed", "waiting"]
             assert [m.status for m in await there.messages() if m.who == "agent"] == ["succeeded"] * 3
             await there.ask("after")
@@ -199,12 +199,12 @@ async def test_a_process_that_is_open_already_goes_on_behind_a_dead_one(
     await thread.ask("first")
     async with sender(root, server, thread.id, "killed", "waiting") as process:
         killed, _ = await ids(process)
-        await until(await thread.run(killed), "token")
+        await wait_for_event(await thread.run(killed), "token")
         behind = [await thread.send(f"behind {n}") for n in range(3)]
         os.kill(process.pid, signal.SIGKILL)
         for run in behind:
             assert (await run.finished()).status == "succeeded"
-    assert_whole(await told(await thread.run(killed)))
+    assert_whole(await events_of(await thread.run(killed)))
     assert texts(server) == ["first", "killed", "killed", "waiting", "behind 0", "behind 1", "behind 2"]
     assert {m.status for m in await thread.messages() if m.who == "agent"} == {"succeeded"}
 
@@ -216,7 +216,7 @@ async def test_who_watches_a_run_of_a_killed_process_hears_of_its_end(serve: Ser
     async with sender(root, server, thread.id, "killed") as process:
         (killed,) = await ids(process)
         watching = asyncio.create_task((await thread.run(killed)).finished())
-        await until(await thread.run(killed), "token")
+        await wait_for_event(await thread.run(killed), "token")
         os.kill(process.pid, signal.SIGKILL)
         finished = await watching
     assert finished.status == "succeeded"
@@ -256,7 +256,7 @@ def test_a_process_that_lives_is_not_taken_for_dead(tmp_path: Path) -> None:
 async def stopped(run: Run) -> FinishedRun:
     finished = await run.finished()
     assert finished.status == "cancelled"
-    assert_whole(await told(run))
+    assert_whole(await events_of(run))
     with pytest.raises(RunCancelled):
         await run.reply()
     return finished
@@ -265,7 +265,7 @@ async def stopped(run: Run) -> FinishedRun:
 async def test_a_running_run_is_cancelled_and_the_thread_goes_on(serve: Serve, opened: Opened) -> None:
     thread = await new_thread(opened, serve(STALL, ASK))
     run = await thread.send("Stop me")
-    await until(run, "token")
+    await wait_for_event(run, "token")
     await run.cancel()
     await stopped(run)
     await run.cancel()
@@ -280,7 +280,7 @@ async def test_a_run_is_cancelled_at_once_and_while_it_waits(serve: Serve, opene
     await first.cancel()
     await stopped(first)
     slow = await thread.send("slow")
-    await until(slow, "token")
+    await wait_for_event(slow, "token")
     waiting = await thread.send("waiting")
     await waiting.cancel()
     await stopped(waiting)
@@ -297,7 +297,7 @@ async def test_a_cancelled_query_frees_the_worker(serve: Serve, opened: Opened) 
         opened, serve(ToolCall("run_sql", {"sql": endless, "purpose": "Too much."}), QUERY, ANSWER)
     )
     run = await thread.send("Stop me")
-    await until(run, "action_started")
+    await wait_for_event(run, "action_started")
     await run.cancel()
     await stopped(run)
     assert (await thread.ask("Go on")).kind == "task_result"
@@ -310,26 +310,28 @@ async def test_closing_at_any_moment_leaves_all_in_order(root: Path, moment: str
         thread = await (await wb.workspace("tiny")).thread()
         run = await thread.send("Totals")
         waiting = await thread.send("More")
-        await until(run, moment)
+        await wait_for_event(run, moment)
         await wb.close()
         async with connect(settings=settings(root, server)) as again:
             there = await (await again.workspace("tiny")).thread(thread.id)
             for closed in (run, waiting):
-                assert_whole(await told(await there.run(closed.id)))
+                assert_whole(await events_of(await there.run(closed.id)))
             shown = await there.messages()
             assert [m.text for m in shown if m.who == "person"] == ["Totals", "More"]
             assert [m.status for m in shown if m.who == "agent"] == ["succeeded"] * 2
             assert len(shown) == 4
-            calls = [n.event.id for n in await told(await there.run(run.id)) if n.event.type == "tool_call"]
+            calls = [n.event.id for n in await events_of(await there.run(run.id)) if n.event.type == "tool_call"]
             assert len(calls) == len(set(calls)) == 1
 
 
-async def test_a_closed_workbench_says_so(serve: Serve, opened: Opened, bench: Callable[..., Workbench]) -> None:
-    wb = bench(serve(STALL, ASK))
+async def test_a_closed_workbench_says_so(
+    serve: Serve, opened: Opened, make_workbench: Callable[..., Workbench]
+) -> None:
+    wb = make_workbench(serve(STALL, ASK))
     thread = await (await wb.workspace("tiny")).thread()
     run = await thread.send("Hello")
-    await until(run, "token")
-    watching = asyncio.create_task(told(run))
+    await wait_for_event(run, "token")
+    watching = asyncio.create_task(events_of(run))
     await asyncio.sleep(0)
     await wb.close()
     await wb.close()
@@ -342,9 +344,9 @@ async def test_a_closed_workbench_says_so(serve: Serve, opened: Opened, bench: C
 
 
 async def test_a_sender_that_is_cancelled_has_sent_all_or_nothing(
-    serve: Serve, bench: Callable[..., Workbench]
+    serve: Serve, make_workbench: Callable[..., Workbench]
 ) -> None:
-    wb = bench(serve(ASK, repeat_last=True))
+    wb = make_workbench(serve(ASK, repeat_last=True))
     thread = await (await wb.workspace("tiny")).thread()
     await thread.ask("first")
     for turns in range(12):
@@ -370,7 +372,7 @@ async def test_a_deleted_thread_is_stopped_and_kept_in_the_trash(serve: Serve, o
     context = await opened(serve(STALL))
     thread = await context.thread()
     run = await thread.send("Slow")
-    await until(run, "token")
+    await wait_for_event(run, "token")
     await thread.delete()
     assert await run.status() == "cancelled"
     assert not await context.threads()

@@ -24,7 +24,7 @@ from cfo_kernel.store.folders import new_id
 from cfo_kernel.store.history import History, RunEntry
 from tests.conftest import Opened
 from tests.models.scripted_server import ScriptedServer, Stall, ToolCall
-from tests.replies import ANSWER, QUERY, Serve, told, until
+from tests.replies import ANSWER, QUERY, Serve, events_of, wait_for_event
 from tests.runs.test_runs import assert_whole, ids, new_thread, sender
 
 ASK = ToolCall("user_interaction", {"message": "Go on."})
@@ -135,10 +135,10 @@ async def test_a_run_that_is_cancelled_behind_an_orphan_loses_no_message(
 
 
 def test_a_loop_that_ends_while_an_orphan_is_taken_up_loses_no_message(
-    bench: Callable[..., Workbench], slow_disk: threading.Event
+    make_workbench: Callable[..., Workbench], slow_disk: threading.Event
 ) -> None:
     with ScriptedServer([ASK], repeat_last=True) as server:
-        wb = bench(server)
+        wb = make_workbench(server)
 
         async def begun() -> str:
             thread = await (await wb.workspace("tiny")).thread()
@@ -232,7 +232,7 @@ async def test_a_journal_that_another_program_locks_is_waited_for_and_the_loop_g
         second = await sending
     for sent in (run, second):
         assert (await sent.finished()).status == "succeeded"
-        assert_whole(await told(sent))
+        assert_whole(await events_of(sent))
 
 
 async def test_a_journal_that_stays_locked_refuses_the_message(
@@ -273,14 +273,14 @@ async def test_events_that_are_lost_end_the_run_and_leave_no_hole(
     monkeypatch.setattr(journal_room, "_PATIENCE", 0.2)
     thread = await new_thread(opened, serve(STALL, ASK))
     run = await thread.send("first")
-    await until(run, "token")
+    await wait_for_event(run, "token")
     _, journal, _ = inside(thread)
     before = await journal.events(run.id)
     with locked(root / ".cfo" / "journal.db"):
         recorders[0].tool_call("1", "lost", {})
         await asyncio.sleep(0.6)
     await assert_failed(run)
-    assert (await told(run))[: len(before)] == before
+    assert (await events_of(run))[: len(before)] == before
     assert await statuses(thread) == {"first": "failed"}
     await thread.ask("second")
 
@@ -290,7 +290,7 @@ async def test_a_run_that_another_process_took_over_is_left_to_it(
 ) -> None:
     thread = await new_thread(opened, serve(STALL))
     run = await thread.send("first")
-    await until(run, "token")
+    await wait_for_event(run, "token")
     _, journal, _ = inside(thread)
     other = SqliteJournal(root / ".cfo" / "journal.db")
     await other.open()
@@ -309,7 +309,7 @@ async def assert_failed(run: Run) -> None:
     finished = await asyncio.wait_for(run.finished(), 10)
     assert finished.error
     assert finished.error.code == "storage_failed"
-    assert_whole(await told(run))
+    assert_whole(await events_of(run))
 
 
 async def test_an_outcome_that_could_not_be_told_is_told_later_as_the_history_has_it(
@@ -334,7 +334,7 @@ async def test_an_outcome_that_could_not_be_told_is_told_later_as_the_history_ha
     other.execute("ROLLBACK")
     other.close()
     assert (await run.finished()).status == "succeeded"
-    assert_whole(await told(run))
+    assert_whole(await events_of(run))
     assert await statuses(thread) == {"first": "succeeded", "second": "succeeded"}
 
 
@@ -344,7 +344,7 @@ async def test_an_outcome_that_could_not_be_told_is_told_later_as_the_history_ha
 async def assert_stopped(run: Run) -> None:
     finished = await asyncio.wait_for(run.finished(), 10)
     assert finished.status == "cancelled"
-    assert_whole(await told(run))
+    assert_whole(await events_of(run))
 
 
 async def test_a_run_of_another_process_can_be_cancelled(serve: Serve, opened: Opened, root: Path) -> None:
@@ -353,7 +353,7 @@ async def test_a_run_of_another_process_can_be_cancelled(serve: Serve, opened: O
     await thread.ask("first")
     async with sender(root, server, thread.id, "there", "waiting") as other:
         there, waiting = [await thread.run(run_id) for run_id in await ids(other)]
-        await until(there, "token")
+        await wait_for_event(there, "token")
         await waiting.cancel()
         await assert_stopped(waiting)
         assert await there.status() == "running"
@@ -364,11 +364,13 @@ async def test_a_run_of_another_process_can_be_cancelled(serve: Serve, opened: O
     await thread.ask("after")
 
 
-async def test_a_run_of_another_workbench_can_be_cancelled(serve: Serve, bench: Callable[..., Workbench]) -> None:
-    one, two = bench(serve(STALL)), bench(serve(STALL))
+async def test_a_run_of_another_workbench_can_be_cancelled(
+    serve: Serve, make_workbench: Callable[..., Workbench]
+) -> None:
+    one, two = make_workbench(serve(STALL)), make_workbench(serve(STALL))
     thread = await (await one.workspace("tiny")).thread()
     run = await thread.send("Stop me")
-    await until(run, "token")
+    await wait_for_event(run, "token")
     await (await (await (await two.workspace("tiny")).thread(thread.id)).run(run.id)).cancel()
     await assert_stopped(run)
 
@@ -378,7 +380,7 @@ async def test_a_delete_that_is_refused_stops_nothing(serve: Serve, opened: Open
     thread = await new_thread(opened, server)
     await thread.ask("first")
     mine = await thread.send("mine")
-    await until(mine, "token")
+    await wait_for_event(mine, "token")
     async with sender(root, server, thread.id, "theirs") as other:
         await ids(other)
         with pytest.raises(ThreadBusy):

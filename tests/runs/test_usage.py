@@ -12,7 +12,7 @@ from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.store.ledger import Ledger
 from tests.conftest import Opened
 from tests.models.scripted_server import CutStream, Stall, Status, ToolCall
-from tests.replies import ANSWER, QUERY, TABLE, Serve, told, until
+from tests.replies import ANSWER, QUERY, TABLE, Serve, events_of, wait_for_event
 
 ASK = ToolCall("user_interaction", {"message": "Go on."})
 COUNTED = {
@@ -38,7 +38,7 @@ async def test_one_capsule_for_each_run_whatever_became_of_it(serve: Serve, open
     for run in runs:
         await run.finished()
     runs.append(await thread.send("Three"))
-    await until(runs[2], "token")
+    await wait_for_event(runs[2], "token")
     await runs[2].cancel()
     finished = [await run.finished() for run in runs]
     used = finished[0].usage
@@ -100,7 +100,7 @@ async def test_a_run_is_sealed_before_its_end_is_told_and_once(
     run = await thread.send("One")
     finished = await asyncio.wait_for(run.finished(), 20)
     assert finished.status == "succeeded"
-    assert [n.event.type for n in await told(run)].count("done") == 1
+    assert [n.event.type for n in await events_of(run)].count("done") == 1
     (capsule,) = capsules(root)
     assert (capsule["run_id"], capsule["status"], capsule["requests"]) == (run.id, "succeeded", 1)
 

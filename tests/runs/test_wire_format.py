@@ -18,7 +18,7 @@ import pytest
 from cfo_kernel import FinishedRun, Workbench
 from cfo_kernel.events import Event, Numbered, Progress, Token, event_adapter
 from tests.models.scripted_server import MalformedArguments, Status, ToolCall
-from tests.replies import ANSWER, QUERY, TABLE, Serve, sheet, told
+from tests.replies import ANSWER, QUERY, TABLE, Serve, events_of, sheet
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 WRITE = os.environ.get("CFO_GOLDEN") == "write"  # read here: the tests themselves see no CFO_ variable
@@ -40,12 +40,12 @@ def compare(name: str, value: Any) -> None:
     assert made == file.read_text()
 
 
-async def test_each_type_of_event(serve: Serve, bench: Callable[..., Workbench]) -> None:
+async def test_each_type_of_event(serve: Serve, make_workbench: Callable[..., Workbench]) -> None:
     server = serve(QUERY, BAD_TABLE, TABLE, Status(400))
-    thread = await (await bench(server).workspace("tiny")).thread()
+    thread = await (await make_workbench(server).workspace("tiny")).thread()
     events: list[Numbered] = []
     for message in ("Totals", "And then it fails"):
-        events += await told(await thread.send(message))
+        events += await events_of(await thread.send(message))
     first = {n.event.type: n for n in reversed(events)}
     kinds = [kind.model_fields["type"].default for kind in get_args(get_args(Event)[0])]
     # How many pieces a message comes in, and so the numbers behind them, differ from run to run.
@@ -70,8 +70,8 @@ FINISHED: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("name", FINISHED)
-async def test_a_finished_run(serve: Serve, bench: Callable[..., Workbench], name: str) -> None:
-    thread = await (await bench(serve(*FINISHED[name])).workspace("tiny")).thread()
+async def test_a_finished_run(serve: Serve, make_workbench: Callable[..., Workbench], name: str) -> None:
+    thread = await (await make_workbench(serve(*FINISHED[name])).workspace("tiny")).thread()
     finished = await (await thread.send("Totals")).finished()
     as_json = finished.model_dump_json(by_alias=True)
     compare(f"finished_{name}", json.loads(as_json))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel import Numbered, Run, Thread
-from tests.replies import told
+from tests.replies import events_of
 
 FOLDER = Path(__file__).parent / "golden"
 WRITE = os.environ.get("CFO_GOLDEN") == "write"  # read here: the tests themselves see no CFO_ variable
@@ -85,7 +85,7 @@ async def story(thread: Thread, *runs: Run) -> dict[str, Any]:
     """
     messages = [as_json(message) for message in await thread.messages()]
     answers = {m["run_id"]: m for m in messages if m["who"] == "agent"}
-    every = [steps(await told(run)) for run in runs]
+    every = [steps(await events_of(run)) for run in runs]
     for run, events in zip(runs, every, strict=True):
         said, done = events[-2:]
         reply, error = said.get("reply"), {"code": said.get("code"), "message": said.get("message")}

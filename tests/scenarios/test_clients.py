@@ -7,7 +7,7 @@ import pytest
 from cfo_kernel import Numbered, Run
 from cfo_kernel.errors import IdempotencyMismatch, NothingToContinue
 from tests.models.scripted_server import Stall, ToolCall
-from tests.replies import ANSWER, QUERY, TABLE, told, until
+from tests.replies import ANSWER, QUERY, TABLE, events_of, wait_for_event
 from tests.scenarios.conftest import Opened
 from tests.scenarios.golden_files import Golden, story
 
@@ -105,7 +105,7 @@ async def test_a_stream_is_taken_up_at_every_number(front: Opened) -> None:
     at = await front(QUERY, ANSWER, chunk_delay=0.02)
     thread = await at.thread()
     run = await thread.send("Totals")
-    whole = asyncio.create_task(told(run))
+    whole = asyncio.create_task(events_of(run))
     early = [asyncio.create_task(told_after(run, number)) for number in range(8)]  # some of these are yet to come
     every = await whole
     assert every[-1].event.type == "done"
@@ -124,10 +124,10 @@ async def test_someone_who_joins_later_reads_all_and_then_live(front: Opened) ->
     at = await front(Stall(6, ANSWER), ANSWER)
     thread = await at.thread()
     run = await thread.send("Totals")
-    await until(run, "token")
+    await wait_for_event(run, "token")
     there = await (await at.another()).run(run.id)
-    following = asyncio.create_task(told(there))
-    await until(there, "token")
+    following = asyncio.create_task(events_of(there))
+    await wait_for_event(there, "token")
     assert await there.status() == "running"
     await run.cancel()
-    assert await following == await told(run)
+    assert await following == await events_of(run)

@@ -20,7 +20,7 @@ from tests.models.scripted_server import ScriptedServer, Stall
 from tests.remote.conftest import TOKEN
 from tests.remote.served import Served
 from tests.remote.test_workbench import TIMEOUTS
-from tests.replies import ANSWER, MESSAGE, QUERY, Serve, told, until
+from tests.replies import ANSWER, MESSAGE, QUERY, Serve, events_of, wait_for_event
 from tests.scenarios.conftest import HTTP, POSTGRES
 from tests.scenarios.test_stopping import AT_ONCE
 
@@ -76,7 +76,7 @@ async def test_a_run_of_another_program_is_streamed_live(root: Path, serve: Serv
             seen.append(numbered.event.type)
         assert seen[:3] == ["run_started", "tool_call", "tool_result"]
         assert seen.count("token") > 1
-        every = await told(run)
+        every = await events_of(run)
         assert [n.number for n in every] == list(range(len(seen)))
         for number in range(-1, len(every)):
             assert [n async for n in run.events(number)] == every[number + 1 :]
@@ -87,8 +87,8 @@ async def test_a_run_of_another_program_is_streamed_live(root: Path, serve: Serv
 
 async def test_a_run_of_another_program_is_stopped(root: Path, serve: Serve, options: dict[str, Any]) -> None:
     async with joined(root, serve(Stall(6, ANSWER)), options) as (process, run):
-        await until(run, "token")
-        following = asyncio.create_task(told(run))
+        await wait_for_event(run, "token")
+        following = asyncio.create_task(events_of(run))
         await asyncio.sleep(0)
         begun = time.perf_counter()
         await run.cancel()
@@ -104,8 +104,8 @@ async def test_a_server_goes_on_with_a_run_whose_program_died(
 ) -> None:
     model = serve(QUERY, Stall(6, ANSWER), ANSWER)
     async with joined(root, model, options) as (process, run):
-        await until(run, "token")
-        following = asyncio.create_task(told(run))
+        await wait_for_event(run, "token")
+        following = asyncio.create_task(events_of(run))
         process.kill()
         events = await following
         assert [n.number for n in events] == list(range(len(events)))

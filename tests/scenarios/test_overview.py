@@ -7,7 +7,7 @@ import pytest
 from cfo_kernel.errors import GlossaryInvalid
 from cfo_kernel.interface import GlossaryColumn
 from tests.models.scripted_server import Stall
-from tests.replies import ANSWER, until
+from tests.replies import ANSWER, wait_for_event
 from tests.scenarios.conftest import Opened
 
 WRITTEN = """
@@ -32,7 +32,7 @@ async def test_open_runs_are_those_that_have_not_ended(front: Opened) -> None:
     assert list(await place.open_runs()) == []
     thread = await place.thread()
     first = await thread.send("answered now")
-    await until(first, "run_started")
+    await wait_for_event(first, "run_started")
     second = await thread.send("waits for it")
     assert [(run.run_id, run.thread_id, run.status) for run in await place.open_runs()] == [
         (first.id, thread.id, "running"),

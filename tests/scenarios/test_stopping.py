@@ -8,7 +8,7 @@ import pytest
 from cfo_kernel import Run
 from cfo_kernel.errors import RunCancelled
 from tests.models.scripted_server import Stall, ToolCall, Turn
-from tests.replies import ANSWER, told, until
+from tests.replies import ANSWER, events_of, wait_for_event
 from tests.scenarios.conftest import Opened
 from tests.scenarios.golden_files import Golden, story
 
@@ -29,7 +29,7 @@ STOPPED: dict[str, tuple[Turn, str, str]] = {
 
 async def seconds_to_stop(run: Run) -> float:
     """From the call of `cancel` to the last event, as somebody sees it who follows the run."""
-    following = asyncio.create_task(told(run))
+    following = asyncio.create_task(events_of(run))
     await asyncio.sleep(0)
     begun = time.perf_counter()
     await run.cancel()
@@ -45,7 +45,7 @@ async def test_a_run_is_stopped(front: Opened, what: str, pause: float) -> None:
     at = await front(*([] if message.startswith(("SQL", "PYTHON")) else [turn]), ANSWER)
     thread = await at.thread()
     run = await thread.send(message)
-    await until(run, kind)
+    await wait_for_event(run, kind)
     await asyncio.sleep(pause)
     assert await seconds_to_stop(run) < AT_ONCE
     assert await run.status() == "cancelled"
@@ -65,7 +65,7 @@ async def test_what_a_stopped_run_tells(front: Opened, golden: Golden) -> None:
     thread = await at.thread()
     run = await thread.send("Totals")
     waiting = await thread.send("Waits")
-    await until(run, "token")
+    await wait_for_event(run, "token")
     await waiting.cancel()
     await waiting.finished()
     assert await run.status() == "running"
@@ -85,9 +85,9 @@ async def test_another_connection_stops_it(front: Opened) -> None:
     at = await front(Stall(6, ANSWER))
     thread = await at.thread()
     run = await thread.send("Totals")
-    await until(run, "token")
+    await wait_for_event(run, "token")
     there = await (await at.another()).run(run.id)
-    following = asyncio.create_task(told(run))
+    following = asyncio.create_task(events_of(run))
     begun = time.perf_counter()
     await there.cancel()
     await following

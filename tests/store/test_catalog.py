@@ -96,9 +96,9 @@ def test_a_root_may_hold_what_means_something_in_a_url(tmp_path: Path, name: str
 
 
 async def test_a_copied_workspace_holds_the_same_threads(
-    bench: Callable[..., Workbench], serve: Serve, root: Path
+    make_workbench: Callable[..., Workbench], serve: Serve, root: Path
 ) -> None:
-    wb = bench(serve(ASK, repeat_last=True))
+    wb = make_workbench(serve(ASK, repeat_last=True))
     place = await wb.workspace("tiny")
     thread = await place.thread()
     await thread.ask("Hello")
@@ -156,9 +156,9 @@ def test_programs_that_open_a_new_root_at_once(tmp_path: Path) -> None:
 
 
 async def test_folders_without_rows_are_adopted(
-    bench: Callable[..., Workbench], serve: Serve, root: Path, tmp_path: Path
+    make_workbench: Callable[..., Workbench], serve: Serve, root: Path, tmp_path: Path
 ) -> None:
-    wb = bench(serve(ASK))
+    wb = make_workbench(serve(ASK))
     thread = await (await wb.workspace("tiny")).thread()
     await thread.ask("What did it cost?\nIn 2012")
     await wb.close()
@@ -176,17 +176,19 @@ async def test_folders_without_rows_are_adopted(
         assert (await again.workspace("late")).name == "late"
 
 
-async def test_a_name_that_is_taken_does_not_keep_a_folder_out(bench: Callable[..., Workbench], root: Path) -> None:
-    wb = bench()
+async def test_a_name_that_is_taken_does_not_keep_a_folder_out(
+    make_workbench: Callable[..., Workbench], root: Path
+) -> None:
+    wb = make_workbench()
     await wb.create_workspace("Acme")
     (root / "Acme" / "data").mkdir(parents=True)
     assert [(w.id, w.name) for w in await wb.workspaces()][:2] == [("acme", "Acme"), ("Acme", "Acme (adopted)")]
 
 
 async def test_a_folder_that_is_gone_is_not_listed_and_comes_back(
-    bench: Callable[..., Workbench], serve: Serve, root: Path
+    make_workbench: Callable[..., Workbench], serve: Serve, root: Path
 ) -> None:
-    wb = bench(serve(ASK))
+    wb = make_workbench(serve(ASK))
     place = await wb.workspace("tiny")
     thread = await place.thread()
     await thread.ask("Hello")

@@ -31,12 +31,14 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
 
 
 @pytest.fixture
-async def made(bench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Whole]]:
+async def made(
+    make_workbench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Callable[..., Whole]]:
     monkeypatch.setattr(whole_module, "current_cell", lambda: "notebook#cell")
     all_made: list[Whole] = []
 
     def make(**more: Any) -> Whole:
-        all_made.append(Whole(bench(model="offline"), **more))
+        all_made.append(Whole(make_workbench(model="offline"), **more))
         return all_made[-1]
 
     yield make
@@ -45,9 +47,9 @@ async def made(bench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_the_words_of_a_conversation_stand_beside_it_and_are_written_anew(
-    bench: Callable[..., Workbench], shown: Shown
+    make_workbench: Callable[..., Workbench], shown: Shown
 ) -> None:
-    thread = await (await bench(model="offline").workspace("tiny")).thread()
+    thread = await (await make_workbench(model="offline").workspace("tiny")).thread()
     chat = Chat()
     await chat.show(thread)
     bundle = chat._repr_mimebundle_()[0]
@@ -73,9 +75,9 @@ async def test_without_a_notebook_nothing_stands_beside_a_widget(monkeypatch: py
 
 
 async def test_the_thread_of_the_cell_comes_back_to_the_first_page_only(
-    bench: Callable[..., Workbench], made: Callable[..., Whole]
+    make_workbench: Callable[..., Workbench], made: Callable[..., Whole]
 ) -> None:
-    workspace = await bench(model="offline").workspace("tiny")
+    workspace = await make_workbench(model="offline").workspace("tiny")
     first, second = await workspace.thread(), await workspace.thread()
     await asyncio.gather(first.ask("how many rows are in ledger"), second.ask("how many rows are in ledger"))
     whole = made()
@@ -86,11 +88,11 @@ async def test_the_thread_of_the_cell_comes_back_to_the_first_page_only(
 
 
 async def test_a_thread_of_another_workspace_than_the_one_named_does_not_come_back(
-    bench: Callable[..., Workbench], made: Callable[..., Whole]
+    make_workbench: Callable[..., Workbench], made: Callable[..., Whole]
 ) -> None:
-    thread = await (await bench(model="offline").workspace("tiny")).thread()
+    thread = await (await make_workbench(model="offline").workspace("tiny")).thread()
     await thread.ask("how many rows are in ledger")
-    await bench(model="offline").create_workspace("Other")
+    await make_workbench(model="offline").create_workspace("Other")
     whole = made(workspace="other")
     assert await Page(whole._frame).ask("enter", thread=thread.id) == {"is_found": True}
     assert whole._frame.thread == ""

@@ -16,7 +16,7 @@ from cfo_kernel import Workbench, Workspace
 from cfo_kernel.errors import ServerUnavailable
 from tests.conftest import LEDGER, Opened
 from tests.models.scripted_server import Stall
-from tests.replies import ANSWER, Serve, until
+from tests.replies import ANSWER, Serve, wait_for_event
 from tests.widgets.pages import Page
 
 
@@ -50,8 +50,10 @@ async def eventually(holds: Callable[[], Any]) -> None:
 # Workspaces
 
 
-async def test_the_workspace_of_the_last_visit_opens_else_the_one_last_changed(bench: Callable[..., Workbench]) -> None:
-    wb = bench(model="offline")
+async def test_the_workspace_of_the_last_visit_opens_else_the_one_last_changed(
+    make_workbench: Callable[..., Workbench],
+) -> None:
+    wb = make_workbench(model="offline")
     await wb.create_workspace("Acme")
     for remembered, expected in (("tiny", "tiny"), ("gone", "acme"), ("", "acme")):
         picker, picked = WorkspacePicker(wb), []
@@ -62,8 +64,10 @@ async def test_the_workspace_of_the_last_visit_opens_else_the_one_last_changed(b
         assert [workspace["id"] for workspace in picker.workspaces or []] == ["acme", "tiny"]
 
 
-async def test_a_company_is_created_and_opened_and_a_taken_name_is_refused(bench: Callable[..., Workbench]) -> None:
-    picker, picked = WorkspacePicker(bench(model="offline")), []
+async def test_a_company_is_created_and_opened_and_a_taken_name_is_refused(
+    make_workbench: Callable[..., Workbench],
+) -> None:
+    picker, picked = WorkspacePicker(make_workbench(model="offline")), []
     picker.on_pick(lambda workspace: picked.append(workspace.name))
     page = Page(picker)
     await page.ask("create", name="Acme AG")
@@ -109,7 +113,7 @@ async def test_what_happens_elsewhere_is_seen(opened: Opened, serve: Serve, monk
     threads.on_change(changed.append)
     await Page(threads).ask("look")
     run = await (await tiny.thread()).send("first")
-    await until(run, "run_started")
+    await wait_for_event(run, "run_started")
     await eventually(lambda: threads.threads and threads.threads[0]["running"])
     assert set(changed) == {run.thread_id}
     await run.cancel()
@@ -143,10 +147,10 @@ async def test_a_server_that_is_away_is_told_and_asked_again(
 
 
 async def test_a_glance_at_a_workspace_that_was_left_changes_nothing(
-    bench: Callable[..., Workbench], threads: ThreadPicker, tiny: Workspace
+    make_workbench: Callable[..., Workbench], threads: ThreadPicker, tiny: Workspace
 ) -> None:
     await (await tiny.thread()).ask("how many rows are in ledger")
-    other = await bench(model="offline").create_workspace("Other")
+    other = await make_workbench(model="offline").create_workspace("Other")
     await asyncio.gather(threads.show(tiny), threads.show(other))
     assert (threads.workspace_id, threads.threads) == ("other", [])
 

@@ -21,8 +21,8 @@ async def _until(holds: Callable[[], Any]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_an_address_without_a_thread_is_told(bench: Callable[..., Workbench]) -> None:
-    wb = bench(model="offline")
+async def test_an_address_without_a_thread_is_told(make_workbench: Callable[..., Workbench]) -> None:
+    wb = make_workbench(model="offline")
     widget = Widget(wb)
     frame = Page(widget._frame)
     thread = await (await wb.workspace("tiny")).thread()

@@ -78,11 +78,11 @@ async def test_a_message_that_is_none_changes_no_thread(serve: Serve, opened: Op
     assert before == (files(thread.thread_dir / "results"), (thread.thread_dir / "message_history.json").read_bytes())
 
 
-async def test_what_is_unknown_is_named(opened: Opened, bench: Callable[..., Workbench]) -> None:
+async def test_what_is_unknown_is_named(opened: Opened, make_workbench: Callable[..., Workbench]) -> None:
     place = await opened()
     for wrong in ("nope", "", "../tiny", "\ud800", "a\0b", "x" * 300, "TINY"):
         with pytest.raises(WorkspaceNotFound, match="There is: tiny"):
-            await bench().workspace(wrong)
+            await make_workbench().workspace(wrong)
         with pytest.raises(ThreadNotFound, match="List its threads"):
             await place.thread(wrong)
     with pytest.raises(UnknownTable, match="ledger"):
@@ -91,8 +91,8 @@ async def test_what_is_unknown_is_named(opened: Opened, bench: Callable[..., Wor
         await place.schema("legder")
 
 
-async def test_which_workspace_has_to_be_said_where_there_are_two(bench: Callable[..., Workbench]) -> None:
-    wb = bench()
+async def test_which_workspace_has_to_be_said_where_there_are_two(make_workbench: Callable[..., Workbench]) -> None:
+    wb = make_workbench()
     assert (await wb.workspace()).id == "tiny"
     made = await wb.create_workspace("Acme & Co")
     assert (made.id, made.name) == ("acme_co", "Acme & Co")
@@ -186,8 +186,8 @@ async def test_an_upload_replaces_and_the_old_file_is_kept(opened: Opened, tmp_p
 # settings and roots
 
 
-async def test_a_process_works_on_one_root(bench: Callable[..., Workbench], tmp_path: Path) -> None:
-    first, same = bench(), bench()
+async def test_a_process_works_on_one_root(make_workbench: Callable[..., Workbench], tmp_path: Path) -> None:
+    first, same = make_workbench(), make_workbench()
     await first.workspaces()
     await same.workspaces()
     other = connect(settings=settings(tmp_path / "other", NOWHERE))
@@ -226,8 +226,8 @@ def test_a_run_of_a_loop_that_is_gone_goes_on_in_the_next(root: Path, serve: Ser
     asyncio.run(wb.close())
 
 
-async def test_a_workbench_in_use_in_another_loop_says_so(bench: Callable[..., Workbench]) -> None:
-    wb = bench()
+async def test_a_workbench_in_use_in_another_loop_says_so(make_workbench: Callable[..., Workbench]) -> None:
+    wb = make_workbench()
     await wb.workspaces()
     with pytest.raises(OtherLoop, match=r"Call connect\(\)"):
         await asyncio.to_thread(asyncio.run, wb.workspaces())

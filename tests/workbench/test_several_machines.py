@@ -22,7 +22,7 @@ from cfo_kernel.store.database_postgres import Target
 from cfo_kernel.store.schemas import CATALOG
 from tests.conftest import Opened
 from tests.models.scripted_server import ScriptedServer, Stall, ToolCall
-from tests.replies import ANSWER, MESSAGE, QUERY, Serve, told, until
+from tests.replies import ANSWER, MESSAGE, QUERY, Serve, events_of, wait_for_event
 
 REPOSITORY = Path(__file__).parents[2]
 ASK = ToolCall("user_interaction", {"message": "Go on."})
@@ -98,13 +98,13 @@ async def test_a_worker_goes_on_with_the_runs_of_one_that_was_killed(
     place._engine._queue.pause()  # pyright: ignore[reportPrivateUsage] - from here on this process only accepts
     async with worker(root, postgres, server) as killed:
         runs = [await thread.send(text) for text in ("killed", "waiting")]
-        await until(runs[0], "token")
+        await wait_for_event(runs[0], "token")
         async with worker(root, postgres, server):
             killed.kill()
             for run in runs:
                 async with asyncio.timeout(30):
                     assert (await run.finished()).status == "succeeded"
-                assert [n.number for n in await told(run)] == list(range(len(await told(run))))
+                assert [n.number for n in await events_of(run)] == list(range(len(await events_of(run))))
     assert [m.text for m in await thread.messages() if m.who == "person"] == ["first", "killed", "waiting"]
     assert [m.status for m in await thread.messages() if m.who == "agent"] == ["succeeded"] * 3
 
@@ -116,7 +116,7 @@ async def test_a_waiting_run_of_another_process_is_stopped_at_once(
     thread = await place.thread()
     await thread.ask("first")
     running, waiting = await thread.send("runs"), await thread.send("waits")
-    await until(running, "token")
+    await wait_for_event(running, "token")
     for run in (waiting, running):
         await run.cancel()
         async with asyncio.timeout(20):
@@ -148,7 +148,7 @@ async def test_connections_that_are_lost_are_made_again(opened: Opened, serve: S
     look(postgres, cut)
     async with asyncio.timeout(30):
         assert (await run.finished()).status == "succeeded"
-    assert [n.number for n in await told(run)] == list(range(len(await told(run))))
+    assert [n.number for n in await events_of(run)] == list(range(len(await events_of(run))))
     async with asyncio.timeout(30):
         assert (await thread.ask("third")).message == "Go on."
 
@@ -164,21 +164,21 @@ async def test_connections_that_are_lost_are_made_again(opened: Opened, serve: S
     ],
 )
 async def test_a_database_that_cannot_be_used_is_told_without_its_password(
-    bench: Callable[..., Workbench], url: str
+    make_workbench: Callable[..., Workbench], url: str
 ) -> None:
-    wb = bench(database_url=url)
+    wb = make_workbench(database_url=url)
     with pytest.raises((StorageFailed, InvalidSettings), match="CFO_DATABASE_URL") as caught:
         await wb.workspaces()
     assert not [part for part in ("p%40ss", "p@ss", "w/rd") if part in str(caught.value)]
 
 
 async def test_a_missing_package_is_named(
-    bench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch, postgres: str
+    make_workbench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch, postgres: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "procrastinate", None)
     monkeypatch.delitem(sys.modules, "cfo_kernel.runs.queue_procrastinate", raising=False)
     with pytest.raises(InvalidSettings, match=r"pip install 'cfo-kernel\[postgres\]'"):
-        await bench(database_url=postgres).workspaces()
+        await make_workbench(database_url=postgres).workspaces()
 
 
 def test_the_catalog_is_migrated_once_and_a_newer_one_is_left_alone(postgres: str) -> None:

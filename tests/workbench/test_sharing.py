@@ -7,7 +7,7 @@ from pathlib import Path
 from cfo_kernel import Workbench, connect
 from tests.conftest import settings
 from tests.models.scripted_server import Stall
-from tests.replies import ANSWER, Serve, until
+from tests.replies import ANSWER, Serve, wait_for_event
 
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -27,10 +27,12 @@ async def test_a_workspace_keeps_the_workbench_that_gave_it(root: Path) -> None:
     assert (await workspace.sql("SELECT 1 AS one")).row_count == 1
 
 
-async def test_deleting_a_workspace_stops_the_runs_of_no_other(serve: Serve, bench: Callable[..., Workbench]) -> None:
-    wb = bench(serve(Stall(6, ANSWER)))
+async def test_deleting_a_workspace_stops_the_runs_of_no_other(
+    serve: Serve, make_workbench: Callable[..., Workbench]
+) -> None:
+    wb = make_workbench(serve(Stall(6, ANSWER)))
     run = await (await (await wb.workspace("tiny")).thread()).send("Totals")
-    await until(run, "token")
+    await wait_for_event(run, "token")
     await (await wb.create_workspace("Other")).delete()
     assert await run.status() == "running"
     await run.cancel()

@@ -154,12 +154,16 @@ async def test_files_that_went_or_broke_are_errors_of_ours(serve: Serve, opened:
 
 
 async def test_a_folder_that_cannot_be_made_is_an_error_of_ours(
-    serve: Serve, opened: Opened, bench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
+    serve: Serve, opened: Opened, make_workbench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = await opened(serve(ANSWER))
     with monkeypatch.context() as patch:
         patch.setattr(Path, "mkdir", full)
-        for use in (workspace.datasets(), (await workspace.thread()).send("Totals"), bench().create_workspace("Acme")):
+        for use in (
+            workspace.datasets(),
+            (await workspace.thread()).send("Totals"),
+            make_workbench().create_workspace("Acme"),
+        ):
             with pytest.raises(StorageFailed, match="No space left"):
                 await use
-    assert (await bench().create_workspace("Acme")).id == "acme"
+    assert (await make_workbench().create_workspace("Acme")).id == "acme"

@@ -28,8 +28,8 @@ from tests.replies import ANSWER, QUERY, Serve
 SLOW = ToolCall("run_sql", {"sql": "SELECT max(hash(x)) FROM range(20000000000) t(x)", "purpose": "The largest."})
 
 
-async def test_a_workspace_takes_another_name_and_keeps_its_folder(bench: Callable[..., Workbench]) -> None:
-    wb = bench()
+async def test_a_workspace_takes_another_name_and_keeps_its_folder(make_workbench: Callable[..., Workbench]) -> None:
+    wb = make_workbench()
     place = await wb.workspace("tiny")
     other = await wb.create_workspace("Acme AG")
     made, changed = other.created_at, other.updated_at
@@ -46,9 +46,9 @@ async def test_a_workspace_takes_another_name_and_keeps_its_folder(bench: Callab
 
 
 async def test_a_deleted_workspace_is_in_the_trash_of_the_root(
-    serve: Serve, bench: Callable[..., Workbench], root: Path
+    serve: Serve, make_workbench: Callable[..., Workbench], root: Path
 ) -> None:
-    wb = bench(serve(QUERY, ANSWER))
+    wb = make_workbench(serve(QUERY, ANSWER))
     place = await wb.workspace("tiny")
     thread = await place.thread()
     run = await thread.send("Totals")
@@ -75,9 +75,9 @@ async def test_a_deleted_workspace_is_in_the_trash_of_the_root(
 
 
 async def test_what_runs_in_a_workspace_is_stopped_before_it_goes(
-    serve: Serve, bench: Callable[..., Workbench]
+    serve: Serve, make_workbench: Callable[..., Workbench]
 ) -> None:
-    wb = bench(serve(SLOW))
+    wb = make_workbench(serve(SLOW))
     place = await wb.workspace("tiny")
     run = await (await place.thread()).send("The largest, please")
     queued = await (await place.thread()).send("And again")
@@ -87,9 +87,9 @@ async def test_what_runs_in_a_workspace_is_stopped_before_it_goes(
 
 
 async def test_a_workspace_in_which_another_program_answers_stays(
-    serve: Serve, bench: Callable[..., Workbench], root: Path
+    serve: Serve, make_workbench: Callable[..., Workbench], root: Path
 ) -> None:
-    one, other = bench(serve(SLOW)), bench(serve(ANSWER))
+    one, other = make_workbench(serve(SLOW)), make_workbench(serve(ANSWER))
     run = await (await (await one.workspace("tiny")).thread()).send("The largest, please")
     own = await other.workspace("tiny")
     with pytest.raises(ThreadBusy):
@@ -103,12 +103,12 @@ async def test_a_workspace_in_which_another_program_answers_stays(
 
 
 async def test_a_workspace_that_cannot_be_put_away_stays(
-    bench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
+    make_workbench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    wb = bench()
+    wb = make_workbench()
     place = await wb.workspace("tiny")
     with monkeypatch.context() as patch:
         patch.setattr(folders, "to_trash", full)
@@ -120,9 +120,9 @@ async def test_a_workspace_that_cannot_be_put_away_stays(
 
 
 async def test_threads_and_runs_are_found_without_their_workspace(
-    serve: Serve, bench: Callable[..., Workbench], root: Path
+    serve: Serve, make_workbench: Callable[..., Workbench], root: Path
 ) -> None:
-    wb = bench(serve(QUERY, ANSWER))
+    wb = make_workbench(serve(QUERY, ANSWER))
     thread = await (await wb.workspace("tiny")).thread()
     assert thread.created_at is None
     run = await thread.send("Totals")
