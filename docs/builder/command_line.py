@@ -42,7 +42,7 @@ def _row(parameter: Any) -> str:
     names = (
         [*parameter.opts, *parameter.secondary_opts] if is_option else [(parameter.metavar or parameter.name).upper()]
     )
-    if parameter.required or not is_option:
+    if parameter.required:
         default = "required"
     elif parameter.default is None or isinstance(parameter.default, bool):
         default = ""

@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from cfo_kernel.runs.owners import Owners
 from typer.testing import CliRunner
 
 from cfo_kernel.cli import app
+from cfo_kernel.runs.owner_locks import OwnerLocks
 from cfo_kernel.store.schemas import CATALOG, JOURNAL, LEDGER
 from tests.store.old_stores import Database
 
@@ -134,7 +134,7 @@ def test_a_store_that_is_missing_is_not_downgraded(cli: Cli, folder: Path) -> No
 
 def test_a_root_in_use_is_left_alone(cli: Cli, folder: Path) -> None:
     cli("upgrade")
-    owners = Owners(folder / "owners")
+    owners = OwnerLocks(folder / "owners")
     done = cli("downgrade", "catalog", "0001")
     assert (done.code, "Stop them, then try again" in done.err) == (1, True)
     assert cli("upgrade").code == 0

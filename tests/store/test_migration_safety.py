@@ -12,10 +12,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from cfo_kernel.runs.owners import Owners
 from sqlalchemy import text
 
 from cfo_kernel.errors import InvalidInput, StorageFailed
+from cfo_kernel.runs.owner_locks import OwnerLocks
 from cfo_kernel.store.catalog import Catalog, WorkspaceRow
 from cfo_kernel.store.database import sqlite_engine
 from cfo_kernel.store.migrations import copies, runner
@@ -186,7 +186,7 @@ def test_a_store_that_other_programs_have_open_is_not_changed(
     rows, schema, engine = catalog.rows(), later("pass"), catalog.engine()
     owners = None
     if isinstance(place, Path):
-        owners = Owners(place / "owners")
+        owners = OwnerLocks(place / "owners")
         held_by = str(os.getpid())
     else:
         journal = Database(JOURNAL, place)
@@ -216,7 +216,7 @@ def test_a_database_from_before_alembic_with_the_newest_schema_is_only_stamped(p
     """A running program of the version before is not disturbed by that, and no copy is needed."""
     database = Database(CATALOG, place)
     database.load("catalog-2")
-    owners = Owners(place / "owners") if isinstance(place, Path) else None
+    owners = OwnerLocks(place / "owners") if isinstance(place, Path) else None
     engine = database.engine()
     bring_up_to_date(engine, CATALOG)
     with engine.connect() as connection:
@@ -260,6 +260,16 @@ def test_a_copy_is_made_before_a_change_and_holds_what_is_in_the_log_still(
     assert down.copy is not None
     assert down.copy.name.startswith("catalog-0003-2")
     assert (names(file), names(down.copy)) == (["W"], ["W 0003"])
+    engine.dispose()
+    catalog.close()
+    for beside in tmp_path.glob("catalog.db-*"):
+        beside.unlink()
+    down.copy.rename(file)  # as the documentation says to put a copy back
+    with pytest.raises(StorageFailed, match="has revision 0003"):
+        Catalog(engine)
+    runner.downgrade(engine, later("pass"), "0002")
+    catalog = Catalog(engine)
+    assert [w.name for w in catalog.workspaces()] == ["W"]
     catalog.close()
     engine.dispose()
 
