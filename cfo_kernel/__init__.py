@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from cfo_kernel.charts import vega_lite as vega_lite
     from cfo_kernel.connection import connect as connect
     from cfo_kernel.data.direct_query import Direct as Direct
-    from cfo_kernel.data.pages import PageRequest as PageRequest
-    from cfo_kernel.data.pages import ResultPage as ResultPage
     from cfo_kernel.data.plan import QueryPlan as QueryPlan
+    from cfo_kernel.data.result_pages import PageRequest as PageRequest
+    from cfo_kernel.data.result_pages import ResultPage as ResultPage
     from cfo_kernel.data.tables import Dataset as Dataset
     from cfo_kernel.errors import CfoError as CfoError
     from cfo_kernel.events import Event as Event
@@ -50,10 +50,10 @@ _HOME = {
     "Event": "events",
     "FinishedRun": "events",
     "Numbered": "events",
-    "PageRequest": "data.pages",
+    "PageRequest": "data.result_pages",
     "QueryPlan": "data.plan",
     "Reply": "replies",
-    "ResultPage": "data.pages",
+    "ResultPage": "data.result_pages",
     "ResultTable": "replies",
     "Run": "interface",
     "RunSQL": "replies",

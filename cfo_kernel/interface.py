@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from cfo_kernel.data.direct_query import Direct as Direct
 from cfo_kernel.data.file_formats import SUFFIXES as SUFFIXES
-from cfo_kernel.data.pages import Contains as Contains
-from cfo_kernel.data.pages import DownloadFormat as DownloadFormat
-from cfo_kernel.data.pages import PageRequest as PageRequest
-from cfo_kernel.data.pages import ResultPage as ResultPage
-from cfo_kernel.data.pages import Sort as Sort
+from cfo_kernel.data.result_pages import Contains as Contains
+from cfo_kernel.data.result_pages import DownloadFormat as DownloadFormat
+from cfo_kernel.data.result_pages import PageRequest as PageRequest
+from cfo_kernel.data.result_pages import ResultPage as ResultPage
+from cfo_kernel.data.result_pages import Sort as Sort
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
 from cfo_kernel.events import UsageTotals as UsageTotals

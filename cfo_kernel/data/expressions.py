@@ -70,9 +70,9 @@ class ExpressionCompiler:
         if node.function.subtracts:
             over = self._rollups.signed(over, node)
         sql = node.function.of(over)
-        return f"{sql} FILTER (WHERE {self.kept(node)})" if node.where else sql
+        return f"{sql} FILTER (WHERE {self.where_condition(node)})" if node.where else sql
 
-    def kept(self, node: Aggregate) -> str:
+    def where_condition(self, node: Aggregate) -> str:
         """The condition of the aggregate's own filters."""
         return " AND ".join(self._rollups.condition(wanted) for wanted in node.where)
 
@@ -152,6 +152,6 @@ def operand(node: Expression, sql: Callable[[Expression], str]) -> str:
     return f"({sql(node)})" if isinstance(node, Arithmetic | Window) else sql(node)
 
 
-def holds(node: Expression, kind: type[Aggregate] | type[Window]) -> bool:
+def contains(node: Expression, kind: type[Aggregate] | type[Window]) -> bool:
     """Whether there is such a node in the expression."""
-    return isinstance(node, kind) or any(holds(part, kind) for part in parts(node))
+    return isinstance(node, kind) or any(contains(part, kind) for part in parts(node))

@@ -1,6 +1,6 @@
 """Trees in the data, such as a chart of accounts: what the name of a parent stands for.
 
-A tree is read from its table once per version of the data (`reading`, `Tree.read`) and is a value from then on: the
+A tree is read from its table once per version of the data (`tree_query`, `Tree.read`) and is a value from then on: the
 compiler of plans gets it as it gets the tables.
 """
 
@@ -57,7 +57,7 @@ class Tree:
 
     @classmethod
     def read(cls, table: Table, notes: Hierarchy, rows: Sequence[Sequence[Any]], noun: str) -> "Tree":
-        """The tree from the rows of `reading`; raises `TreeInvalid`."""
+        """The tree from the rows of `tree_query`; raises `TreeInvalid`."""
         nodes: list[Node] = []
         for key, parent, name, operator, booked in rows:
             if key is None:
@@ -80,7 +80,7 @@ class Tree:
     def parents(self) -> list[Node]:
         return [node for node in self.nodes.values() if self.children(node.key)]
 
-    def named(self, name: str) -> list[Node]:
+    def nodes_named(self, name: str) -> list[Node]:
         """The rows of that name: usually one."""
         return self._named.get(name, [])
 
@@ -131,16 +131,18 @@ Trees = Mapping[str, Tree]
 NO_TREES: Trees = {}
 
 
-def readings(glossary: GlossaryFile, tables: Tables) -> dict[str, str]:
+def tree_queries(glossary: GlossaryFile, tables: Tables) -> dict[str, str]:
     """The SQL that reads each tree the glossary states, by lower-case table name."""
     return {
-        name.lower(): reading(tables[name], notes.hierarchy, tables)
+        name.lower(): tree_query(tables[name], notes.hierarchy, tables)
         for name, notes in glossary.tables.items()
         if notes.hierarchy
     }
 
 
-def grown(name: str, result: ResultTable, glossary: GlossaryFile, node: yaml.Node | None, tables: Tables) -> Tree:
+def tree_from_result(
+    name: str, result: ResultTable, glossary: GlossaryFile, node: yaml.Node | None, tables: Tables
+) -> Tree:
     """The tree of a table from the rows that were read; raises `GlossaryInvalid` where they are none."""
     table, notes = tables[name], glossary.table(name).hierarchy
     written = next((key for key in glossary.tables if key.lower() == name), name)
@@ -155,7 +157,7 @@ def grown(name: str, result: ResultTable, glossary: GlossaryFile, node: yaml.Nod
         raise fault(node, ("tables", written, "hierarchy", error.field), error.problem) from error
 
 
-def reading(table: Table, notes: Hierarchy, tables: Tables) -> str:
+def tree_query(table: Table, notes: Hierarchy, tables: Tables) -> str:
     """The SQL of a tree's rows: key, parent, label, operator, and whether another table's rows point at it."""
     key = f"{quoted(table.name)}.{quoted(notes.key)}"
     booked = [  # names of tables and columns only, each quoted

@@ -70,12 +70,12 @@ def literal(value: Scalar, column: Column, where: str) -> str:
 
 def text(value: str) -> str:
     """A quoted text. Raises `PlanInvalid` for one that SQL cannot hold."""
-    if not is_whole(value):
+    if not is_valid_text(value):
         raise PlanInvalid("A text in the plan holds a NUL or half a character. Leave it out.")
     return text_literal(value)
 
 
-def is_whole(value: str) -> bool:
+def is_valid_text(value: str) -> bool:
     """Whether the text can be part of SQL at all: no NUL, and no half of a surrogate pair."""
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 

@@ -1,7 +1,7 @@
 """QueryPlan: the typed plan between a question and its SQL.
 
 A plan names tables and columns, never SQL. It is validated against the tables of the workspace and compiled to one
-deterministic SELECT (`cfo_kernel.data.compile`), so that a model, the offline analyst and a script all ask alike.
+deterministic SELECT (`cfo_kernel.data.compiler`), so that a model, the offline analyst and a script all ask alike.
 
 A column is written `table.column`, or `column` where only one of the plan's tables has it, or all that have it are
 joined on it.

@@ -16,7 +16,7 @@ from cfo_kernel.errors import PlanInvalid
 
 
 @dataclass(frozen=True)
-class Named:
+class NodeSelection:
     """What the values of a filter stand for: the rows of the tree by key, with the weight of each.
 
     `clash` says why they cannot be summed: a row has one sign by one name and another by another.
@@ -57,14 +57,14 @@ class RollUps:
 
     def condition(self, wanted: Filter) -> str:
         """The filter as a SQL condition."""
-        named = self.named(wanted)
+        named = self.selection(wanted)
         if named is None or not named.is_rolled:
             return condition(wanted, self._scope.find(wanted.column))
         return named.sql(list(named.weights), "NOT IN" if wanted.op in ("!=", "not in") else "IN")
 
     def group(self, group: Group) -> str:
         """The child of the group's `within` that a row is below, or `within` itself for a row of its own."""
-        named = self.named(Filter(column=group.column, value=group.within))
+        named = self.selection(Filter(column=group.column, value=group.within))
         if named is None or not named.is_rolled or group.grain:
             raise PlanInvalid(f"{group.within} is no parent in a hierarchy of {group.column}. Leave within out.")
         (node,) = named.nodes
@@ -106,7 +106,7 @@ class RollUps:
         deciding = [n for n in self._deciding(node) if n.tree.table.lower() == table.lower() and n.tree.signed]
         return any(named.is_rolled and named.has_one_top for named in deciding)
 
-    def named(self, wanted: Filter) -> Named | None:
+    def selection(self, wanted: Filter) -> NodeSelection | None:
         """The rows of a tree that the filter names, or None where its column is no tree's label.
 
         In a plan where nothing points at the tree its rows are read as they are: that asks what the tree looks like.
@@ -124,17 +124,17 @@ class RollUps:
         nodes = tuple(self._nodes(tree, [str(v) for v in values if v is not None]))
         is_left_out = wanted.op in ("!=", "not in")
         weights, clash = (_below(tree, nodes), "") if is_left_out else _weights(tree, nodes)
-        return Named(tree, ColumnRef(ref.table, key), nodes, weights, clash)
+        return NodeSelection(tree, ColumnRef(ref.table, key), nodes, weights, clash)
 
-    def mentioned(self, node: Aggregate | None) -> Iterator[tuple[Filter, Named]]:
+    def parent_selections(self, node: Aggregate | None) -> Iterator[tuple[Filter, NodeSelection]]:
         """The filters of an aggregate, or of the plan, that name a parent."""
         for wanted in node.where if node else self.filters:
-            if (named := self.named(wanted)) and named.is_rolled:
+            if (named := self.selection(wanted)) and named.is_rolled:
                 yield wanted, named
 
     @staticmethod
     def _nodes(tree: Tree, names: list[str]) -> Iterator[Node]:
-        found = {name: tree.named(name) for name in names}
+        found = {name: tree.nodes_named(name) for name in names}
         has_parent = any(tree.children(node.key) for nodes in found.values() for node in nodes)
         for name, nodes in found.items():
             if has_parent and not nodes:
@@ -144,22 +144,22 @@ class RollUps:
                 raise PlanInvalid(f"{name} names {len(nodes)} {tree.noun}s. Filter on {tree.table}.{tree.key}: {keys}.")
             yield from nodes
 
-    def _deciding(self, node: Aggregate) -> list[Named]:
+    def _deciding(self, node: Aggregate) -> list[NodeSelection]:
         """For each tree the rows that decide on the sign in this aggregate."""
         own, plans = self._by_tree(node.where), self._by_tree(self.filters)
         return list((plans | own).values())
 
-    def _by_tree(self, filters: tuple[Filter, ...]) -> dict[str, Named]:
-        found: dict[str, Named] = {}
+    def _by_tree(self, filters: tuple[Filter, ...]) -> dict[str, NodeSelection]:
+        found: dict[str, NodeSelection] = {}
         for wanted in filters:
-            named = self.named(wanted) if wanted.op in ("=", "in") else None
+            named = self.selection(wanted) if wanted.op in ("=", "in") else None
             if named is not None:
                 before = found.get(named.tree.table)
                 found[named.tree.table] = _both(before, named) if before else named
         return found
 
 
-def _both(one: Named, other: Named) -> Named:
+def _both(one: NodeSelection, other: NodeSelection) -> NodeSelection:
     """The rows that two filters name together."""
     shared = {key: weight for key, weight in one.weights.items() if key in other.weights}
     clash = one.clash or other.clash
@@ -167,7 +167,7 @@ def _both(one: Named, other: Named) -> Named:
         names = " and ".join(str(n.name) for n in (*one.nodes, *other.nodes))
         clash = f"{names} overlap and give rows different signs. Name one of them."
     wider, narrower = (one, other) if len(one.weights) >= len(other.weights) else (other, one)
-    return Named(narrower.tree, narrower.key, (narrower if narrower.is_rolled else wider).nodes, shared, clash)
+    return NodeSelection(narrower.tree, narrower.key, (narrower if narrower.is_rolled else wider).nodes, shared, clash)
 
 
 def _weights(tree: Tree, nodes: tuple[Node, ...]) -> tuple[dict[str, int], str]:

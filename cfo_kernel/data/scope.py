@@ -37,13 +37,13 @@ class ColumnRef:
 class Scope:
     """Resolves the plan's names; raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` with the nearest names.
 
-    `also` are joins that the plan does not have: their columns are found by their full names only, so that they never
-    make a name of the plan ambiguous.
+    `extra_joins` are joins that the plan does not have. Their columns are found by their full names only, so that they
+    never make a name in the plan ambiguous.
     """
 
-    def __init__(self, plan: QueryPlan, tables: Tables, also: tuple[Join, ...] = ()) -> None:
+    def __init__(self, plan: QueryPlan, tables: Tables, extra_joins: tuple[Join, ...] = ()) -> None:
         self._all = tables
-        self._also: list[Table] = []
+        self._extra_tables: list[Table] = []
         self.table = self._known(plan.table)
         self.joins: list[tuple[str, ColumnRef, ColumnRef]] = []
         self._tables = [self.table]
@@ -54,10 +54,10 @@ class Scope:
             earlier = list(self._tables)
             self._tables.append(table)
             self.joins.append((join.kind, *self._sides(join, earlier, table)))
-        for join in also:
+        for join in extra_joins:
             table = self._known(join.table)
-            self._also.append(table)
-            self.joins.append((join.kind, *self._sides(join, [*self._tables, *self._also[:-1]], table)))
+            self._extra_tables.append(table)
+            self.joins.append((join.kind, *self._sides(join, [*self._tables, *self._extra_tables[:-1]], table)))
 
     def has(self, table: str) -> bool:
         """Whether the plan names the table."""
@@ -90,7 +90,7 @@ class Scope:
 
     def find(self, name: str) -> ColumnRef:
         """The column called `table.column` or `column`."""
-        refs = self._refs(name, self._tables) or (self._refs(name, self._also) if "." in name else [])
+        refs = self._refs(name, self._tables) or (self._refs(name, self._extra_tables) if "." in name else [])
         if len(refs) == 1 or (refs and self._are_equated(refs)):
             return refs[0]
         if refs:

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel.data import glossary as glossaries
-from cfo_kernel.data import hierarchies, pages
-from cfo_kernel.data.closes import MOST_ROWS
+from cfo_kernel.data import hierarchies, result_pages
+from cfo_kernel.data.closing_dates import MOST_ROWS
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.ingest_cache import DatasetIndex, IngestCache
-from cfo_kernel.data.pages import DownloadFormat, PageRequest, ResultPage
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
+from cfo_kernel.data.result_pages import DownloadFormat, PageRequest, ResultPage
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
 from cfo_kernel.executors.python_executor import PythonExecutor
@@ -99,9 +99,9 @@ class WorkspaceData:
             glossary, node = glossaries.load(self._data_dir)
             glossaries.check(glossary, node, index.tables)
             trees: dict[str, Tree] = {}
-            for name, sql in hierarchies.readings(glossary, index.tables).items():
+            for name, sql in hierarchies.tree_queries(glossary, index.tables).items():
                 rows = await self.query(sql, cap=hierarchies.MOST_NODES)
-                trees[name] = hierarchies.grown(name, rows, glossary, node, index.tables)
+                trees[name] = hierarchies.tree_from_result(name, rows, glossary, node, index.tables)
             self._schema, self._stamp = SchemaContext(index, glossary, trees), stamp
         return self._schema
 
@@ -144,11 +144,11 @@ class WorkspaceData:
         ready = prepare(plan, tables, schema.glossary, schema.trees)
         notes = list(ready.notes)
         try:
-            if ready.asked:
-                notes += ready.judge((await self.query(ready.asked, cap=1, thread_tables=thread_tables)).rows[0])
-            if ready.closes:
-                notes += ready.closes.notes(
-                    (await self.query(ready.closes.sql, cap=MOST_ROWS, thread_tables=thread_tables)).rows
+            if ready.probe_sql:
+                notes += ready.evaluate((await self.query(ready.probe_sql, cap=1, thread_tables=thread_tables)).rows[0])
+            if ready.closing_dates:
+                notes += ready.closing_dates.notes(
+                    (await self.query(ready.closing_dates.sql, cap=MOST_ROWS, thread_tables=thread_tables)).rows
                 )
             result = await self._run(
                 Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, thread_tables, on_progress
@@ -158,7 +158,7 @@ class WorkspaceData:
                 raise
             raise PlanInvalid(_TOO_LONG) from error
         if result.row_count == plan.limit and not (plan.order_by and "limit" in plan.model_fields_set):
-            [[count]] = (await self.query(ready.counted, cap=1, thread_tables=thread_tables)).rows
+            [[count]] = (await self.query(ready.count_sql, cap=1, thread_tables=thread_tables)).rows
             more = f"These are {plan.limit:,} of {count:,} rows: the plan has a limit. Raise it for all."
             notes += [more] * (count > plan.limit)
         return result.model_copy(update={"notes": (*result.notes, *notes)})
@@ -207,7 +207,7 @@ class WorkspaceData:
 
         Raises `UnreadableFile`, `UnknownColumn`, `PlanInvalid` or another `QueryError`.
         """
-        name = pages.free_name("rows_of_file", (await self._cache.index()).tables)
+        name = result_pages.free_name("rows_of_file", (await self._cache.index()).tables)
         thread_tables = {name: file}
         try:
             table = await self._described(name, thread_tables)
@@ -215,10 +215,12 @@ class WorkspaceData:
             if isinstance(error, WorkerLost) and not error.details.get("again"):
                 raise
             raise UnreadableFile(f"{file.name} is damaged or not whole. Ask its question again.") from error
-        found = await self.query(pages.page_sql(table, request), cap=request.limit, thread_tables=thread_tables)
+        found = await self.query(result_pages.page_sql(table, request), cap=request.limit, thread_tables=thread_tables)
         count = table.row_count
         if request.filters:
-            [(count,)] = (await self.query(pages.count_sql(table, request), cap=1, thread_tables=thread_tables)).rows
+            [(count,)] = (
+                await self.query(result_pages.count_sql(table, request), cap=1, thread_tables=thread_tables)
+            ).rows
         columns, rows, offset = found.columns, found.rows, request.offset
         return ResultPage(columns=columns, rows=rows, offset=offset, row_count=count, total=table.row_count)
 

@@ -1,7 +1,7 @@
 """The glossary as front ends show it: the words that people wrote, without the fields that only the engine reads."""
 
 from cfo_kernel.data.glossary import GlossaryFile, TableNotes
-from cfo_kernel.data.questions import simple_questions
+from cfo_kernel.data.starter_questions import starter_questions
 from cfo_kernel.data.tables import Tables
 from cfo_kernel.interface import Glossary, GlossaryColumn, GlossaryTable
 
@@ -10,7 +10,7 @@ def shown_glossary(file: GlossaryFile, tables: Tables) -> Glossary:
     """The glossary with each table under its own name: the file may write names in another case."""
     shown = tuple(_table(tables[name].name, notes) for name, notes in file.tables.items() if name in tables)
     questions = tuple(question for table in shown for question in table.questions)
-    return Glossary(company=file.company, tables=shown, questions=questions or simple_questions(tables))
+    return Glossary(company=file.company, tables=shown, questions=questions or starter_questions(tables))
 
 
 def _table(name: str, notes: TableNotes) -> GlossaryTable:

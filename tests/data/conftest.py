@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from cfo_kernel.data import ingest_worker
-from cfo_kernel.data.compile import compile_plan
+from cfo_kernel.data.compiler import compile_plan
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.executors.sql_worker import SqlWorker

@@ -11,7 +11,7 @@ from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.errors import PlanInvalid
 from tests.data.conftest import Company, opened
 
@@ -73,8 +73,8 @@ def ask(company: Company, fn: str, *filters: Json, column: str | None = "amount"
     select = [{"name": "x", "expression": {"over": over, "of": figure} if over else figure}]
     plan = QueryPlan.model_validate({"table": "books", "filters": filters, "select": select, **fields})
     ready = prepare(plan, company.tables, GLOSSARY, TREES)
-    if ready.asked:
-        ready.judge(company.worker.query(ready.asked, 1, None)["rows"][0])
+    if ready.probe_sql:
+        ready.evaluate(company.worker.query(ready.probe_sql, 1, None)["rows"][0])
     return [list(row) for row in company.worker.query(ready.sql, 100, None)["rows"]]
 
 

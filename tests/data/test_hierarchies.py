@@ -45,8 +45,8 @@ def test_who_is_where() -> None:
     assert [node.name for node in tree.children("1")] == ["Sales", "Costs", "Memo"]
     assert [node.key for node in tree.below("1")] == ["1", "2", "3", "4", "5", "6", "7"]
     assert [node.name for node in tree.parents] == ["Profit", "Costs", "Memo"]
-    assert [node.key for node in tree.named("Costs")] == ["3"]
-    assert tree.named("costs") == []
+    assert [node.key for node in tree.nodes_named("Costs")] == ["3"]
+    assert tree.nodes_named("costs") == []
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfo_kernel.data import hierarchies
-from cfo_kernel.data.compile import compile_plan
+from cfo_kernel.data.compiler import compile_plan
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.replies import Query, ResultTable
@@ -89,11 +89,11 @@ class BooksCompany:
     def __init__(self, company: Company) -> None:
         self.company = company
         self.trees: dict[str, Tree] = {}
-        for name, sql in hierarchies.readings(GLOSSARY, company.tables).items():
+        for name, sql in hierarchies.tree_queries(GLOSSARY, company.tables).items():
             result = ResultTable.model_validate(
                 {**company.worker.query(sql, 100, None), "query": Query(mode="sql", sql=sql)}
             )
-            self.trees[name] = hierarchies.grown(name, result, GLOSSARY, None, company.tables)
+            self.trees[name] = hierarchies.tree_from_result(name, result, GLOSSARY, None, company.tables)
 
     def sql(self, plan: QueryPlan) -> str:
         return prepare(plan, self.company.tables, GLOSSARY, self.trees).sql
@@ -102,10 +102,10 @@ class BooksCompany:
         """Rows and notes."""
         ready = prepare(plan, self.company.tables, GLOSSARY, self.trees)
         notes = list(ready.notes)
-        if ready.asked:
-            notes += ready.judge(self._rows(ready.asked)[0])
-        if ready.closes:
-            notes += ready.closes.notes(self._rows(ready.closes.sql))
+        if ready.probe_sql:
+            notes += ready.evaluate(self._rows(ready.probe_sql)[0])
+        if ready.closing_dates:
+            notes += ready.closing_dates.notes(self._rows(ready.closing_dates.sql))
         return self._rows(ready.sql), notes
 
     def _rows(self, sql: str) -> list[list[Any]]:
@@ -346,7 +346,7 @@ def test_a_row_without_a_scenario_or_a_date_is_no_row_of_the_others(column: str,
     asked = QueryPlan.model_validate({"table": "cash", "select": [{"name": "x", "expression": total()}]})
     [probe] = prepare(asked, company.tables, GlossaryFile.model_validate({"tables": {"cash": notes}}), {}).probes
     with pytest.raises(PlanInvalid, match=says):
-        probe.judge(company.worker.query(probe.sql, 1, None)["rows"][0])
+        probe.evaluate(company.worker.query(probe.sql, 1, None)["rows"][0])
     company.worker.connection.close()
 
 

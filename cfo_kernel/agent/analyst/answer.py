@@ -13,7 +13,7 @@ from cfo_kernel.agent.analyst.wording import joined
 from cfo_kernel.data.plan import Grain
 
 _ABSENT = re.compile(r"\((.+), last on [0-9-]+\): not included\.$")
-"""Who is named by a plan's note on units that close on another day, which `data.absent` writes."""
+"""Who is named by a plan's note on units that close on another day, which `data.missing_entities` writes."""
 
 
 class Answer:

@@ -131,7 +131,7 @@ class Beside:
         keys: set[str] = set()
         overlap = False
         tree = self.draft.schema.trees[pick.column.partition(".")[0].lower()]
-        for node in (n for v in pick.values for n in tree.named(v)):
+        for node in (n for v in pick.values for n in tree.nodes_named(v)):
             below = {n.key for n in tree.below(node.key)}
             overlap, keys = overlap or bool(keys & below), keys | below
         if combined and not overlap and all(n.sign > 0 for n in tree.nodes.values() if n.key in keys):

@@ -148,7 +148,7 @@ class Schema:
         tree = self.trees.get(table.lower())
         if tree is None or tree.label.lower() != label.lower():
             return None
-        nodes = tree.named(name)
+        nodes = tree.nodes_named(name)
         return (tree, nodes[0]) if len(nodes) == 1 and tree.children(nodes[0].key) else None
 
     def names_alike(self, one: str, other: str) -> bool:

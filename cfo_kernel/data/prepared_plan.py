@@ -4,36 +4,36 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfo_kernel.data.absent import Absent, absent
-from cfo_kernel.data.checks import Probe, probes
-from cfo_kernel.data.closes import Closes, closes
-from cfo_kernel.data.compile import Compiler
-from cfo_kernel.data.gaps import Gaps, gaps
+from cfo_kernel.data.additivity import AdditivityProbe, additivity_probes
+from cfo_kernel.data.closing_dates import ClosingDates, closing_dates
+from cfo_kernel.data.compiler import Compiler
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Trees
-from cfo_kernel.data.hints import hints
-from cfo_kernel.data.joins import Joined, joined
+from cfo_kernel.data.join_checks import JoinProbe, join_probe
+from cfo_kernel.data.missing_entities import MissingEntities, missing_entities
+from cfo_kernel.data.period_gaps import PeriodGaps, period_gaps
 from cfo_kernel.data.plan import QueryPlan, aggregates
-from cfo_kernel.data.rollups import Named
+from cfo_kernel.data.plan_hints import plan_hints
+from cfo_kernel.data.rollups import NodeSelection
 from cfo_kernel.data.tables import Tables
-from cfo_kernel.data.unmeasured import Unmeasured, unmeasured
+from cfo_kernel.data.undefined_percentages import UndefinedPercentages, undefined_percentages
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """`probes` may refuse the plan or add notes, `closes` adds notes to its result, `notes` are there already.
+class PreparedPlan:
+    """`probes` may refuse the plan or add notes, `closing_dates` adds notes to its result, `notes` are there already.
 
-    `counted` is the SQL of the number of rows that the result had without the plan's limit.
+    `count_sql` is the SQL of the number of rows that the result had without the plan's limit.
     """
 
     sql: str
-    probes: tuple[Probe | Joined | Gaps | Absent | Unmeasured, ...]
-    closes: Closes | None
+    probes: tuple[AdditivityProbe | JoinProbe | PeriodGaps | MissingEntities | UndefinedPercentages, ...]
+    closing_dates: ClosingDates | None
     notes: tuple[str, ...]
-    counted: str
+    count_sql: str
 
     @property
-    def asked(self) -> str | None:
+    def probe_sql(self) -> str | None:
         """One query whose one row holds what all probes ask of the data: each journey to a worker takes its time."""
         if not self.probes:
             return None
@@ -43,37 +43,42 @@ class Prepared:
             rows.append(f"(\n{probe.sql}\n) AS p{i}({columns})")
         return "SELECT * FROM " + ", ".join(rows)  # noqa: S608 - compiled
 
-    def judge(self, row: Sequence[Any]) -> list[str]:
-        """Notes from the row of `asked`; raises `PlanInvalid` where the plan must not be run."""
+    def evaluate(self, row: Sequence[Any]) -> list[str]:
+        """Notes from the row of `probe_sql`; raises `PlanInvalid` where the plan must not be run."""
         notes: list[str] = []
         at = 0
         for probe in self.probes:
-            notes += probe.judge(row[at : at + probe.width])
+            notes += probe.evaluate(row[at : at + probe.width])
             at += probe.width
         return notes
 
 
-def prepare(plan: QueryPlan, tables: Tables, glossary: GlossaryFile, trees: Trees) -> Prepared:
+def prepare(plan: QueryPlan, tables: Tables, glossary: GlossaryFile, trees: Trees) -> PreparedPlan:
     """Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where the plan does not fit the tables."""
     compiler = Compiler(plan, tables, trees)
     sql = compiler.sql()
-    looked = [joined(plan, compiler), *gaps(compiler), absent(plan, compiler, trees), unmeasured(plan, tables, trees)]
-    checked = (*probes(plan, compiler, tables, trees, glossary), *(one for one in looked if one))
-    notes = dict.fromkeys((*_notes(plan, compiler), *hints(plan, compiler, trees)))
-    return Prepared(sql, checked, closes(plan, compiler, trees), tuple(notes), compiler.counted())
+    looked = [
+        join_probe(plan, compiler),
+        *period_gaps(compiler),
+        missing_entities(plan, compiler, trees),
+        undefined_percentages(plan, tables, trees),
+    ]
+    checked = (*additivity_probes(plan, compiler, tables, trees, glossary), *(one for one in looked if one))
+    notes = dict.fromkeys((*_notes(plan, compiler), *plan_hints(plan, compiler, trees)))
+    return PreparedPlan(sql, checked, closing_dates(plan, compiler, trees), tuple(notes), compiler.count_sql())
 
 
 def _notes(plan: QueryPlan, compiler: Compiler) -> Iterator[str]:
     nodes = [node for measure in plan.select for node in aggregates(measure.expression)]
     for node in (None, *nodes):
-        for wanted, named in compiler.rollups.mentioned(node):
+        for wanted, named in compiler.rollups.parent_selections(node):
             if wanted.op in ("!=", "not in"):
                 yield _left_out(named)
             else:
                 yield from _rolled(named)
 
 
-def _rolled(named: Named) -> Iterator[str]:
+def _rolled(named: NodeSelection) -> Iterator[str]:
     """What each name of a parent stands for."""
     for node in named.nodes:
         leaves = [k for k in named.tree.weights(node.key) if not named.tree.children(k)]
@@ -87,7 +92,7 @@ def _rolled(named: Named) -> Iterator[str]:
         yield f"{node.name} is the roll-up of {len(leaves)} {named.tree.noun}{many}{how}{own}."
 
 
-def _left_out(named: Named) -> str:
+def _left_out(named: NodeSelection) -> str:
     names = " and ".join(str(node.name) for node in named.nodes)
     leaves = sum(not named.tree.children(key) for key in named.weights)
     return f"{names} left out, with the {leaves} {named.tree.noun}s below."

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from cfo_kernel.data.compile import Compiler
+from cfo_kernel.data.compiler import Compiler
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import Filter, QueryPlan, aggregates
 from cfo_kernel.data.scope import ColumnRef, nearest
@@ -12,7 +12,7 @@ from cfo_kernel.data.tables import Kind
 _MOST_NAMES = 3
 
 
-def hints(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[str]:
+def plan_hints(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[str]:
     """The notes of a plan that compiles."""
     nodes = [node for measure in plan.select for node in aggregates(measure.expression)]
     for wanted in (*plan.filters, *(f for node in nodes for f in node.where)):
@@ -33,7 +33,7 @@ def _unknown(wanted: Filter, ref: ColumnRef, compiler: Compiler) -> Iterator[str
     known = ref.column.values
     if wanted.op not in ("=", "!=", "in", "not in") or ref.column.kind is not Kind.TEXT or known is None:
         return
-    if (named := compiler.rollups.named(wanted)) and named.is_rolled:
+    if (named := compiler.rollups.selection(wanted)) and named.is_rolled:
         return
     for value in wanted.value if isinstance(wanted.value, list) else [wanted.value]:
         if value is not None and str(value) not in known:
@@ -71,9 +71,9 @@ def _shared_names(plan: QueryPlan, compiler: Compiler, tree: Tree) -> Iterator[s
     groups = [compiler.scope.find(group.column) for group in plan.group_by]
     if any(p.name in keys or (p.table.name, p.column.name) == (tree.table, tree.key) for p in groups):
         return
-    chosen = [compiler.rollups.named(f) for f in compiler.rollups.filters if f.op in ("=", "in")]
+    chosen = [compiler.rollups.selection(f) for f in compiler.rollups.filters if f.op in ("=", "in")]
     kept = [named.weights for named in chosen if named and named.tree is tree]
     for name in tree.names:
-        booked = [n for n in tree.named(name) if n.booked and all(n.key in weights for weights in kept)]
+        booked = [n for n in tree.nodes_named(name) if n.booked and all(n.key in weights for weights in kept)]
         if len(booked) > 1:
             yield f"{name} names {len(booked)} {tree.noun}s, which are one group: group by {tree.table}.{tree.key} too."

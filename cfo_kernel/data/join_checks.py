@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfo_kernel.data.checks import added
-from cfo_kernel.data.compile import Compiler, indented, listed
+from cfo_kernel.data.additivity import aggregates_with_groups
+from cfo_kernel.data.compiler import Compiler, clause, indented
 from cfo_kernel.data.plan import Aggregate, Filter, QueryPlan, aggregates
 from cfo_kernel.data.scope import ColumnRef
 from cfo_kernel.errors import PlanInvalid
@@ -26,14 +26,14 @@ class JoinStep:
 
 
 @dataclass(frozen=True)
-class Repeats:
+class RepeatedRows:
     """The rows of `table` that one figure takes, and the step on which they may meet several others."""
 
     figure: str
     table: str
     step: JoinStep
 
-    def judge(self, most: int | None) -> str | None:
+    def evaluate(self, most: int | None) -> str | None:
         if most is None or most < 2:
             return None
         other, column = self.step.there.table.name, self.step.there.column.name
@@ -45,12 +45,12 @@ class Repeats:
 
 
 @dataclass(frozen=True)
-class Drops:
+class DroppedRows:
     """The rows that one join leaves out."""
 
     step: JoinStep
 
-    def judge(self, count: int | None) -> str | None:
+    def evaluate(self, count: int | None) -> str | None:
         if not count:
             return None
         here, there = self.step.here, self.step.there.table.name
@@ -60,33 +60,33 @@ class Drops:
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinProbe:
     """A query whose one row answers what was asked of the joins."""
 
     sql: str
-    asked: tuple[Repeats | Drops, ...]
+    asked: tuple[RepeatedRows | DroppedRows, ...]
 
     @property
     def width(self) -> int:
         return len(self.asked)
 
-    def judge(self, row: Sequence[Any]) -> list[str]:
+    def evaluate(self, row: Sequence[Any]) -> list[str]:
         """Notes for the result; raises `PlanInvalid` where a figure would take rows several times."""
-        told = [(one, text) for one, found in zip(self.asked, row, strict=True) if (text := one.judge(found))]
-        problems = [text for one, text in told if isinstance(one, Repeats)]
+        told = [(one, text) for one, found in zip(self.asked, row, strict=True) if (text := one.evaluate(found))]
+        problems = [text for one, text in told if isinstance(one, RepeatedRows)]
         if problems:
             raise PlanInvalid(" ".join(dict.fromkeys(problems)))
         return [text for _, text in told]
 
 
-def joined(plan: QueryPlan, compiler: Compiler) -> Joined | None:
+def join_probe(plan: QueryPlan, compiler: Compiler) -> JoinProbe | None:
     """The query for a plan that compiles; None where nothing is joined, or no figure is asked for."""
     looked = _Joins(plan, compiler)
-    questions = dict[str, Repeats | Drops]((*looked.repeats(), *looked.drops()))
+    questions = dict[str, RepeatedRows | DroppedRows]((*looked.repeats(), *looked.drops()))
     if not questions:
         return None
     columns = [f"  {sql}," for sql in questions]
-    return Joined("\n".join(["SELECT", *columns[:-1], columns[-1][:-1]]), tuple(questions.values()))
+    return JoinProbe("\n".join(["SELECT", *columns[:-1], columns[-1][:-1]]), tuple(questions.values()))
 
 
 class _Joins:
@@ -96,16 +96,16 @@ class _Joins:
         self._plan, self._compiler, self._scope = plan, compiler, compiler.scope
         self._nodes = [node for measure in plan.select for node in aggregates(measure.expression)]
 
-    def repeats(self) -> Iterator[tuple[str, Repeats]]:
+    def repeats(self) -> Iterator[tuple[str, RepeatedRows]]:
         """A question for each figure and each step away from the rows that it is taken over."""
         every = tuple(group.result_name for group in self._plan.group_by)
         for measure in self._plan.select:
-            for node, groups in added(measure.expression, self._plan, every):
+            for node, groups in aggregates_with_groups(measure.expression, self._plan, every):
                 table = self._counted(node)
                 for step in self._steps(table) if node.function.is_changed_by_repeats else ():
                     several = self._meets_several(step)
                     if several:
-                        yield self._most(step, node, groups), Repeats(measure.name, table, several[0])
+                        yield self._most(step, node, groups), RepeatedRows(measure.name, table, several[0])
 
     def _counted(self, node: Aggregate) -> str:
         """The table whose rows the figure takes. A count of rows counts those of a table that no join repeats."""
@@ -142,17 +142,17 @@ class _Joins:
         by = dict.fromkeys([step.there.sql, *(self._compiler.figures.group(group) for group in inside)])
         wanted = [*self._conditions(tables), *self._conditions(tables, node), f"{step.there.sql} IS NOT NULL"]
         wanted += self._moment(tables)
-        lines = ["SELECT count(*) AS n", *_source(step.there.table.name, beyond), *listed("WHERE", wanted)]
+        lines = ["SELECT count(*) AS n", *_source(step.there.table.name, beyond), *clause("WHERE", wanted)]
         return f"(SELECT max(n) FROM ({' '.join(lines)} GROUP BY {', '.join(by)}))"  # noqa: S608 - quoted names
 
-    def drops(self) -> Iterator[tuple[str, Drops]]:
+    def drops(self) -> Iterator[tuple[str, DroppedRows]]:
         """A question for each inner join that the plan does not use as a filter."""
         for kind, left, right in self._scope.joins:
             step = JoinStep(kind, left, right)
             away = {one.there.table.name for one in (step, *self._beyond(step))}
             nodes = [n for n in self._nodes if self._is_short(n, away)]
             if kind == "inner" and nodes and not self._conditions(away):
-                yield self._missing(step, away, nodes), Drops(step)
+                yield self._missing(step, away, nodes), DroppedRows(step)
 
     def _is_short(self, node: Aggregate, away: set[str]) -> bool:
         """Whether the figure would take the rows that are dropped."""
@@ -173,7 +173,7 @@ class _Joins:
         ways = [s for s in (*first, *(b for f in first for b in self._beyond(f))) if s.there.table.name in known]
         kept = [s for s in ways if not needed.isdisjoint(one.there.table.name for one in (s, *self._beyond(s)))]
         steps = [JoinStep("left", s.here, s.there) for s in (*kept, step)]
-        return f"(SELECT count(*) {' '.join([*_source(start, steps), *listed('WHERE', wanted)])})"
+        return f"(SELECT count(*) {' '.join([*_source(start, steps), *clause('WHERE', wanted)])})"
 
     def _moment(self, tables: set[str]) -> list[str]:
         last = self._plan.last_of

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfo_kernel.data.compile import Compiler
-from cfo_kernel.data.expressions import holds
+from cfo_kernel.data.compiler import Compiler
+from cfo_kernel.data.expressions import contains
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.plan import Aggregate, Arithmetic, Expression, PercentChange, QueryPlan, Ratio, Window, parts
 from cfo_kernel.data.tables import Tables
@@ -13,7 +13,7 @@ from cfo_kernel.sql_text import quoted
 
 
 @dataclass(frozen=True)
-class Unmeasured:
+class UndefinedPercentages:
     """A query whose one row says for each of the percentages how many rows have none."""
 
     sql: str
@@ -23,26 +23,26 @@ class Unmeasured:
     def width(self) -> int:
         return len(self.measures)
 
-    def judge(self, row: Sequence[Any]) -> list[str]:
+    def evaluate(self, row: Sequence[Any]) -> list[str]:
         """Notes for the result."""
         return [_note(name, count) for name, count in zip(self.measures, row, strict=True) if count]
 
 
-def unmeasured(plan: QueryPlan, tables: Tables, trees: Trees) -> Unmeasured | None:
+def undefined_percentages(plan: QueryPlan, tables: Tables, trees: Trees) -> UndefinedPercentages | None:
     """The query for a plan that compiles; None where no threshold is on a percentage."""
     bounded = {having.measure.lower() for having in plan.having}
     names = tuple(m.name for m in plan.select if m.name.lower() in bounded and _is_percentage(m.expression))
     if not names:
         return None
     whole = Compiler(plan.model_copy(update={"having": ()}), tables, trees)
-    return Unmeasured(whole.counted(*(f"{quoted(name)} IS NULL" for name in names)), names)
+    return UndefinedPercentages(whole.count_sql(*(f"{quoted(name)} IS NULL" for name in names)), names)
 
 
 def _is_percentage(node: Expression) -> bool:
     match node:
         case PercentChange() | Ratio() | Window(over="share_of_total" | "change_percent"):
             return True
-        case Arithmetic(op="/") if holds(node.right, Aggregate):
+        case Arithmetic(op="/") if contains(node.right, Aggregate):
             return True
         case _:
             return any(map(_is_percentage, parts(node)))

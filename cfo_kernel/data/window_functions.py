@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cfo_kernel.data.expressions import ExpressionCompiler, arithmetic, holds, operand, percent_change, ratio
+from cfo_kernel.data.expressions import ExpressionCompiler, arithmetic, contains, operand, percent_change, ratio
 from cfo_kernel.data.plan import (
     Aggregate,
     Arithmetic,
@@ -41,7 +41,7 @@ class WindowStep:
         return f"lag({self.number}) OVER {self.window} <> {self.number} - {self.size}"
 
 
-class Windows:
+class WindowCompiler:
     """Compiles expressions over `_grouped`.
 
     What it finds on the way: `inner`, the aggregates that `_grouped` must compute, under their names; and `named`, the
@@ -92,7 +92,7 @@ class Windows:
         return self.inner[sql]
 
     def _window(self, node: Window) -> str:
-        if holds(node.of, Window):
+        if contains(node.of, Window):
             raise PlanInvalid("A window cannot hold another window. Make it a measure of its own.")
         value, beside = self.sql(node.of), operand(node.of, self.sql)
         if node.over in ("share_of_total", "running_total") and (what := _unaddable(node.of)):
@@ -151,7 +151,7 @@ def _unaddable(node: Expression) -> str | None:
             return None if node.function.is_total else node.function.plural_name
         case PercentChange() | Ratio():
             return "ratios"
-        case Arithmetic(op="/") if holds(node.right, Aggregate):
+        case Arithmetic(op="/") if contains(node.right, Aggregate):
             return "ratios"
         case _:
             return next((what for part in parts(node) if (what := _unaddable(part))), None)

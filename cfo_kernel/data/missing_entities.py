@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfo_kernel.data.compile import Compiler, indented, listed
+from cfo_kernel.data.compiler import Compiler, clause, indented
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import Grain, QueryPlan
 from cfo_kernel.data.scope import ColumnRef
@@ -32,7 +32,7 @@ class Entity:
 
 
 @dataclass(frozen=True)
-class Absent:
+class MissingEntities:
     """A query whose one row holds for each entity how many are absent, and one of them with its last day."""
 
     sql: str
@@ -43,7 +43,7 @@ class Absent:
     def width(self) -> int:
         return 3 * len(self.entities)
 
-    def judge(self, row: Sequence[Any]) -> list[str]:
+    def evaluate(self, row: Sequence[Any]) -> list[str]:
         """Notes for the result."""
         return [self._note(entity, *row[3 * i : 3 * i + 3]) for i, entity in enumerate(self.entities) if row[3 * i]]
 
@@ -56,26 +56,26 @@ class Absent:
         )
 
 
-def absent(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Absent | None:
+def missing_entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> MissingEntities | None:
     """The query for a plan that compiles; None where it does not ask for the last of anything."""
     last = plan.last_of
     entities = tuple(_entities(plan, compiler, trees)) if last else ()
     if last is None or not entities:
         return None
     time, period = compiler.figures.time(last.column).sql, _SHORT.get(last.grain or Grain.MONTH, "month")
-    conditions = [*compiler.conditions(but=last.column), *compiler.in_question(), f"{time} IS NOT NULL"]
+    conditions = [*compiler.conditions(but=last.column), *compiler.figure_conditions(), f"{time} IS NOT NULL"]
     named = [f"CAST({entity.ref.sql} AS VARCHAR) AS e{i}" for i, entity in enumerate(entities)]
     sql = [
         "WITH _read AS (",
         f"  SELECT moment FROM ({' '.join(compiler.last_moments(last))}) AS found(moment)",  # noqa: S608 - compiled
         "), _rows AS (",
         f"  SELECT DISTINCT {time} AS moment, {', '.join(named)}",
-        *indented([*compiler.source(), *listed("WHERE", conditions)]),
+        *indented([*compiler.source(), *clause("WHERE", conditions)]),
         ")",
         "SELECT *",
         "FROM " + ", ".join(_missed(i, period) for i in range(len(entities))),
     ]
-    return Absent("\n".join(sql), entities, period)
+    return MissingEntities("\n".join(sql), entities, period)
 
 
 def _missed(i: int, period: str) -> str:

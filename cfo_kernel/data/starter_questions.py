@@ -5,7 +5,7 @@ from cfo_kernel.data.tables import Column, Kind, Table, Tables
 _FEW = 40
 
 
-def simple_questions(tables: Tables) -> tuple[str, ...]:
+def starter_questions(tables: Tables) -> tuple[str, ...]:
     """Up to three questions; none where no table holds a figure or a date."""
     asked: list[str] = []
     for table in sorted(tables.values(), key=lambda table: -table.row_count):

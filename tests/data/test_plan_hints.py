@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from cfo_kernel.data.compile import compile_plan
+from cfo_kernel.data.compiler import compile_plan
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.errors import PlanInvalid
 from tests.data.conftest import Company

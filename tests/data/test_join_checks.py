@@ -7,7 +7,7 @@ import pytest
 
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.errors import PlanInvalid
 from tests.data.conftest import Company, opened
 
@@ -46,7 +46,7 @@ def asked(company: Company, fn: str, column: str | None, joins: list[Json], **mo
     select = [{"name": "x", "expression": {"over": over, "of": figure} if over else figure}]
     plan = QueryPlan.model_validate({"table": "sales", "joins": joins, "select": select, **more})
     ready = prepare(plan, company.tables, GlossaryFile(), {})
-    found = ready.judge(company.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
+    found = ready.evaluate(company.worker.query(ready.probe_sql, 1, None)["rows"][0]) if ready.probe_sql else []
     return company.worker.query(ready.sql, 100, None)["rows"], found
 
 

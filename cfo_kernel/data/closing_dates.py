@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cfo_kernel.data.compile import Compiler, indented, listed
+from cfo_kernel.data.compiler import Compiler, clause, indented
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.scope import ColumnRef
@@ -18,7 +18,7 @@ MOST_ROWS = 1000
 
 
 @dataclass(frozen=True)
-class Closes:
+class ClosingDates:
     """A query for the dates that a plan reads; `nouns` name the entities that are counted at each."""
 
     sql: str
@@ -41,7 +41,7 @@ class Closes:
         return f"{row[0]} has {now}, the date before ({row[1]}) {before}: it may hold adjustments only."
 
 
-def closes(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Closes | None:
+def closing_dates(plan: QueryPlan, compiler: Compiler, trees: Trees) -> ClosingDates | None:
     """The query for a plan that compiles; None where it does not ask for the last of anything."""
     if plan.last_of is None:
         return None
@@ -49,7 +49,7 @@ def closes(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Closes | None:
     time = compiler.figures.time(plan.last_of.column).sql
     counted = [f"count(DISTINCT {ref.sql}) AS n{i}" for i, (ref, _) in enumerate(entities)]
     counted.append(f"count(*) AS n{len(entities)}")
-    conditions = compiler.conditions(but=plan.last_of.column) + compiler.in_question()
+    conditions = compiler.conditions(but=plan.last_of.column) + compiler.figure_conditions()
     names = [f"n{i}" for i in range(len(counted))]
     fewer = [f"{n} < {n}_before" for n in names[:-1]] + [f"4 * {names[-1]} < 3 * {names[-1]}_before"]
     beside = ", ".join(f"lag({n}) OVER before AS {n}_before" for n in ("moment", *names))
@@ -57,7 +57,7 @@ def closes(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Closes | None:
     sql = [
         "WITH _moments AS (",
         f"  SELECT {time} AS moment, {', '.join(counted)}",
-        *indented([*compiler.source(), *listed("WHERE", [*conditions, f"{time} IS NOT NULL"]), "GROUP BY 1"]),
+        *indented([*compiler.source(), *clause("WHERE", [*conditions, f"{time} IS NOT NULL"]), "GROUP BY 1"]),
         "), _beside AS (",
         f"  SELECT *, {beside} FROM _moments WINDOW before AS (ORDER BY moment)",  # noqa: S608
         ")",
@@ -68,7 +68,7 @@ def closes(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Closes | None:
         ")",
         "ORDER BY moment",
     ]
-    return Closes("\n".join(sql), tuple(tree.noun for _, tree in entities))
+    return ClosingDates("\n".join(sql), tuple(tree.noun for _, tree in entities))
 
 
 def _day(name: str) -> str:

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cfo_kernel.data.aggregates import AGGREGATES
-from cfo_kernel.data.compile import compile_plan
+from cfo_kernel.data.compiler import compile_plan
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, QueryError
 from tests.data.conftest import Company
@@ -192,7 +192,11 @@ def test_any_plan_is_refused_by_name_or_can_be_bound(fields: Json, company: Comp
         ready = prepare(plan, company.tables, GlossaryFile(), {})
     except QueryError:
         return
-    asked = [sql for sql in (ready.asked, ready.counted, ready.closes.sql if ready.closes else None) if sql]
+    asked = [
+        sql
+        for sql in (ready.probe_sql, ready.count_sql, ready.closing_dates.sql if ready.closing_dates else None)
+        if sql
+    ]
     for question in asked:
         company.worker.check(question)
 

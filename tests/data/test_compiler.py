@@ -3,7 +3,7 @@
 Each case is compiled, compared with `golden/<name>.sql`, and asked of the small company of `conftest.py` under the SQL
 policy; its rows were worked out by hand. After a change that is meant, write the golden files anew and read the diff:
 
-    .venv/bin/python -m tests.data.test_compile
+    .venv/bin/python -m tests.data.test_compiler
 """
 
 # ruff: noqa: E501 - a case a line reads best
@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from pydantic import ValidationError
 
-from cfo_kernel.data.compile import compile_plan
+from cfo_kernel.data.compiler import compile_plan
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, QueryError, UnknownColumn, UnknownTable

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cfo_kernel.data.compile import Compiler
+from cfo_kernel.data.compiler import Compiler
 from cfo_kernel.data.plan import Grain
 
 
 @dataclass(frozen=True)
-class Gaps:
+class PeriodGaps:
     """A query whose one row says which row follows a gap first, and how many do."""
 
     sql: str
     grain: Grain
     width: ClassVar[int] = 2
 
-    def judge(self, row: Sequence[Any]) -> list[str]:
+    def evaluate(self, row: Sequence[Any]) -> list[str]:
         """Notes for the result."""
         first, count = row
         if not count:
@@ -26,6 +26,6 @@ class Gaps:
         return [f"{rows} a {self.grain} without rows: there is nothing just before to compare {them} with."]
 
 
-def gaps(compiler: Compiler) -> list[Gaps]:
+def period_gaps(compiler: Compiler) -> list[PeriodGaps]:
     """The queries for a plan that compiles: one for each window along which periods are compared."""
-    return [Gaps(sql, grain) for sql, grain in compiler.gaps()]
+    return [PeriodGaps(sql, grain) for sql, grain in compiler.period_gaps()]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cfo_kernel.data.compile import Compiler, indented
+from cfo_kernel.data.compiler import Compiler, indented
 from cfo_kernel.data.glossary import GlossaryFile, TableNotes
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.plan import Aggregate, Expression, Filter, Join, Measure, QueryPlan, Scalar, Window, parts
@@ -19,7 +19,7 @@ from cfo_kernel.errors import PlanInvalid
 
 
 @dataclass(frozen=True)
-class Check:
+class AdditivityCheck:
     """One figure that must have one value of `column` in each of the groups that it is added within."""
 
     figure: str
@@ -54,18 +54,18 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Probe:
+class AdditivityProbe:
     """A query whose one row says what the checks found: for each two values that clash, and the only value if one."""
 
     sql: str
-    checks: tuple[Check, ...]
+    checks: tuple[AdditivityCheck, ...]
     groups: tuple[str, ...]
 
     @property
     def width(self) -> int:
         return 2 * len(self.checks)
 
-    def judge(self, row: Sequence[Any]) -> list[str]:
+    def evaluate(self, row: Sequence[Any]) -> list[str]:
         """Notes for the result; raises `PlanInvalid` where a figure must not be."""
         problems = [c.problem(row[2 * i], self.groups) for i, c in enumerate(self.checks) if row[2 * i] is not None]
         if problems:
@@ -78,12 +78,14 @@ class Probe:
         return list(dict.fromkeys(only))
 
 
-def probes(plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, glossary: GlossaryFile) -> list[Probe]:
+def additivity_probes(
+    plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, glossary: GlossaryFile
+) -> list[AdditivityProbe]:
     """The probes of a plan that compiles: one for each set of groups that figures are added within."""
-    by_groups: dict[tuple[str, ...], list[Check]] = {}
+    by_groups: dict[tuple[str, ...], list[AdditivityCheck]] = {}
     every = tuple(group.result_name for group in plan.group_by)
     for measure in plan.select:
-        for node, groups in added(measure.expression, plan, every):
+        for node, groups in aggregates_with_groups(measure.expression, plan, every):
             if node.function.adds_rows:
                 by_groups.setdefault(groups, []).extend(_checks(measure.name, node, plan, compiler, glossary))
     found = [
@@ -92,7 +94,9 @@ def probes(plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, gl
     return [_probe(plan, compiler, tables, trees, groups, checks) for groups, checks in found if checks]
 
 
-def added(node: Expression, plan: QueryPlan, groups: tuple[str, ...]) -> Iterator[tuple[Aggregate, tuple[str, ...]]]:
+def aggregates_with_groups(
+    node: Expression, plan: QueryPlan, groups: tuple[str, ...]
+) -> Iterator[tuple[Aggregate, tuple[str, ...]]]:
     """The aggregates in an expression, with the groups within which their rows come together."""
     if isinstance(node, Aggregate):
         yield node, groups
@@ -104,12 +108,12 @@ def added(node: Expression, plan: QueryPlan, groups: tuple[str, ...]) -> Iterato
         first = next((g.result_name for g in plan.group_by if g.grain), "")
         groups = tuple(name for name in groups if name.lower() != (node.along or first).lower())
     for part in parts(node):
-        yield from added(part, plan, groups)
+        yield from aggregates_with_groups(part, plan, groups)
 
 
 def _checks(
     figure: str, node: Aggregate, plan: QueryPlan, compiler: Compiler, glossary: GlossaryFile
-) -> Iterator[Check]:
+) -> Iterator[AdditivityCheck]:
     ref = compiler.scope.find(node.column or "")
     notes = glossary.table(ref.table.name)
     mentioned = _mentioned(plan, node)
@@ -119,13 +123,13 @@ def _checks(
             continue
         if column in notes.defaults:
             is_mentioned = compiler.scope.has(table) and column.partition(".")[2] in mentioned
-            yield Check(figure, node, column, "default", notes.defaults[column], is_mentioned)
+            yield AdditivityCheck(figure, node, column, "default", notes.defaults[column], is_mentioned)
         else:
-            yield Check(figure, node, column, "apart")
+            yield AdditivityCheck(figure, node, column, "apart")
     for wanted in _balances(notes):
         if notes.date and compiler.scope.missing(ref.table.name, wanted.column.partition(".")[0]) is not None:
             narrowed = node.model_copy(update={"where": (*node.where, wanted)})
-            yield Check(figure, narrowed, f"{ref.table.name}.{notes.date}", "balance")
+            yield AdditivityCheck(figure, narrowed, f"{ref.table.name}.{notes.date}", "balance")
 
 
 def _balances(notes: TableNotes) -> list[Filter]:
@@ -139,13 +143,18 @@ def _mentioned(plan: QueryPlan, node: Aggregate) -> set[str]:
 
 
 def _probe(
-    plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, groups: tuple[str, ...], checks: list[Check]
-) -> Probe:
+    plan: QueryPlan,
+    compiler: Compiler,
+    tables: Tables,
+    trees: Trees,
+    groups: tuple[str, ...],
+    checks: list[AdditivityCheck],
+) -> AdditivityProbe:
     """The plan with the lowest and the highest value for each check, by the groups, and what clashes among them."""
     select: list[Measure] = []
-    also: dict[str, Join] = {}
+    extra_joins: dict[str, Join] = {}
     for i, check in enumerate(checks):
-        also |= {join.table.lower(): join for join in _beyond(check, compiler)}
+        extra_joins |= {join.table.lower(): join for join in _beyond(check, compiler)}
         where = (*check.node.where, Filter(column=check.node.column or "", op="is not null"))
         for end, fn in (("low", "min"), ("high", "max")):
             node = Aggregate(fn=fn, column=check.column, where=where)
@@ -155,13 +164,13 @@ def _probe(
     inside = tuple(g for g in plan.group_by if g.result_name in groups)
     kept = (*plan.filters, *(Filter(column=g.column, value=g.within) for g in plan.group_by if g.within))
     probe = plan.model_copy(update={"filters": kept, "group_by": inside, "select": tuple(select)})
-    looked = Compiler(probe, tables, trees, also=tuple(also.values()), asked=plan).groups()
+    looked = Compiler(probe, tables, trees, extra_joins=tuple(extra_joins.values()), figures_of=plan).groups()
     columns = [f"  {sql}" for i, check in enumerate(checks) for sql in _found(i, check)]
     lines = ["SELECT", *(f"{column}," for column in columns[:-1]), columns[-1], "FROM (", *indented(looked), ")"]
-    return Probe("\n".join(lines), tuple(checks), groups)
+    return AdditivityProbe("\n".join(lines), tuple(checks), groups)
 
 
-def _beyond(check: Check, compiler: Compiler) -> Iterator[Join]:
+def _beyond(check: AdditivityCheck, compiler: Compiler) -> Iterator[Join]:
     """The joins that the check's columns need and the plan does not have."""
     fact = compiler.scope.find(check.node.column or "").table
     for column in (check.column, *(f.column for f in check.node.where)):
@@ -169,7 +178,7 @@ def _beyond(check: Check, compiler: Compiler) -> Iterator[Join]:
             yield from compiler.scope.missing(fact.name, column.partition(".")[0]) or ()
 
 
-def _found(i: int, check: Check) -> tuple[str, str]:
+def _found(i: int, check: AdditivityCheck) -> tuple[str, str]:
     """Two values that clash in a group, one of which may be none, and the value that all rows share."""
     low, high = (f"low_{i}", f"high_{i}") if check.kind != "balance" else (_day(f"low_{i}"), _day(f"high_{i}"))
     other = f"CASE WHEN {low} <> {high} THEN CAST({high} AS VARCHAR) WHEN without_{i} > 0 THEN 'none' END"

@@ -7,7 +7,7 @@ import pytest
 
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.prepared_plan import prepare
 from tests.data.conftest import Company, opened
 
 Json = dict[str, Any]
@@ -59,6 +59,6 @@ def test_rows_without_a_percentage_are_counted(
     }
     ready = prepare(QueryPlan.model_validate(fields), books.tables, GlossaryFile(), {})
     rows = books.worker.query(ready.sql, 10, None)["rows"]
-    found = ready.judge(books.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
+    found = ready.evaluate(books.worker.query(ready.probe_sql, 1, None)["rows"][0]) if ready.probe_sql else []
     assert [row[0] for row in rows] == units
     assert found == notes

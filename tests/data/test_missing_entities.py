@@ -8,7 +8,7 @@ import pytest
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.prepared_plan import prepare
 from tests.data.conftest import opened
 
 CASH = """unit_key,bank,posted,amount
@@ -55,6 +55,6 @@ def test_who_closes_on_another_day_is_named(
         "select": [{"name": "cash", "expression": {"fn": "sum", "column": "amount"}}],
     }
     ready = prepare(QueryPlan.model_validate(fields), company.tables, GlossaryFile(), {"units": TREE})
-    found = ready.judge(company.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
+    found = ready.evaluate(company.worker.query(ready.probe_sql, 1, None)["rows"][0]) if ready.probe_sql else []
     company.worker.connection.close()
     assert found == notes

@@ -5,14 +5,14 @@ SELECT sees the groups beside each other; thresholds on figures come after both,
 The lines are put together one by one and never split again: a text in them may hold a line break of its own.
 """
 
-from cfo_kernel.data.expressions import GRAINS, ExpressionCompiler, holds
+from cfo_kernel.data.expressions import GRAINS, ExpressionCompiler, contains
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
-from cfo_kernel.data.literals import check_ends, is_whole, literal, number
+from cfo_kernel.data.literals import check_ends, is_valid_text, literal, number
 from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, QueryPlan, Window, aggregates
 from cfo_kernel.data.rollups import RollUps
 from cfo_kernel.data.scope import Scope, nearest
 from cfo_kernel.data.tables import Tables
-from cfo_kernel.data.windows import Windows
+from cfo_kernel.data.window_functions import WindowCompiler
 from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.sql_text import quoted
 
@@ -25,8 +25,8 @@ def compile_plan(plan: QueryPlan, tables: Tables, trees: Trees = NO_TREES) -> st
 class Compiler:
     """The SQL of a plan and its pieces; `scope` and `rollups` say what the plan's names mean.
 
-    `also` are joins beyond the plan's own, and `asked` is the plan whose figures say which rows `last_of` reads: both
-    are for plans that look at the rows of another one.
+    Both keyword arguments are for a plan that looks at the rows of another plan: `extra_joins` are joins that the plan
+    itself does not have, and `figures_of` is the plan whose figures decide which rows `last_of` reads.
     """
 
     def __init__(
@@ -35,26 +35,26 @@ class Compiler:
         tables: Tables,
         trees: Trees = NO_TREES,
         *,
-        also: tuple[Join, ...] = (),
-        asked: QueryPlan | None = None,
+        extra_joins: tuple[Join, ...] = (),
+        figures_of: QueryPlan | None = None,
     ) -> None:
         self.plan = plan
-        self.scope = Scope(plan, tables, also)
+        self.scope = Scope(plan, tables, extra_joins)
         self.rollups = RollUps(plan, self.scope, trees)
         self.figures = ExpressionCompiler(self.scope, self.rollups)
-        self._asked = asked or plan
+        self._figures_of = figures_of or plan
 
     def sql(self) -> str:
         names = self._names()
         return "\n".join([*self._body(), *self._order(names), f"LIMIT {self.plan.limit}"])
 
-    def counted(self, *conditions: str) -> str:
+    def count_sql(self, *conditions: str) -> str:
         """The SQL of how many rows the result has without the limit, or of how many meet each of the conditions."""
         counts = [f"count(*) FILTER (WHERE {one})" for one in conditions] or ["count(*)"]
         return "\n".join(["SELECT " + ", ".join(counts), "FROM (", *indented(self._body()), ")"])
 
     def _body(self) -> list[str]:
-        has_window = any(holds(measure.expression, Window) for measure in self.plan.select)
+        has_window = any(contains(measure.expression, Window) for measure in self.plan.select)
         return self._windowed() if has_window else self._flat()
 
     def _names(self) -> list[str]:
@@ -65,11 +65,11 @@ class Compiler:
             self.figures.column(measure.expression)
             for node in aggregates(measure.expression):
                 self.rollups.check(node)
-            if not holds(measure.expression, Aggregate):
+            if not contains(measure.expression, Aggregate):
                 raise PlanInvalid(f"{measure.name} is the same in every row. Give it an aggregate, or leave it out.")
         if not names:
             raise PlanInvalid("The plan asks for nothing. Add figures to select, or columns to group_by.")
-        if not all(name and is_whole(name) for name in names):
+        if not all(name and is_valid_text(name) for name in names):
             raise PlanInvalid("A column of the result has no name, or one with NUL or half a character. Rename it.")
         if len({name.lower() for name in names}) < len(names):
             raise PlanInvalid(f"Two columns of the result have one name: {', '.join(names)}. Rename one.")
@@ -84,14 +84,14 @@ class Compiler:
         figures = {measure.name: self.figures.sql(measure.expression) for measure in self.plan.select}
         lines = self._select([f"{sql} AS {quoted(name)}" for name, sql in figures.items()])
         if self.plan.having:
-            lines += listed("HAVING", [self._having(having, figures) for having in self.plan.having])
+            lines += clause("HAVING", [self._having(having, figures) for having in self.plan.having])
         return lines
 
-    def gaps(self) -> list[tuple[str, Grain]]:
+    def period_gaps(self) -> list[tuple[str, Grain]]:
         """For each window that compares periods a query for the first row after a gap, and how many there are."""
-        windows = Windows(self.plan, self.figures)
+        windows = WindowCompiler(self.plan, self.figures)
         for measure in self.plan.select:
-            if holds(measure.expression, Window):
+            if contains(measure.expression, Window):
                 windows.sql(measure.expression)
         if not windows.steps:
             return []
@@ -106,7 +106,7 @@ class Compiler:
         return found
 
     def _windowed(self) -> list[str]:
-        windows = Windows(self.plan, self.figures)
+        windows = WindowCompiler(self.plan, self.figures)
         columns = [quoted(group.result_name) for group in self.plan.group_by]
         for measure in self.plan.select:
             sql = windows.sql(measure.expression)
@@ -119,7 +119,7 @@ class Compiler:
         if not self.plan.having:
             return [*lines, ")", *outer]
         figures = {measure.name: quoted(measure.name) for measure in self.plan.select}
-        kept = listed("WHERE", [self._having(having, figures) for having in self.plan.having])
+        kept = clause("WHERE", [self._having(having, figures) for having in self.plan.having])
         return [*lines, "), _figures AS (", *indented(outer), ")", "SELECT *", "FROM _figures", *kept]
 
     def _select(self, figures: list[str]) -> list[str]:
@@ -134,12 +134,12 @@ class Compiler:
         """FROM and WHERE."""
         conditions = self.conditions()
         if self.plan.last_of is None:
-            return self.source() + listed("WHERE", conditions)
+            return self.source() + clause("WHERE", conditions)
         moments = indented(self.last_moments(self.plan.last_of))
         within = [f"{self.figures.time(self.plan.last_of.column).sql} IN (", *moments, ")"]
         if conditions:  # the last condition is indented under the first
             within = [within[0], *indented(within[1:])]
-        return [*self.source(), *listed("WHERE", [*conditions, within[0]]), *within[1:]]
+        return [*self.source(), *clause("WHERE", [*conditions, within[0]]), *within[1:]]
 
     def source(self) -> list[str]:
         """FROM."""
@@ -155,19 +155,20 @@ class Compiler:
         wanted = [f for f in self.rollups.filters if self.scope.find(f.column).name != skipped]
         return [self.rollups.condition(f) for f in wanted]
 
-    def in_question(self) -> list[str]:
+    def figure_conditions(self) -> list[str]:
         """The condition that one of the figures takes the row, where each of them takes only some."""
-        figures = [node for measure in self._asked.select for node in aggregates(measure.expression)]
+        figures = [node for measure in self._figures_of.select for node in aggregates(measure.expression)]
         if not figures or not all(node.where for node in figures):
             return []
-        each = list(dict.fromkeys(self.figures.kept(node) for node in figures))
+        each = list(dict.fromkeys(self.figures.where_condition(node) for node in figures))
         return ["(" + " OR ".join(f"({one})" for one in each) + ")" if len(each) > 1 else each[0]]
 
     def last_moments(self, last: LastOf) -> list[str]:
         """The last moments of the rows in question: of all that the filters leave, or in each period."""
         time = self.figures.time(last.column).sql
         by = [f"GROUP BY {GRAINS[last.grain].format(time)}"] if last.grain else []
-        return [f"SELECT max({time})", *self.source(), *listed("WHERE", self.conditions() + self.in_question()), *by]
+        conditions = self.conditions() + self.figure_conditions()
+        return [f"SELECT max({time})", *self.source(), *clause("WHERE", conditions), *by]
 
     def _having(self, having: Having, figures: dict[str, str]) -> str:
         measure = next((m for m in self.plan.select if m.name.lower() == having.measure.lower()), None)
@@ -201,7 +202,7 @@ def _columns(columns: list[str]) -> list[str]:
     return [f"  {column}," for column in columns[:-1]] + [f"  {columns[-1]}"]
 
 
-def listed(keyword: str, conditions: list[str]) -> list[str]:
+def clause(keyword: str, conditions: list[str]) -> list[str]:
     """The conditions under WHERE or HAVING, each on a line of its own."""
     return [f"{'  AND' if i else keyword} {condition}" for i, condition in enumerate(conditions)]
 

@@ -7,7 +7,7 @@ import pytest
 
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.prepare import prepare
+from cfo_kernel.data.prepared_plan import prepare
 from tests.data.conftest import Company, opened
 
 Json = dict[str, Any]
@@ -37,7 +37,7 @@ def asked(company: Company, over: str, *groups: Json, **more: Any) -> tuple[list
     filters = [] if any(g["column"] == "unit" for g in groups) else [{"column": "unit", "value": "A"}]
     fields = {"filters": filters, "group_by": groups, "select": [{"name": "x", "expression": expression}], **more}
     ready = prepare(QueryPlan.model_validate({"table": "books", **fields}), company.tables, GlossaryFile(), {})
-    notes = ready.judge(company.worker.query(ready.asked, 1, None)["rows"][0]) if ready.asked else []
+    notes = ready.evaluate(company.worker.query(ready.probe_sql, 1, None)["rows"][0]) if ready.probe_sql else []
     return company.worker.query(ready.sql, 100, None)["rows"], notes
 
 
