@@ -29,7 +29,7 @@ from cfo_kernel.runs.thread_context import ThreadContext
 from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.folders import new_id
-from cfo_kernel.store.history import MessageEntry, RunEntry, to_its_end
+from cfo_kernel.store.history import MessageEntry, RunEntry, run_to_completion
 
 T = TypeVar("T")
 _POLL_CANCELS = 0.25  # seconds between checks whether another process has requested a cancel
@@ -219,7 +219,7 @@ class Dispatch:
             for run in waiting
             if run.parent_run_id is None and run.id not in self._refused and run.id not in {m.run_id for m in added}
         ]
-        await to_its_end(context.history.append, *missing, *added)
+        await run_to_completion(context.history.append, *missing, *added)
 
     async def _retract(self, run_id: str) -> None:
         """Retracts a run whose message was refused; if the journal cannot be written now, later."""
@@ -255,7 +255,7 @@ class Dispatch:
             return None
         async with context.history.locked():
             message = MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
-            await to_its_end(context.history.append, message)
+            await run_to_completion(context.history.append, message)
             entries = await asyncio.to_thread(context.history.entries)
         return next((e for e in entries if isinstance(e, RunEntry) and e.run_id == run.id), None)
 

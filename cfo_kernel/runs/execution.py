@@ -16,7 +16,7 @@ from cfo_kernel.runs.recorder import OwnershipLost, Recorder
 from cfo_kernel.runs.thread_context import ThreadContext
 from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.settings import Settings
-from cfo_kernel.store.history import Entry, History, MessageEntry, RunEntry, to_its_end
+from cfo_kernel.store.history import Entry, History, MessageEntry, RunEntry, run_to_completion
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ async def finish(
         if now.ended or now.attempt != run.attempt:
             return None
         try:
-            entry = await to_its_end(context.history.settle, message, entry)
+            entry = await run_to_completion(context.history.record_outcome, message, entry)
         except CfoError as error:
             entry = _not_stored(entry, error)
         return await publish_outcome(run, entry, journal, usage_recorder)

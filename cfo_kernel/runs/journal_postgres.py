@@ -20,7 +20,7 @@ from cfo_kernel.runs.journal import PRUNED, Record, RunRow
 from cfo_kernel.runs.postgres import Database
 from cfo_kernel.runs.postgres_notifications import Notifications
 from cfo_kernel.runs.postgres_writer import Writer
-from cfo_kernel.store.folders import is_text
+from cfo_kernel.store.folders import is_valid_text
 from cfo_kernel.store.schemas import JOURNAL
 
 _MINE: LiteralString = "id = %(run)s AND attempt = %(attempt)s AND ended_at IS NULL"
@@ -141,7 +141,7 @@ class PostgresJournal:
 
     async def events(self, run_id: str, after: int = -1) -> list[Numbered]:
         sql: LiteralString = "SELECT number, data FROM cfo_journal.event WHERE run = %s AND number > %s ORDER BY number"
-        return _numbered(await self._database.select(sql, (run_id, after)) if is_text(run_id) else [])
+        return _numbered(await self._database.select(sql, (run_id, after)) if is_valid_text(run_id) else [])
 
     async def next_number(self, run_id: str) -> int:
         sql: LiteralString = "SELECT coalesce(max(number) + 1, 0) FROM cfo_journal.event WHERE run = %s"
@@ -198,7 +198,7 @@ class PostgresJournal:
         return not rows or rows[0][0], _numbered([(n, data) for _, n, data in rows if n is not None])
 
     async def _runs(self, where: LiteralString, *values: str) -> list[RunRow]:
-        if not all(map(is_text, values)):
+        if not all(map(is_valid_text, values)):
             return []
         rows = await self._database.select(f"SELECT {_COLUMNS} FROM cfo_journal.run WHERE {where} ORDER BY n", values)
         found = [dict(zip(_COLUMNS.split(", "), row, strict=True)) for row in rows]

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from cfo_kernel.agent.prices import Prices
 from cfo_kernel.runs.journal import RunRow
-from cfo_kernel.store.history import RunEntry, stamp, to_its_end
-from cfo_kernel.store.ledger import Capsule, Ledger, counted
+from cfo_kernel.store.history import RunEntry, run_to_completion, timestamp
+from cfo_kernel.store.ledger import Capsule, Ledger, usage_columns
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class UsageRecorder:
             status=entry.status,
             error_code=entry.error.code if entry.error else None,
             accepted_at=run.accepted_at,
-            ended_at=datetime.fromisoformat(entry.at or stamp()),  # a damaged history entry has no time
-            **counted(entry.usage),
+            ended_at=datetime.fromisoformat(entry.at or timestamp()),  # a damaged history entry has no time
+            **usage_columns(entry.usage),
         )
-        await to_its_end(self.ledger.seal, capsule)
+        await run_to_completion(self.ledger.seal, capsule)

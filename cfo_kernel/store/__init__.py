@@ -1,1 +1,1 @@
-"""The store: which workspaces and threads there are, their folders, and the messages of each thread."""
+"""The stores of a root: the catalog, the ledger, the folders, and the message history of each thread."""

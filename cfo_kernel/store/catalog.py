@@ -1,10 +1,10 @@
-"""The catalog: the two tables Workspace and Thread, and nothing else, in a database of its own.
+"""The catalog: the workspaces and threads of a root.
 
-Folders are stored relative to the root, so that a root can be moved. What a run leaves behind is not here: a catalog
-that is lost is made anew from the folders.
+It holds nothing that the folders do not say as well, so a lost catalog is rebuilt from them. Folders are stored
+relative to the root, so a root can be moved.
 
-Its methods block, if only for moments: what waits for another program's write gives up soon, for event loops call them.
-They may be called from any thread.
+Its methods may be called from any thread. They block for moments; because event loops call them, they soon give up
+waiting for another program's write.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from cfo_kernel import not_found
 from cfo_kernel.errors import StorageFailed, WorkspaceExists
 from cfo_kernel.store.database import LOCK_TIMEOUT, set_lock_timeout
-from cfo_kernel.store.folders import is_text
+from cfo_kernel.store.folders import is_valid_text
 from cfo_kernel.store.schemas import CATALOG, bring_up_to_date
 
 
@@ -28,7 +28,7 @@ def now() -> datetime:
 
 
 class WorkspaceRow(SQLModel, table=True):
-    """A company."""
+    """A company: the data and threads in one folder."""
 
     __tablename__ = "workspace"  # pyright: ignore[reportAssignmentType]
     id: str = Field(primary_key=True)
@@ -39,7 +39,7 @@ class WorkspaceRow(SQLModel, table=True):
 
 
 class ThreadRow(SQLModel, table=True):
-    """A conversation in a workspace; a copied workspace holds the same ids again."""
+    """A conversation in a workspace. Its id is not unique by itself: a copied workspace has the same threads."""
 
     __tablename__ = "thread"  # pyright: ignore[reportAssignmentType]
     workspace_id: str = Field(primary_key=True, foreign_key="workspace.id")
@@ -55,9 +55,9 @@ Index("thread_newest", _THREADS.c.workspace_id, _THREADS.c.updated_at)
 
 
 class Catalog:
-    """Reads and writes the rows; every method is one transaction.
+    """Reads and writes the rows. Every method is one transaction.
 
-    Every method raises `StorageFailed` where the database cannot be read or written.
+    Every method raises `StorageFailed` if the database cannot be read or written.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -68,14 +68,14 @@ class Catalog:
         self._engine.dispose()
 
     def workspaces(self) -> list[WorkspaceRow]:
-        """All workspaces by name."""
+        """All workspaces, sorted by name."""
         with self._session() as session:
             return list(session.exec(select(WorkspaceRow).order_by(col(WorkspaceRow.name))))
 
     def workspace(self, id_or_name: str) -> WorkspaceRow:
-        """The workspace of that id, or else of that name. Raises `WorkspaceNotFound`."""
+        """The workspace with this id, or else with this name. Raises `WorkspaceNotFound`."""
         row = None
-        if is_text(id_or_name):
+        if is_valid_text(id_or_name):
             with self._session() as session:
                 row = session.get(WorkspaceRow, id_or_name)
                 row = row or session.exec(select(WorkspaceRow).where(WorkspaceRow.name == id_or_name)).first()
@@ -86,53 +86,53 @@ class Catalog:
     def add_workspace(
         self, row: WorkspaceRow, *, is_gone: Callable[[WorkspaceRow], bool] = lambda _: False
     ) -> WorkspaceRow:
-        """Raises `WorkspaceExists` for an id or a name that is taken, unless the folder of who has it `is_gone`.
+        """Adds a workspace. Raises `WorkspaceExists` if its id or name is taken.
 
-        Such a row makes room, and takes those of its threads along.
+        A workspace that has the id or name, but whose folder `is_gone`, is removed together with its threads instead.
         """
-        holders = select(WorkspaceRow).where((col(WorkspaceRow.id) == row.id) | (col(WorkspaceRow.name) == row.name))
+        same = select(WorkspaceRow).where((col(WorkspaceRow.id) == row.id) | (col(WorkspaceRow.name) == row.name))
         try:
             with self._session() as session:
-                for gone in filter(is_gone, session.exec(holders).all()):
+                for gone in filter(is_gone, session.exec(same).all()):
                     session.exec(delete(ThreadRow).where(col(ThreadRow.workspace_id) == gone.id))
                     session.delete(gone)
-                session.flush()  # or the new row would come before the old ones go
+                session.flush()  # the old rows must go before the new one comes, or the constraints would fail
                 session.add(row)
         except IntegrityError as error:
-            message = f"There is a workspace of this name or id already: {row.name}, {row.id}. Take another name."
+            message = f"There is a workspace of this name or id already: {row.name}, {row.id}. Choose another name."
             raise WorkspaceExists(message) from error
         return row
 
     def adopt_workspace(self, folder: str) -> None:
-        """Gives a row to a folder; one that has a row by now (another process was first) stays as it is."""
+        """Adds a row for a folder. If another process has added one in the meantime, that row stays as it is."""
         for name in (folder, f"{folder} (adopted)"):
             with contextlib.suppress(WorkspaceExists):
                 self.add_workspace(WorkspaceRow(id=folder, name=name, workspace_dir=folder))
                 return
 
     def rename_workspace(self, workspace_id: str, name: str) -> None:
-        """Gives the workspace another name. Raises `WorkspaceExists` for one that is taken."""
+        """Renames the workspace. Raises `WorkspaceExists` if the name is taken."""
         try:
             with self._session() as session:
                 if row := session.get(WorkspaceRow, workspace_id):
                     row.name, row.updated_at = name, now()
         except IntegrityError as error:
-            raise WorkspaceExists(f"There is a workspace {name} already. Take another name.") from error
+            raise WorkspaceExists(f"There is a workspace {name} already. Choose another name.") from error
 
     def touch_workspace(self, workspace_id: str) -> None:
-        """Marks the workspace as changed now, if that can be done at once: what was changed stays changed."""
+        """Marks the workspace as changed now. If the database is locked, it is not: the change itself must not fail."""
         with contextlib.suppress(StorageFailed), self._session(lock_timeout=LOCK_TIMEOUT // 10) as session:
             if row := session.get(WorkspaceRow, workspace_id):
                 row.updated_at = now()
 
     def remove_workspace(self, workspace_id: str) -> None:
-        """Removes the row with those of its threads."""
+        """Removes the workspace and its threads."""
         with self._session() as session:
             session.exec(delete(ThreadRow).where(col(ThreadRow.workspace_id) == workspace_id))
             session.exec(delete(WorkspaceRow).where(col(WorkspaceRow.id) == workspace_id))
 
     def threads(self, workspace_id: str) -> list[ThreadRow]:
-        """The threads of a workspace, the one last used first."""
+        """The threads of a workspace, the last used first."""
         with self._session() as session:
             newest = select(ThreadRow).where(ThreadRow.workspace_id == workspace_id)
             return list(session.exec(newest.order_by(col(ThreadRow.updated_at).desc(), col(ThreadRow.id))))
@@ -140,7 +140,7 @@ class Catalog:
     def thread(self, workspace_id: str, thread_id: str) -> ThreadRow:
         """Raises `ThreadNotFound`."""
         row = None
-        if is_text(thread_id):
+        if is_valid_text(thread_id):
             with self._session() as session:
                 row = session.get(ThreadRow, (workspace_id, thread_id))
         if row is None:
@@ -148,9 +148,9 @@ class Catalog:
         return row
 
     def add_thread(self, row: ThreadRow) -> ThreadRow:
-        """Adds the thread; one that is there already (another process was first) stays as it is."""
+        """Adds a thread. If another process has added it in the meantime, that row stays as it is."""
         try:
-            with self._session() as session:  # a bare insert, as the ledger's
+            with self._session() as session:  # a plain INSERT is faster than the ORM's unit of work
                 session.connection().execute(_THREADS.insert(), row.model_dump())
         except IntegrityError:
             with self._session() as session:
@@ -158,13 +158,13 @@ class Catalog:
         return row
 
     def touch_thread(self, workspace_id: str, thread_id: str) -> None:
-        """Marks the thread as used now, if that can be done at once: a message that was accepted stays accepted."""
+        """Marks the thread as used now. If the database is locked, it is not: an accepted message stays accepted."""
         with contextlib.suppress(StorageFailed), self._session(lock_timeout=LOCK_TIMEOUT // 10) as session:
             if row := session.get(ThreadRow, (workspace_id, thread_id)):
                 row.updated_at = now()
 
     def rename_thread(self, workspace_id: str, thread_id: str, title: str | None) -> None:
-        """Gives the thread a title, unless that is None, and marks it as used now."""
+        """Changes the title, unless the new one is empty, and marks the thread as used now."""
         with self._session() as session:
             if row := session.get(ThreadRow, (workspace_id, thread_id)):
                 row.updated_at = now()
@@ -177,14 +177,16 @@ class Catalog:
 
     @contextlib.contextmanager
     def _session(self, *, lock_timeout: int = LOCK_TIMEOUT) -> Generator[Session]:
-        """One transaction: the one place where an error of the database becomes ours."""
+        """One transaction. Errors of the database become `StorageFailed` here, and nowhere else."""
         try:
             with Session(self._engine, expire_on_commit=False) as session:
                 set_lock_timeout(session.connection(), lock_timeout)
                 yield session
                 session.commit()
         except IntegrityError:
-            raise  # a row is there already, which is for the method to judge
+            raise  # a row exists already; the methods differ in what that means
         except DBAPIError as error:
-            message = f"The catalog cannot be used ({error.orig}). Mend that, or wait for the other program; try again."
+            message = (
+                f"The catalog cannot be used ({error.orig}). Fix this, or wait for the other program, then try again."
+            )
             raise StorageFailed(message) from error

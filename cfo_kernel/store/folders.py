@@ -1,4 +1,4 @@
-"""The folders of a root: where workspaces and threads live, and how a name becomes a folder that cannot leave it."""
+"""The folders of workspaces and threads. A name is checked here, so that its folder is always inside of the root."""
 
 import contextlib
 import re
@@ -16,51 +16,51 @@ CATALOG_FOLDER = ".cfo"
 
 
 def workspace_name(name: str) -> str:
-    """The name, tidied; raises `InvalidName` for one that is no name."""
+    """The name with its spaces and characters normalized. Raises `InvalidName`."""
     tidy = " ".join(unicodedata.normalize("NFC", name).split())
     unsafe = any(c in "/\\" or unicodedata.category(c).startswith("C") for c in tidy)
     if not tidy or len(tidy) > 100 or tidy.startswith(".") or unsafe or any(ord(c) < 32 for c in name):
         shown = tidy[:40].encode("utf-8", "replace").decode()
-        message = f"{shown!r} cannot be a workspace's name. Take 1 to 100 characters, no slash, no dot in front."
+        message = f"{shown!r} cannot be a workspace's name. Use 1 to 100 characters, no slash, and no dot in front."
         raise InvalidName(message)
     return tidy
 
 
 def workspace_id(name: str) -> str:
-    """The id and folder of a new workspace: its name in plain letters."""
+    """The id of a new workspace, which is also its folder: the name in ASCII letters and digits."""
     flat = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "_", flat).strip("_")[:60] or f"workspace_{uuid.uuid4().hex[:8]}"
 
 
 def new_id() -> str:
-    """The id of a new thread or run: sorts by time, and cannot be guessed."""
+    """The id of a new thread or run. Ids sort by time, and cannot be guessed."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:12]}"
 
 
 def is_id(text: str) -> bool:
-    """Whether the text can be an id, and so a folder's name."""
+    """Whether the text can be an id, and so the name of a folder."""
     return _ID.fullmatch(text) is not None and ".." not in text
 
 
-def is_text(text: str) -> bool:
-    """Whether the text can be looked up: bytes that are no UTF-8 reach Python as halves of characters."""
+def is_valid_text(text: str) -> bool:
+    """Whether a database can store the text. Surrogates, which stand for bytes that are not UTF-8, cannot be stored."""
     return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def make_workspace(folder: Path) -> None:
-    """Creates the folders a workspace has, where they are missing."""
+    """Creates the folders of a workspace where they are missing."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "threads").mkdir(exist_ok=True)
 
 
 def make_thread(folder: Path) -> None:
-    """Creates the folders and files a thread has, where they are missing.
+    """Creates the folders and files of a thread where they are missing.
 
-    Raises `StorageFailed` for a link among them: what a tool writes there would land elsewhere.
+    Raises `StorageFailed` if one of them is a link: tools would write to where it leads, outside of the thread.
     """
     for name in ("analysis", "results", "memory.json"):
         if (folder / name).is_symlink():
-            message = f"{name} in the folder of thread {folder.name} is a link. Put what it leads to in its place."
+            message = f"{name} in the folder of thread {folder.name} is a link. Replace it by what it leads to."
             raise StorageFailed(message)
     (folder / "analysis").mkdir(parents=True, exist_ok=True)
     (folder / "results").mkdir(exist_ok=True)
@@ -69,8 +69,8 @@ def make_thread(folder: Path) -> None:
         memory.write_text("{}\n")
 
 
-def unmake_thread(folder: Path) -> None:
-    """Takes the folder of a thread away whose first message was refused; one that holds anything else stays."""
+def remove_unused_thread(folder: Path) -> None:
+    """Removes the folder of a thread whose first message was refused, unless it has any other content."""
     with contextlib.suppress(OSError):
         if {path.name for path in folder.iterdir()} <= {"analysis", "results", "memory.json", ".lock"}:
             (folder / "analysis").rmdir()
@@ -81,7 +81,7 @@ def unmake_thread(folder: Path) -> None:
 
 
 def unknown_workspaces(root: Path, known: set[str]) -> list[Path]:
-    """Folders under the root that look like a workspace (they have `data/`) and are not in the catalog."""
+    """Folders of the root that look like a workspace (they have `data/`) and are not in the catalog."""
     found = [p for p in sorted(root.iterdir()) if p.is_dir() and not p.is_symlink() and is_id(p.name)]
     return [p for p in found if p.name not in known and (p / "data").is_dir()]
 
@@ -94,7 +94,7 @@ def unknown_threads(workspace: Path, known: set[str]) -> list[Path]:
 
 
 def to_trash(workspace: Path, path: Path) -> Path:
-    """Moves a file or folder into the workspace's `.trash/`: nothing is deleted for good."""
+    """Moves a file or folder to the workspace's `.trash/`, because nothing is deleted for good."""
     trash = workspace / ".trash"
     trash.mkdir(exist_ok=True)
     target = trash / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}-{path.name}"
@@ -103,7 +103,7 @@ def to_trash(workspace: Path, path: Path) -> Path:
 
 
 def create_catalog_folder(root: Path) -> Path:
-    """The folder of the databases of a root."""
+    """The folder of a root's databases, created where it is missing."""
     folder = root / CATALOG_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     return folder

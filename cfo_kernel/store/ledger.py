@@ -1,11 +1,11 @@
-"""The ledger: one capsule for each finished run, sealed once and never changed, in a database of its own.
+"""The ledger: one capsule for each finished run, which says what the run used.
 
-It only grows: the database itself refuses to change or to remove a capsule. It knows workspaces and threads by their
-ids alone, so it keeps what they used also when their folders are gone.
+It is append-only: the database itself refuses to change or remove a capsule. It refers to workspaces and threads only
+by their ids, so it keeps what they used after their folders are gone.
 
-Costs are kept in billionths of a dollar: whole numbers add up exactly in every database.
+Costs are stored in billionths of a dollar, because whole numbers add up exactly in every database.
 
-Its methods block, as those of the catalog; they may be called from any thread.
+Like the catalog's, its methods block for moments, and may be called from any thread.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _TIME: Any = DateTime(timezone=True)
 
 
 class Capsule(SQLModel, table=True):
-    """The audit record of a finished run; a child run names its parent, a failed one its error."""
+    """The audit record of a finished run. A child run names its parent, and a failed run its error."""
 
     __tablename__ = "capsule"  # pyright: ignore[reportAssignmentType]
     run_id: str = Field(primary_key=True)
@@ -54,7 +54,7 @@ Index("capsule_thread", _TABLE.c.workspace_id, _TABLE.c.thread_id)
 
 
 class Ledger:
-    """Appends and adds up; every method raises `StorageFailed` where the database cannot be read or written."""
+    """Adds capsules, and sums them up. Every method raises `StorageFailed` if the database cannot be used."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -64,21 +64,21 @@ class Ledger:
         self._engine.dispose()
 
     def seal(self, capsule: Capsule) -> None:
-        """Adds the capsule; that of a run which has one already changes nothing."""
+        """Adds a capsule. If its run has one already, that one stays as it is."""
         try:
-            with self._session() as session:  # a bare insert: one for each run, and quicker than a unit of work
+            with self._session() as session:  # a plain INSERT is faster than the ORM's unit of work
                 session.connection().execute(_TABLE.insert(), capsule.model_dump())
         except IntegrityError:
             if self.capsule(capsule.run_id) is None:
                 raise
 
     def capsule(self, run_id: str) -> Capsule | None:
-        """The capsule of a run; None while it has not ended."""
+        """The capsule of a run; None if the run has not ended."""
         with self._session() as session:
             return session.get(Capsule, run_id)
 
     def totals(self, workspace_id: str, thread_id: str | None = None) -> UsageTotals:
-        """What the finished runs of a workspace, or of one of its threads, used together."""
+        """The sum of what the finished runs of a workspace, or of one of its threads, used."""
         sums = [func.sum(getattr(Capsule, name)) for name in _COUNTS]
         costs = [func.count(), func.count(col(Capsule.cost_nano)), func.sum(col(Capsule.cost_nano))]
         wanted = select(*costs, *sums).select_from(_TABLE).where(col(Capsule.workspace_id) == workspace_id)
@@ -86,7 +86,7 @@ class Ledger:
             wanted = wanted.where(col(Capsule.thread_id) == thread_id)
         with self._session() as session:
             row = session.connection().execute(wanted).one()
-        # A sum over no rows is NULL, and one of PostgreSQL may be a Decimal.
+        # A sum over no rows is NULL, and PostgreSQL returns some sums as Decimal.
         runs, priced, cost, *counts = [int(number or 0) for number in cast("list[int | None]", list(row))]
         known = None if runs and not priced else cost / _NANO
         totals = UsageTotals(runs=runs, unpriced_runs=runs - priced, cost=known)
@@ -99,14 +99,16 @@ class Ledger:
                 yield session
                 session.commit()
         except IntegrityError:
-            raise  # the run has its capsule already, which is for the method to judge
+            raise  # the run has a capsule already; `seal` decides whether that is an error
         except DBAPIError as error:
-            message = f"The ledger cannot be used ({error.orig}). Mend that, or wait for the other program; try again."
+            message = (
+                f"The ledger cannot be used ({error.orig}). Fix this, or wait for the other program, then try again."
+            )
             raise StorageFailed(message) from error
 
 
-def counted(usage: Usage) -> dict[str, Any]:
-    """A run's usage as the columns of its capsule."""
+def usage_columns(usage: Usage) -> dict[str, Any]:
+    """A run's usage as columns of its capsule."""
     counts = {name: getattr(usage, name) for name in _COUNTS}
     cost = None if usage.cost is None else round(usage.cost * _NANO)
     return {**counts, "model": usage.model, "cost_nano": cost}

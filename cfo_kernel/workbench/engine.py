@@ -202,13 +202,13 @@ class Engine:
                 folders.make_thread(folder)
             return self.catalog.add_thread(row)
         except CfoError:
-            folders.unmake_thread(folder)
+            folders.remove_unused_thread(folder)
             raise
 
     def take_back(self, thread: ThreadRow) -> bool:
         """Unmakes a thread whose first message was refused, unless it has another one by now."""
         folder = self.root / thread.thread_dir
-        folders.unmake_thread(folder)
+        folders.remove_unused_thread(folder)
         if folder.exists():
             return False
         self.catalog.remove_thread(thread.workspace_id, thread.id)

@@ -23,7 +23,7 @@ from cfo_kernel.run_outcome import send_and_wait
 from cfo_kernel.runs.messages import check_message, continues_left
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
-from cfo_kernel.store.folders import is_id, is_text
+from cfo_kernel.store.folders import is_id, is_valid_text
 from cfo_kernel.store.history import MessageEntry
 from cfo_kernel.workbench import downloads
 from cfo_kernel.workbench.engine import Engine, title_of
@@ -176,7 +176,7 @@ class EmbeddedThread:
     async def rename(self, title: str) -> None:
         """Gives the thread another title. Raises `InvalidName` for one without a letter."""
         catalog = self._engine.use().catalog
-        tidy = title_of(title) if is_text(title) else None
+        tidy = title_of(title) if is_valid_text(title) else None
         if tidy is None:
             raise InvalidName("A title needs at least one character. Write what the thread is about.")
         catalog.rename_thread(self.workspace_id, self._existing().id, tidy)

@@ -1,4 +1,4 @@
-"""Names and folders: nothing that a person or a program names leaves the root."""
+"""Names and folders: no name leads out of the root."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def test_a_hostile_name_is_refused(name: str) -> None:
 
 
 @given(ANYTHING)
-def test_a_name_that_is_taken_stays_in_the_root(name: str) -> None:
+def test_the_folder_of_an_accepted_name_is_in_the_root(name: str) -> None:
     try:
         tidy = folders.workspace_name(name)
     except InvalidName:
@@ -49,7 +49,7 @@ def test_a_name_that_is_taken_stays_in_the_root(name: str) -> None:
 
 
 @given(ANYTHING)
-def test_an_id_is_the_name_of_a_folder_right_here(text: str) -> None:
+def test_an_id_names_a_folder_directly_below(text: str) -> None:
     if folders.is_id(text):
         assert (Path("/here") / text).resolve() == Path("/here") / text
         assert len(text) <= 100
@@ -57,18 +57,18 @@ def test_an_id_is_the_name_of_a_folder_right_here(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Müller & Söhne GmbH", "Acme (2012)", "con", "NUL", "日本", "📈", "a" * 100])
-def test_a_company_may_have_any_real_name(name: str) -> None:
+def test_real_company_names_are_accepted(name: str) -> None:
     assert folders.workspace_name(f"  {name} ") == name
     assert folders.is_id(folders.workspace_id(name))
 
 
-def test_ids_are_ids_and_differ() -> None:
+def test_new_ids_are_valid_and_differ() -> None:
     made = {folders.new_id() for _ in range(100)}
     assert len(made) == 100
     assert all(map(folders.is_id, made))
 
 
-def test_the_trash_keeps_two_of_one_name(tmp_path: Path) -> None:
+def test_the_trash_keeps_two_files_with_the_same_name(tmp_path: Path) -> None:
     for content in ("one", "two"):
         (tmp_path / "a.csv").write_text(content)
         folders.to_trash(tmp_path, tmp_path / "a.csv")
@@ -76,7 +76,7 @@ def test_the_trash_keeps_two_of_one_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["analysis", "results", "memory.json"])
-def test_a_thread_has_no_links(tmp_path: Path, name: str) -> None:
+def test_a_link_in_a_thread_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "thread").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "thread" / name).symlink_to(tmp_path / "elsewhere")
@@ -84,14 +84,14 @@ def test_a_thread_has_no_links(tmp_path: Path, name: str) -> None:
         folders.make_thread(tmp_path / "thread")
 
 
-def test_a_thread_is_unmade_only_while_it_is_empty(tmp_path: Path) -> None:
+def test_only_an_unused_thread_is_removed(tmp_path: Path) -> None:
     for name in ("empty", "used", "history"):
         folders.make_thread(tmp_path / name)
         (tmp_path / name / ".lock").touch()
     (tmp_path / "used" / "results" / "table.parquet").touch()
     (tmp_path / "history" / "message_history.json").touch()
     for name in ("empty", "used", "history", "none"):
-        folders.unmake_thread(tmp_path / name)
+        folders.remove_unused_thread(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history", "used"]
     assert (tmp_path / "used" / "results" / "table.parquet").is_file()
     assert (tmp_path / "history" / "memory.json").is_file()

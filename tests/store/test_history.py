@@ -1,9 +1,11 @@
-"""The history file: whole at all times, readable, and mended by people where it is broken."""
+"""The history file: always complete, readable by people, and set aside if it is broken."""
 
 import asyncio
 import errno
+import fcntl
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,12 @@ import pytest
 from cfo_kernel import TaskResult
 from cfo_kernel.errors import StorageFailed, ThreadReadOnly
 from cfo_kernel.store.folders import make_thread
-from cfo_kernel.store.history import History, MessageEntry, RunEntry, to_its_end
+from cfo_kernel.store.history import History, MessageEntry, RunEntry, run_to_completion
 from tests.conftest import Opened
 from tests.models.scripted_server import ToolCall
 from tests.replies import QUERY, Serve
 
+HANG = 30.0  # seconds after which a test that hangs fails
 ASK = ToolCall("user_interaction", {"message": "Geht’s weiter? 📈"})
 
 
@@ -32,7 +35,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
-def test_it_can_be_read_by_people_and_is_read_back(folder: Path) -> None:
+def test_people_can_read_it_and_it_is_read_back(folder: Path) -> None:
     history = History(folder)
     answer = RunEntry(
         run_id="1", status="succeeded", reply=TaskResult(message="42"), model_messages=[{"a": [1.5, None]}]
@@ -64,15 +67,15 @@ def test_a_write_that_fails_leaves_the_old_file(folder: Path, monkeypatch: pytes
     assert [e.run_id for e in History(folder).entries()] == ["1", "2"]
 
 
-def test_what_is_no_text_is_refused(folder: Path) -> None:
-    with pytest.raises(StorageFailed, match="no text"):
+def test_text_that_is_not_valid_is_refused(folder: Path) -> None:
+    with pytest.raises(StorageFailed, match="not valid text"):
         History(folder).append(MessageEntry(run_id="2", text="\ud800"))
     assert len(History(folder).entries()) == 1
 
 
 BROKEN = {
     "half": '{"format": 1, "thread_id": "t", "entr',
-    "no JSON": "hello",
+    "not JSON": "hello",
     "empty": "",
     "bytes": "\udcff",
     "a list": "[]",
@@ -85,13 +88,13 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_is_kept_aside_until_it_is_mended(folder: Path, name: str) -> None:
+def test_a_broken_file_is_set_aside_until_it_is_fixed(folder: Path, name: str) -> None:
     whole = (folder / "message_history.json").read_bytes()
     broken = BROKEN[name].encode(errors="surrogateescape")
     (folder / "message_history.json").write_bytes(broken)
     history = History(folder)
     for use in (history.entries, history.entries, lambda: history.append(MessageEntry(run_id="2", text="x"))):
-        with pytest.raises(ThreadReadOnly, match=r"Mend the file and name it message_history.json"):
+        with pytest.raises(ThreadReadOnly, match=r"Fix it and name it message_history.json"):
             use()
     (aside,) = folder.glob("message_history.unreadable-*.json")
     assert aside.read_bytes() == broken
@@ -109,7 +112,7 @@ def test_a_newer_file_is_left_where_it_is(folder: Path) -> None:
     assert names(folder) == ["memory.json", "message_history.json"]
 
 
-def test_fields_that_a_later_version_added_are_passed_over_and_stay_in_the_file(folder: Path) -> None:
+def test_fields_of_a_later_version_are_ignored_and_stay_in_the_file(folder: Path) -> None:
     history = History(folder)
     history.append(RunEntry(run_id="1", status="succeeded", reply=TaskResult(message="42")))
     file = json.loads((folder / "message_history.json").read_text())
@@ -125,7 +128,7 @@ def test_fields_that_a_later_version_added_are_passed_over_and_stay_in_the_file(
     assert kept[:2] == file["entries"]
 
 
-def test_an_odd_entry_costs_itself_alone(folder: Path) -> None:
+def test_an_unreadable_entry_affects_only_itself(folder: Path) -> None:
     file = json.loads((folder / "message_history.json").read_text())
     odd: list[dict[str, Any]] = [
         {"type": "run", "run_id": "1", "status": "succeeded", "reply": {"kind": "poem", "lines": 3}},
@@ -167,11 +170,11 @@ async def test_a_thread_with_a_broken_history_is_read_only(serve: Serve, opened:
     assert server.turns_taken == 3
     file.write_text(whole)
     assert await again.notice() is None
-    await again.ask("Mended")
+    await again.ask("Fixed")
     assert len(await again.messages()) == 4
 
 
-async def test_a_disk_that_fails_refuses_the_message_and_keeps_the_thread(
+async def test_a_failing_disk_refuses_the_message_and_keeps_the_thread(
     serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread = await (await opened(serve(ASK, repeat_last=True))).thread()
@@ -184,7 +187,7 @@ async def test_a_disk_that_fails_refuses_the_message_and_keeps_the_thread(
     assert [m.text for m in await thread.messages() if m.who == "person"] == ["Hello", "Lost?"]
 
 
-async def test_a_history_that_breaks_while_a_run_goes_on_ends_the_run(serve: Serve, opened: Opened) -> None:
+async def test_a_history_that_breaks_during_a_run_ends_the_run(serve: Serve, opened: Opened) -> None:
     thread = await (await opened(serve(QUERY, ASK, ASK))).thread()
     run = await thread.send("Hello")
     async for numbered in run.events():
@@ -196,17 +199,17 @@ async def test_a_history_that_breaks_while_a_run_goes_on_ends_the_run(serve: Ser
     assert finished.error
     assert finished.error.code == "thread_read_only"
     file.write_text(whole)
-    await thread.ask("Mended")
+    await thread.ask("Fixed")
 
 
-def test_memory_is_made_and_left_alone(folder: Path) -> None:
+def test_the_memory_file_is_created_once(folder: Path) -> None:
     assert (folder / "memory.json").read_text() == "{}\n"
     (folder / "memory.json").write_text('{"kept": true}')
     make_thread(folder)
     assert (folder / "memory.json").read_text() == '{"kept": true}'
 
 
-async def test_the_lock_keeps_two_tasks_apart(folder: Path) -> None:
+async def test_only_one_task_holds_the_lock(folder: Path) -> None:
     inside: list[int] = []
 
     async def work(number: int) -> None:
@@ -219,13 +222,15 @@ async def test_the_lock_keeps_two_tasks_apart(folder: Path) -> None:
     await asyncio.gather(*(work(number) for number in range(5)))
 
 
-async def test_a_writer_that_is_cancelled_keeps_the_lock_until_it_is_done(
+async def test_a_cancelled_writer_holds_the_lock_until_it_is_done(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = History._write  # pyright: ignore[reportPrivateUsage]
+    begun, may_go_on = threading.Event(), threading.Event()
 
     def slow(self: History, file: dict[str, Any]) -> None:
-        time.sleep(0.2)
+        begun.set()
+        assert may_go_on.wait(HANG)
         write(self, file)
 
     monkeypatch.setattr(History, "_write", slow)
@@ -233,19 +238,26 @@ async def test_a_writer_that_is_cancelled_keeps_the_lock_until_it_is_done(
     async def add(run_id: str) -> None:
         history = History(folder)
         async with history.locked():
-            await to_its_end(history.append, MessageEntry(run_id=run_id, text="x"))
+            await run_to_completion(history.append, MessageEntry(run_id=run_id, text="x"))
 
     first = asyncio.create_task(add("2"))
-    await asyncio.sleep(0.05)
+    assert await asyncio.to_thread(begun.wait, HANG)
     for _ in range(2):
         first.cancel()
         await asyncio.sleep(0)
-    await add("3")
+    second = asyncio.create_task(add("3"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not first.done()
+    with pytest.raises(BlockingIOError), (folder / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    may_go_on.set()
+    await second
     assert first.cancelled()
     assert [e.run_id for e in History(folder).entries()] == ["1", "2", "3"]
 
 
-def test_two_writers_share_no_file_on_the_way(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_writers_use_different_temporary_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[Path] = []
     replace = Path.replace
     monkeypatch.setattr(Path, "replace", lambda self, target: (used.append(self), replace(self, target))[1])
@@ -255,9 +267,7 @@ def test_two_writers_share_no_file_on_the_way(folder: Path, monkeypatch: pytest.
     assert names(folder) == ["memory.json", "message_history.json"]
 
 
-async def test_a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_stays(
-    folder: Path, tmp_path: Path
-) -> None:
+async def test_a_link_instead_of_the_lock_file_is_refused_and_its_target_stays(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("all of it")
     (folder / ".lock").symlink_to(tmp_path / "precious")
     with pytest.raises(StorageFailed, match=r"\.lock is a link"):
@@ -266,11 +276,11 @@ async def test_a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_s
     assert (tmp_path / "precious").read_text() == "all of it"
 
 
-def test_a_long_thread_stays_cheap(folder: Path) -> None:
+def test_a_long_thread_is_read_and_written_quickly(folder: Path) -> None:
     history = History(folder)
-    said = [{"kind": "response", "parts": [{"content": "x" * 500}] * 20}]
+    messages = [{"kind": "response", "parts": [{"content": "x" * 500}] * 20}]
     history.append(*(MessageEntry(run_id=f"r{n}", text="What did it cost?") for n in range(1000)))
-    history.append(*(RunEntry(run_id=f"r{n}", status="failed", model_messages=said) for n in range(1000)))
+    history.append(*(RunEntry(run_id=f"r{n}", status="failed", model_messages=messages) for n in range(1000)))
     assert (folder / "message_history.json").stat().st_size > 10_000_000
     started = time.process_time()
     assert len(history.entries()) == 2001

@@ -12,13 +12,13 @@ from cfo_kernel.errors import StorageFailed
 from cfo_kernel.events import NOTHING_USED, Usage, UsageTotals
 from cfo_kernel.store.database import sqlite_engine
 from cfo_kernel.store.database_postgres import Target
-from cfo_kernel.store.ledger import Capsule, Ledger, counted
+from cfo_kernel.store.ledger import Capsule, Ledger, usage_columns
 from cfo_kernel.store.schemas import LEDGER
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Engine]:
-    """Makes engines of one database, as another program would."""
+    """Makes further engines for the same database, as other programs would."""
     if request.param == "sqlite":
         return lambda: sqlite_engine(tmp_path / "ledger.db")
     target = Target(request.getfixturevalue("postgres"))
@@ -33,10 +33,12 @@ def ledger(database: Callable[[], Engine]) -> Iterator[Ledger]:
 
 
 def capsule(run_id: str, usage: Usage, thread_id: str = "t", workspace_id: str = "w") -> Capsule:
-    return Capsule(run_id=run_id, workspace_id=workspace_id, thread_id=thread_id, status="succeeded", **counted(usage))
+    return Capsule(
+        run_id=run_id, workspace_id=workspace_id, thread_id=thread_id, status="succeeded", **usage_columns(usage)
+    )
 
 
-def test_two_programs_open_a_new_root_at_once(database: Callable[[], Engine]) -> None:
+def test_several_programs_open_a_new_ledger_at_once(database: Callable[[], Engine]) -> None:
     with ThreadPoolExecutor(8) as programs:
         for ledger in programs.map(lambda engine: Ledger(engine), [database() for _ in range(8)]):
             ledger.close()
@@ -52,10 +54,10 @@ def test_usage_adds_up_by_workspace_and_thread(ledger: Ledger) -> None:
         runs=2, requests=4, tool_calls=2, input_tokens=200, cached_tokens=80, output_tokens=14, cost=0.3
     )
     assert (ledger.totals("w").runs, ledger.totals("w").cost) == (3, 0.3)
-    assert ledger.totals("nobody") == UsageTotals(cost=0)
+    assert ledger.totals("unused") == UsageTotals(cost=0)
 
 
-def test_an_unknown_cost_is_never_nothing(ledger: Ledger) -> None:
+def test_an_unknown_cost_is_not_zero(ledger: Ledger) -> None:
     ledger.seal(capsule("1", Usage(requests=1)))
     assert (ledger.totals("w").cost, ledger.totals("w").unpriced_runs) == (None, 1)
     ledger.seal(capsule("2", Usage(requests=1, cost=0.25)))
@@ -73,7 +75,7 @@ def test_a_capsule_cannot_be_changed_or_removed(ledger: Ledger, database: Callab
     ledger.seal(capsule("1", Usage(requests=1)))
     with pytest.raises(DBAPIError, match="append-only"), database().begin() as other:
         other.execute(text(change))
-    Ledger(database()).close()  # opened again, it is as it was
+    Ledger(database()).close()  # opening it again changes nothing
     assert ledger.totals("w").requests == 1
 
 
