@@ -107,7 +107,7 @@ class Stack:
 
     def kernels(self) -> list[int]:
         """The processes of the visitors' kernels, the waiting ones too."""
-        return [pid for pid in self.voila.descendants() if b"cfo_widgets.visitor" in command_line(pid)]
+        return [pid for pid in self.voila.descendants() if b"cfo_widgets.visitor_kernel" in command_line(pid)]
 
     def __enter__(self) -> "Stack":
         self.api.start()

@@ -32,7 +32,7 @@ async def test_the_program_comes_in_one_file_that_browsers_keep(offline_stack: S
     entries = "performance.getEntriesByType('resource').map(entry => new URL(entry.name).pathname)"
     loaded: list[str] = await page.evaluate(entries)
     (name,) = [path for path in loaded if path.startswith("/cfo/program/")]
-    assert not [path for path in loaded if path.startswith("/voila/static/")], "program.txt lacks these"
+    assert not [path for path in loaded if path.startswith("/voila/static/")], "voila_bundle.txt lacks these"
     async with httpx.AsyncClient(base_url=offline_stack.voila.url) as client:
         packed = await client.get(name, headers={"Accept-Encoding": "gzip"})
         plain = await client.get(name, headers={"Accept-Encoding": "identity"})

@@ -27,7 +27,7 @@ async def test_a_saved_notebook_can_be_read_without_a_kernel(lab: Lab, visit: Vi
     still = page.locator(".cfo-still")
     await expect(still).to_contain_text("table please")
     await expect(still.get_by_role("cell", name="4,400.55")).to_be_visible()
-    await expect(still).to_contain_text("Run this cell to go on.")
+    await expect(still).to_contain_text("Run this cell to continue.")
     await keep(page, "lab-saved")
     await run(page)
     await expect(replies(page)).to_contain_text("The table that was asked for.")

@@ -24,7 +24,7 @@ PACKAGES = {"cfo_kernel": "cfo_kernel", "cfo_api": "api/cfo_api", "cfo_widgets":
 PACKAGE_DATA = [
     *(f"{package}/py.typed" for package in PACKAGES),
     "cfo_kernel/agent/prompt.md",
-    "cfo_widgets/program.txt",
+    "cfo_widgets/voila_bundle.txt",
     "cfo_widgets/workbench.ipynb",
     "cfo_widgets/static/chat.js",
     "cfo_widgets/static/vega.js",

@@ -1,4 +1,4 @@
-"""What the page works out without a browser: `*.test.mjs` beside this file, run by the Node of the dev requirements."""
+"""The parts of the page that need no browser: `*.test.mjs` in this folder, run by Node.js."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The pickers and the data panel as their pages use them, over the embedded workbench."""
+"""The pickers and the data panel, as their pages use them, over the embedded workbench."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfo_widgets import uploading, watching
+from cfo_widgets import thread_watcher, uploads
 from cfo_widgets.data_panel import DataPanel
 from cfo_widgets.thread_picker import ThreadPicker
 from cfo_widgets.workspace_picker import WorkspacePicker
@@ -16,8 +16,9 @@ from cfo_kernel import Workbench, Workspace
 from cfo_kernel.errors import ServerUnavailable
 from tests.conftest import LEDGER, Opened
 from tests.models.scripted_server import Stall
-from tests.replies import ANSWER, Serve, wait_for_event
-from tests.widgets.pages import Page
+from tests.replies import ANSWER, Serve
+from tests.replies import wait_for_event
+from tests.widgets.fake_page import FakePage, until
 
 
 @pytest.fixture
@@ -41,16 +42,10 @@ async def threads(tiny: Workspace) -> AsyncIterator[ThreadPicker]:
     picker.close()
 
 
-async def eventually(holds: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - what it waits for tells nobody
-            await asyncio.sleep(0.02)
-
-
 # Workspaces
 
 
-async def test_the_workspace_of_the_last_visit_opens_else_the_one_last_changed(
+async def test_the_workspace_of_the_last_visit_opens_or_else_the_one_changed_last(
     make_workbench: Callable[..., Workbench],
 ) -> None:
     wb = make_workbench(model="offline")
@@ -58,23 +53,21 @@ async def test_the_workspace_of_the_last_visit_opens_else_the_one_last_changed(
     for remembered, expected in (("tiny", "tiny"), ("gone", "acme"), ("", "acme")):
         picker, picked = WorkspacePicker(wb), []
         picker.on_pick(lambda workspace, picked=picked: picked.append(workspace.id))
-        page = Page(picker)
+        page = FakePage(picker)
         await asyncio.gather(*(page.ask("begin", remembered=remembered) for _ in range(2)))
         assert (picker.workspace_id, picked) == (expected, [expected])
         assert [workspace["id"] for workspace in picker.workspaces or []] == ["acme", "tiny"]
 
 
-async def test_a_company_is_created_and_opened_and_a_taken_name_is_refused(
-    make_workbench: Callable[..., Workbench],
-) -> None:
+async def test_a_new_workspace_is_opened_and_a_name_in_use_is_refused(make_workbench: Callable[..., Workbench]) -> None:
     picker, picked = WorkspacePicker(make_workbench(model="offline")), []
     picker.on_pick(lambda workspace: picked.append(workspace.name))
-    page = Page(picker)
+    page = FakePage(picker)
     await page.ask("create", name="Acme AG")
     assert (picker.workspace_id, picked) == ("acme_ag", ["Acme AG"])
-    assert await page.refusal("create", name="Acme AG") == "workspace_exists"
-    assert await page.refusal("create", name="a/b") == "invalid_name"
-    assert await page.refusal("pick", workspace_id="nobody") == "workspace_not_found"
+    assert await page.error("create", name="Acme AG") == "workspace_exists"
+    assert await page.error("create", name="a/b") == "invalid_name"
+    assert await page.error("pick", workspace_id="unknown") == "workspace_not_found"
     assert picker.workspace_id == "acme_ag"
 
 
@@ -84,7 +77,7 @@ async def test_a_company_is_created_and_opened_and_a_taken_name_is_refused(
 async def test_a_thread_is_picked_renamed_and_deleted(tiny: Workspace, threads: ThreadPicker) -> None:
     thread = await tiny.thread()
     await thread.ask("how many rows are in ledger")
-    page, picked = Page(threads), []
+    page, picked = FakePage(threads), []
 
     async def opened(thread: Any) -> None:
         picked.append(thread and thread.id)
@@ -93,40 +86,40 @@ async def test_a_thread_is_picked_renamed_and_deleted(tiny: Workspace, threads: 
     threads.select(thread.id)
     await page.ask("rename", thread_id=thread.id, title="Rows")
     assert [(t["id"], t["title"], t["running"]) for t in threads.threads or []] == [(thread.id, "Rows", False)]
-    assert await page.refusal("rename", thread_id=thread.id, title=" ") == "invalid_name"
+    assert await page.error("rename", thread_id=thread.id, title=" ") == "invalid_name"
     await page.ask("pick", thread_id="")
     await page.ask("pick", thread_id=thread.id)
-    assert await page.refusal("pick", thread_id="nothing") == "thread_not_found"
+    assert await page.error("pick", thread_id="nothing") == "thread_not_found"
     assert threads.thread_id == thread.id  # as before
-    assert await page.refusal("delete", workspace_id="another", thread_id=thread.id) == "invalid_input"
+    assert await page.error("delete", workspace_id="another", thread_id=thread.id) == "invalid_input"
     await page.ask("delete", workspace_id="tiny", thread_id=thread.id)
     assert (threads.threads, threads.thread_id) == ([], "")
     assert picked == [None, thread.id, None]
     assert list(await tiny.threads()) == []
 
 
-async def test_what_happens_elsewhere_is_seen(opened: Opened, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "OFTEN", 0.05)
+async def test_changes_made_elsewhere_are_listed(opened: Opened, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread_watcher, "VISIBLE_INTERVAL", 0.05)
     tiny = await opened(serve(Stall(), ANSWER))
     threads, changed = ThreadPicker(), []
     await threads.show(tiny)
     threads.on_change(changed.append)
-    await Page(threads).ask("look")
+    await FakePage(threads).ask("look")
     run = await (await tiny.thread()).send("first")
     await wait_for_event(run, "run_started")
-    await eventually(lambda: threads.threads and threads.threads[0]["running"])
+    await until(lambda: threads.threads and threads.threads[0]["running"])
     assert set(changed) == {run.thread_id}
     await run.cancel()
-    await eventually(lambda: threads.threads and not threads.threads[0]["running"])
+    await until(lambda: threads.threads and not threads.threads[0]["running"])
     threads.close()
 
 
-async def test_a_server_that_is_away_is_told_and_asked_again(
+async def test_a_lost_server_is_reported_and_polled_again(
     tiny: Workspace, threads: ThreadPicker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "OFTEN", 0.05)
-    monkeypatch.setattr(watching, "_PATIENCE", 0.3)
-    page = Page(threads)
+    monkeypatch.setattr(thread_watcher, "VISIBLE_INTERVAL", 0.05)
+    monkeypatch.setattr(thread_watcher, "_POLL_TIMEOUT", 0.3)
+    page = FakePage(threads)
 
     async def away() -> Any:
         raise ServerUnavailable("The server does not answer.")
@@ -137,16 +130,16 @@ async def test_a_server_that_is_away_is_told_and_asked_again(
     async def broken() -> Any:
         raise RuntimeError
 
-    for trouble, words in ((away, "does not answer."), (silent, "nothing is lost"), (broken, "reason of our own")):
+    for threads_call, words in ((away, "does not answer."), (silent, "Nothing is lost"), (broken, "internal error")):
         with monkeypatch.context() as patched:
-            patched.setattr(tiny, "threads", trouble)
+            patched.setattr(tiny, "threads", threads_call)
             await page.ask("look")
-            await eventually(lambda words=words: words in threads.connection)
-            assert threads.threads == []  # what was known stays
-        await eventually(lambda: not threads.connection)
+            await until(lambda words=words: words in threads.connection)
+            assert threads.threads == []  # the list stays as it was
+        await until(lambda: not threads.connection)
 
 
-async def test_a_glance_at_a_workspace_that_was_left_changes_nothing(
+async def test_an_update_for_a_workspace_that_is_no_longer_shown_is_ignored(
     make_workbench: Callable[..., Workbench], threads: ThreadPicker, tiny: Workspace
 ) -> None:
     await (await tiny.thread()).ask("how many rows are in ledger")
@@ -157,120 +150,122 @@ async def test_a_glance_at_a_workspace_that_was_left_changes_nothing(
 
 # Data
 
-PIECE = uploading.PIECE
+CHUNK = uploads.CHUNK
 
 
-async def send(page: Page, content: bytes, name: str, id: str = "u", **more: Any) -> Any:
-    """Uploads as a page does; gives the last answer."""
+async def send(page: FakePage, content: bytes, name: str, id: str = "u", **more: Any) -> Any:
+    """Uploads as a page does; returns the last answer."""
     about = {"workspace_id": "tiny", "upload_id": id, "name": name, "size": len(content), **more}
-    heard: Any = None
-    for offset in range(0, max(len(content), 1), PIECE):
-        heard = await page.heard("upload", offset=offset, buffers=[content[offset : offset + PIECE]], **about)
-        if heard["type"] == "problem":
-            return heard["problem"]["code"]
-    return heard["value"]
+    answer: Any = None
+    for offset in range(0, max(len(content), 1), CHUNK):
+        answer = await page.message("upload", offset=offset, buffers=[content[offset : offset + CHUNK]], **about)
+        if answer["type"] == "problem":
+            return answer["problem"]["code"]
+    return answer["value"]
 
 
-async def test_a_file_comes_in_pieces_and_is_listed(panel: DataPanel, root: Path) -> None:
-    page = Page(panel)
+async def test_a_file_arrives_in_chunks_and_is_listed(panel: DataPanel, root: Path) -> None:
+    page = FakePage(panel)
     content = b"at,amount\n" + b"2024-01-05,1.25\n" * 200_000
     done = await send(page, content, "large.csv")
     assert (done["received"], done["dataset"]["tables"][0]["row_count"]) == (len(content), 200_000)
     assert [(d["file"], d["problem"]) for d in panel.datasets or []] == [("large.csv", None), ("ledger.csv", None)]
     assert (root / "tiny" / "data" / "large.csv").read_bytes() == content
     assert not panel._uploads._uploads
-    assert not panel._uploads._ends
+    assert not panel._uploads._idle_timers
 
 
-async def test_what_cannot_be_taken_leaves_nothing_behind(panel: DataPanel, root: Path) -> None:
-    page = Page(panel)
+async def test_a_refused_upload_leaves_nothing_behind(panel: DataPanel, root: Path) -> None:
+    page = FakePage(panel)
     more = {"workspace_id": "tiny", "name": "x.csv", "size": 10}
-    assert await send(page, b"no book", "x.xlsx") == "unreadable_file"
+    assert await send(page, b"not a workbook", "x.xlsx") == "unreadable_file"
     assert await send(page, b"", "x.csv") == "empty_file"
     assert await send(page, b"a\n1\n", "../x.csv") == "invalid_name"
     assert await send(page, b"a\n1\n", "x.csv", workspace_id="another") == "invalid_input"
     assert (
-        await page.refusal("upload", upload_id="1", **{**more, "size": 3 << 30}, offset=0, buffers=[b"1"])
+        await page.error("upload", upload_id="1", **{**more, "size": 3 << 30}, offset=0, buffers=[b"1"])
         == "file_too_large"
     )
-    for offset, piece in ((5, b"12345"), (0, b"0" * 11), (0, b""), (0, b"0" * (PIECE + 1))):
-        given = {**more, "size": 2 * PIECE} if len(piece) > PIECE else more
-        assert await page.refusal("upload", upload_id="2", **given, offset=offset, buffers=[piece]) == "invalid_input"
+    for offset, chunk in ((5, b"12345"), (0, b"0" * 11), (0, b""), (0, b"0" * (CHUNK + 1))):
+        given = {**more, "size": 2 * CHUNK} if len(chunk) > CHUNK else more
+        assert await page.error("upload", upload_id="2", **given, offset=offset, buffers=[chunk]) == "invalid_input"
     await page.ask("upload", upload_id="3", **more, offset=0, buffers=[b"12345"])
-    assert await page.refusal("upload", upload_id="3", **more, offset=3, buffers=[b"45678"]) == "invalid_input"  # a gap
-    assert await page.refusal("upload", upload_id="3", **more, offset=5, buffers=[b"67890"]) == "invalid_input"  # ended
+    assert await page.error("upload", upload_id="3", **more, offset=3, buffers=[b"45678"]) == "invalid_input"  # a gap
+    assert await page.error("upload", upload_id="3", **more, offset=5, buffers=[b"67890"]) == "invalid_input"  # ended
     assert not panel._uploads._uploads
     assert [path.name for path in (root / "tiny" / "data").iterdir()] == ["ledger.csv"]
     assert not list((root / "tiny").glob(".scratch/*"))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
-async def test_a_full_disk_is_told(panel: DataPanel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploading.tempfile, "TemporaryFile", partial(Path("/dev/full").open, "wb"))
-    page, more = Page(panel), {"workspace_id": "tiny", "name": "x.csv", "offset": 0}
-    for size in (5, 10):  # the end of a file, and a piece in its midst
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+async def test_a_full_disk_is_reported(panel: DataPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads.tempfile, "TemporaryFile", partial(Path("/dev/full").open, "wb"))
+    page, more = FakePage(panel), {"workspace_id": "tiny", "name": "x.csv", "offset": 0}
+    for size in (5, 10):  # the whole file, and its first half
         given = {**more, "upload_id": str(size), "size": size}
-        assert await page.refusal("upload", **given, buffers=[b"12345"]) == "storage_failed"
+        assert await page.error("upload", **given, buffers=[b"12345"]) == "storage_failed"
     assert not panel._uploads._uploads
 
 
-async def test_an_upload_ends_with_cancel_silence_and_the_panel(
+async def test_an_upload_ends_when_it_is_cancelled_or_idle_or_the_panel_closes(
     panel: DataPanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = Page(panel)
+    page = FakePage(panel)
     more = {"workspace_id": "tiny", "name": "x.csv", "size": 10, "offset": 0, "buffers": [b"12345"]}
     await page.ask("upload", upload_id="cancelled", **more)
     file = panel._uploads._uploads["cancelled"]._file
     await page.ask("cancel_upload", upload_id="cancelled")
     assert (file.closed, panel._uploads._uploads) == (True, {})
-    monkeypatch.setattr(uploading, "_SILENCE", 0.05)
+    monkeypatch.setattr(uploads, "_IDLE_TIMEOUT", 0.05)
     await page.ask("upload", upload_id="silent", **more)
-    await eventually(lambda: not panel._uploads._uploads)
-    monkeypatch.setattr(uploading, "_SILENCE", 60)
+    await until(lambda: not panel._uploads._uploads)
+    monkeypatch.setattr(uploads, "_IDLE_TIMEOUT", 60)
     await page.ask("upload", upload_id="open", **more)
     file = panel._uploads._uploads["open"]._file
     panel.close()
     assert file.closed
 
 
-async def test_a_thread_is_not_deleted_with_what_was_written_meanwhile(tiny: Workspace, threads: ThreadPicker) -> None:
-    page = Page(threads)
+async def test_a_thread_with_new_messages_is_not_deleted(tiny: Workspace, threads: ThreadPicker) -> None:
+    page = FakePage(threads)
     await threads.show(tiny)
     thread = await tiny.thread()
     await thread.ask("SQL: SELECT 1 AS n")
     last = await page.ask("last_change", thread_id=thread.id)
     await thread.ask("SQL: SELECT 2 AS n")
     command = {"workspace_id": "tiny", "thread_id": thread.id, "last_change": last}
-    assert await page.refusal("delete", **command) == "invalid_input"
+    assert await page.error("delete", **command) == "invalid_input"
     last = await page.ask("last_change", thread_id=thread.id)
     await page.ask("delete", **{**command, "last_change": last})
     assert list(await tiny.threads()) == []
 
 
 async def test_a_file_is_downloaded_and_deleted_and_a_table_previewed(panel: DataPanel, tiny: Workspace) -> None:
-    page = Page(panel)
+    page = FakePage(panel)
     rows = await page.ask("preview", workspace_id="tiny", table="ledger")
     assert (rows["row_count"], rows["rows"][0]) == (6, ["Salaries", "Sales", "2012-01-31", 1000.1])
     wanted = {"workspace_id": "tiny", "key": "k", "file": "ledger.csv"}
-    got, told = b"", {"is_done": False}
-    while not told["is_done"]:
-        answer, buffers = await page.answered("download", **wanted, **{"from": len(got)})
-        told = answer["value"]
-        got += b"".join(buffers)
-    assert (got.decode(), told["size"], told["name"]) == (LEDGER, len(LEDGER), "ledger.csv")
-    assert await page.refusal("download", **wanted, **{"from": len(got)}) == "invalid_input"
-    assert await page.refusal("download", **{**wanted, "file": "../x", "from": 0}) == "file_not_found"
-    assert await page.refusal("delete_file", workspace_id="another", file="ledger.csv") == "invalid_input"
+    content, chunk = b"", {"is_done": False}
+    while not chunk["is_done"]:
+        answer, buffers = await page.answer("download", **wanted, **{"from": len(content)})
+        chunk = answer["value"]
+        content += b"".join(buffers)
+    assert (content.decode(), chunk["size"], chunk["name"]) == (LEDGER, len(LEDGER), "ledger.csv")
+    assert await page.error("download", **wanted, **{"from": len(content)}) == "invalid_input"
+    assert await page.error("download", **{**wanted, "file": "../x", "from": 0}) == "file_not_found"
+    assert await page.error("delete_file", workspace_id="another", file="ledger.csv") == "invalid_input"
     await page.ask("delete_file", workspace_id="tiny", file="ledger.csv")
     assert panel.datasets == []
     assert list(await tiny.files()) == []
 
 
-async def test_a_question_is_told_and_a_wrong_glossary_is_no_end_of_the_list(panel: DataPanel, root: Path) -> None:
-    page, asked = Page(panel), []
-    panel.on_question(asked.append)
+async def test_a_question_is_passed_on_and_an_invalid_glossary_does_not_empty_the_list(
+    panel: DataPanel, root: Path
+) -> None:
+    page, questions = FakePage(panel), []
+    panel.on_question(questions.append)
     await page.ask("ask", workspace_id="tiny", question="how many rows are in ledger")
-    assert asked == ["how many rows are in ledger"]
+    assert questions == ["how many rows are in ledger"]
     assert panel.glossary["questions"]
     (root / "tiny" / "data" / "datasets.yaml").write_text("tables: {ledgers: {}}")
     await page.ask("look")

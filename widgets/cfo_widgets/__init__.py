@@ -1,6 +1,6 @@
-"""The widgets of cfo_kernel: `Workbench(connect())` is all of them together, and each is usable alone in a cell.
+"""The widgets of cfo_kernel. `Workbench(connect())` shows all of them together; each also works alone in a cell.
 
-What is named here is loaded when it is first used, so that `python -m cfo_widgets` holds no widget.
+A widget is imported when it is first used, so that `python -m cfo_widgets` does not import any.
 """
 
 from importlib import import_module
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cfo_widgets.workbench import Workbench as Workbench
     from cfo_widgets.workspace_picker import WorkspacePicker as WorkspacePicker
 
-_HOME = {
+_MODULES = {
     "Chat": "chat",
     "DataPanel": "data_panel",
     "ResultView": "results",
@@ -22,10 +22,10 @@ _HOME = {
     "Workbench": "workbench",
     "WorkspacePicker": "workspace_picker",
 }
-__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = sorted(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"cfo_widgets.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"cfo_widgets.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'cfo_widgets' has no attribute {name!r}")

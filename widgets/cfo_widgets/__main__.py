@@ -1,4 +1,4 @@
-"""`python -m cfo_widgets`: serves the workbench as a page in the browser, over an API that runs already."""
+"""`python -m cfo_widgets`: serves the workbench as a web page, over an API that is already running."""
 
 import argparse
 import os
@@ -7,33 +7,32 @@ import socket
 import sys
 from ipaddress import ip_address
 
-_USUAL_API = "http://127.0.0.1:8765"
+_DEFAULT_API = "http://127.0.0.1:8765"
 
 
 def main() -> int:
-    """The exit code: 0 after a stop, 1 where it cannot serve, 2 for a wrong command line."""
-    parser = argparse.ArgumentParser(prog="python -m cfo_widgets", description="Serve the workbench as a page.")
-    parser.add_argument("--ip", default="127.0.0.1", help="the address to listen at (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8866, help="the port; 0 takes a free one (default: 8866)")
-    parser.add_argument("--url", help=f"the API (default: CFO_URL, else {_USUAL_API}); its token is CFO_API_TOKEN")
+    """The exit code: 0 after a stop, 1 if it cannot serve, 2 for a wrong command line."""
+    parser = argparse.ArgumentParser(prog="python -m cfo_widgets", description="Serve the workbench as a web page.")
+    parser.add_argument("--ip", default="127.0.0.1", help="the address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=8866, help="the port; 0 picks a free one (default: 8866)")
+    parser.add_argument("--url", help=f"the API (default: CFO_URL, else {_DEFAULT_API}); its token is CFO_API_TOKEN")
     options = parser.parse_args()
-    given = os.environ.pop("CFO_PAGE_TOKEN", "")  # not for the kernels of visitors
-    if not given and not _is_loopback(options.ip):
-        return _refuse(f"{options.ip} can be reached by others. Set CFO_PAGE_TOKEN to a long secret, then start again.")
+    # Taken out of the environment, because the kernels of visitors inherit it.
+    given_token = os.environ.pop("CFO_PAGE_TOKEN", "")
+    if not given_token and not _is_loopback(options.ip):
+        return _fail(f"{options.ip} can be reached by others. Set CFO_PAGE_TOKEN to a long secret, then start again.")
     try:
         with socket.create_server((options.ip, options.port)) as listening:
             port = listening.getsockname()[1]
     except (OSError, OverflowError) as error:
-        return _refuse(
-            f"Cannot listen at {options.ip}, port {options.port} ({error}). Take another with --ip or --port."
-        )
+        return _fail(f"Cannot listen on {options.ip}, port {options.port} ({error}). Choose another --ip or --port.")
     try:
         from cfo_widgets.page import serve
     except ImportError as error:
-        return _refuse(f"The page is not installed ({error.name} is missing). Run: pip install 'cfo-kernel[lab]'")
-    os.environ["CFO_URL"] = options.url or os.environ.get("CFO_URL") or _USUAL_API
-    token = given or secrets.token_urlsafe(32)
-    sys.stdout.write(f"The workbench is at http://{options.ip}:{port}/{'' if given else f'?token={token}'}\n")
+        return _fail(f"The page is not installed ({error.name} is missing). Run: pip install 'cfo-kernel[lab]'")
+    os.environ["CFO_URL"] = options.url or os.environ.get("CFO_URL") or _DEFAULT_API
+    token = given_token or secrets.token_urlsafe(32)
+    sys.stdout.write(f"The workbench is at http://{options.ip}:{port}/{'' if given_token else f'?token={token}'}\n")
     sys.stdout.flush()
     serve(options.ip, port, token)
     return 0
@@ -46,8 +45,8 @@ def _is_loopback(ip: str) -> bool:
         return ip == "localhost"
 
 
-def _refuse(why: str) -> int:
-    sys.stderr.write(f"{why}\n")
+def _fail(message: str) -> int:
+    sys.stderr.write(f"{message}\n")
     return 1
 
 

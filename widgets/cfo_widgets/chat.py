@@ -1,4 +1,4 @@
-"""Chat: one thread on the screen. It sends what a person writes, and follows what the agent does about it."""
+"""The chat: shows one thread, sends a person's messages, and follows the runs that answer them."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,10 +14,9 @@ from cfo_kernel.errors import ContinueLimitReached, NothingToContinue, ServerErr
 from cfo_kernel.interface import MAX_TITLE
 from cfo_kernel.settings import load
 from cfo_widgets.component import Component
-from cfo_widgets.downloading import Downloads
-from cfo_widgets.following import Following
-from cfo_widgets.in_notebook import Said, conversation
-from cfo_widgets.openings import Openings
+from cfo_widgets.downloads import Downloads
+from cfo_widgets.notebook_output import NotebookOutput, conversation_output
+from cfo_widgets.open_threads import OpenThreads
 from cfo_widgets.result_commands import (
     DownloadResult,
     GetResultRows,
@@ -26,14 +25,22 @@ from cfo_widgets.result_commands import (
     chart_library,
     perform_result,
 )
-from cfo_widgets.shown import Shown, shown
+from cfo_widgets.run_follower import RunFollower
+from cfo_widgets.thread_state import ThreadState, load_thread_state
 from cfo_widgets.wire import Command, CommandResult, events_message, problem_dict
 
 
-class _InThread(Command):
-    """`opened` is the opening that the page shows: what is written goes there, though another was opened meanwhile."""
+class ThreadCommand(Command):
+    """A command for the thread that the page shows, named by its opening: another may be open when it arrives."""
 
     opened: str
+
+
+class SendMessage(ThreadCommand):
+    type: Literal["send"]
+    text: str
+    key: str
+    in_reply_to: str | None = None
 
 
 class SentMessage(TypedDict):
@@ -42,38 +49,33 @@ class SentMessage(TypedDict):
     run_id: str
 
 
-class SendMessage(_InThread):
-    type: Literal["send"]
-    text: str
-    key: str
-    in_reply_to: str | None = None
+class ContinueReply(ThreadCommand):
+    """Continues a reply that waits for review; `untouched` if a countdown ran out."""
 
-
-class ContinueReply(_InThread):
     type: Literal["continue"]
     run_id: str
     untouched: bool = False
 
 
-class CancelRun(_InThread):
+class CancelRun(ThreadCommand):
     type: Literal["cancel"]
     run_id: str
 
 
-class RenameOpenThread(_InThread):
+class RenameOpenThread(ThreadCommand):
     type: Literal["rename"]
     title: str
 
 
-class ListSteps(_InThread):
-    """What the agent did in a run that has ended."""
+class ListSteps(ThreadCommand):
+    """Asks for the tool calls of a run that has ended."""
 
     type: Literal["steps"]
     run_id: str
 
 
 class SyncChat(Command):
-    """A page has come, or wants to know whether all is well again."""
+    """Asks for the events of the open runs; sent by a new page, and by one that wants to try a failed refresh again."""
 
     type: Literal["look"]
 
@@ -82,15 +84,15 @@ ChatCommand = Annotated[
     SendMessage | ContinueReply | CancelRun | RenameOpenThread | ListSteps | SyncChat | ResultCommand,
     Field(discriminator="type"),
 ]
-_PAUSE = 3
-"""Seconds before a server that could not be reached is asked again, and for which the end of a run is waited for."""
-_STEPS = ("tool_call", "tool_result")
+_RETRY_SECONDS = 3
+_CANCEL_SECONDS = 3
+_STEP_EVENTS = ("tool_call", "tool_result")
 
 
 class Chat(Component, bundle="chat"):
     """`await Chat().show(thread)`; in a cell `Chat(thread)`, or `Chat(workspace)` for a new thread.
 
-    `countdown` is how many seconds a reply that waits for review waits, 0 for ever; None is `CFO_COUNTDOWN`.
+    `countdown` is the number of seconds before a reply for review continues, 0 for never; None is `CFO_COUNTDOWN`.
     """
 
     commands = TypeAdapter(ChatCommand)
@@ -102,28 +104,29 @@ class Chat(Component, bundle="chat"):
     longest_title = Int(MAX_TITLE).tag(sync=True)
     messages = List(Dict()).tag(sync=True)
     notice = Unicode(help="Why the thread is read-only, if it is.").tag(sync=True)
-    examples = List(Unicode(), help="Questions that an empty thread proposes.").tag(sync=True)
+    examples = List(Unicode(), help="Example questions for an empty thread.").tag(sync=True)
     countdown = Float().tag(sync=True)
     continues_left = Int().tag(sync=True)
     usage = Dict(help="What the thread's finished runs used together.").tag(sync=True)
     is_loading = Bool().tag(sync=True)
-    trouble = Dict(allow_none=True, default_value=None, help="Why nothing new comes, if so.").tag(sync=True)
+    trouble = Dict(allow_none=True, default_value=None, help="Why the chat cannot be updated, if so.").tag(sync=True)
 
     def __init__(self, of: Thread | Workspace | None = None, *, countdown: float | None = None) -> None:
         super().__init__(countdown=load().countdown if countdown is None else countdown)
         self.thread: Thread | None = None
-        self._openings = Openings()
+        self._open_threads = OpenThreads()
         self._downloads = Downloads()
-        self._following = Following(self._tell)
-        self._follower: asyncio.Task[None] | None = None
-        self._gone_through: set[str] = set()
-        self._asked = self._newest = 0
+        self._follower = RunFollower(self._send_events)
+        self._follow_task: asyncio.Task[None] | None = None
         self._open_runs: list[str] = []
-        self._known: tuple[str, str, tuple[str, ...]] = ("", "", ())
-        self._callbacks: list[Callable[[], None]] = []
-        self.observe(lambda _: self.keep_words(), ["messages", "title"])
+        self._followed: set[str] = set()
+        # Refreshes are numbered, because an earlier one may finish after a later one.
+        self._last_refresh = self._shown_refresh = 0
+        self._reported: tuple[str, str, tuple[str, ...]] = ("", "", ())
+        self._change_callbacks: list[Callable[[], None]] = []
+        self.observe(lambda _: self.update_notebook_output(), ["messages", "title"])
         if of is not None:
-            self.begin(self._open_first(of))
+            self.start(self._show_first(of))
 
     @property
     def is_working(self) -> bool:
@@ -131,160 +134,163 @@ class Chat(Component, bundle="chat"):
         return bool(self._open_runs)
 
     def on_change(self, callback: Callable[[], None]) -> None:
-        """Has `callback` called when the thread got its id or a title, or a run in it began or ended."""
-        self._callbacks.append(callback)
+        """Calls `callback` when the thread gets its id or a title, and when a run in it starts or ends."""
+        self._change_callbacks.append(callback)
 
     @override
-    def in_words(self) -> Said:
-        return conversation(self.title or "New thread", self.messages)
+    def notebook_output(self) -> NotebookOutput:
+        return conversation_output(self.title or "New thread", self.messages)
 
     async def show(self, thread: Thread) -> None:
-        """Shows this thread. What goes wrong is told on the page, which offers to try again."""
-        self._leave()
-        self.thread, opened = thread, self._openings.add(thread)
+        """Shows a thread. A problem is shown on the page, with a button to try again."""
+        self._stop_following()
+        self.thread, opened = thread, self._open_threads.add(thread)
         with self.hold_sync():
             self.opened, self.workspace_id = opened, thread.workspace_id
             self.trouble, self.is_loading = None, thread.created_at is not None
-            self._set(thread, Shown())
+            self._apply(thread, ThreadState())
         await self.refresh()
 
     async def refresh(self, thread: Thread | None = None) -> None:
-        """Brings the page up to date with what other clients did; `thread` is the same, read anew (for its title)."""
+        """Loads what other clients did. `thread` is a newly loaded copy of the same thread, for its title."""
         if thread and self.thread and thread.id == self.thread.id != "":
             self.thread = thread
-            self._openings.renew(self.opened, thread)
+            self._open_threads.replace(self.opened, thread)
         if self.thread is None:
             return
-        self._asked += 1
-        asked, opened, trouble, found = self._asked, self.opened, None, None
+        self._last_refresh += 1
+        refresh, opened, trouble, state = self._last_refresh, self.opened, None, None
         try:
-            found = await shown(self.thread)
+            state = await load_thread_state(self.thread)
         except CfoError as error:
             trouble = problem_dict(error)
-        if opened != self.opened or asked < self._newest:
-            return  # another thread is open by now, or later news has come already
-        self._newest = asked
+        if opened != self.opened or refresh < self._shown_refresh:
+            return  # another thread is open by now, or a later refresh was faster
+        self._shown_refresh = refresh
         with self.hold_sync():
             self.is_loading, self.trouble = False, trouble
-            if found:
-                self._set(self.thread, found)
-        if found:
-            self._follow()
+            if state:
+                self._apply(self.thread, state)
+        if state:
+            self._follow_open_runs()
 
     @override
     async def perform(self, command: Any, buffers: Sequence[memoryview]) -> CommandResult:
         if isinstance(command, SyncChat):
-            return self._look()
+            return self._sync()
         if isinstance(command, LoadChartLibrary):
             return await chart_library()
-        with self._openings.use(command.opened) as thread:
-            return await self._performed(thread, command)
+        with self._open_threads.use(command.opened) as thread:
+            return await self._perform_in(thread, command)
 
-    async def _performed(self, thread: Thread, command: Any) -> CommandResult:
+    async def _perform_in(self, thread: Thread, command: Any) -> CommandResult:
         if isinstance(command, GetResultRows | DownloadResult):
             return await perform_result(thread, self._downloads, command)
         match command:
             case SendMessage():
                 run = await thread.send(command.text, in_reply_to=command.in_reply_to, idempotency_key=command.key)
-                self._begun(command, run.id)
+                self._run_sent(command, run.id)
                 return CommandResult(SentMessage(run_id=run.id))
             case ContinueReply():
                 await self._continue(thread, command)
             case CancelRun():
                 await self._cancel(await thread.run(command.run_id))
-                await self._after(command)
+                await self._refresh_if_shown(command)
             case RenameOpenThread():
                 await thread.rename(command.title)
-                await self._after(command)
+                await self._refresh_if_shown(command)
             case ListSteps():
                 return CommandResult(await _steps(await thread.run(command.run_id)))
         return CommandResult()
 
     def close(self) -> None:
-        self._leave()
+        self._stop_following()
         self._downloads.close()
         super().close()
 
-    async def _open_first(self, of: Thread | Workspace) -> None:
+    async def _show_first(self, of: Thread | Workspace) -> None:
         await self.show(of if _is_thread(of) else await of.thread())
 
-    def _look(self) -> CommandResult:
+    def _sync(self) -> CommandResult:
         if self.trouble:
-            self.begin(self.refresh())
-        return CommandResult({run_id: [_numbered(n) for n in news] for run_id, news in self._following.events.items()})
+            self.start(self.refresh())
+        events = self._follower.events.items()
+        return CommandResult({run_id: [_event_dict(n) for n in numbered] for run_id, numbered in events})
 
     async def _continue(self, thread: Thread, command: ContinueReply) -> None:
-        """A reply that was answered meanwhile (another tab was first) is no error: the page sees the answer."""
+        # If another tab continued or answered first, that is no error: the refresh shows what it did.
         with suppress(NothingToContinue, ContinueLimitReached):
-            self._begun(command, (await thread.send(in_reply_to=command.run_id, untouched=command.untouched)).id)
-        await self._after(command)
+            run = await thread.send(in_reply_to=command.run_id, untouched=command.untouched)
+            self._run_sent(command, run.id)
+        await self._refresh_if_shown(command)
 
     async def _cancel(self, run: Run) -> None:
-        """Waits a moment for the end: nobody follows a run that still waited for its turn."""
         await run.cancel()
+        # Waits for the end, because a run that was still queued is not followed. The refresh then shows it as stopped.
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PAUSE):
+            async with asyncio.timeout(_CANCEL_SECONDS):
                 await run.finished()
 
-    def _begun(self, command: _InThread, run_id: str) -> None:
-        """Follows the run before anything else is asked: its first word must not wait for that."""
+    def _run_sent(self, command: ThreadCommand, run_id: str) -> None:
+        """Follows the new run at once: its first event should not wait for a refresh."""
         if command.opened != self.opened:
             return
-        self._newest = self._asked + 1  # what was asked before now knows nothing of the run
+        # A refresh that is under way does not know the run yet, and would remove it again.
+        self._shown_refresh = self._last_refresh + 1
         if run_id not in self._open_runs:
             self._open_runs.append(run_id)
-        self._follow()
-        self.begin(self.refresh())
+        self._follow_open_runs()
+        self.start(self.refresh())
 
-    async def _after(self, command: _InThread) -> None:
+    async def _refresh_if_shown(self, command: ThreadCommand) -> None:
         if command.opened == self.opened:
             await self.refresh()
 
-    def _set(self, thread: Thread, found: Shown) -> None:
-        """Tells the page, and whoever composes it where something began, ended or got its name."""
+    def _apply(self, thread: Thread, state: ThreadState) -> None:
+        """Sets the traits, and calls back if a run started or ended or the thread got its id or title."""
         self.thread_id = thread.id if thread.created_at else ""
         self.title = thread.title or ""
-        self.messages, self.notice, self.usage = found.messages, found.notice, found.usage
-        self.continues_left, self._open_runs = found.continues_left, found.open_runs()
-        for run_id in self._following.events.keys() - set(self._open_runs):
-            self._following.forget(run_id)
-        now = (self.thread_id, self.title, tuple(self._open_runs))
-        if self._known != now:
-            self._known = now
-            for callback in self._callbacks:
+        self.messages, self.notice, self.usage = state.messages, state.notice, state.usage
+        self.continues_left, self._open_runs = state.continues_left, state.open_runs()
+        for run_id in self._follower.events.keys() - set(self._open_runs):
+            self._follower.forget(run_id)
+        current = (self.thread_id, self.title, tuple(self._open_runs))
+        if self._reported != current:
+            self._reported = current
+            for callback in self._change_callbacks:
                 callback()
 
-    def _leave(self) -> None:
-        if self._follower:
-            self._follower.cancel()
-        self._follower = None
-        self._following = Following(self._tell)
-        self._gone_through = set()
+    def _stop_following(self) -> None:
+        if self._follow_task:
+            self._follow_task.cancel()
+        self._follow_task = None
+        self._follower = RunFollower(self._send_events)
+        self._followed = set()
         self._open_runs = []
 
-    def _follow(self) -> None:
-        if self._next_run() and (self._follower is None or self._follower.done()):
-            self._follower = self.begin(self._follow_runs(self._openings[self.opened]))
+    def _follow_open_runs(self) -> None:
+        if self._next_run() and (self._follow_task is None or self._follow_task.done()):
+            self._follow_task = self.start(self._follow(self._open_threads[self.opened]))
 
-    async def _follow_runs(self, thread: Thread) -> None:
-        """Goes through the open runs one after the other, as the engine performs them."""
+    async def _follow(self, thread: Thread) -> None:
+        """Follows the open runs one after the other, in the order in which the engine performs them."""
         while run_id := self._next_run():
             try:
-                await self._following.through(await thread.run(run_id))
+                await self._follower.follow(await thread.run(run_id))
             except ServerError as error:
                 self.trouble = problem_dict(error)
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(_RETRY_SECONDS)
             except CfoError:
-                self._gone_through.add(run_id)  # its events are gone: what became of it, the thread's messages say
+                self._followed.add(run_id)  # its events are gone, for example deleted; the messages show how it ended
             else:
-                self._gone_through.add(run_id)
+                self._followed.add(run_id)
             await self.refresh()
 
     def _next_run(self) -> str | None:
-        return next((run_id for run_id in self._open_runs if run_id not in self._gone_through), None)
+        return next((run_id for run_id in self._open_runs if run_id not in self._followed), None)
 
-    def _tell(self, run_id: str, news: list[Numbered]) -> None:
-        self.send(events_message(run_id, news))
+    def _send_events(self, run_id: str, events: list[Numbered]) -> None:
+        self.send(events_message(run_id, events))
 
 
 def _is_thread(of: Thread | Workspace) -> TypeIs[Thread]:
@@ -292,9 +298,9 @@ def _is_thread(of: Thread | Workspace) -> TypeIs[Thread]:
 
 
 async def _steps(run: Run) -> list[dict[str, Any]]:
-    """The tool calls of a run and what they gave."""
-    return [_numbered(n) async for n in run.events() if n.event.type in _STEPS]
+    """The events of a run's tool calls."""
+    return [_event_dict(n) async for n in run.events() if n.event.type in _STEP_EVENTS]
 
 
-def _numbered(numbered: Numbered) -> dict[str, Any]:
+def _event_dict(numbered: Numbered) -> dict[str, Any]:
     return numbered.model_dump(mode="json", by_alias=True)

@@ -1,4 +1,4 @@
-"""The base of every component: its bundle, and commands from its page, each performed in a task and answered."""
+"""The base class of every component: its bundle, and the commands that its page sends."""
 
 import asyncio
 import logging
@@ -11,23 +11,24 @@ from pydantic import TypeAdapter, ValidationError
 
 from cfo_kernel import CfoError
 from cfo_kernel.errors import InternalError, InvalidInput
-from cfo_widgets.in_notebook import InNotebook
+from cfo_widgets.notebook_output import NotebookWidget
 from cfo_widgets.wire import Command, CommandResult, Ping, answer_message, problem_message
 
 _STATIC = Path(__file__).parent / "static"
 _logger = logging.getLogger(__name__)
 
 
-class Component(InNotebook, anywidget.AnyWidget):
-    """A widget of `static/<bundle>.js`. What its page sends is one of `commands`, handled by `perform`.
+class Component(NotebookWidget, anywidget.AnyWidget):
+    """A widget drawn by `static/<bundle>.js`. A message from its page is one of `commands` and goes to `perform`.
 
-    Work goes on in tasks of the loop in which the widget was made; `close` ends them.
+    Commands run as tasks in the event loop in which the widget was created; `close` cancels them.
     """
 
     commands: ClassVar[TypeAdapter[Any]]
 
     def __init_subclass__(cls, bundle: str | None = None, **more: Any) -> None:
-        if bundle:  # before anywidget looks, which reads files where it finds paths
+        # Set before anywidget's own __init_subclass__, which replaces paths by the files' contents.
+        if bundle:
             cls._esm = _STATIC / f"{bundle}.js"
             cls._css = _STATIC / f"{bundle}.css"
         super().__init_subclass__(**more)
@@ -36,17 +37,17 @@ class Component(InNotebook, anywidget.AnyWidget):
         super().__init__(**traits)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = _running_loop()
-        self.on_msg(self._heard)
+        self.on_msg(self._on_message)
 
     async def perform(self, command: Any, buffers: Sequence[memoryview]) -> CommandResult:
-        """Does what a person asked for and gives what the page gets back; an error of the engine is told there."""
+        """Carries out a command; a `CfoError` is shown on the page."""
         raise NotImplementedError
 
-    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Has work go on behind the page; it is the work's own business to tell what came of it."""
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs `work` in the background. It reports its own errors; one that escapes it is only logged."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_task_done)
         return task
 
     def close(self) -> None:
@@ -54,43 +55,38 @@ class Component(InNotebook, anywidget.AnyWidget):
             task.cancel()
         super().close()
 
-    def _heard(self, _: object, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
-        """JupyterLab has widgets hear their pages in another thread (a subshell), where a workbench cannot be used."""
+    def _on_message(self, _: object, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+        # JupyterLab delivers widget messages in another thread (a subshell); a workbench belongs to one event loop.
         if self._loop and self._loop is not _running_loop():
-            self._loop.call_soon_threadsafe(self._take, content, buffers)
+            self._loop.call_soon_threadsafe(self._dispatch, content, buffers)
         else:
-            self._take(content, buffers)
+            self._dispatch(content, buffers)
 
-    def _take(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+    def _dispatch(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         try:
+            # Answered here, so that a component whose commands all wait for a server still reports that it is alive.
             if content.get("type") == "here":
                 self.send(answer_message(Ping.model_validate(content).request, None))
                 return
             command = self.commands.validate_python(content)
         except ValidationError as error:
-            refused = InvalidInput(
-                f"This page sent what its program does not know ({error.errors()[0]['msg']}). Reload it."
-            )
-            self.send(problem_message(str(content.get("request", "")), refused))
+            invalid = InvalidInput(f"The page sent an unknown command ({error.errors()[0]['msg']}). Reload the page.")
+            self.send(problem_message(str(content.get("request", "")), invalid))
             return
-        self.begin(self._answer(command, buffers))
+        self.start(self._perform_and_answer(command, buffers))
 
-    async def _answer(self, command: Command, buffers: Sequence[memoryview]) -> None:
+    async def _perform_and_answer(self, command: Command, buffers: Sequence[memoryview]) -> None:
         try:
-            given = await self.perform(command, buffers)
+            result = await self.perform(command, buffers)
         except CfoError as error:
             self.send(problem_message(command.request, error))
-        except Exception:  # a page that waits must hear of it; the log has the rest
+        except Exception:  # the page must get an answer; the details go to the log
             _logger.exception("%s failed", type(command).__name__)
-            self.send(
-                problem_message(
-                    command.request, InternalError("This did not work, for a reason of our own. Try again.")
-                )
-            )
+            self.send(problem_message(command.request, InternalError("An internal error occurred. Try again.")))
         else:
-            self.send(answer_message(command.request, given.value), given.buffers)
+            self.send(answer_message(command.request, result.value), result.buffers)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _logger.error("a task of %s failed", type(self).__name__, exc_info=error)

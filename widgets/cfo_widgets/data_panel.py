@@ -1,4 +1,4 @@
-"""The data panel: the files of a workspace and their tables; they come, are looked at, and go."""
+"""The data panel: the files of a workspace and their tables, to add, look at, download and delete."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,21 +11,21 @@ from typing_extensions import TypedDict
 from cfo_kernel import CfoError, Dataset, Workspace
 from cfo_kernel.errors import GlossaryInvalid, InvalidInput
 from cfo_kernel.interface import MAX_BYTES, SUFFIXES
-from cfo_widgets.callbacks import Callbacks
+from cfo_widgets.async_callbacks import AsyncCallbacks
 from cfo_widgets.component import Component
-from cfo_widgets.downloading import DownloadCommand, Downloads
-from cfo_widgets.uploading import Uploads
+from cfo_widgets.downloads import DownloadCommand, Downloads
+from cfo_widgets.uploads import Uploads
 from cfo_widgets.wire import Command, CommandResult, message_for_person
 
 
-class InWorkspace(Command):
-    """A command that is refused where another workspace was opened since the page sent it."""
+class WorkspaceCommand(Command):
+    """A command for the workspace that the page shows; refused if another one is open by the time it arrives."""
 
     workspace_id: str
 
 
-class UploadChunk(InWorkspace):
-    """A piece of a file, in the buffer; with the last one the answer is what became of the file."""
+class UploadChunk(WorkspaceCommand):
+    """A chunk of a file, in the buffer. The answer to the last one has the dataset."""
 
     type: Literal["upload"]
     upload_id: str
@@ -39,32 +39,32 @@ class CancelUpload(Command):
     upload_id: str
 
 
-class PreviewTable(InWorkspace):
+class PreviewTable(WorkspaceCommand):
     type: Literal["preview"]
     table: str
 
 
-class DownloadFile(DownloadCommand, InWorkspace):
+class DownloadFile(DownloadCommand, WorkspaceCommand):
     type: Literal["download"]
     file: str
 
 
-class DeleteFile(InWorkspace):
-    """Comes when the time to undo it is over."""
+class DeleteFile(WorkspaceCommand):
+    """Deletes a file; sent when the time to undo is over."""
 
     type: Literal["delete_file"]
     file: str
 
 
-class AskExample(InWorkspace):
-    """Somebody clicked an example question."""
+class AskExample(WorkspaceCommand):
+    """Asks an example question that a person clicked."""
 
     type: Literal["ask"]
     question: str
 
 
 class DataInView(Command):
-    """Somebody looks at the page: what others changed meanwhile is to be seen."""
+    """Reports that the page is visible, so changes made elsewhere are loaded."""
 
     type: Literal["look"]
 
@@ -95,10 +95,10 @@ DataPanelCommand = UploadChunk | CancelUpload | PreviewTable | DownloadFile | De
 
 
 class DataPanel(Component, bundle="data_panel"):
-    """Lists the files of a workspace with their tables, and takes new ones.
+    """Lists the files of a workspace with their tables, and accepts new files.
 
-    `datasets` is None until they are known; `connection` says in words why the list may be old, `glossary_problem` what
-    is wrong with the company's glossary.
+    `datasets` is None until the list is loaded; `connection` says why the list may be out of date; `glossary_problem`
+    says what is wrong with the company's glossary.
     """
 
     commands = TypeAdapter(Annotated[DataPanelCommand, Field(discriminator="type")])
@@ -115,17 +115,17 @@ class DataPanel(Component, bundle="data_panel"):
         self._workspace: Workspace | None = None
         self._uploads = Uploads()
         self._downloads = Downloads()
-        self._asked = Callbacks()
+        self._on_question = AsyncCallbacks()
         self._refreshing = asyncio.Lock()
         if workspace is not None:
-            self.begin(self.show(workspace))
+            self.start(self.show(workspace))
 
     def on_question(self, callback: Callable[[str], Any]) -> None:
-        """Has `callback` called with an example question that a person clicked."""
-        self._asked.add(callback)
+        """Calls `callback` with each example question that a person clicks."""
+        self._on_question.add(callback)
 
     async def show(self, workspace: Workspace) -> None:
-        """Shows the data of another workspace."""
+        """Shows the data of a workspace."""
         self._workspace = workspace
         with self.hold_sync():
             self.workspace_id, self.datasets, self.glossary = workspace.id, None, {}
@@ -133,7 +133,7 @@ class DataPanel(Component, bundle="data_panel"):
         await self.refresh()
 
     async def refresh(self) -> None:
-        """Lists the data anew; a problem is told on the page."""
+        """Loads the data again. A problem is shown on the page."""
         async with self._refreshing:
             if (workspace := self._workspace) is None:
                 return
@@ -165,30 +165,30 @@ class DataPanel(Component, bundle="data_panel"):
             case CancelUpload(upload_id=id):
                 self._uploads.drop(id)
             case PreviewTable(table=table):
-                return CommandResult((await self._open_one(command).table(table).head()).model_dump(mode="json"))
+                return CommandResult((await self._workspace_of(command).table(table).head()).model_dump(mode="json"))
             case DownloadFile(file=file):
-                return await self._downloads.next(command, lambda: self._open_one(command).download(file))
+                return await self._downloads.next_chunk(command, lambda: self._workspace_of(command).download(file))
             case DeleteFile(file=file):
-                await self._open_one(command).delete_file(file)
+                await self._workspace_of(command).delete_file(file)
                 await self.refresh()
             case AskExample(question=question):
-                self._open_one(command)
-                await self._asked.tell(question)
+                self._workspace_of(command)
+                await self._on_question.call(question)
             case DataInView():
                 await self.refresh()
         return CommandResult()
 
-    async def _receive(self, sent: UploadChunk, buffers: Sequence[memoryview]) -> CommandResult:
-        workspace = self._open_one(sent)
-        made = await self._uploads.take(sent.upload_id, workspace, sent.name, sent.size, sent.offset, buffers)
-        if made is None:
-            return CommandResult({"received": sent.offset + sum(map(len, buffers))})
+    async def _receive(self, chunk: UploadChunk, buffers: Sequence[memoryview]) -> CommandResult:
+        workspace = self._workspace_of(chunk)
+        dataset = await self._uploads.append(chunk.upload_id, workspace, chunk.name, chunk.size, chunk.offset, buffers)
+        if dataset is None:
+            return CommandResult({"received": chunk.offset + sum(map(len, buffers))})
         await self.refresh()
-        return CommandResult({"received": sent.size, "dataset": _summary(made)})
+        return CommandResult({"received": chunk.size, "dataset": _summary(dataset)})
 
-    def _open_one(self, command: InWorkspace) -> Workspace:
+    def _workspace_of(self, command: WorkspaceCommand) -> Workspace:
         if self._workspace is None or command.workspace_id != self._workspace.id:
-            raise InvalidInput("Another workspace was opened meanwhile, so nothing was done. Do it again there.")
+            raise InvalidInput("Another workspace was opened in the meantime, so nothing was done. Try again there.")
         return self._workspace
 
 

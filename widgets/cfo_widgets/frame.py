@@ -1,4 +1,4 @@
-"""The frame around the components: it remembers on the page which thread is open, and says when the server is away."""
+"""The frame around the components: it remembers the open thread on the page, and reports connection problems."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from cfo_widgets.wire import Command, CommandResult
 
 
 class RestoreThread(Command):
-    """A page was opened, or its address changed: it brings the thread that it remembers."""
+    """Sent when a page opens or its address changes; `thread` is the one that the page remembers."""
 
     type: Literal["enter"]
     thread: str = ""
@@ -27,9 +27,9 @@ class RestoredThread(TypedDict):
 class Frame(Component, bundle="frame"):
     """Lays out the workbench.
 
-    `cell` names the cell of the notebook in which the workbench was made, empty on a page of its own; `thread` is the
-    open one, empty while it is new; `opened` changes whenever one is opened; `trouble` says in words what a person must
-    know about the connection.
+    `cell` names the notebook cell in which the workbench was created, empty on a page of its own. `thread` is the open
+    thread, empty while it is new; `opened` changes whenever a thread is opened. `trouble` is a message about the
+    connection.
     """
 
     commands = TypeAdapter(RestoreThread)
@@ -38,9 +38,9 @@ class Frame(Component, bundle="frame"):
     opened = traitlets.Unicode("").tag(sync=True)
     trouble = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, enter: Callable[[str], Awaitable[bool]], **traits: Any) -> None:
+    def __init__(self, restore: Callable[[str], Awaitable[bool]], **traits: Any) -> None:
         super().__init__(**traits)
-        self._enter = enter
+        self._restore = restore
 
     async def perform(self, command: RestoreThread, buffers: Sequence[memoryview]) -> CommandResult:  # noqa: ARG002
-        return CommandResult(RestoredThread(is_found=await self._enter(command.thread)))
+        return CommandResult(RestoredThread(is_found=await self._restore(command.thread)))

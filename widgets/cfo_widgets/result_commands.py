@@ -1,6 +1,6 @@
-"""What a result on a page asks of its thread: rows, downloads, and the library that draws charts.
+"""Commands of a result on a page: load rows, download files, and load the library that draws charts.
 
-A component that shows results takes `ResultCommand` among its commands, and gives them to `perform_result`.
+A component that shows results includes `ResultCommand` in its commands, and passes them to `perform_result`.
 """
 
 import asyncio
@@ -11,27 +11,31 @@ from pydantic import Field
 
 from cfo_kernel import PageRequest, Reply, RunSQL, TaskResult, Thread, vega_lite
 from cfo_kernel.interface import DownloadFormat
-from cfo_widgets.downloading import DownloadCommand, Downloads
+from cfo_widgets.downloads import DownloadCommand, Downloads
 from cfo_widgets.wire import Command, CommandResult
 
-_LIBRARY = Path(__file__).parent / "static" / "vega.js"
+_CHART_LIBRARY = Path(__file__).parent / "static" / "vega.js"
 
 
-class OfResult(Command):
-    """`opened` is the opening that the conversation shows, if it is one: files of all threads have the same names."""
+class ResultFileCommand(Command):
+    """A command for a file of a thread.
+
+    `opened` is the opening that the conversation shows, if the result is part of one: the files of all threads have the
+    same names.
+    """
 
     opened: str = ""
 
 
-class GetResultRows(PageRequest, OfResult):
-    """Wants rows of a result file."""
+class GetResultRows(PageRequest, ResultFileCommand):
+    """Asks for rows of a result file."""
 
     type: Literal["page"]
     file: str
 
 
-class DownloadResult(DownloadCommand, OfResult):
-    """Wants a file of the thread, as it is or as a spreadsheet takes it."""
+class DownloadResult(DownloadCommand, ResultFileCommand):
+    """Downloads a file of the thread, as it is or converted to `format`."""
 
     type: Literal["download"]
     file: str
@@ -39,7 +43,7 @@ class DownloadResult(DownloadCommand, OfResult):
 
 
 class LoadChartLibrary(Command):
-    """Wants the bundle that draws charts, which a page loads with its first one."""
+    """Asks for the bundle that draws charts, which a page loads with its first chart."""
 
     type: Literal["library"]
 
@@ -48,7 +52,7 @@ ResultCommand = Annotated[GetResultRows | DownloadResult | LoadChartLibrary, Fie
 
 
 def chart_of(reply: Reply) -> dict[str, Any] | None:
-    """The specification of the chart that the reply's table suits, for the page; None where it has none."""
+    """The Vega-Lite specification of the chart that suits the reply's table, or None."""
     if not isinstance(reply, RunSQL | TaskResult) or reply.result is None:
         return None
     return vega_lite(reply.result, reply.chart if isinstance(reply, RunSQL) else None)
@@ -57,7 +61,7 @@ def chart_of(reply: Reply) -> dict[str, Any] | None:
 async def perform_result(
     thread: Thread, downloads: Downloads, command: GetResultRows | DownloadResult | LoadChartLibrary
 ) -> CommandResult:
-    """Does what the page asked for. Raises the errors of `Thread.page` and `Thread.download`."""
+    """Carries out a command. Raises the errors of `Thread.page` and `Thread.download`."""
     match command:
         case GetResultRows():
             request = PageRequest(
@@ -65,11 +69,11 @@ async def perform_result(
             )
             return CommandResult((await thread.page(command.file, request)).model_dump(mode="json"))
         case DownloadResult():
-            return await downloads.next(command, lambda: thread.download(command.file, command.format))
+            return await downloads.next_chunk(command, lambda: thread.download(command.file, command.format))
         case LoadChartLibrary():
             return await chart_library()
 
 
 async def chart_library() -> CommandResult:
-    """The bundle that draws charts, of no thread."""
-    return CommandResult(buffers=[await asyncio.to_thread(_LIBRARY.read_bytes)])
+    """The bundle that draws charts, as a buffer."""
+    return CommandResult(buffers=[await asyncio.to_thread(_CHART_LIBRARY.read_bytes)])

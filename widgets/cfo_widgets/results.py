@@ -1,4 +1,4 @@
-"""The result of a reply in a cell of its own: table, chart, query, and the whole of it."""
+"""The result of a reply in a notebook cell: table, chart, query, and all rows."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from typing_extensions import override
 from cfo_kernel import Reply, Thread
 from cfo_kernel.display import reply_html, reply_text
 from cfo_widgets.component import Component
-from cfo_widgets.downloading import Downloads
-from cfo_widgets.in_notebook import Said
+from cfo_widgets.downloads import Downloads
+from cfo_widgets.notebook_output import NotebookOutput
 from cfo_widgets.result_commands import ResultCommand, chart_of, perform_result
 from cfo_widgets.wire import Command, CommandResult
 
@@ -25,7 +25,7 @@ class RerunQuery(Command):
 
 
 class ResultView(Component, bundle="results"):
-    """Shows what a reply of the thread delivered. A query that is run again there shows its own result instead."""
+    """Shows the result of a thread's reply. A query that is edited and run there replaces it by its own result."""
 
     commands = TypeAdapter(Annotated[ResultCommand | RerunQuery, Field(discriminator="type")])
 
@@ -35,18 +35,18 @@ class ResultView(Component, bundle="results"):
     def __init__(self, thread: Thread, reply: Reply, **traits: Any) -> None:
         super().__init__(**traits)
         self._thread = thread
-        self._asking = asyncio.Lock()
+        self._rerunning = asyncio.Lock()
         self._downloads = Downloads()
         self._show(reply)
 
     @override
-    def in_words(self) -> Said:
-        return reply_text(self._reply), reply_html(self._reply)
+    def notebook_output(self) -> NotebookOutput:
+        return NotebookOutput(reply_text(self._reply), reply_html(self._reply))
 
-    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> CommandResult:  # noqa: ARG002 - nothing comes with it
+    async def perform(self, command: Any, buffers: Sequence[memoryview]) -> CommandResult:  # noqa: ARG002
         if not isinstance(command, RerunQuery):
             return await perform_result(self._thread, self._downloads, command)
-        async with self._asking:
+        async with self._rerunning:
             self._show(await self._thread.ask(f"SQL: {command.sql}"))
         return CommandResult()
 
@@ -59,4 +59,4 @@ class ResultView(Component, bundle="results"):
         with self.hold_sync():
             self.reply = reply.model_dump(mode="json")
             self.chart = chart_of(reply)
-        self.keep_words()
+        self.update_notebook_output()

@@ -1,4 +1,4 @@
-"""The thread picker: the threads of a workspace, one of them open."""
+"""The thread picker: lists the threads of a workspace, and shows which one is open."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,14 +10,14 @@ from pydantic import Field, TypeAdapter
 from cfo_kernel import CfoError, Thread, Workspace
 from cfo_kernel.errors import InvalidInput
 from cfo_kernel.interface import MAX_TITLE
-from cfo_widgets.callbacks import Callbacks
+from cfo_widgets.async_callbacks import AsyncCallbacks
 from cfo_widgets.component import Component
-from cfo_widgets.watching import Glance, Watch
+from cfo_widgets.thread_watcher import ThreadListUpdate, ThreadWatcher
 from cfo_widgets.wire import Command, CommandResult
 
 
 class PickThread(Command):
-    """Opens a thread; with an empty id a new one."""
+    """Opens a thread; an empty id opens a new one."""
 
     type: Literal["pick"]
     thread_id: str
@@ -30,17 +30,16 @@ class RenameThread(Command):
 
 
 class GetLastChange(Command):
-    """Asks when a thread changed last: a person wants to delete it as it is now."""
+    """Asks when a thread was last changed. `DeleteThread` gets the answer, and deletes only that version."""
 
     type: Literal["last_change"]
     thread_id: str
 
 
 class DeleteThread(Command):
-    """Comes when the time to undo it is over.
+    """Deletes a thread; sent when the time to undo is over.
 
-    It is refused for another workspace than the open one, and for a thread in which something happened after
-    `last_change`, unless that is empty.
+    It is refused if another workspace is open, or if the thread was changed after `last_change` (unless that is empty).
     """
 
     type: Literal["delete"]
@@ -50,7 +49,7 @@ class DeleteThread(Command):
 
 
 class ThreadsInView(Command):
-    """Somebody looks at the page."""
+    """Reports that the page is visible; a visible page repeats this."""
 
     type: Literal["look"]
 
@@ -59,10 +58,10 @@ ThreadPickerCommand = PickThread | RenameThread | GetLastChange | DeleteThread |
 
 
 class ThreadPicker(Component, bundle="thread_picker"):
-    """Lists the threads of a workspace, and tells `on_pick` which one a person wants.
+    """Lists the threads of a workspace, and calls back with the one that a person picks.
 
-    `threads` is None until they are known; `thread_id` is the open one, empty for a new one; `connection` says in words
-    why the list may be old.
+    `threads` is None until the list is loaded; `thread_id` is the open thread, empty for a new one; `connection` is a
+    message that says why the list may be out of date.
     """
 
     commands = TypeAdapter(Annotated[ThreadPickerCommand, Field(discriminator="type")])
@@ -75,93 +74,98 @@ class ThreadPicker(Component, bundle="thread_picker"):
     def __init__(self, workspace: Workspace | None = None, **traits: Any) -> None:
         super().__init__(**traits)
         self._workspace: Workspace | None = None
-        self._watch: Watch | None = None
-        self._watching: asyncio.Task[None] | None = None
-        self._picked = Callbacks()
-        self._changed = Callbacks()
+        self._watcher: ThreadWatcher | None = None
+        self._watch_task: asyncio.Task[None] | None = None
+        self._on_pick = AsyncCallbacks()
+        self._on_change = AsyncCallbacks()
         if workspace is not None:
-            self.begin(self.show(workspace))
+            self.start(self.show(workspace))
 
     def on_pick(self, callback: Callable[..., Any]) -> None:
-        """Has `callback` called with the thread that a person opened, or with None for a new one."""
-        self._picked.add(callback)
+        """Calls `callback` with each thread that a person opens, or with None for a new one."""
+        self._on_pick.add(callback)
 
     def on_change(self, callback: Callable[[str], Any]) -> None:
-        """Has `callback` called with the id of each thread in which something happened, here or elsewhere."""
-        self._changed.add(callback)
+        """Calls `callback` with the id of each thread that changes, here or elsewhere."""
+        self._on_change.add(callback)
 
     async def show(self, workspace: Workspace) -> None:
-        """Shows the threads of another workspace, none of them open."""
-        if self._watching is not None:
-            self._watching.cancel()
-        watch = Watch(workspace, lambda glance: self._saw(watch, glance), lambda words: self._trouble(watch, words))
-        self._workspace, self._watch = workspace, watch
+        """Shows the threads of a workspace, with none of them open."""
+        if self._watch_task is not None:
+            self._watch_task.cancel()
+        watcher = ThreadWatcher(
+            workspace,
+            lambda update: self._apply(watcher, update),
+            lambda message: self._set_connection(watcher, message),
+        )
+        self._workspace, self._watcher = workspace, watcher
         with self.hold_sync():
             self.workspace_id, self.threads, self.thread_id, self.connection = workspace.id, None, "", ""
-        await watch.now()
-        if self._watch is watch:
-            self._watching = self.begin(watch.go_on())
+        await watcher.poll()
+        if self._watcher is watcher:
+            self._watch_task = self.start(watcher.run())
 
     def select(self, thread_id: str) -> None:
-        """Marks a thread as the open one, without telling `on_pick`: a new thread has got its id, say."""
+        """Marks a thread as open without calling back, for example when a new thread gets its id."""
         self.thread_id = thread_id
-        self.look()
+        self.poll_soon()
 
-    def look(self) -> None:
-        """Asks at once whether anything is new."""
-        if self._watch is not None:
-            self._watch.wake()
+    def poll_soon(self) -> None:
+        """Looks for changes now rather than at the next interval."""
+        if self._watcher is not None:
+            self._watcher.poll_soon()
 
     async def perform(self, command: ThreadPickerCommand, buffers: Sequence[memoryview]) -> CommandResult:  # noqa: ARG002
-        if self._workspace is None or self._watch is None:
-            raise InvalidInput("No workspace is open here yet. Choose one first.")
+        if self._workspace is None or self._watcher is None:
+            raise InvalidInput("No workspace is open yet. Choose one first.")
         match command:
             case PickThread(thread_id=id):
                 await self._pick(self._workspace, id)
             case RenameThread(thread_id=id, title=title):
                 await (await self._workspace.thread(id)).rename(title)
-                await self._watch.now()
+                await self._watcher.poll()
             case GetLastChange(thread_id=id):
                 return CommandResult(_last_change(await self._workspace.thread(id)))
             case DeleteThread():
-                await self._delete(self._workspace, self._watch, command)
+                await self._delete(self._workspace, self._watcher, command)
             case ThreadsInView():
-                self._watch.look()
+                self._watcher.page_is_visible()
         return CommandResult()
 
     async def _pick(self, workspace: Workspace, id: str) -> None:
-        before, self.thread_id = self.thread_id, id
+        # Set before the thread is loaded, so that the page marks it at once; a failed pick restores the previous one.
+        previous, self.thread_id = self.thread_id, id
         try:
             thread = await workspace.thread(id) if id else None
         except CfoError:
             if self.thread_id == id:
-                self.thread_id = before
+                self.thread_id = previous
             raise
-        if self.thread_id == id:  # else a person has picked another one meanwhile
-            await self._picked.tell(thread)
+        if self.thread_id == id:  # otherwise another thread was picked in the meantime
+            await self._on_pick.call(thread)
 
-    async def _delete(self, workspace: Workspace, watch: Watch, command: DeleteThread) -> None:
+    async def _delete(self, workspace: Workspace, watcher: ThreadWatcher, command: DeleteThread) -> None:
         if command.workspace_id != workspace.id:
-            raise InvalidInput("Another workspace was opened meanwhile, so nothing was deleted.")
+            raise InvalidInput("Another workspace was opened in the meantime, so nothing was deleted.")
         thread = await workspace.thread(command.thread_id)
         if command.last_change not in ("", _last_change(thread)):
-            raise InvalidInput("Something was written in this thread meanwhile. Look at it, then delete it again.")
+            raise InvalidInput("This thread has new messages. Read them, then delete it again.")
         await thread.delete()
         if self.thread_id == command.thread_id:
             self.thread_id = ""
-            await self._picked.tell(None)
-        await watch.now()
+            await self._on_pick.call(None)
+        await watcher.poll()
 
-    def _saw(self, watch: Watch, glance: Glance) -> None:
-        if watch is not self._watch:
-            return
-        self.threads = glance.threads
-        for thread_id in glance.changed:
-            self.begin(self._changed.tell(thread_id))
+    def _apply(self, watcher: ThreadWatcher, update: ThreadListUpdate) -> None:
+        if watcher is not self._watcher:
+            return  # a late answer about a workspace that is no longer shown
+        self.threads = update.threads
+        for thread_id in update.changed:
+            self.start(self._on_change.call(thread_id))
 
-    def _trouble(self, watch: Watch, words: str) -> None:
-        if watch is self._watch:
-            self.connection = words
+    def _set_connection(self, watcher: ThreadWatcher, message: str) -> None:
+        if watcher is self._watcher:
+            self.connection = message
 
 
 def _last_change(thread: Thread) -> str:

@@ -1,4 +1,4 @@
-"""The workspace picker: the companies of a workbench, one of them open."""
+"""The workspace picker: lists the workspaces of a workbench, and shows which one is open."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,13 +9,13 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from cfo_kernel import CfoError, Workbench
-from cfo_widgets.callbacks import Callbacks
+from cfo_widgets.async_callbacks import AsyncCallbacks
 from cfo_widgets.component import Component
 from cfo_widgets.wire import Command, CommandResult, message_for_person
 
 
 class OpenInitialWorkspace(Command):
-    """A page was opened; `remembered` is the workspace that its browser had open last."""
+    """Sent by a page that has just opened; `remembered` is the workspace that its browser had open last."""
 
     type: Literal["begin"]
     remembered: str = ""
@@ -32,7 +32,7 @@ class CreateWorkspace(Command):
 
 
 class ListWorkspaces(Command):
-    """Lists the workspaces anew: somebody opens the list."""
+    """Loads the list again; sent when a person opens the menu."""
 
     type: Literal["refresh"]
 
@@ -49,10 +49,11 @@ WorkspacePickerCommand = OpenInitialWorkspace | PickWorkspace | CreateWorkspace 
 
 
 class WorkspacePicker(Component, bundle="workspace_picker"):
-    """Lists the workspaces, makes new ones, and tells `on_pick` which one to open.
+    """Lists the workspaces, creates new ones, and calls back with the one to open.
 
-    A page opens the one that its browser had open last, else the one last changed. `workspaces` is None until they are
-    known, `workspace_id` is empty while none is open, and `connection` says in words why none can be.
+    A page opens the workspace that its browser had open last, or else the one that was changed last. `workspaces` is
+    None until the list is loaded, `workspace_id` is empty while none is open, and `connection` is a message that says
+    why none can be opened.
     """
 
     commands = TypeAdapter(Annotated[WorkspacePickerCommand, Field(discriminator="type")])
@@ -63,16 +64,16 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
     def __init__(self, workbench: Workbench, **traits: Any) -> None:
         super().__init__(**traits)
         self._workbench = workbench
-        self._picked = Callbacks()
-        self.beginning = asyncio.Lock()
-        """Held while it is settled which workspace is open at first; another page may begin too."""
+        self._on_pick = AsyncCallbacks()
+        self.opening = asyncio.Lock()
+        """Held while the initial workspace is being opened, because several pages may ask for one at the same time."""
 
     def on_pick(self, callback: Callable[..., Any]) -> None:
-        """Has `callback` called with the workspace that is to be opened."""
-        self._picked.add(callback)
+        """Calls `callback` with each workspace that is to be opened."""
+        self._on_pick.add(callback)
 
     async def load(self) -> None:
-        """Lists the workspaces."""
+        """Loads the list of workspaces."""
         found = await self._workbench.workspaces()
         self.workspaces = [WorkspaceRow(id=w.id, name=w.name, updated_at=w.updated_at.isoformat()) for w in found]
 
@@ -80,28 +81,28 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
         """Opens a workspace. Raises `WorkspaceNotFound`."""
         workspace = await self._workbench.workspace(workspace_id)
         self.select(workspace.id)
-        await self._picked.tell(workspace)
+        await self._on_pick.call(workspace)
 
     def select(self, workspace_id: str) -> None:
-        """Marks a workspace as the open one, without telling `on_pick`."""
+        """Marks a workspace as open without calling back."""
         self.workspace_id = workspace_id
 
     async def perform(self, command: WorkspacePickerCommand, buffers: Sequence[memoryview]) -> CommandResult:  # noqa: ARG002
         match command:
             case OpenInitialWorkspace(remembered=id):
-                await self._begin(id)
+                await self._open_initial(id)
             case PickWorkspace(workspace_id=id):
                 await self.pick(id)
             case CreateWorkspace(name=name):
-                made = await self._workbench.create_workspace(name)
+                created = await self._workbench.create_workspace(name)
                 await self.load()
-                await self.pick(made.id)
+                await self.pick(created.id)
             case ListWorkspaces():
                 await self.load()
         return CommandResult()
 
-    async def _begin(self, remembered: str) -> None:
-        async with self.beginning:
+    async def _open_initial(self, remembered: str) -> None:
+        async with self.opening:
             try:
                 if self.workspaces is None:
                     await self.load()
@@ -111,6 +112,7 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
             self.connection = ""
             if self.workspace_id:
                 return
-            known = sorted(self.workspaces or [], key=lambda workspace: workspace["updated_at"])
-            if known:
-                await self.pick(remembered if any(w["id"] == remembered for w in known) else known[-1]["id"])
+            by_change = sorted(self.workspaces or [], key=lambda workspace: workspace["updated_at"])
+            if by_change:
+                is_known = any(workspace["id"] == remembered for workspace in by_change)
+                await self.pick(remembered if is_known else by_change[-1]["id"])

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from cfo_widgets.chat import Chat, SentMessage
 from cfo_widgets.data_panel import DataPanel, DatasetSummary
-from cfo_widgets.downloading import DownloadChunk
+from cfo_widgets.downloads import DownloadChunk
 from cfo_widgets.frame import Frame, RestoredThread
 from cfo_widgets.results import ResultView
-from cfo_widgets.shown import ChatMessage
 from cfo_widgets.thread_picker import ThreadPicker
-from cfo_widgets.watching import ThreadRow
+from cfo_widgets.thread_state import ChatMessage
+from cfo_widgets.thread_watcher import ThreadRow
 from cfo_widgets.wire import PageMessage, Ping
 from cfo_widgets.workspace_picker import WorkspacePicker, WorkspaceRow
 from pydantic import Field, TypeAdapter
@@ -58,7 +58,7 @@ def wire_schema() -> dict[str, Any]:
         *((name, "validation", type) for name, type in TO_PYTHON.items()),
         *((name, "serialization", type) for name, type in TO_PAGE.items()),
     ]
-    adapters = [
+    adapters: list[tuple[str, Mode, TypeAdapter[Any]]] = [
         (name, mode, type if isinstance(type, TypeAdapter) else TypeAdapter(type)) for name, mode, type in wanted
     ]
     roots, shared = TypeAdapter.json_schemas(adapters, schema_generator=Schema)

@@ -1,4 +1,4 @@
-"""What a thread's conversation looks like at one moment, as its page draws it."""
+"""The state of a thread's conversation at one moment, as the values of the chat's traits."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ class ChatMessage(ShownMessage):
 
 
 @dataclass(frozen=True)
-class Shown:
-    """The values of the traits that tell a thread; a thread without a message has nothing to tell."""
+class ThreadState:
+    """The state of a conversation; the default is that of a thread without messages."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     notice: str = ""
@@ -30,16 +30,16 @@ class Shown:
         return [m["run_id"] for m in self.messages if m["who"] == "person" and m["run_id"] not in ended]
 
 
-async def shown(thread: Thread) -> Shown:
-    """Asks the thread. Raises what its methods raise; a history that cannot be read becomes the notice."""
+async def load_thread_state(thread: Thread) -> ThreadState:
+    """Loads the state. A history that cannot be read becomes the notice; other errors of `Thread` are raised."""
     if thread.created_at is None:
-        return Shown()
-    asked = (thread.messages(), thread.notice(), thread.continues_left(), thread.usage())
+        return ThreadState()
+    parts = (thread.messages(), thread.notice(), thread.continues_left(), thread.usage())
     try:
-        messages, notice, left, usage = await asyncio.gather(*asked)
+        messages, notice, left, usage = await asyncio.gather(*parts)
     except ThreadReadOnly as error:
-        return Shown(notice=error.message)
-    return Shown([_message(m) for m in messages], notice or "", left, usage.model_dump(mode="json"))
+        return ThreadState(notice=error.message)
+    return ThreadState([_message(m) for m in messages], notice or "", left, usage.model_dump(mode="json"))
 
 
 def _message(message: ShownMessage) -> dict[str, Any]:

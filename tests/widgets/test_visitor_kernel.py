@@ -1,4 +1,4 @@
-"""The kernel of a visitor of the page: a thin client, whatever the workbench shows."""
+"""The kernel of a visitor of the page stays a thin client, whatever the workbench shows."""
 
 import json
 import os
@@ -13,9 +13,9 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 HEAVY = ("pandas", "duckdb", "pydantic_ai", "pyarrow", "sqlalchemy", "openai", "numpy", "debugpy", "voila")
-LOOK = f"""
+LOADED = f"""
 import sys
-await workbench._workspaces._begin("")
+await workbench._workspaces._open_initial("")
 print(workbench._workspaces.workspace_id, [name for name in {HEAVY} if sys.modules.get(name)])
 """
 
@@ -30,24 +30,24 @@ def url(root: Path) -> Iterator[str]:
         process.terminate()
 
 
-def test_it_holds_no_engine(url: str) -> None:
+def test_it_loads_no_engine_and_little_memory(url: str) -> None:
     specs = KernelSpecManager(kernel_dirs=[str(SHARE / "kernels")], ensure_native_kernel=False)
     manager = KernelManager(kernel_name="python3", kernel_spec_manager=specs)
     cell = "".join(json.loads(NOTEBOOK.read_text())["cells"][0]["source"])
     manager.start_kernel(env={**os.environ, "CFO_URL": url})
     client = manager.blocking_client()
-    said: list[str] = []
+    printed: list[str] = []
     try:
         client.start_channels()
         client.wait_for_ready(timeout=60)
-        for code in (cell.replace("Workbench(connect())", "workbench = Workbench(connect())"), LOOK):
+        for code in (cell.replace("Workbench(connect())", "workbench = Workbench(connect())"), LOADED):
             answer = client.execute_interactive(
                 code,
                 timeout=60,
-                output_hook=lambda m: said.append(m["content"]["text"]) if m["msg_type"] == "stream" else None,
+                output_hook=lambda m: printed.append(m["content"]["text"]) if m["msg_type"] == "stream" else None,
             )
             assert answer["content"]["status"] == "ok", answer["content"]
-        assert "".join(said) == "tiny []\n"
+        assert "".join(printed) == "tiny []\n"
         assert unique_memory(manager.provisioner.pid) < 70
     finally:
         client.stop_channels()
@@ -55,6 +55,6 @@ def test_it_holds_no_engine(url: str) -> None:
 
 
 def unique_memory(pid: int) -> float:
-    """In MB, what no other process shares."""
+    """The memory, in MB, that no other process shares."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024

@@ -1,10 +1,6 @@
-"""The API server with a point at which it kills itself: `python -m tests.chaos.crash_points`.
+"""The server, as a program that kills itself at a chosen point: `python -m tests.chaos.child`.
 
-`CHAOS_POINT` is the name of the point. With `CHAOS_ONLY`, points that know the run's message crash only if it contains
-that text.
-
-The points lie between two steps that must not be lost or doubled: a crash there leaves the first step stored and the
-second undone. They replace functions of the engine, because random kills rarely hit such a gap.
+`CHAOS_POINT` names the point. `CHAOS_ONLY` is a text that the run's message must hold, where the point knows it.
 """
 
 import asyncio
@@ -28,100 +24,96 @@ _ONLY = os.environ.get("CHAOS_ONLY", "")
 
 
 def point(install: Callable[[], None]) -> Callable[[], None]:
-    """Registers a point under the name of its function; calling the function arms it."""
+    """A place to die at, named as its function; called once, it is armed."""
     POINTS[install.__name__] = install
     return install
 
 
-def crash(*_: object) -> None:
-    """Ends this process like `kill -9`: nothing is cleaned up, and no `finally` runs."""
+def die(*_: object) -> None:
+    """Ends this process as `kill -9` does."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _before(owner: Any, name: str, applies: Callable[..., bool] = lambda *_, **__: True) -> None:
-    """Crashes when `name` is called, before it does anything."""
+def _before(owner: Any, name: str, wanted: Callable[..., bool] = lambda *_, **__: True) -> None:
+    """Dies when `name` is called, before anything is done."""
     original = getattr(owner, name)
 
     def replaced(*arguments: Any, **named: Any) -> Any:
-        if applies(*arguments, **named):
-            crash()
+        if wanted(*arguments, **named):
+            die()
         return original(*arguments, **named)
 
     setattr(owner, name, replaced)
 
 
-def _after(owner: Any, name: str, applies: Callable[..., bool] = lambda *_, **__: True) -> None:
-    """Crashes when the coroutine function `name` has finished."""
+def _after(owner: Any, name: str, wanted: Callable[..., bool] = lambda *_, **__: True) -> None:
+    """Dies when the coroutine function `name` has done its work."""
     original = getattr(owner, name)
 
     async def replaced(*arguments: Any, **named: Any) -> Any:
-        result = await original(*arguments, **named)
-        if applies(*arguments, **named):
-            crash()
-        return result
+        done = await original(*arguments, **named)
+        if wanted(*arguments, **named):
+            die()
+        return done
 
     setattr(owner, name, replaced)
 
 
-def _once_stored(name: str, applies: Callable[..., bool]) -> None:
-    """Crashes when what this method of the recorder hands to the journal is committed, and hands over nothing more.
-
-    The journal commits in groups. What is handed over between this and the crash could be in the same commit, and the
-    point would then lie behind a later step.
-    """
+def _once_stored(name: str, wanted: Callable[..., bool]) -> None:
+    """Dies when what a method of the recorder hands over is committed; nothing is handed over after it."""
     original: Any = getattr(Recorder, name)
 
     def replaced(self: Recorder, *arguments: Any) -> Any:
-        result = original(self, *arguments)
+        given = original(self, *arguments)
         last: asyncio.Future[int] | None = self._last  # pyright: ignore[reportPrivateUsage]
-        if last is not None and applies(self, *arguments):
+        if last is not None and wanted(self, *arguments):
             self._write = lambda event: None  # type: ignore  # noqa: ARG005
             self._keep = lambda *_: None  # type: ignore
-            last.add_done_callback(crash)
-        return result
+            last.add_done_callback(die)
+        return given
 
     setattr(Recorder, name, replaced)
 
 
 @point
-def accepted_but_not_in_the_history() -> None:
+def accepted_and_not_in_the_history() -> None:
     _before(History, "append", lambda _, *entries: isinstance(entries[0], MessageEntry) and _ONLY in entries[0].text)
 
 
 @point
-def in_the_history_but_not_started() -> None:
+def in_the_history_and_nobody_told() -> None:
     _before(Dispatch, "perform", lambda _, run: _ONLY in run.message)
 
 
 @point
-def started() -> None:
-    def applies(self: Recorder, event: Event) -> bool:
+def begun() -> None:
+    def wanted(self: Recorder, event: Event) -> bool:
         run = self._run  # pyright: ignore[reportPrivateUsage]
         return isinstance(event, RunStarted) and _ONLY in run.message
 
-    _once_stored("put", applies)
+    _once_stored("put", wanted)
 
 
 @point
-def during_the_turn() -> None:
-    """Every attempt crashes here, half a second after it started, so that other runs are in progress by then."""
+def at_work() -> None:
+    """Each attempt dies here, a moment after it began, so that others are at work beside it."""
     original = dispatch.execute_run
 
     async def replaced(run: RunRow, *more: Any) -> RunEntry:
         if _ONLY in run.message:
             await asyncio.sleep(0.5)
-            crash()
+            die()
         return await original(run, *more)
 
     dispatch.execute_run = replaced
 
 
 @point
-def between_tokens() -> None:
-    def applies(self: Recorder, event: Event) -> bool:
+def in_the_middle_of_words() -> None:
+    def wanted(self: Recorder, event: Event) -> bool:
         return isinstance(event, Token) and self._number > 3  # pyright: ignore[reportPrivateUsage]
 
-    _once_stored("_write", applies)
+    _once_stored("_write", wanted)
 
 
 @point
@@ -130,7 +122,7 @@ def response_recorded() -> None:
 
 
 @point
-def tool_recorded_but_not_sent_to_the_model() -> None:
+def tool_recorded_and_not_told() -> None:
     _once_stored("keep_tool", lambda _, call_id, __: "call_" in call_id)
 
 
@@ -138,11 +130,11 @@ def tool_recorded_but_not_sent_to_the_model() -> None:
 def one_of_several_tools_recorded() -> None:
     seen: set[str] = set()
 
-    def applies(_: Recorder, call_id: str, __: Any) -> bool:
+    def wanted(_: Recorder, call_id: str, __: Any) -> bool:
         seen.add(call_id)
         return len(seen) > 1
 
-    _once_stored("keep_tool", applies)
+    _once_stored("keep_tool", wanted)
 
 
 @point
@@ -151,26 +143,26 @@ def file_named() -> None:
 
 
 @point
-def sheet_made_but_not_recorded() -> None:
+def sheet_made_and_not_noted() -> None:
     from cfo_kernel.data.workspace_data import WorkspaceData
 
     _after(WorkspaceData, "write_sheet")
 
 
 @point
-def sheet_ready_but_not_moved() -> None:
+def sheet_ready_and_not_moved() -> None:
     _before(Path, "replace", lambda self, _: self.suffix == ".xlsx")
 
 
 @point
-def sheet_moved_but_not_recorded() -> None:
+def sheet_moved_and_not_noted() -> None:
     original = Path.replace
 
     def replaced(self: Path, target: Any) -> Path:
-        result = original(self, target)
+        done = original(self, target)
         if self.suffix == ".xlsx":
-            crash()
-        return result
+            die()
+        return done
 
     Path.replace = replaced  # type: ignore
 
@@ -181,27 +173,27 @@ def outcome_of_the_action_recorded() -> None:
 
 
 @point
-def acted_but_not_in_the_history() -> None:
+def acted_and_not_in_the_history() -> None:
     _before(History, "settle", lambda _, __, entry: isinstance(entry, RunEntry))
 
 
 @point
-def in_the_history_but_not_in_the_ledger() -> None:
+def in_the_history_and_not_in_the_ledger() -> None:
     _before(UsageRecorder, "seal")
 
 
 @point
-def in_the_ledger_but_not_published() -> None:
+def in_the_ledger_and_not_told() -> None:
     _after(UsageRecorder, "seal")
 
 
 @point
-def published() -> None:
+def told() -> None:
     _after(execution, "publish_outcome")
 
 
 @point
-def action_started() -> None:
+def action_begun() -> None:
     _before(actions, "_write")
 
 

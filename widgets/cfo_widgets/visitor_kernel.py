@@ -1,11 +1,11 @@
-"""The kernel of one visitor of the page, without what only people at a notebook need (see `share/jupyter/kernels`)."""
+"""The kernel of one visitor of the page: ipykernel without what only a notebook needs (see `share/jupyter/kernels`)."""
 
 import sys
 
-# The debugger alone is a sixth of a kernel; where it cannot be imported, ipykernel goes without.
+# The debugger takes a sixth of a kernel's memory; ipykernel works without it if it cannot be imported.
 sys.modules["debugpy"] = None  # pyright: ignore[reportArgumentType]
 
-# What the first question to the API would import while somebody waits; the kernel is started before anybody does.
+# Imported now, while the kernel waits in the pool, rather than by the first request to the API, when someone waits.
 import anyio._backends._asyncio  # noqa: E402, F401
 import httpcore2  # noqa: E402, F401
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402 - after the lines above
