@@ -1,0 +1,198 @@
+"""The chat client beside OpenAI's own: the same requests, the same chunks, the same errors."""
+
+import ast
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from openai import APIConnectionError, APIError, AsyncOpenAI, omit
+from openai.types.chat import ChatCompletionChunk
+from pydantic_ai.messages import ModelRequest, UserPromptPart
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.output import OutputObjectDefinition
+from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.tools import ToolDefinition
+
+import cfo_kernel
+from cfo_kernel.agent.chat_client import ChatClient
+from cfo_kernel.agent.chat_model import ChatModel
+
+CLIENTS = [AsyncOpenAI, ChatClient]
+ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Büro?"}]}
+TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
+
+
+def chunk(delta: Any, **changed: Any) -> dict[str, Any]:
+    whole = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return {**whole, "choices": [{"index": 0, "delta": delta, "finish_reason": None}], **changed}
+
+
+class Server:
+    """Answers every request with one body, and keeps the requests."""
+
+    def __init__(self, body: bytes = b"data: [DONE]\n\n", media_type: str = "text/event-stream") -> None:
+        self.requests: list[httpx2.Request] = []
+        self._body, self._headers = body, {"content-type": media_type}
+
+    def client(self, kind: type[AsyncOpenAI]) -> AsyncOpenAI:
+        transport = httpx2.MockTransport(self._answer)
+        http_client = httpx2.AsyncClient(transport=transport)
+        return kind(api_key="key", base_url="http://model/v1", max_retries=0, http_client=http_client)
+
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(request)
+        return httpx2.Response(200, headers=self._headers, content=self._body)
+
+
+def events(*data: Any) -> bytes:
+    return "".join(f"data: {json.dumps(each)}\n\n" for each in data).encode() + b"data: [DONE]\n\n"
+
+
+async def chunks(body: bytes, kind: type[AsyncOpenAI]) -> list[ChatCompletionChunk]:
+    async with Server(body).client(kind) as client:
+        return [chunk async for chunk in await client.chat.completions.create(**ASK, stream=True)]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"tools": [TOOL], "tool_choice": "auto", "parallel_tool_calls": omit, "temperature": 0.5},
+        {"stream_options": {"include_usage": True}, "extra_headers": {"x-more": "1"}},
+        {"extra_body": {"top_k": 3, "model": "another"}, "timeout": 7.5, "stop": None},
+    ],
+)
+async def test_a_request_is_the_one_that_openai_sends(parameters: dict[str, Any]) -> None:
+    server = Server()
+    for kind in CLIENTS:
+        async with server.client(kind) as client:
+            await (await client.chat.completions.create(**ASK, **parameters, stream=True)).close()
+    theirs, ours = server.requests
+    assert json.loads(ours.content) == json.loads(theirs.content)
+    assert (ours.method, ours.url) == (theirs.method, theirs.url)
+    assert ours.extensions["timeout"] == theirs.extensions["timeout"]
+    # Other white space; a new key for each request; the class of the client, where pydantic-ai names itself instead.
+    differing = {"content-length", "idempotency-key", "user-agent"}
+    assert {n: v for n, v in ours.headers.items() if n not in differing} == {
+        n: v for n, v in theirs.headers.items() if n not in differing
+    }
+
+
+async def test_an_answer_that_is_not_streamed_is_read_too() -> None:
+    message = {"role": "assistant", "content": "Hello."}
+    answer = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"message": message}]}
+    for kind in CLIENTS:
+        async with Server(json.dumps(answer).encode(), "application/json").client(kind) as client:
+            completion = await client.chat.completions.create(**ASK)
+        assert completion.choices[0].message.content == "Hello."
+
+
+USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+CHUNKS: dict[str, dict[str, Any]] = {
+    "text": chunk({"role": "assistant", "content": "Büro"}),
+    "a call": chunk({"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": {"name": "f"}}]}),
+    "arguments": chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{"}}]}),
+    "reasoning": chunk({"content": None, "reasoning_content": "hm"}),
+    "padding": chunk({"content": "a"}, obfuscation="xyz"),
+    "usage": chunk({}, choices=[], usage=USAGE),
+    "usage with more": chunk({}, choices=[], usage={**USAGE, "cost": 0.1, "prompt_tokens_details": None}),
+    "no choices": chunk({}, choices=None),
+    "no delta": chunk(None),
+    "no id": {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]},
+    "no index": chunk({}, choices=[{"delta": {"content": "a"}}]),
+    "an unknown end": chunk({}, choices=[{"index": 0, "delta": {}, "finish_reason": "eos"}]),
+    "usage in words": chunk({"content": "a"}, usage="none"),
+}
+
+
+@pytest.mark.parametrize("name", CHUNKS)
+async def test_a_chunk_is_the_one_that_openai_makes(name: str) -> None:
+    theirs, ours = [await chunks(events(CHUNKS[name]), kind) for kind in CLIENTS]
+    assert [type(each) for each in ours] == [ChatCompletionChunk]
+    assert [each.model_dump(warnings=False) for each in ours] == [each.model_dump(warnings=False) for each in theirs]
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+async def test_an_error_in_the_stream_is_raised(kind: type[AsyncOpenAI]) -> None:
+    with pytest.raises(APIError, match="overloaded"):
+        await chunks(events(chunk({"content": "a"}), {"error": {"message": "overloaded"}}), kind)
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+async def test_an_event_that_is_not_json_is_raised(kind: type[AsyncOpenAI]) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        await chunks(b'data: {"id": \n\n', kind)
+
+
+@pytest.mark.parametrize("data", [[1], "text", 3])
+async def test_an_event_that_is_no_chunk_is_an_error_of_the_server(data: Any) -> None:
+    with pytest.raises(APIError, match="not a chunk"):
+        await chunks(events(data), ChatClient)
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+async def test_a_connection_that_breaks_off_is_raised(kind: type[AsyncOpenAI]) -> None:
+    class Broken(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield events(chunk({"content": "a"})).removesuffix(b"data: [DONE]\n\n")
+            raise httpx2.ReadError("reset")
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=Broken())
+
+    http_client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+    async with kind(api_key="key", base_url="http://model/v1", http_client=http_client) as client:
+        stream = aiter(await client.chat.completions.create(**ASK, stream=True))
+        assert (await anext(stream)).choices[0].delta.content == "a"
+        with pytest.raises(APIConnectionError):
+            await anext(stream)
+
+
+def tool(name: str) -> ToolDefinition:
+    schema = {"type": "object", "title": "T", "properties": {"a": {"type": "string", "title": "A"}}}
+    return ToolDefinition(name=name, parameters_json_schema=schema)
+
+
+async def test_schemas_are_converted_again_when_the_tools_change() -> None:
+    answer = json.dumps({"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "x"}}]}).encode()  # fmt: skip
+    server = Server(answer, "application/json")
+    async with server.client(ChatClient) as client:
+        model = ChatModel("m", provider=OpenAIProvider(openai_client=client))
+        for names in (["a"], ["a"], ["b"], ["a", "b"]):
+            parameters = ModelRequestParameters(function_tools=[tool(name) for name in names])
+            await model.request([ModelRequest([UserPromptPart("x")])], None, parameters)
+    offered = [json.loads(request.content)["tools"] for request in server.requests]
+    assert [[t["function"]["name"] for t in tools] for tools in offered] == [["a"], ["a"], ["b"], ["a", "b"]]
+    assert "title" not in str(offered)
+
+
+def test_a_schema_for_the_output_is_converted_beside_tools_that_are_known() -> None:
+    model = ChatModel("m", provider=OpenAIProvider(api_key="key"))
+    schema = {"type": "object", "title": "T", "properties": {}}
+    plain = ModelRequestParameters(function_tools=[tool("a")])
+    output = OutputObjectDefinition(json_schema=schema)
+    asked = ModelRequestParameters(function_tools=[tool("a")], output_object=output)
+    model.customize_request_parameters(plain)
+    converted = model.customize_request_parameters(asked).output_object
+    assert converted
+    assert "title" not in converted.json_schema
+
+
+def test_no_private_module_of_a_dependency_is_imported() -> None:
+    """A private module may change in any version, and a range of versions is allowed."""
+    found: list[str] = []
+    for path in Path(cfo_kernel.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.ImportFrom(module=str(module), level=0):
+                    names = [f"{module}.{alias.name}" for alias in node.names]
+                case ast.Import():
+                    names = [alias.name for alias in node.names]
+                case _:
+                    continue
+            found += [f"{path.name}: {n}" for n in names if "._" in n and not n.startswith("cfo_kernel.")]
+    assert found == []
