@@ -2,7 +2,8 @@
 
 It keeps no state: what it answers follows from the conversation that it is sent, so that any number of turns can be
 under way. A turn looks at the tables, queries them, and answers: three requests. The question `FIRST_WORD` is answered
-at once, and `SILENCE` never.
+at once, `AT_LENGTH` at once with a long text, and `SILENCE` never. Each event of an answer is an HTTP chunk of its own,
+as servers of models send them.
 
 Run as `python -m tests.bench.model_server`; it prints its address.
 """
@@ -20,8 +21,11 @@ SQL = "SELECT department, sum(amount) AS total FROM ledger GROUP BY ALL ORDER BY
 MESSAGE = "Finance spent 4,400.55 and Sales 2,300.30 in January and February 2012."
 QUESTION = "What did each department spend?"
 FIRST_WORD = "Say it at once."
+AT_LENGTH = "Say it at length."
 SILENCE = "Say nothing."
 _PIECE = 10
+_LONG = "word " * 800
+_HEADER = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _numbers = itertools.count()
 
 
@@ -44,12 +48,13 @@ def _answer(body: dict[str, Any]) -> tuple[str, str] | None:
     if SILENCE in question:
         return None
     step = sum(m["role"] == "assistant" for m in messages[asked:])
-    if step == 0 and FIRST_WORD not in question:
+    if step == 0 and FIRST_WORD not in question and AT_LENGTH not in question:
         return "list_datasets", "{}"
     if step == 1:
         return "execute_sql", json.dumps({"sql": SQL})
+    message = _LONG if AT_LENGTH in question else MESSAGE
     tools = [tool["function"]["name"] for tool in body.get("tools", [])]
-    return ("task_result", json.dumps({"message": MESSAGE})) if "task_result" in tools else ("", MESSAGE)
+    return ("task_result", json.dumps({"message": message})) if "task_result" in tools else ("", message)
 
 
 def _deltas(tool: str, text: str, number: int) -> list[dict[str, Any]]:
@@ -63,7 +68,7 @@ def _deltas(tool: str, text: str, number: int) -> list[dict[str, Any]]:
 
 
 def _streamed(body: dict[str, Any], tool: str, text: str) -> bytes:
-    """The whole answer as events."""
+    """The whole answer as events, each in an HTTP chunk."""
     number = next(_numbers)
     kind = {"id": f"chatcmpl-{number}", "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
     ends = [{}, "tool_calls" if tool else "stop"]
@@ -71,7 +76,8 @@ def _streamed(body: dict[str, Any], tool: str, text: str) -> bytes:
     events = [{**kind, "choices": [{"index": 0, "delta": d, "finish_reason": end}]} for d, end in choices]
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     events.append({**kind, "choices": [], "usage": usage})
-    return "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode() + b"data: [DONE]\n\n"
+    texts = [f"data: {text}\n\n" for text in (*map(json.dumps, events), "[DONE]")]
+    return "".join(f"{len(text):x}\r\n{text}\r\n" for text in (*texts, "")).encode()
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,8 +91,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
                 await asyncio.Event().wait()
                 continue
             data = _streamed(body, *answer)
-            header = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {len(data)}\r\n\r\n"
-            writer.write(header.encode() + data)
+            writer.write(_HEADER + data)
             await writer.drain()
     writer.close()
 

@@ -51,7 +51,7 @@ async def serving() -> AsyncGenerator[Server]:
         try:
             assert process.stdout
             url = (await process.stdout.readline()).decode().split()[-1]
-            limits = httpx.RunLimits(max_connections=None)
+            limits = httpx.Limits(max_connections=None)
             async with httpx.AsyncClient(base_url=url, timeout=300, limits=limits) as client:
                 yield Server(url, client, process.pid, model_url)
         finally:

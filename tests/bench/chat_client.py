@@ -1,0 +1,76 @@
+"""What the chat client and the chat model save of a turn, beside openai's client and pydantic-ai's model.
+
+Each of them replaces one class of a library, and stays only while it saves more than a tenth of a turn. Processor time
+is measured, which other work on the machine disturbs less than the clock.
+"""
+
+import time
+from statistics import median
+from typing import Any
+
+from openai import AsyncOpenAI
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.profiles.openai import OpenAIModelProfile
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from cfo_kernel import Workspace, connect
+from cfo_kernel.agent.chat_client import ChatClient
+from cfo_kernel.agent.chat_model import ChatModel
+from tests.bench.company import NAME, ingest, new_root, settings
+from tests.bench.model_server import AT_LENGTH, QUESTION, served
+from tests.bench.told import Line
+
+_CLASSES: dict[str, tuple[type[AsyncOpenAI], type[OpenAIChatModel]]] = {
+    "as it is": (ChatClient, ChatModel),
+    "openai's client": (AsyncOpenAI, ChatModel),
+    "pydantic-ai's model": (ChatClient, OpenAIChatModel),
+    "both of them": (AsyncOpenAI, OpenAIChatModel),
+}
+_TURN, _LONG = "3-call turn", "answer of 400 chunks"
+_TURNS = {_TURN: (QUESTION, 40), _LONG: (AT_LENGTH, 15)}
+
+
+async def measure() -> list[Line]:
+    with new_root() as root, served() as base_url:
+        await ingest(root, base_url)
+        known = settings(root, base_url)
+        async with connect(settings=known) as wb:
+            workspace = await wb.workspace(NAME)
+            models = {name: _model(base_url, *classes) for name, classes in _CLASSES.items()}
+            return [line for what in _TURNS for line in await _compared(what, workspace, models)]
+
+
+def _model(base_url: str, client: type[AsyncOpenAI], model: type[OpenAIChatModel]) -> OpenAIChatModel:
+    provider = OpenAIProvider(openai_client=client(base_url=base_url, api_key="any"))
+    profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+    return model("scripted", provider=provider, profile=profile)
+
+
+async def _compared(what: str, workspace: Workspace, models: dict[str, OpenAIChatModel]) -> list[Line]:
+    question, rounds = _TURNS[what]
+    used: dict[str, list[float]] = {name: [] for name in models}
+    order = list(models)
+    for _ in range(rounds + 1):
+        order.reverse()  # none of them always follows the same other
+        for name in order:
+            _use(workspace, models[name])
+            begun = time.process_time()
+            await _turn(workspace, question)
+            used[name].append((time.process_time() - begun) * 1000)
+    (_, ours), *others = ((name, figures[1:]) for name, figures in used.items())
+    lines: list[Line] = []
+    for name, theirs in others:
+        saved = 1 - median(a / b for a, b in zip(ours, theirs, strict=True))
+        seen = f"{saved:.0%} of the processor time saved  ({median(ours):.1f}, {median(theirs):.1f} ms)"
+        lines.append(Line(f"{what}, beside {name}", seen, *(("> 10 %", saved > 0.1) if what == _TURN else ())))
+    return lines
+
+
+def _use(workspace: Any, model: OpenAIChatModel) -> None:
+    """Gives the engine this model for the name in its settings."""
+    workspace._engine._models._kept["openai:scripted"] = model
+
+
+async def _turn(workspace: Workspace, question: str) -> None:
+    finished = await (await (await workspace.thread()).send(question)).finished()
+    assert finished.reply, finished.error
