@@ -1,7 +1,7 @@
 """OpenAI's client with cheaper requests and chunks, through its public API alone.
 
-Together they save about a fifth of a turn's processor time, which `python -m tests.bench chat_client` measures. Requests,
-chunks and errors are those of `AsyncOpenAI`.
+Together they save about a fifth of a turn's processor time, as `python -m tests.bench chat_client` measures.
+Requests, chunks and errors are those of `AsyncOpenAI`.
 """
 
 from collections.abc import AsyncIterator
