@@ -9,7 +9,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 from cfo_kernel import __version__
-from docs.builder import command_line, error_codes, http_api, other_hosts, tutorials
+from docs.builder import command_line, error_codes, fields, http_api, other_hosts, tutorials
 
 _ROOT = Path(__file__).parents[2]
 _ERROR_CODES = "<!-- error codes -->"
@@ -37,10 +37,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Puts the table of error codes where a page asks for it."""
+    """Puts generated tables where a page asks for them."""
     if _ERROR_CODES in markdown:
-        return markdown.replace(_ERROR_CODES, error_codes.table())
-    return markdown
+        markdown = markdown.replace(_ERROR_CODES, error_codes.table())
+    return fields.filled_in(markdown)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -44,8 +44,8 @@ def _output(output: dict[str, Any]) -> str:
     if "application/vnd.jupyter.widget-view+json" in data:
         inside = "<p><em>The widget appears here when the notebook runs.</em></p>"
     elif "text/html" in data:
-        inside = "".join(data["text/html"])
+        inside = "".join(data["text/html"]).replace("<table", '<table class="output"')  # else the theme wraps it
     else:
         plain = "".join(output.get("text") or data.get("text/plain", ""))
         inside = f"<pre>{escape(plain.rstrip())}</pre>"
-    return f'<div class="cell-output">\n{inside}\n</div>'
+    return f'<div class="cell-output" tabindex="0">\n{inside}\n</div>'
