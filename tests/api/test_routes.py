@@ -261,7 +261,7 @@ async def test_health(client: httpx.AsyncClient) -> None:
 async def test_a_server_whose_journal_is_locked_is_not_ready(
     client: httpx.AsyncClient, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_sqlite, "_PATIENCE", 0.2)
+    monkeypatch.setattr(journal_sqlite, "_RETRY_FOR", 0.2)
     assert (await client.get("/readyz")).status_code == 200
     with locked(root / ".cfo" / "journal.db"):
         refused = await client.get("/readyz")
