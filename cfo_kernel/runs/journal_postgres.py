@@ -1,8 +1,8 @@
 """The journal in PostgreSQL, for the processes of several machines.
 
-Each write that belongs to an attempt changes the run's row first, and so waits for a takeover that is under way, or has
-it wait: an attempt that was taken over writes nothing. Texts that people and models wrote are kept as JSON, for a text
-of PostgreSQL cannot hold every character.
+Each write of an attempt updates the run's row first. The row lock serialises it with a takeover: once another attempt
+owns the run, the update matches no row and nothing is written. Texts by people and models are stored as JSON, because a
+PostgreSQL text cannot hold every character (NUL, lone surrogates).
 """
 
 import asyncio
@@ -37,11 +37,11 @@ ON CONFLICT (run, kind, key) DO UPDATE SET data = excluded.data, event = exclude
 _COLUMNS: LiteralString = (
     "n, id, workspace_id, thread_id, message, in_reply_to, parent_run_id, owner, attempt, deaths, status, accepted_at"
 )
-_LOOK_AGAIN = 1.0  # seconds after which a subscriber looks though it heard nothing
+_POLL = 1.0  # seconds after which a subscriber reads again although it was not notified
 
 
 class PostgresJournal:
-    """See `cfo_kernel.runs.journal.Journal`. The database is opened and closed with it."""
+    """See `cfo_kernel.runs.journal.Journal`. It opens and closes the database connections too."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -153,10 +153,10 @@ class PostgresJournal:
         return [Record(kind=k, key=from_json(key), data=from_json(data), event=n) for k, key, data, n in rows]
 
     async def subscribe(self, run_id: str, after: int = -1) -> AsyncGenerator[Numbered]:
-        with self._notifications.of(run_id) as news:
+        with self._notifications.of(run_id) as changed:
             await self.run(run_id)
             while True:
-                news.clear()
+                changed.clear()
                 ended, found = await self._since(run_id, after)
                 for numbered in found:
                     after = numbered.number
@@ -166,8 +166,8 @@ class PostgresJournal:
                         raise EventsPruned(PRUNED)
                     return
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_AGAIN):
-                        await news.wait()
+                    async with asyncio.timeout(_POLL):
+                        await changed.wait()
 
     async def request_cancel(self, run_id: str) -> None:
         sql: LiteralString = "INSERT INTO cfo_journal.cancel_requested VALUES (%(run)s) ON CONFLICT DO NOTHING"
@@ -189,7 +189,7 @@ class PostgresJournal:
         return (await asyncio.gather(*gone))[0]
 
     async def _since(self, run_id: str, after: int) -> tuple[bool, list[Numbered]]:
-        """Whether the run has ended, and its events above `after`, as of one moment."""
+        """Whether the run has ended, and its events above `after`, from one snapshot."""
         sql: LiteralString = (
             "SELECT ended_at IS NOT NULL, number, data FROM cfo_journal.run LEFT JOIN cfo_journal.event"
             " ON event.run = run.id AND number > %s WHERE run.id = %s ORDER BY number"

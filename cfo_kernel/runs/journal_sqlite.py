@@ -1,7 +1,8 @@
-"""The journal in an SQLite database of its own, for all processes of one machine.
+"""The journal in an SQLite database, for all processes of one machine.
 
-What one turn of the event loop sends is one commit (group commit); subscribers hear of an event after its commit. A
-commit that fails, or finds another program writing, is tried again for some seconds while the event loop goes on.
+The writes of one event-loop iteration are one commit (group commit). Subscribers are notified of an event only after
+its commit, so that they never see one that a crash takes back. A commit that fails, or finds another process writing,
+is tried again for some seconds while the event loop continues.
 """
 
 import asyncio
@@ -36,9 +37,9 @@ _COLUMNS = (
     "n", "id", "workspace_id", "thread_id", "message", "in_reply_to", "parent_run_id", "owner", "attempt", "deaths",
     "status", "accepted_at",
 )  # fmt: skip
-_POLL = 0.01  # seconds between two looks whether another process has written
+_POLL = 0.01  # seconds between checks whether another process has written
 _RETRY_EVERY = 0.02
-_PRUNE = 50  # runs dropped in one commit: between two of them others can write
+_PRUNE = 50  # runs pruned in one commit; between two commits others can write
 _RETRY_FOR = 5.0  # seconds for which a commit is tried
 
 
@@ -52,16 +53,16 @@ class SqliteJournal:
         self._batch: list[tuple[str, tuple[Any, ...] | dict[str, Any], str | None, asyncio.Future[int]]] = []
         self._trying_since: float | None = None
         self._waiting: dict[str, set[asyncio.Event]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._closed = True
 
     async def open(self) -> None:
-        # Only its own loop uses them, but another thread may close what an ended loop has left.
+        # Only the journal's own loop uses them, but another thread may close them after that loop has ended.
         options: dict[str, Any] = {"isolation_level": None, "timeout": 1, "check_same_thread": False}
         self._writer, self._reader = sqlite3.connect(self._path, **options), sqlite3.connect(self._path, **options)
         try:
             self._writer.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
-            self._writer.execute("PRAGMA busy_timeout = 0")  # waiting is done by the loop
+            self._writer.execute("PRAGMA busy_timeout = 0")  # SQLite must not block the loop: `_try_again` waits
         except BaseException:
             self._writer.close()
             self._reader.close()
@@ -74,21 +75,21 @@ class SqliteJournal:
     def close_sync(self) -> None:
         if not self._closed:
             if self._batch:
-                self._writer.execute("PRAGMA busy_timeout = 1000")  # the loop may be gone, so this is the last try
+                self._writer.execute("PRAGMA busy_timeout = 1000")  # the loop may have ended, so there is no later try
                 self._commit(last=True)
             self._closed = True
             self._writer.close()
             self._reader.close()
-            with contextlib.suppress(RuntimeError):  # the loop of those who wait is gone
+            with contextlib.suppress(RuntimeError):  # the subscribers' loop has ended
                 self._wake()
 
     async def check(self) -> None:
-        """Not with the batch: a message that joins it later would be tried for what is left of the time only."""
+        """Runs apart from the batch: a message that joined it later would get only the rest of its retry time."""
         until = time.monotonic() + _RETRY_FOR
         while True:
             self._refuse_if_closed()
             try:
-                self._writer.execute("BEGIN IMMEDIATE")  # which needs the lock
+                self._writer.execute("BEGIN IMMEDIATE")  # takes the write lock
                 self._writer.execute("ROLLBACK")
             except sqlite3.Error as error:
                 if time.monotonic() >= until:
@@ -179,25 +180,26 @@ class SqliteJournal:
         return [Record(kind=k, key=key, event=event, **_loaded(data)) for k, key, data, event in rows]
 
     async def subscribe(self, run_id: str, after: int = -1) -> AsyncGenerator[Numbered]:
-        news = asyncio.Event()
-        self._waiting.setdefault(run_id, set()).add(news)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_for_others())
+        changed = asyncio.Event()
+        self._waiting.setdefault(run_id, set()).add(changed)
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch_other_processes())
         try:
             while True:
-                news.clear()
-                ended = self._has_ended(run_id)  # read first: the last event and this mark are one commit
+                changed.clear()
+                ended = self._has_ended(run_id)  # read before the events: the last event and this mark are one commit
                 found = self._events(run_id, after)
-                if ended and not found and not await self.next_number(run_id):  # each run that ends says so
+                # Every run ends with `done`, so an ended run without any event has been pruned.
+                if ended and not found and not await self.next_number(run_id):
                     raise EventsPruned(PRUNED)
                 for numbered in found:
                     after = numbered.number
                     yield numbered
                 if ended:
                     return
-                await news.wait()
+                await changed.wait()
         finally:
-            self._waiting[run_id].discard(news)
+            self._waiting[run_id].discard(changed)
             if not self._waiting[run_id]:
                 del self._waiting[run_id]
 
@@ -209,8 +211,8 @@ class SqliteJournal:
         return {run for (run,) in rows}
 
     async def prune(self, before: datetime) -> int:
-        told = "EXISTS (SELECT 1 FROM event WHERE run = run.id)"
-        old = f"SELECT id FROM run WHERE ended_at < ? AND {told} LIMIT {_PRUNE}"  # noqa: S608 - constants
+        has_events = "EXISTS (SELECT 1 FROM event WHERE run = run.id)"
+        old = f"SELECT id FROM run WHERE ended_at < ? AND {has_events} LIMIT {_PRUNE}"  # noqa: S608 - constants
         count = 0
         while runs := self._select(old, _stored(before)):
             drops = [f"DELETE FROM {table} WHERE run = ?" for table in ("record", "cancel_requested", "event")]  # noqa: S608 - constants
@@ -218,11 +220,11 @@ class SqliteJournal:
             count += len(runs)
         return count
 
-    async def _look_for_others(self) -> None:
-        """Wakes who waits when another process has written; what this one writes wakes them at once."""
+    async def _watch_other_processes(self) -> None:
+        """Wakes subscribers when another process has written. Writes of this process wake them at commit."""
         seen: object = None
         while self._waiting and not self._closed:
-            # This number of the writer's connection changes with the commits of all others, and not with its own.
+            # On the writer's connection, data_version changes with the commits of all others but not with its own.
             with contextlib.suppress(sqlite3.Error):
                 [version] = self._writer.execute("PRAGMA data_version").fetchone()
                 if version != seen:
@@ -232,8 +234,8 @@ class SqliteJournal:
 
     def _wake(self, runs: set[str] | None = None) -> None:
         for run_id in self._waiting if runs is None else runs & self._waiting.keys():
-            for news in self._waiting[run_id]:
-                news.set()
+            for waiter in self._waiting[run_id]:
+                waiter.set()
 
     def _run(self, run_id: str) -> RunRow:
         if found := self._runs("id = ?", run_id):
@@ -241,7 +243,7 @@ class SqliteJournal:
         raise not_found.run(run_id)
 
     def _has_ended(self, run_id: str) -> bool:
-        """Asked at every wake of a subscriber, so no more than that is read."""
+        """Whether the run has ended. Every wake-up of a subscriber asks this, so it reads one column only."""
         if rows := self._select("SELECT ended_at IS NOT NULL FROM run WHERE id = ?", run_id):
             return bool(rows[0][0])
         return self._run(run_id).ended
@@ -261,7 +263,7 @@ class SqliteJournal:
         try:
             return self._reader.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise StorageFailed(f"The journal cannot be read ({error}). Mend that, then try again.") from error
+            raise StorageFailed(f"The journal cannot be read ({error}). Fix the cause, then try again.") from error
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -270,15 +272,15 @@ class SqliteJournal:
     def _queue(
         self, sql: str, values: tuple[Any, ...] | dict[str, Any], run_id: str | None = None
     ) -> "asyncio.Future[int]":
-        """Has the statement committed with all others of this turn of the loop; the future gives its row count.
+        """Commits the statement together with the others of this loop iteration. The future gives its row count.
 
-        Who waits for news of `run_id` hears of it then.
+        After the commit, the subscribers of `run_id` are woken. Raises `WorkbenchClosed`.
         """
         self._refuse_if_closed()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[int] = loop.create_future()
         self._batch.append((sql, values, run_id, done))
-        if len(self._batch) == 1:  # else a commit is on its way already, the first or another try
+        if len(self._batch) == 1:  # otherwise a commit, or its retry, is scheduled already
             loop.call_soon(self._commit)
         return done
 
@@ -289,19 +291,19 @@ class SqliteJournal:
             self._writer.execute("BEGIN IMMEDIATE")
             counts = [self._writer.execute(sql, values).rowcount for sql, values, *_ in self._batch]
             self._writer.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+        except Exception as error:  # noqa: BLE001 - whatever the error is, the awaiting callers must get it
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             self._try_again(error, last=last or not isinstance(error, sqlite3.Error))
             return
         batch, self._batch, self._trying_since = self._batch, [], None
         for (*_, done), count in zip(batch, counts, strict=True):
-            if not _is_over(done):
+            if not _is_abandoned(done):
                 done.set_result(count)
         self._wake({run_id for *_, run_id, _ in batch if run_id})
 
     def _try_again(self, error: Exception, *, last: bool) -> None:
-        """Keeps a batch that failed for another try; what comes until then joins it, for the order must stay."""
+        """Schedules a retry of the failed batch. Writes queued until then join the batch, which keeps their order."""
         now = time.monotonic()
         self._trying_since = self._trying_since or now
         if not last and now - self._trying_since < _RETRY_FOR:
@@ -309,22 +311,22 @@ class SqliteJournal:
             return
         batch, self._batch, self._trying_since = self._batch, [], None
         for *_, done in batch:
-            if not _is_over(done):
+            if not _is_abandoned(done):
                 done.set_exception(_unwritable(error))
-                done.exception()  # who awaits it raises it; nobody has to
+                done.exception()  # marks it as retrieved: a caller need not await the future
 
 
 def _unwritable(error: Exception) -> StorageFailed:
-    return StorageFailed(f"The journal cannot be written ({error}). Mend that, send again.")
+    return StorageFailed(f"The journal cannot be written ({error}). Fix the cause, then send the message again.")
 
 
-def _is_over(future: "asyncio.Future[int]") -> bool:
-    """Whether nobody waits for it: it was cancelled, or its loop is gone."""
+def _is_abandoned(future: "asyncio.Future[int]") -> bool:
+    """Whether the future can no longer be awaited: it was cancelled, or its loop has ended."""
     return future.done() or future.get_loop().is_closed()
 
 
 def _stored(time: datetime) -> str:
-    """A time as it is kept: in UTC, and so that earlier ones sort before later ones."""
+    """The stored form of a time: UTC in ISO format, which sorts chronologically as text."""
     return time.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")
 
 

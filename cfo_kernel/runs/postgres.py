@@ -1,4 +1,4 @@
-"""A PostgreSQL database as the runs use it: connections for one event loop, and its errors as ours."""
+"""The runs' PostgreSQL database: connections for one event loop, with errors translated to `StorageFailed`."""
 
 import asyncio
 import contextlib
@@ -19,18 +19,18 @@ from cfo_kernel.store.schemas import StoreSchema, bring_up_to_date
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 CONNECTION_LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-"""What may pass by itself: a connection that broke, a server that starts again, a deadlock."""
+"""Errors that may be temporary: a broken connection, a restarting server, a deadlock."""
 RETRY_FOR = 5.0
-"""Seconds for which such things are tried again."""
+"""Seconds for which an operation is retried after such an error."""
 RETRY_EVERY = 0.1
 _AT_MOST = 8  # connections of one process for reads and the queue
 
 for _name in ("psycopg", "psycopg.pool", "procrastinate"):
-    logging.getLogger(_name).addHandler(logging.NullHandler())  # nothing on a user's terminal
+    logging.getLogger(_name).addHandler(logging.NullHandler())  # keep their log lines off a user's terminal
 
 
 class Database:
-    """Connections to one database, each of which commits by itself; `open` may be called again."""
+    """Autocommit connections to one database. `open` may be called more than once."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -38,10 +38,10 @@ class Database:
         self._pool: AsyncConnectionPool[Connection] | None = None
 
     async def open(self) -> None:
-        """Raises `StorageFailed` where the server cannot be reached."""
+        """Opens the pool. Raises `StorageFailed` if the server cannot be reached."""
         if self._pool is not None:
             return
-        with self._target.connecting():  # tells at once why it cannot, where a pool would try for long
+        with self._target.connecting():  # fails at once with the reason, where a pool would keep trying
             await (await self.connect()).close()
         self._pool = AsyncConnectionPool[Connection](
             self._target.conninfo,
@@ -69,9 +69,9 @@ class Database:
             engine.dispose()
 
     async def migrate(self, schema: LiteralString, steps: Sequence[LiteralString]) -> None:
-        """Takes the steps that a schema lacks, which it counts itself, while no other process does.
+        """Applies the missing steps to a schema that counts its own steps, under a lock.
 
-        A step is never changed once released. Raises `StorageFailed`, also where the schema is newer than this program.
+        A released step is never changed. Raises `StorageFailed`, also if the schema is newer than this program.
         """
         with self._target.connecting():
             async with await self.connect() as connection, connection.transaction():
@@ -80,27 +80,29 @@ class Database:
                 found = await (await connection.execute(f"SELECT steps FROM {schema}.version")).fetchone()
                 have: int = found[0] if found else 0
                 if have > len(steps):
-                    raise StorageFailed(f"The schema {schema} was made by a newer version of cfo_kernel. Update it.")
+                    raise StorageFailed(
+                        f"The schema {schema} was created by a newer version of cfo_kernel. Update cfo_kernel."
+                    )
                 for step in steps[have:]:
                     await connection.execute(f"SET LOCAL search_path TO {schema}; {step}")
                 await connection.execute(f"DELETE FROM {schema}.version")
                 await connection.execute(f"INSERT INTO {schema}.version VALUES (%s)", (len(steps),))
 
     async def connect(self) -> Connection:
-        """A connection of its own for who asks; raises what the driver raises."""
+        """A new connection, outside the pool. Raises the driver's errors."""
         connection = await psycopg.AsyncConnection[tuple[Any, ...]].connect(self._target.conninfo)
         await self._configure(connection)
         return connection
 
     @property
     def pool(self) -> AsyncConnectionPool[Connection]:
-        """Raises `WorkbenchClosed`."""
+        """The open pool. Raises `WorkbenchClosed`."""
         if self._pool is None:
             raise WorkbenchClosed("The workbench was closed. Call connect() again.")
         return self._pool
 
     async def select(self, sql: LiteralString, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The rows, also of a statement that changes something, if it may be executed twice. Raises `StorageFailed`."""
+        """The rows of a statement. A writing statement must be safe to execute twice. Raises `StorageFailed`."""
         until = time.monotonic() + RETRY_FOR
         while True:
             try:
@@ -117,7 +119,7 @@ class Database:
             await asyncio.sleep(RETRY_EVERY)
 
     def failed(self, what: str, error: BaseException) -> StorageFailed:
-        """The error as ours: `what` could not be done with the database."""
+        """The error as `StorageFailed`; `what` is what could not be done, such as "read" or "written"."""
         reason = self._target.redacted(error)
         return StorageFailed(f"The database cannot be {what} ({reason}). Check CFO_DATABASE_URL and its server.")
 
@@ -128,7 +130,7 @@ class Database:
         self.close_sync()
 
     def close_sync(self) -> None:
-        """Closes the connections without an event loop."""
+        """Closes the connections synchronously, for when the event loop has ended."""
         self._pool = None
         for connection in list(self._connections):
             with contextlib.suppress(psycopg.Error):

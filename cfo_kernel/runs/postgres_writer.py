@@ -27,7 +27,7 @@ class _Statement(NamedTuple):
 
 
 class Writer:
-    """Writes on a connection of its own; `on_commit` hears of the runs with news after their commit."""
+    """Writes on its own connection. `on_commit` is called after each commit with the runs that have new events."""
 
     def __init__(self, database: Database, on_commit: Callable[[set[str]], None]) -> None:
         self._database = database

@@ -1,7 +1,8 @@
-"""The whole of it: `python -m tests.chaos [--kills 100] [--people 6] [--seed N] [--postgres]`.
+"""Chaos at length: `python -m tests.chaos [--kills 100] [--users 6] [--seed N | commit] [--postgres]`.
 
-Prints a line for each round of 25 kills, and one with the sums. A seed that failed is given again with `--seed`.
-What is wrong is said in few lines, so that a log that is cut has it.
+Prints one line for each round of 25 kills, and one with the totals. A failure prints the seed of its round, which
+`--seed` repeats: the users and the kills make the same choices, though the machine adds a timing of its own. Errors are
+shortened, so that a log that is cut off at the front still contains them.
 """
 
 import argparse
@@ -9,46 +10,57 @@ import asyncio
 import contextlib
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.chaos.body import Report
+from tests.chaos.chaos import Report
 from tests.chaos.rounds import one_round
 from tests.postgres import Server, find_programs
 
 _ROUND = 25
+_MOST_SEEDS = 10**6
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--people", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--postgres", action="store_true", help="over PostgreSQL, with two workers beside the server")
+    parser.add_argument("--users", type=int, default=6)
+    parser.add_argument("--seed", type=_seed, default=None, help="a number, or `commit` for one made from the commit")
+    parser.add_argument("--postgres", action="store_true", help="with PostgreSQL, and two workers beside the server")
     options = parser.parse_args()
-    seed = random.randrange(10**6) if options.seed is None else options.seed
+    seed = random.randrange(_MOST_SEEDS) if options.seed is None else options.seed
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(_postgres()) if options.postgres else None
         if options.postgres and server is None:
-            print("chaos on PostgreSQL: left out. There is no server here: install the Debian package postgresql.")
+            print("chaos with PostgreSQL: skipped, no server is installed. Install the Debian package postgresql.")
             return int(os.environ.get("CFO_TEST_POSTGRES") == "required")
         try:
-            reports = _rounds(seed, options.kills, options.people, server)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-            print(_told(error), flush=True)
+            reports = _rounds(seed, options.kills, options.users, server)
+        except Exception as error:  # noqa: BLE001 - every error is printed in the same short form
+            print(_described(error), flush=True)
             return 1
     sums = {name: sum(getattr(r, name) for r in reports) for name in ("kills", "runs", "attempts", "requests")}
     where = "PostgreSQL with 2 workers" if options.postgres else "SQLite"
-    told = ", ".join(f"{number} {name}" for name, number in sums.items())
-    print(f"chaos on {where}: {told}, nothing lost and nothing doubled, {sum(r.seconds for r in reports):.0f} s")
+    totals = ", ".join(f"{number} {name}" for name, number in sums.items())
+    print(f"chaos with {where}: {totals}, nothing lost and nothing doubled, {sum(r.seconds for r in reports):.0f} s")
     return 0
 
 
-def _told(error: Exception) -> str:
-    """What is wrong and where, in few lines."""
+def _seed(text: str) -> int:
+    """A seed as it is given; that of `commit` repeats for the same commit and differs from one commit to the next."""
+    if text != "commit":
+        return int(text)
+    command = ["git", "rev-parse", "HEAD"]
+    revision = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False).stdout
+    return int(revision[:12] or "0", 16) % _MOST_SEEDS
+
+
+def _described(error: Exception) -> str:
+    """An error and where it was raised, in a few lines."""
     notes: list[str] = getattr(error, "__notes__", [])
     lines = [f"chaos: {type(error).__name__}: {str(error)[:2000]}", *notes]
     if isinstance(error, ExceptionGroup):
@@ -70,14 +82,14 @@ def _postgres() -> Iterator[Server | None]:
         server.remove()
 
 
-def _rounds(seed: int, kills: int, people: int, server: Server | None) -> list[Report]:
+def _rounds(seed: int, kills: int, users: int, server: Server | None) -> list[Report]:
     reports: list[Report] = []
     left = kills
     while left > 0:
         with tempfile.TemporaryDirectory(prefix="cfo-chaos-") as folder:
-            print(f"seed {seed}: begins", flush=True)
+            print(f"seed {seed}: started", flush=True)
             database = server.database() if server else None
-            work = one_round(Path(folder), seed, min(left, _ROUND), people, postgres=database)
+            work = one_round(Path(folder), seed, min(left, _ROUND), users, postgres=database)
             reports.append(asyncio.run(work))
         print(reports[-1], flush=True)
         left -= _ROUND

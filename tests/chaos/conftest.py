@@ -1,4 +1,4 @@
-"""Fixtures of the chaos tests: a server to kill, with a model of its own."""
+"""Fixtures of the chaos tests: servers to kill, with a model of their own."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.body import Chaos
-from tests.chaos.journal import Look
+from tests.chaos.chaos import Chaos
 from tests.chaos.model import Model
 from tests.chaos.processes import Process, api, free_port
+from tests.chaos.snapshots import StoreReader
 
 
 @dataclass
-class ThreadContext:
-    """Makes servers over one root, at ports of their own; they are killed with the test."""
+class Servers:
+    """Makes servers over one root, each with its own port; they are killed at the end of the test."""
 
     folder: Path
     root: Path
@@ -28,14 +28,14 @@ class ThreadContext:
         return process
 
     def chaos(self, process: Process, port: int) -> Chaos:
-        return Chaos(self.root, self.model, [process], f"http://127.0.0.1:{port}", Look(self.root), 0)
+        return Chaos(self.root, self.model, [process], f"http://127.0.0.1:{port}", StoreReader(self.root), 0)
 
 
 @pytest.fixture
-async def place(root: Path, tmp_path: Path) -> AsyncIterator[ThreadContext]:
+async def servers(root: Path, tmp_path: Path) -> AsyncIterator[Servers]:
     async with AsyncExitStack() as stack:
         with Model() as model:
-            yield ThreadContext(tmp_path, root, model, stack)
+            yield Servers(tmp_path, root, model, stack)
 
 
 @pytest.fixture

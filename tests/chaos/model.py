@@ -1,6 +1,6 @@
-"""A model that answers from what it is asked: a run that was killed asks again, and is told the same.
+"""A model whose answer depends on the request alone: a run that repeats a request after a crash gets the same answer.
 
-It counts its requests by the message they answer and by the step, and keeps what it was told that each tool returned.
+It keeps every request with the message and the step that it belongs to, and the tool results that it was sent.
 """
 
 import json
@@ -26,15 +26,15 @@ from tests.models.scripted_server import (
 from tests.replies import TOTALS, sheet
 
 ROWS = 6
-"""Rows of the table that goes into the sheets: the whole ledger."""
-SOURCE = "SQL: SELECT * FROM ledger ORDER BY ALL"
+"""Rows of the table that is written into the sheets: the whole ledger."""
+DIRECT_QUERY = "SQL: SELECT * FROM ledger ORDER BY ALL"
 _MARKED = re.compile(r"(\w+) \[(\w+)\]")
 _PROGRAM = "import time\nprint(time.time_ns())\nresult_df = ledger.head(2)"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request: which message it answers, how many answers it had before, and when it came in the order of all."""
+class ModelRequest:
+    """A request: its message's marker, the number of answers before it in the turn, its place among all requests."""
 
     marker: str
     step: int
@@ -42,7 +42,7 @@ class Asked:
 
 
 def final_message(marker: str) -> str:
-    """The words that end the run of a message: a text of some length, so that a kill may cut it."""
+    """The text that ends the run of a message: long enough that a kill can cut it off."""
     return f"This answers {marker}: Finance spent 4,400.55 and Sales 2,300.30, in January and February 2012 together."
 
 
@@ -51,7 +51,7 @@ def purpose(marker: str) -> str:
 
 
 def answer(kind: str, marker: str, step: int) -> Answer:
-    """What the model says at this step of the work on a message of this kind."""
+    """The answer of the model at this step of a turn, by the kind of its message."""
     end = ToolCall("task_result", {"message": final_message(marker)})
     table = ToolCall("run_sql", {"sql": TOTALS, "purpose": purpose(marker)})
     count = ToolCall("execute_sql", {"sql": "SELECT count(*) AS n FROM ledger"})
@@ -73,14 +73,14 @@ def answer(kind: str, marker: str, step: int) -> Answer:
 
 
 class Model(ScriptedServer):
-    """`told` has what each call of a tool returned, by the call's id: all the different texts."""
+    """The scripted server; `received` has all requests, `tool_results` the different texts sent for each call's id."""
 
     def __init__(self, chunk_delay: float = 0.005) -> None:
         super().__init__((), chunk_delay=chunk_delay)
-        self.asked: list[Asked] = []
-        self.told: defaultdict[str, set[str]] = defaultdict(set)
+        self.received: list[ModelRequest] = []
+        self.tool_results: defaultdict[str, set[str]] = defaultdict(set)
         self.released = threading.Event()
-        """Until it is set, who asks for a message of the kind `hold` waits."""
+        """Requests for messages of the kind `hold` wait until this is set."""
         self._cut: set[str] = set()
 
     async def _chat(self, request: Request) -> Response:
@@ -94,26 +94,26 @@ class Model(ScriptedServer):
                 case {"role": "assistant"}:
                     step += 1
                 case {"role": "tool", "tool_call_id": call, "content": str(text)}:
-                    self.told[call].add(text)
+                    self.tool_results[call].add(text)
                 case _:
                     pass
         if found is None:
-            return _error(400, f"nothing is asked: {json.dumps(body['messages'])[-500:]}")
+            return _error(400, f"no message with a marker: {json.dumps(body['messages'])[-500:]}")
         kind, marker = found.groups()
-        number = len(self.asked)
-        self.asked.append(Asked(marker, step, number))
-        said = answer(kind, marker, step)
+        number = len(self.received)
+        self.received.append(ModelRequest(marker, step, number))
+        reply = answer(kind, marker, step)
         cut = None
         if kind == "cut" and marker not in self._cut:
             self._cut.add(marker)
-            cut = CutStream(8, said)
-        parts = [said] if isinstance(said, ToolCall) else list(said)  # pyright: ignore[reportArgumentType]
+            cut = CutStream(8, reply)
+        parts = [reply] if isinstance(reply, ToolCall) else list(reply)  # pyright: ignore[reportArgumentType]
         pieces = _events(body, parts, number, None)
         return StreamingResponse(self._slowly(pieces, cut, held=kind == "hold"), media_type="text/event-stream")
 
     async def _slowly(self, pieces: list[str], cut: CutStream | None, *, held: bool) -> AsyncIterator[str]:
         await anyio.sleep(4 * self._delay)
-        while held and not self.released.is_set():  # noqa: ASYNC110 - it is set in another thread
+        while held and not self.released.is_set():  # noqa: ASYNC110 - another thread sets it
             await anyio.sleep(0.01)
         async for piece in self._send(pieces, cut):
             yield piece

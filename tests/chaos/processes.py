@@ -1,4 +1,4 @@
-"""The processes that are killed: real ones, each started again at the same place."""
+"""The processes that are killed: real ones, each restarted with the same command, root and port."""
 
 import asyncio
 import os
@@ -10,26 +10,26 @@ from pathlib import Path
 
 from tests.conftest import KEY
 
-_RETRY_FOR = 120.0  # seconds for a process to begin, on a machine that does much else
-_OUTLIVES = 40.0  # seconds in which all must have gone that a killed process had started; a program has 30 to run
+_HANG = 120.0  # seconds; a process starts or ends in a few
+_ORPHANS = 40.0  # seconds in which the children of a killed process must have ended; a Python program may run for 30
 
 
 class Process:
-    """`start`, then `kill` and `start` again; nothing that it started may outlive it."""
+    """A process to `start`, `kill` and `start` again; none of its children may outlive it."""
 
     def __init__(self, *command: str, root: Path, log: Path, **environment: str) -> None:
         self._command = command
         self._log = log
-        own = {k: v for k, v in os.environ.items() if not k.startswith(("CFO_", "OPENAI_", "ANTHROPIC_"))}
-        thinking = {"CFO_ROOT": str(root), "CFO_MODEL": "openai:scripted", "CFO_OPENAI_API_KEY": KEY}
-        self._environment = {**own, **thinking, **environment}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("CFO_", "OPENAI_", "ANTHROPIC_"))}
+        engine = {"CFO_ROOT": str(root), "CFO_MODEL": "openai:scripted", "CFO_OPENAI_API_KEY": KEY}
+        self._environment = {**inherited, **engine, **environment}
         self._process: asyncio.subprocess.Process | None = None
         self.point: str | None = None
         self.starts = 0
 
     async def start(self, point: str | None = None, **environment: str) -> None:
-        """With a `point` it is the program that dies there by itself (see `child`)."""
-        command = [part.replace("cfo_api", "tests.chaos.child") if point else part for part in self._command]
+        """Starts it; with a `point`, as the server that kills itself there (see `crash_points`)."""
+        command = [part.replace("cfo_api", "tests.chaos.crash_points") if point else part for part in self._command]
         more = {"PYTHONPATH": str(Path(__file__).parents[2]), **({"CHAOS_POINT": point} if point else {})}
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -40,11 +40,11 @@ class Process:
         self.starts += 1
 
     async def ready(self) -> None:
-        """Waits for its first line, which it writes when it works; an end before that is an error."""
+        """Waits for its first line of output, which says that it is ready."""
         assert self._process is not None
         assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), _RETRY_FOR)
-        assert line, f"it ended: {self.last_words}"
+        line = await asyncio.wait_for(self._process.stdout.readline(), _HANG)
+        assert line, f"it ended before it was ready: {self.log_tail}"
 
     @property
     def pid(self) -> int:
@@ -52,33 +52,33 @@ class Process:
         return self._process.pid
 
     @property
-    def last_words(self) -> str:
-        """The end of its log."""
+    def log_tail(self) -> str:
+        """The end of its log, for error messages."""
         return self._log.read_text()[-1000:]
 
     @property
     def is_alive(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    async def ended(self, within: float = _RETRY_FOR) -> None:
-        """Waits until it has ended by itself."""
+    async def ended(self, within: float = _HANG) -> None:
+        """Waits until it has ended."""
         assert self._process is not None
         await asyncio.wait_for(self._process.wait(), within)
 
     async def kill(self) -> None:
-        """Returns when it has gone, and all that it had started."""
+        """Kills it, and waits until it and all its descendants are gone."""
         if not self.is_alive:
             return
-        below = _descendants(self.pid)
+        descendants = _descendants(self.pid)
         os.kill(self.pid, signal.SIGKILL)
         await self.ended()
         try:
-            async with asyncio.timeout(_OUTLIVES):
-                while {pid for pid, began in below if _began(pid) == began}:  # noqa: ASYNC110 - other processes
+            async with asyncio.timeout(_ORPHANS):
+                while {pid for pid, started in descendants if _start_time(pid) == started}:  # noqa: ASYNC110 - there is no event for the end of grandchildren
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            left = [_shown(pid) for pid, began in below if _began(pid) == began]
-            raise AssertionError(f"outlived the process that had started them: {left}") from None
+            left = [_described(pid) for pid, started in descendants if _start_time(pid) == started]
+            raise AssertionError(f"outlived the process that started them: {left}") from None
 
 
 def api(root: Path, log: Path, port: int, **environment: str) -> Process:
@@ -86,7 +86,10 @@ def api(root: Path, log: Path, port: int, **environment: str) -> Process:
 
 
 def free_port() -> int:
-    """A port that no connection takes while the server that has it is dead: systems give those from 32768 on."""
+    """A free port below 32768: the system takes the ports of outgoing connections from there up.
+
+    While the server at a port is dead, such a connection could take the port and keep the server from coming back.
+    """
     while True:
         port = random.randrange(10_000, 32_000)
         try:
@@ -96,8 +99,8 @@ def free_port() -> int:
             continue
 
 
-def _began(pid: int) -> str | None:
-    """When the process began, which tells it from a later one of the same number; None once it is gone."""
+def _start_time(pid: int) -> str | None:
+    """The start time of a process, which tells it from a later one with the same id; None once it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -105,13 +108,13 @@ def _began(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]
 
 
-def _shown(pid: int) -> str:
-    """A process as one looks for what keeps it: its command, its state, and what its threads wait for."""
-    at = Path(f"/proc/{pid}")
+def _described(pid: int) -> str:
+    """The command of a process, its state, and the kernel functions that its threads wait in, to show why it hangs."""
+    folder = Path(f"/proc/{pid}")
     try:
-        command = (at / "cmdline").read_bytes().decode().replace("\0", " ")
-        waits = {(task / "wchan").read_text() for task in (at / "task").iterdir()}
-        return f"{pid} {command} {(at / 'stat').read_text().rpartition(')')[2][:3]} {sorted(waits)}"
+        command = (folder / "cmdline").read_bytes().decode().replace("\0", " ")
+        waits = {(task / "wchan").read_text() for task in (folder / "task").iterdir()}
+        return f"{pid} {command} {(folder / 'stat').read_text().rpartition(')')[2][:3]} {sorted(waits)}"
     except OSError:
         return str(pid)
 
@@ -129,6 +132,6 @@ def _descendants(pid: int) -> set[tuple[int, str | None]]:
     left = [pid]
     while left:
         for child in children.get(left.pop(), []):
-            found.add((child, _began(child)))
+            found.add((child, _start_time(child)))
             left.append(child)
     return found

@@ -1,20 +1,20 @@
-"""A round of chaos over a root of its own."""
+"""One round of chaos with a root of its own."""
 
 import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from cfo_kernel.data.workspace_data import WorkspaceData
-from tests.chaos.body import Chaos, Report
+from tests.chaos.chaos import Chaos, Report
 from tests.chaos.invariants import check
-from tests.chaos.journal import Look
 from tests.chaos.model import Model
 from tests.chaos.processes import Process, api, free_port
+from tests.chaos.snapshots import StoreReader
 from tests.conftest import LEDGER
 
 
-async def made_root(folder: Path) -> Path:
-    """A root with the workspace `tiny`, its file ingested."""
+async def create_root(folder: Path) -> Path:
+    """A root with the workspace `tiny`, whose file is already ingested."""
     root = folder / "root"
     (root / "tiny" / "data").mkdir(parents=True)
     (root / "tiny" / "data" / "ledger.csv").write_text(LEDGER)
@@ -24,12 +24,12 @@ async def made_root(folder: Path) -> Path:
     return root
 
 
-async def one_round(folder: Path, seed: int, kills: int, people: int, *, postgres: str | None = None) -> Report:
-    """Kills so often, then checks everything. What the processes said is in `<folder>/*.log`.
+async def one_round(folder: Path, seed: int, kills: int, users: int, *, postgres: str | None = None) -> Report:
+    """Kills processes that many times, then checks the invariants. The logs are in `<folder>/*.log`.
 
-    With the URL of a PostgreSQL database, two workers beside the server answer too, and are killed like it.
+    With the URL of a PostgreSQL database, two workers run beside the server, and are killed as it is.
     """
-    root = await made_root(folder)
+    root = await create_root(folder)
     port = free_port()
     with Model() as model:
         more = {"CFO_BASE_URL": model.base_url} | ({"CFO_DATABASE_URL": postgres} if postgres else {})
@@ -40,19 +40,20 @@ async def one_round(folder: Path, seed: int, kills: int, people: int, *, postgre
         async with AsyncExitStack() as stack:
             for process in processes:
                 stack.push_async_callback(process.kill)
-            chaos = Chaos(root, model, processes, f"http://127.0.0.1:{port}", Look(root, postgres), seed)
+            chaos = Chaos(root, model, processes, f"http://127.0.0.1:{port}", StoreReader(root, postgres), seed)
             try:
-                report, crowd = await chaos.run(kills, people)
+                report, crowd = await chaos.run(kills, users)
                 await check(chaos, crowd)
             except BaseException as error:
-                error.add_note(f"seed {seed}; what is left is in {shutil.copytree(folder, _kept(folder))}")
+                copied = shutil.copytree(folder, _saved(folder))
+                error.add_note(f"seed {seed}; the folder of the round was copied to {copied}")
                 raise
-    # A worker of Procrastinate tells on its own where another took its job over, as one that is held up sees it.
-    said = (folder / "api.log").read_text()
-    assert postgres or "Traceback" not in said, said[-4000:]
+    # With PostgreSQL a traceback is normal: Procrastinate logs one when another worker has taken over its job.
+    log = (folder / "api.log").read_text()
+    assert postgres or "Traceback" not in log, log[-4000:]
     return report
 
 
-def _kept(folder: Path) -> Path:
-    """Where a round that failed is kept, to be looked at."""
+def _saved(folder: Path) -> Path:
+    """Where the folder of a failed round is kept for inspection."""
     return folder.with_name(f"{folder.name}-failed")

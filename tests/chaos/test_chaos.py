@@ -1,6 +1,6 @@
-"""Processes are killed at random moments of random runs: nothing is lost and nothing is done twice.
+"""The server is killed at random moments: nothing is lost and nothing is done twice.
 
-This is the short version; `make chaos` runs the whole. A failure names its seed.
+This is a short version of `make chaos`. A failure names its seed.
 """
 
 import random
@@ -12,9 +12,9 @@ from tests.chaos.rounds import one_round
 
 
 @pytest.mark.timeout(300)
-async def test_nothing_is_lost_or_done_twice_however_often_the_server_is_killed(tmp_path: Path) -> None:
+async def test_nothing_is_lost_or_done_twice_when_the_server_is_killed(tmp_path: Path) -> None:
     seed = random.randrange(10**6)
-    report = await one_round(tmp_path, seed, kills=6, people=3)
+    report = await one_round(tmp_path, seed, kills=6, users=3)
     print(report)
     assert report.kills == 6
     assert report.runs < report.attempts

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import anyio
 import pytest
@@ -127,7 +127,7 @@ class ScriptedServer:
         with self._socket:
             self._server.run([self._socket])
 
-    def __enter__(self) -> "ScriptedServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         while self._thread.is_alive() and not self._server.started:
             time.sleep(0.001)

@@ -1,4 +1,4 @@
-"""The two queues with a small piece of work in place of an agent, here and as a program of its own.
+"""Workers on both queues that execute a trivial job instead of an agent, in this process or in one of their own.
 
     python -m tests.runs.queues KIND PLACE LOG
 
@@ -19,7 +19,7 @@ from cfo_kernel.runs.queue_table import TableQueue
 
 
 class Worker:
-    """A process that works on runs, as far as the journal and the queue are concerned."""
+    """A worker process, as far as the journal and the queue are concerned."""
 
     def __init__(self, kind: str, context: str, log: Path) -> None:
         self._log = log
@@ -97,7 +97,7 @@ class Worker:
         return await self.journal.run(run_id)
 
     async def close(self) -> None:
-        """As the dispatch closes: no more is handed out, what is under way is left."""
+        """Closes like the dispatch: assigns no more runs, and leaves those in progress."""
         self._closed = True
         self.queue.pause()
         for task in self._running:

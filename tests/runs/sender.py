@@ -1,4 +1,4 @@
-"""A program of its own for the tests with several processes: sends messages to a thread, and prints the run ids.
+"""A separate program for tests with several processes: sends messages to a thread and prints the run ids.
 
     python -m tests.runs.sender ROOT URL THREAD TEXT...
 

@@ -1,4 +1,4 @@
-"""Runs without a model: a message that is the query itself, and the query without a thread."""
+"""Direct runs, whose message is the query, and queries without a thread."""
 
 import json
 from collections.abc import Callable
@@ -41,15 +41,15 @@ async def test_a_query_runs_as_a_message_without_a_model(opened: Opened) -> None
     run = await thread.send(f"sql: {TOTALS}")
     events = [numbered.event for numbered in await events_of(run)]
     assert [event.type for event in events] == ["run_started", "tool_call", "tool_result", "result", "done"]
-    _, call, result, said, done = events
+    _, call, result, result_event, done = events
     assert isinstance(call, ToolCall)
     assert (call.id, call.name, call.input) == ("direct", "execute_sql", {"sql": TOTALS})
     assert isinstance(result, ToolResult)
     assert result.id == call.id
     assert (result.name, result.output["row_count"], result.output["table"]) == ("execute_sql", 2, "result_001")
-    assert isinstance(said, Result)
+    assert isinstance(result_event, Result)
     reply = await run.reply()
-    assert reply.model_dump() == said.reply.model_dump()
+    assert reply.model_dump() == result_event.reply.model_dump()
     assert not reply.waits_for_review
     assert table_of(reply).file == "results/result_001.parquet"
     assert isinstance(reply, TaskResult)
@@ -62,7 +62,7 @@ async def test_a_query_runs_as_a_message_without_a_model(opened: Opened) -> None
     assert (thread.title or "").startswith("sql: SELECT department")
 
 
-async def test_its_result_is_a_table_of_the_thread_and_has_pages(opened: Opened) -> None:
+async def test_the_result_is_a_table_of_the_thread_and_can_be_paged(opened: Opened) -> None:
     thread = await (await opened()).thread()
     await thread.ask("SQL: SELECT i, i % 10 AS g FROM range(100000) t(i)")
     second = await thread.ask("SQL: SELECT count(*) AS n, sum(i) AS total FROM result_001")
@@ -106,7 +106,7 @@ async def test_a_program_runs_as_a_message(opened: Opened) -> None:
         ('PLAN: {"tables": "ledger"}', PlanInvalid),
     ],
 )
-async def test_a_query_that_fails_fails_the_run(opened: Opened, message: str, error: type[Exception]) -> None:
+async def test_a_failing_query_fails_the_run(opened: Opened, message: str, error: type[Exception]) -> None:
     thread = await (await opened()).thread()
     run = await thread.send(message)
     with pytest.raises(error):
@@ -118,7 +118,7 @@ async def test_a_query_that_fails_fails_the_run(opened: Opened, message: str, er
     assert (await thread.messages())[-1].error is not None
 
 
-async def test_a_long_query_tells_its_progress_and_stops_with_the_run(opened: Opened) -> None:
+async def test_a_long_query_reports_progress_and_stops_with_the_run(opened: Opened) -> None:
     run = await (await (await opened()).thread()).send(f"SQL: {SLOW}")
     await wait_for_event(run, "progress")
     await run.cancel()
@@ -126,7 +126,7 @@ async def test_a_long_query_tells_its_progress_and_stops_with_the_run(opened: Op
     assert {n.event.total for n in await events_of(run) if isinstance(n.event, Progress)} == {100}
 
 
-async def test_the_model_sees_what_was_asked_without_it(serve: Serve, opened: Opened) -> None:
+async def test_the_model_sees_earlier_direct_runs(serve: Serve, opened: Opened) -> None:
     server = serve(ANSWER)
     thread = await (await opened(server)).thread()
     await thread.ask(f"SQL: {TOTALS}")
@@ -148,7 +148,7 @@ async def test_the_model_sees_what_was_asked_without_it(serve: Serve, opened: Op
     assert len(set(calls)) == len(calls) == 4
 
 
-async def test_the_model_can_write_such_a_result_to_a_sheet(serve: Serve, opened: Opened) -> None:
+async def test_the_model_can_write_the_result_of_a_direct_run_to_a_sheet(serve: Serve, opened: Opened) -> None:
     thread = await (await opened(serve(sheet("results/result_001.parquet")))).thread()
     await thread.ask(f"SQL: {TOTALS}")
     await thread.ask("Write that to a sheet")
@@ -158,7 +158,9 @@ async def test_the_model_can_write_such_a_result_to_a_sheet(serve: Serve, opened
     assert len(b"".join([chunk async for chunk in workbook.chunks])) == workbook.size
 
 
-async def test_the_offline_analyst_goes_on_after_it(opened: Opened, make_workbench: Callable[..., Workbench]) -> None:
+async def test_the_offline_analyst_continues_after_a_direct_run(
+    opened: Opened, make_workbench: Callable[..., Workbench]
+) -> None:
     thread = await (await make_workbench(model="offline").workspace("tiny")).thread()
     await thread.ask(f"SQL: {TOTALS}")
     reply = await thread.ask("total amount of Salaries by department")
@@ -166,7 +168,7 @@ async def test_the_offline_analyst_goes_on_after_it(opened: Opened, make_workben
     assert {row[0] for row in table_of(reply).rows} == {"Finance", "Sales"}
 
 
-async def test_a_query_without_a_thread_leaves_nothing(opened: Opened) -> None:
+async def test_a_query_without_a_thread_leaves_no_trace(opened: Opened) -> None:
     context = await opened()
     before = sorted(context.workspace_dir.glob("threads/*"))
     by_plan = await context.query(Direct(plan=PLAN))
@@ -181,7 +183,7 @@ async def test_a_query_without_a_thread_leaves_nothing(opened: Opened) -> None:
     assert sorted(context.workspace_dir.glob("threads/*")) == before
 
 
-async def test_an_empty_message_does_not_continue_it(opened: Opened) -> None:
+async def test_an_empty_message_does_not_continue_a_direct_run(opened: Opened) -> None:
     thread = await (await opened()).thread()
     run = await thread.send(f"SQL: {TOTALS}")
     await run.reply()

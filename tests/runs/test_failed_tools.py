@@ -11,7 +11,7 @@ from cfo_kernel.errors import UnknownTable
 from cfo_kernel.events import Error, ToolResult, event_adapter
 from tests.conftest import Opened, settings
 from tests.models.scripted_server import MalformedArguments, ScriptedServer, Stall, ToolCall
-from tests.replies import ANSWER, QUERY, Serve, told
+from tests.replies import ANSWER, QUERY, Serve, events_of
 
 UNKNOWN = ToolCall("execute_sql", {"sql": "SELECT 1 FROM nowhere"})
 
@@ -27,7 +27,7 @@ async def test_a_tool_result_says_whether_the_call_failed(opened: Opened, serve:
     thread = await (await opened(serve(UNKNOWN, invalid, program, QUERY, ANSWER))).thread()
     run = await thread.send("Totals")
     assert (await run.reply()).kind == "task_result"
-    found = results(await told(run))
+    found = results(await events_of(run))
     assert [result.failed for result in found] == [True, True, True, False]
     assert found[0].output.startswith("unknown_table: ")
 
@@ -37,7 +37,7 @@ async def test_a_direct_query_that_fails_has_a_failed_result(opened: Opened) -> 
     run = await thread.send("SQL: FROM nowhere")
     with pytest.raises(UnknownTable):
         await run.reply()
-    events = await told(run)
+    events = await events_of(run)
     assert [n.event.type for n in events] == ["run_started", "tool_call", "tool_result", "error", "done"]
     [result], error = results(events), events[-2].event
     assert isinstance(error, Error)
@@ -61,7 +61,7 @@ async def test_a_failure_from_before_a_takeover_stays_a_failure(root: Path) -> N
         async with connect(settings=settings(root, server)) as again:
             resumed = await again.run(run.id)
             await resumed.reply()
-            assert [result.failed for result in results(await told(resumed))] == [True]
+            assert [result.failed for result in results(await events_of(resumed))] == [True]
 
 
 def test_a_result_from_an_older_journal_loads_as_not_failed() -> None:

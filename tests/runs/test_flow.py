@@ -1,4 +1,4 @@
-"""The flow: a message, a reply, what the engine does about it, and what the model reads of it when it goes on."""
+"""The flow: a message, a reply, the engine's action, and what the model reads about it when the thread continues."""
 
 import json
 from decimal import Decimal
@@ -21,11 +21,11 @@ def seen(server: ScriptedServer, request: int = -1) -> list[dict[str, Any]]:
 
 
 def from_tool(server: ScriptedServer, request: int = -1) -> Any:
-    """What the last tool message of a request holds."""
+    """The content of the last tool message of a request."""
     return json.loads([m for m in seen(server, request) if m["role"] == "tool"][-1]["content"])
 
 
-async def test_an_empty_message_goes_on_with_the_result(serve: Serve, opened: Opened) -> None:
+async def test_an_empty_message_continues_with_the_result(serve: Serve, opened: Opened) -> None:
     server = serve(TABLE, ANSWER)
     thread = await (await opened(server)).thread()
     first = await thread.send("Totals by department, please")
@@ -53,7 +53,7 @@ async def test_an_empty_message_goes_on_with_the_result(serve: Serve, opened: Op
     assert shown[2].in_reply_to == first.id
 
 
-async def test_the_model_reads_a_sample_and_the_person_gets_all(serve: Serve, opened: Opened) -> None:
+async def test_the_model_reads_a_sample_and_the_person_gets_every_row(serve: Serve, opened: Opened) -> None:
     server = serve(ToolCall("run_sql", {"sql": "SELECT range AS n FROM range(250)", "purpose": "Many."}), ANSWER)
     thread = await (await opened(server)).thread()
     run = await thread.send("Count")
@@ -65,11 +65,11 @@ async def test_the_model_reads_a_sample_and_the_person_gets_all(serve: Serve, op
     assert (len(reply.result.rows), reply.result.row_count, reply.result.truncated) == (100, 250, True)
     assert len(await reply.df()) == 250
     await (await thread.send(in_reply_to=run.id)).reply()
-    told_model = from_tool(server)
-    assert (len(told_model["rows"]), told_model["row_count"], told_model["truncated"]) == (20, 250, True)
+    tool_output = from_tool(server)
+    assert (len(tool_output["rows"]), tool_output["row_count"], tool_output["truncated"]) == (20, 250, True)
 
 
-async def test_an_error_of_the_action_is_an_outcome_that_the_model_reads(serve: Serve, opened: Opened) -> None:
+async def test_the_model_reads_the_error_of_a_failed_action(serve: Serve, opened: Opened) -> None:
     fails = "SELECT error('the rate is missing') FROM ledger"
     server = serve(ToolCall("run_sql", {"sql": fails, "purpose": "Fails when it runs."}), ANSWER)
     thread = await (await opened(server)).thread()
@@ -83,7 +83,7 @@ async def test_an_error_of_the_action_is_an_outcome_that_the_model_reads(serve: 
     assert "the rate is missing" in from_tool(server)["error"]["message"]
 
 
-async def test_a_second_continue_gets_nothing(serve: Serve, opened: Opened) -> None:
+async def test_a_second_continue_is_refused(serve: Serve, opened: Opened) -> None:
     server = serve(TABLE, ANSWER, ANSWER)
     thread = await (await opened(server)).thread()
     first = await thread.send("Totals")
@@ -98,7 +98,7 @@ async def test_a_second_continue_gets_nothing(serve: Serve, opened: Opened) -> N
     assert server.turns_taken == 2
 
 
-async def test_what_cannot_be_continued(serve: Serve, opened: Opened) -> None:
+async def test_replies_that_cannot_be_continued(serve: Serve, opened: Opened) -> None:
     context = await opened(serve(ANSWER))
     thread = await context.thread()
     for new in (thread, await context.thread()):
@@ -115,7 +115,7 @@ async def test_what_cannot_be_continued(serve: Serve, opened: Opened) -> None:
     assert [t.id for t in await context.threads()] == [thread.id]
 
 
-async def test_a_failed_run_leaves_nothing_to_continue_and_the_model_hears_of_it(serve: Serve, opened: Opened) -> None:
+async def test_a_failed_run_cannot_be_continued_and_the_model_reads_about_it(serve: Serve, opened: Opened) -> None:
     server = serve(ToolCall("no_such_tool"), *[ToolCall("no_such_tool")] * 4, ANSWER)
     thread = await (await opened(server)).thread()
     run = await thread.send("First")
@@ -145,7 +145,7 @@ async def test_a_written_message_instead_of_continue(serve: Serve, opened: Opene
         await thread.send(in_reply_to=run.id)
 
 
-async def test_the_window_never_parts_a_call_from_its_result(serve: Serve, opened: Opened) -> None:
+async def test_the_window_never_separates_a_call_from_its_result(serve: Serve, opened: Opened) -> None:
     server = serve(QUERY, ANSWER, QUERY, TABLE, ANSWER, QUERY, ANSWER, ANSWER, repeat_last=True)
     thread = await (await opened(server, history_turns=2)).thread()
     await thread.ask("one")
@@ -169,7 +169,7 @@ async def test_the_window_never_parts_a_call_from_its_result(serve: Serve, opene
         assert not called
 
 
-async def test_the_window_is_twelve_turns_and_people_see_all(serve: Serve, opened: Opened) -> None:
+async def test_the_window_is_twelve_turns_and_people_see_every_message(serve: Serve, opened: Opened) -> None:
     server = serve(ToolCall("user_interaction", {"message": "Go on."}), repeat_last=True)
     thread = await (await opened(server)).thread()
     for number in range(15):
@@ -179,7 +179,7 @@ async def test_the_window_is_twelve_turns_and_people_see_all(serve: Serve, opene
     assert len(await thread.messages()) == 30
 
 
-async def test_a_sheet_is_written_from_the_result_and_a_second_beside_it(serve: Serve, opened: Opened) -> None:
+async def test_a_second_sheet_is_added_to_the_workbook(serve: Serve, opened: Opened) -> None:
     result = "results/result_001.parquet"
     server = serve(TABLE, sheet(result), sheet(result, sheet="Copy"), sheet(result), ANSWER)
     thread = await (await opened(server)).thread()
@@ -247,7 +247,7 @@ async def test_an_answer_carries_the_last_result_and_money_stays_exact(serve: Se
         await (await thread.ask("And a word")).df()
 
 
-async def test_messages_keep_what_people_read(serve: Serve, opened: Opened) -> None:
+async def test_messages_keep_the_text_that_people_read(serve: Serve, opened: Opened) -> None:
     context = await opened(serve(QUERY, ANSWER))
     thread: Thread = await context.thread()
     run = await thread.send("  What did\nit cost?  ")

@@ -1,4 +1,4 @@
-"""What goes wrong with a connection while the journal writes: nothing is lost, and nothing is written twice."""
+"""Connection failures while the journal writes: nothing is lost, and nothing is written twice."""
 
 import asyncio
 from pathlib import Path
@@ -28,7 +28,7 @@ async def opened(url: str) -> tuple[PostgresJournal, RunRow]:
 
 
 @pytest.mark.parametrize("is_committed", [True, False])
-async def test_a_commit_whose_answer_is_lost_counts_as_what_it_was(
+async def test_a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten(
     postgres: str, monkeypatch: pytest.MonkeyPatch, is_committed: bool
 ) -> None:
     journal, run = await opened(postgres)
@@ -50,9 +50,7 @@ async def test_a_commit_whose_answer_is_lost_counts_as_what_it_was(
     await journal.close()
 
 
-async def test_a_writer_without_a_connection_makes_another_and_gives_up_in_the_end(
-    postgres: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_writer_reconnects_and_gives_up_after_a_while(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     journal, run = await opened(postgres)
     others = "datname = current_database() AND pid <> pg_backend_pid()"
     with psycopg.connect(postgres, autocommit=True) as admin:
@@ -62,18 +60,26 @@ async def test_a_writer_without_a_connection_makes_another_and_gives_up_in_the_e
         admin.execute("DROP TABLE cfo_journal.event")
         with pytest.raises(StorageFailed, match="CFO_DATABASE_URL"):
             await journal.put(run, 1, STARTED)
-        assert await journal.end(run, "failed") == 1  # what comes later is tried by itself
+        assert await journal.end(run, "failed") == 1  # a later write starts its own retries
     await journal.close()
 
 
-async def test_a_takeover_and_a_late_event_wait_for_each_other(postgres: str) -> None:
-    """The old owner's event is under way while another claims the run: that event counts, and no later one."""
+async def lock_awaited(postgres: str) -> None:
+    """Waits until a statement in the database waits for a lock."""
+    async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as admin, asyncio.timeout(15):
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        while await (await admin.execute(waiting)).fetchone() == (0,):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_takeover_and_a_late_event_are_serialized(postgres: str) -> None:
+    """The old owner's event is in flight while another process claims the run: it counts, and no later one does."""
     journal, run = await opened(postgres)
     with psycopg.connect(postgres) as slow:
         slow.execute("UPDATE cfo_journal.run SET next_event = next_event + 1 WHERE id = 'r' AND attempt = 1")
         slow.execute('INSERT INTO cfo_journal.event VALUES (\'r\', 0, \'{"type": "token", "text": "late"}\')')
         claiming = asyncio.create_task(journal.claim(run, "new"))
-        await asyncio.sleep(0.2)
+        await lock_awaited(postgres)
         assert not claiming.done()
     claimed = await claiming
     assert claimed is not None
@@ -83,7 +89,7 @@ async def test_a_takeover_and_a_late_event_wait_for_each_other(postgres: str) ->
     await journal.close()
 
 
-async def test_a_subscriber_hears_again_after_its_connection_was_lost(postgres: str) -> None:
+async def test_a_subscriber_resumes_after_its_connection_was_lost(postgres: str) -> None:
     journal, run = await opened(postgres)
     other, _ = await opened(postgres)
     stream = other.subscribe("r")
@@ -99,7 +105,7 @@ async def test_a_subscriber_hears_again_after_its_connection_was_lost(postgres: 
     await journal.close()
 
 
-async def test_a_worker_that_meets_a_bug_of_its_library_begins_again(
+async def test_a_worker_restarts_after_an_unexpected_error(
     postgres: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run, failed = procrastinate.worker.Worker.run, 0

@@ -1,4 +1,4 @@
-"""What is left of runs that ended longer ago than the journal keeps: their outcome, from their thread."""
+"""Runs older than the journal's retention: their outcome comes from their thread."""
 
 import asyncio
 import sqlite3
@@ -22,7 +22,7 @@ MakeWorkbench = Callable[..., Workbench]
 
 
 def age(root: Path, days: int, *runs: Run) -> None:
-    """Has the runs end so many days earlier."""
+    """Moves the end of all runs that many days into the past."""
     database = sqlite3.connect(root / ".cfo" / "journal.db")
     with database:
         for run in runs:
@@ -31,7 +31,7 @@ def age(root: Path, days: int, *runs: Run) -> None:
 
 
 def kept(root: Path) -> dict[str, set[str]]:
-    """The runs of which the journal has something, by its tables."""
+    """The ids of the runs with rows in each table of the journal."""
     database = sqlite3.connect(root / ".cfo" / "journal.db")
     found = {
         table: {run for (run,) in database.execute(f"SELECT {column} FROM {table}")}
@@ -51,7 +51,7 @@ async def asked(make_workbench: Workbench, *texts: str) -> list[Run]:
 
 async def until_gone(root: Path, run: Run) -> None:
     async with asyncio.timeout(10):
-        while run.id in kept(root)["event"]:  # noqa: ASYNC110 - a file tells nobody
+        while run.id in kept(root)["event"]:  # noqa: ASYNC110 - a database file has no change notification
             await asyncio.sleep(0.01)
 
 
@@ -80,14 +80,16 @@ async def test_the_outcome_of_a_pruned_run_comes_from_its_thread(
         await again[1].reply()
     for run in again[:2]:
         for after in (None, 0, 99):
-            with pytest.raises(EventsPruned, match="messages of its thread keep the reply"):
+            with pytest.raises(EventsPruned, match="reply is still in the messages"):
                 _ = [n async for n in run.events(after)]
-        await run.cancel()  # which changes nothing
+        await run.cancel()  # changes nothing
     assert (await events_of(again[2]))[-1].event.type == "done"
     assert [n async for n in again[2].events(999)] == []
 
 
-async def test_how_long_the_journal_keeps_is_a_setting(make_workbench: MakeWorkbench, root: Path, serve: Serve) -> None:
+async def test_the_retention_of_the_journal_is_a_setting(
+    make_workbench: MakeWorkbench, root: Path, serve: Serve
+) -> None:
     first = make_workbench(serve(ANSWER, ANSWER))
     old, young = await asked(first, "Totals", "Again")
     await first.close()
@@ -105,9 +107,7 @@ async def test_a_pruned_run_whose_thread_is_gone_says_so(
     wb = make_workbench(serve(ANSWER))
     [run] = await asked(wb, "Totals")
     age(root, 31, run)
-    second = make_workbench(
-        journal_days=30, query_timeout=29
-    )  # other settings: an engine of its own, which prunes as it opens
+    second = make_workbench(journal_days=30, query_timeout=29)  # a separate engine, which prunes when it opens
     await second.workspaces()
     await until_gone(root, run)
     history = await _history(wb, run)
@@ -120,7 +120,7 @@ async def _history(wb: Workbench, run: Run) -> Path:
     return (await wb.thread(run.thread_id)).thread_dir / "message_history.json"
 
 
-async def test_what_goes_on_is_never_pruned(make_workbench: MakeWorkbench, root: Path, serve: Serve) -> None:
+async def test_open_runs_are_never_pruned(make_workbench: MakeWorkbench, root: Path, serve: Serve) -> None:
     wb = make_workbench(serve(QUERY, Stall()))
     run = await (await (await wb.workspace("tiny")).thread()).send("Totals")
     await wait_for_event(run, "tool_result")
@@ -133,7 +133,7 @@ async def test_what_goes_on_is_never_pruned(make_workbench: MakeWorkbench, root:
     assert (await events_of(run))[-1].event.type == "done"
 
 
-async def test_many_runs_are_dropped_in_parts_so_that_others_can_write(tmp_path: Path) -> None:
+async def test_pruning_in_batches_lets_others_write_in_between(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.db")
     await journal.open()
     database = sqlite3.connect(tmp_path / "journal.db")
@@ -155,7 +155,7 @@ async def test_many_runs_are_dropped_in_parts_so_that_others_can_write(tmp_path:
     await journal.close()
 
 
-async def test_over_http_it_is_the_same(root: Path, serve: Serve) -> None:
+async def test_a_pruned_run_over_http(root: Path, serve: Serve) -> None:
     chosen = settings(root, serve(QUERY, ANSWER))
     with Served(chosen) as server:
         wb = connect(server.url)

@@ -1,4 +1,4 @@
-"""Who runs what: child runs, runs that are dropped, and runs over which processes die."""
+"""The run queue: child runs, dropped runs, and runs that crash their processes."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ ASK = ToolCall("user_interaction", {"message": "Go on."})
 STALL = Stall(6, ANSWER)
 
 
-async def test_a_child_takes_no_place_in_the_queue_and_none_in_the_history(serve: Serve, opened: Opened) -> None:
+async def test_a_child_run_is_neither_queued_nor_in_the_history(serve: Serve, opened: Opened) -> None:
     thread = await new_thread(opened, serve(STALL, ASK))
     parent = await thread.send("Plan")
     await wait_for_event(parent, "token")
@@ -52,7 +52,7 @@ async def test_a_child_is_stopped_with_its_parent(serve: Serve, opened: Opened) 
     assert last.status == "cancelled"
 
 
-async def test_a_run_over_which_processes_die_ends_and_the_thread_goes_on(
+async def test_a_run_that_keeps_crashing_ends_and_the_thread_continues(
     serve: Serve, opened: Opened, root: Path
 ) -> None:
     thread = await new_thread(opened, serve(ASK, repeat_last=True))
@@ -72,7 +72,7 @@ async def test_a_run_over_which_processes_die_ends_and_the_thread_goes_on(
     assert_whole(await events_of(run))
 
 
-async def test_a_run_that_a_bug_dropped_is_taken_up_again(serve: Serve, opened: Opened) -> None:
+async def test_a_run_dropped_by_an_unexpected_error_is_tried_again(serve: Serve, opened: Opened) -> None:
     thread = await new_thread(opened, serve(ASK, repeat_last=True))
     await thread.ask("first")
     dispatch, _, _ = inside(thread)

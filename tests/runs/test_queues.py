@@ -1,4 +1,4 @@
-"""Who runs what: one contract for the queue of one machine and that of several."""
+"""The run queue: one contract for the queue of one machine and the queue of several."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,12 @@ from cfo_kernel.runs.queue import MAX_CONCURRENT_RUNS
 from tests.runs.queues import Worker
 
 REPOSITORY = Path(__file__).parents[2]
-SECONDS = 20  # a busy machine is no failure; what is measured takes far less
+SECONDS = 20  # a hang guard: a step usually takes well under a second
 LONG = "60"
 
 
 class Yard:
-    """Workers over one database; each is as if it were a process of its own, or is one."""
+    """Workers over one database, each in a process of its own or as if it were."""
 
     def __init__(self, kind: str, context: str, log: Path) -> None:
         self.kind = kind
@@ -80,7 +80,7 @@ async def within(work: Awaitable[object], seconds: float = SECONDS) -> None:
         await work
 
 
-async def test_the_runs_of_a_thread_are_worked_on_one_at_a_time_in_order(yard: Yard) -> None:
+async def test_the_runs_of_a_thread_execute_one_at_a_time_in_order(yard: Yard) -> None:
     one, two = await yard.worker(), await yard.worker()
     names = [str(n) for n in range(6)]
     for name in names:
@@ -90,7 +90,7 @@ async def test_the_runs_of_a_thread_are_worked_on_one_at_a_time_in_order(yard: Y
     assert yard.steps() == [f"{what} {name}" for name in names for what in ("begin", "end")]
 
 
-async def test_threads_are_worked_on_at_the_same_time_up_to_a_limit(yard: Yard) -> None:
+async def test_threads_execute_concurrently_up_to_a_limit(yard: Yard) -> None:
     worker = await yard.worker()
     names = [str(n) for n in range(MAX_CONCURRENT_RUNS + 4)]
     await asyncio.gather(*(worker.send(name, thread=name, work="1.5") for name in names))
@@ -103,7 +103,7 @@ async def test_threads_are_worked_on_at_the_same_time_up_to_a_limit(yard: Yard) 
     assert MAX_CONCURRENT_RUNS / 2 <= most <= MAX_CONCURRENT_RUNS
 
 
-async def test_children_do_not_wait_for_the_thread_their_parent_holds(yard: Yard) -> None:
+async def test_children_do_not_wait_for_their_parents_thread(yard: Yard) -> None:
     worker = await yard.worker()
     names = [str(n) for n in range(MAX_CONCURRENT_RUNS)]
     for name in names:
@@ -112,11 +112,11 @@ async def test_children_do_not_wait_for_the_thread_their_parent_holds(yard: Yard
         await within(worker.end(name))
 
 
-async def test_a_killed_worker_leaves_its_runs_to_another_in_order(yard: Yard) -> None:
+async def test_another_worker_takes_over_the_runs_of_a_killed_one_in_order(yard: Yard) -> None:
     async with yard.program() as process:
-        there = Worker(*yard._arguments)  # pyright: ignore[reportPrivateUsage] - it accepts, and works on nothing
+        there = Worker(*yard._arguments)  # pyright: ignore[reportPrivateUsage] - accepts runs, executes none
         await there.journal.open()
-        if yard.kind == "table":  # whoever accepts works on it
+        if yard.kind == "table":  # the accepting process executes the run
             there.queue.accepts_as = ""
             for name in ("killed", "next"):
                 await there.accept(name, work=LONG if name == "killed" else "0")
@@ -138,11 +138,11 @@ async def test_a_killed_worker_leaves_its_runs_to_another_in_order(yard: Yard) -
     killed = await worker.journal.run("killed")
     assert killed.deaths == 1
     assert killed.owner == worker.queue.me
-    assert (await worker.journal.run("next")).deaths == 0  # it was waiting: its owner's death is no fault of it
+    assert (await worker.journal.run("next")).deaths == 0  # it was waiting, so it did not cause the crash
     await there.close()
 
 
-async def test_a_worker_that_closes_leaves_its_runs_to_another_at_once(yard: Yard) -> None:
+async def test_another_worker_takes_over_the_runs_of_a_closed_one_at_once(yard: Yard) -> None:
     leaving = await yard.worker()
     await leaving.send("1", work="3")
     await yard.until("begin", "1")
@@ -156,9 +156,9 @@ async def test_a_worker_that_closes_leaves_its_runs_to_another_at_once(yard: Yar
     assert yard.steps() == ["begin 1", "begin 1", "end 1", "begin 2", "end 2"]
 
 
-async def test_a_run_that_was_accepted_and_never_handed_out_is_found(yard: Yard) -> None:
+async def test_an_accepted_run_that_was_never_enqueued_is_found(yard: Yard) -> None:
     worker = await yard.worker()
-    worker.queue.accepts_as = ""  # as one whose process ended between the two
+    worker.queue.accepts_as = ""  # as if its process had ended between the two steps
     await worker.accept("1")
     await within(worker.end("1"))
     assert yard.steps() == ["begin 1", "end 1"]
@@ -171,7 +171,7 @@ async def test_a_process_is_alive_for_others_while_it_is_open(yard: Yard) -> Non
     assert not one.queue.is_alive("")
 
 
-async def test_a_run_that_a_bug_dropped_is_performed_again_and_counts_as_a_death(yard: Yard) -> None:
+async def test_a_dropped_run_is_performed_again_and_counts_as_a_crash(yard: Yard) -> None:
     worker, failures = await yard.worker(), iter([True])
     perform = worker.queue._perform  # pyright: ignore
 

@@ -1,4 +1,4 @@
-"""Runs and their journal: order, numbers, resuming, stopping, and processes that die."""
+"""Runs and their journal: order, numbering, resuming, cancelling, and dying processes."""
 
 import asyncio
 import contextlib
@@ -66,7 +66,7 @@ def assert_whole(events: list[Any]) -> None:
 # events
 
 
-async def test_events_are_numbered_and_read_by_others_while_the_run_goes_on(
+async def test_events_are_numbered_and_visible_to_others_during_the_run(
     opened: Opened, make_workbench: Callable[..., Workbench], root: Path
 ) -> None:
     with ScriptedServer([QUERY, ANSWER], chunk_delay=0.01) as server:
@@ -85,7 +85,7 @@ async def test_events_are_numbered_and_read_by_others_while_the_run_goes_on(
         await other.close()
 
 
-async def test_a_stream_is_taken_up_again_at_any_event(serve: Serve, opened: Opened) -> None:
+async def test_a_stream_resumes_at_any_event(serve: Serve, opened: Opened) -> None:
     run = await (await new_thread(opened, serve(QUERY, ANSWER))).send("Totals")
     every = await events_of(run)
     assert_whole(every)
@@ -93,7 +93,7 @@ async def test_a_stream_is_taken_up_again_at_any_event(serve: Serve, opened: Ope
         assert [n async for n in run.events(after=number)] == every[number + 1 :]
 
 
-async def test_a_stream_that_is_left_early_hurts_nobody(serve: Serve, opened: Opened) -> None:
+async def test_leaving_a_stream_early_does_not_disturb_the_run(serve: Serve, opened: Opened) -> None:
     run = await (await new_thread(opened, serve(QUERY, ANSWER))).send("Totals")
     async with asyncio.TaskGroup() as group:
         group.create_task(wait_for_event(run, "run_started"))
@@ -149,7 +149,7 @@ async def test_two_processes_send_to_one_thread_at_once(serve: Serve, opened: Op
     await thread.ask("first")
     a, b = [f"a{n}" for n in range(3)], [f"b{n}" for n in range(3)]
     async with sender(root, server, thread.id, *a) as other:
-        runs = await ids(other)  # they are under way when ours come between them
+        runs = await ids(other)  # they are in progress when ours arrive
         for text in b:
             runs.append((await thread.send(text)).id)
         assert await ids(other) == ["succeeded"] * 3
@@ -191,9 +191,7 @@ async def test_a_killed_process_leaves_its_thread_in_order(serve: Serve, opened:
     assert not [f for f in (root / ".cfo" / "owners").iterdir() if f.name.startswith(f"{process.pid}-")]
 
 
-async def test_a_process_that_is_open_already_goes_on_behind_a_dead_one(
-    serve: Serve, opened: Opened, root: Path
-) -> None:
+async def test_an_open_process_takes_over_from_a_dead_one(serve: Serve, opened: Opened, root: Path) -> None:
     server = serve(ASK, STALL, ASK, ASK, ASK, ASK, ASK)
     thread = await new_thread(opened, server)
     await thread.ask("first")
@@ -209,7 +207,7 @@ async def test_a_process_that_is_open_already_goes_on_behind_a_dead_one(
     assert {m.status for m in await thread.messages() if m.who == "agent"} == {"succeeded"}
 
 
-async def test_who_watches_a_run_of_a_killed_process_hears_of_its_end(serve: Serve, opened: Opened, root: Path) -> None:
+async def test_a_subscriber_to_a_killed_processs_run_sees_its_end(serve: Serve, opened: Opened, root: Path) -> None:
     server = serve(ASK, STALL, ASK)
     thread = await new_thread(opened, server)
     await thread.ask("first")
@@ -222,7 +220,9 @@ async def test_who_watches_a_run_of_a_killed_process_hears_of_its_end(serve: Ser
     assert finished.status == "succeeded"
 
 
-async def test_a_run_whose_thread_is_gone_does_not_keep_the_root_shut(serve: Serve, opened: Opened, root: Path) -> None:
+async def test_a_run_whose_thread_is_gone_does_not_block_opening_the_root(
+    serve: Serve, opened: Opened, root: Path
+) -> None:
     server = serve(ASK, STALL, STALL)
     gone = await new_thread(opened, server)
     await gone.ask("first")
@@ -237,7 +237,7 @@ async def test_a_run_whose_thread_is_gone_does_not_keep_the_root_shut(serve: Ser
     assert [t.id for t in await (await opened(server)).threads()] == [gone.id]
 
 
-def test_a_process_that_lives_is_not_taken_for_dead(tmp_path: Path) -> None:
+def test_a_live_process_is_not_taken_for_dead(tmp_path: Path) -> None:
     one, two = OwnerLocks(tmp_path), OwnerLocks(tmp_path)
     one.remove_abandoned()
     assert one.is_alive(two.me)
@@ -262,7 +262,7 @@ async def stopped(run: Run) -> FinishedRun:
     return finished
 
 
-async def test_a_running_run_is_cancelled_and_the_thread_goes_on(serve: Serve, opened: Opened) -> None:
+async def test_a_run_is_cancelled_and_the_thread_continues(serve: Serve, opened: Opened) -> None:
     thread = await new_thread(opened, serve(STALL, ASK))
     run = await thread.send("Stop me")
     await wait_for_event(run, "token")
@@ -304,7 +304,7 @@ async def test_a_cancelled_query_frees_the_worker(serve: Serve, opened: Opened) 
 
 
 @pytest.mark.parametrize("moment", ["run_started", "token", "tool_result", "action_started", "result"])
-async def test_closing_at_any_moment_leaves_all_in_order(root: Path, moment: str) -> None:
+async def test_closing_at_any_moment_leaves_a_consistent_state(root: Path, moment: str) -> None:
     with ScriptedServer([QUERY, TABLE, ASK], chunk_delay=0.002, repeat_last=True) as server:
         wb = connect(settings=settings(root, server))
         thread = await (await wb.workspace("tiny")).thread()
@@ -324,7 +324,7 @@ async def test_closing_at_any_moment_leaves_all_in_order(root: Path, moment: str
             assert len(calls) == len(set(calls)) == 1
 
 
-async def test_a_closed_workbench_says_so(
+async def test_a_closed_workbench_raises_workbench_closed(
     serve: Serve, opened: Opened, make_workbench: Callable[..., Workbench]
 ) -> None:
     wb = make_workbench(serve(STALL, ASK))
@@ -338,14 +338,12 @@ async def test_a_closed_workbench_says_so(
     for use in (lambda: thread.send("More"), run.finished, run.status):
         with pytest.raises(WorkbenchClosed):
             await use()
-    with contextlib.suppress(WorkbenchClosed):  # where it did not come to read the end
+    with contextlib.suppress(WorkbenchClosed):  # if it closed before the last event was read
         assert_whole(await watching)
     assert [w.id for w in await wb.workspaces()] == ["tiny"]  # it opens again
 
 
-async def test_a_sender_that_is_cancelled_has_sent_all_or_nothing(
-    serve: Serve, make_workbench: Callable[..., Workbench]
-) -> None:
+async def test_a_cancelled_send_is_all_or_nothing(serve: Serve, make_workbench: Callable[..., Workbench]) -> None:
     wb = make_workbench(serve(ASK, repeat_last=True))
     thread = await (await wb.workspace("tiny")).thread()
     await thread.ask("first")
@@ -356,7 +354,7 @@ async def test_a_sender_that_is_cancelled_has_sent_all_or_nothing(
         sending.cancel()
         await asyncio.wait([sending])
     await thread.send("last")
-    await wb.close()  # which waits for what is half way
+    await wb.close()  # waits for sends in progress
     there = await (await wb.workspace("tiny")).thread(thread.id)
     await there.ask("after")
     shown = await there.messages()
@@ -368,7 +366,7 @@ async def test_a_sender_that_is_cancelled_has_sent_all_or_nothing(
 # deleting
 
 
-async def test_a_deleted_thread_is_stopped_and_kept_in_the_trash(serve: Serve, opened: Opened, root: Path) -> None:
+async def test_deleting_a_thread_stops_it_and_moves_it_to_the_trash(serve: Serve, opened: Opened, root: Path) -> None:
     context = await opened(serve(STALL))
     thread = await context.thread()
     run = await thread.send("Slow")

@@ -1,4 +1,4 @@
-"""Trouble while messages are taken and runs end: nothing a person wrote is lost, and all records tell the same."""
+"""Failures while messages are accepted and runs end: no message is lost, and all records agree."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ def inside(thread: Thread) -> tuple[Dispatch, Journal, ThreadContext]:
 
 
 async def orphan(thread: Thread, text: str) -> RunRow:
-    """A run whose process died before its message came into the history."""
+    """A run whose process died before its message reached the history."""
     _, journal, context = inside(thread)
     row = RunRow(
         n=0, id=new_id(), workspace_id=context.workspace_id, thread_id=context.thread_id, message=text,
@@ -50,7 +50,7 @@ async def orphan(thread: Thread, text: str) -> RunRow:
 
 @contextlib.contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Another program writes to the database, and takes its time."""
+    """Another program holds a write lock on the database."""
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -58,6 +58,13 @@ def locked(file: Path) -> Iterator[None]:
     finally:
         other.execute("ROLLBACK")
         other.close()
+
+
+async def retrying(journal: Journal) -> None:
+    """Waits until a write to the journal has failed and will be tried again."""
+    async with asyncio.timeout(15):
+        while journal._trying_since is None:  # pyright: ignore  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 @contextlib.asynccontextmanager
@@ -78,22 +85,29 @@ async def ticking(longest: float) -> AsyncIterator[None]:
     assert max(gaps) < longest
 
 
+class SlowDisk:
+    """The first write after an orphan is slow; the events say when it starts and when it is done."""
+
+    def __init__(self) -> None:
+        self.started, self.done = threading.Event(), threading.Event()
+
+
 @pytest.fixture
-def slow_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """The first write after an orphan takes its time; set when it is done."""
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
     write = History._write  # pyright: ignore[reportPrivateUsage]
-    first, done = threading.Lock(), threading.Event()
+    first, disk = threading.Lock(), SlowDisk()
 
     def slow(self: History, file: dict[str, Any]) -> None:
         is_first = any(e.get("text") == "killed" for e in file["entries"]) and first.acquire(blocking=False)
         if is_first:
+            disk.started.set()
             time.sleep(1.5)
         write(self, file)
         if is_first:
-            done.set()
+            disk.done.set()
 
     monkeypatch.setattr(History, "_write", slow)
-    return done
+    return disk
 
 
 @pytest.fixture
@@ -116,11 +130,11 @@ async def statuses(thread: Thread) -> dict[str, str | None]:
     return {m.text: outcomes.get(m.run_id) for m in shown if m.who == "person"}
 
 
-# a task that is cancelled while its thread writes
+# a task cancelled while its thread writes
 
 
-async def test_a_run_that_is_cancelled_behind_an_orphan_loses_no_message(
-    serve: Serve, opened: Opened, slow_disk: threading.Event
+async def test_cancelling_a_run_behind_an_orphan_loses_no_message(
+    serve: Serve, opened: Opened, slow_disk: SlowDisk
 ) -> None:
     thread = await new_thread(opened, serve(ASK, repeat_last=True))
     await thread.ask("first")
@@ -128,14 +142,14 @@ async def test_a_run_that_is_cancelled_behind_an_orphan_loses_no_message(
     run = await thread.send("mine")
     await run.cancel()
     await thread.ask("after")
-    assert await asyncio.to_thread(slow_disk.wait, 10)
+    assert await asyncio.to_thread(slow_disk.done.wait, 15)
     assert (await run.finished()).status == "cancelled"
     expected = {"first": "succeeded", "killed": "succeeded", "mine": "cancelled", "after": "succeeded"}
     assert await statuses(thread) == expected
 
 
-def test_a_loop_that_ends_while_an_orphan_is_taken_up_loses_no_message(
-    make_workbench: Callable[..., Workbench], slow_disk: threading.Event
+def test_a_loop_that_ends_during_a_takeover_loses_no_message(
+    make_workbench: Callable[..., Workbench], slow_disk: SlowDisk
 ) -> None:
     with ScriptedServer([ASK], repeat_last=True) as server:
         wb = make_workbench(server)
@@ -145,13 +159,13 @@ def test_a_loop_that_ends_while_an_orphan_is_taken_up_loses_no_message(
             await thread.ask("first")
             await orphan(thread, "killed")
             await thread.send("mine")
-            await asyncio.sleep(0.1)
+            assert await asyncio.to_thread(slow_disk.started.wait, 15)
             return thread.id
 
         async def gone_on(thread_id: str) -> dict[str, str | None]:
             thread = await (await wb.workspace("tiny")).thread(thread_id)
             await thread.ask("after")
-            assert await asyncio.to_thread(slow_disk.wait, 10)
+            assert await asyncio.to_thread(slow_disk.done.wait, 15)
             shown = await statuses(thread)
             await wb.close()
             return shown
@@ -164,7 +178,7 @@ def test_a_loop_that_ends_while_an_orphan_is_taken_up_loses_no_message(
 # acceptance
 
 
-async def test_a_bug_in_the_acceptance_does_not_wedge_the_thread(
+async def test_an_unexpected_error_on_acceptance_does_not_block_the_thread(
     serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread = await new_thread(opened, serve(ASK, repeat_last=True))
@@ -179,9 +193,7 @@ async def test_a_bug_in_the_acceptance_does_not_wedge_the_thread(
     assert await statuses(thread) == {"first": "succeeded", "lost": "succeeded"}
 
 
-async def test_a_message_whose_process_died_stands_before_those_that_came_later(
-    serve: Serve, opened: Opened, root: Path
-) -> None:
+async def test_a_message_of_a_dead_process_precedes_later_messages(serve: Serve, opened: Opened, root: Path) -> None:
     thread = await new_thread(opened, serve(ASK, repeat_last=True))
     await thread.ask("first")
     lost = (new_id(), thread.workspace_id, thread.id, "lost", "1-dead", "queued", "k")
@@ -191,21 +203,19 @@ async def test_a_message_whose_process_died_stands_before_those_that_came_later(
         await thread.send("after")
         assert [m.text for m in await thread.messages() if m.who == "person"] == ["first", "lost", "after"]
         other.execute(f"INSERT INTO run ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", (new_id(), *lost[1:6], "l"))
-    again = await thread.send("lost", idempotency_key="l")  # whose sender asks whether it arrived
+    again = await thread.send("lost", idempotency_key="l")  # the sender retries with the same key
     assert [m.run_id for m in await thread.messages() if m.who == "person"][-1] == again.id
 
 
-async def test_a_key_that_belongs_to_another_message_is_refused(serve: Serve, opened: Opened) -> None:
+async def test_a_key_used_for_another_message_is_refused(serve: Serve, opened: Opened) -> None:
     thread = await new_thread(opened, serve(ASK, repeat_last=True))
     await (await thread.send("Hello", idempotency_key="k")).reply()
-    with pytest.raises(IdempotencyMismatch, match="Take a new one"):
+    with pytest.raises(IdempotencyMismatch, match="Use a new key"):
         await thread.send("Good-bye", idempotency_key="k")
     assert len(await thread.messages()) == 2
 
 
-async def test_a_catalog_that_another_program_locks_does_not_stop_a_message(
-    serve: Serve, opened: Opened, root: Path
-) -> None:
+async def test_a_locked_catalog_does_not_stop_a_message(serve: Serve, opened: Opened, root: Path) -> None:
     thread = await new_thread(opened, serve(ASK, repeat_last=True))
     await thread.ask("first")
     with locked(root / ".cfo" / "catalog.db"):
@@ -219,7 +229,7 @@ async def test_a_catalog_that_another_program_locks_does_not_stop_a_message(
 # the journal cannot be written
 
 
-async def test_a_journal_that_another_program_locks_is_waited_for_and_the_loop_goes_on(
+async def test_a_locked_journal_is_waited_for_without_blocking_the_loop(
     serve: Serve, opened: Opened, root: Path
 ) -> None:
     thread = await new_thread(opened, serve(QUERY, ANSWER, repeat_last=True))
@@ -227,7 +237,7 @@ async def test_a_journal_that_another_program_locks_is_waited_for_and_the_loop_g
     async with ticking(3):
         with locked(root / ".cfo" / "journal.db"):
             sending = asyncio.create_task(thread.send("second"))
-            await asyncio.sleep(1)
+            await retrying(inside(thread)[1])
             assert not sending.done()
         second = await sending
     for sent in (run, second):
@@ -235,10 +245,10 @@ async def test_a_journal_that_another_program_locks_is_waited_for_and_the_loop_g
         assert_whole(await events_of(sent))
 
 
-async def test_a_journal_that_stays_locked_refuses_the_message(
+async def test_a_message_is_refused_while_the_journal_stays_locked(
     serve: Serve, opened: Opened, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_room, "_PATIENCE", 0.2)
+    monkeypatch.setattr(journal_room, "_RETRY_FOR", 0.2)
     thread = await new_thread(opened, serve(ASK, repeat_last=True))
     await thread.ask("first")
     with locked(root / ".cfo" / "journal.db"), pytest.raises(StorageFailed, match="database is locked"):
@@ -247,30 +257,48 @@ async def test_a_journal_that_stays_locked_refuses_the_message(
     assert await statuses(thread) == {"first": "succeeded", "third": "succeeded"}
 
 
-async def test_a_check_takes_nothing_from_the_time_for_which_a_message_is_tried(
+class ManualClock:
+    """Stands for the module `time`: it moves only when a test sets `now`."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+async def test_a_health_check_does_not_shorten_the_retries_of_a_message(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_room, "_PATIENCE", 1.0)
+    monkeypatch.setattr(journal_room, "_RETRY_FOR", 1.0)
+    monkeypatch.setattr(journal_room, "_RETRY_EVERY", 0.001)
     row = RunRow(n=0, id=new_id(), workspace_id="tiny", thread_id=new_id(), message="hello", owner="1")
     journal = SqliteJournal(root / "own.db")
     await journal.open()
+    clock = ManualClock()
+    monkeypatch.setattr(journal_room, "time", clock)
     with locked(root / "own.db"):
+        clock.now = 10.0
         checking = asyncio.create_task(journal.check())
-        await asyncio.sleep(0.8)  # most of its time is over
-        begun = time.monotonic()
-        with pytest.raises(StorageFailed, match="journal cannot be written"):
-            await journal.add_run(row, None)
-        assert time.monotonic() - begun >= 1
+        await asyncio.sleep(0)  # the check has read the clock
+        clock.now = 10.8  # most of its retry time has passed
+        sending = asyncio.create_task(journal.add_run(row, None))
+        await retrying(journal)
+        clock.now = 11.1
         with pytest.raises(StorageFailed, match="journal cannot be written"):
             await checking
+        await asyncio.sleep(0.05)  # many retries later
+        assert not sending.done()
+        clock.now = 11.9
+        with pytest.raises(StorageFailed, match="journal cannot be written"):
+            await sending
     await journal.check()
     await journal.close()
 
 
-async def test_events_that_are_lost_end_the_run_and_leave_no_hole(
+async def test_lost_events_end_the_run_and_leave_no_gap(
     serve: Serve, opened: Opened, root: Path, monkeypatch: pytest.MonkeyPatch, recorders: list[Recorder]
 ) -> None:
-    monkeypatch.setattr(journal_room, "_PATIENCE", 0.2)
+    monkeypatch.setattr(journal_room, "_RETRY_FOR", 0.2)
     thread = await new_thread(opened, serve(STALL, ASK))
     run = await thread.send("first")
     await wait_for_event(run, "token")
@@ -278,14 +306,14 @@ async def test_events_that_are_lost_end_the_run_and_leave_no_hole(
     before = await journal.events(run.id)
     with locked(root / ".cfo" / "journal.db"):
         recorders[0].tool_call("1", "lost", {})
-        await asyncio.sleep(0.6)
+        assert await recorders[0].written() is not None  # the retries are over
     await assert_failed(run)
     assert (await events_of(run))[: len(before)] == before
     assert await statuses(thread) == {"first": "failed"}
     await thread.ask("second")
 
 
-async def test_a_run_that_another_process_took_over_is_left_to_it(
+async def test_a_run_taken_over_by_another_process_is_left_alone(
     serve: Serve, opened: Opened, root: Path, recorders: list[Recorder]
 ) -> None:
     thread = await new_thread(opened, serve(STALL))
@@ -312,10 +340,10 @@ async def assert_failed(run: Run) -> None:
     assert_whole(await events_of(run))
 
 
-async def test_an_outcome_that_could_not_be_told_is_told_later_as_the_history_has_it(
+async def test_an_unpublished_outcome_is_published_later_from_the_history(
     serve: Serve, opened: Opened, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_room, "_PATIENCE", 0.2)
+    monkeypatch.setattr(journal_room, "_RETRY_FOR", 0.2)
     thread = await new_thread(opened, serve(ASK, repeat_last=True))
     await thread.ask("first")
     append = History.append
@@ -329,7 +357,9 @@ async def test_an_outcome_that_could_not_be_told_is_told_later_as_the_history_ha
     with monkeypatch.context() as patch:
         patch.setattr(History, "append", append_then_lock)
         run = await thread.send("second")
-        await asyncio.sleep(1.5)
+        async with asyncio.timeout(15):
+            while run.id not in inside(thread)[0]._queue._dropped:  # pyright: ignore  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
     assert await run.status() == "running"
     other.execute("ROLLBACK")
     other.close()
@@ -338,7 +368,7 @@ async def test_an_outcome_that_could_not_be_told_is_told_later_as_the_history_ha
     assert await statuses(thread) == {"first": "succeeded", "second": "succeeded"}
 
 
-# stopping from elsewhere
+# cancelling from elsewhere
 
 
 async def assert_stopped(run: Run) -> None:
@@ -360,7 +390,7 @@ async def test_a_run_of_another_process_can_be_cancelled(serve: Serve, opened: O
         await there.cancel()
         await assert_stopped(there)
         assert await ids(other) == ["cancelled", "cancelled"]
-        await there.cancel()  # which changes nothing any more
+        await there.cancel()  # changes nothing any more
     await thread.ask("after")
 
 
@@ -375,7 +405,7 @@ async def test_a_run_of_another_workbench_can_be_cancelled(
     await assert_stopped(run)
 
 
-async def test_a_delete_that_is_refused_stops_nothing(serve: Serve, opened: Opened, root: Path) -> None:
+async def test_a_refused_delete_stops_no_run(serve: Serve, opened: Opened, root: Path) -> None:
     server = serve(ASK, STALL, ASK)
     thread = await new_thread(opened, server)
     await thread.ask("first")
@@ -385,7 +415,7 @@ async def test_a_delete_that_is_refused_stops_nothing(serve: Serve, opened: Open
         await ids(other)
         with pytest.raises(ThreadBusy):
             await thread.delete()
-        await asyncio.sleep(0.1)
+        assert await inside(thread)[1].cancels() == set()
         assert await mine.status() == "running"
     await mine.cancel()
     await mine.finished()

@@ -1,4 +1,4 @@
-"""What runs used reaches the events, the history and the ledger alike, and is counted once."""
+"""Usage reaches the events, the history and the ledger alike, and is counted once."""
 
 import asyncio
 import sqlite3
@@ -29,7 +29,7 @@ def capsules(root: Path) -> list[dict[str, Any]]:
         return [dict(row) for row in ledger.execute("SELECT * FROM capsule ORDER BY accepted_at, run_id")]
 
 
-async def test_one_capsule_for_each_run_whatever_became_of_it(serve: Serve, opened: Opened, root: Path) -> None:
+async def test_every_run_has_one_capsule_whatever_its_outcome(serve: Serve, opened: Opened, root: Path) -> None:
     (root / "prices.toml").write_text('["openai:scripted"]\ninput = 10\ncached_input = 1\noutput = 100\n')
     server = serve(QUERY, ANSWER, Status(400), Stall(6, ANSWER), usage=COUNTED)
     workspace = await opened(server)
@@ -62,7 +62,7 @@ async def test_one_capsule_for_each_run_whatever_became_of_it(serve: Serve, open
     assert shown == [run.usage for run in finished]
 
 
-async def test_what_a_deleted_thread_used_stays_known(serve: Serve, opened: Opened) -> None:
+async def test_the_usage_of_a_deleted_thread_is_kept(serve: Serve, opened: Opened) -> None:
     workspace = await opened(serve(ASK))
     thread = await workspace.thread()
     await thread.ask("One")
@@ -70,7 +70,7 @@ async def test_what_a_deleted_thread_used_stays_known(serve: Serve, opened: Open
     assert (await workspace.usage()).runs == 1
 
 
-async def test_an_answer_that_broke_off_makes_the_cost_unknown(serve: Serve, opened: Opened, root: Path) -> None:
+async def test_a_truncated_answer_makes_the_cost_unknown(serve: Serve, opened: Opened, root: Path) -> None:
     (root / "prices.toml").write_text('["openai:scripted"]\ninput = 10\noutput = 100\n')
     thread = await (await opened(serve(CutStream(7, ANSWER), ANSWER))).thread()
     finished = await (await thread.send("One")).finished()
@@ -84,10 +84,10 @@ async def test_a_server_that_counts_no_tokens(serve: Serve, opened: Opened, root
     assert (finished.status, finished.usage.cost, finished.usage.input_tokens) == ("succeeded", None, 0)
 
 
-async def test_a_run_is_sealed_before_its_end_is_told_and_once(
+async def test_a_run_is_sealed_once_before_its_end_is_published(
     serve: Serve, opened: Opened, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ledger fails after it took the capsule: the run stays open, and whoever ends it again adds nothing."""
+    """The ledger fails after storing the capsule: the run stays open, and ending it again adds no second capsule."""
     seal, failures = Ledger.seal, iter([True])
 
     def sealed_then_failing(self: Ledger, capsule: Any) -> None:

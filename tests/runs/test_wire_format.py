@@ -1,7 +1,7 @@
 """The wire format of events and of a finished run, held by golden files.
 
 A difference here is a change of what front ends, HTTP clients and kept histories read. If it is meant, write the files
-anew and read the difference before you commit it:
+again, and read the difference before you commit it:
 
     CFO_GOLDEN=write python -m pytest tests/runs/test_wire_format.py
 """
@@ -27,7 +27,7 @@ ASK = ToolCall("user_interaction", {"message": "Which year?", "choices": ["In 20
 
 
 def steady(text: str) -> str:
-    """The JSON without what differs from run to run: ids and times."""
+    """The JSON without the ids and times, which differ from run to run."""
     text = re.sub(r"\d{8}-\d{6}-[0-9a-f]{12}", "ID", text)
     return re.sub(r'("elapsed_ms": ?)[0-9.]+', r"\g<1>1.5", text)
 
@@ -40,7 +40,7 @@ def compare(name: str, value: Any) -> None:
     assert made == file.read_text()
 
 
-async def test_each_type_of_event(serve: Serve, make_workbench: Callable[..., Workbench]) -> None:
+async def test_every_type_of_event(serve: Serve, make_workbench: Callable[..., Workbench]) -> None:
     server = serve(QUERY, BAD_TABLE, TABLE, Status(400))
     thread = await (await make_workbench(server).workspace("tiny")).thread()
     events: list[Numbered] = []
@@ -48,9 +48,9 @@ async def test_each_type_of_event(serve: Serve, make_workbench: Callable[..., Wo
         events += await events_of(await thread.send(message))
     first = {n.event.type: n for n in reversed(events)}
     kinds = [kind.model_fields["type"].default for kind in get_args(get_args(Event)[0])]
-    # How many pieces a message comes in, and so the numbers behind them, differ from run to run.
+    # The number of token events, and so the numbers after them, differ from run to run.
     first["token"] = first["token"].model_copy(update={"event": Token(text="Totals")})
-    # Only what takes half a second is told of; `test_progress` has such a query.
+    # Progress starts after half a second; `test_progress` has a query that takes as long.
     first["progress"] = Numbered(number=0, event=Progress(done=62.5, total=100, label="Totals by department."))
     every = [first[kind].model_copy(update={"number": number}) for number, kind in enumerate(kinds)]
     compare("events", [json.loads(numbered.model_dump_json(by_alias=True)) for numbered in every])

@@ -1,4 +1,4 @@
-"""What the journal and the files of a root say, looked at from outside while nobody may have the time to clean up."""
+"""Reads the stores and result files of a root from outside, also at a moment when a process has just died."""
 
 import json
 import sqlite3
@@ -14,34 +14,39 @@ _EVENTS = "SELECT run, number, data FROM {}event ORDER BY run, number"
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was kept when a process was killed; `order` is the number of requests that the model had then."""
+class Snapshot:
+    """What was stored when a process was killed."""
 
-    order: int
+    requests: int
+    """The number of requests that the model had received."""
     responses: Counter[str]
+    """The number of recorded responses by run."""
     files: dict[Path, tuple[int, int]]
-    """Of the results whose tool call has returned: inode and time, which tell whether they were written again."""
+    """Inode and modification time of each result file whose tool call has returned: they show a second write."""
     events: dict[str, list[str]]
+    """The events of each run as JSON, in order."""
 
 
-class Look:
-    """`database_url` is that of PostgreSQL; without, the journal is in the root."""
+class StoreReader:
+    """Reads journal and ledger: in PostgreSQL with a `database_url`, else in the root's SQLite files."""
 
     def __init__(self, root: Path, database_url: str | None = None) -> None:
         self._root = root
         self.url = database_url
 
     def runs(self) -> list[tuple[str, str, int, int, str]]:
-        """Of each run: its id, its thread's, its attempts, its deaths, its status."""
+        """For each run: its id, its thread's id, its attempts, its deaths, its status."""
         return self._rows(_RUNS)
 
     def deaths(self) -> list[int]:
-        """Of each open run: how many processes in a row died over it without a step forward."""
+        """For each open run: how many processes in a row died over it without progress."""
         return [deaths for *_, deaths, status in self.runs() if status in ("queued", "running")]
 
-    def seen(self, asked: Callable[[], int]) -> Seen:
+    def snapshot(self, count_requests: Callable[[], int]) -> Snapshot:
         rows = self._rows(_RECORDS, _EVENTS, _RUNS)
-        order = asked()  # only now: where other processes live, they ask meanwhile
+        # Counted after the rows were read: the living processes go on sending requests. With a count from before, one
+        # that was sent and recorded in between would look as if it had been repeated after it was recorded.
+        requests = count_requests()
         records, events, runs = ([r for n, r in rows if n == i] for i in range(3))
         threads = {run: next(self._root.glob(f"*/threads/{thread}"), None) for run, thread, *_ in runs}
         names = {(run, key): _plain(data) for run, kind, key, data in records if kind == "file"}
@@ -49,15 +54,15 @@ class Look:
         for run, kind, key, _ in records:
             folder, name = threads.get(run), names.get((run, key))
             if kind == "tool" and folder and name:
-                found = (folder / place / name for place in ("analysis", "results"))
-                files.update((path, _stamp(path)) for path in found if path.exists())
-        told: dict[str, list[str]] = {}
+                candidates = (folder / place / name for place in ("analysis", "results"))
+                files.update((path, _stamp(path)) for path in candidates if path.exists())
+        written: dict[str, list[str]] = {}
         for run, _, data in events:
-            told.setdefault(run, []).append(json.dumps(_json(data), sort_keys=True))
-        return Seen(order, Counter(run for run, kind, *_ in records if kind == "response"), files, told)
+            written.setdefault(run, []).append(json.dumps(_json(data), sort_keys=True))
+        return Snapshot(requests, Counter(run for run, kind, *_ in records if kind == "response"), files, written)
 
     def capsules(self) -> list[tuple[str, int, int]]:
-        """Of each capsule of the ledger: its run's id, requests, and input tokens."""
+        """For each capsule in the ledger: its run's id, requests and input tokens."""
         select = "SELECT run_id, requests, input_tokens FROM {}capsule"
         if self.url:
             import psycopg
@@ -71,7 +76,7 @@ class Look:
             connection.close()
 
     def _rows(self, *statements: str) -> Any:
-        """The rows of one statement, or those of several with their statement's number, as of one moment."""
+        """The rows of one statement, or of several with the number of their statement, all from one transaction."""
         if self.url:
             import psycopg
 
@@ -96,7 +101,7 @@ class Look:
 
 
 def changed(files: dict[Path, tuple[int, int]]) -> list[str]:
-    """The files that are others by now."""
+    """The files that were removed or written again."""
     return [path.name for path, stamp in files.items() if not path.exists() or _stamp(path) != stamp]
 
 

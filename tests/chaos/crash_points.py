@@ -1,6 +1,10 @@
-"""The server, as a program that kills itself at a chosen point: `python -m tests.chaos.child`.
+"""The API server with a point at which it kills itself: `python -m tests.chaos.crash_points`.
 
-`CHAOS_POINT` names the point. `CHAOS_ONLY` is a text that the run's message must hold, where the point knows it.
+`CHAOS_POINT` is the name of the point. With `CHAOS_ONLY`, points that know the run's message crash only if it contains
+that text.
+
+The points lie between two steps that must not be lost or doubled: a crash there leaves the first step stored and the
+second undone. They replace functions of the engine, because random kills rarely hit such a gap.
 """
 
 import asyncio
@@ -24,96 +28,100 @@ _ONLY = os.environ.get("CHAOS_ONLY", "")
 
 
 def point(install: Callable[[], None]) -> Callable[[], None]:
-    """A place to die at, named as its function; called once, it is armed."""
+    """Registers a point under the name of its function; calling the function arms it."""
     POINTS[install.__name__] = install
     return install
 
 
-def die(*_: object) -> None:
-    """Ends this process as `kill -9` does."""
+def crash(*_: object) -> None:
+    """Ends this process like `kill -9`: nothing is cleaned up, and no `finally` runs."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _before(owner: Any, name: str, wanted: Callable[..., bool] = lambda *_, **__: True) -> None:
-    """Dies when `name` is called, before anything is done."""
+def _before(owner: Any, name: str, applies: Callable[..., bool] = lambda *_, **__: True) -> None:
+    """Crashes when `name` is called, before it does anything."""
     original = getattr(owner, name)
 
     def replaced(*arguments: Any, **named: Any) -> Any:
-        if wanted(*arguments, **named):
-            die()
+        if applies(*arguments, **named):
+            crash()
         return original(*arguments, **named)
 
     setattr(owner, name, replaced)
 
 
-def _after(owner: Any, name: str, wanted: Callable[..., bool] = lambda *_, **__: True) -> None:
-    """Dies when the coroutine function `name` has done its work."""
+def _after(owner: Any, name: str, applies: Callable[..., bool] = lambda *_, **__: True) -> None:
+    """Crashes when the coroutine function `name` has finished."""
     original = getattr(owner, name)
 
     async def replaced(*arguments: Any, **named: Any) -> Any:
-        done = await original(*arguments, **named)
-        if wanted(*arguments, **named):
-            die()
-        return done
+        result = await original(*arguments, **named)
+        if applies(*arguments, **named):
+            crash()
+        return result
 
     setattr(owner, name, replaced)
 
 
-def _once_stored(name: str, wanted: Callable[..., bool]) -> None:
-    """Dies when what a method of the recorder hands over is committed; nothing is handed over after it."""
+def _once_stored(name: str, applies: Callable[..., bool]) -> None:
+    """Crashes when what this method of the recorder hands to the journal is committed, and hands over nothing more.
+
+    The journal commits in groups. What is handed over between this and the crash could be in the same commit, and the
+    point would then lie behind a later step.
+    """
     original: Any = getattr(Recorder, name)
 
     def replaced(self: Recorder, *arguments: Any) -> Any:
-        given = original(self, *arguments)
+        result = original(self, *arguments)
         last: asyncio.Future[int] | None = self._last  # pyright: ignore[reportPrivateUsage]
-        if last is not None and wanted(self, *arguments):
+        if last is not None and applies(self, *arguments):
             self._write = lambda event: None  # type: ignore  # noqa: ARG005
             self._keep = lambda *_: None  # type: ignore
-            last.add_done_callback(die)
-        return given
+            last.add_done_callback(crash)
+        return result
 
     setattr(Recorder, name, replaced)
 
 
 @point
-def accepted_and_not_in_the_history() -> None:
+def accepted_but_not_in_the_history() -> None:
     _before(History, "append", lambda _, *entries: isinstance(entries[0], MessageEntry) and _ONLY in entries[0].text)
 
 
 @point
-def in_the_history_and_nobody_told() -> None:
+def in_the_history_but_not_started() -> None:
     _before(Dispatch, "perform", lambda _, run: _ONLY in run.message)
 
 
 @point
-def begun() -> None:
-    def wanted(self: Recorder, event: Event) -> bool:
+def started() -> None:
+    def applies(self: Recorder, event: Event) -> bool:
         run = self._run  # pyright: ignore[reportPrivateUsage]
         return isinstance(event, RunStarted) and _ONLY in run.message
 
-    _once_stored("put", wanted)
+    _once_stored("put", applies)
 
 
 @point
-def at_work() -> None:
-    """Each attempt dies here, a moment after it began, so that others are at work beside it."""
+def during_the_turn() -> None:
+    """Every attempt crashes here, half a second after it started, so that other runs are in progress by then."""
     original = dispatch.execute_run
 
     async def replaced(run: RunRow, *more: Any) -> RunEntry:
         if _ONLY in run.message:
             await asyncio.sleep(0.5)
-            die()
+            crash()
         return await original(run, *more)
 
     dispatch.execute_run = replaced
 
 
 @point
-def in_the_middle_of_words() -> None:
-    def wanted(self: Recorder, event: Event) -> bool:
+def between_tokens() -> None:
+    def applies(self: Recorder, event: Event) -> bool:
         return isinstance(event, Token) and self._number > 3  # pyright: ignore[reportPrivateUsage]
 
-    _once_stored("_write", wanted)
+    _once_stored("_write", applies)
 
 
 @point
@@ -122,7 +130,7 @@ def response_recorded() -> None:
 
 
 @point
-def tool_recorded_and_not_told() -> None:
+def tool_recorded_but_not_sent_to_the_model() -> None:
     _once_stored("keep_tool", lambda _, call_id, __: "call_" in call_id)
 
 
@@ -130,11 +138,11 @@ def tool_recorded_and_not_told() -> None:
 def one_of_several_tools_recorded() -> None:
     seen: set[str] = set()
 
-    def wanted(_: Recorder, call_id: str, __: Any) -> bool:
+    def applies(_: Recorder, call_id: str, __: Any) -> bool:
         seen.add(call_id)
         return len(seen) > 1
 
-    _once_stored("keep_tool", wanted)
+    _once_stored("keep_tool", applies)
 
 
 @point
@@ -143,26 +151,26 @@ def file_named() -> None:
 
 
 @point
-def sheet_made_and_not_noted() -> None:
+def sheet_made_but_not_recorded() -> None:
     from cfo_kernel.data.workspace_data import WorkspaceData
 
     _after(WorkspaceData, "write_sheet")
 
 
 @point
-def sheet_ready_and_not_moved() -> None:
+def sheet_ready_but_not_moved() -> None:
     _before(Path, "replace", lambda self, _: self.suffix == ".xlsx")
 
 
 @point
-def sheet_moved_and_not_noted() -> None:
+def sheet_moved_but_not_recorded() -> None:
     original = Path.replace
 
     def replaced(self: Path, target: Any) -> Path:
-        done = original(self, target)
+        result = original(self, target)
         if self.suffix == ".xlsx":
-            die()
-        return done
+            crash()
+        return result
 
     Path.replace = replaced  # type: ignore
 
@@ -173,27 +181,27 @@ def outcome_of_the_action_recorded() -> None:
 
 
 @point
-def acted_and_not_in_the_history() -> None:
+def acted_but_not_in_the_history() -> None:
     _before(History, "settle", lambda _, __, entry: isinstance(entry, RunEntry))
 
 
 @point
-def in_the_history_and_not_in_the_ledger() -> None:
+def in_the_history_but_not_in_the_ledger() -> None:
     _before(UsageRecorder, "seal")
 
 
 @point
-def in_the_ledger_and_not_told() -> None:
+def in_the_ledger_but_not_published() -> None:
     _after(UsageRecorder, "seal")
 
 
 @point
-def told() -> None:
+def published() -> None:
     _after(execution, "publish_outcome")
 
 
 @point
-def action_begun() -> None:
+def action_started() -> None:
     _before(actions, "_write")
 
 
