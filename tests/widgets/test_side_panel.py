@@ -16,8 +16,7 @@ from cfo_kernel import Workbench, Workspace
 from cfo_kernel.errors import ServerUnavailable
 from tests.conftest import LEDGER, Opened
 from tests.models.scripted_server import Stall
-from tests.replies import ANSWER, Serve
-from tests.replies import wait_for_event
+from tests.replies import ANSWER, Serve, wait_for_event
 from tests.widgets.fake_page import FakePage, until
 
 
