@@ -1,6 +1,6 @@
-"""The course of one question: survey, verdict, plan, reply. A generator, so that a run is replayed from its messages.
+"""Answering one question: survey, verdict, plan, reply. A generator, so that a run can replay it from its messages.
 
-It yields the plans it wants to run and is sent their results; it returns the reply.
+It yields the plans to run, receives their results, and returns the reply.
 """
 
 from collections.abc import Generator
@@ -36,14 +36,14 @@ class Reply:
 
 
 class ToolFailed(Exception):
-    """Sent into the course of a question when a query did not give a result."""
+    """Thrown into the generator when a query failed."""
 
 
 Course = Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reply]
 
 
 def ask(message: str, choices: tuple[str, ...] = ()) -> Reply:
-    """A question to the person."""
+    """A question back to the person."""
     return Reply("user_interaction", {"message": message, "choices": list(choices[:_MOST_CHOICES]) or None})
 
 
@@ -59,7 +59,7 @@ class Analyst:
         self.planner = Planner(reader.schema)
 
     def answer(self, question: str, remarks: tuple[str, ...] = ()) -> Course:
-        """The course of a question."""
+        """Answers one question; see the module."""
         try:
             found = self.reader.read(question)
             if isinstance(found, Refusal):
@@ -79,16 +79,16 @@ class Analyst:
                 understood = self.reader.understood(question)
                 return ask(_sentences(problem.message, understood), self._texts(kept))
         except ToolFailed as failure:
-            return ask(f"The query failed: {failure}. Ask the question in another way, or try again.")
+            return ask(f"The query failed: {failure}. Rephrase the question, or try again.")
 
     def _decide(self, refusal: Refusal) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | Reply]:
-        """The only variant with rows where that settles it, else the question back with those that have rows."""
+        """The only variant with rows if there is exactly one; otherwise a question back that offers those with rows."""
         kept, filled = yield from self._counted(refusal.variants)
         alone = refusal.decide and len(filled) == 1 and filled == kept
         if alone and (yield from self._rolls_up_nothing(refusal.variants, filled[0])):
             taken = filled[0].reading
             names = "; ".join(f"{self.schema.label(p.column)} {' and '.join(p.values)}" for p in taken.said)
-            return replace(taken, remarks=(*taken.remarks, f"{refusal.message} Only this has rows: {names}."))
+            return replace(taken, remarks=(*taken.remarks, f"{refusal.message} Only this reading has rows: {names}."))
         if refusal.decide and (same := (yield from self._same_rows(filled))):
             return same
         return ask(_sentences(refusal.message, refusal.understood), self._texts(kept))
@@ -96,7 +96,7 @@ class Analyst:
     def _same_rows(
         self, filled: list[Variant]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | None]:
-        """The reading by a parent's name, where the other meaning of the word has the same rows, all added."""
+        """The reading as a parent's name, if the other meaning of the word has the same rows, all added."""
         if len(filled) != 2:
             return None
         for one, other in (filled, filled[::-1]):
@@ -110,7 +110,7 @@ class Analyst:
     def _rolls_up_nothing(
         self, variants: tuple[Variant, ...], taken: Variant
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], bool]:
-        """Whether the names without rows are no parents of other rows than those of the one that is taken."""
+        """Whether the names without rows have no rows below them other than those of the chosen name."""
         for variant in variants:
             mine = [p for p in variant.reading.said if p not in taken.reading.said]
             others = [p for p in taken.reading.said if p not in variant.reading.said]
@@ -120,7 +120,7 @@ class Analyst:
         return True
 
     def _texts(self, variants: list[Variant]) -> tuple[str, ...]:
-        """The variants as questions: in plain words where these are read the same way."""
+        """The variants as questions, in plain words if those are read the same way."""
         texts: list[str] = []
         for variant in variants:
             plain = Naming(self.schema, variant.reading).question()
@@ -132,7 +132,7 @@ class Analyst:
     def _counted(
         self, variants: tuple[Variant, ...]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[list[Variant], list[Variant]]]:
-        """The variants that the data can answer, and those with any rows, found with a few plans for each table."""
+        """The variants that the data can answer, and those with any rows; a few plans per table find both."""
         tables = list(dict.fromkeys(v.reading.table for v in variants))
         if not tables:
             return [], []
@@ -169,7 +169,7 @@ class Analyst:
                 verdict = replace(verdict, urgent=(*told, *verdict.urgent), late=late)
         figures, _plan, result = yield from self._query(reading, stock=verdict.stock)
         if result["row_count"] == 0 and not reading.thresholds:
-            raise NotUnderstood("The question was understood, but no rows meet it.")
+            raise NotUnderstood("The question was understood, but no rows match it.")
         answer = Answer(self.schema, reading, verdict, figures, result)
         if result["row_count"] <= _MOST_ROWS:
             return done(answer.message())
@@ -178,7 +178,7 @@ class Analyst:
     def _late(
         self, reading: Reading, dates: dict[str, Any]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[tuple[str, ...], str]]:
-        """Who is missing at the dates at which balances are read; all in one text where no date was left out."""
+        """Entities without rows at the dates at which balances are read, in one text if no date was skipped."""
         closings = latecomers.closes_of(reading, dates) if reading.functions == ("sum",) else ()
         who = latecomers.members(self.schema, reading)
         if not closings or not who.columns:
@@ -196,7 +196,7 @@ class Analyst:
         return texts, " ".join(texts) if len(closings) < latecomers.MOST_PERIODS else ""
 
     def _query(self, reading: Reading, *, stock: bool) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Any]:
-        """The main plan; once more without percentages where a base is not positive."""
+        """Runs the main plan; runs it again without percentages if a base is not positive."""
         figures = self.planner.figures(reading)
         plan = self.planner.plan(reading, stock=stock)
         tied: str | None = None
@@ -216,7 +216,7 @@ class Analyst:
             (result,) = yield (plan,)
             notes = [
                 *result.get("notes", ()),
-                "A base is zero or negative, so percentages are left out.",
+                "A base is zero or negative, so percentages are omitted.",
             ]
             result = {**result, "notes": notes}
         return figures, plan, result
@@ -230,5 +230,5 @@ def _positive(result: dict[str, Any], base: str) -> bool:
 
 
 def _sentences(message: str, understood: tuple[str, ...]) -> str:
-    """What was not understood, then what was."""
+    """The message of a refusal: what was not understood, then what was."""
     return f"{message} I understood: {', '.join(understood)}." if understood else message

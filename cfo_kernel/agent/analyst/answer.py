@@ -1,4 +1,4 @@
-"""The reply to a question that was answered: the figure in one sentence, then what it rests on."""
+"""The reply to an answered question: the figure in one sentence, then what it is based on."""
 
 import re
 from typing import Any
@@ -30,17 +30,17 @@ class Answer:
         return " ".join([self.sentences.answer(), *self.caveats()])
 
     def purpose(self) -> str:
-        """The same for a table that is delivered whole."""
+        """The same for a table that is delivered in full."""
         return " ".join([f"{self.sentences.heading()}: {self.result['row_count']:,} rows.", *self.caveats()])
 
     def caveats(self) -> list[str]:
-        """How words were taken, which dates and units it holds, how it was computed, and the glossary's notes."""
+        """How words were read, the dates and units covered, how the figure was computed, and the glossary's notes."""
         urgent = [*self.result.get("urgent", ()), *self.verdict.urgent]
         said = [*urgent, *self.reading.remarks, *self._dates(), *self._meaning(), *self._units(), *self.verdict.remarks]
         return list(dict.fromkeys([*said, *self._notes()]))
 
     def _dates(self) -> list[str]:
-        """The dates of the rows, where no period was asked: the verdict tells of a period that is not covered."""
+        """The dates of the rows, if no period was asked. The verdict reports a period that is not covered."""
         reading, verdict = self.reading, self.verdict
         if reading.shape is Shape.DATES or not verdict.first or not verdict.last:
             return []
@@ -50,7 +50,7 @@ class Answer:
             return [f"Read at {verdict.last}."] if read and not told else []
         open_ended = any(p.start is None or p.end is None for p in reading.periods)
         asked = bool(reading.periods) and not open_ended
-        return [] if asked else [f"Rows run from {verdict.first} to {verdict.last}."]
+        return [] if asked else [f"The rows cover {verdict.first} to {verdict.last}."]
 
     def _meaning(self) -> list[str]:
         reading, said = self.reading, list[str]()
@@ -60,18 +60,18 @@ class Answer:
         if reading.shape is Shape.CHANGE:
             said.append(f"{self._compared()}; growth from zero or less is n.m.")
         if reading.shape is Shape.SHARE and any(b.grain for b in reading.by) and len(reading.by) > 1:
-            said.append("Each share is of its own period.")
+            said.append("Each share is of the total of its own period.")
         shares = [row[-1] for row in self.result["rows"]] if reading.shape is Shape.SHARE else []
         if None in shares and set(shares) != {None}:
             said.append("Where a total is zero or negative, shares of it are not meaningful (n.m.).")
         return [*said, *self._shared_names()]
 
     def _compared(self) -> str:
-        """What each row of a change is set against: the period before it, which need not have rows."""
+        """What each row of a change is compared with: the period before it, which may have no rows."""
         grain = next((b.grain for b in self.reading.by if b.grain), Grain.DAY)
         if grain is Grain.DAY:
-            return "Each row is set against the row before it"
-        return f"Each {grain.value} is set against the {grain.value} before it, where that has rows"
+            return "Each row is compared with the row before it"
+        return f"Each {grain.value} is compared with the {grain.value} before it, if that has rows"
 
     def _shared_names(self) -> list[str]:
         """A name is not a key: says which of the shown names several rows of their table have."""
@@ -83,7 +83,7 @@ class Answer:
             shown = {str(row[at]) for row in self.result["rows"]}
             twice = [f"'{v}'" for v, rows in column.values.items() if rows > 1 and v in shown]
             if twice:
-                said.append(f"More than one {by.label} is called {', '.join(twice)}: its row adds those that apply.")
+                said.append(f"More than one {by.label} is called {', '.join(twice)}: its row adds all of them.")
         return said
 
     def _units(self) -> list[str]:
@@ -98,7 +98,7 @@ class Answer:
             return []
         added = bool({"sum", "avg"} & set(reading.functions)) and reading.shape is not Shape.ROWS
         verb = "are added as they are" if added else "stand as they are"
-        return [f"Amounts in {joined(list(units))} {verb}; nothing is converted."]
+        return [f"Amounts in {joined(list(units))} {verb}; none are converted."]
 
     def _unit_source(self) -> str | None:
         """The column that holds the unit of the figure."""
@@ -108,7 +108,7 @@ class Answer:
         return unit.source if unit else None
 
     def _notes(self) -> list[str]:
-        """The glossary's notes on columns that filter or group, on dates where they are finer than a year."""
+        """The glossary's notes on filtering and grouping columns, and on dates finer than a year."""
         reading = self.reading
         columns = [b.column for b in reading.by if b.grain is None] + [f.column for f in reading.conditions]
         columns += [p.column for p in reading.picks if not p.default]
@@ -121,7 +121,7 @@ class Answer:
         return [n for n in notes if n] + [n for n in more if not self._is_told(n)]
 
     def _is_told(self, note: str) -> bool:
-        """Whether the note is on somebody of whom the analyst said, with the amount, that they close on another day."""
+        """Whether the note repeats what the answer says already, with the amount: who closes on another day."""
         absent = _ABSENT.search(note)
         return absent is not None and absent[1] in self.verdict.late
 

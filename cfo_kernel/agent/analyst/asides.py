@@ -1,4 +1,4 @@
-"""What a table leaves out at its edges: rows with no value where one is excluded, and ties at the cut of a rank."""
+"""Rows at the edges of a table: rows without a value in an excluded column, and ties at the cut of a ranking."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ def excluded(reading: Reading) -> tuple[Pick, ...]:
 
 
 def blanks(schema: Schema, reading: Reading, pick: Pick) -> QueryPlan:
-    """The rows that have no value in an excluded column: '<>' drops them, though they are not what is excluded."""
+    """Rows without a value in an excluded column: '<>' drops them although they are not what is excluded."""
     others = replace(reading, picks=tuple(p for p in reading.picks if p is not pick))
     measures = [Measure(name="number", expression=Aggregate(fn="count"))]
     if reading.column and "sum" in reading.functions:
@@ -32,24 +32,24 @@ def blanks(schema: Schema, reading: Reading, pick: Pick) -> QueryPlan:
 
 
 def told_blanks(schema: Schema, reading: Reading, pick: Pick, result: dict[str, Any]) -> str | None:
-    """Says how many rows without a value are left out, with their amount."""
+    """A note on how many rows without a value are excluded, with their amount."""
     number, *figures = result["rows"][0]
     if not number:
         return None
     scale = schema.column(reading.column)[1].scale or None if reading.column else None
     amount = f" ({figure(figures[0], scale)})" if figures and figures[0] is not None else ""
     rows = schema.rows_of(reading.table)
-    said = f"{number:,} {rows} without a {schema.label(pick.column)}{amount} are left out as well."
+    said = f"{number:,} {rows} without a {schema.label(pick.column)}{amount} are excluded as well."
     return said if number > 1 else said.replace(rows, rows.removesuffix("s"), 1).replace(" are ", " is ")
 
 
 def wider(plan: QueryPlan, reading: Reading) -> QueryPlan | None:
-    """The plan of a rank with some more rows: whether others tie with the last one."""
+    """The plan of a ranking with a few more rows, to see whether others tie with the last one."""
     return plan.model_copy(update={"limit": plan.limit + _MORE}) if reading.top and reading.order else None
 
 
 def ties(reading: Reading, figures: Figures, result: dict[str, Any]) -> str | None:
-    """Names those that the cut of the rank leaves out though their figure is that of the last one shown."""
+    """A note on entities below the cut of a ranking whose figure equals that of the last one shown."""
     names = [c["name"] for c in result["columns"]]
     rows, top = result["rows"], reading.top or 0
     if figures.main not in names or len(rows) <= top:

@@ -1,4 +1,4 @@
-"""Balances are read at a date: whether rows are balances, and which date stands for a period."""
+"""Balances are read at a date: whether rows are balances, and which date represents a period."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ _FEWER = 0.75
 
 
 class Balances(Evidence):
-    """Decides whether the rows are balances, and asks back where they would be added up over time."""
+    """Decides whether the rows are balances, and asks back if they would be added up over time."""
 
     def _stock(self) -> bool:
         """Whether the rows are balances; raises where a balance would be added up over time."""
@@ -58,21 +58,21 @@ class Balances(Evidence):
         what = self.describe(tuple(p for p in reading.picks if not p.default)) or "This"
         if reading.functions != ("sum",) or reading.per or reading.shape in (Shape.RUNNING, Shape.VARIANCE):
             raise NotUnderstood(
-                f"{what} is a balance: it is read at a date and not added up or averaged over time.", self._moments()
+                f"{what} is a balance: it is read at a date, not added up or averaged over time.", self._moments()
             )
         grains = [b.grain for b in reading.by if b.grain]
         if len(grains) > 1:
-            raise NotUnderstood(f"{what} is a balance: it is seen by one kind of period at a time.")
+            raise NotUnderstood(f"{what} is a balance: show it by one kind of period at a time.")
         if grains or reading.shape is Shape.COMPARE:
             if reading.shape is Shape.COMPARE and (
                 not reading.periods[0].grain or len({p.grain for p in reading.periods}) > 1
             ):
-                raise NotUnderstood("Two balances are compared at two dates or in two periods of one length.")
+                raise NotUnderstood("Balances can be compared at two dates, or in two periods of equal length.")
             return
         period = reading.periods[0] if len(reading.periods) == 1 else None
         if period is None:
             raise NotUnderstood(
-                f"{what} is a balance: I need the date at which it is read.",
+                f"{what} is a balance: name the date at which to read it.",
                 self._moments(),
             )
         if not reading.moment and period.grain not in (Grain.MONTH, Grain.DAY):
@@ -84,12 +84,12 @@ class Balances(Evidence):
         if reading.moment and held.last and period.end and month_of(held.last) < month_of(period.end):
             label = holding(held.last, 1).label
             raise NotUnderstood(
-                f"The last rows of {what} in {period.label} are of {held.last}, not of its end.",
+                f"The last rows of {what} in {period.label} are of {held.last}, not of the end of the period.",
                 self._swapped_period((label,)),
             )
 
     def _moments(self) -> tuple[str, ...]:
-        """The same balance at the end of its period, or of the last ones there are, and by month."""
+        """Alternatives to offer: the balance at the end of its or the last period with rows, and by month."""
         reading = self.reading
         naming = Naming(self.schema, replace(reading, periods=()))
         named = any(not p.default and p.column in self.schema.notes(reading.table).defaults for p in reading.picks)
@@ -106,9 +106,9 @@ class Balances(Evidence):
 
 
 def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
-    """One balance is read at the last date with rows: asks back where that date carries clearly fewer of them.
+    """A single balance is read at the last date with rows. Asks back if that date has clearly fewer rows than usual.
 
-    Of several balances, and of a day that was asked for, the notes of the plan tell the same.
+    For several balances, or for a day that was asked for, the plan's notes say the same.
     """
     found = [(d, int(row[1])) for row in result["rows"] if (d := as_date(row[0]))]
     if not found or any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE:
@@ -122,7 +122,7 @@ def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
         if reading.when_at:
             start, end = reading.when_at
             choices = (f"{reading.question[:start]}in {holding(before, 1).label}{reading.question[end:]}",)
-        carries = f"{close} carries {rows} row{'' if rows == 1 else 's'}, the date before ({before}) {usual}"
+        carries = f"{close} carries {rows} row{'' if rows == 1 else 's'}, the date before it ({before}) {usual}"
         message = f"The last date has too few rows to be read as the balance: {carries}. It may hold adjustments only."
         raise NotUnderstood(message, choices)
     return verdict

@@ -34,7 +34,7 @@ class Beside:
             if len(base.periods) != 2:
                 raise NotUnderstood("I compare two periods at a time; for more, ask for the change by year or quarter.")
             if base.periods[0] == base.periods[1]:
-                raise NotUnderstood("Both periods of the comparison are the same.")
+                raise NotUnderstood("The two periods of the comparison are the same.")
             if any(b.grain for b in base.by):
                 return self._beside(base, over)
             return replace(base, shape=Shape.COMPARE)
@@ -57,7 +57,7 @@ class Beside:
             return replace(base, shape=Shape.COMPARE, relation="compare", periods=(earlier, period))
         if over is None:
             raise NotUnderstood(
-                "I do not know from which period to which the change is meant.",
+                "I do not know between which periods you want the change.",
                 tuple(f"{base.asked} by {grain}" for grain in ("year", "quarter", "month")),
             )
         return self._along(replace(base, by=(*base.by, self._time(base, over))))
@@ -66,11 +66,11 @@ class Beside:
         if base.relation == "each":
             base = replace(base, relation="span")
             if gaps(base.periods):
-                raise NotUnderstood("These periods do not follow each other. Compare two of them.")
+                raise NotUnderstood("These periods are not consecutive. Compare two of them.")
         if base.functions[0] not in ("sum", "avg", "count", "count_distinct") or base.per:
             raise NotUnderstood(f"I cannot show the change of a {base.functions[0]}.")
         if any(t.on == "figure" for t in base.thresholds):
-            raise NotUnderstood("I do not know whether the threshold is meant for the figure or for its change.")
+            raise NotUnderstood("I do not know whether the threshold applies to the figure or to its change.")
         return replace(base, shape=Shape.CHANGE)
 
     def _running(self, base: Reading) -> Reading | None:
@@ -87,9 +87,11 @@ class Beside:
         ):
             raise NotUnderstood("I cannot build a running total of that. Ask for one figure by month or quarter.")
         if not grains and ytd and not draft.asks(Ask.RUNNING):
-            raise NotUnderstood("I do not know up to which month. Say e.g. 'year to date June 2012' or 'by month'.")
+            raise NotUnderstood(
+                "I do not know up to which month to add. Say for example 'year to date June 2012' or 'by month'."
+            )
         if ytd and not (base.periods and base.periods[0].grain is Grain.YEAR):
-            raise NotUnderstood("Year to date is within one year. Name it, e.g. 'in 2012'.")
+            raise NotUnderstood("Year to date is within one year. Name the year, for example 'in 2012'.")
         if not grains:
             self.remarks.append("The running total is shown by month.")
             base = replace(base, by=(*base.by, self._time(base, Grain.MONTH)))
@@ -116,7 +118,7 @@ class Beside:
         """A ratio, a share or a variance of two periods is one of each, not one over both."""
         swaps = base.when_at is not None and base.shape is not Shape.VARIANCE
         raise NotUnderstood(
-            f"I do not compare the {base.shape.value} of two periods. Ask for it by period, or for one at a time.",
+            f"I cannot compare the {base.shape.value} of two periods. Ask for it by period.",
             tuple(self._swapped(base, p.label) for p in base.periods) if swaps else (),
         )
 
@@ -137,10 +139,12 @@ class Beside:
         if combined and not overlap and all(n.sign > 0 for n in tree.nodes.values() if n.key in keys):
             return base
         if combined:
-            raise NotUnderstood(f"I do not add {names}: they overlap, or one is subtracted where another is added.")
+            raise NotUnderstood(
+                f"I do not add {names}: they overlap, or one of them is subtracted where another is added."
+            )
         plain = base.shape is Shape.FIGURES and base.functions == ("sum",) and not base.per
         if not plain or base.order or base.thresholds or base.apart:
-            raise NotUnderstood(f"{names} are roll-ups: I cannot set them beside each other here. Ask for one of them.")
+            raise NotUnderstood(f"{names} are roll-ups: I cannot show them side by side here. Ask for one of them.")
         return replace(base, apart=pick)
 
     def _each(self, base: Reading) -> Reading:
@@ -163,12 +167,14 @@ class Beside:
                 continue
             if base.order or base.thresholds:
                 raise NotUnderstood(
-                    f"I do not know whether {' and '.join(pick.values)} are meant together or each by itself.",
+                    f"I do not know whether {' and '.join(pick.values)} are meant together or separately.",
                     (f"{base.asked} together",),
                 )
             base = replace(base, by=(By(pick.column, self.draft.schema.label(pick.column)), *base.by))
         if base.relation == "span" and gaps(base.periods):
-            raise NotUnderstood("There is a gap between these periods. Ask for them one by one, or with 'and'.")
+            raise NotUnderstood(
+                "There is a gap between these periods. Ask for each on its own, or join them with 'and'."
+            )
         if base.relation == "compare" and base.shape is not Shape.COMPARE:
             self._beside_periods(base)
         if base.relation != "each" or base.shape is Shape.COMPARE:
@@ -177,7 +183,7 @@ class Beside:
         if grain is None or base.shape is not Shape.FIGURES:
             if len(base.periods) == 2 and base.shape is Shape.FIGURES and not any(b.grain for b in base.by):
                 return replace(base, shape=Shape.COMPARE, relation="compare")
-            raise NotUnderstood("I cannot put these periods beside each other here. Ask for one of them at a time.")
+            raise NotUnderstood("I cannot show these periods side by side here. Ask for one of them at a time.")
         smaller = [b for b in base.by if b.grain and finer(b.grain, grain)]
         if not smaller and not any(b.grain is grain for b in base.by):
             base = replace(base, by=(*base.by, self._time(base, grain)))

@@ -1,4 +1,4 @@
-"""Which of several questions the data can answer, found with one plan: only those are offered as choices."""
+"""Which of several questions the data can answer, found with one plan. Only those are offered as choices."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from cfo_kernel.data.plan import Aggregate, Filter, Grain, Measure, QueryPlan
 
 
 def counts(schema: Schema, readings: tuple[Reading, ...]) -> QueryPlan:
-    """How many rows each of several readings of one table has, in one row: which of them could be answered."""
+    """A plan that counts the rows of each of several readings of one table, in one row."""
     tables = {t for r in readings for t in tables_of(r)}
     tables |= {c.partition(".")[0] for c in _apart(schema, readings[0].table)} - {readings[0].table}
     tables |= {c.partition(".")[0] for r in readings for c in _unless(schema, r)} - {readings[0].table}

@@ -1,4 +1,4 @@
-"""What the data hold for a question, asked before it is answered: rows, dates, kinds of rows, units.
+"""The survey of a question, run before it is answered: the rows, dates, kinds of rows and units that exist.
 
 One plan counts the rows under the question's filters, for each of its periods, sides and named values, grouped by the
 columns that decide whether figures may be added: those kept apart, those that tell balances, and the unit.
@@ -33,7 +33,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the data hold for a slice."""
+    """The rows and dates that exist for a slice."""
 
     slice: Slice
     rows: int

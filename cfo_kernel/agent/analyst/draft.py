@@ -1,4 +1,4 @@
-"""What has been read of a question so far; the rules of the grammar fill it."""
+"""The draft of a reading, which the rules of the grammar fill in."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,7 +15,7 @@ from cfo_kernel.data.plan import Grain
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A value at its place in the question."""
+    """A value and its position in the question."""
 
     at: int
     name: Name
@@ -24,7 +24,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Something to group by or to count, at its place: a column, or the periods of the date."""
+    """Something to group by or to count, with its position: a column, or the periods of the date."""
 
     at: int
     names: tuple[Name, ...] = ()
@@ -79,7 +79,7 @@ class Draft:
         return next((i for i, m in enumerate(self.marks) if m.is_ask(*asks)), None)
 
     def next(self, at: int, *skip: Ask) -> int | None:
-        """The next mark that says something."""
+        """The next mark with a meaning."""
         for i in range(at + 1, len(self.marks)):
             if self.marks[i].sort is not Sort.FILLER and not self.marks[i].is_ask(*skip):
                 return i

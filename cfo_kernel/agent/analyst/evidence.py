@@ -1,4 +1,4 @@
-"""What judging a question rests on: the reading, its survey, and what may be added into one figure."""
+"""The evidence for answering a question: the reading, its survey, and what may be added into one figure."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,9 +12,9 @@ from cfo_kernel.agent.analyst.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the answer must know and say: whether it reads balances, its dates and its units.
+    """What the answer must consider and state: whether it reads balances, its dates and its units.
 
-    `late` says who closes on another day, where that is known of all dates: the plan's note on it says less.
+    `late` says who closes on another day, if that is known for all dates; the plan's own note says less.
     """
 
     stock: bool = False
@@ -29,7 +29,7 @@ class Verdict:
 
 
 class Evidence:
-    """A reading beside the survey of its rows; `remarks` collects what the answer must say."""
+    """A reading with the survey of its rows; `remarks` collects what the answer must say."""
 
     def __init__(self, schema: Schema, reading: Reading, survey: Survey) -> None:
         self.schema, self.reading, self.survey = schema, reading, survey

@@ -1,4 +1,4 @@
-"""Questions that lean on the one before: 'and in 2013?', 'what about Germany?'."""
+"""Follow-up questions that depend on the one before: 'and in 2013?', 'what about Germany?'."""
 
 from cfo_kernel.agent.analyst.marks import Mark, Sort, cut
 from cfo_kernel.agent.analyst.phrases import Ask
@@ -30,7 +30,7 @@ def leans(question: str) -> bool:
 
 
 def completed(question: str, earlier: tuple[str, ...], reader: Reader, steps: int = _MOST_STEPS) -> str | None:
-    """The whole question that a leaning one means after those before it; None where that is not sure."""
+    """The complete question that a follow-up means; None if that is uncertain."""
     if not earlier or not steps:
         return None
     before = earlier[-1]
@@ -51,7 +51,7 @@ def completed(question: str, earlier: tuple[str, ...], reader: Reader, steps: in
 
 
 def _said(words: tuple[Word, ...], reader: Reader) -> tuple[Mark, ...]:
-    """The periods and values of a short question, if it says nothing else."""
+    """The periods and values of a short question, if it contains nothing else."""
     marks = cut(words, reader.lexicon)
     told = tuple(m for m in marks if m.sort is Sort.PERIOD or len(m.values) == 1)
     for mark in marks:

@@ -1,4 +1,4 @@
-"""What is computed: a sum, an average, a number of things; and over what, so that it can mean only one thing."""
+"""The function of a question: a sum, an average, a count; and what it is taken over, so that it is unambiguous."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ class Functions(Beside):
             if asked == ("median",):
                 names = ", ".join(v for p in base.picks if not p.negated and not p.default for v in p.values)
                 raise NotUnderstood(
-                    f"I do not compute a median of {draft.per.value} totals. The totals can be shown by themselves.",
+                    f"I do not compute a median of {draft.per.value} totals. I can show the totals themselves.",
                     (self._plain(base, names),),
                 )
             if asked != ("avg",) or (base.by and any(b.grain and finer(b.grain, draft.per) for b in base.by)):
@@ -48,7 +48,7 @@ class Functions(Beside):
             return replace(base, functions=("count",) if draft.count_rows else ("sum",), per=draft.per)
         if draft.count_rows:
             if asked:
-                raise NotUnderstood("I cannot combine a number of postings with an average. Say per which period.")
+                raise NotUnderstood("I cannot combine a number of postings with an average. Say for which period.")
             if self._said_sum() and (draft.measure or self._said("total amount of")):
                 return replace(base, functions=("count", "sum"), column=self._measure(base))
             return replace(base, functions=("count",), column=None)
@@ -70,7 +70,7 @@ class Functions(Beside):
         return f"{names} by {self.draft.per}{when}"
 
     def _evenly(self, base: Reading) -> None:
-        """Dates are no days: a ledger that is posted at month ends has no average day."""
+        """Posting dates are not all days: a ledger posted at month ends has no average day."""
         if self.draft.per and self.draft.per in (Grain.DAY, Grain.WEEK) and not self._is_rate(base):
             raise NotUnderstood(
                 f"I do not know whether every {self.draft.per.value} is meant or only those with rows.",
@@ -142,7 +142,7 @@ class Functions(Beside):
         """Rates and prices are averaged, never added; 'highest rate' is the highest single one."""
         label = self.draft.schema.label(base.column or "")
         if self._said_sum() or self.draft.asks(Ask.RUNNING, Ask.SHARE, Ask.YTD):
-            raise NotUnderstood(f"Adding up '{label}' means nothing. Ask for its average, minimum or maximum.")
+            raise NotUnderstood(f"Adding up '{label}' is not meaningful. Ask for its average, minimum or maximum.")
         if self.draft.order and not self.draft.ranked and not self.draft.asked:
             function: AggregateName = "max" if self.draft.order == "desc" else "min"
             self.draft.order = None
@@ -188,7 +188,7 @@ class Functions(Beside):
             return base.column
         columns = self.draft.schema.measures(self.draft.schema.tables[base.table])
         if len(columns) != 1:
-            raise NotUnderstood("I do not know which figure the threshold is about.")
+            raise NotUnderstood("I do not know which figure the threshold applies to.")
         return f"{base.table}.{columns[0].name}"
 
     def _rows(self, base: Reading, top: int | None) -> Reading:
@@ -197,7 +197,7 @@ class Functions(Beside):
         table = schema.tables[base.table]
         key = schema.key_of(table)
         if key is None or base.by:
-            raise NotUnderstood("I cannot list single rows here. Ask for a number of postings or a total.")
+            raise NotUnderstood("I cannot list single rows here. Ask for the number of postings or a total.")
         by = [By(f"{base.table}.{key.name}", schema.label(f"{base.table}.{key.name}"))]
         if base.date:
             by.insert(0, By(base.date, "date", Grain.DAY))

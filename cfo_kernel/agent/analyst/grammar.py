@@ -1,6 +1,6 @@
 """Reads the marks of a question into a draft: who is grouped, what is counted, ranked, bounded, filtered.
 
-Every mark that a rule understands is ticked off in `used`; what is not ticked at the end is asked back.
+Every mark that a rule understands is recorded in `used`; a mark that is not used in the end is asked back.
 """
 
 from dataclasses import replace
@@ -105,7 +105,7 @@ def _ends(draft: Draft) -> None:
 
 
 def _grain_of(draft: Draft, at: int) -> Grain:
-    """The period whose end is said: 'month end'."""
+    """The period whose end is named: 'month end'."""
     mark = draft.marks[at]
     said = " ".join(w.norm for w in draft.words[mark.start : mark.end])
     return next((g for g in (Grain.MONTH, Grain.QUARTER) if g.value in said), Grain.YEAR)
@@ -220,7 +220,8 @@ def _one_exclusion(draft: Draft, at: int, joined: Ask | None, *, same: bool) -> 
     if listed or joined is Ask.OF or (same and (joined is not None or "within" in within)):
         name = draft.marks[at].values[0].value
         raise NotUnderstood(
-            f"I do not know whether '{name}' is left out too, or says where to leave out. Name what is asked first: "
+            f"I do not know whether '{name}' is excluded too, or is where the exclusion applies. "
+            "Name what you want first: "
             f"'... of {name} excluding ...'."
         )
 
@@ -262,7 +263,7 @@ def _everything(draft: Draft, at: int) -> bool:
 
 
 def _rest(draft: Draft) -> None:
-    """Phrases whose meaning the intent takes from the question as a whole, and those that only connect."""
+    """Phrases whose meaning comes from the question as a whole, and connecting words."""
     ledger = draft.schema
     for at, mark in enumerate(draft.marks):
         if mark.sort is Sort.FILLER or mark.is_ask(*_CONNECTORS, *_CHANGES):
@@ -293,7 +294,7 @@ def _rest(draft: Draft) -> None:
 
 
 def _of_a_verb(draft: Draft, at: int) -> bool:
-    """'posted to', 'want to know', and what the data are converted or compared to, which others judge."""
+    """'posted to', 'want to know', and what the data are converted or compared to, which other rules handle."""
     beside = draft.marks[max(0, at - 1) : at] + draft.marks[at + 1 : at + 2]
     values = at + 1 < len(draft.marks) and bool(draft.marks[at + 1].values)
     if draft.is_rows(draft.previous(at)):

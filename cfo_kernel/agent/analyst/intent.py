@@ -1,4 +1,4 @@
-"""From the draft to the reading: which table, which figure, which shape, over which rows."""
+"""From the draft to the reading: the table, the figure, the shape and the rows."""
 
 import re
 from dataclasses import replace
@@ -64,14 +64,14 @@ class _Intent(Leftovers):
         return "earning" if self.draft.asks(Ask.EARNING) else ""
 
     def _said_balance(self) -> bool:
-        """Whether 'balance' was said beside an account."""
+        """Whether 'balance' occurs next to an account."""
         return any(
             m.sort is Sort.FILLER and self.draft.words[m.start].norm in ("balance", "balances")
             for m in self.draft.marks
         )
 
     def _when_at(self) -> tuple[int, int] | None:
-        """Where the period is said, with the words that lead up to it, if it is said in one place."""
+        """The position of the period with the words that lead up to it, if it is named in one place."""
         marks, words = self.draft.marks, self.draft.words
         used = sorted(self.draft.when.used)
         if not used or any(m.sort not in (Sort.ASK, Sort.FILLER, Sort.PERIOD) for m in marks[used[0] : used[-1] + 1]):
@@ -179,7 +179,7 @@ class _Intent(Leftovers):
             or draft.counted
             or draft.groups
         ):
-            raise NotUnderstood("I found nothing in the question that names a figure of these tables.")
+            raise NotUnderstood("The question names no figure of these tables.")
         return fitting[0]
 
     def _column(self, table: str) -> str | None:
@@ -230,10 +230,10 @@ class _Intent(Leftovers):
             for name in entity.names:
                 if name.kind == "column" and self.schema.column(name.path)[1].kind is Kind.NUMBER:
                     label = self.schema.label(name.path)
-                    raise NotUnderstood(f"'{label}' identifies something and is no figure: it is never added up.")
+                    raise NotUnderstood(f"'{label}' is an identifier, not a figure: it is never added up.")
 
     def _with_figure(self, labels: list[str]) -> tuple[str, ...]:
-        """The question with each figure named, in the place of the table's name where that was said."""
+        """The question once for each figure, which replaces the table's name if that was given."""
         named = next((m for m in self.draft.marks if self.draft.is_fact(m.names)), None)
         if named and not self.draft.count_rows:
             return tuple(self.settler.swap(named, label) for label in labels)
@@ -243,11 +243,11 @@ class _Intent(Leftovers):
         if entity.grain:
             date = self.schema.date(table)
             if date is None:
-                raise NotUnderstood(f"{self.schema.table_label(table)} has no date to see by {entity.grain.value}.")
+                raise NotUnderstood(f"{self.schema.table_label(table)} has no date to group by {entity.grain.value}.")
             return By(date, entity.grain.value, entity.grain)
         names = [n for n in entity.names if self.schema.joins(table, {n.table} - {table}) is not None]
         if not names:
-            raise NotUnderstood(f"{self.schema.table_label(table)} cannot be seen by {self._entity_label(entity)}.")
+            raise NotUnderstood(f"{self.schema.table_label(table)} cannot be grouped by {self._entity_label(entity)}.")
         name = next((n for n in names if n.table == table), names[0])
         if name.kind == "table":
             raise NotUnderstood(f"I do not know which column of {self.schema.table_label(name.table)} to group by.")
@@ -284,7 +284,7 @@ class _Intent(Leftovers):
         if draft.measure:
             by += tuple(By(n.path, self.schema.label(n.path)) for n in draft.measure[:1])
         if draft.order:
-            raise NotUnderstood("I do not know by which figure to rank. Name an account, a measure or 'postings'.")
+            raise NotUnderstood("I do not know which figure to rank by. Name an account, a measure or 'postings'.")
         return Reading(
             self.question, table, shape=Shape.LIST, functions=(), picks=picks, conditions=bounds, by=by,
             remarks=tuple(self.remarks),

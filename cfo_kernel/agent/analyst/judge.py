@@ -1,4 +1,4 @@
-"""Whether the data cover the question, and whether its figures may be added: the verdict before the answer."""
+"""The verdict before the answer: whether the data cover the question, and whether its figures may be added."""
 
 from datetime import date
 
@@ -28,7 +28,7 @@ class NoRows(NotUnderstood):
 
 
 class Judge(Balances):
-    """Judges one reading by its survey; raises NotUnderstood where it must not be answered."""
+    """Checks one reading against its survey. Raises `NotUnderstood` if it must not be answered."""
 
     def verdict(self) -> Verdict:
         self._has_rows()
@@ -38,7 +38,7 @@ class Judge(Balances):
         stock = self._stock() or self._rate_at_moment()
         if not stock and self.reading.moment:
             raise NotUnderstood(
-                "The figure is a flow over time: it has no value at a moment. Name the whole period.",
+                "The figure is a flow over time: it has no value at one moment. Name a whole period.",
                 self._swapped_period(tuple(p.label for p in self.reading.periods)),
             )
         if not stock and self.reading.balance:
@@ -48,7 +48,7 @@ class Judge(Balances):
         units, unitless = self._units()
         if unitless and self.reading.spoken_of:
             what = self.describe(tuple(p for p in self.reading.picks if not p.default))
-            raise NotUnderstood(f"{what} is a number, not money: nobody pays or earns it. Ask for it by its name.")
+            raise NotUnderstood(f"{what} is a count, not money: it is not paid or earned. Ask for it by its name.")
         self._unequal()
         self._partial(held)
         self._ragged(held)
@@ -64,7 +64,7 @@ class Judge(Balances):
         )
 
     def _rightly_called(self) -> None:
-        """'the cost of Trade Sales' is something else than Trade Sales, and nobody earns Rent."""
+        """'the cost of Trade Sales' is not Trade Sales, and Rent is not earned."""
         wrong = {"spending": _INCOME, "earning": _COST}.get(self.reading.spoken_of)
         if wrong is None:
             return
@@ -74,7 +74,7 @@ class Judge(Balances):
             if found := [k for k in kinds if wrong & {w.stem for w in split(k)}]:
                 what = self.describe(tuple(p for p in self.reading.picks if not p.default))
                 raise NotUnderstood(
-                    f"The rows of {what} are {found[0]}, and the question speaks of {self.reading.spoken_of}. "
+                    f"The rows of {what} are {found[0]}, but the question mentions {self.reading.spoken_of}. "
                     "Ask for the figure by its name.",
                     (Naming(self.schema, self.reading).question() or "",),
                 )
@@ -85,7 +85,7 @@ class Judge(Balances):
                 self._check_defaults()
                 picks = (*self.reading.picks, *side)
                 if both := contradicted(self.schema, picks):
-                    raise NotUnderstood(f"There are no rows: {joined(list(both))} is both asked for and left out.")
+                    raise NotUnderstood(f"There are no rows: {joined(list(both))} is both requested and excluded.")
                 raise NoRows(f"There are no rows for {self.describe(picks)}.", picks)
 
     def _check_defaults(self) -> None:
@@ -95,7 +95,7 @@ class Judge(Balances):
             if pick.default and values is not None and not set(pick.values) & set(values):
                 known = ", ".join(list(values)[:_MOST_YEARS]) or "nothing"
                 raise NotUnderstood(
-                    f"The glossary (datasets.yaml, defaults of {self.reading.table}) takes {pick.column} to be "
+                    f"The glossary (datasets.yaml, defaults of {self.reading.table}) sets {pick.column} to "
                     f"'{pick.values[0]}' where a question does not name it, but the data have no such value: {known}."
                 )
 
@@ -118,7 +118,7 @@ class Judge(Balances):
                 raise NotUnderstood(f"There are no rows for {what}{f' in {when}' if when else ''}.")
 
     def _unequal(self) -> None:
-        """Two scenarios over unequal months: asks back for one variance, says it first for a table of periods."""
+        """Two scenarios over unequal months: asks back for a single variance, adds a remark for a table of periods."""
         if self.reading.shape is not Shape.VARIANCE:
             return
         for ours, theirs in zip(*(self.survey.of(side) for side in self.survey.sides), strict=True):
@@ -135,7 +135,7 @@ class Judge(Balances):
             if grain is None:
                 begin, end = max(left.first, right.first), min(left.last, right.last)
                 raise NotUnderstood(
-                    f"The two do not cover the same months{when}: {told}. A variance would compare unequal spans.",
+                    f"The two do not cover the same months{when}: {told}. A variance would compare unequal periods.",
                     self._over_common(begin, end),
                 )
             text = f"The two do not cover the same months{when}: {told}."
@@ -157,7 +157,7 @@ class Judge(Balances):
         return (f"{self.reading.question[: where[0]]}{span_said}{self.reading.question[where[1] :]}",)
 
     def _partial(self, held: list[Held]) -> None:
-        """Says where a named period is not covered to its ends, of each side where they differ."""
+        """Adds a remark if a named period is not fully covered, for each side if they differ."""
         told: dict[tuple[str, str], str] = {}
         for h in held:
             period = h.slice.period
@@ -176,7 +176,7 @@ class Judge(Balances):
             self.remarks += [f"{side or 'The'} rows in {label} {text}." for side, text in mine.items() if text]
 
     def _ragged(self, held: list[Held]) -> None:
-        """Says where the first or the last year or quarter of a series is not whole; asks where that would decide."""
+        """Adds a remark if the first or last period of a series is incomplete; asks back if that is decisive."""
         reading = self.reading
         grains = [g for g in (reading.per, *(b.grain for b in reading.by)) if g]
         size = next((_SIZES[g] for g in grains if g in _SIZES), None)
@@ -236,7 +236,7 @@ class Judge(Balances):
             raise NotUnderstood("I do not know whether a number of postings or their sum is meant.", self._how_many())
         if without and not self._one_thing(unit.unless):
             raise NotUnderstood(
-                "The rows count different things (units, not money), which do not add up. Name one of them.",
+                "The rows count different things (units, not money), which cannot be added. Name one of them.",
                 tuple(f"{reading.asked} by {label}" for label in self._naming(unit.unless)),
             )
         return tuple(sorted(units)), without and not with_unit

@@ -1,8 +1,8 @@
-"""Balances are read at one date: who has rows in the period, but none at that date, is asked about or told.
+"""Balances are read at one date. Entities with rows in the period but none at that date are asked about or noted.
 
-A subsidiary that closes a day earlier would vanish from the balance without a word. One that is in the balance with
-other accounts has closed: what it posted to an account on an earlier day only is told, with its amount, and stays out.
-Were each account read at its own last date, assets would not equal liabilities and equity.
+A subsidiary that closes a day earlier would otherwise silently vanish from the balance. One that is in the balance with
+other accounts has closed: what it posted to an account only on an earlier day is noted with its amount, and excluded.
+If each account were read at its own last date, assets would not equal liabilities and equity.
 """
 
 from collections.abc import Iterable
@@ -130,11 +130,11 @@ class Lateness:
         self._long_ago = rows if not near else list[Row]()
 
     def judge(self, reading: Reading) -> str | None:
-        """What must be said; asks back where one figure rests on the close and somebody is only days late."""
+        """The notes to add. Asks back if a single figure depends on the close and an entity is only days late."""
         close = self._close.last
         if self._long_ago:
             names = _names(r[: self._size] for r in self._long_ago)
-            return f"Without rows in {close:%B %Y}, so not in the balance at {close}: {names}."
+            return f"No rows in {close:%B %Y}, so not included in the balance at {close}: {names}."
         absent, parts = self._told_absent(), self._told_parts()
         series = any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE
         if not absent or series:
@@ -144,22 +144,23 @@ class Lateness:
             start, end = reading.when_at
             closed = sorted({self._day(r) for r in self._absent} | {str(close)})
             choices = tuple(f"{reading.question[:start]}on {day}{reading.question[end:]}" for day in closed)
-        raise NotUnderstood(
-            f"There is no one date at which all of it was closed. {absent} Ask for them by their dates.", choices
-        )
+        raise NotUnderstood(f"They did not all close on the same date. {absent} Ask for each at its own date.", choices)
 
     def _told_absent(self) -> str:
-        """Who is not in the balance at all."""
+        """A note on entities that are not in the balance at all."""
         if not self._absent:
             return ""
         days = joined(sorted({self._day(r) for r in self._absent}))
         names = _names(r[: self._size] for r in self._absent)
         amount = self._amount(self._absent)
         with_amount = f", with {amount}" if amount else ""
-        return f"The balance at {self._close.last} does not hold {names}: their last rows are of {days}{with_amount}."
+        return (
+            f"The balance at {self._close.last} does not include {names}: "
+            f"their last rows are dated {days}{with_amount}."
+        )
 
     def _told_parts(self) -> str:
-        """What those who are in the balance posted on an earlier day only."""
+        """A note on what entities in the balance posted only on an earlier day."""
         if not self._parts:
             return ""
         listed = list(dict.fromkeys(self._who.measured(r) for r in self._parts))
@@ -169,11 +170,11 @@ class Lateness:
         amount = self._amount(self._parts)
         with_amount = f", with {amount}" if amount else ""
         last = f"last posted on {joined(sorted(days))}{with_amount}"
-        text = f"The balance at {self._close.last} is without {what}{more}: {last}."
+        text = f"The balance at {self._close.last} does not include {what}{more}: {last}."
         owners = [self._who.owner(r) for r in self._parts]
         same_days = [r for r in self._held["rows"] if self._day(r) in days and self._who.owner(r) in owners]
         total = self._sum(r[self._size + 1] for r in same_days)
-        return f"{text} All that they posted then comes to {total}." if total not in ("", amount) else text
+        return f"{text} What they posted then comes to {total}." if total not in ("", amount) else text
 
     def _owners(self, measured: str) -> str:
         return _names(self._who.owner(r) for r in self._parts if self._who.measured(r) == measured)
@@ -186,7 +187,7 @@ class Lateness:
         return self._sum(last.get(tuple(map(str, r[: self._size])), 0) for r in rows)
 
     def _sum(self, figures: Iterable[Any]) -> str:
-        """The sum as it is said; empty where not all figures are here."""
+        """The sum as text; empty if not all figures are here."""
         known = [f or 0 for f in figures]
         whole = self._held["row_count"] == len(self._held["rows"]) and not any(isinstance(f, str) for f in known)
         return figure(sum(known), 2) if whole else ""
@@ -196,7 +197,7 @@ class Lateness:
 
 
 def _names(members: Iterable[Row]) -> str:
-    """The parts of the names that differ: 'France and Germany'."""
+    """The differing parts of the names: 'France and Germany'."""
     names = [[str(v) for v in m] for m in members]
     size = len(names[0])
     differing = [i for i in range(size) if len({n[i] for n in names}) > 1] or list(range(size))

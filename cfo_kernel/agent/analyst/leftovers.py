@@ -1,4 +1,4 @@
-"""Words that no rule accounted for: the question is asked back, with what could be meant."""
+"""Words that no rule used: the analyst asks back, and offers what could be meant."""
 
 from cfo_kernel.agent.analyst.marks import Mark, Sort
 from cfo_kernel.agent.analyst.periods import as_date, holding, later
@@ -8,7 +8,7 @@ from cfo_kernel.agent.analyst.rows import Rows
 
 
 class Leftovers(Rows):
-    """Asks back what is left of a draft."""
+    """Asks back about the unused words of a draft."""
 
     def _check_leftovers(self) -> None:
         draft = self.draft
@@ -31,7 +31,7 @@ class Leftovers(Rows):
         raise NotUnderstood(f"I do not know what {what} means here.", self._instead(unknown))
 
     def _relative(self, left: list[int]) -> NotUnderstood:
-        """'last year' is seen from today, which the data know nothing of; their own last periods are offered."""
+        """'last year' refers to today, which the data do not know. The last periods with data are offered."""
         mark = next(m for m in (self.draft.marks[i] for i in left) if m.is_ask(Ask.RELATIVE))
         said = self.settler.said(mark)
         months = 1 if "month" in said.lower() else 3 if "quarter" in said.lower() else 12
@@ -42,15 +42,15 @@ class Leftovers(Rows):
             found = holding(last, months) if last else None
             labels |= {later(found, -steps * months, months).label: None for steps in range(3) if found}
         return NotUnderstood(
-            f"I do not know which dates '{said}' means: I do not look at today's date. Name the period.",
+            f"I do not know which dates '{said}' means: I do not use today's date. Name the period.",
             tuple(self.settler.swap(mark, label) for label in labels),
         )
 
     def _best(self, mark: Mark) -> NotUnderstood:
-        """Whether much of something is good is not for the tables to say."""
+        """The tables cannot say whether more of something is better."""
         said = self.settler.said(mark)
         return NotUnderstood(
-            f"I do not judge what is '{said}': for income it may be the highest, for a cost the lowest figure.",
+            f"I cannot say what is '{said}': for income it may be the highest figure, for a cost the lowest.",
             tuple(self.settler.swap(mark, word) for word in ("highest", "lowest")),
         )
 

@@ -22,7 +22,7 @@ _MINOR = words_in("of and the for in on to or a an")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """Something that has a name. `synonym` says that the name is another word for it, `partial` a part of its name."""
+    """A named thing. `synonym` marks a name that is another word for it, `partial` a part of its name."""
 
     kind: Literal["table", "column", "value"]
     table: str
@@ -82,12 +82,12 @@ class Lexicon:
         return tuple(self._column_parts.get(word.stem, ()))
 
     def left_over(self, name: Name, words: tuple[Word, ...]) -> int:
-        """How many words of the value's name the question did not say."""
+        """How many words of the value's name the question omits."""
         said = {w.stem for w in words}
         return min(len(content - said) for content in self._content[name] if content & said)
 
     def correction(self, word: Word) -> str | None:
-        """The one word of a name that this one is a slip of the keyboard away from."""
+        """The one word of a name that is a typing error away from this word."""
         slips = _slips(word)
         if not slips:
             return None
@@ -97,8 +97,8 @@ class Lexicon:
         best = scored[0][0]
         return best if len(best) >= 5 and best[0] == word.stem[0] else None
 
-    def mended(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
-        """The values whose name is these words, but for a slip of the keyboard in some of them."""
+    def misspelled(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
+        """The values whose name is these words, apart from typing errors."""
         near = {n for w in words for n in self._parts.get(w.stem, ())}
         names = [replace(n, partial=False) for n in near if _alike(words, split(n.value))]
         return tuple(sorted(names, key=lambda n: (n.path, n.value)))
@@ -173,7 +173,7 @@ def _alike(typed: tuple[Word, ...], meant: tuple[Word, ...]) -> bool:
 
 
 def _slips(word: Word) -> int:
-    """How many slips of the keyboard a word of this length may hold."""
+    """How many typing errors a word of this length may have."""
     if len(word.norm) < 5 or not word.norm.isalpha():
         return 0
     return 1 if len(word.norm) < 10 else 2

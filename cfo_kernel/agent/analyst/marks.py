@@ -37,7 +37,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Words `start` to `end` of the question and their meaning; `remark` is told to the person."""
+    """Words `start` to `end` of the question and their meaning; `remark` is shown to the person."""
 
     sort: Sort
     start: int
@@ -75,7 +75,7 @@ def cut(words: tuple[Word, ...], lexicon: Lexicon) -> list[Mark]:
     at = 0
     while at < len(words):
         mark = _best(words, at, lexicon)
-        mark = _mended(words, at, lexicon, mark.length if mark else 1) or mark or _partial(words, at, lexicon)
+        mark = _misspelled(words, at, lexicon, mark.length if mark else 1) or mark or _partial(words, at, lexicon)
         mark = mark or _corrected(words, at, lexicon) or Mark(Sort.UNKNOWN, at, at + 1)
         marks.append(mark)
         at = mark.end
@@ -169,14 +169,14 @@ def _partial(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
     return Mark(Sort.NAME, at, end, names=lexicon.containing(words[at:end]))
 
 
-def _mended(words: tuple[Word, ...], at: int, lexicon: Lexicon, longer_than: int) -> Mark | None:
+def _misspelled(words: tuple[Word, ...], at: int, lexicon: Lexicon, longer_than: int) -> Mark | None:
     """A name of several words with a slip in one of them: 'trade slaes'."""
     for end in range(min(len(words), at + lexicon.longest), at + longer_than, -1):
         stretch = words[at:end]
         slips = [w for w in stretch if not lexicon.is_part(w)]
         if not slips or len(slips) == len(stretch) or any(_is_word(w) for w in slips):
             continue
-        names = lexicon.mended(stretch)
+        names = lexicon.misspelled(stretch)
         if len(names) == 1:
             said = " ".join(w.text for w in stretch)
             return Mark(Sort.NAME, at, end, names=names, remark=f"'{said}' was read as '{names[0].value}'.")
@@ -198,8 +198,8 @@ def _corrected(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | Non
     if not form and not asked:
         return None
     right = Word(word.text, form or asked or "", word.start, word.end, word.before, word.possessive)
-    mended = (*words[:at], right, *words[at + 1 :])
-    mark = _best(mended, at, lexicon) or _partial(mended, at, lexicon)
+    corrected = (*words[:at], right, *words[at + 1 :])
+    mark = _best(corrected, at, lexicon) or _partial(corrected, at, lexicon)
     if mark is None:
         return None
     said = " ".join(w.text for w in words[at : mark.end])

@@ -23,7 +23,7 @@ from cfo_kernel.data.hierarchies import NO_TREES, Trees
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Tables
 
-_WHOLE = "I am not sure which question this adds to. Please ask the whole question."
+_WHOLE = "I am not sure which question this refers to. Please ask the whole question."
 _PIECE = 48
 Calls = tuple[tuple[str, dict[str, Any]], ...]
 
@@ -62,7 +62,7 @@ class _Brain:
     def next(self, turned: Turn, info: AgentInfo) -> Calls:
         """The next calls of the turn: tools to run, or the one output tool that ends it."""
         if turned.refused:
-            return _reply(ask(f"I could not end the answer: {turned.refused.text}"))
+            return _reply(ask(f"I could not finish the answer: {turned.refused.text}"))
         if turned.outcome is not None:
             return _reply(_continued(turned.outcome))
         if talk.is_greeting(turned.question) or talk.asks_for_tables(turned.question):
@@ -148,7 +148,7 @@ def _error(result: Result) -> str:
 def _continued(outcome: Result) -> Reply:
     """Sums up what came of an action that the engine took after the last reply."""
     if not isinstance(outcome, dict):
-        return done("The last step is done; there is nothing more to do. Ask the next question.")
+        return done("The last step is done; nothing is left to do. Ask the next question.")
     if "error" in outcome:
         return ask(f"The last step failed: {_error(outcome)}")
     if "row_count" not in outcome:
@@ -156,5 +156,5 @@ def _continued(outcome: Result) -> Reply:
         return done(f"The last step is done{f': {file}' if file else ''}. Ask the next question.")
     names = ", ".join(str(c.get("name")) for c in outcome.get("columns", ()))
     notes = " ".join(str(n) for n in outcome.get("notes") or ())
-    text = f"The table is complete: {outcome['row_count']:,} rows with {names}, kept in {outcome.get('file')}."
+    text = f"The table is complete: {outcome['row_count']:,} rows with {names}, saved in {outcome.get('file')}."
     return done(f"{text} {notes}".strip())

@@ -42,12 +42,12 @@ class Reader:
 
     def _read(self, question: str) -> Reading:
         if len(question) > _MOST_CHARACTERS:
-            raise NotUnderstood("The question is too long for me. Ask it in one sentence.")
+            raise NotUnderstood("The question is too long. Ask it in one sentence.")
         words = split(question)
         if len(words) > _MOST_WORDS:
-            raise NotUnderstood("The question is too long for me. Ask it in one sentence.")
+            raise NotUnderstood("The question is too long. Ask it in one sentence.")
         if not words:
-            raise NotUnderstood("The message has no words that I could read.")
+            raise NotUnderstood("The message has no readable words.")
         settler = Settler(question, words, self.schema, self.lexicon)
         marks = settler.settle(cut(words, self.lexicon))
         return intent.reading(question, grammar.read(words, marks, self.schema), settler)

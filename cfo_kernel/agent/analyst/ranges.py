@@ -71,12 +71,14 @@ def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: b
     links = [_link(item) for item in items[1:]]
     first = items[0]
     if first.has(Ask.BEGIN) or any(item.has(Ask.BEGIN) for item in items):
-        raise NotUnderstood("I do not know which date 'the start of' is here. Name the date, e.g. 2012-01-29.")
+        raise NotUnderstood(
+            "I do not know which date 'the start of' means here. Name the date, for example 2012-01-29."
+        )
     ranged = [i for i, link in enumerate(links) if link == "to"]
     if ranged and not from_to:
         if len(periods) != 2:
             raise NotUnderstood(
-                "I cannot put these periods together. Name one range, e.g. 'from January to June 2012'."
+                "I cannot combine these periods. Name one range, for example 'from January to June 2012'."
             )
         return When((_range(periods[0], periods[1]),), moment=all(moments), used=used)
     if first.has(Ask.BETWEEN) and len(periods) == 2 and not from_to:
@@ -87,7 +89,7 @@ def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: b
         return When((opened,), moment=moments[0], to_date=to_date, used=used, remarks=remark)
     link: Link = "versus" if from_to or listed or "versus" in links else "or" if "or" in links else "and"
     if "apart" in links and link != "versus":
-        raise NotUnderstood("I cannot tell which of the periods belongs to what. Ask for one of them at a time.")
+        raise NotUnderstood("I cannot tell which period belongs to what. Ask for one of them at a time.")
     if _opens(first):
         raise NotUnderstood("I cannot combine 'since', 'before' or 'until' with several periods.")
     return When(tuple(periods), link=link, moment=all(moments), used=used)
@@ -237,6 +239,6 @@ def _fiscal(items: list[_Item], used: frozenset[int]) -> When:
     quarters = {f.quarter for f in found if f.quarter is not None}
     if len(found) < len(items) or len(years) != 1 or len(quarters) > 1 or any(i.has(*_BEFORE_PERIODS) for i in items):
         raise NotUnderstood(
-            "I read one fiscal year, or one quarter of it, at a time: 'in fiscal year 2012' or 'in fiscal Q1 2012'."
+            "I can read one fiscal year, or one quarter of it, at a time: 'in fiscal year 2012' or 'in fiscal Q1 2012'."
         )
     return When(fiscal=(Fiscal(next(iter(years)), next(iter(quarters), None)),), used=used)

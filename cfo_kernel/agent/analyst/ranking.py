@@ -34,7 +34,7 @@ class Ranking(Functions):
                 "I do not know what the threshold applies to. Name a group ('departments with ...') or single postings."
             )
         if len({t.on for t in kept}) < len(kept):
-            raise NotUnderstood("I read one threshold at a time.")
+            raise NotUnderstood("I can apply one threshold at a time.")
         return replace(base, thresholds=tuple(kept), conditions=tuple(conditions))
 
     def _top(self) -> int | None:
@@ -55,7 +55,7 @@ class Ranking(Functions):
         at = draft.first(Ask.HIGH, Ask.LOW, *((Ask.MINIMUM, Ask.MAXIMUM) if draft.ranks_totals else ()))
         said = self.settler.said(draft.marks[at]).lower() if at is not None else ""
         if draft.asked and draft.ranked:
-            raise NotUnderstood("I rank one kind of group at a time.")
+            raise NotUnderstood("I can rank one kind of group at a time.")
         over_rows = set(base.functions) & {"avg", "median"}
         if draft.rows and not (draft.count_rows or draft.counted) and not over_rows:
             if said in _COUNTED_BY and base.by:
@@ -77,9 +77,9 @@ class Ranking(Functions):
                 ),
             )
         if len(base.by) > 1:
-            raise NotUnderstood("I rank one kind of group at a time, over all of the rest.")
+            raise NotUnderstood("I can rank one kind of group at a time, over everything else.")
         if len(base.functions) > 1:
-            raise NotUnderstood("I rank by one figure at a time.")
+            raise NotUnderstood("I can rank by one figure at a time.")
         return replace(base, top=self._top())
 
     def _largest_rows(self, base: Reading) -> Reading:

@@ -143,7 +143,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the question was not read, and what could be asked instead.
+    """Why the question was not understood, and what could be asked instead.
 
     Of the `variants` those that have rows become choices. Where `decide` is set, a
     variant that alone has rows is the answer: the name means two things and one of them is empty.

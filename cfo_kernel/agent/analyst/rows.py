@@ -25,7 +25,7 @@ class Rows:
         when = self.draft.when
         conditions = tuple(self._fiscal(base.table))
         if when.periods and base.date is None:
-            raise NotUnderstood(f"{self.schema.table_label(base.table)} has no date that I could use for the period.")
+            raise NotUnderstood(f"{self.schema.table_label(base.table)} has no date column to use for the period.")
         months = {Grain.QUARTER: 3, Grain.YEAR: 12}.get(self.draft.ends or Grain.DAY, 1)
         for period in when.periods if self.draft.ends else ():
             if period.grain is Grain.DAY or (period.end and period.end.month % months):
@@ -97,7 +97,7 @@ class Rows:
         columns = {n.path for e in entities for n in e.names}
         excluded = [s.name.path for s in self.draft.values if s.negated]
         if columns and excluded and not paths and not self.draft.measure and not columns & set(excluded):
-            raise NotUnderstood("I show what there is, not what is missing. Ask for the figures by group instead.")
+            raise NotUnderstood("I can show what exists, not what is missing. Ask for the figures by group instead.")
 
     def _left_out(self, said: Said) -> None:
         """'excluding Corporate' may leave out all that is below it, or only the rows that are booked on it."""
@@ -111,7 +111,7 @@ class Rows:
         mark = self.draft.marks[said.at]
         raise NotUnderstood(
             f"{node.name} is a {tree.noun} with rows of its own, and {others} others are below it. I do not know "
-            f"whether the whole of {node.name} is left out, with all below it, or only its own rows ({itself}).",
+            f"whether to exclude the whole of {node.name}, with all below it, or only its own rows ({itself}).",
             (self.settler.swap(mark, itself), self.settler.swap(mark, f"the whole {node.name}")),
         )
 
@@ -140,7 +140,7 @@ class Rows:
             if said.name.table == source and into and self.settler.is_bare(mark):
                 label = self.schema.label(said.name.path)
                 raise NotUnderstood(
-                    "Nothing is converted: amounts are in the currency of their rows. "
+                    "Amounts are not converted: they are in the currency of their rows. "
                     f"I can show the rows whose {label} is {said.name.value}.",
                     (self.settler.swap(mark, f"{label} {said.name.value}"),),
                 )

@@ -1,4 +1,4 @@
-"""Decides by the words around it which of several things a name means, or says that it cannot be decided."""
+"""Settles ambiguous names by the words around them, or reports that they cannot be settled."""
 
 from dataclasses import replace
 
@@ -136,7 +136,7 @@ class Settler:
             )
         if len(columns) == 1 and columns[0].partial:
             label = self._schema.label(columns[0].path)
-            return replace(mark, names=columns, remark=f"'{self.said(mark)}' was taken as {label}.")
+            return replace(mark, names=columns, remark=f"'{self.said(mark)}' was read as {label}.")
         return replace(mark, names=columns)
 
     def _value(self, mark: Mark, marks: list[Mark]) -> Mark:
@@ -182,11 +182,11 @@ class Settler:
                 f"There is no '{self.said(mark)}'; the nearest name is {label} {value.value}.",
                 (self.swap(mark, self._spelled(value)),),
             )
-        remark = f"'{self.said(mark)}' was taken as the {label} '{value.value}'."
+        remark = f"'{self.said(mark)}' was read as the {label} '{value.value}'."
         return replace(mark, names=(value,), remark=remark)
 
     def _too_short(self, mark: Mark, value: Name) -> None:
-        """A synonym of one word that several other values have in their names is no name: 'dollar'."""
+        """A synonym of one word in the names of several other values does not name one of them: 'dollar'."""
         others = [
             n
             for n in self._lexicon.containing(self._words[mark.start : mark.end])
@@ -215,7 +215,7 @@ class Settler:
             for v in c.values or ()
         )
         label = self._schema.label(value.path)
-        raise NotUnderstood(f"{rows} {label}s have the name '{value.value}'.", swaps)
+        raise NotUnderstood(f"{rows} {label}s are called '{value.value}'.", swaps)
 
 
 def _last(marks: list[Mark]) -> list[Mark]:

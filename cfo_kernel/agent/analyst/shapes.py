@@ -53,7 +53,7 @@ class Shaper(Ranking):
     def _shaped(self, base: Reading) -> Reading:
         draft = self.draft
         if draft.asks(Ask.CHART):
-            self.remarks.append("I do not draw charts; this is the table for it.")
+            self.remarks.append("I do not draw charts; here is the table.")
         if draft.asks(Ask.FIRST, Ask.LAST, Ask.WHEN):
             return self._dates(base)
         base = self._functions(base)
@@ -65,7 +65,7 @@ class Shaper(Ranking):
         elif base.order and base.shape not in (Shape.SHARE, Shape.VARIANCE, Shape.RATIO):
             raise NotUnderstood(f"I cannot rank by a {base.shape.value}. Ask for it by group, without the rank.")
         elif draft.order and base.shape in (Shape.VARIANCE, Shape.RATIO) and not base.by:
-            raise NotUnderstood("I do not know what is to be ranked. Name a group, e.g. 'by department'.")
+            raise NotUnderstood("I do not know what to rank. Name a group, for example 'by department'.")
         elif base.order and base.top is None:
             base = replace(base, top=self._top())
         self._versus(base)
@@ -76,13 +76,13 @@ class Shaper(Ranking):
         if not self.draft.asks(Ask.VERSUS) or base.shape in (Shape.VARIANCE, Shape.COMPARE, Shape.CHANGE, Shape.RATIO):
             return
         if not any(len(p.values) > 1 and not p.negated for p in base.picks):
-            raise NotUnderstood("I do not know what is to be compared with what.")
+            raise NotUnderstood("I do not know what to compare with what.")
 
     def _percent(self, base: Reading) -> Reading:
         """A threshold in percent needs a figure in percent."""
         percent = any(t.on == "percent" for t in base.thresholds)
         if percent and base.shape not in (Shape.SHARE, Shape.RATIO, Shape.CHANGE, Shape.COMPARE, Shape.VARIANCE):
-            raise NotUnderstood("I do not know of what the percentage in the threshold is meant.")
+            raise NotUnderstood("I do not know what the percentage in the threshold refers to.")
         return base
 
     def _dates(self, base: Reading) -> Reading:
@@ -97,8 +97,8 @@ class Shaper(Ranking):
         of = draft.previous(first) if first is not None else None
         whose = draft.previous(of) if of is not None and draft.marks[of].is_ask(Ask.OF) else None
         if whose is not None and (draft.marks[whose].values or draft.is_measure(draft.marks[whose].names)):
-            raise NotUnderstood("I tell the date of the first or the last posting, not its amount.")
+            raise NotUnderstood("I can give the date of the first or the last posting, not its amount.")
         others = draft.asks(*FUNCTIONS, Ask.SUM, Ask.COUNT) or any(b.grain for b in base.by)
         if not functions or base.date is None or base.order or base.thresholds or others:
-            raise NotUnderstood("I do not know which date is asked for. Say 'first' or 'last posting date'.")
+            raise NotUnderstood("I do not know which date you want. Say 'first' or 'last posting date'.")
         return replace(base, shape=Shape.DATES, functions=tuple(functions), column=base.date)

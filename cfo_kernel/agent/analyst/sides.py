@@ -30,11 +30,11 @@ def _variance(base: Reading, draft: Draft) -> Reading | None:
     asked = draft.asks(Ask.VARIANCE) or draft.over_scenario is not None
     if pick is None:
         if asked:
-            raise NotUnderstood("I do not know between which scenarios the variance is meant.", _against(base, draft))
+            raise NotUnderstood("I do not know which scenarios to compare.", _against(base, draft))
         return None
     usual = str(defaults[pick.column])
     if len(pick.values) > 2:
-        raise NotUnderstood("I set two scenarios against each other at a time.")
+        raise NotUnderstood("I can compare two scenarios at a time.")
     versus = draft.asks(Ask.VERSUS, Ask.COMPARE, Ask.DIFFERENCE) and base.relation != "compare"
     if len(pick.values) == 1 and not asked and not versus:
         return None
@@ -42,7 +42,7 @@ def _variance(base: Reading, draft: Draft) -> Reading | None:
         return None
     right = next((v for v in pick.values if v != usual), None)
     if right is None:
-        raise NotUnderstood(f"I do not know what {usual} is to be compared with.", _against(base, draft))
+        raise NotUnderstood(f"I do not know what to compare {usual} with.", _against(base, draft))
     left = next((v for v in pick.values if v != right), usual)
     others = tuple(p for p in base.picks if p is not pick)
     if _subtracted(draft) and pick.values == (right, left):
@@ -132,12 +132,12 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
             return replace(base, shape=Shape.SHARE)
         if not left or not right:
             raise NotUnderstood(
-                "I do not know which share of what is meant. Name both, e.g. 'Discounts as % of Trade Sales'."
+                "I do not know which share of what you mean. Name both, for example 'Discounts as % of Trade Sales'."
             )
         return _of_whole(base, left, right)
     following = draft.next(at, Ask.OF)
     if following is not None and draft.marks[following].sort is Sort.GRAIN:
-        raise NotUnderstood("I show shares of a figure, not of a number of periods. Ask for the figure by period.")
+        raise NotUnderstood("I can show shares of a figure, not of a number of periods. Ask for the figure by period.")
     if found := inside(draft, at, values):
         return _inside(base, *found)
     whole = _whole(draft, at, values)
@@ -148,10 +148,12 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
         return _with_sides(base, Shape.RATIO, [s.name for s in part], [])
     if not base.by:
         raise NotUnderstood(
-            "I do not know which share of what is meant. Name a group, e.g. 'by department', or both names."
+            "I do not know which share of what you mean. Name a group, for example 'by department', or both names."
         )
     if any(len(p.values) > 1 and not p.negated for p in base.picks) and not draft.asks(Ask.TOGETHER, Ask.OR):
-        raise NotUnderstood("Several names and a share: say 'together' if the share is meant of their sum.")
+        raise NotUnderstood(
+            "The question has several names and a share: say 'together' if you mean the share of their sum."
+        )
     check_column(base, draft, whole, values)
     return replace(base, shape=Shape.SHARE)
 

@@ -96,7 +96,7 @@ def _highest_period(draft: Draft, at: int) -> None:
     """'highest monthly Rent', 'minimum quarterly Rent': the period with the highest or the lowest total."""
     high, low = draft.asks(Ask.HIGH, Ask.MAXIMUM), draft.asks(Ask.LOW, Ask.MINIMUM)
     if high and low:
-        raise NotUnderstood("I look for the highest or for the lowest at a time, not for both.")
+        raise NotUnderstood("I can look for the highest or the lowest, not for both at once.")
     draft.order = "desc" if high else "asc"
     draft.ranked = Entity(at, grain=draft.marks[at].grain)
     draft.groups.append(draft.ranked)

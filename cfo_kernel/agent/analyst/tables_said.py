@@ -40,7 +40,7 @@ class ManyRows(Cells):
         return self._extremes(head, say)
 
     def _ratios(self, head: str) -> str:
-        """Ratios from the lowest to the highest; those that cannot be measured are told with the reason."""
+        """Ratios from the lowest to the highest; those that cannot be computed are listed with the reason."""
         measured = [row for row in self.rows if isinstance(row[self._main_at()], int | float)]
         others = [row for row in self.rows if row not in measured]
         few = self.total <= FEW or len(self.rows) < self.total
@@ -59,7 +59,7 @@ class ManyRows(Cells):
         return " ".join(said)
 
     def _set_beside(self, row: Row) -> str:
-        """Of two periods of which one has no rows, it is told which figure there is."""
+        """If one of two periods has no rows, says which figure exists."""
         later, earlier = row[self.groups], row[self.groups + 1]
         if (later is None) == (earlier is None):
             return self._moved(row)
@@ -158,12 +158,12 @@ class ManyRows(Cells):
         if len(self.rows) == self.total > FEW and len(compared) + self._series() < self.total:
             if len(compared) < 2:
                 only = "".join(f" but {self.name(row)} with {self._moved(row)}" for row in compared)
-                return f"{head}: no row{only} has one just before it to be compared with, of {self.total:,} in all."
+                return f"{head}: no row{only} has a predecessor to compare with, of {self.total:,} in all."
             head += f", where {len(compared)} of {self.total:,} rows can be compared,"
         return self._extremes(head, self._moved, ("the largest rise is in", "the largest fall in"), by=self.groups + 2)
 
     def _series(self) -> int:
-        """How many rows are the first of theirs, along the first group that is a period."""
+        """How many rows have no predecessor along the first group that is a period."""
         along = next((i for i, by in enumerate(self.reading.by) if by.grain), 0)
         return len({tuple(map(str, row[:along] + row[along + 1 : self.groups])) for row in self.rows})
 

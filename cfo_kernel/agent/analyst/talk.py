@@ -1,4 +1,4 @@
-"""What is not a question about figures: greetings, help, the tables there are, results put into a sheet."""
+"""Messages that are not questions about figures: greetings, help, the list of tables, writing a result to a sheet."""
 
 import re
 from typing import Any
@@ -85,7 +85,7 @@ def _tail(words: tuple[Word, ...], at: int) -> str:
 def sheet(target: tuple[str, str], file: str | None) -> Reply:
     """Writes the newest result to a new sheet, if there is one."""
     if file is None:
-        return ask("There is no result yet that I could write. Ask a question first.")
+        return ask("There is no result to write yet. Ask a question first.")
     workbook, name = target
     purpose = f"Writes the last result to the sheet '{name}' of {workbook}."
     args = {"source_file": file, "workbook": workbook, "sheet": name, "mode": "create", "purpose": purpose}
@@ -108,8 +108,9 @@ def welcome(schema: Schema, datasets: Any) -> Reply:
     asked = examples(schema)
     parts += ["For example: " + " · ".join(asked)] if asked else []
     parts.append(
-        "I know totals, averages, counts, shares, ranks, changes, actual against budget, running totals and ratios, "
-        "by name and by period. What I do not understand in every word, I ask back."
+        "I can compute totals, averages, counts, shares, ranks, changes, actual against budget, running totals and "
+        "ratios, "
+        "by name and by period. If I do not understand every word of a question, I ask back."
     )
     return done("\n\n".join(parts))
 

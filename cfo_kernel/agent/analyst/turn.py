@@ -19,7 +19,7 @@ OUTPUTS = ("user_interaction", "task_result", "run_sql", "write_sheet_from_file"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A tool, or the check of a reply, refused; the text says why."""
+    """A refusal by a tool or by the check of a reply; the text gives the reason."""
 
     text: str
 
@@ -101,7 +101,7 @@ def content(value: Any) -> Result:
 
 
 def _text(value: Any) -> str:
-    """What a tool, or the check of its arguments, said on refusing."""
+    """The text with which a tool, or the check of its arguments, refused."""
     if not isinstance(value, list):
         return str(value)
     return "; ".join(str(error.get("msg", error)) for error in cast("list[dict[str, Any]]", value))
@@ -118,7 +118,7 @@ def _rounds(tail: list[ModelMessage]) -> Iterator[tuple[Result, ...]]:
 
 
 def _outcome(tail: list[ModelMessage]) -> tuple[Result | None, Failure | None]:
-    """What came of the reply of this turn's first run, and why the last reply was refused."""
+    """The outcome of the reply of this turn's first run, and why the last reply was refused."""
     outcome: Result | None = None
     refused: Failure | None = None
     for message in tail:

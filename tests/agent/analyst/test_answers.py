@@ -46,7 +46,7 @@ def test_figures(shop: Company, question: str, expected: list[list[Any]] | None)
 def test_a_name_of_two_things_is_the_one_with_rows(shop: Company) -> None:
     reply, result = shop.ask("revenue in North")
     assert rows(result) == [[3750.0]]
-    assert "Only this has rows" in reply.args["message"]
+    assert "Only this reading has rows" in reply.args["message"]
 
 
 def test_a_period_without_rows_is_asked_back(shop: Company) -> None:
@@ -118,12 +118,12 @@ def test_the_first_sentence_is_the_answer(sample: Company, question: str, senten
 @pytest.mark.parametrize(
     ("question", "told"),
     [
-        ("Salaries 2012", "Amounts in AUD, CAD, EUR and USD are added as they are; nothing is converted."),
+        ("Salaries 2012", "Amounts in AUD, CAD, EUR and USD are added as they are; none are converted."),
         ("Salaries in Germany 2012", "All amounts are in EUR."),
         ("Headcount in November 2013", "numbers, not money"),
         ("budget for Rent in 2011", "The rows in 2011 end on 2011-11-29."),
         ("Salaries in 2010", "begin only on 2010-12-29"),
-        ("Salaries by department", "Rows run from 2010-12-29 to 2013-11-29."),
+        ("Salaries by department", "The rows cover 2010-12-29 to 2013-11-29."),
         ("Rent in March 2012", "Postings are dated around month ends"),
         ("Rent by month 2012", "Postings are dated around month ends"),
         ("Trade Sales in fiscal year 2012", "it is inconsistent"),

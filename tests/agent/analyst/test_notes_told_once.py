@@ -58,7 +58,7 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def test_who_closes_on_another_day_is_told_once(messages: dict[str, str]) -> None:
     told = messages[MONTHS]
-    assert "does not hold West: their last rows are of 2024-01-30, with 400.00." in told
+    assert "does not include West: their last rows are dated 2024-01-30, with 400.00." in told
     assert told.count("West") == 1
     assert "not included" not in told
 
@@ -70,15 +70,15 @@ def test_a_thin_date_is_told_once(question: str, messages: dict[str, str]) -> No
 
 
 def test_one_figure_at_a_thin_date_is_asked_back(messages: dict[str, str]) -> None:
-    assert "2024-03-31 carries 1 row, the date before (2024-02-29) 3. It may hold adjustments" in messages[END]
+    assert "2024-03-31 carries 1 row, the date before it (2024-02-29) 3. It may hold adjustments" in messages[END]
 
 
 def test_a_change_does_not_claim_that_all_rows_are_compared(messages: dict[str, str]) -> None:
     assert "May 2024 with 60 and July 2024 with 64." in messages[CHANGE]
-    assert "Each month is set against the month before it, where that has rows;" in messages[CHANGE]
+    assert "Each month is compared with the month before it, if that has rows;" in messages[CHANGE]
     assert "there is nothing just before to compare them with" in messages[CHANGE]
     assert "where 2 of 8 rows can be compared, ranges from" in messages[UNITS_CHANGE]
-    assert "no row has one just before it to be compared with, of 8 in all." in messages[WEEKS]
+    assert "no row has a predecessor to compare with, of 8 in all." in messages[WEEKS]
 
 
 def test_months_without_a_growth_are_told(messages: dict[str, str]) -> None:
