@@ -1,4 +1,4 @@
-"""A query that a person asked for without a model, as the model reads it when it goes on in the thread."""
+"""The record of a query that a person ran without a model, written so that a model can continue the thread."""
 
 from typing import Any
 
@@ -15,17 +15,17 @@ from pydantic_ai.messages import (
 _REPLY = "task_result"
 
 
-def as_turn(message: str, call_id: str, tool: str, arguments: dict[str, Any], output: Any, said: str) -> list[Any]:
-    """The turn as it would be if a model had called the tool and ended with `said`, as JSON values.
+def as_turn(message: str, call_id: str, tool: str, arguments: dict[str, Any], output: Any, answer: str) -> list[Any]:
+    """The messages, as JSON values, of a turn in which a model called the tool and then replied with `answer`.
 
-    `call_id` must be another one in every turn: some servers take a history with an id twice for broken.
+    `call_id` must differ from turn to turn: some servers reject a history in which an id occurs twice.
     """
-    end = f"{call_id}_end"
+    reply_id = f"{call_id}_end"
     messages: list[ModelMessage] = [
         ModelRequest([UserPromptPart(message)]),
         ModelResponse([ToolCallPart(tool, arguments, call_id)]),
         ModelRequest([ToolReturnPart(tool, output, call_id)]),
-        ModelResponse([ToolCallPart(_REPLY, {"message": said}, end)]),
-        ModelRequest([ToolReturnPart(_REPLY, "Shown to the person. They ran this query themselves.", end)]),
+        ModelResponse([ToolCallPart(_REPLY, {"message": answer}, reply_id)]),
+        ModelRequest([ToolReturnPart(_REPLY, "Shown to the person. They ran this query themselves.", reply_id)]),
     ]
     return ModelMessagesTypeAdapter.dump_python(messages, mode="json")

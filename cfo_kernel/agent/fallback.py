@@ -1,4 +1,4 @@
-"""Models by their names, and one that stands in for another whose server failed."""
+"""Models that carry the name from the settings, and a second model for when the first one's server fails."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -12,14 +12,14 @@ from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 
-from cfo_kernel.agent.model_errors import broke_off, server_failed
+from cfo_kernel.agent.model_errors import answer_broke_off, server_failed
 from cfo_kernel.agent.usage import model_label
 
-_BREAKS = 2
+_MAX_FAILURES = 2
 
 
 class NamedModel(WrapperModel):
-    """A model whose answers carry its name, as `CFO_MODEL` has it."""
+    """A model whose answers are labelled with its name, spelled as in `CFO_MODEL`."""
 
     def __init__(self, wrapped: Model, name: str) -> None:
         super().__init__(wrapped)
@@ -41,14 +41,14 @@ class NamedModel(WrapperModel):
 
 
 class _PrimaryModel(WrapperModel):
-    """A model that another stands in for: once its server failed, it is not asked again in this run.
+    """The first of two models. Once its server has failed, it is not asked again in this run.
 
-    The client has tried again by then. An answer that breaks off is asked for again once, from the same model.
+    The client has already retried by then. If an answer breaks off, the same model is asked once more.
     """
 
     def __init__(self, wrapped: NamedModel) -> None:
         super().__init__(wrapped)
-        self._breaks = 0
+        self._failures = 0
 
     @asynccontextmanager
     async def request_stream(
@@ -58,28 +58,30 @@ class _PrimaryModel(WrapperModel):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        if self._breaks >= _BREAKS:
+        if self._failures >= _MAX_FAILURES:
             raise ModelAPIError(self.model_name, "its server has failed in this run")
-        begun = False
+        streaming = False
         try:
             async with self.wrapped.request_stream(
                 messages, model_settings, model_request_parameters, run_context
             ) as answer:
-                begun = True
+                streaming = True
                 yield answer
         except ModelAPIError as error:
             if not server_failed(error):
                 raise
-            if broke_off(error):
-                self._breaks += 1
+            if answer_broke_off(error):
+                self._failures += 1
                 raise
-            self._breaks = _BREAKS
-            if not begun:
+            self._failures = _MAX_FAILURES
+            if not streaming:
                 raise
-            # It fell silent in mid-answer. As one that broke off it is asked for again, from the one that stands in.
+            # The server went silent in the middle of an answer. FallbackModel only switches before an answer begins,
+            # so the error is raised as one of a broken answer: the turn then repeats the request, and this model
+            # refuses it above.
             raise ModelAPIError(self.model_name, str(error)) from error
 
 
 def with_fallback(first: NamedModel, fallback: NamedModel | None = None) -> Model:
-    """The first model; where there is a second, that one answers when the server of the first failed."""
+    """The first model. If there is a second one, it takes over when the server of the first fails."""
     return first if fallback is None else FallbackModel(_PrimaryModel(first), fallback, fallback_on=server_failed)

@@ -1,4 +1,4 @@
-"""Which model a run thinks with: one factory, from `CFO_MODEL`, `CFO_FALLBACK_MODEL` and the keys that are there."""
+"""The models that answer: opened from `CFO_MODEL`, `CFO_FALLBACK_MODEL` and the API keys in the settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
     from pydantic_ai.models import Model
 
-_HOMES = {
+_MODULES = {
     "offline": "cfo_kernel.agent.analyst",
     "openai": "cfo_kernel.agent.chat_model",
     "anthropic": "pydantic_ai.models.anthropic",
@@ -26,26 +26,23 @@ _AUTO_OPENAI, _AUTO_ANTHROPIC = "openai:gpt-6.1-terra", "anthropic:claude-sonnet
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """The model of a run, and the names of those behind it: the first, then the one that stands in for it."""
+    """The model of a run, and the names behind it: the first model, then its fallback if there is one."""
 
     model: Model
     names: tuple[str, ...]
 
 
 def model_names(settings: Settings) -> tuple[str, ...]:
-    """The models that were set: the first, then the one that stands in for it.
-
-    Raises `InvalidSettings` for an unknown form.
-    """
+    """The names of the first model and, if one is set, its fallback. Raises `InvalidSettings` for a malformed name."""
     first = _name("CFO_MODEL", settings.model, settings)
     if settings.fallback_model is None:
         return (first,)
     return (first, _name("CFO_FALLBACK_MODEL", settings.fallback_model, settings))
 
 
-def _name(setting: str, given: str, settings: Settings) -> str:
-    """The name that `auto` stands for, or the one that was set."""
-    name = given.strip()
+def _name(setting: str, value: str, settings: Settings) -> str:
+    """The name in a setting, or the model that `auto` selects."""
+    name = value.strip()
     if name == "auto":
         if settings.openai_api_key:
             return _AUTO_OPENAI
@@ -58,25 +55,25 @@ def _name(setting: str, given: str, settings: Settings) -> str:
 
 
 class Models:
-    """The models of an engine. They and their connections are kept from run to run, so it belongs to one event loop."""
+    """The models of an engine. Runs share them and their connections, so an instance belongs to one event loop."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._kept: dict[str, Model] = {}
+        self._opened_models: dict[str, Model] = {}
         self._clients = AsyncExitStack()
 
     def load(self) -> None:
-        """Imports what `opened` needs, for who can do so in time; what is not installed is told of there."""
+        """Imports what `opened` needs, so that a caller can do so in a thread. `opened` reports missing packages."""
         for name in model_names(self._settings):
             with suppress(ImportError):
-                import_module(_HOMES[name.partition(":")[0]])
+                import_module(_MODULES[name.partition(":")[0]])
 
     def opened(self, schema: SchemaContext) -> OpenedModel:
         """The model for a run. Raises `InvalidSettings` or `ModelKeyMissing`, each with what to set."""
         from cfo_kernel.agent.fallback import NamedModel, with_fallback
 
         names = model_names(self._settings)
-        # CFO_BASE_URL is the server of CFO_MODEL; one of another protocol cannot be asked there.
+        # CFO_BASE_URL is the server of CFO_MODEL. A fallback with another protocol cannot be asked there.
         providers = [name.partition(":")[0] for name in names]
         models: list[NamedModel] = []
         for name, provider in zip(names, providers, strict=True):
@@ -86,7 +83,7 @@ class Models:
 
     async def close(self) -> None:
         """Closes the connections."""
-        self._kept.clear()
+        self._opened_models.clear()
         await self._clients.aclose()
 
     def _model(self, name: str, base_url: str | None, schema: SchemaContext) -> Model:
@@ -95,18 +92,18 @@ class Models:
             from cfo_kernel.agent.analyst import offline_model
 
             return offline_model(schema.tables, schema.glossary, schema.trees)
-        if name not in self._kept:
+        if name not in self._opened_models:
             opened, client = (_openai if provider == "openai" else _anthropic)(model, base_url, self._settings)
             self._clients.push_async_callback(client.close)
-            self._kept[name] = opened
-        return self._kept[name]
+            self._opened_models[name] = opened
+        return self._opened_models[name]
 
 
 def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model, AsyncOpenAI]:
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     base_url = base_url or settings.openai_base_url
     if not key and not base_url:
-        raise ModelKeyMissing(f"The model is openai:{model}, but there is no key. Set OPENAI_API_KEY to yours.")
+        raise ModelKeyMissing(f"The model is openai:{model}, but there is no API key. Set OPENAI_API_KEY.")
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai import OpenAIProvider
 
@@ -119,14 +116,14 @@ def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model
         timeout=settings.model_timeout,
         max_retries=settings.model_retries,
     )
-    # Without this a stream that a proxy ends early would pass for a whole answer.
+    # Otherwise a stream that a proxy cuts off would pass as a complete answer.
     profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
     return ChatModel(model, provider=OpenAIProvider(openai_client=client), profile=profile), client
 
 
 def _anthropic(model: str, base_url: str | None, settings: Settings) -> tuple[Model, AsyncAnthropic]:
     if settings.anthropic_api_key is None:
-        message = f"The model is anthropic:{model}, but there is no key. Set ANTHROPIC_API_KEY to yours."
+        message = f"The model is anthropic:{model}, but there is no API key. Set ANTHROPIC_API_KEY."
         raise ModelKeyMissing(message)
     try:
         from anthropic import AsyncAnthropic

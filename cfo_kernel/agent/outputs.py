@@ -1,6 +1,6 @@
-"""The four ways a run may end, as a model is offered them; what it fills in becomes a reply.
+"""The four ways to end a run, as functions that a model calls. The arguments it fills in become the reply.
 
-SQL is checked before it is taken, so that a model can mend it while it still has the question in mind.
+SQL and file names are checked here, so that the model can correct them while the question is still before it.
 """
 
 from typing import Literal
@@ -13,11 +13,11 @@ from cfo_kernel.replies import Chart, RunSQL, TaskResult, UserInteraction, Write
 
 
 async def user_interaction(message: str, choices: list[str] | None = None) -> UserInteraction:
-    """Asks the person something, and ends the run.
+    """Asks the person a question, and ends the run.
 
     Args:
         message: the question.
-        choices: up to 6 complete messages that would answer it.
+        choices: up to 6 complete messages that would answer the question.
     """
     return UserInteraction(message=message, choices=tuple(choices or ()))
 
@@ -26,9 +26,9 @@ async def task_result(ctx: RunContext[RunDeps], message: str) -> TaskResult:
     """Answers in words, and ends the run. The table of the last query is shown with it.
 
     Args:
-        message: the answer, with the figures, what they cover and what was assumed.
+        message: the answer, with its figures, what they cover and what was assumed.
     """
-    last = ctx.deps.last
+    last = ctx.deps.last_result
     return TaskResult(message=message, result=last, files=(last.file,) if last and last.file else ())
 
 
@@ -38,7 +38,7 @@ async def run_sql(ctx: RunContext[RunDeps], sql: str, purpose: str, chart: Chart
     Args:
         sql: exactly one SELECT over the tables of the workspace.
         purpose: one sentence on what the table shows.
-        chart: how it may be drawn, if that helps.
+        chart: how to draw the table, if a chart helps.
     """
     await retryable(ctx.deps.data.check(sql, thread_tables=ctx.deps.thread_tables))
     return RunSQL(sql=sql, purpose=purpose, chart=chart)
@@ -52,24 +52,28 @@ async def write_sheet_from_file(
     purpose: str,
     mode: Literal["create", "replace", "append"] = "create",
 ) -> WriteSheetFromFile:
-    """Has a result file written to a sheet of a workbook, and ends the run.
+    """Writes a result file to a sheet of a workbook, and ends the run.
 
     Args:
-        source_file: the `file` of an earlier result, such as results/result_001.parquet.
-        workbook: a name ending in .xlsx.
+        source_file: the `file` of an earlier result, for example results/result_001.parquet.
+        workbook: a file name that ends in .xlsx.
         sheet: the sheet's name, up to 31 characters.
-        purpose: one sentence on what the sheet holds.
+        purpose: one sentence on what the sheet contains.
         mode: create a new sheet, replace one, or append rows to one.
     """
-    await retryable(_checked(ctx.deps, source_file))
+    await retryable(_check_source(ctx.deps, source_file))
     return WriteSheetFromFile(source_file=source_file, workbook=workbook, sheet=sheet, mode=mode, purpose=purpose)
 
 
-async def _checked(deps: RunDeps, source_file: str) -> None:
+async def _check_source(deps: RunDeps, source_file: str) -> None:
     deps.result_file(source_file)
 
 
 OUTPUTS = [ToolOutput(f, name=f.__name__) for f in (user_interaction, task_result, run_sql, write_sheet_from_file)]
-SPOKEN = {"user_interaction": "message", "task_result": "message", "run_sql": "purpose"}
-SPOKEN["write_sheet_from_file"] = "purpose"
-"""The argument of each output that is the reply's message, and grows on the screen while the model writes it."""
+MESSAGE_ARGUMENTS = {
+    "user_interaction": "message",
+    "task_result": "message",
+    "run_sql": "purpose",
+    "write_sheet_from_file": "purpose",
+}
+"""For each output the argument that people read: it appears on the screen while the model writes it."""

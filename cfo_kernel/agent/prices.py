@@ -1,6 +1,6 @@
-"""What the tokens of a model cost: from the root's `prices.toml`, else as genai-prices knows it for that server.
+"""Prices of a model's tokens: from the root's `prices.toml`, otherwise from genai-prices for the model's server.
 
-Nothing is guessed: a model on a server that neither of them knows has no price, and its cost stays unknown.
+Nothing is guessed: a model on a server that neither of them lists has no price, and the cost of a run stays unknown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KEYS = ("input", "cached_input", "output")
 
 @dataclass(frozen=True)
 class Price:
-    """USD for a million tokens: read, read from the server's cache, and written."""
+    """USD for a million tokens: input, input that the server had cached, and output."""
 
     input: Decimal
     cached_input: Decimal
@@ -33,28 +33,29 @@ class Price:
 
 @dataclass(frozen=True)
 class Prices:
-    """The prices of the root, by the name of the model as `CFO_MODEL` has it."""
+    """The prices of a root, by the model's name, spelled as in `CFO_MODEL`."""
 
     table: Mapping[str, Price] = field(default_factory=dict[str, Price])
 
     def cost(self, name: str, answer: ModelResponse) -> Decimal | None:
-        """What an answer of the model of that name cost in USD; None where that cannot be known.
+        """The cost of an answer of this model in USD; None if it cannot be known.
 
-        An answer that broke off, or whose server did not count its tokens, may have cost anything.
+        The cost of an answer that broke off, or whose tokens the server did not count, is unknown.
         """
-        used = answer.usage
+        usage = answer.usage
         if name == "offline":
             return Decimal(0)
-        if answer.state != "complete" or used.unmeasured_requests:
+        if answer.state != "complete" or usage.unmeasured_requests:
             return None
         if price := self.table.get(name):
-            read = (used.input_tokens - used.cache_read_tokens) * price.input
-            return (read + used.cache_read_tokens * price.cached_input + used.output_tokens * price.output) / _MILLION
-        return _known(answer)
+            uncached = (usage.input_tokens - usage.cache_read_tokens) * price.input
+            cached = usage.cache_read_tokens * price.cached_input
+            return (uncached + cached + usage.output_tokens * price.output) / _MILLION
+        return _list_price(answer)
 
 
-def _known(answer: ModelResponse) -> Decimal | None:
-    """By the address of the server alone: the same model on another server has another price, or none."""
+def _list_price(answer: ModelResponse) -> Decimal | None:
+    """The cost by genai-prices, looked up by the server's address: the same model costs more or less elsewhere."""
     from genai_prices import calc_price
 
     if not answer.model_name or not answer.provider_url:
@@ -66,44 +67,46 @@ def _known(answer: ModelResponse) -> Decimal | None:
 
 
 def read_prices(root: Path) -> Prices:
-    """The prices of a root; none where it has no `prices.toml`. Raises `InvalidSettings` that names the line."""
+    """The prices in a root's `prices.toml`, if it has one. Raises `InvalidSettings` that names the faulty line."""
     try:
         text = (root / FILE).read_text(encoding="utf-8")
         tables = tomllib.loads(text, parse_float=Decimal)
-    except (FileNotFoundError, NotADirectoryError):  # a root that is a file is told of when it is opened
+    except (FileNotFoundError, NotADirectoryError):  # opening the root reports a root that is a file
         return Prices()
     except OSError as error:
-        raise InvalidSettings(f"{FILE} cannot be read ({error.strerror}). Mend that and start again.") from error
+        raise InvalidSettings(f"{FILE} cannot be read ({error.strerror}). Make it readable and start again.") from error
     except UnicodeDecodeError as error:
         raise InvalidSettings(f"{FILE} is not UTF-8 text. Save it as UTF-8 and start again.") from error
     except tomllib.TOMLDecodeError as error:
-        raise InvalidSettings(f"{FILE} is no TOML: {error}. Correct it and start again.") from error
-    return Prices({name: _price(name, given, text) for name, given in tables.items()})
+        raise InvalidSettings(f"{FILE} is not valid TOML: {error}. Correct it and start again.") from error
+    return Prices({name: _price(name, table, text) for name, table in tables.items()})
 
 
-def _price(name: str, given: Any, text: str) -> Price:
-    if not isinstance(given, dict):
-        raise _wrong(text, name, None, f'{name} must be a table of prices, headed ["openai:<name>"]')
-    prices = cast("dict[str, Any]", given)
+def _price(name: str, table: Any, text: str) -> Price:
+    if not isinstance(table, dict):
+        raise _invalid(text, name, None, f'{name} is not a table of prices under a heading such as ["openai:<name>"]')
+    prices = cast("dict[str, Any]", table)
     if ":" not in name:
-        raise _wrong(text, name, None, f'models are named as in CFO_MODEL, such as ["openai:{name}"]')
+        raise _invalid(
+            text, name, None, f'{name} has no provider. Spell models as in CFO_MODEL, for example ["openai:{name}"]'
+        )
     for key, value in prices.items():
         if key not in _KEYS:
-            raise _wrong(text, name, key, f"there is no price {key!r}, only {', '.join(_KEYS)}")
+            raise _invalid(text, name, key, f"{key!r} is not the name of a price. The names are {', '.join(_KEYS)}")
         is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
         if not is_number or not Decimal(value).is_finite() or value < 0:
-            raise _wrong(text, name, key, f"{key} must be a number of USD for a million tokens")
+            raise _invalid(text, name, key, f"{key} is not a number of USD for a million tokens")
     for key in ("input", "output"):
         if key not in prices:
-            raise _wrong(text, name, None, f"{name} has no price {key!r}")
+            raise _invalid(text, name, None, f"{name} has no price {key!r}")
     amounts = {key: Decimal(value) for key, value in prices.items()}
     return Price(amounts["input"], amounts.get("cached_input", amounts["input"]), amounts["output"])
 
 
-def _wrong(text: str, name: str, key: str | None, what: str) -> InvalidSettings:
-    """TOML gives no places with its values, so the line is looked up: that of the model, or of its key."""
+def _invalid(text: str, name: str, key: str | None, problem: str) -> InvalidSettings:
+    # The parser gives no positions, so the line of the model, or of its key, is searched for in the text.
     lines = text.splitlines()
     number = next((n for n, line in enumerate(lines, 1) if name in line), 1)
     if key is not None:
         number = next((n for n, line in enumerate(lines[number - 1 :], number) if key in line.split("=")[0]), number)
-    return InvalidSettings(f"{FILE}, line {number}: {what}. Correct it and start again.")
+    return InvalidSettings(f"{FILE}, line {number}: {problem}. Correct it and start again.")

@@ -1,7 +1,8 @@
-"""Goes through a turn again whose process died: what the desk's memory has is handed back, what is new is kept.
+"""Replay: continues a turn whose process died, from the answers and tool results in its replay log.
 
-The turn begins anew from its message, so the model is asked nothing and no tool is run until the memory ends: in the
-middle of an answer, or among several tools that were called at once.
+The turn starts again from its message and takes the same way as before: as long as the log has the next step, no model
+is asked and no tool runs. Continuing from a message history instead fails where a process died in the middle of an
+answer, or while some of several parallel tool calls had returned.
 """
 
 from typing import Any, cast
@@ -12,23 +13,22 @@ from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, ToolCa
 from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.tools import ToolDefinition
 
-from cfo_kernel.agent.run_deps import RunDeps, call_of
+from cfo_kernel.agent.run_deps import RunDeps, call_key
 from cfo_kernel.replies import ResultTable
 
 
 class Replay(AbstractCapability[RunDeps]):
-    """Stands between the agent and its model and tools.
-
-    An answer is kept as the history keeps it: a schema of its own would cost each start a hundredth of a second.
-    """
+    """Wraps every model request and tool call: takes its outcome from the replay log, or records it there."""
 
     async def wrap_model_request(
         self, ctx: RunContext[RunDeps], *, request_context: ModelRequestContext, handler: Any
     ) -> ModelResponse:
-        known = ctx.deps.replay_log.response()
-        if known is not None:
-            [kept] = ModelMessagesTypeAdapter.validate_python([known])
-            return cast("ModelResponse", kept)
+        recorded = ctx.deps.replay_log.response()
+        if recorded is not None:
+            # Read as a list of messages, like the history: building a schema for a single answer would cost every
+            # start of a process another 10 ms.
+            [message] = ModelMessagesTypeAdapter.validate_python([recorded])
+            return cast("ModelResponse", message)
         response: ModelResponse = await handler(request_context)
         ctx.deps.replay_log.keep_response(ModelMessagesTypeAdapter.dump_python([response], mode="json")[0])
         return response
@@ -42,22 +42,25 @@ class Replay(AbstractCapability[RunDeps]):
         args: Any,
         handler: Any,
     ) -> Any:
-        deps, called = ctx.deps, call_of(ctx)
-        returned = deps.replay_log.tool(called)
+        deps, key = ctx.deps, call_key(ctx)
+        returned = deps.replay_log.tool(key)
         if returned is not None:
+            # The reply of the run may show this table, so skipping the tool must not lose it.
             if returned.get("result"):
-                deps.put_back(called, ResultTable.model_validate(returned["result"]))
+                deps.restore_result(key, ResultTable.model_validate(returned["result"]))
         else:
-            returned = await _returned(handler, args)
-            if result := deps.kept_by(called):
+            returned = await _run(handler, args)
+            if result := deps.result_of(key):
                 returned["result"] = result.model_dump(mode="json")
-            deps.replay_log.keep_tool(called, returned)
+            deps.replay_log.keep_tool(key, returned)
+        # A retry is recorded as well: the model's next answer, which may be in the log, corrects exactly this error.
         if "retry" in returned:
             raise ModelRetry(returned["retry"])
         return returned["value"]
 
 
-async def _returned(handler: Any, args: Any) -> dict[str, Any]:
+async def _run(handler: Any, args: Any) -> dict[str, Any]:
+    # Other exceptions end the run; they are not recorded.
     try:
         return {"value": await handler(args)}
     except ModelRetry as error:

@@ -1,44 +1,48 @@
-"""What earlier attempts at a run have learned: an answer of the model is not paid for twice, a tool not run twice."""
+"""The replay log of a run: answers, tool results and file names that earlier attempts recorded.
+
+With it a later attempt pays for no answer twice and runs no tool twice. The log is a protocol because `runs` implements
+it, on the journal, and `agent` may not import `runs`.
+"""
 
 from typing import Any, Protocol
 
 
 class ReplayLog(Protocol):
-    """The record of a run's attempts; what it takes and gives are JSON values."""
+    """The recorded steps of a run. All values are JSON. A `call_key` is what `run_deps.call_key` gives for a call."""
 
     def response(self) -> Any | None:
-        """The model's answer to the next request, if it was given already."""
+        """The recorded answer of the model to the next request; None if there is none."""
         ...
 
     def keep_response(self, response: Any) -> None: ...
 
-    def tool(self, call_id: str) -> Any | None:
-        """What this call returned, if it did."""
+    def tool(self, call_key: str) -> Any | None:
+        """What this tool call returned; None if that was not recorded."""
         ...
 
-    def keep_tool(self, call_id: str, returned: Any) -> None: ...
+    def keep_tool(self, call_key: str, returned: Any) -> None: ...
 
-    def file(self, asked_by: str) -> str | None:
-        """The name that was given to the result of this call, if it got that far."""
+    def file(self, call_key: str) -> str | None:
+        """The file name that was reserved for the result of this call; None if it did not get that far."""
         ...
 
-    def keep_file(self, asked_by: str, name: str) -> None: ...
+    def keep_file(self, call_key: str, name: str) -> None: ...
 
 
 class EmptyReplayLog:
-    """A memory with nothing in it, that keeps nothing: for a turn that is not to survive its process."""
+    """A log that records nothing, for a turn that need not survive its process."""
 
     def response(self) -> None:
         return None
 
     def keep_response(self, response: Any) -> None: ...
 
-    def tool(self, call_id: str) -> None:  # noqa: ARG002
+    def tool(self, call_key: str) -> None:  # noqa: ARG002
         return None
 
-    def keep_tool(self, call_id: str, returned: Any) -> None: ...
+    def keep_tool(self, call_key: str, returned: Any) -> None: ...
 
-    def file(self, asked_by: str) -> None:  # noqa: ARG002
+    def file(self, call_key: str) -> None:  # noqa: ARG002
         return None
 
-    def keep_file(self, asked_by: str, name: str) -> None: ...
+    def keep_file(self, call_key: str, name: str) -> None: ...

@@ -1,4 +1,4 @@
-"""The desk of one run: what its tools work with, and what they left on it."""
+"""The dependencies of one run: what its tools work with, and the results they leave for later steps and the reply."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,94 +13,97 @@ from cfo_kernel.errors import SheetInvalid
 from cfo_kernel.replies import ResultTable
 
 TOOL_ROWS = 50
-"""How many rows of a result a tool shows the model; the count of all is always told."""
+"""How many rows of a result a tool shows the model. The total row count is always shown."""
+
+_TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_FOLDERS = ("results", "analysis")
 
 
-_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-
-
-def call_of(ctx: RunContext["RunDeps"]) -> str:
-    """Which call of the run a tool answers: ids alone may come again, for some servers count anew in each answer."""
+def call_key(ctx: RunContext["RunDeps"]) -> str:
+    """The key of a tool call within its run. Ids alone are not unique: some servers number them per answer."""
     return f"{ctx.run_step}/{ctx.tool_call_id}"
 
 
 @dataclass
 class RunDeps:
-    """What the tools of a run kept is found by the calls that asked for it."""
+    """What the tools of a run share. Files and results are stored under the key of the call that produced them."""
 
     data: WorkspaceData
     schema: SchemaContext
     thread_dir: Path
     replay_log: ReplayLog = field(default_factory=EmptyReplayLog)
-    _given: dict[str, Path] = field(default_factory=dict[str, Path])
-    _kept: dict[str, ResultTable] = field(default_factory=dict[str, ResultTable])
+    _files: dict[str, Path] = field(default_factory=dict[str, Path])
+    _results: dict[str, ResultTable] = field(default_factory=dict[str, ResultTable])
 
     @property
-    def last(self) -> ResultTable | None:
-        """Of the results that were kept, the one that was asked for last: an answer rests on it."""
-        return next((self._kept[key] for key in reversed(self._given) if key in self._kept), None)
+    def last_result(self) -> ResultTable | None:
+        """The result of the latest call that produced one: an answer rests on it.
 
-    def new_file(self, folder: str, stem: str, asked_by: str) -> Path:
-        """A file name in the thread's `analysis/` or `results/` that is not taken: `query_001.parquet`.
-
-        A model may call several tools at once, so a name that was given is taken before there is a file. An attempt
-        that begins again gets the names of the one before, by the call that asked for them.
+        The latest by the order of the calls, not of their ends: calls of one answer run in parallel.
         """
-        place = self.thread_dir / folder
-        if name := self.replay_log.file(asked_by):
-            self._given[asked_by] = place / name
-            return place / name
-        number = len(list(place.glob(f"{stem}_*.parquet"))) + 1
-        tables = {name.lower() for name in self.schema.tables}  # the result is to be a table under this name
-        given = self._given.values()
-        while (path := place / f"{stem}_{number:03}.parquet").exists() or path in given or path.stem in tables:
+        return next((self._results[key] for key in reversed(self._files) if key in self._results), None)
+
+    def new_file(self, folder: str, stem: str, key: str) -> Path:
+        """Reserves an unused file name in the thread's `analysis/` or `results/`, such as `query_001.parquet`.
+
+        A model may call several tools at once, so a name is taken as soon as it is reserved, before the file exists. A
+        later attempt at the run gets the names of the earlier one, by the keys of the calls.
+        """
+        parent = self.thread_dir / folder
+        if name := self.replay_log.file(key):
+            self._files[key] = parent / name
+            return parent / name
+        number = len(list(parent.glob(f"{stem}_*.parquet"))) + 1
+        # The result becomes a table under the name of its file, so it must not share it with one of the workspace.
+        tables = {name.lower() for name in self.schema.tables}
+        reserved = self._files.values()
+        while (path := parent / f"{stem}_{number:03}.parquet").exists() or path in reserved or path.stem in tables:
             number += 1
-        self._given[asked_by] = path
-        self.replay_log.keep_file(asked_by, path.name)
+        self._files[key] = path
+        self.replay_log.keep_file(key, path.name)
         return path
 
-    def keep(self, result: ResultTable, asked_by: str) -> None:
-        """Keeps the result of that call."""
-        self._kept[asked_by] = result
+    def keep_result(self, result: ResultTable, key: str) -> None:
+        self._results[key] = result
 
-    def kept_by(self, asked_by: str) -> ResultTable | None:
-        """The result that this call has kept."""
-        return self._kept.get(asked_by)
+    def result_of(self, key: str) -> ResultTable | None:
+        """The result that this call produced."""
+        return self._results.get(key)
+
+    def restore_result(self, key: str, result: ResultTable) -> None:
+        """Puts a result of an earlier attempt back in the place of its call."""
+        self._files[key] = self.thread_dir / (result.file or "")
+        self._results[key] = result
 
     def plan_of(self, sql: str) -> QueryPlan | None:
-        """The plan of this run that gave this SQL: a table delivered with that SQL comes from the plan."""
-        queries = (result.query for result in self._kept.values())
+        """The plan of this run that compiled to this SQL, so that a table delivered as SQL keeps the plan's checks."""
+        queries = (result.query for result in self._results.values())
         return next(
             (QueryPlan.model_validate(q.plan) for q in queries if q.plan and q.sql.strip() == sql.strip()), None
         )
 
-    def put_back(self, asked_by: str, result: ResultTable) -> None:
-        """Keeps a result of an earlier attempt, in the place of the call that asked for it."""
-        self._given[asked_by] = self.thread_dir / (result.file or "")
-        self._kept[asked_by] = result
-
     @property
     def thread_tables(self) -> dict[str, Path]:
-        """The thread's results so far, as tables: `result_001` is `results/result_001.parquet`.
+        """The results of the thread so far, as tables: `result_001` is `results/result_001.parquet`.
 
-        A name that a table of the workspace has is that table's.
+        A table of the workspace hides a result of the same name.
         """
         taken = {name.lower() for name in self.schema.tables}
         found: dict[str, Path] = {}
-        folders = (self.thread_dir / "results", self.thread_dir / "analysis")
-        for path in (path for folder in folders for path in sorted(folder.glob("*.parquet"))):
-            is_table = _TABLE.fullmatch(path.stem) and path.is_file() and not path.is_symlink()
+        for path in (path for folder in _FOLDERS for path in sorted((self.thread_dir / folder).glob("*.parquet"))):
+            # A link could point at any file of the engine's user, and a query would read it.
+            is_table = _TABLE_NAME.fullmatch(path.stem) and path.is_file() and not path.is_symlink()
             if is_table and path.stem.lower() not in taken:
                 taken.add(path.stem.lower())
                 found[path.stem] = path
         return found
 
     def result_file(self, name: str) -> Path:
-        """The file that `results/x` or `analysis/x` names; raises `SheetInvalid` for any other."""
+        """The file with a name like `results/x` or `analysis/x`. Raises `SheetInvalid` for any other name."""
         folder, _, file = name.partition("/")
         path = self.thread_dir / folder / file
-        if folder in ("results", "analysis") and "/" not in file and path.is_file():
+        if folder in _FOLDERS and "/" not in file and path.is_file():
             return path
-        known = [f"{p.parent.name}/{p.name}" for f in ("results", "analysis") for p in (self.thread_dir / f).iterdir()]
+        known = [f"{p.parent.name}/{p.name}" for f in _FOLDERS for p in (self.thread_dir / f).iterdir()]
         listed = ", ".join(sorted(known)[-20:]) or "none yet"
         raise SheetInvalid(f"There is no file {name[:80]!r} in this thread. There is: {listed}.")

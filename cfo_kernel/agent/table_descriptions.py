@@ -1,4 +1,4 @@
-"""Tables as a model is told of them: the profile of the files, and what the glossary adds."""
+"""Descriptions of tables for a model: the profile of the files with the words of the glossary."""
 
 from typing import Any
 
@@ -9,13 +9,14 @@ from cfo_kernel.data.workspace_data import SchemaContext
 _VALUES = 60
 _PARENTS = 60
 _ROLL_UP = (
-    "In a query plan that joins this table a filter = or in with a parent's name on the label column means the roll-up "
-    "of all below it, with the operators' signs; group_by with within gives its children. SQL does not."
+    "In a query plan that joins this table, a filter (= or in) on the label column with a parent's name means the "
+    "roll-up of everything below it, with the operators' signs; group_by with within gives its children. SQL has no "
+    "roll-ups."
 )
 
 
 def listed_tables(schema: SchemaContext) -> dict[str, Any]:
-    """All tables in a line each."""
+    """A short description of every table."""
     listed: list[dict[str, Any]] = []
     for dataset in schema.index.datasets:
         if dataset.problem:
@@ -29,7 +30,7 @@ def listed_tables(schema: SchemaContext) -> dict[str, Any]:
 
 
 def described_table(table: Table, schema: SchemaContext, sample: list[list[Any]]) -> dict[str, Any]:
-    """One table in full."""
+    """The full description of one table."""
     notes = schema.glossary.table(table.name)
     joins = [
         f"{table.name}.{r.column} = {r.to_table}.{r.to_column}"
@@ -58,7 +59,7 @@ def described_table(table: Table, schema: SchemaContext, sample: list[list[Any]]
 
 
 def _hierarchy(tree: Tree) -> dict[str, Any]:
-    """A tree by its top two levels, and the names that stand for a roll-up."""
+    """A hierarchy: its top two levels, and the names that a query plan rolls up."""
     top = {str(root.name): [child.name for child in tree.children(root.key)] for root in tree.roots}
     parents = [node.name for node in tree.parents]
     described: dict[str, Any] = {"key": tree.key, "label": tree.label, "top": dict(list(top.items())[:_PARENTS])}
@@ -82,5 +83,5 @@ def _column(table: Table, column: Column, schema: SchemaContext) -> dict[str, An
 
 
 def _filled(value: dict[str, Any]) -> dict[str, Any]:
-    """Without what is empty: every token a model reads is paid for. A zero is a figure."""
+    """The value without its empty entries, because every token costs money. A zero is not empty."""
     return {k: v for k, v in value.items() if v not in (None, "", [], {}, ())}

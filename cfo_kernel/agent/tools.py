@@ -1,4 +1,7 @@
-"""The tools an agent explores with: a few lines each over the data room, results as compact JSON with a row cap."""
+"""The tools with which the agent explores the data. Each is a few lines over `WorkspaceData` and returns compact JSON.
+
+The docstring of a tool is what the model reads of it.
+"""
 
 from collections.abc import Awaitable
 from pathlib import PurePosixPath
@@ -7,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic_ai import ModelRetry, RunContext
 from pydantic_ai.toolsets import FunctionToolset
 
-from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps, call_of
+from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps, call_key
 from cfo_kernel.agent.table_descriptions import described_table, listed_tables
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.python_programs import ProgramResult
@@ -20,17 +23,18 @@ toolset: FunctionToolset[RunDeps] = FunctionToolset(id="data", max_retries=4)
 
 
 async def retryable(work: Awaitable[T]) -> T:
-    """Awaits `work`; an error that the model can mend goes back to it as a retry."""
+    """Awaits `work`. A `QueryError` goes back to the model as a retry, with the advice in its message."""
     try:
         return await work
     except QueryError as error:
         hint = f" It printed: {error.details['stdout']}" if error.details.get("stdout") else ""
-        hint += "" if error.details.get("retryable", True) else " No other wording helps: do without it, or say so."
+        if not error.details.get("retryable", True):
+            hint += " No other wording helps: do without it, or tell the person."
         raise ModelRetry(f"{error.code}: {error.message}{hint}") from error
 
 
 def compact(result: ResultTable, rows: int) -> dict[str, Any]:
-    """A result as the model sees it: its first rows, how many there are, and the table that holds them all."""
+    """A result as the model sees it: its first rows, the row count, and the table that holds all rows."""
     shown = [list(row) for row in result.rows[:rows]]
     return {
         "columns": [c.model_dump() for c in result.columns],
@@ -43,10 +47,11 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
     }
 
 
-def program_summary(ran: ProgramResult) -> dict[str, Any]:
-    """What a program gave, as the model sees it."""
-    table: dict[str, Any] = compact(ran.table, TOOL_ROWS) if ran.table else {"result_df": None, "notes": []}
-    return {**table, "stdout": ran.stdout, "files": list(ran.files), "notes": [*table["notes"], *ran.notes]}
+def program_summary(program: ProgramResult) -> dict[str, Any]:
+    """The outcome of a program as the model sees it."""
+    table: dict[str, Any] = compact(program.table, TOOL_ROWS) if program.table else {"result_df": None, "notes": []}
+    notes = [*table["notes"], *program.notes]
+    return {**table, "stdout": program.stdout, "files": list(program.files), "notes": notes}
 
 
 @toolset.tool
@@ -57,10 +62,10 @@ async def list_datasets(ctx: RunContext[RunDeps]) -> dict[str, Any]:
 
 @toolset.tool
 async def get_dataset_schema(ctx: RunContext[RunDeps], dataset: str) -> dict[str, Any]:
-    """Describes a dataset's tables: exact table name, columns, types, joins, defaults, 3 sample rows.
+    """Describes the tables of a dataset: exact names, columns, types, joins, defaults and 3 sample rows.
 
     Args:
-        dataset: a dataset's id, or the name of one of its tables.
+        dataset: the id of a dataset, or the name of one of its tables.
     """
     deps = ctx.deps
     tables = [
@@ -68,7 +73,7 @@ async def get_dataset_schema(ctx: RunContext[RunDeps], dataset: str) -> dict[str
     ]
     if not tables:
         known = [d.id for d in deps.schema.index.datasets] + [t.name for t in deps.schema.tables.values()]
-        raise ModelRetry(f"unknown_table: there is no dataset {dataset}. {nearest(dataset, known)}")
+        raise ModelRetry(f"unknown_table: There is no dataset {dataset}. {nearest(dataset, known)}")
     described: list[dict[str, Any]] = []
     for table in tables:
         sample = await retryable(deps.data.query(f'FROM "{table.name}" LIMIT 3', cap=3))
@@ -78,15 +83,15 @@ async def get_dataset_schema(ctx: RunContext[RunDeps], dataset: str) -> dict[str
 
 @toolset.tool
 async def execute_sql(ctx: RunContext[RunDeps], sql: str) -> dict[str, Any]:
-    """Runs one read-only DuckDB SELECT and shows its first rows with the true row count.
+    """Runs one read-only DuckDB SELECT and shows its first rows and the true row count.
 
     Args:
-        sql: exactly one SELECT over the tables of the workspace, and the `table` of earlier results of this thread.
+        sql: exactly one SELECT over the tables of the workspace and the `table` of earlier results of this thread.
     """
     deps = ctx.deps
-    file = deps.new_file("analysis", "query", call_of(ctx))
+    file = deps.new_file("analysis", "query", call_key(ctx))
     result = await retryable(deps.data.query(sql, cap=TOOL_ROWS, file=file, thread_tables=deps.thread_tables))
-    deps.keep(result, call_of(ctx))
+    deps.keep_result(result, call_key(ctx))
     return compact(result, TOOL_ROWS)
 
 
@@ -95,30 +100,30 @@ async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> dict[
     """Validates a typed query plan, compiles it to SQL, runs it, and shows the first rows and the SQL.
 
     Args:
-        plan: the plan; columns are written table.column. The `table` of an earlier result is a table too.
+        plan: the plan. Columns are written table.column. The `table` of an earlier result is a table as well.
     """
     deps = ctx.deps
-    file = deps.new_file("analysis", "query", call_of(ctx))
+    file = deps.new_file("analysis", "query", call_key(ctx))
     result = await retryable(deps.data.plan(plan, cap=TOOL_ROWS, file=file, thread_tables=deps.thread_tables))
-    deps.keep(result, call_of(ctx))
+    deps.keep_result(result, call_key(ctx))
     return {**compact(result, TOOL_ROWS), "sql": result.query.sql}
 
 
 @toolset.tool
 async def execute_python(ctx: RunContext[RunDeps], code: str) -> dict[str, Any]:
-    """Runs a Python program over the tables, for what SQL cannot say; shows its result_df and what it printed.
+    """Runs a Python program over the tables, for what SQL cannot express; shows its result_df and what it printed.
 
-    Every table, and the `table` of every earlier result, is there as a pandas DataFrame under its name; `pd` and `np`
-    are imported. Money is decimal.Decimal, exact: sum it as it is, use .astype(float) for means. There is no network,
-    no plotting, and no file but those the program writes in its folder, which are kept.
+    Every table, and the `table` of every earlier result, is a pandas DataFrame under its name; `pd` and `np` are
+    imported. Money is exact decimal.Decimal: sum it as it is, use .astype(float) for means. There is no network and no
+    plotting. The program can only read and write files in its own folder; those it writes are kept.
 
     Args:
-        code: the program; it assigns its result to result_df, a DataFrame or Series.
+        code: the program. It assigns its result, a DataFrame or Series, to result_df.
     """
     deps = ctx.deps
-    file = deps.new_file("analysis", "python", call_of(ctx))
+    file = deps.new_file("analysis", "python", call_key(ctx))
     work = deps.data.python(code, cap=TOOL_ROWS, folder=file.parent, stem=file.stem, thread_tables=deps.thread_tables)
-    ran = await retryable(work)
-    if ran.table:
-        deps.keep(ran.table, call_of(ctx))
-    return program_summary(ran)
+    program = await retryable(work)
+    if program.table:
+        deps.keep_result(program.table, call_key(ctx))
+    return program_summary(program)

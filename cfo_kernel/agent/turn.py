@@ -1,4 +1,4 @@
-"""One turn of the agent: from a message and what came before to one reply, told step by step to a listener."""
+"""One turn of the agent: from a message and the history to one reply. A listener follows it step by step."""
 
 import json
 import time
@@ -32,9 +32,9 @@ from pydantic_ai.run import AgentRun
 from pydantic_core import from_json
 from pydantic_graph import End
 
-from cfo_kernel.agent.model_errors import broke_off, nothing_came, translated
+from cfo_kernel.agent.model_errors import answer_broke_off, as_run_error, request_not_started
 from cfo_kernel.agent.models import OpenedModel
-from cfo_kernel.agent.outputs import OUTPUTS, SPOKEN
+from cfo_kernel.agent.outputs import MESSAGE_ARGUMENTS, OUTPUTS
 from cfo_kernel.agent.prices import Prices
 from cfo_kernel.agent.replay import Replay
 from cfo_kernel.agent.run_deps import RunDeps
@@ -55,17 +55,17 @@ _AGENT: Agent[RunDeps, Reply] = Agent(
     capabilities=[Replay()],
     name="analyst",
 )
-# A server that counts no tokens is not held to their limit, which the settings tell; the cost then is unknown.
+# If a server counts no tokens, their limit cannot be enforced, as the settings say. One warning a request helps no one.
 warnings.filterwarnings("ignore", category=UsageLimitUnavailableWarning)
 
 
 class TurnListener(Protocol):
-    """Who hears of a turn while it goes on."""
+    """Receives the steps of a turn as they happen."""
 
     def token(self, text: str) -> None: ...
 
     def void_tokens(self) -> None:
-        """The tokens of the current answer of the model do not count."""
+        """The tokens of the model's current answer are void: it will be written again."""
         ...
 
     def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
@@ -73,13 +73,13 @@ class TurnListener(Protocol):
     def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float, *, failed: bool) -> None: ...
 
     def used(self, usage: Usage) -> None:
-        """What the turn used in all; told at its end, however it ends."""
+        """The usage of the whole turn. Called once at its end, however it ends."""
         ...
 
 
 @dataclass(frozen=True)
 class RunLimits:
-    """What a turn may take of its models: answers, tool calls that succeed, and tokens read and written."""
+    """The limits of a turn: answers of models, successful tool calls, and tokens read and written."""
 
     requests: int
     tool_calls: int
@@ -88,13 +88,13 @@ class RunLimits:
 
 @dataclass(frozen=True)
 class TurnResult:
-    """The reply, with the model's messages of this turn; the last is the return of the reply's call."""
+    """The reply, and the messages of this turn. The last one is the return of the call that made the reply."""
 
     reply: Reply
     messages: list[ModelMessage]
 
     def as_json(self, outcome: Any = None) -> list[Any]:
-        """The messages as JSON, where the reply's call returned `outcome`: what the model reads when it goes on."""
+        """The messages as JSON. `outcome`, if given, is what the model will read as the return of the reply's call."""
         messages = self.messages
         if outcome is not None and isinstance(last := messages[-1], ModelRequest):
             parts = [
@@ -114,9 +114,9 @@ async def run_turn(
     limits: RunLimits,
     prices: Prices,
 ) -> TurnResult:
-    """Runs the agent; an empty message goes on from the history.
+    """Runs the agent until it replies. An empty message continues from the history.
 
-    Raises a `RunError` of ours, whatever went wrong with the model.
+    Raises a `RunError` for whatever went wrong with the model.
     """
     usage_limits = UsageLimits(
         request_limit=limits.requests,
@@ -133,28 +133,28 @@ async def run_turn(
                 while not isinstance(node, End):
                     node = await turn.step(node)
             finally:
-                listener.used(usage_of(run.usage, turn.answers, prices))
+                listener.used(usage_of(run.usage, turn.responses, prices))
     except (AgentRunError, FallbackExceptionGroup) as error:
-        raise translated(error, opened.names) from error
+        raise as_run_error(error, opened.names) from error
     if run.result is None:
-        raise ModelMisbehaved("The model's run ended without a reply. Send the message again.")
+        raise ModelMisbehaved("The model stopped without a reply. Send the message again.")
     return TurnResult(run.result.output, run.result.new_messages())
 
 
 class _Turn:
-    """Walks the agent's graph and tells the listener."""
+    """Walks the agent's graph node by node and reports each step to the listener."""
 
     def __init__(self, run: AgentRun[RunDeps, Reply], listener: TurnListener) -> None:
         self._run = run
         self._listener = listener
-        self._spoken = _Spoken()
-        self._begun: dict[str, tuple[str, float]] = {}
-        self._broken: list[ModelMessage] = []
+        self._message = _StreamedMessage()
+        self._tool_calls: dict[str, tuple[str, float]] = {}
+        self._broken_off: list[ModelMessage] = []
 
     @property
-    def answers(self) -> list[ModelResponse]:
-        """What the models answered, in the order in which they were asked again or went on."""
-        return [m for m in (*self._broken, *self._run.new_messages()) if isinstance(m, ModelResponse)]
+    def responses(self) -> list[ModelResponse]:
+        """All answers of the models, including those that broke off: they cost tokens, too."""
+        return [m for m in (*self._broken_off, *self._run.new_messages()) if isinstance(m, ModelResponse)]
 
     async def step(self, node: Any) -> Any:
         if Agent.is_model_request_node(node):
@@ -166,83 +166,90 @@ class _Turn:
         return await self._run.next(node)
 
     async def _request(self, node: ModelRequestNode[RunDeps, Reply]) -> Any:
-        """Streams a request to the model; one whose answer broke off is sent again.
+        """Streams a request to the model. If the answer breaks off, the request is repeated, up to `_RESTARTS` times.
 
-        Nothing of a broken answer stays in the history, and no tool has run from it.
+        Nothing of a broken answer stays in the history, and none of its tool calls have run.
         """
         state, restarts = self._run.ctx.state, _RESTARTS
         while True:
-            kept, step = len(state.message_history), state.run_step
-            self._spoken = _Spoken()
+            history_length, step = len(state.message_history), state.run_step
+            self._message = _StreamedMessage()
             try:
                 async with node.stream(self._run.ctx) as events:
                     async for event in events:
-                        if text := self._spoken.grown(event):
+                        if text := self._message.growth(event):
                             self._listener.token(text)
                 return await self._run.next(node)
             except (ModelAPIError, FallbackExceptionGroup) as error:
-                if not nothing_came(error):
-                    self._broken += state.message_history[kept:]
-                del state.message_history[kept:]
-                if restarts == 0 or isinstance(error, FallbackExceptionGroup) or not broke_off(error):
+                if not request_not_started(error):
+                    self._broken_off += state.message_history[history_length:]
+                # pydantic-ai has added the request, and what came of the answer, to the history and counted a step.
+                # Undoing all of that repeats the very same request. A node runs only once, hence the copy.
+                del state.message_history[history_length:]
+                if restarts == 0 or isinstance(error, FallbackExceptionGroup) or not answer_broke_off(error):
                     raise
                 restarts -= 1
                 state.run_step = step
                 node = replace(node)
-                if self._spoken.text:
+                if self._message.text:
                     self._listener.void_tokens()
 
     def _tool_event(self, event: Any) -> None:
         match event:
             case FunctionToolCallEvent(part=part):
-                self._begun[part.tool_call_id] = (part.tool_name, time.perf_counter())
+                self._tool_calls[part.tool_call_id] = (part.tool_name, time.perf_counter())
                 self._listener.tool_call(part.tool_call_id, part.tool_name, _arguments(part))
             case FunctionToolResultEvent(part=part):
-                name, begun = self._begun.get(part.tool_call_id, (part.tool_name or "", time.perf_counter()))
-                elapsed = round((time.perf_counter() - begun) * 1000, 1)
-                # Besides a tool's own errors: arguments that do not validate come back as a result to be retried.
+                unknown = (part.tool_name or "", time.perf_counter())
+                name, started = self._tool_calls.get(part.tool_call_id, unknown)
+                elapsed = round((time.perf_counter() - started) * 1000, 1)
+                # Not only errors of the tool itself: arguments that do not validate come back as a result to retry.
                 failed = part.outcome != "success"
                 self._listener.tool_result(part.tool_call_id, name, part.content, elapsed, failed=failed)
-            case OutputToolResultEvent(part=part) if getattr(part, "outcome", "") == "retried" and self._spoken.text:
+            case OutputToolResultEvent(part=part) if getattr(part, "outcome", "") == "retried" and self._message.text:
                 self._listener.void_tokens()
             case _:
                 pass
 
 
-class _Spoken:
-    """The reply's message while the model writes it as the argument of an output tool."""
+class _StreamedMessage:
+    """The message of a reply while the model is still writing it, as an argument in the JSON of an output call.
+
+    It makes an answer appear word by word, although to the model it is a tool call like any other.
+    """
 
     def __init__(self) -> None:
         self.text = ""
-        self._written: dict[int, tuple[str, str]] = {}
+        self._calls: dict[int, tuple[str, str]] = {}
 
-    def grown(self, event: Any) -> str:
-        """What the message grew by with this event."""
+    def growth(self, event: Any) -> str:
+        """The text that this event adds to the message."""
         match event:
             case PartStartEvent(index=index, part=ToolCallPart(tool_name=name, args=args)):
-                self._written[index] = (name, args if isinstance(args, str) else json.dumps(args or {}) if args else "")
-            case PartDeltaEvent(index=index, delta=delta) if index in self._written:
-                name, written = self._written[index]
+                self._calls[index] = (name, args if isinstance(args, str) else json.dumps(args or {}) if args else "")
+            case PartDeltaEvent(index=index, delta=delta) if index in self._calls:
+                name, json_text = self._calls[index]
                 more = getattr(delta, "args_delta", None)
-                self._written[index] = (name, written + more if isinstance(more, str) else written)
+                self._calls[index] = (name, json_text + more if isinstance(more, str) else json_text)
             case _:
                 return ""
-        name, written = self._written[index]
-        if name not in SPOKEN or not written:
+        name, json_text = self._calls[index]
+        if name not in MESSAGE_ARGUMENTS or not json_text:
             return ""
         try:
-            arguments = from_json(written, allow_partial="trailing-strings")
+            arguments = from_json(json_text, allow_partial="trailing-strings")
         except ValueError:
             return ""
-        text = arguments.get(SPOKEN[name], "") if isinstance(arguments, dict) else ""  # pyright: ignore
+        text = arguments.get(MESSAGE_ARGUMENTS[name], "") if isinstance(arguments, dict) else ""  # pyright: ignore
+        # Tokens can only be appended. A text that does not continue the one before is shown when the reply is complete.
         if not isinstance(text, str) or not text.startswith(self.text):
             return ""
-        grown, self.text = text[len(self.text) :], text
-        return grown
+        added, self.text = text[len(self.text) :], text
+        return added
 
 
 def _arguments(part: ToolCallPart) -> Any:
-    """A call's arguments for people to read; what is no JSON is shown as it is."""
+    """The arguments of a call for people to read. Text that is not a JSON object is shown unchanged."""
     try:
         return part.args_as_dict()
     except (ValueError, AssertionError):

@@ -1,4 +1,4 @@
-"""What a run used of its models: tokens as their servers counted them, and what these cost."""
+"""The usage of a run: tokens as the models' servers counted them, and their cost."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -14,30 +14,30 @@ _NAME = "cfo_model"
 
 
 def model_label(name: str) -> dict[str, str]:
-    """The metadata of an answer that say which model gave it: it stays known wherever the answer is kept."""
+    """Metadata that name the model which gave an answer. They stay with the answer wherever it is stored."""
     return {_NAME: name}
 
 
 def name_of(answer: ModelResponse) -> str:
-    """The name of the model that gave an answer, as `CFO_MODEL` has it."""
+    """The name of the model that gave an answer, spelled as in `CFO_MODEL`."""
     name = (answer.metadata or {}).get(_NAME)
     return name if isinstance(name, str) else f"{answer.provider_name}:{answer.model_name}"
 
 
-def usage_of(counted: RunUsage, answers: Sequence[ModelResponse], prices: Prices) -> Usage:
-    """What all answers of a run used, those that broke off among them as far as their server told.
+def usage_of(run_usage: RunUsage, answers: Sequence[ModelResponse], prices: Prices) -> Usage:
+    """The usage of all answers of a run, including those that broke off, as far as their server counted it.
 
-    The offline analyst reads no tokens; what pydantic-ai guesses for it is left out.
+    The offline analyst reads no tokens: pydantic-ai's estimate for it is ignored.
     """
     costs = [prices.cost(name_of(answer), answer) for answer in answers]
     known = [cost for cost in costs if cost is not None]
-    paid = [answer.usage for answer in answers if name_of(answer) != OFFLINE]
+    usages = [answer.usage for answer in answers if name_of(answer) != OFFLINE]
     return Usage(
-        requests=counted.requests,
-        tool_calls=counted.tool_calls,
-        input_tokens=sum(used.input_tokens for used in paid),
-        cached_tokens=sum(used.cache_read_tokens for used in paid),
-        output_tokens=sum(used.output_tokens for used in paid),
+        requests=run_usage.requests,
+        tool_calls=run_usage.tool_calls,
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        cached_tokens=sum(usage.cache_read_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
         cost=float(sum(known, Decimal(0))) if len(known) == len(costs) else None,
         model=", ".join(dict.fromkeys(name_of(answer) for answer in answers if answer.parts)) or None,
     )

@@ -117,17 +117,17 @@ class Recorder:
         self._answers += 1
         self._keep("response", str(self._answers), response)
 
-    def tool(self, call_id: str) -> Any | None:
-        return self._known("tool", call_id)
+    def tool(self, call_key: str) -> Any | None:
+        return self._known("tool", call_key)
 
-    def keep_tool(self, call_id: str, returned: Any) -> None:
-        self._keep("tool", call_id, returned)
+    def keep_tool(self, call_key: str, returned: Any) -> None:
+        self._keep("tool", call_key, returned)
 
-    def file(self, asked_by: str) -> str | None:
-        return self._known("file", asked_by)
+    def file(self, call_key: str) -> str | None:
+        return self._known("file", call_key)
 
-    def keep_file(self, asked_by: str, name: str) -> None:
-        self._keep("file", asked_by, name)
+    def keep_file(self, call_key: str, name: str) -> None:
+        self._keep("file", call_key, name)
 
     def action(self, kind: Literal["sheet", "outcome"]) -> Any | None:
         """How far an earlier attempt got with the reply's action."""
