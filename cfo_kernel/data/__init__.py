@@ -1,1 +1,1 @@
-"""The data room: what a workspace's files hold, and how it is asked."""
+"""The data of a workspace: ingest of its files, glossary, query plans, and sheets of results."""

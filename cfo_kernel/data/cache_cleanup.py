@@ -1,6 +1,6 @@
-"""What is left in the `.cache/` of a workspace by files that are no more, or that have changed, and goes after a day.
+"""Removes entries of a workspace's `.cache/` that belong to files that were deleted or changed more than a day ago.
 
-Until then another engine may be reading it, and a file that is put back need not be read again.
+Until then another engine may still be reading them, and a file that is put back need not be ingested again.
 """
 
 import contextlib
@@ -10,21 +10,21 @@ import time
 from pathlib import Path
 
 _DAY = 24 * 60 * 60
-_MADE = re.compile(r"\d+-[0-9a-f]{32}(\.\w+)?|[0-9a-f]{32}\.version|\.ingest-.+|\.[0-9a-f]{32}")
-"""The folder of a version, what is remembered of a file, and what an ingest or a writer that died has left."""
+_CACHE_ENTRY = re.compile(r"\d+-[0-9a-f]{32}(\.\w+)?|[0-9a-f]{32}\.version|\.ingest-.+|\.[0-9a-f]{32}")
+"""Folders of versions, remembered hashes of files, and what an ingest or a write that crashed left behind."""
 
 
-def remove_stale_entries(cache: Path, kept: set[str]) -> None:
-    """Removes what is older than a day and not `kept`, among what the library made; the rest belongs to others."""
-    old = time.time() - _DAY
+def remove_stale_entries(cache: Path, used: set[str]) -> None:
+    """Removes entries older than a day that are not `used`. Other files in the folder are left alone."""
+    limit = time.time() - _DAY
     entries: list[Path] = []
-    with contextlib.suppress(OSError):  # there is none yet, or nothing in it can be removed now
+    with contextlib.suppress(OSError):  # there is no cache yet, or it cannot be read now
         entries += cache.iterdir()
     for entry in entries:
-        if entry.name in kept or not _MADE.fullmatch(entry.name):
+        if entry.name in used or not _CACHE_ENTRY.fullmatch(entry.name):
             continue
-        with contextlib.suppress(OSError):  # another engine does the same; what stays is removed the next time
-            if entry.lstat().st_mtime >= old:
+        with contextlib.suppress(OSError):  # another engine does the same; what is left goes the next time
+            if entry.lstat().st_mtime >= limit:
                 continue
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)

@@ -1,8 +1,8 @@
-"""Reads a text table into DuckDB, every cell as text, so that nothing is decided from a sample and no digit is lost.
+"""Reads a delimited text file into the staging table, with every cell as text.
 
-Runs in the ingest worker. DuckDB's own sniffer looks at the first rows only: a column of whole numbers with one 2.75
-far below became 3, an account 00124 became 124. What the texts are is decided later, over whole columns
-(`cfo_kernel.data.type_inference`). The notes are for people: what was decided that the file did not say.
+Runs in the ingest worker. DuckDB's own sniffer is not used because it samples the first rows only: in a column of whole
+numbers, one 2.75 far below became 3, and account 00124 became 124. Types are inferred later, over whole columns
+(`cfo_kernel.data.type_inference`), so no digit is lost. Notes tell people what was decided where the file does not say.
 """
 
 import codecs
@@ -14,37 +14,42 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import headers
-from cfo_kernel.data.literals import text
 from cfo_kernel.errors import EmptyFile, UnreadableFile
 from cfo_kernel.executors.sql_names import unique_names
-from cfo_kernel.sql_text import quoted
+from cfo_kernel.sql_text import quoted, text_literal
 
 _CHUNK = 1 << 20
-_HEAD = 1 << 16
-_LONGEST_LINE = 32 << 20
+_HEAD = 1 << 16  # characters in which the delimiter and the header must show
+_MAX_LINE = 32 << 20
 _DELIMITERS = ",;\t|"
-_UNCLOSED = "a quotation mark is opened and never closed. Close it, or save the file again as CSV."
-csv.field_size_limit(_LONGEST_LINE)
+_UNCLOSED_QUOTE = "a quotation mark is opened and never closed. Close it, or save the file again as CSV."
+csv.field_size_limit(_MAX_LINE)
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[str, list[str]]:
     """Creates the table `staging` with all columns as text; returns the delimiter of the file, and notes."""
-    encoding, notes = _encoding(path)
-    delimiter, lines, header = _begin(path, encoding)
+    encoding, notes = _detect_encoding(path)
+    delimiter, lines, header = _find_header(path, encoding)
     body = scratch / "body.csv"
     count = _copy_body(path, encoding, lines, body)
     try:
-        _read(connection, body, delimiter, header.names)
+        # Strict parsing first: it runs in parallel, and nearly every file passes it. Only a file with rows of
+        # different widths needs the slow reader.
+        _read_csv(connection, body, delimiter, header.names)
     except duckdb.Error:
         header = _widened(header, path, body, delimiter)
-        _read_ragged(connection, path, body, delimiter, header.names, count)
+        _read_ragged_csv(connection, path, body, delimiter, header.names, count)
         notes.append("Rows have different numbers of cells; missing cells are empty.")
     body.unlink()
     _drop_empty(connection, header)
     return delimiter, notes + header.notes
 
 
-def _encoding(path: Path) -> tuple[str, list[str]]:
+def _detect_encoding(path: Path) -> tuple[str, list[str]]:
+    """The encoding of the file, with a note unless it is UTF-8. Raises `UnreadableFile` for a binary file.
+
+    The whole file is decoded: the first byte that is not UTF-8 may be a million rows down.
+    """
     with path.open("rb") as file:
         if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             return "utf-16", ["The file is UTF-16."]
@@ -53,52 +58,58 @@ def _encoding(path: Path) -> tuple[str, list[str]]:
         utf8 = True
         while chunk := file.read(_CHUNK):
             if b"\0" in chunk:
-                raise UnreadableFile(f"{path.name} is not text but binary: it holds NUL bytes. Export it again as CSV.")
+                raise UnreadableFile(
+                    f"{path.name} is a binary file, not text: it contains NUL bytes. Export it again as CSV."
+                )
             try:
                 decoder.decode(chunk, final=len(chunk) < _CHUNK)
             except UnicodeDecodeError:
-                utf8 = False
+                utf8 = False  # the rest is still searched for NUL bytes
                 decoder.reset()
     return ("utf-8-sig", []) if utf8 else ("cp1252", ["The file is not UTF-8; it was read as Windows-1252."])
 
 
-def _begin(path: Path, encoding: str) -> tuple[str, int, headers.Header]:
-    """The delimiter, the number of lines above the rows of data, and the header."""
+def _find_header(path: Path, encoding: str) -> tuple[str, int, headers.Header]:
+    """The delimiter, the number of lines above the first row of data, and the header."""
     with path.open(encoding=encoding, errors="replace") as file:
         head = file.read(_HEAD)
-        cut = bool(file.read(1))
+        is_cut = bool(file.read(1))
     if not head.strip():
         raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
-    delimiter = max(_DELIMITERS, key=lambda d: _regular(head, d))
+    delimiter = max(_DELIMITERS, key=lambda d: _regularity(head, d))
     rows: list[list[str | None]] = []
-    ends: list[int] = []  # the last line of each row: a quoted cell may hold line breaks
+    ends: list[int] = []  # the last line of each row: a quoted cell may contain line breaks
     reader = csv.reader(io.StringIO(head), delimiter=delimiter)
     for row in reader:
         rows.append([cell.strip() or None for cell in row])
         ends.append(reader.line_num)
-    if cut and len(rows) > 1:
-        del rows[-1], ends[-1]
+    if is_cut and len(rows) > 1:
+        del rows[-1], ends[-1]  # the last row of the head may be half a row
     header = headers.find_header(rows, _common_width(rows))
     if header is None:
-        raise UnreadableFile(f"{path.name} holds no table: no row looks like a header. Add one header row.")
-    return delimiter, ends[header.first - 1] if header.first else 0, header
+        raise UnreadableFile(f"{path.name} contains no table: no row looks like a header. Add one header row.")
+    return delimiter, ends[header.first_row - 1] if header.first_row else 0, header
 
 
-def _regular(head: str, delimiter: str) -> tuple[int, int]:
-    """How many rows of the head are equally wide with this delimiter, and how wide."""
+def _regularity(head: str, delimiter: str) -> tuple[int, int]:
+    """How many rows of the head have the same width with this delimiter, and that width."""
     widths = Counter(len(row) for row in csv.reader(io.StringIO(head), delimiter=delimiter) if len(row) > 1)
     width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
     return count, width
 
 
 def _common_width(rows: list[list[str | None]]) -> int:
+    """The width that most rows have; of two equally common widths, the larger."""
     widths = Counter(len(row) for row in rows if row)
     most = max(widths.values())
     return max(width for width, count in widths.items() if count == most)
 
 
 def _copy_body(path: Path, encoding: str, lines: int, body: Path) -> int:
-    """Copies what is below the header as UTF-8 with plain line ends; returns the number of lines that are not empty."""
+    """Copies the rows below the header as UTF-8 with LF line ends; returns how many lines are not empty.
+
+    DuckDB reads neither UTF-16 nor Windows-1252, and cannot skip lines inside of a quoted cell.
+    """
     count = 0
     with path.open(encoding=encoding, errors="replace") as file, body.open("w", encoding="utf-8", newline="\n") as out:
         for _ in range(lines):
@@ -111,46 +122,47 @@ def _copy_body(path: Path, encoding: str, lines: int, body: Path) -> int:
     return count
 
 
-def _read(
+def _read_csv(
     connection: duckdb.DuckDBPyConnection, body: Path, delimiter: str, names: list[str], options: str = ""
 ) -> None:
-    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
+    columns = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in names)
     connection.execute(
         f"""CREATE TABLE staging AS FROM read_csv(?, auto_detect = false, header = false, columns = {{{columns}}},
-            delim = ?, quote = '"', escape = '"', max_line_size = {_LONGEST_LINE}{options})""",
+            delim = ?, quote = '"', escape = '"', max_line_size = {_MAX_LINE}{options})""",
         [str(body), delimiter],
     )
 
 
-def _read_ragged(
+def _read_ragged_csv(
     connection: duckdb.DuckDBPyConnection, path: Path, body: Path, delimiter: str, names: list[str], lines: int
 ) -> None:
-    """Reads rows of different widths; refuses a file of which a quotation mark swallows half the lines."""
+    """Reads rows of different widths. Refuses a file in which an unclosed quotation mark swallows half of the lines."""
     try:
-        _read(connection, body, delimiter, names, ", strict_mode = false, null_padding = true, parallel = false")
+        _read_csv(connection, body, delimiter, names, ", strict_mode = false, null_padding = true, parallel = false")
     except duckdb.OutOfMemoryException as error:
         raise MemoryError from error
     except duckdb.Error as error:
-        what = "its rows cannot be told apart, or one of them is far too long"
-        raise UnreadableFile(f"{path.name} is damaged: {what}. Save it again as CSV.") from error
+        problem = "its rows cannot be separated, or one of them is far too long"
+        raise UnreadableFile(f"{path.name} is damaged: {problem}. Save it again as CSV.") from error
+    # Without strict mode DuckDB reads everything behind an unclosed quotation mark as one cell, and reports no error.
     if 2 * connection.execute("SELECT count(*) FROM staging").fetchall()[0][0] <= lines:
-        raise UnreadableFile(f"{path.name}: {_UNCLOSED}")
+        raise UnreadableFile(f"{path.name}: {_UNCLOSED_QUOTE}")
 
 
 def _widened(header: headers.Header, path: Path, body: Path, delimiter: str) -> headers.Header:
-    """The header with a column for each cell of the widest row; refuses a cell that is longer than any line may be."""
+    """The header with a column for each cell of the widest row. Refuses a cell that is longer than any line may be."""
     try:
         with body.open(encoding="utf-8") as file:
             width = max((len(row) for row in csv.reader(file, delimiter=delimiter)), default=0)
     except csv.Error as error:
-        raise UnreadableFile(f"{path.name}: {_UNCLOSED}") from error
+        raise UnreadableFile(f"{path.name}: {_UNCLOSED_QUOTE}") from error
     known = len(header.names)
     names = unique_names(header.names + [f"column_{i + 1}" for i in range(known, width)])
-    return headers.Header(header.first, names, [*header.unnamed, *range(known, width)], header.notes)
+    return headers.Header(header.first_row, names, [*header.unnamed, *range(known, width)], header.notes)
 
 
 def _drop_empty(connection: duckdb.DuckDBPyConnection, header: headers.Header) -> None:
-    """Empty rows, and columns that have neither a name nor a value, are only layout."""
+    """Drops empty rows, and columns with neither a name nor a value: they are layout."""
     columns = [quoted(name) for name in header.names]
     connection.execute(f"DELETE FROM staging WHERE coalesce({', '.join(columns)}) IS NULL")  # noqa: S608 - quoted
     for column in (columns[i] for i in header.unnamed):

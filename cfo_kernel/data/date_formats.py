@@ -1,4 +1,4 @@
-"""Reads a column of texts as dates or times, where every cell is written in one way that is one.
+"""Reads a text column as dates or times, if every cell is written in one known format.
 
 Runs in the ingest worker, on the table `staging`.
 """
@@ -19,8 +19,8 @@ _TIMES = (
 )
 
 
-def _shapes() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Patterns of dates with the formats that may be meant, the likelier first."""
+def _patterns() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Patterns of dates, each with the formats that it may have, the likelier first."""
     yield r"\d{4}/\d{1,2}/\d{1,2}", ("%Y/%m/%d",)
     yield r"\d{4}\.\d{1,2}\.\d{1,2}", ("%Y.%m.%d",)
     for mark in "/.-":
@@ -35,26 +35,29 @@ def _shapes() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def read_dates(column: TextColumn) -> list[str] | None:
-    """Makes the column DATE or TIMESTAMP; returns notes, or None where it is neither."""
+    """Makes the column DATE or TIMESTAMP and returns notes, or None if it is neither."""
     for pattern, kind in ((_ISO, "DATE"), (f"{_ISO}({_CLOCK})?", "TIMESTAMP"), (_ISO + _CLOCK + _ZONE, "TIMESTAMPTZ")):
-        if column.all(pattern):
-            if not column.every(f"TRY_CAST({column.value} AS {kind}) IS NOT NULL"):
-                return None
+        if column.matches(pattern):
+            if not column.holds(f"TRY_CAST({column.value} AS {kind}) IS NOT NULL"):
+                return None  # written like a date, but not one, as 2024-02-31
             column.retype(kind, column.value)
             return []
-    for pattern, formats in _shapes():
+    for pattern, formats in _patterns():
         for clock, clock_format in _TIMES:
-            if column.all(pattern + clock):
-                return _written(column, [f + clock_format for f in formats], "TIMESTAMP" if clock else "DATE")
+            if column.matches(pattern + clock):
+                return _parse(column, [f + clock_format for f in formats], "TIMESTAMP" if clock else "DATE")
     return None
 
 
-def _written(column: TextColumn, formats: list[str], kind: str) -> list[str] | None:
-    fitting = [f for f in formats if column.every(f"try_strptime({column.value}, '{f}') IS NOT NULL")]
+def _parse(column: TextColumn, formats: list[str], kind: str) -> list[str] | None:
+    """Reads the column in the first format that fits every cell, with a note if another one fits as well."""
+    fitting = [f for f in formats if column.holds(f"try_strptime({column.value}, '{f}') IS NOT NULL")]
     if not fitting:
         return None
     column.retype(kind, f"strptime({column.value}, '{fitting[0]}')")
+    # %b and %B both fit "May", which leaves nothing in doubt; day and month first may both fit, which does.
     if len(fitting) == 1 or "%b" in fitting[0]:
         return []
     example = min(column.sample)
-    return [f"{column.name}: dates such as {example} were read day first; no date in the file decides it."]
+    doubt = "the file does not show whether the day or the month comes first. Check one of them."
+    return [f"{column.name}: dates such as {example} were read day first; {doubt}"]

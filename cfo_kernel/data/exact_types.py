@@ -1,5 +1,4 @@
-"""Gives floats their exact type: DECIMAL where every value of a column fits one; timestamps that are all midnights
-become dates.
+"""Gives columns exact types: DECIMAL for doubles if it holds every value, DATE for timestamps that are all midnight.
 
 Runs in the ingest worker, on the table `staging`.
 """
@@ -8,16 +7,16 @@ import duckdb
 
 from cfo_kernel.sql_text import quoted
 
-MAX_SCALE = 8  # more decimals than this are a measured ratio, not money
+MAX_SCALE = 8  # values with more decimals are measured ratios, not money
 MAX_DIGITS = 38
-MAX_WHOLE = 19  # digits from which on a whole number may not fit BIGINT
+MAX_WHOLE = 19  # a whole number of this many digits may not fit BIGINT
 _DOUBLE_DIGITS = 17
 _NOISE = 2e-15  # relative; a double is exact to about 1e-16, and sums of a few carry a little more
-_NOISY_DIGITS = 6  # decimals beyond the scale from which on they are called noise, not rounding
+_NOISY_DIGITS = 6  # this many decimals beyond the scale are noise; fewer are rounding
 
 
 def make_types_exact(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Changes the column types of `staging` in place; returns notes on what was changed."""
+    """Changes the column types of `staging` in place; returns notes on values that were changed."""
     notes: list[str] = []
     for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall():
         if kind in ("DOUBLE", "FLOAT"):
@@ -28,34 +27,40 @@ def make_types_exact(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def float_column(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> list[str]:
-    """Makes the column DECIMAL with the fewest decimals that hold every value, else DOUBLE.
+    """Makes the column DECIMAL with the fewest decimals that hold every value, else DOUBLE; returns notes.
 
-    `value` is the SQL of the cells as doubles.
+    `value` is the SQL of the cells as doubles. Decimals are tried from none upwards: the first scale at which each
+    value differs from its rounded self by no more than the noise of a double is what the author meant.
     """
     column = quoted(name)
     cells = f"SELECT CAST({value} AS DOUBLE) AS v, CAST({column} AS VARCHAR) AS t FROM staging"  # noqa: S608 - quoted
     rows = f"({cells}) WHERE v IS NOT NULL"
     [(largest,)] = connection.execute(f"SELECT max(abs(v)) FROM {rows}").fetchall()  # noqa: S608 - quoted
-    if largest is None or not largest < 10**_DOUBLE_DIGITS:  # infinity and NaN too
+    if largest is None or not largest < 10**_DOUBLE_DIGITS:  # true for infinity and NaN too
         _retype(connection, name, "DOUBLE", value)
         return []
     whole = len(str(int(largest)))
     for scale in range(min(MAX_SCALE, _DOUBLE_DIGITS - whole) + 1):
-        noise = f"length(split_part(t, '.', 2)) >= {scale + _NOISY_DIGITS}"
+        is_noisy = f"length(split_part(t, '.', 2)) >= {scale + _NOISY_DIGITS}"
         [(fits, noisy, example)] = connection.execute(
             f"""SELECT bool_and(abs(v - round(v, {scale})) <= abs(v) * {_NOISE}),
-                count(*) FILTER ({noise}), min(t) FILTER ({noise}) FROM {rows}"""  # noqa: S608 - quoted
+                count(*) FILTER ({is_noisy}), min(t) FILTER ({is_noisy}) FROM {rows}"""  # noqa: S608 - quoted
         ).fetchall()
         if fits:
             _retype(connection, name, decimal(whole, scale), f"round({value}, {scale})")
-            return [f"{name}: {noisy} values carried float noise (such as {example}); it was removed."] * bool(noisy)
+            return [_rounded(name, noisy, example)] if noisy else []
     _retype(connection, name, "DOUBLE", value)
     return []
 
 
 def decimal(whole: int, scale: int) -> str:
-    """The DECIMAL type with room for that many digits, of at least 18: shorter ones are no smaller."""
+    """The DECIMAL type with room for that many digits, at least 18: a narrower one takes no less space."""
     return f"DECIMAL({min(MAX_DIGITS, max(18, whole + scale))}, {scale})"
+
+
+def _rounded(name: str, count: int, example: str) -> str:
+    values = "1 value" if count == 1 else f"{count} values"
+    return f"{name}: floating-point noise was rounded off in {values} (such as {example})."
 
 
 def _date_column(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -1,4 +1,4 @@
-"""File formats that can be ingested, and the check that a file's content matches the format in its name."""
+"""File formats that can be ingested, and the check that the content of a file matches the format in its name."""
 
 import hashlib
 import zipfile
@@ -9,7 +9,7 @@ from cfo_kernel.errors import EmptyFile, StorageFailed, UnreadableFile, Unsuppor
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 BOOK_SUFFIXES = (".xlsx", ".xlsm")
 SUFFIXES = (*TEXT_SUFFIXES, *BOOK_SUFFIXES, ".parquet")
-_KNOWN = {
+_SIGNATURES = {
     b"PK\x03\x04": "a ZIP archive or workbook",
     b"%PDF": "a PDF",
     b"\x89PNG": "a picture",
@@ -18,12 +18,14 @@ _KNOWN = {
     b"PAR1": "a Parquet file",
     b"\x1f\x8b": "a gzip archive",
 }
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_SAVE_AGAIN = "Open it in the program it came from and save it again in the format of its name."
 
 
 def check_content(path: Path) -> None:
     """Raises `UnsupportedFile`, `EmptyFile` or `UnreadableFile` for a file that is not what its name says.
 
-    `StorageFailed` is for one that cannot be opened now.
+    Raises `StorageFailed` for a file that cannot be opened at the moment.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -32,21 +34,20 @@ def check_content(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(4096)
     except OSError as error:
-        raise StorageFailed(f"{path.name} cannot be opened ({error.strerror}). Mend that, then ask again.") from error
+        reason = f"{path.name} cannot be opened ({error.strerror})"
+        raise StorageFailed(f"{reason}. Check the file and its permissions, then try again.") from error
     if not head:
         raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
-    found = next((what for magic, what in _KNOWN.items() if head.startswith(magic)), None)
+    found = next((what for signature, what in _SIGNATURES.items() if head.startswith(signature)), None)
     if suffix in BOOK_SUFFIXES:
         if not zipfile.is_zipfile(path):
-            raise UnreadableFile(f"{path.name} is not a workbook ({found or 'its content is something else'}). {_SAVE}")
+            content = found or "its content is something else"
+            raise UnreadableFile(f"{path.name} is not a workbook ({content}). {_SAVE_AGAIN}")
     elif suffix == ".parquet":
         if not head.startswith(b"PAR1"):
-            raise UnreadableFile(f"{path.name} is not a Parquet file. {_SAVE}")
-    elif found or (b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff"))):
-        raise UnreadableFile(f"{path.name} is not text but {found or 'binary'}. {_SAVE}")
-
-
-_SAVE = "Open it in the program it came from and save it again in the format of its name."
+            raise UnreadableFile(f"{path.name} is not a Parquet file. {_SAVE_AGAIN}")
+    elif found or (b"\0" in head and not head.startswith(_UTF16_MARKS)):
+        raise UnreadableFile(f"{path.name} is {found or 'a binary file'}, not text. {_SAVE_AGAIN}")
 
 
 def content_hash(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Names of files in `data/` that are safe to store, and identifiers made from them."""
+"""Names of files in `data/` that are safe to store, and SQL identifiers made from them."""
 
 import re
 import unicodedata
@@ -7,19 +7,19 @@ from cfo_kernel.errors import InvalidName
 
 
 def safe_name(name: str) -> str:
-    """The file name as it may be stored; raises `InvalidName` for one that could leave its folder or hide."""
+    """The file name as it may be stored. Raises `InvalidName` for one that could leave its folder or be hidden."""
     name = unicodedata.normalize("NFC", name).strip()
     hidden = any(unicodedata.category(c).startswith("C") for c in name)
     marked = name.startswith((".", "~")) or any(c in '/\\:*?"<>|' for c in name)
     if not name or hidden or marked or len(name.encode()) > 200:
         shown = name[:40].encode("ascii", "replace").decode()
-        message = f"{shown!r} cannot be a file name here. Take up to 200 letters, digits, spaces, - and _."
+        message = f"{shown!r} cannot be a file name here. Use up to 200 letters, digits, spaces, - and _."
         raise InvalidName(message)
     return name
 
 
 def identifier(text: str) -> str:
     """The text as a plain SQL identifier: `Net Sales (USD)` becomes `net_sales_usd`."""
-    flat = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9]+", "_", flat).strip("_")[:60]
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")[:60]
     return f"t_{name}" if not name or name[0].isdigit() else name

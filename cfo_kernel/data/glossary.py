@@ -1,6 +1,6 @@
-"""The company's glossary, `data/datasets.yaml`: what people know about the tables and the files do not say.
+"""The company's glossary, `data/datasets.yaml`: what people know about the tables that the files do not say.
 
-It is optional and written by hand, so every error names the line. Columns are written `table.column`.
+It is optional and written by hand, so every error names its line. Columns are written `table.column`.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ _Notes = TypeVar("_Notes")
 
 
 class Unit(Value):
-    """What the unit of a measure depends on: the values of the column `source`, e.g. a currency code.
+    """The column that holds the unit of a measure, such as a currency code.
 
-    `unless` lists rows without that unit, e.g. `{accounts.value_type: [Units]}`.
+    `unless` lists rows that do not have that unit, such as `{accounts.value_type: [Units]}`.
     """
 
     source: str
@@ -32,7 +32,7 @@ class Unit(Value):
 
 
 class ColumnNotes(Value):
-    """What people say about a column; `note` is added to every answer that uses it.
+    """What people say about a column; `note` is added to every answer that uses the column.
 
     `values` gives other words for a value of the column: `{Salaries: [wages, payroll]}`.
     """
@@ -46,9 +46,9 @@ class ColumnNotes(Value):
 
 
 class Hierarchy(Value):
-    """A table whose rows are a tree: the columns of a row's key, of its parent's key (null at a root) and of its name.
+    """A table whose rows form a tree: its columns with a row's key, its parent's key (null for a root) and its name.
 
-    `operator` is the column that says how a row counts in its parent: + adds, - subtracts, ~ is left out.
+    `operator` is the column that says how a row counts in its parent: + is added, - subtracted, ~ ignored.
     """
 
     key: str
@@ -60,9 +60,9 @@ class Hierarchy(Value):
 class TableNotes(Value):
     """What people say about a table.
 
-    `date`: the column that places its rows in time. `defaults`: a column that is one value where a question names none.
-    `balances`: the rows that are stocks (`{column: values}`), never summed over time. `kept_apart`: columns whose
-    different values are never added into one figure. `hierarchy`: the name of a parent stands for what is below it.
+    `date`: the column with the date of a row. `defaults`: the value of a column if a question names none.
+    `balances`: the rows that are stocks (`{column: values}`) and never summed over time. `kept_apart`: columns whose
+    values are never added up into one figure. `hierarchy`: the name of a parent means everything below it.
     """
 
     name: str | None = None
@@ -84,14 +84,14 @@ class GlossaryFile(Value):
     tables: dict[str, TableNotes] = Field(default_factory=dict)
 
     def table(self, name: str) -> TableNotes:
-        return _found(self.tables, name) or TableNotes()
+        return _find(self.tables, name) or TableNotes()
 
     def column(self, table: str, column: str) -> ColumnNotes:
-        return _found(self.table(table).columns, column) or ColumnNotes()
+        return _find(self.table(table).columns, column) or ColumnNotes()
 
 
 def load(data_dir: Path) -> tuple[GlossaryFile, yaml.Node | None]:
-    """Reads the glossary of a `data/` folder (empty where there is none) with its YAML tree, for line numbers.
+    """Reads the glossary of a `data/` folder (empty if there is none), with its YAML tree for line numbers.
 
     Raises `GlossaryInvalid` with the line of the first error, or `StorageFailed`.
     """
@@ -101,7 +101,7 @@ def load(data_dir: Path) -> tuple[GlossaryFile, yaml.Node | None]:
     try:
         if found[1] > _MAX_BYTES:
             raise GlossaryInvalid(FILE_NAME, 1, "the file is larger than 1 MB")
-        with _reading():
+        with _storage_errors():
             written = (data_dir / FILE_NAME).read_text(encoding="utf-8-sig")
         loader = _Loader(written)
         node = loader.get_single_node()
@@ -115,7 +115,7 @@ def load(data_dir: Path) -> tuple[GlossaryFile, yaml.Node | None]:
     except yaml.YAMLError as error:
         raise GlossaryInvalid(FILE_NAME, 1, str(error)) from error
     except RecursionError as error:
-        raise GlossaryInvalid(FILE_NAME, 1, "what stands in the file is nested too deeply") from error
+        raise GlossaryInvalid(FILE_NAME, 1, "the file is nested too deeply") from error
     try:
         return GlossaryFile.model_validate(value), node
     except ValidationError as error:
@@ -125,11 +125,11 @@ def load(data_dir: Path) -> tuple[GlossaryFile, yaml.Node | None]:
 
 
 def stamp(data_dir: Path) -> tuple[int, int] | None:
-    """Time of change and size of the file, by which it is known again; None where there is none.
+    """Modification time and size of the file, which tell whether it has changed; None if there is no file.
 
     Raises `StorageFailed`.
     """
-    with _reading():
+    with _storage_errors():
         try:
             found = (data_dir / FILE_NAME).stat()
         except FileNotFoundError:
@@ -138,21 +138,23 @@ def stamp(data_dir: Path) -> tuple[int, int] | None:
 
 
 @contextlib.contextmanager
-def _reading() -> Generator[None]:
+def _storage_errors() -> Generator[None]:
+    """Raises an `OSError` as `StorageFailed`."""
     try:
         yield
     except OSError as error:
-        raise StorageFailed(f"{FILE_NAME} cannot be read ({error.strerror}). Mend that, then ask again.") from error
+        reason = f"{FILE_NAME} cannot be read ({error.strerror})"
+        raise StorageFailed(f"{reason}. Check the file and its permissions, then try again.") from error
 
 
 class _Loader(yaml.SafeLoader):
-    """Names the line of a value that looks like a date or a number and is none, which YAML itself does not."""
+    """Names the line of a value that looks like a date or a number but is not one, which YAML itself does not do."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)  # pyright: ignore[reportUnknownMemberType] - untyped
         except (ValueError, LookupError, AttributeError, OverflowError) as error:
-            problem = f"{str(node.value)[:80]} cannot be read ({error}); put quotes around a text"
+            problem = f"{str(node.value)[:80]} cannot be read ({error}); put quotes around it if it is text"
             raise GlossaryInvalid(FILE_NAME, node.start_mark.line + 1, problem) from error
 
 
@@ -187,57 +189,61 @@ def check(glossary: GlossaryFile, node: yaml.Node | None, tables: Tables) -> Non
 
 
 def _check_types(table: Table, notes: Hierarchy, node: yaml.Node | None, written: str) -> None:
-    """Raises where the columns of a hierarchy cannot be one: names are texts, a parent is a key."""
+    """Raises `GlossaryInvalid` if the columns cannot form a hierarchy: names must be text, and parents must be keys."""
     columns = {field: column for field, name in notes if name and (column := table.column(name))}
     for field in ("label", "operator"):
         if (column := columns.get(field)) and column.kind is not Kind.TEXT:
-            raise fault(node, ("tables", written, "hierarchy", field), f"{column.name} is {column.type}, not text")
+            raise error_at(node, ("tables", written, "hierarchy", field), f"{column.name} is {column.type}, not text")
     key, parent = columns["key"], columns["parent"]
     if key.kind not in (Kind.NUMBER, Kind.TEXT) or not (key.is_comparable(parent) or parent.nulls == table.row_count):
         types = f"{parent.name} is {parent.type}, {key.name} is {key.type}: they cannot be equal"
-        raise fault(node, ("tables", written, "hierarchy", "parent"), types)
+        raise error_at(node, ("tables", written, "hierarchy", "parent"), types)
 
 
-def fault(node: yaml.Node | None, loc: tuple[int | str, ...], problem: str) -> GlossaryInvalid:
-    """The error of what stands at `loc` in the file, with its line."""
+def error_at(node: yaml.Node | None, loc: tuple[int | str, ...], problem: str) -> GlossaryInvalid:
+    """The error with the line of `loc`, a path of keys and positions in the file."""
     return GlossaryInvalid(FILE_NAME, _line(node, loc), problem)
 
 
-def _found(notes: dict[str, _Notes], name: str) -> _Notes | None:
-    """What stands under the name; as in SQL, upper and lower case are the same."""
+def _find(notes: dict[str, _Notes], name: str) -> _Notes | None:
+    """The notes under that name. As in SQL, case does not matter."""
     return notes.get(name) or next((note for key, note in notes.items() if key.lower() == name.lower()), None)
 
 
-def _check_nodes(node: yaml.Node | None, met: set[int]) -> None:
-    """Raises for a key that stands twice in one place, of which YAML would silently drop the first, and for an alias:
-    a few lines of them can stand for a billion values."""
+def _check_nodes(node: yaml.Node | None, visited: set[int]) -> None:
+    """Raises `GlossaryInvalid` for a key that is given twice in one place, and for an alias.
+
+    Of two equal keys YAML would silently drop the first. A few lines of aliases can stand for a billion values.
+    """
     if node is None:
         return
     line = node.start_mark.line + 1
-    if id(node) in met:
-        raise GlossaryInvalid(FILE_NAME, line, "what stands here is used again through an alias; write it out there")
-    met.add(id(node))
+    if id(node) in visited:
+        raise GlossaryInvalid(
+            FILE_NAME, line, "this value is used again through an alias, which is not supported; write it out there"
+        )
+    visited.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for child in node.value:
-            _check_nodes(child, met)
+            _check_nodes(child, visited)
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, child in node.value:
             if str(key.value).lower() in seen:
                 raise GlossaryInvalid(
-                    FILE_NAME, key.start_mark.line + 1, f"{key.value} stands here for the second time"
+                    FILE_NAME, key.start_mark.line + 1, f"{key.value} is given here for the second time"
                 )
             seen.add(str(key.value).lower())
-            _check_nodes(child, met)
+            _check_nodes(child, visited)
 
 
 def label(glossary: GlossaryFile, table: str, column: Column) -> str:
-    """What people call the column: its name in the glossary, or its own in words."""
+    """What people call the column: its name in the glossary, or else its own name with spaces."""
     return glossary.column(table, column.name).name or column.name.replace("_", " ")
 
 
 def _line(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int:
-    """The line of the deepest node on the way to `loc` (keys count as the place of their value)."""
+    """The line of the deepest node on the path `loc` that exists; that of a value is the line of its key."""
     line = node.start_mark.line + 1 if node else 1
     for part in loc:
         if isinstance(node, yaml.MappingNode):

@@ -1,6 +1,6 @@
-"""Finds the header of a table below its title rows, and gives its columns names.
+"""Finds the header row of a table below its title rows, and names the columns.
 
-The same for text files and workbooks: a row is a list of cells, None where a cell is empty.
+Used for text files and workbooks: a row is a list of cells, None where a cell is empty.
 """
 
 import re
@@ -12,56 +12,58 @@ from typing import Any
 
 from cfo_kernel.executors.sql_names import unique_names
 
-_WITHIN = 30
-_BELOW = 50
+_SEARCHED_ROWS = 30  # a header further down is not found
+_ROWS_BELOW = 50  # how many rows below a candidate show how wide the table is
+_MIN_FILLED = 0.6  # of the widest row below: titles fill one or two cells, headers may leave some empty
 _NUMBER = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,]*\s*[$€£¥]?\)?-?\s*%?")
 _YEAR = re.compile(r"(19|20)\d\d")
 
 
 @dataclass(frozen=True)
 class Header:
-    """Where the rows of data begin, and the names of their columns; `unnamed` are the columns without a header."""
+    """Where the rows of data begin, and the names of their columns; `unnamed` are the columns without a header cell."""
 
-    first: int
+    first_row: int
     names: list[str]
     unnamed: list[int]
     notes: list[str]
 
 
 def find_header(rows: Sequence[Sequence[Any]], width: int) -> Header | None:
-    """The header of a table whose widest row has `width` cells, or None where the rows are no table.
+    """The header of a table whose widest row has `width` cells, or None if the rows are not a table.
 
     Rows of figures without a header above them are a table too: its columns are numbered.
     """
     filled = [sum(cell is not None for cell in row) for row in rows]
-    top = _row(rows, filled)
+    top = _header_row(rows, filled)
     if top is None:
         if sum(count > 1 for count in filled) == 0 and sum(filled) < 2:
             return None
-        return Header(0, column_names([None] * width), [], ["No row looks like a header, so the columns are numbered."])
+        note = "No row looks like a header, so the columns are numbered."
+        return Header(0, column_names([None] * width), [], [note])
     cells = [rows[top][i] if i < len(rows[top]) else None for i in range(width)]
-    unnamed = [i for i, cell in enumerate(cells) if not _name(cell)]
+    unnamed = [i for i, cell in enumerate(cells) if not _cell_name(cell)]
     titles = "; ".join(" ".join(str(c) for c in row if c is not None) for row in rows[:top] if any(c for c in row))
-    notes = [f"Rows above the header were left out: {titles[:200]}."] if titles else []
+    notes = [f"Rows above the header were skipped: {titles[:200]}."] if titles else []
     return Header(top + 1, column_names(cells), unnamed, notes)
 
 
 def column_names(cells: Sequence[Any]) -> list[str]:
-    """A name for each column, no two alike."""
-    return unique_names([_name(cell) or f"column_{i + 1}" for i, cell in enumerate(cells)])
+    """A unique name for each column."""
+    return unique_names([_cell_name(cell) or f"column_{i + 1}" for i, cell in enumerate(cells)])
 
 
-def _row(rows: Sequence[Sequence[Any]], filled: list[int]) -> int | None:
-    """The first row as wide as the table that names columns; a title row fills fewer cells than the rows below."""
-    for i, row in enumerate(rows[:_WITHIN]):
-        widest = max(filled[i + 1 : i + 1 + _BELOW], default=0)
-        if not filled[i] or filled[i] < 0.6 * widest or (filled[i] == 1 and widest != 1):
-            continue
+def _header_row(rows: Sequence[Sequence[Any]], filled: list[int]) -> int | None:
+    """The first row that is as wide as the table below it, and whose cells could all be names of columns."""
+    for i, row in enumerate(rows[:_SEARCHED_ROWS]):
+        widest = max(filled[i + 1 : i + 1 + _ROWS_BELOW], default=0)
+        if not filled[i] or filled[i] < _MIN_FILLED * widest or (filled[i] == 1 and widest != 1):
+            continue  # an empty row or a title
         cells = [cell for cell in row if cell is not None]
-        if all(_could_name(cell) for cell in cells) and any(_is_words(cell) for cell in cells):
+        if all(_could_be_name(cell) for cell in cells) and any(_is_words(cell) for cell in cells):
             return i
-        if any(not _could_name(cell) for cell in cells):
-            return None  # rows of data have begun
+        if any(not _could_be_name(cell) for cell in cells):
+            return None  # the data has begun: a row of words further down is not a header
     return None
 
 
@@ -69,13 +71,13 @@ def _is_words(cell: Any) -> bool:
     return isinstance(cell, str) and not _NUMBER.fullmatch(cell.strip())
 
 
-def _could_name(cell: Any) -> bool:
-    """Texts name columns; so do the years and months of a statement that has its periods side by side."""
-    return _is_words(cell) or isinstance(cell, date) or _YEAR.fullmatch(_name(cell)) is not None
+def _could_be_name(cell: Any) -> bool:
+    """Whether the cell is text, or a year or date as in a statement with its periods side by side."""
+    return _is_words(cell) or isinstance(cell, date) or _YEAR.fullmatch(_cell_name(cell)) is not None
 
 
-def _name(cell: Any) -> str:
-    """The cell as a name in one line, without characters that nobody sees."""
+def _cell_name(cell: Any) -> str:
+    """The cell as a name on one line, without invisible characters."""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     elif isinstance(cell, datetime):

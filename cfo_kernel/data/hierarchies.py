@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from cfo_kernel.data.glossary import GlossaryFile, Hierarchy, fault, label
+from cfo_kernel.data.glossary import GlossaryFile, Hierarchy, error_at, label
 from cfo_kernel.data.tables import Table, Tables
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sql_text import quoted
@@ -148,13 +148,13 @@ def tree_from_result(
     written = next((key for key in glossary.tables if key.lower() == name), name)
     column = table.column(notes.label) if notes else None
     if notes is None or column is None:
-        raise fault(node, ("tables", written), f"{written} has no hierarchy")
+        raise error_at(node, ("tables", written), f"{written} has no hierarchy")
     try:
         if result.truncated:
             raise TreeInvalid("key", f"{table.name} has {result.row_count:,} rows; a tree has at most {MOST_NODES:,}")
         return Tree.read(table, notes, result.rows, label(glossary, table.name, column))
     except TreeInvalid as error:
-        raise fault(node, ("tables", written, "hierarchy", error.field), error.problem) from error
+        raise error_at(node, ("tables", written, "hierarchy", error.field), error.problem) from error
 
 
 def tree_query(table: Table, notes: Hierarchy, tables: Tables) -> str:

@@ -1,8 +1,8 @@
-"""The datasets of a workspace: finds the files, has new ones ingested, and knows every table by name.
+"""The datasets of a workspace: finds its files, has new ones ingested, and gives every table a name.
 
-A dataset's tables are Parquet files in the workspace's `.cache/`, in a folder named by the content of the file: a
-changed file is another version, an unchanged one is never read again. What is lost of the cache is made again, and
-what no file has made any more is removed in time.
+The tables of a file are Parquet files in a folder of the workspace's `.cache/` that is named after the hash of the
+file's content. So a changed file is another version, and an unchanged one is never ingested twice. A folder that is
+lost is made again, and one that no file needs any more is removed in time (`cache_cleanup`).
 """
 
 import asyncio
@@ -12,7 +12,8 @@ import json
 import os
 import time
 import uuid
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,32 @@ from cfo_kernel.errors import (
 from cfo_kernel.executors.worker_process import Worker
 
 _MANIFEST = "tables.json"
-_PATIENCE = 10
-_FORMAT = 3  # of what ingest makes; a new number has every file read again
+_RETRY_FACTOR = 10
+_FORMAT = 3  # of the cached tables; raise it to have every file ingested again
 
 
 @dataclass(frozen=True)
 class DatasetIndex:
-    """The datasets as they stand: tables by name, and the Parquet file of each."""
+    """The datasets at one moment: their tables by name, and the Parquet file of each table."""
 
     datasets: tuple[Dataset, ...]
     tables: Tables
     files: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class _Ingested:
+    """What became of a file: descriptions of its tables, or a problem. `is_final`: another attempt gives the same."""
+
+    path: Path
+    version: str = ""
+    tables: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    problem: str | None = None
+    is_final: bool = True
+
+    def plain_name(self, table: dict[str, Any]) -> str:
+        """The identifier of a table before names are made unique: that of its sheet, or of the file."""
+        return file_names.identifier(table["sheet"] or self.path.stem)
 
 
 class IngestCache:
@@ -55,162 +71,161 @@ class IngestCache:
         self._timeout = timeout
         self._seen: list[tuple[str, int, int]] | None = None
         self._retry_at: float | None = None
-        self._shelf = DatasetIndex((), Tables(()), {})
+        self._index = DatasetIndex((), Tables(()), {})
         self._lock = asyncio.Lock()
 
     async def index(self) -> DatasetIndex:
-        """The datasets as the folder has them now. Raises `StorageFailed` where the folder cannot be read.
+        """The datasets as the folder has them now. Raises `StorageFailed` if the folder cannot be read.
 
-        Where a file failed for a reason that may pass (the time was up, the disk full) it is tried again, but not
-        before ten times as long has passed as it took: others wait meanwhile.
+        A file that failed for a reason that may pass (a timeout, a full disk) is tried again, but only after ten times
+        as long as the attempt took: every caller waits while files are ingested.
         """
         async with self._lock:
-            seen = self._look()
+            seen = self._scan()
             retry = self._retry_at is not None and time.monotonic() >= self._retry_at
-            if seen != self._seen or retry or not all(path.is_file() for path in self._shelf.files.values()):
-                begun = time.monotonic()
+            if seen != self._seen or retry or not all(path.is_file() for path in self._index.files.values()):
+                started = time.monotonic()
                 self._retry_at = None
-                self._shelf, is_final = await self._read({name: size for name, size, _ in seen})
+                self._index, is_final = await self._build_index({name: size for name, size, _ in seen})
                 self._seen = seen
                 if is_final:
-                    kept = {path.parent.name for path in self._shelf.files.values()}
-                    kept |= {_memo(self._data / name) for name, *_ in seen}
-                    await asyncio.to_thread(cache_cleanup.remove_stale_entries, self._cache, kept)
+                    # Only now: a file that failed for the moment has no folder in the index, but may still need one.
+                    used = {path.parent.name for path in self._index.files.values()}
+                    used |= {_version_file(self._data / name) for name, *_ in seen}
+                    await asyncio.to_thread(cache_cleanup.remove_stale_entries, self._cache, used)
                 else:
                     now = time.monotonic()
-                    self._retry_at = now + _PATIENCE * (now - begun)
-            return self._shelf
+                    self._retry_at = now + _RETRY_FACTOR * (now - started)
+            return self._index
 
     async def check(self, path: Path) -> None:
-        """Has a file ingested that is not in `data/` yet; raises a `FileProblem` where it holds no table.
+        """Ingests a file that is not in `data/` yet. Raises a `FileProblem` if it contains no table.
 
-        Raises `StorageFailed` where it could not be read now: the time was up, say.
+        Raises `StorageFailed` if it could not be read for the moment, for example because time ran out.
         """
-        await self._made(path)
+        await self._ingest(path)
 
-    def _look(self) -> list[tuple[str, int, int]]:
-        """Name, size and time of change of every file."""
+    def _scan(self) -> list[tuple[str, int, int]]:
+        """Name, size and modification time of every file."""
         try:
             names = sorted(path.name for path in self._data.iterdir())
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StorageFailed(f"The folder data/ cannot be read ({error.strerror}). Mend that, ask again.") from error
+            reason = f"The folder data/ cannot be read ({error.strerror})"
+            raise StorageFailed(f"{reason}. Check the folder and its permissions, then try again.") from error
         paths = [self._data / name for name in names if not name.startswith((".", "~")) and name != GLOSSARY]
         stats = [(path.name, s) for path in paths if (s := _stat(path))]
         return [(name, s.st_size, s.st_mtime_ns) for name, s in stats]
 
-    async def _read(self, sizes: dict[str, int]) -> tuple[DatasetIndex, bool]:
-        """The datasets of these files, and whether reading them again would give the same."""
-        attempts = [(name, *await self._attempt(self._data / name)) for name in sizes]
-        made = [(name, version, raws) for name, version, raws, _ in attempts]
-        good = [(name, raws) for name, _, raws in made if not isinstance(raws, str)]
-        slugs = [file_names.identifier(raw) for name, raws in good for raw in _raws(name, raws)]
+    async def _build_index(self, sizes: dict[str, int]) -> tuple[DatasetIndex, bool]:
+        """The index of these files, and whether it is final: no file failed for a reason that may pass."""
+        files = [await self._try_ingest(self._data / name) for name in sizes]
+        # A sheet is named after itself; if another table has that name, after its file too. Files keep their names.
+        name_counts = Counter(file.plain_name(table) for file in files for table in file.tables)
         datasets: list[Dataset] = []
         paths: dict[str, Path] = {}
-        for name, version, raws in made:
-            path = self._data / name
-            shown = os.fsencode(name).decode(errors="replace")
-            identity = _unique(file_names.identifier(path.stem), {d.id for d in datasets})
-            dataset = Dataset(id=identity, file=shown, version=version, size=sizes[name])
-            if isinstance(raws, str):
-                datasets.append(dataset.model_copy(update={"problem": raws}))
-                continue
+        for file in files:
+            shown = os.fsencode(file.path.name).decode(errors="replace")
+            dataset_id = _unique(file_names.identifier(file.path.stem), {d.id for d in datasets})
             tables: list[Table] = []
-            for raw, wanted in zip(raws, _raws(name, raws), strict=True):
-                slug = file_names.identifier(wanted)
-                if raw["sheet"] and slugs.count(slug) > 1:
-                    slug = file_names.identifier(f"{path.stem} {raw['sheet']}")
-                slug = _unique(slug, set(paths))
-                paths[slug] = self._folder(version, path) / raw["file"]
-                tables.append(
-                    Table(
-                        name=slug,
-                        dataset=identity,
-                        sheet=raw["sheet"],
-                        row_count=raw["row_count"],
-                        columns=tuple(Column.model_validate(c) for c in raw["columns"]),
-                        notes=tuple(raw["notes"]),
-                    )
+            for table in file.tables:
+                name = file.plain_name(table)
+                if table["sheet"] and name_counts[name] > 1:
+                    name = file_names.identifier(f"{file.path.stem} {table['sheet']}")
+                name = _unique(name, set(paths))
+                paths[name] = self._folder(file.version, file.path) / table["file"]
+                tables.append(_described(table, name, dataset_id))
+            datasets.append(
+                Dataset(
+                    id=dataset_id,
+                    file=shown,
+                    version=file.version,
+                    size=sizes[file.path.name],
+                    tables=tuple(tables),
+                    problem=file.problem,
                 )
-            datasets.append(dataset.model_copy(update={"tables": tuple(tables)}))
-        return DatasetIndex(tuple(datasets), Tables(t for d in datasets for t in d.tables), paths), all(
-            is_final for *_, is_final in attempts
-        )
+            )
+        index = DatasetIndex(tuple(datasets), Tables(t for d in datasets for t in d.tables), paths)
+        return index, all(file.is_final for file in files)
 
-    async def _attempt(self, path: Path) -> tuple[str, list[dict[str, Any]] | str, bool]:
-        """The file's version, its tables or what is wrong with it, and whether that will stay as it is."""
+    async def _try_ingest(self, path: Path) -> _Ingested:
+        """The tables of the file, or what is wrong with it: one bad file must not hide the others."""
         try:
-            return *await self._made(path), True
+            return await self._ingest(path)
         except FileProblem as error:
-            return "", error.message, True
+            return _Ingested(path, problem=error.message)
         except CfoError as error:
-            return "", error.message, False
+            return _Ingested(path, problem=error.message, is_final=False)
         except FileNotFoundError:
-            return "", "The file was removed while it was read.", False
+            return _Ingested(path, problem="The file was deleted while it was being read.", is_final=False)
         except OSError as error:
-            return "", f"The file cannot be read ({error.strerror}). Mend that, then ask again.", False
+            problem = f"The file cannot be read ({error.strerror}). Check the file and the disk, then try again."
+            return _Ingested(path, problem=problem, is_final=False)
 
-    async def _made(self, path: Path) -> tuple[str, list[dict[str, Any]]]:
+    async def _ingest(self, path: Path) -> _Ingested:
+        """The tables of the file, from the cache if they are there. Raises a `CfoError` or an `OSError`."""
         if path.is_symlink():
-            raise UnsupportedFile(f"{path.name} is a link. Copy the file itself into data/.")
+            raise UnsupportedFile(f"{path.name} is a symbolic link. Copy the file itself into data/.")
         version = await self._version(path)
         folder = self._folder(version, path)
-        tables = _kept(folder)
+        tables = _read_manifest(folder)
         if tables is None:
-            made = await self._told("ingest", path, folder=str(folder))
-            _write(folder / _MANIFEST, json.dumps(made))
-            tables = made["tables"]
-        return version, tables
+            answer = await self._ask_worker("ingest", path, folder=str(folder))
+            # The manifest comes last: without it, a folder of a crashed ingest counts for nothing.
+            _write_atomically(folder / _MANIFEST, json.dumps(answer))
+            tables = answer["tables"]
+        return _Ingested(path, version, tables)
 
     async def _version(self, path: Path) -> str:
-        """The content hash; remembered with size and time, for hashing a large file takes a second."""
+        """The content hash; kept with size, time and inode of the file, since hashing a large file takes a second."""
         found = path.stat()
-        mark = f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
-        memo = self._cache / _memo(path)
+        stamp = f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
+        file = self._cache / _version_file(path)
         with contextlib.suppress(OSError, ValueError):
-            kept_mark, kept = memo.read_text().split()
-            if kept_mark == mark:
-                return kept
-        answer = await self._told("file_version", path)
+            known_stamp, version = file.read_text().split()
+            if known_stamp == stamp:
+                return version
+        answer = await self._ask_worker("file_version", path)
         self._cache.mkdir(exist_ok=True)
-        _write(memo, f"{mark} {answer['version']}")
+        _write_atomically(file, f"{stamp} {answer['version']}")
         return answer["version"]
 
-    async def _told(self, op: str, path: Path, **arguments: str) -> dict[str, Any]:
-        """The worker's answer about a file; what a query would be told in words about rows is said of the file."""
+    async def _ask_worker(self, op: str, path: Path, **arguments: str) -> dict[str, Any]:
+        """The worker's answer about a file. Its errors are worded for queries; they are raised again for a file."""
         try:
             return await self._worker.ask(op, self._timeout, path=str(path), **arguments)
         except QueryTimeout as error:
-            reason = f"took longer than {self._timeout:g} s to read. Split the file, or raise CFO_INGEST_TIMEOUT"
-            raise StorageFailed(f"{path.name} {reason}.") from error
+            problem = f"{path.name} took longer than {self._timeout:g} s to read"
+            raise StorageFailed(f"{problem}. Split the file, or raise CFO_INGEST_TIMEOUT.") from error
         except QueryOutOfMemory as error:
-            raise StorageFailed(f"{path.name} needs more memory than there is to read it. Split the file.") from error
+            raise StorageFailed(f"{path.name} needs more memory to be read than there is. Split the file.") from error
         except WorkerLost as error:
-            reason = "ended the process that read it. Try again; if it stays so, split the file or save it anew"
-            raise StorageFailed(f"{path.name} {reason}.") from error
+            advice = "Try again; if it happens again, split the file or save it again"
+            raise StorageFailed(f"{path.name} crashed the process that was reading it. {advice}.") from error
         except QueryError as error:
-            reason = "Check that its disk has room, then try again; if it stays so, save the file anew"
-            raise StorageFailed(f"{path.name} cannot be read now. {reason}.") from error
+            advice = "Check that the disk has free space, then try again; if that does not help, save the file again"
+            raise StorageFailed(f"{path.name} cannot be read at the moment. {advice}.") from error
 
     def _folder(self, version: str, path: Path) -> Path:
         return self._cache / f"{_FORMAT}-{version[:32]}{path.suffix.lower()}"
 
 
-def _memo(path: Path) -> str:
+def _version_file(path: Path) -> str:
+    """The name of the cache file that keeps the hash of this file."""
     return f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.version"
 
 
 def _stat(path: Path) -> os.stat_result | None:
-    """What is known of the file itself, and not of one it links to; None if it is none, or gone by now."""
+    """The status of the file itself, not of one that it links to; None if it is not a file, or is gone by now."""
     try:
         return path.lstat() if path.is_file() else None
     except OSError:
         return None
 
 
-def _kept(folder: Path) -> list[dict[str, Any]] | None:
-    """The tables that were made of a file before, if all of them are there."""
+def _read_manifest(folder: Path) -> list[dict[str, Any]] | None:
+    """The descriptions of a file's tables from an earlier ingest, if all of their Parquet files are still there."""
     try:
         tables: list[dict[str, Any]] = json.loads((folder / _MANIFEST).read_text())["tables"]
         return tables if all((folder / table["file"]).is_file() for table in tables) else None
@@ -218,7 +233,7 @@ def _kept(folder: Path) -> list[dict[str, Any]] | None:
         return None
 
 
-def _write(path: Path, text: str) -> None:
+def _write_atomically(path: Path, text: str) -> None:
     """Writes the file in one step: other processes may be reading it, or writing the same."""
     partial = path.with_name(f".{uuid.uuid4().hex}")
     try:
@@ -229,12 +244,20 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def _raws(name: str, raws: list[dict[str, Any]]) -> list[str]:
-    """The plain names of a file's tables: of the sheet, or of the file."""
-    return [raw["sheet"] or Path(name).stem for raw in raws]
+def _described(table: dict[str, Any], name: str, dataset_id: str) -> Table:
+    """The table of a worker's description."""
+    return Table(
+        name=name,
+        dataset=dataset_id,
+        sheet=table["sheet"],
+        row_count=table["row_count"],
+        columns=tuple(Column.model_validate(c) for c in table["columns"]),
+        notes=tuple(table["notes"]),
+    )
 
 
 def _unique(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it if it is taken."""
     count = 2
     unique = name
     while unique in taken:

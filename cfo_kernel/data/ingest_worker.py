@@ -30,41 +30,43 @@ _MEMORY = 6 << 30
 
 
 def file_version(path: str) -> dict[str, Any]:
-    """The content hash of a file, once it is what its name says."""
+    """The content hash of a file, after the check that it is what its name says."""
     file_formats.check_content(Path(path))
     return {"version": file_formats.content_hash(Path(path))}
 
 
 def ingest(path: str, folder: str) -> dict[str, Any]:
-    """Turns a file into `folder`: one Parquet file for each table, described in the answer by sheet and profile."""
+    """Writes each table of a file as a Parquet file into `folder`; returns a description of each, with its profile."""
     source, target = Path(path), Path(folder)
     file_formats.check_content(source)
     target.parent.mkdir(parents=True, exist_ok=True)
+    # Everything is written beside the target first: an ingest that fails leaves nothing that could pass for a result.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ingest-") as name:
         scratch = Path(name)
         tables = _tables(source, scratch)
         if not tables:
-            raise UnreadableFile(f"{source.name} holds no table: no row looks like a header. Add one header row.")
+            raise UnreadableFile(f"{source.name} contains no table: no row looks like a header. Add one header row.")
         target.mkdir(exist_ok=True)
         for file in scratch.iterdir():
             shutil.move(file, target / file.name)
     return {"tables": tables}
 
 
-def rewrite_parquet(path: str, target: str, most_bytes: int) -> dict[str, Any]:
-    """Reads a Parquet file that untrusted code wrote, and writes what it holds anew to `target`; answers how many rows.
+def rewrite_parquet(path: str, target: str, max_bytes: int) -> dict[str, Any]:
+    """Reads a Parquet file that untrusted code wrote, and writes its rows as a new file; returns the number of rows.
 
-    A few kilobytes can hold billions of rows, so that what is written has a limit of its own.
+    A few kilobytes can hold billions of rows, so what is written has a limit of its own.
     """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, limits[1]))
     try:
-        with duckdb.connect(config=staging.CONFIG) as connection:
+        with duckdb.connect(config=staging.DUCKDB_CONFIG) as connection:
             connection.execute("COPY (FROM read_parquet(?)) TO ? (FORMAT parquet, COMPRESSION zstd)", [path, target])
             [(count,)] = connection.execute("SELECT count(*) FROM read_parquet(?)", [target]).fetchall()
     except duckdb.Error as error:
         if "No space left" in str(error):
-            raise QueryFailed("The disk has no room for result_df. Free some space.", retryable=False) from error
+            message = "The disk is too full to store result_df. Free some space, then run the program again."
+            raise QueryFailed(message, retryable=False) from error
         raise PythonFailed("result_df could not be read back. Make it a plain DataFrame and run it again.") from error
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -73,19 +75,21 @@ def rewrite_parquet(path: str, target: str, most_bytes: int) -> dict[str, Any]:
 
 def _tables(source: Path, scratch: Path) -> list[dict[str, Any]]:
     if source.suffix.lower() not in file_formats.BOOK_SUFFIXES:
-        with duckdb.connect(config=staging.CONFIG) as connection:
-            return [_stored(connection, scratch / "0.parquet", None, staging.load(connection, source, scratch))]
+        with duckdb.connect(config=staging.DUCKDB_CONFIG) as connection:
+            notes = staging.load(connection, source, scratch)
+            return [_store(connection, scratch / "0.parquet", None, notes)]
     found: list[dict[str, Any]] = []
     for sheet, (arrow, notes) in workbook_reader.read_sheets(source).items():
-        with duckdb.connect(config=staging.CONFIG) as connection:
+        with duckdb.connect(config=staging.DUCKDB_CONFIG) as connection:
             connection.register("sheet", arrow)
             connection.execute("CREATE TABLE staging AS FROM sheet")
             notes += type_inference.infer_types(connection) + exact_types.make_types_exact(connection)
-            found.append(_stored(connection, scratch / f"{len(found)}.parquet", sheet, notes))
+            found.append(_store(connection, scratch / f"{len(found)}.parquet", sheet, notes))
     return found
 
 
-def _stored(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, notes: list[str]) -> dict[str, Any]:
+def _store(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, notes: list[str]) -> dict[str, Any]:
+    """Writes the table `staging` to a Parquet file; returns its description."""
     notes = notes + total_rows.remove_total_rows(connection)
     rows, columns = profile.profile_table(connection)
     connection.execute("COPY staging TO ? (FORMAT parquet, COMPRESSION zstd)", [str(file)])

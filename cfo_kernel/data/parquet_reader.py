@@ -1,4 +1,4 @@
-"""Reads a Parquet file into DuckDB. Its types are what its author meant, so texts stay texts."""
+"""Reads a Parquet file into the staging table. Its types are what its author chose, so text stays text."""
 
 from pathlib import Path
 
@@ -7,8 +7,6 @@ import duckdb
 from cfo_kernel.data import headers
 from cfo_kernel.errors import UnreadableFile
 from cfo_kernel.sql_text import quoted
-
-_ANEW = "Have the program that made it write it anew, then send the new file."
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
@@ -20,5 +18,6 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     except duckdb.OutOfMemoryException as error:
         raise MemoryError from error
     except duckdb.Error as error:
-        raise UnreadableFile(f"{path.name} is damaged or not whole. {_ANEW}") from error
+        advice = "Export it again from the program that made it, then send the new file."
+        raise UnreadableFile(f"{path.name} is damaged or incomplete. {advice}") from error
     return []

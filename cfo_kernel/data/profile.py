@@ -1,4 +1,4 @@
-"""What a table's columns hold: nulls, distinct values, range, and every text where there are few.
+"""Profiles the columns of a table: nulls, distinct values, range, and every text if there are few.
 
 Runs in the ingest worker, on the table `staging`.
 """
@@ -15,12 +15,12 @@ _MAX_LENGTH = 200
 def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Column, ...]]:
     """The row count of `staging`, and its columns."""
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
-    parts = ["count(*)"]
+    aggregates = ["count(*)"]  # of all columns in one query, so that the table is read once
     for name, _ in described:
         column = quoted(name)
-        parts += [f"count({column})", f"count(DISTINCT {column})"]
-        parts += [f"left(CAST({end}({column}) AS VARCHAR), {_MAX_LENGTH})" for end in ("min", "max")]
-    [(rows, *figures)] = connection.execute(f"SELECT {', '.join(parts)} FROM staging").fetchall()  # noqa: S608 - quoted
+        aggregates += [f"count({column})", f"count(DISTINCT {column})"]
+        aggregates += [f"left(CAST({end}({column}) AS VARCHAR), {_MAX_LENGTH})" for end in ("min", "max")]
+    [(rows, *figures)] = connection.execute(f"SELECT {', '.join(aggregates)} FROM staging").fetchall()  # noqa: S608 - quoted
     columns: list[Column] = []
     for i, (name, kind) in enumerate(described):
         filled, distinct, low, high = figures[4 * i : 4 * i + 4]
@@ -32,6 +32,7 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
 
 
 def _values(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int] | None:
+    """Each text of the column with its number of rows, the most frequent first; None if one of them is long."""
     sql = f"SELECT {column}, count(*) FROM staging WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608 - quoted
     values = dict(connection.execute(sql).fetchall())
     return values if all(len(v) <= _MAX_LENGTH for v in values) else None

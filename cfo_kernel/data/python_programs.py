@@ -1,4 +1,4 @@
-"""Python programs over the tables of a workspace: run confined, and what they leave brought into a thread's folder."""
+"""Python programs over the tables of a workspace: runs them confined, and stores what they produce in a thread."""
 
 import asyncio
 import contextlib
@@ -21,14 +21,14 @@ from cfo_kernel.executors.python_executor import (
 from cfo_kernel.executors.worker_process import Worker
 from cfo_kernel.replies import Query, ResultTable
 
-_ADOPTED = 2  # times what a program may write: DuckDB packs a table less tightly than the program may have
+_REWRITTEN_SIZE = 2  # times what a program may write: DuckDB may pack a table less tightly than the program did
 
 P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """What a program gave: the table in `result_df`, if there was one, what it printed, and the files it wrote.
+    """What a program produced: the table in `result_df`, if there was one, what it printed, and the files it wrote.
 
     `files` are names relative to the thread's folder.
     """
@@ -41,7 +41,7 @@ class ProgramResult:
 
 
 class PythonPrograms:
-    """Runs programs for one workspace. `executor` is None where a setting turned Python off."""
+    """Runs programs for one workspace. `executor` is None if a setting turned Python off."""
 
     def __init__(self, executor: PythonExecutor | None, worker: Worker, *, seconds: float) -> None:
         self._executor = executor
@@ -49,45 +49,45 @@ class PythonPrograms:
         self._seconds = seconds
 
     async def run(self, code: str, tables: dict[str, Path], folder: Path, stem: str, rows: int) -> ProgramResult:
-        """Runs `code`; files it wrote land in `folder` as `<stem>_<name>`, its `result_df` as `<stem>.parquet`.
+        """Runs `code`; its files are stored in `folder` as `<stem>_<name>`, its `result_df` as `<stem>.parquet`.
 
         Raises `PythonDisabled`, `PythonUnavailable`, `PythonFailed`, `PythonTimeout`, what a `Worker` raises, or
-        `StorageFailed`, and then leaves nothing.
+        `StorageFailed`, and then leaves no files.
         """
         if self._executor is None:
-            raise PythonDisabled("Python is turned off here (CFO_PYTHON_DISABLED). Ask with SQL or a query plan.")
+            raise PythonDisabled("Python is turned off here (CFO_PYTHON_DISABLED). Use SQL or a query plan instead.")
         limits = PythonLimits(seconds=self._seconds, rows=rows)
-        kept: list[Path] = []
+        stored: list[Path] = []
         try:
-            with _storing(), scratch_folder.new_scratch_folder(folder) as scratch:
+            with _storage_errors(), scratch_folder.new_scratch_folder(folder) as scratch:
                 call = PythonCall(code=code, tables=tables, scratch=scratch, limits=limits)
                 result = await self._executor.run(call)
-                await _to_its_end(_taken, result.files, scratch, folder, stem, kept)
-                table = await self._adopted(result.table, call, result, folder / f"{stem}.parquet")
+                await _run_to_completion(_copy_files, result.files, scratch, folder, stem, stored)
+                table = await self._store_table(result.table, call, result, folder / f"{stem}.parquet")
         except BaseException:
-            for path in kept:
+            for path in stored:
                 path.unlink(missing_ok=True)
             raise
-        files = tuple(f"{folder.name}/{path.name}" for path in kept)
+        files = tuple(f"{folder.name}/{path.name}" for path in stored)
         return ProgramResult(table, result.stdout, files, result.notes, result.elapsed_ms)
 
-    async def _adopted(
+    async def _store_table(
         self, table: PythonTable | None, call: PythonCall, result: PythonResult, target: Path
     ) -> ResultTable | None:
-        """The program's table with its rows written anew: the engine never opens a file that a program wrote."""
+        """The program's table, rewritten as `target`: the engine never opens a Parquet file that a program wrote."""
         if table is None:
             return None
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".adopt-") as name:
-            copy, anew = Path(name) / "result.parquet", Path(name) / "anew.parquet"
-            written = WrittenFile(name=table.file.relative_to(call.scratch).as_posix(), size=0)
-            await _to_its_end(_take, call.scratch, written, copy)
-            most = _ADOPTED * call.limits.disk_bytes
-            held = await self._worker.ask(
-                "rewrite_parquet", self._seconds, path=str(copy), target=str(anew), most_bytes=most
-            )
-            if held["row_count"] != table.row_count:
-                raise PythonFailed("result_df does not hold the rows that it tells of. Leave a plain DataFrame in it.")
-            anew.replace(target)
+            copy, rewritten = Path(name) / "result.parquet", Path(name) / "rewritten.parquet"
+            file = WrittenFile(name=table.file.relative_to(call.scratch).as_posix(), size=0)
+            await _run_to_completion(_copy_file, call.scratch, file, copy)
+            paths = {"path": str(copy), "target": str(rewritten)}
+            max_bytes = _REWRITTEN_SIZE * call.limits.disk_bytes
+            answer = await self._worker.ask("rewrite_parquet", self._seconds, **paths, max_bytes=max_bytes)
+            if answer["row_count"] != table.row_count:
+                message = "result_df does not have the number of rows that the program reported."
+                raise PythonFailed(f"{message} Assign a plain DataFrame to result_df.")
+            rewritten.replace(target)
         return ResultTable(
             columns=table.columns,
             rows=table.rows,
@@ -100,8 +100,11 @@ class PythonPrograms:
         )
 
 
-async def _to_its_end(work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Does the work in a thread, to its end even where the caller is cancelled: the folders it works in go then."""
+async def _run_to_completion(work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Runs the work in a thread and waits for its end, even if the caller is cancelled.
+
+    The caller then removes the folders in which the thread works, so the thread must not outlive it.
+    """
     task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
     try:
         await asyncio.shield(task)
@@ -109,34 +112,35 @@ async def _to_its_end(work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
         await asyncio.wait({task})
 
 
-def _taken(files: tuple[WrittenFile, ...], scratch: Path, folder: Path, stem: str, kept: list[Path]) -> None:
-    """Copies what a program wrote out of its scratch folder, each file under a name of its own, told in `kept`."""
-    there = {path.name.lower() for path in folder.iterdir()}
+def _copy_files(files: tuple[WrittenFile, ...], scratch: Path, folder: Path, stem: str, stored: list[Path]) -> None:
+    """Copies the files of a program out of its scratch folder, each under an unused name; adds these to `stored`."""
+    taken = {path.name.lower() for path in folder.iterdir()}
     for written in files:
         plain = Path(f"{stem}_{written.name.replace('/', '_')}")
         target, count = folder / plain, 2
-        while target.name.lower() in there:  # a/b.csv and a_b.csv, or a file of a program before this one
+        while target.name.lower() in taken:  # a/b.csv and a_b.csv, or a file of an earlier program
             target, count = folder / f"{plain.stem}_{count}{plain.suffix}", count + 1
-        there.add(target.name.lower())
-        kept.append(target)
-        _take(scratch, written, target)
+        taken.add(target.name.lower())
+        stored.append(target)  # before the copy: half a file must be removed too
+        _copy_file(scratch, written, target)
 
 
-def _take(scratch: Path, file: WrittenFile, target: Path) -> None:
-    """Copies one file; raises `PythonFailed` where the program left something that is none, or that nobody may read."""
+def _copy_file(scratch: Path, file: WrittenFile, target: Path) -> None:
+    """Copies one file. Raises `PythonFailed` if what the program left is not a regular, readable file."""
     try:
         scratch_folder.copy_file(scratch, file, target)
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(target)):
-            raise  # it is the copy that failed
-        message = f"{file.name} cannot be taken ({error.strerror or error}). Write plain files."
+            raise  # the copy failed, not the program
+        message = f"{file.name} cannot be copied ({error.strerror or error}). Write regular files only."
         raise PythonFailed(message) from error
 
 
 @contextlib.contextmanager
-def _storing() -> Generator[None]:
+def _storage_errors() -> Generator[None]:
+    """Raises an `OSError` of the disk as `StorageFailed`."""
     try:
         yield
     except OSError as error:
-        message = f"What the program wrote cannot be stored ({error.strerror or error}). Mend that, then ask again."
-        raise StorageFailed(message) from error
+        reason = f"The files of the program cannot be stored ({error.strerror or error})"
+        raise StorageFailed(f"{reason}. Check the disk, then try again.") from error

@@ -1,6 +1,6 @@
-"""Writes the rows of a result file into a sheet of a workbook that is ours, in a thread's `results/`.
+"""Writes the rows of a result file into a sheet of a workbook that the engine made, in a thread's `results/`.
 
-Runs in the ingest worker. A text that begins with `=` stays a text: a value of the data never becomes a formula.
+Runs in the ingest worker. A text that begins with `=` stays text: a value of the data never becomes a formula.
 """
 
 import os
@@ -32,17 +32,20 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> d
     """Writes the table in `source` to `sheet` of `workbook`, as a new workbook `to`; returns rows, columns, cell range.
 
     `mode` is `create` (the sheet must be new), `replace` (its content is replaced) or `append` (below its last row,
-    with the same columns). `to` appears in one step, and may be `workbook`: an error leaves that as it was.
+    with the same columns). `to` appears in one step, and may be `workbook` itself: an error leaves it unchanged.
     """
     _check_name(sheet)
     path = Path(workbook)
-    with duckdb.connect(config=staging.CONFIG) as connection, tempfile.TemporaryDirectory() as scratch:
+    with (
+        duckdb.connect(config=staging.DUCKDB_CONFIG) as connection,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         staging.load(connection, Path(source), Path(scratch))
-        columns = [sheet_values.clean(name) for name, *_ in connection.execute("DESCRIBE staging").fetchall()]
+        columns = sheet_values.column_names(connection)
         [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
         _check_size(count + 1, len(columns))
-        book = _opened(path)
-        target, first = _place(book, sheet, mode, columns)
+        book = _open(path)
+        target, first = _target(book, sheet, mode, columns)
         _check_size(first + count - (first > 1), len(columns))
         if first == 1:
             target.append([_cell(target, name, bold=True) for name in columns])
@@ -63,10 +66,8 @@ def _check_name(sheet: str) -> None:
     hidden = any(unicodedata.category(c)[0] == "C" for c in sheet)
     if not sheet.strip() or len(sheet) > 31 or _FORBIDDEN.search(sheet) or sheet.strip("'") != sheet or hidden:
         shown = sheet[:40].encode("ascii", "replace").decode()
-        message = (
-            f"{shown!r} cannot be a sheet's name: take 1 to 31 characters, none of [ ] : * ? / \\ and no quote around."
-        )
-        raise SheetInvalid(message)
+        rule = "Use 1 to 31 characters, none of [ ] : * ? / \\, and no apostrophe at either end."
+        raise SheetInvalid(f"{shown!r} is not a valid name for a sheet. {rule}")
 
 
 def _check_size(rows: int, columns: int) -> None:
@@ -74,7 +75,7 @@ def _check_size(rows: int, columns: int) -> None:
         raise SheetInvalid(f"{sheet_values.too_large(rows, columns)} Narrow the result first.")
 
 
-def _opened(path: Path) -> Workbook:
+def _open(path: Path) -> Workbook:
     if not path.exists():
         book = Workbook()
         book.remove(book.worksheets[0])
@@ -85,34 +86,35 @@ def _opened(path: Path) -> Workbook:
         raise SheetInvalid(f"{path.name} cannot be opened as a workbook. Write to a new one.") from error
 
 
-def _place(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[Worksheet, int]:
+def _target(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[Worksheet, int]:
     """The sheet to write to, and the first row that will be written."""
+    # Excel compares the names of sheets without case.
     existing = next((s for s in book.worksheets if s.title.lower() == sheet.lower()), None)
     if existing is None:
         return book.create_sheet(sheet), 1
     if mode == "create":
-        raise SheetInvalid(f"There is a sheet {sheet} already. Take another name, or mode replace or append.")
+        raise SheetInvalid(f"There is already a sheet named {sheet}. Use another name, or mode replace or append.")
     if mode == "replace":
         position = book.worksheets.index(existing)
         book.remove(existing)
         return book.create_sheet(sheet, position), 1
     header = [cell.value for cell in existing[1]]
     if header != columns:
-        raise SheetInvalid(f"The columns differ: the sheet has {header}, the result {columns}. Take another sheet.")
+        raise SheetInvalid(f"The columns differ: the sheet has {header}, the result {columns}. Use another sheet.")
     return existing, existing.max_row + 1
 
 
 def _cell(sheet: Worksheet, value: Any, *, bold: bool = False) -> Cell:
-    """A cell that holds the value and can never be a formula."""
-    shown = sheet_values.shown(value)
+    """A cell that contains the value and can never be a formula."""
+    content = sheet_values.to_cell(value)
     cell = WriteOnlyCell(sheet)
-    cell.value = shown
-    if isinstance(shown, str):
-        cell.data_type = "s"
-        if shown.startswith(sheet_values.FORMULA_SIGNS):
-            cell.quotePrefix = True  # pyright: ignore[reportAttributeAccessIssue] - the stubs do not know it
-    elif isinstance(shown, Decimal):
-        cell.number_format = sheet_values.money(shown)
+    cell.value = content
+    if isinstance(content, str):
+        cell.data_type = "s"  # openpyxl has set "f" for a text that begins with =
+        if content.startswith(sheet_values.FORMULA_SIGNS):
+            cell.quotePrefix = True  # pyright: ignore[reportAttributeAccessIssue] - missing from the stubs
+    elif isinstance(content, Decimal):
+        cell.number_format = sheet_values.number_format(content)
     elif isinstance(value, datetime) and value.tzinfo is not None:
         cell.number_format = sheet_values.UTC
     if bold:
@@ -121,6 +123,7 @@ def _cell(sheet: Worksheet, value: Any, *, bold: bool = False) -> Cell:
 
 
 def _save(book: Workbook, path: Path) -> None:
+    """Saves the workbook in one step: a crash in the middle leaves the old file, never half a new one."""
     partial = path.with_name(f".{path.name}.part")
     try:
         book.save(partial)

@@ -1,4 +1,8 @@
-"""Reads a file that is one table into the DuckDB table `staging`, from which ingest and the sheet writer go on."""
+"""Loads a file that holds one table into the DuckDB table `staging`.
+
+Ingest, and the writers of sheets, start from this table. It lives in an in-memory database of the ingest worker, so
+types can be settled over whole columns before anything is written.
+"""
 
 from pathlib import Path
 
@@ -7,11 +11,11 @@ import duckdb
 from cfo_kernel.data import csv_reader, exact_types, file_formats, parquet_reader, type_inference
 from cfo_kernel.executors.duckdb_config import duckdb_config
 
-CONFIG = duckdb_config("2GB")
+DUCKDB_CONFIG = duckdb_config("2GB")
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[str]:
-    """Creates `staging`, with types inferred; returns notes. `scratch` is a folder for temporary files."""
+    """Creates `staging` with final column types; returns notes. `scratch` is a folder for temporary files."""
     file_formats.check_content(path)
     if path.suffix.lower() == ".parquet":
         notes = parquet_reader.load(connection, path)

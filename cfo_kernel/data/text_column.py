@@ -1,4 +1,4 @@
-"""A column of texts in the table `staging` of the ingest worker, and the questions that decide its type."""
+"""A text column of the staging table, and the questions that decide its type."""
 
 import re
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ import duckdb
 
 from cfo_kernel.sql_text import quoted
 
-_EMPTY = r"\s*(-|–|—|n/?a|nan|null|none|\.)?\s*"
+_PLACEHOLDER = r"\s*(-|–|—|n/?a|nan|null|none|\.)?\s*"
 
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of texts. `sample` are some of its cells: what they rule out need not be asked of all the others."""
+    """A column of texts. `sample` holds some of its cells: a pattern that one of them rules out needs no query."""
 
     connection: duckdb.DuckDBPyConnection
     name: str
@@ -20,26 +20,27 @@ class TextColumn:
 
     @property
     def value(self) -> str:
-        """SQL of the trimmed text, null for an empty cell and for the usual signs of one."""
+        """SQL of the trimmed text; null for an empty cell and for a placeholder such as `-` or `n/a`."""
         column = quoted(self.name)
-        return f"CASE WHEN NOT regexp_full_match({column}, '{_EMPTY}', 'i') THEN trim({column}) END"
+        return f"CASE WHEN NOT regexp_full_match({column}, '{_PLACEHOLDER}', 'i') THEN trim({column}) END"
 
-    def all(self, pattern: str) -> bool:
-        """Whether every cell matches."""
+    def matches(self, pattern: str) -> bool:
+        """Whether every cell matches the pattern."""
         if not all(re.fullmatch(pattern, cell, re.IGNORECASE) for cell in self.sample):
             return False
-        return self.every(f"regexp_full_match({self.value}, '{pattern}', 'i')")
+        return self.holds(f"regexp_full_match({self.value}, '{pattern}', 'i')")
 
-    def every(self, condition: str) -> bool:
-        """Whether the SQL condition holds for every cell."""
-        return not self.one(f"count(*) FILTER ({self.value} IS NOT NULL AND ({condition}) IS NOT TRUE)")
+    def holds(self, condition: str) -> bool:
+        """Whether the SQL condition is true for every cell."""
+        return not self.figure(f"count(*) FILTER ({self.value} IS NOT NULL AND ({condition}) IS NOT TRUE)")
 
-    def one(self, figure: str) -> int:
-        return self.connection.execute(f"SELECT {figure} FROM staging").fetchall()[0][0]  # noqa: S608 - our own SQL
+    def figure(self, aggregate: str) -> int:
+        """The value of an SQL aggregate over the rows of the table."""
+        return self.connection.execute(f"SELECT {aggregate} FROM staging").fetchall()[0][0]  # noqa: S608 - built here
 
-    def example(self, part: str) -> str:
-        """A cell in which that pattern occurs; there must be one."""
-        found = f"FROM staging WHERE regexp_matches({self.value}, '{part}')"
+    def example(self, pattern: str) -> str:
+        """A cell that contains the pattern; there must be one."""
+        found = f"FROM staging WHERE regexp_matches({self.value}, '{pattern}')"
         return self.connection.execute(f"SELECT min({self.value}) {found}").fetchall()[0][0]
 
     def retype(self, kind: str, value: str) -> None:

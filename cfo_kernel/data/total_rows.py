@@ -1,8 +1,8 @@
-"""Leaves rows of totals out of a table: counted among the others they would double every sum.
+"""Removes rows of totals from a table: counted with the rows that they add up, they would double every sum.
 
-Runs in the ingest worker, on the table `staging`. A row is left out only where arithmetic proves it: the last row calls
-itself a total, and each of its figures is the sum of the rows that do not. Other rows that look like totals are told
-and not touched.
+Runs in the ingest worker, on the table `staging`. Rows are removed only where arithmetic proves that they are totals:
+the last row is labelled as a total, and each of its figures is the sum of the rows without such a label. Other rows
+that look like totals are kept, with a note.
 """
 
 import duckdb
@@ -14,31 +14,48 @@ _LABEL = r"^\s*((grand|sub)[\s-]*)?(totals?|summe|zwischensumme|gesamt(summe)?)\
 
 
 def remove_total_rows(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Deletes the proven totals of `staging`; returns a note on what was left out, or on what looks like a total."""
+    """Deletes the proven totals of `staging`; returns a note on rows that were removed, or that look like totals."""
     described = connection.execute("DESCRIBE staging").fetchall()
     columns = [Column(name=name, type=kind) for name, kind, *_ in described]
     texts = [quoted(c.name) for c in columns if c.kind is Kind.TEXT]
     figures = [quoted(c.name) for c in columns if c.kind is Kind.NUMBER and not c.is_key]
     if not texts or not figures:
         return []
-    # The first cell with a text names the row; elsewhere "Total ..." may be the name of a thing, such as an account.
-    labelled = f"regexp_matches(lower(coalesce({', '.join(texts)})), '{_LABEL}')"
-    found = connection.execute(f"SELECT rowid, coalesce({', '.join(texts)}) FROM staging WHERE {labelled}").fetchall()  # noqa: S608
+    # Only the first text of a row labels it: in another column "Total ..." may be a name, such as that of an account.
+    label = f"coalesce({', '.join(texts)})"
+    is_total = f"regexp_matches(lower({label}), '{_LABEL}')"
+    found = connection.execute(f"SELECT rowid, {label} FROM staging WHERE {is_total}").fetchall()  # noqa: S608 - quoted
     if not found:
         return []
-    labels = "; ".join(dict.fromkeys(label.strip() for _, label in found[:5]))
+    labels = "; ".join(dict.fromkeys(text.strip() for _, text in found[:5]))
     [(last,)] = connection.execute("SELECT max(rowid) FROM staging").fetchall()
-    if found[-1][0] == last and _adds_up(connection, figures, labelled, last):
-        connection.execute(f"DELETE FROM staging WHERE {labelled}")  # noqa: S608 - quoted names and a constant
-        told = "1 row is the total" if len(found) == 1 else f"{len(found)} rows are totals"
-        return [f"{told} of the others ({labels}); it would count twice, and was left out."]
-    return [f"{len(found)} rows look like totals ({labels}), but do not add up: they are counted as they are."]
+    # A total elsewhere proves nothing: it may add up some of the rows only, or belong to another block of the sheet.
+    if found[-1][0] == last and _adds_up(connection, figures, is_total, last):
+        connection.execute(f"DELETE FROM staging WHERE {is_total}")  # noqa: S608 - quoted names and a constant
+        return [_removed(len(found), labels)]
+    return [_kept(len(found), labels)]
 
 
-def _adds_up(connection: duckdb.DuckDBPyConnection, figures: list[str], labelled: str, last: int) -> bool:
-    """Whether each figure of the last row is the sum of the rows that are no totals; at least one must be there."""
-    sums = ", ".join(f"sum({f}) FILTER (WHERE NOT coalesce({labelled}, false))" for f in figures)
+def _adds_up(connection: duckdb.DuckDBPyConnection, figures: list[str], is_total: str, last: int) -> bool:
+    """Whether each figure of the last row is the sum of the rows that are not totals; at least one must be there."""
+    sums = ", ".join(f"sum({f}) FILTER (WHERE NOT coalesce({is_total}, false))" for f in figures)
     [parts] = connection.execute(f"SELECT {sums} FROM staging").fetchall()  # noqa: S608 - quoted names and a constant
     [whole] = connection.execute(f"SELECT {', '.join(figures)} FROM staging WHERE rowid = ?", [last]).fetchall()  # noqa: S608
     pairs = [(part, total) for part, total in zip(parts, whole, strict=True) if total is not None]
     return bool(pairs) and all(part == total for part, total in pairs)
+
+
+def _removed(count: int, labels: str) -> str:
+    if count == 1:
+        return f"1 row is the total of the others ({labels}). It was skipped, since it would count twice."
+    return f"{count} rows are totals of the others ({labels}). They were skipped, since they would count twice."
+
+
+def _kept(count: int, labels: str) -> str:
+    if count == 1:
+        doubt = (
+            f"1 row looks like a total ({labels}), but the figures do not prove it, so it counts like any other row."
+        )
+        return f"{doubt} If it is a total, delete it from the file."
+    doubt = f"{count} rows look like totals ({labels}), but the figures do not prove it, so they count like other rows."
+    return f"{doubt} If they are totals, delete them from the file."

@@ -1,10 +1,10 @@
-"""Finds out what the texts of a column are: numbers, amounts as people write them, dates, or just texts.
+"""Infers the type of each text column: booleans, numbers, amounts as people write them, dates, or plain text.
 
-Runs in the ingest worker, on the table `staging`. A column gets another type only if every one of its cells fits it, so
-nothing is ever cut off; account codes with leading zeros stay texts.
+Runs in the ingest worker, on the table `staging`. A column gets another type only if every one of its cells fits that
+type, so no value is ever truncated; account codes with leading zeros stay text.
 
-`1.234` is 1.234 in one country and 1234 in another. Where no cell of a column decides which, the other columns of the
-file do, then the character between its cells; what nothing decides is read as American, and noted.
+`1.234` is 1.234 in one country and 1234 in another. If no cell of a column tells which, the other columns of the file
+decide, then the delimiter between its cells. If nothing decides, it is read the American way, and a note says so.
 """
 
 from typing import Literal
@@ -18,43 +18,45 @@ from cfo_kernel.sql_text import quoted
 
 _WHOLE = r"[+-]?(0|[1-9]\d*)"
 _PLAIN = r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)"
-_FLOAT = rf"{_PLAIN}(e[+-]\d+)?|[+-]?\d+\.\d+e\d+|[+-]?inf(inity)?"  # 12E4 is a code, 1.2E4 and 12E+4 are not
+_FLOAT = rf"{_PLAIN}(e[+-]\d+)?|[+-]?\d+\.\d+e\d+|[+-]?inf(inity)?"  # 12E4 is a code, 1.2E4 and 12E+4 are numbers
 _SIGNS = r"[-+(]?\s*[$€£¥]?\s*[-+]?"
-_US = rf"{_SIGNS}(0|[1-9]\d*|[1-9]\d{{0,2}}(,\d{{3}})+)(\.\d+)?\s*[$€£¥]?"
-_EU = rf"{_SIGNS}(0|[1-9]\d*|[1-9]\d{{0,2}}(\.\d{{3}})+)(,\d+)?\s*[$€£¥]?"
+# No leading zeros in any of these: 00124 is an account code, and 01,234 a slip that is better left as it is.
+_AMERICAN = rf"{_SIGNS}(0|[1-9]\d*|[1-9]\d{{0,2}}(,\d{{3}})+)(\.\d+)?\s*[$€£¥]?"
+_EUROPEAN = rf"{_SIGNS}(0|[1-9]\d*|[1-9]\d{{0,2}}(\.\d{{3}})+)(,\d+)?\s*[$€£¥]?"
 _EITHER = rf"{_SIGNS}(0|[1-9]\d*|[1-9]\d{{0,2}}[.,]\d{{3}})\s*[$€£¥]?"
 _END, _END_PERCENT = r"\)?-?\s*", r"\s*(%\)?-?|\)?-?\s*%)"
 _SAMPLE = 2000
 
 
 def infer_types(connection: duckdb.DuckDBPyConnection, *, semicolons: bool = False) -> list[str]:
-    """Changes the types of the text columns of `staging` in place; returns notes on what was read how.
+    """Changes the types of the text columns of `staging` in place; returns notes on how they were read.
 
-    `semicolons`: they stand between the cells of the file, as where a comma stands before the decimals.
+    `semicolons` says that the file is delimited by them, as is usual where the comma is the decimal mark.
     """
     columns = _text_columns(connection)
     unclear = [column.name for column in columns if _is_unclear(column)]
     mark = _decimal_mark([column for column in columns if column.name not in unclear], semicolons) if unclear else None
     notes: list[str] = []
     for column in columns:
-        european = column.name in unclear and mark == ","
+        is_european = column.name in unclear and mark == ","
         doubt = _doubt(column, column.example("[.,]")) if column.name in unclear and mark is None else None
-        signs = column.one(f"count(nullif(trim({quoted(column.name)}), '')) - count({column.value})")
-        for read in (_european,) if european else (_booleans, _numbers, _floats, _amounts, read_dates):
-            if (decided := read(column)) is not None:
-                notes += decided
+        placeholders = column.figure(f"count(nullif(trim({quoted(column.name)}), '')) - count({column.value})")
+        # The order counts: the first reader that fits wins, and the exact ones come before the lenient ones.
+        for read in (_european,) if is_european else (_booleans, _numbers, _floats, _amounts, read_dates):
+            if (found := read(column)) is not None:
+                notes += found
                 if doubt:
                     notes.append(doubt)
-                if signs:
-                    notes.append(
-                        f"{column.name}: signs for an empty cell (such as - or n/a) were read as empty: {signs}."
-                    )
+                if placeholders:
+                    cells = "1 placeholder cell" if placeholders == 1 else f"{placeholders} placeholder cells"
+                    verb = "was" if placeholders == 1 else "were"
+                    notes.append(f"{column.name}: {cells} (such as - or n/a) {verb} read as empty.")
                 break
     return notes
 
 
 def _text_columns(connection: duckdb.DuckDBPyConnection) -> list[TextColumn]:
-    """The columns that are texts and not empty."""
+    """The text columns that are not empty."""
     columns: list[TextColumn] = []
     for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall():
         if kind == "VARCHAR":
@@ -67,79 +69,82 @@ def _text_columns(connection: duckdb.DuckDBPyConnection) -> list[TextColumn]:
 
 
 def _is_unclear(column: TextColumn) -> bool:
-    """Whether the points or commas of the column may stand between thousands or before decimals."""
-    return column.all(_EITHER + _end(column)) and not column.all("[^.,]*")
+    """Whether the points or commas of the column may separate thousands or decimals."""
+    return column.matches(_EITHER + _end(column)) and not column.matches("[^.,]*")
 
 
 def _decimal_mark(columns: list[TextColumn], semicolons: bool) -> Literal[".", ","] | None:
-    """What stands before the decimals in this file, as far as anything says so."""
+    """The decimal mark of this file, as far as anything shows it."""
     marks: set[Literal[".", ","]] = set()
     for column in columns:
-        american, european = column.all(_US + _end(column)), column.all(_EU + _end(column))
+        american, european = column.matches(_AMERICAN + _end(column)), column.matches(_EUROPEAN + _end(column))
         if american != european:
             marks.add("." if american else ",")
     if not marks:
         return "," if semicolons else None
-    return marks.pop() if len(marks) == 1 else None
+    return marks.pop() if len(marks) == 1 else None  # columns that disagree decide nothing
 
 
 def _doubt(column: TextColumn, cell: str) -> str:
-    read, other = ("decimals", "thousands") if "." in cell else ("thousands", "decimals")
-    return f"{column.name}: {cell} and the like were read as {read}; they may be {other}, the file does not say."
+    read, other = ("decimal", "thousands") if "." in cell else ("thousands", "decimal")
+    check = f"the file does not show whether it is a {other} separator. Check one value."
+    return f"{column.name}: the separator in {cell} was read as a {read} separator; {check}"
 
 
 def _booleans(column: TextColumn) -> list[str] | None:
-    if not column.all("true|false"):
+    if not column.matches("true|false"):
         return None
     column.retype("BOOLEAN", column.value)
     return []
 
 
 def _numbers(column: TextColumn) -> list[str] | None:
-    """Numbers as the file wrote them: exact where they are short, else through a double that sheds its noise."""
-    if not column.all(_PLAIN):
+    """Numbers without separators: exact if they are short enough, else as doubles, with noise rounded off."""
+    if not column.matches(_PLAIN):
         return None
-    whole = column.one(f"max(length(ltrim(split_part({column.value}, '.', 1), '+-')))")
-    scale = column.one(f"max(length(rtrim(split_part({column.value}, '.', 2), '0')))")
-    if whole < exact_types.MAX_WHOLE and column.all(_WHOLE):
+    whole = column.figure(f"max(length(ltrim(split_part({column.value}, '.', 1), '+-')))")
+    scale = column.figure(f"max(length(rtrim(split_part({column.value}, '.', 2), '0')))")
+    if whole < exact_types.MAX_WHOLE and column.matches(_WHOLE):
         column.retype("BIGINT", column.value)
     elif scale <= exact_types.MAX_SCALE and whole + scale <= exact_types.MAX_DIGITS:
         column.retype(exact_types.decimal(whole, scale), column.value)
     elif scale:
         return exact_types.float_column(column.connection, column.name, f"CAST({column.value} AS DOUBLE)")
-    return []
+    return []  # a whole number of more digits than any type holds stays text
 
 
 def _floats(column: TextColumn) -> list[str] | None:
-    if not column.all(_FLOAT):
+    if not column.matches(_FLOAT):
         return None
     return exact_types.float_column(column.connection, column.name, f"CAST({column.value} AS DOUBLE)")
 
 
 def _amounts(column: TextColumn) -> list[str] | None:
     """Amounts as people write them: 1,234.56 or 1.234,56, (1,234) and 5- for negatives, currency signs, percents."""
-    return _written(column, european=False) if column.all(_US + _end(column)) else _european(column)
+    if column.matches(_AMERICAN + _end(column)):
+        return _parse_amounts(column, is_european=False)
+    return _european(column)
 
 
 def _european(column: TextColumn) -> list[str] | None:
-    return _written(column, european=True) if column.all(_EU + _end(column)) else None
+    return _parse_amounts(column, is_european=True) if column.matches(_EUROPEAN + _end(column)) else None
 
 
-def _written(column: TextColumn, *, european: bool) -> list[str] | None:
+def _parse_amounts(column: TextColumn, *, is_european: bool) -> list[str] | None:
     digits = f"regexp_replace({column.value}, '[^0-9.,]', '', 'g')"
-    digits = f"replace(replace({digits}, '.', ''), ',', '.')" if european else f"replace({digits}, ',', '')"
-    whole = column.one(f"max(length(split_part({digits}, '.', 1)))")
-    scale = column.one(f"max(length(split_part({digits}, '.', 2)))")
-    if whole + scale > exact_types.MAX_DIGITS - 2:
+    digits = f"replace(replace({digits}, '.', ''), ',', '.')" if is_european else f"replace({digits}, ',', '')"
+    whole = column.figure(f"max(length(split_part({digits}, '.', 1)))")
+    scale = column.figure(f"max(length(split_part({digits}, '.', 2)))")
+    if whole + scale > exact_types.MAX_DIGITS - 2:  # two digits are left for percents
         return None
     sign = f"CASE WHEN regexp_matches({column.value}, '[-(]') THEN '-' ELSE '' END"
     value = f"CAST({sign} || {digits} AS {exact_types.decimal(whole, scale)})"
-    how = "1.234,56" if european else "1,234.56"
+    shape = "1.234,56" if is_european else "1,234.56"
     if not _is_percent(column):
         column.retype(exact_types.decimal(whole, scale), value)
-        return [f"{column.name}: written amounts were read as numbers like {how}."]
+        return [f"{column.name}: amounts were read as written in the style of {shape}."]
     column.retype(exact_types.decimal(whole, scale + 2), f"CAST({value} AS DECIMAL(38, {scale + 2})) * 0.01")
-    return [f"{column.name}: written amounts were read as numbers like {how}, percents as parts of 1."]
+    return [f"{column.name}: percentages were read in the style of {shape} and stored as fractions (5% as 0.05)."]
 
 
 def _end(column: TextColumn) -> str:

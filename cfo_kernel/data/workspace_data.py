@@ -1,4 +1,4 @@
-"""The data room of a workspace: its tables, and the one way in which anything is asked of them."""
+"""The data of a workspace: its tables, and the only way to query them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -39,21 +39,21 @@ class SchemaContext:
 
 
 _NONE: Mapping[str, Path] = {}
-_EXPORTS = 2
-"""How many downloads are made at once; the others wait."""
-_TOO_LONG = (
-    "A figure has more than 38 digits, which is as many as are kept exactly. Multiply fewer figures, or divide one of "
-    'them by {"constant": 1}: what is divided is a double, which may be larger.'
+_MAX_EXPORTS = 2
+"""How many downloads are written at the same time; more of them wait."""
+_TOO_MANY_DIGITS = (
+    "A figure has more than 38 digits, the most that can be kept exactly. Multiply fewer figures, or divide one of "
+    'them by {"constant": 1}: a division gives a double, which can be larger.'
 )
 
 
 def scratch_dir(workspace_dir: Path) -> Path:
-    """Where a workspace has its `locked_temp_folders`, for files that are on their way in or out."""
+    """The folder of a workspace's `locked_temp_folders`, for uploads, exports and files of programs."""
     return workspace_dir / ".scratch"
 
 
 class WorkspaceData:
-    """Everything that reads a workspace's data goes through here, under the one SQL policy.
+    """Reads the data of a workspace. All SQL, from any caller, passes the same policy here.
 
     `thread_tables` are earlier results of the thread, as tables beside those of the workspace (whose names win).
     `on_progress` is called with how far a query is, once it has taken half a second. Cancelling the caller stops the
@@ -78,22 +78,22 @@ class WorkspaceData:
         self._programs = PythonPrograms(python, self._ingest, seconds=python_timeout)
         self._ingest_timeout = ingest_timeout
         self._exports: set[WorkerProcess] = set()
-        self._exporting = asyncio.Semaphore(_EXPORTS)
+        self._exporting = asyncio.Semaphore(_MAX_EXPORTS)
         self.scratch = scratch_dir(workspace_dir)
         self._is_closed = False
 
     async def index(self) -> DatasetIndex:
-        """The datasets, whatever the glossary says."""
+        """The datasets, even if the glossary is invalid."""
         return await self._cache.index()
 
     async def schema(self) -> SchemaContext:
-        """Datasets, glossary and trees; raises `GlossaryInvalid` where the glossary, or a tree it states, is wrong.
+        """Datasets, glossary and trees. Raises `GlossaryInvalid` if the glossary, or a tree that it states, is wrong.
 
-        Raises `StorageFailed` where the folder or the glossary cannot be read.
+        Raises `StorageFailed` if the folder or the glossary cannot be read.
         """
         index = await self._cache.index()
         if index.files:
-            self._sql.warm(index.files)  # who wants to know the tables is about to query them
+            self._sql.warm(index.files)  # a caller that reads the schema is about to query the tables
         stamp = glossaries.stamp(self._data_dir)
         if self._schema is None or self._schema.index is not index or self._stamp != stamp:
             glossary, node = glossaries.load(self._data_dir)
@@ -106,11 +106,11 @@ class WorkspaceData:
         return self._schema
 
     async def check_file(self, path: Path) -> None:
-        """Raises a `FileProblem` unless the file, which need not be in `data/`, holds a table."""
+        """Raises a `FileProblem` unless the file, which need not be in `data/`, contains a table."""
         await self._cache.check(path)
 
     async def check(self, sql: str, *, thread_tables: TableFiles = _NONE) -> None:
-        """Raises what `query` would raise before it reads a row."""
+        """Raises the errors that `query` would raise before it reads a row."""
         await self._ask("check", sql, thread_tables)
 
     async def query(
@@ -122,7 +122,7 @@ class WorkspaceData:
         thread_tables: TableFiles = _NONE,
         on_progress: Progress | None = None,
     ) -> ResultTable:
-        """Runs one SELECT: the first `cap` rows, and all of them in `file` (Parquet) if given.
+        """Runs one SELECT: returns the first `cap` rows, and writes all rows to `file` (Parquet) if given.
 
         Raises a `QueryError`.
         """
@@ -156,22 +156,23 @@ class WorkspaceData:
         except SqlInvalid as error:
             if "Out of Range" not in error.message:
                 raise
-            raise PlanInvalid(_TOO_LONG) from error
+            raise PlanInvalid(_TOO_MANY_DIGITS) from error
+        # A limit that the caller did not set, or that cuts rows in no order, is easy to overlook.
         if result.row_count == plan.limit and not (plan.order_by and "limit" in plan.model_fields_set):
             [[count]] = (await self.query(ready.count_sql, cap=1, thread_tables=thread_tables)).rows
-            more = f"These are {plan.limit:,} of {count:,} rows: the plan has a limit. Raise it for all."
-            notes += [more] * (count > plan.limit)
+            if count > plan.limit:
+                notes.append(f"These are {plan.limit:,} of {count:,} rows: the plan has a limit. Raise it to get all.")
         return result.model_copy(update={"notes": (*result.notes, *notes)})
 
     async def python(
         self, code: str, *, cap: int, folder: Path, stem: str, thread_tables: TableFiles = _NONE
     ) -> ProgramResult:
-        """Runs a program, confined, over the tables as DataFrames; see `PythonPrograms.run`. Raises a `QueryError`."""
+        """Runs a confined program over the tables as DataFrames; see `PythonPrograms.run`. Raises a `QueryError`."""
         index = await self._cache.index()
         return await self._programs.run(code, {**thread_tables, **index.files}, folder, stem, cap)
 
     async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str, to: Path) -> dict[str, Any]:
-        """Writes a result file to a sheet of the workbook, as a new one in `to`; returns rows, columns and range.
+        """Writes a result file to a sheet of the workbook, as the new workbook `to`; returns rows, columns and range.
 
         Raises `SheetInvalid`.
         """
@@ -179,17 +180,17 @@ class WorkspaceData:
         return await self._ingest.ask("write_sheet", self._ingest_timeout, **arguments, to=str(to))
 
     async def export(self, file: Path, format: DownloadFormat, to: Path) -> None:
-        """Writes a Parquet file of a thread as CSV, or as a workbook, to `to`, in a process of its own.
+        """Writes a Parquet file of a thread to `to` as CSV or as a workbook.
 
-        A million rows take a minute: files that are read meanwhile must not wait for it. Raises `SheetInvalid` where
-        they do not fit a sheet, `UnreadableFile`, or another `QueryError`.
+        A separate process does it: a million rows take a minute, for which ingest must not wait. Raises `SheetInvalid`
+        if the rows do not fit in a sheet, `UnreadableFile`, or another `QueryError`.
         """
         async with self._exporting:
             await self._export(file, format, to)
 
     async def _export(self, file: Path, format: DownloadFormat, to: Path) -> None:
         if self._is_closed:
-            raise workbench_closed()  # it waited for its turn, and nobody would end its process
+            raise workbench_closed()  # closed while this waited in line; `close` would not end a new process
         worker = WorkerProcess("cfo_kernel.data.ingest_worker")
         self._exports.add(worker)
         try:
@@ -214,7 +215,7 @@ class WorkspaceData:
         except (SqlInvalid, WorkerLost) as error:
             if isinstance(error, WorkerLost) and not error.details.get("again"):
                 raise
-            raise UnreadableFile(f"{file.name} is damaged or not whole. Ask its question again.") from error
+            raise UnreadableFile(f"{file.name} is damaged or incomplete. Ask its question again.") from error
         found = await self.query(result_pages.page_sql(table, request), cap=request.limit, thread_tables=thread_tables)
         count = table.row_count
         if request.filters:
@@ -232,7 +233,7 @@ class WorkspaceData:
             await worker.close()
 
     async def _tables(self, text: str, thread_tables: TableFiles) -> Tables:
-        """The tables of the workspace, and those earlier results whose names occur in the text."""
+        """The tables of the workspace, and those results of the thread whose names occur in the text."""
         tables = (await self._cache.index()).tables
         known = {name.lower() for name in tables}
         more: list[Table] = []
@@ -242,7 +243,7 @@ class WorkspaceData:
         return Tables([*tables.values(), *more]) if more else tables
 
     async def _described(self, name: str, thread_tables: TableFiles) -> Table:
-        """An earlier result as a table."""
+        """A result of the thread as a table."""
         found = await self._ask("describe", quoted(name), thread_tables, name=name)
         columns = tuple(Column.model_validate(column) for column in found["columns"])
         return Table(name=name, dataset=name, row_count=found["row_count"], columns=columns)
@@ -263,6 +264,7 @@ class WorkspaceData:
         except WorkerLost as error:
             if not error.details.get("again"):
                 raise
-            # The cache was made anew under a worker that may only read the old one; its successor can.
+            # The cache folder was deleted and made again. A confined worker can open the files of the old one only;
+            # the worker that replaces it opens the new ones.
             index = await self._cache.index()
             return await self._sql.ask(op, index.files, thread_tables, sql, **arguments)

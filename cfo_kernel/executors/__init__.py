@@ -1,1 +1,1 @@
-"""Executors: the processes in which SQL that a model wrote, and files that a stranger sent, are touched."""
+"""Executors: the processes that run SQL and Python of a model, and open files from outside."""

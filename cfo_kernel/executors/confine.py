@@ -1,8 +1,8 @@
-"""Takes a process out of the reach of everything but its own folder, before it runs code that nobody has read.
+"""Confines a process to its own folder before it runs code that was not reviewed.
 
-Each wall stands on its own: resource limits (memory, time, files, threads), no capabilities, Landlock (which files),
-seccomp (which system calls). A process can only make them tighter. They hold as root and as an ordinary user, and need
-no namespaces, so that they work in a container too.
+There are several walls, and none relies on another: resource limits (memory, time, files, threads), no capabilities,
+Landlock (which files), seccomp (which system calls). A process can only tighten them. They work for root and for an
+ordinary user, and without namespaces, so they also work inside a container.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ from cfo_kernel.executors import landlock
 if TYPE_CHECKING:
     from cfo_kernel.executors.seccomp import SeccompFilter
 
-_ARCHITECTURES = ("x86_64", "aarch64")  # where the arguments of clone are in the order that the filter expects
+_ARCHITECTURES = ("x86_64", "aarch64")  # on others the arguments of clone are in another order than the filter checks
 _SET_PARENT_DEATH_SIGNAL, _GET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 1, 21, 38, 47, 4
 _CAPABILITY_VERSION = 0x20080522
-_NOBODY = 0x60000000  # plus the process id: a user that nothing else runs as
+_FIRST_UNUSED_USER = 0x60000000  # plus the process id: a user id under which nothing else runs
 _OPEN_FILES = 64
 _SHARED_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
@@ -36,7 +36,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 
 @dataclass(frozen=True)
 class ProcessLimits:
-    """What the kernel itself holds a process to."""
+    """Limits that the kernel enforces on a process."""
 
     memory_bytes: int
     cpu_seconds: int
@@ -45,11 +45,11 @@ class ProcessLimits:
 
 
 def unsupported_reason() -> str | None:
-    """What this machine lacks to confine a process, or None where it can."""
+    """What this machine lacks to confine a process, or None if it lacks nothing."""
     if sys.platform != "linux":
         return "it needs Linux, whose kernel can confine a process"
     if platform.machine() not in _ARCHITECTURES:
-        return f"the processor {platform.machine()} is not one it was made for ({', '.join(_ARCHITECTURES)})"
+        return f"the processor {platform.machine()} is not supported ({', '.join(_ARCHITECTURES)} are)"
     if not landlock.abi():
         return "the kernel has no Landlock (Linux 5.13 or later, with landlock in its list of security modules)"
     if ctypes.CDLL(None).prctl(_GET_SECCOMP, 0, 0, 0, 0) < 0:
@@ -61,35 +61,36 @@ def unsupported_reason() -> str | None:
 
 def python_installation() -> list[Path]:
     """The folders and files that Python needs to import its own and the installed libraries."""
-    named = sysconfig.get_paths()
-    places = [named[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return [Path(p) for p in dict.fromkeys((*places, *site.getsitepackages(), *_SHARED_LIBRARIES, *_DEVICES))]
+    paths = sysconfig.get_paths()
+    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return [Path(p) for p in dict.fromkeys((*folders, *site.getsitepackages(), *_SHARED_LIBRARIES, *_DEVICES))]
 
 
-def confine(bounds: ProcessLimits, read: Iterable[Path], scratch: Path, calls: "SeccompFilter") -> None:
+def confine(limits: ProcessLimits, read: Iterable[Path], scratch: Path, calls: "SeccompFilter") -> None:
     """Confines this process for good: it can read `read` and the Python installation, and write below `scratch`.
 
-    To be called in a process with one thread. What it holds open stays open: that is for the caller to close.
-    Raises OSError where a wall does not stand.
+    Must be called in a process with one thread: Landlock and seccomp bind the calling thread and those it starts later,
+    and another thread would stay free. Descriptors that are open stay open; the caller must close them.
+    Raises OSError if one of the walls cannot be set up.
     """
-    _become_nobody()
-    _limit(bounds)
-    _prctl(_SET_PARENT_DEATH_SIGNAL, 9)
-    _prctl(_SET_NO_NEW_PRIVILEGES, 1)
+    _drop_privileges()
+    _set_limits(limits)
+    _prctl(_SET_PARENT_DEATH_SIGNAL, 9)  # an orphan would run on with nothing to stop it
+    _prctl(_SET_NO_NEW_PRIVILEGES, 1)  # Landlock and seccomp demand it from a process without capabilities
     landlock.restrict([*python_installation(), *read], [scratch])
-    calls.load()
+    calls.load()  # last, since the filter allows none of the calls above
 
 
-def _limit(bounds: ProcessLimits) -> None:
-    """Hard limits, so that the process cannot raise them again."""
-    with contextlib.suppress(OSError):  # if memory runs out all the same, this process shall be the one to go
+def _set_limits(limits: ProcessLimits) -> None:
+    """Sets hard limits, which the process cannot raise again."""
+    with contextlib.suppress(OSError):  # if the machine runs out of memory, the kernel shall kill this process first
         Path("/proc/self/oom_score_adj").write_text("1000")
     user = os.getuid()
-    threads = bounds.threads + (0 if user >= _NOBODY else _tasks_of(user))
+    threads = limits.threads + (0 if user >= _FIRST_UNUSED_USER else _threads_of(user))
     for limit, value in (
-        (resource.RLIMIT_AS, bounds.memory_bytes),
-        (resource.RLIMIT_CPU, bounds.cpu_seconds),
-        (resource.RLIMIT_FSIZE, bounds.file_bytes),
+        (resource.RLIMIT_AS, limits.memory_bytes),
+        (resource.RLIMIT_CPU, limits.cpu_seconds),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_NPROC, threads),
         (resource.RLIMIT_CORE, 0),
@@ -101,8 +102,8 @@ def _limit(bounds: ProcessLimits) -> None:
         resource.setrlimit(limit, (bound, bound))
 
 
-def _tasks_of(user: int) -> int:
-    """How many threads run as this user: the kernel counts them all against the limit of one process."""
+def _threads_of(user: int) -> int:
+    """How many threads run as this user: the kernel counts all of them against the limit of each process."""
     count = 0
     for process in os.scandir("/proc"):
         with contextlib.suppress(OSError):
@@ -111,19 +112,20 @@ def _tasks_of(user: int) -> int:
     return count
 
 
-def _become_nobody() -> None:
-    """Gives up what root has. The effective user stays: the Python installation may be open to its owner only.
+def _drop_privileges() -> None:
+    """Gives up the privileges of root. The effective user stays: the Python installation may be open to its owner only.
 
-    The real user becomes one of its own, because the kernel holds root to no number of threads.
+    The real user becomes one that nothing else runs as, because the kernel does not limit the threads of root.
     """
     if os.geteuid() == 0:
         with contextlib.suppress(OSError):  # a container may not have such a user
-            os.setresuid(_NOBODY + os.getpid(), 0, 0)
+            os.setresuid(_FIRST_UNUSED_USER + os.getpid(), 0, 0)
             os.setgroups([])
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_AMBIENT, _CLEAR_ALL, 0, 0, 0)
-    header, nothing = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
-    if libc.capset(header, nothing):
+    # Without capabilities, root is bound by the rights of files like anybody else.
+    header, none = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    if libc.capset(header, none):
         raise OSError(ctypes.get_errno(), "the capabilities cannot be dropped")
 
 

@@ -1,4 +1,4 @@
-"""The executor that confines Python by the kernel itself: a fresh process for each program, forked from a warm one."""
+"""The Python executor that is confined by the kernel: a fresh process for each program, forked from a warm one."""
 
 import asyncio
 import math
@@ -12,29 +12,30 @@ from cfo_kernel.executors.python_zygote_client import COMMAND, ZygoteClient
 
 
 class ConfinedExecutor:
-    """Runs each program in a process of its own under Landlock, seccomp and limits; `at_once` of them at a time.
+    """Runs each program in a process under Landlock, seccomp and limits, at most `at_once` at the same time.
 
-    The first call starts the zygote (a second or two); later ones take some ten milliseconds beyond the program.
+    The first call starts the zygote, which takes a second or two; later calls take some ten milliseconds beyond the
+    program itself.
     """
 
     def __init__(self, *, at_once: int = 4, command: tuple[str, ...] = COMMAND) -> None:
         self._zygote = ZygoteClient(command)
-        self._places = asyncio.Semaphore(at_once)
+        self._free = asyncio.Semaphore(at_once)
 
     async def run(self, call: PythonCall) -> PythonResult:
         """See `PythonExecutor`."""
-        async with self._places:
-            child = await self._zygote.fork()
+        async with self._free:
+            process = await self._zygote.fork()
             start = time.perf_counter()
             try:
                 (call.scratch / ANSWER_FOLDER).mkdir()
                 async with asyncio.timeout(call.limits.seconds):
-                    await child.tell(_request(call))
-                    status = await python_results.watch(child.end(), call, child.written)
+                    await process.send(_request(call))
+                    status = await python_results.watch(process.exit_status(), call, process.bytes_written)
             except TimeoutError as error:
                 raise python_results.timeout_error(call) from error
             finally:
-                await child.close()
+                await process.close()
             return python_results.read_result(call, status, round((time.perf_counter() - start) * 1000, 1))
 
     async def close(self) -> None:
@@ -43,16 +44,16 @@ class ConfinedExecutor:
 
 
 def _request(call: PythonCall) -> dict[str, object]:
-    limits = call.limits
-    bounds = ProcessLimits(
-        memory_bytes=limits.memory_bytes,
-        cpu_seconds=math.ceil(limits.seconds),
-        file_bytes=limits.disk_bytes,
-        threads=limits.threads,
+    """What the process must know: the program, its folders, and the limits that it puts on itself."""
+    limits = ProcessLimits(
+        memory_bytes=call.limits.memory_bytes,
+        cpu_seconds=math.ceil(call.limits.seconds),
+        file_bytes=call.limits.disk_bytes,
+        threads=call.limits.threads,
     )
     return {
         "program": python_results.program_request(call),
-        "bounds": asdict(bounds),
+        "limits": asdict(limits),
         "scratch": str(call.scratch),
         "answer": str(call.scratch / ANSWER_FOLDER),
     }

@@ -1,7 +1,7 @@
-"""The executor that confines Python by a Docker container: for machines whose own kernel cannot, as on macOS.
+"""The Python executor that is confined by a Docker container, for machines whose own kernel cannot (macOS, for one).
 
-The image must hold Python 3.11 or later with pandas, pyarrow and openpyxl; the engine's guest is mounted into it. It is
-never pulled: a program must not wait for a network.
+The image must contain Python 3.11 or later with pandas, pyarrow and openpyxl; the engine's own code is mounted into the
+container. The image is never pulled: a program must not wait for a network.
 """
 
 import asyncio
@@ -18,96 +18,97 @@ from cfo_kernel.executors import framing, python_results
 from cfo_kernel.executors.python_executor import ANSWER_FOLDER, PythonCall, PythonResult
 
 IMAGE = "cfo-python"
-_GUEST = "import sys; sys.path.insert(0, '/engine'); from cfo_kernel.executors.python_runner import main; main()"
+_RUNNER = "import sys; sys.path.insert(0, '/engine'); from cfo_kernel.executors.python_runner import main; main()"
 _PACKAGE = Path(__file__).parent.parent
-_SIGNALLED, _DOCKER_FAILED = 128, 125
-_ANSWER_SECONDS = 5
+_SIGNALLED, _DOCKER_FAILED = 128, 125  # exit codes: 128 plus the signal, and that of `docker run` itself
+_COMMAND_SECONDS = 5
 _DEVNULL, _PIPE = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
 
 
 class DockerExecutor:
-    """Runs each program in a container of its own; `at_once` of them at a time.
+    """Runs each program in a container, at most `at_once` at the same time.
 
-    Of `disk_bytes` it counts what is there: what a container writes and removes again is not told to the engine.
+    Only files that are still there count for `disk_bytes`: the engine cannot see what a container wrote and deleted.
     """
 
     def __init__(self, image: str = IMAGE, *, docker: str = "docker", at_once: int = 4) -> None:
         self._image = image
         self._docker = docker
-        self._places = asyncio.Semaphore(at_once)
+        self._free = asyncio.Semaphore(at_once)
 
     async def run(self, call: PythonCall) -> PythonResult:
         """See `PythonExecutor`."""
-        async with self._places:
-            if lacks := await self.unavailable_reason():
-                raise PythonUnavailable(f"Python is off: {lacks}. Use SQL instead.")
+        async with self._free:
+            if reason := await self.unavailable_reason():
+                raise PythonUnavailable(f"Python is off: {reason}. Use SQL instead.")
             (call.scratch / ANSWER_FOLDER).mkdir()
             start = time.perf_counter()
-            status = await self._ended(f"cfo-python-{uuid.uuid4().hex}", call)
+            status = await self._exit_status(f"cfo-python-{uuid.uuid4().hex}", call)
             return python_results.read_result(call, status, round((time.perf_counter() - start) * 1000, 1))
 
     async def close(self) -> None:
-        """See `PythonExecutor`. A container ends with its call."""
+        """See `PythonExecutor`. A container ends with its call, so nothing is left to end."""
 
     async def unavailable_reason(self) -> str | None:
-        """What keeps Docker from running programs here, or None where nothing does."""
+        """Why Docker cannot run programs here, or None if it can."""
         try:
-            status, said = await self._told("image", "inspect", self._image)
+            status, output = await self._command("image", "inspect", self._image)
         except (OSError, TimeoutError):
             return "no Docker engine answers"
         if status == 0:
             return None
-        absent = "no such image" in said.lower()
-        return f"Docker has no image {self._image}" if absent else "no Docker engine answers"
+        has_no_image = "no such image" in output.lower()
+        return f"Docker has no image {self._image}" if has_no_image else "no Docker engine answers"
 
-    async def _told(self, *arguments: str) -> tuple[int | None, str]:
-        """The status of a docker command and its words; one that hangs is killed, and raises `TimeoutError`."""
-        asked = await asyncio.create_subprocess_exec(self._docker, *arguments, stdout=_DEVNULL, stderr=_PIPE)
+    async def _command(self, *arguments: str) -> tuple[int | None, str]:
+        """The exit status and error output of a docker command. One that hangs is killed, and raises `TimeoutError`."""
+        process = await asyncio.create_subprocess_exec(self._docker, *arguments, stdout=_DEVNULL, stderr=_PIPE)
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                _, said = await asked.communicate()
+            async with asyncio.timeout(_COMMAND_SECONDS):
+                _, output = await process.communicate()
         finally:
-            if asked.returncode is None:
+            if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
-                    asked.kill()
-                await asked.wait()
-        return asked.returncode, said.decode(errors="replace")
+                    process.kill()
+                await process.wait()
+        return process.returncode, output.decode(errors="replace")
 
-    async def _ended(self, name: str, call: PythonCall) -> int:
-        """The exit status of the program, of a signal negative."""
+    async def _exit_status(self, name: str, call: PythonCall) -> int:
+        """Runs the program in a container; returns its exit status, negative for a signal."""
         process = await asyncio.create_subprocess_exec(
             self._docker, *arguments(name, self._image, call), stdin=_PIPE, stdout=_DEVNULL, stderr=_PIPE
         )
-        program = python_results.program_request(call) | {"tables": {table: _inside(table) for table in call.tables}}
-        talk = process.communicate(framing.pack({"program": program, "answer": f"/scratch/{ANSWER_FOLDER}"}))
+        tables = {table: _path_inside(table) for table in call.tables}
+        program = python_results.program_request(call) | {"tables": tables}
+        request = framing.pack({"program": program, "answer": f"/scratch/{ANSWER_FOLDER}"})
         try:
             async with asyncio.timeout(call.limits.seconds):
-                _, said = await python_results.watch(talk, call)
+                _, output = await python_results.watch(process.communicate(request), call)
         except TimeoutError as error:
             raise python_results.timeout_error(call) from error
         finally:
             if process.returncode is None:
                 await self._kill(name, process)
         if process.returncode == _DOCKER_FAILED:
-            reason = said.decode(errors="replace").strip()[-300:]
+            reason = output.decode(errors="replace").strip()[-300:]
             raise PythonUnavailable(f"Python is off: Docker did not start the container ({reason}). Use SQL instead.")
         status = process.returncode or 0
         return _SIGNALLED - status if status > _SIGNALLED else status
 
     async def _kill(self, name: str, process: asyncio.subprocess.Process) -> None:
-        """Ends the container; to end the client alone would leave it running."""
-        with contextlib.suppress(TimeoutError):  # an engine that hangs: the container ends by its processor time
-            await self._told("kill", name)
+        """Kills the container by name. If only the client were killed, the container would run on."""
+        with contextlib.suppress(TimeoutError):  # if Docker hangs, the CPU limit ends the container
+            await self._command("kill", name)
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
 
 
 def arguments(name: str, image: str, call: PythonCall) -> list[str]:
-    """The arguments of `docker` that start the container: no network, no rights, nothing writable but the scratch."""
+    """The arguments of `docker` that start the container: no network, no privileges, only the scratch is writable."""
     limits = call.limits
     mounts = [_mount(_PACKAGE, "/engine/cfo_kernel", "readonly"), _mount(call.scratch, "/scratch")]
-    mounts += [_mount(path, _inside(table), "readonly") for table, path in call.tables.items()]
+    mounts += [_mount(path, _path_inside(table), "readonly") for table, path in call.tables.items()]
     options = {
         "name": name,
         "pull": "never",
@@ -115,10 +116,10 @@ def arguments(name: str, image: str, call: PythonCall) -> list[str]:
         "ipc": "none",
         "cap-drop": "ALL",
         "security-opt": "no-new-privileges",
-        "user": f"{os.getuid()}:{os.getgid()}",
+        "user": f"{os.getuid()}:{os.getgid()}",  # files in the scratch folder then belong to the engine's user
         "pids-limit": str(limits.threads),
         "memory": str(limits.memory_bytes),
-        "memory-swap": str(limits.memory_bytes),
+        "memory-swap": str(limits.memory_bytes),  # the sum of both: no swap
         "cpus": "1",
         "log-driver": "none",
         "workdir": "/scratch",
@@ -128,15 +129,15 @@ def arguments(name: str, image: str, call: PythonCall) -> list[str]:
     given = ["run", "--rm", "--interactive", "--read-only"]
     given += [f"--{option}={value}" for option, value in options.items()]
     given += [f"--ulimit={limit}" for limit in ulimits] + [f"--mount={mount}" for mount in mounts]
-    return [*given, image, "python", "-I", "-X", "utf8", "-B", "-c", _GUEST]
+    return [*given, image, "python", "-I", "-X", "utf8", "-B", "-c", _RUNNER]
 
 
 def _mount(source: Path, target: str, *more: str) -> str:
-    """One mount as Docker reads it, a row of CSV: a comma in a folder's name must not begin another option."""
+    """A mount in Docker's syntax, a row of CSV: so a comma in the name of a folder does not begin another option."""
     row = io.StringIO()
     csv.writer(row, lineterminator="").writerow(["type=bind", f"src={source}", f"dst={target}", *more])
     return row.getvalue()
 
 
-def _inside(table: str) -> str:
+def _path_inside(table: str) -> str:
     return f"/tables/{table}.parquet"

@@ -1,4 +1,4 @@
-"""How every DuckDB of ours is opened: it loads nothing by itself, and sees no variable of the program around it."""
+"""How every DuckDB is opened: it loads no extension on its own, and sees no variable of the program around it."""
 
 Config = dict[str, str | bool | int | float | list[str]]
 
@@ -7,7 +7,7 @@ def duckdb_config(memory_limit: str) -> Config:
     return {
         "autoload_known_extensions": "false",
         "autoinstall_known_extensions": "false",
-        "python_enable_replacements": "false",
+        "python_enable_replacements": "false",  # else `FROM name` would read a Python variable of that name
         "memory_limit": memory_limit,
         "threads": "2",
     }

@@ -1,18 +1,18 @@
-"""Two executors as one: the first that can confine runs the program. Where none can, Python is off and says why."""
+"""Two Python executors as one: the first that can confine runs the program. If neither can, Python is off."""
 
 from cfo_kernel.errors import PythonUnavailable
 from cfo_kernel.executors.python_executor import PythonCall, PythonExecutor, PythonResult
 
 
 class FallbackExecutor:
-    """Asks `first`, and `second` where the first cannot confine. A program is never run twice."""
+    """Uses `first`, and `second` if the first cannot confine a program. A program never runs twice."""
 
     def __init__(self, first: PythonExecutor, second: PythonExecutor) -> None:
         self._first = first
         self._second = second
 
     async def run(self, call: PythonCall) -> PythonResult:
-        """See `PythonExecutor`."""
+        """See `PythonExecutor`. The error of two executors that cannot confine names both reasons."""
         try:
             return await self._first.run(call)
         except PythonUnavailable as first:

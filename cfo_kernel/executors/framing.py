@@ -1,6 +1,6 @@
-"""How the engine and its worker processes talk: a length of four bytes, then one JSON object, over a pipe.
+"""The messages between the engine and its worker processes: a length of four bytes, then one JSON object, over a pipe.
 
-JSON and not pickle, because a worker that was taken over must not be able to run code in the engine.
+JSON and not pickle: a worker that was taken over must not be able to run code in the engine.
 """
 
 import json
@@ -12,13 +12,13 @@ MAX_FRAME = 256 * 1024 * 1024
 
 
 def pack(message: dict[str, Any]) -> bytes:
-    """One frame; NaN and infinity are refused, for they are not JSON."""
+    """One frame. NaN and infinity are refused, since JSON has neither."""
     body = json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
     return HEADER.pack(len(body)) + body
 
 
 def read(stream: BinaryIO) -> dict[str, Any] | None:
-    """The next frame, or None at the end of the stream, also where that comes in the middle of a frame."""
+    """The next frame, or None at the end of the stream, even if that comes in the middle of a frame."""
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         return None

@@ -6,11 +6,11 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, cast
 
-_EXACT_INT = 2**53
+_MAX_EXACT_INT = 2**53  # JSON numbers are read as doubles, which hold whole numbers exactly up to here
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """What a cell holds: itself, or what stands in its lists and structs."""
+    """The single values of a cell: the cell itself, or the values in its lists and structs."""
     match value:
         case dict():
             for pair in cast("dict[Any, Any]", value).items():
@@ -24,7 +24,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def to_json(value: Any) -> Any:
-    """A cell as JSON without losing a digit: a number where a double holds it exactly, else its text.
+    """A cell as JSON: a number if a double holds it exactly, else its text.
 
     Dates and times are ISO texts; NaN and infinity are null; bytes are hexadecimal.
     """
@@ -32,7 +32,7 @@ def to_json(value: Any) -> Any:
         case None | bool() | str():
             return value
         case int():
-            return value if abs(value) <= _EXACT_INT else str(value)
+            return value if abs(value) <= _MAX_EXACT_INT else str(value)
         case float():
             return value if math.isfinite(value) else None
         case Decimal() if value.as_tuple().exponent == 0:

@@ -1,7 +1,7 @@
-"""Landlock: the kernel lets this process open the files it is given, and no other; nobody can undo it.
+"""Landlock: the kernel lets this process open the files it is given and no others, for the rest of its life.
 
-Spoken to by number through ctypes, for neither glibc nor Python knows these calls. What Landlock does not see (stat of
-a known path, chmod, truncate by path, signals, sockets other than TCP) is the business of `seccomp`.
+Called by number through ctypes, since neither glibc nor Python has these system calls. What Landlock does not cover
+(stat of a known path, chmod, truncate by path, signals, sockets other than TCP) is left to `seccomp`.
 """
 
 import ctypes
@@ -17,12 +17,13 @@ _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
 _MAKE_AND_REMOVE = (1 << 4) | (1 << 5) | (1 << 7) | (1 << 8)  # remove folders and files, make folders and files
 _READ = _READ_FILE | _READ_DIR
-_WRITE = _READ | _WRITE_FILE | _TRUNCATE | _MAKE_AND_REMOVE  # no links, devices, sockets or pipes, nothing to execute
-_OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
+# No right to make links, devices, sockets or pipes: the engine reads these folders, and a link would lead it out.
+_WRITE = _READ | _WRITE_FILE | _TRUNCATE | _MAKE_AND_REMOVE
+_FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 
 def abi() -> int:
-    """The version of Landlock that the kernel offers; 0 where there is none."""
+    """The version of Landlock that the kernel offers; 0 if there is none."""
     if sys.platform != "linux":
         return 0
     version, _ = _call(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)
@@ -30,12 +31,14 @@ def abi() -> int:
 
 
 def restrict(read: Iterable[Path], write: Iterable[Path]) -> None:
-    """From here on only `read` can be read, and only under `write` can be written, whatever the kernel allows beside.
+    """Lets this process read only `read`, and write only below `write`. It cannot be undone.
 
-    A path of `read` that does not exist is passed over. The process must have set no_new_privs.
+    A path of `read` that does not exist is skipped. The process must have set no_new_privs, or the kernel refuses.
     """
     version = abi()
+    # The ruleset handles every right that this kernel knows. A right that it does not handle is not restricted at all.
     handled, network, scoped = _all_rights(version)
+    # The kernel rejects a struct with fields newer than itself, so it gets as many bytes as its version has.
     shape = struct.pack("QQQ", handled, network, scoped)[: 8 if version < 4 else 16 if version < 6 else 24]
     ruleset = _checked(_CREATE_RULESET, ctypes.c_char_p(shape), ctypes.c_size_t(len(shape)), 0)
     try:
@@ -58,15 +61,18 @@ def _all_rights(version: int) -> tuple[int, int, int]:
 
 
 def _allow(ruleset: int, path: Path, rights: int) -> None:
+    """Adds a rule for the path, and for everything below it if it is a folder."""
     descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        allowed = rights if path.is_dir() else rights & _OF_A_FILE
+        # The kernel rejects a rule that gives a file the rights of a folder.
+        allowed = rights if path.is_dir() else rights & _FILE_RIGHTS
         _checked(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.c_char_p(struct.pack("=Qi", allowed, descriptor)), 0)
     finally:
         os.close(descriptor)
 
 
 def _checked(number: int, *arguments: object) -> int:
+    """The result of a system call. Raises `OSError` if it failed."""
     result, problem = _call(number, *arguments)
     if result < 0:
         raise OSError(problem, os.strerror(problem))
@@ -74,6 +80,6 @@ def _checked(number: int, *arguments: object) -> int:
 
 
 def _call(number: int, *arguments: object) -> tuple[int, int]:
-    """What the kernel returned, and its error number."""
+    """The result of a system call, and its error number."""
     libc = ctypes.CDLL(None, use_errno=True)
     return int(libc.syscall(ctypes.c_long(number), *arguments)), ctypes.get_errno()

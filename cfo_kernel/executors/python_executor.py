@@ -1,7 +1,7 @@
-"""What an executor of untrusted Python is asked, what it answers, and the test double that stands in for one.
+"""The protocol of the executors of untrusted Python, what goes in and comes out, and the test double.
 
 An executor runs a program that a model wrote over tables of one workspace. It either confines the program or refuses
-with `PythonUnavailable`; there is none that runs it bare.
+with `PythonUnavailable`; there is no executor that runs a program unconfined.
 """
 
 from pathlib import Path
@@ -13,11 +13,11 @@ from cfo_kernel.replies import ResultColumn
 from cfo_kernel.values import Value
 
 ANSWER_FOLDER = ".answer"
-"""The folder inside of the scratch folder where the answer is written; it does not count as a file of the program."""
+"""The folder in the scratch folder to which the answer is written; it does not count as a file of the program."""
 
 
 class PythonLimits(Value):
-    """What one program may take. `disk_bytes` counts what it writes, where that is told also what is removed."""
+    """What one program may use. Files that it deletes count for `disk_bytes` too, if the executor sees them."""
 
     seconds: float = Field(default=30, gt=0)
     memory_bytes: int = Field(default=2 << 30, ge=256 << 20)
@@ -30,7 +30,7 @@ class PythonLimits(Value):
 
 
 class PythonCall(Value):
-    """A program, the tables it may read (name to Parquet file), and an empty folder of its own to write in."""
+    """A program, the tables it may read (name to Parquet file), and an empty folder in which it may write."""
 
     code: str
     tables: dict[str, Path]
@@ -46,9 +46,9 @@ class WrittenFile(Value):
 
 
 class PythonTable(Value):
-    """`result_df`: its first rows as in `ResultTable`, the count of all, and all of them in the Parquet `file`.
+    """`result_df`: its first rows as in `ResultTable`, the number of all rows, and all of them in the Parquet `file`.
 
-    The file was written by the untrusted process: nothing but another worker process should open it.
+    The untrusted process wrote the file: only another worker process should open it.
     """
 
     columns: tuple[ResultColumn, ...]
@@ -60,7 +60,7 @@ class PythonTable(Value):
 
 
 class PythonResult(Value):
-    """What a program that ended well gave. Without `result_df` there is no table, and stdout may say it all."""
+    """What a program that ended well gave. Without `result_df` there is no table, and its output may be the answer."""
 
     table: PythonTable | None = None
     stdout: str = ""
@@ -70,13 +70,13 @@ class PythonResult(Value):
 
 
 class PythonExecutor(Protocol):
-    """Runs untrusted Python, each program in a fresh process; several at once if asked to."""
+    """Runs untrusted Python, each program in a fresh process, and several at the same time if asked to."""
 
     async def run(self, call: PythonCall) -> PythonResult:
-        """Runs the program to its end; when the awaiting task is cancelled, the program is killed.
+        """Runs the program to its end. If the awaiting task is cancelled, the program is killed.
 
-        Raises `PythonFailed` (its `details` hold `stdout` and the `line`), `PythonTimeout`, `WorkerLost` where the
-        process went astray, or `PythonUnavailable` where programs cannot be confined.
+        Raises `PythonFailed` (its `details` contain `stdout` and the `line`), `PythonTimeout`, `WorkerLost` if the
+        process was lost, or `PythonUnavailable` if programs cannot be confined here.
         """
         ...
 
@@ -86,7 +86,7 @@ class PythonExecutor(Protocol):
 
 
 class ScriptedPythonExecutor:
-    """The test double: answers each program with what it was given, and remembers what it was asked."""
+    """The test double: returns prepared results in order, and records the calls."""
 
     def __init__(self, *answers: PythonResult | Exception) -> None:
         self.answers = list(answers)

@@ -1,6 +1,6 @@
-"""Between Parquet, pandas and JSON inside of the confined process, without losing a digit on the way.
+"""Converts tables between Parquet, pandas and JSON inside the confined process, without losing a digit.
 
-Money is `decimal.Decimal` in a frame, a whole number with gaps is Int64 and not a float, a date is a datetime64.
+In a frame, money is `decimal.Decimal`, whole numbers with nulls are Int64 and not floats, and dates are datetime64.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from cfo_kernel.executors import json_cells
 from cfo_kernel.executors.sql_names import unique_names
 
 parquet = cast("Any", pyarrow.parquet)
-pa = cast("Any", pyarrow)  # its stubs say too little about the types of values
+pa = cast("Any", pyarrow)  # its stubs do not know the types of values
 _DECIMAL_DIGITS, _USUAL_DIGITS = 38, 18
-_MOST_COLUMNS = 1000
-_NAMES = {
+_MAX_COLUMNS = 1000
+_DUCKDB_NAMES = {
     "bool": "BOOLEAN",
     "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT",
     "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER", "uint64": "UBIGINT",
@@ -29,7 +29,8 @@ _NAMES = {
 
 
 def load(path: Path) -> pd.DataFrame:
-    """A table of the workspace as a frame of its own."""
+    """A table of the workspace as a new frame."""
+    # Without threads and read-ahead: the process may start few threads, and has little memory.
     table = parquet.ParquetFile(path, pre_buffer=False).read(use_threads=False)
     frame = table.to_pandas(use_threads=False, date_as_object=False, split_blocks=True)
     for position, field in enumerate(table.schema):
@@ -46,14 +47,14 @@ def _nullable(kind: Any) -> Any:
 
 
 def store(result: object, file: Path, cap: int) -> dict[str, Any]:
-    """Writes `result_df` to a Parquet file; answers with its columns, first rows, the count of all, and notes."""
+    """Writes `result_df` to a Parquet file; returns its columns, its first rows, the number of all rows, and notes."""
     table, notes = _arrow(_frame(result))
     parquet.write_table(table, file, compression="zstd", store_schema=False)
     first = table.slice(0, cap)
     columns = [first.column(i).to_pylist() for i in range(first.num_columns)]
     rows = [[json_cells.to_json(cell) for cell in row] for row in zip(*columns, strict=True)] if columns else []
     for name, cells in zip(table.column_names, columns, strict=True):
-        notes += _shown(name, cells)
+        notes += _json_notes(name, cells)
     return {
         "columns": [{"name": f.name, "type": _duckdb_name(f.type)} for f in table.schema],
         "rows": rows,
@@ -64,22 +65,23 @@ def store(result: object, file: Path, cap: int) -> dict[str, Any]:
 
 
 def _frame(result: object) -> pd.DataFrame:
-    """The frame to deliver: a Series as a column; an index that says something as columns; plain names."""
+    """The frame to deliver: a Series as a column, a meaningful index as columns, and plain unique names."""
     if isinstance(result, pd.Series):
         result = result.to_frame("value" if result.name is None else cast("Any", result.name))
     if not isinstance(result, pd.DataFrame):
         kind = type(result).__name__
         raise TypeError(f"result_df is a {kind}. Make it a DataFrame or a Series, as in pd.DataFrame({{'value': [x]}})")
-    if result.shape[1] > _MOST_COLUMNS:
-        raise ValueError(f"result_df has {result.shape[1]} columns, more than {_MOST_COLUMNS}. Leave fewer")
+    if result.shape[1] > _MAX_COLUMNS:
+        raise ValueError(f"result_df has {result.shape[1]} columns, more than {_MAX_COLUMNS}. Keep fewer")
     if not result.shape[1]:
         raise ValueError("result_df has no columns. Name them, as in pd.DataFrame(rows, columns=['name', 'value'])")
     frame, index = result.reset_index(drop=True), result.index
-    told = not isinstance(index, pd.RangeIndex) and not (
+    # Row numbers mean nothing: a range, or what filtering has left of one. Any other index is data.
+    is_data = not isinstance(index, pd.RangeIndex) and not (
         index.name is None and index.nlevels == 1 and pd.api.types.is_integer_dtype(index.dtype)
     )
     names = [_name(c) for c in frame.columns]
-    if told:
+    if is_data:
         names = [_name("index" if n is None else n) for n in index.names] + names
         frame.columns = pd.RangeIndex(frame.shape[1])
         levels = [pd.Series(index.get_level_values(i)) for i in range(index.nlevels)]
@@ -89,7 +91,7 @@ def _frame(result: object) -> pd.DataFrame:
 
 
 def _name(label: object) -> str:
-    """A column's label as a name: of a pivot's date without its midnight, of several levels joined."""
+    """The label of a column as a name: a date without its midnight, the levels of a tuple joined by spaces."""
     if isinstance(label, tuple):
         return " ".join(_name(part) for part in cast("tuple[object, ...]", label) if part != "") or "column"
     if isinstance(label, pd.Timestamp) and label == label.normalize():
@@ -98,7 +100,7 @@ def _name(label: object) -> str:
 
 
 def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
-    """The frame in types that Parquet and DuckDB know; a column without such a type becomes text, which is noted."""
+    """The frame in types that Parquet and DuckDB have, with a note on each column that became text for lack of one."""
     arrays: list[Any] = []
     notes: list[str] = []
     for position, name in enumerate(frame.columns):
@@ -109,15 +111,15 @@ def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
             array = None
         if array is None:
             array = pa.array([None if _is_missing(v) else str(v) for v in series], pa.string())
-            notes.append(f"{name}: values of mixed or unusual types are given as text.")
-        if _misses_floats(array):
+            notes.append(f"{name}: values of mixed or unusual types are shown as text.")
+        if _has_missing_floats(array):
             notes.append(f"{name}: NaN is shown as empty.")
         arrays.append(array)
     return pa.table(arrays, names=[str(c) for c in cast("list[object]", frame.columns.tolist())]), notes
 
 
 def _exact(series: "pd.Series[Any]") -> Any:
-    """The column in its own type, or None where Parquet or DuckDB has none for it."""
+    """The column in its own type, or None if Parquet or DuckDB has none for it."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(series.cat.categories.dtype)
     if series.dtype == object:
@@ -156,23 +158,23 @@ def _all_midnight(series: "pd.Series[Any]") -> bool:
     return bool(len(present)) and bool((present == present.dt.normalize()).all())
 
 
-def _misses_floats(array: Any) -> bool:
-    """Whether a float of the column, or of its lists and structs, is null: pyarrow makes NaN that, in lists too."""
+def _has_missing_floats(array: Any) -> bool:
+    """Whether a float in the column, or in its lists and structs, is null: pyarrow makes NaN null everywhere."""
     if pa.types.is_list(array.type):
-        return _misses_floats(array.flatten())
+        return _has_missing_floats(array.flatten())
     if pa.types.is_struct(array.type):
-        return any(map(_misses_floats, array.flatten()))
+        return any(map(_has_missing_floats, array.flatten()))
     return bool(pa.types.is_floating(array.type) and array.null_count)
 
 
 def _is_missing(value: Any) -> bool:
-    if isinstance(value, Decimal):  # pandas compares it, which one that signals does not suffer
+    if isinstance(value, Decimal):  # pandas would compare it, and a signalling NaN raises when compared
         return value.is_nan()
     return value is None or (_is_scalar(value) and bool(_is_na(value)))
 
 
 def _duckdb_name(kind: Any) -> str:
-    """The name that DuckDB has for the type of a column, or nothing where it has none."""
+    """DuckDB's name for the type of a column; empty if it has none."""
     if pa.types.is_decimal(kind):
         return f"DECIMAL({kind.precision},{kind.scale})" if 0 <= kind.scale <= kind.precision <= _DECIMAL_DIGITS else ""
     if pa.types.is_timestamp(kind):
@@ -183,15 +185,15 @@ def _duckdb_name(kind: Any) -> str:
     if pa.types.is_struct(kind):
         fields = [(field.name, _duckdb_name(field.type)) for field in kind]
         return f"STRUCT({', '.join(f'{n} {t}' for n, t in fields)})" if all(t for _, t in fields) else ""
-    return _NAMES.get(str(kind), "VARCHAR" if pa.types.is_string(kind) else "")
+    return _DUCKDB_NAMES.get(str(kind), "VARCHAR" if pa.types.is_string(kind) else "")
 
 
-def _shown(name: str, cells: list[Any]) -> list[str]:
-    """What the JSON rows cannot show as it is."""
+def _json_notes(name: str, cells: list[Any]) -> list[str]:
+    """Notes on values that JSON cannot show as they are."""
     notes: list[str] = []
     inner = [leaf for cell in cells for leaf in json_cells.leaves(cell)]
     if any(isinstance(c, float) and json_cells.to_json(c) is None for c in inner):
         notes.append(f"{name}: NaN or infinity is shown as empty.")
     if any(isinstance(c, int | Decimal) and isinstance(json_cells.to_json(c), str) for c in inner):
-        notes.append(f"{name}: numbers too long for a double are given as text, exactly.")
+        notes.append(f"{name}: numbers too long for a double are shown as text, to keep every digit.")
     return notes

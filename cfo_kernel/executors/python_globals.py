@@ -1,4 +1,4 @@
-"""The names a program finds: pandas and numpy as everyone calls them, and the tables, each read when first touched."""
+"""The global names of a program: pandas and numpy under their usual names, and the tables, read when first used."""
 
 import builtins
 import importlib.abc
@@ -8,7 +8,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-_NO_CHART = "There is no matplotlib here. Leave the figures in result_df: the engine draws the chart."
+_NO_CHART = "There is no matplotlib here. Put the figures in result_df: the engine draws the chart."
 _NO_NETWORK = "There is no network here. Work with the tables of the workspace."
 _ADVICE = {
     "duckdb": "duckdb does not run here. Use pandas, or the SQL tool.",
@@ -22,10 +22,10 @@ _ADVICE = {
 
 
 class ProgramGlobals(dict[str, Any]):
-    """The globals of a program. A table's name that was not assigned yet is loaded, then it is a name like any other.
+    """The globals of a program. The name of a table loads it on first use; from then on it is an ordinary variable.
 
-    A subclass of dict is enough: Python asks `__missing__` for the globals of functions too. Only the body of a class
-    passes it by and looks into the builtins next, which therefore know the tables as well.
+    A subclass of dict is enough, since Python asks `__missing__` for the globals of functions too. Only the body of a
+    class does not: it looks in the builtins next, which therefore know the tables as well.
     """
 
     def __init__(self, tables: Mapping[str, Callable[[], Any]], known: Mapping[str, Any]) -> None:
@@ -41,18 +41,18 @@ class ProgramGlobals(dict[str, Any]):
 
 
 class _Builtins(dict[str, Any]):
-    """Python's builtins, and behind them what `ProgramGlobals` would load."""
+    """Python's builtins, and after them the tables that `ProgramGlobals` would load."""
 
-    def __init__(self, names: ProgramGlobals) -> None:
+    def __init__(self, program_globals: ProgramGlobals) -> None:
         super().__init__(vars(builtins))
-        self._names = names
+        self._globals = program_globals
 
     def __missing__(self, name: str) -> Any:
-        return self._names.__missing__(name)
+        return self._globals.__missing__(name)
 
 
 class ImportAdvice(importlib.abc.MetaPathFinder):
-    """Says what to use instead of a library that cannot work here. It forbids nothing: the confinement does."""
+    """Names an alternative to a library that cannot work here. It forbids nothing: the confinement does that."""
 
     def find_spec(
         self,

@@ -1,7 +1,8 @@
-"""Inside of the confined process: runs one program, and leaves what came of it in the scratch folder.
+"""The inside of the confined process: runs one program, and writes what it produced to the scratch folder.
 
 From the first line of the program on, this process belongs to the program: nothing here is a defence, and the engine
-believes none of it. The defence stands around the process (`confine`) and in how the answer is read (`python_answer`).
+trusts none of it. The defence is the confinement around the process (`confine`), and the checks with which the engine
+reads the answer (`python_results`).
 """
 
 import io
@@ -24,10 +25,10 @@ from cfo_kernel.executors import framing, python_frames
 from cfo_kernel.executors.python_globals import ImportAdvice, ProgramGlobals
 
 _PROGRAM = "<program>"
-_ERROR_CHARS = 600
+_MAX_ERROR_CHARS = 600
 
 
-class Captured(io.TextIOBase):
+class CapturedOutput(io.TextIOBase):
     """Keeps the first characters that are printed and counts the rest."""
 
     def __init__(self, cap: int) -> None:
@@ -52,18 +53,18 @@ class Captured(io.TextIOBase):
 
 
 def run(request: dict[str, Any], folder: Path) -> None:
-    """Runs the program of `request` and writes `answer.json`, beside `result.parquet` if there is one, to `folder`."""
-    stdout = Captured(request["stdout_chars"])
+    """Runs the program of `request`; writes `answer.json` to `folder`, and `result.parquet` if there is a result."""
+    stdout = CapturedOutput(request["stdout_chars"])
     os.environ.clear()
     os.environ.update({"TZ": "UTC", "HOME": str(Path.cwd()), "TMPDIR": str(Path.cwd())})
-    tempfile.tempdir = None
+    tempfile.tempdir = None  # forget the folder that the zygote chose
     sys.stdin, sys.stdout, sys.stderr = io.StringIO(), stdout, stdout
     sys.argv, sys.path_importer_cache = [_PROGRAM], {}
     warnings.simplefilter("ignore")
     sys.modules["__main__"] = ModuleType("__main__")
     ImportAdvice().install()
-    answer = _guarded(lambda: _answer(request, folder / "result.parquet"), request["code"])
-    answer["stdout"] = _guarded_text(stdout)
+    answer = _catch_errors(lambda: _answer(request, folder / "result.parquet"), request["code"])
+    answer["stdout"] = _encodable(stdout.text())
     body = json.dumps(answer, allow_nan=False)
     if len(body) > request["answer_bytes"]:
         problem = "result_df is too large to show. Deliver fewer columns or shorter texts."
@@ -73,46 +74,46 @@ def run(request: dict[str, Any], folder: Path) -> None:
 
 def _answer(request: dict[str, Any], file: Path) -> dict[str, Any]:
     tables = {name: partial(python_frames.load, Path(path)) for name, path in request["tables"].items()}
-    names = ProgramGlobals(tables, {"__name__": "__main__", "pd": pd, "np": np})
+    program_globals = ProgramGlobals(tables, {"__name__": "__main__", "pd": pd, "np": np})
     code = compile(request["code"], _PROGRAM, "exec", dont_inherit=True)
-    _execute(code, names)
-    result = names.get("result_df")
+    _execute(code, program_globals)
+    result = program_globals.get("result_df")
     return {"table": None if result is None else python_frames.store(result, file, request["rows"])}
 
 
-def _execute(code: CodeType, names: ProgramGlobals) -> None:
-    """Runs the program; `sys.exit()` without a complaint is an end like any other."""
+def _execute(code: CodeType, program_globals: ProgramGlobals) -> None:
+    """Runs the program. `sys.exit()` without an error is a normal end."""
     try:
-        exec(code, names)  # noqa: S102 - what this process is for
+        exec(code, program_globals)  # noqa: S102 - the purpose of this process
     except SystemExit as end:
         if end.code not in (None, 0):
             raise RuntimeError(f"the program ended itself with sys.exit({end.code!r})") from None
 
 
-def _guarded(work: Callable[[], dict[str, Any]], code: str) -> dict[str, Any]:
+def _catch_errors(work: Callable[[], dict[str, Any]], code: str) -> dict[str, Any]:
+    """The answer, or the error that the program raised, with its line."""
     try:
         return work()
     except BaseException as error:  # noqa: BLE001 - the end of the program, whatever it raised
         linecache.cache[_PROGRAM] = (len(code), None, code.splitlines(keepends=True), _PROGRAM)
         line = _line(error)
-        return {
-            "error": {"message": _told(error), "line": line, "source": linecache.getline(_PROGRAM, line or 0)[:200]}
-        }
+        source = linecache.getline(_PROGRAM, line or 0)[:200]
+        return {"error": {"message": _error_message(error), "line": line, "source": source}}
 
 
-def _guarded_text(stdout: Captured) -> str:
-    """What was printed, in characters that JSON and UTF-8 know."""
-    return stdout.text().encode("utf-8", "replace").decode()
+def _encodable(text: str) -> str:
+    """The text without characters that UTF-8 cannot encode, such as half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
 
 
-def _told(error: BaseException) -> str:
-    """The last line of the traceback; the exception may belong to the program, so that even its text may fail."""
+def _error_message(error: BaseException) -> str:
+    """The last line of a traceback. The exception may be a class of the program, whose text may raise as well."""
     kind = "MemoryError" if isinstance(error, MemoryError) else type(error).__name__
     try:
         text = str(error)
     except BaseException:  # noqa: BLE001 - see above
         return kind
-    return f"{kind}: {text}"[:_ERROR_CHARS].encode("utf-8", "replace").decode()
+    return _encodable(f"{kind}: {text}"[:_MAX_ERROR_CHARS])
 
 
 def _line(error: BaseException) -> int | None:
@@ -129,7 +130,7 @@ def _line(error: BaseException) -> int | None:
 
 
 def main() -> None:
-    """Runs the program that standard input brings, in a process that is confined from outside."""
+    """Runs the program in standard input, in a process that is confined from outside (a container)."""
     if (request := framing.read(sys.stdin.buffer)) is not None:
         run(request["program"], Path(request["answer"]))
-    os._exit(0)  # a thread that the program left behind ends here
+    os._exit(0)  # ends threads that the program left behind

@@ -1,9 +1,12 @@
-"""The zygote: a process with pandas already imported, that forks a confined process for each program.
+"""The zygote: a process with pandas already imported that forks a confined process for each program.
 
-Run as `python -m cfo_kernel.executors.python_zygote`, with a socket to the engine as its standard input. For each
-program the engine sends one descriptor, the socket of that call; the zygote sends a pidfd back over it, and at the end
-the exit status. It never reads a request itself: what it had in memory, every later child would have too. It has one
-thread, and runs nothing that it was sent.
+Run as `python -m cfo_kernel.executors.python_zygote`, with a socket to the engine as standard input. Importing pandas
+takes a second or two, a fork some milliseconds; and a fresh process for each program leaves nothing to the next one.
+
+For each program the engine sends one descriptor, the socket of that call. Over it the zygote sends the process id with
+a pidfd, and at the end the exit status; the child itself reads the request and reports whether it is confined. The
+zygote never reads a request: what it has in memory, every later child would have too. It has one thread (a fork copies
+only the calling one, and a lock that another held would stay locked), and runs nothing that it was sent.
 """
 
 import contextlib
@@ -23,29 +26,31 @@ if TYPE_CHECKING:
 PID_MESSAGE = struct.Struct(">i")
 STATUS_MESSAGE = struct.Struct(">i")
 CONFINED = b"C"
-"""What a child says when it is confined, before it closes its socket and runs the program."""
+"""What a child sends when it is confined, before it closes its socket and runs the program. Anything else it sends is
+the reason why it could not be confined."""
 
 
 def main() -> None:
-    """Serves until the engine closes its end; the children are killed with their parent."""
+    """Serves until the engine closes its end. The children are killed with their parent."""
     control = socket.socket(fileno=os.dup(0))
-    lacks = confine.unsupported_reason()
-    control.sendall(f"{lacks or ''}\n".encode())
-    if lacks:
+    unsupported = confine.unsupported_reason()
+    control.sendall(f"{unsupported or ''}\n".encode())  # the first line tells the engine that the zygote is ready
+    if unsupported:
         return
     from cfo_kernel.executors import seccomp
 
     calls = seccomp.SeccompFilter()
-    _warm()
+    _preload()
     if sum(1 for _ in Path("/proc/self/task").iterdir()) != 1:
         raise RuntimeError("the zygote has threads: a fork of it would not be safe")
+    # Freezing keeps the garbage collector of a child from writing to the objects, which would copy their pages.
     gc.collect()
     gc.freeze()
     _serve(control, calls)
 
 
-def _warm() -> None:
-    """Imports what programs use, and has pandas do what nearly all do, so that no child has to load it again."""
+def _preload() -> None:
+    """Imports what programs use, and runs what nearly all of them do, so that no child has to load it again."""
     import openpyxl  # noqa: F401  # pyright: ignore[reportUnusedImport]
     import pandas as pd
 
@@ -56,14 +61,14 @@ def _warm() -> None:
 
 
 def _serve(control: socket.socket, calls: "SeccompFilter") -> None:
-    """Forks on request and buries the dead, until the engine closes its end."""
+    """Forks on request and reaps children that ended, until the engine closes its end."""
     children: dict[int, tuple[int, socket.socket]] = {}
     poll = select.poll()
     poll.register(control, select.POLLIN)
     while True:
         for descriptor, _ in poll.poll():
-            if descriptor in children:
-                _bury(*children.pop(descriptor))
+            if descriptor in children:  # a pidfd becomes readable when its process ends
+                _reap(*children.pop(descriptor))
                 poll.unregister(descriptor)
                 os.close(descriptor)
                 continue
@@ -73,50 +78,51 @@ def _serve(control: socket.socket, calls: "SeccompFilter") -> None:
             call = socket.socket(fileno=received[0])
             pid = os.fork()
             if pid == 0:
-                _live(call, calls)
+                _run_child(call, calls)
             pidfd = os.pidfd_open(pid)
             children[pidfd] = pid, call
             poll.register(pidfd, select.POLLIN)
             _send(call, PID_MESSAGE.pack(pid), pidfd)
 
 
-def _bury(pid: int, call: socket.socket) -> None:
+def _reap(pid: int, call: socket.socket) -> None:
+    """Takes the exit status of a child that ended, and sends it to the engine."""
     _, status = os.waitpid(pid, 0)
     _send(call, STATUS_MESSAGE.pack(os.waitstatus_to_exitcode(status)))
     call.close()
 
 
 def _send(call: socket.socket, message: bytes, *descriptors: int) -> None:
-    """Sends to an engine that may have given the call up."""
+    """Sends to the engine, which may have given up the call by now."""
     with contextlib.suppress(OSError):
         socket.send_fds(call, [message], descriptors)
 
 
-def _live(call: socket.socket, calls: "SeccompFilter") -> None:
-    """The child: reads its request, confines itself, says so or why not, runs the program, and ends here."""
+def _run_child(call: socket.socket, calls: "SeccompFilter") -> None:
+    """The child: reads its request, confines itself, reports success or the reason, runs the program, and exits."""
     status = 1
     try:
         with call.makefile("rb") as stream:
             request = framing.read(stream)
         if request is not None:
-            engine = _alone(call)
+            engine = _detach(call)
             try:
-                _enter(request, calls)
+                _confine(request, calls)
             except BaseException as error:
                 os.write(engine, f"{type(error).__name__}: {error}"[:500].encode())
                 raise
             os.write(engine, CONFINED)
-            os.close(engine)
+            os.close(engine)  # the program must have no way to speak to the engine
             from cfo_kernel.executors import python_runner
 
             python_runner.run(request["program"], Path(request["answer"]))
             status = 0
     finally:
-        os._exit(status)  # nothing may return into the zygote's own code
+        os._exit(status)  # this process belongs to the program now: it must not return into the zygote's loop
 
 
-def _alone(call: socket.socket) -> int:
-    """Leaves the zygote's session and closes all descriptors but the one to the engine, which is returned."""
+def _detach(call: socket.socket) -> int:
+    """Leaves the session of the zygote and closes all descriptors except the one to the engine, which it returns."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
@@ -124,16 +130,16 @@ def _alone(call: socket.socket) -> int:
     engine = call.detach()
     for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
         if descriptor > 2 and descriptor != engine:
-            with contextlib.suppress(OSError):  # that of the listing itself
+            with contextlib.suppress(OSError):  # the listing's own descriptor is closed already
                 os.close(descriptor)
     return engine
 
 
-def _enter(request: dict[str, Any], calls: "SeccompFilter") -> None:
+def _confine(request: dict[str, Any], calls: "SeccompFilter") -> None:
     scratch = Path(request["scratch"])
     os.chdir(scratch)
     tables = [Path(path) for path in request["program"]["tables"].values()]
-    confine.confine(confine.ProcessLimits(**request["bounds"]), tables, scratch, calls)
+    confine.confine(confine.ProcessLimits(**request["limits"]), tables, scratch, calls)
 
 
 if __name__ == "__main__":

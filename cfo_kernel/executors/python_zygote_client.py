@@ -1,6 +1,7 @@
-"""The zygote and its children as the engine sees them: started when needed, killed by a descriptor that names no other.
+"""The zygote and the processes that it forks, as the engine sees them.
 
-A pidfd keeps naming the process it was made for; a process id may be another's by the time a signal is sent.
+Processes are killed by pidfd, which always names the process it was made for. A process id may belong to another
+process by the time a signal is sent.
 """
 
 import asyncio
@@ -25,48 +26,51 @@ _ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-"""Nothing of the engine's. Libraries are told to start no threads: a process with threads cannot be forked safely."""
+"""Nothing from the engine's environment. The libraries are kept from starting threads: a process with threads cannot be
+forked safely."""
 _START_SECONDS = 60
-_BURIAL_SECONDS = 5
+_KILL_SECONDS = 5
 
 
 class SandboxProcess:
-    """One forked process: told its program once, then watched until it ends."""
+    """A forked process: it is sent one program, then watched until it ends."""
 
     def __init__(self, pid: int, pidfd: int, engine: socket.socket) -> None:
         self._pid = pid
         self._pidfd = pidfd
         self._engine = engine
-        self._said = b""
-        self._ended = False
+        self._received = b""
+        self._has_ended = False
 
-    async def tell(self, request: dict[str, Any]) -> None:
+    async def send(self, request: dict[str, Any]) -> None:
+        """Sends the process its program."""
         await asyncio.get_running_loop().sock_sendall(self._engine, framing.pack(request))
 
-    async def end(self) -> int:
-        """The exit status, of a signal negative. Raises `PythonUnavailable` if the process could not be confined."""
+    async def exit_status(self) -> int:
+        """The exit status; negative for a signal. Raises `PythonUnavailable` if the process could not be confined."""
         loop = asyncio.get_running_loop()
         while part := await loop.sock_recv(self._engine, 1024):
-            self._said += part
-        said, status = self._said[: -STATUS_MESSAGE.size], self._said[-STATUS_MESSAGE.size :]
+            self._received += part
+        # The child wrote first (`CONFINED` or the reason why not), the zygote last (the status).
+        report, status = self._received[: -STATUS_MESSAGE.size], self._received[-STATUS_MESSAGE.size :]
         if len(status) < STATUS_MESSAGE.size:
-            raise WorkerLost("The Python process was lost. Ask again: the next program gets a new one.")
-        self._ended = True
-        if said != CONFINED:
-            reason = said.decode(errors="replace") or "the process died"
+            raise WorkerLost("The Python process was lost. Try again: the next program gets a new process.")
+        self._has_ended = True
+        if report != CONFINED:
+            reason = report.decode(errors="replace") or "the process died"
             raise PythonUnavailable(f"Python is off: the program could not be confined ({reason}). Use SQL instead.")
         return STATUS_MESSAGE.unpack(status)[0]
 
-    def written(self) -> int:
-        """How many bytes the process wrote in all, to files or into mapped ones, whether or not they still exist."""
+    def bytes_written(self) -> int:
+        """How many bytes the process has written, to files or through mappings, including files that are deleted."""
         with contextlib.suppress(OSError, ValueError):
             lines = Path(f"/proc/{self._pid}/io").read_text().splitlines()
             counts = {name: int(count) for name, count in (line.split(": ") for line in lines)}
-            return max(counts.get("wchar", 0), counts.get("write_bytes", 0), self._unnamed())
+            return max(counts.get("wchar", 0), counts.get("write_bytes", 0), self._unlinked_bytes())
         return 0
 
-    def _unnamed(self) -> int:
-        """How much it holds in files without a name. A tmpfs counts nothing that was written through a mapping."""
+    def _unlinked_bytes(self) -> int:
+        """The size of its open files without a name: on a tmpfs, writes through a mapping are counted nowhere else."""
         size = 0
         for entry in os.scandir(f"/proc/{self._pid}/fd"):
             with contextlib.suppress(OSError):
@@ -77,95 +81,96 @@ class SandboxProcess:
     async def close(self) -> None:
         """Kills the process if it still runs, and waits until it is gone."""
         try:
-            if not self._ended:
+            if not self._has_ended:
                 with contextlib.suppress(OSError):
                     signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_BURIAL_SECONDS):
-                        await _readable(self._pidfd)  # which it is once the process has ended
+                    async with asyncio.timeout(_KILL_SECONDS):
+                        await _readable(self._pidfd)  # it becomes readable when the process has ended
         finally:
             os.close(self._pidfd)
             self._engine.close()
 
 
 class ZygoteClient:
-    """Forks children on request. A zygote that was lost comes back with the next request."""
+    """Has the zygote fork processes. The next request restarts a zygote that was lost."""
 
     def __init__(self, command: tuple[str, ...] = COMMAND) -> None:
         self._command = command
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._is_closed = False
 
     async def fork(self) -> SandboxProcess:
-        """A new child, waiting for its program.
+        """A new process that waits for its program.
 
-        Raises `PythonUnavailable` where none can be confined, and `WorkbenchClosed` after `close`.
+        Raises `PythonUnavailable` if processes cannot be confined, and `WorkbenchClosed` after `close`.
         """
-        async with self._turn:
-            if self._is_closed:  # a program that was in line then would start a zygote that nobody ends
+        async with self._lock:
+            if self._is_closed:  # a program that waited in line would otherwise start a zygote that is never ended
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
             with contextlib.suppress(OSError):
-                return await self._forked()
-            await self._end()  # it was lost since the last request: once more with a new one
+                return await self._try_fork()
+            await self._end()  # the zygote was lost since the last request: try once more with a new one
             try:
-                return await self._forked()
+                return await self._try_fork()
             except OSError as error:
                 await self._end()
-                raise WorkerLost("The Python process cannot be started. Ask again, or use SQL.") from error
+                raise WorkerLost("The Python process cannot be started. Try again, or use SQL.") from error
 
     async def close(self) -> None:
-        """Ends the zygote for good, and with it its children."""
+        """Ends the zygote for good, and its children with it."""
         self._is_closed = True
-        async with self._turn:
+        async with self._lock:
             await self._end()
 
-    async def _forked(self) -> SandboxProcess:
+    async def _try_fork(self) -> SandboxProcess:
         control = self._control or await self._start()
-        engine, childs = socket.socketpair()
+        engine, child = socket.socketpair()
         try:
             engine.setblocking(False)
-            with childs:
-                socket.send_fds(control, [b"\0"], [childs.fileno()])
+            with child:
+                socket.send_fds(control, [b"\0"], [child.fileno()])
             async with asyncio.timeout(_START_SECONDS):
                 await _readable(engine)
-            hello, descriptors, _, _ = socket.recv_fds(engine, PID_MESSAGE.size, 1)
-            if len(hello) < PID_MESSAGE.size or not descriptors:
+            message, descriptors, _, _ = socket.recv_fds(engine, PID_MESSAGE.size, 1)
+            if len(message) < PID_MESSAGE.size or not descriptors:
                 raise ConnectionError("the zygote died")
-            return SandboxProcess(PID_MESSAGE.unpack(hello)[0], descriptors[0], engine)
+            return SandboxProcess(PID_MESSAGE.unpack(message)[0], descriptors[0], engine)
         except BaseException:
-            engine.close()  # a child that was forked all the same reads the end of the stream, and ends
+            engine.close()  # if a child was forked, it reads the end of the stream instead of a request, and exits
             raise
 
     async def _start(self) -> socket.socket:
-        """Starts the process and waits until it says that it can confine, or what is missing."""
-        control, theirs = socket.socketpair()
+        """Starts the process and waits for its first line: empty if it can confine, else the reason why not."""
+        control, zygote = socket.socketpair()
         control.setblocking(False)
         try:
-            with theirs:
+            with zygote:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command,
-                    stdin=theirs.fileno(),
-                    stdout=-3,
-                    stderr=-3,
+                    stdin=zygote.fileno(),
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.DEVNULL,
                     env=_ENVIRONMENT,
                     cwd="/",
                     start_new_session=True,
                 )
-            said = b""
+            line = b""
             async with asyncio.timeout(_START_SECONDS):
-                while not said.endswith(b"\n"):
+                while not line.endswith(b"\n"):
                     part = await asyncio.get_running_loop().sock_recv(control, 1024)
                     if not part:
                         raise ConnectionError("the zygote died")
-                    said += part
+                    line += part
         except BaseException:
             control.close()
             raise
-        if lacks := said.decode().strip():
+        if unsupported := line.decode().strip():
             control.close()
-            raise PythonUnavailable(f"Python is off: {lacks}. Use SQL instead, or run the engine where Docker answers.")
+            advice = "Use SQL instead, or run the engine on a machine with Docker."
+            raise PythonUnavailable(f"Python is off: {unsupported}. {advice}")
         self._control = control
         return control
 
@@ -181,7 +186,7 @@ class ZygoteClient:
 
 
 async def _readable(stream: socket.socket | int) -> None:
-    """Waits until the stream has something to read."""
+    """Waits until there is something to read from the stream."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
     loop.add_reader(stream, lambda: ready.done() or ready.set_result(None))

@@ -1,7 +1,7 @@
-"""The scratch folder of a program, as the engine sees it: what is in it was named and written by code nobody has read.
+"""The scratch folder of a program, as the engine handles it: its files were named and written by untrusted code.
 
-Links are never followed, names are checked, and counting stops at a limit. While the program runs it may change
-anything under the engine's hands, so that only amounts are taken then; files are listed and read after its end.
+Links are never followed, names are checked, and counting stops at a limit. A running program may change anything
+between two calls of the engine, so during the run only sizes are added up; files are listed and read after its end.
 """
 
 import contextlib
@@ -15,15 +15,15 @@ from pathlib import Path
 
 from cfo_kernel.executors.python_executor import ANSWER_FOLDER, PythonLimits, WrittenFile
 
-_DEEPEST = 5
-_OURS = (ANSWER_FOLDER, f"{ANSWER_FOLDER}/answer.json", f"{ANSWER_FOLDER}/result.parquet")
-_PLAIN = re.compile(r"[^\W_][\w .,()+=@&%#'-]*")
-_LONGEST = 120
+_MAX_DEPTH = 5
+_ANSWER_FILES = (ANSWER_FOLDER, f"{ANSWER_FOLDER}/answer.json", f"{ANSWER_FOLDER}/result.parquet")
+_PLAIN_NAME = re.compile(r"[^\W_][\w .,()+=@&%#'-]*")
+_MAX_NAME_BYTES = 120
 
 
 @contextlib.contextmanager
 def new_scratch_folder(parent: Path) -> Generator[Path]:
-    """An empty folder for one program, removed afterwards with all that the program put there."""
+    """An empty folder for one program, removed afterwards with everything that the program put there."""
     folder = Path(tempfile.mkdtemp(prefix=".python-", dir=parent))
     try:
         yield folder
@@ -32,22 +32,22 @@ def new_scratch_folder(parent: Path) -> Generator[Path]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Removes the folder, however deep the program nested folders in it and whatever rights it gave them.
+    """Removes the folder, however deep the program nested folders in it and whatever permissions it gave them.
 
-    It walks by descriptors, for a path of that depth would be too long for the kernel, and a recursion for Python.
+    It moves by descriptors and without recursion: such a path may be too long for the kernel, and too deep for Python.
     """
-    trail: list[str] = []
+    path: list[str] = []
     folder.chmod(0o700)
     current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         while True:
-            if inner := _emptied(current):
+            if inner := _remove_files(current):
                 os.chmod(inner, 0o700, dir_fd=current)
-                current = _moved(current, inner)
-                trail.append(inner)
-            elif trail:
-                current = _moved(current, "..")
-                os.rmdir(trail.pop(), dir_fd=current)
+                current = _move_to(current, inner)
+                path.append(inner)
+            elif path:
+                current = _move_to(current, "..")
+                os.rmdir(path.pop(), dir_fd=current)
             else:
                 break
     finally:
@@ -55,7 +55,7 @@ def remove_folder(folder: Path) -> None:
     folder.rmdir()
 
 
-def _emptied(folder: int) -> str | None:
+def _remove_files(folder: int) -> str | None:
     """Removes the files of an open folder up to the first folder in it, whose name it returns."""
     with os.scandir(folder) as found:
         for entry in found:
@@ -65,50 +65,50 @@ def _emptied(folder: int) -> str | None:
     return None
 
 
-def _moved(folder: int, name: str) -> int:
-    """Opens a folder beside an open one, which is closed."""
+def _move_to(folder: int, name: str) -> int:
+    """Opens a folder relative to an open one, which it closes."""
     moved = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
     os.close(folder)
     return moved
 
 
 def list_files(scratch: Path, limits: PythonLimits) -> tuple[tuple[WrittenFile, ...], tuple[str, ...]]:
-    """The regular files a program left, by name, and notes about those that were left out."""
+    """The regular files that a program left, by name, and a note about others."""
     good: list[WrittenFile] = []
-    left_out = 0
+    skipped = 0
     for entry, name in _entries(scratch, limits.files):
         if not entry.is_dir(follow_symlinks=False):
             status = entry.stat(follow_symlinks=False)
-            is_open = bool(status.st_mode & stat.S_IRUSR)  # to the engine, which runs as the same user
-            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and is_open and _is_plain(name):
+            is_readable = bool(status.st_mode & stat.S_IRUSR)  # by the engine, which runs as the same user
+            # A file with a second hard link may be one from outside, whose content must not come into the thread.
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and is_readable and _is_plain(name):
                 good.append(WrittenFile(name=name, size=status.st_size))
             else:
-                left_out += 1
+                skipped += 1
     good.sort(key=lambda file: file.name)
-    notes = (
-        (f"{left_out} files were left out: they are links, closed, or have unusual characters in their names.",)
-        if left_out
-        else ()
-    )
-    return tuple(good), notes
+    if not skipped:
+        return tuple(good), ()
+    count = "1 file was" if skipped == 1 else f"{skipped} files were"
+    note = f"{count} skipped: only regular, readable files with ordinary names are kept."
+    return tuple(good), (note,)
 
 
 def exceeded_limit(scratch: Path, limits: PythonLimits, written: int = 0) -> str | None:
-    """Which limit the program is over, if any; `written` is what the kernel says that it wrote in all."""
+    """The limit that the program has exceeded, if any; `written` is how much it wrote in all, as the kernel counts."""
     size = count = 0
     for entry, name in _entries(scratch, limits.files + 1):
         count += 1
         with contextlib.suppress(OSError):
-            size += entry.stat(follow_symlinks=False).st_blocks * 512
-        if name.count("/") >= _DEEPEST:
-            return f"it nested folders more than {_DEEPEST} deep"
+            size += entry.stat(follow_symlinks=False).st_blocks * 512  # on disk: a sparse file takes less than its size
+        if name.count("/") >= _MAX_DEPTH:
+            return f"it nested folders more than {_MAX_DEPTH} deep"
     if max(size, written) > limits.disk_bytes:
         return f"it wrote more than {limits.disk_bytes >> 20} MB to disk"
     return f"it made more than {limits.files} files and folders" if count > limits.files else None
 
 
 def copy_file(scratch: Path, file: WrittenFile, target: Path) -> None:
-    """Copies a listed file to where the engine wants it; its bytes and nothing else, not even its rights."""
+    """Copies the bytes of a listed file to a new file, and nothing else: not even its permissions."""
     with os.fdopen(open_regular_file(scratch, file.name), "rb") as source, target.open("xb") as copy:
         try:
             shutil.copyfileobj(source, copy)
@@ -119,24 +119,26 @@ def copy_file(scratch: Path, file: WrittenFile, target: Path) -> None:
 
 
 def open_regular_file(scratch: Path, name: str) -> int:
-    """A descriptor of a regular file in the scratch folder; raises OSError for a link, on the way too, or a pipe."""
+    """A descriptor of a regular file in the scratch folder. Raises OSError for a pipe, and for a link at any step."""
     *folders, last = name.split("/")
     current = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        # Folder by folder: O_NOFOLLOW applies to the last part of a path only.
         for folder in folders:
-            current = _moved(current, folder)
+            current = _move_to(current, folder)
+        # O_NONBLOCK: opening a pipe that no one writes to would wait forever.
         descriptor = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=current)
     finally:
         os.close(current)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         os.close(descriptor)
-        raise OSError(f"{name} is not a file of its own")
+        raise OSError(f"{name} is not a regular file with one name")
     return descriptor
 
 
 def _entries(scratch: Path, limit: int) -> Iterator[tuple[os.DirEntry[str], str]]:
-    """The first entries of the folder and those below it, with their names relative to it, without the answer's own."""
+    """The first entries of the folder and its subfolders, with their relative names; the answer's files are skipped."""
     pending = [("", scratch)]
     seen = 0
     while pending:
@@ -144,13 +146,15 @@ def _entries(scratch: Path, limit: int) -> Iterator[tuple[os.DirEntry[str], str]
         with contextlib.suppress(OSError), os.scandir(folder) as found:
             for entry in found:
                 name = prefix + entry.name
-                if name not in _OURS:
+                if name not in _ANSWER_FILES:
                     if (seen := seen + 1) > limit:
                         return
                     yield entry, name
-                if name.count("/") < _DEEPEST and entry.is_dir(follow_symlinks=False):
+                if name.count("/") < _MAX_DEPTH and entry.is_dir(follow_symlinks=False):
                     pending.append((f"{name}/", Path(entry.path)))
 
 
 def _is_plain(name: str) -> bool:
-    return len(name.encode(errors="replace")) <= _LONGEST and all(_PLAIN.fullmatch(part) for part in name.split("/"))
+    """Whether the name is short and without characters that could mislead people or programs."""
+    is_short = len(name.encode(errors="replace")) <= _MAX_NAME_BYTES
+    return is_short and all(_PLAIN_NAME.fullmatch(part) for part in name.split("/"))

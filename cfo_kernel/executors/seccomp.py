@@ -1,7 +1,8 @@
-"""The system calls that confined Python may make: those on a list, some with certain arguments only, no others.
+"""The system calls that a confined process may make: those on a list, some only with certain arguments, and no others.
 
-An allow-list, so that what the kernel learns tomorrow is forbidden today. Whatever is not named fails with EPERM.
-libseccomp knows the numbers of each architecture; a call of another architecture (x32, i386) ends the process.
+It is an allow-list, so that a call which a later kernel adds is forbidden from the start. A call that is not on it
+fails with EPERM. libseccomp knows the numbers on each architecture; a call of another architecture (x32, i386) ends
+the process.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ from typing import Any
 
 import pyseccomp  # pyright: ignore[reportMissingTypeStubs]
 
+# No link or symlink, no chown, no socket, fork or exec, no mount, no ptrace, no io_uring: it would do them all unseen.
 _FILES = """read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek open openat creat close
 close_range dup dup2 dup3 flock fsync fdatasync sync_file_range ftruncate getdents getdents64 stat fstat lstat
 newfstatat statx access faccessat faccessat2 readlink readlinkat rmdir unlink unlinkat rename renameat
@@ -25,21 +27,23 @@ sysinfo uname getrandom"""
 _ALLOWED = " ".join((_FILES, _MEMORY, _THREADS, _TIME, _SIGNALS, _SELF)).split()
 
 _NO_EFFECT = ["chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat", "futimesat", "umask"]
-"""They would reach files outside of the scratch folder, or hide what is in it, and libraries need them to succeed."""
+"""These report success and do nothing: libraries fail if they fail, but they would work on files outside of the scratch
+folder (Landlock does not cover them), or hide from the engine what is inside of it."""
 _ABSENT = ["clone3", "openat2"]
-"""glibc goes another way, which can be judged by its arguments, when the kernel seems not to have these."""
+"""Their arguments are in memory, where a filter cannot look. If the kernel seems not to have them, glibc falls back to
+clone and openat, whose arguments can be checked."""
 _UNSUPPORTED = ["listxattr", "llistxattr", "flistxattr", "getxattr", "lgetxattr", "fgetxattr"]
 
 _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1033, 1034)  # no F_SETOWN, F_SETSIG, F_NOTIFY, F_SETLEASE
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
 _PRCTL = (15, 16)  # the name of a thread
-_THREAD = 0x10000
-_OWNER = 0o700  # a folder that its owner cannot look into is one that the engine cannot count in
+_THREAD = 0x10000  # CLONE_THREAD: a thread of this process, never a new process
+_OWNER = 0o700  # a new folder must be open to its owner, or the engine could not count the files in it
 _NAMESPACES = 0x7E020000
 
 
 class SeccompFilter:
-    """The list as a filter. It is made once, in the process that forks: to load it is then quick."""
+    """The list as a filter. It is built in the process that forks, so that loading it in each child is quick."""
 
     def __init__(self) -> None:
         self._filter = pyseccomp.SyscallFilter(defaction=pyseccomp.ERRNO(errno.EPERM))
@@ -54,16 +58,17 @@ class SeccompFilter:
         self._add(pyseccomp.ALLOW, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _THREAD | _NAMESPACES, _THREAD))
         for name, position in (("mkdir", 1), ("mkdirat", 2)):
             self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(position, pyseccomp.MASKED_EQ, _OWNER, _OWNER))
-        for name in ("prlimit64", "sched_getaffinity"):
+        for name in ("prlimit64", "sched_getaffinity"):  # 0 is the process itself
             self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(0, pyseccomp.EQ, 0))
 
     def load(self) -> None:
-        """From here on this process, and every thread it starts, is under the filter."""
+        """Puts this process, and every thread that it starts, under the filter."""
+        # A process may send signals to itself (abort does). Its id is known only here, after the fork.
         for name in ("kill", "tgkill"):
             self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(0, pyseccomp.EQ, os.getpid()))
         self._filter.load()
 
     def _add(self, action: int, name: str, *arguments: Any) -> None:
-        """Adds a rule; a call that this architecture or libseccomp does not know gets none: it stays forbidden."""
+        """Adds a rule. A call that this architecture or libseccomp does not know gets none, and stays forbidden."""
         with contextlib.suppress(OSError):
             self._filter.add_rule(action, name, *arguments)

@@ -1,15 +1,16 @@
-"""Names of columns, no two of which may be alike: SQL does not tell upper from lower case."""
+"""Names of tables and columns as SQL compares them: without regard to case."""
 
 from collections.abc import Sequence
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """The names, a repeated one with a number behind it that no other name has."""
+    """The names, with a number behind a repeated one that makes it different from all others."""
     given = {name.lower() for name in names}
     taken: set[str] = set()
     result: list[str] = []
     for name in names:
         unique, count = name, 2
+        # A number must not make a name further down: a, a, a_2 become a, a_3, a_2.
         while unique.lower() in taken or (unique != name and unique.lower() in given):
             unique, count = f"{name}_{count}", count + 1
         taken.add(unique.lower())
@@ -21,8 +22,9 @@ _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), or
 
 
 def fold_case(name: str) -> str:
-    """The name as DuckDB compares it: only the ASCII letters lose their case.
+    """The name as DuckDB compares it: only ASCII letters lose their case.
 
-    `str.lower` makes the Kelvin sign a k; a name that passed for another would be looked up as a file.
+    `str.lower` turns the Kelvin sign into a k. The policy would then take one name for another, which DuckDB does not
+    know as a table and looks up as a file.
     """
     return name.translate(_LOWER)

@@ -1,9 +1,9 @@
-"""What SQL may do: be one SELECT over tables of the workspace, read from DuckDB's own syntax tree.
+"""The SQL policy: SQL may only be one SELECT over tables of the workspace. It is checked on DuckDB's own syntax tree.
 
-DuckDB 2 allows COPY, INSERT and DELETE inside a CTE of a SELECT, so the statement's type proves nothing. The tree from
+A second parser could read a statement differently from DuckDB, and that difference would be a hole. The type of the
+statement proves nothing either: DuckDB 2 allows COPY, INSERT and DELETE inside a CTE of a SELECT. So the tree from
 `json_serialize_sql` is walked with allow-lists for nodes, expressions, tables and table functions, and a deny-list for
-functions (`sql_functions`). A CTE sees only the names before it (unless it is recursive): with a flat set of names,
-`WITH "f.csv" AS (FROM 'f.csv')` would slip a file through.
+other functions (`sql_policy_functions`).
 """
 
 import json
@@ -19,7 +19,7 @@ from cfo_kernel.executors.sql_policy_functions import TABLE_FUNCTIONS, is_denied
 
 Node = dict[str, Any]
 MAX_LENGTH = 200_000
-"""Characters of SQL; more is not a question but data."""
+"""Characters of SQL. Longer SQL carries data, not a question."""
 _QUERIES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _SOURCES = {
     "BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "PIVOT", "SHOW_REF", "EMPTY", "EMPTY_FROM",
@@ -32,10 +32,10 @@ _EXPRESSIONS = {
 
 
 def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """The tables that `sql` reads, among `tables` (both in lower case). Nothing of `sql` is executed.
+    """The tables that `sql` reads, out of `tables` (both in lower case). Nothing of `sql` is executed.
 
-    Raises `SqlInvalid`, `SqlPolicyViolation` or `UnknownTable` unless `sql` is one SELECT over `tables`. The errors
-    tell in `details["retryable"]` whether another wording can do what was meant.
+    Raises `SqlInvalid`, `SqlPolicyViolation` or `UnknownTable` unless `sql` is one SELECT over `tables`. Their
+    `details["retryable"]` says whether other SQL could do what was wanted.
     """
     _check_text(sql)
     try:
@@ -44,62 +44,72 @@ def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> 
         tree = json.loads(answer)
         if tree["error"]:
             reason = tree.get("error_message", "")
-            raise _refused(f"This form of SELECT cannot be checked: {reason}", retryable=True)
-        walk = _Walk(tables)
+            raise _violation(f"This form of SELECT cannot be checked: {reason}", retryable=True)
+        walk = _TreeWalk(tables)
         walk.visit(tree["statements"], frozenset())
-    except (RecursionError, duckdb.OutOfMemoryException) as error:  # which the parser calls a stack that is full
+    except (RecursionError, duckdb.OutOfMemoryException) as error:  # the parser reports a full stack as out of memory
         raise _too_deep() from error
     except duckdb.Error as error:
         message = str(error).split("\n\nLINE")[0]
-        if "expression depth" in message:  # DuckDB advises to change a setting
+        if "expression depth" in message:  # DuckDB's message advises to change a setting, which is locked
             raise _too_deep() from error
         raise SqlInvalid(f"The SQL does not parse. {message}", retryable=True) from error
     return frozenset(walk.used)
 
 
 def unknown_table(name: str, tables: Iterable[str]) -> UnknownTable:
-    """The error that names the tables most like `name`."""
+    """The error for a table that does not exist, with the most similar names."""
     known = sorted(tables)
-    close = get_close_matches(fold_case(name), known, n=3, cutoff=0.5) or known[:30]
-    message = f"There is no table {name[:80]!r}. There is: {', '.join(close) or 'none yet'}."
-    return UnknownTable(message, name=name, nearest=close, retryable=bool(known))
+    close = get_close_matches(fold_case(name), known, n=3, cutoff=0.5)
+    if close:
+        advice = f"Did you mean {' or '.join(close)}?"
+    else:
+        advice = f"The tables are: {', '.join(known[:30])}." if known else "There are no tables yet."
+    message = f"There is no table {name[:80]!r}. {advice}"
+    return UnknownTable(message, name=name, nearest=close or known[:30], retryable=bool(known))
 
 
 def _too_deep() -> SqlInvalid:
-    return SqlInvalid("The SQL is too long, or nested too deeply. Break it up with WITH.", retryable=True)
+    return SqlInvalid("The SQL is too long or nested too deeply. Break it up with WITH.", retryable=True)
 
 
-def _refused(message: str, *, retryable: bool) -> SqlPolicyViolation:
+def _violation(message: str, *, retryable: bool) -> SqlPolicyViolation:
     return SqlPolicyViolation(message, retryable=retryable)
 
 
 def _check_text(sql: str) -> None:
     if "\0" in sql or any("\ud800" <= c <= "\udfff" for c in sql):
-        raise SqlInvalid("The SQL holds a NUL or half a character. Leave it out.", retryable=True)
+        raise SqlInvalid("The SQL contains a NUL or an incomplete character. Remove it.", retryable=True)
     if len(sql) > MAX_LENGTH:
         raise SqlInvalid(f"The SQL is longer than {MAX_LENGTH:,} characters. Join a table instead.", retryable=True)
 
 
 def _check_kind(statements: "list[duckdb.Statement]") -> None:
     if len(statements) != 1:
-        raise _refused(f"There are {len(statements)} statements. Send exactly one SELECT.", retryable=True)
+        raise _violation(f"There are {len(statements)} statements. Send exactly one SELECT.", retryable=True)
     try:
         kind = statements[0].type.name
-    except ValueError:  # DuckDB's Python knows fewer kinds of statement than its parser, such as UPDATE EXTENSIONS
+    except ValueError:  # the Python package knows fewer kinds of statement than the parser (UPDATE EXTENSIONS)
         kind = "This statement"
-    if kind == "MULTI":  # what a PIVOT becomes that has to look at the data for its columns
-        message = "A PIVOT that finds its columns in the data is not allowed. A PIVOT needs IN (...) with its columns."
-        raise _refused(message, retryable=True)
+    if kind == "MULTI":  # a PIVOT without IN becomes several statements: one of them reads the data for the columns
+        message = (
+            "A PIVOT that takes its columns from the data is not allowed. A PIVOT needs IN (...) with its columns."
+        )
+        raise _violation(message, retryable=True)
     if kind == "EXPLAIN":
-        raise _refused("EXPLAIN is not allowed. Send the SELECT itself.", retryable=True)
+        raise _violation("EXPLAIN is not allowed. Send the SELECT itself.", retryable=True)
     if kind == "PRAGMA":
-        raise _refused("PRAGMA and SHOW are not allowed. Ask for the dataset's schema.", retryable=True)
+        raise _violation("PRAGMA and SHOW are not allowed. Ask for the dataset's schema.", retryable=True)
     if kind != "SELECT":
-        raise _refused(f"{kind} is not allowed: data is only read here. Send one SELECT.", retryable=False)
+        raise _violation(f"{kind} is not allowed: data is read-only here. Send one SELECT.", retryable=False)
 
 
-class _Walk:
-    """Visits every node of the tree with the names of the CTEs that it sees; `used` are the tables it met."""
+class _TreeWalk:
+    """Visits every node of the tree with the CTE names that are in scope there; `used` collects the tables.
+
+    The scope must be exact. A CTE sees only the names before it (unless it is recursive): with one flat set of names,
+    `WITH "f.csv" AS (FROM 'f.csv')` would pass, and DuckDB would read the file.
+    """
 
     def __init__(self, tables: Set[str]) -> None:
         self.tables = tables
@@ -110,55 +120,60 @@ class _Walk:
             for child in cast("list[Any]", node):
                 self.visit(child, ctes)
         elif isinstance(node, dict):
-            self._object(cast("Node", node), ctes)
+            self._check_node(cast("Node", node), ctes)
 
-    def _object(self, node: Node, ctes: frozenset[str]) -> None:
+    def _check_node(self, node: Node, ctes: frozenset[str]) -> None:
         kind = str(node.get("type"))
         common: Node | None = node.get("cte_map")
+        # Every statement has a map of CTEs, and its type ends in _NODE: so one of a kind that is not known is caught.
         if kind not in _QUERIES and (common is not None or kind.endswith("_NODE")):
             what = kind.removesuffix("_NODE").removesuffix("_QUERY")
-            message = f"{what} is not allowed inside a query. Only SELECT may stand there."
-            raise _refused(message, retryable=False)
+            message = f"{what} is not allowed inside a query. Use SELECT there."
+            raise _violation(message, retryable=False)
         if common is not None:
             for entry in common["map"]:
                 self.visit(entry["value"], ctes)
-                ctes |= {fold_case(entry["key"])}  # a CTE sees the ones before it
+                ctes |= {fold_case(entry["key"])}  # the next CTE sees this one
             node = {key: value for key, value in node.items() if key != "cte_map"}
         if name := node.get("cte_name"):
-            # what a CTE starts from does not see it yet: there, its name would be a table, or a file
+            # The part that a CTE starts from does not see the CTE yet: there, its name would be a table, or a file.
             start = "left" if kind == "RECURSIVE_CTE_NODE" else "query"
             self.visit(node.get(start), ctes)
             node = {key: value for key, value in node.items() if key != start}
             ctes |= {fold_case(name)}
-        self._source(node, ctes)
-        self._expression(node)
+        self._check_source(node, ctes)
+        self._check_expression(node)
         for child in node.values():
             self.visit(child, ctes)
 
-    def _expression(self, node: Node) -> None:
+    def _check_expression(self, node: Node) -> None:
         kind = node.get("class")
         if kind is not None and kind not in _EXPRESSIONS:
             what = "A parameter" if kind == "PARAMETER" else f"The expression {kind}"
-            raise _refused(f"{what} is not allowed. Write the value itself.", retryable=True)
+            raise _violation(f"{what} is not allowed. Write the value itself.", retryable=True)
         function = str(node.get("function_name", "")).lower()
         if is_denied(function):
-            raise _refused(f"The function {function} is not allowed. Leave it out.", retryable=False)
+            raise _violation(f"The function {function} is not allowed. Leave it out.", retryable=False)
 
-    def _source(self, node: Node, ctes: frozenset[str]) -> None:
+    def _check_source(self, node: Node, ctes: frozenset[str]) -> None:
         kind = node.get("type")
         if kind == "BASE_TABLE":
-            self._table(node, ctes)
+            self._check_table(node, ctes)
         elif kind == "TABLE_FUNCTION":
             function = str(node.get("function", {}).get("function_name", "")).lower()
             if function not in TABLE_FUNCTIONS:
                 message = f"The table function {function} is not allowed. Read the tables of the workspace by name."
-                raise _refused(message, retryable=True)
+                raise _violation(message, retryable=True)
         elif kind == "SHOW_REF" and not isinstance(node.get("query"), dict):
-            raise _refused("SHOW and DESCRIBE are not allowed. Ask for the dataset's schema.", retryable=True)
+            raise _violation("SHOW and DESCRIBE are not allowed. Ask for the dataset's schema.", retryable=True)
+        # Every source in FROM has a sample and an alias; an expression has a class as well.
         elif "sample" in node and "alias" in node and "class" not in node and kind not in _SOURCES:
-            raise _refused(f"{kind} is not allowed in FROM. Read the tables of the workspace by name.", retryable=True)
+            raise _violation(
+                f"{kind} is not allowed in FROM. Read the tables of the workspace by name.", retryable=True
+            )
 
-    def _table(self, node: Node, ctes: frozenset[str]) -> None:
+    def _check_table(self, node: Node, ctes: frozenset[str]) -> None:
+        """Allows a CTE in scope, or a table of the workspace by its name or as `main.name`, and nothing else."""
         name, schema, catalog = (node.get(k) or "" for k in ("table_name", "schema_name", "catalog_name"))
         qualified = cast("Node", node.get("qualified_name") or {})
         path = cast("list[str]", qualified.get("path") or [name])
@@ -168,7 +183,7 @@ class _Walk:
         if not is_plain and (catalog or fold_case(schema) != "main" or len(path) != 2 or path[1] != name):
             full = ".".join(path) if len(path) > 1 else ".".join(part for part in (catalog, schema, name) if part)
             message = f"{full[:200]} is not a table of the workspace. Use its tables by their plain names."
-            raise _refused(message, retryable=True)
+            raise _violation(message, retryable=True)
         if fold_case(name) not in self.tables:
             raise unknown_table(name, self.tables)
         self.used.add(fold_case(name))

@@ -1,13 +1,13 @@
 """Which of DuckDB's functions SQL may call.
 
-Table functions stand on an allow-list: most of them read files, settings or the catalog. Of the others there are some
-eight hundred, nearly all of them arithmetic, so that they stand on a deny-list; a test holds a list of all that were
-looked at, and fails where a new DuckDB brings one that nobody has judged.
+Table functions are on an allow-list, since most of them read files, settings or the catalog. Of the other functions
+there are some eight hundred, nearly all of them arithmetic, so these are on a deny-list. A test keeps a list of all
+functions that were reviewed, and fails if a new DuckDB adds one that is not on it.
 """
 
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"})
 
-_SQL_OF_THEIR_OWN = """query query_table json_serialize_sql json_deserialize_sql json_execute_serialized_sql
+_RUN_SQL = """query query_table json_serialize_sql json_deserialize_sql json_execute_serialized_sql
 json_serialize_plan"""
 _SETTINGS_AND_VARIABLES = "getvariable current_setting getenv which_secret add_parquet_key setseed"
 _SESSION = """current_query current_query_id current_connection_id current_transaction_id txid_current in_search_path
@@ -19,15 +19,15 @@ _WAITING_AND_LOGS = "sleep_ms pg_sleep write_log parse_duckdb_log_message"
 _CATALOG = (
     "pg_get_viewdef pg_get_constraintdef pg_get_expr obj_description shobj_description col_description format_type"
 )
-"""The definition of a view holds the path of its file."""
+"""The definition of a view contains the path of its file."""
 _RAW_STATE = """combine finalize combine_aggr to_aggregate_state variant_bytes_to_variant variant_to_parquet_variant
 create_sort_key index_key invoke stats vector_type"""
-"""They take or show the engine's inner representation, which nobody has tried with forged bytes."""
+"""They take or show DuckDB's inner representation, which has not been tested with forged bytes."""
 
 DENIED_FUNCTIONS = frozenset(
     " ".join(
         (
-            _SQL_OF_THEIR_OWN,
+            _RUN_SQL,
             _SETTINGS_AND_VARIABLES,
             _SESSION,
             _SEQUENCES,
@@ -42,5 +42,5 @@ _DENIED_PREFIXES = ("__internal", "duckdb_", "pragma_", "has_", "inet_")
 
 
 def is_denied(function: str) -> bool:
-    """Whether a function of that name, in lower case, may not be called."""
+    """Whether the function of that name, in lower case, may not be called."""
     return function in DENIED_FUNCTIONS or function.startswith(_DENIED_PREFIXES)

@@ -1,9 +1,9 @@
-"""The SQL worker: a process that holds one locked-down DuckDB over the Parquet files of a workspace.
+"""The SQL worker: a process with one locked-down DuckDB over the Parquet files of a workspace.
 
-Run as `python -m cfo_kernel.executors.sql_worker CACHE FOLDER`. Three walls stand one behind the other: the policy lets
-one SELECT over known tables through; DuckDB itself can open these files and no other, write none, and change no
-setting; and the kernel lets the process read the workspace's Parquet `CACHE` and `FOLDER/in`, and write below
-`FOLDER/out`. Where the kernel cannot do that, the first two and the limits of memory and time hold alone.
+Run as `python -m cfo_kernel.executors.sql_worker CACHE FOLDER`. There are three walls, one behind the other. The policy
+lets one SELECT over known tables pass. DuckDB itself can open these files and no others, write none, and change no
+setting. The kernel lets the process read the workspace's Parquet `CACHE` and `FOLDER/in`, and write below `FOLDER/out`.
+If the kernel cannot do that, the first two walls remain, with the limits on memory and time.
 """
 
 import contextlib
@@ -21,20 +21,21 @@ from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.sql_names import fold_case, unique_names
 from cfo_kernel.executors.sql_worker_errors import translate_errors
 from cfo_kernel.executors.sql_worker_results import (
-    counted,
-    exactly,
-    notes,
-    short,
-    streamed,
-    written,
+    count_and_sample,
+    exact_column,
+    json_notes,
+    read_batches,
+    to_json_rows,
+    write_batches,
 )
 from cfo_kernel.executors.worker_server import serve
 from cfo_kernel.sql_text import quoted, text_literal
 
-MEMORY = 5 << 29  # 2.5 GiB of address space, which holds also what DuckDB does not count
-_BEFORE_THE_TABLES = (
-    "SET temp_directory = ''",
-    "SET enable_progress_bar = true",  # of this connection alone: without it nobody knows how far a query is
+MEMORY = 5 << 29  # 2.5 GiB of address space: DuckDB's own limit of 1.5 GB, and what it does not count
+_DUCKDB_MEMORY = "1500MB"
+_SETTINGS = (
+    "SET temp_directory = ''",  # nothing is spilled to disk
+    "SET enable_progress_bar = true",  # without it, DuckDB does not measure how far a query is
     "SET enable_progress_bar_print = false",
     "SET progress_bar_time = 0",
 )
@@ -48,13 +49,13 @@ class SqlWorker:
     def __init__(self) -> None:
         self.tables: dict[str, str] = {}
         self._seconds: float | None = None
-        self.connection = duckdb.connect(config=duckdb_config("1500MB"))
+        self.connection = duckdb.connect(config=duckdb_config(_DUCKDB_MEMORY))
         self._running = self.connection
 
     def open(self, tables: dict[str, str], seconds: float | None = None) -> dict[str, Any]:
-        """Starts anew with these tables (name to Parquet file), and locks the door behind itself.
+        """Opens a new database with these tables (name to Parquet file), and locks its settings.
 
-        `seconds` is how long a query may take if nobody stops it before: the engine does, while it lives.
+        `seconds` limits each query in case the engine, which stops late queries, is stuck or dead.
         """
         self.connection.close()
         self._seconds = seconds
@@ -65,14 +66,14 @@ class SqlWorker:
     def check(
         self, sql: str, thread_tables: dict[str, str] | None = None, known: list[str] | None = None
     ) -> dict[str, Any]:
-        """Raises what `query` would raise before it reads a row."""
+        """Raises the errors that `query` would raise before it reads a row."""
         with self._relation(sql, thread_tables or {}, known or []):
             return {}
 
     def describe(
         self, sql: str, name: str, thread_tables: dict[str, str], known: list[str] | None = None
     ) -> dict[str, Any]:
-        """The columns of the earlier result `name`, which is `sql` as an identifier, and how many rows it has."""
+        """The columns and the row count of the thread's result `name`; `sql` is the name as a quoted identifier."""
         only, others = {name: thread_tables[name]}, known or []
         with self._relation(f"FROM {sql}", only, others) as relation:
             columns = [{"name": n, "type": str(t)} for n, t in zip(relation.columns, relation.types, strict=True)]
@@ -88,7 +89,7 @@ class SqlWorker:
         thread_tables: dict[str, str] | None = None,
         known: list[str] | None = None,
     ) -> dict[str, Any]:
-        """Runs `sql`: the first `cap` rows as JSON, the count of all, and all of them in `file` if one is named.
+        """Runs `sql`: returns the first `cap` rows as JSON and the number of all, and writes all to `file` if given.
 
         `thread_tables` are tables for this query alone, by name; an error may suggest the names in `known`.
         """
@@ -96,28 +97,28 @@ class SqlWorker:
         with self._relation(sql, thread_tables or {}, known or []) as relation:
             names, types = unique_names(relation.columns), [str(t) for t in relation.types]
             pairs = list(zip(names, types, strict=True))
-            exact = relation.project(", ".join(exactly(i, t, n) for i, (n, t) in enumerate(pairs, 1)))
+            exact = relation.project(", ".join(exact_column(i, t, n) for i, (n, t) in enumerate(pairs, 1)))
             with exact.to_arrow_reader(_BATCH) as reader, self.connection.cursor() as cursor:
-                batches = written(reader, Path(file)) if file else streamed(reader)
-                rows, count, odd = counted(batches, reader.schema, cap, cursor)
+                batches = write_batches(reader, Path(file)) if file else read_batches(reader)
+                rows, count, non_finite = count_and_sample(batches, reader.schema, cap, cursor)
         columns = [{"name": n, "type": t} for n, t in pairs]
-        shown, cut = short(rows)
+        shown, cut_notes = to_json_rows(rows)
         return {
             "columns": columns,
             "rows": shown,
             "row_count": count,
             "truncated": count > len(shown),
             "elapsed_ms": round((time.perf_counter() - start) * 1000, 1),
-            "notes": notes(columns, rows, odd) + cut,
+            "notes": json_notes(columns, rows, non_finite) + cut_notes,
         }
 
     def stop(self) -> None:
-        """See `child.Work`."""
-        with contextlib.suppress(duckdb.Error):  # the connection may just have been closed
+        """See `InterruptibleWork`."""
+        with contextlib.suppress(duckdb.Error):  # the connection may have been closed just now
             self._running.interrupt()
 
     def progress(self) -> float:
-        """See `child.Work`."""
+        """See `InterruptibleWork`."""
         try:
             return self._running.query_progress()
         except duckdb.Error:  # as above
@@ -127,14 +128,14 @@ class SqlWorker:
     def _relation(
         self, sql: str, thread_tables: dict[str, str], known: list[str]
     ) -> Generator[duckdb.DuckDBPyRelation]:
-        """The relation of a query that passed the policy; what DuckDB raises while it is read comes out as ours."""
+        """The relation of a query that passed the policy. Errors while it is read are raised as `QueryError`s."""
         more = {fold_case(name): path for name, path in thread_tables.items() if fold_case(name) not in self.tables}
         everything = {**self.tables, **more}
         with contextlib.ExitStack() as stack, translate_errors({*everything, *known}):
             parser = stack.enter_context(self.connection.cursor())
             used = sql_policy.check(sql, everything.keys(), parser)
             connection = self.connection
-            if not used.isdisjoint(more):  # settings are locked for good, so other files mean another database
+            if not used.isdisjoint(more):  # the locked database cannot open another file, so this query gets its own
                 connection = stack.enter_context(_locked({name: everything[name] for name in used}, self._seconds))
                 stack.callback(setattr, self, "_running", self.connection)
             self._running = connection
@@ -143,11 +144,11 @@ class SqlWorker:
 
 
 def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyConnection:
-    """A database over these files that can reach no other. The order counts: each lock closes what comes after."""
-    connection = duckdb.connect(config=duckdb_config("1500MB"))
+    """A database over these files that can open no others. Settings come first: none is possible after the locks."""
+    connection = duckdb.connect(config=duckdb_config(_DUCKDB_MEMORY))
     paths = ", ".join(text_literal(path) for path in tables.values())
     connection.execute(f"SET allowed_paths = [{paths}]")
-    for setting in _BEFORE_THE_TABLES:
+    for setting in _SETTINGS:
         connection.execute(setting)
     if seconds is not None:
         connection.execute(f"SET max_execution_time = {int(seconds * 1000)}")
@@ -159,27 +160,27 @@ def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyCon
 
 
 def _abort(connection: duckdb.DuckDBPyConnection) -> None:
-    """Lets go of a result that was not read to its end, which would keep the connection from the next query."""
+    """Drops a result that was not read to its end, which would block the next query on this connection."""
     with contextlib.suppress(duckdb.Error):
         connection.abort()
 
 
-def confined(cache: str, folder: str) -> None:
-    """Takes from this process what it does not need, where the kernel can. It must have one thread."""
+def confine_worker(cache: str, folder: str) -> None:
+    """Confines this process if the kernel can. The process must have one thread."""
     if confine.unsupported_reason() is not None:
         return
     from cfo_kernel.executors import seccomp
 
-    bounds = confine.ProcessLimits(memory_bytes=MEMORY, cpu_seconds=1 << 30, file_bytes=8 << 30, threads=64)
-    cgroup = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB looks there for its limits, and aborts
-    confine.confine(bounds, (Path(cache), Path(folder, "in"), *cgroup), Path(folder, "out"), seccomp.SeccompFilter())
+    limits = confine.ProcessLimits(memory_bytes=MEMORY, cpu_seconds=1 << 30, file_bytes=8 << 30, threads=64)
+    cgroup = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB reads its limits there, or else aborts
+    confine.confine(limits, (Path(cache), Path(folder, "in"), *cgroup), Path(folder, "out"), seccomp.SeccompFilter())
 
 
 def main(cache: str, folder: str) -> None:
     """Confines this process, and serves."""
-    confined(cache, folder)
-    # Only now: pyarrow starts a thread, which would stay outside of the walls. All at once: what is imported by the
-    # first query that needs it may not find the memory for it.
+    confine_worker(cache, folder)
+    # Not earlier, because pyarrow starts a thread, which would stay unconfined. Not later, because there may be no
+    # memory left for an import when a query first needs it.
     for module in ("pyarrow.compute", "pyarrow.parquet", "pytz"):
         importlib.import_module(module)
     worker = SqlWorker()

@@ -1,4 +1,4 @@
-"""DuckDB's errors as ours: without its internal tables and without paths, with what is nearest to a wrong name."""
+"""Turns DuckDB's errors into `QueryError`s: without internal tables and paths, and with the nearest to a wrong name."""
 
 import contextlib
 import re
@@ -14,12 +14,12 @@ _NO_MEMORY = ("bad_alloc", "bad allocation", "malloc of size")
 _NO_TABLE = re.compile(r"Table with name \"?(.+?)\"? does not exist")
 _CANDIDATES = re.compile(r"Candidate bindings: (.*)")
 _KIND = re.compile(r"\b([A-Z]\w*(?: \w+)*?) Error\b")
-"""What DuckDB calls the error: the first words, for what follows may be a value of the data that reads like another."""
+"""DuckDB's name for the error. Only the first match counts: what follows may be a value that reads like an error."""
 
 
 @contextlib.contextmanager
 def translate_errors(tables: Iterable[str]) -> Generator[None]:
-    """Raises as a `QueryError` what DuckDB, or Arrow in the middle of a stream, raises inside."""
+    """Raises an error of DuckDB, or of Arrow in the middle of a stream, as a `QueryError`."""
     try:
         yield
     except (duckdb.Error, OSError) as error:
@@ -29,13 +29,13 @@ def translate_errors(tables: Iterable[str]) -> Generator[None]:
 
 
 def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:
-    """The error is known by its text, for one in the middle of a stream comes through Arrow as an `OSError`."""
+    """The matching `QueryError`, found by the text: in a stream, Arrow turns every error into an `OSError`."""
     message = str(error).split("\n\nLINE")[0]
     found = _KIND.search(message)
     kind = found[1] if found else ""
-    is_bare = kind in ("", "Invalid", "Unknown")  # Arrow's words, or those of the C++ library
+    is_bare = kind in ("", "Invalid", "Unknown")  # an error of Arrow or of the C++ library
     if (is_bare or kind == "IO") and any(sign in message for sign in _NO_SPACE):
-        text = "The disk has no room for the whole result. Free some space, or ask for fewer rows."
+        text = "The disk is too full for the whole result. Free some space, or ask for fewer rows."
         return errors.QueryFailed(text, retryable=False)
     if kind == "Out of Memory" or (is_bare and any(sign in message for sign in _NO_MEMORY)):
         text = "The query needs more memory than it may use. Narrow it, or aggregate first."
@@ -44,19 +44,19 @@ def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.Query
         text = "The query took too long and was stopped. Narrow it, or aggregate first."
         return errors.QueryTimeout(text, retryable=True)
     if kind == "Permission":
-        text = "Files and settings are out of reach. Read the tables of the workspace."
+        text = "SQL cannot read files or settings here. Read the tables of the workspace."
         return errors.SqlPolicyViolation(text, retryable=True)
-    if kind == "IO":  # the cache was made anew, and the kernel knows the old one: a new process will do
-        text = "The file of a table cannot be read any more. Run the query again; a new worker takes it."
+    if kind == "IO":  # the cache folder was made again; this process may read the old one only, a new one can
+        text = "The file of a table is no longer readable. Run the query again; a new worker takes it."
         return errors.WorkerLost(text, retryable=True, again=True)
-    if kind in ("INTERNAL", "FATAL"):  # after which this DuckDB answers nothing any more
-        text = "DuckDB failed on this query. Ask in another way; the next query gets a new worker."
+    if kind in ("INTERNAL", "FATAL"):  # after one of these, DuckDB refuses every further query
+        text = "DuckDB failed on this query. Write it differently; the next query gets a new worker."
         return errors.WorkerLost(text, retryable=True)
-    return _of_the_sql(kind, message, tables)
+    return _sql_error(kind, message, tables)
 
 
-def _of_the_sql(kind: str, message: str, tables: Iterable[str]) -> errors.QueryError:
-    """The error of a query that is wrong in itself."""
+def _sql_error(kind: str, message: str, tables: Iterable[str]) -> errors.QueryError:
+    """The error of SQL that is wrong."""
     if kind == "Catalog" and (missing := _NO_TABLE.search(message)):
         return sql_policy.unknown_table(missing[1], tables)
     message = errors.without_paths(message)

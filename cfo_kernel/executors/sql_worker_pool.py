@@ -1,9 +1,9 @@
-"""The SQL workers of a workspace: a few processes, so that a stuck query keeps no other from running.
+"""The SQL workers of a workspace: a few processes, so that a stuck query does not block the others.
 
-Queries wait in line for a free process, the first come first; the process that worked last is taken first, for it is
-the warmest. Each has a folder of its own: in `in/` the earlier results that its query may read stand as hard links, in
-`out/` it leaves its result, which is then moved to where it belongs. So a process reaches neither the threads' folders
-nor what another process works on.
+Queries wait in line for a free process, first come, first served. The process that worked last is used first, since it
+is the warmest. Each process has a folder of its own: `in/` has the results of the thread that its query may read, as
+hard links; in `out/` the process leaves its result, which the engine then moves to its place. So a process can open
+neither the folders of the threads nor the files of another process.
 """
 
 import asyncio
@@ -25,39 +25,39 @@ from cfo_kernel.executors.worker_process import Progress, WorkerProcess, workben
 
 _MODULE = "cfo_kernel.executors.sql_worker"
 _AT_ONCE = 4
-_IDLE_SECONDS = 300  # after which a process that nobody needed ends; one stays warm
+_IDLE_SECONDS = 300  # until a process without work ends; one stays warm
 TableFiles = Mapping[str, Path]
 """Parquet files by the names of their tables."""
 
 
 class SqlWorkerPool:
-    """Runs the SQL of one workspace, `at_once` queries at a time."""
+    """Runs the SQL of one workspace, at most `at_once` queries at the same time."""
 
     def __init__(
         self, cache: Path, folder: Path, *, timeout: float, at_once: int = _AT_ONCE, idle: float = _IDLE_SECONDS
     ) -> None:
-        """Workers may read `cache`; what they need for themselves is made below `folder`."""
+        """Workers may read `cache`; their own folders are made below `folder`."""
         self._cache = cache
         self._folder = folder
         self._timeout = timeout
-        self._places = asyncio.Semaphore(at_once)
-        self._idle: list[_PooledWorker] = []
+        self._slots = asyncio.Semaphore(at_once)
+        self._idle: list[_PooledWorker] = []  # the one that worked last is at the end
         self._workers: list[_PooledWorker] = []
-        self._patience = idle
-        self._thinning: asyncio.Task[None] | None = None
+        self._idle_seconds = idle
+        self._ending_idle: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
         self._is_closed = False
 
     def warm(self, tables: TableFiles) -> None:
-        """Begins to start the first process, for a query that is to come: it waits for the rest of the start alone.
+        """Begins to start the first process, so that the first query waits only for the rest of the start.
 
-        What fails here is told by the query, which tries again.
+        An error here is not reported: the query tries again, and reports it.
         """
         if not self._workers and not self._is_closed:
             with contextlib.suppress(QueryFailed, OSError):
-                seat = self._new()
-                self._idle.append(seat)
-                self._warming = asyncio.create_task(self._started(seat, tables), name="start a SQL worker")
+                worker = self._new()
+                self._idle.append(worker)
+                self._warming = asyncio.create_task(self._start(worker, tables), name="start a SQL worker")
 
     async def ask(
         self,
@@ -72,88 +72,89 @@ class SqlWorkerPool:
     ) -> dict[str, Any]:
         """The answer to `op` over `tables` and the `thread_tables` that `sql` names; a result goes to `file`.
 
-        Raises `WorkbenchClosed` after `close`, also for those who wait in line.
+        Raises `WorkbenchClosed` after `close`, and also if it was waiting in line then.
         """
-        async with self._places:
+        async with self._slots:
             if self._is_closed:
                 raise workbench_closed()
-            seat = self._idle.pop() if self._idle else self._new()
+            worker = self._idle.pop() if self._idle else self._new()
             try:
-                await seat.open(tables, self._timeout)
-                with seat.lent(thread_tables, sql) as lent:
-                    out = seat.out / uuid.uuid4().hex
+                await worker.open(tables, self._timeout)
+                with worker.linked(thread_tables, sql) as links:
+                    out = worker.out / uuid.uuid4().hex
                     if op == "query":
                         arguments["file"] = str(out) if file else None
-                    answer = await seat.process.ask(
+                    answer = await worker.process.ask(
                         op,
                         self._timeout,
                         sql=sql,
-                        thread_tables=lent,
+                        thread_tables=links,
                         known=list(thread_tables),
                         on_progress=on_progress,
                         **arguments,
                     )
                     if file:
-                        await asyncio.to_thread(_move, out, file)
+                        await asyncio.to_thread(_move_result, out, file)
                     return answer
             finally:
-                seat.tidy()
-                if seat in self._workers:  # else the pool was closed meanwhile
-                    seat.idle_since = time.monotonic()
-                    self._idle.append(seat)
-                    if len(self._idle) > 1 and (self._thinning is None or self._thinning.done()):
-                        self._thinning = asyncio.create_task(self._thin())
+                worker.clear_out()
+                if worker in self._workers:  # else the pool was closed meanwhile
+                    worker.idle_since = time.monotonic()
+                    self._idle.append(worker)
+                    if len(self._idle) > 1 and (self._ending_idle is None or self._ending_idle.done()):
+                        self._ending_idle = asyncio.create_task(self._end_idle())
 
     async def close(self) -> None:
         """Ends the processes and removes their folders."""
-        if self._thinning is not None:
-            self._thinning.cancel()
+        if self._ending_idle is not None:
+            self._ending_idle.cancel()
         self._is_closed = True
-        seats, self._workers, self._idle = self._workers, [], []
-        for seat in seats:
-            await seat.process.close()
-            seat.leave()
+        workers, self._workers, self._idle = self._workers, [], []
+        for worker in workers:
+            await worker.process.close()
+            worker.remove()
         with contextlib.suppress(OSError):  # another engine may have its workers there
             self._folder.rmdir()
 
-    async def _started(self, seat: "_PooledWorker", tables: TableFiles) -> None:
+    async def _start(self, worker: "_PooledWorker", tables: TableFiles) -> None:
         with contextlib.suppress(CfoError, OSError):
-            await seat.open(tables, self._timeout)
-            await seat.process.start()
+            await worker.open(tables, self._timeout)
+            await worker.process.start()
 
-    async def _thin(self) -> None:
-        """Ends the processes that nobody needed for a while, but for the one that worked last."""
+    async def _end_idle(self) -> None:
+        """Ends the processes that have had no work for a while, except the one that worked last."""
         while len(self._idle) > 1:
-            longest = self._idle[0]  # for the last is always taken first
-            left = longest.idle_since + self._patience - time.monotonic()
+            longest_idle = self._idle[0]
+            left = longest_idle.idle_since + self._idle_seconds - time.monotonic()
             if left > 0:
                 await asyncio.sleep(left)
                 continue
-            self._idle.remove(longest)
-            self._workers.remove(longest)
+            self._idle.remove(longest_idle)
+            self._workers.remove(longest_idle)
             try:
-                await longest.process.close()
+                await longest_idle.process.close()
             finally:
-                longest.leave()
+                longest_idle.remove()
 
     def _new(self) -> "_PooledWorker":
         if not self._workers:
             locked_temp_folders.remove_abandoned(self._folder)
         try:
-            seat = _PooledWorker(self._cache, self._folder / uuid.uuid4().hex)
+            worker = _PooledWorker(self._cache, self._folder / uuid.uuid4().hex)
         except OSError as error:
-            message = f"The worker's folder cannot be made ({error.strerror}). Check the disk and the folder."
+            message = f"The folder of a SQL worker cannot be created ({error.strerror}). Check the disk and the folder."
             raise QueryFailed(message, retryable=False) from error
-        self._workers.append(seat)
-        return seat
+        self._workers.append(worker)
+        return worker
 
 
 class _PooledWorker:
-    """A process with its folder, which it holds."""
+    """A worker process with its locked folder."""
 
     def __init__(self, cache: Path, folder: Path) -> None:
         self.folder = folder
         self.out = folder / "out"
+        # All folders must be there before the process starts: Landlock gives rights to existing ones only.
         cache.mkdir(parents=True, exist_ok=True)
         for path in (folder / "in", self.out):
             path.mkdir(parents=True)
@@ -163,18 +164,18 @@ class _PooledWorker:
         self.idle_since = time.monotonic()
 
     async def open(self, tables: TableFiles, seconds: float) -> None:
-        """Has the process hold these tables; nothing is done where it does already.
+        """Has the process open these tables, unless it has them open.
 
-        A query is stopped by the engine after `seconds`, and by DuckDB a second later where the engine is stuck.
+        The engine stops a query after `seconds`; DuckDB does a second later, in case the engine is stuck.
         """
         if self._tables != tables:
-            named = {name: str(path) for name, path in tables.items()}
-            await self.process.restart_with({"op": "open", "tables": named, "seconds": seconds + 1})
+            paths = {name: str(path) for name, path in tables.items()}
+            await self.process.restart_with({"op": "open", "tables": paths, "seconds": seconds + 1})
             self._tables = dict(tables)
 
     @contextlib.contextmanager
-    def lent(self, thread_tables: TableFiles, sql: str) -> Generator[dict[str, str]]:
-        """Lets the process read those earlier results whose names occur in the SQL, while it is asked."""
+    def linked(self, thread_tables: TableFiles, sql: str) -> Generator[dict[str, str]]:
+        """Links the thread's results whose names occur in the SQL into `in/`, until the query has ended."""
         text = fold_case(sql)
         links: dict[str, str] = {}
         try:
@@ -182,44 +183,46 @@ class _PooledWorker:
                 if fold_case(name) in text:
                     link = self.folder / "in" / f"{uuid.uuid4().hex}.parquet"
                     links[name] = str(link)
-                    _lend(name, path, link)
+                    _link(name, path, link)
             yield links
         finally:
             for link in links.values():
                 Path(link).unlink(missing_ok=True)
 
-    def tidy(self) -> None:
-        """Removes what a query that failed or was stopped left behind."""
+    def clear_out(self) -> None:
+        """Removes what a query that failed or was stopped left in `out/`."""
         for entry in os.scandir(self.out) if self.out.is_dir() else ():
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
             else:
                 Path(entry.path).unlink(missing_ok=True)
 
-    def leave(self) -> None:
+    def remove(self) -> None:
+        """Removes the folder and releases its lock. The process must have ended."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
 
 
-def _lend(name: str, source: Path, link: Path) -> None:
+def _link(name: str, source: Path, link: Path) -> None:
+    """Makes the file of a thread readable for a worker: as a hard link, or as a copy where that is not possible."""
     try:
         if not stat.S_ISREG(source.lstat().st_mode):
-            raise FileNotFoundError(f"{source} is no file of its own")
+            raise FileNotFoundError(f"{source} is not a regular file")
         try:
             os.link(source, link, follow_symlinks=False)
         except FileNotFoundError:
             raise
-        except OSError:  # a file system without hard links, or another one
+        except OSError:  # the file system has no hard links, or the folders are on two of them
             shutil.copyfile(source, link, follow_symlinks=False)
     except FileNotFoundError as error:
-        message = f"The file of {name} is no longer there. Run the query that made it again."
+        message = f"The file of {name} no longer exists. Run the query that made it again."
         raise UnknownTable(message, name=name, nearest=[], retryable=True) from error
     except OSError as error:
         raise QueryFailed(f"{name} cannot be read ({error.strerror}). Check the disk.", retryable=False) from error
 
 
-def _move(made: Path, file: Path) -> None:
-    """Takes a result out of the folder of the process, which could have put anything there."""
+def _move_result(made: Path, file: Path) -> None:
+    """Moves a result out of the folder of the worker, which could have put anything there: a link is refused."""
     try:
         if not stat.S_ISREG(made.lstat().st_mode):
             raise FileNotFoundError
@@ -230,6 +233,6 @@ def _move(made: Path, file: Path) -> None:
                 raise
             shutil.copyfile(made, file, follow_symlinks=False)
     except FileNotFoundError as error:
-        raise QueryFailed("The worker left no file as its result. Run the query again.", retryable=True) from error
+        raise QueryFailed("The worker left no result file. Run the query again.", retryable=True) from error
     except OSError as error:
-        raise QueryFailed(f"The result could not be kept ({error.strerror}). Check the disk.") from error
+        raise QueryFailed(f"The result cannot be stored ({error.strerror}). Check the disk.") from error

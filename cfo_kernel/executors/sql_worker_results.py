@@ -1,6 +1,6 @@
-"""How a result leaves the SQL worker: all rows to Parquet, the first ones as Python values, with notes on the odd ones.
+"""How a result leaves the SQL worker: all rows as Parquet, the first ones as JSON, with notes on odd values.
 
-Nothing loses a digit on the way: what Arrow, Parquet or Python would cut short travels as DuckDB's own text.
+No value loses a digit on the way: one that Arrow, Parquet or Python would truncate is passed as DuckDB's own text.
 """
 
 import json
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 _FLOATS = ("float", "double")
 Row = tuple[Any, ...]
 _AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE|TIME_NS|VARIANT)\b")
-"""Types that Python or Parquet would cut short (a month becomes 30 days, a large UHUGEINT -1): DuckDB writes them."""
+"""Types that Python or Parquet would change (a month to 30 days, a large UHUGEINT to -1): DuckDB makes them text."""
 
-_LONGEST_CELL, _LARGEST_SAMPLE = 2000, 1_000_000  # characters
+_MAX_CELL, _MAX_SAMPLE = 2000, 1_000_000  # characters
 
 
-def exactly(position: int, kind: str, name: str) -> str:
-    """The column of a relation under its own name, as text where that alone keeps its value."""
+def exact_column(position: int, kind: str, name: str) -> str:
+    """SQL of a column under its own name, as text if only text keeps its value."""
     column = f"CAST(#{position} AS VARCHAR)" if _AS_TEXT.search(kind) else f"#{position}"
     return f"{column} AS {quoted(name)}"
 
 
-def readable(position: int, kind: str) -> str:
-    """The column of a relation as Python can read it: what it has no value for is a text.
+def readable_column(position: int, kind: str) -> str:
+    """SQL of a column that Python can read: a date or time for which Python has no value becomes text.
 
-    DuckDB gives the last of Python's days for infinity, and cuts off the nanoseconds.
+    By itself, DuckDB would give the last day that Python knows for infinity, and would cut off nanoseconds. A union
+    keeps the other cells of the column as dates.
     """
     if kind != "DATE" and not kind.startswith("TIMESTAMP"):
         return f"#{position}"
@@ -49,12 +50,12 @@ def readable(position: int, kind: str) -> str:
     )
 
 
-def streamed(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
+def read_batches(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
     yield from reader
 
 
-def written(reader: "pa.RecordBatchReader", file: Path) -> "Iterator[pa.RecordBatch]":
-    """The batches, each once it is in the Parquet file, which appears when it is whole."""
+def write_batches(reader: "pa.RecordBatchReader", file: Path) -> "Iterator[pa.RecordBatch]":
+    """Yields each batch after writing it to the Parquet file, which appears under its name when it is complete."""
     import pyarrow.parquet as pq
 
     partial = file.with_name(file.name + ".part")
@@ -68,38 +69,38 @@ def written(reader: "pa.RecordBatchReader", file: Path) -> "Iterator[pa.RecordBa
         partial.unlink(missing_ok=True)
 
 
-def counted(
+def count_and_sample(
     batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema", cap: int, cursor: duckdb.DuckDBPyConnection
 ) -> tuple[list[Row], int, list[str]]:
-    """The first `cap` rows, the count of all, and the columns with NaN or infinity in any row.
+    """The first `cap` rows, the number of all rows, and the columns with NaN or infinity in any row.
 
-    DuckDB makes the rows Python values: Arrow's overflow at its ends.
+    DuckDB converts the rows to Python values, since Arrow overflows on extreme dates.
     """
     import pyarrow as pa
 
     floats = [i for i, kind in enumerate(schema.types) if any(name in str(kind) for name in _FLOATS)]
-    odd: set[int] = set()
+    non_finite: set[int] = set()
     first: list[pa.RecordBatch] = []
     count = 0
     for batch in batches:
         if count < cap:
             first.append(batch.slice(0, cap - count))
         count += batch.num_rows
-        odd |= {i for i in floats if i not in odd and _has_odd(batch, i)}
+        non_finite |= {i for i in floats if i not in non_finite and _has_non_finite(batch, i)}
     shown = cursor.from_arrow(pa.Table.from_batches(first, schema))
-    rows = shown.project(", ".join(readable(i, str(kind)) for i, kind in enumerate(shown.types, 1))).fetchall()
-    return rows, count, [schema.names[i] for i in sorted(odd)]
+    rows = shown.project(", ".join(readable_column(i, str(kind)) for i, kind in enumerate(shown.types, 1))).fetchall()
+    return rows, count, [schema.names[i] for i in sorted(non_finite)]
 
 
-def _has_odd(batch: "pa.RecordBatch", position: int) -> bool:
+def _has_non_finite(batch: "pa.RecordBatch", position: int) -> bool:
     import pyarrow.compute as pc
 
-    compute: Any = pc  # its stubs know neither of the two
+    compute: Any = pc  # its stubs have neither function
     return any(compute.all(compute.is_finite(a)).as_py() is False for a in _floats(batch.column(position)))
 
 
 def _floats(array: Any) -> Iterator[Any]:
-    """The floating numbers of a column, also those in its lists, structs and maps."""
+    """The floating-point arrays of a column, including those in its lists, structs and maps."""
     import pyarrow as pa
 
     types: Any = pa.types
@@ -114,32 +115,35 @@ def _floats(array: Any) -> Iterator[Any]:
         yield from _floats(array.flatten())
 
 
-def short(rows: list[Row]) -> tuple[list[list[Any]], list[str]]:
-    """The rows as JSON, small enough to be shown, kept and sent to a model, with a note on what was cut."""
+def to_json_rows(rows: list[Row]) -> tuple[list[list[Any]], list[str]]:
+    """The rows as JSON, small enough to show, store and send to a model, with a note if something was cut."""
     shown: list[list[Any]] = []
     size = cut = 0
     for row in rows:
         cells = [json_cells.to_json(cell) for cell in row]
         for i, cell in enumerate(cells):
             text = cell if isinstance(cell, str) else json.dumps(cell) if isinstance(cell, list | dict) else ""
-            if len(text) > _LONGEST_CELL:
-                cells[i], cut = text[:_LONGEST_CELL] + "…", cut + 1
-            size += min(len(text), _LONGEST_CELL) + 10
-        if shown and size > _LARGEST_SAMPLE:
-            return shown, [f"Only {len(shown)} rows are shown, for they are long; the file has all."]
+            if len(text) > _MAX_CELL:
+                cells[i], cut = text[:_MAX_CELL] + "…", cut + 1
+            size += min(len(text), _MAX_CELL) + 10
+        if shown and size > _MAX_SAMPLE:
+            return shown, [f"Only {len(shown)} rows are shown because they are long; the file has all of them."]
         shown.append(cells)
-    return shown, [f"{cut} long cells are shown cut; the file has them whole."] if cut else []
+    if not cut:
+        return shown, []
+    count = "1 long cell was" if cut == 1 else f"{cut} long cells were"
+    return shown, [f"{count} shortened; the file has the full text."]
 
 
-def notes(columns: list[dict[str, str]], rows: list[Row], odd: list[str]) -> list[str]:
-    """What the JSON rows cannot show as it is."""
+def json_notes(columns: list[dict[str, str]], rows: list[Row], non_finite: list[str]) -> list[str]:
+    """Notes on values that the JSON rows cannot show as they are."""
     found: list[str] = []
     for i, column in enumerate(columns):
         cells = [leaf for row in rows for leaf in json_cells.leaves(row[i])]
-        if column["name"] in odd:
+        if column["name"] in non_finite:
             found.append(f"{column['name']}: NaN or infinity is shown as empty.")
         if any(isinstance(c, int | Decimal) and isinstance(json_cells.to_json(c), str) for c in cells):
-            found.append(f"{column['name']}: numbers too long for a double are given as text, exactly.")
+            found.append(f"{column['name']}: numbers too long for a double are shown as text, to keep every digit.")
         if _AS_TEXT.search(column["type"]):
-            found.append(f"{column['name']}: {column['type']} is given as text, exactly.")
+            found.append(f"{column['name']}: {column['type']} is shown as text, to keep its exact value.")
     return found

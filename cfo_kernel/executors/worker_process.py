@@ -1,4 +1,4 @@
-"""A worker process as the engine sees it: started when needed, asked one thing at a time, stopped when it is late."""
+"""A worker process as the engine sees it: started when needed, sent one request at a time, stopped when it is late."""
 
 import asyncio
 import contextlib
@@ -12,38 +12,39 @@ from cfo_kernel.executors import framing
 
 T = TypeVar("T")
 Progress = Callable[[float, float], None]
-"""Told how much is done, and of how much."""
-_SPENT = (errors.QueryOutOfMemory.code, errors.WorkerLost.code)
-"""After these errors a process is replaced: what it holds on to, or has lost, the next query would lack."""
+"""Called with how much is done, and of how much."""
+_REPLACE_AFTER = (errors.QueryOutOfMemory.code, errors.WorkerLost.code)
+"""After these errors the process is replaced: the next query would miss the memory or the file that it lacks."""
 _START_SECONDS = 60
-_GRACE_SECONDS = 0.3  # for what was asked to stop; then the process is killed
+_GRACE_SECONDS = 0.3  # for a request to stop; then the process is killed
 _ENVIRONMENT = {
     "TZ": "UTC",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_ARENA_MAX": "2",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""Nothing of the engine's. Arrow's own pool, and an arena for each thread, would take 2 GiB of the address space that a
-worker may have, before it holds a row. No worker multiplies matrices: threads for it would only slow its start."""
+"""Nothing from the engine's environment, which holds its keys. Arrow's own memory pool, and an arena for each thread,
+would take 2 GiB of the address space that a worker may have, before it holds a row. No worker multiplies matrices:
+threads for that would only slow down its start."""
 
 
 def workbench_closed() -> errors.WorkbenchClosed:
-    """The error of what is asked of a worker after its end."""
+    """The error of a request to a worker that was closed."""
     return errors.WorkbenchClosed("The workbench was closed. Call connect() again.")
 
 
 class Worker(Protocol):
-    """What the data room needs of a worker; `WorkerProcess` is the one with a process of its own."""
+    """What the data package needs of a worker. `WorkerProcess` implements it with a process."""
 
     async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - it kills
-        """The answer to `op`; raises what the worker raised, `QueryTimeout` or `WorkerLost`."""
+        """The answer to `op`. Raises the worker's error, `QueryTimeout` or `WorkerLost`."""
         ...
 
     async def close(self) -> None: ...
 
 
 class ScriptedWorker:
-    """The test double: answers each `op` with what it was given, and remembers what it was asked."""
+    """The test double: returns a prepared answer for each `op`, and records the requests."""
 
     def __init__(self, answers: dict[str, dict[str, Any] | Exception]) -> None:
         self.answers = answers
@@ -61,10 +62,11 @@ class ScriptedWorker:
 
 
 class WorkerProcess:
-    """Runs `command` without the engine's environment. A lost or killed process comes back with the next request.
+    """Runs a module as a process without the engine's environment. The next request restarts a process that was lost.
 
-    `setup` is the request that a new process gets first (which files it may open, say). A request that is late or
-    cancelled is asked to stop, and stays warm if it does; one that cannot hear (`can_stop`), or does not, is killed.
+    `setup` is the first request to a new process (which files it may open, for example). A request that is late or
+    cancelled is asked to stop, and the process stays warm if it does. One that cannot be stopped (`can_stop`), or does
+    not stop in time, is killed.
     """
 
     def __init__(
@@ -76,47 +78,47 @@ class WorkerProcess:
         self._is_set_up = False
         self._is_closed = False
         self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._number = 0
 
     async def ask(
         self,
         op: str,
-        timeout: float,  # noqa: ASYNC109 - it stops the work, and the process if need be
+        timeout: float,  # noqa: ASYNC109 - it stops the work, and kills the process if need be
         *,
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """The answer to `op`; what takes longer than `timeout` seconds is stopped. The start counts apart.
+        """The answer to `op`. It is stopped after `timeout` seconds, to which the start of the process does not count.
 
-        Raises `WorkbenchClosed` after `close`, also where the close comes in the middle.
+        Raises `WorkbenchClosed` after `close`, and if `close` is called meanwhile.
         """
-        async with self._turn:
-            process = await self._within(self._ready(), _START_SECONDS)
+        async with self._lock:
+            process = await self._with_timeout(self._ready(), _START_SECONDS)
             self._number += 1
             request = {"op": op, "id": self._number, **arguments}
-            return await self._within(self._exchange(process, request, on_progress), timeout)
+            return await self._with_timeout(self._exchange(process, request, on_progress), timeout)
 
     async def start(self) -> None:
-        """Has the process ready ahead of its first request, which waits for it. Raises as `ask` does."""
-        async with self._turn:
-            await self._within(self._ready(), _START_SECONDS)
+        """Starts the process ahead of its first request. Raises the errors of `ask`."""
+        async with self._lock:
+            await self._with_timeout(self._ready(), _START_SECONDS)
 
     async def restart_with(self, setup: dict[str, Any]) -> None:
-        """From now on the process begins with this setup; a running one is given it before its next request."""
-        async with self._turn:
+        """Changes the setup. A running process gets it before its next request."""
+        async with self._lock:
             self._setup, self._is_set_up = setup, False
 
     async def close(self) -> None:
-        """Ends the process for good, and waits until whoever is in the middle of a request has heard of it."""
+        """Ends the process for good, and waits until a request that is under way has failed."""
         self._is_closed = True
         await self._kill()
-        async with self._turn:  # a process that is just being started has no name yet: who started it kills it
+        async with self._lock:  # a process that is just being started is not known here yet: `_ready` kills it
             pass
 
-    async def _within(self, talk: Coroutine[Any, Any, T], seconds: float) -> T:
-        """What the talk gives; when it is late or cancelled, the work is stopped before this raises."""
-        task = asyncio.ensure_future(talk)
+    async def _with_timeout(self, exchange: Coroutine[Any, Any, T], seconds: float) -> T:
+        """The result of the exchange. If it is late or cancelled, the work is stopped before this raises."""
+        task = asyncio.ensure_future(exchange)
         try:
             done, _ = await asyncio.wait({task}, timeout=seconds)
         except asyncio.CancelledError:
@@ -129,6 +131,7 @@ class WorkerProcess:
         try:
             return task.result()
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, LookupError, TypeError) as error:
+            # The process died, or sent something that is not an answer: after that, its stream cannot be trusted.
             await self._kill()
             if self._is_closed:
                 raise workbench_closed() from error
@@ -136,18 +139,21 @@ class WorkerProcess:
             raise errors.WorkerLost(message, retryable=True) from error
 
     async def _stop(self, task: "asyncio.Future[Any]") -> None:
-        """Ends the work to the end, also when the caller is cancelled meanwhile: the next request needs the pipe."""
-        ending = asyncio.ensure_future(self._end(task))
+        """Stops the work, and is not itself cut short by a second cancellation.
+
+        If the next request came before this one has ended, it would read this one's answer from the pipe.
+        """
+        stopping = asyncio.ensure_future(self._stop_or_kill(task))
         is_cancelled = False
-        while not ending.done():
+        while not stopping.done():
             try:
-                await asyncio.shield(ending)
+                await asyncio.shield(stopping)
             except asyncio.CancelledError:
                 is_cancelled = True
         if is_cancelled:
             raise asyncio.CancelledError
 
-    async def _end(self, task: "asyncio.Future[Any]") -> None:
+    async def _stop_or_kill(self, task: "asyncio.Future[Any]") -> None:
         process = self._process
         if self._can_stop and self._is_set_up and process is not None and process.stdin is not None:
             with contextlib.suppress(ConnectionError):
@@ -165,10 +171,16 @@ class WorkerProcess:
         process = self._process
         if process is None or process.returncode is not None:
             self._is_set_up = False
+            pipe = asyncio.subprocess.PIPE
             self._process = process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=-1, stdout=-1, env=_ENVIRONMENT, cwd="/", start_new_session=True
+                *self._command,
+                stdin=pipe,
+                stdout=pipe,
+                env=_ENVIRONMENT,
+                cwd="/",
+                start_new_session=True,  # Ctrl+C in the terminal is for the engine alone
             )
-            if self._is_closed:  # while it was started
+            if self._is_closed:  # while it was being started
                 await self._kill()
                 raise workbench_closed()
         if self._setup and not self._is_set_up:
@@ -179,22 +191,23 @@ class WorkerProcess:
     async def _exchange(
         self, process: asyncio.subprocess.Process, request: dict[str, Any], on_progress: Progress | None
     ) -> dict[str, Any]:
+        """Sends a request, passes progress on, and returns the value. Raises the worker's error."""
         requests, answers = process.stdin, process.stdout
         if requests is None or answers is None:
             raise ConnectionError("the process has no pipes")
         requests.write(framing.pack(request))
         await requests.drain()
-        while "progress" in (answer := await self._frame(answers)):
+        while "progress" in (answer := await self._read_frame(answers)):
             if on_progress is not None:
                 on_progress(float(answer["progress"]), 100.0)
         if "error" in answer:
             problem = answer["error"]
-            if problem["code"] in _SPENT:
+            if problem["code"] in _REPLACE_AFTER:
                 await self._kill()
             raise errors.restored(problem["code"], problem["message"], **problem["details"])
         return answer["value"]
 
-    async def _frame(self, answers: asyncio.StreamReader) -> dict[str, Any]:
+    async def _read_frame(self, answers: asyncio.StreamReader) -> dict[str, Any]:
         (length,) = framing.HEADER.unpack(await answers.readexactly(framing.HEADER.size))
         if length > framing.MAX_FRAME:
             await self._kill()

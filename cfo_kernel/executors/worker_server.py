@@ -1,7 +1,11 @@
-"""The inside of a worker process: reads requests, calls the handler of each, answers with its value or its error.
+"""The inside of a worker process: reads requests, calls the handler of each, and sends back its value or its error.
 
-Requests are carried out one after the other in the main thread. A second thread reads the pipe, so that a request can
-be told to stop, and a third tells how far it is and passes the word on: DuckDB takes an interruption from outside.
+The main thread carries out requests one after the other. A second thread reads the pipe, so that a request can be
+stopped while it runs. A third thread stops it and reports progress, because DuckDB is interrupted from another thread.
+
+The protocol, in frames of `framing`: the engine sends `{"op": name, "id": number, ...arguments}`, or `{"stop": number}`
+for the request of that id. The worker answers each op with any number of `{"progress": percent}`, then with one
+`{"value": ...}` or `{"error": ...}`.
 """
 
 import os
@@ -17,105 +21,109 @@ from cfo_kernel.errors import CfoError, without_paths
 from cfo_kernel.executors import framing
 
 Handler = Callable[..., dict[str, Any]]
-_FIRST_PROGRESS = 0.5  # seconds; what is quicker needs no word
+_FIRST_PROGRESS = 0.5  # seconds; a quicker request needs no progress bar
 _PROGRESS_EVERY = 0.2
-_LOOK_EVERY = 0.05
+_CHECK_EVERY = 0.05
 
 
-class Work(Protocol):
-    """The work that is going on in the main thread, as the other threads see it."""
+class InterruptibleWork(Protocol):
+    """The work in the main thread, as the other threads see it."""
 
     def stop(self) -> None:
-        """Asks it to end; asked again and again until it does."""
+        """Asks the work to end. It is called again and again until the work has ended."""
         ...
 
     def progress(self) -> float:
-        """Percent of it that is done; negative where it is not known."""
+        """How much of the work is done, in percent; negative if that is not known."""
         ...
 
 
-def serve(handlers: dict[str, Handler], memory_bytes: int, work: Work | None = None) -> None:
-    """Serves until the engine closes the pipe, with no more address space than `memory_bytes`.
+def serve(handlers: dict[str, Handler], memory_bytes: int, work: InterruptibleWork | None = None) -> None:
+    """Serves until the engine closes the pipe, with at most `memory_bytes` of address space.
 
-    The pipe to the engine is kept from everything else: what a library prints goes to standard error. When the engine
-    is gone, so is the process, whatever it is doing.
+    When the engine is gone, the process ends, whatever it is doing.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    # The pipe moves to other descriptors, and standard output to standard error: a library that prints must not write
+    # into the middle of a frame.
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    _Serving(handlers, requests, answers, work).run()
+    _Server(handlers, requests, answers, work).run()
 
 
-class _Serving:
-    """What the three threads share: the number of the request that runs, and the one that is to stop."""
+class _Server:
+    """What the three threads share: the number of the request that runs, and of the one that is to stop."""
 
-    def __init__(self, handlers: dict[str, Handler], requests: BinaryIO, answers: BinaryIO, work: Work | None) -> None:
+    def __init__(
+        self, handlers: dict[str, Handler], requests: BinaryIO, answers: BinaryIO, work: InterruptibleWork | None
+    ) -> None:
         self._handlers = handlers
         self._requests = requests
         self._answers = answers
         self._work = work
         self._waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._writing = threading.Lock()
-        self._turning = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._running_lock = threading.Lock()
         self._running: int | None = None
-        self._begun = threading.Event()
+        self._has_begun = threading.Event()
         self._to_stop = -1
 
     def run(self) -> None:
-        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._read_requests, daemon=True).start()
         if self._work is not None:
             threading.Thread(target=self._watch, args=(self._work,), daemon=True).start()
         while True:
             request = self._waiting.get()
-            self._runs(request.pop("id", 0))
+            self._set_running(request.pop("id", 0))
             answer = _answer(self._handlers, request)
-            self._runs(None)
+            self._set_running(None)  # before the answer: the engine may send the next request as soon as it has it
             self._send(answer)
 
-    def _runs(self, number: int | None) -> None:
-        """From here on this request runs: a word to stop must not reach the one that comes after it."""
-        with self._turning:
+    def _set_running(self, number: int | None) -> None:
+        """Notes which request runs. Under the lock, so that a late stop does not hit the request after it."""
+        with self._running_lock:
             self._running = number
-            self._begun.clear() if number is None else self._begun.set()
+            self._has_begun.clear() if number is None else self._has_begun.set()
 
-    def _read(self) -> None:
+    def _read_requests(self) -> None:
         try:
             while (request := framing.read(self._requests)) is not None:
                 if "stop" in request:
                     self._to_stop = request["stop"]
                 else:
                     self._waiting.put(request)
-        finally:  # without its ear the process would live on for nobody
+        finally:  # also after an error: without this thread, the process would outlive its engine
             os._exit(0)
 
-    def _watch(self, work: Work) -> None:
-        while self._begun.wait():
-            number, told = self._running, time.monotonic() + _FIRST_PROGRESS - _PROGRESS_EVERY
-            while self._begun.is_set() and self._running == number:
-                time.sleep(_LOOK_EVERY)
-                with self._turning:
+    def _watch(self, work: InterruptibleWork) -> None:
+        """Stops the request that is to stop, and reports how far the running one is."""
+        while self._has_begun.wait():
+            number, reported = self._running, time.monotonic() + _FIRST_PROGRESS - _PROGRESS_EVERY
+            while self._has_begun.is_set() and self._running == number:
+                time.sleep(_CHECK_EVERY)
+                with self._running_lock:
                     if self._to_stop == number == self._running:
-                        work.stop()
+                        work.stop()  # and again in the next round: an interruption may come before the query starts
                         continue
-                if time.monotonic() - told >= _PROGRESS_EVERY and (done := work.progress()) >= 0:
-                    told = time.monotonic()
+                if time.monotonic() - reported >= _PROGRESS_EVERY and (done := work.progress()) >= 0:
+                    reported = time.monotonic()
                     self._send(framing.pack({"progress": done}))
 
     def _send(self, frame: bytes) -> None:
         try:
-            with self._writing:
+            with self._write_lock:
                 self._answers.write(frame)
                 self._answers.flush()
-        except BrokenPipeError:  # the engine is gone, which the other pipe has not told yet
+        except BrokenPipeError:  # the engine is gone, and the reading thread has not noticed yet
             os._exit(0)
 
 
 def _answer(handlers: dict[str, Handler], request: dict[str, Any]) -> bytes:
-    """The frame that answers: building it can fail too, for want of memory."""
+    """The frame with the value or the error. It is packed here because packing may run out of memory too."""
     try:
         return framing.pack({"value": handlers[request.pop("op")](**request)})
     except CfoError as error:
@@ -123,7 +131,7 @@ def _answer(handlers: dict[str, Handler], request: dict[str, Any]) -> bytes:
     except MemoryError:
         message = "This needs more memory than the worker may use. Ask for fewer rows or columns."
         return _failed("query_out_of_memory", message, {"retryable": True})
-    except Exception as error:  # noqa: BLE001 - the process boundary: the engine must hear of every failure
+    except Exception as error:  # noqa: BLE001 - the process boundary: the engine must learn of every failure
         message = f"The worker failed: {type(error).__name__}: {without_paths(str(error))}"
         return _failed("query_failed", message, {"retryable": False})
 

@@ -82,5 +82,5 @@ async def test_long_cells_are_shown_cut_and_kept_whole(serve, opened: Opened) ->
     assert reply.kind == "run_sql"
     assert reply.result is not None
     assert len(reply.result.rows[0][0]) == 2001
-    assert any("cut" in note for note in reply.result.notes)
+    assert any("shortened" in note for note in reply.result.notes)
     assert len((await reply.df())["long"][0]) == 100_000

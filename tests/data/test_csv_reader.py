@@ -55,7 +55,7 @@ def test_title_rows_are_left_out_and_noted(ingest_csv: Csv, above: str) -> None:
     assert table.types == {"account": "VARCHAR", "amount": "DECIMAL(18,2)", "posted": "DATE"}
     assert table.rows[0] == ("Cash", Decimal("1.50"), date(2024, 1, 31))
     [note] = table.notes
-    assert note.startswith("Rows above the header were left out: Adventure")
+    assert note.startswith("Rows above the header were skipped: Adventure")
     assert "All amounts in USD" in note
 
 

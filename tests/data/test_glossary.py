@@ -112,8 +112,13 @@ def test_upper_and_lower_case_are_the_same(tmp_path: Path, company: Company) -> 
         ("      operator: group_name", "      operator: group_key", 29, "group_key is BIGINT, not text"),
         ("      parent: group_key", "      parent: group_name", 27, "they cannot be equal"),
         ("      parent: group_key", "      parent: boss", 27, "there is no column account_groups.boss"),
-        ("  accounts:\n", "  ledger:\n", 20, "ledger stands here for the second time"),
-        ("        name: posted amount", "        name: a\n        Name: b", 17, "Name stands here for the second time"),
+        ("  accounts:\n", "  ledger:\n", 20, "ledger is given here for the second time"),
+        (
+            "        name: posted amount",
+            "        name: a\n        Name: b",
+            17,
+            "Name is given here for the second time",
+        ),
     ],
 )
 def test_a_mistake_names_its_line(tmp_path: Path, company: Company, old: str, new: str, line: int, says: str) -> None:
@@ -145,7 +150,7 @@ def test_references_do_not_multiply(tmp_path: Path, company: Company) -> None:
     """A few lines of YAML can stand for a billion texts."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
-    with pytest.raises(GlossaryInvalid, match="line 1: what stands here is used again"):
+    with pytest.raises(GlossaryInvalid, match="line 1: this value is used again through an alias"):
         loaded(tmp_path, "\n".join(lines), company)
 
 
@@ -157,7 +162,7 @@ def test_references_do_not_multiply(tmp_path: Path, company: Company) -> None:
         ("tables: {}\ncompany: !!bool perhaps", "line 2: perhaps cannot be read"),
         ("company: !!int x", "line 1: x cannot be read"),
         (f"company: {'9' * 5000}", "line 1: 9999"),
-        ("company: " + "[" * 3000 + "]" * 3000, "line 1: what stands in the file is nested too deeply"),
+        ("company: " + "[" * 3000 + "]" * 3000, "line 1: the file is nested too deeply"),
     ],
 )
 def test_what_yaml_stumbles_over_is_named(tmp_path: Path, text: str, says: str) -> None:

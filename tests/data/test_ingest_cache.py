@@ -143,15 +143,16 @@ async def test_a_file_that_vanishes_while_it_is_read_does_no_harm(
 ) -> None:
     for name in ("a.csv", "b.csv"):
         (data / name).write_text("a,b\n1,2\n")
-    look = cache._look
+    scan = cache._scan
 
-    def look_and_lose() -> list[tuple[str, int, int]]:
-        seen = look()
+    def scan_and_delete() -> list[tuple[str, int, int]]:
+        seen = scan()
         (data / "a.csv").unlink()
         return seen
 
-    monkeypatch.setattr(cache, "_look", look_and_lose)
-    assert [d.problem for d in (await cache.index()).datasets] == ["The file was removed while it was read.", None]
+    monkeypatch.setattr(cache, "_scan", scan_and_delete)
+    problems = [d.problem for d in (await cache.index()).datasets]
+    assert problems == ["The file was deleted while it was being read.", None]
 
 
 async def test_a_bad_file_is_a_dataset_with_a_problem_and_the_others_stand(data: Path, cache: IngestCache) -> None:
@@ -183,7 +184,7 @@ async def test_what_may_pass_is_tried_again(
     here.fails = error
     [dataset] = (await cache.index()).datasets
     assert dataset.problem
-    told = {QueryTimeout: "CFO_INGEST_TIMEOUT", WorkerLost: "ended the process", QueryOutOfMemory: "more memory"}
+    told = {QueryTimeout: "CFO_INGEST_TIMEOUT", WorkerLost: "crashed the process", QueryOutOfMemory: "more memory"}
     assert told.get(type(error), str(error.args[-1])) in dataset.problem
     here.fails = None
     now = 0.1
@@ -266,7 +267,8 @@ async def test_a_full_disk_is_the_problem_of_the_file(
 
         patch.setattr(Path, "write_text", full)
         [dataset] = (await cache.index()).datasets
-    assert dataset.problem == "The file cannot be read (No space left on device). Mend that, then ask again."
+    problem = "The file cannot be read (No space left on device). Check the file and the disk, then try again."
+    assert dataset.problem == problem
 
 
 async def test_a_file_that_cannot_be_opened_is_its_own_problem(
@@ -283,7 +285,8 @@ async def test_a_file_that_cannot_be_opened_is_its_own_problem(
 
     monkeypatch.setattr(Path, "open", refused)
     problems = [d.problem for d in (await cache.index()).datasets]
-    assert problems == ["a.csv cannot be opened (Permission denied). Mend that, then ask again.", None]
+    problem = "a.csv cannot be opened (Permission denied). Check the file and its permissions, then try again."
+    assert problems == [problem, None]
 
 
 async def test_a_link_is_refused(data: Path, tmp_path: Path, cache: IngestCache) -> None:
@@ -293,10 +296,10 @@ async def test_a_link_is_refused(data: Path, tmp_path: Path, cache: IngestCache)
     (data / "loop").symlink_to(data)
     index = await cache.index()
     assert [(d.file, d.problem) for d in index.datasets] == [
-        ("link.csv", "link.csv is a link. Copy the file itself into data/.")
+        ("link.csv", "link.csv is a symbolic link. Copy the file itself into data/.")
     ]
     assert index.files == {}
-    with pytest.raises(CfoError, match="is a link"):
+    with pytest.raises(CfoError, match="is a symbolic link"):
         await cache.check(data / "link.csv")
 
 
@@ -325,10 +328,10 @@ async def test_a_file_is_checked_before_it_is_taken(data: Path, tmp_path: Path, 
             "a.csv took longer than 30 s to read. Split the file, or raise CFO_INGEST",
         ),
         (QueryOutOfMemory("Ask for less."), "a.csv needs more memory"),
-        (WorkerLost("Ask for less at once."), "a.csv ended the process that read it"),
+        (WorkerLost("Ask for less at once."), "a.csv crashed the process that was reading it"),
         (
             QueryFailed("The worker failed: KeyError: 1"),
-            r"a.csv cannot be read now. Check that its disk has room[^:]*$",
+            r"a.csv cannot be read at the moment. Check that the disk has free space[^:]*$",
         ),
     ],
 )

@@ -66,7 +66,7 @@ def test_a_damaged_file_is_told_of_in_plain_words(
     ingest: Ingest, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Damaged behind its beginning, which still is what the name says."""
-    monkeypatch.setattr(csv_reader, "_LONGEST_LINE", 64)
+    monkeypatch.setattr(csv_reader, "_MAX_LINE", 64)
     path = tmp_path / f"ledger.{suffix}"
     if suffix == "csv":
         path.write_text("a,b\n1,2\n" + "x" * 100 + ",2\n")
@@ -79,7 +79,8 @@ def test_a_damaged_file_is_told_of_in_plain_words(
         path.write_bytes(whole[:20] + bytes(2000) + whole[2020:])
     with pytest.raises(UnreadableFile) as refused:
         ingest(path)
-    assert re.fullmatch(rf"ledger\.{suffix} [a-z ,:]+\. (Have|Save) [a-zA-Z ,.]+\.", str(refused.value)), refused.value
+    message = str(refused.value)
+    assert re.fullmatch(rf"ledger\.{suffix} [a-z ,:]+\. (Export|Save) [a-zA-Z ,.]+\.", message), message
 
 
 def test_a_failed_ingest_leaves_nothing_behind(ingest: Ingest, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ async def test_a_limit_that_nobody_wrote_is_told(tmp_path: Path) -> None:
     workspace_data = WorkspaceData(tmp_path, query_timeout=30, ingest_timeout=60)
     try:
         by, top = [{"column": "customer"}], [{"by": "x", "direction": "desc"}]
-        told = ["These are 200 of 300 rows: the plan has a limit. Raise it for all."]
+        told = ["These are 200 of 300 rows: the plan has a limit. Raise it to get all."]
         assert list((await workspace_data.plan(plan(group_by=by), cap=5)).notes[-1:]) == told
         assert not [n for n in (await workspace_data.plan(plan(group_by=by, limit=300), cap=5)).notes if "limit" in n]
         assert not [

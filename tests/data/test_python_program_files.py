@@ -52,7 +52,7 @@ async def test_no_file_takes_the_name_of_another(programs: PythonPrograms, tmp_p
 
 
 async def test_a_program_whose_table_is_refused_leaves_nothing(programs: PythonPrograms, tmp_path: Path) -> None:
-    with pytest.raises(PythonFailed, match="does not hold the rows"):
+    with pytest.raises(PythonFailed, match="does not have the number of rows"):
         await run(programs, FORGED, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

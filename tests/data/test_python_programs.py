@@ -84,6 +84,6 @@ async def test_what_is_no_file_is_the_programs_failure(tmp_path: Path, monkeypat
         return result
 
     monkeypatch.setattr(executor, "run", run_and_link)
-    with pytest.raises(PythonFailed, match=r"a\.csv cannot be taken"):
+    with pytest.raises(PythonFailed, match=r"a\.csv cannot be copied"):
         await run(executor, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -85,7 +85,7 @@ def test_a_sheet_beside_another(tmp_path: Path, book: Path) -> None:
 
 def test_create_takes_no_name_that_is_there(tmp_path: Path, book: Path) -> None:
     write_sheet(source(tmp_path), str(book), "One", "create")
-    with pytest.raises(SheetInvalid, match="There is a sheet ONE already"):
+    with pytest.raises(SheetInvalid, match="There is already a sheet named ONE"):
         write_sheet(source(tmp_path), str(book), "ONE", "create")
 
 
@@ -116,7 +116,7 @@ def test_append_needs_the_same_columns(tmp_path: Path, book: Path) -> None:
     "name", ["", " ", "x" * 32, "a/b", "a\\b", "a[b]", "a:b", "a*b", "a?b", "'a", "a'", "a\0b", "a\nb", "\ud800"]
 )
 def test_a_bad_name_is_refused(tmp_path: Path, book: Path, name: str) -> None:
-    with pytest.raises(SheetInvalid, match="cannot be a sheet's name"):
+    with pytest.raises(SheetInvalid, match="is not a valid name for a sheet"):
         write_sheet(source(tmp_path), str(book), name, "create")
     assert not book.exists()
 
@@ -183,7 +183,7 @@ def test_a_text_that_is_too_long_for_a_cell_says_so(tmp_path: Path, book: Path, 
     pq.write_table(pa.table({"v": [text, text[:100]]}), tmp_path / "result.parquet")
     write(str(tmp_path / "result.parquet"), str(book), "One", "create")
     [[cut], [kept]] = cells(book, "One")[1:]
-    assert cut.endswith("(longer than a sheet's cell holds; the CSV has all of it)")
+    assert cut.endswith("(too long for a cell; the CSV has the whole text)")
     assert text.startswith(cut.rpartition(" … ")[0])
     assert 32_700 < len(cut.encode("utf-16-le")) / 2 <= 32_767
     assert kept == text[:100]
@@ -201,7 +201,7 @@ def test_no_rows_are_a_header(tmp_path: Path, book: Path) -> None:
 
 
 def test_more_rows_than_a_sheet_has_are_refused(tmp_path: Path, book: Path) -> None:
-    with pytest.raises(SheetInvalid, match=r"1,048,577 rows .* do not fit a sheet"):
+    with pytest.raises(SheetInvalid, match=r"1,048,577 rows .* do not fit in a sheet"):
         write_sheet(source(tmp_path, "SELECT i AS n FROM range(1048576) t(i)"), str(book), "One", "create")
     assert not book.exists()
 

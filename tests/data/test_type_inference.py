@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from tests.data.conftest import Ingested
 
 Csv = Callable[..., Ingested]
-US = "v: written amounts were read as numbers like 1,234.56."
-EU = "v: written amounts were read as numbers like 1.234,56."
-DAY_FIRST = "were read day first; no date in the file decides it."
+US = "v: amounts were read as written in the style of 1,234.56."
+EU = "v: amounts were read as written in the style of 1.234,56."
+US_PERCENT = "v: percentages were read in the style of 1,234.56 and stored as fractions (5% as 0.05)."
+EU_PERCENT = "v: percentages were read in the style of 1.234,56 and stored as fractions (5% as 0.05)."
+DAY_FIRST = "were read day first; the file does not show whether the day or the month comes first. Check one of them."
 TEXT: list[Any] = []  # as the expected values: the column stays text
 
 COLUMNS: dict[str, tuple[list[str], str, list[Any]]] = {
@@ -97,14 +99,15 @@ def test_one_cell_below_thirty_thousand_decides(ingest_csv: Csv, late: str, kind
         (["(1,234.56)"], US),
         (["1.234,56"], EU),
         (["1,5"], EU),
-        (["5%"], US[:-1] + ", percents as parts of 1."),
+        (["5%"], US_PERCENT),
         (
             ["657203.80000000005", "1.5"],
-            "v: 1 values carried float noise (such as 657203.80000000005); it was removed.",
+            "v: floating-point noise was rounded off in 1 value (such as 657203.80000000005).",
         ),
         (["03/04/2024"], f"v: dates such as 03/04/2024 {DAY_FIRST}"),
         (["01/02/24 10:00"], f"v: dates such as 01/02/24 10:00 {DAY_FIRST}"),
-        (["1", "-", "N/A", "nan"], "v: signs for an empty cell (such as - or n/a) were read as empty: 3."),
+        (["1", "-", "N/A", "nan"], "v: 3 placeholder cells (such as - or n/a) were read as empty."),
+        (["1", "-"], "v: 1 placeholder cell (such as - or n/a) was read as empty."),
         (["13/04/2024", "03/04/2024"], None),
         (["2024-03-04"], None),
         (["0.1", "0.25"], None),
@@ -115,8 +118,14 @@ def test_what_was_decided_is_noted(ingest_csv: Csv, cells: list[str], note: str 
     assert ingest_csv(csv(cells)).notes == ((note,) if note else ())
 
 
-THOUSANDS = "v: {} and the like were read as decimals; they may be thousands, the file does not say."
-COMMAS = "v: {} and the like were read as thousands; they may be decimals, the file does not say."
+THOUSANDS = (
+    "v: the separator in {} was read as a decimal separator; "
+    "the file does not show whether it is a thousands separator. Check one value."
+)
+COMMAS = (
+    "v: the separator in {} was read as a thousands separator; "
+    "the file does not show whether it is a decimal separator. Check one value."
+)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +135,7 @@ COMMAS = "v: {} and the like were read as thousands; they may be decimals, the f
         (";", ["1.234", "12.500", "3.700"], "x", ["1234", "12500", "3700"], EU),
         (";", ["1.234", "7", "-12.500"], "x", ["1234", "7", "-12500"], EU),
         (";", ["€ 1.234", "2 €"], "x", ["1234", "2"], EU),
-        (";", ["12.500%"], "x", ["125"], EU[:-1] + ", percents as parts of 1."),
+        (";", ["12.500%"], "x", ["125"], EU_PERCENT),
         (";", ["1,234", "12,500"], "x", ["1.234", "12.500"], EU),
         (",", ["1.234", "12.500", "3.700"], "x", ["1.234", "12.500", "3.700"], THOUSANDS.format("1.234")),
         (",", ["7", "$12.500"], "x", ["7", "12.5"], f"{US} {THOUSANDS.format('$12.500')}"),

@@ -72,8 +72,8 @@ def test_title_rows_and_types(book: Book) -> None:
         (2, "Finance", 0.5, Decimal("657203.8"), date(2024, 2, 1), None, False, "n.a.", "00124"),
     ]
     assert table.notes == (
-        "Rows above the header were left out: Adventure Works; as of 2024-01-31.",
-        "mixed: 1 of 2 cells are numbers, the others texts.",
+        "Rows above the header were skipped: Adventure Works; as of 2024-01-31.",
+        "mixed: 1 of 2 cells are stored as numbers, the rest as text.",
     )
 
 

@@ -62,7 +62,7 @@ def test_a_wall_stands(wall: str, code: str, says: str, tmp_path: Path) -> None:
 
 
 def test_root_has_no_capability_left(tmp_path: Path) -> None:
-    status = behind("confine._become_nobody()", "print(open('/proc/self/status').read())", tmp_path)
+    status = behind("confine._drop_privileges()", "print(open('/proc/self/status').read())", tmp_path)
     held = {line.split(":\t")[0]: line.split(":\t")[1] for line in status.splitlines() if line.startswith("Cap")}
     assert {held[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
 

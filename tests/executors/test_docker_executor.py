@@ -83,7 +83,7 @@ async def test_a_container_that_writes_too_much_is_stopped(docker: str, tmp_path
 
 
 async def test_a_docker_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cfo_kernel.executors.docker_executor._ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("cfo_kernel.executors.docker_executor._COMMAND_SECONDS", 0.5)
     command = tmp_path / "docker"
     command.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
     command.chmod(0o755)

@@ -16,7 +16,7 @@ import pytest_asyncio
 from cfo_kernel.errors import CfoError, PythonFailed, PythonTimeout
 from cfo_kernel.executors.confined_executor import ConfinedExecutor
 from cfo_kernel.executors.python_executor import PythonCall, PythonLimits, PythonResult
-from cfo_kernel.executors.scratch_folder import new_scratch_folder, take
+from cfo_kernel.executors.scratch_folder import copy_file, new_scratch_folder
 from tests.executors import sandbox_targets
 from tests.executors.clock import slack
 from tests.executors.hostile_programs import PRELUDE, PROGRAMS
@@ -59,7 +59,7 @@ class Judge:
                 assert not sandbox_targets.told(f"{result.message}{result.details}")
                 return result
             for number, file in enumerate(result.files):
-                take(scratch, file, copy := scratch / f"taken{number}")
+                copy_file(scratch, file, copy := scratch / f"taken{number}")
                 assert not sandbox_targets.told(copy.read_bytes().decode("latin-1"))
             assert not sandbox_targets.told(result.model_dump_json())
             return result

@@ -20,7 +20,7 @@ from cfo_kernel.errors import PythonFailed, PythonTimeout
 from cfo_kernel.executors.confined_executor import ConfinedExecutor
 from cfo_kernel.executors.docker_executor import IMAGE, DockerExecutor
 from cfo_kernel.executors.python_executor import PythonCall, PythonExecutor, PythonLimits, PythonResult, PythonTable
-from cfo_kernel.executors.scratch_folder import new_scratch_folder, take
+from cfo_kernel.executors.scratch_folder import copy_file, new_scratch_folder
 from tests.executors import sandbox_targets
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -160,7 +160,7 @@ async def test_a_value_in_a_list_is_exact_or_noted(run: Run) -> None:
     assert found.rows == (([1, None], [str(2**60 + 1)]),)
     assert found.notes == (
         "f: NaN is shown as empty.",
-        "i: numbers too long for a double are given as text, exactly.",
+        "i: numbers too long for a double are shown as text, to keep every digit.",
     )
 
 
@@ -189,7 +189,7 @@ async def test_mixed_and_categorical_columns(run: Run) -> None:
     code = "result_df = pd.DataFrame({'m': [1, 'a'], 'c': pd.Categorical(['x', 'y'])})"
     found = await table(run(code))
     assert found.rows == (("1", "x"), ("a", "y"))
-    assert found.notes == ("m: values of mixed or unusual types are given as text.",)
+    assert found.notes == ("m: values of mixed or unusual types are shown as text.",)
 
 
 async def test_money_is_summed_exactly(run: Run) -> None:
@@ -234,9 +234,9 @@ async def test_files_land_in_the_list_and_can_be_taken(run: Run, tmp_path: Path)
     code = "import os\nos.mkdir('out')\nledger.to_csv('out/rows.csv', index=False)\naccounts.to_excel('Accounts 2024.xlsx')"
     result = await run(code)
     assert [f.name for f in result.files] == ["Accounts 2024.xlsx", "out/rows.csv"]
-    take(tmp_path / "scratch0", result.files[0], tmp_path / "taken.xlsx")
+    copy_file(tmp_path / "scratch0", result.files[0], tmp_path / "taken.xlsx")
     assert openpyxl.load_workbook(tmp_path / "taken.xlsx").active["C2"].value == "Salaries"
-    take(tmp_path / "scratch0", result.files[1], tmp_path / "taken.csv")
+    copy_file(tmp_path / "scratch0", result.files[1], tmp_path / "taken.csv")
     assert (tmp_path / "taken.csv").read_text().startswith("id,account,posted,amount")
 
 
@@ -246,7 +246,7 @@ ERRORS = {
     "x = = 1": ("SyntaxError: invalid syntax (<program>, line 1) (line 1: x = = 1)", 1),
     "result_df = pd.DataFrame(index=range(5))": ("ValueError: result_df has no columns. Name them", None),
     "nope": ("NameError: name 'nope' is not defined (line 1: nope)", 1),
-    "import matplotlib.pyplot as plt": ("There is no matplotlib here. Leave the figures in result_df", 1),
+    "import matplotlib.pyplot as plt": ("There is no matplotlib here. Put the figures in result_df", 1),
     "import duckdb": ("Use pandas, or the SQL tool", 1),
     "result_df = 5": ("TypeError: result_df is a int. Make it a DataFrame or a Series", None),
     "x = np.ones(10 ** 10)": ("It needs more memory than the 2048 MB it may use", 1),

@@ -77,7 +77,7 @@ async def test_a_zygote_that_dies_takes_its_programs_along_and_comes_back(
     await until(running.scratch / "on")
     [child] = children(zygote(executor))
     os.kill(zygote(executor), signal.SIGKILL)
-    with pytest.raises(WorkerLost, match="Ask again"):
+    with pytest.raises(WorkerLost, match="Try again"):
         await task
     assert not runs(child)
     assert (await executor.run(call("print(1)", tmp_path))).stdout == "1\n"

@@ -33,7 +33,7 @@ def test_links_pipes_and_strange_names_are_left_out(scratch: Path) -> None:
     (scratch / "good.csv").write_text("a")
     found, notes = scratch_folder.list_files(scratch, LIMITS)
     assert found == (WrittenFile(name="good.csv", size=1),)
-    assert notes == ("6 files were left out: they are links, closed, or have unusual characters in their names.",)
+    assert notes == ("6 files were skipped: only regular, readable files with ordinary names are kept.",)
     for name in ("file.txt", "folder/secret.txt", "hard.txt", "pipe", "../outside/secret.txt"):
         with pytest.raises(OSError):  # noqa: PT011 - which one depends on the trick
             scratch_folder.copy_file(scratch, WrittenFile(name=name, size=1), scratch.parent / "taken")

@@ -75,7 +75,7 @@ def test_there_are_enough_of_both() -> None:
 
 
 def test_an_unknown_table_names_the_nearest(company: Company) -> None:
-    with pytest.raises(UnknownTable, match=r"There is no table 'acounts'\. There is: accounts"):
+    with pytest.raises(UnknownTable, match=r"There is no table 'acounts'\. Did you mean accounts\?"):
         company.worker.check("FROM acounts")
 
 

@@ -108,7 +108,7 @@ def test_notes_say_what_json_cannot_show(company: Company) -> None:
     sql = "SELECT CAST('nan' AS DOUBLE) AS rate, 9007199254740993 AS code, 5 AS plain"
     assert company.worker.query(sql, 5, None)["notes"] == [
         "rate: NaN or infinity is shown as empty.",
-        "code: numbers too long for a double are given as text, exactly.",
+        "code: numbers too long for a double are shown as text, to keep every digit.",
     ]
 
 
@@ -119,7 +119,7 @@ def test_notes_tell_of_what_stands_in_lists_and_structs(company: Company) -> Non
     assert company.worker.query(sql, 5, None)["notes"] == [
         "b: NaN or infinity is shown as empty.",
         "c: NaN or infinity is shown as empty.",
-        "d: numbers too long for a double are given as text, exactly.",
+        "d: numbers too long for a double are shown as text, to keep every digit.",
     ]
 
 
@@ -228,7 +228,7 @@ def test_a_broken_duckdb_is_replaced() -> None:
     """After an error of its own it refuses every query, so that its process must go."""
     error = to_query_error(duckdb.FatalException("FATAL Error: Failed: database has been invalidated"))
     assert type(error) is WorkerLost
-    assert "Ask in another way" in error.message
+    assert "Write it differently" in error.message
 
 
 @pytest.mark.parametrize(("part", "most"), [("[", 9000), ("- ", 2000), ("abs(", 9000)])  # signs take cubic time

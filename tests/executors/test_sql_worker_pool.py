@@ -129,7 +129,7 @@ async def test_earlier_results_are_tables_of_those_who_own_them(asked: Asked, tm
         await asked.rows("FROM query_001")
     with pytest.raises(QueryError):
         await asked.rows(f"FROM '{first}'", thread_tables=mine)
-    with pytest.raises(UnknownTable, match="There is: query_001") as caught:
+    with pytest.raises(UnknownTable, match="Did you mean query_001 or query_002") as caught:
         await asked.rows("FROM query_01", thread_tables=mine)
     assert caught.value.details == {"name": "query_01", "nearest": ["query_001", "query_002"], "retryable": True}
     assert await asked.rows("FROM (SELECT 1 AS query_001)", thread_tables=mine) == [[1]]
@@ -139,7 +139,7 @@ async def test_earlier_results_are_tables_of_those_who_own_them(asked: Asked, tm
 async def test_an_earlier_result_that_is_gone_is_named(asked: Asked, tmp_path: Path) -> None:
     (tmp_path / "link.parquet").symlink_to("/etc/passwd")
     for name in ("gone", "link"):
-        with pytest.raises(UnknownTable, match="The file of query_001 is no longer there") as caught:
+        with pytest.raises(UnknownTable, match="The file of query_001 no longer exists") as caught:
             await asked.rows("FROM query_001", thread_tables={"query_001": tmp_path / f"{name}.parquet"})
         assert caught.value.details["retryable"] is True
     assert await asked.rows(COUNT) == [[6]]
@@ -211,7 +211,7 @@ async def test_a_table_of_the_workspace_is_not_hidden_by_an_earlier_result(asked
 
 async def test_a_full_disk_is_an_error_that_leaves_nothing_behind(asked: Asked, tmp_path: Path) -> None:
     start_with(asked.pool, "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))")
-    with pytest.raises(QueryFailed, match="disk has no room") as caught:
+    with pytest.raises(QueryFailed, match="disk is too full") as caught:
         await asked.rows("SELECT x, hash(x) FROM range(200000) t(x)", file=tmp_path / "result.parquet")
     assert caught.value.details["retryable"] is False
     assert [p for p in tmp_path.rglob("*") if p.is_file() and p.name != "lock"] == []
@@ -261,7 +261,7 @@ async def test_a_link_in_the_place_of_a_result_is_not_taken(asked: Asked, tmp_pa
 
     (tmp_path / "made").symlink_to("/etc/passwd")
     with pytest.raises(QueryFailed):
-        sql_worker_pool._move(tmp_path / "made", tmp_path / "result.parquet")
+        sql_worker_pool._move_result(tmp_path / "made", tmp_path / "result.parquet")
     assert not (tmp_path / "result.parquet").exists()
 
 
@@ -283,7 +283,7 @@ TAKEN_OVER = """
 import json, os, socket, sys
 from pathlib import Path
 from cfo_kernel.executors import sql_worker
-sql_worker.confined(*sys.argv[1:3])
+sql_worker.confine_worker(*sys.argv[1:3])
 cache, folder, elsewhere = sys.argv[1:]
 told = {}
 def attempt(name, work):
@@ -335,5 +335,5 @@ async def test_a_worker_holds_no_file_of_the_engine(asked: Asked) -> None:
 
 
 def test_a_result_that_is_not_there_is_an_error_of_ours(tmp_path: Path) -> None:
-    with pytest.raises(QueryFailed, match="left no file"):
-        sql_worker_pool._move(tmp_path / "missing", tmp_path / "kept")  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(QueryFailed, match="left no result file"):
+        sql_worker_pool._move_result(tmp_path / "missing", tmp_path / "kept")  # pyright: ignore[reportPrivateUsage]

@@ -92,7 +92,7 @@ async def test_what_is_no_table_has_no_other_format(root: Path, serve: Serve) ->
 async def test_a_download_that_waits_ends_with_the_workbench(
     root: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workspace_data, "_EXPORTS", 1)
+    monkeypatch.setattr(workspace_data, "_MAX_EXPORTS", 1)
     async with _embedded(settings(root, serve())) as wb:
         thread = await (await wb.workspace("tiny")).thread()
         reply = await thread.ask("SQL: SELECT 1 AS n")
