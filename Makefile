@@ -52,7 +52,7 @@ bundles: types ## build the widgets' bundles from their sources
 	cd $(JS) && $(NODE) npm run --silent build
 
 docs: .venv/.dev ## build the documentation into site/; it fails on a warning, and on a request to another host
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "The documentation is in site/index.html"
 
 chaos: .venv/.dev ## kill processes at random: a sample, the same for the same commit (SEED=N for another)
