@@ -1,10 +1,10 @@
-"""cfo_kernel: a Jupyter-native analyst workbench. Ask a company's files, get figures you can defend.
+"""cfo_kernel: a Jupyter-native analyst workbench. Ask questions of a company's files, and get figures you can defend.
 
     wb = connect()
     thread = await (await wb.workspace("adventure_works")).thread()
     await thread.ask("total actual amount of Salaries in 2012 by department")
 
-Everything named in `__all__` is loaded when it is first used: `import cfo_kernel` costs next to nothing.
+Everything in `__all__` is loaded on first use, so that `import cfo_kernel` is fast.
 """
 
 from importlib import import_module
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from cfo_kernel.replies import WriteSheetFromFile as WriteSheetFromFile
     from cfo_kernel.settings import Settings as Settings
 
-_HOME = {
+_MODULES = {
     "CfoError": "errors",
     "DataFile": "interface",
     "Dataset": "data.tables",
@@ -72,11 +72,11 @@ _HOME = {
     "unload_ipython_extension": "magics",
     "vega_lite": "charts",
 }
-__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
-__version__ = "0.1.0"
+__all__ = sorted(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
+__version__ = "0.1.0"  # the only place of the version: the build and everything else read it from here
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"cfo_kernel.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"cfo_kernel.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'cfo_kernel' has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """The answers of the HTTP API that both its server (`cfo_api`) and its client (`cfo_kernel.remote`) use.
 
-They stand in one place so that the two cannot drift apart. Values that the interface has already, such as `Dataset` or
-`FinishedRun`, travel as they are.
+Both import them from here, so that they cannot differ. Values of the interface, such as `Dataset` or `FinishedRun`, are
+sent as they are.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Page(Value, Generic[T]):
-    """Some items of a list; `next_cursor` asks for those that follow, null at the end."""
+    """One page of a list. `next_cursor` is the cursor of the next page, or null on the last page."""
 
     items: tuple[T, ...]
     next_cursor: str | None = None
@@ -32,13 +32,13 @@ class WorkspaceInfo(Value):
 
 
 class Uploaded(Value):
-    """What the files of an upload became, in their order."""
+    """The datasets of the uploaded files, in the order of the files."""
 
     items: tuple[Dataset, ...]
 
 
 class QueryAnswer(Value):
-    """What a query gave: a table, or what a program without one printed."""
+    """The result of a query: a table, or the output of a program that sets no table."""
 
     result: ResultTable | None = None
     text: str | None = None
@@ -57,8 +57,8 @@ class ThreadInfo(Value):
 class ThreadDetails(ThreadInfo):
     """A conversation.
 
-    `notice` says why it is read-only, if it is; `continues_left` how many more countdowns may run out before one stands
-    still until a person clicks.
+    `notice` says why it is read-only, if it is. `continues_left` is the number of countdowns that may still continue it
+    before a person has to click.
     """
 
     notice: str | None = None
@@ -66,7 +66,7 @@ class ThreadDetails(ThreadInfo):
 
 
 class RunInfo(Value):
-    """A run under way, or what became of it."""
+    """A run and its status."""
 
     run_id: str
     thread_id: str
@@ -74,7 +74,7 @@ class RunInfo(Value):
 
 
 class NewThread(Value):
-    """A thread with the run of its first message."""
+    """A new thread, with the run of its first message."""
 
     thread: ThreadInfo
     run: RunInfo

@@ -1,4 +1,4 @@
-"""What opens with its first use: `await x` opens it now, and `async with x` closes it at the end too."""
+"""Resources that open on first use: `await x` opens one now, and `async with x` closes it at the end too."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
@@ -6,7 +6,7 @@ from typing import Any, Self
 
 
 class AsyncResource(ABC):
-    """Base of what has a beginning and an end."""
+    """Base class of a resource with an asynchronous start and end."""
 
     @abstractmethod
     async def _opened(self) -> object: ...

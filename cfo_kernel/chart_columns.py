@@ -1,4 +1,4 @@
-"""What the columns of a result are to a chart: time, category, or a figure that may be drawn."""
+"""The columns of a result as a chart sees them: time, category, or a figure to draw."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}.*")
 _PERIODS = re.compile(r"(FY\s?)?\d{4}([- ]?(Q[1-4]|H[12]|W\d{1,2}))?|Q[1-4]([- ]\d{4})?", re.IGNORECASE)
 _UNSAFE = re.compile(r"['\"\\\x00-\x1f]|^(__proto__|constructor|prototype)$")
-"""Names that Vega's own paths cannot hold, whatever is escaped."""
+"""Names that Vega cannot read as fields, even when they are escaped."""
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A column as a chart takes it: `unit` is the time unit of a time, `format` the one of a figure."""
+class ChartColumn:
+    """A column of a chart. A time has a `unit`, and a figure has a number of `decimals`.
+
+    An `order` is a dimension with an order but without a time axis, such as a year or a quarter. A `key` is a number
+    that identifies a row. An `other` cannot be drawn.
+    """
 
     name: str
     kind: Kind
@@ -34,7 +38,7 @@ class Drawn:
 
     @property
     def field(self) -> str:
-        """The name as Vega reads a field: dots and brackets would be a path into the value."""
+        """The name as a field of Vega, where unescaped dots and brackets would be a path into the value."""
         return re.sub(r"([.\[\]])", r"\\\1", self.name)
 
     @property
@@ -58,8 +62,8 @@ class Drawn:
         return f"(,.{self.decimals}f"
 
 
-def read(table: ResultTable) -> list[Drawn] | None:
-    """The columns of a table that may be drawn; None where its names cannot stand in a chart."""
+def read(table: ResultTable) -> list[ChartColumn] | None:
+    """The columns of a table; None if Vega cannot use one of their names."""
     names = [column.name for column in table.columns]
     if len({*names}) < len(names) or any(not name.strip() or _UNSAFE.search(name) for name in names):
         return None
@@ -69,7 +73,7 @@ def read(table: ResultTable) -> list[Drawn] | None:
 
 
 def number(cell: Any) -> Decimal | None:
-    """A cell as a number; a figure that a double cannot hold comes as a text."""
+    """A cell as a number. Figures that a double cannot represent are texts."""
     if cell is None or isinstance(cell, bool) or not isinstance(cell, int | float | str):
         return None
     try:
@@ -79,38 +83,42 @@ def number(cell: Any) -> Decimal | None:
     return found if found.is_finite() else None
 
 
-def _column(name: str, kind: str, cells: Sequence[Any]) -> Drawn:
+def _column(name: str, kind: str, cells: Sequence[Any]) -> ChartColumn:
     present = [cell for cell in cells if cell is not None]
     if is_number(kind):
         return _numbers(name, kind, tuple(cells))
     texts = [cell for cell in present if isinstance(cell, str)]
     if not present or len(texts) < len(present):
-        return Drawn(name, "other", tuple(cells))
+        return ChartColumn(name, "other", tuple(cells))
     if unit := _time_unit(kind, texts):
-        return Drawn(name, "time", tuple(cells), unit=unit)
+        return ChartColumn(name, "time", tuple(cells), unit=unit)
     if all(map(_PERIODS.fullmatch, texts)):
-        return Drawn(name, "order", tuple(cells))
-    return Drawn(name, "category" if kind == "VARCHAR" or kind.startswith("ENUM") else "other", tuple(cells))
+        return ChartColumn(name, "order", tuple(cells))
+    return ChartColumn(name, "category" if kind == "VARCHAR" or kind.startswith("ENUM") else "other", tuple(cells))
 
 
-def _numbers(name: str, kind: str, cells: tuple[Any, ...]) -> Drawn:
+def _numbers(name: str, kind: str, cells: tuple[Any, ...]) -> ChartColumn:
     is_whole = kind.endswith("INT") or kind == "INTEGER" or kind.endswith(",0)")
     if _PERIOD.search(name) and all(n == int(n) and 0 < n < 10_000 for n in map(number, cells) if n is not None):
-        return Drawn(name, "order", cells)
+        return ChartColumn(name, "order", cells)
     if _KEY.search(name) and is_whole:
-        return Drawn(name, "key", cells)
+        return ChartColumn(name, "key", cells)
     if kind in ("DOUBLE", "FLOAT"):
-        drawn = Drawn(name, "rate" if _RATE.search(name) else "figure", cells)
-        return Drawn(name, drawn.kind, cells, decimals=4 if drawn.largest < 10 else 2)
+        column = ChartColumn(name, "rate" if _RATE.search(name) else "figure", cells)
+        return ChartColumn(name, column.kind, cells, decimals=4 if column.largest < 10 else 2)
     scale = re.search(r",\s*(\d+)\)", kind)
-    return Drawn(name, "figure", cells, decimals=min(int(scale[1]), 6) if scale else 0)
+    return ChartColumn(name, "figure", cells, decimals=min(int(scale[1]), 6) if scale else 0)
 
 
 def _time_unit(kind: str, texts: Sequence[str]) -> str:
-    """The unit that tells all times apart; a time without a zone is read as that of the reader, a day as it is."""
+    """The coarsest Vega time unit that distinguishes all values; empty if they are not times.
+
+    Browsers read a date as UTC midnight, so only a `utc` unit keeps its day. They read a timestamp without a zone as
+    local time, so it gets a local unit.
+    """
     if not (kind == "DATE" or kind.startswith("TIMESTAMP")):
         return "utcyearmonth" if texts and all(map(_MONTH.fullmatch, texts)) else ""
-    if not all(map(_DAY.fullmatch, texts)):  # infinity, or a year of five digits
+    if not all(map(_DAY.fullmatch, texts)):  # infinity, or a year with five digits
         return ""
     days = {text[:10] for text in texts}
     if len({day[:7] for day in days}) == len({*texts}):
@@ -120,6 +128,6 @@ def _time_unit(kind: str, texts: Sequence[str]) -> str:
     return "yearmonthdatehoursminutes"
 
 
-def distinct(column: Drawn) -> Iterator[Any]:
-    """The values of a dimension, each once, in their order."""
+def distinct(column: ChartColumn) -> Iterator[Any]:
+    """The distinct values of a dimension, in the order of their first row."""
     yield from dict.fromkeys(str(cell) for cell in column.cells)

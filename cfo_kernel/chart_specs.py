@@ -1,23 +1,23 @@
-"""The Vega-Lite specifications of the few charts that results get. Colours are left to the page and its theme."""
+"""The Vega-Lite specifications of the charts that results get. Most colours come from the theme of the page."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from cfo_kernel.chart_columns import Drawn, distinct
+from cfo_kernel.chart_columns import ChartColumn, distinct
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _MONTH, _DAY = "%b %Y", "%d %b %Y"
-_UPRIGHT = 8
+_MAX_UPRIGHT_BARS = 8
 _LONG_LABEL = 14
-_PER_LABEL = 84  # px; names that have less of them lean
-_PER_FIGURE = 40  # px; figures over bars that have less of them would cover each other
+_LABEL_WIDTH = 84  # pixels for each label; with less, the labels are rotated
+_FIGURE_WIDTH = 40  # pixels for each figure above a bar; with less, they would overlap and are hidden
 Spec = dict[str, Any]
 
 
-def lines(x: Drawn, figures: list[Drawn], series: Drawn | None) -> Spec:
-    """Figures over time: a line for each of several figures, or for each value of `series`."""
+def lines(x: ChartColumn, figures: list[ChartColumn], series: ChartColumn | None) -> Spec:
+    """Figures over time: one line for each figure, or for each value of `series`."""
     mark = {"type": "line", "point": True, "tooltip": True}
     if series is not None:
         colour = {"field": series.field, "type": "nominal", "title": series.name}
@@ -26,30 +26,30 @@ def lines(x: Drawn, figures: list[Drawn], series: Drawn | None) -> Spec:
             f"{figures[0].name} by {x.name}, a line for each {series.name}", mark, encoding, [x, series, *figures]
         )
     if len(figures) == 1:
-        said = f"{figures[0].name} by {x.name}"
-        return _spec(said, mark, {"x": _axis(x), "y": _figure(figures[0])}, [x, *figures])
-    key, value = _free("series", x, figures), _free("value", x, figures)
-    encoding = {"x": _axis(x), "y": _folded(value, figures), "color": _names(key, figures)}
-    said = f"{_listed(figures)} by {x.name}"
-    return {**_spec(said, mark, encoding, [x, *figures]), "transform": [_fold(figures, key, value)]}
+        title = f"{figures[0].name} by {x.name}"
+        return _spec(title, mark, {"x": _axis(x), "y": _figure(figures[0])}, [x, *figures])
+    key, value = _unused_name("series", x, figures), _unused_name("value", x, figures)
+    encoding = {"x": _axis(x), "y": _folded(value, figures), "color": _series_color(key, figures)}
+    title = f"{_listed(figures)} by {x.name}"
+    return {**_spec(title, mark, encoding, [x, *figures]), "transform": [_fold(figures, key, value)]}
 
 
-def bars(x: Drawn, figure: Drawn) -> Spec:
-    """A figure by category: the largest first, lying where the names are long or many. Periods keep their order."""
-    said = f"{figure.name} by {x.name}"
+def bars(x: ChartColumn, figure: ChartColumn) -> Spec:
+    """A figure by category, the largest first, or by period. Long or many names get horizontal bars."""
+    title = f"{figure.name} by {x.name}"
     mark = {"type": "bar", "tooltip": True}
-    if x.kind != "category" or _stands(x):
+    if x.kind != "category" or _fits_upright(x):
         sort = "-y" if x.kind == "category" else None
         across = {**_axis(x, discrete=True), "sort": sort}
-        return _spec(said, mark, {"x": across, "y": _figure(figure)}, [x, figure])
+        return _spec(title, mark, {"x": across, "y": _figure(figure)}, [x, figure])
     down = {**_axis(x, discrete=True), "sort": "-x", "axis": {"labelLimit": 220}}
-    spec = _spec(said, mark, {"y": down, "x": _figure(figure)}, [x, figure])
+    spec = _spec(title, mark, {"y": down, "x": _figure(figure)}, [x, figure])
     return {**spec, "height": {"step": 24}}
 
 
-def pairs(x: Drawn, figures: list[Drawn]) -> Spec:
-    """Figures beside each other, actual and budget above all; of two the difference stands over the bars."""
-    key, value = _free("series", x, figures), _free("value", x, figures)
+def pairs(x: ChartColumn, figures: list[ChartColumn]) -> Spec:
+    """Figures side by side, such as actual and budget. Two figures have their difference above the bars."""
+    key, value = _unused_name("series", x, figures), _unused_name("value", x, figures)
     across = {**_axis(x, discrete=True), "sort": None}
     names = [figure.name for figure in figures]
     bar = {
@@ -59,8 +59,8 @@ def pairs(x: Drawn, figures: list[Drawn]) -> Spec:
             "x": across,
             "xOffset": {"field": key, "sort": names},
             "y": _folded(value, figures),
-            "color": _names(key, figures),
-            "tooltip": [_tip(x), *map(_tip, figures)],
+            "color": _series_color(key, figures),
+            "tooltip": [_tooltip_of(x), *map(_tooltip_of, figures)],
         },
     }
     layers: list[Spec] = [bar]
@@ -69,27 +69,27 @@ def pairs(x: Drawn, figures: list[Drawn]) -> Spec:
     return {**_head(f"{_listed(figures)} by {x.name}"), "layer": layers}
 
 
-def _variance(x: Drawn, across: Spec, first: Drawn, second: Drawn) -> Spec:
-    """The difference of two figures in percent of the second, above their bars where there is room for all."""
+def _variance(x: ChartColumn, across: Spec, first: ChartColumn, second: ChartColumn) -> Spec:
+    """The difference of two figures in percent of the second, above their bars if there is room for all."""
     a, b = _datum(first), _datum(second)
-    said, top = _free("difference", x, [first, second]), _free("top", x, [first, second])
+    difference, top = _unused_name("difference", x, [first, second]), _unused_name("top", x, [first, second])
     return {
         "transform": [
             {"filter": f"isValid({a}) && isValid({b}) && {b} != 0"},
-            {"calculate": f"({a} - {b}) / abs({b})", "as": said},
+            {"calculate": f"({a} - {b}) / abs({b})", "as": difference},
             {"calculate": f"max({a}, {b}, 0)", "as": top},
         ],
         "mark": _over_bars(len(x.cells)),
         "encoding": {
             "x": across,
             "y": {"field": top, "type": "quantitative"},
-            "text": {"field": said, "type": "quantitative", "format": "+.0%"},
+            "text": {"field": difference, "type": "quantitative", "format": "+.0%"},
         },
     }
 
 
-def grouped(x: Drawn, figure: Drawn, series: Drawn) -> Spec:
-    """A figure by category, with a bar for each value of a second one."""
+def grouped(x: ChartColumn, figure: ChartColumn, series: ChartColumn) -> Spec:
+    """A figure by category, with one bar for each value of a second category."""
     order = [*distinct(series)]
     colour = {"field": series.field, "type": "nominal", "title": series.name, "sort": order}
     encoding = {
@@ -98,14 +98,14 @@ def grouped(x: Drawn, figure: Drawn, series: Drawn) -> Spec:
         "y": _figure(figure),
         "color": colour,
     }
-    said = f"{figure.name} by {x.name}, a bar for each {series.name}"
-    return _spec(said, {"type": "bar", "tooltip": True}, encoding, [x, series, figure])
+    title = f"{figure.name} by {x.name}, a bar for each {series.name}"
+    return _spec(title, {"type": "bar", "tooltip": True}, encoding, [x, series, figure])
 
 
-def waterfall(x: Drawn, figure: Drawn) -> Spec:
-    """A bridge: the opening figure, each change from where the one before it ended, and the closing figure."""
+def waterfall(x: ChartColumn, figure: ChartColumn) -> Spec:
+    """A bridge: the opening figure, the changes, each starting where the one before it ends, and the closing figure."""
     names = ("at", "total", "following", "start", "end", "top", "step")
-    at, total, following, start, end, top, role = (_free(name, x, [figure]) for name in names)
+    at, total, following, start, end, top, role = (_unused_name(name, x, [figure]) for name in names)
     last, value = len(x.cells), _datum(figure)
     running = [{"op": "row_number", "as": at}, {"op": "sum", "field": figure.field, "as": total}]
     kinds = f"datum.{at} == 1 || datum.{at} == {last} ? 'Total' : {value} < 0 ? 'Decrease' : 'Increase'"
@@ -128,10 +128,10 @@ def waterfall(x: Drawn, figure: Drawn) -> Spec:
             "y": {"field": start, **upward},
             "y2": {"field": end},
             "color": {"field": role, "type": "nominal", "scale": colours, "title": None},
-            "tooltip": [_tip(x), _tip(figure)],
+            "tooltip": [_tooltip_of(x), _tooltip_of(figure)],
         },
     }
-    told = {
+    labels = {
         "mark": _over_bars(last),
         "encoding": {
             "x": across,
@@ -149,41 +149,41 @@ def waterfall(x: Drawn, figure: Drawn) -> Spec:
             {"calculate": f"max(datum.{start}, datum.{end})", "as": top},
             {"calculate": kinds, "as": role},
         ],
-        "layer": [level, bar, told],
+        "layer": [level, bar, labels],
     }
 
 
 def _over_bars(count: int) -> Spec:
-    """Figures above so many bars, where there is room for all of them."""
-    return {"type": "text", "dy": -7, "fontSize": 11, "opacity": {"expr": f"width < {_PER_FIGURE * count} ? 0 : 1"}}
+    """The mark of figures above this number of bars. It hides them all if the chart is too narrow."""
+    return {"type": "text", "dy": -7, "fontSize": 11, "opacity": {"expr": f"width < {_FIGURE_WIDTH * count} ? 0 : 1"}}
 
 
-def _head(said: str) -> Spec:
-    return {"$schema": _SCHEMA, "description": said, "data": {"name": "rows"}, "width": "container"}
+def _head(title: str) -> Spec:
+    return {"$schema": _SCHEMA, "description": title, "data": {"name": "rows"}, "width": "container"}
 
 
-def _spec(said: str, mark: Spec, encoding: Spec, told: list[Drawn]) -> Spec:
-    return {**_head(said), "mark": mark, "encoding": {**encoding, "tooltip": [_tip(column) for column in told]}}
+def _spec(title: str, mark: Spec, encoding: Spec, tooltip: list[ChartColumn]) -> Spec:
+    return {**_head(title), "mark": mark, "encoding": {**encoding, "tooltip": [*map(_tooltip_of, tooltip)]}}
 
 
-def _axis(x: Drawn, *, discrete: bool = False) -> Spec:
-    """The axis of a dimension. Bars stand on names: a band of its own for each."""
-    made: Spec = {"field": x.field, "title": x.name}
+def _axis(x: ChartColumn, *, discrete: bool = False) -> Spec:
+    """The axis of a dimension. Bars need a discrete axis, with a band for each value."""
+    axis: Spec = {"field": x.field, "title": x.name}
     if x.kind == "time":
         shown = _MONTH if x.unit.endswith("month") else _DAY
         kind = "ordinal" if discrete else "temporal"
         return {
-            **made,
+            **axis,
             "type": kind,
             "timeUnit": x.unit,
             "axis": {"format": shown, "labelAngle": 0, "labelOverlap": True},
         }
-    return {**made, "type": "nominal" if x.kind == "category" else "ordinal", "axis": _names_below(len(x.cells))}
+    return {**axis, "type": "nominal" if x.kind == "category" else "ordinal", "axis": _label_axis(len(x.cells))}
 
 
-def _names_below(count: int) -> Spec:
-    """The labels of so many names: level under the middle of their bars, or leaning where they have no room."""
-    lacks_room = f"width < {_PER_LABEL * count}"
+def _label_axis(count: int) -> Spec:
+    """The labels of this number of names: horizontal under their bars, or rotated if the chart is too narrow."""
+    lacks_room = f"width < {_LABEL_WIDTH * count}"
     return {
         "labelAngle": {"expr": f"{lacks_room} ? -35 : 0"},
         "labelAlign": {"expr": f"{lacks_room} ? 'right' : 'center'"},
@@ -191,50 +191,50 @@ def _names_below(count: int) -> Spec:
     }
 
 
-def _stands(x: Drawn) -> bool:
-    return len(x.cells) <= _UPRIGHT and all(len(str(cell)) <= _LONG_LABEL for cell in x.cells)
+def _fits_upright(x: ChartColumn) -> bool:
+    return len(x.cells) <= _MAX_UPRIGHT_BARS and all(len(str(cell)) <= _LONG_LABEL for cell in x.cells)
 
 
-def _figure(figure: Drawn) -> Spec:
-    made = {"field": figure.field, "type": "quantitative", "title": figure.name}
-    return {**made, "axis": {"format": figure.axis_format}}
+def _figure(figure: ChartColumn) -> Spec:
+    axis = {"format": figure.axis_format}
+    return {"field": figure.field, "type": "quantitative", "title": figure.name, "axis": axis}
 
 
-def _folded(value: str, figures: list[Drawn]) -> Spec:
+def _folded(value: str, figures: list[ChartColumn]) -> Spec:
     axis = {"format": max(figures, key=lambda figure: figure.largest).axis_format}
     return {"field": value, "type": "quantitative", "title": None, "axis": axis}
 
 
-def _fold(figures: list[Drawn], key: str, value: str) -> Spec:
+def _fold(figures: list[ChartColumn], key: str, value: str) -> Spec:
     return {"fold": [figure.field for figure in figures], "as": [key, value]}
 
 
-def _names(key: str, figures: list[Drawn]) -> Spec:
+def _series_color(key: str, figures: list[ChartColumn]) -> Spec:
     return {"field": key, "type": "nominal", "sort": [figure.name for figure in figures], "title": None}
 
 
-def _tip(column: Drawn) -> Spec:
-    made = {"field": column.field, "title": column.name}
+def _tooltip_of(column: ChartColumn) -> Spec:
+    tip = {"field": column.field, "title": column.name}
     match column.kind:
         case "figure" | "rate":
-            return {**made, "type": "quantitative", "format": column.exact_format}
+            return {**tip, "type": "quantitative", "format": column.exact_format}
         case "time":
             shown = _MONTH if column.unit.endswith("month") else _DAY
-            return {**made, "type": "temporal", "timeUnit": column.unit, "format": shown}
+            return {**tip, "type": "temporal", "timeUnit": column.unit, "format": shown}
         case _:
-            return {**made, "type": "nominal"}
+            return {**tip, "type": "nominal"}
 
 
-def _datum(figure: Drawn) -> str:
+def _datum(figure: ChartColumn) -> str:
     return f"datum[{json.dumps(figure.name)}]"
 
 
-def _listed(figures: list[Drawn]) -> str:
+def _listed(figures: list[ChartColumn]) -> str:
     return ", ".join(figure.name for figure in figures)
 
 
-def _free(name: str, x: Drawn, figures: list[Drawn]) -> str:
-    """A name for a value that the chart makes, which is none of the table's."""
+def _unused_name(name: str, x: ChartColumn, figures: list[ChartColumn]) -> str:
+    """A name for a computed value that no column has."""
     taken = {x.name.lower(), *(figure.name.lower() for figure in figures)}
     while name in taken:
         name += "_"

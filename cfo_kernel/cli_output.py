@@ -1,22 +1,27 @@
-"""What the commands print: rows and errors, for people or as one JSON document."""
+"""What the commands print: replies, rows and errors, for people or as one JSON document."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 
-from cfo_kernel.display import grid, printable
+from cfo_kernel import Dataset, FinishedRun, Workspace
+from cfo_kernel.display import grid, printable, reply_text
+from cfo_kernel.events import Usage
+
+_NUMERIC_COLUMNS = ("rows", "columns")
 
 
-def print_rows(rows: list[dict[str, Any]], columns: list[str], as_json: bool, none: str) -> None:
-    """The rows as a grid of these columns, or `none` where there are no rows; as JSON, all that they hold."""
+def print_rows(rows: list[dict[str, Any]], columns: list[str], as_json: bool, if_empty: str) -> None:
+    """The rows as a grid of these columns, or the text `if_empty`; as JSON, with all their fields."""
     if as_json:
         typer.echo(json.dumps(rows, indent=2, default=str))
     elif rows:
         cells = [[str(row[c] if row[c] is not None else "") for c in columns] for row in rows]
-        typer.echo(grid(columns, cells, [c in ("rows", "columns") for c in columns]))
+        typer.echo(grid(columns, cells, [c in _NUMERIC_COLUMNS for c in columns]))
     else:
-        typer.echo(none)
+        typer.echo(if_empty)
 
 
 def print_error(code: str, message: str, as_json: bool) -> None:
@@ -25,3 +30,53 @@ def print_error(code: str, message: str, as_json: bool) -> None:
         typer.echo(json.dumps({"error": {"code": code, "message": message}}, indent=2))
     else:
         typer.echo(printable(f"{message} ({code})"), err=True)
+
+
+def print_run(finished: FinishedRun, as_json: bool) -> None:
+    """The reply of a run or its error. The thread and the usage go to standard error, so that they do not mix."""
+    if as_json:
+        typer.echo(finished.model_dump_json(indent=2, by_alias=True))
+    elif finished.reply is not None:
+        typer.echo(reply_text(finished.reply))
+        typer.echo(f"\nThread {finished.thread_id}", err=True)
+        if finished.usage.input_tokens:
+            typer.echo(usage_line(finished.usage), err=True)
+    elif finished.error is not None:
+        print_error(finished.error.code, finished.error.message, as_json)
+
+
+def usage_line(usage: Usage) -> str:
+    """The tokens on one line, and the cost if it is known."""
+    cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+    cost = "" if usage.cost is None else f", {usage.cost:,.4f} USD"
+    return f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out{cost}"
+
+
+def print_workspaces(workspaces: Sequence[Workspace], as_json: bool) -> None:
+    rows: list[dict[str, Any]] = [{"id": w.id, "name": w.name} for w in workspaces]
+    for row, workspace in zip(rows, workspaces, strict=True):
+        if folder := getattr(workspace, "workspace_dir", None):  # workspaces of a server have none
+            row["workspace_dir"] = str(folder)
+    print_rows(rows, ["id", "name"], as_json, "There is no workspace yet. Create one with: cfo workspaces create NAME")
+
+
+def print_datasets(datasets: Sequence[Dataset], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([d.model_dump(mode="json") for d in datasets], indent=2))
+        return
+    rows = [
+        {
+            "file": d.file,
+            "table": t.name,
+            "rows": f"{t.row_count:,}",
+            "columns": len(t.columns),
+            "notes": " ".join(t.notes),
+        }
+        for d in datasets
+        for t in d.tables
+    ]
+    rows += [
+        {"file": d.file, "table": "", "rows": "", "columns": "", "notes": d.problem} for d in datasets if d.problem
+    ]
+    columns = ["file", "table", "rows", "columns", "notes"]
+    print_rows(rows, columns, False, "There is no data yet. Add files with: cfo upload")

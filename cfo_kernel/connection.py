@@ -1,4 +1,4 @@
-"""`connect()`: the way to a workbench, here or at a server. What the other one needs is not loaded."""
+"""`connect()`: a workbench on this machine or at a server. Only the modules of the chosen one are loaded."""
 
 from typing import TYPE_CHECKING
 
@@ -9,16 +9,17 @@ if TYPE_CHECKING:
 
 
 def connect(url: str | None = None, *, settings: Settings | None = None) -> "Workbench":
-    """The workbench at the server `url` (or `CFO_URL`); without one, that of this machine: `wb = connect()`.
+    """The workbench of the server at `url` (or `CFO_URL`); without one, that of this machine.
 
-    Settings come from the environment unless given. Nothing is opened or sent yet. Raises `InvalidSettings`.
+    Settings come from the environment unless given. Nothing is opened or sent before the first call of a method.
+    Raises `InvalidSettings`.
     """
-    known = settings or load()
-    address = (known.url or None) if url is None else url
+    settings = settings or load()
+    address = (settings.url or None) if url is None else url
     if address is not None:
         from cfo_kernel.remote import RemoteWorkbench
 
-        return RemoteWorkbench(address, known.api_token)
+        return RemoteWorkbench(address, settings.api_token)
     from cfo_kernel.workbench import EmbeddedWorkbench
 
-    return EmbeddedWorkbench(known)
+    return EmbeddedWorkbench(settings)

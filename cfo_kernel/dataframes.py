@@ -1,4 +1,4 @@
-"""Parquet files as DataFrames; decimals stay `decimal.Decimal`, so that money stays exact."""
+"""Parquet files as DataFrames. Decimals stay `decimal.Decimal`, so that money stays exact."""
 
 import asyncio
 from pathlib import Path
@@ -11,19 +11,21 @@ if TYPE_CHECKING:
 
 
 async def read_frame(path: Path) -> "pd.DataFrame":
-    """The whole file as a DataFrame, read in a thread of its own. Raises `ResultNotFound` or `UnreadableFile`."""
+    """The whole file as a DataFrame, read in another thread. Raises `ResultNotFound` or `UnreadableFile`."""
     try:
         return await asyncio.to_thread(_read, path)
     except FileNotFoundError as error:
-        raise ResultNotFound(f"The file {path.name} is no longer there. Ask again.") from error
+        raise ResultNotFound(f"The file {path.name} was deleted. Ask the question again.") from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged or not whole"
-        raise UnreadableFile(f"The file {path.name} cannot be read ({reason}). Ask again.") from error
+        reason = getattr(error, "strerror", None) or "it is damaged or incomplete"
+        raise UnreadableFile(f"The file {path.name} cannot be read ({reason}). Ask the question again.") from error
 
 
 def _read(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
-    from cfo_kernel import out_of_range_times  # which needs DuckDB, as nothing else does that only reads
+    from cfo_kernel import (
+        out_of_range_times,  # here, since it loads DuckDB, which a remote workbench else does not need
+    )
 
-    return pd.read_parquet(out_of_range_times.in_words(path) or path)
+    return pd.read_parquet(out_of_range_times.as_texts(path) or path)

@@ -1,4 +1,4 @@
-"""How values look to a person: plain text for terminals, HTML for notebooks. All text from outside is escaped."""
+"""How values look to a person: plain text for terminals, HTML for notebooks. Data and model output are escaped."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ _NUMBERS = (
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
     "DOUBLE", "FLOAT", "DECIMAL",
 )  # fmt: skip
+_ACTION_LABELS = {"run_sql": "Running the query …", "write_sheet_from_file": "Writing the sheet …"}
 _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 
 
 def is_number(kind: str) -> bool:
-    """Whether a column of this DuckDB type holds numbers; a list of numbers is none."""
+    """Whether a column of this DuckDB type has numbers. A list of numbers is not one."""
     return kind.split("(")[0] in _NUMBERS and not kind.endswith("]")
 
 
 def cell(value: Any, kind: str, name: str = "") -> str:
-    """A value as people read it: thousands apart, money with its cents, years and keys as they are."""
+    """A value as people read it: with thousands separators and cents, but years and keys as plain digits."""
     if value is None:
         return ""
     if not is_number(kind) or isinstance(value, bool):
@@ -46,9 +47,9 @@ def cell(value: Any, kind: str, name: str = "") -> str:
 
 
 def _is_year(number: Decimal, kind: str, name: str) -> bool:
-    """Whether 2012 is a year and not two thousand and twelve; an amount with cents is none, whatever its name."""
-    may_be = _is_whole(kind) or kind in ("DOUBLE", "FLOAT")
-    return may_be and "year" in name.lower() and number == number.to_integral_value() and abs(number) < 10_000
+    """Whether the number is a year, which is shown as 2012 rather than 2,012. An amount with cents never is."""
+    can_be_year = _is_whole(kind) or kind in ("DOUBLE", "FLOAT")
+    return can_be_year and "year" in name.lower() and number == number.to_integral_value() and abs(number) < 10_000
 
 
 def _is_whole(kind: str) -> bool:
@@ -67,23 +68,23 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
 
 
 def html_grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:
-    """A table as HTML without any markup of the values."""
+    """A table as HTML, with the values escaped."""
 
     def row(tag: str, cells: Sequence[str]) -> str:
-        made = (
+        tags = (
             f'<{tag} style="text-align:{"right" if r else "left"}">{html.escape(c)}</{tag}>'
             for c, r in zip(cells, right, strict=True)
         )
-        return f"<tr>{''.join(made)}</tr>"
+        return f"<tr>{''.join(tags)}</tr>"
 
     body = "".join(row("td", cells) for cells in rows)
     return f'<table style="{_STYLE}"><thead>{row("th", columns)}</thead><tbody>{body}</tbody></table>'
 
 
 class Listing(Sequence[T]):
-    """A sequence that shows itself as a table; `rows` gives the rows of an item, in the order of `columns`.
+    """A sequence that IPython shows as a table. `rows` returns the rows of one item, in the order of `columns`.
 
-    It is no list, for IPython prints every kind of list in its own way.
+    It is not a subclass of `list`, since IPython ignores `_repr_mimebundle_` on lists.
     """
 
     def __init__(
@@ -108,28 +109,32 @@ class Listing(Sequence[T]):
 
 
 def bundle(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:
-    """A small table of texts, in both forms."""
+    """A small table of texts, as plain text and as HTML."""
     right = [False] * len(columns)
     return {"text/plain": grid(columns, rows, right), "text/html": html_grid(columns, rows, right)}
 
 
+def action_label(kind: str) -> str:
+    """What a front end shows while the engine carries out a reply of this kind."""
+    return _ACTION_LABELS.get(kind, "Working …")
+
+
 def table_text(table: ResultTable, rows: int = _TEXT_ROWS) -> str:
-    """The first rows of a result, and how many there are."""
-    shown = grid(*_parts(table, rows))
-    return "\n".join([shown, *_below(table, rows)])
+    """The first rows of a result, and the count of all."""
+    return "\n".join([grid(*_grid_parts(table, rows)), *_footer(table, rows)])
 
 
 def table_html(table: ResultTable) -> str:
-    """The first rows of a result, the count of all, and the SQL under an expander."""
-    below = "".join(f"<div>{html.escape(line)}</div>" for line in _below(table, _HTML_ROWS))
+    """The first rows of a result, the count of all, and the SQL in a collapsed section."""
+    footer = "".join(f"<div>{html.escape(line)}</div>" for line in _footer(table, _HTML_ROWS))
     query = f"<details><summary>{table.query.language}</summary><pre>{html.escape(table.query.text)}</pre></details>"
-    return html_grid(*_parts(table, _HTML_ROWS)) + below + query
+    return html_grid(*_grid_parts(table, _HTML_ROWS)) + footer + query
 
 
 def reply_text(reply: ReplyBase) -> str:
-    """A reply for a terminal: its words, its table, its SQL, its choices."""
+    """A reply for a terminal: its message, its table, its SQL, its choices."""
     table: ResultTable | None = getattr(reply, "result", None)
-    parts = [printable(_words(reply))]
+    parts = [printable(_message(reply))]
     if table is not None:
         parts += [table_text(table), f"{table.query.language}:\n" + printable(_indented(table.query.text))]
     if choices := getattr(reply, "choices", ()):
@@ -141,39 +146,39 @@ def reply_html(reply: ReplyBase) -> str:
     """A reply for a notebook."""
     table: ResultTable | None = getattr(reply, "result", None)
     choices = "".join(f"<li>{html.escape(c)}</li>" for c in getattr(reply, "choices", ()))
-    words = "<br>".join(html.escape(line) for line in _words(reply).splitlines())
+    message = "<br>".join(html.escape(line) for line in _message(reply).splitlines())
     return (
-        f"<div><p>{words}</p>{table_html(table) if table else ''}"
+        f"<div><p>{message}</p>{table_html(table) if table else ''}"
         + (f"<ul>{choices}</ul>" if choices else "")
         + "</div>"
     )
 
 
-def _words(reply: ReplyBase) -> str:
+def _message(reply: ReplyBase) -> str:
     error, written = getattr(reply, "error", None), getattr(reply, "written", None)
-    words: str = getattr(reply, "message", None) or getattr(reply, "purpose", "")
+    message: str = getattr(reply, "message", None) or getattr(reply, "purpose", "")
     if error is not None:
-        words += f"\nThis failed ({error.code}): {error.message}"
+        message += f"\nThis failed ({error.code}): {error.message}"
     if written is not None:
-        words += f"\nWrote {written.rows:,} rows to {written.file}, sheet {written.sheet}, {written.range}."
-    return words
+        message += f"\nWrote {written.rows:,} rows to {written.file}, sheet {written.sheet}, {written.range}."
+    return message
 
 
-def _parts(table: ResultTable, rows: int) -> tuple[list[str], list[list[str]], list[bool]]:
+def _grid_parts(table: ResultTable, rows: int) -> tuple[list[str], list[list[str]], list[bool]]:
     kinds = [c.type for c in table.columns]
     names = [c.name for c in table.columns]
     cells = [[cell(v, k, n) for v, k, n in zip(row, kinds, names, strict=True)] for row in table.rows[:rows]]
     return names, cells, [is_number(k) for k in kinds]
 
 
-def _below(table: ResultTable, rows: int) -> list[str]:
+def _footer(table: ResultTable, rows: int) -> list[str]:
     shown = min(rows, len(table.rows))
     count = f"{shown:,} of {table.row_count:,} rows" if shown < table.row_count else f"{shown:,} rows"
     return [count if table.row_count != 1 else "1 row", *map(printable, table.notes)]
 
 
 def printable(text: str) -> str:
-    """The text without control characters, which a terminal would obey; line ends stay."""
+    """The text without control characters, which a terminal would execute. Line ends stay."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

@@ -1,25 +1,27 @@
-"""All errors a user can meet, in one tree; only leaves are raised: each has a stable code and says what to do next.
+"""All errors that a user can meet, in one tree.
+
+Only its leaves are raised. Each has a stable code, and its message says what happened and what to do next.
 
 CfoError
-├── InputError              what was sent cannot be taken as it is
+├── InputError              the request cannot be accepted as it is
 │   ├── EmptyMessage · MessageTooLong · InvalidName · NothingToContinue · InvalidSettings · InvalidInput
 ├── NotFound                WorkspaceNotFound · ThreadNotFound · RunNotFound · ResultNotFound · FileNotFound
 │   ├── EventsPruned
 ├── Conflict                WorkspaceExists · ThreadReadOnly · ThreadBusy · ThreadAmbiguous · StorageFailed
 │   ├── OtherRoot · OtherLoop · WorkbenchClosed · IdempotencyMismatch · ContinueLimitReached
 ├── FileProblem             UnsupportedFile · EmptyFile · UnreadableFile · FileTooLarge · GlossaryInvalid
-├── QueryError              a model may mend these and try again
+├── QueryError              the model may correct the query and try again
 │   ├── SqlInvalid · SqlPolicyViolation · UnknownTable · UnknownColumn · PlanInvalid · SheetInvalid
 │   ├── QueryTimeout · QueryOutOfMemory · QueryFailed · WorkerLost
 │   └── PythonFailed · PythonTimeout · PythonDisabled · PythonUnavailable
-├── ServerError             the server of a remote workbench: ServerUnavailable · ServerIncompatible · TokenRejected
-│   ├── ProcessCrashLoop        a part of `cfo up` that ends again and again
-└── RunError                how a run can fail
+├── ServerError             a server cannot be used
+│   ├── ServerUnavailable · ServerIncompatible · TokenRejected · ProcessCrashLoop
+└── RunError                a run failed
     ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelMisbehaved
     ├── RequestLimitReached · ToolCallLimitReached · TokenLimitReached · RunTimeout
     ├── RunCancelled · RunInterrupted · InternalError
 
-The codes are part of the HTTP and JSON formats: they may be added to, never renamed.
+The codes are part of the HTTP and JSON formats: codes may be added, but never renamed.
 """
 
 import re
@@ -37,12 +39,12 @@ class CfoError(Exception):
         self.details = details
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows below a cell: the code and what to do next. Where it was raised helps nobody there."""
+        """What IPython shows below a cell: the code and the message. A traceback would not help a user there."""
         return [f"{self.code}: {self.message}"]
 
 
 class InputError(CfoError):
-    """What was sent cannot be taken as it is."""
+    """The request cannot be accepted as it is."""
 
     code = "input_error"
 
@@ -84,7 +86,7 @@ class InvalidSettings(InputError):
 
 
 class NotFound(CfoError):
-    """What was named does not exist."""
+    """Something that the request names does not exist."""
 
     code = "not_found"
 
@@ -126,7 +128,7 @@ class FileNotFound(NotFound):
 
 
 class Conflict(CfoError):
-    """The state of things forbids it now."""
+    """The request is valid, but the current state does not allow it."""
 
     code = "conflict"
 
@@ -192,7 +194,7 @@ class IdempotencyMismatch(Conflict):
 
 
 class FileProblem(CfoError):
-    """A file of the workspace, or one on its way in, cannot be used."""
+    """A file of the workspace, or an uploaded file, cannot be used."""
 
     code = "file_problem"
 
@@ -231,7 +233,7 @@ class GlossaryInvalid(FileProblem):
 
 
 class QueryError(CfoError):
-    """A query did not give a result; a model may mend it and try again."""
+    """A query has no result. The model may correct it and try again."""
 
     code = "query_error"
 
@@ -321,7 +323,7 @@ class PythonUnavailable(QueryError):
 
 
 class ServerError(CfoError):
-    """The server of a remote workbench cannot be used."""
+    """A server cannot be used: that of a remote workbench, or one that `cfo up` runs."""
 
     code = "server_error"
 
@@ -351,7 +353,7 @@ class ProcessCrashLoop(ServerError):
 
 
 class RunError(CfoError):
-    """A run could not come to a reply."""
+    """A run failed to reach a reply."""
 
     code = "run_failed"
 
@@ -428,13 +430,13 @@ def _leaves(tree: type[CfoError]) -> list[type[CfoError]]:
 
 
 BY_CODE: dict[str, type[CfoError]] = {leaf.code: leaf for leaf in _leaves(CfoError)}
-"""Every leaf by its code, so that an error that crossed a process comes back as itself."""
+"""Every leaf by its code, so that an error from another process is raised as the same class."""
 
 
 def restored(code: str, message: str, **details: Any) -> CfoError:
-    """The error of that code, made again from what is known of it; one that is not known here keeps its code."""
+    """The error with this code, from another process or a newer version: an unknown code becomes a plain `CfoError`."""
     kind = BY_CODE.get(code, CfoError)
-    error = kind.__new__(kind)  # past the constructors of those that word their message themselves
+    error = kind.__new__(kind)  # without the constructors that compose the message
     CfoError.__init__(error, message, **details)
     error.code = code
     return error
@@ -444,5 +446,5 @@ _PATH = re.compile(r"""(?<=')/[^'\n]*/[^'\n]*(?=')|(?<=")/[^"\n]*/[^"\n]*(?=")|(
 
 
 def without_paths(text: str) -> str:
-    """What a library says, without where things are on this machine; a path in quotes may hold spaces."""
+    """A message of a library without paths of this machine. A path in quotes may contain spaces."""
     return _PATH.sub("a file", text)

@@ -1,4 +1,4 @@
-"""Events: the steps of a run as others see them, numbered from 0 without gaps. One wire format for all front ends."""
+"""The events of a run, numbered from 0 without gaps: one wire format for all front ends."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ Status = Literal["queued", "running", "succeeded", "rejected", "failed", "cancel
 
 
 class RunStarted(Value):
-    """The run's turn has come."""
+    """Work on the run has started."""
 
     type: Literal["run_started"] = "run_started"
     run_id: str
@@ -20,14 +20,14 @@ class RunStarted(Value):
 
 
 class Token(Value):
-    """The growth of the reply's message; it is unchecked until `result`."""
+    """More text of the reply's message. The message is not checked before `result`."""
 
     type: Literal["token"] = "token"
     text: str
 
 
 class ToolCall(Value):
-    """The agent calls a tool; `id` is the call's, for several may be under way at once."""
+    """The agent calls a tool. `id` is that of the call, since several may be in progress at once."""
 
     type: Literal["tool_call"] = "tool_call"
     id: str = ""
@@ -47,14 +47,14 @@ class ToolResult(Value):
 
 
 class ActionStarted(Value):
-    """The agent is done; the engine carries out what it asked for."""
+    """The agent has finished, and the engine carries out its reply."""
 
     type: Literal["action_started"] = "action_started"
     kind: Literal["run_sql", "write_sheet_from_file"]
 
 
 class Progress(Value):
-    """How far the engine is with what it carries out; only told where that takes more than a moment."""
+    """The progress of an action. Quick actions have none."""
 
     type: Literal["progress"] = "progress"
     done: float
@@ -63,21 +63,21 @@ class Progress(Value):
 
 
 class Restarted(Value):
-    """The model's last words are void (repair, or a cut connection): drop the tokens from event `from` on."""
+    """Discard the tokens from event `from` on: the model's output was cut off, or sent back for repair."""
 
     type: Literal["restarted"] = "restarted"
     from_: int = Field(alias="from", serialization_alias="from")
 
 
 class Result(Value):
-    """The run's reply."""
+    """The reply of the run."""
 
     type: Literal["result"] = "result"
     reply: Reply
 
 
 class Error(Value):
-    """The run has no reply, and this is why."""
+    """The reason why the run has no reply."""
 
     type: Literal["error"] = "error"
     code: str
@@ -87,8 +87,8 @@ class Error(Value):
 class Usage(Value):
     """What a run used of its models.
 
-    `input_tokens` include the `cached_tokens`, which the server had read before. `cost` is in USD; None is unknown, and
-    never means nothing. `model` is the one that answered, as `CFO_MODEL` names it; several stand in their order.
+    `input_tokens` include the `cached_tokens`, which the model's server had processed before. `cost` is in USD; None
+    means unknown, never zero. `model` names the model that answered as in `CFO_MODEL`, or several in their order.
     """
 
     requests: int = 0
@@ -101,14 +101,14 @@ class Usage(Value):
 
 
 NOTHING_USED = Usage(cost=0)
-"""What a run has used before it asks a model; what costs nothing is known to."""
+"""The usage of a run before its first model request. Its cost is known: zero."""
 
 
 class UsageTotals(Usage):
-    """What several finished runs used together.
+    """The total usage of several finished runs.
 
-    `cost` adds up the runs whose cost is known, and is None where that is none of them; `unpriced_runs` counts the
-    others. `model` stays None.
+    `cost` is the sum of the known costs, or None if no cost is known; `unpriced_runs` counts the runs whose cost is
+    unknown. `model` is None.
     """
 
     runs: int = 0
@@ -139,7 +139,7 @@ class Numbered(Value):
 
 
 class FinishedRun(Value):
-    """A finished run as `--json` and HTTP give it; without a reply it has an error."""
+    """A finished run, as `--json` and HTTP return it, with either a reply or an error."""
 
     thread_id: str
     run_id: str

@@ -1,7 +1,7 @@
-"""The interface: what a person can do with a workbench, one async method each, and the values that cross it.
+"""The interface of a workbench: one async method for each thing that a person can do, and the values it exchanges.
 
-It is implemented twice: embedded (`cfo_kernel.workbench`) and over HTTP (`cfo_kernel.remote`). Front ends are written
-against it, and one body of scenarios runs through both.
+It is implemented twice: embedded (`cfo_kernel.workbench`) and over HTTP (`cfo_kernel.remote`). Front ends use only the
+interface, and the same scenarios test both implementations.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_TITLE = 80
-"""Characters of a thread's title; a longer one is cut."""
+"""The longest title of a thread in characters; a longer one is cut."""
 
 
 class ShownMessage(Value):
-    """A message as a person sees it: what they wrote, or how its run ended.
+    """A message as a person sees it: the text that they wrote, or the outcome of its run.
 
-    `untouched` is a continue that nobody clicked: a countdown ran out.
+    `untouched` marks a continue by a countdown that ran out, without a click.
     """
 
     who: Literal["person", "agent"]
@@ -52,7 +52,7 @@ class ShownMessage(Value):
 
 
 class DataFile(Value):
-    """A file under `data/`: its size in bytes, and when it was last changed, in UTC."""
+    """A file under `data/`: its size in bytes, and the time of its last change in UTC."""
 
     name: str
     size: int
@@ -68,7 +68,7 @@ class OpenRun(Value):
 
 
 class GlossaryColumn(Value):
-    """What people wrote about a column, `column` being its name in SQL."""
+    """The glossary of a column. `column` is its name in SQL."""
 
     column: str
     name: str | None = None
@@ -78,7 +78,7 @@ class GlossaryColumn(Value):
 
 
 class GlossaryTable(Value):
-    """What people wrote about a table, `table` being its name in SQL."""
+    """The glossary of a table. `table` is its name in SQL."""
 
     table: str
     name: str | None = None
@@ -89,9 +89,9 @@ class GlossaryTable(Value):
 
 
 class Glossary(Value):
-    """What people wrote about the data of a company.
+    """The glossary of a company's data, as people wrote it.
 
-    `questions` are examples to begin with: those of the tables or, where nobody wrote any, simple ones.
+    `questions` are examples to start with: those in the glossary or, if it has none, simple ones.
     """
 
     company: str | None = None
@@ -101,7 +101,7 @@ class Glossary(Value):
 
 @dataclass(frozen=True)
 class Download:
-    """A file on its way out: `size` in bytes, its name for people, its media type, and its content in chunks."""
+    """A file to download: its name for people, its size in bytes, its media type, and its content in chunks."""
 
     name: str
     size: int

@@ -1,4 +1,4 @@
-"""How workspaces and threads look in a notebook, wherever they are kept."""
+"""Listings of workspaces, threads, datasets and files, as notebooks show them; the same here and from a server."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
@@ -29,31 +29,33 @@ T = TypeVar("T", bound=_Thread)
 
 
 def workspaces(found: Iterable[W]) -> Sequence[W]:
-    """Workspaces as a list that shows itself."""
+    """Workspaces that are shown as a table."""
     return Listing(found, ("id", "name"), lambda workspace: [[workspace.id, workspace.name]])
 
 
 def which_workspace(ids: Iterable[str]) -> WorkspaceNotFound:
-    """The error for who names no workspace where there is not exactly one."""
-    known = ", ".join(ids) or "none yet; create one"
-    return WorkspaceNotFound(f"Which workspace? Name one of: {known}.")
+    """The error if no workspace is named and there is not exactly one."""
+    known = ", ".join(ids)
+    return WorkspaceNotFound(
+        f"Several workspaces exist. Name one of: {known}." if known else "There is no workspace yet. Create one."
+    )
 
 
 def threads(found: Iterable[T]) -> Sequence[T]:
-    """Threads as a list that shows itself."""
+    """Threads that are shown as a table."""
     return Listing(found, ("title", "id"), lambda thread: [[thread.title or "", thread.id]])
 
 
 def datasets(found: Iterable[Dataset]) -> Sequence[Dataset]:
-    """Datasets as a list that shows itself."""
+    """Datasets that are shown as a table."""
     return Listing(found, SHOWN, Dataset.rows)
 
 
 def files(found: Iterable[DataFile]) -> Sequence[DataFile]:
-    """The files of a workspace as a list that shows itself."""
+    """Files of a workspace that are shown as a table."""
     return Listing(found, ("name", "size"), lambda file: [[file.name, f"{file.size:,}"]])
 
 
 def thread(shown: _Thread, workspace: str) -> dict[str, str]:
-    """A thread in both forms of display."""
+    """A thread as plain text and as HTML."""
     return display.bundle(["title", "id", "workspace"], [[shown.title or "New thread", shown.id, workspace]])

@@ -1,6 +1,7 @@
-"""The errors for what is not there, in the same words here and at a server.
+"""The errors for missing workspaces, threads, runs, files and tables.
 
-A client of a server knows without asking that a path is no name, and says it as the engine would.
+They are shared because a remote workbench refuses a name that cannot exist, such as `a/b`, in the same words as the
+engine, without asking the server.
 """
 
 from collections.abc import Iterable
@@ -9,30 +10,35 @@ from cfo_kernel.errors import FileNotFound, ResultNotFound, RunNotFound, ThreadN
 
 
 def workspace(id_or_name: str, known: Iterable[str]) -> WorkspaceNotFound:
-    ids = ", ".join(known) or "none yet"
-    return WorkspaceNotFound(f"There is no workspace {id_or_name[:80]!r}. There is: {ids}.")
+    ids = ", ".join(known)
+    hint = f"The workspaces are: {ids}." if ids else "Create one first."
+    return WorkspaceNotFound(f"There is no workspace {id_or_name[:80]!r}. {hint}")
 
 
 def thread(id: str) -> ThreadNotFound:
-    return ThreadNotFound(f"There is no thread {id[:80]!r}. List a workspace's threads for the ids.")
+    return ThreadNotFound(f"There is no thread {id[:80]!r}. List the threads of a workspace to see their ids.")
 
 
 def thread_of_workspace(id: str) -> ThreadNotFound:
-    return ThreadNotFound(f"There is no thread {id[:80]!r} in this workspace. List its threads for the ids.")
+    return ThreadNotFound(f"There is no thread {id[:80]!r} in this workspace. List its threads to see their ids.")
 
 
 def run(id: str) -> RunNotFound:
-    return RunNotFound(f"There is no run {id[:80]!r}. List the thread's messages for the ids.")
+    return RunNotFound(f"There is no run {id[:80]!r}. List the messages of the thread to see the ids of its runs.")
+
+
+def run_of_thread(id: str) -> RunNotFound:
+    return RunNotFound(f"There is no run {id[:80]!r} in this thread. List its messages to see the ids of its runs.")
 
 
 def file(name: str) -> FileNotFound:
-    return FileNotFound(f"There is no file {name[:80]!r} in data/. List the workspace's files.")
+    return FileNotFound(f"There is no file {name[:80]!r} in data/. List the files of the workspace to see their names.")
 
 
 def result(file: str) -> ResultNotFound:
-    return ResultNotFound(f"There is no file {file[:80]!r} in the thread's folder. Ask the question again.")
+    return ResultNotFound(f"There is no file {file[:80]!r} in the folder of the thread. Ask the question again.")
 
 
 def table(name: str, nearest: str) -> UnknownTable:
-    """`nearest` names the tables that there are."""
+    """`nearest` is a sentence that names similar tables."""
     return UnknownTable(f"There is no table {name[:80]!r}. {nearest}")

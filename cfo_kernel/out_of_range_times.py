@@ -1,4 +1,4 @@
-"""Days and times that Python has not: infinity, the year 44 BC, 24:00. In a DataFrame they stand in DuckDB's words."""
+"""Dates and times that Python cannot represent: infinity, 44 BC, 24:00. In DataFrames they are DuckDB's texts."""
 
 import io
 from pathlib import Path
@@ -12,21 +12,21 @@ import pyarrow.parquet
 _TEMPORAL = ("date32", "timestamp", "time64")
 _UNITS = {"day": 1 / 86_400, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # the years 1 to 9999, counted from 1970
-_compute: Any = pyarrow.compute  # the stubs know too little
+_compute: Any = pyarrow.compute  # the stubs are incomplete
 _parquet: Any = pyarrow.parquet
 
 
-def in_words(path: Path) -> io.BytesIO | None:
-    """The Parquet file with texts in the columns that hold such values; None where there is none."""
+def as_texts(path: Path) -> io.BytesIO | None:
+    """The Parquet file with texts in the columns that have such values; None if no column has any."""
     if not any(str(kind).startswith(_TEMPORAL) for kind in _parquet.read_schema(path).types):
         return None
     table = _parquet.read_table(path)
-    odd = [i for i, column in enumerate(table.columns) if _is_odd(column)]
-    if not odd:
+    affected = [i for i, column in enumerate(table.columns) if _is_out_of_range(column)]
+    if not affected:
         return None
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for i in odd:
+        for i in affected:
             texts = connection.from_arrow(table.select([i])).project("CAST(#1 AS VARCHAR)").to_arrow_table()
             table = table.set_column(i, table.schema.names[i], texts.column(0))
     file = io.BytesIO()
@@ -35,8 +35,8 @@ def in_words(path: Path) -> io.BytesIO | None:
     return file
 
 
-def _is_odd(column: Any) -> bool:
-    """Whether there is a value before the year 1, after 9999, or 24:00."""
+def _is_out_of_range(column: Any) -> bool:
+    """Whether the column has a value before the year 1 or after 9999, or 24:00."""
     kind = str(column.type)
     unit = next((size for name, size in _UNITS.items() if f"[{name}" in kind), 0)
     if not kind.startswith(_TEMPORAL) or not unit:

@@ -1,6 +1,6 @@
-"""What a run says: the four replies, and the table that a query gave.
+"""The four replies of a run, and the table of a query's result.
 
-These are the wire format of events, HTTP, history and `--json`; the formats are held by golden files.
+They are the wire format of events, HTTP, the history and `--json`; golden files in the tests pin it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ResultColumn(Value):
 
 
 class Query(Value):
-    """Where a result came from: the SQL that gave it, with the plan it was compiled from if any, or the program."""
+    """The origin of a result: its SQL, with the plan from which it was compiled if any, or its program."""
 
     mode: Literal["sql", "plan", "python"]
     sql: str = ""
@@ -38,15 +38,15 @@ class Query(Value):
 
     @property
     def text(self) -> str:
-        """What a person reads to defend the result."""
+        """The SQL or the program, as a person reads it to check the result."""
         return self.python or self.sql
 
 
 class ResultTable(Value):
-    """The first rows of a result (arrays, in the order of `columns`), the count of all, and the file with all.
+    """The first rows of a result (arrays, in the order of `columns`), the count of all rows, and the file with all.
 
-    A figure is a JSON number where a double holds it exactly, else a text with all its digits; dates are ISO texts.
-    `file` is relative to the thread's folder; `elapsed_ms` is the time of the query.
+    A figure is a JSON number if a double represents it exactly, else a text with all its digits. Dates are ISO texts.
+    `file` is relative to the folder of the thread; `elapsed_ms` is the duration of the query.
     """
 
     columns: tuple[ResultColumn, ...]
@@ -73,12 +73,12 @@ Loader = Callable[[str], Awaitable["pd.DataFrame"]]
 
 
 class ReplyBase(Value):
-    """What all replies share: the way from a reply to its whole table."""
+    """The base class of all replies, which can load the whole table of a reply."""
 
     _load: Loader | None = PrivateAttr(default=None)
 
     def bind(self, load: Loader) -> None:
-        """Gives the reply the means to read its result file; the workbench does this."""
+        """Sets the function that loads the result file. The workbench calls this."""
         self._load = load
 
     @property
@@ -87,7 +87,7 @@ class ReplyBase(Value):
         return isinstance(self, RunSQL | WriteSheetFromFile)
 
     async def df(self) -> pd.DataFrame:
-        """The whole result as a DataFrame (decimals stay exact); raises `ResultNotFound` where there is none."""
+        """The whole result as a DataFrame (decimals stay exact). Raises `ResultNotFound` if there is none."""
         from cfo_kernel.errors import ResultNotFound
 
         result: ResultTable | None = getattr(self, "result", None)
@@ -100,7 +100,7 @@ class ReplyBase(Value):
 
 
 class UserInteraction(ReplyBase):
-    """A question to the person; `choices` are messages that would answer it."""
+    """A question to the person. `choices` are messages that answer it."""
 
     kind: Literal["user_interaction"] = "user_interaction"
     message: str
@@ -108,7 +108,7 @@ class UserInteraction(ReplyBase):
 
 
 class TaskResult(ReplyBase):
-    """The answer in words, with the last query's result where it rests on one."""
+    """The answer in words, with the result of the last query if it is based on one."""
 
     kind: Literal["task_result"] = "task_result"
     message: str
@@ -117,7 +117,7 @@ class TaskResult(ReplyBase):
 
 
 class Chart(Value):
-    """How a result may be drawn."""
+    """A chart that the agent proposes for a result."""
 
     type: Literal["bar", "line"]
     x: str
@@ -125,7 +125,7 @@ class Chart(Value):
 
 
 class RunSQL(ReplyBase):
-    """A whole table for review: the engine ran `sql` in full, and `result` or `error` is what came of it."""
+    """A whole table for review. The engine ran `sql` in full, with `result` or `error` as the outcome."""
 
     kind: Literal["run_sql"] = "run_sql"
     sql: str
@@ -136,7 +136,7 @@ class RunSQL(ReplyBase):
 
 
 class SheetWritten(Value):
-    """A sheet in a workbook under the thread's `results/`, and the range of cells that was written."""
+    """A sheet in a workbook under `results/` of the thread, and the range of cells that was written."""
 
     file: str
     sheet: str
@@ -146,7 +146,7 @@ class SheetWritten(Value):
 
 
 class WriteSheetFromFile(ReplyBase):
-    """A result file written to a sheet for review: `written` or `error` is what came of it."""
+    """A result file written to a sheet for review, with `written` or `error` as the outcome."""
 
     kind: Literal["write_sheet_from_file"] = "write_sheet_from_file"
     source_file: str

@@ -1,4 +1,4 @@
-"""How a run ended, put together from its events: the same for a run here and for one at a server."""
+"""The outcome of a run, collected from its events: the same code for embedded and remote runs."""
 
 import asyncio
 import contextlib
@@ -16,12 +16,15 @@ T = TypeVar("T")
 
 
 async def send_and_wait(send: "Coroutine[Any, Any, Run]") -> Reply:
-    """The reply to what is sent; a caller who stops waiting stops the run."""
+    """Sends a message and returns its reply. Cancelling this cancels the run."""
     return await send_and_follow(send, lambda run: run.reply())
 
 
 async def send_and_follow(send: "Coroutine[Any, Any, Run]", follow: "Callable[[Run], Awaitable[T]]") -> T:
-    """What `follow` makes of the run that is sent; a caller who stops waiting stops the run, and leaves when it has."""
+    """Sends a message and returns the result of `follow`. Cancelling this cancels the run and waits for its end.
+
+    The sending is shielded: if it were cancelled half-way, the run could exist without anyone knowing its id.
+    """
     sending = asyncio.ensure_future(send)
     try:
         return await follow(await asyncio.shield(sending))
@@ -34,7 +37,7 @@ async def send_and_follow(send: "Coroutine[Any, Any, Run]", follow: "Callable[[R
 
 
 async def collect_outcome(thread_id: str, run_id: str, events: AsyncIterator[Numbered], load: Loader) -> FinishedRun:
-    """The outcome that all events of the run tell; its reply reads its files with `load`."""
+    """The outcome of a run from all its events. Its reply loads its files with `load`."""
     outcome = FinishedRun(thread_id=thread_id, run_id=run_id, status="running")
     async for numbered in events:
         match numbered.event:

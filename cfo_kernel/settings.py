@@ -1,4 +1,4 @@
-"""Settings: read once by the entry point from the environment and `.env`, then passed in. Nothing else reads them."""
+"""Settings: the entry point reads them once from the environment and `.env`, and passes them on."""
 
 import re
 from pathlib import Path
@@ -14,9 +14,9 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
 
 
 class Settings(BaseSettings):
-    """Each field is the environment variable `CFO_<NAME>`; keys may also come under their usual names.
+    """Each field is the environment variable `CFO_<NAME>`; the keys of models also have their usual names.
 
-    Times are in seconds. With `url` everything happens at that server, and only `api_token` matters besides.
+    Times are in seconds. With a `url` the workbench is that of a server, and only `api_token` is used besides.
 
     `model` is `openai:<name>`, `anthropic:<name>`, `offline`, or `auto`: the OpenAI key if there is one, then the
     Anthropic key, then the offline analyst. `fallback_model` has the same forms.
@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        """In the environment they are one text, with commas between them."""
+        """In the environment they are one text, separated by commas."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("cors_origins")
@@ -67,16 +67,16 @@ class Settings(BaseSettings):
     def _as_browsers_send_them(cls, sites: tuple[str, ...]) -> tuple[str, ...]:
         origins = tuple(site.lower().removesuffix("/") for site in sites)
         if not all(map(_ORIGIN.fullmatch, origins)):
-            raise PydanticCustomError("origin", "a site looks like https://dash.example, and there is no * for all")
+            raise PydanticCustomError("origin", "a site looks like https://dash.example, and * is not allowed")
         return origins
 
     @field_validator("api_token")
     @classmethod
     def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
-        """Else no client could ever send it as it is."""
+        """Rejects a token that no client could send."""
         secret = token.get_secret_value() if token else ""
         if not (secret.isascii() and secret.isprintable() and " " not in secret):
-            raise PydanticCustomError("token", "it may hold printable ASCII only, and no space")
+            raise PydanticCustomError("token", "it may contain printable ASCII only, without spaces")
         return token
 
     def resolved_root(self) -> Path:
@@ -94,13 +94,13 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings of this process; raises `InvalidSettings` that names the first wrong one, or a `.env` that is."""
+    """The settings of this process. Raises `InvalidSettings`, which names the first wrong setting, or `.env`."""
     try:
         return Settings()  # pyright: ignore[reportCallIssue] - the environment fills it
     except UnicodeDecodeError as error:
         raise InvalidSettings("The file .env is not UTF-8 text. Save it as UTF-8 and start again.") from error
     except OSError as error:
-        message = f"The file .env cannot be read ({error.strerror}). Mend that and start again."
+        message = f"The file .env cannot be read ({error.strerror}). Fix that and start again."
         raise InvalidSettings(message) from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -1,4 +1,4 @@
-"""Names and texts as they stand in SQL. DuckDB knows no other escape than the doubled quote."""
+"""Names and texts in SQL. DuckDB's only escape in them is the doubled quote."""
 
 
 def quoted(name: str) -> str:

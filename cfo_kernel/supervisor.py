@@ -1,6 +1,6 @@
-"""Keeping programs running: each is started, shown, started again when it dies, and stopped at the end.
+"""A process supervisor: it starts processes, shows their output, restarts those that end, and stops them all.
 
-A program ends with this process, also where this process is killed.
+The processes end with this one, even if it is killed.
 """
 
 import asyncio
@@ -16,143 +16,148 @@ from typing import Any
 
 import httpx2
 
-_QUICK = 15.0
-"""Seconds; whoever ends sooner after its start died quickly."""
-_CHANCES = 5
-"""Quick deaths in a row that are forgiven."""
+from cfo_kernel.errors import ProcessCrashLoop
+
+_QUICK_EXIT = 15.0
+"""Seconds; an end that soon after the start counts as a quick exit."""
+_MAX_QUICK_EXITS = 5
+"""Quick exits in a row after which the process is not restarted any more."""
 _LONGEST_PAUSE = 10.0
-_GRACE = 6.0
-"""Seconds to end after being asked to."""
-_LOOK = 0.15
+_STOP_TIMEOUT = 6.0
+"""Seconds that a process has to end after SIGTERM."""
+_READY_INTERVAL = 0.15
 _PR_SET_PDEATHSIG = 1
-_NAME = 5
-_RESET, _MUTE = "\033[0m", "\033[2m"
+_NAME_WIDTH = 5
+_RESET = "\033[0m"
 
 
 @dataclass(frozen=True)
 class SupervisedProcess:
-    """What is run: `ready` is a URL that answers 200 when it can work, `colour` the colour of its lines."""
+    """A process to run. `ready_url` answers 200 once it can work; `colour` is the colour of its lines."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
-    ready: str
+    ready_url: str
     colour: str
 
 
-class GivenUp(Exception):
-    """A program died quickly again and again; the text says which."""
-
-
 class Supervisor:
-    """Runs programs until it is stopped. `secrets` are never shown, whoever writes them."""
+    """Runs processes until it is stopped. `secrets` are replaced in everything that the processes print."""
 
     def __init__(
-        self, programs: Sequence[SupervisedProcess], secrets: Sequence[str], say: Callable[[str], None]
+        self, processes: Sequence[SupervisedProcess], secrets: Sequence[str], print_line: Callable[[str], None]
     ) -> None:
-        self._programs = programs
+        self._processes = processes
         self._secrets = secrets
-        self._say = say
+        self._print_line = print_line
         self._is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
 
     def stop(self) -> None:
-        """Asks all programs to end; `run` returns when they have."""
+        """Asks all processes to end; `run` returns when they have ended."""
         self._stopping.set()
 
-    async def run(self, when_ready: Callable[[], None]) -> None:
-        """Runs all programs until `stop`; calls `when_ready` once, when all can work.
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        """Runs all processes until `stop`, and calls `on_ready` once, when all of them can work.
 
-        Raises `GivenUp`, and what `say` and `when_ready` raise.
+        Raises `ProcessCrashLoop`, and whatever `print_line` and `on_ready` raise.
         """
-        kept = [asyncio.create_task(self._keep(program)) for program in self._programs]
-        waiting = self._begun(self._all_ready(when_ready))
+        running = [asyncio.create_task(self._keep_running(process)) for process in self._processes]
+        waiting = self._start_task(self._wait_until_ready(on_ready))
         stopping = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait([*kept, stopping], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._stopping.set()
             waiting.cancel()
-            ends = await asyncio.gather(*kept, return_exceptions=True)
+            ends = await asyncio.gather(*running, return_exceptions=True)
         for end in (*ends, self._failure):
             if isinstance(end, BaseException):
                 raise end
 
-    def _begun(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """A task whose failure stops all: a program whose lines nobody takes (`cfo up | head`) would stand still."""
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Starts a task whose failure stops everything.
+
+        If the lines of a process cannot be printed any more (`cfo up | head`), nothing reads its output, and it would
+        hang as soon as its pipe is full.
+        """
         task = asyncio.create_task(work)
-        task.add_done_callback(self._looked_at)
+        task.add_done_callback(self._on_task_done)
         return task
 
-    def _looked_at(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (failure := task.exception()):
             self._failure = self._failure or failure
             self._stopping.set()
 
-    async def _keep(self, program: SupervisedProcess) -> None:
-        quick = 0
+    async def _keep_running(self, process: SupervisedProcess) -> None:
+        quick_exits = 0
         while not self._stopping.is_set():
-            begun = time.monotonic()
-            code = await self._run_once(program)
+            started_at = time.monotonic()
+            code = await self._run_once(process)
             if self._stopping.is_set():
                 return
-            quick = quick + 1 if time.monotonic() - begun < _QUICK else 1
-            if quick > _CHANCES:
-                raise GivenUp(f"{program.name} ended {quick} times right after its start. Its last lines say why.")
-            pause = min(2.0 ** (quick - 1) / 2, _LONGEST_PAUSE)
-            self._tell(program, f"ended ({_how(code)}); it is started again in {pause:g} s")
+            quick_exits = quick_exits + 1 if time.monotonic() - started_at < _QUICK_EXIT else 1
+            if quick_exits > _MAX_QUICK_EXITS:
+                raise ProcessCrashLoop(
+                    f"{process.name} ended {quick_exits} times right after its start. Its last lines say why."
+                )
+            pause = min(2.0 ** (quick_exits - 1) / 2, _LONGEST_PAUSE)
+            self._show_line(process, f"ended ({_exit_reason(code)}); restarting in {pause:g} s")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _run_once(self, program: SupervisedProcess) -> int:
-        """Gives the exit code; whoever is asked to stop and does not is killed with all it started."""
-        process = await asyncio.create_subprocess_exec(
-            *program.command,
-            env=program.environment,
+    async def _run_once(self, process: SupervisedProcess) -> int:
+        """Runs the process to its end and returns the exit code. After a stop it has `_STOP_TIMEOUT` seconds to end."""
+        child = await asyncio.create_subprocess_exec(
+            *process.command,
+            env=process.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in the terminal is for this process, which then asks the others
+            start_new_session=True,  # Ctrl-C in the terminal reaches this process only, which then stops the others
             preexec_fn=_end_with_parent(os.getpid()),
         )
-        showing = self._begun(self._show(program, process))
-        ended = asyncio.create_task(process.wait())
+        showing = self._start_task(self._show_output(process, child))
+        ended = asyncio.create_task(child.wait())
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait([ended, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if not ended.done():
-            process.terminate()
-            await asyncio.wait([ended], timeout=_GRACE)
+            child.terminate()
+            await asyncio.wait([ended], timeout=_STOP_TIMEOUT)
+        # The whole process group: what the process has started itself must not outlive it, such as a visitor's kernel.
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(child.pid, signal.SIGKILL)
         code = await ended
         await asyncio.wait([showing], timeout=1)
         showing.cancel()
         return code
 
-    async def _show(self, program: SupervisedProcess, process: asyncio.subprocess.Process) -> None:
-        while process.stdout and (chunk := await _line(process.stdout)):
+    async def _show_output(self, process: SupervisedProcess, child: asyncio.subprocess.Process) -> None:
+        while child.stdout and (chunk := await _read_line(child.stdout)):
             if text := chunk.decode(errors="replace").rstrip():
-                self._tell(program, text)
+                self._show_line(process, text)
 
-    async def _all_ready(self, when_ready: Callable[[], None]) -> None:
+    async def _wait_until_ready(self, on_ready: Callable[[], None]) -> None:
         async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
-            for program in self._programs:
-                while not await _answers(client, program.ready):  # noqa: ASYNC110 - another process has no event
-                    await asyncio.sleep(_LOOK)
-        when_ready()
+            for process in self._processes:
+                while not await _answers(client, process.ready_url):  # noqa: ASYNC110 - another process has no event
+                    await asyncio.sleep(_READY_INTERVAL)
+        on_ready()
 
-    def _tell(self, program: SupervisedProcess, text: str) -> None:
+    def _show_line(self, process: SupervisedProcess, text: str) -> None:
         for secret in self._secrets:
             text = text.replace(secret, "…")
         text = "".join(character if character.isprintable() or character == "\t" else "�" for character in text)
-        name = f"{program.name:<{_NAME}}│"
-        self._say(f"{program.colour}{name}{_RESET} {text}" if self._is_coloured else f"{name} {text}")
+        name = f"{process.name:<{_NAME_WIDTH}}│"
+        self._print_line(f"{process.colour}{name}{_RESET} {text}" if self._is_coloured else f"{name} {text}")
 
 
-async def _line(stream: asyncio.StreamReader) -> bytes:
-    """The next line, or as much of it as one may be long."""
+async def _read_line(stream: asyncio.StreamReader) -> bytes:
+    """The next line, or as much of a very long line as the stream's buffer holds."""
     try:
         return await stream.readuntil(b"\n")
     except asyncio.IncompleteReadError as end:
@@ -168,19 +173,19 @@ async def _answers(client: httpx2.AsyncClient, url: str) -> bool:
         return False
 
 
-def _how(code: int) -> str:
+def _exit_reason(code: int) -> str:
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 
 def _end_with_parent(parent: int) -> Callable[[], None] | None:
-    """What a child does before its program begins: from then on it is asked to end when its parent is gone."""
+    """What a child runs before its program starts: it makes the kernel send SIGTERM when the parent dies."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
-    def ask() -> None:
+    def set_signal() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # gone before the line above
+        if os.getppid() != parent:  # the parent died before the line above, so no signal will come
             os._exit(1)
 
-    return ask
+    return set_signal

@@ -14,27 +14,30 @@ from collections.abc import Callable, Generator
 from importlib.util import find_spec
 from pathlib import Path
 
-from cfo_kernel.errors import InvalidInput, InvalidSettings, ProcessCrashLoop, StorageFailed
+from cfo_kernel.errors import InvalidInput, InvalidSettings, StorageFailed
 from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.folders import create_catalog_folder
-from cfo_kernel.supervisor import GivenUp, SupervisedProcess, Supervisor
+from cfo_kernel.supervisor import SupervisedProcess, Supervisor
 
-_USUAL_PORT = 8866
-_HERE = "127.0.0.1"
+_DEFAULT_PORT = 8866
+_LOOPBACK = "127.0.0.1"
 _BLUE, _GREEN = "\033[34m", "\033[32m"
-_NEEDED = ("fastapi", "uvicorn", "voila", "anywidget")
-_ENGINES = ("CFO_", "OPENAI_", "ANTHROPIC_")
-"""Beginnings of the variables that are for the engine: the page, whose kernels are its visitors', gets none of them."""
-_PAGES = ("CFO_COUNTDOWN",)
-"""But these it gets."""
+_REQUIRED_PACKAGES = ("fastapi", "uvicorn", "voila", "anywidget")
+_ENGINE_PREFIXES = ("CFO_", "OPENAI_", "ANTHROPIC_")
+"""Prefixes of the variables for the engine. The page does not get them, since its kernels run code of its visitors."""
+_PAGE_VARIABLES = ("CFO_COUNTDOWN",)
+"""Variables with such a prefix that the page gets nevertheless."""
 
 
 async def up(
-    settings: Settings, port: int | None, api_port: int, *, opens_browser: bool, say: Callable[[str], None]
+    settings: Settings, port: int | None, api_port: int, *, opens_browser: bool, print_line: Callable[[str], None]
 ) -> None:
-    """Runs both until SIGTERM or Ctrl-C. Raises `InvalidInput`, `InvalidSettings` or `ProcessCrashLoop`."""
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+    """Runs the API and the page until SIGTERM or Ctrl-C.
+
+    Raises `InvalidInput`, `InvalidSettings`, `StorageFailed` or `ProcessCrashLoop`.
+    """
+    if missing := [name for name in _REQUIRED_PACKAGES if find_spec(name) is None]:
         raise InvalidInput(
             f"The workbench is not installed ({', '.join(missing)} missing). Run: pip install 'cfo-kernel[api,lab]'"
         )
@@ -42,77 +45,84 @@ async def up(
         raise InvalidInput(
             "`cfo up` serves the folders of this machine. Unset CFO_URL, or start the page alone: python -m cfo_widgets"
         )
-    with contextlib.ExitStack() as held:  # both at once, or they might be the same
-        api_at, page_at = _free_port(api_port, "--api-port", held), _page_port(port, held)
+    with contextlib.ExitStack() as reserved:  # both ports are held at the same time, so that they differ
+        chosen_api_port = _free_port(api_port, "--api-port", reserved)
+        chosen_page_port = _page_port(port, reserved)
     api_token, page_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-    supervisor = Supervisor(_programs(api_at, page_at, api_token, page_token), (api_token, page_token), say)
+    processes = _processes(chosen_api_port, chosen_page_port, api_token, page_token)
+    supervisor = Supervisor(processes, (api_token, page_token), print_line)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, supervisor.stop)
-    address = f"http://{_HERE}:{page_at}/?token={page_token}"
+    address = f"http://{_LOOPBACK}:{chosen_page_port}/?token={page_token}"
+    root = settings.resolved_root()
 
-    def ready() -> None:
-        say(f"\nThe workbench of {settings.resolved_root()} is at\n\n    {address}\n\nPress Ctrl+C to stop it.\n")
-        if leading:
-            # One that stays in this terminal must not hold up the end.
-            threading.Thread(target=_open, args=(leading.as_uri(),), daemon=True).start()
+    def on_ready() -> None:
+        print_line(f"\nThe workbench of {root} is at\n\n    {address}\n\nPress Ctrl+C to stop it.\n")
+        if redirect:
+            # In a thread that may be abandoned: a browser in this terminal runs until its user quits.
+            threading.Thread(target=_open_browser, args=(redirect.as_uri(),), daemon=True).start()
 
-    say("Starting the workbench …")
+    print_line("Starting the workbench …")
     with contextlib.ExitStack() as files:
-        leading = files.enter_context(_leading_to(address, settings.resolved_root())) if opens_browser else None
-        try:
-            await supervisor.run(ready)
-        except GivenUp as error:
-            raise ProcessCrashLoop(str(error)) from error
-    say("Stopped. What was sent is in its thread.")
+        redirect = files.enter_context(_redirect_file(address, root)) if opens_browser else None
+        await supervisor.run(on_ready)
+    print_line("Stopped. All messages that were sent are in their threads.")
 
 
-def _programs(api_at: int, page_at: int, api_token: str, page_token: str) -> list[SupervisedProcess]:
-    plain = {name: value for name, value in os.environ.items() if name != "CFO_URL"}
-    bare = {name: value for name, value in plain.items() if name in _PAGES or not name.startswith(_ENGINES)}
-    url = f"http://{_HERE}:{api_at}"
+def _processes(api_port: int, page_port: int, api_token: str, page_token: str) -> list[SupervisedProcess]:
+    api_environment = {name: value for name, value in os.environ.items() if name != "CFO_URL"}
+    page_environment = {
+        name: value
+        for name, value in api_environment.items()
+        if name in _PAGE_VARIABLES or not name.startswith(_ENGINE_PREFIXES)
+    }
+    url = f"http://{_LOOPBACK}:{api_port}"
     python = (sys.executable, "-P", "-u", "-m")
     return [
         SupervisedProcess(
             "api",
-            (*python, "cfo_api", "--host", _HERE, "--port", str(api_at)),
-            {**plain, "CFO_API_TOKEN": api_token},
+            (*python, "cfo_api", "--host", _LOOPBACK, "--port", str(api_port)),
+            {**api_environment, "CFO_API_TOKEN": api_token},
             f"{url}/readyz",
             _BLUE,
         ),
         SupervisedProcess(
             "page",
-            (*python, "cfo_widgets", "--ip", _HERE, "--port", str(page_at)),
-            {**bare, "CFO_URL": url, "CFO_API_TOKEN": api_token, "CFO_PAGE_TOKEN": page_token},
-            f"http://{_HERE}:{page_at}/cfo/ready",
+            (*python, "cfo_widgets", "--ip", _LOOPBACK, "--port", str(page_port)),
+            {**page_environment, "CFO_URL": url, "CFO_API_TOKEN": api_token, "CFO_PAGE_TOKEN": page_token},
+            f"http://{_LOOPBACK}:{page_port}/cfo/ready",
             _GREEN,
         ),
     ]
 
 
-def _page_port(port: int | None, held: contextlib.ExitStack) -> int:
-    """The given one; else the usual one, or any where that is taken."""
+def _page_port(port: int | None, reserved: contextlib.ExitStack) -> int:
+    """The given port; without one the default port, or any free port if that is taken."""
     if port is not None:
-        return _free_port(port, "--port", held)
+        return _free_port(port, "--port", reserved)
     with contextlib.suppress(InvalidSettings):
-        return _free_port(_USUAL_PORT, "--port", held)
-    return _free_port(0, "--port", held)
+        return _free_port(_DEFAULT_PORT, "--port", reserved)
+    return _free_port(0, "--port", reserved)
 
 
-def _free_port(port: int, option: str, held: contextlib.ExitStack) -> int:
-    """That port, or any for 0, taken until `held` ends; both parts keep theirs when they are started again."""
+def _free_port(port: int, option: str, reserved: contextlib.ExitStack) -> int:
+    """This port, or any free one for 0, taken until `reserved` ends.
+
+    The number is chosen here rather than by the process, so that a restarted process gets the same one.
+    """
     try:
-        return held.enter_context(socket.create_server((_HERE, port))).getsockname()[1]
+        return reserved.enter_context(socket.create_server((_LOOPBACK, port))).getsockname()[1]
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "there is no such port"
-        raise InvalidSettings(f"Cannot listen at port {port} ({reason}). Take another with {option}.") from error
+        raise InvalidSettings(f"Cannot listen on port {port} ({reason}). Choose another with {option}.") from error
 
 
 @contextlib.contextmanager
-def _leading_to(address: str, root: Path) -> Generator[Path]:
-    """A file that leads a browser to the address, for its owner alone.
+def _redirect_file(address: str, root: Path) -> Generator[Path]:
+    """A file that redirects a browser to the address, and that only its owner can read.
 
-    Every user of the machine sees what a browser was started with; with the address, that would be the page's token.
+    All users of a machine see the command line of a browser, and the address contains the token of the page.
     """
     with contextlib.ExitStack() as files:
         try:
@@ -127,6 +137,6 @@ def _leading_to(address: str, root: Path) -> Generator[Path]:
         yield file
 
 
-def _open(address: str) -> None:
-    with contextlib.suppress(webbrowser.Error):  # where there is none, the right address was printed
+def _open_browser(address: str) -> None:
+    with contextlib.suppress(webbrowser.Error):  # without a browser, the user opens the address that was printed
         webbrowser.open(address)

@@ -1,4 +1,4 @@
-"""A file to upload, as its sender holds it: its name, and its content in chunks."""
+"""A file to upload, given as a path or as a stream: its name, and its content in chunks."""
 
 import contextlib
 from collections.abc import Generator
@@ -8,23 +8,23 @@ from typing import Any, BinaryIO
 from cfo_kernel.errors import FileTooLarge, InvalidInput, UnreadableFile
 
 UploadSource = str | Path | BinaryIO
-"""A file to upload: its path, or a binary stream with a name."""
+"""The path of a file, or a binary stream with a name."""
 MAX_BYTES = 2 << 30
-"""The largest file that is taken; more belongs into several files, or into Parquet."""
+"""The largest upload. Larger tables should be split, or stored as Parquet."""
 _CHUNK = 1 << 20
 
 
 def name_of(source: UploadSource) -> str:
-    """The name of a file, or of the file that a stream reads; empty for a stream without one."""
-    own = source if isinstance(source, str | Path) else getattr(source, "name", "")
-    return Path(own).name if isinstance(own, str | Path) else ""
+    """The name of the file, or of the file that the stream reads; empty for a stream without a name."""
+    name = source if isinstance(source, str | Path) else getattr(source, "name", "")
+    return Path(name).name if isinstance(name, str | Path) else ""
 
 
 def check(source: UploadSource) -> None:
-    """Raises `InvalidInput` for what is neither a file nor a stream."""
+    """Raises `InvalidInput` unless the source is an existing file or a binary stream."""
     if not isinstance(source, str | Path):
         if not callable(getattr(source, "read", None)):
-            raise InvalidInput("An upload is the path of a file, or a stream opened with 'rb'.")
+            raise InvalidInput("An upload must be the path of a file, or a stream opened with 'rb'. Pass one of them.")
         return
     with contextlib.suppress(OSError, ValueError):
         if Path(source).is_file():
@@ -33,21 +33,21 @@ def check(source: UploadSource) -> None:
 
 
 def chunks(source: UploadSource, name: str) -> Generator[bytes]:
-    """The content, piece by piece.
+    """The content in chunks.
 
-    Raises `FileTooLarge`, `InvalidInput` for a stream of text, or `UnreadableFile` where it cannot be read.
+    Raises `FileTooLarge`, `InvalidInput` for a text stream, or `UnreadableFile` if it cannot be read.
     """
     size = 0
     try:
         with Path(source).open("rb") if isinstance(source, str | Path) else contextlib.nullcontext(source) as stream:
-            sent: Any = stream
-            while chunk := sent.read(_CHUNK):
+            reader: Any = stream
+            while chunk := reader.read(_CHUNK):
                 if not isinstance(chunk, bytes):
-                    raise InvalidInput("The stream gives text, and an upload is bytes. Open the file with 'rb'.")
+                    raise InvalidInput("The stream returns text, but an upload needs bytes. Open the file with 'rb'.")
                 size += len(chunk)
                 if size > MAX_BYTES:
                     limit = f"{MAX_BYTES / (1 << 30):g} GB"
-                    raise FileTooLarge(f"{name} is larger than {limit}. Split it, or send it as Parquet.")
+                    raise FileTooLarge(f"{name} is larger than {limit}. Split it, or upload it as Parquet.")
                 yield chunk
     except (OSError, ValueError) as error:
         raise UnreadableFile(f"{name} cannot be read ({error}). Check the file, then upload it again.") from error

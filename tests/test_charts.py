@@ -96,6 +96,31 @@ def test_a_bridge_must_add_up() -> None:
     assert "transform" not in (vega_lite(wrong) or {})
 
 
+@pytest.mark.parametrize(("factor", "lines"), [(50, 2), (51, 1), (1 / 50, 2), (1 / 51, 1)])
+def test_figures_share_an_axis_only_if_the_smaller_one_can_be_seen(factor: float, lines: int) -> None:
+    months = [(month, amount, f"{amount * factor:.2f}") for month, amount in MONTHS]
+    spec = vega_lite(table({"month": "VARCHAR", "revenue": MONEY, "cost": MONEY}, months)) or {}
+    assert spec["mark"]["type"] == "line"
+    assert len(spec.get("transform", [{"fold": ["revenue"]}])[0]["fold"]) == lines
+
+
+@pytest.mark.parametrize(("name", "kind", "is_shared"), [
+    ("cost", MONEY, True), ("headcount", "DECIMAL(38,0)", False), ("change", MONEY, False),
+])  # fmt: skip
+def test_figures_of_another_kind_do_not_share_an_axis(name: str, kind: str, is_shared: bool) -> None:
+    months = [(month, amount, amount) for month, amount in MONTHS]
+    spec = vega_lite(table({"month": "VARCHAR", "revenue": MONEY, name: kind}, months)) or {}
+    assert spec["mark"]["type"] == "line"
+    assert ("transform" in spec) == is_shared
+
+
+@pytest.mark.parametrize(("categories", "has_room"), [(25, True), (26, False)])
+def test_pairs_of_bars_need_room(categories: int, has_room: bool) -> None:
+    rows = [(f"n{i}", i, i + 1) for i in range(categories)]
+    spec = vega_lite(table({"unit": "VARCHAR", "actual": MONEY, "budget": MONEY}, rows))
+    assert (spec is not None) == has_room
+
+
 def test_a_proposed_chart_is_drawn_where_it_fits() -> None:
     months = DRAWN["months"]
     bar = vega_lite(months, Chart(type="bar", x="month", y=("amount",)))

@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import cfo_kernel
@@ -28,6 +29,16 @@ def test_the_api_is_what_the_root_exports() -> None:
     assert sorted(cfo_kernel.__all__) == EXPORTS
     for name in EXPORTS:
         assert getattr(cfo_kernel, name) is not None
+
+
+def test_the_version_is_written_in_one_place() -> None:
+    sources = Path(__file__).parents[1]
+    project = tomllib.loads((sources / "pyproject.toml").read_text())
+    assert "version" in project["project"]["dynamic"]
+    assert project["tool"]["hatch"]["version"]["path"] == "cfo_kernel/__init__.py"
+    packages = [sources / package for package in ("cfo_kernel", "api/cfo_api", "widgets/cfo_widgets")]
+    files = [file for package in packages for file in package.rglob("*.py")]
+    assert [file.name for file in files if f'"{cfo_kernel.__version__}"' in file.read_text()] == ["__init__.py"]
 
 
 def test_importing_costs_next_to_nothing() -> None:

@@ -1,1 +1,1 @@
-"""cfo_api: the workbench over HTTP. Every route parses, calls one method of the workbench, and returns what it gave."""
+"""cfo_api: the workbench over HTTP. Each route parses its input, calls one method, and returns the result."""

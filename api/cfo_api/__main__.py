@@ -1,70 +1,62 @@
-"""`python -m cfo_api`: serves the workbench over HTTP until it is told to stop.
+"""`python -m cfo_api`: serves the workbench over HTTP until it is stopped by SIGTERM or Ctrl-C.
 
-A stop (SIGTERM, Ctrl-C) ends open streams at once; runs that have not ended are left for the next process.
+A stop ends open streams at once. Runs in progress are left to the next process.
 """
 
 import argparse
 import asyncio
-import contextlib
 import logging
-import signal
 import socket
 import sys
-from collections.abc import Generator
+from types import FrameType
 
 import uvicorn
 
 from cfo_api.app import create_app
 from cfo_api.auth_middleware import is_loopback
-from cfo_api.connections import Connection
+from cfo_api.connections import server_config
 from cfo_kernel import CfoError, Settings, connect
 from cfo_kernel.errors import InvalidSettings
 from cfo_kernel.settings import load
 
-_GRACE = 5  # seconds for answers that are on their way
-_KEEP_ALIVE = 75  # seconds, as servers do: with less a client finds a connection closed that it was about to use
+_STOP_TIMEOUT = 5  # seconds for answers in progress
+_KEEP_ALIVE = 75  # seconds, as other servers; with less, a client more often reuses a connection that is being closed
 
 
 class _Server(uvicorn.Server):
-    """Tells its address when it is ready, and ends without a signal of its own: being stopped is no failure."""
+    """Ends open streams on a signal, and then exits normally.
 
-    def __init__(self, config: uvicorn.Config, url: str, closing: asyncio.Event) -> None:
+    uvicorn would raise the signal again after its shutdown, so that a requested stop looks like a failure.
+    """
+
+    def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
         super().__init__(config)
-        self._url = url
+        self._loop = asyncio.get_running_loop()
         self._closing = closing
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            sys.stdout.write(f"cfo_kernel is at {self._url}\n")
-            sys.stdout.flush()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-
-    def _stop(self) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self.should_exit = True
-        self._closing.set()
+        self._loop.call_soon_threadsafe(self._closing.set)
+
+
+class _UpgradeFilter(logging.Filter):
+    """Drops uvicorn's warning about each request to upgrade the connection, which Java's client sends for HTTP/2."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        return "upgrade request" not in message and "WebSocket library" not in message
 
 
 def main() -> int:
-    """The exit code: 0 after a stop, 1 where it cannot serve, 2 for a wrong command line."""
+    """Returns the exit code: 0 after a stop, 1 if it cannot serve, 2 for a wrong command line."""
     parser = argparse.ArgumentParser(prog="cfo serve", description="Serve the workbench over HTTP.")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8765, help="the port; 0 takes a free one (default: 8765)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=8765, help="the port, or 0 for a free one (default: 8765)")
     options = parser.parse_args()
     try:
         settings = load()
         if not is_loopback(options.host) and settings.api_token is None:
-            message = f"{options.host} can be reached by others. Set CFO_API_TOKEN to a long secret, then start again."
+            message = f"Other machines can reach {options.host}. Set CFO_API_TOKEN to a long secret and start again."
             raise InvalidSettings(message)
         listening = _listen(options.host, options.port)
         with listening:
@@ -75,36 +67,48 @@ def main() -> int:
 
 
 async def _serve(listening: socket.socket, host: str, settings: Settings) -> int:
-    here = settings.model_copy(update={"url": None})  # a server that asks another one, or itself, serves nobody
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # who sends a broken form is told so
-    async with connect(settings=here) as workbench:
+    embedded = settings.model_copy(update={"url": None})  # CFO_URL may point to this very server
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # the client gets an error for a broken form anyway
+    logging.getLogger("uvicorn.error").addFilter(_UpgradeFilter())
+    async with connect(settings=embedded) as workbench:
         app = create_app(workbench, settings, host=host)
-        config = uvicorn.Config(
+        config = server_config(
             app,
-            http=Connection,
             log_level="warning",
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=_GRACE,
+            timeout_graceful_shutdown=_STOP_TIMEOUT,
             timeout_keep_alive=_KEEP_ALIVE,
         )
-        shown = f"[{host}]" if ":" in host else host
-        server = _Server(config, f"http://{shown}:{listening.getsockname()[1]}", app.state.closing)
-        await server.serve([listening])
+        server = _Server(config, app.state.closing)
+        shown_host = f"[{host}]" if ":" in host else host
+        announcing = asyncio.create_task(_announce(server, f"http://{shown_host}:{listening.getsockname()[1]}"))
+        try:
+            await server.serve([listening])
+        finally:
+            announcing.cancel()
         return 0 if server.started else 1
 
 
+async def _announce(server: uvicorn.Server, url: str) -> None:
+    """Prints the address as soon as the server answers. uvicorn has a flag for that, but no event."""
+    while not server.started:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    sys.stdout.write(f"cfo_kernel is at {url}\n")
+    sys.stdout.flush()
+
+
 def _listen(host: str, port: int) -> socket.socket:
-    """Raises `InvalidSettings` where the address cannot be taken."""
+    """A socket that listens on the address. Raises `InvalidSettings` if it cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
-        # Its connections take it over. asyncio sets it for sockets of its own making only; without it the second piece
-        # of an answer, its body, waits up to 40 ms until the client has acknowledged the first.
+        # Accepted connections inherit the option. asyncio sets it only on sockets that it creates itself. Without it,
+        # the body of an answer waits up to 40 ms for the client to acknowledge the head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except (OSError, OverflowError) as error:
-        message = f"Cannot listen at {host}, port {port} ({error}). Take another with --host or --port."
+        message = f"Cannot listen on {host}, port {port} ({error}). Choose another with --host or --port."
         raise InvalidSettings(message) from error
 
 

@@ -1,4 +1,4 @@
-"""The application: the routes, behind the guard, over one workbench."""
+"""The application: the routes over one workbench, behind the auth middleware."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -15,15 +15,15 @@ from cfo_api.routes import chat, data, health, runs, threads, workspaces
 from cfo_kernel import Settings, __version__
 from cfo_kernel.interface import Workbench
 
-_EXPOSED = ("Location", "Cfo-Run-Id", "Cfo-Thread-Id", "Content-Disposition")
+_EXPOSED_HEADERS = ("Location", "Cfo-Run-Id", "Cfo-Thread-Id", "Content-Disposition")
 
 
 def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0.1") -> FastAPI:
-    """The application; `host` is the address at which it will be reached. It closes the workbench when it ends."""
+    """The application, to be reached at the address `host`. It closes the workbench when it ends."""
 
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncGenerator[None]:
-        await workbench.workspaces()  # opens the root, and with it goes on with the runs that it finds
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        await workbench.workspaces()  # opens the root, which continues the runs of processes that died
         try:
             yield
         finally:
@@ -33,8 +33,8 @@ def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0
     app = FastAPI(
         title="cfo_kernel",
         version=__version__,
-        summary="Ask a company's files, and get figures you can defend.",
-        lifespan=life,
+        summary="Ask questions of a company's files, and get figures you can defend.",
+        lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         redirect_slashes=False,
         docs_url=None,
@@ -49,13 +49,13 @@ def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0
     problems.install(app)
     token = settings.api_token.get_secret_value() if settings.api_token else None
     app.add_middleware(AuthMiddleware, token=token, origins=settings.cors_origins, is_local=is_loopback(host))
-    if settings.cors_origins:  # outermost, since a preflight has no token
+    if settings.cors_origins:  # outermost, since preflight requests have no token
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
-            expose_headers=_EXPOSED,
+            expose_headers=_EXPOSED_HEADERS,
         )
     app.openapi = lambda: openapi_document(app)
     return app

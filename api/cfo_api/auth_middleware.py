@@ -1,7 +1,8 @@
-"""The door: who may speak to the server, from where, and how much they may send.
+"""Authentication: which requests are accepted, and how much they may send.
 
-Plain ASGI, so that streams pass as they come. A page in a browser is kept off by `Host` (a foreign name that leads to
-this machine) and `Origin` (a script of another site); a program on the network by the bearer token.
+It is plain ASGI, so that streams pass through unbuffered. The bearer token keeps out programs on the network. `Host`
+and `Origin` keep out pages in a browser on this machine: a foreign name that resolves to 127.0.0.1 (DNS rebinding), and
+scripts of another site.
 """
 
 import asyncio
@@ -18,22 +19,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cfo_api.problems import problem
 
 MAX_BODY = 1 << 20
-"""Bytes of a body that is no upload."""
+"""The largest body in bytes, except for uploads."""
 MAX_UPLOAD = (2 << 30) + (1 << 20)
-"""Bytes of an upload: a file of 2 GB, which is the largest that is taken, and what stands around it."""
-PATIENCE = 60.0
-"""Seconds in which a body must have come; an upload may take longer, and be silent that long."""
-_OPEN = ("/healthz", "/readyz")
-_ALWAYS = {
+"""The largest upload in bytes: a file of 2 GB, and the form around it."""
+BODY_TIMEOUT = 60.0
+"""Seconds in which a body must arrive. An upload may take longer, but not be silent for that long."""
+_PATHS_WITHOUT_TOKEN = ("/healthz", "/readyz")
+_SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-"""What every answer says to a browser: keep none of it, lend it to no other site, and take it for nothing else."""
+"""Headers of every answer. They forbid browsers to cache it, to share it with other sites, or to guess its type."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the name or address can only be this machine."""
+    """Whether the name or address can only mean this machine."""
     name = host.strip("[]").lower()
     if name == "localhost":
         return True
@@ -44,10 +45,10 @@ def is_loopback(host: str) -> bool:
 
 
 class AuthMiddleware:
-    """Lets a request through, or answers it with a problem.
+    """Passes a request on, or answers it with a problem.
 
-    With `is_local`, the server can only be reached as this machine, and so it must be named. Elsewhere it may have any
-    name, and the token is what keeps others out.
+    With `is_local`, the server listens on this machine only, and the `Host` must be a name of this machine. Otherwise
+    the server may have any name, and only the token protects it.
     """
 
     def __init__(self, app: ASGIApp, token: str | None, origins: Sequence[str], *, is_local: bool) -> None:
@@ -63,37 +64,38 @@ class AuthMiddleware:
         headers = Headers(scope=scope)
         is_upload = scope["method"] == "POST" and scope["path"].endswith("/data")
         limit = MAX_UPLOAD if is_upload else MAX_BODY
-        answer = self._refused(scope, headers) or _too_large(headers, limit) or self._app
-        has_body = scope["method"] in ("POST", "PATCH")  # no other body is read
-        if scope["method"] == "HEAD":  # the server leaves the body of the answer out
+        app = self._rejection(scope, headers) or _too_large(headers, limit) or self._app
+        has_body = scope["method"] in ("POST", "PATCH")  # routes of other methods read no body
+        if scope["method"] == "HEAD":  # the server omits the body of the answer
             scope = {**scope, "method": "GET"}
-        await answer(scope, _limited(receive, limit) if has_body else receive, _marked(send))
+        await app(scope, _limited(receive, limit) if has_body else receive, _with_security_headers(send))
 
-    def _refused(self, scope: Scope, headers: Headers) -> Response | None:
+    def _rejection(self, scope: Scope, headers: Headers) -> Response | None:
         host = headers.get("host", "").lower()
         if self._is_local and not is_loopback(_name_of(host)):
-            message = "This server is reached as localhost only. Open it by that name."
+            message = "This server can be reached as localhost only. Use that name in the address."
             return problem(403, "foreign_host", message)
         origin = headers.get("origin")
-        if origin is not None and not self._is_own(origin.lower(), host):
-            message = "Pages of another site may not use this server. Name that site in CFO_CORS_ORIGINS to allow it."
+        if origin is not None and not self._is_allowed_origin(origin.lower(), host):
+            message = "Pages of other sites may not use this server. To allow a site, add it to CFO_CORS_ORIGINS."
             return problem(403, "foreign_origin", message)
-        if self._token is not None and scope["path"] not in _OPEN and not self._is_known(headers, self._token):
-            message = "This server wants its token. Send it as: Authorization: Bearer <CFO_API_TOKEN>."
+        if scope["path"] not in _PATHS_WITHOUT_TOKEN and not self._is_authorized(headers):
+            message = "This server requires its token. Send it in the header: Authorization: Bearer <CFO_API_TOKEN>."
             return problem(401, "token_rejected", message, {"WWW-Authenticate": "Bearer"})
         return None
 
-    def _is_own(self, origin: str, host: str) -> bool:
+    def _is_allowed_origin(self, origin: str, host: str) -> bool:
         return origin in self._origins or origin in (f"http://{host}", f"https://{host}")
 
-    @staticmethod
-    def _is_known(headers: Headers, token: bytes) -> bool:
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        return hmac.compare_digest(given.strip().encode("latin-1"), token) and scheme.lower() == "bearer"
+    def _is_authorized(self, headers: Headers) -> bool:
+        if self._token is None:
+            return True
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        return hmac.compare_digest(token.strip().encode("latin-1"), self._token) and scheme.lower() == "bearer"
 
 
 def _name_of(host: str) -> str:
-    """The name without the port; empty for what is no host, but more, or less."""
+    """The name of a host without the port; empty if it is not a valid host, such as `user@localhost`."""
     try:
         parts = urlsplit(f"//{host}")
         is_host = parts.netloc == host and "@" not in host and parts.port != 0
@@ -110,43 +112,44 @@ def _too_large(headers: Headers, limit: int) -> Response | None:
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
-    """The same stream, refused where it grows beyond the limit, for a body need not say how long it is, or stands."""
+    """The same stream, which raises an error if the body is too large or too slow.
+
+    The header is no proof: a chunked body does not state its length.
+    """
     clock = asyncio.get_running_loop().time
-    taken, ends, has_more = 0, clock() + PATIENCE, True
+    received, deadline, has_more = 0, clock() + BODY_TIMEOUT, True
 
     async def limited() -> Message:
-        nonlocal taken, ends, has_more
-        if not has_more:  # whoever waits now waits for the client to leave
+        nonlocal received, deadline, has_more
+        if not has_more:  # the next message is the disconnect, for which there is no limit
             return await receive()
         try:
-            async with asyncio.timeout_at(ends):
+            async with asyncio.timeout_at(deadline):
                 message = await receive()
         except TimeoutError:
-            text = "The body does not come. Check the connection and send it again."
+            text = "The body did not arrive in time. Check the connection and send it again."
             raise HTTPException(408, text, {"Connection": "close"}) from None
         has_more = message.get("more_body", False)
-        ends = clock() + PATIENCE if limit == MAX_UPLOAD else ends
-        taken += len(message.get("body", b""))
-        if taken > limit:
+        deadline = clock() + BODY_TIMEOUT if limit == MAX_UPLOAD else deadline
+        received += len(message.get("body", b""))
+        if received > limit:
             raise HTTPException(413, _limit_text(limit), {"Connection": "close"})
         return message
 
     return limited
 
 
-def _marked(send: Send) -> Send:
-    """The same, where an answer begins with what is said of all."""
-
-    async def marked(message: Message) -> None:
+def _with_security_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _ALWAYS.items():
+            for name, value in _SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 
-    return marked
+    return send_with_headers
 
 
 def _limit_text(limit: int) -> str:
     size = "2 GB" if limit == MAX_UPLOAD else "1 MB"
-    return f"The body is too large: at most {size} are taken here. Send less, or upload it as a file."
+    return f"The body is too large: the limit is {size}. Send less, or upload it as a file."

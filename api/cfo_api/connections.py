@@ -1,43 +1,101 @@
-"""Connections that do not wait for ever: one that says nothing costs the process a file, and it has not many."""
+"""The configuration of uvicorn, with a limit on how long a client may take to send the head of a request.
+
+Each open connection costs the process a file descriptor, of which it has few. uvicorn itself waits for a head forever.
+"""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-HEAD = 30.0
-"""Seconds in which the head of a request must have come: from its first byte on, or from the connection on."""
+HEAD_TIMEOUT = 30.0
+"""Seconds for the head of a request, counted from its first byte, or from the start of the connection."""
+_STATE_KEY = "cfo_connection"
 
 
-class Connection(H11Protocol):
-    """A connection of uvicorn that hangs up where the head of a request takes too long."""
+def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
+    """A configuration that serves the app over HTTP/1.1, on connections with a time limit."""
+    config = uvicorn.Config(_tracked(app), http="h11", ws="none", **options)
+    config.load()
+    protocol_class: Callable[..., asyncio.Protocol] = config.http_protocol_class
 
-    _waiting: asyncio.TimerHandle | None = None
+    class TimedConnection(_TimedConnection):
+        def __init__(self, *, app_state: dict[str, Any], **arguments: Any) -> None:
+            super().__init__(lambda state: protocol_class(app_state={**app_state, **state}, **arguments))
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._wait()
+    config.http_protocol_class = TimedConnection
+    return config
+
+
+class _TimedConnection(asyncio.Protocol):
+    """Passes a connection on to uvicorn's protocol, and closes it if the head of a request takes too long.
+
+    It wraps that protocol rather than extend it, so that it depends on nothing inside. Whether a head is complete, it
+    learns from the app, which finds it in the state of each request.
+    """
+
+    def __init__(self, make_protocol: Callable[[dict[str, Any]], asyncio.Protocol]) -> None:
+        self._protocol = make_protocol({_STATE_KEY: self})
+        self._transport: asyncio.Transport | None = None
+        self._requests = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
+        self._transport = transport
+        self._start_timer()
+        self._protocol.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        cycle: RequestResponseCycle | None = getattr(self, "cycle", None)  # there is none before the first request
-        if cycle is not None and not cycle.response_complete:
-            self._stop_waiting()
-        else:  # some of a head and not its end, or the rest of a body that nobody wanted
-            self._wait()
+        self._protocol.data_received(data)
+        # Even if this completes a head: its request starts in another task, and stops the timer then.
+        if not self._requests:
+            self._start_timer()
+
+    def eof_received(self) -> bool | None:
+        return self._protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
-        super().connection_lost(exc)
+        self._stop_timer()
+        self._protocol.connection_lost(exc)
 
-    def _should_upgrade(self) -> bool:
-        """There is nothing to change to; who only asks (Java's client does, for HTTP/2) is not worth a warning."""
-        return False
+    def request_started(self) -> None:
+        self._requests += 1
+        self._stop_timer()
 
-    def _wait(self) -> None:
-        if self._waiting is None:
-            self._waiting = self.loop.call_later(HEAD, self.transport.close)
+    def request_ended(self) -> None:
+        self._requests -= 1
 
-    def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _start_timer(self) -> None:
+        if self._timer is None and self._transport is not None:
+            self._timer = asyncio.get_running_loop().call_later(HEAD_TIMEOUT, self._transport.close)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _tracked(app: ASGIApp) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """The app, which tells the connection of each request when the request starts and ends."""
+
+    async def tracked(scope: Scope, receive: Receive, send: Send) -> None:
+        connection = scope.get("state", {}).get(_STATE_KEY)
+        if not isinstance(connection, _TimedConnection):
+            await app(scope, receive, send)
+            return
+        connection.request_started()
+        try:
+            await app(scope, receive, send)
+        finally:
+            connection.request_ended()
+
+    return tracked

@@ -1,4 +1,4 @@
-"""What routes are given: the thing that their address names, and what their headers say."""
+"""Dependencies of the routes: the objects that their paths name, and their headers."""
 
 import asyncio
 from typing import Annotated
@@ -18,12 +18,12 @@ def _closing(request: Request) -> asyncio.Event:
 
 WorkbenchDep = Annotated[Workbench, Depends(_workbench)]
 ClosingDep = Annotated[asyncio.Event, Depends(_closing)]
-"""Set when the server goes: whoever waits for a run stops waiting."""
+"""Set when the server stops; requests that wait for a run then end."""
 KeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        description="The same key and body again give the same run; the same key with another body is refused.",
+        description="Makes retries safe: the same key and body return the same run. Another body with it is refused.",
         min_length=1,
         max_length=200,
     ),
@@ -40,7 +40,9 @@ WorkspaceDep = Annotated[Workspace, Depends(_workspace)]
 async def _thread(
     wb: WorkbenchDep,
     thread_id: str,
-    workspace_id: Annotated[str | None, Query(description="Needed only where two workspaces hold this id.")] = None,
+    workspace_id: Annotated[
+        str | None, Query(description="Needed only if two workspaces have a thread of this id.")
+    ] = None,
 ) -> Thread:
     if workspace_id is None:
         return await wb.thread(thread_id)

@@ -1,4 +1,4 @@
-"""Files on their way out, streamed."""
+"""Streamed downloads."""
 
 from typing import Any
 from urllib.parse import quote
@@ -12,13 +12,13 @@ BYTES: dict[int | str, dict[str, Any]] = {
         "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-"""How an answer that is a file is documented; its media type is that of the file."""
+"""The documentation of an answer that is a file. Its media type is that of the file."""
 
 
 def attachment(file: Download) -> Stream:
-    """The file as an answer that a browser stores, whatever its content."""
+    """The file as an answer that a browser saves rather than shows, whatever its content."""
     headers = {
-        "Content-Type": file.media_type,  # as it is: nobody knows the encoding of a text
+        "Content-Type": file.media_type,  # without a charset, since the encoding of a text file is unknown
         "Content-Length": str(file.size),
         "Content-Disposition": f"attachment; filename*=utf-8''{quote(file.name, safe='')}",
     }

@@ -1,4 +1,4 @@
-"""Examples for the OpenAPI document, by the operation's name; one small story of one thread."""
+"""Examples for the OpenAPI document, by the name of the operation. Together they follow one thread."""
 
 from typing import Any
 
@@ -124,18 +124,21 @@ PARAMETERS: dict[str, Any] = {
     "last-event-id": 1,
 }
 PROBLEMS: dict[int, tuple[str, str]] = {
-    401: ("token_rejected", "This server wants its token. Send it as: Authorization: Bearer <CFO_API_TOKEN>."),
-    403: ("foreign_host", "This server is reached as localhost only. Open it by that name."),
-    404: ("run_not_found", "There is no run 'x'. List the thread's messages for the ids."),
-    408: ("body_timeout", "The body does not come. Check the connection and send it again."),
+    401: (
+        "token_rejected",
+        "This server requires its token. Send it in the header: Authorization: Bearer <CFO_API_TOKEN>.",
+    ),
+    403: ("foreign_host", "This server can be reached as localhost only. Use that name in the address."),
+    404: ("run_not_found", "There is no run 'x'. List the messages of the thread to see the ids of its runs."),
+    408: ("body_timeout", "The body did not arrive in time. Check the connection and send it again."),
     409: ("idempotency_mismatch", "This idempotency key was used for another message of the thread. Use a new key."),
     410: (
         "events_pruned",
         "The events of this run were pruned (CFO_JOURNAL_DAYS). The reply is still in the messages of its thread.",
     ),
-    413: ("body_too_large", "The body is too large: at most 1 MB are taken here. Send less, or upload it as a file."),
+    413: ("body_too_large", "The body is too large: the limit is 1 MB. Send less, or upload it as a file."),
     422: ("empty_message", "The message is empty. Write a question."),
-    500: ("internal_error", "Something went wrong in the server, and is in its log. Try again."),
-    503: ("storage_failed", "The disk is full. Mend that, then try again."),
+    500: ("internal_error", "The server failed, and its log has the details. Try again."),
+    503: ("storage_failed", "The disk is full. Free some space, then try again."),
 }
-"""For each status a code with its message."""
+"""An example of a code and its message for each status."""

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI reads from the routes, with examples, and with every problem as it is."""
+"""The OpenAPI document: what FastAPI derives from the routes, with examples and with every problem."""
 
 from http import HTTPStatus
 from typing import Any
@@ -8,12 +8,12 @@ from fastapi.openapi.utils import get_openapi
 
 from cfo_api import examples, sse
 
-_OPEN = ("get_health", "get_readiness")
-_ALWAYS = (403, 413, 500, 503)
-"""What any operation may answer: the guard may refuse it, the server or its disk may fail."""
+_WITHOUT_TOKEN = ("get_health", "get_readiness")
+_COMMON_PROBLEMS = (403, 413, 500, 503)
+"""Problems of every operation: the auth middleware may refuse it, and the server or its disk may fail."""
 _PROBLEM = {
     "type": "object",
-    "description": "An error (RFC 9457): `code` is stable, `detail` says what to do next.",
+    "description": "An error (RFC 9457): `code` is stable, and `detail` says what happened and what to do.",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
         "type": {"type": "string"},
@@ -23,31 +23,31 @@ _PROBLEM = {
         "code": {"type": "string"},
     },
 }
-_SECURITY = {"type": "http", "scheme": "bearer", "description": "CFO_API_TOKEN, where the server has one."}
+_SECURITY = {"type": "http", "scheme": "bearer", "description": "CFO_API_TOKEN, if the server has one."}
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
-    """The document, made once."""
+    """The document, built once."""
     if app.openapi_schema is None:
-        made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        parts = made.setdefault("components", {})
+        schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        parts = schema.setdefault("components", {})
         parts["schemas"] = {**sse.schemas(), **parts["schemas"], "HttpProblem": _PROBLEM}
         parts["securitySchemes"] = {"token": _SECURITY}
-        for path in made["paths"].values():
+        for path in schema["paths"].values():
             for operation in path.values():
                 _complete(operation)
         for unused in ("HTTPValidationError", "ValidationError"):
             parts["schemas"].pop(unused, None)
-        app.openapi_schema = made
+        app.openapi_schema = schema
     return app.openapi_schema
 
 
 def _complete(operation: dict[str, Any]) -> None:
     name, responses = operation["operationId"], operation["responses"]
-    if name not in _OPEN:
+    if name not in _WITHOUT_TOKEN:
         operation["security"] = [{"token": []}, {}]
         responses["401"] = {}
-    for status in _ALWAYS:
+    for status in _COMMON_PROBLEMS:
         responses[str(status)] = {}
     if "requestBody" in operation:
         responses["408"] = {}

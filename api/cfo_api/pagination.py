@@ -1,6 +1,6 @@
-"""Pages of a list. A cursor names the last item that was given; where that one is gone by then, those after it follow.
+"""Pages of a list. A cursor has the key of the last item on a page; the next page starts after that key.
 
-So nothing is left out or told twice where a script deletes what it has read, or an item is taken to the top.
+Unlike an offset, it neither skips nor repeats items if a script deletes what it has read, or an item moves to the top.
 """
 
 import base64
@@ -21,26 +21,26 @@ R = TypeVar("R", bound=BaseModel)
 
 
 class Pagination:
-    """Which part of a list is wanted."""
+    """The part of a list that a request asks for."""
 
     def __init__(
         self,
-        limit: Annotated[int, Query(ge=1, le=200, description="How many items at most.")] = 50,
-        cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=1000)] = None,
+        limit: Annotated[int, Query(ge=1, le=200, description="The largest number of items.")] = 50,
+        cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page.", max_length=1000)] = None,
     ) -> None:
         self._limit = limit
-        self._after = None if cursor is None else _read(cursor)
+        self._after = None if cursor is None else _decode(cursor)
 
     def cut(
         self,
         items: Sequence[T],
         key: Callable[[T], str],
-        shown: Callable[[T], R],
+        convert: Callable[[T], R],
         follows: Callable[[str, str], bool] = operator.gt,
     ) -> Page[R]:
-        """The page of the items, which are in the order of the list; `key` tells them apart.
+        """The page of the items, which are sorted; `key` identifies an item.
 
-        `follows` says whether the item of a key comes after another.
+        `follows` tells whether one key comes after another. It finds the start of the page if the last item is gone.
         """
         start, last = 0, self._after
         if last is not None:
@@ -49,19 +49,19 @@ class Pagination:
             start = keys.index(last) + 1 if last in keys else next(after, len(items))
         end = start + self._limit
         part = items[start:end]
-        more = _written(key(part[-1])) if end < len(items) else None
-        return Page[R](items=tuple(map(shown, part)), next_cursor=more)
+        more = _encode(key(part[-1])) if end < len(items) else None
+        return Page[R](items=tuple(map(convert, part)), next_cursor=more)
 
 
 PageDep = Annotated[Pagination, Depends()]
 
 
-def _written(key: str) -> str:
+def _encode(key: str) -> str:
     text = json.dumps([key], ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode(errors="surrogatepass")).decode().rstrip("=")
 
 
-def _read(cursor: str) -> str:
+def _decode(cursor: str) -> str:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         found: object = json.loads(text.decode(errors="surrogatepass"))
@@ -71,4 +71,4 @@ def _read(cursor: str) -> str:
         case [str(key)]:
             return key
         case _:
-            raise InvalidInput("This cursor is none. Take `next_cursor` of the page before, as it is.")
+            raise InvalidInput("This cursor is not valid. Use `next_cursor` of the previous page, unchanged.")

@@ -1,6 +1,6 @@
-"""Errors as RFC 9457 problem+json: the one place where a code becomes a status.
+"""Errors as RFC 9457 problem+json: the only place where an error gets an HTTP status.
 
-What is not foreseen becomes `internal_error` without a word of the inside, and is logged.
+An unexpected exception is logged, and answered as `internal_error` without its details.
 """
 
 import json
@@ -43,7 +43,7 @@ STATUS: dict[type[CfoError], int] = {
     errors.RunError: 409,
     errors.InternalError: 500,
 }
-"""The status of a leaf is that of the nearest class above it that is named here."""
+"""The status of an error is that of its nearest base class in this table."""
 
 _CODES = {
     401: "token_rejected",
@@ -54,23 +54,23 @@ _CODES = {
     413: "body_too_large",
 }
 _DETAILS = {
-    404: "There is nothing at this address. The addresses are listed at /openapi.json.",
-    405: "This address does not take this method. Its methods are listed at /openapi.json.",
+    404: "There is no such address. /openapi.json lists all addresses.",
+    405: "This address does not support this method. /openapi.json lists its methods.",
 }
 
 
 def may(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How a route documents the problems it may answer with; `document` fills them in."""
+    """The documentation of the problems that a route may answer with; `openapi` adds their examples."""
     return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 
 def status_of(kind: type[CfoError]) -> int:
-    """The status for an error of that kind."""
+    """The status of this class of errors."""
     return next((STATUS[base] for base in kind.__mro__ if base in STATUS), 500)
 
 
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """A problem+json answer; plain ASCII, since a message may quote text that is no UTF-8."""
+    """A problem+json answer. It is plain ASCII, since a message may quote text that UTF-8 cannot encode."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -83,22 +83,22 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
 
 
 def of_error(error: CfoError) -> Response:
-    """The answer to an error of ours."""
+    """The answer to an error of the engine."""
     status = status_of(type(error))
-    if status == 500:  # made for the one who runs the server
+    if status == 500:  # for the operator of the server, not for the client
         _log.error("%s: %s", error.code, error.message)
         return _internal()
-    # What keeps the server from its work may name where; any other path is the client's own, and stays.
+    # A failure of the server may name paths of its machine. Paths in other messages come from the client.
     detail = errors.without_paths(error.message) if status == 503 else error.message
     return problem(status, error.code, detail)
 
 
 def install(app: FastAPI) -> None:
-    """Has every error of the app answered as a problem."""
+    """Makes the app answer every error as a problem."""
     app.add_exception_handler(CfoError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_anything)
+    app.add_exception_handler(Exception, _on_unexpected)
 
 
 async def _on_error(_: Request, error: Exception) -> Response:
@@ -106,11 +106,11 @@ async def _on_error(_: Request, error: Exception) -> Response:
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
-    """Names the first field that is wrong; never repeats what was sent."""
+    """Names the first wrong field, and never quotes its value, which may be secret."""
     first = cast(RequestValidationError, error).errors()[0]
     where = first["loc"][:2]
     if where == ("body", "files"):
-        message = "An upload is multipart/form-data: files, each with its name, in the field `files`. Send it so."
+        message = "An upload must be multipart/form-data, with named files in the field `files`. Send it in that form."
         return problem(422, errors.InvalidInput.code, message)
     if where == ("body",) and not _is_json(request):
         message = "The body must be JSON. Send it with the header Content-Type: application/json."
@@ -125,40 +125,40 @@ def _is_json(request: Request) -> bool:
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
-    """What the framework refuses: an unknown address or method, and a body that is none."""
+    """Requests that the framework refuses: an unknown address or method, or a malformed body."""
     found = cast(HTTPException, error)
     if found.status_code == 400:
-        return _unread(found)
+        return _unreadable_body(found)
     headers = dict(found.headers or {})
-    if found.status_code == 405:  # each route knows only its own
+    if found.status_code == 405:  # the exception names only the methods of one route
         headers["Allow"] = ", ".join(_methods(request))
     code = _CODES.get(found.status_code, "error")
     detail = _DETAILS.get(found.status_code, found.detail)
     return problem(found.status_code, code, detail, headers)
 
 
-def _unread(error: HTTPException) -> Response:
-    """For a body that could not be read; the framework says so too where the disk did not take it."""
+def _unreadable_body(error: HTTPException) -> Response:
+    """The answer for a body that cannot be read. The framework raises the same error if the disk is full."""
     if isinstance(error.__cause__, OSError):
         reason = error.__cause__.strerror or "it failed"
         message = f"The upload cannot be stored ({reason}). Free some space for temporary files, then upload it again."
         return of_error(errors.StorageFailed(message))
-    message = "The body cannot be read. Send what its Content-Type says, at most 1000 files at once."
+    message = "The body cannot be read. Send a body that matches its Content-Type, with at most 1000 files."
     return problem(422, errors.InvalidInput.code, message)
 
 
 def _methods(request: Request) -> list[str]:
-    """What the address takes, by any route."""
+    """The methods of all routes of the address."""
     fits = (route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE)
     methods = {method for route in fits for method in route.methods}
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
-async def _on_anything(_: Request, __: Exception) -> Response:
-    """Starlette raises it again once this is sent, and the server logs it."""
+async def _on_unexpected(_: Request, __: Exception) -> Response:
+    """The answer to an unexpected exception. Starlette raises it again after sending this, and uvicorn logs it."""
     return _internal()
 
 
 def _internal() -> Response:
-    message = "Something went wrong in the server, and is in its log. Try again; if it stays, tell who runs it."
+    message = "The server failed, and its log has the details. Try again; if it fails again, tell its operator."
     return problem(500, errors.InternalError.code, message)

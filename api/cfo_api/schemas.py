@@ -26,13 +26,13 @@ class ThreadTitle(Value):
 
 
 class FirstMessage(Value):
-    """The message that begins a thread."""
+    """The first message of a thread."""
 
     message: str
 
 
 class NewMessage(Value):
-    """A message; an empty one continues the reply of the run `in_reply_to`, `untouched` where a countdown ran out."""
+    """A message. An empty text continues the reply of the run `in_reply_to`; `untouched` if a countdown ran out."""
 
     text: str = ""
     in_reply_to: str | None = None
@@ -40,7 +40,7 @@ class NewMessage(Value):
 
 
 class DirectQuery(Value):
-    """Exactly one of SQL, a plan, or a Python program."""
+    """Exactly one of SQL, a query plan, and a Python program."""
 
     sql: str | None = None
     plan: QueryPlan | None = None
@@ -52,14 +52,14 @@ class DirectQuery(Value):
 
 
 class DirectRun(DirectQuery):
-    """A query to be run in a thread, or in a new one, without a model."""
+    """A query to run without a model, in a thread or a new one."""
 
     workspace_id: str
     thread_id: str | None = None
 
 
 class ChatMessage(Value):
-    """A message to a thread, or to a new one; an empty one continues the reply of the run `in_reply_to`."""
+    """A message to a thread or a new one. An empty message continues the reply of the run `in_reply_to`."""
 
     workspace_id: str
     thread_id: str | None = None
@@ -68,13 +68,13 @@ class ChatMessage(Value):
 
 
 class PatientChat(ChatMessage):
-    """A chat message, and for how many seconds its sender waits."""
+    """A chat message, with the number of seconds to wait for the reply."""
 
     timeout: float = Field(60, ge=0, le=300)
 
 
 class Health(Value):
-    """That the server is there."""
+    """The server is alive."""
 
     status: str = "ok"
 

@@ -1,7 +1,7 @@
-"""A run's events as server-sent events: id, event, data; a comment where nothing happens, so that nobody hangs up.
+"""A run's events as server-sent events, with a comment as a heartbeat while nothing happens.
 
-A stream ends with its run, with its client, or when the server closes: whoever reconnects with `Last-Event-ID` goes on
-where it was.
+A stream ends with its run, with its client, or when the server stops. A client that reconnects with `Last-Event-ID`
+continues after that event.
 """
 
 import asyncio
@@ -17,20 +17,22 @@ from cfo_kernel import CfoError, Event, Numbered
 from cfo_kernel.events import Outcome
 from cfo_kernel.interface import Run
 
-HEARTBEAT = 15.0  # seconds
+HEARTBEAT = 15.0
+"""Seconds of silence after which a heartbeat is sent, so that proxies and clients keep the connection."""
 _SCHEMAS = "#/components/schemas/"
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The events.", "content": {"text/event-stream": {"schema": {"$ref": f"{_SCHEMAS}Frame"}}}},
-    204: {"description": "The run has ended, and there is nothing after that event."},
+    204: {"description": "The run has ended, and no event follows the given one."},
 }
-"""How an answer that streams events is documented."""
+"""The documentation of an answer that streams events."""
 _HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _log = logging.getLogger(__name__)
-_leaving: set[asyncio.Task[None]] = set()
+_cleanups: set[asyncio.Task[None]] = set()
+"""The event loop keeps only weak references to tasks."""
 
 
 class Stream(StreamingResponse):
-    """A streamed answer that lets go of its source at once, however it ends."""
+    """A streamed answer that closes its source at once, however it ends."""
 
     def __init__(self, source: AsyncIterator[bytes], **options: Any) -> None:
         super().__init__(source, **options)
@@ -40,32 +42,32 @@ class Stream(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await _closed(self._source)
+            await _close(self._source)
 
 
 async def events(
     run: Run, after: int | None, closing: asyncio.Event, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The answer that streams the run's events after that number. Raises `EventsPruned` before it begins.
+    """The answer that streams the run's events after the given number. Raises `EventsPruned` before it starts.
 
-    Where none will come any more it is empty (204), and a browser's `EventSource` asks no further.
+    If no event can follow, the answer is empty (204), and a browser's `EventSource` stops reconnecting.
     """
-    if await run.status() in get_args(Outcome):  # all that it has to say is there, or nothing of it
+    if await run.status() in get_args(Outcome):
         probe = run.events(after)
         first = await anext(probe, None)
-        await _closed(probe)
+        await _close(probe)
         if first is None:
             return Response(status_code=204)
     return Stream(frames(run.events(after), closing), headers={**_HEADERS, **(headers or {})})
 
 
 def schemas() -> dict[str, Any]:
-    """The components that a documented stream refers to: a frame of it, and the events."""
+    """The components of the OpenAPI document that a documented stream refers to: the frame and the events."""
     event = TypeAdapter[Any](Event).json_schema(mode="serialization", ref_template=_SCHEMAS + "{model}")
     data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"$ref": f"{_SCHEMAS}Event"}}
     frame = {
         "type": "object",
-        "description": "One of the stream's events, each with its number.",
+        "description": "One event of the stream, with its number.",
         "required": ["id", "event", "data"],
         "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": data},
     }
@@ -75,13 +77,13 @@ def schemas() -> dict[str, Any]:
 async def frames(
     source: AsyncIterator[Numbered], closing: asyncio.Event, heartbeat: float = HEARTBEAT
 ) -> AsyncGenerator[bytes]:
-    """The bytes of a stream; `heartbeat` is in seconds."""
-    end = asyncio.create_task(closing.wait())
+    """The bytes of a stream, with a heartbeat after so many seconds of silence."""
+    stop = asyncio.create_task(closing.wait())
     following: asyncio.Future[Numbered] | None = None
     try:
-        while not end.done():
+        while not stop.done():
             following = following or asyncio.ensure_future(anext(source))
-            done, _ = await asyncio.wait({following, end}, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({following, stop}, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
             if following in done:
                 yield _frame(following.result())
                 following = None
@@ -89,25 +91,25 @@ async def frames(
                 yield b": heartbeat\n\n"
     except StopAsyncIteration:
         return
-    except CfoError as error:  # the answer has begun, so all that is left is to end it
+    except CfoError as error:  # too late for an error status: the answer has begun, and can only end
         _log.warning("a stream of events ended early: %s (%s)", error.message, error.code)
     finally:
-        end.cancel()
-        # In a task of its own: where a client vanished, this one is cancelled at every await.
-        leaving = asyncio.create_task(_leave(following, source))
-        _leaving.add(leaving)
-        leaving.add_done_callback(_leaving.discard)
+        stop.cancel()
+        # In another task, since this one is cancelled at every await after its client has disconnected.
+        cleanup = asyncio.create_task(_release(following, source))
+        _cleanups.add(cleanup)
+        cleanup.add_done_callback(_cleanups.discard)
 
 
-async def _leave(following: asyncio.Future[Numbered] | None, source: AsyncIterator[Numbered]) -> None:
-    """Lets go of a source, which may be waiting for its next event."""
+async def _release(following: asyncio.Future[Numbered] | None, source: AsyncIterator[Numbered]) -> None:
+    """Closes a source, which may be waiting for its next event."""
     if following is not None:
         following.cancel()
         await asyncio.wait({following})
-    await _closed(source)
+    await _close(source)
 
 
-async def _closed(source: AsyncIterator[Any]) -> None:
+async def _close(source: AsyncIterator[Any]) -> None:
     if isinstance(source, AsyncGenerator):
         await cast("AsyncGenerator[Any]", source).aclose()
 

@@ -104,7 +104,9 @@ class RemoteThread:
         """A run of this thread by its id. Raises `RunNotFound`."""
         path = f"/runs/{segment(run_id, not_found.run(run_id))}/status"
         if (await self._client.fetch(run_info, "GET", path)).thread_id != self.id:
-            raise RunNotFound(f"There is no run {run_id[:80]!r} in this thread. List its messages for the ids.")
+            raise RunNotFound(
+                f"There is no run {run_id[:80]!r} in this thread. List its messages to see the ids of its runs."
+            )
         return self._run(run_id)
 
     async def messages(self) -> list[ShownMessage]:

@@ -1,4 +1,4 @@
-"""The embedded workbench: one async method for each thing a person can do. All front ends go through it."""
+"""The embedded workbench: the interface over the folders and databases of a root on this machine."""
 
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,10 @@ from cfo_kernel.workbench.thread import EmbeddedThread
 from cfo_kernel.workbench.workbench import EmbeddedWorkbench
 from cfo_kernel.workbench.workspace import EmbeddedWorkspace
 
-if TYPE_CHECKING:  # each class is what the interface says, or this does not type
+if TYPE_CHECKING:  # the type checker proves that each class implements its protocol
     from cfo_kernel import interface
 
-    _bench: type[interface.Workbench] = EmbeddedWorkbench
+    _workbench: type[interface.Workbench] = EmbeddedWorkbench
     _workspace: type[interface.Workspace] = EmbeddedWorkspace
     _thread: type[interface.Thread] = EmbeddedThread
     _run: type[interface.Run] = EmbeddedRun

@@ -1,4 +1,4 @@
-"""Files on their way out: which ones a folder gives, what a table is made into, and their content in chunks."""
+"""Downloads: which files of a folder may leave it, tables in other formats, and content in chunks."""
 
 import asyncio
 import os
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cfo_kernel.data.workspace_data import WorkspaceData
-from cfo_kernel.errors import StorageFailed
 from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
 from cfo_kernel.interface import Download, DownloadFormat
+from cfo_kernel.workbench.storage_errors import storage_errors, storage_failed
 
 _CHUNK = 1 << 20
 _ANY = "application/octet-stream"
@@ -28,9 +28,9 @@ _MEDIA_TYPES = {
 
 
 def own_file(folder: Path, name: str) -> Path | None:
-    """The file of that name right in `folder`; None for a path out of it, for a link, and for what is not there.
+    """The file of this name directly in `folder`; None for a path that leads out of it, a link, or a missing file.
 
-    A name may come from anywhere: a history that was copied here, or a request.
+    The name is not trusted: it may come from a request, or from a history that was copied here.
     """
     try:
         home = folder.resolve()
@@ -42,43 +42,39 @@ def own_file(folder: Path, name: str) -> Path | None:
 
 
 def own_result(thread_dir: Path, file: str) -> Path | None:
-    """The file `results/x` or `analysis/x` of the thread; None for any other, as in `own_file`."""
+    """The file `results/x` or `analysis/x` of a thread; None for any other path, and as in `own_file`."""
     place, _, name = file.partition("/")
     folder = thread_dir / place
     return own_file(folder, name) if place in ("results", "analysis") and not folder.is_symlink() else None
 
 
 async def opened(path: Path, name: str | None = None) -> Download | None:
-    """The file for reading, as it is now: one that is replaced meanwhile is read to its old end. None if it is gone.
+    """The open file, or None if it is gone. If the file is replaced later, the download still reads the old content.
 
-    Raises `StorageFailed` where it cannot be read.
+    Raises `StorageFailed` if it cannot be read.
     """
     try:
         file, size = await asyncio.to_thread(_open, path)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unreadable(path, error) from error
-    shown = name or path.name
-    return Download(shown, size, _MEDIA_TYPES.get(path.suffix.lower(), _ANY), _chunks(file, path))
+        raise storage_failed(f"{path.name} cannot be read", error) from error
+    return Download(name or path.name, size, _MEDIA_TYPES.get(path.suffix.lower(), _ANY), _chunks(file, path))
 
 
-async def made(workspace_data: WorkspaceData, table: Path, format: DownloadFormat) -> Download | None:
-    """The rows of a table as a file of that format, which is gone from the disk by the time it is read.
+async def converted(workspace_data: WorkspaceData, table: Path, format: DownloadFormat) -> Download | None:
+    """The rows of a table as a file in another format. Raises what `WorkspaceData.export` raises, or `StorageFailed`.
 
-    Raises what `WorkspaceData.export` raises, or `StorageFailed`.
+    The file has no name any more by the time it is read, so that its space is freed as soon as the download ends.
     """
-    try:
-        with locked_temp_folder(workspace_data.scratch) as folder:
-            path = folder / f"{table.stem}.{format}"
-            await workspace_data.export(table, format, path)
-            return await opened(path)
-    except OSError as error:
-        raise StorageFailed(f"There is no room for the file ({error.strerror}). Mend that, then try again.") from error
+    with storage_errors("The file cannot be stored"), locked_temp_folder(workspace_data.scratch) as folder:
+        path = folder / f"{table.stem}.{format}"
+        await workspace_data.export(table, format, path)
+        return await opened(path)
 
 
 def _open(path: Path) -> tuple[BinaryIO, int]:
-    """Opens a regular file, and no link: the name may lead elsewhere since it was looked at."""
+    """Opens a regular file, but no link: someone may have replaced the file by one since its path was checked."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
@@ -93,8 +89,4 @@ async def _chunks(file: BinaryIO, path: Path) -> AsyncGenerator[bytes]:
             while chunk := await asyncio.to_thread(file.read, _CHUNK):
                 yield chunk
         except OSError as error:
-            raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> StorageFailed:
-    return StorageFailed(f"{path.name} cannot be read ({error.strerror}). Mend that, then try again.")
+            raise storage_failed(f"{path.name} cannot be read", error) from error

@@ -1,4 +1,4 @@
-"""What an open workbench holds: the catalog, the journal, the dispatch, and a data room for each workspace."""
+"""The engine of an open workbench: its databases, the dispatch of runs, and the data of each workspace."""
 
 import asyncio
 import atexit
@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Self
 from weakref import WeakSet
@@ -40,16 +40,18 @@ from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import ThreadRow, WorkspaceRow
 from cfo_kernel.store.folders import is_id
 from cfo_kernel.store.history import History, MessageEntry
+from cfo_kernel.workbench.storage_errors import storage_errors
 from cfo_kernel.workbench.stores import open_stores
 
 logging.getLogger("cfo_kernel").addHandler(logging.NullHandler())
-_PROCESS = os.getpid()
+_OWN_PID = os.getpid()
 
 
 class Engine:
-    """Opens a root for one event loop, and keeps its folders and rows in step.
+    """Opens a root for one event loop, and keeps the rows of its catalog in step with its folders.
 
-    It is closed when that loop ends, if not before; until then it stays, for runs go on whoever holds them.
+    It is closed when its loop ends, if not earlier. Until then it stays open even if no workbench refers to it any
+    more, because its runs are still in progress.
     """
 
     def __init__(self, root: Path, settings: Settings) -> None:
@@ -63,7 +65,7 @@ class Engine:
         self._models = Models(settings)
         usage_recorder = UsageRecorder(prices, self.ledger)
         self.dispatch = Dispatch(self.journal, self._queue, settings, usage_recorder, self._models, self.context_of)
-        self._rooms: dict[str, WorkspaceData] = {}
+        self._workspace_data: dict[str, WorkspaceData] = {}
         self._python = None if settings.python_disabled else FallbackExecutor(ConfinedExecutor(), DockerExecutor())
         self._loop = asyncio.get_running_loop()
         self._holders: WeakSet[object] = WeakSet()
@@ -71,43 +73,45 @@ class Engine:
         self._closing: asyncio.Task[None] | None = None
         self._pruning: asyncio.Task[None] | None = None
         self._is_closed = False
-        self._life = self._until_the_end()
+        self._lifetime = self._close_at_end()
         self.adopt_workspaces()
 
     @classmethod
-    async def held(cls, root: Path, settings: Settings, holder: object) -> "Engine":
-        """The engine of this root, these settings and this loop: connecting twice is connecting to the same.
+    async def acquire(cls, root: Path, settings: Settings, holder: object) -> "Engine":
+        """The engine of this root, these settings and this loop, which all workbenches of the three share.
 
-        Raises `StorageFailed` where the root cannot be opened.
+        `release` gives it back. Raises `StorageFailed` if the root cannot be opened.
         """
         loop = asyncio.get_running_loop()
-        found = (e for e in _alive if (e.root, e.settings, e._loop, e._is_closed) == (root, settings, loop, False))
+        found = (e for e in _engines if (e.root, e.settings, e._loop, e._is_closed) == (root, settings, loop, False))
         engine = next(found, None) or cls(root, settings)
-        _alive.add(engine)
-        engine._holders.add(holder)  # before it waits: another holder may let go meanwhile
+        _engines.add(engine)
+        engine._holders.add(holder)  # before the first await, where the last other holder may release the engine
         if engine._opening is None:
             engine._opening = loop.create_task(engine._open(), name="open the engine")
         try:
             await asyncio.shield(engine._opening)
-        except BaseException:  # the next to connect tries anew
+        except BaseException:  # so that the next caller opens the root from scratch
             await engine.release(holder)
             raise
         return engine
 
     async def _open(self) -> None:
-        """Begins: works on what is accepted here, and goes on with the runs whose process died."""
-        await anext(self._life)
+        """Starts work on the runs that are accepted here, and on those whose process died."""
+        await anext(self._lifetime)
         try:
             await self.journal.open()
         except sqlite3.Error as error:
             message = f"The root {self.root} cannot be opened ({error}). Check CFO_ROOT and its disk."
             raise StorageFailed(message) from error
-        await asyncio.to_thread(_tidy, [self.root / row.workspace_dir for row in self.catalog.workspaces()])
+        await asyncio.to_thread(
+            _remove_abandoned_scratch, [self.root / row.workspace_dir for row in self.catalog.workspaces()]
+        )
         await self.dispatch.open()
         self._pruning = asyncio.create_task(prune(self.journal, self.settings.journal_days), name="prune the journal")
 
     def use(self) -> Self:
-        """The engine itself, for who may use it now. Raises `OtherLoop` or `WorkbenchClosed`."""
+        """The engine itself, after checking that it may be used here. Raises `OtherLoop` or `WorkbenchClosed`."""
         if asyncio.get_running_loop() is not self._loop:
             message = "This was opened in another event loop. In this one, open it again from the workbench."
             raise OtherLoop(message)
@@ -116,51 +120,51 @@ class Engine:
         return self
 
     def adopt_workspaces(self) -> None:
-        """Gives a row to every workspace folder that has none."""
+        """Adds a row for every workspace folder that has none."""
         known = {row.workspace_dir for row in self.catalog.workspaces()}
         for folder in folders.unknown_workspaces(self.root, known):
             self.catalog.adopt_workspace(folder.name)
 
     def workspaces(self) -> list[WorkspaceRow]:
-        """The workspaces whose folder is there, by name; one that is put back appears again."""
+        """The workspaces whose folder exists, by name. A folder that is put back later appears again."""
         self.adopt_workspaces()
         return [row for row in self.catalog.workspaces() if not self.is_gone(row)]
 
     def workspace(self, id_or_name: str) -> WorkspaceRow:
-        """The workspace of that id, or else of that name. Raises `WorkspaceNotFound`."""
+        """The workspace of this id, or else of this name. Raises `WorkspaceNotFound`."""
         with contextlib.suppress(WorkspaceNotFound):
             row = self.catalog.workspace(id_or_name)
-            if row.id == id_or_name:  # a folder that was put there meanwhile cannot have this id
+            if row.id == id_or_name:  # no new folder can have this id, so there is no need to look for one
                 return row
         self.adopt_workspaces()
         return self.catalog.workspace(id_or_name)
 
     def threads(self, workspace: WorkspaceRow) -> list[ThreadRow]:
-        """The threads whose folder is there, the one last used first."""
+        """The threads whose folder exists, most recently used first."""
         self.adopt_threads(workspace)
         return [row for row in self.catalog.threads(workspace.id) if (self.root / row.thread_dir).is_dir()]
 
     def find_thread(self, thread_id: str) -> tuple[WorkspaceRow, ThreadRow]:
-        """The thread of that id in whichever workspace. Raises `ThreadNotFound` or `ThreadAmbiguous`."""
+        """The thread of this id, in any workspace. Raises `ThreadNotFound` or `ThreadAmbiguous`."""
         known = self.workspaces() if is_id(thread_id) else []
         found = [w for w in known if (self.root / w.workspace_dir / "threads" / thread_id).is_dir()]
         if not found:
             raise not_found.thread(thread_id)
         if len(found) > 1:
             names = ", ".join(w.id for w in found)
-            raise ThreadAmbiguous(f"Several workspaces have this thread: {names}. Open it from its workspace.")
+            raise ThreadAmbiguous(f"Several workspaces have a thread of this id: {names}. Open it from its workspace.")
         return found[0], self.thread(found[0], thread_id)
 
     def thread(self, workspace: WorkspaceRow, thread_id: str) -> ThreadRow:
-        """Raises `ThreadNotFound`."""
+        """The thread of this id in the workspace. Raises `ThreadNotFound`."""
         try:
             return self.catalog.thread(workspace.id, thread_id)
-        except ThreadNotFound:  # a folder that was put there meanwhile may have it
+        except ThreadNotFound:  # its folder may have been put there in the meantime
             self.adopt_threads(workspace)
             return self.catalog.thread(workspace.id, thread_id)
 
     def adopt_threads(self, workspace: WorkspaceRow) -> None:
-        """Gives a row to every thread folder of the workspace that has none."""
+        """Adds a row for every thread folder of the workspace that has none."""
         folder = self.workspace_dir(workspace)
         known = {Path(row.thread_dir).name for row in self.catalog.threads(workspace.id)}
         for found in folders.unknown_threads(folder, known):
@@ -172,41 +176,42 @@ class Engine:
             self.catalog.add_thread(row)
 
     def workspace_dir(self, workspace: WorkspaceRow) -> Path:
-        """The folder, with all that belongs into it. Raises `WorkspaceNotFound` where it is gone."""
+        """The folder, with its subfolders. Raises `WorkspaceNotFound` if it is gone."""
         folder = self.root / workspace.workspace_dir
         if self.is_gone(workspace):
-            message = f"The folder of {workspace.name} is not at {workspace.workspace_dir}. Put it back."
+            message = f"The folder {workspace.workspace_dir} of {workspace.name} is missing. Put it back."
             raise WorkspaceNotFound(message)
-        with making(folder):
+        with creating_folder(folder):
             folders.make_workspace(folder)
         return folder
 
     def thread_dir(self, thread: ThreadRow) -> Path:
-        """The folder, with all that belongs into it. Raises `ThreadNotFound` where it is gone."""
+        """The folder, with its subfolders. Raises `ThreadNotFound` if it is gone."""
         folder = self.root / thread.thread_dir
         if not folder.is_dir():
-            raise ThreadNotFound(f"The folder of this thread is not at {thread.thread_dir}. Put it back.")
-        with making(folder):
+            raise ThreadNotFound(f"The folder {thread.thread_dir} of this thread is missing. Put it back.")
+        with creating_folder(folder):
             folders.make_thread(folder)
         return folder
 
     def new_thread(self, workspace: WorkspaceRow, thread_id: str, title: str | None) -> ThreadRow:
-        """Makes the folder and the row of a thread, in this order: a folder without a row is adopted later.
+        """Creates the folder and then the row of a thread. Raises `StorageFailed`, and then neither exists.
 
-        Raises `StorageFailed`, and then there is neither.
+        In this order, since a process may die in between: a folder without a row is adopted later, but a row without a
+        folder would be a thread that cannot be opened.
         """
         folder = self.workspace_dir(workspace) / "threads" / thread_id
         row = ThreadRow(id=thread_id, workspace_id=workspace.id, title=title, thread_dir=self._relative(folder))
         try:
-            with making(folder):
+            with creating_folder(folder):
                 folders.make_thread(folder)
             return self.catalog.add_thread(row)
         except CfoError:
             folders.remove_unused_thread(folder)
             raise
 
-    def take_back(self, thread: ThreadRow) -> bool:
-        """Unmakes a thread whose first message was refused, unless it has another one by now."""
+    def discard_new_thread(self, thread: ThreadRow) -> bool:
+        """Removes a thread whose first message was rejected, unless another message has arrived since."""
         folder = self.root / thread.thread_dir
         folders.remove_unused_thread(folder)
         if folder.exists():
@@ -215,52 +220,53 @@ class Engine:
         return True
 
     def is_gone(self, workspace: WorkspaceRow) -> bool:
-        """Whether the folder of the workspace was taken away."""
+        """Whether the folder of the workspace is missing."""
         return not (self.root / workspace.workspace_dir).is_dir()
 
     def data(self, workspace: WorkspaceRow) -> WorkspaceData:
-        """The data room of the workspace; there is one for each. Raises `WorkspaceNotFound`."""
+        """The data of the workspace, the same object each time. Raises `WorkspaceNotFound`."""
         folder = self.workspace_dir(workspace)
-        if workspace.id not in self._rooms:
-            self._rooms[workspace.id] = WorkspaceData(
+        if workspace.id not in self._workspace_data:
+            self._workspace_data[workspace.id] = WorkspaceData(
                 folder,
                 query_timeout=self.settings.query_timeout,
                 ingest_timeout=self.settings.ingest_timeout,
                 python=self._python,
                 python_timeout=self.settings.python_timeout,
             )
-        return self._rooms[workspace.id]
+        return self._workspace_data[workspace.id]
 
     async def close_workspace_data(self, workspace: WorkspaceRow) -> None:
-        """Ends the workers of the workspace; whoever needs them again gets others."""
-        if workspace_data := self._rooms.pop(workspace.id, None):
+        """Ends the workers of the workspace. The next use of its data starts others."""
+        if workspace_data := self._workspace_data.pop(workspace.id, None):
             await workspace_data.close()
 
     def context(self, workspace: WorkspaceRow, thread: ThreadRow) -> ThreadContext:
         return ThreadContext(workspace.id, thread.id, self.thread_dir(thread), self.data(workspace))
 
     def context_of(self, run: RunRow) -> ThreadContext:
-        """Where a run takes place. Raises `NotFound` where that is gone."""
+        """The context of the thread of a run. Raises `NotFound` if the thread or its workspace is gone."""
         thread = self.catalog.thread(run.workspace_id, run.thread_id)
         return self.context(self.catalog.workspace(run.workspace_id), thread)
 
     async def release(self, holder: object) -> None:
-        """Closes the engine when its last holder lets it go; one that nobody holds any more does not count."""
+        """Closes the engine if this was its last holder. Holders that were garbage-collected do not count."""
         self._holders.discard(holder)
         if not self._holders:
             await self.close()
 
     async def close(self) -> None:
-        """Leaves its runs to the next process, ends its workers, then lets the files go; once, whoever asks for it."""
+        """Leaves its runs to the next process, ends its workers, and closes its files. May be called repeatedly."""
         self._is_closed = True
         if self._closing is None:
-            self._closing = asyncio.create_task(self._life.aclose(), name="close the engine")
+            self._closing = asyncio.create_task(self._lifetime.aclose(), name="close the engine")
         await asyncio.shield(self._closing)
 
-    async def _until_the_end(self) -> AsyncGenerator[None]:
-        """Lasts until it is closed; asyncio closes what is left of its kind when a loop ends, while it still can wait.
+    async def _close_at_end(self) -> AsyncGenerator[None]:
+        """A generator for its cleanup: when an event loop ends, asyncio closes the generators that are still open.
 
-        Without that, every `asyncio.run` would leave its workers behind.
+        At that time the loop can still wait for the workers to end. Without this, each `asyncio.run` that forgets to
+        close its workbench would leave them behind.
         """
         try:
             yield
@@ -269,11 +275,11 @@ class Engine:
             if self._pruning is not None:
                 self._pruning.cancel()
             try:
-                async with contextlib.AsyncExitStack() as closing:  # backwards, and each whatever the others do
+                async with contextlib.AsyncExitStack() as closing:  # in reverse order, each even if another one fails
                     closing.push_async_callback(self.journal.close)
                     if self._python is not None:
                         closing.push_async_callback(self._python.close)
-                    for workspace_data in self._rooms.values():
+                    for workspace_data in self._workspace_data.values():
                         closing.push_async_callback(workspace_data.close)
                     closing.push_async_callback(self._models.close)
                     closing.push_async_callback(self.dispatch.close)
@@ -281,8 +287,8 @@ class Engine:
                 self.close_sync()
 
     def close_sync(self) -> None:
-        """Closes the files: all that is left to do where the loop is gone. Its runs go on in the next process."""
-        _alive.discard(self)
+        """Closes the files, when the loop is gone and nothing can be awaited. The next process continues the runs."""
+        _engines.discard(self)
         self._is_closed = True
         self.journal.close_sync()
         self.catalog.close()
@@ -293,33 +299,28 @@ class Engine:
         return folder.relative_to(self.root).as_posix()
 
 
-_alive: set[Engine] = set()
-"""The engines of this process: each stays until it is closed, for runs go on whoever holds it."""
+_engines: set[Engine] = set()
+"""The engines of this process that are not closed. This keeps them alive while their runs are in progress."""
 
 
 @atexit.register
-def _let_all_go() -> None:
-    """A notebook kernel ends without ending its loop. Its workers end by themselves; what it holds is let go here.
+def _close_engines_at_exit() -> None:
+    """Closes the files of engines whose loop never ends, as in a notebook kernel. Their workers end with the process.
 
-    A process that it has forked holds nothing of it.
+    A forked child runs this too, but must not close the files of its parent.
     """
-    if os.getpid() == _PROCESS:
-        for engine in list(_alive):
+    if os.getpid() == _OWN_PID:
+        for engine in list(_engines):
             engine.close_sync()
 
 
-@contextlib.contextmanager
-def making(folder: Path) -> Generator[None]:
-    """Raises `StorageFailed` where the disk does not take the folder, or what belongs into it."""
-    try:
-        yield
-    except OSError as error:
-        message = f"The folder {folder.name} cannot be made ({error.strerror}). Mend that, then try again."
-        raise StorageFailed(message) from error
+def creating_folder(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Raises `StorageFailed` if the folder or one of its subfolders cannot be created."""
+    return storage_errors(f"The folder {folder.name} cannot be created")
 
 
-def _tidy(workspaces: list[Path]) -> None:
-    """Removes the files that were on their way in or out of a workspace when a process was killed."""
+def _remove_abandoned_scratch(workspaces: list[Path]) -> None:
+    """Removes the files of uploads and downloads that were in progress when a process was killed."""
     for folder in workspaces:
         with contextlib.suppress(OSError):
             remove_abandoned(scratch_dir(folder))

@@ -1,4 +1,4 @@
-"""A run as its sender holds it."""
+"""A run of the embedded workbench."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,14 +13,14 @@ from cfo_kernel.workbench.engine import Engine
 
 
 class EmbeddedRun:
-    """One pass of the agent over a thread. Its reply is read back from its events.
+    """One pass of the agent over a thread. Its reply is read from its events.
 
-    Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.
+    Its methods raise `WorkbenchClosed` or `OtherLoop` if its workbench was closed, or opened in another event loop.
     """
 
-    def __init__(self, engine: Engine, run_id: str, thread_id: str, load: Loader, giver: object) -> None:
+    def __init__(self, engine: Engine, run_id: str, thread_id: str, load: Loader, owner: object) -> None:
         self._engine = engine
-        self._giver = giver  # keeps the workbench, as for a workspace
+        self._owner = owner  # keeps the workbench open, as in a workspace
         self._load = load
         self.id = run_id
         self.thread_id = thread_id
@@ -32,7 +32,7 @@ class EmbeddedRun:
     async def events(self, after: int | None = None) -> AsyncGenerator[Numbered]:
         """All events after the number `after` (from the first, if None), live until the run ends.
 
-        Raises `EventsPruned` for a run that ended longer ago than the journal keeps.
+        Raises `EventsPruned` if the run ended longer ago than the journal keeps events.
         """
         first = -1 if after is None else after
         journal = self._engine.use().journal
@@ -45,8 +45,8 @@ class EmbeddedRun:
         try:
             return await collect_outcome(self.thread_id, self.id, self.events(), self._load)
         except EventsPruned:
-            if kept := await self._from_history():
-                return kept
+            if stored := await self._from_history():
+                return stored
             raise
 
     async def reply(self) -> Reply:
@@ -54,11 +54,11 @@ class EmbeddedRun:
         return reply_of(await self.finished())
 
     async def cancel(self) -> None:
-        """Stops the run; it ends as cancelled. A run that has ended stays as it is."""
+        """Stops the run; it ends as cancelled. A run that has already ended does not change."""
         await self._engine.use().dispatch.cancel(self.id)
 
     async def _from_history(self) -> FinishedRun | None:
-        """The outcome as the thread keeps it, if there is still such a thread."""
+        """The outcome from the history of the thread; None if the thread was deleted."""
         run = await self._engine.use().journal.run(self.id)
         try:
             entries = await asyncio.to_thread(self._engine.context_of(run).history.entries)

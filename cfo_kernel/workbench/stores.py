@@ -1,4 +1,4 @@
-"""The databases of an open workbench: files under the root, or, where `CFO_DATABASE_URL` is set, one of PostgreSQL."""
+"""The databases of an open workbench: files under the root, or PostgreSQL if `CFO_DATABASE_URL` is set."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from cfo_kernel.store.schemas import CATALOG, JOURNAL, LEDGER
 
 
 @dataclass(frozen=True)
-class Stores:
-    """What one machine, or all machines of a root, share."""
+class OpenStores:
+    """The databases that all processes of a root share."""
 
     catalog: Catalog
     ledger: Ledger
@@ -31,26 +31,26 @@ class Stores:
     queue: RunQueue
 
 
-def open_stores(root: Path, settings: Settings) -> Stores:
-    """Raises `StorageFailed` where a database cannot be used, `InvalidSettings` for a URL that cannot be."""
+def open_stores(root: Path, settings: Settings) -> OpenStores:
+    """Opens the databases. Raises `StorageFailed` if one cannot be used, or `InvalidSettings` for a wrong URL."""
     try:
-        place = folders.create_catalog_folder(root)
+        folder = folders.create_catalog_folder(root)
         if settings.database_url:
-            return _of_several_machines(settings.database_url)
-        journal = SqliteJournal(place / JOURNAL.file_name)
-        # The owner's file comes last: who holds one counts as having brought all stores up to date.
-        return Stores(
-            Catalog(sqlite_engine(place / CATALOG.file_name, can_be_rebuilt=True)),
-            Ledger(sqlite_engine(place / LEDGER.file_name)),
+            return _postgres_stores(settings.database_url)
+        journal = SqliteJournal(folder / JOURNAL.file_name)
+        # The owner lock comes last: other processes take its holder to have upgraded all stores.
+        return OpenStores(
+            Catalog(sqlite_engine(folder / CATALOG.file_name, can_be_rebuilt=True)),
+            Ledger(sqlite_engine(folder / LEDGER.file_name)),
             journal,
-            TableQueue(journal, OwnerLocks(place / "owners")),
+            TableQueue(journal, OwnerLocks(folder / "owners")),
         )
     except (OSError, sqlite3.Error, DatabaseError) as error:
         reason = str(error).splitlines()[0]
         raise StorageFailed(f"The root {root} cannot be opened ({reason}). Check CFO_ROOT and its disk.") from error
 
 
-def _of_several_machines(url: SecretStr) -> Stores:
+def _postgres_stores(url: SecretStr) -> OpenStores:
     try:
         from cfo_kernel.runs.journal_postgres import PostgresJournal
         from cfo_kernel.runs.postgres import Database
@@ -65,4 +65,4 @@ def _of_several_machines(url: SecretStr) -> Stores:
         catalog, ledger = Catalog(target.engine(CATALOG.postgres_schema)), Ledger(target.engine(LEDGER.postgres_schema))
     except DatabaseError as error:
         raise target.cannot_open(error) from error
-    return Stores(catalog, ledger, journal, ProcrastinateQueue(journal, database))
+    return OpenStores(catalog, ledger, journal, ProcrastinateQueue(journal, database))

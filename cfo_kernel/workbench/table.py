@@ -1,4 +1,4 @@
-"""A table of a workspace, to be read whole."""
+"""A table of a workspace."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +22,11 @@ _ROWS = 100
 
 
 class EmbeddedTable:
-    """A table by its name. It belongs to its workbench: its methods raise `WorkbenchClosed` or `OtherLoop`."""
+    """A table by its name. Its methods raise `WorkbenchClosed` or `OtherLoop` as its workbench does."""
 
-    def __init__(self, engine: Engine, workspace: WorkspaceRow, name: str, giver: object) -> None:
+    def __init__(self, engine: Engine, workspace: WorkspaceRow, name: str, owner: object) -> None:
         self._engine = engine
-        self._giver = giver  # keeps the workbench, as for a workspace
+        self._owner = owner  # keeps the workbench open, as in a workspace
         self._workspace = workspace
         self.name = name
 
@@ -49,11 +49,11 @@ class EmbeddedTable:
         table, file = await self._found()
         found = await downloads.opened(file, f"{table.name}.parquet")
         if found is None:
-            raise UnknownTable(f"The table {table.name} was just made anew. Ask for it again.")
+            raise UnknownTable(f"The table {table.name} was rebuilt in the meantime. Ask for it again.")
         return found
 
     async def _found(self) -> tuple[Table, Path]:
-        """The table, and its Parquet file."""
+        """The table and its Parquet file."""
         index = await self._engine.use().data(self._workspace).index()
         if self.name not in index.tables:
             raise not_found.table(self.name, nearest(self.name, list(index.tables)))

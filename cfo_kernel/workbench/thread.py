@@ -1,4 +1,4 @@
-"""A thread: a conversation in a workspace."""
+"""A thread of the embedded workbench: a conversation in a workspace."""
 
 import asyncio
 from datetime import datetime
@@ -12,7 +12,6 @@ from cfo_kernel.errors import (
     InvalidName,
     NothingToContinue,
     RunNotFound,
-    StorageFailed,
     ThreadNotFound,
     UnsupportedFile,
 )
@@ -28,14 +27,15 @@ from cfo_kernel.store.history import MessageEntry
 from cfo_kernel.workbench import downloads
 from cfo_kernel.workbench.engine import Engine, title_of
 from cfo_kernel.workbench.run import EmbeddedRun
+from cfo_kernel.workbench.storage_errors import storage_errors
 
 _FIRST = PageRequest()
 
 
 class EmbeddedThread:
-    """`id` is known from the start; the row and the folder of a new thread are made by its first message.
+    """A conversation. A new thread has its `id` at once, and its row and folder after the first message.
 
-    Its methods raise `WorkbenchClosed` or `OtherLoop` where its workbench is closed, or in use in another event loop.
+    Its methods raise `WorkbenchClosed` or `OtherLoop` if its workbench was closed, or opened in another event loop.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class EmbeddedThread:
         workspace: WorkspaceRow,
         row: ThreadRow | None = None,
         *,
-        giver: object,
+        owner: object,
         id: str | None = None,
         key: str | None = None,
     ) -> None:
         self._engine = engine
-        self._giver = giver  # keeps the workbench, as for a workspace
+        self._owner = owner  # keeps the workbench open, as in a workspace
         self._workspace = workspace
         self._row = row
         self._first_key = key
@@ -65,12 +65,12 @@ class EmbeddedThread:
 
     @property
     def created_at(self) -> datetime | None:
-        """When the thread got its first message, in UTC; None before that."""
+        """The time of its first message, in UTC; None before that."""
         return self._row.created_at if self._row else None
 
     @property
     def updated_at(self) -> datetime | None:
-        """When the thread was last used, in UTC; None before its first message."""
+        """The time of its last use, in UTC; None before the first message."""
         return self._row.updated_at if self._row else None
 
     @property
@@ -86,13 +86,13 @@ class EmbeddedThread:
         idempotency_key: str | None = None,
         untouched: bool = False,
     ) -> EmbeddedRun:
-        """Takes a message and returns at once, with its run under way.
+        """Accepts a message and returns its run at once, while the run is in progress.
 
-        An empty text continues the reply of the run `in_reply_to`. The same `idempotency_key` again gives the same run.
-        `untouched` is a continue that nobody clicked: a countdown ran out. `ContinueLimitReached` is raised where there
-        were enough of these (`continues_left`).
-        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, and then no
-        thread was made; and `ThreadNotFound` for the key of a thread that was deleted.
+        An empty text continues the reply of the run `in_reply_to`. `untouched` marks a continue by a countdown that ran
+        out; after too many in a row (see `continues_left`) it raises `ContinueLimitReached`. The same `idempotency_key`
+        returns the same run.
+        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, and then
+        creates no thread. Raises `ThreadNotFound` for the key of a thread that was deleted.
         """
         engine = self._engine.use()
         key = self._first_key if idempotency_key is None else idempotency_key
@@ -107,23 +107,25 @@ class EmbeddedThread:
             context = engine.context(self._workspace, self._row)
             accepted = await engine.dispatch.accept(context, text, in_reply_to, key, untouched=untouched)
         except CfoError:
-            if is_new and engine.take_back(self._row):
+            if is_new and engine.discard_new_thread(self._row):
                 self._row = None
             self._first_key = first_key
             raise
-        if not is_new:  # else its row says so already
+        if not is_new:  # the row of a new thread has the current time already
             engine.catalog.touch_thread(self.workspace_id, self.id)
         return self._run(accepted.id)
 
     async def ask(self, text: str) -> Reply:
-        """Sends a message and waits for its reply; a caller who stops waiting stops the run."""
+        """Sends a message and waits for its reply; cancelling the wait cancels the run."""
         return await send_and_wait(self.send(text))
 
     async def run(self, run_id: str) -> EmbeddedRun:
         """A run of this thread by its id. Raises `RunNotFound`."""
         journal = self._engine.use().journal
         if not is_id(run_id) or (await journal.run(run_id)).thread_id != self.id:
-            raise RunNotFound(f"There is no run {run_id[:80]!r} in this thread. List its messages for the ids.")
+            raise RunNotFound(
+                f"There is no run {run_id[:80]!r} in this thread. List its messages to see the ids of its runs."
+            )
         return self._run(run_id)
 
     async def messages(self) -> list[ShownMessage]:
@@ -162,7 +164,7 @@ class EmbeddedThread:
         return await asyncio.to_thread(engine.context(self._workspace, self._row).history.notice)
 
     async def continues_left(self) -> int:
-        """How many more countdowns may run out before one stands still until a person clicks."""
+        """How many more countdowns may continue the thread before a person has to click."""
         engine = self._engine.use()
         if self._row is None:
             return 0
@@ -170,7 +172,7 @@ class EmbeddedThread:
         return continues_left(await asyncio.to_thread(history.entries), engine.settings.continue_limit)
 
     async def usage(self) -> UsageTotals:
-        """What the finished runs of the thread used together."""
+        """The total usage of the finished runs of the thread."""
         return await asyncio.to_thread(self._engine.use().ledger.totals, self.workspace_id, self.id)
 
     async def rename(self, title: str) -> None:
@@ -183,22 +185,18 @@ class EmbeddedThread:
         self._row = catalog.thread(self.workspace_id, self.id)
 
     async def delete(self) -> None:
-        """Takes the thread out of the workspace; its folder goes to the workspace's `.trash/`.
+        """Stops the runs of the thread and moves its folder to the workspace's `.trash/`.
 
-        What it is answering is stopped first. Raises `ThreadBusy` where another program answers in it, and
-        `StorageFailed`.
+        Raises `ThreadBusy` if another program is working on it, or `StorageFailed`.
         """
         engine, folder = self._engine.use(), self.thread_dir
         await engine.dispatch.stop_runs(self.workspace_id, self.id)
-        try:
+        with storage_errors("The folder of the thread cannot be moved to .trash/"):
             await asyncio.to_thread(folders.to_trash, engine.workspace_dir(self._workspace), folder)
-        except OSError as error:
-            message = f"The thread's folder cannot be moved to .trash/ ({error.strerror}). Mend that, then try again."
-            raise StorageFailed(message) from error
         engine.catalog.remove_thread(self.workspace_id, self.id)
 
     async def page(self, file: str, request: PageRequest = _FIRST) -> ResultPage:
-        """Rows of a Parquet file of the thread, `results/x` or `analysis/x`: filtered, sorted, a page at a time.
+        """One page of the rows of a Parquet file of the thread, `results/x` or `analysis/x`, filtered and sorted.
 
         Raises `ResultNotFound`, `UnsupportedFile` or `UnreadableFile` for the file, `UnknownColumn` or `PlanInvalid`
         for the request, or another `QueryError`.
@@ -208,17 +206,17 @@ class EmbeddedThread:
         return await engine.data(self._workspace).page(path, request)
 
     async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
-        """A file of the thread, `results/x` or `analysis/x`: as it is, or its rows as CSV or as a workbook.
+        """A file of the thread, `results/x` or `analysis/x`: unchanged, or its rows as CSV or XLSX.
 
-        Raises `ResultNotFound` or `StorageFailed`; for a `format` also `UnsupportedFile` where the file is no table,
-        and `SheetInvalid` where its rows do not fit a sheet.
+        Raises `ResultNotFound` or `StorageFailed`. With a `format` it also raises `UnsupportedFile` if the file is not
+        a table, and `SheetInvalid` if its rows do not fit into a sheet.
         """
         engine = self._engine.use()
         path = _result(self.thread_dir, file)
         if format is None:
             found = await downloads.opened(path)
         else:
-            found = await downloads.made(engine.data(self._workspace), _table(path), format)
+            found = await downloads.converted(engine.data(self._workspace), _table(path), format)
         if found is None:
             raise not_found.result(file)
         return found
@@ -227,16 +225,16 @@ class EmbeddedThread:
         return listings.thread(self, self._workspace.name)
 
     async def _check_key(self, key: str | None) -> None:
-        """Refuses a key whose run was in this thread before it was deleted: its answer is gone with it.
+        """Raises `ThreadNotFound` if the run of this key was in a thread that has been deleted, with its reply.
 
-        The journal is asked first: where another message with the key is just making the thread, its row is there
-        before its run.
+        The journal is read before the catalog. If another message with the same key is creating the thread right now,
+        it adds the row before the run; in this order, a run that is found always has its row, unless it was deleted.
         """
         if await self._engine.journal.by_key(self.workspace_id, self.id, key):
             try:
                 self._engine.thread(self._workspace, self.id)
             except ThreadNotFound as error:
-                message = "The thread of this idempotency key was deleted. To ask anew, take a new key."
+                message = "The thread of this idempotency key was deleted. To ask again, use a new key."
                 raise ThreadNotFound(message) from error
 
     def _run(self, run_id: str) -> EmbeddedRun:
@@ -265,5 +263,5 @@ def _result(thread_dir: Path, file: str) -> Path:
 
 def _table(path: Path) -> Path:
     if path.suffix.lower() != ".parquet":
-        raise UnsupportedFile(f"{path.name} is not a table of rows. Download it as it is instead.")
+        raise UnsupportedFile(f"{path.name} is not a table of rows. Download it without a format instead.")
     return path

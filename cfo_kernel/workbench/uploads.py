@@ -1,45 +1,33 @@
-"""A file on its way into a workspace: copied aside first, then put into `data/` in one step.
+"""A file on its way into a workspace: copied to a scratch folder first, then moved into `data/` in one step.
 
-So `data/` is never without a file that it had, whatever fails on the way.
+So `data/` keeps its earlier file until the new one is complete, whatever fails in between.
 """
 
-import contextlib
 import os
 import shutil
-from collections.abc import Generator
 from pathlib import Path
 
 from cfo_kernel import upload_source
-from cfo_kernel.errors import StorageFailed
 from cfo_kernel.store import folders
 from cfo_kernel.upload_source import UploadSource
 
 
 def copy(source: UploadSource, target: Path) -> None:
-    """Copies what was sent; raises `FileTooLarge`, or `UnreadableFile` where it cannot be read."""
+    """Copies the uploaded file. Raises `FileTooLarge`, or `UnreadableFile` if it cannot be read."""
     with target.open("wb") as out:
         for chunk in upload_source.chunks(source, target.name):
             out.write(chunk)
 
 
 def put_in_place(path: Path, target: Path, workspace: Path) -> None:
-    """Moves the file to its place; what it replaces is in the workspace's `.trash/` before that."""
+    """Moves the file to its place. A file that it replaces goes to the workspace's `.trash/` first."""
     if target.exists():
-        kept = path.with_name("replaced") / target.name
-        kept.parent.mkdir()
+        # A second name for the old file goes to the trash, so that `target` exists at every moment.
+        replaced = path.with_name("replaced") / target.name
+        replaced.parent.mkdir()
         try:
-            os.link(target, kept, follow_symlinks=False)
+            os.link(target, replaced, follow_symlinks=False)
         except OSError:  # a file system without hard links
-            shutil.copy2(target, kept)
-        folders.to_trash(workspace, kept)
+            shutil.copy2(target, replaced)
+        folders.to_trash(workspace, replaced)
     path.replace(target)
-
-
-@contextlib.contextmanager
-def storing(name: str) -> Generator[None]:
-    """Raises `StorageFailed` where the disk does not take the file."""
-    try:
-        yield
-    except OSError as error:
-        message = f"{name} cannot be stored ({error.strerror or error}). Mend that, then upload it again."
-        raise StorageFailed(message) from error

@@ -1,4 +1,4 @@
-"""The workbench: what `connect()` gives."""
+"""The workbench of this machine, as `connect()` returns it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from cfo_kernel.errors import OtherLoop, OtherRoot, ThreadNotFound, WorkspaceNot
 from cfo_kernel.settings import Settings
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
-from cfo_kernel.workbench.engine import Engine, making
+from cfo_kernel.workbench.engine import Engine, creating_folder
 from cfo_kernel.workbench.run import EmbeddedRun
 from cfo_kernel.workbench.thread import EmbeddedThread
 from cfo_kernel.workbench.workspace import EmbeddedWorkspace
 
 
 class EmbeddedWorkbench(AsyncResource):
-    """A root with its workspaces. It opens with the first call, and belongs to the event loop of that call.
+    """A root with its workspaces. It opens on the first call, and belongs to the event loop of that call.
 
-    `await connect()` and `async with connect() as wb` work as well as plain `connect()`.
+    `await connect()` and `async with connect() as wb` work too.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -31,11 +31,11 @@ class EmbeddedWorkbench(AsyncResource):
 
     @property
     def address(self) -> str:
-        """The folder of the root."""
+        """The path of the root."""
         return str(self.root)
 
     async def workspaces(self) -> Sequence[EmbeddedWorkspace]:
-        """All workspaces by name; a folder of the root that holds `data/` is one."""
+        """All workspaces by name. Each folder of the root that contains `data/` is one."""
         engine = await self._opened()
         return listings.workspaces(EmbeddedWorkspace(engine, row, self) for row in engine.workspaces())
 
@@ -47,12 +47,12 @@ class EmbeddedWorkbench(AsyncResource):
         slug = folders.workspace_id(tidy)
         row = WorkspaceRow(id=slug, name=tidy, workspace_dir=slug)
         row = engine.catalog.add_workspace(row, is_gone=engine.is_gone)
-        with making(engine.root / slug):
+        with creating_folder(engine.root / slug):
             folders.make_workspace(engine.root / slug)
         return EmbeddedWorkspace(engine, row, self)
 
     async def workspace(self, id_or_name: str | None = None) -> EmbeddedWorkspace:
-        """The workspace of that id or name; without one, the only one there is. Raises `WorkspaceNotFound`."""
+        """The workspace of this id or name; without one, the only workspace. Raises `WorkspaceNotFound`."""
         engine = await self._opened()
         if id_or_name is not None:
             return EmbeddedWorkspace(engine, engine.workspace(id_or_name), self)
@@ -62,35 +62,35 @@ class EmbeddedWorkbench(AsyncResource):
         return EmbeddedWorkspace(engine, rows[0], self)
 
     async def thread(self, id: str) -> EmbeddedThread:
-        """The thread of that id, in whichever workspace. Raises `ThreadNotFound`.
+        """The thread of this id, in any workspace. Raises `ThreadNotFound`.
 
-        Raises `ThreadAmbiguous` where a copied workspace holds it once more: then open it from its workspace.
+        Raises `ThreadAmbiguous` if a copy of a workspace has it too; then open it from its workspace.
         """
         engine = await self._opened()
-        return EmbeddedThread(engine, *engine.find_thread(id), giver=self)
+        return EmbeddedThread(engine, *engine.find_thread(id), owner=self)
 
     async def run(self, id: str) -> EmbeddedRun:
-        """The run of that id, in whichever thread. Raises `RunNotFound`."""
+        """The run of this id, in any thread. Raises `RunNotFound`."""
         engine = await self._opened()
         if not folders.is_id(id):
             raise not_found.run(id)
         run = await engine.journal.run(id)
         try:
             workspace = engine.catalog.workspace(run.workspace_id)
-            thread = EmbeddedThread(engine, workspace, engine.thread(workspace, run.thread_id), giver=self)
+            thread = EmbeddedThread(engine, workspace, engine.thread(workspace, run.thread_id), owner=self)
             return await thread.run(id)
         except (WorkspaceNotFound, ThreadNotFound) as error:
             raise not_found.run(id) from error
 
     async def check(self) -> None:
-        """Raises `StorageFailed` where no message could be taken now: the root is gone, or the journal is locked."""
+        """Raises `StorageFailed` if no message can be accepted now: the root is gone, or the journal is locked."""
         engine = await self._opened()
         engine.adopt_workspaces()
         await engine.journal.check()
 
     async def close(self) -> None:
-        """Lets the root go. What runs here, and nobody else here has it open, is left to the next process."""
-        self._leave_a_loop_that_is_gone()
+        """Closes the root. Runs in progress are left to the next process, unless another workbench here is open."""
+        self._forget_ended_loop()
         if self._engine is not None:
             engine, self._engine = self._engine, None
             try:
@@ -99,23 +99,23 @@ class EmbeddedWorkbench(AsyncResource):
                 _open.discard(self)
 
     async def _opened(self) -> Engine:
-        self._leave_a_loop_that_is_gone()
+        self._forget_ended_loop()
         if self._engine is None:
             others = [other.root for other in _open if other.root != self.root]
             if others:
-                message = f"This process works on {others[0]} already. Close that workbench, or start another process."
+                message = f"This process already works on {others[0]}. Close that workbench, or start another process."
                 raise OtherRoot(message)
             self._loop = asyncio.get_running_loop()
             _open.add(self)
             try:
-                self._engine = await Engine.held(self.root, self.settings, self)
+                self._engine = await Engine.acquire(self.root, self.settings, self)
             except BaseException:
                 _open.discard(self)
                 raise
         return self._engine
 
-    def _leave_a_loop_that_is_gone(self) -> None:
-        """Each `asyncio.run` has a loop of its own, and takes the tasks of it along when it ends."""
+    def _forget_ended_loop(self) -> None:
+        """Drops the engine of an event loop that has ended: its tasks are gone."""
         if self._engine is None or self._loop is None or self._loop is asyncio.get_running_loop():
             return
         if self._loop.is_running():
@@ -129,4 +129,4 @@ class EmbeddedWorkbench(AsyncResource):
 
 
 _open: WeakSet[EmbeddedWorkbench] = WeakSet()
-"""The workbenches of this process that hold their root; one that nobody holds any more lets it go."""
+"""The open workbenches of this process. A workbench that was garbage-collected does not count."""

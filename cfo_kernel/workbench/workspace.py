@@ -1,4 +1,4 @@
-"""A workspace: a company's files and threads."""
+"""A workspace of the embedded workbench: the files and threads of a company."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ from cfo_kernel import display, listings, not_found, upload_source
 from cfo_kernel.data.file_names import safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
-from cfo_kernel.errors import StorageFailed, ThreadNotFound, UnknownTable, UnreadableFile
+from cfo_kernel.errors import ThreadNotFound, UnknownTable, UnreadableFile
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
 from cfo_kernel.interface import DataFile, Direct, Download, Glossary, OpenRun
@@ -22,6 +22,7 @@ from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.upload_source import UploadSource
 from cfo_kernel.workbench import downloads, glossary_view, uploads
 from cfo_kernel.workbench.engine import Engine
+from cfo_kernel.workbench.storage_errors import storage_errors
 from cfo_kernel.workbench.table import EmbeddedTable
 from cfo_kernel.workbench.thread import EmbeddedThread
 
@@ -29,11 +30,11 @@ _ROWS = 100
 
 
 class EmbeddedWorkspace:
-    """A company by its id and name. It belongs to its workbench: its methods raise `WorkbenchClosed` or `OtherLoop`."""
+    """A company by its id and name. Its methods raise `WorkbenchClosed` or `OtherLoop` as its workbench does."""
 
-    def __init__(self, engine: Engine, row: WorkspaceRow, giver: object) -> None:
+    def __init__(self, engine: Engine, row: WorkspaceRow, owner: object) -> None:
         self._engine = engine
-        self._giver = giver  # keeps the workbench, and so its engine, for as long as this is in use
+        self._owner = owner  # keeps the workbench, and so its engine, open while this workspace is in use
         self._row = row
 
     @property
@@ -46,12 +47,12 @@ class EmbeddedWorkspace:
 
     @property
     def created_at(self) -> datetime:
-        """When the workspace was made, or first seen, in UTC."""
+        """The time at which the workspace was created, or first found in the root, in UTC."""
         return self._row.created_at
 
     @property
     def updated_at(self) -> datetime:
-        """When its name or its files were last changed here, in UTC."""
+        """The time of the last change of its name or files through this workbench, in UTC."""
         return self._row.updated_at
 
     @property
@@ -59,35 +60,34 @@ class EmbeddedWorkspace:
         return self._engine.workspace_dir(self._row)
 
     async def rename(self, name: str) -> None:
-        """Gives the workspace another name; its id and its folder stay. Raises `InvalidName` or `WorkspaceExists`."""
+        """Changes the name; the id and the folder stay. Raises `InvalidName` or `WorkspaceExists`."""
         catalog = self._engine.use().catalog
         catalog.rename_workspace(self.id, folders.workspace_name(name))
         self._row = catalog.workspace(self.id)
 
     async def delete(self) -> None:
-        """Takes the workspace out of the root; its folder goes to the root's `.trash/`.
+        """Stops the runs of the workspace and moves its folder to the root's `.trash/`.
 
-        What its threads are answering is stopped first. Raises `ThreadBusy` where another program answers in it, and
-        `StorageFailed`.
+        Raises `ThreadBusy` if another program is working on one of its threads, or `StorageFailed`.
         """
         engine, folder = self._engine.use(), self.workspace_dir
         await engine.dispatch.stop_runs(self.id)
         await engine.close_workspace_data(self._row)
-        await engine.dispatch.stop_runs(self.id)  # a message may have come while the workers ended
-        await asyncio.to_thread(_put_away, engine.root, folder)
+        await engine.dispatch.stop_runs(self.id)  # a message may have arrived while the workers ended
+        await asyncio.to_thread(_move_to_trash, engine.root, folder)
         engine.catalog.remove_workspace(self.id)
 
     async def upload(self, source: UploadSource, name: str | None = None) -> Dataset:
-        """Takes a file (a path, or a binary stream with a name) into `data/`, once it proved to be a table.
+        """Stores a file (a path, or a binary stream with a name) of up to 2 GB in `data/`, if it is a table.
 
-        It may have up to 2 GB. A file of that name is replaced; the old one goes to `.trash/`. Raises `InvalidInput`,
-        `InvalidName`, a `FileProblem` or `StorageFailed`, and then `data/` is as it was.
+        A file of the same name is replaced; the old one moves to `.trash/`. Raises `InvalidInput`, `InvalidName`, a
+        `FileProblem` or `StorageFailed`; `data/` is then unchanged.
         """
         engine = self._engine.use()
         upload_source.check(source)
         safe = safe_name(name or upload_source.name_of(source))
         workspace_data, folder = engine.data(self._row), self.workspace_dir
-        with uploads.storing(safe), locked_temp_folder(workspace_data.scratch) as scratch:
+        with storage_errors(f"{safe} cannot be stored"), locked_temp_folder(workspace_data.scratch) as scratch:
             path = scratch / safe
             await asyncio.to_thread(uploads.copy, source, path)
             await workspace_data.check_file(path)
@@ -96,16 +96,16 @@ class EmbeddedWorkspace:
         for dataset in await self.datasets():
             if dataset.file == safe:
                 return dataset
-        raise UnreadableFile(f"{safe} is gone from data/ again. Upload it once more.")
+        raise UnreadableFile(f"{safe} was removed from data/ in the meantime. Upload it again.")
 
     async def files(self) -> Sequence[DataFile]:
-        """The files under `data/` by name, the glossary too. Raises `StorageFailed`."""
+        """The files under `data/` by name, including the glossary. Raises `StorageFailed`."""
         self._engine.use()
         found = await asyncio.to_thread(_listed, self.workspace_dir / "data")
         return listings.files(found)
 
     async def download(self, file: str) -> Download:
-        """A file under `data/` as it was uploaded. Raises `FileNotFound` or `StorageFailed`."""
+        """A file under `data/`, as it was uploaded. Raises `FileNotFound` or `StorageFailed`."""
         self._engine.use()
         found = await downloads.opened(self._file(file))
         if found is None:
@@ -113,17 +113,17 @@ class EmbeddedWorkspace:
         return found
 
     async def delete_file(self, file: str) -> None:
-        """Takes a file out of `data/`; it goes to `.trash/`. Raises `FileNotFound` or `StorageFailed`."""
+        """Moves a file from `data/` to `.trash/`. Raises `FileNotFound` or `StorageFailed`."""
         self._engine.use()
-        await asyncio.to_thread(_put_away, self.workspace_dir, self._file(file))
+        await asyncio.to_thread(_move_to_trash, self.workspace_dir, self._file(file))
         self._touch()
 
     async def datasets(self) -> Sequence[Dataset]:
-        """The files of the workspace with their tables; a file that is none says why in `problem`."""
+        """The files of the workspace with their tables; a file that cannot be read says why in `problem`."""
         return listings.datasets((await self._engine.use().data(self._row).index()).datasets)
 
     async def schema(self, dataset: str) -> Dataset:
-        """The dataset of that id, file name or table. Raises `UnknownTable`."""
+        """The dataset of this id, file name or table. Raises `UnknownTable`."""
         datasets = await self.datasets()
         wanted = dataset.lower()
         for found in datasets:
@@ -133,18 +133,18 @@ class EmbeddedWorkspace:
         raise UnknownTable(message)
 
     async def glossary(self) -> Glossary:
-        """What people wrote in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
+        """The glossary in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
         schema = await self._engine.use().data(self._row).schema()
         return glossary_view.shown_glossary(schema.glossary, schema.tables)
 
     def table(self, name: str) -> EmbeddedTable:
-        """A table by its name, to be read whole."""
+        """The table of this name."""
         return EmbeddedTable(self._engine, self._row, name, self)
 
     async def query(self, query: Direct) -> ResultTable | str:
-        """Runs a query without a thread: its first 100 rows and the count of all, or what a program printed.
+        """Runs a query without a thread: its first 100 rows and the count of all, or the output of a program.
 
-        Nothing of it is kept. Raises `InvalidInput` unless it is exactly one, or a `QueryError`.
+        Nothing is stored. Raises `InvalidInput` unless it is exactly one of SQL, plan and program, or a `QueryError`.
         """
         query.check()
         workspace_data = self._engine.use().data(self._row)
@@ -159,33 +159,32 @@ class EmbeddedWorkspace:
         return await self._engine.use().data(self._row).query(text, cap=_ROWS)
 
     async def python(self, code: str) -> ResultTable | str:
-        """Runs a program, confined, over the tables as DataFrames: its `result_df`, or what it printed if it has none.
+        """Runs a confined program over the tables as DataFrames: its `result_df`, or its output if it sets none.
 
-        Files it writes are not kept. Raises a `QueryError`.
+        Files that it writes are discarded. Raises a `QueryError`.
         """
         workspace_data = self._engine.use().data(self._row)
         with locked_temp_folder(workspace_data.scratch) as folder:
-            ran = await workspace_data.python(code, cap=_ROWS, folder=folder, stem="result")
-        return ran.stdout if ran.table is None else ran.table.model_copy(update={"file": None})
+            output = await workspace_data.python(code, cap=_ROWS, folder=folder, stem="result")
+        return output.stdout if output.table is None else output.table.model_copy(update={"file": None})
 
     async def threads(self) -> Sequence[EmbeddedThread]:
-        """The threads, the one last used first."""
+        """The threads, most recently used first."""
         engine = self._engine.use()
-        return listings.threads(EmbeddedThread(engine, self._row, row, giver=self) for row in engine.threads(self._row))
+        return listings.threads(EmbeddedThread(engine, self._row, row, owner=self) for row in engine.threads(self._row))
 
     async def thread(self, id: str | None = None, *, key: str | None = None) -> EmbeddedThread:
-        """The thread of that id, or a new one. Raises `ThreadNotFound`.
+        """The thread of this id, or a new one. Raises `ThreadNotFound`.
 
-        The same `key` again gives the thread that was new with it, once it is sent the same first message: who tries
-        again begins no second one.
+        A new thread with a `key` is created only once: the same key and first message return the same thread.
         """
         engine = self._engine.use()
         if id is None:
-            return EmbeddedThread(engine, self._row, giver=self) if key is None else self._thread_of(key)
-        return EmbeddedThread(engine, self._row, engine.thread(self._row, id), giver=self)
+            return EmbeddedThread(engine, self._row, owner=self) if key is None else self._thread_of_key(key)
+        return EmbeddedThread(engine, self._row, engine.thread(self._row, id), owner=self)
 
     async def open_runs(self) -> Sequence[OpenRun]:
-        """What the threads are answering now, or have still to answer, in the order of acceptance."""
+        """The runs that are in progress or queued, in the order of acceptance."""
         rows = await self._engine.use().journal.open_runs(self.id)
         return [
             OpenRun(run_id=row.id, thread_id=row.thread_id, status="running" if row.status == "running" else "queued")
@@ -194,7 +193,7 @@ class EmbeddedWorkspace:
         ]
 
     async def usage(self) -> UsageTotals:
-        """What the finished runs of the workspace used together, those of deleted threads among them."""
+        """The total usage of the finished runs of the workspace, including those of deleted threads."""
         return await asyncio.to_thread(self._engine.use().ledger.totals, self.id)
 
     def _file(self, name: str) -> Path:
@@ -207,39 +206,34 @@ class EmbeddedWorkspace:
         self._engine.catalog.touch_workspace(self.id)
         self._row = self._engine.catalog.workspace(self.id)
 
-    def _thread_of(self, key: str) -> EmbeddedThread:
-        """The thread whose id is made from the key; a new one until its first message."""
+    def _thread_of_key(self, key: str) -> EmbeddedThread:
+        """The thread whose id is a hash of the key, so that a retry finds it; a new one before its first message."""
         id = f"key-{hashlib.sha256(f'{self.id}/{key}'.encode(errors='replace')).hexdigest()[:32]}"
         try:
             return EmbeddedThread(
-                self._engine, self._row, self._engine.catalog.thread(self.id, id), key=key, giver=self
+                self._engine, self._row, self._engine.catalog.thread(self.id, id), key=key, owner=self
             )
         except ThreadNotFound:
-            return EmbeddedThread(self._engine, self._row, id=id, key=key, giver=self)
+            return EmbeddedThread(self._engine, self._row, id=id, key=key, owner=self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return display.bundle(["workspace", "id", "folder"], [[self.name, self.id, self._row.workspace_dir]])
 
 
 def _listed(data: Path) -> list[DataFile]:
-    """The files that can be downloaded: no link, and none that is hidden or not yet whole."""
+    """The files that can be downloaded: no links, hidden files, or temporary files of other programs."""
     found: list[DataFile] = []
-    try:
+    with storage_errors("The folder data/ cannot be read"):
         for entry in sorted(os.scandir(data), key=lambda entry: entry.name):
             if entry.is_file(follow_symlinks=False) and not entry.name.startswith((".", "~")):
                 status = entry.stat(follow_symlinks=False)
                 at = datetime.fromtimestamp(status.st_mtime, UTC)
                 shown = os.fsencode(entry.name).decode(errors="replace")
                 found.append(DataFile(name=shown, size=status.st_size, modified_at=at))
-    except OSError as error:
-        raise StorageFailed(f"The folder data/ cannot be read ({error.strerror}). Mend that, ask again.") from error
     return found
 
 
-def _put_away(folder: Path, path: Path) -> None:
-    """Moves the file or folder to the `.trash/` of `folder`: on another disk, that is a copy, which takes its time."""
-    try:
+def _move_to_trash(folder: Path, path: Path) -> None:
+    """Moves the file or folder to the `.trash/` of `folder`. On another disk this copies it, which takes a while."""
+    with storage_errors(f"{path.name} cannot be moved to .trash/"):
         folders.to_trash(folder, path)
-    except OSError as error:
-        message = f"{path.name} cannot be moved to .trash/ ({error.strerror}). Mend that, then try again."
-        raise StorageFailed(message) from error

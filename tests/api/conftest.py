@@ -14,7 +14,7 @@ import httpx
 import pytest
 import uvicorn
 from cfo_api.app import create_app
-from cfo_api.connections import Connection
+from cfo_api.connections import server_config
 from fastapi import FastAPI
 
 from cfo_kernel import connect
@@ -59,9 +59,8 @@ async def listen() -> AsyncIterator[Listen]:
     async with AsyncExitStack() as stack:
 
         async def started(app: FastAPI, *, keep_alive: int = 75) -> str:
-            config = uvicorn.Config(
+            config = server_config(
                 app,
-                http=Connection,
                 port=0,
                 log_level="error",
                 access_log=False,

@@ -149,8 +149,8 @@ async def test_a_slow_upload_keeps_nobody_waiting(make: Make, listen: Listen) ->
 async def test_a_client_that_does_not_go_on_is_hung_up_on(
     make: Make, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "HEAD", 0.3)
-    monkeypatch.setattr(auth_middleware, "PATIENCE", 0.3)
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(auth_middleware, "BODY_TIMEOUT", 0.3)
     host, port = (await listen(make(), keep_alive=1)).removeprefix("http://").split(":")
     head = "Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
     health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -171,8 +171,8 @@ async def test_a_client_that_does_not_go_on_is_hung_up_on(
 
 
 async def test_one_that_waits_for_an_answer_is_not(make: Make, listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD", 0.3)
-    monkeypatch.setattr(auth_middleware, "PATIENCE", 0.3)
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(auth_middleware, "BODY_TIMEOUT", 0.3)
     slow = "PYTHON: import time\ntime.sleep(1.5)\nprint('slept')"
     async with httpx.AsyncClient(base_url=await listen(make()), timeout=60) as client:
         body = {"workspace_id": "tiny", "message": slow}

@@ -133,7 +133,7 @@ async def test_what_is_no_upload_and_what_is_no_json_is_told_how_to_be_one(clien
     for upload in ({"files": form}, {"files": {"file": ("a.csv", b"a\n1\n")}}, {"json": {}}, {}):
         sent = await client.post("/workspaces/tiny/data", **upload)
         assert sent.status_code == 422
-        assert sent.json()["detail"].startswith("An upload is multipart/form-data: files, each with its name")
+        assert sent.json()["detail"].startswith("An upload must be multipart/form-data, with named files")
     for kind in ("application/x-www-form-urlencoded", "text/plain", "nonsense"):
         sent = await client.post("/workspaces", content=b'{"name": "New"}', headers={"Content-Type": kind})
         assert sent.status_code == 422

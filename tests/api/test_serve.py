@@ -75,8 +75,7 @@ def test_no_token_no_server_for_others(start: Start) -> None:
         out, err = start("--host", host, "--port", "0").communicate(timeout=60)
         assert out == ""
         assert err == (
-            f"{host} can be reached by others. Set CFO_API_TOKEN to a long secret, then start again."
-            " (invalid_settings)\n"
+            f"Other machines can reach {host}. Set CFO_API_TOKEN to a long secret and start again. (invalid_settings)\n"
         )
 
 
@@ -104,7 +103,7 @@ def test_what_it_cannot_use_is_said_in_a_line(start: Start, tmp_path: Path) -> N
         (start("--port", port), "Cannot listen"),
         (start("--port", "99999"), "Cannot listen"),
         (start("--port", "0", CFO_API_TOKEN=""), "CFO_API_TOKEN"),
-        (start("--port", "0", CFO_API_TOKEN="pasted "), "CFO_API_TOKEN is wrong: it may hold printable ASCII only"),
+        (start("--port", "0", CFO_API_TOKEN="pasted "), "CFO_API_TOKEN is wrong: it may contain printable ASCII only"),
         (start("--port", "0", CFO_CORS_ORIGINS="*"), "CFO_CORS_ORIGINS is wrong: a site looks like https://dash"),
         (start("--port", "0", CFO_ROOT=str(tmp_path / "file" / "x")), "cannot be opened"),
     ):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from cfo_kernel import __version__
 from cfo_kernel.cli import app
 from tests.conftest import KEY, LEDGER
 from tests.models.scripted_server import ScriptedServer, Stall, Status, ToolCall
@@ -75,7 +76,7 @@ def test_usage_adds_up_what_was_asked(cli: Cli, serve: Serve, root: Path) -> Non
     assert (totals["runs"], totals["input_tokens"], totals["cost"], totals["unpriced_runs"]) == (1, 10, 0.02, 0)
     (root / "prices.toml").unlink()
     cli("ask", "-w", "tiny", "Unpriced", server=serve(ANSWER))
-    assert cli("usage", "-w", "tiny").out.endswith("The cost of 1 of these runs is not known and not in the sum.\n")
+    assert cli("usage", "-w", "tiny").out.endswith("The cost of 1 of these runs is unknown and not included.\n")
 
 
 def test_the_offline_analyst_says_nothing_of_tokens(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,9 +188,9 @@ def test_workspaces_datasets_and_uploads(cli: Cli, tmp_path: Path) -> None:
     assert [w["id"] for w in cli("workspaces", "create", "Acme AG", "--json").json] == ["acme_ag"]
     assert "Acme AG" in cli("workspaces").out
     assert "acme_ag" in cli("workspaces", "create", "Acme AG 2").out
-    assert "No data yet" in cli("datasets", "-w", "acme_ag").out
+    assert "There is no data yet" in cli("datasets", "-w", "acme_ag").out
     assert cli("datasets", "-w", "acme_ag", "--json").json == []
-    assert "No thread yet" in cli("threads", "-w", "acme_ag").out
+    assert "There is no thread yet" in cli("threads", "-w", "acme_ag").out
     (tmp_path / "a.csv").write_text(LEDGER)
     (tmp_path / "b.csv").write_bytes(b"")
     done = cli("upload", "-w", "acme_ag", "--json", "a.csv")
@@ -241,6 +242,21 @@ def test_the_command_itself(root: Path, serve: Serve) -> None:
     done = process(root, "ask", "--json", "Totals", CFO_BASE_URL=url)
     assert (done.code, done.err) == (0, "")
     assert done.json["reply"]["message"] == MESSAGE
+
+
+def test_the_module_works_like_the_command(root: Path) -> None:
+    environment = {**os.environ, "CFO_ROOT": str(root), "CFO_MODEL": "offline"}
+    for arguments in (["workspaces", "--json"], ["datasets", "-w", "nope"], ["ask", "--json"], ["--version"]):
+        module = [sys.executable, "-m", "cfo_kernel", *arguments]
+        done = subprocess.run(module, capture_output=True, text=True, env=environment, timeout=60, check=False)
+        command = process(root, *arguments, CFO_MODEL="offline")
+        assert (done.returncode, done.stdout) == (command.code, command.out)
+        assert done.stderr.replace("python -m cfo_kernel", "cfo") == command.err
+
+
+def test_the_version_is_printed(cli: Cli) -> None:
+    done = cli("--version")
+    assert (done.code, done.out, done.err) == (0, f"cfo_kernel {__version__}\n", "")
 
 
 def test_a_usage_error_as_json_is_still_one_document(root: Path) -> None:

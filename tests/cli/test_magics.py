@@ -84,7 +84,7 @@ def test_looking_around(notebook: Notebook, serve: Serve) -> None:
 def test_what_a_cell_gets_belongs_to_no_other_event_loop(notebook: Notebook) -> None:
     screen = notebook()
     for look in ("", "workspaces", "use tiny", "threads", "thread", "help"):
-        assert isinstance(screen.run(f"%cfo {look}"), magics.Bundle)
+        assert isinstance(screen.run(f"%cfo {look}"), magics.DisplayTable)
     assert [type(dataset) for dataset in screen.run("%cfo datasets")] == [Dataset]
 
 
@@ -104,14 +104,14 @@ def test_asking(notebook: Notebook, serve: Serve) -> None:
 
 def test_the_answer_is_seen_as_it_is_written() -> None:
     events = [Token(text="Re"), ToolCall(id="1", name="execute_sql", input={}), Token(text="<b>"), Token(text="ven")]
-    words = magics.Words()
+    progress = magics.RunProgress()
     seen = []
     for number, event in enumerate([*events, Restarted.model_validate({"from": 3}), Token(text="ue")]):
-        words = words.after(Numbered(number=number, event=event))
-        seen.append(words._repr_mimebundle_()["text/plain"])
+        progress = progress.after(Numbered(number=number, event=event))
+        seen.append(progress._repr_mimebundle_()["text/plain"])
     assert seen[:2] == ["Re\n\nThinking …", "execute_sql …"]
     assert seen[3:] == [f"{text}\n\nexecute_sql …" for text in ("<b>ven", "<b>", "<b>ue")]
-    assert "&lt;b&gt;ue" in words._repr_mimebundle_()["text/html"]
+    assert "&lt;b&gt;ue" in progress._repr_mimebundle_()["text/html"]
 
 
 def test_errors_are_shown_and_not_raised(notebook: Notebook) -> None:

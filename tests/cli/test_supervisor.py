@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cfo_kernel.supervisor import GivenUp, SupervisedProcess, Supervisor
+from cfo_kernel.errors import ProcessCrashLoop
+from cfo_kernel.supervisor import SupervisedProcess, Supervisor
 
 SECRET = "a-long-secret-0123456789"
 
@@ -16,13 +17,13 @@ def program(code: str) -> SupervisedProcess:
 
 
 async def test_who_dies_at_once_again_and_again_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cfo_kernel.supervisor._CHANCES", 1)
+    monkeypatch.setattr("cfo_kernel.supervisor._MAX_QUICK_EXITS", 1)
     said: list[str] = []
     failing = program("print('no disk'); raise SystemExit(3)")
-    with pytest.raises(GivenUp, match="api ended 2 times right after its start"):
+    with pytest.raises(ProcessCrashLoop, match="api ended 2 times right after its start"):
         await Supervisor([failing, program("import time; time.sleep(60)")], (), said.append).run(lambda: None)
     assert [line for line in said if "no disk" in line] == ["api  │ no disk"] * 2
-    assert "api  │ ended (exit code 3); it is started again in 0.5 s" in said
+    assert "api  │ ended (exit code 3); restarting in 0.5 s" in said
 
 
 async def test_no_secret_and_no_control_character_is_shown() -> None:
@@ -39,7 +40,7 @@ async def test_no_secret_and_no_control_character_is_shown() -> None:
 
 
 async def test_who_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cfo_kernel.supervisor._GRACE", 0.3)
+    monkeypatch.setattr("cfo_kernel.supervisor._STOP_TIMEOUT", 0.3)
     said: list[str] = []
     deaf = program("import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)")
     supervisor = Supervisor([deaf], (), said.append)

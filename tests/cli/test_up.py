@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cfo_kernel.up import _leading_to
+from cfo_kernel.up import _redirect_file
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\?token=(\S+)")
 Up = tuple["subprocess.Popen[str]", Path]
@@ -73,7 +73,7 @@ def test_it_comes_is_mended_and_goes(up: Up) -> None:
     assert not opened.parent.exists()
     until(lambda: not alive(everyone), 10)
     assert log.read_text().count(address[1]) == 1
-    assert log.read_text().endswith("Stopped. What was sent is in its thread.\n")
+    assert log.read_text().endswith("Stopped. All messages that were sent are in their threads.\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
@@ -96,7 +96,7 @@ def test_it_says_what_is_wrong(root: Path) -> None:
     said = subprocess.run([cfo, "up", "--port", "99999"], capture_output=True, text=True, check=False)
     assert (said.returncode, said.stderr) == (
         1,
-        "Cannot listen at port 99999 (there is no such port). Take another with --port. (invalid_settings)\n",
+        "Cannot listen on port 99999 (there is no such port). Choose another with --port. (invalid_settings)\n",
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         free = str(listening.getsockname()[1])
@@ -107,9 +107,9 @@ def test_it_says_what_is_wrong(root: Path) -> None:
 
 
 def test_what_fails_while_the_file_is_there_is_not_laid_on_its_folder(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="no process"), _leading_to("http://127.0.0.1:1", tmp_path) as leading:
+    with pytest.raises(OSError, match="no process"), _redirect_file("http://127.0.0.1:1", tmp_path) as redirect:
         raise OSError("no process")
-    assert not leading.exists()
+    assert not redirect.exists()
 
 
 def children(of: int) -> dict[str, int]:

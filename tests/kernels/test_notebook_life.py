@@ -82,7 +82,7 @@ def test_running_cells_again_holds_no_more_than_running_them_once(kernels: Kerne
     after = held(kernel)
     # Something may be open for just a moment; what stays after each round would be eight more.
     assert all(now < once + 4 for now, once in zip(after, before, strict=True)), (before, after)
-    engines = "from cfo_kernel.workbench import engine\nlen(engine._alive), ws._engine is forgotten._engine"
+    engines = "from cfo_kernel.workbench import engine\nlen(engine._engines), ws._engine is forgotten._engine"
     assert kernel.value(engines) == "(1, True)"
 
 

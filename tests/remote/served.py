@@ -55,15 +55,14 @@ class Served:
                 app = create_app(workbench, self._settings)
                 config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1)
                 self._server, self._closing = uvicorn.Server(config), app.state.closing
-                self._server.startup = self._telling(self._server.startup)  # type: ignore[method-assign]
+                waiting = asyncio.create_task(self._wait_until_started())
                 await self._server.serve([listening])
+                waiting.cancel()
 
-    def _telling(self, startup):  # type: ignore[no-untyped-def]
-        async def told(sockets: list[socket.socket] | None = None) -> None:
-            await startup(sockets)
-            self._started.set()
-
-        return told
+    async def _wait_until_started(self) -> None:
+        while not self._server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.005)
+        self._started.set()
 
     def __enter__(self) -> "Served":
         self.start()

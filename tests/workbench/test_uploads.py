@@ -60,7 +60,7 @@ async def test_an_upload_whose_file_goes_again_says_so(
         target.unlink()
 
     monkeypatch.setattr(uploads, "put_in_place", put_and_lose)
-    with pytest.raises(UnreadableFile, match=r"more.csv is gone from data/ again"):
+    with pytest.raises(UnreadableFile, match=r"more.csv was removed from data/ in the meantime"):
         await workspace.upload(io.BytesIO(MORE.encode()), "more.csv")
 
 

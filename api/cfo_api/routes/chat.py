@@ -13,15 +13,15 @@ from cfo_kernel import FinishedRun
 from cfo_kernel.interface import Run, Workbench
 
 router = APIRouter(prefix="/chat", tags=["chat"])
-_LATER = {202: {"model": FinishedRun, "description": "The time was up: the run goes on."}}
+_STILL_RUNNING = {202: {"model": FinishedRun, "description": "The timeout has passed, and the run continues."}}
 
 
-@router.post("", responses={**_LATER, **may(404, 409, 422)})
+@router.post("", responses={**_STILL_RUNNING, **may(404, 409, 422)})
 async def chat(
     wb: WorkbenchDep, body: PatientChat, response: Response, closing: ClosingDep, key: KeyHeader = None
 ) -> FinishedRun:
-    """Sends a message and waits for the end of its run; after `timeout` seconds the answer is 202: the run goes on."""
-    run = await _sent(wb, body, key)
+    """Sends a message and waits for the end of its run. After `timeout` seconds it answers 202: the run continues."""
+    run = await _send(wb, body, key)
     response.headers["Location"] = f"/runs/{run.id}"
     finished = asyncio.create_task(run.finished())
     closes = asyncio.create_task(closing.wait())
@@ -40,14 +40,15 @@ async def chat(
 async def chat_stream(wb: WorkbenchDep, body: ChatMessage, closing: ClosingDep, key: KeyHeader = None) -> Response:
     """Sends a message and streams the events of its run.
 
-    A stream that is cut goes on at `GET /runs/{run_id}/events`; the headers `Cfo-Run-Id` and `Cfo-Thread-Id` name both.
+    After a lost connection, continue at `GET /runs/{run_id}/events`. The ids are in the headers `Cfo-Run-Id` and
+    `Cfo-Thread-Id`.
     """
-    run = await _sent(wb, body, key)
+    run = await _send(wb, body, key)
     headers = {"Location": f"/runs/{run.id}", "Cfo-Run-Id": run.id, "Cfo-Thread-Id": run.thread_id}
     return await sse.events(run, None, closing, headers)
 
 
-async def _sent(wb: Workbench, body: ChatMessage, key: str | None) -> Run:
+async def _send(wb: Workbench, body: ChatMessage, key: str | None) -> Run:
     workspace = await wb.workspace(body.workspace_id)
     thread = await workspace.thread(body.thread_id, key=key)
     return await thread.send(body.message, in_reply_to=body.in_reply_to, idempotency_key=key)

@@ -1,4 +1,4 @@
-"""The files of a workspace, and the tables that they became."""
+"""The files of a workspace, and their tables."""
 
 from typing import Annotated
 
@@ -26,9 +26,9 @@ async def list_files(workspace: WorkspaceDep, page: PageDep) -> Page[DataFile]:
 async def upload_files(
     workspace: WorkspaceDep, files: Annotated[list[UploadFile], File(description="CSV, Excel or Parquet files.")]
 ) -> Uploaded:
-    """Puts files into `data/`, one after the other; a file of the same name is replaced.
+    """Stores files in `data/`, one after the other. A file of the same name is replaced.
 
-    It stops at the first that is no table; those before it stay.
+    It stops at the first file that is not a table; the files before it are stored.
     """
     return Uploaded(items=tuple([await workspace.upload(file.file, file.filename) for file in files]))
 
@@ -41,25 +41,25 @@ async def download_file(workspace: WorkspaceDep, name: str) -> Response:
 
 @router.delete("/data/{name}", status_code=204, responses=may(404, 409, 422))
 async def delete_file(workspace: WorkspaceDep, name: str) -> None:
-    """Takes a file out of `data/`; it goes to the workspace's `.trash/`."""
+    """Moves a file from `data/` to the workspace's `.trash/`."""
     await workspace.delete_file(name)
 
 
 @router.get("/datasets", responses=may(404, 422))
 async def list_datasets(workspace: WorkspaceDep, page: PageDep) -> Page[Dataset]:
-    """The files as tables; one that is none says why in `problem`."""
+    """The files with their tables. A file that cannot be read says why in `problem`."""
     return page.cut(await workspace.datasets(), lambda dataset: dataset.file, lambda dataset: dataset)
 
 
 @router.get("/datasets/{dataset_id}/schema", responses=may(404, 422))
 async def get_dataset_schema(workspace: WorkspaceDep, dataset_id: str) -> Dataset:
-    """The dataset of that id, file name or table: its tables, columns and their profile."""
+    """The dataset of this id, file name or table: its tables, their columns, and a profile of each column."""
     return await workspace.schema(dataset_id)
 
 
 @router.get("/glossary", responses=may(404, 409, 422))
 async def get_glossary(workspace: WorkspaceDep) -> Glossary:
-    """What people wrote about the tables and their columns, with example questions."""
+    """The glossary of the tables and columns, with example questions."""
     return await workspace.glossary()
 
 

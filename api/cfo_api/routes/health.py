@@ -1,4 +1,4 @@
-"""Health: whether the process lives, and whether it can work. Both need no token."""
+"""Health: whether the process is alive, and whether it can work. Both need no token."""
 
 from fastapi import APIRouter
 
@@ -10,12 +10,12 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz")
 async def get_health() -> Health:
-    """The process lives."""
+    """The process is alive."""
     return Health()
 
 
 @router.get("/readyz")
 async def get_readiness(wb: WorkbenchDep) -> Health:
-    """The root is open, and the journal takes messages."""
+    """The root is open, and the journal accepts messages."""
     await wb.check()
     return Health()

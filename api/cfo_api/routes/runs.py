@@ -1,4 +1,4 @@
-"""Runs: their state, their events, and queries that take no model."""
+"""Runs: their status, their events, and queries without a model."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ _ENDED = ("succeeded", "rejected", "failed", "cancelled")
 
 @router.post("/runs", status_code=202, responses=may(404, 409, 422))
 async def create_run(wb: WorkbenchDep, body: DirectRun, response: Response, key: KeyHeader = None) -> RunInfo:
-    """Runs SQL, a plan or Python in a thread, or in a new one, without a model: the history and the events have it."""
+    """Runs SQL, a plan or Python without a model, in a thread or a new one. The run is part of the thread's history."""
     workspace = await wb.workspace(body.workspace_id)
     thread = await workspace.thread(body.thread_id, key=key)
     run = await thread.send(body.direct.message, idempotency_key=key)
@@ -28,7 +28,7 @@ async def create_run(wb: WorkbenchDep, body: DirectRun, response: Response, key:
 
 @router.get("/runs/{run_id}", responses=may(404, 422))
 async def get_run(run: RunDep) -> FinishedRun:
-    """The run: its outcome with its reply or its error, or `queued` or `running` while it has none."""
+    """The run: its outcome with its reply or its error. Until it ends, only its status: `queued` or `running`."""
     status = await run.status()
     if status in _ENDED:
         return await run.finished()
@@ -37,7 +37,7 @@ async def get_run(run: RunDep) -> FinishedRun:
 
 @router.get("/runs/{run_id}/status", responses=may(404, 422))
 async def get_run_status(run: RunDep) -> RunInfo:
-    """Where the run stands."""
+    """The status of the run."""
     return await run_info(run)
 
 
@@ -45,15 +45,17 @@ async def get_run_status(run: RunDep) -> RunInfo:
 async def get_run_events(
     run: RunDep,
     closing: ClosingDep,
-    last_event_id: Annotated[int | None, Header(ge=-1, le=2**53, description="Goes on after this event.")] = None,
-    after: Annotated[int | None, Query(ge=-1, le=2**53, description="The same, for who cannot set a header.")] = None,
+    last_event_id: Annotated[int | None, Header(ge=-1, le=2**53, description="Continue after this event.")] = None,
+    after: Annotated[
+        int | None, Query(ge=-1, le=2**53, description="The same, for clients that cannot set headers.")
+    ] = None,
 ) -> Response:
-    """The run's events from the first, or after the one named, live until it ends. A stream that is cut goes on."""
+    """The events of the run from the first, or after a given one, live until it ends. Clients may reconnect."""
     return await sse.events(run, after if last_event_id is None else last_event_id, closing)
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202, responses=may(404, 422))
 async def cancel_run(run: RunDep) -> RunInfo:
-    """Stops the run; it ends as cancelled. One that has ended stays as it is."""
+    """Stops the run; it ends as cancelled. A run that has already ended does not change."""
     await run.cancel()
     return await run_info(run)

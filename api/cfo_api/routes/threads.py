@@ -1,4 +1,4 @@
-"""Threads: conversations, their messages, and the files that they delivered."""
+"""Threads: conversations, their messages, and their result files."""
 
 import json
 import operator
@@ -23,7 +23,7 @@ router = APIRouter(tags=["threads"])
 
 @router.get("/workspaces/{workspace_id}/threads", responses=may(404, 422))
 async def list_threads(workspace: WorkspaceDep, page: PageDep) -> Page[ThreadInfo]:
-    """The threads, the one last used first."""
+    """The threads, most recently used first."""
     return page.cut(await workspace.threads(), _last_use, thread_info, follows=operator.lt)
 
 
@@ -31,7 +31,7 @@ async def list_threads(workspace: WorkspaceDep, page: PageDep) -> Page[ThreadInf
 async def create_thread(
     workspace: WorkspaceDep, body: FirstMessage, response: Response, key: KeyHeader = None
 ) -> NewThread:
-    """A new thread with its first message; the run is under way."""
+    """Creates a thread with its first message, and starts its run."""
     thread = await workspace.thread(key=key)
     run = await thread.send(body.message, idempotency_key=key)
     response.headers["Location"] = f"/runs/{run.id}"
@@ -40,7 +40,7 @@ async def create_thread(
 
 @router.get("/threads/{thread_id}", responses=may(404, 409, 422))
 async def get_thread(thread: ThreadDep) -> ThreadDetails:
-    """The thread; what is wrong with it, and how far it may go on by itself."""
+    """The thread, whether it is read-only, and how many countdowns may still continue it."""
     notice = await thread.notice()
     left = 0 if notice else await thread.continues_left()
     return ThreadDetails(**thread_info(thread).model_dump(), notice=notice, continues_left=left)
@@ -48,20 +48,20 @@ async def get_thread(thread: ThreadDep) -> ThreadDetails:
 
 @router.patch("/threads/{thread_id}", responses=may(404, 409, 422))
 async def rename_thread(thread: ThreadDep, body: ThreadTitle) -> ThreadInfo:
-    """Gives the thread another title."""
+    """Changes the title of the thread."""
     await thread.rename(body.title)
     return thread_info(thread)
 
 
 @router.delete("/threads/{thread_id}", status_code=204, responses=may(404, 409, 422))
 async def delete_thread(thread: ThreadDep) -> None:
-    """Stops what the thread is answering, and takes it away; its folder goes to the workspace's `.trash/`."""
+    """Stops the runs of the thread and moves its folder to the workspace's `.trash/`."""
     await thread.delete()
 
 
 @router.get("/threads/{thread_id}/usage", responses=may(404, 409, 422))
 async def get_thread_usage(thread: ThreadDep) -> UsageTotals:
-    """What the finished runs of the thread used together."""
+    """The total usage of the finished runs of the thread."""
     return await thread.usage()
 
 
@@ -73,9 +73,9 @@ async def list_messages(thread: ThreadDep, page: PageDep) -> Page[ShownMessage]:
 
 @router.post("/threads/{thread_id}/messages", status_code=202, responses=may(404, 409, 422))
 async def send_message(thread: ThreadDep, body: NewMessage, response: Response, key: KeyHeader = None) -> RunInfo:
-    """Sends a message; the run is under way, or waits until the earlier ones of the thread have ended.
+    """Sends a message. Its run starts at once, or after the earlier runs of the thread have ended.
 
-    A message that begins with `SQL:`, `PYTHON:` or `PLAN:` is run as it is, without a model.
+    A message that starts with `SQL:`, `PYTHON:` or `PLAN:` runs as it is, without a model.
     """
     run = await thread.send(body.text, in_reply_to=body.in_reply_to, idempotency_key=key, untouched=body.untouched)
     response.headers["Location"] = f"/runs/{run.id}"
@@ -91,14 +91,14 @@ async def get_result_rows(
     sort: Annotated[
         str,
         Query(
-            description="Columns in order, `-` in front of one for downward: `-amount,month`. Or, for any names, a "
-            'JSON list: `[{"column": "-a, b", "descending": true}]`.'
+            description="Column names in order, with `-` before a name for descending order: `-amount,month`. For "
+            'names with special characters a JSON list: `[{"column": "-a, b", "descending": true}]`.'
         ),
     ] = "",
-    filter: Annotated[str, Query(description="A JSON list of filters: those of a query plan, and `contains`.")] = "[]",
+    filter: Annotated[str, Query(description="A JSON list of filters, as in a query plan, or with `contains`.")] = "[]",
 ) -> ResultPage:
-    """Rows of a result: those that pass all filters, sorted, `limit` of them from `offset` on."""
-    return await thread.page(_place(file), _page_request(offset, limit, sort, filter))
+    """The rows of a result that pass all filters, sorted: `limit` rows from `offset` on."""
+    return await thread.page(_result_path(file), _page_request(offset, limit, sort, filter))
 
 
 @router.get(
@@ -111,11 +111,11 @@ async def download_result(
     file: str,
     format: Annotated[
         DownloadFormat | None,
-        Query(description="What the rows of a table are made into; without it the file comes as it is."),
+        Query(description="The format to convert the rows of a table to. Without it, the file is unchanged."),
     ] = None,
 ) -> Response:
     """A file of the thread: `results/<name>`, `analysis/<name>`, or a name under `results/`."""
-    return attachment(await thread.download(_place(file), format))
+    return attachment(await thread.download(_result_path(file), format))
 
 
 def _last_use(thread: Thread) -> str:
@@ -123,26 +123,26 @@ def _last_use(thread: Thread) -> str:
     return f"{at.isoformat(timespec='microseconds') if at else ''} {thread.id}"
 
 
-def _place(file: str) -> str:
+def _result_path(file: str) -> str:
     return file if file.startswith(("results/", "analysis/")) else f"results/{file}"
 
 
 def _page_request(offset: int, limit: int, sort: str, filters: str) -> PageRequest:
     """Raises `InvalidInput`."""
     try:
-        columns, wanted = _sorted(sort), json.loads(filters)
-        return PageRequest.model_validate({"offset": offset, "limit": limit, "sort": columns, "filters": wanted})
+        fields = {"offset": offset, "limit": limit, "sort": _sort_columns(sort), "filters": json.loads(filters)}
+        return PageRequest.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))[:200]
         raise InvalidInput(f"{field}: {first['msg']}. Correct it and send again.") from error
     except (ValueError, RecursionError) as error:
-        message = "`filter` is a JSON list of filters, and a `sort` that begins with [ one too. Correct it, send again."
+        message = "`filter`, and a `sort` that starts with [, must be a JSON list. Correct it and send again."
         raise InvalidInput(message) from error
 
 
-def _sorted(sort: str) -> Any:
-    """A list of names, in short; in a JSON list a name may hold anything. Raises `ValueError` or `RecursionError`."""
+def _sort_columns(sort: str) -> Any:
+    """The columns of a comma-separated list of names, or of a JSON list. Raises `ValueError` or `RecursionError`."""
     if sort.lstrip().startswith("["):
         return json.loads(sort)
     return [{"column": c.removeprefix("-"), "descending": c.startswith("-")} for c in sort.split(",") if c]

@@ -1,4 +1,4 @@
-"""Workspaces: the companies, what they used, and a query over their tables."""
+"""Workspaces: the companies, their usage, and queries over their tables."""
 
 from fastapi import APIRouter
 
@@ -21,43 +21,43 @@ async def list_workspaces(wb: WorkbenchDep, page: PageDep) -> Page[WorkspaceInfo
 
 @router.post("/workspaces", status_code=201, responses=may(409, 422))
 async def create_workspace(wb: WorkbenchDep, body: WorkspaceName) -> WorkspaceInfo:
-    """A new, empty workspace."""
+    """Creates an empty workspace."""
     return workspace_info(await wb.create_workspace(body.name))
 
 
 @router.get("/workspaces/{workspace_id}", responses=may(404, 422))
 async def get_workspace(workspace: WorkspaceDep) -> WorkspaceInfo:
-    """The workspace of that id, or of that name."""
+    """The workspace of this id or name."""
     return workspace_info(workspace)
 
 
 @router.patch("/workspaces/{workspace_id}", responses=may(404, 409, 422))
 async def rename_workspace(workspace: WorkspaceDep, body: WorkspaceName) -> WorkspaceInfo:
-    """Gives the workspace another name; its id stays."""
+    """Changes the name of the workspace. Its id stays."""
     await workspace.rename(body.name)
     return workspace_info(workspace)
 
 
 @router.delete("/workspaces/{workspace_id}", status_code=204, responses=may(404, 409, 422))
 async def delete_workspace(workspace: WorkspaceDep) -> None:
-    """Takes the workspace away; its folder goes to `.trash/` under the root."""
+    """Stops the runs of the workspace and moves its folder to the root's `.trash/`."""
     await workspace.delete()
 
 
 @router.get("/workspaces/{workspace_id}/runs", responses=may(404, 422))
 async def list_open_runs(workspace: WorkspaceDep, page: PageDep) -> Page[OpenRun]:
-    """The runs that are under way or wait for their turn, in the order of acceptance."""
+    """The runs that are in progress or queued, in the order of acceptance."""
     return page.cut(await workspace.open_runs(), lambda run: run.run_id, lambda run: run)
 
 
 @router.get("/workspaces/{workspace_id}/usage", responses=may(404, 422))
 async def get_workspace_usage(workspace: WorkspaceDep) -> UsageTotals:
-    """What the finished runs of the workspace used together."""
+    """The total usage of the finished runs of the workspace."""
     return await workspace.usage()
 
 
 @router.post("/workspaces/{workspace_id}/query", responses=may(404, 409, 422))
 async def query_workspace(workspace: WorkspaceDep, body: DirectQuery) -> QueryAnswer:
-    """Runs SQL, a plan or Python at once, without a thread and without a model: the first 100 rows, and how many."""
+    """Runs SQL, a plan or Python at once, without a thread or a model: the first 100 rows and the count of all."""
     answer = await workspace.query(body.direct)
     return QueryAnswer(result=answer) if isinstance(answer, ResultTable) else QueryAnswer(text=answer)

@@ -1,0 +1,6 @@
+"""`python -m cfo_kernel`: the same as the command `cfo`."""
+
+from cfo_kernel.cli import main
+
+if __name__ == "__main__":
+    main()
