@@ -58,4 +58,5 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 def _from_root(name: str) -> str:
     """A file of the repository's root, whose links start there."""
-    return (_ROOT / name).read_text().replace("](docs/", "](")
+    text = (_ROOT / name).read_text().replace("](docs/", "](")
+    return text.replace("](CHANGELOG.md)", "](changelog.md)").replace("](CONTRIBUTING.md)", "](contributing.md)")
