@@ -1,4 +1,4 @@
-"""A second model answers where the server of the first failed, and it is known which one answered."""
+"""A second model takes over when the server of the first fails, and the usage names the models that answered."""
 
 from typing import Any
 
@@ -23,16 +23,16 @@ def models(server: ScriptedServer) -> list[str]:
     return [request.body["model"] for request in server.requests]
 
 
-async def test_the_second_answers_once_the_first_failed_after_its_retries(serve: Serve, opened: Opened) -> None:
+async def test_the_second_answers_when_the_first_has_failed_after_its_retries(serve: Serve, opened: Opened) -> None:
     server = serve(DOWN, DOWN, QUERY, ANSWER)
     run = await asked(opened, server)
     assert isinstance(run.reply, TaskResult)
     assert run.reply.message == MESSAGE
-    assert models(server) == ["scripted", "scripted", "second", "second"]  # the first is not waited for again
+    assert models(server) == ["scripted", "scripted", "second", "second"]  # the first is not asked again
     assert (run.usage.model, run.usage.requests, run.usage.input_tokens) == ("openai:second", 2, 20)
 
 
-async def test_both_are_named_where_both_answered(serve: Serve, opened: Opened) -> None:
+async def test_both_are_named_when_both_answered(serve: Serve, opened: Opened) -> None:
     server = serve(LOOK, DOWN, DOWN, QUERY, ANSWER)
     run = await asked(opened, server)
     assert run.status == "succeeded"
@@ -46,7 +46,7 @@ async def test_a_first_that_works_is_the_only_one_asked(serve: Serve, opened: Op
 
 
 @pytest.mark.parametrize("trouble", [CutStream(7, ANSWER), CutStream(7, ANSWER, clean=True)], ids=["cut", "ended"])
-async def test_the_second_takes_over_where_answers_keep_breaking_off(
+async def test_the_second_takes_over_when_answers_keep_breaking_off(
     serve: Serve, opened: Opened, trouble: CutStream
 ) -> None:
     server = serve(trouble, trouble, ANSWER)
@@ -66,13 +66,13 @@ async def test_the_second_takes_over_from_a_first_that_fell_silent(serve: Serve,
     assert models(server) == ["scripted", "second"]
 
 
-async def test_the_offline_analyst_can_stand_in(serve: Serve, opened: Opened) -> None:
+async def test_the_offline_analyst_can_be_the_fallback(serve: Serve, opened: Opened) -> None:
     thread = await (await opened(serve(DOWN, DOWN), fallback_model="offline", model_retries=1)).thread()
     run = await (await thread.send("total amount by department")).finished()
     assert (run.status, run.usage.model, run.usage.cost) == ("succeeded", "offline", 0)
 
 
-async def test_two_that_fail_say_what_failed_first(serve: Serve, opened: Opened) -> None:
+async def test_when_both_fail_the_error_is_about_the_first(serve: Serve, opened: Opened) -> None:
     run = await asked(opened, serve(DOWN, repeat_last=True))
     assert run.error
     assert run.error.code == "model_unavailable"
@@ -91,7 +91,7 @@ async def test_two_that_fail_say_what_failed_first(serve: Serve, opened: Opened)
         ({"fallback_model": "gpt"}, [ANSWER], "invalid_settings", "CFO_FALLBACK_MODEL is 'gpt'", 0),
     ],
 )
-async def test_what_a_person_must_mend_is_said_and_no_other_model_asked(
+async def test_an_error_that_a_person_must_fix_ends_the_run_without_asking_the_second(
     serve: Serve, opened: Opened, options: dict[str, Any], script: list[Any], code: str, advice: str, asked_for: int
 ) -> None:
     server = serve(*script, models=["scripted", "second"])

@@ -1,4 +1,4 @@
-"""What an answer cost: by the root's prices.toml, by the server's address, or unknown."""
+"""The cost of an answer: by the root's prices.toml, by the server's list price, or unknown."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -31,7 +31,7 @@ def answer(model: str, url: str | None, **changed: object) -> ModelResponse:
     return made
 
 
-def test_the_table_of_the_root_goes_first(tmp_path: Path) -> None:
+def test_the_prices_of_the_root_come_first(tmp_path: Path) -> None:
     (tmp_path / "prices.toml").write_text(TABLE)
     prices = read_prices(tmp_path)
     # 600 at 2, 400 at 0.5 and 100 at 10.25 USD for a million
@@ -40,7 +40,7 @@ def test_the_table_of_the_root_goes_first(tmp_path: Path) -> None:
     assert prices.cost("openai:other", answer("other", "http://10.0.0.1/v1")) is None
 
 
-def test_a_known_model_has_a_price_on_its_makers_server_only() -> None:
+def test_a_list_price_applies_only_on_the_server_of_the_models_maker() -> None:
     cost = Prices().cost("openai:gpt-5-mini", answer("gpt-5-mini", OPENAI))
     assert cost is not None
     assert 0 < cost < 1
@@ -48,7 +48,7 @@ def test_a_known_model_has_a_price_on_its_makers_server_only() -> None:
     assert Prices().cost("openai:gpt-none", answer("gpt-none", OPENAI)) is None
 
 
-def test_what_was_not_counted_has_no_cost() -> None:
+def test_an_answer_without_counted_tokens_has_no_cost() -> None:
     assert Prices().cost("openai:gpt-5-mini", answer("gpt-5-mini", OPENAI, state="interrupted")) is None
     uncounted = RequestUsage(unmeasured_requests=1)
     assert Prices().cost("openai:gpt-5-mini", answer("gpt-5-mini", OPENAI, usage=uncounted)) is None
@@ -60,11 +60,11 @@ def test_without_a_table_there_are_no_prices(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "no TOML": ("input = \n", "line 1"),
-    "no table": ("input = 3\n", "line 1"),
-    "no provider": ("# ours\n[house]\ninput = 1\noutput = 1\n", "line 2"),
-    "no number": ('["openai:a"]\ninput = 1\noutput = 1\n["openai:b"]\noutput = "1"\ninput = 1\n', "line 5"),
-    "less than nothing": ('["openai:a"]\ninput = -1\noutput = 1\n', "line 2"),
+    "not TOML": ("input = \n", "line 1"),
+    "not a table": ("input = 3\n", "line 1"),
+    "no provider": ("# our prices\n[house]\ninput = 1\noutput = 1\n", "line 2"),
+    "not a number": ('["openai:a"]\ninput = 1\noutput = 1\n["openai:b"]\noutput = "1"\ninput = 1\n', "line 5"),
+    "negative": ('["openai:a"]\ninput = -1\noutput = 1\n', "line 2"),
     "not finite": ('["openai:a"]\ninput = 1\noutput = inf\n', "line 3"),
     "true": ('["openai:a"]\ninput = true\noutput = 1\n', "line 2"),
     "an unknown key": ('["openai:a"]\ninput = 1\noutput = 1\ncached = 1\n', "line 4"),
@@ -73,7 +73,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_table_is_said_with_its_line(tmp_path: Path, name: str) -> None:
+def test_an_error_in_the_file_is_reported_with_its_line(tmp_path: Path, name: str) -> None:
     text, line = WRONG[name]
     (tmp_path / "prices.toml").write_text(text)
     with pytest.raises(InvalidSettings, match=rf"prices\.toml.* {line}\b.*start again") as raised:
@@ -81,7 +81,7 @@ def test_a_wrong_table_is_said_with_its_line(tmp_path: Path, name: str) -> None:
     assert "Decimal" not in raised.value.message
 
 
-def test_bytes_that_are_no_text_are_said(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_reported(tmp_path: Path) -> None:
     (tmp_path / "prices.toml").write_bytes(b"\xff")
     with pytest.raises(InvalidSettings, match="not UTF-8"):
         read_prices(tmp_path)

@@ -30,9 +30,9 @@ async def test_a_program_backs_an_answer(serve, opened: Opened) -> None:
         "Rent": Decimal("700.05"),
         "Salaries": Decimal("6000.80"),
     }
-    told = server.requests[-1].body["messages"][-1]["content"]
-    assert "rows: 6" in told
-    assert "analysis/python_001_totals.csv" in told
+    output = server.requests[-1].body["messages"][-1]["content"]
+    assert "rows: 6" in output
+    assert "analysis/python_001_totals.csv" in output
     assert (thread.thread_dir / "analysis" / "python_001_totals.csv").read_text().startswith("account,amount")
     assert not list(thread.thread_dir.glob("analysis/.*"))
 
@@ -42,9 +42,9 @@ async def test_an_error_of_the_program_goes_back_with_what_it_printed(serve, ope
     server = serve(broken, ToolCall("execute_python", {"code": PROGRAM}), DONE)
     reply = await (await (await opened(server)).thread()).ask("salaries")
     assert reply.kind == "task_result"
-    told = str(server.requests[1].body["messages"][-1])
-    assert "KeyError" in told
-    assert "so far" in told
+    output = str(server.requests[1].body["messages"][-1])
+    assert "KeyError" in output
+    assert "so far" in output
 
 
 async def test_a_program_sees_earlier_results(serve, opened: Opened) -> None:

@@ -1,4 +1,4 @@
-"""What a model is told of tables: nothing that is empty, and every figure."""
+"""Descriptions of tables for a model: nothing that is empty, and every figure."""
 
 from cfo_kernel.agent.table_descriptions import described_table, listed_tables
 from cfo_kernel.data.glossary import GlossaryFile

@@ -1,4 +1,4 @@
-"""What the model sees of a thread whose history holds odd things."""
+"""What the model sees of a thread whose history has messages that cannot be read."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from cfo_kernel.store.history import MessageEntry, RunEntry
 ODD: list[list[Any]] = [[1], [{"kind": "poem"}], [{"kind": "request", "parts": [{"part_kind": "smell"}]}], ["x", None]]
 
 
-def said(messages: list[ModelMessage]) -> list[str]:
+def texts(messages: list[ModelMessage]) -> list[str]:
     return [str(getattr(part, "content", "")) for message in messages for part in message.parts]
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_a_turn_whose_messages_cannot_be_read_becomes_its_texts(odd: list[Any]) -> None:
+def test_a_turn_with_unreadable_messages_is_replaced_by_its_texts(odd: list[Any]) -> None:
     entries = [
         MessageEntry(run_id="1", text="What did it cost?"),
         RunEntry(run_id="1", status="succeeded", reply=TaskResult(message="42."), model_messages=odd),
@@ -28,7 +28,7 @@ def test_a_turn_whose_messages_cannot_be_read_becomes_its_texts(odd: list[Any]) 
         MessageEntry(run_id="4", text="More"),
         RunEntry(run_id="4", status="failed", model_messages=odd),
     ]
-    assert said(window(entries, 12)) == [
+    assert texts(window(entries, 12)) == [
         "What did it cost?", "42.", "All of it", "All.", "(Go on.)", "Done.",
         "More", "(This message got no answer: failed.)",
     ]  # fmt: skip

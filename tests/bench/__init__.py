@@ -1,1 +1,1 @@
-"""Measurements, as ratios within one run: `python -m tests.bench`."""
+"""Benchmarks, as ratios within one run: `python -m tests.bench`."""

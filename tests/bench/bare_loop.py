@@ -1,6 +1,6 @@
-"""The least that answers the question: the `openai` client in a loop, with DuckDB, and nothing kept.
+"""The baseline: the `openai` client in a loop, with DuckDB, storing nothing.
 
-Run as `python -m tests.bench.bare_loop URL PARQUET` it answers once, for its cold start.
+`python -m tests.bench.bare_loop URL PARQUET` answers once, to measure its cold start.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ TOOLS: list[Any] = [
 
 
 class BareLoop:
-    """Answers with a stream, as people want to see it."""
+    """Answers the question with a streamed request, like the agent."""
 
     def __init__(self, base_url: str, parquet: str) -> None:
         self.client = AsyncOpenAI(base_url=base_url, api_key="any")

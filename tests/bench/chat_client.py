@@ -1,7 +1,7 @@
-"""What the chat client and the chat model save of a turn, beside openai's client and pydantic-ai's model.
+"""The processor time that the chat client and the chat model save, compared with the classes they replace.
 
-Each of them replaces one class of a library, and stays only while it saves more than a tenth of a turn. Processor time
-is measured, which other work on the machine disturbs less than the clock.
+Each replaces one class of a library (openai's client, pydantic-ai's model), and is kept only while it saves more than a
+tenth of a turn. Other work on the machine disturbs processor time less than wall-clock time.
 """
 
 import time
@@ -18,7 +18,7 @@ from cfo_kernel.agent.chat_client import ChatClient
 from cfo_kernel.agent.chat_model import ChatModel
 from tests.bench.company import NAME, ingest, new_root, settings
 from tests.bench.model_server import AT_LENGTH, QUESTION, served
-from tests.bench.told import Line
+from tests.bench.report import Figure
 
 _CLASSES: dict[str, tuple[type[AsyncOpenAI], type[OpenAIChatModel]]] = {
     "as it is": (ChatClient, ChatModel),
@@ -30,14 +30,14 @@ _TURN, _LONG = "3-call turn", "answer of 400 chunks"
 _TURNS = {_TURN: (QUESTION, 40), _LONG: (AT_LENGTH, 15)}
 
 
-async def measure() -> list[Line]:
+async def measure() -> list[Figure]:
     with new_root() as root, served() as base_url:
         await ingest(root, base_url)
         known = settings(root, base_url)
         async with connect(settings=known) as wb:
             workspace = await wb.workspace(NAME)
             models = {name: _model(base_url, *classes) for name, classes in _CLASSES.items()}
-            return [line for what in _TURNS for line in await _compared(what, workspace, models)]
+            return [figure for what in _TURNS for figure in await _compared(what, workspace, models)]
 
 
 def _model(base_url: str, client: type[AsyncOpenAI], model: type[OpenAIChatModel]) -> OpenAIChatModel:
@@ -46,29 +46,31 @@ def _model(base_url: str, client: type[AsyncOpenAI], model: type[OpenAIChatModel
     return model("scripted", provider=provider, profile=profile)
 
 
-async def _compared(what: str, workspace: Workspace, models: dict[str, OpenAIChatModel]) -> list[Line]:
+async def _compared(what: str, workspace: Workspace, models: dict[str, OpenAIChatModel]) -> list[Figure]:
     question, rounds = _TURNS[what]
-    used: dict[str, list[float]] = {name: [] for name in models}
+    milliseconds: dict[str, list[float]] = {name: [] for name in models}
     order = list(models)
     for _ in range(rounds + 1):
-        order.reverse()  # none of them always follows the same other
+        order.reverse()  # so that no candidate always runs after the same other one
         for name in order:
             _use(workspace, models[name])
-            begun = time.process_time()
+            started = time.process_time()
             await _turn(workspace, question)
-            used[name].append((time.process_time() - begun) * 1000)
-    (_, ours), *others = ((name, figures[1:]) for name, figures in used.items())
-    lines: list[Line] = []
+            milliseconds[name].append((time.process_time() - started) * 1000)
+    (_, ours), *others = ((name, values[1:]) for name, values in milliseconds.items())
+    figures: list[Figure] = []
     for name, theirs in others:
         saved = 1 - median(a / b for a, b in zip(ours, theirs, strict=True))
-        seen = f"{saved:.0%} of the processor time saved  ({median(ours):.1f}, {median(theirs):.1f} ms)"
-        lines.append(Line(f"{what}, beside {name}", seen, *(("> 10 %", saved > 0.1) if what == _TURN else ())))
-    return lines
+        result = f"{saved:.0%} of the processor time saved  ({median(ours):.1f}, {median(theirs):.1f} ms)"
+        figures.append(
+            Figure(f"{what}, compared with {name}", result, *(("> 10 %", saved > 0.1) if what == _TURN else ()))
+        )
+    return figures
 
 
 def _use(workspace: Any, model: OpenAIChatModel) -> None:
-    """Gives the engine this model for the name in its settings."""
-    workspace._engine._models._kept["openai:scripted"] = model
+    """Makes the engine answer with this model."""
+    workspace._engine._models._opened_models["openai:scripted"] = model
 
 
 async def _turn(workspace: Workspace, question: str) -> None:

@@ -1,4 +1,4 @@
-"""From the start of a process to the end of its answer: `cfo ask`, and the bare `openai` loop."""
+"""Time from the start of a process to the end of its answer, for `cfo ask` and for the bare `openai` loop."""
 
 import asyncio
 import os
@@ -10,34 +10,34 @@ from statistics import median
 
 from tests.bench.company import NAME, environment, ingest, new_root
 from tests.bench.model_server import QUESTION, served
-from tests.bench.told import Line
+from tests.bench.report import Figure
 
 ROUNDS = 5
 GOAL = 1.2  # seconds
 OFFLINE = "total amount by department"
 
 
-async def measure() -> list[Line]:
-    return await asyncio.to_thread(_measured)
+async def measure() -> list[Figure]:
+    return await asyncio.to_thread(_measure)
 
 
-def _measured() -> list[Line]:
+def _measure() -> list[Figure]:
     with new_root() as root, served() as base_url:
         asyncio.run(ingest(root, base_url))
         cfo = [str(Path(sys.executable).with_name("cfo")), "ask", "-w", NAME]
-        asking = {**os.environ, **environment(root, base_url)}
-        asking.pop("PYTHONDONTWRITEBYTECODE", None)  # the first round, which does not count, keeps what it compiles
-        ways = {
-            "model": ([*cfo, QUESTION], asking),
-            "offline": ([*cfo, OFFLINE], {**asking, "CFO_MODEL": "offline"}),
-            "bare": ([sys.executable, "-m", "tests.bench.bare_loop", base_url, str(root / "ledger.parquet")], asking),
+        env = {**os.environ, **environment(root, base_url)}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # the first round, which does not count, writes the bytecode
+        commands = {
+            "model": ([*cfo, QUESTION], env),
+            "offline": ([*cfo, OFFLINE], {**env, "CFO_MODEL": "offline"}),
+            "bare": ([sys.executable, "-m", "tests.bench.bare_loop", base_url, str(root / "ledger.parquet")], env),
         }
-        taken: dict[str, list[float]] = {way: [] for way in ways}
+        seconds: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(ROUNDS + 1):
-            for way, (command, known) in ways.items():
-                begun = time.perf_counter()
-                subprocess.run(command, env=known, check=True, capture_output=True)
-                taken[way].append(time.perf_counter() - begun)
-    model, offline, bare = (median(taken[way][1:]) for way in ways)
-    seen = f"{model:.2f} s  ({model / bare:.2f}x the bare loop's {bare:.2f} s; offline {offline:.2f} s)"
-    return [Line("cold start of `cfo ask` to its answer", seen, f"< {GOAL} s", model < GOAL)]
+            for name, (command, env) in commands.items():
+                started = time.perf_counter()
+                subprocess.run(command, env=env, check=True, capture_output=True)
+                seconds[name].append(time.perf_counter() - started)
+    model, offline, bare = (median(seconds[name][1:]) for name in commands)
+    result = f"{model:.2f} s  ({model / bare:.2f}x the bare loop's {bare:.2f} s; offline {offline:.2f} s)"
+    return [Figure("cold start of `cfo ask` to its answer", result, f"< {GOAL} s", model < GOAL)]

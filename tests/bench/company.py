@@ -1,4 +1,4 @@
-"""The tiny company that every measurement asks, in a root of its own."""
+"""The tiny company that the benchmarks ask about, in a temporary root."""
 
 import contextlib
 import shutil
@@ -16,7 +16,7 @@ NAME = "tiny"
 
 @contextlib.contextmanager
 def new_root() -> Generator[Path]:
-    """A root with the company, which is removed with the block."""
+    """A root with the company. It is removed at the end of the block."""
     folder = Path(tempfile.mkdtemp(prefix="cfo-bench-"))
     try:
         data = folder / NAME / "data"
@@ -29,17 +29,17 @@ def new_root() -> Generator[Path]:
 
 
 def settings(root: Path, base_url: str) -> Settings:
-    """What a workbench over the root needs to ask the model server."""
+    """The settings of a workbench over the root that asks the model server."""
     return Settings.model_validate(environment(root, base_url, prefix=""))
 
 
 def environment(root: Path, base_url: str, prefix: str = "CFO_") -> dict[str, str]:
-    """The same for another process."""
+    """The same settings as environment variables, for another process."""
     values = {"ROOT": str(root), "MODEL": "openai:scripted", "BASE_URL": base_url, "OPENAI_API_KEY": "any"}
     return {(prefix + name) if prefix else name.lower(): value for name, value in values.items()}
 
 
 async def ingest(root: Path, base_url: str) -> None:
-    """Reads the files once, so that no measurement pays for it."""
+    """Ingests the files, so that this is not part of any measurement."""
     async with connect(settings=settings(root, base_url)) as wb:
         await (await wb.workspace(NAME)).datasets()

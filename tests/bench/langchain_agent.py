@@ -1,7 +1,7 @@
-"""LangChain's agent with its SQLite checkpointer, in the environment that `langchain_peer` makes for it.
+"""LangChain's agent with its SQLite checkpointer, in the environment that `langchain_peer` creates.
 
-Run as `python langchain_agent.py URL PARQUET DATABASE`. For each line of standard input, a count, it answers as many
-questions at once, and prints the seconds that took.
+Usage: `python langchain_agent.py URL PARQUET DATABASE`. Each line of standard input is a number: the agent answers that
+many questions at once, then prints how many seconds that took.
 """
 
 import asyncio
@@ -41,15 +41,15 @@ async def main(base_url: str, parquet: str, database: str) -> None:
         async def answer() -> None:
             config = {"configurable": {"thread_id": uuid.uuid4().hex}}
             asked = {"messages": [{"role": "user", "content": QUESTION}]}
-            said = ""
+            text = ""
             async for message, _ in agent.astream(asked, config, stream_mode="messages"):
-                said += message.content if message.type == "AIMessageChunk" else ""
-            assert "4,400.55" in said, said
+                text += message.content if message.type == "AIMessageChunk" else ""
+            assert "4,400.55" in text, text
 
         while line := await asyncio.to_thread(sys.stdin.readline):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             await asyncio.gather(*(answer() for _ in range(int(line))))
-            print(time.perf_counter() - begun, flush=True)
+            print(time.perf_counter() - started, flush=True)
 
 
 asyncio.run(main(*sys.argv[1:]))

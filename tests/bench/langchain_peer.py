@@ -1,4 +1,4 @@
-"""LangChain in a virtual environment of its own, which lasts as long as the measurement: no dependency of ours."""
+"""LangChain in a temporary virtual environment, so that it is not a dependency of this project."""
 
 import asyncio
 import contextlib
@@ -13,13 +13,13 @@ _HERE = Path(__file__).parent
 
 
 class Peer:
-    """Answers questions in its process."""
+    """LangChain's agent in its process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     async def seconds(self, at_once: int = 1) -> float:
-        """How long it takes to answer so many."""
+        """How long the agent takes to answer this many questions at once."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{at_once}\n".encode())
@@ -28,22 +28,22 @@ class Peer:
 
 @contextlib.asynccontextmanager
 async def langchain(base_url: str, parquet: Path) -> AsyncGenerator[Peer | None]:
-    """The peer; None where it cannot be installed, or does not answer."""
+    """The peer; None if it cannot be installed or does not answer."""
     with tempfile.TemporaryDirectory(prefix="cfo-bench-langchain-") as name:
-        python = await asyncio.to_thread(_installed, Path(name))
+        python = await asyncio.to_thread(_install, Path(name))
         if python is None:
             yield None
             return
         command = [python, str(_HERE / "langchain_agent.py"), base_url, str(parquet), f"{name}/checkpoints.db"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        # Without a key it would tell LangSmith nothing anyway; this keeps it from trying.
+        # Without a key LangSmith would receive nothing anyway. This keeps LangChain from trying.
         quiet = {**os.environ, "LANGSMITH_TRACING": "false", "LANGCHAIN_TRACING_V2": "false"}
         process = await asyncio.create_subprocess_exec(*command, **pipes, env=quiet)
         try:
             peer = Peer(process)
             try:
                 await peer.seconds()
-            except ValueError:  # it ended, and said nothing
+            except ValueError:  # the process ended without printing a number
                 peer = None
             yield peer
         finally:
@@ -52,8 +52,8 @@ async def langchain(base_url: str, parquet: Path) -> AsyncGenerator[Peer | None]
             await process.wait()
 
 
-def _installed(folder: Path) -> str | None:
-    """Its interpreter; None where the packages cannot be had."""
+def _install(folder: Path) -> str | None:
+    """The interpreter of the new environment; None if the packages cannot be installed."""
     python = folder / "bin" / "python"
     requirements = str(_HERE / "requirements.txt")
     steps = [

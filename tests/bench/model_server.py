@@ -1,11 +1,11 @@
-"""A model server that answers at once, in a process of its own so that it costs the measured one nothing.
+"""A model server that answers at once. It runs in a process of its own, so its work is not part of what is measured.
 
-It keeps no state: what it answers follows from the conversation that it is sent, so that any number of turns can be
-under way. A turn looks at the tables, queries them, and answers: three requests. The question `FIRST_WORD` is answered
-at once, `AT_LENGTH` at once with a long text, and `SILENCE` never. Each event of an answer is an HTTP chunk of its own,
-as servers of models send them.
+It is stateless: its answer depends only on the conversation it receives, so any number of turns can run at once. A turn
+lists the tables, queries them, and answers: three requests. The question `FIRST_WORD` is answered immediately,
+`AT_LENGTH` immediately with a long text, and `SILENCE` never. Each event is an HTTP chunk of its own, as real model
+servers send them.
 
-Run as `python -m tests.bench.model_server`; it prints its address.
+`python -m tests.bench.model_server` prints its address.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _numbers = itertools.count()
 
 @contextlib.contextmanager
 def served() -> Generator[str]:
-    """The address of a server that ends with the block."""
+    """Starts a server for the block, and gives its address."""
     with subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
@@ -41,7 +41,7 @@ def served() -> Generator[str]:
 
 
 def _answer(body: dict[str, Any]) -> tuple[str, str] | None:
-    """The tool to call with its arguments, or the text of the end; None for silence."""
+    """The tool to call and its arguments, or "" and the final text; None to stay silent."""
     messages = body["messages"]
     asked = max(i for i, m in enumerate(messages) if m["role"] == "user")
     question = json.dumps(messages[asked]["content"])
@@ -81,7 +81,7 @@ def _streamed(body: dict[str, Any], tool: str, text: str) -> bytes:
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A connection with all its requests."""
+    """Serves the requests of one connection."""
     with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()

@@ -1,4 +1,4 @@
-"""The page as a visitor meets it: until one can write, until the first word stands there, and what a kernel costs."""
+"""The page as a visitor sees it: the time until it accepts input, until the first word, and the memory of a kernel."""
 
 import shutil
 import tempfile
@@ -10,7 +10,7 @@ import httpx
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.bench.company import NAME, ingest, new_root
-from tests.bench.told import Line
+from tests.bench.report import Figure
 from tests.browser.model import ScreenModel
 from tests.browser.stack import Stack, chromium
 from tests.conftest import KEY
@@ -20,7 +20,7 @@ _COMPOSER = "textarea[aria-label='Message to the analyst']"
 _SEND = "button[aria-label='Send the message']:not([disabled])"
 _WATCH = """
 (text) => new Promise((seen, late) => {
-  setTimeout(() => late(new Error("it was not painted")), 20000);
+  setTimeout(() => late(new Error("the text was not painted")), 20000);
   const look = () => [...document.querySelectorAll("article[aria-label=Analyst]")].at(-1)?.textContent.includes(text);
   const wait = () => look() ? requestAnimationFrame(() => seen(performance.now())) : requestAnimationFrame(wait);
   wait();
@@ -28,13 +28,13 @@ _WATCH = """
 """
 
 
-async def measure() -> list[Line]:
+async def measure() -> list[Figure]:
     with new_root() as root, ScreenModel(chunk_delay=0) as model, tempfile.TemporaryDirectory() as scratch:
         await ingest(root, model.base_url)
         place = Path(scratch) / "root"
         shutil.copytree(root, place)
-        thinking = {"CFO_MODEL": "openai:screens", "CFO_BASE_URL": model.base_url, "CFO_OPENAI_API_KEY": KEY}
-        with Stack(place, CFO_COUNTDOWN="0", **thinking) as stack:
+        model_settings = {"CFO_MODEL": "openai:screens", "CFO_BASE_URL": model.base_url, "CFO_OPENAI_API_KEY": KEY}
+        with Stack(place, CFO_COUNTDOWN="0", **model_settings) as stack:
             async with async_playwright() as playwright, await chromium(playwright) as browser:
                 return [
                     *await _visits(stack, browser),
@@ -51,8 +51,8 @@ async def _opened(stack: Stack, browser: Browser) -> Page:
     return page
 
 
-async def _visits(stack: Stack, browser: Browser) -> list[Line]:
-    """Each with an empty cache, over a kernel that waits: what comes over the wire is counted by Chromium."""
+async def _visits(stack: Stack, browser: Browser) -> list[Figure]:
+    """Visits with an empty cache and a warm kernel. Chromium counts what is transferred."""
     seconds: list[float] = []
     megabytes: list[float] = []
     for _ in range(_VISITS):
@@ -67,7 +67,7 @@ async def _visits(stack: Stack, browser: Browser) -> list[Line]:
             total[0] += event["encodedDataLength"]
 
         def framed(event: dict[str, dict[str, str]], total: list[float] = received) -> None:
-            total[0] += len(event["response"]["payloadData"])  # as it is before the socket compresses it
+            total[0] += len(event["response"]["payloadData"])  # the size before the socket compresses it
 
         devtools.on("Network.loadingFinished", loaded)
         devtools.on("Network.webSocketFrameReceived", framed)
@@ -80,16 +80,16 @@ async def _visits(stack: Stack, browser: Browser) -> list[Line]:
         await context.close()
     size, time_ = median(megabytes), median(seconds)
     return [
-        Line("GET to a page that one can write in, preheated", f"{time_:.2f} s", "< 1.5 s", time_ < 1.5),
-        Line("transferred for it (frames of the socket before compression)", f"{size:.1f} MB", "< 3 MB", size < 3),
+        Figure("GET until the page accepts input, with a warm kernel", f"{time_:.2f} s", "< 1.5 s", time_ < 1.5),
+        Figure("transferred for it (frames of the socket before compression)", f"{size:.1f} MB", "< 3 MB", size < 3),
     ]
 
 
-def _memory(stack: Stack) -> Line:
-    """Of the kernel that has waited for nobody yet, and so has run the notebook only."""
+def _memory(stack: Stack) -> Figure:
+    """The memory of a kernel that has no visitor yet, so it has only run the notebook."""
     unique = [_unique(pid) for pid in stack.kernels()]
     most = max(unique)
-    return Line("memory of a visitor's kernel that nobody shares", f"{most:.0f} MB", "< 70 MB", most < 70)
+    return Figure("private memory of a visitor's kernel", f"{most:.0f} MB", "< 70 MB", most < 70)
 
 
 def _unique(pid: int) -> float:
@@ -97,14 +97,14 @@ def _unique(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
 
 
-async def _first_words(stack: Stack, browser: Browser) -> Line:
-    """From the click until the first word is painted, in turn with the first token of the same message at the API."""
+async def _first_words(stack: Stack, browser: Browser) -> Figure:
+    """From the click to the first painted word. Alternates with the first token of the same message at the API."""
     page = await _opened(stack, browser)
     painted: list[float] = []
-    told: list[float] = []
+    api_seconds: list[float] = []
     with stack.client() as client:
         for number in range(_WORDS):
-            told.append(_api_word(client))
+            api_seconds.append(_api_word(client))
             await page.fill(_COMPOSER, f"tell {number}")
             await page.wait_for_selector(_SEND)
             begun = await page.evaluate(
@@ -114,23 +114,23 @@ async def _first_words(stack: Stack, browser: Browser) -> Line:
             painted.append((await page.evaluate("window.seen") - begun) / 1000)
             await page.wait_for_selector("button[aria-label='Stop the run']", state="detached")
             await page.get_by_role("button", name="New thread").click()
-    more = (median(painted) - median(told)) * 1000
-    seen = f"+{more:.0f} ms  ({median(painted) * 1000:.0f}, the API {median(told) * 1000:.0f})"
-    return Line("click to the first painted word / the API's own", seen, "< 100 ms more", more < 100)
+    more = (median(painted) - median(api_seconds)) * 1000
+    seen = f"+{more:.0f} ms  ({median(painted) * 1000:.0f}, the API {median(api_seconds) * 1000:.0f})"
+    return Figure("click to the first painted word / the API's own", seen, "< 100 ms more", more < 100)
 
 
 def _api_word(client: httpx.Client) -> float:
-    begun = time.perf_counter()
-    came = 0.0
+    started = time.perf_counter()
+    seconds = 0.0
     with client.stream("POST", "/chat/stream", json={"workspace_id": NAME, "message": "tell me"}) as stream:
         for line in stream.iter_lines():
-            if line.startswith("data:") and '"token"' in line and not came:
-                came = time.perf_counter() - begun
-    return came
+            if line.startswith("data:") and '"token"' in line and not seconds:
+                seconds = time.perf_counter() - started
+    return seconds
 
 
-async def _first_page(stack: Stack, browser: Browser) -> Line:
-    """Of a result of a million rows, from the click on; beside it, what the API takes for the page."""
+async def _first_page(stack: Stack, browser: Browser) -> Figure:
+    """From the click to the first page of a result of a million rows, and the time the API takes for that page."""
     page = await _opened(stack, browser)
     await page.fill(_COMPOSER, "many please")
     await page.press(_COMPOSER, "Enter")
@@ -147,4 +147,4 @@ async def _first_page(stack: Stack, browser: Browser) -> Line:
         begun = time.perf_counter()
         client.get(f"/threads/{thread}/results/result_001.parquet/rows", params={"limit": 200}).raise_for_status()
         api = (time.perf_counter() - begun) * 1000
-    return Line("first page of a result of 1,000,000 rows", f"{median(taken):.0f} ms  (the API {api:.0f})")
+    return Figure("first page of a result of 1,000,000 rows", f"{median(taken):.0f} ms  (the API {api:.0f})")

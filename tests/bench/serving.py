@@ -1,4 +1,4 @@
-"""`cfo serve` in a process of its own, as people run it, and what the system tells of it."""
+"""The HTTP API in a process of its own, with its memory and processor time as the system reports them."""
 
 import asyncio
 import contextlib
@@ -16,24 +16,24 @@ from tests.bench.model_server import served
 
 
 class Server:
-    """A server over the tiny company, and a client of it."""
+    """A server over the tiny company, with a client."""
 
     def __init__(self, url: str, client: httpx.AsyncClient, pid: int, model_url: str) -> None:
         self.url, self.client, self.model_url = url, client, model_url
         self._folder = Path(f"/proc/{pid}")
 
     def resident(self) -> float:
-        """Its memory in MB."""
+        """The resident memory of the server in MB."""
         pages = int((self._folder / "statm").read_text().split()[1])
         return pages * resource.getpagesize() / (1 << 20)
 
     def cpu_seconds(self) -> float:
-        """The processor time that it has used."""
+        """The processor time that the server has used so far."""
         fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def status_of(self, run_id: str) -> str:
-        """How a run ended, once it has."""
+        """Waits for the end of a run, and gives its status."""
         async with self.client.stream("GET", f"/runs/{run_id}/events") as stream:
             async for _ in stream.aiter_lines():
                 pass
@@ -42,12 +42,12 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def serving() -> AsyncGenerator[Server]:
-    """A server, which ends with the block."""
+    """Runs a server for the block."""
     with new_root() as root, served() as model_url:
         await ingest(root, model_url)
-        known = {**os.environ, **environment(root, model_url)}
+        env = {**os.environ, **environment(root, model_url)}
         command = [sys.executable, "-m", "cfo_api", "--port", "0"]
-        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=known)
+        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=env)
         try:
             assert process.stdout
             url = (await process.stdout.readline()).decode().split()[-1]

@@ -1,4 +1,4 @@
-"""SQL through the data room beside the same SQL on a plain DuckDB connection over the same Parquet file."""
+"""SQL through the worker pool, compared with the same SQL on a plain DuckDB connection over the same Parquet file."""
 
 import asyncio
 import statistics
@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool
-from tests.bench.told import Line
+from tests.bench.report import Figure
 
 _ROWS = 2_000_000
 _REPEATS = 15
@@ -24,7 +24,7 @@ QUERIES = {
 }
 
 
-async def measure() -> list[Line]:
+async def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cache = folder / ".cache"
@@ -46,9 +46,9 @@ def _make(file: Path) -> None:
     )
 
 
-async def _warm(pool: SqlWorkerPool, file: Path) -> list[Line]:
-    """A warm query, in turn with the plain one, so that both meet the same machine."""
-    lines: list[Line] = []
+async def _warm(pool: SqlWorkerPool, file: Path) -> list[Figure]:
+    """Alternates warm queries through the pool and plain ones, so that both see the same load of the machine."""
+    figures: list[Figure] = []
     with duckdb.connect(config={"threads": "2"}) as plain:
         plain.execute(f"CREATE VIEW ledger AS FROM read_parquet('{file}')")
         for name, sql in QUERIES.items():
@@ -57,37 +57,37 @@ async def _warm(pool: SqlWorkerPool, file: Path) -> list[Line]:
                 theirs.append(await _timed(lambda sql=sql: asyncio.to_thread(lambda: plain.execute(sql).fetchall())))
                 ours.append(await _timed(lambda sql=sql: _through_the_tool(pool, file, sql)))
             a, b = statistics.median(ours) * 1000, statistics.median(theirs) * 1000
-            seen = f"{a / b:.2f}x  ({a:.1f}, plain DuckDB {b:.1f} ms)"
-            lines.append(Line(f"SQL through the worker: {name}", seen, "<= 1.1x + 10 ms", a <= 1.1 * b + 10))
-    return lines
+            result = f"{a / b:.2f}x  ({a:.1f}, plain DuckDB {b:.1f} ms)"
+            figures.append(Figure(f"SQL through the worker: {name}", result, "<= 1.1x + 10 ms", a <= 1.1 * b + 10))
+    return figures
 
 
 async def _through_the_tool(pool: SqlWorkerPool, file: Path, sql: str) -> object:
-    """As `execute_sql` asks it: the first 50 rows, and all of them in a file."""
+    """Runs the query as `execute_sql` does: returns the first 50 rows and writes all rows to a file."""
     return await pool.ask("query", {"ledger": file}, {}, sql, cap=50, file=file.with_name("query_001.parquet"))
 
 
-async def _at_once(pool: SqlWorkerPool, file: Path) -> list[Line]:
-    """Eight at once, beside the same eight one after the other; and how long the last of them waited."""
+async def _at_once(pool: SqlWorkerPool, file: Path) -> list[Figure]:
+    """Runs eight queries at once and one after the other, and compares the times."""
     work = [QUERIES["group"], QUERIES["distinct"]] * 4
 
     async def one(sql: str) -> float:
         return await _timed(lambda: pool.ask("query", {"ledger": file}, {}, sql, cap=50))
 
     await asyncio.gather(*map(one, work))  # starts the processes
-    begun = time.perf_counter()
+    started = time.perf_counter()
     in_turn = [await one(sql) for sql in work]
-    turn_total, begun = time.perf_counter() - begun, time.perf_counter()
+    turn_total, started = time.perf_counter() - started, time.perf_counter()
     at_once = await asyncio.gather(*map(one, work))
-    total = time.perf_counter() - begun
-    seen = (
+    total = time.perf_counter() - started
+    result = (
         f"{total / turn_total:.2f}x of one after the other; the slowest {max(at_once) / total:.2f} of the whole, "
         f"the quickest {min(at_once) / max(in_turn):.1f}x of it alone"
     )
-    return [Line("SQL, 8 queries at once", seen)]
+    return [Figure("SQL, 8 queries at once", result)]
 
 
 async def _timed(work: Callable[[], Awaitable[object]]) -> float:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     await work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""What confinement costs: a call that returns ten rows, beside the same code in a warm process."""
+"""The cost of confinement: a call that returns ten rows, compared with the same code in a warm process."""
 
 import time
 from pathlib import Path
@@ -41,6 +41,6 @@ async def test_a_confined_call_is_near_the_same_code_in_a_warm_process(ledger: P
         warm.append(time.perf_counter() - start)
     await executor.close()
     over = (min(confined) - min(warm)) * 1000
-    # the best of each: on a machine that does much else the others tell of that
+    # The best of each: the others depend on what else the machine is doing.
     print(f"confined {min(confined) * 1000:.1f} ms, warm {min(warm) * 1000:.1f} ms, {over:+.1f} ms")
     assert over < 100

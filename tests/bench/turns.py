@@ -1,6 +1,6 @@
-"""A turn of three calls of the model: durable, without durability, the bare `openai` loop, and LangChain's agent.
+"""A turn of three model requests: durable, not durable, in the bare `openai` loop, and in LangChain's agent.
 
-They take turns, so that all meet the same machine; told are the medians.
+The four alternate, so that all see the same load of the machine. The figures are medians.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ from tests.bench.bare_loop import BareLoop
 from tests.bench.company import NAME, ingest, new_root, settings
 from tests.bench.langchain_peer import langchain
 from tests.bench.model_server import MESSAGE, QUESTION, served
-from tests.bench.told import Line
+from tests.bench.report import Figure
 
 ROUNDS = 20
 AT_ONCE = 50
 BATCHES = 3
-TurnResult = Callable[[], Awaitable[object]]
+Answer = Callable[[], Awaitable[object]]
 Seconds = Callable[[int], Awaitable[float]]
-"""How long so many answers at once take."""
+"""How long it takes to give this many answers at once."""
 
 
-class _NobodyListens:
-    """A listener that keeps nothing."""
+class _NullListener:
+    """A listener that ignores all events."""
 
     def token(self, text: str) -> None: ...
     def void_tokens(self) -> None: ...
@@ -42,7 +42,7 @@ class _NobodyListens:
     def used(self, usage: Usage) -> None: ...
 
 
-async def measure() -> list[Line]:
+async def measure() -> list[Figure]:
     async with AsyncExitStack() as stack:
         root, base_url = stack.enter_context(new_root()), stack.enter_context(served())
         await ingest(root, base_url)
@@ -62,16 +62,16 @@ async def measure() -> list[Line]:
         }
         if peer is not None:
             ways["langchain"] = peer.seconds
-        one, many = await _in_turns(ways, 1, ROUNDS), await _in_turns(ways, AT_ONCE, BATCHES)
+        one, many = await _alternate(ways, 1, ROUNDS), await _alternate(ways, AT_ONCE, BATCHES)
         return [*_one_turn(one), *_many_turns(many)]
 
 
-def _one_turn(seconds: dict[str, float]) -> list[Line]:
+def _one_turn(seconds: dict[str, float]) -> list[Figure]:
     durable, bare, agent = (seconds[way] for way in ("durable", "bare", "agent"))
     what = "durable 3-call turn"
-    lines = [
-        Line(f"{what} / bare openai loop", f"{durable / bare:.2f}x  ({durable * 1000:.1f}, {bare * 1000:.1f} ms)"),
-        Line(
+    figures = [
+        Figure(f"{what} / bare openai loop", f"{durable / bare:.2f}x  ({durable * 1000:.1f}, {bare * 1000:.1f} ms)"),
+        Figure(
             f"{what} / same agent, nothing durable",
             f"{durable / agent:.2f}x  ({agent * 1000:.1f} ms)",
             "< 1.15x",
@@ -80,34 +80,34 @@ def _one_turn(seconds: dict[str, float]) -> list[Line]:
     ]
     if (theirs := seconds.get("langchain")) is None:
         return [
-            *lines,
-            Line(f"{what} / LangChain", "not measured: it could not be installed, or did not answer", "< 1x"),
+            *figures,
+            Figure(f"{what} / LangChain", "not measured: it could not be installed, or did not answer", "< 1x"),
         ]
-    seen = f"{durable / theirs:.2f}x  ({theirs * 1000:.1f} ms, itself {theirs / bare:.2f}x bare)"
-    return [*lines, Line(f"{what} / LangChain with checkpointer", seen, "< 1x", durable < theirs)]
+    result = f"{durable / theirs:.2f}x  ({theirs * 1000:.1f} ms, itself {theirs / bare:.2f}x bare)"
+    return [*figures, Figure(f"{what} / LangChain with checkpointer", result, "< 1x", durable < theirs)]
 
 
-def _many_turns(seconds: dict[str, float]) -> list[Line]:
+def _many_turns(seconds: dict[str, float]) -> list[Figure]:
     rates = {way: AT_ONCE / taken for way, taken in seconds.items()}
     others = ", ".join(f"{way} {rate:.0f}" for way, rate in rates.items() if way != "durable")
     ours = rates["durable"]
-    return [Line(f"{AT_ONCE} turns at once", f"{ours:.0f} turns/s  ({others})", ">= 50 turns/s", ours >= 50)]
+    return [Figure(f"{AT_ONCE} turns at once", f"{ours:.0f} turns/s  ({others})", ">= 50 turns/s", ours >= 50)]
 
 
-async def _in_turns(ways: dict[str, Seconds], at_once: int, rounds: int) -> dict[str, float]:
-    """The median seconds of each way; the first round warms them up and does not count."""
-    taken: dict[str, list[float]] = {way: [] for way in ways}
+async def _alternate(ways: dict[str, Seconds], at_once: int, rounds: int) -> dict[str, float]:
+    """The median seconds of each way. The first round is a warm-up and does not count."""
+    seconds_of: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds + 1):
         for way, seconds in ways.items():
-            taken[way].append(await seconds(at_once))
-    return {way: median(each[1:]) for way, each in taken.items()}
+            seconds_of[way].append(await seconds(at_once))
+    return {way: median(each[1:]) for way, each in seconds_of.items()}
 
 
-def _timed(answer: TurnResult) -> Seconds:
+def _timed(answer: Answer) -> Seconds:
     async def seconds(at_once: int) -> float:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await asyncio.gather(*(answer() for _ in range(at_once)))
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
     return seconds
 
@@ -119,9 +119,9 @@ async def _durable(workspace: Workspace) -> None:
 
 
 async def _without_durability(workspace_data: WorkspaceData, models: Models, folder: Path) -> None:
-    """What `runs.execution` does, where nothing is kept and nobody listens."""
+    """What `runs.execution` does, without storing anything and without a listener."""
     schema = await workspace_data.schema()
     deps = RunDeps(workspace_data, schema, folder, EmptyReplayLog())
     limits = RunLimits(20, 50, 400_000)
-    answer = await run_turn(models.opened(schema), QUESTION, [], deps, _NobodyListens(), limits, Prices())
+    answer = await run_turn(models.opened(schema), QUESTION, [], deps, _NullListener(), limits, Prices())
     assert answer.reply.message == MESSAGE

@@ -19,7 +19,7 @@ from typing import Any
 MODEL_NAME = "smollm2"
 CONTEXT = 8192
 LONGEST = 64
-"""Tokens in an answer: enough to see one, and a test does not wait for a small model's rambling."""
+"""Tokens in an answer: enough to see one, few enough that a test does not wait for a small model's rambling."""
 
 
 def model_file() -> Path:
@@ -44,7 +44,7 @@ def serve(threads: int) -> None:
     server = xllamacpp.Server(params)  # returns once the model is loaded and the port answers
     print(server.listening_address, flush=True)
     sys.stdin.buffer.read()
-    os._exit(0)  # the server's own end waits for its threads, now and then for ever
+    os._exit(0)  # a normal exit waits for the server's threads, which sometimes never end
 
 
 class LocalModel:
@@ -66,7 +66,7 @@ class LocalModel:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             ready = selector.select(self._timeout)
         address = self._process.stdout.readline().strip() if ready else ""
-        # Without one it has ended (its errors are on our standard error) or takes too long.
+        # Without an address the process has ended (its errors are on standard error) or takes too long.
         if not address.startswith("http://"):
             self.__exit__()
             raise RuntimeError("the local model ended at its start" if ready else f"not ready in {self._timeout} s")

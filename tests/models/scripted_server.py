@@ -61,7 +61,7 @@ class Status:
 
 @dataclass(frozen=True)
 class CutStream:
-    """`of`, cut after some chunks: the connection drops or, if `clean`, the body ends in good order."""
+    """`of`, cut after some chunks: the connection drops or, if `clean`, the body ends normally."""
 
     after_chunks: int
     of: Answer
@@ -70,7 +70,7 @@ class CutStream:
 
 @dataclass(frozen=True)
 class Stall:
-    """Headers (or not even these) and some chunks of `of`, then nothing until either side closes."""
+    """Headers (unless `headers` is false) and some chunks of `of`, then silence until either side closes."""
 
     after_chunks: int = 0
     of: Answer = ()
@@ -96,9 +96,9 @@ class Recorded:
 class ScriptedServer:
     """Serves `script` on a free loopback port from a background thread while its `with` block runs.
 
-    `repeat_last` repeats the last turn for ever; `models` are the known ones, if given; `chunk_delay` is
-    in seconds. `usage` is what each answer tells of its tokens, in place of 10 in and 5 out for each part; an empty one
-    is not sent. `asked` is set by the first request.
+    `repeat_last` repeats the last turn forever; `models` are the known ones, if given; `chunk_delay` is
+    in seconds. `usage` replaces the usage of each answer, which otherwise is 10 tokens in and 5 out for each part; an
+    empty one is not sent. `asked` is set by the first request.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class ScriptedServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True  # it looks ten times a second; nobody has to wait for that
+        self._server.should_exit = True  # the server checks this ten times a second
 
     async def _list_models(self, _: Request) -> Response:
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "script"} for name in self._models]
@@ -157,7 +157,7 @@ class ScriptedServer:
             reply.headers.update(turn.headers)
             return reply
         if isinstance(turn, Drop):
-            request.receive.__self__.transport.abort()  # pyright: ignore  # uvicorn's own, which closes what it serves
+            request.receive.__self__.transport.abort()  # pyright: ignore  # an attribute of uvicorn's protocol
             return Response()
         if isinstance(turn, Stall) and not turn.headers:
             await anyio.sleep_forever()
@@ -191,7 +191,7 @@ def _split(text: str) -> list[str]:
 
 
 def _calls(parts: Sequence[Text | ToolCall], number: int) -> list[dict[str, Any]]:
-    """The tool calls as the API spells them, with ids that are unique in the script."""
+    """The tool calls in the form of the API, with ids that are unique in the script."""
     calls: list[dict[str, Any]] = []
     for part in parts:
         if isinstance(part, ToolCall):
@@ -209,7 +209,7 @@ def _counted(parts: Sequence[Text | ToolCall], usage: dict[str, Any] | None) -> 
 def _object(
     body: dict[str, Any], kind: str, number: int, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None
 ) -> str:
-    """A response object; where some usage is given, with that."""
+    """A response object, with its usage if there is any."""
     made = {"id": f"chatcmpl-{number}", "object": kind, "created": int(time.time()), "model": body["model"]}
     if usage:
         made["usage"] = usage

@@ -1,4 +1,4 @@
-"""A thread's earlier results are tables: to the model's SQL, to its plans, and to what the engine delivers."""
+"""A thread's earlier results are tables: for the model's SQL and plans, and for the table that the engine delivers."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ PLAN = ToolCall(
 
 
 def results(server: ScriptedServer) -> list[dict[str, Any]]:
-    """What the tools gave the model, as it read it."""
+    """The tool results that the model received."""
     messages = server.requests[-1].body["messages"]
     return [json.loads(m["content"]) for m in messages if m["role"] == "tool" and m["content"].startswith("{")]
 
@@ -54,18 +54,20 @@ async def test_a_result_is_a_table_of_the_next_plan(serve: Serve, opened: Opened
     assert results(server)[1]["rows"] == [["Finance", 4400.55], ["Sales", 2300.3]]
 
 
-async def test_a_result_is_no_table_of_another_thread(serve: Serve, opened: Opened) -> None:
+async def test_a_result_is_not_a_table_of_another_thread(serve: Serve, opened: Opened) -> None:
     server = serve(QUERY, ANSWER, AGAIN, ANSWER)
     place = await opened(server)
     await (await place.thread()).ask("Totals")
     await (await place.thread()).ask("The most")
-    told = [m["content"] for m in server.requests[-1].body["messages"] if m["role"] == "tool"]
-    assert "unknown_table" in told[0]
-    assert "query_001" not in told[0].split("There is:")[1]
+    outputs = [m["content"] for m in server.requests[-1].body["messages"] if m["role"] == "tool"]
+    assert "unknown_table" in outputs[0]
+    assert "query_001" not in outputs[0].split("The tables are:")[1]
 
 
 @pytest.mark.parametrize("stem", ["ledger", "LEDGER", "not a name", "x" * 64, "ünï"])
-async def test_what_would_hide_a_table_or_is_no_name_is_none(stem: str, serve: Serve, opened: Opened) -> None:
+async def test_a_file_that_would_hide_a_table_or_is_badly_named_is_not_a_table(
+    stem: str, serve: Serve, opened: Opened
+) -> None:
     server = serve(QUERY, ANSWER)
     place = await opened(server)
     thread = await place.thread()
@@ -77,9 +79,9 @@ async def test_what_would_hide_a_table_or_is_no_name_is_none(stem: str, serve: S
     assert list(deps.thread_tables) == ["query_001"]
 
 
-async def test_a_refusal_that_no_wording_helps_says_so(serve: Serve, opened: Opened) -> None:
+async def test_a_refusal_says_when_no_other_wording_helps(serve: Serve, opened: Opened) -> None:
     server = serve(ToolCall("execute_sql", {"sql": "DROP VIEW ledger"}), ANSWER)
     await (await (await opened(server)).thread()).ask("Remove it")
-    told = [m["content"] for m in server.requests[-1].body["messages"] if m["role"] == "tool"]
-    assert "DROP is not allowed" in told[0]
-    assert "No other wording helps" in told[0]
+    outputs = [m["content"] for m in server.requests[-1].body["messages"] if m["role"] == "tool"]
+    assert "DROP is not allowed" in outputs[0]
+    assert "No other wording helps" in outputs[0]

@@ -1,4 +1,4 @@
-"""A whole run over HTTP against a scripted model server: what goes right, what is mended, and what ends it."""
+"""Whole runs against a scripted model server over HTTP: successes, errors that the model corrects, and failures."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +18,8 @@ BAD_TABLE = says.ToolCall("run_sql", {"sql": "SELECT nothing FROM ledger", "purp
 LIMITED = Status(429, {"retry-after-ms": "1"})
 
 
-def spoken(events: list[Numbered]) -> str:
-    """The message as someone sees it who drops what a `restarted` event voids."""
+def shown_message(events: list[Numbered]) -> str:
+    """The message on the screen of a client that drops the tokens which a `restarted` event voids."""
     tokens: dict[int, str] = {}
     for numbered in events:
         match numbered.event:
@@ -106,14 +106,14 @@ async def test_tokens_grow_to_the_message_in_batches(make_workbench: Callable[..
     with ScriptedServer([call], chunk_delay=0.001) as server:
         thread = await (await make_workbench(server).workspace("tiny")).thread()
         events = await events_of(await thread.send("Tell me a lot"))
-    assert spoken(events) == MESSAGE * 20
+    assert shown_message(events) == MESSAGE * 20
     assert 2 < kinds(events).count("token") < 75  # of about 150 pieces, one batch in 30 ms
 
 
-# what the model can mend
+# errors that the model corrects
 
 
-async def test_an_error_of_sql_is_mended(serve: Serve, opened: Opened) -> None:
+async def test_the_model_corrects_an_sql_error(serve: Serve, opened: Opened) -> None:
     server = serve(says.ToolCall("execute_sql", {"sql": "SELECT amont FROM ledger"}), QUERY, ANSWER)
     run, _ = await asked(opened, server)
     assert run.status == "succeeded"
@@ -123,14 +123,14 @@ async def test_an_error_of_sql_is_mended(serve: Serve, opened: Opened) -> None:
     assert "amount" in retry["content"]
 
 
-async def test_sql_that_is_not_allowed_is_mended(serve: Serve, opened: Opened) -> None:
+async def test_the_model_corrects_sql_that_is_not_allowed(serve: Serve, opened: Opened) -> None:
     server = serve(says.ToolCall("execute_sql", {"sql": "COPY ledger TO 'x.csv'"}), QUERY, ANSWER)
     run, _ = await asked(opened, server)
     assert run.status == "succeeded"
     assert "sql_policy_violation: " in server.requests[1].body["messages"][-1]["content"]
 
 
-async def test_an_unknown_dataset_and_a_bad_plan_are_mended(serve: Serve, opened: Opened) -> None:
+async def test_the_model_corrects_an_unknown_dataset_and_a_bad_plan(serve: Serve, opened: Opened) -> None:
     schema = says.ToolCall("get_dataset_schema", {"dataset": "legder"})
     plan = says.ToolCall("execute_query_plan", {"plan": {"table": "nowhere", "select": []}})
     server = serve(schema, plan, QUERY, ANSWER)
@@ -140,23 +140,25 @@ async def test_an_unknown_dataset_and_a_bad_plan_are_mended(serve: Serve, opened
     assert "unknown_table: " in server.requests[2].body["messages"][-1]["content"]
 
 
-async def test_sql_for_review_that_cannot_run_is_mended_and_its_tokens_are_void(serve: Serve, opened: Opened) -> None:
+async def test_the_model_corrects_sql_for_review_that_cannot_run_and_its_tokens_are_void(
+    serve: Serve, opened: Opened
+) -> None:
     server = serve(BAD_TABLE, TABLE)
     run, events = await asked(opened, server)
     assert isinstance(run.reply, RunSQL)
     first = next(n.number for n in events if isinstance(n.event, Token))
     assert [n.event.from_ for n in events if isinstance(n.event, Restarted)] == [first]
-    assert spoken(events) == run.reply.purpose
+    assert shown_message(events) == run.reply.purpose
     assert "unknown_column: " in server.requests[1].body["messages"][-1]["content"]
 
 
 async def test_a_bad_output_beside_a_good_tool_call(serve: Serve, opened: Opened) -> None:
     run, events = await asked(opened, serve([BAD_TABLE, QUERY], ANSWER))
     assert run.status == "succeeded"
-    assert spoken(events) == MESSAGE
+    assert shown_message(events) == MESSAGE
 
 
-async def test_malformed_arguments_are_mended(serve: Serve, opened: Opened) -> None:
+async def test_the_model_corrects_malformed_arguments(serve: Serve, opened: Opened) -> None:
     server = serve(
         MalformedArguments("execute_sql", '{"sql": '),
         MalformedArguments("task_result", '{"message": "Half a mess'),
@@ -164,11 +166,11 @@ async def test_malformed_arguments_are_mended(serve: Serve, opened: Opened) -> N
     )
     run, events = await asked(opened, server)
     assert run.status == "succeeded"
-    assert spoken(events) == MESSAGE
+    assert shown_message(events) == MESSAGE
     assert "Invalid JSON" in server.requests[1].body["messages"][-1]["content"]
 
 
-async def test_half_a_character_in_an_answer_is_mended(serve: Serve, opened: Opened) -> None:
+async def test_the_model_corrects_half_a_character_in_an_answer(serve: Serve, opened: Opened) -> None:
     run, _ = await asked(opened, serve(MalformedArguments("task_result", '{"message": "\\ud83d"}'), ANSWER))
     assert run.status == "succeeded"
 
@@ -182,8 +184,10 @@ async def test_too_many_requests_then_success(serve: Serve, opened: Opened) -> N
 async def test_the_server_says_when_to_try_again(
     serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch, trouble: Status
 ) -> None:
-    says_when = "retry-after-ms" in trouble.headers  # a zero says nothing: then the client's own delay holds
-    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 8 if says_when else 0.001)  # 8: time would be up
+    gives_delay = "retry-after-ms" in trouble.headers  # a zero is ignored: the client's own delay applies
+    monkeypatch.setattr(
+        "openai._base_client.INITIAL_RETRY_DELAY", 8 if gives_delay else 0.001
+    )  # 8: longer than the run may take
     monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 100)
     server = serve(trouble, trouble, QUERY, trouble, ANSWER)
     run, _ = await asked(opened, server, run_timeout=6)
@@ -199,7 +203,7 @@ async def test_a_dropped_connection_is_tried_again(
     run, events = await asked(opened, server)
     assert (run.status, run.usage.requests, run.usage.tool_calls) == ("succeeded", 2, 1)
     assert len(server.requests) == 5
-    assert spoken(events) == MESSAGE
+    assert shown_message(events) == MESSAGE
 
 
 async def test_connections_that_are_always_dropped_end_the_run(
@@ -215,11 +219,11 @@ async def test_connections_that_are_always_dropped_end_the_run(
 
 
 @pytest.mark.parametrize("clean", [False, True], ids=["cut", "ended early"])
-async def test_a_broken_stream_is_asked_for_again(serve: Serve, opened: Opened, clean: bool) -> None:
+async def test_a_request_is_repeated_when_its_stream_breaks_off(serve: Serve, opened: Opened, clean: bool) -> None:
     server = serve(QUERY, CutStream(7, ANSWER, clean), CutStream(4, ANSWER, clean), ANSWER)
     run, events = await asked(opened, server)
     assert isinstance(run.reply, TaskResult)
-    assert spoken(events) == run.reply.message == MESSAGE
+    assert shown_message(events) == run.reply.message == MESSAGE
     assert kinds(events).count("restarted") == 2
     bodies = [request.body for request in server.requests]
     assert bodies[1] == bodies[2] == bodies[3]
@@ -234,7 +238,7 @@ async def test_a_stream_that_always_breaks_off_ends_the_run(serve: Serve, opened
     assert server.turns_taken == 3
 
 
-# what ends a run: the code, and what the message says to do
+# what ends a run: the error code, and the advice in the message
 
 PLAIN = says.Text("It is 42.")
 ENDINGS: dict[str, tuple[list[Any], dict[str, Any], str, str]] = {
@@ -292,7 +296,7 @@ async def test_a_refused_connection(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("model", ["gpt", "openai:", "mistral:x", ""])
-async def test_a_model_that_is_no_model(opened: Opened, model: str) -> None:
+async def test_a_malformed_name_of_a_model(opened: Opened, model: str) -> None:
     run, _ = await asked(opened, "http://127.0.0.1:9/v1", model=model)
     assert run.error
     assert run.error.code == "invalid_settings"
@@ -317,7 +321,7 @@ def assert_secret_is_kept(root: Path, run: FinishedRun, events: list[Numbered]) 
 # a real model
 
 
-async def test_a_real_small_model_ends_in_a_reply_or_in_an_error_of_ours(opened: Opened) -> None:
+async def test_a_real_small_model_ends_in_a_reply_or_in_a_known_error(opened: Opened) -> None:
     with LocalModel() as local:
         place = await opened(local.base_url, model=f"openai:{MODEL_NAME}", request_limit=2, model_timeout=25)
         run = await (await place.thread()).send("How many rows are there?")
