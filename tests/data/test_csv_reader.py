@@ -11,7 +11,7 @@ from cfo_kernel.errors import EmptyFile, UnreadableFile
 from tests.data.conftest import Ingested
 
 Csv = Callable[..., Ingested]
-MANY = 30_000  # rows, more than any sniffer looks at
+MANY = 30_000  # rows, more than DuckDB's sniffer samples
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_encodings_delimiters_and_line_ends(ingest_csv: Csv, content: bytes, not
     assert table.notes == ((note,) if note else ())
 
 
-def test_a_byte_that_is_not_utf8_far_below_is_found(ingest_csv: Csv) -> None:
+def test_a_byte_that_is_not_utf8_is_found_far_down_the_file(ingest_csv: Csv) -> None:
     table = ingest_csv(b"name,n\n" + b"Ann,1\n" * 200_000 + "Jörg,2\n".encode("cp1252"))
     assert table.rows[-1] == ("Jörg", 2)
     assert table.table.row_count == 200_001
@@ -50,7 +50,7 @@ def test_a_byte_that_is_not_utf8_far_below_is_found(ingest_csv: Csv) -> None:
         '"Adventure\nWorks",,\nAll amounts in USD\n',
     ],
 )
-def test_title_rows_are_left_out_and_noted(ingest_csv: Csv, above: str) -> None:
+def test_title_rows_are_skipped_with_a_note(ingest_csv: Csv, above: str) -> None:
     table = ingest_csv(above + "account,amount,posted\nCash,1.50,2024-01-31\nBank,2.25,2024-01-31\n")
     assert table.types == {"account": "VARCHAR", "amount": "DECIMAL(18,2)", "posted": "DATE"}
     assert table.rows[0] == ("Cash", Decimal("1.50"), date(2024, 1, 31))
@@ -72,7 +72,7 @@ def test_title_rows_are_left_out_and_noted(ingest_csv: Csv, above: str) -> None:
         ("account,2023,2024", ["account", "2023", "2024"]),
     ],
 )
-def test_names_of_columns(ingest_csv: Csv, header: str, names: list[str]) -> None:
+def test_column_names_are_cleaned_and_made_unique(ingest_csv: Csv, header: str, names: list[str]) -> None:
     table = ingest_csv(header + "\nx,100,7\ny,200,8\n")
     assert list(table.types) == names
     assert table.rows == [("x", 100, 7), ("y", 200, 8)]
@@ -99,7 +99,7 @@ def test_without_a_header_the_columns_are_numbered(ingest_csv: Csv, content: str
         ("1,2\n" * MANY + "1,2,,5\n", None),
     ],
 )
-def test_ragged_rows_are_padded_and_noted(ingest_csv: Csv, body: str, rows: list[tuple[int, ...]] | None) -> None:
+def test_ragged_rows_are_padded_with_a_note(ingest_csv: Csv, body: str, rows: list[tuple[int, ...]] | None) -> None:
     table = ingest_csv("a,b\n" + body)
     if rows is not None:
         assert table.rows == rows
@@ -109,7 +109,7 @@ def test_ragged_rows_are_padded_and_noted(ingest_csv: Csv, body: str, rows: list
     assert "Rows have different numbers of cells; missing cells are empty." in table.notes
 
 
-def test_quoted_cells_hold_anything(ingest_csv: Csv) -> None:
+def test_quoted_cells_may_contain_anything(ingest_csv: Csv) -> None:
     table = ingest_csv('a,b\n"x\ny","say ""hi"", now"\n"1,5",""\n')
     assert table.rows == [("x\ny", 'say "hi", now'), ("1,5", None)]
 
@@ -127,17 +127,17 @@ def test_a_header_alone_is_a_table_without_rows(ingest_csv: Csv, content: str) -
     assert table.rows == []
 
 
-def test_one_column(ingest_csv: Csv) -> None:
+def test_a_file_may_have_one_column(ingest_csv: Csv) -> None:
     assert ingest_csv("amount\n1\n2.5\n").rows == [(Decimal("1.0"),), (Decimal("2.5"),)]
     assert ingest_csv("name\nAnn\nBob\n", "other.csv").rows == [("Ann",), ("Bob",)]
 
 
-def test_a_very_long_cell(ingest_csv: Csv) -> None:
+def test_a_very_long_cell_is_read_whole(ingest_csv: Csv) -> None:
     assert ingest_csv("a,b\n1," + "x" * 3_000_000 + "\n").column("b") == ["x" * 3_000_000]
 
 
 @pytest.mark.parametrize("name", ["[1].csv", "a*b?.csv", "it's.csv", "sp ace.TXT", "{x}.tsv"])
-def test_names_of_files_are_no_patterns(ingest_csv: Csv, name: str) -> None:
+def test_a_file_name_is_not_read_as_a_pattern(ingest_csv: Csv, name: str) -> None:
     assert ingest_csv("a,b\n1,2\n", name).rows == [(1, 2)]
 
 
@@ -153,7 +153,7 @@ def test_names_of_files_are_no_patterns(ingest_csv: Csv, name: str) -> None:
         ("word.csv", b"hello", UnreadableFile, "no row looks like a header"),
     ],
 )
-def test_what_is_no_text_table_is_refused(
+def test_a_file_that_is_not_a_text_table_is_refused(
     ingest_csv: Csv, name: str, content: bytes, kind: type[Exception], says: str
 ) -> None:
     with pytest.raises(kind, match=says) as caught:
@@ -161,7 +161,7 @@ def test_what_is_no_text_table_is_refused(
     assert name in str(caught.value)
 
 
-def test_a_quotation_mark_that_swallows_more_than_a_line_may_hold_is_named(ingest_csv: Csv) -> None:
+def test_the_error_names_a_quotation_mark_that_swallows_more_than_the_longest_line(ingest_csv: Csv) -> None:
     limit = csv.field_size_limit(100_000)
     try:
         with pytest.raises(UnreadableFile, match="a quotation mark is opened"):

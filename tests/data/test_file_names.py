@@ -5,11 +5,11 @@ from cfo_kernel.errors import InvalidName
 
 
 @pytest.mark.parametrize("name", ["ledger.csv", "Büro 2024 (1).xlsx", "数据.parquet", "a" * 196 + ".csv", "[1].csv"])
-def test_a_plain_name_is_kept(name: str) -> None:
+def test_a_plain_name_is_unchanged(name: str) -> None:
     assert safe_name(f" {name} ") == name
 
 
-def test_a_name_is_composed() -> None:
+def test_a_name_is_normalized_to_composed_characters() -> None:
     assert safe_name("u\u0308ber.csv") == "über.csv"
 
 
@@ -18,7 +18,7 @@ def test_a_name_is_composed() -> None:
     ["", " ", ".", "..", "../x.csv", "a/b.csv", "a\\b.csv", ".hidden", "~lock.csv", "a\0.csv", "a\n.csv", "a\u202e.csv",
      "a" * 300, "ü" * 150, "C:x.csv", "a|b", "\ud800.csv"],
 )  # fmt: skip
-def test_a_name_that_could_leave_or_hide_is_refused(name: str) -> None:
+def test_a_name_that_could_leave_its_folder_or_be_hidden_is_refused(name: str) -> None:
     with pytest.raises(InvalidName, match="cannot be a file name here"):
         safe_name(name)
 

@@ -49,7 +49,7 @@ def loaded(folder: Path, text: str | bytes, company: Company) -> glossary.Glossa
     return value
 
 
-def test_the_sample(tmp_path: Path, company: Company) -> None:
+def test_every_field_of_the_sample_is_read(tmp_path: Path, company: Company) -> None:
     value = loaded(tmp_path, SAMPLE, company)
     assert value.company == "Adventure Works"
     assert value.table("ledger").questions == ("total by department",)
@@ -64,15 +64,15 @@ def test_the_sample(tmp_path: Path, company: Company) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "\ufefftables: {}\n", "tables: {}\n"])
-def test_an_empty_one(tmp_path: Path, company: Company, text: str) -> None:
+def test_an_empty_file_is_an_empty_glossary(tmp_path: Path, company: Company, text: str) -> None:
     assert loaded(tmp_path, text, company) == glossary.GlossaryFile()
 
 
-def test_none(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_empty_glossary(tmp_path: Path) -> None:
     assert glossary.load(tmp_path) == (glossary.GlossaryFile(), None)
 
 
-def test_upper_and_lower_case_are_the_same(tmp_path: Path, company: Company) -> None:
+def test_names_are_compared_without_case(tmp_path: Path, company: Company) -> None:
     value = loaded(tmp_path, "tables:\n  Ledger:\n    name: GL\n    columns:\n      AMOUNT: {name: value}\n", company)
     assert value.table("ledger").name == "GL"
     assert value.column("ledger", "amount").name == "value"
@@ -141,13 +141,13 @@ def test_a_mistake_names_its_line(tmp_path: Path, company: Company, old: str, ne
         (b"company: a\n---\ncompany: b\n", "line 2"),
     ],
 )
-def test_what_is_no_glossary_at_all(tmp_path: Path, company: Company, content: bytes, says: str) -> None:
+def test_a_file_that_is_not_a_glossary_is_refused(tmp_path: Path, company: Company, content: bytes, says: str) -> None:
     with pytest.raises(GlossaryInvalid, match=says):
         loaded(tmp_path, content, company)
 
 
-def test_references_do_not_multiply(tmp_path: Path, company: Company) -> None:
-    """A few lines of YAML can stand for a billion texts."""
+def test_aliases_are_refused(tmp_path: Path, company: Company) -> None:
+    """A few lines of them can stand for a billion texts."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
     with pytest.raises(GlossaryInvalid, match="line 1: this value is used again through an alias"):
@@ -165,13 +165,13 @@ def test_references_do_not_multiply(tmp_path: Path, company: Company) -> None:
         ("company: " + "[" * 3000 + "]" * 3000, "line 1: the file is nested too deeply"),
     ],
 )
-def test_what_yaml_stumbles_over_is_named(tmp_path: Path, text: str, says: str) -> None:
+def test_a_value_that_yaml_cannot_parse_is_named(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "datasets.yaml").write_text(text)
     with pytest.raises(GlossaryInvalid, match=says):
         glossary.load(tmp_path)
 
 
-def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "datasets.yaml").mkdir()
     with pytest.raises(StorageFailed, match="Is a directory"):
         glossary.load(tmp_path)

@@ -1,4 +1,4 @@
-"""The folder `data/`: its files as datasets, their names, and what is read again."""
+"""The folder `data/`: its files as datasets, their names, and when they are ingested again."""
 
 import asyncio
 import json
@@ -28,8 +28,8 @@ from cfo_kernel.errors import (
 )
 
 
-class HereWorker:
-    """Ingests in the test's own process, and counts."""
+class LocalWorker:
+    """Ingests in the test's own process, and records the files."""
 
     def __init__(self) -> None:
         self.ingested: list[str] = []
@@ -53,13 +53,13 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def here() -> HereWorker:
-    return HereWorker()
+def worker() -> LocalWorker:
+    return LocalWorker()
 
 
 @pytest.fixture
-def cache(tmp_path: Path, here: HereWorker) -> IngestCache:
-    return IngestCache(tmp_path, here, 30)
+def cache(tmp_path: Path, worker: LocalWorker) -> IngestCache:
+    return IngestCache(tmp_path, worker, 30)
 
 
 def book(path: Path, *sheets: str) -> None:
@@ -93,31 +93,35 @@ async def test_files_become_datasets(data: Path, cache: IngestCache) -> None:
     assert set(index.files) == set(index.tables)
 
 
-async def test_sheets_of_one_name_are_called_by_their_file_too(data: Path, cache: IngestCache) -> None:
+async def test_sheets_of_the_same_name_also_carry_the_name_of_their_file(data: Path, cache: IngestCache) -> None:
     book(data / "north.xlsx", "Sales", "Rent")
     book(data / "south.xlsx", "Sales")
     (data / "sales.csv").write_text("a,b\n1,2\n")
     assert await names(cache) == ["north_sales", "rent", "sales", "south_sales"]
 
 
-async def test_names_that_come_out_alike_are_numbered(data: Path, cache: IngestCache) -> None:
+async def test_equal_names_are_numbered(data: Path, cache: IngestCache) -> None:
     for name in ("a b.csv", "a-b.csv", "a_b.csv"):
         (data / name).write_text("a,b\n1,2\n")
     assert await names(cache) == ["a_b", "a_b_2", "a_b_3"]
     assert len({d.id for d in (await cache.index()).datasets}) == 3
 
 
-async def test_an_unchanged_file_is_read_once(data: Path, tmp_path: Path, here: HereWorker, cache: IngestCache) -> None:
+async def test_an_unchanged_file_is_ingested_once(
+    data: Path, tmp_path: Path, worker: LocalWorker, cache: IngestCache
+) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
     first = await cache.index()
     assert await cache.index() is first
-    assert [d.version for d in (await IngestCache(tmp_path, here, 30).index()).datasets] == [first.datasets[0].version]
+    assert [d.version for d in (await IngestCache(tmp_path, worker, 30).index()).datasets] == [
+        first.datasets[0].version
+    ]
     (data / "a.csv").rename(data / "b.csv")
     assert await names(cache) == ["b"]
-    assert here.ingested == ["a.csv"]
+    assert worker.ingested == ["a.csv"]
 
 
-async def test_a_changed_file_is_another_version(data: Path, here: HereWorker, cache: IngestCache) -> None:
+async def test_a_changed_file_is_a_new_version(data: Path, worker: LocalWorker, cache: IngestCache) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
     first = await cache.index()
     (data / "a.csv").write_text("a,b\n1,2\n3,4\n")
@@ -128,18 +132,18 @@ async def test_a_changed_file_is_another_version(data: Path, here: HereWorker, c
     assert first.files["a"] != second.files["a"]
     (data / "a.csv").write_text("a,b\n1,2\n")
     assert (await cache.index()).datasets[0].version == first.datasets[0].version
-    assert here.ingested == ["a.csv", "a.csv"]
+    assert worker.ingested == ["a.csv", "a.csv"]
 
 
-async def test_a_removed_file_is_gone(data: Path, cache: IngestCache) -> None:
+async def test_a_deleted_file_is_no_longer_a_dataset(data: Path, cache: IngestCache) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
     await cache.index()
     (data / "a.csv").unlink()
     assert (await cache.index()).datasets == ()
 
 
-async def test_a_file_that_vanishes_while_it_is_read_does_no_harm(
-    data: Path, cache: IngestCache, here: HereWorker, monkeypatch: pytest.MonkeyPatch
+async def test_a_file_deleted_during_the_ingest_affects_no_other(
+    data: Path, cache: IngestCache, worker: LocalWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a.csv", "b.csv"):
         (data / name).write_text("a,b\n1,2\n")
@@ -155,7 +159,7 @@ async def test_a_file_that_vanishes_while_it_is_read_does_no_harm(
     assert problems == ["The file was deleted while it was being read.", None]
 
 
-async def test_a_bad_file_is_a_dataset_with_a_problem_and_the_others_stand(data: Path, cache: IngestCache) -> None:
+async def test_a_bad_file_is_a_dataset_with_a_problem_and_affects_no_other(data: Path, cache: IngestCache) -> None:
     (data / "a.csv").write_bytes(b"")
     (data / "b.csv").write_text("a,b\n1,2\n")
     (data / "c.docx").write_text("x")
@@ -175,55 +179,55 @@ async def test_a_bad_file_is_a_dataset_with_a_problem_and_the_others_stand(data:
         PermissionError(13, "Permission denied"),
     ],
 )
-async def test_what_may_pass_is_tried_again(
-    data: Path, cache: IngestCache, here: HereWorker, monkeypatch: pytest.MonkeyPatch, error: Exception
+async def test_a_failure_that_may_pass_is_retried(
+    data: Path, cache: IngestCache, worker: LocalWorker, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     (data / "a.csv").write_text("a,b\n1,2\n")
-    here.fails = error
+    worker.fails = error
     [dataset] = (await cache.index()).datasets
     assert dataset.problem
-    told = {QueryTimeout: "CFO_INGEST_TIMEOUT", WorkerLost: "crashed the process", QueryOutOfMemory: "more memory"}
-    assert told.get(type(error), str(error.args[-1])) in dataset.problem
-    here.fails = None
+    expected = {QueryTimeout: "CFO_INGEST_TIMEOUT", WorkerLost: "crashed the process", QueryOutOfMemory: "more memory"}
+    assert expected.get(type(error), str(error.args[-1])) in dataset.problem
+    worker.fails = None
     now = 0.1
     assert [d.problem for d in (await cache.index()).datasets] == [None]
     await cache.index()
-    assert here.ingested == ["a.csv", "a.csv"]
+    assert worker.ingested == ["a.csv", "a.csv"]
 
 
-async def test_what_takes_long_to_fail_is_not_tried_at_once(
-    data: Path, cache: IngestCache, here: HereWorker, monkeypatch: pytest.MonkeyPatch
+async def test_a_slow_failure_is_not_retried_immediately(
+    data: Path, cache: IngestCache, worker: LocalWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     (data / "a.csv").write_text("a,b\n1,2\n")
-    ask = here.ask
+    ask = worker.ask
 
     async def slow(*arguments: Any, **options: Any) -> dict[str, Any]:
         nonlocal now
         now += 20
         return await ask(*arguments, **options)
 
-    monkeypatch.setattr(here, "ask", slow)
-    here.fails = QueryTimeout("It took longer.")
+    monkeypatch.setattr(worker, "ask", slow)
+    worker.fails = QueryTimeout("It took longer.")
     for wait, tried in ((0, 1), (300, 1), (200, 2)):
         now += wait
         await cache.index()
-        assert len(here.ingested) == tried
+        assert len(worker.ingested) == tried
 
 
-async def test_a_problem_of_the_content_is_final(data: Path, cache: IngestCache, here: HereWorker) -> None:
+async def test_a_problem_in_the_content_is_not_retried(data: Path, cache: IngestCache, worker: LocalWorker) -> None:
     (data / "a.csv").write_text("\n\n")
     for _ in range(3):
         assert (await cache.index()).datasets[0].problem
-    assert here.ingested == ["a.csv"]
+    assert worker.ingested == ["a.csv"]
 
 
 @pytest.mark.parametrize("lost", ["0.parquet", "tables.json", "*"])
-async def test_what_is_lost_of_the_cache_is_made_again(
-    data: Path, tmp_path: Path, cache: IngestCache, here: HereWorker, lost: str
+async def test_a_lost_cache_entry_is_made_again(
+    data: Path, tmp_path: Path, cache: IngestCache, worker: LocalWorker, lost: str
 ) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
     before = await cache.index()
@@ -231,24 +235,24 @@ async def test_what_is_lost_of_the_cache_is_made_again(
         shutil.rmtree(tmp_path / ".cache")
     else:
         next((tmp_path / ".cache").glob(f"*/{lost}")).unlink()
-    cache = cache if lost != "tables.json" else IngestCache(tmp_path, here, 30)
+    cache = cache if lost != "tables.json" else IngestCache(tmp_path, worker, 30)
     after = await cache.index()
     assert after.files == before.files
     assert after.files["a"].is_file()
-    assert here.ingested == ["a.csv", "a.csv"]
+    assert worker.ingested == ["a.csv", "a.csv"]
 
 
-async def test_a_cache_that_is_damaged_is_made_again(
-    data: Path, tmp_path: Path, here: HereWorker, cache: IngestCache
+async def test_a_damaged_cache_entry_is_made_again(
+    data: Path, tmp_path: Path, worker: LocalWorker, cache: IngestCache
 ) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
     await cache.index()
     for damaged in (*(tmp_path / ".cache").glob("*.version"), *(tmp_path / ".cache").glob("*/tables.json")):
         damaged.write_text("x")
-    assert [d.problem for d in (await IngestCache(tmp_path, here, 30).index()).datasets] == [None]
+    assert [d.problem for d in (await IngestCache(tmp_path, worker, 30).index()).datasets] == [None]
 
 
-async def test_a_file_with_the_longest_name_there_is(data: Path, cache: IngestCache) -> None:
+async def test_file_names_of_maximum_length(data: Path, cache: IngestCache) -> None:
     (data / ("x" * 251 + ".csv")).write_text("a,b\n1,2\n")
     (data / ("y." + "z" * 250)).write_text("a,b\n1,2\n")
     (data / "a.csv").write_text("a,b\n1,2\n")
@@ -256,7 +260,7 @@ async def test_a_file_with_the_longest_name_there_is(data: Path, cache: IngestCa
     assert [(len(d.file), bool(d.problem)) for d in index.datasets] == [(5, False), (255, False), (252, True)]
 
 
-async def test_a_full_disk_is_the_problem_of_the_file(
+async def test_a_full_disk_is_a_problem_of_the_file(
     data: Path, cache: IngestCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (data / "a.csv").write_text("a,b\n1,2\n")
@@ -271,7 +275,7 @@ async def test_a_full_disk_is_the_problem_of_the_file(
     assert dataset.problem == problem
 
 
-async def test_a_file_that_cannot_be_opened_is_its_own_problem(
+async def test_a_file_that_cannot_be_opened_affects_no_other(
     data: Path, cache: IngestCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a.csv", "b.csv"):
@@ -289,7 +293,7 @@ async def test_a_file_that_cannot_be_opened_is_its_own_problem(
     assert problems == [problem, None]
 
 
-async def test_a_link_is_refused(data: Path, tmp_path: Path, cache: IngestCache) -> None:
+async def test_a_symbolic_link_is_refused(data: Path, tmp_path: Path, cache: IngestCache) -> None:
     (tmp_path / "secret.csv").write_text("a,b\n1,2\n")
     (data / "link.csv").symlink_to(tmp_path / "secret.csv")
     (data / "dangling.csv").symlink_to(tmp_path / "nothing.csv")
@@ -303,7 +307,7 @@ async def test_a_link_is_refused(data: Path, tmp_path: Path, cache: IngestCache)
         await cache.check(data / "link.csv")
 
 
-async def test_a_name_that_is_not_utf8_can_be_shown(data: Path, cache: IngestCache) -> None:
+async def test_a_file_name_that_is_not_utf8_can_be_shown(data: Path, cache: IngestCache) -> None:
     Path(os.fsdecode(os.fsencode(data) + b"/b\xfcro.csv")).write_text("a,b\n1,2\n")
     [dataset] = (await cache.index()).datasets
     assert dataset.file == "b\ufffdro.csv"
@@ -311,7 +315,7 @@ async def test_a_name_that_is_not_utf8_can_be_shown(data: Path, cache: IngestCac
     json.dumps(dataset.model_dump(mode="json")).encode()
 
 
-async def test_a_file_is_checked_before_it_is_taken(data: Path, tmp_path: Path, cache: IngestCache) -> None:
+async def test_a_file_is_checked_before_it_is_stored(data: Path, tmp_path: Path, cache: IngestCache) -> None:
     (tmp_path / "good.csv").write_text("a,b\n1,2\n")
     (tmp_path / "bad.csv").write_bytes(b"\x89PNG")
     await cache.check(tmp_path / "good.csv")
@@ -335,18 +339,16 @@ async def test_a_file_is_checked_before_it_is_taken(data: Path, tmp_path: Path, 
         ),
     ],
 )
-async def test_a_file_that_could_not_be_read_is_told_as_one(
-    tmp_path: Path, cache: IngestCache, here: HereWorker, error: Exception, says: str
+async def test_an_error_of_the_worker_is_worded_for_a_file(
+    tmp_path: Path, cache: IngestCache, worker: LocalWorker, error: Exception, says: str
 ) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
-    here.fails = error
+    worker.fails = error
     with pytest.raises(StorageFailed, match=says):
         await cache.check(tmp_path / "a.csv")
 
 
-async def test_what_no_file_has_made_any_more_is_removed_after_a_day(
-    data: Path, tmp_path: Path, cache: IngestCache
-) -> None:
+async def test_unused_cache_entries_are_removed_after_a_day(data: Path, tmp_path: Path, cache: IngestCache) -> None:
     folder = tmp_path / ".cache"
     versions: list[set[str]] = []
     for content in ("a,b\n1,2\n", "a,b\n1,2\n3,4\n", "a,b\n5,6\n"):
@@ -370,7 +372,7 @@ async def test_what_no_file_has_made_any_more_is_removed_after_a_day(
     assert now.is_file()
 
 
-async def test_a_workspace_without_data(tmp_path: Path, cache: IngestCache) -> None:
+async def test_a_workspace_without_a_data_folder_has_no_datasets(tmp_path: Path, cache: IngestCache) -> None:
     assert (await cache.index()).datasets == ()
 
 
@@ -406,9 +408,7 @@ async def workspace_data(data: Path, tmp_path: Path) -> AsyncIterator[WorkspaceD
     await workspace_data.close()
 
 
-async def test_the_room_sees_a_file_as_soon_as_it_is_there(
-    workspace_data: WorkspaceData, data: Path, tmp_path: Path
-) -> None:
+async def test_a_new_file_can_be_queried_at_once(workspace_data: WorkspaceData, data: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownTable, match="Upload a CSV"):
         await workspace_data.query("SELECT 1", cap=5)
     (data / "a.csv").write_text("k,v\nx,1.25\ny,2.5\n")
@@ -422,7 +422,7 @@ async def test_the_room_sees_a_file_as_soon_as_it_is_there(
     await workspace_data.check("SELECT k FROM b")
 
 
-async def test_the_room_goes_on_where_its_cache_was_lost(
+async def test_queries_go_on_after_the_cache_was_deleted(
     workspace_data: WorkspaceData, data: Path, tmp_path: Path
 ) -> None:
     (data / "a.csv").write_text("k,v\nx,1.25\n")
@@ -431,7 +431,7 @@ async def test_the_room_goes_on_where_its_cache_was_lost(
         shutil.rmtree(tmp_path / ".cache")
 
 
-async def test_the_room_names_the_line_of_a_glossary(workspace_data: WorkspaceData, data: Path) -> None:
+async def test_an_invalid_glossary_is_named_with_its_line(workspace_data: WorkspaceData, data: Path) -> None:
     (data / "a.csv").write_text("k,v\nx,1.25\n")
     (data / "datasets.yaml").write_text("tables:\n  b: {}\n")
     with pytest.raises(GlossaryInvalid, match="line 2: there is no table b"):

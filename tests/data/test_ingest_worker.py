@@ -1,4 +1,4 @@
-"""The ingest worker: Parquet files, profiles, and a folder that holds a table's files or nothing."""
+"""The ingest worker: Parquet files, profiles, and a folder that holds all tables of a file or nothing."""
 
 import re
 import zipfile
@@ -54,7 +54,7 @@ def test_parquet_with_nested_and_odd_columns(ingest: Ingest, tmp_path: Path) -> 
         ("old.xls", b"\xd0\xcf\x11\xe0", UnsupportedFile),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_name(
+def test_an_unreadable_file_is_refused_by_name(
     ingest: Ingest, name: str, content: bytes, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind, match=name):
@@ -62,10 +62,10 @@ def test_what_cannot_be_read_is_refused_by_name(
 
 
 @pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
-def test_a_damaged_file_is_told_of_in_plain_words(
+def test_a_damaged_file_is_refused_in_plain_words(
     ingest: Ingest, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Damaged behind its beginning, which still is what the name says."""
+    """The damage is behind the beginning of the file, which still matches its name."""
     monkeypatch.setattr(csv_reader, "_MAX_LINE", 64)
     path = tmp_path / f"ledger.{suffix}"
     if suffix == "csv":
@@ -83,7 +83,7 @@ def test_a_damaged_file_is_told_of_in_plain_words(
     assert re.fullmatch(rf"ledger\.{suffix} [a-z ,:]+\. (Export|Save) [a-zA-Z ,.]+\.", message), message
 
 
-def test_a_failed_ingest_leaves_nothing_behind(ingest: Ingest, tmp_path: Path) -> None:
+def test_a_failed_ingest_leaves_no_files(ingest: Ingest, tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile):
         ingest("a.csv", 'a,b\n1,"open\n' + "2,x\n" * 50)
     assert list((tmp_path / ".cache").iterdir()) == []
@@ -95,7 +95,7 @@ def test_the_folder_holds_only_the_tables(ingest: Ingest, tmp_path: Path) -> Non
     assert [p.name for p in (tmp_path / ".cache").iterdir()] == ["a.csv"]
 
 
-def test_the_version_is_the_content(tmp_path: Path) -> None:
+def test_the_version_depends_on_the_content_alone(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("a,b\n1,2\n")
     first, second = (ingest_worker.file_version(str(tmp_path / name))["version"] for name in ("a.csv", "b.csv"))

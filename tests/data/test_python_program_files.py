@@ -1,4 +1,4 @@
-"""What programs leave in a thread's folder, with the real processes: all of it, or nothing."""
+"""The files of programs in a thread's folder, with real processes: all of them are stored, or none."""
 
 import asyncio
 import errno
@@ -41,7 +41,7 @@ def run(programs: PythonPrograms, code: str, folder: Path) -> "asyncio.Task[Prog
     return asyncio.ensure_future(programs.run(code, {}, folder, "python_001", 5))
 
 
-async def test_no_file_takes_the_name_of_another(programs: PythonPrograms, tmp_path: Path) -> None:
+async def test_every_file_gets_an_unused_name(programs: PythonPrograms, tmp_path: Path) -> None:
     code = "import os\nos.mkdir('a')\nopen('a/b.csv', 'w').write('1')\nopen('a_b.csv', 'w').write('2')"
     place = tmp_path.name
     first = await run(programs, code, tmp_path)
@@ -51,13 +51,13 @@ async def test_no_file_takes_the_name_of_another(programs: PythonPrograms, tmp_p
     assert sorted(p.read_text() for p in tmp_path.iterdir()) == ["1", "1", "2", "2"]
 
 
-async def test_a_program_whose_table_is_refused_leaves_nothing(programs: PythonPrograms, tmp_path: Path) -> None:
+async def test_a_program_whose_table_is_refused_leaves_no_files(programs: PythonPrograms, tmp_path: Path) -> None:
     with pytest.raises(PythonFailed, match="does not have the number of rows"):
         await run(programs, FORGED, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_full_disk_is_an_error_that_leaves_nothing(
+async def test_a_full_disk_is_an_error_that_leaves_no_files(
     programs: PythonPrograms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(scratch: Path, file: object, target: Path) -> None:
@@ -72,19 +72,19 @@ async def test_a_full_disk_is_an_error_that_leaves_nothing(
         await run(programs, WRITES, tmp_path / "gone")
 
 
-async def test_to_cancel_while_files_are_kept_leaves_nothing(
+async def test_cancelling_while_files_are_copied_leaves_no_files(
     programs: PythonPrograms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on, take = threading.Event(), threading.Event(), scratch_folder.copy_file
 
     def slow(*arguments: object) -> None:
         begun.set()
-        go_on.wait(10)
+        assert go_on.wait(60)
         take(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(scratch_folder, "copy_file", slow)
     task = run(programs, WRITES, tmp_path)
-    await asyncio.to_thread(begun.wait, 20)
+    assert await asyncio.to_thread(begun.wait, 60)
     task.cancel()
     await asyncio.sleep(0)
     go_on.set()
@@ -96,8 +96,8 @@ async def test_to_cancel_while_files_are_kept_leaves_nothing(
 async def test_a_small_file_of_many_rows_does_not_fill_the_disk(tmp_path: Path) -> None:
     duckdb.sql("SELECT hash(x) AS a FROM range(200000) t(x)").write_parquet(str(tmp_path / "large"))
     with pytest.raises(PythonFailed):
-        ingest_worker.rewrite_parquet(str(tmp_path / "large"), str(tmp_path / "anew"), 100_000)
-    assert not (tmp_path / "anew").exists() or (tmp_path / "anew").stat().st_size <= 100_000
-    assert ingest_worker.rewrite_parquet(str(tmp_path / "large"), str(tmp_path / "again"), 10_000_000) == {
+        ingest_worker.rewrite_parquet(str(tmp_path / "large"), str(tmp_path / "small"), 100_000)
+    assert not (tmp_path / "small").exists() or (tmp_path / "small").stat().st_size <= 100_000
+    assert ingest_worker.rewrite_parquet(str(tmp_path / "large"), str(tmp_path / "whole"), 10_000_000) == {
         "row_count": 200000
     }

@@ -1,4 +1,4 @@
-"""What a program left is brought into the thread's folder: all of it, or nothing."""
+"""Files of a program are stored in the thread's folder: all of them, or none."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ from cfo_kernel.executors.python_executor import PythonCall, PythonResult, Pytho
 from cfo_kernel.executors.worker_process import ScriptedWorker
 
 
-class Leaves:
+class FileExecutor:
     """An executor whose program leaves these files, and a table."""
 
     def __init__(self, *names: str) -> None:
@@ -31,8 +31,8 @@ class Leaves:
         return None
 
 
-class Adopts(ScriptedWorker):
-    """The ingest worker, which leaves an empty file in the place of the table."""
+class RewritingWorker(ScriptedWorker):
+    """An ingest worker that writes an empty file in place of the table."""
 
     async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - a Worker's
         answer = await super().ask(op, timeout, **arguments)
@@ -40,14 +40,14 @@ class Adopts(ScriptedWorker):
         return answer
 
 
-async def run(executor: Leaves, folder: Path, answer: dict[str, Any] | Exception | None = None) -> ProgramResult:
-    worker = Adopts({"rewrite_parquet": {"row_count": 0} if answer is None else answer})
+async def run(executor: FileExecutor, folder: Path, answer: dict[str, Any] | Exception | None = None) -> ProgramResult:
+    worker = RewritingWorker({"rewrite_parquet": {"row_count": 0} if answer is None else answer})
     return await PythonPrograms(executor, worker, seconds=5).run("", {}, folder, "python_001", 5)
 
 
-async def test_names_that_come_out_alike_are_numbered(tmp_path: Path) -> None:
+async def test_equal_file_names_are_numbered(tmp_path: Path) -> None:
     (tmp_path / "python_001_B.csv").write_text("of a program before this one")
-    ran = await run(Leaves("a/b.csv", "a_b.csv", "a_b.txt", "b.csv"), tmp_path)
+    ran = await run(FileExecutor("a/b.csv", "a_b.csv", "a_b.txt", "b.csv"), tmp_path)
     names = ["python_001_a_b.csv", "python_001_a_b_2.csv", "python_001_a_b.txt", "python_001_b_2.csv"]
     assert ran.files == tuple(f"{tmp_path.name}/{name}" for name in names)
     assert [(tmp_path / name).read_text() for name in names] == ["a/b.csv", "a_b.csv", "a_b.txt", "b.csv"]
@@ -55,11 +55,11 @@ async def test_names_that_come_out_alike_are_numbered(tmp_path: Path) -> None:
 
 async def test_a_table_that_cannot_be_read_back_leaves_no_files(tmp_path: Path) -> None:
     with pytest.raises(PythonFailed):
-        await run(Leaves("a.csv"), tmp_path, PythonFailed("no"))
+        await run(FileExecutor("a.csv"), tmp_path, PythonFailed("no"))
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[Any] = []
 
     def full(source: Any, copy: Any) -> None:
@@ -69,12 +69,14 @@ async def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(shutil, "copyfileobj", full)
     with pytest.raises(StorageFailed, match="No space left"):
-        await run(Leaves("a.csv", "b.csv"), tmp_path)
+        await run(FileExecutor("a.csv", "b.csv"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_what_is_no_file_is_the_programs_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    executor = Leaves("a.csv")
+async def test_a_link_in_place_of_a_file_is_a_failure_of_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = FileExecutor("a.csv")
     ran = executor.run
 
     async def run_and_link(call: PythonCall) -> PythonResult:

@@ -1,6 +1,6 @@
-"""The sample company through the data room: trees, balances and refusals against SQL written by hand.
+"""The sample company through `WorkspaceData`: trees, balances and refusals, against hand-written SQL.
 
-The gold SQL reads the CSV files by DuckDB itself and names the accounts by their keys: it shares nothing with the trees.
+The gold SQL reads the CSV files with plain DuckDB and names accounts by their keys, so it shares nothing with the trees.
 """
 
 # ruff: noqa: E501 - SQL reads best as it is
@@ -174,9 +174,7 @@ def gold() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_figure_is_the_one_of_the_sql_written_by_hand(
-    name: str, asked: Asked, gold: duckdb.DuckDBPyConnection
-) -> None:
+def test_each_figure_equals_that_of_hand_written_sql(name: str, asked: Asked, gold: duckdb.DuckDBPyConnection) -> None:
     _, sql, note = QUESTIONS[name]
     wanted = gold.execute(sql).fetchall()
     rows = asked.results[name].rows
@@ -189,7 +187,7 @@ def _figure(cell: Any) -> Any:
     return cell if isinstance(cell, str | None) else float(cell)
 
 
-def test_what_must_not_be_added_is_refused(asked: Asked) -> None:
+def test_sums_that_mean_nothing_are_refused(asked: Asked) -> None:
     for (_, says), message in zip(REFUSED, asked.refusals, strict=True):
         assert says in message
 
@@ -201,7 +199,7 @@ def test_the_trees_are_read_once(asked: Asked) -> None:
     }  # fmt: skip
 
 
-def test_a_model_is_told_of_trees_and_balances(asked: Asked) -> None:
+def test_trees_and_balances_are_described_to_a_model(asked: Asked) -> None:
     tables = asked.schema.tables
     chart = described_table(tables["accounts"], asked.schema, [])["hierarchy"]
     assert chart["top"]["Net Income"] == ["Operating Profit", "Other Income and Expense", "Taxes"]
@@ -224,7 +222,9 @@ def test_a_model_is_told_of_trees_and_balances(asked: Asked) -> None:
         (",1,Nothing,+", 4, "a row of accounts has no account_key"),
     ],
 )
-def test_rows_that_are_no_tree_name_the_line_of_the_glossary(tmp_path: Path, row: str, line: int, says: str) -> None:
+def test_rows_that_form_no_tree_are_an_error_with_a_line_of_the_glossary(
+    tmp_path: Path, row: str, line: int, says: str
+) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "accounts.csv").write_text(f"account_key,parent_key,name,sign\n1,,Top,+\n2,1,Low,-\n{row}\n")
     keys = {"key": "account_key", "parent": "parent_key", "label": "name", "operator": "sign"}

@@ -1,4 +1,4 @@
-"""Result files as sheets: no formula out of data, no digit lost, and never half a workbook."""
+"""Result files as sheets: data never becomes a formula, no digit is lost, and no workbook is left half written."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -33,7 +33,7 @@ def write_sheet(source: str, book: str, sheet: str, mode: str) -> dict[str, Any]
 
 
 def write_workbook(source: str, book: str, sheet: str, mode: str) -> dict[str, Any]:
-    """As `write_sheet` for a workbook that is not there yet, by the way a whole result goes."""
+    """As `write_sheet` for a new workbook, with the writer for whole results."""
     assert mode == "create"
     return workbook_writer.write_workbook(source, sheet, book)
 
@@ -56,7 +56,7 @@ def test_a_sheet_is_created(tmp_path: Path, book: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.xlsx", "result.parquet"]
 
 
-def test_a_whole_result_is_a_workbook_that_looks_the_same(tmp_path: Path, book: Path) -> None:
+def test_both_writers_make_workbooks_that_look_the_same(tmp_path: Path, book: Path) -> None:
     rows = source(tmp_path, "SELECT 1.5::DECIMAL(9, 1) AS n, 'x' AS \"=a name of many letters\", NULL AS nothing")
     made = {}
     for write, file in ((write_sheet, book), (write_workbook, tmp_path / "whole.xlsx")):
@@ -71,25 +71,25 @@ def test_a_whole_result_is_a_workbook_that_looks_the_same(tmp_path: Path, book: 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.xlsx", "result.parquet", "whole.xlsx"]
 
 
-def test_a_double_and_a_text_that_looks_escaped_are_exact_in_a_whole_result(tmp_path: Path, book: Path) -> None:
+def test_the_workbook_writer_keeps_all_digits_and_texts_that_look_escaped(tmp_path: Path, book: Path) -> None:
     write_workbook(source(tmp_path, "SELECT 1::DOUBLE / 3 + 0.1 AS n, '_x0041_' AS text"), str(book), "One", "create")
     sheet = CalamineWorkbook.from_path(book).get_sheet_by_index(0).to_python()
     assert sheet[1] == [0.43333333333333335, "_x0041_"]
 
 
-def test_a_sheet_beside_another(tmp_path: Path, book: Path) -> None:
+def test_a_second_sheet_is_added(tmp_path: Path, book: Path) -> None:
     write_sheet(source(tmp_path), str(book), "One", "create")
     write_sheet(source(tmp_path), str(book), "Two", "append")
     assert openpyxl.load_workbook(book).sheetnames == ["One", "Two"]
 
 
-def test_create_takes_no_name_that_is_there(tmp_path: Path, book: Path) -> None:
+def test_create_refuses_an_existing_name(tmp_path: Path, book: Path) -> None:
     write_sheet(source(tmp_path), str(book), "One", "create")
     with pytest.raises(SheetInvalid, match="There is already a sheet named ONE"):
         write_sheet(source(tmp_path), str(book), "ONE", "create")
 
 
-def test_replace_leaves_nothing_of_the_old(tmp_path: Path, book: Path) -> None:
+def test_replace_removes_the_old_content(tmp_path: Path, book: Path) -> None:
     write_sheet(source(tmp_path, "SELECT i AS n, i AS m, i AS k FROM range(5) t(i)"), str(book), "One", "create")
     write_sheet(source(tmp_path), str(book), "Two", "create")
     assert write_sheet(source(tmp_path), str(book), "One", "replace")["range"] == "A1:B2"
@@ -163,7 +163,7 @@ def test_a_text_is_never_a_formula(tmp_path: Path, book: Path, text: str, write:
         ("'x'", "x"),
         ("'a' || chr(13) || chr(10) || 'b' || chr(13) || chr(65535)", "a\nb\n"),
         ("' <b> & '' '", " <b> & ' "),
-        ("'<r><t>bold</t></r>'", "<r><t>bold</t></r>"),  # XlsxWriter's own markup, were it not held off
+        ("'<r><t>bold</t></r>'", "<r><t>bold</t></r>"),  # rich-text markup of XlsxWriter
         ("CAST(1e300 AS DOUBLE)", 1e300),
         ("-0.05::DECIMAL(4, 2)", -0.05),
         ("false", False),
@@ -172,14 +172,16 @@ def test_a_text_is_never_a_formula(tmp_path: Path, book: Path, text: str, write:
     ],
 )
 @pytest.mark.parametrize("write", [write_sheet, write_workbook])
-def test_a_value_arrives_as_it_is(tmp_path: Path, book: Path, sql: str, value: Any, write: Write) -> None:
+def test_a_value_is_exact_in_the_cell(tmp_path: Path, book: Path, sql: str, value: Any, write: Write) -> None:
     write(source(tmp_path, f"SELECT {sql} AS v, 1 AS one"), str(book), "One", "create")
     assert cells(book, "One")[1] == [value, 1]
 
 
 @pytest.mark.parametrize("text", ["x" * 40_000, "\U0001f600" * 20_000, "<r>" + "x" * 40_000 + "</r>"])
 @pytest.mark.parametrize("write", [write_sheet, write_workbook])
-def test_a_text_that_is_too_long_for_a_cell_says_so(tmp_path: Path, book: Path, text: str, write: Write) -> None:
+def test_a_text_that_is_too_long_for_a_cell_ends_in_a_notice(
+    tmp_path: Path, book: Path, text: str, write: Write
+) -> None:
     pq.write_table(pa.table({"v": [text, text[:100]]}), tmp_path / "result.parquet")
     write(str(tmp_path / "result.parquet"), str(book), "One", "create")
     [[cut], [kept]] = cells(book, "One")[1:]
@@ -189,13 +191,13 @@ def test_a_text_that_is_too_long_for_a_cell_says_so(tmp_path: Path, book: Path, 
     assert kept == text[:100]
 
 
-def test_a_csv_file_is_read_as_everywhere_else(tmp_path: Path, book: Path) -> None:
+def test_a_csv_file_is_read_as_ingest_reads_it(tmp_path: Path, book: Path) -> None:
     (tmp_path / "result.csv").write_text("code,amount,posted\n00123,0.10,2024-01-31\n00124,0.25,2024-02-29\n")
     write_sheet(str(tmp_path / "result.csv"), str(book), "One", "create")
     assert cells(book, "One")[1:] == [["00123", 0.1, datetime(2024, 1, 31)], ["00124", 0.25, datetime(2024, 2, 29)]]
 
 
-def test_no_rows_are_a_header(tmp_path: Path, book: Path) -> None:
+def test_a_result_without_rows_is_a_header(tmp_path: Path, book: Path) -> None:
     assert write_sheet(source(tmp_path, "SELECT 1 AS n WHERE false"), str(book), "One", "create")["range"] == "A1:A1"
     assert cells(book, "One") == [["n"]]
 
@@ -206,7 +208,9 @@ def test_more_rows_than_a_sheet_has_are_refused(tmp_path: Path, book: Path) -> N
     assert not book.exists()
 
 
-def test_more_rows_than_are_left_are_refused(tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_fit_below_the_last_are_refused(
+    tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sheet_values, "MAX_ROWS", 5)
     rows = source(tmp_path, "SELECT i AS n FROM range(2) t(i)")
     write_sheet(rows, str(book), "One", "create")
@@ -217,7 +221,9 @@ def test_more_rows_than_are_left_are_refused(tmp_path: Path, book: Path, monkeyp
     assert book.read_bytes() == before
 
 
-def test_a_write_that_fails_leaves_the_workbook(tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_workbook_unchanged(
+    tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_sheet(source(tmp_path), str(book), "One", "create")
     before = book.read_bytes()
 
@@ -232,14 +238,14 @@ def test_a_write_that_fails_leaves_the_workbook(tmp_path: Path, book: Path, monk
 
 
 @pytest.mark.parametrize("content", [b"", b"no workbook", b"PK\x03\x04" + bytes(50)])
-def test_what_is_no_workbook_is_not_overwritten(tmp_path: Path, book: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_workbook_is_not_overwritten(tmp_path: Path, book: Path, content: bytes) -> None:
     book.write_bytes(content)
     with pytest.raises(SheetInvalid, match="cannot be opened as a workbook"):
         write_sheet(source(tmp_path), str(book), "One", "create")
     assert book.read_bytes() == content
 
 
-def test_what_is_no_result_file_is_refused(tmp_path: Path, book: Path) -> None:
+def test_a_damaged_result_file_is_refused(tmp_path: Path, book: Path) -> None:
     (tmp_path / "result.parquet").write_bytes(b"PAR1" + bytes(50))
     with pytest.raises(FileProblem, match=r"result\.parquet"):
         write_sheet(str(tmp_path / "result.parquet"), str(book), "One", "create")

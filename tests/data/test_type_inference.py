@@ -1,6 +1,6 @@
-"""What the texts of a column are taken for. Every case is a whole column; a late cell decides like an early one."""
+"""The types inferred for text columns. Every case is a whole column: a cell at the end counts as much as one above."""
 
-# ruff: noqa: E501 - a case a line reads best
+# ruff: noqa: E501 - one case a line reads best
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -19,7 +19,7 @@ EU = "v: amounts were read as written in the style of 1.234,56."
 US_PERCENT = "v: percentages were read in the style of 1,234.56 and stored as fractions (5% as 0.05)."
 EU_PERCENT = "v: percentages were read in the style of 1.234,56 and stored as fractions (5% as 0.05)."
 DAY_FIRST = "were read day first; the file does not show whether the day or the month comes first. Check one of them."
-TEXT: list[Any] = []  # as the expected values: the column stays text
+TEXT: list[Any] = []  # expected values of a column that stays text
 
 COLUMNS: dict[str, tuple[list[str], str, list[Any]]] = {
     "whole numbers": (["1", "-20", "+3"], "BIGINT", [1, -20, 3]),
@@ -68,7 +68,7 @@ def csv(cells: list[str]) -> str:
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-def test_a_column(name: str, ingest_csv: Csv) -> None:
+def test_the_type_of_a_column(name: str, ingest_csv: Csv) -> None:
     cells, kind, values = COLUMNS[name]
     table = ingest_csv(csv(cells))
     assert table.types["v"] == kind
@@ -86,7 +86,7 @@ def test_a_column(name: str, ingest_csv: Csv) -> None:
         ("12345678901234567890", "DECIMAL(20,0)", D("12345678901234567890")),
     ],
 )
-def test_one_cell_below_thirty_thousand_decides(ingest_csv: Csv, late: str, kind: str, last: object) -> None:
+def test_one_cell_decides_below_thirty_thousand_others(ingest_csv: Csv, late: str, kind: str, last: object) -> None:
     table = ingest_csv(csv(["1"] * 30_000 + [late]))
     assert table.types["v"] == kind
     assert table.column("v")[-1] == last
@@ -114,7 +114,7 @@ def test_one_cell_below_thirty_thousand_decides(ingest_csv: Csv, late: str, kind
         (["-", "n/a"], None),
     ],
 )
-def test_what_was_decided_is_noted(ingest_csv: Csv, cells: list[str], note: str | None) -> None:
+def test_a_note_says_how_a_column_was_read(ingest_csv: Csv, cells: list[str], note: str | None) -> None:
     assert ingest_csv(csv(cells)).notes == ((note,) if note else ())
 
 
@@ -131,7 +131,7 @@ COMMAS = (
 @pytest.mark.parametrize(
     ("delimiter", "cells", "other", "values", "note"),
     [
-        # nothing but the delimiter says what it is
+        # only the delimiter decides
         (";", ["1.234", "12.500", "3.700"], "x", ["1234", "12500", "3700"], EU),
         (";", ["1.234", "7", "-12.500"], "x", ["1234", "7", "-12500"], EU),
         (";", ["€ 1.234", "2 €"], "x", ["1234", "2"], EU),
@@ -141,14 +141,14 @@ COMMAS = (
         (",", ["7", "$12.500"], "x", ["7", "12.5"], f"{US} {THOUSANDS.format('$12.500')}"),
         (",", ["1,234", "12,500"], "x", ["1234", "12500"], f"{US} {COMMAS.format('1,234')}"),
         (",", ["1"] * 3000 + ["1.234"], "x", ["1"] * 3000 + ["1.234"], THOUSANDS.format("1.234")),
-        # another column says it
+        # another column decides
         (",", ["1.234"], "2,5", ["1234"], EU),
         (",", ["1,234"], "2,5", ["1.234"], EU),
         (",", ["1,234"], "2.5", ["1234"], US),
         (",", ["1.234"], "2.5", ["1.234"], ""),
         (";", ["1.234"], "2.5", ["1.234"], ""),
         (";", ["1,234"], "(1,234.50)", ["1234"], US),
-        # a cell of the column says it
+        # a cell of the column decides
         (";", ["1.234", "0.500"], "x", ["1.234", "0.5"], ""),
         (";", ["1.234", "1.5"], "x", ["1.234", "1.5"], ""),
         (",", ["1.234", "1.234.567"], "x", ["1234", "1234567"], EU),
@@ -156,7 +156,7 @@ COMMAS = (
         (";", ["1234", "7"], "x", ["1234", "7"], ""),
     ],
 )
-def test_points_and_commas_are_read_as_the_file_means_them(
+def test_points_and_commas_are_read_as_the_file_uses_them(
     ingest_csv: Csv, delimiter: str, cells: list[str], other: str, values: list[str], note: str
 ) -> None:
     rows = "".join(f'"{other}"{delimiter}"{cell}"\n' for cell in cells)
@@ -183,7 +183,7 @@ def test_an_empty_column_stays_text(ingest_csv: Csv) -> None:
 @settings(max_examples=20)
 @given(st.lists(st.decimals(-(10**12), 10**12, places=2), min_size=1, max_size=20))
 def test_money_is_never_changed(values: list[D]) -> None:
-    """However it is written, an amount of two decimals comes out as it went in."""
+    """An amount of two decimals keeps its value, however it is written."""
     import duckdb
 
     from cfo_kernel.data import type_inference

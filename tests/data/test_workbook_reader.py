@@ -1,4 +1,4 @@
-"""Workbooks as controllers keep them."""
+"""Workbooks as finance departments keep them."""
 
 import zipfile
 from collections.abc import Callable
@@ -94,13 +94,13 @@ def test_title_rows_and_types(book: Book) -> None:
         (["=1+1", "=2+2"], "VARCHAR", [None, None]),
     ],
 )
-def test_a_column(book: Book, cells: list[Any], kind: str, values: list[Any]) -> None:
+def test_the_type_of_a_column(book: Book, cells: list[Any], kind: str, values: list[Any]) -> None:
     [table] = book(S=[["k", "v"], *([i, cell] for i, cell in enumerate(cells))])
     assert table.types["v"] == kind
     assert table.column("v") == values
 
 
-def test_a_formula_is_what_it_was_last_calculated_to(book: Book, ingest: Ingest, tmp_path: Path) -> None:
+def test_a_formula_counts_with_its_last_calculated_value(book: Book, ingest: Ingest, tmp_path: Path) -> None:
     book(S=[["k", "v"], [1, "=20+1"]])
     with zipfile.ZipFile(tmp_path / "book.xlsx") as source, zipfile.ZipFile(tmp_path / "c.xlsx", "w") as target:
         for item in source.namelist():
@@ -119,18 +119,18 @@ def test_periods_side_by_side_are_names(book: Book) -> None:
     assert table.rows == [("Cash", 1, 2), ("Bank", 3, 4)]
 
 
-def test_headers_with_hidden_characters_and_of_three_hundred(book: Book) -> None:
+def test_headers_with_invisible_characters_and_of_great_length(book: Book) -> None:
     [table] = book(S=[["am\u200bount\n(USD)", "x" * 300, "x" * 300, "a\u00a0b"], [1, 2, 3, 4]])
     assert list(table.types) == ["amount (USD)", "x" * 300, "x" * 300 + "_2", "a b"]
     assert table.rows == [(1, 2, 3, 4)]
 
 
-def test_names_that_numbering_would_bring_together(book: Book) -> None:
+def test_a_numbered_name_does_not_equal_another(book: Book) -> None:
     [table] = book(S=[["a", "a", "a_2"], [1, 2, 3]])
     assert table.rows == [(1, 2, 3)]
 
 
-def test_a_table_beside_the_corner_of_the_sheet(book: Book) -> None:
+def test_a_table_may_begin_anywhere_in_the_sheet(book: Book) -> None:
     [table] = book(S=[[None, None, None], [None, "a", "b"], [None, 1, 2], [None, 3, None]])
     assert table.types == {"a": "BIGINT", "b": "BIGINT"}
     assert table.rows == [(1, 2), (3, None)]
@@ -147,12 +147,12 @@ def test_a_row_of_words_below_the_data_is_not_the_header(book: Book) -> None:
     assert table.table.row_count == 3
 
 
-def test_sheets_without_a_table_are_left_out(book: Book) -> None:
+def test_sheets_without_a_table_are_skipped(book: Book) -> None:
     tables = book(Cover=[["Trial balance"]], Empty=[], Data=[["a", "b"], [1, 2]], Head=[["a", "b"]])
     assert [(t.table.sheet, t.table.row_count) for t in tables] == [("Data", 1), ("Head", 0)]
 
 
-def test_a_chart_sheet_does_no_harm(ingest: Ingest, tmp_path: Path) -> None:
+def test_a_chart_sheet_is_skipped(ingest: Ingest, tmp_path: Path) -> None:
     workbook = Workbook()
     sheet = workbook.worksheets[0]
     sheet.append(["a", "b"])
@@ -171,12 +171,12 @@ def test_a_chart_sheet_does_no_harm(ingest: Ingest, tmp_path: Path) -> None:
         ("old.xlsx", b"\xd0\xcf\x11\xe0" + bytes(600), r"an old \.xls"),
     ],
 )
-def test_what_is_no_workbook_is_refused(ingest: Ingest, name: str, content: bytes, says: str) -> None:
+def test_a_file_that_is_not_a_workbook_is_refused(ingest: Ingest, name: str, content: bytes, says: str) -> None:
     with pytest.raises(UnreadableFile, match=says):
         ingest(name, content)
 
 
-def test_a_zip_that_is_no_workbook_is_refused(ingest: Ingest, tmp_path: Path) -> None:
+def test_a_zip_archive_that_is_not_a_workbook_is_refused(ingest: Ingest, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "zip.xlsx", "w") as file:
         file.writestr("a.txt", "hello")
     with pytest.raises(UnreadableFile, match="cannot be opened as a workbook"):

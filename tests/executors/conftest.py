@@ -1,4 +1,4 @@
-"""One small company as Parquet files, and an SQL worker over it that lives in the test's own process."""
+"""A small company as Parquet files, and a SQL worker over it in the test's own process."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +21,7 @@ _TABLES = {
 
 @dataclass(frozen=True)
 class Company:
-    """The files, and the same tables in a DuckDB without any guard to compare with."""
+    """The files, and the same tables in an unguarded DuckDB for comparison."""
 
     folder: Path
     files: dict[str, str]
@@ -47,5 +47,5 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 def commands() -> Iterator[bytes]:
     """The command lines of all processes."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # one that ended meanwhile
+        with suppress(OSError):  # the process has ended meanwhile
             yield path.read_bytes()

@@ -1,6 +1,7 @@
-"""Stands in for the `docker` command: does what it is asked without a container, so that the talk with it is tested.
+"""A replacement for the `docker` command that works without containers, to test how the engine uses the command.
 
-`run` starts the guest with the paths inside of the container put back to those outside; `kill` ends it by its name.
+`run` starts the engine's runner as a process, with the paths inside the container replaced by those outside; `kill`
+ends it by name.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Programs that mean harm, by name. `$names` are filled in by the test; `attempt` prints what a step gave, or its error.
+"""Hostile programs by name. The test fills in `$names`; `attempt` prints the result of a step, or its error.
 
-They are judged by their effect, never by what they print about it: see `test_python_hostile`.
+They are judged by their effect, never by what they print about it: see `test_hostile_programs`.
 """
 
 # ruff: noqa: E501 - a program that fits a line is best read as one
@@ -18,7 +18,7 @@ def attempt(step, *arguments):
 
 @dataclass(frozen=True)
 class Program:
-    """`seconds` is its time limit, short where it will be reached."""
+    """`seconds` is its time limit, short for a program that will reach it."""
 
     code: str
     seconds: float = 10

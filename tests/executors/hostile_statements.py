@@ -1,4 +1,4 @@
-"""Statements that want what they must not have; `{out}`, `{secret}` and others are filled in with files of a test."""
+"""Statements that try what they must not do; `{out}`, `{secret}` and others are replaced by files of a test."""
 
 # ruff: noqa: E501 - one statement a line reads best
 from pathlib import Path
@@ -240,6 +240,9 @@ HOSTILE = {
 }
 
 
+UNINTERRUPTIBLE = "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))"
+"""DuckDB does not check for an interruption while it computes this."""
+
 RUNAWAY = [
     "SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3",
     "SELECT count(*) FROM ledger a, ledger b, ledger c, ledger d, range(100000000)",
@@ -250,7 +253,7 @@ RUNAWAY = [
     "SELECT len(range(100000000))",
     "SELECT list(n) FROM range(300000000) t(n)",
     "SELECT sum(i) FROM (SELECT unnest(range(1000000000)) AS i)",
-    "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))",
+    UNINTERRUPTIBLE,
     "SELECT damerau_levenshtein(repeat('a', 20000), repeat('b', 20000))",
     "SELECT jaccard(repeat('ab', 200000000), repeat('cd', 200000000))",
     "SELECT sha256(repeat('x', 800000000))",
@@ -266,11 +269,11 @@ RUNAWAY = [
     "FROM repeat(repeat('x', 1000000), 1000000000)",
     "SELECT * FROM range(100000000000)",
 ]
-"""Each of these would hold a core for minutes or take all memory; most hear no interruption."""
+"""Each of these would keep a core busy for minutes or take all memory; most cannot be interrupted."""
 
 
 def filled(name: str, company: Company, folder: Path) -> str:
-    """The statement with the files of a test: a secret in `folder`, and what it would write there."""
+    """The statement with the files of a test: a secret in `folder`, and the file that it would write there."""
     secret = folder / "secret.csv"
     secret.write_text(f"a,b\n{SECRET},1\n")
     files = {"secret": secret, "out": folder / "out", "folder": company.folder, "ledger": company.files["ledger"]}

@@ -1,4 +1,4 @@
-"""Queries that an analyst asks of the tables in `conftest`, one for each form of SELECT that DuckDB knows."""
+"""Queries of an analyst over the tables in `conftest`, one for each form of SELECT that DuckDB has."""
 
 # ruff: noqa: E501 - one query a line reads best
 LEGITIMATE = [

@@ -1,4 +1,4 @@
-"""What a confined program may not reach, set up around it, and how it is seen that it did not."""
+"""What a confined program must not reach, set up around it, and the checks that it did not."""
 
 import contextlib
 import hashlib
@@ -32,8 +32,8 @@ _FORBIDDEN = (
 
 
 @dataclass(frozen=True)
-class World:
-    """A workspace, another one, a folder with a secret, and sockets that hear every attempt."""
+class Targets:
+    """A workspace, another one, a folder with a secret, and sockets that register every attempt to connect."""
 
     folder: Path
     tcp: socket.socket
@@ -53,7 +53,7 @@ class World:
         return {name: self.table(name) for name in ("ledger", "accounts")}
 
     def filled(self, code: str) -> str:
-        """The program with the names of what it is after."""
+        """The program with the names of its targets filled in."""
         return Template(code).substitute(
             secret=self.folder / "outside" / "secret.txt",
             outside=self.folder / "outside",
@@ -67,8 +67,8 @@ class World:
         )
 
     def state(self) -> list[object]:
-        """Everything a program could have changed outside of its scratch folder."""
-        files = [self._looked(path) for path in sorted(self.folder.rglob("*")) if self.threads not in path.parents]
+        """Everything that a program could have changed outside its scratch folder."""
+        files = [self._file_state(path) for path in sorted(self.folder.rglob("*")) if self.threads not in path.parents]
         engine = [resource.getrlimit(limit) for limit in range(16)]
         planted = [*Path("/tmp").glob("cfo-evil*"), *Path("/dev/shm").glob("cfo-evil*")]
         planted += [path for path in (Path(duckdb.__file__).parent.parent, Path(os.__file__).parent) if _has_evil(path)]
@@ -81,34 +81,34 @@ class World:
             socket.gethostname(),
         ]
 
-    def heard(self) -> list[str]:
-        """The sockets that something came to."""
-        heard: list[str] = []
+    def contacted(self) -> list[str]:
+        """The sockets that something connected or sent to."""
+        contacted: list[str] = []
         for name, listener in (("tcp", self.tcp), ("unix", self.unix), ("abstract", self.abstract)):
             with contextlib.suppress(BlockingIOError):
                 listener.accept()[0].close()
-                heard.append(name)
+                contacted.append(name)
         with contextlib.suppress(BlockingIOError):
             self.udp.recv(100)
-            heard.append("udp")
-        return heard
+            contacted.append("udp")
+        return contacted
 
-    def _looked(self, path: Path) -> tuple[object, ...]:
+    def _file_state(self, path: Path) -> tuple[object, ...]:
         status = path.lstat()
         content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
         times = () if path == self.threads or path == self.threads.parent else (status.st_mtime_ns,)
         return (str(path), status.st_mode, status.st_uid, status.st_gid, content, *times)
 
 
-def told(text: str) -> list[str]:
-    """The forbidden things that a text tells."""
+def leaks(text: str) -> list[str]:
+    """The secrets in a text."""
     shadow = Path("/etc/shadow")
     lines = shadow.read_text().splitlines() if os.access(shadow, os.R_OK) else []
     return [word for word in (*_FORBIDDEN, *lines) if word and word in text]
 
 
-def make(folder: Path) -> World:
-    """Builds the world in an empty folder."""
+def make(folder: Path) -> Targets:
+    """Sets the targets up in an empty folder."""
     for inner in ("outside", "rival", "company/threads"):
         (folder / inner).mkdir(parents=True)
     (folder / "outside" / "secret.txt").write_text(SECRET)
@@ -123,20 +123,20 @@ def make(folder: Path) -> World:
         listener.setblocking(False)
     unix.listen()
     abstract.listen()
-    world = World(folder, tcp, udp, unix, abstract)
+    targets = Targets(folder, tcp, udp, unix, abstract)
     for name, sql in _ROWS.items():
-        duckdb.sql(sql).write_parquet(str(world.table(name)))
-    world.before.extend(world.state())
-    return world
+        duckdb.sql(sql).write_parquet(str(targets.table(name)))
+    targets.before.extend(targets.state())
+    return targets
 
 
-def unmake(world: World) -> None:
-    for listener in (world.tcp, world.udp, world.unix, world.abstract):
+def close(targets: Targets) -> None:
+    for listener in (targets.tcp, targets.udp, targets.unix, targets.abstract):
         listener.close()
 
 
 def children(parent: int) -> list[int]:
-    """The processes, also dead ones, that have this parent."""
+    """The processes that have this parent, including ended ones that it has not reaped."""
     found: list[int] = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

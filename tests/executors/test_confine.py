@@ -1,4 +1,4 @@
-"""The walls one by one, on a process that stands behind them without any Python tricks between."""
+"""Each wall of the confinement on its own, around a process that runs plain Python."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ CALLS = "calls.load()\n"
 
 
 def behind(wall: str, code: str, folder: Path) -> str:
-    """What the code prints, and the kind of error that ends it, behind this wall."""
+    """What the code prints behind this wall, or the error that ends it."""
     (folder / "scratch").mkdir()
     (folder / "given.txt").write_text("given")
     (folder / "secret.txt").write_text("secret")
@@ -57,11 +57,11 @@ def behind(wall: str, code: str, folder: Path) -> str:
         (EVERYTHING, "while True: os.open('given.txt', 0)", "Too many open files"),
     ],
 )
-def test_a_wall_stands(wall: str, code: str, says: str, tmp_path: Path) -> None:
+def test_each_wall_holds_without_the_others(wall: str, code: str, says: str, tmp_path: Path) -> None:
     assert behind(wall, code, tmp_path) == says
 
 
-def test_root_has_no_capability_left(tmp_path: Path) -> None:
+def test_root_loses_every_capability(tmp_path: Path) -> None:
     status = behind("confine._drop_privileges()", "print(open('/proc/self/status').read())", tmp_path)
     held = {line.split(":\t")[0]: line.split(":\t")[1] for line in status.splitlines() if line.startswith("Cap")}
     assert {held[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
@@ -80,14 +80,14 @@ def test_this_machine_can_confine() -> None:
         ("ctypes.util", "find_library", lambda _: None, "libseccomp is not installed"),
     ],
 )
-def test_what_is_missing_is_named(
+def test_the_reason_names_what_is_missing(
     module: str, name: str, value: object, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"{module}.{name}", value)
     assert says in (confine.unsupported_reason() or "")
 
 
-def test_landlock_uses_what_each_version_knows() -> None:
+def test_landlock_uses_the_rights_that_each_version_has() -> None:
     files = {version: landlock._all_rights(version) for version in range(1, 8)}
     assert files[1] == ((1 << 13) - 1, 0, 0)
     assert files[3] == ((1 << 15) - 1, 0, 0)

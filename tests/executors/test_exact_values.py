@@ -1,6 +1,6 @@
-"""Values of every type from SQL to the three places where they end: JSON, a DataFrame, and a sheet.
+"""Values of every type, from SQL to the three places where they end: JSON, a DataFrame, and a sheet.
 
-Each is exact there, or null or text, and where that is not plain from the value, a note says so.
+Each is exact there, or it is null or text, and a note says so unless the value makes it obvious.
 """
 
 import math
@@ -114,6 +114,6 @@ async def test_a_value_is_exact_in_json_pandas_and_a_sheet(sql: str, company: Co
     assert cell.data_type != "f"
 
 
-async def test_a_note_counts_also_for_rows_that_are_not_shown(company: Company) -> None:
+async def test_a_note_covers_rows_that_are_not_shown(company: Company) -> None:
     sql = "SELECT CASE WHEN n = 999 THEN CAST('nan' AS DOUBLE) ELSE n END AS rate FROM range(1000) t(n) ORDER BY n"
     assert company.worker.query(sql, 5, None)["notes"] == ["rate: NaN or infinity is shown as empty."]

@@ -45,24 +45,24 @@ def test_a_cell_becomes_json_without_losing_a_digit(value: object, expected: obj
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
-def test_any_decimal_can_be_had_back(value: Decimal) -> None:
+def test_any_decimal_can_be_read_back(value: Decimal) -> None:
     shown = json_cells.to_json(value)
     assert Decimal(shown if isinstance(shown, str) else repr(shown)) == value
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
-def test_a_frame_comes_back_as_it_was(message: dict[str, object]) -> None:
+def test_a_frame_is_read_back_unchanged(message: dict[str, object]) -> None:
     stream = io.BytesIO(framing.pack(message) + framing.pack({"next": 1}))
     assert framing.read(stream) == message
     assert framing.read(stream) == {"next": 1}
     assert framing.read(stream) is None
 
 
-def test_a_frame_holds_no_nan() -> None:
+def test_a_frame_refuses_nan() -> None:
     with pytest.raises(ValueError, match="JSON"):
         framing.pack({"value": math.nan})
 
 
 @pytest.mark.parametrize("kept", [2, 4, 6])
-def test_a_frame_that_was_cut_is_the_end(kept: int) -> None:
+def test_half_a_frame_is_the_end_of_the_stream(kept: int) -> None:
     assert framing.read(io.BytesIO(framing.pack({"op": "query"})[:kept])) is None

@@ -1,4 +1,4 @@
-"""What programs may count on, through every executor that this machine has: tables, exact values, output, files."""
+"""What programs can rely on, through every executor of this machine: tables, exact values, output, files."""
 
 # ruff: noqa: E501 - a program that fits a line is best read as one
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def executors() -> list[type[ConfinedExecutor | DockerExecutor]]:
-    """Docker's too where its engine answers and has the image."""
+    """Docker's too, if its engine answers and has the image."""
     try:
         done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, timeout=5)
     except (OSError, subprocess.TimeoutExpired):
@@ -44,9 +44,9 @@ async def executor(request: pytest.FixtureRequest) -> AsyncIterator[PythonExecut
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    world = sandbox_targets.make(tmp_path_factory.mktemp("world"))
-    sandbox_targets.unmake(world)
-    return world.tables()
+    targets = sandbox_targets.make(tmp_path_factory.mktemp("targets"))
+    sandbox_targets.close(targets)
+    return targets.tables()
 
 
 Run = Callable[..., Awaitable[PythonResult]]
@@ -107,7 +107,7 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("code", PROGRAMS)
-async def test_a_program_gives_its_rows(code: str, run: Run) -> None:
+async def test_a_program_returns_its_rows(code: str, run: Run) -> None:
     result = await run(code)
     expected = PROGRAMS[code]
     assert (result.table and [list(row) for row in result.table.rows]) == expected
@@ -164,13 +164,13 @@ async def test_a_value_in_a_list_is_exact_or_noted(run: Run) -> None:
     )
 
 
-async def test_a_decimal_that_is_no_number_is_missing(run: Run) -> None:
+async def test_a_decimal_nan_is_null(run: Run) -> None:
     code = "from decimal import Decimal as D\nresult_df = pd.DataFrame({'v': [D('1.5'), D('NaN'), D('sNaN')]})"
     assert [row[0] for row in (await table(run(code))).rows][1:] == [None, None]
 
 
-async def test_what_it_holds_in_files_without_names_counts_on_any_file_system(executor: PythonExecutor) -> None:
-    """A tmpfs does not count what is written through a mapping."""
+async def test_files_without_names_count_for_the_disk_limit_on_a_tmpfs(executor: PythonExecutor) -> None:
+    """A tmpfs does not count bytes that are written through a mapping."""
     if not isinstance(executor, ConfinedExecutor) or not os.access("/dev/shm", os.W_OK):
         pytest.skip("no tmpfs here")
     code = """
@@ -178,9 +178,10 @@ import mmap, os, time
 held = []
 for i in range(10):
     f = open('x', 'w+b'); f.truncate(10 ** 7); m = mmap.mmap(f.fileno(), 0); m[:] = b'x' * 10 ** 7
-    m.close(); os.unlink('x'); held.append(f); time.sleep(0.1)"""
+    m.close(); os.unlink('x'); held.append(f)
+time.sleep(3600)"""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        limits = PythonLimits(disk_bytes=20 << 20)
+        limits = PythonLimits(disk_bytes=20 << 20, seconds=60)
         with pytest.raises(PythonFailed, match="more than 20 MB"):
             await executor.run(PythonCall(code=code, tables={}, scratch=Path(folder), limits=limits))
 
@@ -208,7 +209,7 @@ async def test_types_of_a_table(run: Run) -> None:
     assert "'amount': 'object'" in kinds
 
 
-async def test_the_index_of_a_result_is_kept_when_it_says_something(run: Run) -> None:
+async def test_a_meaningful_index_becomes_columns(run: Run) -> None:
     two = await table(run("result_df = ledger.groupby(['account', ledger.posted.dt.month])['id'].agg(['sum', 'max'])"))
     assert [c.name for c in two.columns] == ["account", "posted", "sum", "max"]
     none = await table(run("result_df = ledger[ledger.id > 3][['id']]"))
@@ -230,14 +231,14 @@ async def test_the_output_is_capped(run: Run) -> None:
     assert result.stdout == "x" * 60 + "\n" + "y" * 39 + "\n... 22 more characters were printed"
 
 
-async def test_files_land_in_the_list_and_can_be_taken(run: Run, tmp_path: Path) -> None:
+async def test_files_are_listed_and_can_be_copied(run: Run, tmp_path: Path) -> None:
     code = "import os\nos.mkdir('out')\nledger.to_csv('out/rows.csv', index=False)\naccounts.to_excel('Accounts 2024.xlsx')"
     result = await run(code)
     assert [f.name for f in result.files] == ["Accounts 2024.xlsx", "out/rows.csv"]
-    copy_file(tmp_path / "scratch0", result.files[0], tmp_path / "taken.xlsx")
-    assert openpyxl.load_workbook(tmp_path / "taken.xlsx").active["C2"].value == "Salaries"
-    copy_file(tmp_path / "scratch0", result.files[1], tmp_path / "taken.csv")
-    assert (tmp_path / "taken.csv").read_text().startswith("id,account,posted,amount")
+    copy_file(tmp_path / "scratch0", result.files[0], tmp_path / "copy.xlsx")
+    assert openpyxl.load_workbook(tmp_path / "copy.xlsx").active["C2"].value == "Salaries"
+    copy_file(tmp_path / "scratch0", result.files[1], tmp_path / "copy.csv")
+    assert (tmp_path / "copy.csv").read_text().startswith("id,account,posted,amount")
 
 
 ERRORS = {
@@ -255,7 +256,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("code", ERRORS)
-async def test_an_error_names_the_line_and_what_to_do(code: str, run: Run) -> None:
+async def test_an_error_names_the_line_and_says_what_to_do(code: str, run: Run) -> None:
     says, line = ERRORS[code]
     with pytest.raises(PythonFailed) as caught:
         await run(f"print('before')\n{code}" if line is None else code)
@@ -270,18 +271,18 @@ async def test_a_late_program_is_stopped_and_the_next_one_answered(run: Run) -> 
     assert (await run("print(1)")).stdout == "1\n"
 
 
-async def test_several_programs_at_once(run: Run) -> None:
+async def test_several_programs_run_at_the_same_time(run: Run) -> None:
     results = await asyncio.gather(*(run(f"result_df = pd.Series([{i}, len(ledger)])") for i in range(6)))
     assert [r.table.rows if r.table else None for r in results] == [((i,), (6,)) for i in range(6)]
 
 
-async def test_nothing_stays_from_one_program_to_the_next(run: Run) -> None:
+async def test_a_program_finds_nothing_of_the_one_before(run: Run) -> None:
     await run("import builtins\nbuiltins.left = pd.left = 1\nopen('left.txt', 'w').close()")
     result = await run("import builtins, os\nprint(hasattr(builtins, 'left'), hasattr(pd, 'left'), os.listdir())")
     assert result.stdout == "False False ['.answer']\n"
 
 
-async def test_the_scratch_folder_goes_with_its_program(executor: PythonExecutor, tmp_path: Path) -> None:
+async def test_the_scratch_folder_is_removed_after_its_program(executor: PythonExecutor, tmp_path: Path) -> None:
     with new_scratch_folder(tmp_path) as scratch:
         await executor.run(PythonCall(code="open('x', 'w').write('x')", tables={}, scratch=scratch))
         assert (scratch / "x").exists()

@@ -1,4 +1,4 @@
-"""The scratch folder as programs may leave it: nothing in it leads the engine astray."""
+"""The scratch folder as programs may leave it: nothing in it misleads the engine."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ def scratch(tmp_path: Path) -> Path:
     return folder
 
 
-def test_links_pipes_and_strange_names_are_left_out(scratch: Path) -> None:
+def test_links_pipes_and_strange_names_are_skipped(scratch: Path) -> None:
     outside = scratch.parent / "outside"
     (scratch / "file.txt").symlink_to(outside / "secret.txt")
     (scratch / "folder").symlink_to(outside)
@@ -36,20 +36,20 @@ def test_links_pipes_and_strange_names_are_left_out(scratch: Path) -> None:
     assert notes == ("6 files were skipped: only regular, readable files with ordinary names are kept.",)
     for name in ("file.txt", "folder/secret.txt", "hard.txt", "pipe", "../outside/secret.txt"):
         with pytest.raises(OSError):  # noqa: PT011 - which one depends on the trick
-            scratch_folder.copy_file(scratch, WrittenFile(name=name, size=1), scratch.parent / "taken")
-    assert not (scratch.parent / "taken").exists()
+            scratch_folder.copy_file(scratch, WrittenFile(name=name, size=1), scratch.parent / "copy")
+    assert not (scratch.parent / "copy").exists()
 
 
-def test_a_taken_file_has_bytes_and_no_rights(scratch: Path) -> None:
+def test_a_copied_file_keeps_its_bytes_and_not_its_permissions(scratch: Path) -> None:
     (scratch / "run.sh").write_text("x")
     (scratch / "run.sh").chmod(0o4777)
-    scratch_folder.copy_file(scratch, WrittenFile(name="run.sh", size=1), scratch.parent / "taken")
-    assert (scratch.parent / "taken").stat().st_mode & 0o7111 == 0
+    scratch_folder.copy_file(scratch, WrittenFile(name="run.sh", size=1), scratch.parent / "copy")
+    assert (scratch.parent / "copy").stat().st_mode & 0o7111 == 0
     with pytest.raises(FileExistsError):
-        scratch_folder.copy_file(scratch, WrittenFile(name="run.sh", size=1), scratch.parent / "taken")
+        scratch_folder.copy_file(scratch, WrittenFile(name="run.sh", size=1), scratch.parent / "copy")
 
 
-def test_what_is_too_much_is_named(scratch: Path) -> None:
+def test_the_exceeded_limit_is_named(scratch: Path) -> None:
     assert scratch_folder.exceeded_limit(scratch, LIMITS) is None
     assert scratch_folder.exceeded_limit(scratch, LIMITS, written=2 << 20) == "it wrote more than 1 MB to disk"
     (scratch / "deep/a/b/c/d/e").mkdir(parents=True)
@@ -76,7 +76,7 @@ def test_a_folder_is_removed_however_deep_it_is(scratch: Path) -> None:
 
 
 async def test_a_cancelled_call_stays_cancelled(scratch: Path) -> None:
-    """Also where the cancellation comes while the program, over its limit, takes its time to end."""
+    """Also if the cancellation comes while a program that exceeded a limit is slow to end."""
     ending = asyncio.Event()
 
     async def end() -> int:
@@ -96,8 +96,8 @@ async def test_a_cancelled_call_stays_cancelled(scratch: Path) -> None:
         await watching
 
 
-def test_a_scratch_folder_that_lost_its_rights_is_removed() -> None:
-    """As an ordinary user, whom rights hold."""
+def test_a_scratch_folder_without_permissions_is_removed() -> None:
+    """Run as an ordinary user: permissions do not bind root."""
     parent, user = Path(tempfile.mkdtemp(dir="/tmp")), os.geteuid()
     try:
         if user == 0:

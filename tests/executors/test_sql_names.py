@@ -14,6 +14,6 @@ from cfo_kernel.executors.sql_names import unique_names
         ([], []),
     ],
 )
-def test_no_two_names_are_alike(names: list[str], expected: list[str]) -> None:
+def test_names_are_unique_without_case(names: list[str], expected: list[str]) -> None:
     assert unique_names(names) == expected
     assert len({name.lower() for name in unique_names(names)}) == len(names)

@@ -1,4 +1,4 @@
-"""The SQL policy: hostile statements are judged by what they would have done, legitimate ones by their rows."""
+"""The SQL policy: hostile statements are judged by their effect, legitimate ones by their rows."""
 
 import os
 from pathlib import Path
@@ -32,15 +32,15 @@ def test_a_hostile_statement_has_no_effect(name: str, company: Company, tmp_path
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_the_policy_alone_refuses_it(name: str, company: Company, tmp_path: Path) -> None:
-    """Two walls: also where nothing is locked down, the syntax tree is enough to say no."""
+def test_the_policy_alone_refuses_a_hostile_statement(name: str, company: Company, tmp_path: Path) -> None:
+    """The first of two walls: the syntax tree is enough, even if nothing is locked down."""
     with pytest.raises((SqlPolicyViolation, UnknownTable, SqlInvalid)) as caught:
         sql_policy.check(filled(name, company, tmp_path), company.files.keys(), company.plain)
     assert isinstance(caught.value.details["retryable"], bool)
 
 
-def test_the_locks_alone_keep_files_closed(company: Company, tmp_path: Path) -> None:
-    """The other wall: past the policy, DuckDB itself opens no file but those of the workspace and writes none."""
+def test_the_locks_of_duckdb_alone_keep_files_closed(company: Company, tmp_path: Path) -> None:
+    """The second wall: past the policy, DuckDB itself opens only the files of the workspace, and writes none."""
     import duckdb
 
     secret = tmp_path / "secret.csv"
@@ -61,7 +61,7 @@ def test_the_locks_alone_keep_files_closed(company: Company, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("sql", LEGITIMATE)
-def test_a_legitimate_query_gives_the_rows_of_plain_duckdb(sql: str, company: Company) -> None:
+def test_a_legitimate_query_returns_the_rows_of_plain_duckdb(sql: str, company: Company) -> None:
     answer = company.worker.query(sql, 100, None)
     expected = company.plain.execute(sql)
     names = [column[0] for column in expected.description or []]
@@ -69,7 +69,7 @@ def test_a_legitimate_query_gives_the_rows_of_plain_duckdb(sql: str, company: Co
     assert [column["name"].lower() for column in answer["columns"]][: len(set(names))] or not names
 
 
-def test_there_are_enough_of_both() -> None:
+def test_there_are_enough_statements_of_both_kinds() -> None:
     assert len(HOSTILE) + len(RUNAWAY) >= 150
     assert len(set(LEGITIMATE)) >= 150
 

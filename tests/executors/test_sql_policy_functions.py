@@ -1,8 +1,8 @@
-"""Every function of the installed DuckDB has been judged; a new DuckDB with new ones fails here until they are.
+"""Every function of the installed DuckDB has been reviewed. A new DuckDB with new functions fails here until they are.
 
-What fails: judge each new function by what it reads. Deny it in `policy_functions` if that is settings, the
-environment, files, paths, the catalog, sequences or the engine's raw state, if it runs SQL, waits, or keeps state.
-Then write the list anew and read the difference:
+If it fails: look at what each new function reads. Deny it in `sql_policy_functions` if that is settings, the
+environment, files, paths, the catalog, sequences or DuckDB's raw state, or if it runs SQL, waits, or keeps state.
+Then write the list again and read the difference:
 
     CFO_GOLDEN=write python -m pytest tests/executors/test_sql_policy_functions.py
 """
@@ -18,13 +18,13 @@ from cfo_kernel.executors import sql_policy
 from cfo_kernel.executors.sql_policy_functions import DENIED_FUNCTIONS, TABLE_FUNCTIONS, is_denied
 from tests.executors.conftest import Company
 
-JUDGED = Path(__file__).with_name("reviewed_functions.txt")
+REVIEWED = Path(__file__).with_name("reviewed_functions.txt")
 WRITE = os.environ.get("CFO_GOLDEN") == "write"
 _KINDS = ("aggregate", "macro", "pragma", "scalar", "table", "table_macro", "window")
 
 
 def installed() -> list[str]:
-    """Kind, judgement and name of every function, those of collations as one."""
+    """Kind, decision and name of every function, with the collations as one."""
     with duckdb.connect() as connection:
         rows = connection.execute("SELECT DISTINCT function_type, function_name FROM duckdb_functions()").fetchall()
     assert {kind for kind, _ in rows} <= set(_KINDS), "a new kind of function: how is it called, and what may it do?"
@@ -37,13 +37,13 @@ def installed() -> list[str]:
     return sorted(found)
 
 
-def test_every_function_has_been_judged() -> None:
+def test_every_function_has_been_reviewed() -> None:
     found = installed()
     if WRITE:
-        JUDGED.write_text("\n".join(found) + "\n")
-    judged = set(JUDGED.read_text().splitlines())
-    new = sorted(set(found) - judged)
-    assert not new, f"judge these functions, see the top of this file: {new}"
+        REVIEWED.write_text("\n".join(found) + "\n")
+    reviewed = set(REVIEWED.read_text().splitlines())
+    new = sorted(set(found) - reviewed)
+    assert not new, f"review these functions, see the top of this file: {new}"
 
 
 _CALLS: tuple[str, ...] = ("SELECT {f}()", "SELECT {f}('x')", "SELECT main.{f}(1)")
@@ -52,8 +52,8 @@ _CALLS += ("SELECT (SELECT {f}(1))", "SELECT sum({f}(1)) FROM ledger", "SELECT 1
 _FROM = ("FROM {f}('x')", "SELECT (FROM {f}(1))", "WITH c AS (FROM {f}(1)) FROM c", "FROM ledger, LATERAL {f}(memo)")
 
 
-def test_what_is_denied_is_refused_wherever_it_stands(company: Company) -> None:
-    denied = [line.split(" ", 2) for line in JUDGED.read_text().splitlines() if " denied " in line]
+def test_a_denied_function_is_refused_everywhere_in_a_query(company: Company) -> None:
+    denied = [line.split(" ", 2) for line in REVIEWED.read_text().splitlines() if " denied " in line]
     functions = DENIED_FUNCTIONS | {name for kind, _, name in denied if kind in ("scalar", "macro", "aggregate")}
     tables = {name for kind, _, name in denied if kind in ("table", "table_macro", "pragma")}
     calls = [(name, call) for name in functions for call in _CALLS]
@@ -62,7 +62,7 @@ def test_what_is_denied_is_refused_wherever_it_stands(company: Company) -> None:
             sql_policy.check(call.format(f=f'"{name}"'), {"ledger"}, company.plain)
 
 
-def test_the_functions_that_read_are_denied() -> None:
+def test_functions_that_read_settings_or_run_sql_are_denied() -> None:
     with duckdb.connect() as connection:
         suspicious = connection.execute(
             """SELECT DISTINCT function_name FROM duckdb_functions()

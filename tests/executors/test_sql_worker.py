@@ -73,7 +73,7 @@ def test_money_stays_decimal_in_the_file(company: Company, tmp_path: Path) -> No
     assert row == {"total": Decimal("18.75"), "d": date(2024, 1, 31), "n": Decimal(15)}
 
 
-def test_values_beyond_the_range_of_python_do_no_harm(company: Company, tmp_path: Path) -> None:
+def test_values_beyond_the_range_of_python_become_text(company: Company, tmp_path: Path) -> None:
     answer = company.worker.query("SELECT 'infinity'::DATE AS d, 'infinity'::TIMESTAMP AS t", 10, str(tmp_path / "r"))
     assert answer["rows"] == [["infinity", "infinity"]]
 
@@ -97,14 +97,14 @@ def test_no_rows_still_have_columns(company: Company, tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "result.parquet").num_rows == 0
 
 
-def test_two_columns_of_one_name_are_told_apart(company: Company, tmp_path: Path) -> None:
+def test_columns_of_the_same_name_are_numbered(company: Company, tmp_path: Path) -> None:
     sql = "SELECT a.id, b.id, a.id AS ID FROM accounts a JOIN accounts b USING (id) ORDER BY 1 LIMIT 1"
     answer = company.worker.query(sql, 5, str(tmp_path / "result.parquet"))
     assert [c["name"] for c in answer["columns"]] == ["id", "id_2", "ID_3"]
     assert pq.read_table(tmp_path / "result.parquet").column_names == ["id", "id_2", "ID_3"]
 
 
-def test_notes_say_what_json_cannot_show(company: Company) -> None:
+def test_notes_name_values_that_json_cannot_show(company: Company) -> None:
     sql = "SELECT CAST('nan' AS DOUBLE) AS rate, 9007199254740993 AS code, 5 AS plain"
     assert company.worker.query(sql, 5, None)["notes"] == [
         "rate: NaN or infinity is shown as empty.",
@@ -112,7 +112,7 @@ def test_notes_say_what_json_cannot_show(company: Company) -> None:
     ]
 
 
-def test_notes_tell_of_what_stands_in_lists_and_structs(company: Company) -> None:
+def test_notes_cover_values_in_lists_and_structs(company: Company) -> None:
     sql = """SELECT [CAST(n AS DOUBLE)] AS a, {'x': CASE WHEN n = 90 THEN CAST('inf' AS FLOAT) ELSE 1 END} AS b,
              MAP {'k': CASE WHEN n = 90 THEN CAST('nan' AS DOUBLE) ELSE 1 END} AS c, [9007199254740993] AS d
              FROM range(100) t(n) ORDER BY n"""
@@ -154,7 +154,7 @@ def test_check_reads_no_row(company: Company) -> None:
         company.worker.check("SELECT nope FROM ledger")
 
 
-def test_opening_again_has_the_new_tables_only(company: Company, tmp_path: Path) -> None:
+def test_opening_again_replaces_all_tables(company: Company, tmp_path: Path) -> None:
     worker = SqlWorker()
     strange = tmp_path / 'it\'s [1] *? "x".parquet'
     duckdb.sql("SELECT 7 AS n").write_parquet(str(tmp_path / "plain.parquet"))
@@ -168,7 +168,7 @@ def test_opening_again_has_the_new_tables_only(company: Company, tmp_path: Path)
         worker.check(f"FROM '{company.files['ledger']}'")
 
 
-def test_a_query_that_nobody_stops_ends_by_itself(company: Company) -> None:
+def test_duckdb_stops_a_late_query_on_its_own(company: Company) -> None:
     worker = SqlWorker()
     worker.open(company.files, seconds=0.2)
     with pytest.raises(QueryTimeout):
@@ -191,19 +191,19 @@ def test_a_query_that_nobody_stops_ends_by_itself(company: Company) -> None:
         ("UPDATE EXTENSIONS", False, "not allowed"),
     ],
 )
-def test_an_error_says_whether_another_wording_helps(sql: str, retryable: bool, says: str, company: Company) -> None:
+def test_an_error_says_whether_other_sql_may_help(sql: str, retryable: bool, says: str, company: Company) -> None:
     with pytest.raises(QueryError, match=says) as caught:
         company.worker.query(sql, 5, None)
     assert caught.value.details["retryable"] is retryable
 
 
-def test_a_wrong_column_comes_with_the_nearest(company: Company) -> None:
+def test_the_error_for_a_wrong_column_names_the_nearest(company: Company) -> None:
     with pytest.raises(UnknownColumn) as caught:
         company.worker.query("SELECT amont FROM ledger", 5, None)
     assert caught.value.details["nearest"][0] == "amount"
 
 
-def test_an_error_of_permission_is_one_of_policy() -> None:
+def test_a_permission_error_becomes_a_policy_violation() -> None:
     error = to_query_error(duckdb.PermissionException("Permission Error: /secret/path"))
     assert isinstance(error, SqlPolicyViolation)
     assert "/secret" not in error.message
@@ -216,7 +216,7 @@ def test_an_error_of_permission_is_one_of_policy() -> None:
         "Table with name ledger does not exist", "Referenced column", "INTERNAL Error",
     ],
 )  # fmt: skip
-def test_a_value_that_reads_like_an_error_is_a_value(text: str, company: Company) -> None:
+def test_a_value_that_reads_like_an_error_is_not_taken_for_one(text: str, company: Company) -> None:
     for sql in (f"SELECT CAST('{text}' AS INTEGER)", f"SELECT CAST(memo AS INTEGER) FROM (SELECT '{text}' AS memo)"):
         with pytest.raises(SqlInvalid, match=f"Could not convert string '{text}'"):
             company.worker.query(sql, 5, None)

@@ -1,10 +1,9 @@
-"""Worker processes: killed when late, replaced when lost, and started with nothing of the engine's environment."""
+"""Worker processes: killed when late, replaced when lost, and started without the engine's environment."""
 
 import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,12 +17,12 @@ from cfo_kernel.errors import (
     WorkbenchClosed,
     WorkerLost,
 )
-from cfo_kernel.executors import framing
+from cfo_kernel.executors import framing, worker_process
 from cfo_kernel.executors.worker_process import ScriptedWorker, Worker, WorkerProcess
 from tests.executors.conftest import Company, commands
+from tests.executors.hostile_statements import UNINTERRUPTIBLE
 
 SLOW = "SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3"
-DEAF = "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))"  # hears no interruption
 MODULE = "cfo_kernel.executors.sql_worker"
 SIX = {"sql": "SELECT count(*) FROM ledger", "cap": 5, "file": None}
 
@@ -42,12 +41,33 @@ async def rows(worker: Worker, sql: str = SIX["sql"]) -> list[list[object]]:
     return (await worker.ask("query", 30, sql=sql, cap=5, file=None))["rows"]
 
 
+def has_process(folder: Path) -> bool:
+    """Whether a process runs that was given this folder."""
+    return any(str(folder).encode() in command for command in commands())
+
+
 def pid(worker: WorkerProcess) -> int:
     process = worker._process
     assert process is not None
     return process.pid
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that takes long to stop, because the machine is busy, is not killed."""
+    monkeypatch.setattr(worker_process, "_GRACE_SECONDS", 60)
+
+
+async def running(worker: WorkerProcess, sql: str) -> "asyncio.Task[dict[str, object]]":
+    """A query that the worker is working on: it has reported progress."""
+    begun = asyncio.Event()
+    work = worker.ask("query", 60, sql=sql, cap=5, file=None, on_progress=lambda *_: begun.set())
+    task = asyncio.create_task(work)
+    await asyncio.wait_for(begun.wait(), 60)
+    return task
+
+
+@pytest.mark.usefixtures("patient")
 async def test_a_late_query_is_stopped_and_the_process_stays_warm(worker: WorkerProcess) -> None:
     assert await rows(worker) == [[6]]
     first = pid(worker)
@@ -57,22 +77,19 @@ async def test_a_late_query_is_stopped_and_the_process_stays_warm(worker: Worker
     assert pid(worker) == first
 
 
-async def test_a_query_that_does_not_hear_is_killed_and_the_next_one_answered(worker: WorkerProcess) -> None:
+async def test_a_query_that_cannot_be_interrupted_is_killed(worker: WorkerProcess) -> None:
     assert await rows(worker) == [[6]]
     first = pid(worker)
-    begun = time.monotonic()
-    with pytest.raises(QueryTimeout):
-        await worker.ask("query", 0.2, sql=DEAF, cap=5, file=None)
-    assert time.monotonic() - begun < 1.2
+    async with asyncio.timeout(60):  # the query itself takes many minutes
+        with pytest.raises(QueryTimeout):
+            await worker.ask("query", 0.2, sql=UNINTERRUPTIBLE, cap=5, file=None)
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
     assert await rows(worker) == [[6]]
 
 
-async def test_a_cancelled_query_does_not_answer_the_next_one(worker: WorkerProcess) -> None:
-    await rows(worker)
-    slow = asyncio.create_task(worker.ask("query", 30, sql=SLOW, cap=5, file=None))
-    await asyncio.wait({slow}, timeout=0.1)
+async def test_the_answer_of_a_cancelled_query_does_not_reach_the_next(worker: WorkerProcess) -> None:
+    slow = await running(worker, SLOW)
     slow.cancel()
     with pytest.raises(asyncio.CancelledError):
         await slow
@@ -80,23 +97,23 @@ async def test_a_cancelled_query_does_not_answer_the_next_one(worker: WorkerProc
 
 
 @pytest.mark.parametrize("sql", ["SELECT list(n) FROM range(300000000) t(n)", "SELECT length(repeat('x', 4000000000))"])
-async def test_want_of_memory_is_an_error_and_the_next_query_is_answered(worker: WorkerProcess, sql: str) -> None:
+async def test_running_out_of_memory_is_an_error_and_the_next_query_is_answered(
+    worker: WorkerProcess, sql: str
+) -> None:
     with pytest.raises(QueryOutOfMemory):
         await rows(worker, sql)
     assert await rows(worker) == [[6]]
 
 
 async def test_a_killed_worker_is_lost_and_then_replaced(worker: WorkerProcess) -> None:
-    await rows(worker)
-    slow = asyncio.create_task(worker.ask("query", 30, sql=SLOW, cap=5, file=None))
-    await asyncio.wait({slow}, timeout=0.1)
+    slow = await running(worker, SLOW)
     os.kill(pid(worker), signal.SIGKILL)
     with pytest.raises(WorkerLost, match="the next query gets a new worker"):
         await slow
     assert await rows(worker) == [[6]]
 
 
-async def test_a_worker_that_died_while_idle_is_not_missed(worker: WorkerProcess, company: Company) -> None:
+async def test_a_worker_that_died_while_idle_is_restarted(worker: WorkerProcess, company: Company) -> None:
     await rows(worker)
     process = worker._process
     assert process is not None
@@ -114,7 +131,7 @@ async def test_new_tables_are_opened_before_the_next_request(worker: WorkerProce
     assert pid(worker) == before
 
 
-async def test_requests_at_once_are_answered_in_turn(worker: WorkerProcess) -> None:
+async def test_simultaneous_requests_are_answered_in_turn(worker: WorkerProcess) -> None:
     answers = await asyncio.gather(*(rows(worker, f"SELECT {i}") for i in range(20)))
     assert answers == [[[i]] for i in range(20)]
 
@@ -132,7 +149,7 @@ async def test_the_worker_sees_nothing_of_the_engines_environment(
         await rows(worker, "SELECT getenv('OPENAI_API_KEY')")
 
 
-async def test_an_error_comes_back_as_itself(worker: WorkerProcess) -> None:
+async def test_an_error_keeps_its_class(worker: WorkerProcess) -> None:
     with pytest.raises(SqlPolicyViolation) as caught:
         await rows(worker, "DROP VIEW ledger")
     assert caught.value.code == "sql_policy_violation"
@@ -158,29 +175,36 @@ async def test_closing_ends_the_process(worker: WorkerProcess) -> None:
         os.kill(ended, 0)
 
 
-@pytest.mark.parametrize("seconds", [0, 0.005, 0.5, 3])
-async def test_a_close_in_the_middle_leaves_no_process(worker: WorkerProcess, tmp_path: Path, seconds: float) -> None:
-    """Before the process is there, while it starts, and while the query runs."""
-    slow = asyncio.create_task(rows(worker, SLOW))
-    await asyncio.sleep(seconds)
+@pytest.mark.parametrize("stage", ["before the start", "during the start", "during the setup", "during the query"])
+async def test_closing_at_any_stage_leaves_no_process(worker: WorkerProcess, tmp_path: Path, stage: str) -> None:
+    if stage == "during the query":
+        slow = await running(worker, SLOW)
+    else:
+        slow = asyncio.create_task(rows(worker, SLOW))
+        await asyncio.sleep(0)  # now the task waits for the process to be started
+    async with asyncio.timeout(60):
+        while stage == "during the start" and not has_process(tmp_path):  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0)
+        while stage == "during the setup" and worker._process is None:  # noqa: ASYNC110 - nor for this
+            await asyncio.sleep(0)
     await worker.close()
     with pytest.raises(WorkbenchClosed):
         await slow
-    assert not [command for command in commands() if str(tmp_path).encode() in command]
+    assert not has_process(tmp_path)
 
 
 @pytest.mark.parametrize("last", [framing.pack({"op": "nothing"})[:9], framing.HEADER.pack(3) + b"{x}"])
-async def test_a_worker_does_not_outlive_an_engine_that_broke_off(last: bytes) -> None:
+async def test_a_worker_ends_when_the_pipe_breaks_off_in_a_frame(last: bytes) -> None:
     code = "from cfo_kernel.executors import worker_server; worker_server.serve({}, 1 << 40)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-I", "-c", code, stdin=-1, stdout=-1, stderr=-3)
     try:
-        await asyncio.wait_for(process.communicate(last), 20)
+        await asyncio.wait_for(process.communicate(last), 60)
     finally:
         if process.returncode is None:
             process.kill()
 
 
-async def test_a_worker_whose_engine_died_before_its_answer_ends_without_a_word() -> None:
+async def test_a_worker_whose_engine_died_before_its_answer_exits_quietly() -> None:
     code = "from cfo_kernel.executors import worker_server; worker_server.serve({'answer': lambda: 1}, 1 << 40)"
     reading, writing = os.pipe()
     os.close(reading)
@@ -192,14 +216,14 @@ async def test_a_worker_whose_engine_died_before_its_answer_ends_without_a_word(
     assert process.stderr
     process.stdin.write(framing.pack({"op": "answer", "id": 1}))
     try:
-        assert await asyncio.wait_for(process.stderr.read(), 20) == b""
+        assert await asyncio.wait_for(process.stderr.read(), 60) == b""
         assert await process.wait() == 0
     finally:
         if process.returncode is None:
             process.kill()
 
 
-async def test_the_scripted_worker_stands_in() -> None:
+async def test_the_scripted_worker_answers_and_records() -> None:
     worker = ScriptedWorker({"query": {"rows": []}, "check": QueryTimeout("late")})
     assert await worker.ask("query", 1, sql="SELECT 1") == {"rows": []}
     with pytest.raises(QueryTimeout):
