@@ -1,6 +1,7 @@
 """SQL through the worker pool, compared with the same SQL on a plain DuckDB connection over the same Parquet file."""
 
 import asyncio
+import contextlib
 import statistics
 import tempfile
 import time
@@ -9,10 +10,14 @@ from pathlib import Path
 
 import duckdb
 
+from cfo_kernel.errors import QueryTimeout
 from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool
 from tests.bench.report import Figure
 
 _ROWS = 2_000_000
+_LIMIT = 0.4
+_ENDLESS = "SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3"
+_UNINTERRUPTIBLE = "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))"
 _REPEATS = 15
 QUERIES = {
     "count": "SELECT count(*) FROM ledger",
@@ -33,9 +38,10 @@ async def measure() -> list[Figure]:
         _make(file)
         pool = SqlWorkerPool(cache, folder / ".sql", timeout=60)
         try:
-            return [*await _warm(pool, file), *await _at_once(pool, file)]
+            lines = [*await _warm(pool, file), *await _at_once(pool, file), await _cancelled(pool, file)]
         finally:
             await pool.close()
+        return [*lines, await _killed(folder, file)]
 
 
 def _make(file: Path) -> None:
@@ -85,6 +91,32 @@ async def _at_once(pool: SqlWorkerPool, file: Path) -> list[Figure]:
         f"the quickest {min(at_once) / max(in_turn):.1f}x of it alone"
     )
     return [Figure("SQL, 8 queries at once", result)]
+
+
+async def _cancelled(pool: SqlWorkerPool, file: Path) -> Figure:
+    """From the cancellation of a query until it has ended."""
+    begun = asyncio.Event()
+    work = pool.ask("query", {"ledger": file}, {}, _ENDLESS, cap=5, on_progress=lambda *_: begun.set())
+    query = asyncio.create_task(work)
+    await begun.wait()
+    query.cancel()
+    seconds = await _timed(lambda: asyncio.wait({query}))
+    return Figure("SQL, a cancelled query ends", f"after {seconds * 1000:.0f} ms", "< 1 s", seconds < 1)
+
+
+async def _killed(folder: Path, file: Path) -> Figure:
+    """From the time limit of a query that cannot be interrupted until its process is killed."""
+    pool = SqlWorkerPool(folder / ".cache", folder / ".sql", timeout=_LIMIT)
+    try:
+        await pool.ask("query", {"ledger": file}, {}, "SELECT 1", cap=5)
+        begun = time.perf_counter()
+        with contextlib.suppress(QueryTimeout):
+            await pool.ask("query", {"ledger": file}, {}, _UNINTERRUPTIBLE, cap=5)
+        late = time.perf_counter() - begun - _LIMIT
+    finally:
+        await pool.close()
+    seen = f"{late * 1000:.0f} ms after its limit"
+    return Figure("SQL, a query that cannot be interrupted is killed", seen, "< 1 s", late < 1)
 
 
 async def _timed(work: Callable[[], Awaitable[object]]) -> float:
