@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from cfo_widgets.data_panel import DataPanel
-from cfo_widgets.wire import told
+from cfo_widgets.wire import problem_dict
 
 from cfo_kernel import Thread
 from cfo_kernel.errors import CfoError, ServerUnavailable
@@ -22,6 +22,7 @@ from tests.conftest import settings
 from tests.remote.served import Served
 
 TOLD = "does not answer"
+HANG_GUARD = 60  # seconds; with the shortened intervals it usually takes about three
 
 
 class Swallower:
@@ -72,8 +73,8 @@ class Page:
         monkeypatch.setattr(panel, "send", lambda content, *_: self._told.put_nowait(content))
 
     async def problem(self, type: str, buffers: list[memoryview], **more: Any) -> dict[str, Any]:
-        self._panel._heard(None, {"type": type, "request": type, "workspace_id": "tiny", **more}, buffers)
-        return (await asyncio.wait_for(self._told.get(), 8))["problem"]
+        self._panel._on_message(None, {"type": type, "request": type, "workspace_id": "tiny", **more}, buffers)
+        return (await asyncio.wait_for(self._told.get(), HANG_GUARD))["problem"]
 
 
 @pytest.fixture
@@ -101,17 +102,15 @@ async def test_each_command_of_a_page_ends_with_the_same_problem(
             else:
                 served.stop()
             content = memoryview(b"a,b\n1,2\n")
-            begun = time.monotonic()
             problems = await asyncio.gather(
                 page.problem("preview", [], table="ledger"),
                 page.problem("download", [], file="ledger.csv", key="k", **{"from": 0}),
                 page.problem("upload", [content], upload_id="u", name="x.csv", size=len(content), offset=0),
                 _problem_of(thread),
             )
-            assert time.monotonic() - begun < 8
             assert {p["code"] for p in problems} == {"server_unavailable"}
             assert len({p["message"] for p in problems}) == 1
-            assert TOLD in problems[0]["message"]
+            assert "The workbench server is not responding" in problems[0]["message"]
             panel.close()
 
 
@@ -124,7 +123,7 @@ async def _problem_of(thread: Thread) -> dict[str, str]:
     """What a page would tell of a result that cannot be read."""
     with pytest.raises(CfoError) as refused:
         await thread.page("results/result_001.parquet")
-    return told(refused.value)
+    return problem_dict(refused.value)
 
 
 @pytest.mark.usefixtures("hurried")
@@ -139,7 +138,7 @@ async def test_a_download_that_falls_silent_ends(root: Path) -> None:
             assert await anext(aiter(chunks))
             proxy.swallows = True
             with pytest.raises(ServerUnavailable, match=TOLD):
-                await asyncio.wait_for(_drained(chunks), 8)
+                await asyncio.wait_for(_drained(chunks), HANG_GUARD)
 
 
 @pytest.mark.usefixtures("hurried")
