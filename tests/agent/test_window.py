@@ -32,3 +32,13 @@ def test_a_turn_with_unreadable_messages_is_replaced_by_its_texts(odd: list[Any]
         "What did it cost?", "42.", "All of it", "All.", "(Go on.)", "Done.",
         "More", "(This message got no answer: failed.)",
     ]  # fmt: skip
+
+
+def test_the_window_begins_with_a_message_of_a_person() -> None:
+    entries = [
+        MessageEntry(run_id="1", text="What did it cost?"),
+        RunEntry(run_id="1", status="succeeded", reply=TaskResult(message="42."), model_messages=[]),
+        MessageEntry(run_id="2", text="", in_reply_to="1"),
+        RunEntry(run_id="2", status="succeeded", reply=TaskResult(message="Done."), model_messages=[]),
+    ]
+    assert texts(window(entries, 1)) == ["What did it cost?", "42.", "(Go on.)", "Done."]
