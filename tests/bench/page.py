@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests.bench.company import NAME, ingest, new_root
 from tests.bench.report import Figure
-from tests.browser.model import ScreenModel
+from tests.browser.screen_model import ScreenModel
 from tests.browser.stack import Stack, chromium
 from tests.conftest import KEY
 
@@ -134,7 +134,7 @@ async def _first_page(stack: Stack, browser: Browser) -> Figure:
     page = await _opened(stack, browser)
     await page.fill(_COMPOSER, "many please")
     await page.press(_COMPOSER, "Enter")
-    whole = page.get_by_role("button", name="Open the whole result")
+    whole = page.get_by_role("button", name="Open full result")
     taken: list[float] = []
     for _ in range(_PAGES):
         begun = time.perf_counter()

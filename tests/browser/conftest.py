@@ -1,4 +1,4 @@
-"""A real Chromium before a real Voila and a real API. A page that logs an error or asks another host fails its test."""
+"""Chromium with a real Voila and API. A page that logs an error, or contacts another host, fails its test."""
 
 import os
 import shutil
@@ -13,20 +13,20 @@ import pytest
 from playwright.async_api import Browser, Error, Page, async_playwright, expect
 
 from tests.browser.lab import Lab
-from tests.browser.model import ScreenModel
+from tests.browser.screen_model import ScreenModel
 from tests.browser.stack import Stack, chromium
 from tests.conftest import KEY
 
-_WAIT = 30_000  # milliseconds for what a page shows, on a machine that does much else
+_TIMEOUT = 30_000  # milliseconds for what a page shows, on a busy machine
 _AXE = Path(__file__).parents[2] / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 _NO_BROWSER = ("Executable doesn't exist", "missing dependencies")
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
-expect.set_options(timeout=_WAIT)
+expect.set_options(timeout=_TIMEOUT)
 
 
 @contextmanager
 def _tiny(sample: Path, folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A root with the company `tiny`, and the settings under which the model of the screens answers."""
+    """A root with the company `tiny`, and the settings for the scripted model of the screens."""
     root = folder / "root"
     shutil.copytree(sample, root / "tiny", copy_function=os.link)
     with ScreenModel() as model:
@@ -35,15 +35,15 @@ def _tiny(sample: Path, folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 @pytest.fixture(scope="module")
 def stack(_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The company `tiny` behind the model of the screens, for a module of tests."""
+    """The company `tiny` with the scripted model of the screens, for a module of tests."""
     tiny = _tiny(_sample, tmp_path_factory.mktemp("screens"))
-    with tiny as (root, thinking), Stack(root, CFO_COUNTDOWN="5", **thinking) as running:
+    with tiny as (root, model), Stack(root, CFO_COUNTDOWN="5", **model) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def offline_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The sample company behind the offline analyst, as on a first visit."""
+    """The sample company with the offline analyst, as on a first visit."""
     root = tmp_path_factory.mktemp("first") / "root"
     sample = Path(__file__).parents[2] / "workspaces" / "adventure_works"
     shutil.copytree(sample / "data", root / "adventure_works" / "data")
@@ -53,35 +53,35 @@ def offline_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def lab(_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab, in whose notebooks the company `tiny` is asked."""
+    """JupyterLab, with notebooks for the company `tiny`."""
     tiny = _tiny(_sample, tmp_path_factory.mktemp("lab"))
-    with tiny as (root, thinking), Lab(root, CFO_COUNTDOWN="3", **thinking) as running:
+    with tiny as (root, model), Lab(root, CFO_COUNTDOWN="3", **model) as running:
         yield running
 
 
 @dataclass
-class Watch:
-    """What a page did that nobody sees."""
+class PageMonitor:
+    """The errors that a page logs, and its requests to other hosts."""
 
     page: Page
     allowed: set[str] = field(default_factory=set[str])
     errors: list[str] = field(default_factory=list[str])
-    strangers: list[str] = field(default_factory=list[str])
+    external_requests: list[str] = field(default_factory=list[str])
 
-    def begin(self) -> None:
+    def start(self) -> None:
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", self._look)
+        self.page.on("request", self._check_host)
 
-    def _look(self, request: Any) -> None:
+    def _check_host(self, request: Any) -> None:
         parts = urlsplit(request.url)
         if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
-            self.strangers.append(request.url)
+            self.external_requests.append(request.url)
 
     def check(self) -> None:
-        left = [e for e in self.errors if not any(words in e for words in self.allowed)]
-        assert not left, left
-        assert not self.strangers, self.strangers
+        unexpected = [error for error in self.errors if not any(text in error for text in self.allowed)]
+        assert not unexpected, unexpected
+        assert not self.external_requests, self.external_requests
 
 
 Visit = Callable[..., Awaitable[Page]]
@@ -91,21 +91,21 @@ Visit = Callable[..., Awaitable[Page]]
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         try:
-            found = await chromium(playwright)
+            launched = await chromium(playwright)
         except Error as error:
-            if any(words in error.message for words in _NO_BROWSER):
-                pytest.skip("there is no Chromium here: .ci/setup dev says why")
+            if any(text in error.message for text in _NO_BROWSER):
+                pytest.skip("Chromium is not installed: run .ci/setup dev")
             raise
-        yield found
+        yield launched
 
 
 @pytest.fixture
 async def visit(browser: Browser) -> AsyncIterator[Visit]:
     """`await visit(url, ...)` opens a page in a context of its own, or in that of `beside`.
 
-    `errors` are expected. With `has_clock` the page's time goes on by itself, and a test can put it on (`page.clock`).
+    `errors` may be logged. With `has_clock` the page's time passes as usual, and a test can move it on (`page.clock`).
     """
-    watches: list[Watch] = []
+    monitors: list[PageMonitor] = []
     async with AsyncExitStack() as contexts:
 
         async def open_(
@@ -128,32 +128,32 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
                 )
                 contexts.push_async_callback(context.close)
             page = await context.new_page()
-            page.set_default_timeout(_WAIT)
-            watch = Watch(page, set(errors))
-            watch.begin()
-            watches.append(watch)
-            if has_clock:  # of all pages in the context
+            page.set_default_timeout(_TIMEOUT)
+            monitor = PageMonitor(page, set(errors))
+            monitor.start()
+            monitors.append(monitor)
+            if has_clock:  # for all pages of the context
                 await page.clock.install()
             await page.goto(url)
             return page
 
         yield open_
-        for watch in watches:
-            watch.check()
+        for monitor in monitors:
+            monitor.check()
 
 
 async def serious_violations(page: Page, within: str = "html") -> list[str]:
-    """What axe-core finds that keeps people out."""
+    """The serious accessibility problems that axe-core finds."""
     await page.evaluate(_AXE.read_text())
-    found = await page.evaluate("within => axe.run(within, {resultTypes: ['violations']})", within)
+    result = await page.evaluate("within => axe.run(within, {resultTypes: ['violations']})", within)
     return [
         f"{v['id']}: {v['nodes'][0]['html'][:200]}"
-        for v in found["violations"]
+        for v in result["violations"]
         if v["impact"] in ("serious", "critical")
     ]
 
 
-async def keep(page: Page, name: str) -> None:
-    """A picture for people to look at, in a folder that git ignores."""
+async def screenshot(page: Page, name: str) -> None:
+    """Takes a screenshot for people to look at, in a folder that git ignores."""
     SCREENSHOTS.mkdir(exist_ok=True)
     await page.screenshot(path=SCREENSHOTS / f"{name}.png")

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import Page, expect
 
-from tests.browser.person import opened
+from tests.browser.actions import ready
 from tests.browser.stack import TOKEN, Process, command_line
 
 WORKBENCH = "from cfo_kernel import connect\nfrom cfo_widgets import Workbench\nbench = Workbench(connect())\nbench"
@@ -17,11 +17,11 @@ _OPTIONS = (
     "--LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
 )
 _CONTEXT = "window.jupyterapp?.shell.currentWidget?.context?.sessionContext"
-_PATIENCE = 90_000  # milliseconds for a kernel to begin
+_START_TIMEOUT = 90_000  # milliseconds, for a kernel
 
 
 class Lab:
-    """JupyterLab over the folder in which `root` (the workspaces) lies."""
+    """JupyterLab over the folder that contains `root` (the workspaces)."""
 
     def __init__(self, root: Path, **environment: str) -> None:
         self._folder = root.parent
@@ -32,13 +32,13 @@ class Lab:
         self.set("@jupyterlab/apputils-extension/notification", fetchNews="false")
 
     def set(self, plugin: str, **settings: object) -> None:
-        """Settings of JupyterLab, for pages that are opened from now on."""
+        """Changes settings of JupyterLab, for pages that are opened from now on."""
         path = self._settings / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(settings))
 
     def write(self, name: str, *cells: str) -> str:
-        """Writes a notebook; gives its address."""
+        """Writes a notebook, and returns its address."""
         written: list[dict[str, Any]] = [
             {
                 "cell_type": "code",
@@ -56,11 +56,11 @@ class Lab:
         return self.address(name)
 
     def address(self, name: str) -> str:
-        """Opens the notebook with nothing else beside it."""
+        """The address that opens the notebook alone."""
         return f"{self._process.url}/lab/workspaces/{name}/tree/{name}.ipynb?reset&token={TOKEN}"
 
     def outputs(self, name: str) -> list[dict[str, Any]]:
-        """Those of the first cell, as the notebook lies on the disk."""
+        """The outputs of the first cell in the saved notebook."""
         return json.loads((self._folder / f"{name}.ipynb").read_text())["cells"][0]["outputs"]
 
     async def kernel(self, page: Page) -> int:
@@ -76,29 +76,29 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         kernels = [pid for pid in self._process.descendants() if b"ipykernel_launcher" in command_line(pid)]
         self._process.kill()
-        for pid in kernels:  # each leads a group of its own
+        for pid in kernels:  # each one leads a process group of its own
             os.killpg(pid, signal.SIGKILL)
 
 
-async def do(page: Page, command: str, **arguments: object) -> None:
-    """What a person does with JupyterLab's menus; waits for its end."""
+async def execute(page: Page, command: str, **arguments: object) -> None:
+    """Executes a command of JupyterLab, as its menus do, and waits for its end."""
     script = "([command, given]) => window.jupyterapp.commands.execute(command, given).then(() => null)"
     await page.evaluate(script, [command, arguments])
 
 
-async def run(page: Page) -> None:
-    """Runs the notebook, and waits until one can write in its first cell with a conversation."""
-    await page.wait_for_function(f"{_CONTEXT}?.isReady", timeout=_PATIENCE)
+async def run_notebook(page: Page) -> None:
+    """Runs all cells, and waits until the composer of the conversation accepts text."""
+    await page.wait_for_function(f"{_CONTEXT}?.isReady", timeout=_START_TIMEOUT)
     await page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => null)")
-    await opened(page)
+    await ready(page)
 
 
-async def end_kernel(page: Page) -> None:
-    """As "Shut Down Kernel" does."""
+async def shut_down_kernel(page: Page) -> None:
+    """Shuts the kernel down, as the menu does."""
     await page.evaluate(f"{_CONTEXT}.shutdown()")
 
 
-async def told_of_the_end(page: Page) -> None:
-    """Waits until the conversation says that its kernel is gone."""
-    lost = page.get_by_role("region", name="Conversation").get_by_text("To go on, run this cell again.")
+async def expect_kernel_ended(page: Page) -> None:
+    """Waits until the conversation says that its kernel has ended."""
+    lost = page.get_by_role("region", name="Conversation").get_by_text("The kernel has ended.")
     await expect(lost).to_be_visible()

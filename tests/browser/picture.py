@@ -1,4 +1,4 @@
-"""Takes the picture of the README from the running app: `python -m tests.browser.picture`."""
+"""Takes the screenshot for the README from the running app: `python -m tests.browser.picture`."""
 
 import asyncio
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.async_api import async_playwright, expect
 
-from tests.browser.person import answered, opened, replies, say
+from tests.browser.actions import ready, replies, send, wait_for_reply
 from tests.browser.stack import Stack, chromium
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -23,18 +23,19 @@ async def main() -> None:
             async with async_playwright() as playwright, await chromium(playwright) as browser:
                 page = await browser.new_page(viewport={"width": 1280, "height": 860}, locale="en-GB")
                 await page.goto(stack.page)
-                await opened(page)
+                await ready(page)
                 for question in _EARLIER:
-                    await say(page, question)
-                    await answered(page, "")
+                    await send(page, question)
+                    await wait_for_reply(page, "")
                     await page.get_by_role("button", name="New thread").click()
                     await expect(replies(page)).to_have_count(0)
-                await say(page, "actual against budget for Commissions by month in 2011")
-                await answered(page, "Commissions")
+                await send(page, "actual against budget for Commissions by month in 2011")
+                await wait_for_reply(page, "Commissions")
                 await replies(page).last.get_by_role("radio", name="Chart").check()
                 await expect(replies(page).last.locator("svg.marks, canvas.marks")).to_be_visible()
                 await page.mouse.move(0, 0)
-                await page.wait_for_timeout(2500)  # until the list of threads has settled
+                threads = page.get_by_role("navigation", name="Threads")
+                await expect(threads.locator("time")).to_have_count(len(_EARLIER) + 1)  # none of them is running
                 await page.screenshot(path=_PICTURE)
 
 

@@ -1,4 +1,4 @@
-"""The API and Voila as real processes over a root, to be opened in a browser, killed and started again."""
+"""The API and Voila as real processes over a root: opened in a browser, killed and restarted."""
 
 import os
 import shutil
@@ -17,24 +17,28 @@ _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+_REPOSITORY = Path(__file__).parents[2]
 TOKEN = "the-token-of-the-screen-tests"
-_PATIENCE = 90.0  # seconds for a process to begin, on a machine that does much else
+PING_LOGGED = "sent keep-alive"
+"""What `fast_pings` writes to the log for each ping."""
+_START_TIMEOUT = 90.0  # seconds, on a busy machine
 
 
 class Process:
-    """A server of ours at a port of its own, which it keeps when it is started again."""
+    """A server on a port of its own, which it keeps when it is restarted."""
 
     def __init__(self, module: str, root: Path, *arguments: str, ready: str, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [sys.executable, "-m", module, "--port", str(self.port), *arguments]
         self._ready, self._log = ready, root.parent / f"{module}.log"
-        own = {k: v for k, v in os.environ.items() if not k.startswith(("CFO_", "OPENAI_", "ANTHROPIC_"))}
-        self._environment = {**own, "CFO_ROOT": str(root), "CFO_API_TOKEN": TOKEN, **environment}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("CFO_", "OPENAI_", "ANTHROPIC_"))}
+        own = {"CFO_ROOT": str(root), "CFO_API_TOKEN": TOKEN, "PYTHONPATH": str(_REPOSITORY)}
+        self._environment = {**inherited, **own, **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Starts the process, and waits until it responds."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -48,8 +52,8 @@ class Process:
 
     def wait_until_ready(self) -> None:
         assert self._process is not None
-        until = time.monotonic() + _PATIENCE
-        while time.monotonic() < until:
+        deadline = time.monotonic() + _START_TIMEOUT
+        while time.monotonic() < deadline:
             assert self._process.poll() is None, self.log()
             try:
                 if httpx.get(f"{self.url}{self._ready}", timeout=5).status_code < 400:
@@ -57,7 +61,7 @@ class Process:
             except httpx.TransportError:
                 pass
             time.sleep(0.05)
-        raise AssertionError(f"{self._command} does not answer: {self.log()}")
+        raise AssertionError(f"{self._command} is not responding: {self.log()}")
 
     @property
     def pid(self) -> int:
@@ -65,7 +69,7 @@ class Process:
         return self._process.pid
 
     def kill(self) -> None:
-        """At once, with all that it started."""
+        """Kills the process and all that it started."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -74,7 +78,7 @@ class Process:
         return self._log.read_text()[-4000:]
 
     def descendants(self) -> list[int]:
-        """The processes below it, as Voila's kernels are."""
+        """The processes below it, such as Voila's kernels."""
         assert self._process is not None
         parents = dict(_parents())
         below: list[int] = []
@@ -88,25 +92,25 @@ class Process:
 
 
 class Stack:
-    """The API over a root and Voila in front of it."""
+    """The API over a root, and Voila in front of it."""
 
-    def __init__(self, root: Path, **environment: str) -> None:
+    def __init__(self, root: Path, *, page_module: str = "cfo_widgets", **environment: str) -> None:
         self.root = root
         self.api = Process("cfo_api", root, ready="/healthz", **environment)
         page = {"CFO_PAGE_TOKEN": TOKEN, **environment}
-        self.voila = Process("cfo_widgets", root, "--url", self.api.url, ready="/cfo/ready", **page)
+        self.voila = Process(page_module, root, "--url", self.api.url, ready="/cfo/ready", **page)
 
     @property
     def page(self) -> str:
-        """What is opened in the browser."""
+        """The address to open in the browser."""
         return f"{self.voila.url}/?token={TOKEN}"
 
     def client(self) -> httpx.Client:
-        """The API, as a script uses it."""
+        """A client of the API."""
         return httpx.Client(base_url=self.api.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60)
 
     def kernels(self) -> list[int]:
-        """The processes of the visitors' kernels, the waiting ones too."""
+        """The processes of the visitors' kernels, including those in the pool."""
         return [pid for pid in self.voila.descendants() if b"cfo_widgets.visitor_kernel" in command_line(pid)]
 
     def __enter__(self) -> "Stack":
@@ -120,24 +124,24 @@ class Stack:
 
 
 async def chromium(playwright: Playwright) -> Browser:
-    """The system's Chromium, else the one that Playwright has installed."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    return await playwright.chromium.launch(args=_FLAGS, executable_path=found)
+    """The system's Chromium, or else the one that Playwright has installed."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return await playwright.chromium.launch(args=_FLAGS, executable_path=path)
 
 
 def _parents() -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int]] = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
-                found.append((int(entry.name), int((entry / "stat").read_text().rpartition(")")[2].split()[1])))
+                pairs.append((int(entry.name), int((entry / "stat").read_text().rpartition(")")[2].split()[1])))
             except OSError:
                 continue
-    return found
+    return pairs
 
 
 def command_line(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:  # it ended meanwhile
+    except OSError:  # it has ended in the meantime
         return b""

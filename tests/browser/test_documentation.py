@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Visit, keep, serious_violations
+from tests.browser.conftest import Visit, screenshot, serious_violations
 
 pytestmark = pytest.mark.slow
 _REPOSITORY = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ async def test_the_pages_can_be_read_by_everybody(visit: Visit, site: Path, dark
     page = await visit((site / "index.html").as_uri(), dark=dark, errors=of_axe)
     for name in _KEPT:
         await page.goto((site / f"{name}.html").as_uri())
-        await keep(page, f"documentation-{name.replace('/', '-')}-{'dark' if dark else 'light'}")
+        await screenshot(page, f"documentation-{name.replace('/', '-')}-{'dark' if dark else 'light'}")
         assert await serious_violations(page, "article") == [], name
 
 
@@ -49,7 +49,7 @@ async def test_the_search_works_without_a_server(visit: Visit, site: Path) -> No
     page = await visit((site / "index.html").as_uri())
     await page.get_by_role("textbox", name="Search").fill("nothing_to_continue")
     await expect(page.get_by_role("link", name="Troubleshooting").first).to_be_visible()
-    await keep(page, "documentation-search")
+    await screenshot(page, "documentation-search")
 
 
 async def test_a_link_to_an_error_code_leads_to_its_row(visit: Visit, site: Path) -> None:

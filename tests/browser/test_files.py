@@ -1,4 +1,4 @@
-"""What people drop on the data panel, tables or not: each file has a clear answer."""
+"""Files dropped on the data panel: each is added, or refused with a clear message."""
 
 import re
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from playwright.async_api import FilePayload, Page, expect
 
-from tests.browser.conftest import Visit, keep, serious_violations
-from tests.browser.person import opened
+from tests.browser.actions import ready
+from tests.browser.conftest import Visit, screenshot, serious_violations
 from tests.browser.stack import Stack
 
 pytestmark = pytest.mark.slow
 
 
 async def _drop(page: Page, *paths: Path) -> None:
-    """Drops files of the disk on the panel, as a file manager does."""
+    """Drops files on the panel, as a file manager does."""
     box = await page.get_by_role("region", name="Data").bounding_box()
     assert box
     browser = await page.context.new_cdp_session(page)
@@ -24,8 +24,8 @@ async def _drop(page: Page, *paths: Path) -> None:
         await browser.send("Input.dispatchDragEvent", {"type": type, **at, "data": data})  # pyright: ignore[reportArgumentType]
 
 
-async def test_a_folder_and_what_is_no_table_are_told_apart(stack: Stack, visit: Visit, tmp_path: Path) -> None:
-    page = await opened(await visit(stack.page))
+async def test_files_that_cannot_be_added_get_a_reason(stack: Stack, visit: Visit, tmp_path: Path) -> None:
+    page = await ready(await visit(stack.page))
     folder = tmp_path / "2024.csv"
     folder.mkdir()
     (folder / "inside.csv").write_text("a,b\n1,2\n")
@@ -35,16 +35,16 @@ async def test_a_folder_and_what_is_no_table_are_told_apart(stack: Stack, visit:
     odd.write_text("a\n1\n")
     await _drop(page, folder, good, empty, odd)
     uploads = page.get_by_role("list", name="Uploads")
-    for name, words in (
+    for name, reason in (
         ("2024.csv", "This is a folder."),
         ("empty.csv", "This file is empty."),
-        ("two", "cannot be a file name"),
+        ("two", "This file name is not allowed."),
     ):
         row = uploads.get_by_role("listitem").filter(has_text=name)
-        await expect(row.get_by_role("alert")).to_contain_text(words)
+        await expect(row.get_by_role("alert")).to_contain_text(reason)
     data = page.get_by_role("list", name="Files")
     await expect(data).to_contain_text("dropped.csv")
-    await keep(page, "dropped")
+    await screenshot(page, "dropped")
     assert await serious_violations(page) == []
     await data.get_by_title("Show dropped").click()
     rows = page.get_by_role("dialog").get_by_role("region", name="Rows of the result")
@@ -52,25 +52,26 @@ async def test_a_folder_and_what_is_no_table_are_told_apart(stack: Stack, visit:
     assert [await row.get_by_role("cell").all_inner_texts() for row in await rows.get_by_role("row").all()][1:] == [
         ["A", "1", "–"], ["B", "–", "x"]
     ]  # fmt: skip
-    await keep(page, "preview-empty-cells")
+    await screenshot(page, "preview-empty-cells")
 
 
-async def test_fifty_files_come_one_after_the_other(stack: Stack, visit: Visit) -> None:
-    page = await opened(await visit(stack.page))
+async def test_fifty_files_are_uploaded_one_after_the_other(stack: Stack, visit: Visit) -> None:
+    page = await ready(await visit(stack.page))
     files = [FilePayload(name=f"part {n:02}.csv", mimeType="text/csv", buffer=b"a,b\n1,2\n") for n in range(48)]
     files.insert(20, FilePayload(name=f"{'x' * 296}.csv", mimeType="text/csv", buffer=b"a\n1\n"))
     files.insert(30, FilePayload(name="notes.pdf", mimeType="application/pdf", buffer=b"%PDF"))
     await page.get_by_label("Add files").set_input_files(files)
     uploads = page.get_by_role("list", name="Uploads").get_by_role("listitem")
     await expect(uploads.nth(5)).to_contain_text("Waiting")
-    await expect(uploads.nth(1)).to_contain_text("This is not a table")  # where it is seen, above those that wait
-    await keep(page, "fifty-files")
+    # Refused files come before waiting ones, where they are visible.
+    await expect(uploads.nth(1)).to_contain_text("This file type is not supported")
+    await screenshot(page, "fifty-files")
     data = page.get_by_role("list", name="Files")
     await expect(data.get_by_role("listitem").filter(has_text="part ")).to_have_count(48, timeout=60_000)
     await expect(uploads).to_have_count(2)
-    await expect(uploads.filter(has_text="xxx")).to_contain_text("up to 200 letters")
-    await expect(uploads.filter(has_text="notes.pdf")).to_contain_text("This is not a table")
-    await keep(page, "fifty-files-done")
+    await expect(uploads.filter(has_text="xxx")).to_contain_text("at most 200 letters")
+    await expect(uploads.filter(has_text="notes.pdf")).to_contain_text("This file type is not supported")
+    await screenshot(page, "fifty-files-done")
     for _ in range(2):
         await uploads.get_by_role("button", name=re.compile("Dismiss")).first.click()
     await expect(uploads).to_have_count(0)

@@ -1,13 +1,13 @@
-"""A thread of a hundred turns, with tables and charts: it opens, scrolls and takes keys as a short one does."""
+"""A thread of a hundred turns with tables and charts: it opens and scrolls, and typing is as fast as in a short one."""
 
 from statistics import median
 
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Visit, keep
-from tests.browser.model import SERIES
-from tests.browser.person import answered, composer, opened, replies, say
+from tests.browser.actions import composer, ready, replies, send, wait_for_reply
+from tests.browser.conftest import Visit, screenshot
+from tests.browser.screen_model import SERIES
 from tests.browser.stack import Stack
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ _KEYS = """async () => {
   }
   return took;
 }"""
-"""The milliseconds of each key until the page is laid out anew."""
+"""The milliseconds of each key until the page has its new layout."""
 _FRAMES = """async (milliseconds) => {
   const took = [];
   let before = performance.now();
@@ -55,8 +55,8 @@ _SCROLL = """async () => {
 }"""
 
 
-def _written(stack: Stack) -> str:
-    """Has the thread written over the API; its id."""
+def _write_thread(stack: Stack) -> str:
+    """Writes the thread over the API, and returns its id."""
     with stack.client() as client:
         company, thread = client.get("/workspaces").json()["items"][0]["id"], None
         for n in range(_TURNS):
@@ -70,31 +70,32 @@ def _written(stack: Stack) -> str:
 
 
 async def _measured(page: Page, script: str, *arguments: object) -> tuple[float, float]:
-    """The median and the longest, but one: a machine that does much else takes one away."""
+    """The median, and the longest but one: other work on the machine may delay one."""
     took = sorted(await page.evaluate(script, *arguments))
     return round(median(took), 1), round(took[-2], 1)
 
 
 @pytest.mark.timeout(240)
 async def test_a_hundred_turns(stack: Stack, visit: Visit) -> None:
-    thread = _written(stack)
-    page = await opened(await visit(stack.page))
+    thread = _write_thread(stack)
+    page = await ready(await visit(stack.page))
     empty = await _measured(page, _KEYS)
     await composer(page).fill("")
     began = await page.evaluate("performance.now()")
     await page.evaluate("id => location.hash = 'thread=' + id", thread)
     await expect(replies(page)).to_have_count(_TURNS)
     opening = await page.evaluate("performance.now()") - began
-    await keep(page, "hundred-turns")
+    await screenshot(page, "hundred-turns")
     keys = await _measured(page, _KEYS)
     scroll = await _measured(page, _SCROLL)
     await composer(page).fill("")
-    await say(page, "slow please")
+    await send(page, "slow please")
     await expect(replies(page).last).to_contain_text("word10")
     frames = await _measured(page, _FRAMES, 3000)
     typed = await _measured(page, _KEYS)
-    await answered(page, "word399", count=_TURNS + 1)
-    print(f"open {opening:.0f} ms; key {keys} ms (alone {empty}), while words come {typed}", end="; ")
-    print(f"scroll {scroll}; frame while words come {frames}")
-    assert keys[0] < 10
-    assert typed[0] < 10
+    await wait_for_reply(page, "word399", count=_TURNS + 1)
+    print(f"open {opening:.0f} ms; key {keys} ms (empty thread {empty}), while text arrives {typed}", end="; ")
+    print(f"scroll {scroll}; frame while text arrives {frames}")
+    usual = max(empty[0], 1)
+    assert keys[0] < 10 * usual
+    assert typed[0] < 10 * usual

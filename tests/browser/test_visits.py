@@ -1,34 +1,34 @@
-"""Many visits: kernels do not pile up, and nothing is lost."""
+"""Many visits: kernels do not accumulate, and nothing is lost."""
 
 import asyncio
 
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.actions import ready, replies, send, thread_of, wait_for_reply
 from tests.browser.conftest import Visit
-from tests.browser.person import answered, opened, replies, say, thread_of
 from tests.browser.stack import Stack
 
 pytestmark = pytest.mark.slow
-_LEFT = ("Kernel connection disconnected",)
-"""What Jupyter's client writes while its page is left."""
+_LEAVING = ("Kernel connection disconnected",)
+"""Logged by Jupyter's client while its page is being left."""
 
 
 @pytest.mark.timeout(420)
 async def test_twenty_visits_and_reloads_leave_no_kernel_and_lose_nothing(stack: Stack, visit: Visit) -> None:
-    page = await opened(await visit(stack.page, errors=_LEFT))
-    await say(page, "tell me")
-    await answered(page, "That was tell.")
+    page = await ready(await visit(stack.page, errors=_LEAVING))
+    await send(page, "tell me")
+    await wait_for_reply(page, "That was tell.")
     assert stack.kernels()
-    address, waiting = f"{stack.page}#thread={thread_of(page)}", len(stack.kernels())
+    address, pooled = f"{stack.page}#thread={thread_of(page)}", len(stack.kernels())
     for number in range(20):
         if number % 2:
             await page.reload()
         else:
             await page.close()
-            page = await visit(address, errors=_LEFT)
+            page = await visit(address, errors=_LEAVING)
         await expect(replies(page)).to_have_count(1)
     await page.close()
     async with asyncio.timeout(240):
-        while len(stack.kernels()) > waiting:  # noqa: ASYNC110 - other processes
+        while len(stack.kernels()) > pooled:  # noqa: ASYNC110 - other processes
             await asyncio.sleep(1)

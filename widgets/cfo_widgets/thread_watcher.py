@@ -18,7 +18,7 @@ VISIBLE_INTERVAL, HIDDEN_INTERVAL = 2.0, 15.0
 _VISIBLE_FOR = 15.0
 """Seconds for which one report of a page counts; a page that is closed does not say so."""
 _POLL_TIMEOUT = 10.0
-_NO_RESPONSE = "The server is not responding. Nothing is lost."
+_NO_RESPONSE = "The server is not responding. Nothing is lost, and this list updates as soon as it is back."
 _INTERNAL = "The threads cannot be listed because of an internal error."
 _logger = logging.getLogger(__name__)
 

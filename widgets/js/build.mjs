@@ -1,5 +1,5 @@
-// Builds one bundle for each component from src/<component>/index.tsx (or .ts) into cfo_widgets/static/.
-// `--check` builds into memory instead, and fails where a committed bundle is another.
+// Builds a bundle for each component, from src/<component>/index.tsx (or .ts) into cfo_widgets/static/.
+// `--check` compares instead, and fails if a committed bundle is stale.
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
@@ -29,15 +29,15 @@ const { outputFiles } = await build({
 const isCheck = process.argv.includes("--check");
 const stale = [];
 for (const { path, contents } of outputFiles) {
-  const there = await readFile(path).catch(() => null);
-  if (there && Buffer.compare(there, contents) === 0) continue;
+  const committed = await readFile(path).catch(() => null);
+  if (committed && Buffer.compare(committed, contents) === 0) continue;
   if (isCheck) stale.push(basename(path));
   else await writeFile(path, contents);
 }
-const made = new Set(outputFiles.map(({ path }) => basename(path)));
-const extra = (await readdir(target)).filter((name) => !made.has(name));
+const names = new Set(outputFiles.map(({ path }) => basename(path)));
+const extra = (await readdir(target)).filter((name) => !names.has(name));
 if (isCheck && stale.length + extra.length) {
-  console.error(`Bundles that do not belong to their sources: ${[...stale, ...extra].join(", ")}. Run: make bundles`);
+  console.error(`Bundles that do not match their sources: ${[...stale, ...extra].join(", ")}. Run: make bundles`);
   process.exit(1);
 }
 for (const { path, contents } of outputFiles) {

@@ -1,49 +1,49 @@
-// The conversation: its title, what was said, and the box to write in.
+// The conversation: its title, its turns, and the composer.
 import { useState } from "preact/hooks";
-import { Lost, useTrait } from "../shared/component";
+import { KernelNotice, useTrait } from "../shared/component";
+import type { OutgoingMessage } from "../shared/drafts";
 import type { Problem } from "../shared/wire_types";
-import { problemOf } from "./asking";
 import { Composer } from "./composer";
 import { openRun, useConversation } from "./conversation";
 import { Countdown } from "./countdown";
-import { Empty } from "./empty";
+import { EmptyThread } from "./empty_thread";
 import { Header } from "./header";
+import { problemOf } from "./requests";
 import { Transcript } from "./transcript";
 import { TurnView } from "./turn";
-import type { Outgoing } from "../shared/unsent";
-import { ending } from "./turns";
+import { outcomeOf } from "./turns";
 
 export function Chat() {
   const [opened] = useTrait<string>("opened");
   return (
     <section class="cfo-chat" aria-label="Conversation">
-      <Opened key={opened} opened={opened} />
+      <OpenThread key={opened} opened={opened} />
     </section>
   );
 }
 
-function Opened({ opened }: { opened: string }) {
-  const { turns, link, where, send, retry, takeBack, ask } = useConversation(opened);
+function OpenThread({ opened }: { opened: string }) {
+  const { turns, connection, thread, send, retry, withdraw, ask } = useConversation(opened);
   const [notice] = useTrait<string>("notice");
   const [isLoading] = useTrait<boolean>("is_loading");
   const [trouble] = useTrait<Problem | null>("trouble");
   const [stopping, setStopping] = useState<string[]>([]);
   const [isTyping, setTyping] = useState(false);
   const [isEditing, setEditing] = useState(false);
-  const [returned, setReturned] = useState<{ text: string } | null>(null);
-  const [refused, setRefused] = useState<Problem | null>(null);
+  const [withdrawn, setWithdrawn] = useState<{ text: string } | null>(null);
+  const [failure, setFailure] = useState<Problem | null>(null);
 
   const attempt = (work: Promise<unknown>) => {
-    setRefused(null);
-    return work.catch((error: unknown) => setRefused(problemOf(error)));
+    setFailure(null);
+    return work.catch((error: unknown) => setFailure(problemOf(error)));
   };
   const working = openRun(turns);
   const last = turns.at(-1);
-  const reply = last && ending(last).reply;
-  const isAlive = link === "alive";
-  const canWrite = !notice && link !== "none" && opened !== ""; // also while it is lost: what is written is kept
-  const waits = last?.agent && last.runId && (reply?.kind === "run_sql" || reply?.kind === "write_sheet_from_file");
-  const asks = last?.agent && last.runId && reply && reply.kind !== "task_result" ? last.runId : undefined;
+  const reply = last && outcomeOf(last).reply;
+  const isAlive = connection === "alive";
+  const canWrite = !notice && connection !== "none" && opened !== ""; // also while it is lost: the draft is kept
+  const needsReview = last?.agent && last.runId && (reply?.kind === "run_sql" || reply?.kind === "write_sheet_from_file");
+  const replyTo = last?.agent && last.runId && reply && reply.kind !== "task_result" ? last.runId : undefined;
 
   const stop = (runId: string) => {
     setStopping((all) => [...all, runId]);
@@ -51,17 +51,17 @@ function Opened({ opened }: { opened: string }) {
       setStopping((all) => all.filter((one) => one !== runId)),
     );
   };
-  const edit = (outgoing: Outgoing) => {
-    takeBack(outgoing);
-    setReturned({ text: outgoing.text });
+  const edit = (outgoing: OutgoingMessage) => {
+    withdraw(outgoing);
+    setWithdrawn({ text: outgoing.text });
   };
-  const say = canWrite && isAlive ? send : undefined;
+  const sendIfAlive = canWrite && isAlive ? send : undefined;
 
   return (
     <>
-      <Header state={state({ working, stopping, isLoading, isAlive, notice })} rename={(title) => ask({ type: "rename", opened, title })} />
+      <Header state={stateLabel({ working, stopping, isLoading, isAlive, notice })} rename={(title) => ask({ type: "rename", opened, title })} />
       <Transcript sent={turns.filter(({ outgoing }) => outgoing).length} onTyping={setEditing}>
-        {turns.length === 0 && !isLoading && opened !== "" && !notice && <Empty say={say} />}
+        {turns.length === 0 && !isLoading && opened !== "" && !notice && <EmptyThread send={sendIfAlive} />}
         {turns.length === 0 && isLoading && <p class="cfo-mute cfo-loading" role="status">Opening the conversation…</p>}
         {turns.map((turn) => (
           <TurnView
@@ -69,7 +69,7 @@ function Opened({ opened }: { opened: string }) {
             turn={turn}
             isLast={turn === last}
             isStopping={turn.runId !== null && stopping.includes(turn.runId)}
-            say={say}
+            send={sendIfAlive}
             retry={retry}
             edit={edit}
             stop={stop}
@@ -77,30 +77,30 @@ function Opened({ opened }: { opened: string }) {
             opened={opened}
           />
         ))}
-        {waits && !notice && (
+        {needsReview && !notice && (
           <Countdown
             key={last.runId}
             runId={last.runId ?? ""}
             isAlive={isAlive}
-            cameLive={last.live?.cameLive ?? false}
+            arrivedLive={last.live?.arrivedLive ?? false}
             isTyping={isTyping || isEditing}
             proceed={(untouched) => ask({ type: "continue", opened, run_id: last.runId ?? "", untouched })}
           />
         )}
       </Transcript>
       {trouble && (
-        <Trouble problem={trouble}>
+        <ProblemBar problem={trouble}>
           <button type="button" class="cfo-button" onClick={() => void attempt(ask({ type: "look" }))}>Try again</button>
-        </Trouble>
+        </ProblemBar>
       )}
-      {refused && <Trouble problem={refused} />}
-      <Lost />
+      {failure && <ProblemBar problem={failure} />}
+      <KernelNotice />
       {notice && <p class="cfo-notice" role="status">{notice}</p>}
       {canWrite && (
         <Composer
-          where={where}
-          returned={returned}
-          send={(text) => send(text, asks)}
+          thread={thread}
+          withdrawn={withdrawn}
+          send={(text) => send(text, replyTo)}
           stop={working && isAlive ? () => stop(working) : undefined}
           isStopping={working !== null && stopping.includes(working)}
           onTyping={setTyping}
@@ -110,7 +110,7 @@ function Opened({ opened }: { opened: string }) {
   );
 }
 
-function Trouble({ problem, children }: { problem: Problem; children?: preact.ComponentChildren }) {
+function ProblemBar({ problem, children }: { problem: Problem; children?: preact.ComponentChildren }) {
   return (
     <div class="cfo-trouble cfo-problem" role="alert" data-code={problem.code}>
       <span>{problem.message}</span>
@@ -119,7 +119,7 @@ function Trouble({ problem, children }: { problem: Problem; children?: preact.Co
   );
 }
 
-interface Now {
+interface ThreadActivity {
   working: string | null;
   stopping: string[];
   isLoading: boolean;
@@ -127,9 +127,9 @@ interface Now {
   notice: string;
 }
 
-function state({ working, stopping, isLoading, isAlive, notice }: Now): string {
+function stateLabel({ working, stopping, isLoading, isAlive, notice }: ThreadActivity): string {
   if (!isAlive) return "Not connected";
   if (isLoading) return "Opening…";
   if (working) return stopping.includes(working) ? "Stopping…" : "Working…";
-  return notice ? "Read only" : "Ready";
+  return notice ? "Read-only" : "Ready";
 }

@@ -1,53 +1,53 @@
-// The box to write in. What stands in it is kept for each thread until it is sent.
+// The composer. Its text is kept for each thread until it is sent.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import type { UsageTotals } from "../shared/wire_types";
-import { draft, keepDraft, onBroughtOver } from "../shared/unsent";
-import { used } from "./usage";
+import { loadDraft, onRescuedText, saveDraft } from "../shared/drafts";
+import { usageLabel } from "./usage";
 
-interface Properties {
-  where: string;
-  /** A message that was taken back, to be written anew. */
-  returned: { text: string } | null;
+interface ComposerProps {
+  thread: string;
+  /** An unsent message that was taken back for editing. */
+  withdrawn: { text: string } | null;
   send: (text: string) => void;
   stop: (() => void) | undefined;
   isStopping: boolean;
   onTyping: (isTyping: boolean) => void;
 }
 
-const TALLEST = 200; // pixels
+const MAX_HEIGHT = 200; // pixels
 
-export function Composer({ where, returned, send, stop, isStopping, onTyping }: Properties) {
-  const [text, setText] = useState(() => draft(where));
+export function Composer({ thread, withdrawn, send, stop, isStopping, onTyping }: ComposerProps) {
+  const [text, setText] = useState(() => loadDraft(thread));
   const [hasFocus, setFocus] = useState(false);
   const [usage] = useTrait<Partial<UsageTotals>>("usage");
   const box = useRef<HTMLTextAreaElement>(null);
-  const here = useRef(where);
+  const storedUnder = useRef(thread);
 
   const write = (written: string) => {
     setText(written);
-    keepDraft(here.current, written);
+    saveDraft(storedUnder.current, written);
   };
   useEffect(() => {
-    if (here.current === where) return;
-    keepDraft(here.current, ""); // the thread got its id
-    here.current = where;
-    keepDraft(where, text);
-  }, [where]);
-  const bringBack = useRef((_: string) => {});
-  bringBack.current = (again) => {
-    write(text ? `${again}\n${text}` : again);
+    if (storedUnder.current === thread) return;
+    saveDraft(storedUnder.current, ""); // the new thread got its id
+    storedUnder.current = thread;
+    saveDraft(thread, text);
+  }, [thread]);
+  const prepend = useRef((_: string) => {});
+  prepend.current = (earlier) => {
+    write(text ? `${earlier}\n${text}` : earlier);
     box.current?.focus();
   };
   useEffect(() => {
-    if (returned) bringBack.current(returned.text);
-  }, [returned]);
-  useEffect(() => onBroughtOver((left) => bringBack.current(left)), []);
+    if (withdrawn) prepend.current(withdrawn.text);
+  }, [withdrawn]);
+  useEffect(() => onRescuedText((rescued) => prepend.current(rescued)), []);
   useLayoutEffect(() => {
     if (!box.current) return;
     box.current.style.height = "auto";
-    const { scrollHeight } = box.current; // 0 while it is not on the page yet
-    if (scrollHeight) box.current.style.height = `${Math.min(scrollHeight, TALLEST)}px`;
+    const { scrollHeight } = box.current; // 0 until it is on the page
+    if (scrollHeight) box.current.style.height = `${Math.min(scrollHeight, MAX_HEIGHT)}px`;
   }, [text]);
   const isTyping = hasFocus && text !== "";
   useEffect(() => onTyping(isTyping), [isTyping]);
@@ -58,12 +58,13 @@ export function Composer({ where, returned, send, stop, isStopping, onTyping }: 
     write("");
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const composes = event.isComposing || event.keyCode === 229; // Safari ends a composition with such an Enter
-    if (event.key !== "Enter" || event.shiftKey || composes) return;
+    // Enter also ends a composition (of Japanese, for example); Safari then reports key code 229 only.
+    const isComposing = event.isComposing || event.keyCode === 229;
+    if (event.key !== "Enter" || event.shiftKey || isComposing) return;
     event.preventDefault();
     submit();
   };
-  const total = used(usage);
+  const total = usageLabel(usage);
   return (
     <form
       class="cfo-composer"
@@ -78,7 +79,7 @@ export function Composer({ where, returned, send, stop, isStopping, onTyping }: 
             ref={box}
             rows={1}
             aria-label="Message to the analyst"
-            placeholder={stop ? "Write the next message; it waits for its turn" : "Ask about your numbers"}
+            placeholder={stop ? "Write your next message; it will be queued" : "Ask about your numbers"}
             value={text}
             onInput={(event) => write(event.currentTarget.value)}
             onKeyDown={onKeyDown}

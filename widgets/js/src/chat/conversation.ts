@@ -1,105 +1,109 @@
-// What a page knows of its thread, and what a person can do there.
+// The state of a thread's conversation on this page, and the actions on it.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
+import { draftKey, loadOutbox, type OutgoingMessage, saveOutbox } from "../shared/drafts";
 import type { ChatMessage, Problem, SentMessage } from "../shared/wire_types";
-import { type Ask, type Link, problemOf, useAsk } from "./asking";
-import { keepOutbox, type Outgoing, outbox as kept, place } from "../shared/unsent";
-import { useLives } from "./lives";
-import { arrived, isOpen, type Turn, turns } from "./turns";
+import { type Ask, type Connection, problemOf, useRequests } from "./requests";
+import { useRunStates } from "./run_states";
+import { isOpen, keysByRun, type Turn, turnsOf } from "./turns";
 
-const LEFT_BEHIND: Problem = { code: "left", message: "The page was closed before this was on its way." };
+const PAGE_CLOSED: Problem = { code: "left", message: "The page was closed before this was sent." };
 
 export interface Conversation {
   turns: Turn[];
-  link: Link;
-  where: string;
+  connection: Connection;
+  /** The key under which this browser stores the thread's draft. */
+  thread: string;
   send: (text: string, inReplyTo?: string) => void;
-  retry: (outgoing: Outgoing) => void;
-  takeBack: (outgoing: Outgoing) => void;
+  retry: (outgoing: OutgoingMessage) => void;
+  withdraw: (outgoing: OutgoingMessage) => void;
   ask: Ask;
 }
 
-/** The conversation of one opening; another one begins anew. */
+/** The conversation of one opening of a thread; another opening starts from scratch. */
 export function useConversation(opened: string): Conversation {
   const [messages] = useTrait<ChatMessage[]>("messages");
   const [threadId] = useTrait<string>("thread_id");
   const [workspaceId] = useTrait<string>("workspace_id");
   const [isLoading] = useTrait<boolean>("is_loading");
-  const where = place(workspaceId, threadId);
-  const python = useAsk();
-  const { ask, link } = python;
-  const lives = useLives(python);
-  const [outbox, setOutbox] = useState<Outgoing[]>(() => kept(where).map(unlessNowhere));
-  const keys = useMemo(() => arrived(messages, outbox), [messages, outbox]);
-  const known = useRef({ messages, outbox, keys });
-  known.current = { messages, outbox, keys }; // a turn that was drawn long ago has buttons that send, too
-  const here = useRef(where);
-  const isChecked = useRef(false);
+  const thread = draftKey(workspaceId, threadId);
+  const requests = useRequests();
+  const { ask, connection } = requests;
+  const states = useRunStates(requests);
+  const [outbox, setOutbox] = useState<OutgoingMessage[]>(() => loadOutbox(thread).map(readyToSend));
+  const keys = useMemo(() => keysByRun(messages, outbox), [messages, outbox]);
+  const latest = useRef({ messages, outbox, keys });
+  latest.current = { messages, outbox, keys }; // turns are memoized, so their buttons may call an old `send`
+  const storedUnder = useRef(thread);
+  const isResumed = useRef(false);
 
   useEffect(() => {
-    if (here.current !== where) keepOutbox(here.current, []); // the thread got its id
-    here.current = where;
-    const there = new Set(keys.values());
-    keepOutbox(where, outbox.filter(({ key, runId }) => !runId && !there.has(key)));
-  }, [where, outbox, keys]);
+    if (storedUnder.current !== thread) saveOutbox(storedUnder.current, []); // the new thread got its id
+    storedUnder.current = thread;
+    const arrived = new Set(keys.values());
+    saveOutbox(thread, outbox.filter(({ key, runId }) => !runId && !arrived.has(key)));
+  }, [thread, outbox, keys]);
 
-  const change = (key: string, changed: Partial<Outgoing>) =>
+  const change = (key: string, changed: Partial<OutgoingMessage>) =>
     setOutbox((all) => all.map((one) => (one.key === key ? { ...one, ...changed } : one)));
 
-  const deliver = async ({ key, text, in_reply_to }: Outgoing) => {
+  const deliver = async ({ key, text, in_reply_to }: OutgoingMessage) => {
     try {
       const more = in_reply_to ? { in_reply_to } : {};
       const { run_id } = await ask<SentMessage>({ type: "send", opened, key, text, ...more });
       change(key, { runId: run_id });
-      keepOutbox(here.current, kept(here.current).filter((one) => one.key !== key)); // also when this is shown no more
+      // Also when this conversation is no longer shown, and the effect above does not run.
+      saveOutbox(storedUnder.current, loadOutbox(storedUnder.current).filter((one) => one.key !== key));
     } catch (error) {
       change(key, { problem: problemOf(error) });
     }
   };
 
   useEffect(() => {
-    if (isLoading || link !== "alive" || isChecked.current) return;
-    isChecked.current = true;
-    const there = new Set(keys.values());
-    for (const left of outbox.filter(({ key, problem, runId }) => !problem && !runId && !there.has(key))) {
-      if (threadId) void deliver(left); // with its key it is taken once, whatever became of it before
-      else change(left.key, { problem: LEFT_BEHIND });
+    if (isLoading || connection !== "alive" || isResumed.current) return;
+    isResumed.current = true;
+    const arrived = new Set(keys.values());
+    for (const unsent of outbox.filter(({ key, problem, runId }) => !problem && !runId && !arrived.has(key))) {
+      // The key makes sending idempotent, so a message that did arrive is not sent twice. A new thread has no id to
+      // which the key could belong, so there the person decides.
+      if (threadId) void deliver(unsent);
+      else change(unsent.key, { problem: PAGE_CLOSED });
     }
-  }, [isLoading, link]);
+  }, [isLoading, connection]);
 
   const send = (text: string, inReplyTo?: string) => {
-    const now = known.current;
+    const now = latest.current;
     const persons = now.messages.filter(({ who }) => who === "person").length;
-    const there = new Set(now.keys.values());
-    const onTheirWay = now.outbox.filter(({ key }) => !there.has(key)).length;
+    const arrived = new Set(now.keys.values());
+    const sending = now.outbox.filter(({ key }) => !arrived.has(key)).length;
     const more = inReplyTo ? { in_reply_to: inReplyTo } : {};
-    const outgoing: Outgoing = { key: newKey(), text, after: persons + onTheirWay, ...more };
-    isChecked.current = true;
+    const outgoing: OutgoingMessage = { key: newKey(), text, after: persons + sending, ...more };
+    isResumed.current = true;
     setOutbox((all) => [...all, outgoing]);
     void deliver(outgoing);
   };
-  const retry = (outgoing: Outgoing) => {
-    setOutbox((all) => all.map((one) => (one.key === outgoing.key ? without(one) : one)));
+  const retry = (outgoing: OutgoingMessage) => {
+    setOutbox((all) => all.map((one) => (one.key === outgoing.key ? withoutProblem(one) : one)));
     void deliver(outgoing);
   };
-  const takeBack = ({ key }: Outgoing) => setOutbox((all) => all.filter((one) => one.key !== key));
+  const withdraw = ({ key }: OutgoingMessage) => setOutbox((all) => all.filter((one) => one.key !== key));
 
-  const shown = useMemo(() => turns(messages, lives, outbox, keys), [messages, lives, outbox, keys]);
-  return { turns: shown, link, where, send, retry, takeBack, ask };
+  const turns = useMemo(() => turnsOf(messages, states, outbox, keys), [messages, states, outbox, keys]);
+  return { turns, connection, thread, send, retry, withdraw, ask };
 }
 
-/** The first run that works or waits, if any. */
+/** The first run that is working or queued, if any. */
 export function openRun(all: Turn[]): string | null {
   return all.find(isOpen)?.runId ?? null;
 }
 
-function without({ problem: _, ...outgoing }: Outgoing): Outgoing {
+function withoutProblem({ problem: _, ...outgoing }: OutgoingMessage): OutgoingMessage {
   return outgoing;
 }
 
-/** What found no kernel is sent by the next page that has one. */
-function unlessNowhere(outgoing: Outgoing): Outgoing {
-  return outgoing.problem?.code === "no_kernel" ? without(outgoing) : outgoing;
+/** A message that failed because the kernel had ended is sent again by the next page. */
+function readyToSend(outgoing: OutgoingMessage): OutgoingMessage {
+  return outgoing.problem?.code === "no_kernel" ? withoutProblem(outgoing) : outgoing;
 }
 
 function newKey(): string {

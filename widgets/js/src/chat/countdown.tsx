@@ -1,39 +1,41 @@
-// Under a reply that waits for review: Continue, which a clock may press, and Stop, in all tabs of this browser at once.
+// The buttons under a reply for review: Continue, with a countdown, and Stop. All tabs of this browser stay in step.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
-import { InPlace, useAbove } from "../shared/modal";
+import { Portal, useDialogHeadSlot } from "../shared/dialog";
 import type { Problem } from "../shared/wire_types";
-import { problemOf } from "./asking";
-import { useClock } from "./clock";
-import { useTabs } from "./tabs";
+import { useCountdownTimer } from "./countdown_timer";
+import { problemOf } from "./requests";
+import { useTabSync } from "./tab_sync";
 
-/** `slept` is a clock that would have run down while nobody could see it: it waits for the person. */
-type Phase = "waiting" | "stopped" | "going" | "slept";
+/** In `slept` the page was not running, so the countdown stopped and waits for the person. */
+type Phase = "waiting" | "stopped" | "continuing" | "slept";
 
-interface Properties {
+interface CountdownProps {
   runId: string;
   isAlive: boolean;
-  /** The clock runs only where the reply was seen to come. */
-  cameLive: boolean;
+  /** Whether this page saw the reply arrive; only then does the countdown run. */
+  arrivedLive: boolean;
   isTyping: boolean;
   proceed: (untouched: boolean) => Promise<unknown>;
 }
 
-/** Nothing came of a Continue in another tab: the button returns. */
-const PATIENCE = 10_000;
-const SLEPT = "This page was asleep, so the clock stopped. Look it over, then continue.";
+/** Milliseconds after which the button returns, if a Continue in another tab had no effect. */
+const CONTINUE_TIMEOUT = 10_000;
+const SLEPT = "The countdown stopped because this page was asleep. Review the result, then continue.";
+const STOPPED = "Stopped. Continue, or write a message.";
 
-export function Countdown({ runId, isAlive, cameLive, isTyping, proceed }: Properties) {
+export function Countdown({ runId, isAlive, arrivedLive, isTyping, proceed }: CountdownProps) {
   const [seconds] = useTrait<number>("countdown");
   const [left] = useTrait<number>("continues_left");
   const [phase, setPhase] = useState<Phase>("waiting");
   const [problem, setProblem] = useState<Problem | null>(null);
-  const hasClock = cameLive && seconds > 0 && left > 0;
+  const hasCountdown = arrivedLive && seconds > 0 && left > 0;
 
-  const tabs = useTabs(runId, (did) => setPhase(did === "stop" ? "stopped" : "going"), isTyping && phase === "waiting");
-  const go = (untouched: boolean) => {
-    tabs.tell("continue");
-    setPhase("going");
+  const onOtherTab = (action: "stop" | "continue") => setPhase(action === "stop" ? "stopped" : "continuing");
+  const tabs = useTabSync(runId, onOtherTab, isTyping && phase === "waiting");
+  const proceedNow = (untouched: boolean) => {
+    tabs.send("continue");
+    setPhase("continuing");
     setProblem(null);
     proceed(untouched).catch((error: unknown) => {
       setProblem(problemOf(error));
@@ -41,53 +43,53 @@ export function Countdown({ runId, isAlive, cameLive, isTyping, proceed }: Prope
     });
   };
   const stop = () => {
-    tabs.tell("stop");
+    tabs.send("stop");
     setPhase("stopped");
   };
   useEffect(() => {
-    if (phase !== "going") return;
-    const timer = setTimeout(() => setPhase("stopped"), PATIENCE);
+    if (phase !== "continuing") return;
+    const timer = setTimeout(() => setPhase("stopped"), CONTINUE_TIMEOUT);
     return () => clearTimeout(timer);
   }, [phase]);
 
-  const runs = hasClock && isAlive && phase === "waiting";
-  const isHeld = isTyping || tabs.isHeld;
-  const remaining = useClock({ seconds, runs, isHeld, onZero: () => go(true), onSleep: () => setPhase("slept") });
+  const runs = hasCountdown && isAlive && phase === "waiting";
+  const isPaused = isTyping || tabs.isPaused;
+  const remaining = useCountdownTimer({ seconds, runs, isPaused, onZero: () => proceedNow(true), onSleep: () => setPhase("slept") });
 
-  const above = useAbove();
-  if (!isAlive) return <p class="cfo-countdown cfo-mute">This reply waited for review.</p>;
-  const review = { phase, runs, isHeld, remaining, seconds, problem, go, stop };
+  const dialogHead = useDialogHeadSlot();
+  if (!isAlive) return <p class="cfo-countdown cfo-mute">This reply was waiting for review.</p>;
+  const review = { phase, runs, isPaused, remaining, seconds, problem, proceed: proceedNow, stop };
   return (
     <>
       <Review {...review} label="Review" />
-      {above && <InPlace place={above}><Review {...review} label="Review of the last reply" isSmall /></InPlace>}
+      {dialogHead && <Portal into={dialogHead}><Review {...review} label="Review of the last reply" isSmall /></Portal>}
     </>
   );
 }
 
-interface ReviewProperties extends Now {
+interface ReviewProps extends CountdownState {
   label: string;
   isSmall?: boolean;
-  isHeld: boolean;
+  isPaused: boolean;
   remaining: number;
   seconds: number;
   problem: Problem | null;
-  go: (untouched: boolean) => void;
+  proceed: (untouched: boolean) => void;
   stop: () => void;
 }
 
-/** The buttons with the clock; small ones in the head of a dialog that covers the others. */
-function Review({ label, isSmall, phase, runs, isHeld, remaining, seconds, problem, go, stop }: ReviewProperties) {
-  // The button that had the focus is gone; the next one takes it, for who works with keys.
+/** The buttons with the countdown; small ones in the head of a dialog that covers the page. */
+function Review({ label, isSmall, phase, runs, isPaused, remaining, seconds, problem, proceed, stop }: ReviewProps) {
+  // Stop disappears when it is pressed, so Continue gets its focus, for people who use the keyboard.
   const button = useRef<HTMLButtonElement>(null);
-  const said = aside({ phase, runs, isHeld });
+  const hint = hintFor({ phase, runs, isPaused });
   return (
     <div class={`cfo-countdown${isSmall ? " cfo-small" : ""}`} role="group" aria-label={label}>
-      {phase === "going" ? (
+      {phase === "continuing" ? (
         <span class="cfo-mute">Continuing…</span>
       ) : (
-        <button ref={button} type="button" class="cfo-go" title={isSmall ? said : undefined} onClick={() => go(false)}>
-          {runs && <Ring part={remaining / seconds} />}
+        <button ref={button} type="button" class="cfo-go" title={isSmall ? hint : undefined} onClick={() => proceed(false)}>
+          {runs && <CountdownRing share={remaining / seconds} />}
           Continue
           {runs && <span class="cfo-seconds" aria-hidden="true">{Math.ceil(remaining)} s</span>}
         </button>
@@ -104,41 +106,42 @@ function Review({ label, isSmall, phase, runs, isHeld, remaining, seconds, probl
           Stop
         </button>
       )}
-      {!isSmall && <span class="cfo-mute" aria-hidden="true">{said}</span>}
-      <span class="cfo-hidden" role="status">{announced({ phase, runs, seconds })}</span>
+      {!isSmall && <span class="cfo-mute" aria-hidden="true">{hint}</span>}
+      <span class="cfo-hidden" role="status">{announcement({ phase, runs, seconds })}</span>
       {problem && <p class="cfo-problem" role="alert">{problem.message}</p>}
     </div>
   );
 }
 
-interface Now {
+interface CountdownState {
   phase: Phase;
   runs: boolean;
 }
 
-function aside({ phase, runs, isHeld }: Now & { isHeld: boolean }): string {
-  if (phase === "stopped") return "Stopped. Write, or continue.";
+function hintFor({ phase, runs, isPaused }: CountdownState & { isPaused: boolean }): string {
+  if (phase === "stopped") return STOPPED;
   if (phase === "slept") return SLEPT;
-  if (phase === "going") return "";
-  if (!runs) return "Look it over, then continue, or write what should change.";
-  return isHeld ? "The clock waits while you write." : "Goes on by itself unless you stop it.";
+  if (phase === "continuing") return "";
+  if (!runs) return "Review it, then continue, or write what to change.";
+  return isPaused ? "Paused while you type" : "Continues automatically unless you stop it";
 }
 
-/** Told once for each phase, not for each second. */
-function announced({ phase, runs, seconds }: Now & { seconds: number }): string {
-  if (phase === "stopped") return "Stopped. Write, or continue.";
+/** For screen readers: announced once in each phase rather than every second. */
+function announcement({ phase, runs, seconds }: CountdownState & { seconds: number }): string {
+  if (phase === "stopped") return STOPPED;
   if (phase === "slept") return SLEPT;
-  return runs ? `This reply waits for review. It continues by itself in ${Math.ceil(seconds)} seconds unless you stop it.` : "";
+  if (!runs) return "";
+  return `This reply is ready for review. It continues automatically in ${Math.ceil(seconds)} seconds unless you stop it.`;
 }
 
-function Ring({ part }: { part: number }) {
-  const around = 2 * Math.PI * 7;
+function CountdownRing({ share }: { share: number }) {
+  const circumference = 2 * Math.PI * 7;
   return (
     <svg class="cfo-ring" viewBox="0 0 18 18" width="18" height="18" aria-hidden="true">
       <circle cx="9" cy="9" r="7" fill="none" stroke="currentColor" stroke-width="2.5" opacity=".3" />
       <circle
         cx="9" cy="9" r="7" fill="none" stroke="currentColor" stroke-width="2.5" stroke-linecap="round"
-        stroke-dasharray={around} stroke-dashoffset={around * (1 - part)} transform="rotate(-90 9 9)"
+        stroke-dasharray={circumference} stroke-dashoffset={circumference * (1 - share)} transform="rotate(-90 9 9)"
       />
     </svg>
   );

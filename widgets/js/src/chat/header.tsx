@@ -1,31 +1,31 @@
-// The title, which can be written anew in its place, and a quiet word on what goes on.
+// The title, which can be edited in place, and the state of the thread.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
-import { problemOf } from "./asking";
+import { problemOf } from "./requests";
 
-interface Properties {
+interface HeaderProps {
   state: string;
   rename: (title: string) => Promise<unknown>;
 }
 
-export function Header({ state, rename }: Properties) {
+export function Header({ state, rename }: HeaderProps) {
   const [title] = useTrait<string>("title");
   const [threadId] = useTrait<string>("thread_id");
   const [isEditing, setEditing] = useState(false);
   const [problem, setProblem] = useState("");
   const button = useRef<HTMLButtonElement>(null);
 
-  const end = (written: string | null) => {
+  const finishEditing = (written: string | null) => {
     setEditing(false);
     setProblem("");
-    requestAnimationFrame(() => button.current?.focus({ preventScroll: true }));
+    requestAnimationFrame(() => button.current?.focus({ preventScroll: true })); // the button is back in the next frame
     if (written === null || written.trim() === title) return;
     rename(written).catch((error: unknown) => setProblem(problemOf(error).message));
   };
   return (
     <header class="cfo-chat-header">
       {isEditing ? (
-        <TitleBox title={title} end={end} />
+        <TitleInput title={title} onEnd={finishEditing} />
       ) : (
         <h2>
           {threadId ? (
@@ -47,19 +47,19 @@ export function Header({ state, rename }: Properties) {
   );
 }
 
-function TitleBox({ title, end }: { title: string; end: (written: string | null) => void }) {
+function TitleInput({ title, onEnd }: { title: string; onEnd: (written: string | null) => void }) {
   const [longest] = useTrait<number>("longest_title");
-  const box = useRef<HTMLInputElement>(null);
-  const isOver = useRef(false);
-  useEffect(() => box.current?.select(), []);
+  const input = useRef<HTMLInputElement>(null);
+  const hasEnded = useRef(false);
+  useEffect(() => input.current?.select(), []);
   const finish = (written: string | null) => {
-    if (isOver.current) return; // a key that ends it takes the focus away, too
-    isOver.current = true;
-    end(written);
+    if (hasEnded.current) return; // Enter and Escape also cause a blur event
+    hasEnded.current = true;
+    onEnd(written);
   };
   return (
     <input
-      ref={box}
+      ref={input}
       class="cfo-title-box"
       aria-label="Title of this thread"
       maxLength={longest}

@@ -1,4 +1,4 @@
-// Markdown as the agent writes it. It is hostile: no HTML, no images, no links but to the web and to mail.
+// The agent's Markdown. It may quote hostile data: no HTML, no images, and links to the web and mail only.
 import MarkdownIt from "markdown-it";
 import { useMemo } from "preact/hooks";
 
@@ -13,9 +13,9 @@ markdown.renderer.rules.link_open = (tokens, index, options, _, self) => {
 markdown.renderer.rules.table_open = () => '<div class="cfo-md-table" tabindex="0" role="region" aria-label="Table"><table>';
 markdown.renderer.rules.table_close = () => "</table></div>";
 
-/** Each block is an element of its own, so that the earlier ones stay as they are (and selected) while words come. */
+/** Draws each block as an element of its own, so that earlier blocks, and a selection in them, stay while text arrives. */
 export function Markdown({ text }: { text: string }) {
-  const blocks = useMemo(() => rendered(text), [text]);
+  const blocks = useMemo(() => renderBlocks(text), [text]);
   return (
     <div class="cfo-md">
       {blocks.map((html, n) => <div key={n} dangerouslySetInnerHTML={{ __html: html }} />)}
@@ -23,17 +23,17 @@ export function Markdown({ text }: { text: string }) {
   );
 }
 
-function rendered(text: string): string[] {
+function renderBlocks(text: string): string[] {
   const environment = {};
   const tokens = markdown.parse(text, environment);
   const blocks: string[] = [];
-  let begin = 0;
+  let start = 0;
   let depth = 0;
   tokens.forEach((token, n) => {
     depth += token.nesting;
     if (depth > 0) return;
-    blocks.push(markdown.renderer.render(tokens.slice(begin, n + 1), markdown.options, environment));
-    begin = n + 1;
+    blocks.push(markdown.renderer.render(tokens.slice(start, n + 1), markdown.options, environment));
+    start = n + 1;
   });
   return blocks;
 }

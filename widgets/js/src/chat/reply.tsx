@@ -1,31 +1,33 @@
-// The four replies, each with a look of its own.
-import type { Spec } from "../result/chart";
-import { FailedQuery, ResultView, SheetCard } from "../result/view";
+// The four kinds of reply.
+import type { ChartSpec } from "../result/chart_view";
+import { FailedQuery, ResultView, SheetCard } from "../result/result_view";
 import type { Problem, Reply, RunSQL, TaskResult, UserInteraction, WriteSheetFromFile } from "../shared/wire_types";
 import { Markdown } from "./markdown";
 
-interface Shown<Kind> {
+const AFTER_AN_ERROR = "Continue to let the analyst fix it, or write what it should do instead.";
+
+interface ReplyProps<Kind> {
   reply: Kind;
-  chart: Spec | null;
+  chart: ChartSpec | null;
   runId: string;
   isLast: boolean;
-  say: ((text: string, inReplyTo?: string) => void) | undefined;
+  send: ((text: string, inReplyTo?: string) => void) | undefined;
 }
 
-export function ReplyView({ reply, ...more }: Shown<Reply>) {
+export function ReplyView({ reply, ...more }: ReplyProps<Reply>) {
   switch (reply.kind) {
     case "user_interaction":
-      return <Asks reply={reply} {...more} />;
+      return <Question reply={reply} {...more} />;
     case "task_result":
-      return <Answers reply={reply} {...more} />;
+      return <TaskAnswer reply={reply} {...more} />;
     case "run_sql":
-      return <Delivers reply={reply} {...more} />;
+      return <TableForReview reply={reply} {...more} />;
     case "write_sheet_from_file":
-      return <Writes reply={reply} {...more} />;
+      return <SheetForReview reply={reply} {...more} />;
   }
 }
 
-function Asks({ reply, isLast, say, runId }: Shown<UserInteraction>) {
+function Question({ reply, isLast, send, runId }: ReplyProps<UserInteraction>) {
   return (
     <div class="cfo-asks">
       <Markdown text={reply.message} />
@@ -34,7 +36,7 @@ function Asks({ reply, isLast, say, runId }: Shown<UserInteraction>) {
           {reply.choices.map((choice) => (
             <li>
               {isLast ? (
-                <button type="button" class="cfo-choice" disabled={!say} onClick={() => say?.(choice, runId)}>{choice}</button>
+                <button type="button" class="cfo-choice" disabled={!send} onClick={() => send?.(choice, runId)}>{choice}</button>
               ) : (
                 <span class="cfo-choice">{choice}</span>
               )}
@@ -46,49 +48,49 @@ function Asks({ reply, isLast, say, runId }: Shown<UserInteraction>) {
   );
 }
 
-function Answers({ reply, chart, runId, say }: Shown<TaskResult>) {
+function TaskAnswer({ reply, chart, runId, send }: ReplyProps<TaskResult>) {
   return (
     <>
       <Markdown text={reply.message} />
-      {reply.result && <ResultView table={reply.result} chart={chart} runId={runId} onRun={running(say)} />}
+      {reply.result && <ResultView table={reply.result} chart={chart} runId={runId} onRun={sendQuery(send)} />}
     </>
   );
 }
 
-function Delivers({ reply, chart, runId, say }: Shown<RunSQL>) {
+function TableForReview({ reply, chart, runId, send }: ReplyProps<RunSQL>) {
   return (
     <div class="cfo-review">
       <p class="cfo-kind">Table for review</p>
       <Markdown text={reply.purpose} />
-      {reply.result && <ResultView table={reply.result} chart={chart} runId={runId} onRun={running(say)} />}
-      {reply.error && <FailedQuery sql={reply.sql} problem={reply.error} onRun={running(say)} />}
-      {reply.error && <p class="cfo-mute">Continue to let the analyst mend it, or write what it should do instead.</p>}
+      {reply.result && <ResultView table={reply.result} chart={chart} runId={runId} onRun={sendQuery(send)} />}
+      {reply.error && <FailedQuery sql={reply.sql} problem={reply.error} onRun={sendQuery(send)} />}
+      {reply.error && <p class="cfo-mute">{AFTER_AN_ERROR}</p>}
     </div>
   );
 }
 
-/** A query that a person changed is an ordinary message. */
-function running(say: Shown<Reply>["say"]): ((sql: string) => void) | undefined {
-  return say && ((sql) => say(`SQL: ${sql}`));
+/** An edited query is sent as an ordinary message. */
+function sendQuery(send: ReplyProps<Reply>["send"]): ((sql: string) => void) | undefined {
+  return send && ((sql) => send(`SQL: ${sql}`));
 }
 
-function Writes({ reply }: Shown<WriteSheetFromFile>) {
+function SheetForReview({ reply }: ReplyProps<WriteSheetFromFile>) {
   return (
     <div class="cfo-review">
       <p class="cfo-kind">Sheet for review</p>
       <Markdown text={reply.purpose} />
       {reply.written && <SheetCard written={reply.written} />}
-      {reply.error && <Mishap problem={reply.error} what="The sheet was not written." />}
+      {reply.error && <ActionError problem={reply.error} what="The sheet was not written." />}
     </div>
   );
 }
 
-/** What went wrong in carrying a reply out: the agent can mend it when it goes on. */
-function Mishap({ problem, what }: { problem: Problem; what: string }) {
+/** An error of the reply's action, which the agent can fix when it continues. */
+function ActionError({ problem, what }: { problem: Problem; what: string }) {
   return (
     <div class="cfo-problem">
       <p><strong>{what}</strong> {problem.message}</p>
-      <p>Continue to let the analyst mend it, or write what it should do instead.</p>
+      <p>{AFTER_AN_ERROR}</p>
     </div>
   );
 }

@@ -1,47 +1,47 @@
-// What was said. It stays where the reader is, and follows the end only while they are there.
+// The messages. The view follows the end while the reader is there, and otherwise stays where it is.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-const NEAR = 48; // pixels
+const NEAR_END = 48; // pixels
 
-interface Properties {
-  /** Counts the messages on their way: whoever sends one wants to see what becomes of it. */
+interface TranscriptProps {
+  /** How many messages are being sent: when it grows, the view goes to the end, to show what happens to them. */
   sent: number;
-  /** A person changes the SQL of a reply, or looks for rows in its result. */
+  /** Called while a person edits the SQL of a reply, or types a filter for its result. */
   onTyping: (isTyping: boolean) => void;
   children: ComponentChildren;
 }
 
-export function Transcript({ sent, onTyping, children }: Properties) {
+export function Transcript({ sent, onTyping, children }: TranscriptProps) {
   const log = useRef<HTMLDivElement>(null);
   const column = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
-  const last = useRef(0);
+  const lastTop = useRef(0);
   const [isAway, setAway] = useState(false);
 
-  const toEnd = () => {
+  const scrollToEnd = () => {
     isAtEnd.current = true;
     setAway(false);
     if (log.current) log.current.scrollTop = log.current.scrollHeight;
   };
   useEffect(() => {
     const sizes = new ResizeObserver(() => {
-      if (isAtEnd.current) toEnd();
+      if (isAtEnd.current) scrollToEnd();
     });
     for (const element of [log.current, column.current]) if (element) sizes.observe(element);
     return () => sizes.disconnect();
   }, []);
-  const before = useRef(0);
+  const lastSent = useRef(0);
   useEffect(() => {
-    if (sent > before.current) toEnd();
-    before.current = sent;
+    if (sent > lastSent.current) scrollToEnd();
+    lastSent.current = sent;
   }, [sent]);
 
   const onScroll = ({ currentTarget: at }: { currentTarget: HTMLDivElement }) => {
-    const isNear = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR;
-    // Only who goes up leaves the end: it also moves away by itself, while words come.
-    if (isNear || at.scrollTop < last.current) isAtEnd.current = isNear;
-    last.current = at.scrollTop;
+    const isNear = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END;
+    // Only scrolling up leaves the end. Arriving text also moves the end away, without a person doing anything.
+    if (isNear || at.scrollTop < lastTop.current) isAtEnd.current = isNear;
+    lastTop.current = at.scrollTop;
     setAway(!isAtEnd.current);
   };
   return (
@@ -51,7 +51,7 @@ export function Transcript({ sent, onTyping, children }: Properties) {
         <div class="cfo-column" ref={column}>{children}</div>
       </div>
       {isAway && (
-        <button type="button" class="cfo-button cfo-jump" onClick={toEnd}>
+        <button type="button" class="cfo-button cfo-jump" onClick={scrollToEnd}>
           <svg viewBox="0 0 24 24" width="14" height="14" aria-hidden="true">
             <path d="M12 5v14m0 0 6-6m-6 6-6-6" fill="none" stroke="currentColor" stroke-width="2.2" stroke-linecap="round" />
           </svg>

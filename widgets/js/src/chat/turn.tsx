@@ -1,52 +1,52 @@
-// One message of a person, and what became of it.
+// One message of a person, and its outcome.
 import { useMemo } from "preact/hooks";
+import type { OutgoingMessage } from "../shared/drafts";
 import { AgentView } from "./agent";
-import type { Ask } from "./asking";
-import type { Outgoing } from "../shared/unsent";
+import { fullDateTime } from "./date_time";
+import type { Ask } from "./requests";
 import { isOpen, type Turn } from "./turns";
-import { whenever } from "./whenever";
 
-export interface TurnProperties {
+export interface TurnProps {
   turn: Turn;
   isLast: boolean;
   isStopping: boolean;
-  say: ((text: string, inReplyTo?: string) => void) | undefined;
-  retry: (outgoing: Outgoing) => void;
-  edit: (outgoing: Outgoing) => void;
+  send: ((text: string, inReplyTo?: string) => void) | undefined;
+  retry: (outgoing: OutgoingMessage) => void;
+  edit: (outgoing: OutgoingMessage) => void;
   stop: (runId: string) => void;
   ask: Ask;
   opened: string;
 }
 
-/** Drawn anew only where something of it changed: a long conversation must not slow the words that come. */
-export function TurnView(properties: TurnProperties) {
-  const { turn, isLast, isStopping, say } = properties;
+/** Memoized, so that a long conversation does not slow down the text that is arriving. */
+export function TurnView(props: TurnProps) {
+  const { turn, isLast, isStopping, send } = props;
   return useMemo(
     () => (
       <>
-        <Person {...properties} />
-        {turn.runId && !turn.isQueued && <AgentView {...properties} runId={turn.runId} />}
+        <PersonMessage {...props} />
+        {turn.runId && !turn.isQueued && <AgentView {...props} runId={turn.runId} />}
       </>
     ),
-    [turn.person.text, turn.person.at, turn.outgoing, turn.agent, turn.live, turn.isQueued, turn.runId, isLast, isStopping, say === undefined],
+    [turn.person.text, turn.person.at, turn.outgoing, turn.agent, turn.live, turn.isQueued, turn.runId, isLast, isStopping, send === undefined],
   );
 }
 
-function Person(properties: TurnProperties) {
-  const { text, untouched, at } = properties.turn.person;
+function PersonMessage(props: TurnProps) {
+  const { text, untouched, at } = props.turn.person;
   if (text === "") {
-    return <p class="cfo-aside cfo-mute" title={whenever(at)}>{untouched ? "Continued by itself" : "Continued"}</p>;
+    return <p class="cfo-aside cfo-mute" title={fullDateTime(at)}>{untouched ? "Continued automatically" : "Continued"}</p>;
   }
   return (
     <article class="cfo-person" aria-label="You">
-      <div class="cfo-bubble" title={whenever(at)}>{text}</div>
-      <Fate {...properties} />
+      <div class="cfo-bubble" title={fullDateTime(at)}>{text}</div>
+      <MessageStatus {...props} />
     </article>
   );
 }
 
-/** What becomes of a message before it is worked on. */
-function Fate({ turn, retry, edit, stop, isStopping }: TurnProperties) {
+/** Whether a message is being sent, was not sent, or is queued. */
+function MessageStatus({ turn, retry, edit, stop, isStopping }: TurnProps) {
   const { outgoing, runId } = turn;
   if (outgoing?.problem) {
     return (
@@ -61,8 +61,8 @@ function Fate({ turn, retry, edit, stop, isStopping }: TurnProperties) {
   if (!turn.isQueued || !runId || !isOpen(turn)) return null;
   return (
     <p class="cfo-fate cfo-mute">
-      Waits for its turn
-      <button type="button" class="cfo-link" disabled={isStopping} onClick={() => stop(runId)}>Cancel it</button>
+      Queued
+      <button type="button" class="cfo-link" disabled={isStopping} onClick={() => stop(runId)}>Cancel</button>
     </p>
   );
 }

@@ -1,15 +1,15 @@
-// What runs used, in a few words.
+// What runs used, as a short text.
 import type { Usage, UsageTotals } from "../shared/wire_types";
 
-const whole = new Intl.NumberFormat("en-US");
+const integer = new Intl.NumberFormat("en-US");
 
-/** Tokens and cost; nothing for what used no model. */
-export function used(usage: Partial<UsageTotals & Usage> | null): string {
+/** Tokens and cost; empty if no model was used. */
+export function usageLabel(usage: Partial<UsageTotals & Usage> | null): string {
   const tokens = (usage?.input_tokens ?? 0) + (usage?.output_tokens ?? 0);
   if (!usage || tokens === 0) return "";
-  const said = `${whole.format(tokens)} tokens`;
-  if (!usage.cost) return said; // unknown, or nothing beside what is unknown
-  return `${said}, ${usage.unpriced_runs ? "at least " : ""}${money(usage.cost)}`;
+  const label = `${integer.format(tokens)} tokens`;
+  if (!usage.cost) return label; // the cost is unknown, or zero apart from unknown parts
+  return `${label}, ${usage.unpriced_runs ? "at least " : ""}${money(usage.cost)}`;
 }
 
 function money(dollars: number): string {

@@ -1,24 +1,24 @@
 import { useRef, useState } from "preact/hooks";
-import { component, Lost, useLine, useTrait } from "../shared/component";
-import { words } from "../shared/failure";
-import { Chevron, Upload } from "../shared/icons";
-import { useLooking } from "../shared/looking";
-import { remember, remembered } from "../shared/remembered";
+import { loadItem, saveItem } from "../shared/browser_storage";
+import { component, KernelNotice, useChannel, useTrait } from "../shared/component";
+import { useElementId } from "../shared/element_id";
+import { errorMessage } from "../shared/errors";
+import { Chevron, Upload as UploadIcon } from "../shared/icons";
 import { UndoToasts, useDeletion } from "../shared/undo";
-import { dropped, type Offered } from "./acceptable";
+import { useVisibilityReports } from "../shared/visibility";
 import type { DatasetSummary, Glossary, TableSummary } from "../shared/wire_types";
-import { count } from "./dataset";
+import { count } from "./dataset_labels";
 import { DatasetRow } from "./dataset_row";
+import { droppedFiles, type OfferedFile } from "./file_checks";
 import { TableDialog } from "./table_dialog";
 import { UploadRow } from "./upload_row";
-import { type Sending, useUploads } from "./uploads";
-import { useOwnId } from "../shared/own_id";
+import { type Upload, useUploads } from "./uploads";
 import "./data_panel.css";
 
 const FOLDED = "data-folded";
 
 function DataPanel() {
-  const line = useLine();
+  const channel = useChannel();
   const [datasets] = useTrait<DatasetSummary[] | null>("datasets");
   const [glossary] = useTrait<Partial<Glossary>>("glossary");
   const [glossaryProblem] = useTrait<string>("glossary_problem");
@@ -26,27 +26,27 @@ function DataPanel() {
   const [workspaceId] = useTrait<string>("workspace_id");
   const [suffixes] = useTrait<string[]>("suffixes");
   const [largest] = useTrait<number>("largest");
-  const [isFolded, setIsFolded] = useState(() => remembered(FOLDED, false));
-  const [looked, setLooked] = useState<{ table: TableSummary; file: string } | null>(null);
+  const [isFolded, setIsFolded] = useState(() => loadItem(FOLDED, false));
+  const [shownTable, setShownTable] = useState<{ table: TableSummary; file: string } | null>(null);
   const [problem, setProblem] = useState("");
-  const id = useOwnId();
-  useLooking(30);
-  const really = (file: string) => line.ask({ type: "delete_file", workspace_id: workspaceId, file });
-  const deletion = useDeletion(workspaceId, really);
-  const there = (name: string) => !!datasets?.some(({ file }) => file === name) && !deletion.hidden.has(name);
-  const uploads = useUploads(workspaceId, there, suffixes, largest);
+  const id = useElementId();
+  useVisibilityReports(30);
+  const deleteFile = (file: string) => channel.request({ type: "delete_file", workspace_id: workspaceId, file });
+  const deletion = useDeletion(workspaceId, deleteFile);
+  const exists = (name: string) => !!datasets?.some(({ file }) => file === name) && !deletion.hidden.has(name);
+  const uploads = useUploads(workspaceId, exists, suffixes, largest);
   const fold = (folded: boolean) => {
     setIsFolded(folded);
-    remember(FOLDED, folded);
+    saveItem(FOLDED, folded);
   };
-  const take = (files: Iterable<Offered>) => {
+  const addFiles = (files: Iterable<OfferedFile>) => {
     fold(false);
     uploads.add(files);
   };
-  const drop = useDrop(take);
+  const drop = useDrop(addFiles);
   const ask = (question: string) => {
     setProblem("");
-    line.ask({ type: "ask", workspace_id: workspaceId, question }).catch((error: unknown) => setProblem(words(error)));
+    channel.request({ type: "ask", workspace_id: workspaceId, question }).catch((error: unknown) => setProblem(errorMessage(error)));
   };
   const shown = datasets?.filter(({ file }) => !deletion.hidden.has(file)) ?? [];
   const tables = shown.reduce((sum, dataset) => sum + dataset.tables.length, 0);
@@ -56,80 +56,80 @@ function DataPanel() {
         <button type="button" class="cfo-fold" aria-expanded={!isFolded} aria-controls={id} onClick={() => fold(!isFolded)}>
           <Chevron /><span>Data{datasets && ` · ${count(tables, "table")}`}</span>
         </button>
-        {workspaceId && <AddFiles suffixes={suffixes} take={take} />}
+        {workspaceId && <AddFiles suffixes={suffixes} onAdd={addFiles} />}
       </header>
       <div id={id} class="cfo-data-body" hidden={isFolded}>
-        <Lost />
+        <KernelNotice />
         {connection && <p class="cfo-away" role="status">{connection}</p>}
         {glossaryProblem && <p class="cfo-problem">{glossaryProblem}</p>}
         {problem && <p class="cfo-problem" role="alert">{problem}</p>}
         {uploads.all.length > 0 && (
-          <ul class="cfo-uploads" aria-label="Uploads">{told(uploads.all).map((one) => <UploadRow key={one.id} sending={one} uploads={uploads} />)}</ul>
+          <ul class="cfo-uploads" aria-label="Uploads">{urgentFirst(uploads.all).map((upload) => <UploadRow key={upload.id} upload={upload} uploads={uploads} />)}</ul>
         )}
         <ul class="cfo-datasets" aria-label="Files">
           {shown.map((dataset) => (
             <DatasetRow key={dataset.file} dataset={dataset} glossary={glossary} workspaceId={workspaceId}
-              deletion={deletion} look={(table) => setLooked({ table, file: dataset.file })} />
+              deletion={deletion} show={(table) => setShownTable({ table, file: dataset.file })} />
           ))}
         </ul>
-        {workspaceId && <Nothing datasets={datasets} isEmpty={!shown.length} />}
+        {workspaceId && <NoData datasets={datasets} isEmpty={!shown.length} />}
       </div>
-      <UndoToasts deletion={deletion} back={() => undefined} />
-      {drop.isOver && <p class="cfo-drop" aria-hidden="true">Drop the files here</p>}
-      {looked && <TableDialog {...looked} glossary={glossary} workspaceId={workspaceId} ask={ask} close={() => setLooked(null)} />}
+      <UndoToasts deletion={deletion} onUndo={() => undefined} />
+      {drop.isOver && <p class="cfo-drop" aria-hidden="true">Drop files here</p>}
+      {shownTable && <TableDialog {...shownTable} glossary={glossary} workspaceId={workspaceId} ask={ask} close={() => setShownTable(null)} />}
     </section>
   );
 }
 
-/** What wants something of a person stands first, where it is seen. */
-function told(all: Sending[]): Sending[] {
-  const wants = ({ state }: Sending) => state === "refused" || state === "asks";
-  return [...all.filter(wants), ...all.filter((one) => !wants(one))];
+/** Uploads that need a person come first, where they are seen. */
+function urgentFirst(all: Upload[]): Upload[] {
+  const isUrgent = ({ state }: Upload) => state === "failed" || state === "conflict";
+  return [...all.filter(isUrgent), ...all.filter((upload) => !isUrgent(upload))];
 }
 
-function Nothing({ datasets, isEmpty }: { datasets: DatasetSummary[] | null; isEmpty: boolean }) {
-  if (datasets === null) return <p class="cfo-nothing" role="status">Reading the files…</p>;
-  return isEmpty ? <p class="cfo-nothing">No data yet. Drop CSV, Excel or Parquet files here, or choose Add files.</p> : null;
+function NoData({ datasets, isEmpty }: { datasets: DatasetSummary[] | null; isEmpty: boolean }) {
+  if (datasets === null) return <p class="cfo-nothing" role="status">Reading files…</p>;
+  return isEmpty ? <p class="cfo-nothing">No data yet. Drop CSV, Excel or Parquet files here, or click Add files.</p> : null;
 }
 
-function AddFiles({ suffixes, take }: { suffixes: string[]; take: (files: Iterable<Offered>) => void }) {
+function AddFiles({ suffixes, onAdd }: { suffixes: string[]; onAdd: (files: Iterable<OfferedFile>) => void }) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
-      <button type="button" class="cfo-button cfo-add" onClick={() => input.current?.click()}><Upload /> Add files</button>
+      <button type="button" class="cfo-button cfo-add" onClick={() => input.current?.click()}><UploadIcon /> Add files</button>
       <input
         ref={input} type="file" multiple hidden accept={suffixes.join(",")} aria-label="Add files"
         onChange={(event) => {
-          take([...(event.currentTarget.files ?? [])].map((file) => ({ file, isFolder: false })));
-          event.currentTarget.value = ""; // the same file may be chosen again
+          onAdd([...(event.currentTarget.files ?? [])].map((file) => ({ file, isFolder: false })));
+          event.currentTarget.value = ""; // so that the same file can be selected again
         }}
       />
     </>
   );
 }
 
-/** Files that are dragged over the panel and dropped on it. Each element below tells of it too, so they are counted. */
-function useDrop(take: (files: Iterable<Offered>) => void) {
+/** Files dragged over the panel and dropped on it. Enter and leave events of child elements bubble, so they are counted. */
+function useDrop(onDrop: (files: Iterable<OfferedFile>) => void) {
   const [isOver, setIsOver] = useState(false);
   const depth = useRef(0);
-  const go = (step: number) => {
+  const changeDepth = (step: number) => {
     depth.current = Math.max(0, depth.current + step);
     setIsOver(depth.current > 0);
   };
-  const ofFiles = (then: (event: DragEvent) => void) => (event: DragEvent) => {
+  const forFiles = (then: (event: DragEvent) => void) => (event: DragEvent) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    event.stopPropagation(); // a notebook would take the file for its own
+    event.stopPropagation(); // otherwise a notebook would handle the file
     then(event);
   };
   const listeners = {
-    onDragEnter: ofFiles(() => go(1)),
-    onDragLeave: ofFiles(() => go(-1)),
-    onDragOver: ofFiles(() => undefined),
-    onDrop: ofFiles((event) => {
+    onDragEnter: forFiles(() => changeDepth(1)),
+    onDragLeave: forFiles(() => changeDepth(-1)),
+    onDragOver: forFiles(() => undefined),
+    onDrop: forFiles((event) => {
       depth.current = 0;
       setIsOver(false);
-      take(dropped(event.dataTransfer));
+      onDrop(droppedFiles(event.dataTransfer));
     }),
   };
   return { isOver, listeners };

@@ -1,11 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
-import { FirstRows } from "../result/table";
-import { useLine } from "../shared/component";
-import { words } from "../shared/failure";
+import { FirstRows } from "../result/first_rows";
+import { useChannel } from "../shared/component";
+import { errorMessage } from "../shared/errors";
 import { Close } from "../shared/icons";
-import { Above, useModal } from "../shared/modal";
+import { DialogHeadSlot, useModalDialog } from "../shared/dialog";
 import type { Glossary, GlossaryTable, ResultTable, TableSummary } from "../shared/wire_types";
-import { count, notesOn, typeInWords } from "./dataset";
+import { count, glossaryOf, typeLabel } from "./dataset_labels";
 
 interface TableDialogProps {
   table: TableSummary;
@@ -16,17 +16,17 @@ interface TableDialogProps {
   close: () => void;
 }
 
-/** A table at a glance: what people wrote about it, questions to begin with, its first rows, its columns. */
+/** A table at a glance: its glossary entry, example questions, first rows and columns. */
 export function TableDialog({ table, file, glossary, workspaceId, ask, close }: TableDialogProps) {
-  const line = useLine();
-  const dialog = useModal();
+  const channel = useChannel();
+  const dialog = useModalDialog();
   const [rows, setRows] = useState<ResultTable | null>(null);
   const [problem, setProblem] = useState("");
-  const notes = notesOn(glossary, table.name);
-  const title = notes?.name ?? table.sheet ?? table.name;
+  const entry = glossaryOf(glossary, table.name);
+  const title = entry?.name ?? table.sheet ?? table.name;
   useEffect(() => {
-    line.ask<ResultTable>({ type: "preview", workspace_id: workspaceId, table: table.name }).then(
-      ({ value }) => setRows(value), (error: unknown) => setProblem(words(error)),
+    channel.request<ResultTable>({ type: "preview", workspace_id: workspaceId, table: table.name }).then(
+      ({ value }) => setRows(value), (error: unknown) => setProblem(errorMessage(error)),
     );
   }, []);
   return (
@@ -38,17 +38,17 @@ export function TableDialog({ table, file, glossary, workspaceId, ask, close }: 
             <h2><bdi>{title}</bdi></h2>
             <p class="cfo-mute"><bdi>{file}</bdi> · <code>{table.name}</code> · {count(table.row_count, "row")} · {count(table.columns.length, "column")}</p>
           </div>
-          <Above />
+          <DialogHeadSlot />
           <button type="button" class="cfo-icon" aria-label="Close" onClick={() => dialog.current?.close()}><Close /></button>
         </header>
         <div class="cfo-table-body">
-          {notes?.description && <p>{notes.description}</p>}
-          {!!notes?.synonyms.length && <p class="cfo-mute">Also called {notes.synonyms.join(", ")}.</p>}
-          {!!notes?.questions.length && (
+          {entry?.description && <p>{entry.description}</p>}
+          {!!entry?.synonyms.length && <p class="cfo-mute">Also called {entry.synonyms.join(", ")}.</p>}
+          {!!entry?.questions.length && (
             <section aria-label="Example questions">
-              <h3>Questions to begin with</h3>
+              <h3>Example questions</h3>
               <ul class="cfo-questions">
-                {notes.questions.map((question) => (
+                {entry.questions.map((question) => (
                   <li key={question}>
                     <button type="button" class="cfo-button" onClick={() => { dialog.current?.close(); ask(question); }}>{question}</button>
                   </li>
@@ -59,15 +59,15 @@ export function TableDialog({ table, file, glossary, workspaceId, ask, close }: 
           <section aria-label="First rows">
             <h3>First rows</h3>
             {problem && <p class="cfo-problem" role="alert">{problem}</p>}
-            {rows ? <Preview rows={rows} /> : !problem && <p class="cfo-mute" role="status">Reading…</p>}
+            {rows ? <Preview rows={rows} /> : !problem && <p class="cfo-mute" role="status">Loading…</p>}
           </section>
           <section aria-label="Columns">
             <h3>Columns</h3>
-            <Columns table={table} notes={notes} />
+            <Columns table={table} entry={entry} />
           </section>
           {table.notes.length > 0 && (
             <section aria-label="Notes">
-              <h3>Notes from reading the file</h3>
+              <h3>Notes about this file</h3>
               <ul>{table.notes.map((note) => <li key={note}>{note}</li>)}</ul>
             </section>
           )}
@@ -83,28 +83,28 @@ function Preview({ rows }: { rows: ResultTable }) {
   return (
     <>
       <FirstRows table={rows} />
-      {isPart && <p class="cfo-mute">The first {rows.rows.length} of {count(rows.row_count, "row")}.</p>}
+      {isPart && <p class="cfo-mute">First {rows.rows.length} of {count(rows.row_count, "row")}</p>}
     </>
   );
 }
 
-function Columns({ table, notes }: { table: TableSummary; notes: GlossaryTable | undefined }) {
+function Columns({ table, entry }: { table: TableSummary; entry: GlossaryTable | undefined }) {
   const rows = table.columns.map((column) => {
-    const said = notes?.columns.find((one) => one.column.toLowerCase() === column.name.toLowerCase());
-    const also = said?.synonyms.length ? `Also called ${said.synonyms.join(", ")}.` : "";
-    return { ...column, said, text: [said?.description, said?.note, also].filter(Boolean).join(" ") };
+    const described = entry?.columns.find((one) => one.column.toLowerCase() === column.name.toLowerCase());
+    const also = described?.synonyms.length ? `Also called ${described.synonyms.join(", ")}.` : "";
+    return { ...column, described, text: [described?.description, described?.note, also].filter(Boolean).join(" ") };
   });
-  const hasWords = rows.some(({ text }) => text);
+  const hasText = rows.some(({ text }) => text);
   return (
     <div class="cfo-data-rows" tabIndex={0} role="group" aria-label="Columns">
-      <table class={hasWords ? "cfo-columns" : ""}>
-        <thead><tr><th scope="col">Column</th><th scope="col">Type</th>{hasWords && <th scope="col">What people say about it</th>}</tr></thead>
+      <table class={hasText ? "cfo-columns" : ""}>
+        <thead><tr><th scope="col">Column</th><th scope="col">Type</th>{hasText && <th scope="col">Description</th>}</tr></thead>
         <tbody>
-          {rows.map(({ name, type, said, text }) => (
+          {rows.map(({ name, type, described, text }) => (
             <tr key={name}>
-              <th scope="row"><bdi>{name}</bdi>{said?.name && <small>{said.name}</small>}</th>
-              <td title={type}>{typeInWords(type)}</td>
-              {hasWords && <td>{text}</td>}
+              <th scope="row"><bdi>{name}</bdi>{described?.name && <small>{described.name}</small>}</th>
+              <td title={type}>{typeLabel(type)}</td>
+              {hasText && <td>{text}</td>}
             </tr>
           ))}
         </tbody>

@@ -1,65 +1,68 @@
-// Files on their way to Python, one after the other, in pieces that are each acknowledged before the next is sent.
+// Uploads to Python, one after the other, in chunks that are acknowledged before the next is sent.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useLine } from "../shared/component";
-import { isPassing, words } from "../shared/failure";
-import { type Offered, refusal } from "./acceptable";
+import { useChannel } from "../shared/component";
+import { errorMessage, isTransient } from "../shared/errors";
+import { fileProblem, type OfferedFile } from "./file_checks";
 
-const PIECE = 1 << 20;
+const CHUNK = 1 << 20;
 
-export interface Sending {
+export interface Upload {
   id: string;
   file: File;
   name: string;
-  state: "waiting" | "asks" | "sending" | "reading" | "refused" | "done";
+  /** "conflict": a file of this name exists, and the person decides whether to replace it. */
+  state: "waiting" | "conflict" | "sending" | "reading" | "failed" | "done";
   sent: number;
   problem: string;
-  /** It did not come through, which may be another time. */
-  mayRetry: boolean;
+  /** Whether a later attempt may succeed. */
+  canRetry: boolean;
 }
 
 export interface Uploads {
-  all: Sending[];
-  add: (files: Iterable<Offered>) => void;
-  /** The answer to the question whether a file of the same name shall be replaced. */
+  all: Upload[];
+  add: (files: Iterable<OfferedFile>) => void;
+  /** Replaces the existing file of the same name. */
   replace: (id: string) => void;
-  /** Sends what did not come through from its beginning. */
+  /** Sends a failed upload again from the start. */
   retry: (id: string) => void;
-  /** Ends an upload that is under way, or takes what became of one off the list. */
+  /** Cancels an upload, or removes one that has ended from the list. */
   remove: (id: string) => void;
 }
 
-export function useUploads(workspaceId: string, there: (name: string) => boolean, suffixes: string[], largest: number): Uploads {
-  const line = useLine();
-  const [all, setAll] = useState<Sending[]>([]);
-  const allowed = useRef(new Set<string>()); // to replace what is there
-  const gone = useRef(new Set<string>());
-  const change = (id: string, changed: Partial<Sending>) =>
+export function useUploads(workspaceId: string, exists: (name: string) => boolean, suffixes: string[], largest: number): Uploads {
+  const channel = useChannel();
+  const [all, setAll] = useState<Upload[]>([]);
+  const mayReplace = useRef(new Set<string>());
+  const cancelled = useRef(new Set<string>());
+  const change = (id: string, changed: Partial<Upload>) =>
     setAll((before) => before.map((one) => (one.id === id ? { ...one, ...changed } : one)));
 
   useEffect(() => () => setAll((before) => {
-    // What is whole is Python's already; of the others nothing may come into another workspace.
-    for (const { id, state } of before) if (state !== "reading") gone.current.add(id);
+    // Another workspace is shown. Uploads that Python has completely are finished; the others must not end up in it.
+    for (const { id, state } of before) if (state !== "reading") cancelled.current.add(id);
     return [];
   }), [workspaceId]);
 
-  const send = async ({ id, file, name }: Sending) => {
+  const send = async ({ id, file, name }: Upload) => {
     change(id, { state: "sending" });
     try {
-      for (let offset = 0; offset < file.size; offset += PIECE) {
-        const piece = await file.slice(offset, offset + PIECE).arrayBuffer();
-        if (gone.current.has(id)) return await line.ask({ type: "cancel_upload", upload_id: id });
-        const end = offset + piece.byteLength;
+      for (let offset = 0; offset < file.size; offset += CHUNK) {
+        const chunk = await file.slice(offset, offset + CHUNK).arrayBuffer();
+        if (cancelled.current.has(id)) return await channel.request({ type: "cancel_upload", upload_id: id });
+        const end = offset + chunk.byteLength;
         if (end >= file.size) change(id, { state: "reading", sent: file.size });
         const about = { workspace_id: workspaceId, upload_id: id, name, size: file.size, offset };
-        await line.ask({ type: "upload", ...about }, [piece]);
+        await channel.request({ type: "upload", ...about }, [chunk]);
         change(id, { sent: end });
       }
       change(id, { state: "done" });
       setTimeout(() => setAll((before) => before.filter((one) => one.id !== id)), 4000);
     } catch (error) {
-      const lost = error instanceof DOMException ? "This file cannot be read any more. Choose it again." : words(error);
-      change(id, { state: "refused", problem: lost, mayRetry: !(error instanceof DOMException) && isPassing(error) });
-      if (error instanceof DOMException) line.ask({ type: "cancel_upload", upload_id: id }).catch(() => undefined);
+      // The browser raises a DOMException if the file was changed or removed after it was selected.
+      const isUnreadable = error instanceof DOMException;
+      const problem = isUnreadable ? "This file can no longer be read. Select it again." : errorMessage(error);
+      change(id, { state: "failed", problem, canRetry: !isUnreadable && isTransient(error) });
+      if (isUnreadable) channel.request({ type: "cancel_upload", upload_id: id }).catch(() => undefined);
     }
     return undefined;
   };
@@ -68,31 +71,31 @@ export function useUploads(workspaceId: string, there: (name: string) => boolean
     const isBusy = all.some(({ state }) => state === "sending" || state === "reading");
     const next = all.find(({ state }) => state === "waiting");
     if (isBusy || !next) return;
-    if (there(next.name) && !allowed.current.has(next.id)) change(next.id, { state: "asks" });
+    if (exists(next.name) && !mayReplace.current.has(next.id)) change(next.id, { state: "conflict" });
     else void send(next);
   });
 
   return {
     all,
     add(files) {
-      const added = [...files].map(({ file, isFolder }): Sending => {
-        const problem = refusal({ file, isFolder }, suffixes, largest);
+      const added = [...files].map(({ file, isFolder }): Upload => {
+        const problem = fileProblem({ file, isFolder }, suffixes, largest);
         const name = file.name.normalize("NFC").trim();
-        return { id: newId(), file, name, state: problem ? "refused" : "waiting", sent: 0, problem, mayRetry: false };
+        return { id: newId(), file, name, state: problem ? "failed" : "waiting", sent: 0, problem, canRetry: false };
       });
       setAll((before) => [...before, ...added]);
     },
     replace(id) {
-      allowed.current.add(id);
+      mayReplace.current.add(id);
       change(id, { state: "waiting" });
     },
     retry(id) {
-      const anew = newId(); // Python may still have pieces of the other one
-      if (allowed.current.has(id)) allowed.current.add(anew);
-      change(id, { id: anew, state: "waiting", sent: 0, problem: "", mayRetry: false });
+      const retryId = newId(); // Python may still have chunks under the old id
+      if (mayReplace.current.has(id)) mayReplace.current.add(retryId);
+      change(id, { id: retryId, state: "waiting", sent: 0, problem: "", canRetry: false });
     },
     remove(id) {
-      gone.current.add(id);
+      cancelled.current.add(id);
       setAll((before) => before.filter((one) => one.id !== id));
     },
   };

@@ -1,44 +1,44 @@
-// The frame of the workbench: its layout (frame.css), the button that opens the side on a narrow page, words about a lost
-// connection, and the open thread: on a page of its own in the address, so that a reload brings the same conversation back, and
-// in a notebook in the browser, so that running the cell again does.
+// The frame of the workbench: its layout (frame.css), the button that opens the side panel on a narrow page, the message
+// about a lost connection, and the memory of the open thread. On a page of its own the thread is part of the address, so that a
+// reload restores it; in a notebook it is kept in the browser, so that running the cell again restores it.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { component, useLine, useTrait } from "../shared/component";
+import { loadItem, removeItem, saveItem } from "../shared/browser_storage";
+import { component, useChannel, useTrait } from "../shared/component";
+import { rescueText } from "../shared/drafts";
 import { Close } from "../shared/icons";
-import { forget, remember, remembered } from "../shared/remembered";
-import { bringOver } from "../shared/unsent";
 import type { RestoredThread } from "../shared/wire_types";
 import { useDrawer } from "./drawer";
 import "./frame.css";
 
-/** Milliseconds until a thread that could not be brought back is asked for again. */
-const PAUSE = 3000;
+/** Milliseconds before another attempt to restore a thread. */
+const RETRY_MS = 3000;
 
-/** In a notebook the address belongs to the notebook. */
+/** Whether this is a page of its own. In a notebook, the address belongs to the notebook. */
 const isOwnPage = () => "voila" in document.body.dataset;
-const inAddress = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
+const threadInAddress = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
 
-/** The thread that was open here; `cell` names the cell of a notebook, where it is known. */
+/** The thread that was open here. `cell` names the notebook cell, if it is known. */
 function lastThread(cell: string): string {
-  if (isOwnPage()) return inAddress();
-  return cell ? remembered(`thread in ${cell}`, "") : "";
+  if (isOwnPage()) return threadInAddress();
+  return cell ? loadItem(`thread in ${cell}`, "") : "";
 }
 
 function rememberThread(cell: string, thread: string): void {
   if (isOwnPage()) {
-    if (thread === inAddress()) return;
+    if (thread === threadInAddress()) return;
     history.replaceState(null, "", thread ? `#thread=${encodeURIComponent(thread)}` : location.pathname + location.search);
-  } else if (cell && thread) remember(`thread in ${cell}`, thread);
-  else if (cell) forget(`thread in ${cell}`);
+  } else if (cell && thread) saveItem(`thread in ${cell}`, thread);
+  else if (cell) removeItem(`thread in ${cell}`);
 }
 
 function Frame() {
-  const line = useLine();
+  const channel = useChannel();
   const [thread] = useTrait<string>("thread");
   const [cell] = useTrait<string>("cell");
   const [opened] = useTrait<string>("opened");
   const [trouble] = useTrait<string>("trouble");
   const [isOpen, setOpen] = useState(false);
-  const [hasEntered, setEntered] = useState(false);
+  const [isRestored, setRestored] = useState(false);
   const [isMissing, setMissing] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -46,37 +46,37 @@ function Frame() {
   useDrawer(root, button, isOpen, close);
 
   useEffect(() => {
-    let again: ReturnType<typeof setTimeout>;
-    const enter = async () => {
-      clearTimeout(again);
+    let retry: ReturnType<typeof setTimeout>;
+    const restore = async () => {
+      clearTimeout(retry);
       try {
-        const last = lastThread(line.model.get("cell") as string);
-        const { value } = await line.ask<RestoredThread>({ type: "enter", thread: last });
+        const last = lastThread(channel.model.get("cell") as string);
+        const { value } = await channel.request<RestoredThread>({ type: "enter", thread: last });
         setMissing(isOwnPage() && !value.is_found);
-        if (isOwnPage() && !value.is_found) bringOver(last);
-        setEntered(true);
-        rememberThread(line.model.get("cell") as string, line.model.get("thread") as string); // in place of one that is gone
+        if (isOwnPage() && !value.is_found) rescueText(last);
+        setRestored(true);
+        rememberThread(channel.model.get("cell") as string, channel.model.get("thread") as string); // replaces one that was deleted
       } catch {
-        if (line.link !== "gone") again = setTimeout(enter, PAUSE); // the server is away, which the parts tell
+        if (channel.state !== "gone") retry = setTimeout(restore, RETRY_MS); // the components report a lost server
       }
     };
-    const moved = () => inAddress() !== (line.model.get("thread") as string) && void enter();
-    void enter();
-    if (isOwnPage()) addEventListener("hashchange", moved);
+    const onAddressChange = () => threadInAddress() !== (channel.model.get("thread") as string) && void restore();
+    void restore();
+    if (isOwnPage()) addEventListener("hashchange", onAddressChange);
     return () => {
-      clearTimeout(again);
-      removeEventListener("hashchange", moved);
+      clearTimeout(retry);
+      removeEventListener("hashchange", onAddressChange);
     };
-  }, [line]);
+  }, [channel]);
 
   useEffect(() => {
-    if (hasEntered) rememberThread(cell, thread);
-    if (thread) setMissing(false); // one that is there was opened, or has begun
-  }, [thread, hasEntered]);
+    if (isRestored) rememberThread(cell, thread);
+    if (thread) setMissing(false); // another thread was opened, or a new one got its id
+  }, [thread, isRestored]);
 
   useEffect(() => {
-    const mayUndo = root.current?.closest(".cfo-workbench")?.querySelector(".cfo-undo");
-    if (!mayUndo) setOpen(false); // else the way back stays in sight
+    const undoToast = root.current?.closest(".cfo-workbench")?.querySelector(".cfo-undo");
+    if (!undoToast) setOpen(false); // otherwise Undo must stay visible
   }, [opened]);
 
   return (
@@ -86,7 +86,7 @@ function Frame() {
         type="button"
         class="cfo-drawer-button"
         aria-expanded={isOpen}
-        aria-label={isOpen ? "Close the list of threads" : "Open the list of threads"}
+        aria-label={isOpen ? "Close the side panel" : "Open the side panel"}
         onClick={() => setOpen(!isOpen)}
       >
         <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
@@ -100,7 +100,7 @@ function Frame() {
       {trouble && <div class="cfo-connection" role="status">{trouble}</div>}
       {isMissing && !trouble && (
         <div class="cfo-connection cfo-missing" role="alert">
-          <span>The thread of this address was not found; it may have been deleted. Open another one, or ask a question here.</span>
+          <span>The thread in this address was not found. It may have been deleted. Open another thread, or ask a question here.</span>
           <button type="button" aria-label="Dismiss" title="Dismiss" onClick={() => setMissing(false)}><Close /></button>
         </div>
       )}

@@ -1,69 +1,70 @@
-// The frame of every component: its root element, its traits as Preact state, and how it stands with Python.
+// The root of every component: its element, its traits as Preact state, and its channel to Python.
 import type { ComponentChildren } from "preact";
 import { createContext, render as mount } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
-import { Line, type Link, type Model, trouble } from "./line";
+import { KernelChannel, kernelProblem, type KernelState, type Model } from "./kernel_channel";
 import "./tokens.css";
 
-const LineContext = createContext<Line | null>(null);
+const ChannelContext = createContext<KernelChannel | null>(null);
 
-export function useLine(): Line {
-  const line = useContext(LineContext);
-  if (!line) throw new Error("outside of a component");
-  return line;
+export function useChannel(): KernelChannel {
+  const channel = useContext(ChannelContext);
+  if (!channel) throw new Error("useChannel was called outside a component");
+  return channel;
 }
 
-/** Whether Python answers. */
-export function useLink(): Link {
-  const line = useLine();
-  const [link, setLink] = useState(line.link);
+/** Whether Python responds. */
+export function useKernelState(): KernelState {
+  const channel = useChannel();
+  const [state, setState] = useState(channel.state);
   useEffect(() => {
-    const take = () => setLink(line.link);
-    take();
-    return line.watch(take);
-  }, [line]);
-  return link;
+    const update = () => setState(channel.state);
+    update();
+    return channel.onStateChange(update);
+  }, [channel]);
+  return state;
 }
 
-/** Says it plainly where nobody answers any more, and what to do about it. */
-export function Lost() {
-  const link = useLink();
-  return link === "alive" ? null : <p class="cfo-lost" role="status">{trouble(link).message}</p>;
+/** Says that the kernel does not respond, and what to do. */
+export function KernelNotice() {
+  const state = useKernelState();
+  return state === "alive" ? null : <p class="cfo-lost" role="status">{kernelProblem(state).message}</p>;
 }
 
-/** A trait of the Python side, and the way to set it there. */
+/** A trait of the Python side, and the function that sets it there. */
 export function useTrait<Value>(name: string): [Value, (value: Value) => void] {
-  const { model } = useLine();
+  const { model } = useChannel();
   const [value, setValue] = useState(() => model.get(name) as Value);
   useEffect(() => {
-    const take = () => setValue(() => model.get(name) as Value);
-    take();
-    model.on(`change:${name}`, take);
-    return () => model.off(`change:${name}`, take);
+    const update = () => setValue(() => model.get(name) as Value);
+    update();
+    model.on(`change:${name}`, update);
+    return () => model.off(`change:${name}`, update);
   }, [model, name]);
-  const change = (changed: Value) => {
+  const set = (changed: Value) => {
     model.set(name, changed);
     model.save_changes();
   };
-  return [value, change];
+  return [value, set];
 }
 
-/** What a bundle exports: anywidget draws the component into an element of its own. */
+/** The export of a bundle: anywidget calls `render` with an element of its own. */
 export function component(draw: () => ComponentChildren) {
   return {
     render({ model, el }: { model: Model; el: HTMLElement }) {
       el.classList.add("cfo");
-      // A notebook's shortcuts must not see what is typed here; JupyterLab's do before it comes to this element.
+      // Keys typed here must not trigger shortcuts of the notebook. JupyterLab handles its own in the capture phase,
+      // before they reach this element, so it needs the attribute too.
       el.dataset.lmSuppressShortcuts = "true";
       el.addEventListener("keydown", (event) => event.stopPropagation());
-      const line = new Line(model, el);
-      const mark = () => (el.dataset.link = line.link);
-      mark();
-      line.watch(mark);
-      mount(<LineContext.Provider value={line}>{draw()}</LineContext.Provider>, el);
+      const channel = new KernelChannel(model, el);
+      const showState = () => (el.dataset.link = channel.state);
+      showState();
+      channel.onStateChange(showState);
+      mount(<ChannelContext.Provider value={channel}>{draw()}</ChannelContext.Provider>, el);
       return () => {
         mount(null, el);
-        line.close();
+        channel.close();
       };
     },
   };

@@ -1,41 +1,41 @@
-// A small menu below its button: arrows, Home, End, first letters and Escape work as in any menu.
+// A menu below its button. Arrows, Home, End, first letters and Escape work as in any menu.
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useOwnId } from "./own_id";
+import { useElementId } from "./element_id";
 import "./menu.css";
 
 export interface Item {
   label: string;
-  /** For a choice among others: whether it is the one that holds. */
+  /** For one of several choices: whether it is the current one. */
   checked?: boolean;
   danger?: boolean;
-  /** Set apart from those before it. */
+  /** Whether a line separates it from the items before it. */
   apart?: boolean;
   hint?: string;
   choose: () => void;
 }
 
 interface MenuProps {
-  /** What the menu is about, for who cannot see where its button stands. */
+  /** What the menu is for, read out by screen readers. */
   label: string;
   items: Item[];
   class?: string;
   children: ComponentChildren;
   tabIndex?: number;
   button?: RefObject<HTMLButtonElement | null>;
-  whenOpened?: () => void;
+  onOpen?: () => void;
 }
 
-export function Menu({ label, items, class: name, children, tabIndex, button, whenOpened }: MenuProps) {
+export function Menu({ label, items, class: name, children, tabIndex, button, onOpen }: MenuProps) {
   const own = useRef<HTMLButtonElement>(null);
   const opener = button ?? own;
   const list = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState(false);
-  const id = useOwnId();
+  const id = useElementId();
   const show = () => {
     place(opener.current, list.current);
     list.current?.showPopover();
-    whenOpened?.();
+    onOpen?.();
   };
   useEffect(() => {
     if (!open) return;
@@ -88,7 +88,7 @@ function entriesOf(list: HTMLElement | null): HTMLElement[] {
 }
 
 function move(event: KeyboardEvent, list: HTMLElement | null, leave: () => void): void {
-  event.stopPropagation(); // what is below has keys of its own
+  event.stopPropagation(); // the list below the menu has keys of its own
   const entries = entriesOf(list);
   const at = entries.indexOf(document.activeElement as HTMLElement);
   const goTo: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: entries.length - 1 };
@@ -108,7 +108,7 @@ function move(event: KeyboardEvent, list: HTMLElement | null, leave: () => void)
   entries[(found + entries.length) % entries.length]?.focus();
 }
 
-/** Below the button, or above it where there is no room below; never outside of the window. */
+/** Places the menu below the button, or above it if there is no room below; never outside the window. */
 function place(button: HTMLElement | null, list: HTMLElement | null): void {
   if (!button || !list) return;
   const { left, right, top, bottom, width } = button.getBoundingClientRect();

@@ -1,128 +1,129 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { component, Lost, useLine, useTrait } from "../shared/component";
-import { words } from "../shared/failure";
+import { component, KernelNotice, useChannel, useTrait } from "../shared/component";
+import { errorMessage } from "../shared/errors";
 import { Plus, Search } from "../shared/icons";
-import { useLooking } from "../shared/looking";
 import { UndoToasts, useDeletion } from "../shared/undo";
+import { useVisibilityReports } from "../shared/visibility";
 import type { ThreadRow } from "../shared/wire_types";
-import { grouped } from "./days";
-import { Row } from "./row";
-import { found, titleOf } from "./thread";
+import { grouped } from "./thread_dates";
+import { ThreadItem } from "./thread_item";
+import { searchThreads, titleOf } from "./thread_search";
 import { useUnread } from "./unread";
 import "./thread_picker.css";
 
 function ThreadPicker() {
-  const line = useLine();
+  const channel = useChannel();
   const [threads] = useTrait<ThreadRow[] | null>("threads");
   const [openId] = useTrait<string>("thread_id");
   const [workspaceId] = useTrait<string>("workspace_id");
   const [connection] = useTrait<string>("connection");
   const [search, setSearch] = useState("");
-  const [reached, setReached] = useState("");
+  const [tabStop, setTabStop] = useState("");
   const [problem, setProblem] = useState("");
   const list = useRef<HTMLDivElement>(null);
-  const left = useRef(""); // the thread that was open when it was deleted
+  const openWhenDeleted = useRef(""); // reopened by Undo
   const minute = useMinute();
-  const { unread, saw } = useUnread(workspaceId, threads, openId);
-  const changes = useRef(new Map<string, Promise<string>>()); // when the threads that go had changed last
-  const really = async (id: string) => {
-    const last = (await changes.current.get(id)) ?? "";
-    return line.ask({ type: "delete", workspace_id: workspaceId, thread_id: id, last_change: last });
+  const { unread, markSeen } = useUnread(workspaceId, threads, openId);
+  const lastChanges = useRef(new Map<string, Promise<string>>()); // of the threads being deleted
+  const deleteThread = async (id: string) => {
+    const last = (await lastChanges.current.get(id)) ?? "";
+    return channel.request({ type: "delete", workspace_id: workspaceId, thread_id: id, last_change: last });
   };
-  const deletion = useDeletion(workspaceId, really);
-  useLooking();
+  const deletion = useDeletion(workspaceId, deleteThread);
+  useVisibilityReports();
   useEffect(() => setSearch(""), [workspaceId]);
-  useEffect(() => setProblem(""), [workspaceId, connection]); // it is another world now
+  useEffect(() => setProblem(""), [workspaceId, connection]); // the old problem no longer applies
 
   const open = (id: string) => {
     setProblem("");
-    setReached(id);
-    line.ask({ type: "pick", thread_id: id }).catch((error: unknown) => setProblem(words(error)));
+    setTabStop(id);
+    channel.request({ type: "pick", thread_id: id }).catch((error: unknown) => setProblem(errorMessage(error)));
   };
   const remove = (thread: ThreadRow) => {
     const rows = rowsOf(list.current);
     const at = rows.findIndex((row) => row.dataset.thread === thread.id);
     const next = rows[at + 1] ?? rows[at - 1];
     const { id } = thread;
-    // The end of a run that works now is no news; neither is it where nobody answers, which the deletion will tell.
-    const last = thread.running ? Promise.resolve("") : line.ask<string>({ type: "last_change", thread_id: id }).then(({ value }) => value, () => "");
-    changes.current.set(id, last);
+    // Deletion is refused if the thread changes after this. The end of a run that is working now should not count, so a
+    // running thread is deleted as it is; so is one whose last change is unknown, and then the deletion reports the problem.
+    const last = thread.running ? Promise.resolve("") : channel.request<string>({ type: "last_change", thread_id: id }).then(({ value }) => value, () => "");
+    lastChanges.current.set(id, last);
     deletion.remove(id, titleOf(thread));
     if (id === openId) {
-      left.current = id;
-      open(""); // nobody shall write into what goes
+      openWhenDeleted.current = id;
+      open(""); // so that no one writes in a thread that is being deleted
     }
-    setReached(next?.dataset.thread ?? "");
+    setTabStop(next?.dataset.thread ?? "");
     next?.focus();
   };
 
-  const back = (id: string) => {
-    if (left.current === id) {
-      left.current = "";
-      if (!openId || openId === id) open(id); // it may not have been left yet
+  const onUndo = (id: string) => {
+    if (openWhenDeleted.current === id) {
+      openWhenDeleted.current = "";
+      if (!openId || openId === id) open(id); // the pick of the new thread may not have arrived yet
     }
     focus(id);
   };
   const focus = (id: string) => {
-    setReached(id);
+    setTabStop(id);
     setTimeout(() => rowOf(list.current, id)?.focus());
   };
-  const named = (id: string) => {
-    saw(id); // a title of one's own is no news
+  const onRenamed = (id: string) => {
+    markSeen(id); // a person's own rename is nothing new
     focus(id);
   };
 
   const shown = useMemo(
-    () => found(threads ?? [], search).filter(({ id }) => !deletion.hidden.has(id)), [threads, search, deletion.going],
+    () => searchThreads(threads ?? [], search).filter(({ id }) => !deletion.hidden.has(id)), [threads, search, deletion.pending],
   );
   const groups = useMemo(() => grouped(shown, new Date(minute)), [shown, minute]);
-  const tab = [reached, openId].find((id) => shown.some((thread) => thread.id === id)) ?? shown[0]?.id;
+  const tabStopId = [tabStop, openId].find((id) => shown.some((thread) => thread.id === id)) ?? shown[0]?.id;
   return (
     <nav class="cfo-threads" aria-label="Threads">
       <button type="button" class="cfo-button cfo-new-thread" onClick={() => open("")} aria-current={openId ? undefined : "true"}>
         <Plus /> New thread
       </button>
-      <SearchField value={search} change={setSearch} toList={(key) => {
+      <SearchField value={search} change={setSearch} onLeave={(key) => {
         const [first] = rowsOf(list.current);
         if (key === "Enter" && search.trim()) first?.click();
         else first?.focus();
       }} />
-      <Lost />
-      {connection && <p class="cfo-away" role="status">{connection} This list goes on by itself.</p>}
+      <KernelNotice />
+      {connection && <p class="cfo-away" role="status">{connection}</p>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
-      <div ref={list} class="cfo-thread-list" onKeyDown={(event) => walk(event, list.current)}
+      <div ref={list} class="cfo-thread-list" onKeyDown={(event) => moveFocus(event, list.current)}
         onFocusIn={(event) => {
           const id = (event.target as HTMLElement).dataset.thread;
-          if (id) setReached(id);
+          if (id) setTabStop(id);
         }}>
         {groups.map((group) => (
           <section key={group.name} aria-label={group.name}>
             <h3>{group.name}</h3>
             <ul>
               {group.threads.map((thread) => (
-                <Row key={thread.id} thread={thread} minute={minute} isOpen={thread.id === openId} open={open} remove={remove} named={named}
-                  isUnread={unread.has(thread.id)} isReached={thread.id === tab} deletion={deletion} />
+                <ThreadItem key={thread.id} thread={thread} minute={minute} isOpen={thread.id === openId} open={open} remove={remove} onRenamed={onRenamed}
+                  isUnread={unread.has(thread.id)} isTabStop={thread.id === tabStopId} deletion={deletion} />
               ))}
             </ul>
           </section>
         ))}
-        {!shown.length && <Nothing threads={threads} search={search} />}
+        {!shown.length && <NoThreads threads={threads} search={search} />}
       </div>
-      <UndoToasts deletion={deletion} back={back} />
+      <UndoToasts deletion={deletion} onUndo={onUndo} />
     </nav>
   );
 }
 
-function Nothing({ threads, search }: { threads: ThreadRow[] | null; search: string }) {
-  if (threads === null) return <p class="cfo-nothing" aria-busy="true">Looking for threads…</p>;
-  if (search.trim()) return <p class="cfo-nothing" role="status">No title has “<bdi>{search.trim()}</bdi>”.</p>;
-  return <p class="cfo-nothing">No threads yet. Ask the first question; it begins one.</p>;
+function NoThreads({ threads, search }: { threads: ThreadRow[] | null; search: string }) {
+  if (threads === null) return <p class="cfo-nothing" aria-busy="true">Loading threads…</p>;
+  if (search.trim()) return <p class="cfo-nothing" role="status">No threads match “<bdi>{search.trim()}</bdi>”.</p>;
+  return <p class="cfo-nothing">No threads yet. Ask a question to start one.</p>;
 }
 
-function SearchField({ value, change, toList }: { value: string; change: (text: string) => void; toList: (key: string) => void }) {
+function SearchField({ value, change, onLeave }: { value: string; change: (text: string) => void; onLeave: (key: string) => void }) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
-    if (!document.body.dataset.voila) return undefined; // a notebook has its own use for the keys
+    if (!document.body.dataset.voila) return undefined; // a notebook uses the keys itself
     const find = (event: KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== "k") return;
       event.preventDefault();
@@ -140,7 +141,7 @@ function SearchField({ value, change, toList }: { value: string; change: (text: 
         onInput={(event) => change(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === "Escape" && value) change("");
-          else if (event.key === "ArrowDown" || event.key === "Enter") toList(event.key);
+          else if (event.key === "ArrowDown" || event.key === "Enter") onLeave(event.key);
           else return;
           event.preventDefault();
         }}
@@ -149,7 +150,7 @@ function SearchField({ value, change, toList }: { value: string; change: (text: 
   );
 }
 
-/** The time, anew each minute: what was "now" is not for ever, and today becomes yesterday. */
+/** The current time, updated every minute, for relative times and the groups by day. */
 function useMinute(): number {
   const [minute, setMinute] = useState(Date.now);
   useEffect(() => {
@@ -167,7 +168,7 @@ function rowOf(list: HTMLElement | null, id: string): HTMLElement | undefined {
   return rowsOf(list).find((row) => row.dataset.thread === id);
 }
 
-function walk(event: KeyboardEvent, list: HTMLElement | null): void {
+function moveFocus(event: KeyboardEvent, list: HTMLElement | null): void {
   const rows = rowsOf(list);
   const row = (event.target as HTMLElement).closest("li")?.querySelector<HTMLElement>("[data-thread]");
   const at = row ? rows.indexOf(row) : -1;

@@ -1,4 +1,5 @@
-// Draws Vega-Lite charts. A bundle of its own, for it is ten times the rest; it loads nothing from any address.
+// Draws Vega-Lite charts. This is a bundle of its own, because it is ten times as large as the others. It loads no data from
+// any address.
 import embed from "vega-embed";
 import { expressionInterpreter } from "vega-interpreter";
 
@@ -12,10 +13,10 @@ export interface Palette {
 }
 
 const SERIES = ["#e08b3e", "#2f9e8f", "#b0589f", "#8a9a2f", "#c9504f", "#7a6fd0", "#4a9ac9", "#a57c52", "#7f8896"];
-const refused = () => Promise.reject(new Error("A chart loads nothing from elsewhere."));
-const noLoader = { load: refused, sanitize: refused, http: refused, file: refused, options: {} };
+const refuse = () => Promise.reject(new Error("A chart may not load anything from an address."));
+const noLoader = { load: refuse, sanitize: refuse, http: refuse, file: refuse, options: {} };
 
-/** Draws the chart into the element, as wide as that is; `finalize` of what it gives ends it. */
+/** Draws the chart into the element, at its width. Call `finalize` to remove it. */
 export async function draw(
   element: HTMLElement,
   spec: Record<string, unknown>,
@@ -23,27 +24,27 @@ export async function draw(
   palette: Palette,
 ): Promise<{ finalize(): void }> {
   const withRows = { ...spec, data: { name: "rows", values: rows } };
-  const drawn = await embed(element, withRows as never, {
+  const result = await embed(element, withRows as never, {
     mode: "vega-lite",
     renderer: "svg",
     actions: false,
     ast: true,
     expr: expressionInterpreter,
     loader: noLoader as never,
-    tooltip: { theme: palette.isDark ? "dark" : "light", formatTooltip: tip },
-    config: look(palette, element.clientWidth) as never,
+    tooltip: { theme: palette.isDark ? "dark" : "light", formatTooltip: tooltip },
+    config: theme(palette, element.clientWidth) as never,
   });
-  return { finalize: () => drawn.finalize() };
+  return { finalize: () => result.finalize() };
 }
 
-/** What a mark tells, as a table; Vega's own way takes a column called `image` for the address of one, and fetches it. */
-function tip(told: unknown, escaped: (value: unknown) => string): string {
-  if (typeof told !== "object" || told === null) return escaped(told);
-  const rows = Object.entries(told).filter(([, value]) => value !== undefined);
-  return `<table>${rows.map(([name, value]) => `<tr><td class="key">${escaped(name)}</td><td class="value">${escaped(value)}</td></tr>`).join("")}</table>`;
+/** The tooltip of a mark, as a table. Vega's own would load an image from the value of a column named `image`. */
+function tooltip(value: unknown, escape: (value: unknown) => string): string {
+  if (typeof value !== "object" || value === null) return escape(value);
+  const rows = Object.entries(value).filter(([, cell]) => cell !== undefined);
+  return `<table>${rows.map(([name, cell]) => `<tr><td class="key">${escape(name)}</td><td class="value">${escape(cell)}</td></tr>`).join("")}</table>`;
 }
 
-function look({ ink, mute, line, accent, font }: Palette, width: number) {
+function theme({ ink, mute, line, accent, font }: Palette, width: number) {
   return {
     background: "transparent",
     font,

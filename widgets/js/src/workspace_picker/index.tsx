@@ -1,29 +1,29 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { component, Lost, useLine, useTrait } from "../shared/component";
-import { words } from "../shared/failure";
+import { loadItem, saveItem } from "../shared/browser_storage";
+import { component, KernelNotice, useChannel, useTrait } from "../shared/component";
+import { errorMessage } from "../shared/errors";
 import { Chevrons } from "../shared/icons";
 import { Menu } from "../shared/menu";
-import { remember, remembered } from "../shared/remembered";
 import type { WorkspaceRow } from "../shared/wire_types";
 import { NewWorkspace } from "./new_workspace";
 import "./workspace_picker.css";
 
-const LAST = "workspace";
-const AGAIN = 5000;
+const LAST_OPEN = "workspace";
+const RETRY_MS = 5000;
 
 function WorkspacePicker() {
-  const line = useLine();
+  const channel = useChannel();
   const [workspaces] = useTrait<WorkspaceRow[] | null>("workspaces");
   const [id] = useTrait<string>("workspace_id");
   const [isNew, setIsNew] = useState(false);
   const [connection] = useTrait<string>("connection");
   const [problem, setProblem] = useState("");
   const button = useRef<HTMLButtonElement>(null);
-  useBeginning(id, setProblem);
+  useInitialWorkspace(id, setProblem);
 
-  const ask = async (command: Parameters<typeof line.ask>[0]) => {
+  const ask = async (command: Parameters<typeof channel.request>[0]) => {
     setProblem("");
-    await line.ask(command).catch((error: unknown) => setProblem(words(error)));
+    await channel.request(command).catch((error: unknown) => setProblem(errorMessage(error)));
   };
   const items = (workspaces ?? []).map((workspace) => ({
     label: workspace.name,
@@ -35,10 +35,10 @@ function WorkspacePicker() {
   const isFirst = workspaces !== null && !workspaces.length && !id;
   return (
     <section class="cfo-workspaces" aria-label="Workspace">
-      {isFirst ? <p class="cfo-mute">Your first company: its files and threads stay together in a workspace.</p> : (
+      {isFirst ? <p class="cfo-mute">Start with your first company. Its files and threads are kept together in a workspace.</p> : (
         <Menu
           label={name ? `Workspace ${name}. Choose another` : "Choose a workspace"} class="cfo-workspace" button={button}
-          items={[...items, create]} whenOpened={() => void ask({ type: "refresh" })}
+          items={[...items, create]} onOpen={() => void ask({ type: "refresh" })}
         >
           <i class="cfo-initial" aria-hidden="true" data-initial={[...name.trim()][0]?.toUpperCase() ?? "·"} />
           <bdi>{name || (workspaces ? "Choose a company" : "Opening…")}</bdi>
@@ -46,35 +46,35 @@ function WorkspacePicker() {
         </Menu>
       )}
       {(isNew || isFirst) && (
-        <NewWorkspace mayCancel={!isFirst} close={() => { setIsNew(false); button.current?.focus(); }} />
+        <NewWorkspace canCancel={!isFirst} close={() => { setIsNew(false); button.current?.focus(); }} />
       )}
       {connection && <p class="cfo-away" role="status">{connection}</p>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
-      <Lost />
+      <KernelNotice />
     </section>
   );
 }
 
-/** Opens what this browser had open last, again and again where the server is away; then remembers what is open. */
-function useBeginning(id: string, setProblem: (words: string) => void): void {
-  const line = useLine();
+/** Opens the workspace that this browser had open last, retrying while the server is away; then remembers the open one. */
+function useInitialWorkspace(id: string, setProblem: (message: string) => void): void {
+  const channel = useChannel();
   useEffect(() => {
     if (id) {
-      remember(LAST, id);
+      saveItem(LAST_OPEN, id);
       return undefined;
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const begin = () =>
-      line.ask({ type: "begin", remembered: remembered(LAST, "") }).then(
+    const open = () =>
+      channel.request({ type: "begin", remembered: loadItem(LAST_OPEN, "") }).then(
         () => setProblem(""),
         (error: unknown) => {
-          setProblem(line.model.get("connection") ? "" : words(error));
-          if (line.link !== "gone") timer = setTimeout(begin, AGAIN);
+          setProblem(channel.model.get("connection") ? "" : errorMessage(error));
+          if (channel.state !== "gone") timer = setTimeout(open, RETRY_MS);
         },
       );
-    void begin();
+    void open();
     return () => clearTimeout(timer);
-  }, [id, line]);
+  }, [id, channel]);
 }
 
 export default component(() => <WorkspacePicker />);

@@ -1,38 +1,38 @@
 import { useRef, useState } from "preact/hooks";
-import { useLine } from "../shared/component";
-import { words } from "../shared/failure";
-import { useOwnId } from "../shared/own_id";
+import { useChannel } from "../shared/component";
+import { errorMessage } from "../shared/errors";
+import { useElementId } from "../shared/element_id";
 
-/** The name of a new company. What was typed stays until it is taken. */
-export function NewWorkspace({ mayCancel, close }: { mayCancel: boolean; close: () => void }) {
-  const line = useLine();
+/** The form for a new company. The name stays in it until the company is created. */
+export function NewWorkspace({ canCancel, close }: { canCancel: boolean; close: () => void }) {
+  const channel = useChannel();
   const [name, setName] = useState("");
   const [problem, setProblem] = useState("");
   const [isBusy, setIsBusy] = useState(false);
   const input = useRef<HTMLInputElement>(null);
-  const id = useOwnId();
+  const id = useElementId();
   const create = async (event: Event) => {
     event.preventDefault();
     if (isBusy) return;
     if (!name.trim()) {
-      setProblem("Write the company's name first.");
+      setProblem("Enter a name first.");
       input.current?.focus();
       return;
     }
     setIsBusy(true);
     try {
-      await line.ask({ type: "create", name });
+      await channel.request({ type: "create", name });
       close();
     } catch (error) {
-      setProblem(words(error));
+      setProblem(errorMessage(error));
       input.current?.focus();
     }
     setIsBusy(false);
   };
   return (
     <form class="cfo-new-workspace" onSubmit={create}
-      onKeyDown={(event) => { if (event.key === "Escape" && mayCancel) close(); }}>
-      <label for={id}>Name of the company</label>
+      onKeyDown={(event) => { if (event.key === "Escape" && canCancel) close(); }}>
+      <label for={id}>Company name</label>
       <input
         id={id} ref={(element) => { if (element && !input.current) element.focus(); input.current = element; }}
         value={name} maxLength={120} autocomplete="off" dir="auto" aria-invalid={!!problem}
@@ -42,7 +42,7 @@ export function NewWorkspace({ mayCancel, close }: { mayCancel: boolean; close: 
       {problem && <p id={`${id}-problem`} class="cfo-problem" role="alert">{problem}</p>}
       <div>
         <button type="submit" class="cfo-button cfo-primary" aria-disabled={isBusy}>{isBusy ? "Creating…" : "Create"}</button>
-        {mayCancel && <button type="button" class="cfo-button" onClick={close}>Cancel</button>}
+        {canCancel && <button type="button" class="cfo-button" onClick={close}>Cancel</button>}
       </div>
     </form>
   );

@@ -1,0 +1,47 @@
+// A countdown that runs in the browser. It never ends while the page is not running (the machine slept, or the browser froze
+// the page), because then the person cannot have seen the result.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { hasSlept } from "./sleep_detection";
+
+interface CountdownTimer {
+  seconds: number;
+  runs: boolean;
+  /** Paused; it continues from where it stopped. */
+  isPaused: boolean;
+  onZero: () => void;
+  onSleep: () => void;
+}
+
+/** The seconds that remain. Calls `onZero` once, or `onSleep` instead. */
+export function useCountdownTimer({ seconds, runs, isPaused, onZero, onSleep }: CountdownTimer): number {
+  const [remaining, setRemaining] = useState(seconds);
+  const left = useRef(seconds);
+  const callbacks = useRef({ onZero, onSleep });
+  callbacks.current = { onZero, onSleep };
+  useEffect(() => {
+    if (!runs || isPaused) return;
+    // Two clocks: on some systems performance.now() stops while the machine sleeps, and Date.now() may be adjusted.
+    let lastTick = performance.now();
+    let lastDate = Date.now();
+    const sleep = () => callbacks.current.onSleep();
+    const tick = () => {
+      const now = performance.now();
+      const date = Date.now();
+      if (hasSlept(Math.max(date - lastDate, now - lastTick), document.visibilityState)) return sleep();
+      lastDate = date;
+      left.current = Math.max(0, left.current - (now - lastTick) / 1000);
+      lastTick = now;
+      setRemaining(left.current);
+      if (left.current > 0) return;
+      clearInterval(timer);
+      callbacks.current.onZero();
+    };
+    const timer = setInterval(tick, 100);
+    document.addEventListener("freeze", sleep);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("freeze", sleep);
+    };
+  }, [runs, isPaused]);
+  return remaining;
+}

@@ -1,0 +1,36 @@
+// A reply as Markdown, for the clipboard.
+import type { Cell } from "../result/cell_format";
+import type { Reply, ResultTable } from "../shared/wire_types";
+
+export function replyMarkdown(reply: Reply): string {
+  switch (reply.kind) {
+    case "user_interaction":
+      return paragraphs(reply.message, reply.choices.map((choice) => `- ${choice}`).join("\n"));
+    case "task_result":
+      return paragraphs(reply.message, table(reply.result));
+    case "run_sql":
+      return paragraphs(reply.purpose, table(reply.result), reply.error?.message, "```sql\n" + reply.sql + "\n```");
+    case "write_sheet_from_file": {
+      const { written } = reply;
+      return paragraphs(reply.purpose, written && `${written.file}, ${written.sheet}!${written.range}`, reply.error?.message);
+    }
+  }
+}
+
+function paragraphs(...parts: (string | null | undefined)[]): string {
+  return parts.filter(Boolean).join("\n\n");
+}
+
+function table(result: ResultTable | null): string {
+  if (!result) return "";
+  const names = result.columns.map(({ name }) => cell(name));
+  const lines = [names, names.map(() => "---"), ...result.rows.map((row) => row.map(cell))];
+  const markdown = lines.map((line) => `| ${line.join(" | ")} |`).join("\n");
+  const more = result.row_count > result.rows.length ? `${result.rows.length} of ${result.row_count} rows` : "";
+  return paragraphs(markdown, more);
+}
+
+function cell(value: Cell): string {
+  const text = value !== null && typeof value === "object" ? JSON.stringify(value) : String(value ?? "");
+  return text.replaceAll("|", "\\|").replace(/\s*\n\s*/g, " ");
+}

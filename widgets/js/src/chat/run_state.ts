@@ -1,0 +1,98 @@
+// The state of a run while it works, built from its events.
+import type { ActionStarted, ChatMessage, Event, Numbered, Problem, Progress, Reply } from "../shared/wire_types";
+
+/** A tool call, with its result once there is one. */
+export interface Step {
+  id: string;
+  name: string;
+  input: unknown;
+  output?: unknown;
+  elapsed_ms?: number;
+  failed?: boolean;
+}
+
+export interface RunState {
+  /** The number of the next event; events that arrived too early are waiting. */
+  next: number;
+  waiting: Numbered[];
+  tokens: { number: number; text: string }[];
+  steps: Step[];
+  action: ActionStarted["kind"] | null;
+  progress: Progress | null;
+  hasStarted: boolean;
+  reply: Reply | null;
+  error: Problem | null;
+  status: ChatMessage["status"];
+  /** Whether this page saw the reply arrive: only then may a countdown run on it. */
+  arrivedLive: boolean;
+}
+
+export const INITIAL: RunState = {
+  next: 0,
+  waiting: [],
+  tokens: [],
+  steps: [],
+  action: null,
+  progress: null,
+  hasStarted: false,
+  reply: null,
+  error: null,
+  status: null,
+  arrivedLive: false,
+};
+
+/** The state after these events, in whatever order and however often they arrive. `isLive` is false for past events. */
+export function applyEvents(state: RunState, events: Numbered[], isLive: boolean): RunState {
+  const known = new Set(state.waiting.map(({ number }) => number));
+  const fresh = events.filter(({ number }) => number >= state.next && !known.has(number));
+  if (fresh.length === 0) return state;
+  const inOrder = [...state.waiting, ...fresh].sort((a, b) => a.number - b.number);
+  const arrivedLive = state.arrivedLive || (isLive && fresh.some(({ event }) => event.type === "result"));
+  let current: RunState = { ...state, arrivedLive, waiting: [] };
+  for (const numbered of inOrder) {
+    if (numbered.number < current.next) continue;
+    if (numbered.number > current.next) current.waiting.push(numbered);
+    else current = { ...applyEvent(current, numbered), next: numbered.number + 1 };
+  }
+  return current;
+}
+
+function applyEvent(state: RunState, { number, event }: Numbered): RunState {
+  switch (event.type) {
+    case "run_started":
+      return { ...state, hasStarted: true };
+    case "token":
+      return { ...state, tokens: [...state.tokens, { number, text: event.text }] };
+    case "restarted":
+      return { ...state, tokens: state.tokens.filter((token) => token.number < event.from) };
+    case "tool_call":
+    case "tool_result":
+      return { ...state, steps: addToSteps(state.steps, event) };
+    case "action_started":
+      return { ...state, action: event.kind };
+    case "progress":
+      return { ...state, progress: event };
+    case "result":
+      return { ...state, reply: event.reply, action: null, progress: null };
+    case "error":
+      return { ...state, error: { code: event.code, message: event.message } };
+    case "done":
+      return { ...state, status: event.status, action: null, progress: null };
+    default:
+      return state; // a server that is newer than this page may send events it does not know
+  }
+}
+
+/** The steps after this event. A result belongs to the last call of its id without one, since servers may reuse ids. */
+export function addToSteps(steps: Step[], event: Event): Step[] {
+  if (event.type === "tool_call") return [...steps, { id: event.id, name: event.name, input: event.input }];
+  if (event.type !== "tool_result") return steps;
+  const call = steps.findLastIndex(({ id, name, output }) => id === event.id && name === event.name && output === undefined);
+  const { output, elapsed_ms, failed } = event;
+  return steps.map((step, n) => (n === call ? { ...step, output: output ?? null, elapsed_ms, failed } : step));
+}
+
+/** The text of the reply so far. */
+export function replyText(state: RunState): string {
+  return state.tokens.map(({ text }) => text).join("");
+}
