@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from cfo_kernel import Settings, connect
 from cfo_kernel.errors import InvalidInput, StorageFailed
 from cfo_kernel.runs.owner_locks import OwnerLocks
 from cfo_kernel.store.catalog import Catalog, WorkspaceRow
@@ -46,7 +48,7 @@ PROGRAM = """
 import pathlib, sys
 from dataclasses import replace
 from cfo_kernel.store.migrations import runner
-from cfo_kernel.store.schemas import CATALOG
+from cfo_kernel.store.schemas import CATALOG, bring_up_to_date
 from tests.store.old_stores import Database
 place, versions, head = sys.argv[1:]
 schema = replace(CATALOG, head=head, more_versions=(pathlib.Path(versions),))
@@ -55,8 +57,10 @@ def reported(*arguments):
     print("locking", flush=True)
     lock(*arguments)
 runner.lock_for_migration = reported
-change = runner.upgrade(Database(schema, place if "://" in place else pathlib.Path(place)).engine(), schema)
-print(change.before, change.after)
+upgrade, changes = runner.upgrade, []
+runner.upgrade = lambda *arguments: changes.append(upgrade(*arguments))
+bring_up_to_date(Database(schema, place if "://" in place else pathlib.Path(place)).engine(), schema)
+print(changes[0].before, changes[0].after)
 """
 """Opens the catalog as a later version of the program would, which has the revisions in a folder."""
 
@@ -134,17 +138,54 @@ def test_rows_that_lose_what_they_refer_to_undo_the_upgrade(
     engine.dispose()
 
 
+def test_a_table_that_others_refer_to_can_be_rebuilt(catalog: Database, later: Callable[..., StoreSchema]) -> None:
+    """In SQLite, to drop the old table would delete or refuse the rows that refer to it, if that was checked."""
+    threads, engine = catalog.rows()["thread"], catalog.engine()
+    rebuild = """with op.batch_alter_table("workspace", recreate="always") as table:
+        table.alter_column("name", nullable=True)"""
+    bring_up_to_date(engine, later(rebuild if engine.dialect.name == "sqlite" else "pass"))
+    assert len(threads) == 3
+    assert catalog.rows()["thread"] == threads
+    engine.dispose()
+
+
+@pytest.mark.parametrize("is_new", [True, False])
 def test_of_two_processes_one_migrates_and_the_other_finds_it_done(
-    catalog: Database, place: Path | str, later: Callable[..., StoreSchema]
+    request: pytest.FixtureRequest, place: Path | str, later: Callable[..., StoreSchema], is_new: bool
 ) -> None:
-    schema = later(WAIT)
+    schema, before = later(WAIT), None
+    if not is_new:
+        catalog, before = request.getfixturevalue("catalog"), "0002"
     with program(place, schema) as first:
         assert (line(first), line(first)) == ("locking", "migrating")
         with program(place, schema) as second:
             assert line(second) == "locking"
-            assert first.communicate("go on\n", timeout=HANG)[0] == "0002 0003\n"
+            assert first.communicate("go on\n", timeout=HANG)[0] == f"{before} 0003\n"
             assert second.communicate("", timeout=HANG)[0] == "0003 0003\n"
-    assert [row["name"] for row in catalog.rows()["workspace"]] == ["Acme 0003", "Bücher & Söhne 0003"]
+    if not is_new:
+        assert [row["name"] for row in catalog.rows()["workspace"]] == ["Acme 0003", "Bücher & Söhne 0003"]
+
+
+def test_threads_of_one_process_migrate_different_stores_at_once(place: Path | str) -> None:
+    databases = [Database(schema, place) for schema in STORES]
+    engines = [database.engine() for database in databases]
+    with ThreadPoolExecutor(len(STORES)) as threads:
+        list(threads.map(bring_up_to_date, engines, STORES))
+    for database, engine in zip(databases, engines, strict=True):
+        assert set(database.structure()["tables"]) > {"alembic_version"}
+        engine.dispose()
+
+
+async def test_an_old_root_is_opened_as_usual(tmp_path: Path) -> None:
+    """The process that opens it does not count as another program that has it open."""
+    (tmp_path / "acme" / "data").mkdir(parents=True)
+    (tmp_path / ".cfo").mkdir()
+    for schema, name in ((CATALOG, "catalog-1"), (JOURNAL, "journal-1"), (LEDGER, "ledger")):
+        Database(schema, tmp_path / ".cfo").load(name)
+    async with connect(settings=Settings(root=tmp_path, model="offline")) as workbench:
+        assert [w.id for w in await workbench.workspaces()] == ["acme"]
+    made = {copy.name.rpartition("-2")[0][:12] for copy in (tmp_path / ".cfo" / "copies").iterdir()}
+    assert made == {"catalog-0001", "journal-0001"}
 
 
 def test_a_process_that_is_killed_while_it_migrates_loses_nothing(

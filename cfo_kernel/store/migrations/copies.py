@@ -26,7 +26,6 @@ def copy_database(database: Path, revision: str | None) -> Path:
         # SQLite's own backup reads what is still in the write-ahead log, which copying the file would miss.
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(partial)) as target:
             source.backup(target)
-            target.execute("PRAGMA journal_mode = DELETE")  # or it would need files beside it to be opened
         with partial.open("rb+") as written:
             os.fsync(written.fileno())
         partial.rename(copy)  # only now, so that a copy under this name is a whole one
