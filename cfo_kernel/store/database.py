@@ -49,6 +49,6 @@ def lock_for_migration(connection: Connection, postgres_schema: LiteralString, m
         return
     connection.detach()  # its settings differ from now on, so the pool must not hand it out again
     set_lock_timeout(connection, milliseconds)
-    connection.execute(text("PRAGMA foreign_keys = OFF"))  # or a table that is rebuilt would take its children along
+    connection.execute(text("PRAGMA foreign_keys = OFF"))  # or a table that others refer to could not be rebuilt
     # Python's driver begins no transaction before DDL: without this, each statement would be committed by itself.
     connection.execute(text("BEGIN IMMEDIATE"))

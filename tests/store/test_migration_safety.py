@@ -149,20 +149,24 @@ def test_a_table_that_others_refer_to_can_be_rebuilt(catalog: Database, later: C
     engine.dispose()
 
 
-@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("found", ["nothing", "catalog from before Alembic", "catalog"])
 def test_of_two_processes_one_migrates_and_the_other_finds_it_done(
-    request: pytest.FixtureRequest, place: Path | str, later: Callable[..., StoreSchema], is_new: bool
+    place: Path | str, later: Callable[..., StoreSchema], found: str
 ) -> None:
-    schema, before = later(WAIT), None
-    if not is_new:
-        catalog, before = request.getfixturevalue("catalog"), "0002"
+    schema, catalog = later(WAIT), Database(CATALOG, place)
+    before = None if found == "nothing" else "0002"
+    if before:
+        catalog.load("catalog-2")
+    if found == "catalog":
+        bring_up_to_date(engine := catalog.engine(), CATALOG)
+        engine.dispose()
     with program(place, schema) as first:
         assert (line(first), line(first)) == ("locking", "migrating")
         with program(place, schema) as second:
             assert line(second) == "locking"
             assert first.communicate("go on\n", timeout=HANG)[0] == f"{before} 0003\n"
             assert second.communicate("", timeout=HANG)[0] == "0003 0003\n"
-    if not is_new:
+    if before:
         assert [row["name"] for row in catalog.rows()["workspace"]] == ["Acme 0003", "Bücher & Söhne 0003"]
 
 

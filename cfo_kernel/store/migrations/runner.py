@@ -69,8 +69,6 @@ def downgrade(engine: Engine, schema: StoreSchema, revision: str) -> Change:
 @contextlib.contextmanager
 def _locked(engine: Engine, schema: StoreSchema) -> Generator[Connection]:
     """A transaction that no other migration of the store shares. An error undoes it, and so all of the migration."""
-    # PostgreSQL remembers for each connection that a table was missing, so the check before may not have used this one.
-    engine.dispose()
     with _one_at_a_time, engine.connect() as connection, connection.begin():
         try:
             lock_for_migration(connection, schema.postgres_schema, LOCK_TIMEOUT)
@@ -137,8 +135,9 @@ def _apply(connection: Connection, schema: StoreSchema, before: str | None, targ
     except Exception as error:  # a revision may fail in any way
         reason = getattr(error, "orig", None) or error
         raise StorageFailed(
-            f"The {schema.name} cannot go from revision {before} to {target or BASE} ({reason}). It is as it was. Go"
-            " back to the version of cfo_kernel that you had, and report this."
+            f"The {schema.name} cannot go from revision {before} to {target or BASE} ({reason}). It is as it was."
+            " If the disk or the server is not the cause, go back to the version of cfo_kernel that you had, and report"
+            " this."
         ) from error
 
 
