@@ -27,6 +27,12 @@ const { outputFiles } = await build({
 });
 
 const isCheck = process.argv.includes("--check");
+// The version is in pyproject.toml alone: the bundles ship in its wheel, and this package is never published.
+const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
+if (isCheck && version !== undefined) {
+  console.error("package.json has a version. Remove it: the version is in pyproject.toml alone.");
+  process.exit(1);
+}
 const stale = [];
 for (const { path, contents } of outputFiles) {
   const committed = await readFile(path).catch(() => null);
