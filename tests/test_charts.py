@@ -90,6 +90,37 @@ def test_no_chart_suits(plain: ResultTable) -> None:
     assert vega_lite(plain) is None
 
 
+@pytest.mark.parametrize(("series", "has_room"), [(10, True), (11, False)])
+def test_lines_are_at_most_ten(series: int, has_room: bool) -> None:
+    rows = [(f"unit {s}", month, 5) for s in range(series) for month in ("2012-01", "2012-02", "2012-03")]
+    spec = vega_lite(table({"unit": "VARCHAR", "month": "VARCHAR", "amount": MONEY}, rows))
+    assert (spec is not None) == has_room
+    months = table(
+        {"month": "VARCHAR", **{f"f{s}": MONEY for s in range(series)}}, [(m, *[v] * series) for m, v in MONTHS]
+    )
+    proposed = Chart(type="bar", x="month", y=tuple(f"f{s}" for s in range(series)))
+    assert (vega_lite(months, proposed) != vega_lite(months)) == has_room
+
+
+@pytest.mark.parametrize(("units", "has_room"), [(25, True), (26, False)])
+def test_groups_of_bars_need_room(units: int, has_room: bool) -> None:
+    rows = [(f"unit {u}", year, 5) for u in range(units) for year in (2011, 2012)]
+    spec = vega_lite(table({"unit": "VARCHAR", "year": "BIGINT", "amount": MONEY}, rows))
+    assert (spec is not None) == has_room
+
+
+def test_three_periods_are_no_pair() -> None:
+    rows = [("A", 1, 2, 3), ("B", 1, 2, 3)]
+    assert "layer" not in (
+        vega_lite(table({"unit": "VARCHAR", "2010": MONEY, "2011": MONEY, "2012": MONEY}, rows)) or {}
+    )
+
+
+def test_a_figure_that_is_not_finite_is_not_drawn() -> None:
+    months = [(month, "NaN") for month, _ in MONTHS]
+    assert vega_lite(table({"month": "VARCHAR", "amount": "DOUBLE"}, months)) is None
+
+
 def test_a_bridge_must_add_up() -> None:
     wrong = table({"step": "VARCHAR", "amount": MONEY}, [*BRIDGE[:-1], ("Closing 2012", 90)])
     assert "transform" in (vega_lite(DRAWN["bridge"]) or {})
