@@ -170,12 +170,12 @@ def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
 
 @app.command()
 def worker() -> None:
-    """Work on runs until stopped: those of ended processes and, with CFO_DATABASE_URL, of all machines."""
+    """Process runs until stopped: those left by ended processes and, with CFO_DATABASE_URL, those of all machines."""
 
     async def work() -> None:
         settings = load()
         if settings.url:
-            raise InvalidInput("A worker works on the folders of its own machine. Unset CFO_URL and start it again.")
+            raise InvalidInput("A worker only handles local folders. Unset CFO_URL and start it again.")
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)

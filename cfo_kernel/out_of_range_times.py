@@ -1,4 +1,4 @@
-"""Dates and times that Python cannot represent: infinity, 44 BC, 24:00. In DataFrames they are DuckDB's texts."""
+"""Dates and times that Python cannot represent: infinity, 44 BC, 24:00. DataFrames hold them as DuckDB prints them."""
 
 import io
 from pathlib import Path

@@ -52,7 +52,7 @@ def test_looking_around_loads_no_model_and_no_data_library() -> None:
 
 
 def test_a_server_is_reached_without_any_engine() -> None:
-    """From the call of `connect` to a refused request: whoever only asks a server need not load what answers."""
+    """From the call of `connect` to a refused request: a client of a server need not load the engine."""
     loaded = modules_after(
         "import asyncio\n"
         "from cfo_kernel import CfoError, connect\n"

@@ -114,7 +114,7 @@ def _too_large(headers: Headers, limit: int) -> Response | None:
 def _limited(receive: Receive, limit: int) -> Receive:
     """The same stream, which raises an error if the body is too large or too slow.
 
-    The header is no proof: a chunked body does not state its length.
+    The header proves nothing: a chunked body does not state its length.
     """
     clock = asyncio.get_running_loop().time
     received, deadline, has_more = 0, clock() + BODY_TIMEOUT, True

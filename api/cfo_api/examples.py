@@ -7,8 +7,6 @@ _THREAD = "20260102-030405-0123456789ab"
 _RUN = "20260102-030406-ba9876543210"
 _AT = "2026-01-02T03:04:05Z"
 _SQL = "SELECT department, sum(amount) AS amount FROM ledger GROUP BY department ORDER BY department"
-_PLAN = {"table": "ledger", "group_by": ["department"], "measures": [{"column": "amount", "function": "sum"}]}
-_PROGRAM = "result_df = tables['ledger'].groupby('department', as_index=False)['amount'].sum()"
 
 _workspace: dict[str, Any] = {"id": _WORKSPACE, "name": "Adventure Works", "created_at": _AT, "updated_at": _AT}
 _thread: dict[str, Any] = {

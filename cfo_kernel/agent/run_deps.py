@@ -106,4 +106,4 @@ class RunDeps:
             return path
         known = [f"{p.parent.name}/{p.name}" for f in _FOLDERS for p in (self.thread_dir / f).iterdir()]
         listed = ", ".join(sorted(known)[-20:]) or "none yet"
-        raise SheetInvalid(f"There is no file {name[:80]!r} in this thread. There is: {listed}.")
+        raise SheetInvalid(f"There is no file {name[:80]!r} in this thread. Available files: {listed}.")

@@ -79,7 +79,7 @@ class TurnListener(Protocol):
 
 @dataclass(frozen=True)
 class RunLimits:
-    """The limits of a turn: answers of models, successful tool calls, and tokens read and written."""
+    """Limits for one turn: model responses, successful tool calls, and input and output tokens."""
 
     requests: int
     tool_calls: int

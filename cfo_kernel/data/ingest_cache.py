@@ -199,7 +199,7 @@ class IngestCache:
             problem = f"{path.name} took longer than {self._timeout:g} s to read"
             raise StorageFailed(f"{problem}. Split the file, or raise CFO_INGEST_TIMEOUT.") from error
         except QueryOutOfMemory as error:
-            raise StorageFailed(f"{path.name} needs more memory to be read than there is. Split the file.") from error
+            raise StorageFailed(f"{path.name} needs more memory to read than is available. Split the file.") from error
         except WorkerLost as error:
             advice = "Try again; if it happens again, split the file or save it again"
             raise StorageFailed(f"{path.name} crashed the process that was reading it. {advice}.") from error

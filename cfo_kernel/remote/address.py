@@ -25,7 +25,7 @@ class Address:
             raise InvalidSettings("CFO_API_TOKEN may contain printable ASCII only, without spaces. Correct it.")
         parts = _parts(url.strip())
         if parts is None:
-            raise InvalidSettings("CFO_URL is wrong: it looks like http://127.0.0.1:8765. Correct it and start again.")
+            raise InvalidSettings("CFO_URL is not a valid address. Set it to one like http://127.0.0.1:8765.")
         if parts.username is not None or parts.password is not None:
             raise InvalidSettings("CFO_URL may not contain a password. Remove it, and set CFO_API_TOKEN instead.")
         if parts.query or parts.fragment:

@@ -174,7 +174,7 @@ class RemoteThread:
     async def _send_first(self, text: str, in_reply_to: str | None, key: str) -> RemoteRun:
         self._client.use()
         if not text or in_reply_to is not None:
-            raise NothingToContinue("This thread has no message yet, so nothing to continue. Send one.")
+            raise NothingToContinue("This thread has no messages yet, so nothing can be continued. Send one.")
         path = f"/workspaces/{segment(self.workspace_id, not_found.workspace(self.workspace_id, ()))}/threads"
         created = await self._client.fetch(_new_thread, "POST", path, json={"message": text}, idempotency_key=key)
         self._info, self.id = created.thread, created.thread.id
@@ -186,7 +186,7 @@ class RemoteThread:
     def _path(self, rest: str = "") -> str:
         if self._info is None:
             self._client.use()
-            raise ThreadNotFound("This thread has no message yet. Send the first one.")
+            raise ThreadNotFound("This thread has no messages yet. Send one first.")
         return f"/threads/{segment(self.id, not_found.thread(self.id))}{rest}"
 
     @property

@@ -99,7 +99,7 @@ class RemoteWorkbench(AsyncResource):
         if self._client is None or self._loop is asyncio.get_running_loop():
             return
         if self._loop is not None and self._loop.is_running():
-            raise OtherLoop("This workbench is in use in another event loop. Call connect() for one of this loop.")
+            raise OtherLoop("This workbench is in use in another event loop. Call connect() again in this one.")
         self._client = None
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Owner locks: each live process of this machine holds a lock on its own file, which the kernel releases at death."""
+"""Owner locks: each live process of this machine locks its own file, and the kernel releases the lock when it dies."""
 
 import fcntl
 import os

@@ -99,7 +99,7 @@ class Catalog:
                 session.flush()  # the old rows must go before the new one comes, or the constraints would fail
                 session.add(row)
         except IntegrityError as error:
-            message = f"There is a workspace of this name or id already: {row.name}, {row.id}. Choose another name."
+            message = f"A workspace with this name or id already exists: {row.name} ({row.id}). Choose another name."
             raise WorkspaceExists(message) from error
         return row
 
@@ -117,7 +117,7 @@ class Catalog:
                 if row := session.get(WorkspaceRow, workspace_id):
                     row.name, row.updated_at = name, now()
         except IntegrityError as error:
-            raise WorkspaceExists(f"There is a workspace {name} already. Choose another name.") from error
+            raise WorkspaceExists(f"There is already a workspace named {name}. Choose another name.") from error
 
     def touch_workspace(self, workspace_id: str) -> None:
         """Marks the workspace as changed now. If the database is locked, it is not: the change itself must not fail."""

@@ -35,7 +35,7 @@ def is_postgres(connection: Connection) -> bool:
 
 
 def set_lock_timeout(connection: Connection, milliseconds: int) -> None:
-    """Sets for how long the transaction waits for other programs' writes."""
+    """Sets how long the transaction waits for other programs to finish writing."""
     setting = "SET LOCAL lock_timeout" if is_postgres(connection) else "PRAGMA busy_timeout"
     connection.execute(text(f"{setting} = {milliseconds:d}"))
 

@@ -21,7 +21,7 @@ def workspace_name(name: str) -> str:
     unsafe = any(c in "/\\" or unicodedata.category(c).startswith("C") for c in tidy)
     if not tidy or len(tidy) > 100 or tidy.startswith(".") or unsafe or any(ord(c) < 32 for c in name):
         shown = tidy[:40].encode("utf-8", "replace").decode()
-        message = f"{shown!r} cannot be a workspace's name. Use 1 to 100 characters, no slash, and no dot in front."
+        message = f"{shown!r} is not a valid workspace name. Use 1 to 100 characters, no slash, and no leading dot."
         raise InvalidName(message)
     return tidy
 

@@ -100,7 +100,7 @@ class EmbeddedThread:
         is_new, first_key, self._first_key = self._row is None, self._first_key, None
         if self._row is None:
             if not text:
-                raise NothingToContinue("This thread has no message yet, so nothing to continue. Send one.")
+                raise NothingToContinue("This thread has no messages yet, so nothing can be continued. Send one.")
             await self._check_key(idempotency_key)
             self._row = engine.new_thread(self._workspace, self.id, title_of(text))
         try:
@@ -225,7 +225,7 @@ class EmbeddedThread:
         return listings.thread(self, self._workspace.name)
 
     async def _check_key(self, key: str | None) -> None:
-        """Raises `ThreadNotFound` if the run of this key was in a thread that has been deleted, with its reply.
+        """Raises `ThreadNotFound` if the run with this key belonged to a thread that has since been deleted.
 
         The journal is read before the catalog. If another message with the same key is creating the thread right now,
         it adds the row before the run; in this order, a run that is found always has its row, unless it was deleted.
@@ -250,7 +250,7 @@ class EmbeddedThread:
 
     def _existing(self) -> ThreadRow:
         if self._row is None:
-            raise ThreadNotFound("This thread has no message yet. Send the first one.")
+            raise ThreadNotFound("This thread has no messages yet. Send one first.")
         return self._row
 
 

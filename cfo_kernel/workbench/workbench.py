@@ -103,7 +103,7 @@ class EmbeddedWorkbench(AsyncResource):
         if self._engine is None:
             others = [other.root for other in _open if other.root != self.root]
             if others:
-                message = f"This process already works on {others[0]}. Close that workbench, or start another process."
+                message = f"This process already has {others[0]} open. Close that workbench, or use another process."
                 raise OtherRoot(message)
             self._loop = asyncio.get_running_loop()
             _open.add(self)
@@ -119,7 +119,7 @@ class EmbeddedWorkbench(AsyncResource):
         if self._engine is None or self._loop is None or self._loop is asyncio.get_running_loop():
             return
         if self._loop.is_running():
-            raise OtherLoop("This workbench is in use in another event loop. Call connect() for one of this loop.")
+            raise OtherLoop("This workbench is in use in another event loop. Call connect() again in this one.")
         self._engine.close_sync()
         self._engine = None
         _open.discard(self)

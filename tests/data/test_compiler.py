@@ -1,7 +1,7 @@
 """Plans as SQL and as rows.
 
 Each case is compiled, compared with `golden/<name>.sql`, and asked of the small company of `conftest.py` under the SQL
-policy; its rows were worked out by hand. After a change that is meant, write the golden files anew and read the diff:
+policy; its rows were worked out by hand. After a change that is meant, write the golden files again and read the diff:
 
     .venv/bin/python -m tests.data.test_compiler
 """

@@ -1,7 +1,7 @@
 """Plans over trees as SQL, rows and notes, and the sums that are refused.
 
 The company has a chart with every operator, two accounts called Other, and a group of units with rows of its own. The
-rows were worked out by hand. After a change that is meant, write the golden files anew and read the diff:
+rows were worked out by hand. After a change that is meant, write the golden files again and read the diff:
 
     .venv/bin/python -m tests.data.test_rollups
 """

@@ -52,7 +52,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Asked]:
 
 @pytest.fixture(scope="module")
 def gold() -> Iterator[duckdb.DuckDBPyConnection]:
-    """The source's CSV files as views, read by DuckDB itself and by nothing of ours."""
+    """The source's CSV files as views, read by DuckDB itself, without cfo_kernel."""
     with duckdb.connect() as connection:
         for folder in ("data", "source"):
             for file in (COMPANY / folder).glob("*.csv"):

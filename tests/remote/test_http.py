@@ -167,13 +167,13 @@ async def test_a_download_that_is_cut_is_no_whole_file(scripted: Scripted) -> No
 @pytest.mark.parametrize(
     ("url", "match"),
     [
-        ("", "CFO_URL is wrong"),
-        ("localhost:8765", "CFO_URL is wrong"),
-        ("ftp://localhost", "CFO_URL is wrong"),
-        ("http://", "CFO_URL is wrong"),
-        ("http://localhost:99999", "CFO_URL is wrong"),
-        ("http://local host", "CFO_URL is wrong"),
-        ("http://local\nhost", "CFO_URL is wrong"),
+        ("", "CFO_URL is not a valid address"),
+        ("localhost:8765", "CFO_URL is not a valid address"),
+        ("ftp://localhost", "CFO_URL is not a valid address"),
+        ("http://", "CFO_URL is not a valid address"),
+        ("http://localhost:99999", "CFO_URL is not a valid address"),
+        ("http://local host", "CFO_URL is not a valid address"),
+        ("http://local\nhost", "CFO_URL is not a valid address"),
         ("http://me:secret@localhost", "may not contain a password"),
         ("http://localhost?x=1", "must end with its path"),
     ],
@@ -247,7 +247,7 @@ def test_each_event_loop_has_connections_of_its_own() -> None:
 
     taken: list[Any] = []
     asyncio.run(twice())
-    gc.collect()  # what was left open would be told as unraisable
+    gc.collect()  # what was left open would be reported as unraisable
     asyncio.run(again(*taken[0]))
 
 

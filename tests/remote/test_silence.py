@@ -1,4 +1,4 @@
-"""A server that takes requests and answers none any more: whoever waits hears of it within seconds."""
+"""A server that accepts requests but no longer answers: waiting callers get an error within seconds."""
 
 import asyncio
 import contextlib

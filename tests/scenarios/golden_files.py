@@ -1,7 +1,7 @@
 """What a scenario saw, as JSON that is the same on every way and every machine, held by golden files.
 
 A difference here is a change of what front ends see, or a difference between two ways to the engine, which is a bug of
-one of them. If the change is meant, write the files anew and read the difference before you commit it:
+one of them. If the change is meant, write the files again and read the difference before you commit it:
 
     CFO_GOLDEN=write python -m pytest tests/scenarios
 """

@@ -280,7 +280,7 @@ def test_settings_come_from_the_environment_and_say_what_is_wrong(
         loaded(CFO_ROOT="~nobody-of-that-name/x").resolved_root()
     assert loaded(OPENAI_BASE_URL="http://a").openai_base_url == "http://a"
     assert loaded(OPENAI_BASE_URL="http://a").base_url is None  # which an Anthropic key would be sent to
-    with pytest.raises(InvalidSettings, match="CFO_URL is wrong"):
+    with pytest.raises(InvalidSettings, match="CFO_URL is not a valid address"):
         connect("example.com")
 
 

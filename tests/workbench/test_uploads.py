@@ -1,4 +1,4 @@
-"""Uploads that fail on the way: what `data/` had it keeps, and the error is one of ours."""
+"""Uploads that fail midway: `data/` keeps its files, and the error is a `CfoError`."""
 
 import errno
 import io

@@ -218,7 +218,7 @@ class Chat(Component, bundle="chat"):
         return CommandResult({run_id: [_event_dict(n) for n in numbered] for run_id, numbered in events})
 
     async def _continue(self, thread: Thread, command: ContinueReply) -> None:
-        # If another tab continued or answered first, that is no error: the refresh shows what it did.
+        # If another tab continued or answered first, that is not an error: the refresh shows what it did.
         with suppress(NothingToContinue, ContinueLimitReached):
             run = await thread.send(in_reply_to=command.run_id, untouched=command.untouched)
             self._run_sent(command, run.id)

@@ -54,7 +54,7 @@ class LeaveHandler(VoilaShutdownKernelHandler):
 
     @authenticated
     async def post(self, kernel_id: str) -> None:
-        # A page from before a restart of the server reports a kernel that no longer exists; that is no error.
+        # A page from before a restart of the server reports a kernel that no longer exists; that is not an error.
         if kernel_id in self.kernel_manager:
             await self.kernel_manager.shutdown_kernel(kernel_id)
         self.set_status(204)

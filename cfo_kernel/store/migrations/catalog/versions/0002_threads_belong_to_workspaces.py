@@ -1,4 +1,4 @@
-"""The key of a thread is its workspace with its id: a copy of a workspace's folder holds the same thread ids again."""
+"""Threads are keyed by (workspace, thread id): a copied workspace folder contains the same thread ids."""
 
 import sqlalchemy as sa
 from alembic import op
