@@ -30,7 +30,7 @@ ANYTHING = st.text(st.characters(), max_size=300) | st.sampled_from(HOSTILE)
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_refused(name: str) -> None:
-    with pytest.raises(InvalidName, match="cannot be a workspace's name") as raised:
+    with pytest.raises(InvalidName, match="is not a valid workspace name") as raised:
         folders.workspace_name(name)
     assert raised.value.message.isprintable()
 
