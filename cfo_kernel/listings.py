@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from cfo_kernel import display
-from cfo_kernel.data.tables import SHOWN, Dataset
+from cfo_kernel.data.tables import LISTED_COLUMNS, Dataset
 from cfo_kernel.display import Listing
 from cfo_kernel.errors import WorkspaceNotFound
 from cfo_kernel.interface import DataFile
@@ -48,7 +48,7 @@ def threads(found: Iterable[T]) -> Sequence[T]:
 
 def datasets(found: Iterable[Dataset]) -> Sequence[Dataset]:
     """Datasets that are shown as a table."""
-    return Listing(found, SHOWN, Dataset.rows)
+    return Listing(found, LISTED_COLUMNS, Dataset.rows)
 
 
 def files(found: Iterable[DataFile]) -> Sequence[DataFile]:

@@ -1,9 +1,9 @@
-"""Checks that a plan adds only what may be added, asked of the data before the plan is run.
+"""Checks that a plan adds up only rows that may be added up, before the plan is run.
 
-A sum or an average over a group means nothing where it takes a balance at several dates, rows that the glossary keeps
-apart, or several scenarios. The plan does not show it: its rows do. So a probe, the plan with other figures, looks for
-the two farthest values within each group, and what it finds becomes `PlanInvalid`. Rows without a value are no part of
-those that have one: they may be of any scenario.
+A sum or an average has no meaning where its rows hold a balance at several dates, several scenarios, or values that the
+glossary keeps apart. The plan alone does not show that; its rows do. So a probe, which is the same plan with other
+figures, looks for the lowest and the highest date or scenario within each group. If they differ, the plan is refused
+with `PlanInvalid`. A row without a scenario counts as one of another scenario, since it may belong to any.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,11 @@ from cfo_kernel.errors import PlanInvalid
 
 @dataclass(frozen=True)
 class AdditivityCheck:
-    """One figure that must have one value of `column` in each of the groups that it is added within."""
+    """A figure whose rows must all have the same value of `column` within each group.
+
+    `meant` is the value that the glossary names as the default, and `is_mentioned` says whether the plan filters or
+    groups by the column; if not, a note says which value all rows have.
+    """
 
     figure: str
     node: Aggregate
@@ -30,21 +34,21 @@ class AdditivityCheck:
     is_mentioned: bool = True
 
     def problem(self, found: str, groups: Sequence[str]) -> str:
-        """What is wrong and what to write instead; `found` names two of the values."""
+        """What is wrong and what to write instead. `found` is a text with two of the values."""
         each = f" for each {', '.join(groups)}" if groups else ""
         match self.kind:
             case "balance":
                 last = f'"last_of": {{"column": "{self.column}", "grain": "quarter"}}'
                 return (
                     f"{self.figure} would add a balance over several dates{each} ({found}): a balance is never summed "
-                    f"over time. Read it at the last date of a period, {last} and a group of the same grain, or filter "
-                    f"{self.column} to one date."
+                    f"over time. Read it at the last date of each period with {last} and a group of the same grain, or "
+                    f"filter {self.column} to one date."
                 )
             case "default":
-                usual = f'{{"column": "{self.column}", "value": "{self.meant}"}} is what is usually meant'
+                usual = f'{{"column": "{self.column}", "value": "{self.meant}"}} is the usual one'
                 return (
-                    f"{self.figure} would add rows of several {self.column}{each} ({found}). Filter it to one value, "
-                    f"{usual}, or group by it."
+                    f"{self.figure} would add rows of several {self.column}{each} ({found}). Filter it to one value "
+                    f"({usual}), or group by it."
                 )
             case "apart":
                 return (
@@ -55,7 +59,9 @@ class AdditivityCheck:
 
 @dataclass(frozen=True)
 class AdditivityProbe:
-    """A query whose one row says what the checks found: for each two values that clash, and the only value if one."""
+    """A query with one row. It holds two columns for each check: a text with two different values that a group has, and
+    the value that all rows share. Either is null if there is none.
+    """
 
     sql: str
     checks: tuple[AdditivityCheck, ...]
@@ -66,7 +72,7 @@ class AdditivityProbe:
         return 2 * len(self.checks)
 
     def evaluate(self, row: Sequence[Any]) -> list[str]:
-        """Notes for the result; raises `PlanInvalid` where a figure must not be."""
+        """Notes for the result. Raises `PlanInvalid` if a figure would add rows that must not be added."""
         problems = [c.problem(row[2 * i], self.groups) for i, c in enumerate(self.checks) if row[2 * i] is not None]
         if problems:
             raise PlanInvalid(" ".join(dict.fromkeys(problems)))
@@ -81,7 +87,7 @@ class AdditivityProbe:
 def additivity_probes(
     plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, glossary: GlossaryFile
 ) -> list[AdditivityProbe]:
-    """The probes of a plan that compiles: one for each set of groups that figures are added within."""
+    """The probes of a plan that compiles: one for each set of groups within which figures are added."""
     by_groups: dict[tuple[str, ...], list[AdditivityCheck]] = {}
     every = tuple(group.result_name for group in plan.group_by)
     for measure in plan.select:
@@ -97,7 +103,11 @@ def additivity_probes(
 def aggregates_with_groups(
     node: Expression, plan: QueryPlan, groups: tuple[str, ...]
 ) -> Iterator[tuple[Aggregate, tuple[str, ...]]]:
-    """The aggregates in an expression, with the groups within which their rows come together."""
+    """The aggregates in an expression, each with the groups within which its rows are added.
+
+    A window adds over more rows than its aggregate does: a share over everything outside `within`, a running total over
+    all periods.
+    """
     if isinstance(node, Aggregate):
         yield node, groups
         return
@@ -114,12 +124,12 @@ def aggregates_with_groups(
 def _checks(
     figure: str, node: Aggregate, plan: QueryPlan, compiler: Compiler, glossary: GlossaryFile
 ) -> Iterator[AdditivityCheck]:
-    ref = compiler.scope.find(node.column or "")
-    notes = glossary.table(ref.table.name)
+    table_name = _table(node, compiler)
+    notes = glossary.table(table_name)
     mentioned = _mentioned(plan, node)
     for column in dict.fromkeys([*notes.defaults, *notes.kept_apart]):
         table = column.partition(".")[0]
-        if compiler.scope.missing(ref.table.name, table) is None or compiler.rollups.adds_by_tree(node, table):
+        if compiler.scope.missing(table_name, table) is None or compiler.rollups.adds_by_tree(node, table):
             continue
         if column in notes.defaults:
             is_mentioned = compiler.scope.has(table) and column.partition(".")[2] in mentioned
@@ -127,9 +137,14 @@ def _checks(
         else:
             yield AdditivityCheck(figure, node, column, "apart")
     for wanted in _balances(notes):
-        if notes.date and compiler.scope.missing(ref.table.name, wanted.column.partition(".")[0]) is not None:
+        if notes.date and compiler.scope.missing(table_name, wanted.column.partition(".")[0]) is not None:
             narrowed = node.model_copy(update={"where": (*node.where, wanted)})
-            yield AdditivityCheck(figure, narrowed, f"{ref.table.name}.{notes.date}", "balance")
+            yield AdditivityCheck(figure, narrowed, f"{table_name}.{notes.date}", "balance")
+
+
+def _table(node: Aggregate, compiler: Compiler) -> str:
+    """The table whose rows the aggregate takes: that of its column, or the plan's own."""
+    return (compiler.scope.find(node.column).table if node.column else compiler.scope.table).name
 
 
 def _balances(notes: TableNotes) -> list[Filter]:
@@ -137,7 +152,7 @@ def _balances(notes: TableNotes) -> list[Filter]:
 
 
 def _mentioned(plan: QueryPlan, node: Aggregate) -> set[str]:
-    """The columns, without their tables, that the plan filters or groups by where this figure is concerned."""
+    """The columns, without their tables, by which the plan filters or groups this figure."""
     named = [f.column for f in (*plan.filters, *node.where)] + [g.column for g in plan.group_by]
     return {name.rpartition(".")[2] for name in named}
 
@@ -150,36 +165,39 @@ def _probe(
     groups: tuple[str, ...],
     checks: list[AdditivityCheck],
 ) -> AdditivityProbe:
-    """The plan with the lowest and the highest value for each check, by the groups, and what clashes among them."""
+    """The probe for all checks within the same groups: the plan with the lowest and highest value for each check."""
     select: list[Measure] = []
     extra_joins: dict[str, Join] = {}
     for i, check in enumerate(checks):
         extra_joins |= {join.table.lower(): join for join in _beyond(check, compiler)}
-        where = (*check.node.where, Filter(column=check.node.column or "", op="is not null"))
+        # A row without a figure adds nothing, whatever its scenario.
+        filled = [Filter(column=check.node.column, op="is not null")] if check.node.column else []
+        where = (*check.node.where, *filled)
         for end, fn in (("low", "min"), ("high", "max")):
             node = Aggregate(fn=fn, column=check.column, where=where)
             select.append(Measure(name=f"{end}_{i}", expression=node))
         without = (*where, Filter(column=check.column, op="is null"))
         select.append(Measure(name=f"without_{i}", expression=Aggregate(fn="count", where=without)))
     inside = tuple(g for g in plan.group_by if g.result_name in groups)
-    kept = (*plan.filters, *(Filter(column=g.column, value=g.within) for g in plan.group_by if g.within))
-    probe = plan.model_copy(update={"filters": kept, "group_by": inside, "select": tuple(select)})
-    looked = Compiler(probe, tables, trees, extra_joins=tuple(extra_joins.values()), figures_of=plan).groups()
+    # A share drops its group, but the rows are still only those below the group's `within`.
+    filters = (*plan.filters, *(Filter(column=g.column, value=g.within) for g in plan.group_by if g.within))
+    probe = plan.model_copy(update={"filters": filters, "group_by": inside, "select": tuple(select)})
+    rows = Compiler(probe, tables, trees, extra_joins=tuple(extra_joins.values()), figures_of=plan).groups()
     columns = [f"  {sql}" for i, check in enumerate(checks) for sql in _found(i, check)]
-    lines = ["SELECT", *(f"{column}," for column in columns[:-1]), columns[-1], "FROM (", *indented(looked), ")"]
+    lines = ["SELECT", *(f"{column}," for column in columns[:-1]), columns[-1], "FROM (", *indented(rows), ")"]
     return AdditivityProbe("\n".join(lines), tuple(checks), groups)
 
 
 def _beyond(check: AdditivityCheck, compiler: Compiler) -> Iterator[Join]:
     """The joins that the check's columns need and the plan does not have."""
-    fact = compiler.scope.find(check.node.column or "").table
+    start = _table(check.node, compiler)
     for column in (check.column, *(f.column for f in check.node.where)):
         if "." in column:
-            yield from compiler.scope.missing(fact.name, column.partition(".")[0]) or ()
+            yield from compiler.scope.missing(start, column.partition(".")[0]) or ()
 
 
 def _found(i: int, check: AdditivityCheck) -> tuple[str, str]:
-    """Two values that clash in a group, one of which may be none, and the value that all rows share."""
+    """The SQL of two different values in a group ('none' if a row has no value), and of the only value."""
     low, high = (f"low_{i}", f"high_{i}") if check.kind != "balance" else (_day(f"low_{i}"), _day(f"high_{i}"))
     other = f"CASE WHEN {low} <> {high} THEN CAST({high} AS VARCHAR) WHEN without_{i} > 0 THEN 'none' END"
     clash = f"min(CAST({low} AS VARCHAR) || ' and ' || {other}) AS clash_{i}"

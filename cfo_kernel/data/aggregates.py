@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 
 class Needs(Enum):
-    """What an aggregate is taken over."""
+    """What an aggregate is computed from."""
 
     NUMBERS = auto()
     COLUMN = auto()  # of any type
@@ -27,7 +27,7 @@ class Needs(Enum):
 class AggregateFunction:
     """What one `fn` of a plan computes, needs and allows.
 
-    `sql` has `{}` where the column goes; empty, it is a call of the function `name`.
+    `sql` has `{}` in the place of the column. Without it the SQL is a call of the function `name`.
     """
 
     name: str
@@ -36,22 +36,21 @@ class AggregateFunction:
     label: str = ""
     """What people call the figure: 'average rate'."""
     row_label: str = ""
-    """What people call it when it is one of single rows: 'smallest posting'. By default the label."""
+    """What people call it over single rows: 'smallest posting'. The label by default."""
     plural: str = ""
     """What people call several of them: 'averages do not add up'."""
     adds_rows: bool = True
-    """Whether the figure mixes its rows, so that a balance at two dates, or two scenarios, must not be among them."""
+    """Whether the figure combines its rows, so that they must not hold two scenarios, or a balance at two dates."""
     is_changed_by_repeats: bool = True
-    """Whether the figure is another one where a join repeats rows."""
+    """Whether the figure changes if a join repeats rows."""
     is_total: bool = False
-    """Whether the figures of parts add up to that of the whole. Only then are there shares and running totals of it,
-    and figures over rows that are subtracted."""
+    """Whether the figures of the parts add up to that of the whole, as shares, running totals and subtraction need."""
     subtracts: bool = False
-    """Whether a row that is subtracted in a roll-up counts with a minus."""
+    """Whether a row that a roll-up subtracts is negated."""
     is_count: bool = False
-    """Whether the figure is a number of things, whatever the unit of the column."""
+    """Whether the figure counts things, whatever the unit of the column."""
     takes_grain: bool = False
-    """Whether the periods of a time column can stand in for its values."""
+    """Whether it can be computed over the periods of a time column instead of its values."""
     keeps_type: bool = False
     """Whether the figure is one of the column's values, and so has its type. Otherwise it is a number."""
     is_interpolated: bool = False

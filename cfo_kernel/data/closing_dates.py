@@ -1,6 +1,7 @@
-"""The dates that `last_of` reads, and where fewer entities have rows at one of them than at the date before.
+"""Notes on the dates that `last_of` reads: which they are, and which of them have fewer entities than the date before.
 
-A close may hold adjustments only. The figure read there is the sum of what is there, and a note says what is not.
+A closing date may hold nothing but adjustments. The balance read there is then the sum of the adjustments, and looks
+complete.
 """
 
 from collections.abc import Sequence
@@ -19,30 +20,34 @@ MOST_ROWS = 1000
 
 @dataclass(frozen=True)
 class ClosingDates:
-    """A query for the dates that a plan reads; `nouns` name the entities that are counted at each."""
+    """A query for the dates that a plan reads. `nouns` name the entities that are counted at each date."""
 
     sql: str
     nouns: tuple[str, ...]
 
     def notes(self, rows: Sequence[Sequence[Any]]) -> list[str]:
-        """Notes from its rows: date, date before, whether it is thin, and pairs of counts, the last being of rows."""
+        """Notes from the query's rows.
+
+        Each row holds a date, the date before, whether it has clearly fewer rows, and pairs of counts (at the date and
+        at the date before): one for each entity, and the last one of rows.
+        """
         dates = [str(row[0]) for row in rows]
         more = f" and {len(dates) - _MOST_DATES} more" if len(dates) > _MOST_DATES else ""
-        read = [f"Read at the last date with rows: {', '.join(dates[:_MOST_DATES])}{more}."] if dates else []
+        dates_note = [f"Read at the last date with rows: {', '.join(dates[:_MOST_DATES])}{more}."] if dates else []
         thin = [self._thin(row) for row in rows if row[2]]
-        rest = [f"{len(thin) - _MOST_NOTES} more dates have as few."] if len(thin) > _MOST_NOTES else []
-        return [*read, *thin[:_MOST_NOTES], *rest]
+        rest = [_and_more(len(thin) - _MOST_NOTES)] if len(thin) > _MOST_NOTES else []
+        return [*dates_note, *thin[:_MOST_NOTES], *rest]
 
     def _thin(self, row: Sequence[Any]) -> str:
         counts = [(noun, row[3 + 2 * i], row[4 + 2 * i]) for i, noun in enumerate((*self.nouns, "row"))]
         fewer = [c for c in counts[:-1] if c[1] < c[2]] or counts[-1:]
         now = " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for noun, count, _ in fewer)
         before = " and ".join(str(count) for _, _, count in fewer)
-        return f"{row[0]} has {now}, the date before ({row[1]}) {before}: it may hold adjustments only."
+        return f"{row[0]} has {now}, the date before ({row[1]}) has {before}: it may hold adjustments only."
 
 
 def closing_dates(plan: QueryPlan, compiler: Compiler, trees: Trees) -> ClosingDates | None:
-    """The query for a plan that compiles; None where it does not ask for the last of anything."""
+    """The query for a plan that compiles. None if the plan has no `last_of`."""
     if plan.last_of is None:
         return None
     entities = _entities(compiler, trees)
@@ -51,6 +56,7 @@ def closing_dates(plan: QueryPlan, compiler: Compiler, trees: Trees) -> ClosingD
     counted.append(f"count(*) AS n{len(entities)}")
     conditions = compiler.conditions(but=plan.last_of.column) + compiler.figure_conditions()
     names = [f"n{i}" for i in range(len(counted))]
+    # Any missing entity is worth a note. The number of rows varies from date to date: below three quarters is few.
     fewer = [f"{n} < {n}_before" for n in names[:-1]] + [f"4 * {names[-1]} < 3 * {names[-1]}_before"]
     beside = ", ".join(f"lag({n}) OVER before AS {n}_before" for n in ("moment", *names))
     pairs = ", ".join(f"{n}, {n}_before" for n in names)
@@ -71,11 +77,18 @@ def closing_dates(plan: QueryPlan, compiler: Compiler, trees: Trees) -> ClosingD
     return ClosingDates("\n".join(sql), tuple(tree.noun for _, tree in entities))
 
 
+def _and_more(count: int) -> str:
+    return f"{'1 more date has' if count == 1 else f'{count} more dates have'} as few rows or entities."
+
+
 def _day(name: str) -> str:
     return f"CAST(CAST({name} AS DATE) AS VARCHAR)"
 
 
 def _entities(compiler: Compiler, trees: Trees) -> list[tuple[ColumnRef, Tree]]:
-    """The plan's columns that point at entities: rows of a tree without operators. Accounts are what is measured."""
+    """The plan's columns that point at entities: rows of a tree without operators.
+
+    A tree with operators holds accounts. They are what is measured, not who reports it, and come and go.
+    """
     plain = [tree for tree in trees.values() if not tree.signed]
     return [(ref, tree) for tree in plain for ref in compiler.scope.pointers(tree.table, tree.key)[:1]]

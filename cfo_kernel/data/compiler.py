@@ -1,14 +1,16 @@
 """Compiles a QueryPlan to one deterministic SELECT with quoted identifiers and typed literals.
 
-A plan without windows is one SELECT. A plan with windows is two steps: `_grouped` computes every aggregate, the second
-SELECT sees the groups beside each other; thresholds on figures come after both, so a share is always one of the whole.
-The lines are put together one by one and never split again: a text in them may hold a line break of its own.
+A plan without windows becomes one SELECT. A plan with windows needs two steps: the CTE `_grouped` computes every
+aggregate, and the SELECT over it computes the windows over the groups. Thresholds (`having`) are applied after both, so
+that a share is always a share of the whole, not of the rows that a threshold leaves.
+
+SQL is built as a list of lines, which is joined once and never split again: a quoted text may contain line breaks.
 """
 
 from cfo_kernel.data.expressions import GRAINS, ExpressionCompiler, contains
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
 from cfo_kernel.data.literals import check_ends, is_valid_text, literal, number
-from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, QueryPlan, Window, aggregates
+from cfo_kernel.data.plan import Aggregate, Grain, Having, Join, LastOf, QueryPlan, Window, aggregates_in
 from cfo_kernel.data.rollups import RollUps
 from cfo_kernel.data.scope import Scope, nearest
 from cfo_kernel.data.tables import Tables
@@ -18,15 +20,16 @@ from cfo_kernel.sql_text import quoted
 
 
 def compile_plan(plan: QueryPlan, tables: Tables, trees: Trees = NO_TREES) -> str:
-    """The plan's SQL; raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where it does not fit the tables."""
+    """The plan's SQL. Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` if the plan does not fit the tables."""
     return Compiler(plan, tables, trees).sql()
 
 
 class Compiler:
-    """The SQL of a plan and its pieces; `scope` and `rollups` say what the plan's names mean.
+    """The SQL of a plan, as a whole and in the pieces that checks build their own queries from.
 
-    Both keyword arguments are for a plan that looks at the rows of another plan: `extra_joins` are joins that the plan
-    itself does not have, and `figures_of` is the plan whose figures decide which rows `last_of` reads.
+    `scope` and `rollups` resolve the plan's names. The keyword arguments serve a plan that examines the rows of another
+    plan: `extra_joins` are joins that the plan itself does not have, and `figures_of` is the plan whose figures decide
+    which rows `last_of` reads.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class Compiler:
         return "\n".join([*self._body(), *self._order(names), f"LIMIT {self.plan.limit}"])
 
     def count_sql(self, *conditions: str) -> str:
-        """The SQL of how many rows the result has without the limit, or of how many meet each of the conditions."""
+        """The SQL that counts the result's rows without the limit, or the rows that meet each of the conditions."""
         counts = [f"count(*) FILTER (WHERE {one})" for one in conditions] or ["count(*)"]
         return "\n".join(["SELECT " + ", ".join(counts), "FROM (", *indented(self._body()), ")"])
 
@@ -58,25 +61,25 @@ class Compiler:
         return self._windowed() if has_window else self._flat()
 
     def _names(self) -> list[str]:
-        """The columns of the result; raises where they cannot be a result."""
+        """The names of the result's columns. Raises `PlanInvalid` if they cannot form a result."""
         names = [group.result_name for group in self.plan.group_by]
         for measure in self.plan.select:
             names.append(measure.name)
             self.figures.column(measure.expression)
-            for node in aggregates(measure.expression):
+            for node in aggregates_in(measure.expression):
                 self.rollups.check(node)
             if not contains(measure.expression, Aggregate):
-                raise PlanInvalid(f"{measure.name} is the same in every row. Give it an aggregate, or leave it out.")
+                raise PlanInvalid(f"{measure.name} has no aggregate. Give it one, or leave it out.")
         if not names:
             raise PlanInvalid("The plan asks for nothing. Add figures to select, or columns to group_by.")
         if not all(name and is_valid_text(name) for name in names):
-            raise PlanInvalid("A column of the result has no name, or one with NUL or half a character. Rename it.")
+            raise PlanInvalid("The name of a result column is empty, or holds NUL or half a character. Rename it.")
         if len({name.lower() for name in names}) < len(names):
-            raise PlanInvalid(f"Two columns of the result have one name: {', '.join(names)}. Rename one.")
+            raise PlanInvalid(f"Two columns of the result have the same name: {', '.join(names)}. Rename one.")
         return names
 
     def groups(self) -> list[str]:
-        """The rows of the result, without thresholds, order and limit, of a plan without windows."""
+        """The result of a plan without windows, before thresholds, order and limit."""
         figures = [(measure.name, self.figures.sql(measure.expression)) for measure in self.plan.select]
         return self._select([f"{sql} AS {quoted(name)}" for name, sql in figures])
 
@@ -88,19 +91,19 @@ class Compiler:
         return lines
 
     def period_gaps(self) -> list[tuple[str, Grain]]:
-        """For each window that compares periods a query for the first row after a gap, and how many there are."""
+        """For each window that compares periods: a query for the first row after a gap, and for the number of them."""
         windows = WindowCompiler(self.plan, self.figures)
         for measure in self.plan.select:
             if contains(measure.expression, Window):
                 windows.sql(measure.expression)
         if not windows.steps:
             return []
-        inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner.items()])
+        inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner_columns.items()])
         found: list[tuple[str, Grain]] = []
         for name, step in windows.steps.items():
             beside = f"SELECT {step.period} AS period, {step.is_after_gap} AS is_gap"
             lines = ["WITH _grouped AS (", *indented(inner), "), _beside AS (", f"  {beside}", "  FROM _grouped"]
-            lines += [f"  WINDOW {name} AS ({windows.named[name]})", ")"]
+            lines += [f"  WINDOW {name} AS ({windows.definitions[name]})", ")"]
             lines += ["SELECT min(CAST(period AS VARCHAR)), count(*)", "FROM _beside", "WHERE is_gap"]
             found.append(("\n".join(lines), step.grain))
         return found
@@ -111,19 +114,19 @@ class Compiler:
         for measure in self.plan.select:
             sql = windows.sql(measure.expression)
             columns.append(sql if sql == quoted(measure.name) else f"{sql} AS {quoted(measure.name)}")
-        inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner.items()])
+        inner = self._select([f"{sql} AS {quoted(name)}" for sql, name in windows.inner_columns.items()])
         outer = ["SELECT", *_columns(columns), "FROM _grouped"]
-        if windows.named:
-            outer.append("WINDOW " + ", ".join(f"{name} AS ({frame})" for name, frame in windows.named.items()))
+        if windows.definitions:
+            outer.append("WINDOW " + ", ".join(f"{name} AS ({frame})" for name, frame in windows.definitions.items()))
         lines = ["WITH _grouped AS (", *indented(inner)]
         if not self.plan.having:
             return [*lines, ")", *outer]
         figures = {measure.name: quoted(measure.name) for measure in self.plan.select}
-        kept = clause("WHERE", [self._having(having, figures) for having in self.plan.having])
-        return [*lines, "), _figures AS (", *indented(outer), ")", "SELECT *", "FROM _figures", *kept]
+        thresholds = clause("WHERE", [self._having(having, figures) for having in self.plan.having])
+        return [*lines, "), _figures AS (", *indented(outer), ")", "SELECT *", "FROM _figures", *thresholds]
 
     def _select(self, figures: list[str]) -> list[str]:
-        """SELECT, FROM, WHERE and GROUP BY over the rows."""
+        """SELECT, FROM, WHERE and GROUP BY."""
         groups = [f"{self.figures.group(group)} AS {quoted(group.result_name)}" for group in self.plan.group_by]
         lines = ["SELECT" if figures else "SELECT DISTINCT", *_columns(groups + figures), *self._rows()]
         if groups and figures:
@@ -137,7 +140,7 @@ class Compiler:
             return self.source() + clause("WHERE", conditions)
         moments = indented(self.last_moments(self.plan.last_of))
         within = [f"{self.figures.time(self.plan.last_of.column).sql} IN (", *moments, ")"]
-        if conditions:  # the last condition is indented under the first
+        if conditions:  # then it is an AND, indented under WHERE
             within = [within[0], *indented(within[1:])]
         return [*self.source(), *clause("WHERE", [*conditions, within[0]]), *within[1:]]
 
@@ -150,21 +153,24 @@ class Compiler:
         return source
 
     def conditions(self, *, but: str | None = None) -> list[str]:
-        """The conditions of the filters, without those on the column `but`."""
+        """The conditions of the filters, except those on the column `but`."""
         skipped = self.scope.find(but).name if but else None
         wanted = [f for f in self.rollups.filters if self.scope.find(f.column).name != skipped]
         return [self.rollups.condition(f) for f in wanted]
 
     def figure_conditions(self) -> list[str]:
-        """The condition that one of the figures takes the row, where each of them takes only some."""
-        figures = [node for measure in self._figures_of.select for node in aggregates(measure.expression)]
+        """The condition that at least one figure uses the row. Empty if some figure uses every row."""
+        figures = [node for measure in self._figures_of.select for node in aggregates_in(measure.expression)]
         if not figures or not all(node.where for node in figures):
             return []
         each = list(dict.fromkeys(self.figures.where_condition(node) for node in figures))
         return ["(" + " OR ".join(f"({one})" for one in each) + ")" if len(each) > 1 else each[0]]
 
     def last_moments(self, last: LastOf) -> list[str]:
-        """The last moments of the rows in question: of all that the filters leave, or in each period."""
+        """The query for the last moment, overall or in each period, at which a row passes the filters.
+
+        A row that no figure uses does not count: the last budget row must not decide at which date actuals are read.
+        """
         time = self.figures.time(last.column).sql
         by = [f"GROUP BY {GRAINS[last.grain].format(time)}"] if last.grain else []
         conditions = self.conditions() + self.figure_conditions()
@@ -176,8 +182,9 @@ class Compiler:
             raise PlanInvalid(f"There is no measure {having.measure}. {nearest(having.measure, list(figures))}")
         column = self.figures.column(measure.expression)
         values = having.value if isinstance(having.value, list) else [having.value]
+        wanted = "two values" if having.op == "between" else "one value"
         if len(values) != (2 if having.op == "between" else 1):
-            raise PlanInvalid(f"The threshold on {having.measure} has {len(values)} values for '{having.op}'.")
+            raise PlanInvalid(f"The threshold on {having.measure} needs {wanted} for '{having.op}', not {len(values)}.")
         sql = figures[measure.name]
         bounds = [literal(v, column, measure.name) if column else number(v, measure.name) for v in values]
         if having.op == "between":
@@ -186,7 +193,7 @@ class Compiler:
         return f"{sql} {'<>' if having.op == '!=' else having.op} {bounds[0]}"
 
     def _order(self, names: list[str]) -> list[str]:
-        """ORDER BY the wanted columns, then by all groups, so that the same plan gives the same rows."""
+        """ORDER BY the columns that were asked for, then by all groups, so that a plan always gives the same rows."""
         wanted: dict[str, str] = {}
         for order in self.plan.order_by:
             match = next((name for name in names if name.lower() == order.by.lower()), None)
@@ -203,7 +210,7 @@ def _columns(columns: list[str]) -> list[str]:
 
 
 def clause(keyword: str, conditions: list[str]) -> list[str]:
-    """The conditions under WHERE or HAVING, each on a line of its own."""
+    """WHERE or HAVING with its conditions, one to a line."""
     return [f"{'  AND' if i else keyword} {condition}" for i, condition in enumerate(conditions)]
 
 

@@ -1,4 +1,4 @@
-"""A query without a model: SQL, a plan or a program, and the message that asks for it in a thread."""
+"""Queries that run without a model, and the messages that ask for them: `SQL:`, `PLAN:` or `PYTHON:`."""
 
 import re
 
@@ -12,7 +12,7 @@ _PREFIX = re.compile(r"\s*(SQL|PYTHON|PLAN):[ \t]*", re.IGNORECASE)
 
 
 class Direct(Value):
-    """A query without a model: exactly one of SQL, a plan, or a Python program."""
+    """A query that runs without a model: exactly one of SQL, a plan, and a Python program."""
 
     sql: str | None = None
     plan: QueryPlan | None = None
@@ -20,14 +20,15 @@ class Direct(Value):
 
     @property
     def message(self) -> str:
-        """The message that asks for this in a thread. Raises `InvalidInput` unless exactly one is given."""
+        """The message that asks for this query in a thread. Raises `InvalidInput` unless exactly one is given."""
         self.check()
         if self.plan is not None:
             return f"PLAN: {self.plan.model_dump_json(exclude_defaults=True)}"
         if self.sql is not None:
             return f"SQL: {self.sql}"
         code = self.python or ""
-        # The first line of a program begins where its others do; one that begins with code also makes a good title.
+        # A program whose first line is indented, or empty, starts on a line of its own, so that its lines stay aligned.
+        # Any other starts beside the prefix, where its first line makes a good title for the thread.
         return f"PYTHON:{chr(10) if code[:1].isspace() else ' '}{code}"
 
     def check(self) -> None:
@@ -39,15 +40,15 @@ class Direct(Value):
 def is_direct(message: str) -> bool:
     """Whether the message asks for a query without a model: it begins with `SQL:`, `PYTHON:`, or `PLAN:` and JSON."""
     found = _PREFIX.match(message)
-    # "Plan: what did we want to spend on rent?" is a question; a plan begins as JSON does.
+    # "Plan: what did we want to spend on rent?" is a question, so `PLAN:` must be followed by JSON.
     return found is not None and (found[1].upper() != "PLAN" or message[found.end() :].lstrip().startswith("{"))
 
 
 def read_direct(message: str) -> Direct:
-    """What such a message asks for. Raises `PlanInvalid` for a plan that is none."""
+    """The query that such a message asks for. Raises `PlanInvalid` if its plan is not valid."""
     found = _PREFIX.match(message)
     if found is None:
-        raise InvalidInput("The message asks for no query. Begin it with SQL:, PYTHON: or PLAN:.")
+        raise InvalidInput("The message does not ask for a query. Begin it with SQL:, PYTHON: or PLAN:.")
     kind, text = found[1].upper(), message[found.end() :]
     if kind == "SQL":
         return Direct(sql=text)
@@ -58,5 +59,7 @@ def read_direct(message: str) -> Direct:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        message = f"The plan does not fit: {f'{where}: ' if where else ''}{first['msg']}. Mend it, then send it again."
+        message = (
+            f"The plan does not fit: {f'{where}: ' if where else ''}{first['msg']}. Correct it, then send it again."
+        )
         raise PlanInvalid(message) from error

@@ -1,4 +1,4 @@
-"""The SQL of a plan's figures over the rows of a group, and of what the rows are grouped by."""
+"""Compiles a plan's expressions and groups to SQL, except for windows."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ GRAINS = {
 
 
 class ExpressionCompiler:
-    """Compiles groups and expressions without windows; raises `PlanInvalid` where a type does not fit."""
+    """Compiles groups and expressions without windows. Raises `PlanInvalid` if a column has the wrong type."""
 
     def __init__(self, scope: Scope, rollups: RollUps) -> None:
         self._scope = scope
@@ -47,7 +47,7 @@ class ExpressionCompiler:
     def time(self, name: str) -> ColumnRef:
         ref = self._scope.find(name)
         if ref.column.kind is not Kind.TIME:
-            raise PlanInvalid(f"{name} is {ref.column.type}, not a date. Take a date column for periods.")
+            raise PlanInvalid(f"{name} is {ref.column.type}, not a date. Use a date column for periods.")
         return ref
 
     def sql(self, node: Expression) -> str:
@@ -63,28 +63,28 @@ class ExpressionCompiler:
             case Constant():
                 return number(node.constant, "A constant")
             case Window():
-                raise PlanInvalid(f"{node.over} cannot stand inside another window. Make it a measure of its own.")
+                raise PlanInvalid(f"{node.over} cannot be part of another window. Make it a measure of its own.")
 
     def aggregate(self, node: Aggregate) -> str:
-        over = self._over(node)
+        argument = self._argument(node)
         if node.function.subtracts:
-            over = self._rollups.signed(over, node)
-        sql = node.function.of(over)
+            argument = self._rollups.signed(argument, node)
+        sql = node.function.of(argument)
         return f"{sql} FILTER (WHERE {self.where_condition(node)})" if node.where else sql
 
     def where_condition(self, node: Aggregate) -> str:
-        """The condition of the aggregate's own filters."""
+        """The aggregate's own filters as one condition."""
         return " AND ".join(self._rollups.condition(wanted) for wanted in node.where)
 
-    def _over(self, node: Aggregate) -> str:
-        """What the aggregate is taken over."""
+    def _argument(self, node: Aggregate) -> str:
+        """The SQL of what the aggregate is applied to: a column, its periods, or `*` for the rows themselves."""
         needs = node.function.needs
         if node.grain and not node.function.takes_grain:
             takers = " and ".join(one.name for one in AGGREGATES.values() if one.takes_grain)
             raise PlanInvalid(f"{node.fn} has no grain: only {takers} counts periods. Leave the grain out.")
         if node.column is None:
             if needs is not Needs.ROWS:
-                raise PlanInvalid(f"{node.fn} needs a column. Name the column to aggregate.")
+                raise PlanInvalid(f"{node.fn} needs a column. Name the column that it is computed from.")
             return "*"
         if node.grain:
             return GRAINS[node.grain].format(self.time(node.column).sql)
@@ -96,7 +96,7 @@ class ExpressionCompiler:
         return ref.sql
 
     def column(self, node: Expression) -> Column | None:
-        """The column whose type the expression's values have, or None for a number."""
+        """The column whose type the expression's values have. None for a number."""
         match node:
             case Aggregate(column=str(name)) if node.function.keeps_type:
                 column = self._scope.find(name).column
@@ -107,51 +107,54 @@ class ExpressionCompiler:
                 self._need_number(node.of, node.over)
             case Arithmetic() | PercentChange() | Ratio():
                 for part in parts(node):
-                    self._need_number(part, _called(node))
+                    self._need_number(part, _plan_name(node))
             case _:
                 pass
         return None
 
     def _need_number(self, node: Expression, what: str) -> None:
         if (column := self.column(node)) is not None:
-            raise PlanInvalid(f"{what} needs numbers; {column.name} is {column.type}. Take a figure.")
+            raise PlanInvalid(f"{what} needs numbers; {column.name} is {column.type}. Use a figure.")
 
 
 def _with_half_cents(ref: ColumnRef) -> str:
-    """The column with one decimal more: DuckDB cuts the middle between two decimals to their own scale."""
+    """The column with one more decimal.
+
+    The median of two decimals may lie half-way between them, and DuckDB would truncate it to their own scale.
+    """
     return f"CAST({ref.sql} AS DECIMAL(38, {ref.column.scale + 1}))"
 
 
 def arithmetic(node: Arithmetic, sql: Callable[[Expression], str]) -> str:
-    """`left op right`, each side by `sql`; a division by zero is null."""
+    """`left op right`, with each side compiled by `sql`. A division by zero gives null."""
     right = f"nullif({sql(node.right)}, 0)" if node.op == "/" else operand(node.right, sql)
     return f"{operand(node.left, sql)} {node.op} {right}"
 
 
 def percent_change(node: PercentChange, sql: Callable[[Expression], str]) -> str:
-    """The difference as a part of the base; null where the base is not positive."""
+    """The difference as a fraction of the base. Null where the base is not positive."""
     value, base = operand(node.percent_change, sql), operand(node.base, sql)
     return f"CASE WHEN {base} > 0 THEN ({value} - {base}) / {base} END"
 
 
 def ratio(node: Ratio, sql: Callable[[Expression], str]) -> str:
-    """The part of the base; null where the base is not positive."""
+    """The value as a fraction of the base. Null where the base is not positive."""
     value, base = operand(node.ratio, sql), operand(node.base, sql)
     return f"CASE WHEN {base} > 0 THEN {value} / {base} END"
 
 
-def _called(node: Arithmetic | PercentChange | Ratio) -> str:
-    """What a plan calls the expression."""
+def _plan_name(node: Arithmetic | PercentChange | Ratio) -> str:
+    """The name of the expression in a plan."""
     if isinstance(node, Arithmetic):
         return node.op
     return "ratio" if isinstance(node, Ratio) else "percent_change"
 
 
 def operand(node: Expression, sql: Callable[[Expression], str]) -> str:
-    """The expression as it may stand beside an operator."""
+    """The expression as an operand: in parentheses where precedence could change its meaning."""
     return f"({sql(node)})" if isinstance(node, Arithmetic | Window) else sql(node)
 
 
 def contains(node: Expression, kind: type[Aggregate] | type[Window]) -> bool:
-    """Whether there is such a node in the expression."""
+    """Whether the expression has a node of this kind anywhere in it."""
     return isinstance(node, kind) or any(contains(part, kind) for part in parts(node))

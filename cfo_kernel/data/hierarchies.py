@@ -1,7 +1,7 @@
-"""Trees in the data, such as a chart of accounts: what the name of a parent stands for.
+"""Trees in the data, such as a chart of accounts: which rows are below a parent, and with which sign.
 
-A tree is read from its table once per version of the data (`tree_query`, `Tree.read`) and is a value from then on: the
-compiler of plans gets it as it gets the tables.
+A tree is read from its table once for each version of the data (`tree_query`, `Tree.read`) and does not change after
+that. The plan compiler receives it together with the tables.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _SIGNS = {"+": 1, "-": -1, "~": 0}
 
 
 class TreeInvalid(ValueError):
-    """The rows are no tree; `field` is the line of the hierarchy in the glossary that says otherwise."""
+    """The rows do not form a tree; `field` is the line of the hierarchy in the glossary that is at fault."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(problem)
@@ -30,9 +30,9 @@ class TreeInvalid(ValueError):
 
 
 class Node(Value):
-    """A row of the tree. `sign` is its operator: 1 adds to the parent, -1 subtracts, 0 is left out.
+    """A row of the tree. `sign` is its operator: 1 adds to the parent, -1 subtracts from it, 0 is left out.
 
-    `booked` says that rows of other tables point at it.
+    `booked` says whether rows of other tables point at it.
     """
 
     key: str
@@ -43,7 +43,10 @@ class Node(Value):
 
 
 class Tree:
-    """The rows of a table by key, and who is below whom; `key` and `label` are the names of its columns."""
+    """The rows of a table as a tree; `key` and `label` are names of its columns.
+
+    `noun` is what people call a row ('account'). `signed` says whether the rows have operators.
+    """
 
     def __init__(self, table: str, key: str, label: str, nodes: Sequence[Node], *, noun: str, signed: bool) -> None:
         self.table, self.key, self.label, self.noun, self.signed = table, key, label, noun, signed
@@ -57,13 +60,13 @@ class Tree:
 
     @classmethod
     def read(cls, table: Table, notes: Hierarchy, rows: Sequence[Sequence[Any]], noun: str) -> "Tree":
-        """The tree from the rows of `tree_query`; raises `TreeInvalid`."""
+        """The tree that the rows of `tree_query` form. Raises `TreeInvalid` if they form none."""
         nodes: list[Node] = []
         for key, parent, name, operator, booked in rows:
             if key is None:
                 raise TreeInvalid("key", f"a row of {table.name} has no {notes.key}")
             if operator is not None and operator not in _SIGNS:
-                raise TreeInvalid("operator", f"{name} has the operator {operator!r}; known are + - ~")
+                raise TreeInvalid("operator", f"{name} has the operator {operator!r}; the operators are + - ~")
             sign = 1 if operator is None else _SIGNS[operator]
             nodes.append(Node(key=key, parent=parent, name=name, sign=sign, booked=bool(booked)))
         return cls(table.name, notes.key, notes.label, nodes, noun=noun, signed=notes.operator is not None)
@@ -81,14 +84,14 @@ class Tree:
         return [node for node in self.nodes.values() if self.children(node.key)]
 
     def nodes_named(self, name: str) -> list[Node]:
-        """The rows of that name: usually one."""
+        """The rows with that name: usually one."""
         return self._named.get(name, [])
 
     def children(self, key: str | None) -> list[Node]:
         return self._children.get(key, [])
 
     def below(self, key: str) -> Iterator[Node]:
-        """The node and all below it, operators or not, parents first."""
+        """The node and everything below it, parents first, whatever the operators."""
         waiting = [self.nodes[key]]
         while waiting:
             node = waiting.pop()
@@ -96,9 +99,9 @@ class Tree:
             waiting += reversed(self.children(node.key))
 
     def weights(self, key: str) -> dict[str, int]:
-        """How each node counts in the named one: the product of the operators on the way up to it, 0 being left out.
+        """How each node counts in the given one: the product of the operators on the path up to it. 0 is left out.
 
-        Its own operator is not among them: it says how the node counts further up.
+        The given node's own operator is not part of the product: it says how the node counts in its parent.
         """
         found = {key: 1}
         for node in self.below(key):
@@ -111,28 +114,32 @@ class Tree:
             raise TreeInvalid("key", f"{self.key} is not unique in {self.table}")
         orphan = next((n for n in nodes if n.parent is not None and n.parent not in self.nodes), None)
         if orphan:
-            raise TreeInvalid("parent", f"{orphan.name} has the parent {orphan.parent}, which is no {self.key}")
-        safe: set[str | None] = {None}
+            raise TreeInvalid(
+                "parent", f"{orphan.name} has the parent {orphan.parent}, which is not among the {self.key}"
+            )
+        # A node whose path to a root is known to have no cycle is not walked again. That keeps the check linear in the
+        # number of nodes, even for one long chain.
+        checked: set[str | None] = {None}
         for node in nodes:
-            way: dict[str, Node] = {}  # in order; a chain may be as long as the tree
+            path: dict[str, Node] = {}
             at: str | None = node.key
-            while at not in safe and at is not None:
-                if at in way:
-                    names = " > ".join(str(n.name) for n in [*way.values(), self.nodes[at]][-_SHOWN_OF_A_CYCLE:])
+            while at not in checked and at is not None:
+                if at in path:
+                    names = " > ".join(str(n.name) for n in [*path.values(), self.nodes[at]][-_SHOWN_OF_A_CYCLE:])
                     raise TreeInvalid("parent", f"a cycle in the tree: {names}")
-                way[at] = self.nodes[at]
+                path[at] = self.nodes[at]
                 at = self.nodes[at].parent
-            safe.update(way)
+            checked.update(path)
 
 
 Trees = Mapping[str, Tree]
-"""The trees of a workspace by the lower-case name of their table; glossary and data make them."""
+"""The trees of a workspace by the lower-case name of their table, as glossary and data state them."""
 
 NO_TREES: Trees = {}
 
 
 def tree_queries(glossary: GlossaryFile, tables: Tables) -> dict[str, str]:
-    """The SQL that reads each tree the glossary states, by lower-case table name."""
+    """The SQL that reads each tree in the glossary, by the lower-case name of its table."""
     return {
         name.lower(): tree_query(tables[name], notes.hierarchy, tables)
         for name, notes in glossary.tables.items()
@@ -143,7 +150,7 @@ def tree_queries(glossary: GlossaryFile, tables: Tables) -> dict[str, str]:
 def tree_from_result(
     name: str, result: ResultTable, glossary: GlossaryFile, node: yaml.Node | None, tables: Tables
 ) -> Tree:
-    """The tree of a table from the rows that were read; raises `GlossaryInvalid` where they are none."""
+    """The tree of a table from the result of its `tree_query`. Raises `GlossaryInvalid` if the rows form none."""
     table, notes = tables[name], glossary.table(name).hierarchy
     written = next((key for key in glossary.tables if key.lower() == name), name)
     column = table.column(notes.label) if notes else None
@@ -158,7 +165,7 @@ def tree_from_result(
 
 
 def tree_query(table: Table, notes: Hierarchy, tables: Tables) -> str:
-    """The SQL of a tree's rows: key, parent, label, operator, and whether another table's rows point at it."""
+    """The SQL of a tree's rows: key, parent, label, operator, and whether rows of another table point at it."""
     key = f"{quoted(table.name)}.{quoted(notes.key)}"
     booked = [  # names of tables and columns only, each quoted
         f"{key} IN (SELECT {quoted(r.column)} FROM {quoted(r.table)})"  # noqa: S608
@@ -167,7 +174,7 @@ def tree_query(table: Table, notes: Hierarchy, tables: Tables) -> str:
     ]
     column = table.column(notes.key)
     kind = column.type if column else "VARCHAR"
-    columns = [
+    columns = [  # a parent is cast to the key's type first, so that 7.0 finds the key 7
         f"CAST({key} AS VARCHAR)",
         f"CAST(CAST({quoted(notes.parent)} AS {kind}) AS VARCHAR)",
         quoted(notes.label),

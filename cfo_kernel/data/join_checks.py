@@ -1,7 +1,8 @@
-"""What a plan's joins do to the rows that are added up: rows that a join repeats, and rows that it drops.
+"""Checks what a plan's joins do to the rows behind its figures: a join may repeat rows, or drop them.
 
-A table may meet several rows of another one, as a posting meets the rate of each month: then a sum takes it several
-times, and the plan is refused. Rows that meet none are not in the result of an inner join, and a note counts them.
+A row that matches several rows of a joined table is repeated, as a posting is for the rate of each month. A sum would
+then count it several times, so the plan is refused. A row that matches none is missing from the result of an inner
+join, and a note says how many there are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 from cfo_kernel.data.additivity import aggregates_with_groups
 from cfo_kernel.data.compiler import Compiler, clause, indented
-from cfo_kernel.data.plan import Aggregate, Filter, QueryPlan, aggregates
+from cfo_kernel.data.plan import Aggregate, Filter, QueryPlan, aggregates_in
 from cfo_kernel.data.scope import ColumnRef
 from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.sql_text import quoted
@@ -18,7 +19,7 @@ from cfo_kernel.sql_text import quoted
 
 @dataclass(frozen=True)
 class JoinStep:
-    """A join as it is met on the way from the table `here` to the table of `there`."""
+    """A join, followed in the direction from the table of `here` to the table of `there`."""
 
     kind: str
     here: ColumnRef
@@ -27,13 +28,13 @@ class JoinStep:
 
 @dataclass(frozen=True)
 class RepeatedRows:
-    """The rows of `table` that one figure takes, and the step on which they may meet several others."""
+    """A figure over the rows of `table`, and a step on which one row may match several."""
 
     figure: str
     table: str
     step: JoinStep
 
-    def evaluate(self, most: int | None) -> str | None:
+    def message(self, most: int | None) -> str | None:
         if most is None or most < 2:
             return None
         other, column = self.step.there.table.name, self.step.there.column.name
@@ -46,11 +47,11 @@ class RepeatedRows:
 
 @dataclass(frozen=True)
 class DroppedRows:
-    """The rows that one join leaves out."""
+    """The rows that one join drops."""
 
     step: JoinStep
 
-    def evaluate(self, count: int | None) -> str | None:
+    def message(self, count: int | None) -> str | None:
         if not count:
             return None
         here, there = self.step.here, self.step.there.table.name
@@ -61,32 +62,32 @@ class DroppedRows:
 
 @dataclass(frozen=True)
 class JoinProbe:
-    """A query whose one row answers what was asked of the joins."""
+    """A query with one row, which holds one number for each of the `checks`."""
 
     sql: str
-    asked: tuple[RepeatedRows | DroppedRows, ...]
+    checks: tuple[RepeatedRows | DroppedRows, ...]
 
     @property
     def width(self) -> int:
-        return len(self.asked)
+        return len(self.checks)
 
     def evaluate(self, row: Sequence[Any]) -> list[str]:
-        """Notes for the result; raises `PlanInvalid` where a figure would take rows several times."""
-        told = [(one, text) for one, found in zip(self.asked, row, strict=True) if (text := one.evaluate(found))]
-        problems = [text for one, text in told if isinstance(one, RepeatedRows)]
+        """Notes for the result. Raises `PlanInvalid` if a figure would count rows several times."""
+        messages = [(one, text) for one, count in zip(self.checks, row, strict=True) if (text := one.message(count))]
+        problems = [text for one, text in messages if isinstance(one, RepeatedRows)]
         if problems:
             raise PlanInvalid(" ".join(dict.fromkeys(problems)))
-        return [text for _, text in told]
+        return [text for _, text in messages]
 
 
 def join_probe(plan: QueryPlan, compiler: Compiler) -> JoinProbe | None:
-    """The query for a plan that compiles; None where nothing is joined, or no figure is asked for."""
-    looked = _Joins(plan, compiler)
-    questions = dict[str, RepeatedRows | DroppedRows]((*looked.repeats(), *looked.drops()))
-    if not questions:
+    """The probe of a plan that compiles. None if nothing needs to be checked."""
+    joins = _Joins(plan, compiler)
+    checks = dict[str, RepeatedRows | DroppedRows]((*joins.repeats(), *joins.drops()))
+    if not checks:
         return None
-    columns = [f"  {sql}," for sql in questions]
-    return JoinProbe("\n".join(["SELECT", *columns[:-1], columns[-1][:-1]]), tuple(questions.values()))
+    columns = [f"  {sql}," for sql in checks]
+    return JoinProbe("\n".join(["SELECT", *columns[:-1], columns[-1][:-1]]), tuple(checks.values()))
 
 
 class _Joins:
@@ -94,10 +95,10 @@ class _Joins:
 
     def __init__(self, plan: QueryPlan, compiler: Compiler) -> None:
         self._plan, self._compiler, self._scope = plan, compiler, compiler.scope
-        self._nodes = [node for measure in plan.select for node in aggregates(measure.expression)]
+        self._nodes = [node for measure in plan.select for node in aggregates_in(measure.expression)]
 
     def repeats(self) -> Iterator[tuple[str, RepeatedRows]]:
-        """A question for each figure and each step away from the rows that it is taken over."""
+        """A check, with its SQL, for each figure and each step away from the table whose rows it takes."""
         every = tuple(group.result_name for group in self._plan.group_by)
         for measure in self._plan.select:
             for node, groups in aggregates_with_groups(measure.expression, self._plan, every):
@@ -108,18 +109,21 @@ class _Joins:
                         yield self._most(step, node, groups), RepeatedRows(measure.name, table, several[0])
 
     def _counted(self, node: Aggregate) -> str:
-        """The table whose rows the figure takes. A count of rows counts those of a table that no join repeats."""
+        """The table whose rows the figure takes. A count of rows counts those of the table that no join repeats."""
         if node.column is not None:
             return self._scope.find(node.column).table.name
         tables = [self._scope.table.name, *(right.table.name for _, _, right in self._scope.joins)]
         return next((t for t in tables if not any(map(self._meets_several, self._steps(t)))), tables[0])
 
     def _meets_several(self, step: JoinStep) -> list[JoinStep]:
-        """Of this step and all that follow it, those on which a row may meet several: their columns are not unique."""
+        """Those of this step and the steps beyond it on which a row may match several: their columns are not unique."""
         return [one for one in (step, *self._beyond(step)) if not one.there.table.is_unique(one.there.column)]
 
     def _steps(self, table: str, *, but: str = "") -> list[JoinStep]:
-        """The joins of a table, seen from it, without that to the table `but`."""
+        """The steps that lead away from a table, except the one to the table `but`.
+
+        Against its own direction a left join is an inner one: it keeps no rows of the table that was joined to.
+        """
         found: list[JoinStep] = []
         for kind, left, right in self._scope.joins:
             for one, other, seen in ((left, right, kind), (right, left, "inner")):
@@ -128,14 +132,18 @@ class _Joins:
         return found
 
     def _beyond(self, step: JoinStep) -> list[JoinStep]:
-        """All steps that follow a step, nearer ones first."""
+        """All steps that follow a step, the nearer ones first."""
         found = self._steps(step.there.table.name, but=step.here.table.name)
         for one in found:  # the list grows while it is walked
             found += self._steps(one.there.table.name, but=one.here.table.name)
         return found
 
     def _most(self, step: JoinStep, node: Aggregate, groups: tuple[str, ...]) -> str:
-        """The largest number of rows that one row meets on this step and beyond, within the groups."""
+        """The SQL of the largest number of rows that one row matches on this step and beyond it, within the groups.
+
+        Only the tables on the far side of the step are read. The rows on the near side may be narrowed by filters that
+        are not seen here, so the check may refuse a plan that would be right, but accepts none that is wrong.
+        """
         beyond = self._beyond(step)
         tables = {one.there.table.name for one in (step, *beyond)}
         inside = [g for g in self._plan.group_by if g.result_name in groups and self._table(g.column) in tables]
@@ -146,7 +154,7 @@ class _Joins:
         return f"(SELECT max(n) FROM ({' '.join(lines)} GROUP BY {', '.join(by)}))"  # noqa: S608 - quoted names
 
     def drops(self) -> Iterator[tuple[str, DroppedRows]]:
-        """A question for each inner join that the plan does not use as a filter."""
+        """A check, with its SQL, for each inner join that the plan does not use as a filter."""
         for kind, left, right in self._scope.joins:
             step = JoinStep(kind, left, right)
             away = {one.there.table.name for one in (step, *self._beyond(step))}
@@ -155,11 +163,11 @@ class _Joins:
                 yield self._missing(step, away, nodes), DroppedRows(step)
 
     def _is_short(self, node: Aggregate, away: set[str]) -> bool:
-        """Whether the figure would take the rows that are dropped."""
+        """Whether the figure lacks the rows that the join drops."""
         return self._counted(node) not in away and not any(self._table(f.column) in away for f in node.where)
 
     def _missing(self, step: JoinStep, away: set[str], nodes: list[Aggregate]) -> str:
-        """The number of rows that meet none on this step, whatever they meet on others."""
+        """The SQL of the number of rows that match none on this step, whether or not they match on other steps."""
         start = self._scope.table.name
         known = {start, *(right.table.name for _, _, right in self._scope.joins)} - away
         wanted = [*self._conditions(known), f"{step.there.sql} IS NULL", *self._moment(known)]
@@ -170,6 +178,7 @@ class _Joins:
             filters += [f for node in nodes for f in node.where]
         needed = {step.here.table.name, *(self._table(f.column) for f in filters)} & known
         first = self._steps(start)
+        # A table that no condition needs is not joined: it could only repeat the rows that are counted.
         ways = [s for s in (*first, *(b for f in first for b in self._beyond(f))) if s.there.table.name in known]
         kept = [s for s in ways if not needed.isdisjoint(one.there.table.name for one in (s, *self._beyond(s)))]
         steps = [JoinStep("left", s.here, s.there) for s in (*kept, step)]
@@ -183,7 +192,7 @@ class _Joins:
         return [f"{self._compiler.figures.time(last.column).sql} IN ({moments})"]
 
     def _conditions(self, tables: set[str], node: Aggregate | None = None) -> list[str]:
-        """The filters of the plan, or of a figure, on these tables."""
+        """The filters of the plan, or of a figure if given, on columns of these tables."""
         filters: tuple[Filter, ...] = node.where if node else self._compiler.rollups.filters
         return [self._compiler.rollups.condition(f) for f in filters if self._table(f.column) in tables]
 
@@ -192,7 +201,7 @@ class _Joins:
 
 
 def _source(start: str, steps: list[JoinStep]) -> Iterator[str]:
-    """FROM a table along the steps."""
+    """FROM a table, joined along the steps."""
     yield f"FROM {quoted(start)}"
     for step in steps:
         join = "LEFT JOIN" if step.kind == "left" else "JOIN"

@@ -1,6 +1,6 @@
-"""Values of a plan as SQL literals of the type of their column, and filters as conditions.
+"""Writes values of a plan as SQL literals of their column's type, and filters as SQL conditions.
 
-A value never becomes SQL text of its own making: numbers and dates are parsed and written anew, texts are quoted.
+A value never reaches the SQL as it was written: numbers and dates are parsed and formatted again, texts are quoted.
 """
 
 import re
@@ -17,14 +17,15 @@ from cfo_kernel.sql_text import text_literal
 _NUMBER = re.compile(r"[+-]?([0-9]{1,38})(\.[0-9]{1,38})?")
 _PERIOD = re.compile(r"([0-9]{4})(?:-(?:H([12])|Q([1-4])|([01][0-9])))?")
 _DIGITS = 38
-_MONEY = 19  # the digits before the point that a column of money may have, beside the decimals of a literal
+_MONEY = 19  # digits before the point that must remain for a column of money beside the decimals of a literal
 
 
 def number(value: Scalar, where: str, scale: int = 10) -> str:
-    """A number literal; exact for ints and decimal texts.
+    """A number literal, exact for ints and decimal texts.
 
-    One that a decimal with `scale` decimals could not hold is written as a double: it only has to be large. So is one
-    with so many decimals that a column could not be compared with it: it only has to be small.
+    DuckDB compares decimals in a common type of at most 38 digits, and fails if the two do not fit one. So a number
+    with too many digits for a column with `scale` decimals is written as a double: it only has to be large. So is a
+    number with too many decimals to be compared with money: it only has to be small.
     """
     if not isinstance(value, bool):
         text = repr(value) if isinstance(value, int | float) else value.strip()
@@ -34,11 +35,11 @@ def number(value: Scalar, where: str, scale: int = 10) -> str:
             return text if fits else repr(float(text))
         if isinstance(value, float) and value == value and abs(value) != float("inf"):
             return text
-    raise PlanInvalid(f"{where} is a number, {value!r} is not. Write a plain number such as 1250.5.")
+    raise PlanInvalid(f"{where} is a number, but {value!r} is not. Write a plain number such as 1250.5.")
 
 
 def moment(value: Scalar, where: str) -> date | datetime:
-    """A date, or a date with a time (in UTC, as the data are), from its ISO text."""
+    """A date, or a date with a time, from its ISO text. A time with a zone is converted to UTC, as the data are."""
     written = str(value).strip()
     try:
         return date.fromisoformat(written)
@@ -48,7 +49,7 @@ def moment(value: Scalar, where: str) -> date | datetime:
         at = datetime.fromisoformat(written)
         return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
     except (ValueError, OverflowError) as error:
-        message = f"{where} is a date, {value!r} is not. Write it like 2012-03-31."
+        message = f"{where} is a date, but {value!r} is not. Write it like 2012-03-31."
         raise PlanInvalid(message) from error
 
 
@@ -62,21 +63,21 @@ def literal(value: Scalar, column: Column, where: str) -> str:
             return f"TIMESTAMP '{at}'" if isinstance(at, datetime) else f"DATE '{at}'"
         case _ if column.type == "BOOLEAN":
             if str(value).lower() not in ("true", "false"):
-                raise PlanInvalid(f"{where} is true or false, {value!r} is neither.")
+                raise PlanInvalid(f"{where} is true or false, but {value!r} is neither. Write true or false.")
             return str(value).upper()
         case _:
             return text(str(value))
 
 
 def text(value: str) -> str:
-    """A quoted text. Raises `PlanInvalid` for one that SQL cannot hold."""
+    """A quoted text. Raises `PlanInvalid` if SQL cannot contain it."""
     if not is_valid_text(value):
-        raise PlanInvalid("A text in the plan holds a NUL or half a character. Leave it out.")
+        raise PlanInvalid("A text in the plan contains NUL or half a character. Leave it out.")
     return text_literal(value)
 
 
 def is_valid_text(value: str) -> bool:
-    """Whether the text can be part of SQL at all: no NUL, and no half of a surrogate pair."""
+    """Whether SQL can contain the text: no NUL, and no half of a surrogate pair."""
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
@@ -102,7 +103,7 @@ def condition(wanted: Filter, ref: ColumnRef) -> str:
 
 
 def check_ends(first: Scalar, last: Scalar, column: Column | None, where: str) -> None:
-    """Raises where `between` holds of nothing, because its ends are the wrong way round."""
+    """Raises `PlanInvalid` if the ends of a `between` are swapped, so that no value could lie between them."""
     kind = column.kind if column else Kind.NUMBER
     if kind is Kind.NUMBER:
         is_swapped = Decimal(number(first, where)) > Decimal(number(last, where))
@@ -110,7 +111,7 @@ def check_ends(first: Scalar, last: Scalar, column: Column | None, where: str) -
         start, end = moment(first, where), moment(last, where)
         if isinstance(start, datetime) and isinstance(end, datetime):
             is_swapped = start > end
-        else:  # a date stands for its whole day
+        else:  # a date means its whole day, so a time on that day is not after it
             is_swapped = _day(start) > _day(end)
     else:
         is_swapped = str(first) > str(last)
@@ -123,7 +124,7 @@ def _day(at: date | datetime) -> date:
 
 
 def period(value: Scalar, where: str) -> tuple[date, date]:
-    """The first and last day of a calendar period: 2012, 2012-H1, 2012-Q3, 2012-03, or a day."""
+    """The first and the last day of a calendar period: 2012, 2012-H1, 2012-Q3, 2012-03, or a day."""
     written = str(value).strip().upper()
     if match := _PERIOD.fullmatch(written):
         year, half, quarter, month = (int(part) if part else 0 for part in match.groups())
@@ -134,14 +135,14 @@ def period(value: Scalar, where: str) -> tuple[date, date]:
     try:
         day = date.fromisoformat(written)
     except ValueError as error:
-        message = f"{where} has no period {value!r}. Write it like 2012, 2012-H1, 2012-Q3, 2012-03 or 2012-03-31."
+        message = f"{value!r} is not a period of {where}. Write it like 2012, 2012-H1, 2012-Q3, 2012-03 or 2012-03-31."
         raise PlanInvalid(message) from error
     return day, day
 
 
 def _in_periods(values: list[Scalar], ref: ColumnRef) -> str:
     if ref.column.kind is not Kind.TIME:
-        raise PlanInvalid(f"{ref.name} is {ref.column.type}, not a date. Take a date column for periods.")
+        raise PlanInvalid(f"{ref.name} is {ref.column.type}, not a date. Use a date column for periods.")
     days = [[day.isoformat() for day in period(value, ref.name)] for value in values]
     each = [_comparison("between", list[Scalar](pair), ref) for pair in days]
     return each[0] if len(each) == 1 else "(" + " OR ".join(f"({one})" for one in each) + ")"
@@ -169,13 +170,13 @@ def _has_clock(column: Column) -> bool:
 
 
 def _comparable(ref: ColumnRef) -> str:
-    """The column as what its literals are: a type that is neither number, text, time nor boolean is its text."""
+    """The column in the type of its literals: a type that is neither number, text, time nor boolean becomes text."""
     is_odd = ref.column.kind is Kind.OTHER and ref.column.type != "BOOLEAN"
     return f"CAST({ref.sql} AS VARCHAR)" if is_odd else ref.sql
 
 
 def _whole_days(op: str, values: list[Scalar], ref: ColumnRef) -> str:
-    """Comparisons of a timestamp; a value that is a date stands for its whole day."""
+    """A comparison of a timestamp, in which a value that is a date means its whole day."""
     sql = ref.sql
     first, last = (literal(value, ref.column, ref.name) for value in (values[0], values[-1]))
     end = moment(values[-1], ref.name)
@@ -183,7 +184,7 @@ def _whole_days(op: str, values: list[Scalar], ref: ColumnRef) -> str:
         if op == "between":
             return f"{sql} BETWEEN {first} AND {last}"
         return f"{sql} {'<>' if op == '!=' else op} {first}"
-    after = f"{last} + 1"  # the day after, by DuckDB: it knows years beyond 9999
+    after = f"{last} + 1"  # DuckDB computes the day after: the day after 9999-12-31 overflows in Python
     match op:
         case "between":
             return f"{sql} >= {first} AND {sql} < {after}"

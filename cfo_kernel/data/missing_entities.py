@@ -1,7 +1,7 @@
-"""Who closes on another day: entities with rows in the month of a close, and none at the moment that `last_of` reads.
+"""Notes on entities that `last_of` misses: they have rows in the month of the date that is read, but none at that date.
 
-Two units may close January on the 30th and the 31st. The figure of January is then that of one of them, and a note
-names the other.
+Two units may close January on the 30th and the 31st. The figure for January is then that of the second unit alone, and
+a note names the first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,13 +14,13 @@ from cfo_kernel.data.plan import Grain, QueryPlan
 from cfo_kernel.data.scope import ColumnRef
 from cfo_kernel.data.tables import Kind
 
-_MOST_VALUES = 200  # a text with more values is no name of a unit, but words about a row
+_MOST_VALUES = 200  # a text column with more values does not name units but describes single rows
 _SHORT = {Grain.DAY: "day", Grain.WEEK: "week"}
 
 
 @dataclass(frozen=True)
 class Entity:
-    """A column that says whose row it is; `tree` has the names of its keys, if any."""
+    """A column that says to whom a row belongs. If it holds keys, `tree` has their names."""
 
     ref: ColumnRef
     noun: str
@@ -33,7 +33,7 @@ class Entity:
 
 @dataclass(frozen=True)
 class MissingEntities:
-    """A query whose one row holds for each entity how many are absent, and one of them with its last day."""
+    """A query with one row, which holds for each entity column: how many are missing, the first, and its last day."""
 
     sql: str
     entities: tuple[Entity, ...]
@@ -48,16 +48,15 @@ class MissingEntities:
         return [self._note(entity, *row[3 * i : 3 * i + 3]) for i, entity in enumerate(self.entities) if row[3 * i]]
 
     def _note(self, entity: Entity, count: int, value: str, day: str) -> str:
-        who = f"{count:,} {entity.noun}{'' if count == 1 else 's'}"
-        have = "has" if count == 1 else "have"
-        which = f"{entity.name(value)}, last on {day}"
+        who = f"1 {entity.noun} has" if count == 1 else f"{count:,} {entity.noun}s have"
+        example = f"{entity.name(value)}, last on {day}"
         return (
-            f"{who} {have} rows in the {self.period} of a date that was read, but none at it ({which}): not included."
+            f"{who} rows in the {self.period} of a date that was read, but none at that date ({example}): not included."
         )
 
 
 def missing_entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> MissingEntities | None:
-    """The query for a plan that compiles; None where it does not ask for the last of anything."""
+    """The query for a plan that compiles. None if the plan has no `last_of`, or no column names entities."""
     last = plan.last_of
     entities = tuple(_entities(plan, compiler, trees)) if last else ()
     if last is None or not entities:
@@ -79,7 +78,8 @@ def missing_entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Missi
 
 
 def _missed(i: int, period: str) -> str:
-    """One row: how many there are in a period and not at its moment, the first of them, and its last day."""
+    """The SQL of one row: how many entities a period has but its moment lacks, the first of them, and its last day."""
+    # Rows after the moment do not count: a filter on the date may have cut them off.
     same = f"date_trunc('{period}', r.moment) = date_trunc('{period}', m.moment) AND r.moment <= m.moment"
     pairs = f"SELECT e{i} AS e, max(r.moment) AS latest FROM _rows r JOIN _read m ON {same} WHERE e{i} IS NOT NULL"  # noqa: S608
     missed = f"{pairs} GROUP BY e{i}, m.moment HAVING max(r.moment) < m.moment"
@@ -88,9 +88,9 @@ def _missed(i: int, period: str) -> str:
 
 
 def _entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[Entity]:
-    """Rows of trees without operators, the plan's groups, and the texts of the table that is read.
+    """The columns that name entities: rows of trees without operators, the plan's groups, and the table's texts.
 
-    Accounts of a tree with operators are what is measured: they come and go.
+    A tree with operators holds accounts. They are what is measured, not who reports it, and come and go.
     """
     scope, met = compiler.scope, set[str]()
     for tree in trees.values():

@@ -1,4 +1,4 @@
-"""Periods that follow a period without rows: they have nothing before them to be compared with, and a note says so."""
+"""Notes on gaps: a period that follows a period without rows has nothing just before it to be compared with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from cfo_kernel.data.plan import Grain
 
 @dataclass(frozen=True)
 class PeriodGaps:
-    """A query whose one row says which row follows a gap first, and how many do."""
+    """A query with one row: the first period after a gap, and how many rows follow one."""
 
     sql: str
     grain: Grain
@@ -27,5 +27,5 @@ class PeriodGaps:
 
 
 def period_gaps(compiler: Compiler) -> list[PeriodGaps]:
-    """The queries for a plan that compiles: one for each window along which periods are compared."""
+    """The queries for a plan that compiles, one for each window along which periods are compared."""
     return [PeriodGaps(sql, grain) for sql, grain in compiler.period_gaps()]

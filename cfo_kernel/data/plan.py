@@ -1,10 +1,13 @@
 """QueryPlan: the typed plan between a question and its SQL.
 
-A plan names tables and columns, never SQL. It is validated against the tables of the workspace and compiled to one
-deterministic SELECT (`cfo_kernel.data.compiler`), so that a model, the offline analyst and a script all ask alike.
+A plan names tables and columns and never contains SQL. It is validated against the workspace's tables and compiled to
+one deterministic SELECT (`cfo_kernel.data.compiler`), so a model, the offline analyst and a script get the same SQL for
+the same question.
 
-A column is written `table.column`, or `column` where only one of the plan's tables has it, or all that have it are
-joined on it.
+A column is written `table.column`. The name `column` alone is enough where only one of the plan's tables has it, or
+where all tables that have it are joined on it.
+
+The docstrings of the classes below are part of the JSON schema that a model reads.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction, AggregateN
 from cfo_kernel.values import Value
 
 Scalar = bool | int | float | str
-"""A literal as JSON has it; a date or a time is its ISO text, and the column's type says how it is read."""
+"""A literal as JSON writes it. A date or time is an ISO text; the type of its column decides how it is read."""
 
 
 class Grain(StrEnum):
@@ -38,11 +41,11 @@ Operator = Literal[
 
 
 def _without_null(value: Any) -> Any:
-    """What no type accepts is told in one line, where pydantic would say of each type that it does not fit."""
+    """Rejects null in a list of values with one message; pydantic would report one error for each type of the union."""
     if isinstance(value, list) and None in value:
         message = "A list of values holds null, which no value equals. Leave it out; 'is null' finds rows without one."
         raise PydanticCustomError("plan_invalid", message)
-    return value  # pyright: ignore[reportUnknownVariableType] - it is validated next
+    return value  # pyright: ignore[reportUnknownVariableType] - pydantic validates it next
 
 
 _NO_NULLS = BeforeValidator(_without_null)
@@ -232,12 +235,13 @@ class QueryPlan(Value):
     limit: Annotated[int, Field(ge=1, le=1_000_000)] = 200
 
 
+# These four refer to `Expression`, which is defined after them.
 for model in (Arithmetic, Window, PercentChange, Ratio):
     model.model_rebuild()
 
 
 def parts(node: Expression) -> tuple[Expression, ...]:
-    """The expressions that an expression is made of."""
+    """The direct operands of an expression."""
     match node:
         case Arithmetic():
             return node.left, node.right
@@ -251,6 +255,6 @@ def parts(node: Expression) -> tuple[Expression, ...]:
             return ()
 
 
-def aggregates(node: Expression) -> tuple[Aggregate, ...]:
+def aggregates_in(node: Expression) -> tuple[Aggregate, ...]:
     """The aggregates in an expression, from left to right."""
-    return (node,) if isinstance(node, Aggregate) else tuple(a for part in parts(node) for a in aggregates(part))
+    return (node,) if isinstance(node, Aggregate) else tuple(a for part in parts(node) for a in aggregates_in(part))

@@ -1,11 +1,11 @@
-"""Notes on names and filters that do not mean what they seem to: a misspelt value, rows without one, a name of two."""
+"""Notes on filters and names that may not mean what they seem to: misspelt values, empty cells, shared names."""
 
 import re
 from collections.abc import Iterator
 
 from cfo_kernel.data.compiler import Compiler
 from cfo_kernel.data.hierarchies import Tree, Trees
-from cfo_kernel.data.plan import Filter, QueryPlan, aggregates
+from cfo_kernel.data.plan import Filter, QueryPlan, aggregates_in
 from cfo_kernel.data.scope import ColumnRef, nearest
 from cfo_kernel.data.tables import Kind
 
@@ -13,67 +13,69 @@ _MOST_NAMES = 3
 
 
 def plan_hints(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[str]:
-    """The notes of a plan that compiles."""
-    nodes = [node for measure in plan.select for node in aggregates(measure.expression)]
+    """The notes on a plan that compiles."""
+    nodes = [node for measure in plan.select for node in aggregates_in(measure.expression)]
     for wanted in (*plan.filters, *(f for node in nodes for f in node.where)):
         ref = compiler.scope.find(wanted.column)
-        yield from _unknown(wanted, ref, compiler)
-        yield from _without(wanted, ref)
-        if wanted.op == "like" and (tree := _labelled(ref, compiler, trees)):
-            yield from _parents_found(str(wanted.value), tree)
+        yield from _unknown_values(wanted, ref, compiler)
+        yield from _empty_cells(wanted, ref)
+        if wanted.op == "like" and (tree := _labelled_tree(ref, compiler, trees)):
+            yield from _parents_matched(str(wanted.value), tree)
     for group in plan.group_by:
         ref = compiler.scope.find(group.column)
-        tree = _labelled(ref, compiler, trees) if group.within is None else None
+        tree = _labelled_tree(ref, compiler, trees) if group.within is None else None
         if tree:
             yield from _shared_names(plan, compiler, tree)
 
 
-def _unknown(wanted: Filter, ref: ColumnRef, compiler: Compiler) -> Iterator[str]:
-    """Values of a text filter that no row has: upper and lower case count."""
+def _unknown_values(wanted: Filter, ref: ColumnRef, compiler: Compiler) -> Iterator[str]:
+    """A note for each value of a text filter that no row has; case matters."""
     known = ref.column.values
     if wanted.op not in ("=", "!=", "in", "not in") or ref.column.kind is not Kind.TEXT or known is None:
         return
-    if (named := compiler.rollups.selection(wanted)) and named.is_rolled:
+    if (selection := compiler.rollups.selection(wanted)) and selection.is_rolled:
         return
     for value in wanted.value if isinstance(wanted.value, list) else [wanted.value]:
         if value is not None and str(value) not in known:
-            like = nearest(str(value), list(known))
-            yield f"No {ref.name} is {value}.{' ' + like if like.startswith('Did') else ''}"
+            suggestion = nearest(str(value), list(known))
+            yield f"No {ref.name} is {value}.{' ' + suggestion if suggestion.startswith('Did') else ''}"
 
 
-def _without(wanted: Filter, ref: ColumnRef) -> Iterator[str]:
-    """Rows without a value are not among those that have another one, as SQL sees it."""
+def _empty_cells(wanted: Filter, ref: ColumnRef) -> Iterator[str]:
+    """A note that `!=` leaves out rows without a value: SQL compares null with nothing."""
     if wanted.op in ("!=", "not in") and ref.column.nulls:
         rows = f"{ref.column.nulls:,} row{'' if ref.column.nulls == 1 else 's'}"
-        yield f"{ref.name} is empty in {rows} of {ref.table.name}: '{wanted.op}' leaves these out too."
+        yield f"{ref.name} is empty in {rows} of {ref.table.name}: '{wanted.op}' leaves them out too."
 
 
-def _labelled(ref: ColumnRef, compiler: Compiler, trees: Trees) -> Tree | None:
-    """The tree whose names the column holds, where the plan is about rows that point at it."""
+def _labelled_tree(ref: ColumnRef, compiler: Compiler, trees: Trees) -> Tree | None:
+    """The tree whose names the column holds, if rows of the plan point at it."""
     tree = trees.get(ref.table.name.lower())
     is_label = tree is not None and tree.label.lower() == ref.column.name.lower()
     return tree if tree and is_label and compiler.scope.pointers(tree.table, tree.key) else None
 
 
-def _parents_found(pattern: str, tree: Tree) -> Iterator[str]:
+def _parents_matched(pattern: str, tree: Tree) -> Iterator[str]:
     wildcards = {"%": ".*", "_": "."}
     matches = re.compile("".join(wildcards.get(c) or re.escape(c) for c in pattern), re.DOTALL)
     names = [node.name for node in tree.parents if node.name and matches.fullmatch(node.name)]
     if names:
         shown = " and ".join(names[:_MOST_NAMES])
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        yield f"'like' takes {tree.noun}s by their own names, not what is below {shown}{more}. For a roll-up write =."
+        yield f"'like' matches {tree.noun}s by their own names, not what is below {shown}{more}. Use = for a roll-up."
 
 
 def _shared_names(plan: QueryPlan, compiler: Compiler, tree: Tree) -> Iterator[str]:
-    """Two rows of one name are one group, unless their key is a group too."""
+    """A note for each name that two booked rows share: they are one group, unless their key is a group too."""
     keys = {ref.name for ref in compiler.scope.pointers(tree.table, tree.key)}
     groups = [compiler.scope.find(group.column) for group in plan.group_by]
     if any(p.name in keys or (p.table.name, p.column.name) == (tree.table, tree.key) for p in groups):
         return
+    # A name is shared only if the plan's filters leave both rows in the result.
     chosen = [compiler.rollups.selection(f) for f in compiler.rollups.filters if f.op in ("=", "in")]
-    kept = [named.weights for named in chosen if named and named.tree is tree]
+    kept = [selection.weights for selection in chosen if selection and selection.tree is tree]
     for name in tree.names:
         booked = [n for n in tree.nodes_named(name) if n.booked and all(n.key in weights for weights in kept)]
         if len(booked) > 1:
-            yield f"{name} names {len(booked)} {tree.noun}s, which are one group: group by {tree.table}.{tree.key} too."
+            shared = f"{len(booked)} {tree.noun}s are called {name}, and they are one group here"
+            yield f"{shared}: group by {tree.table}.{tree.key} too."

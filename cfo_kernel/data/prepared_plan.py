@@ -1,4 +1,4 @@
-"""A plan made ready to run: its SQL, what must be asked of the data before, and what its answer must say."""
+"""A plan that is ready to run: its SQL, the queries that check it against the data, and the notes on its result."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.join_checks import JoinProbe, join_probe
 from cfo_kernel.data.missing_entities import MissingEntities, missing_entities
 from cfo_kernel.data.period_gaps import PeriodGaps, period_gaps
-from cfo_kernel.data.plan import QueryPlan, aggregates
+from cfo_kernel.data.plan import QueryPlan, aggregates_in
 from cfo_kernel.data.plan_hints import plan_hints
 from cfo_kernel.data.rollups import NodeSelection
 from cfo_kernel.data.tables import Tables
@@ -21,9 +21,12 @@ from cfo_kernel.data.undefined_percentages import UndefinedPercentages, undefine
 
 @dataclass(frozen=True)
 class PreparedPlan:
-    """`probes` may refuse the plan or add notes, `closing_dates` adds notes to its result, `notes` are there already.
+    """A plan's SQL, and what must be asked of the data before and after it.
 
-    `count_sql` is the SQL of the number of rows that the result had without the plan's limit.
+    - `probes` refuse the plan, or add notes to its result.
+    - `closing_dates` adds notes on the dates that are read.
+    - `notes` follow from the plan alone.
+    - `count_sql` counts the rows that the result would have without the plan's limit.
     """
 
     sql: str
@@ -34,7 +37,8 @@ class PreparedPlan:
 
     @property
     def probe_sql(self) -> str | None:
-        """One query whose one row holds what all probes ask of the data: each journey to a worker takes its time."""
+        """One query with one row for all probes, or None if there are none."""
+        # One query instead of several: each round trip to a worker takes time.
         if not self.probes:
             return None
         rows: list[str] = []
@@ -44,7 +48,7 @@ class PreparedPlan:
         return "SELECT * FROM " + ", ".join(rows)  # noqa: S608 - compiled
 
     def evaluate(self, row: Sequence[Any]) -> list[str]:
-        """Notes from the row of `probe_sql`; raises `PlanInvalid` where the plan must not be run."""
+        """Notes from the row of `probe_sql`. Raises `PlanInvalid` if the plan must not be run."""
         notes: list[str] = []
         at = 0
         for probe in self.probes:
@@ -54,45 +58,54 @@ class PreparedPlan:
 
 
 def prepare(plan: QueryPlan, tables: Tables, glossary: GlossaryFile, trees: Trees) -> PreparedPlan:
-    """Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` where the plan does not fit the tables."""
+    """Compiles the plan and its checks. Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` if it does not fit."""
     compiler = Compiler(plan, tables, trees)
     sql = compiler.sql()
-    looked = [
+    others = [
         join_probe(plan, compiler),
         *period_gaps(compiler),
         missing_entities(plan, compiler, trees),
         undefined_percentages(plan, tables, trees),
     ]
-    checked = (*additivity_probes(plan, compiler, tables, trees, glossary), *(one for one in looked if one))
+    checked = (*additivity_probes(plan, compiler, tables, trees, glossary), *(one for one in others if one))
     notes = dict.fromkeys((*_notes(plan, compiler), *plan_hints(plan, compiler, trees)))
     return PreparedPlan(sql, checked, closing_dates(plan, compiler, trees), tuple(notes), compiler.count_sql())
 
 
 def _notes(plan: QueryPlan, compiler: Compiler) -> Iterator[str]:
-    nodes = [node for measure in plan.select for node in aggregates(measure.expression)]
+    nodes = [node for measure in plan.select for node in aggregates_in(measure.expression)]
     for node in (None, *nodes):
-        for wanted, named in compiler.rollups.parent_selections(node):
+        for wanted, selection in compiler.rollups.parent_selections(node):
             if wanted.op in ("!=", "not in"):
-                yield _left_out(named)
+                yield _left_out(selection)
             else:
-                yield from _rolled(named)
+                yield from _rolled(selection)
 
 
-def _rolled(named: NodeSelection) -> Iterator[str]:
-    """What each name of a parent stands for."""
-    for node in named.nodes:
-        leaves = [k for k in named.tree.weights(node.key) if not named.tree.children(k)]
-        if leaves == [node.key]:
+def _rolled(selection: NodeSelection) -> Iterator[str]:
+    """A note for each parent that the filter names: how many rows it is the roll-up of."""
+    for node in selection.nodes:
+        leaves = [k for k in selection.tree.weights(node.key) if not selection.tree.children(k)]
+        if leaves == [node.key]:  # a row without children is no roll-up
             continue
-        weights = named.tree.weights(node.key)
+        if not leaves:
+            yield f"{node.name} is its own rows alone: everything below it is left out (~)."
+            continue
+        weights = selection.tree.weights(node.key)
         subtracted = sum(weights[key] < 0 for key in leaves)
         how = f" ({len(leaves) - subtracted} added, {subtracted} subtracted)" if subtracted else ""
         many = "" if len(leaves) == 1 else "s"
-        own = f" and its own rows; filter {named.tree.table}.{named.tree.key} for these alone" if node.booked else ""
-        yield f"{node.name} is the roll-up of {len(leaves)} {named.tree.noun}{many}{how}{own}."
+        own = (
+            f" and its own rows; filter {selection.tree.table}.{selection.tree.key} for these alone"
+            if node.booked
+            else ""
+        )
+        yield f"{node.name} is the roll-up of {len(leaves)} {selection.tree.noun}{many}{how}{own}."
 
 
-def _left_out(named: NodeSelection) -> str:
-    names = " and ".join(str(node.name) for node in named.nodes)
-    leaves = sum(not named.tree.children(key) for key in named.weights)
-    return f"{names} left out, with the {leaves} {named.tree.noun}s below."
+def _left_out(selection: NodeSelection) -> str:
+    names = " and ".join(str(node.name) for node in selection.nodes)
+    leaves = sum(not selection.tree.children(key) for key in selection.weights)
+    verb = "is" if len(selection.nodes) == 1 else "are"
+    below = f"{leaves} {selection.tree.noun}{'' if leaves == 1 else 's'}"
+    return f"{names} {verb} left out, with the {below} below."

@@ -1,7 +1,7 @@
-"""Pages of a result file: the rows that pass some filters, in some order, a few at a time.
+"""Pages of a result file: its rows filtered and sorted, a few at a time.
 
-The filters are those of a `QueryPlan` and become SQL by the same code, and one more for who looks for a word. Rows that
-are alike in all sorted columns keep the order of the file, so that no row is on two pages, or on none.
+The filters are those of a `QueryPlan`, compiled by the same code, and `contains` for a search. Rows that are equal in
+all sorted columns keep the order of the file, so that every row is on exactly one page.
 """
 
 from collections.abc import Iterable
@@ -19,18 +19,18 @@ from cfo_kernel.sql_text import quoted
 from cfo_kernel.values import Value
 
 DownloadFormat = Literal["csv", "xlsx"]
-"""What a result can be made into on its way out."""
+"""The formats in which a result can be downloaded."""
 
 
 class Sort(Value):
-    """An order of rows: by `column`, upward unless `descending`; NULL comes last either way."""
+    """Sorts rows by `column`, ascending unless `descending`. NULL comes last in both directions."""
 
     column: str
     descending: bool = False
 
 
 class Contains(Value):
-    """Keeps the rows whose value, as text, holds `value`; upper and lower case are the same."""
+    """Keeps the rows whose value, as text, contains `value`, ignoring case."""
 
     column: str
     op: Literal["contains"] = "contains"
@@ -38,7 +38,7 @@ class Contains(Value):
 
 
 class PageRequest(Value):
-    """Which rows of a result are wanted: those that pass all filters, sorted, `limit` of them from `offset` on."""
+    """The rows of a result to return: those that pass all filters, sorted, `limit` of them from `offset` on."""
 
     offset: int = Field(default=0, ge=0, le=1 << 62)
     limit: int = Field(default=100, ge=1, le=1000)
@@ -47,9 +47,9 @@ class PageRequest(Value):
 
 
 class ResultPage(Value):
-    """A page of a result file: `row_count` counts the rows that pass the filters, `total` all rows of the file.
+    """A page of a result file. `row_count` counts the rows that pass the filters, `total` all rows of the file.
 
-    It may hold fewer rows than were asked for where they are very long; the next one begins at `offset + len(rows)`.
+    A page of very long rows may hold fewer rows than requested. The next page starts at `offset + len(rows)`.
     """
 
     columns: tuple[ResultColumn, ...]
@@ -60,7 +60,7 @@ class ResultPage(Value):
 
 
 def free_name(stem: str, taken: Iterable[str]) -> str:
-    """The stem, made longer until nothing is called so; upper and lower case are the same."""
+    """The stem, with underscores added until the name is not taken. Case is ignored, as in SQL."""
     lower = {name.lower() for name in taken}
     while stem in lower:
         stem += "_"
@@ -68,12 +68,13 @@ def free_name(stem: str, taken: Iterable[str]) -> str:
 
 
 def page_sql(table: Table, request: PageRequest) -> str:
-    """The SQL of the page. Raises `UnknownColumn`, or `PlanInvalid` for a filter that does not fit its column."""
+    """The SQL of the page. Raises `UnknownColumn`, or `PlanInvalid` if a filter does not fit its column."""
     where = _where(table, request)
     columns = ", ".join(quoted(column.name) for column in table.columns)
     source = quoted(table.name)
     order = ""
     if request.sort:
+        # Without a last key that is unique, DuckDB may order equal rows differently on each page.
         position = quoted(free_name("position", (column.name for column in table.columns)))
         source = f"(SELECT *, row_number() OVER () AS {position} FROM {source}) AS {source}"  # noqa: S608 - quoted
         order = f" ORDER BY {', '.join([*(_sorted(sort, table) for sort in request.sort), position])}"
@@ -81,7 +82,7 @@ def page_sql(table: Table, request: PageRequest) -> str:
 
 
 def count_sql(table: Table, request: PageRequest) -> str:
-    """The SQL that counts the rows which pass the filters."""
+    """The SQL that counts the rows that pass the filters."""
     return f"SELECT count(*) FROM {quoted(table.name)}{_where(table, request)}"  # noqa: S608 - quoted
 
 
@@ -94,7 +95,7 @@ def _condition(wanted: Filter | Contains, column: Column, table: Table) -> str:
     if isinstance(wanted, Filter):
         try:
             return condition(wanted, ColumnRef(table, column))
-        except PlanInvalid as error:  # whoever asks for pages knows the columns, and no table
+        except PlanInvalid as error:  # the table's name is internal: the caller knows only the columns
             raise PlanInvalid(error.message.replace(f"{table.name}.", "", 1), **error.details) from error
     return f"contains(lower(CAST({quoted(column.name)} AS VARCHAR)), lower({text(wanted.value)}))"
 

@@ -1,7 +1,8 @@
-"""Roll-ups: a filter that names a parent of a tree means what is below it, and a sum gives each row its sign.
+"""Roll-ups: a filter that names a parent of a tree selects everything below it, and a sum gives each row its sign.
 
-Which filters give the sign: those in the aggregate's own `where` if they name rows of the tree, else those of the plan.
-So beside a plan over Net Income a figure where the account is Operating Expenses is the expenses as they are.
+The sign comes from the filters in the aggregate's own `where` if they name rows of the tree, else from the plan's
+filters. So in a plan over Net Income, a figure with `where` account = Operating Expenses shows the expenses as they are
+booked, not subtracted as they are in Net Income.
 """
 
 from collections.abc import Iterator
@@ -17,9 +18,10 @@ from cfo_kernel.errors import PlanInvalid
 
 @dataclass(frozen=True)
 class NodeSelection:
-    """What the values of a filter stand for: the rows of the tree by key, with the weight of each.
+    """The rows of a tree that a filter's values select, by key, with the weight of each in a sum.
 
-    `clash` says why they cannot be summed: a row has one sign by one name and another by another.
+    `nodes` are the rows that the values name. `clash` says why a sum over the selection has no meaning: two of the
+    names give the same row different signs.
     """
 
     tree: Tree
@@ -30,12 +32,12 @@ class NodeSelection:
 
     @property
     def is_rolled(self) -> bool:
-        """Whether one of the names is a parent's."""
+        """Whether one of the names is that of a parent."""
         return any(self.tree.children(node.key) for node in self.nodes)
 
     @property
     def has_one_top(self) -> bool:
-        """Whether all the rows are below one of the names."""
+        """Whether one of the named nodes contains the whole selection."""
         return any(set(self.tree.weights(node.key)) >= set(self.weights) for node in self.nodes)
 
     @property
@@ -47,7 +49,7 @@ class NodeSelection:
 
 
 class RollUps:
-    """The trees as far as a plan's filters, groups and sums name their rows."""
+    """Compiles what the filters, groups and sums of a plan mean for the rows of trees."""
 
     def __init__(self, plan: QueryPlan, scope: Scope, trees: Trees) -> None:
         self._scope = scope
@@ -56,60 +58,64 @@ class RollUps:
         self.filters = (*plan.filters, *inside)
 
     def condition(self, wanted: Filter) -> str:
-        """The filter as a SQL condition."""
-        named = self.selection(wanted)
-        if named is None or not named.is_rolled:
+        """The filter as a SQL condition, with a parent's name replaced by the keys of everything below it."""
+        selection = self.selection(wanted)
+        if selection is None or not selection.is_rolled:
             return condition(wanted, self._scope.find(wanted.column))
-        return named.sql(list(named.weights), "NOT IN" if wanted.op in ("!=", "not in") else "IN")
+        return selection.sql(list(selection.weights), "NOT IN" if wanted.op in ("!=", "not in") else "IN")
 
     def group(self, group: Group) -> str:
-        """The child of the group's `within` that a row is below, or `within` itself for a row of its own."""
-        named = self.selection(Filter(column=group.column, value=group.within))
-        if named is None or not named.is_rolled or group.grain:
-            raise PlanInvalid(f"{group.within} is no parent in a hierarchy of {group.column}. Leave within out.")
-        (node,) = named.nodes
+        """The SQL that gives each row the child of `within` that it is below, or `within` if it is booked there."""
+        selection = self.selection(Filter(column=group.column, value=group.within))
+        if selection is None or not selection.is_rolled or group.grain:
+            raise PlanInvalid(f"{group.within} is not a parent in a hierarchy of {group.column}. Leave within out.")
+        (node,) = selection.nodes
         cases = [(node, [node.key])]
-        for child in named.tree.children(node.key):
-            below = [n.key for n in named.tree.below(child.key) if n.key in named.weights]
+        for child in selection.tree.children(node.key):
+            below = [n.key for n in selection.tree.below(child.key) if n.key in selection.weights]
             cases += [(child, below)] if below else []
         names = [n.name or n.key for n, _ in cases]
         whens: list[str] = []
-        for name, (n, keys) in zip(names, cases, strict=True):  # two children of one name are two groups
+        for name, (n, keys) in zip(names, cases, strict=True):  # two children of the same name are two groups
             shown = name if names.count(name) == 1 else f"{name} ({n.key})"
-            whens.append(f"WHEN {named.sql(keys)} THEN {text(shown)}")
+            whens.append(f"WHEN {selection.sql(keys)} THEN {text(shown)}")
         return f"CASE {' '.join(whens)} END"
 
     def signed(self, sql: str, node: Aggregate) -> str:
-        """What a sum adds up: the value with the sign of its row."""
-        for named in self._deciding(node):
-            if named.clash:
-                raise PlanInvalid(named.clash)
-            if named.negative:
-                sql = f"CASE WHEN {named.sql(named.negative)} THEN -({sql}) ELSE {sql} END"
+        """The SQL of what a sum adds up: the column, negated in rows that are subtracted."""
+        for selection in self._deciding(node):
+            if selection.clash:
+                raise PlanInvalid(selection.clash)
+            if selection.negative:
+                sql = f"CASE WHEN {selection.sql(selection.negative)} THEN -({sql}) ELSE {sql} END"
         return sql
 
     def check(self, node: Aggregate) -> None:
-        """Raises where the aggregate means nothing over rows that are subtracted."""
+        """Raises `PlanInvalid` if the aggregate has no meaning because some of its rows are subtracted."""
         if node.column is None or node.function.is_total:
             return
-        negative = [named for named in self._deciding(node) if named.negative]
+        negative = [selection for selection in self._deciding(node) if selection.negative]
         if negative and self._scope.find(node.column).column.kind is Kind.NUMBER:
             names = " and ".join(str(n.name) for n in negative[0].nodes)
             noun = negative[0].tree.noun
             raise PlanInvalid(
-                f"{node.fn} over {names} means nothing: some {noun}s below it are subtracted. Take sum, or name "
-                f"{noun}s of one sign."
+                f"{node.fn} over {names} means nothing: some {noun}s below it are subtracted. Use sum, or name {noun}s "
+                "that all have the same sign."
             )
 
     def adds_by_tree(self, node: Aggregate, table: str) -> bool:
-        """Whether one parent of a tree with operators in `table` decides what is added: that is what they are for."""
+        """Whether a single parent of a tree with operators in `table` decides what is added.
+
+        Then values that the glossary keeps apart may be added: the operators were written for that sum.
+        """
         deciding = [n for n in self._deciding(node) if n.tree.table.lower() == table.lower() and n.tree.signed]
-        return any(named.is_rolled and named.has_one_top for named in deciding)
+        return any(selection.is_rolled and selection.has_one_top for selection in deciding)
 
     def selection(self, wanted: Filter) -> NodeSelection | None:
-        """The rows of a tree that the filter names, or None where its column is no tree's label.
+        """The rows of a tree that the filter selects. None if its column is not the label of a tree.
 
-        In a plan where nothing points at the tree its rows are read as they are: that asks what the tree looks like.
+        None also if no column of the plan points at the tree: such a plan lists the tree's own rows, and a name means
+        the row with that name.
         """
         if wanted.op not in ("=", "!=", "in", "not in"):
             return None
@@ -121,19 +127,19 @@ class RollUps:
         if key is None or not self._scope.pointers(tree.table, tree.key):
             return None
         values = wanted.value if isinstance(wanted.value, list) else [wanted.value]
-        nodes = tuple(self._nodes(tree, [str(v) for v in values if v is not None]))
+        nodes = tuple(self._named_nodes(tree, [str(v) for v in values if v is not None]))
         is_left_out = wanted.op in ("!=", "not in")
         weights, clash = (_below(tree, nodes), "") if is_left_out else _weights(tree, nodes)
         return NodeSelection(tree, ColumnRef(ref.table, key), nodes, weights, clash)
 
     def parent_selections(self, node: Aggregate | None) -> Iterator[tuple[Filter, NodeSelection]]:
-        """The filters of an aggregate, or of the plan, that name a parent."""
+        """The filters of the aggregate, or of the plan if it is None, that name a parent; each with its selection."""
         for wanted in node.where if node else self.filters:
-            if (named := self.selection(wanted)) and named.is_rolled:
-                yield wanted, named
+            if (selection := self.selection(wanted)) and selection.is_rolled:
+                yield wanted, selection
 
     @staticmethod
-    def _nodes(tree: Tree, names: list[str]) -> Iterator[Node]:
+    def _named_nodes(tree: Tree, names: list[str]) -> Iterator[Node]:
         found = {name: tree.nodes_named(name) for name in names}
         has_parent = any(tree.children(node.key) for nodes in found.values() for node in nodes)
         for name, nodes in found.items():
@@ -141,49 +147,52 @@ class RollUps:
                 raise PlanInvalid(f"There is no {tree.noun} {name}. {nearest(name, tree.names)}")
             if len(nodes) > 1 and any(tree.children(node.key) for node in nodes):
                 keys = " or ".join(node.key for node in nodes)
-                raise PlanInvalid(f"{name} names {len(nodes)} {tree.noun}s. Filter on {tree.table}.{tree.key}: {keys}.")
+                problem = f"{len(nodes)} {tree.noun}s are called {name}."
+                raise PlanInvalid(f"{problem} Filter on {tree.table}.{tree.key}: {keys}.")
             yield from nodes
 
     def _deciding(self, node: Aggregate) -> list[NodeSelection]:
-        """For each tree the rows that decide on the sign in this aggregate."""
+        """For each tree, the selection that decides the signs in this aggregate."""
         own, plans = self._by_tree(node.where), self._by_tree(self.filters)
         return list((plans | own).values())
 
     def _by_tree(self, filters: tuple[Filter, ...]) -> dict[str, NodeSelection]:
         found: dict[str, NodeSelection] = {}
         for wanted in filters:
-            named = self.selection(wanted) if wanted.op in ("=", "in") else None
-            if named is not None:
-                before = found.get(named.tree.table)
-                found[named.tree.table] = _both(before, named) if before else named
+            selection = self.selection(wanted) if wanted.op in ("=", "in") else None
+            if selection is not None:
+                before = found.get(selection.tree.table)
+                found[selection.tree.table] = _intersection(before, selection) if before else selection
         return found
 
 
-def _both(one: NodeSelection, other: NodeSelection) -> NodeSelection:
-    """The rows that two filters name together."""
+def _intersection(one: NodeSelection, other: NodeSelection) -> NodeSelection:
+    """The selection of two filters that both apply."""
     shared = {key: weight for key, weight in one.weights.items() if key in other.weights}
     clash = one.clash or other.clash
     if any(other.weights[key] != weight for key, weight in shared.items()):
         names = " and ".join(str(n.name) for n in (*one.nodes, *other.nodes))
-        clash = f"{names} overlap and give rows different signs. Name one of them."
+        clash = f"{names} overlap and give some rows different signs. Name only one of them."
+    # The names that a message shows are those of the smaller selection, unless it names single rows only: then the
+    # parent that they are seen in decides on their signs.
     wider, narrower = (one, other) if len(one.weights) >= len(other.weights) else (other, one)
     return NodeSelection(narrower.tree, narrower.key, (narrower if narrower.is_rolled else wider).nodes, shared, clash)
 
 
 def _weights(tree: Tree, nodes: tuple[Node, ...]) -> tuple[dict[str, int], str]:
-    """The weights of all that is in one of the nodes, what is in two of them once; and why they cannot be summed."""
+    """The weights of everything in the nodes, an overlap once; and why a sum over them has no meaning, or ''."""
     found: dict[str, int] = {}
     clash = ""
     for node in nodes:
         weights = tree.weights(node.key)
         if len(weights) == 1 and not node.booked and (children := tree.children(node.key)):
             names = ", ".join(str(child.name) for child in children)
-            raise PlanInvalid(f"{node.name} is no total: all that is below it is left out (~). Name one of: {names}.")
+            raise PlanInvalid(f"{node.name} is not a total: everything below it is left out (~). Name one of: {names}.")
         both = next((key for key, weight in weights.items() if found.get(key, weight) != weight), None)
         if both:
             names = " and ".join(str(n.name) for n in nodes)
-            way = "Take a figure for each, with its name in the figure's where."
-            clash = f"{names} overlap, and {tree.nodes[both].name} has different signs in them. {way}"
+            advice = "Make a figure for each, with its name in the figure's where."
+            clash = f"{names} overlap, and {tree.nodes[both].name} has different signs in them. {advice}"
         found |= {key: weight for key, weight in weights.items() if key not in found}
     return found, clash
 

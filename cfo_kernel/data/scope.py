@@ -1,4 +1,4 @@
-"""The columns a plan may name: those of its table and of the tables it joins, each with its quoted SQL name."""
+"""Resolves the names in a plan to columns of its table and of the tables that it joins."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,7 +10,7 @@ from cfo_kernel.sql_text import quoted
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """The known names most like `name`, as the end of an error message."""
+    """The known names that are most like `name`, worded as the end of an error message."""
     close = get_close_matches(name.lower(), [k.lower() for k in known], n=3, cutoff=0.5)
     by_lower = {k.lower(): k for k in known}
     if close:
@@ -35,7 +35,7 @@ class ColumnRef:
 
 
 class Scope:
-    """Resolves the plan's names; raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` with the nearest names.
+    """Resolves a plan's names. Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` and suggests similar names.
 
     `extra_joins` are joins that the plan does not have. Their columns are found by their full names only, so that they
     never make a name in the plan ambiguous.
@@ -64,7 +64,7 @@ class Scope:
         return any(t.name.lower() == table.lower() for t in self._tables)
 
     def pointers(self, table: str, key: str) -> list[ColumnRef]:
-        """The columns of the plan's tables that point at rows of `table` by its `key`: by name or by a join."""
+        """The columns of the plan's tables that point at rows of `table` by its `key`, by their name or by a join."""
         named = [
             ColumnRef(t, column)
             for r in self._all.relations
@@ -78,7 +78,7 @@ class Scope:
         return list({ref.name: ref for ref in (*joined, *named)}.values())
 
     def missing(self, start: str, goal: str) -> tuple[Join, ...] | None:
-        """The joins that lead from a table of the plan to another table, beyond those it has; None where none do."""
+        """The joins that the plan lacks to get from one of its tables to another table. None if no joins lead there."""
         path = self._all.path(start, goal)
         if path is None:
             return None
@@ -89,13 +89,13 @@ class Scope:
         )
 
     def find(self, name: str) -> ColumnRef:
-        """The column called `table.column` or `column`."""
+        """The column that `table.column`, or `column` alone, names."""
         refs = self._refs(name, self._tables) or (self._refs(name, self._extra_tables) if "." in name else [])
         if len(refs) == 1 or (refs and self._are_equated(refs)):
             return refs[0]
         if refs:
             names = " or ".join(ref.name for ref in refs)
-            raise PlanInvalid(f"{name} is in several tables. Write {names}.")
+            raise PlanInvalid(f"{name} is a column of several tables. Write {names}.")
         head, _, tail = name.partition(".")
         named = self._all.get(head) if tail else None
         elsewhere = [named] if named else [t for t in self._all.values() if t.column(name)]
@@ -106,7 +106,10 @@ class Scope:
 
     @staticmethod
     def _refs(name: str, tables: list[Table]) -> list[ColumnRef]:
-        """Where a name leads: the one column that it names in full, else the columns called so."""
+        """The column that the name gives in full, else every column with that name.
+
+        The full name comes first, since a column's own name may contain a dot.
+        """
         head, _, tail = name.partition(".")
         named = next((t for t in tables if t.name.lower() == head.lower()), None)
         if named and (column := named.column(tail)):
@@ -114,22 +117,22 @@ class Scope:
         return [ColumnRef(table, column) for table in tables if (column := table.column(name))]
 
     def _are_equated(self, refs: list[ColumnRef]) -> bool:
-        """Whether the joins make all these columns equal, so that the first stands for them all."""
+        """Whether the joins make all these columns equal, so that any of them will do."""
         same = {refs[0].name}
-        for _, left, right in self.joins:  # in the order of the tables, so one pass is enough
+        for _, left, right in self.joins:  # each join adds a table to earlier ones, so one pass is enough
             if not same.isdisjoint(pair := {left.name, right.name}):
                 same |= pair
         return same.issuperset(ref.name for ref in refs)
 
     def _sides(self, join: Join, earlier: list[Table], table: Table) -> tuple[ColumnRef, ColumnRef]:
-        """The joined columns, that of an earlier table first, whichever way round they were written."""
+        """The two joined columns, the earlier table's first, in whichever order the plan gives them."""
         for one, other in ((join.left, join.right), (join.right, join.left)):
             lefts, rights = self._refs(one, earlier), self._refs(other, [table])
             if rights and (len(lefts) == 1 or (lefts and self._are_equated(lefts))):
                 left, right = lefts[0], rights[0]
                 if not left.column.is_comparable(right.column):
                     types = f"{left.name} is {left.column.type}, {right.name} is {right.column.type}"
-                    raise PlanInvalid(f"{types}: they cannot be equal. Join on columns of one type.")
+                    raise PlanInvalid(f"{types}: they cannot be equal. Join on columns of the same type.")
                 return left, right
         for name in (join.left, join.right):
             self.find(name)
@@ -146,7 +149,7 @@ class Scope:
     def _how_to_join(self, table: Table) -> str:
         path = self._all.path(self.table.name, table.name)
         if path is None:
-            return f"{table.name} does not join to {self.table.name}: ask it in a plan of its own."
+            return f"{table.name} does not join to {self.table.name}: query it in a plan of its own."
         joins = ", ".join(
             f'{{"table": "{r.to_table}", "left": "{r.table}.{r.column}", "right": "{r.to_table}.{r.to_column}"}}'
             for r in path

@@ -1,4 +1,4 @@
-"""Datasets, their tables and columns, and the keys that join one table to another."""
+"""Datasets, their tables and columns, and the keys that join tables."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -7,12 +7,12 @@ from typing import Any
 from cfo_kernel import display
 from cfo_kernel.values import Value
 
-SHOWN = ("file", "table", "rows", "columns")
-"""How a dataset is shown to a person."""
+LISTED_COLUMNS = ("file", "table", "rows", "columns")
+"""The columns in which datasets are listed for people."""
 
 
 class Kind(StrEnum):
-    """What a column's values are, whatever DuckDB calls the type."""
+    """What kind of values a column has, whichever of DuckDB's types it is."""
 
     NUMBER = "number"
     TEXT = "text"
@@ -25,10 +25,10 @@ _KEY_ENDINGS = ("key", "id", "code", "no", "nr", "number")
 
 
 class Column(Value):
-    """A column as it was found: its DuckDB type and a small profile.
+    """A column of a table: its DuckDB type and a small profile of its values.
 
-    `values` holds every distinct text with the number of its rows, where there are few enough to list
-    (see `cfo_kernel.data.profile`); `minimum` and `maximum` are texts (ISO for dates).
+    `values` maps every distinct text to the number of its rows, if there are few enough to list
+    (see `cfo_kernel.data.profile`). `minimum` and `maximum` are texts (ISO for dates).
     """
 
     name: str
@@ -51,7 +51,7 @@ class Column(Value):
 
     @property
     def scale(self) -> int:
-        """The decimals of a DECIMAL; 0 for other types."""
+        """The number of decimals of a DECIMAL; 0 for other types."""
         is_decimal = self.type.startswith("DECIMAL(") and self.kind is Kind.NUMBER
         return int(self.type.rstrip(")").partition(",")[2]) if is_decimal else 0
 
@@ -61,12 +61,12 @@ class Column(Value):
 
     @property
     def is_key(self) -> bool:
-        """Whether the name says that the column identifies something, so that adding it up means nothing."""
+        """Whether the column's name says that it identifies something, so that a sum of it has no meaning."""
         return self.name.lower().replace(" ", "_").rsplit("_", 1)[-1] in _KEY_ENDINGS
 
 
 class Table(Value):
-    """A table under the exact name that SQL uses for it."""
+    """A table. `name` is its exact name in SQL."""
 
     name: str
     dataset: str
@@ -76,7 +76,7 @@ class Table(Value):
     notes: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
-        """The column of that name; as in SQL, upper and lower case are the same."""
+        """The column with that name, ignoring case as SQL does."""
         return next((c for c in self.columns if c.name.lower() == name.lower()), None)
 
     def is_unique(self, column: Column) -> bool:
@@ -84,7 +84,7 @@ class Table(Value):
 
 
 class Dataset(Value):
-    """A file under `data/` as one or more tables; `problem` says why it has none.
+    """A file under `data/` as one or more tables. If it has none, `problem` says why.
 
     `version` is a hash of the file's content.
     """
@@ -97,17 +97,17 @@ class Dataset(Value):
     problem: str | None = None
 
     def rows(self) -> list[list[str]]:
-        """A row for people of each table: file, table, row count, columns; or what is wrong with the file."""
+        """A row for each table, as people see it: file, table, row count and columns; or the file's problem."""
         if self.problem:
             return [[self.file, "", "", self.problem]]
         return [[self.file, t.name, f"{t.row_count:,}", ", ".join(c.name for c in t.columns)] for t in self.tables]
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return display.bundle(SHOWN, self.rows())
+        return display.bundle(LISTED_COLUMNS, self.rows())
 
 
 class Relation(Value):
-    """`table.column` points at the row of `to_table` whose unique `to_column` has the same value."""
+    """A foreign key: `table.column` points at the row of `to_table` whose unique `to_column` has the same value."""
 
     table: str
     column: str
@@ -116,7 +116,7 @@ class Relation(Value):
 
 
 class Tables(Mapping[str, Table]):
-    """All tables of a workspace by name (upper and lower case are the same), and how they join."""
+    """All tables of a workspace by name, ignoring case, and how they join."""
 
     def __init__(self, tables: Iterable[Table]) -> None:
         self._tables = {t.name.lower(): t for t in tables}
@@ -132,10 +132,10 @@ class Tables(Mapping[str, Table]):
         return len(self._tables)
 
     def path(self, start: str, goal: str) -> tuple[Relation, ...] | None:
-        """The shortest chain of joins from `start` to `goal`, each from many rows to one, or None."""
+        """The shortest chain of joins from `start` to `goal`, each from many rows to one. None if there is none."""
         chains: list[tuple[str, tuple[Relation, ...]]] = [(start.lower(), ())]
         seen = {start.lower()}
-        for name, chain in chains:
+        for name, chain in chains:  # grows while it is walked: a breadth-first search, so the first hit is the shortest
             if name == goal.lower():
                 return chain
             for relation in self.relations:
@@ -146,7 +146,7 @@ class Tables(Mapping[str, Table]):
 
 
 def _relations(tables: Iterable[Table]) -> Iterable[Relation]:
-    """Columns with the name of another table's unique key, as in a star schema."""
+    """A relation for each column that has the name of another table's unique key, as in a star schema."""
     everything = list(tables)
     for target in everything:
         for key in target.columns:

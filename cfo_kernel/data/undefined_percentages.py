@@ -1,4 +1,7 @@
-"""Thresholds on percentages: a row whose percentage cannot be measured meets none, and a note counts such rows."""
+"""Notes on thresholds on percentages: a row whose percentage is undefined meets no threshold, and is left out.
+
+A percentage is null where a figure is missing, or where its base is zero or negative.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from cfo_kernel.sql_text import quoted
 
 @dataclass(frozen=True)
 class UndefinedPercentages:
-    """A query whose one row says for each of the percentages how many rows have none."""
+    """A query with one row, which holds the number of rows without a value for each of the percentages."""
 
     sql: str
     measures: tuple[str, ...]
@@ -29,7 +32,7 @@ class UndefinedPercentages:
 
 
 def undefined_percentages(plan: QueryPlan, tables: Tables, trees: Trees) -> UndefinedPercentages | None:
-    """The query for a plan that compiles; None where no threshold is on a percentage."""
+    """The query for a plan that compiles. None if no threshold is on a percentage."""
     bounded = {having.measure.lower() for having in plan.having}
     names = tuple(m.name for m in plan.select if m.name.lower() in bounded and _is_percentage(m.expression))
     if not names:

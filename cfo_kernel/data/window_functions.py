@@ -1,4 +1,4 @@
-"""The second step of a plan with windows: expressions over `_grouped`, where the groups stand beside each other."""
+"""Compiles the second step of a plan with windows: expressions over the rows of `_grouped`, one row for each group."""
 
 from dataclasses import dataclass
 
@@ -19,12 +19,12 @@ from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.sql_text import quoted
 
 _NUMBERED = {Grain.MONTH: "12 * year({0}) + month({0})", Grain.QUARTER: "4 * year({0}) + quarter({0})"}
-"""The number of a period whose name is a text, so that the one before it is one less."""
+"""Periods that are texts get a consecutive number, so that the period before is the number less one."""
 
 
 @dataclass(frozen=True)
 class WindowStep:
-    """Where the row before along a window is the period before: `number` less `size`."""
+    """How periods follow each other along a window: `number` grows by `size` from one period to the next."""
 
     window: str
     period: str
@@ -42,11 +42,12 @@ class WindowStep:
 
 
 class WindowCompiler:
-    """Compiles expressions over `_grouped`.
+    """Compiles expressions over `_grouped`, and collects what the rest of the query needs for them.
 
-    What it finds on the way: `inner`, the aggregates that `_grouped` must compute, under their names; and `named`, the
-    windows they are seen through, by name; and `steps`, along which periods are compared. An aggregate that is a
-    measure has the measure's name.
+    - `inner_columns`: the SQL of each aggregate that `_grouped` must compute, with the name of its column. An aggregate
+      that is a measure by itself has the measure's name.
+    - `definitions`: the WINDOW clause, by name.
+    - `steps`: the windows along which periods are compared.
     """
 
     def __init__(self, plan: QueryPlan, figures: ExpressionCompiler) -> None:
@@ -55,12 +56,12 @@ class WindowCompiler:
         self._grains = {group.result_name: (group.grain, group.column) for group in plan.group_by if group.grain}
         self._order = next((group.result_name for group in plan.group_by if group.grain), None)
         self._taken = {name.lower() for name in [*self._groups, *(m.name for m in plan.select)]}
-        self.inner: dict[str, str] = {}
-        self.named: dict[str, str] = {}
+        self.inner_columns: dict[str, str] = {}
+        self.definitions: dict[str, str] = {}
         self.steps: dict[str, WindowStep] = {}
         for measure in plan.select:
             if isinstance(measure.expression, Aggregate):
-                self.inner.setdefault(figures.aggregate(measure.expression), measure.name)
+                self.inner_columns.setdefault(figures.aggregate(measure.expression), measure.name)
 
     def sql(self, node: Expression) -> str:
         match node:
@@ -82,21 +83,22 @@ class WindowCompiler:
         return self._computed(self._figures.aggregate(node), base)
 
     def _computed(self, sql: str, base: str) -> str:
-        """The name under which `_grouped` computes the SQL."""
-        if sql not in self.inner:
+        """The name of the column of `_grouped` that holds the SQL's value. Equal SQL is computed once."""
+        if sql not in self.inner_columns:
             name, count = base, 2
             while name.lower() in self._taken:
                 name, count = f"{base}_{count}", count + 1
             self._taken.add(name.lower())
-            self.inner[sql] = name
-        return self.inner[sql]
+            self.inner_columns[sql] = name
+        return self.inner_columns[sql]
 
     def _window(self, node: Window) -> str:
         if contains(node.of, Window):
-            raise PlanInvalid("A window cannot hold another window. Make it a measure of its own.")
+            raise PlanInvalid("A window cannot contain another window. Make it a measure of its own.")
         value, beside = self.sql(node.of), operand(node.of, self.sql)
-        if node.over in ("share_of_total", "running_total") and (what := _unaddable(node.of)):
-            raise PlanInvalid(f"{node.over} adds up the rows of the result, and {what} do not add up. Take a sum.")
+        if node.over in ("share_of_total", "running_total") and (what := _not_additive(node.of)):
+            raise PlanInvalid(f"{node.over} adds up the rows of the result, and {what} do not add up. Use a sum.")
+        # A percentage of a base that is zero or negative is not meaningful (n.m.), so it is null here as in `ratio`.
         if node.over == "share_of_total":
             total = f"sum({value}) OVER ({_partition([self._group(n) for n in node.within])})"
             return f"CASE WHEN {total} > 0 THEN {beside} / {total} END"
@@ -107,22 +109,26 @@ class WindowCompiler:
         conditions = [step.is_next] if step else []
         if node.over == "change_percent":
             conditions.append(f"{before} > 0")
-        seen = {"previous": before, "change": f"{beside} - {before}"}
-        sql = seen.get(node.over, f"({beside} - {before}) / {before}")
+        compared = {"previous": before, "change": f"{beside} - {before}"}
+        sql = compared.get(node.over, f"({beside} - {before}) / {before}")
         return f"CASE WHEN {' AND '.join(conditions)} THEN {sql} END" if conditions else sql
 
     def _along(self, node: Window) -> tuple[str, str]:
-        """The name of the window along a group, apart for each combination of the other groups; and the group."""
+        """The window along a group, separate for each combination of the other groups; and the name of the group."""
         order = self._group(node.along) if node.along else self._order
         if order is None:
             raise PlanInvalid(f"{node.over} needs an order. Group by a date with a grain, or name `along`.")
         others = _partition([name for name in self._groups if name != order])
         name = quoted(f"along_{order}")
-        self.named[name] = f"{others} ORDER BY {quoted(order)}".strip()
+        self.definitions[name] = f"{others} ORDER BY {quoted(order)}".strip()
         return name, order
 
     def _step(self, window: str, order: str) -> WindowStep | None:
-        """How periods follow each other; None for days, which need not follow each other, and for other groups."""
+        """How the periods of a group follow each other, or None if the row before is simply the row before.
+
+        That is so for groups without a grain, and for days: books have no rows on weekends, so that the calendar day
+        before is often missing, and a comparison with it would be null.
+        """
         grain, column = self._grains.get(order, (None, ""))
         if grain is None or grain is Grain.DAY:
             return None
@@ -144,8 +150,8 @@ def _partition(names: list[str]) -> str:
     return "PARTITION BY " + ", ".join(quoted(name) for name in names) if names else ""
 
 
-def _unaddable(node: Expression) -> str | None:
-    """What is in the expression whose sum over the rows of the result means nothing."""
+def _not_additive(node: Expression) -> str | None:
+    """What in the expression must not be summed over the result's rows: 'averages', 'ratios' ... None if nothing."""
     match node:
         case Aggregate():
             return None if node.function.is_total else node.function.plural_name
@@ -154,4 +160,4 @@ def _unaddable(node: Expression) -> str | None:
         case Arithmetic(op="/") if contains(node.right, Aggregate):
             return "ratios"
         case _:
-            return next((what for part in parts(node) if (what := _unaddable(part))), None)
+            return next((what for part in parts(node) if (what := _not_additive(part))), None)

@@ -93,7 +93,7 @@ async def test_a_filter_that_does_not_fit_is_explained_at_its_input(stack: Stack
     )
     await number.fill("lots")
     await customer.fill("199")
-    await expect(number).to_have_accessible_description(re.compile("number is a number, 'lots' is not"))
+    await expect(number).to_have_accessible_description(re.compile("number is a number, but 'lots' is not"))
     await expect(number).to_have_attribute("aria-invalid", "true")
     await expect(customer).to_have_attribute("aria-invalid", "false")
     await expect(dialog.get_by_role("status")).to_have_text("12 of 2,000 rows")

@@ -1,4 +1,4 @@
-"""Files in, tables out: ingest in the test's own process, and a small company that plans can be asked of."""
+"""Fixtures: files ingested in the test's own process, and a small company to run plans over."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -110,7 +110,7 @@ class Company:
 
 
 def opened(folder: Path, files: dict[str, str] | None = None) -> Company:
-    """The small company, or another one, its files in `folder`."""
+    """The small company, or one with other files; the files go into `folder`."""
     made: list[Ingested] = []
     files = files or {"ledger": LEDGER, "accounts": ACCOUNTS, "account_groups": GROUPS}
     for name, content in files.items():

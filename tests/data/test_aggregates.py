@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction
+from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction, Needs
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.plan import QueryPlan
@@ -131,9 +131,18 @@ def test_a_new_aggregate_takes_a_column_of_numbers(fields: Json, says: str, book
 
 
 @pytest.mark.usefixtures("stddev")
-def test_a_new_aggregate_is_computed_where_nothing_is_against_it(books: Company) -> None:
+def test_a_new_aggregate_is_computed_where_no_guard_applies(books: Company) -> None:
     [[found]] = ask(books, "stddev", ACTUAL, FLOW)
     assert found == pytest.approx(stdev([10, 30, 50]))
+
+
+def test_a_guarded_aggregate_of_rows_without_a_column_is_refused_too(
+    monkeypatch: pytest.MonkeyPatch, books: Company
+) -> None:
+    monkeypatch.setitem(AGGREGATES, "row_count", AggregateFunction("row_count", sql="count({})", needs=Needs.ROWS))
+    assert ask(books, "row_count", ACTUAL, FLOW, column=None) == [[3]]
+    with pytest.raises(PlanInvalid, match=r"x would add rows of several books.scenario \(Actual and Budget\)"):
+        ask(books, "row_count", FLOW, column=None)
 
 
 def test_an_entry_states_the_freedoms_that_it_takes(monkeypatch: pytest.MonkeyPatch, books: Company) -> None:
@@ -148,6 +157,6 @@ def test_the_json_schema_lists_the_aggregates_of_the_table() -> None:
     assert schema["enum"] == ["count", "count_distinct", "sum", "avg", "min", "max", "median"]
 
 
-def test_an_unknown_aggregate_is_told_which_there_are(books: Company) -> None:
+def test_an_unknown_aggregate_is_refused_with_the_list_of_known_ones(books: Company) -> None:
     with pytest.raises(ValidationError, match=r"Input should be 'count', 'count_distinct', .*'max' or 'median'"):
         ask(books, "stddev")

@@ -1,7 +1,7 @@
 """Plans as SQL and as rows.
 
 Each case is compiled, compared with `golden/<name>.sql`, and asked of the small company of `conftest.py` under the SQL
-policy; its rows were worked out by hand. After a change that is meant, write the golden files again and read the diff:
+policy; its rows were worked out by hand. After an intended change, write the golden files again and read the diff:
 
     .venv/bin/python -m tests.data.test_compiler
 """
@@ -365,7 +365,7 @@ def test_the_sql_is_the_golden_one(name: str, company: Company) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_rows_are_the_ones_worked_out_by_hand(name: str, company: Company) -> None:
+def test_the_rows_are_those_worked_out_by_hand(name: str, company: Company) -> None:
     rows = company.rows(plan(**CASES[name][0]))
     assert rows == [[_nearly(cell) for cell in row] for row in CASES[name][1]]
 
@@ -374,7 +374,7 @@ def _nearly(cell: Any) -> Any:
     return pytest.approx(cell, rel=1e-12) if isinstance(cell, float) else cell
 
 
-def test_the_middle_of_two_whole_decimals_is_not_cut(company: Company) -> None:
+def test_the_median_of_two_whole_decimals_is_not_truncated(company: Company) -> None:
     column = Column(name="n", type="DECIMAL(20,0)")
     tables = Tables([Table(name="t", dataset="d", columns=(column,), row_count=2)])
     sql = compile_plan(plan(table="t", select=select(middle=agg("median", "n"))), tables)
@@ -417,6 +417,7 @@ FILTERS: list[tuple[str, str, Any, int]] = [
     ("at", "<=", "2024-01-31", 3), ("at", ">", "2024-01-31", 5), ("at", ">=", "2024-02-29", 5),
     ("at", "in", ["2024-01-31", "2024-04-30"], 5), ("at", "not in", ["2024-01-31", "2024-04-30"], 3),
     ("at", "between", ["2024-01-31", "2024-02-29"], 5), ("at", "like", "%12:00:00", 3), ("at", "is null", None, 0),
+    ("posted", "between", ["2024-01-31", "2024-01-31"], 3), ("at", "between", ["2024-01-31T10:00", "2024-01-31"], 2),
     ("at", "is not null", None, 8), ("at", "=", "2024-01-31T10:00:00", 1), ("at", "!=", "2024-01-31 10:00", 7),
     ("at", ">", "2024-01-31T10:00", 6), ("at", "between", ["2024-01-31T00:00", "2024-01-31T10:00"], 2),
     ("at", "=", "2024-01-31T12:00:00+02:00", 1), ("at", "=", "9999-12-31", 0), ("at", "<=", "9999-12-31", 8),
@@ -457,7 +458,7 @@ ERRORS: list[tuple[Json, type[QueryError], str]] = [
     (
         {"table": "account_groups", "group_by": [{"column": "amount"}]},
         PlanInvalid,
-        "ledger does not join to account_groups: ask it in a plan of its own.",
+        "ledger does not join to account_groups: query it in a plan of its own.",
     ),
     ({"joins": [TO_ACCOUNTS, TO_ACCOUNTS], "select": TOTAL}, PlanInvalid, "joins accounts twice"),
     ({"joins": [{**TO_ACCOUNTS, "table": "ledger"}], "select": TOTAL}, PlanInvalid, "joins ledger twice"),
@@ -468,14 +469,25 @@ ERRORS: list[tuple[Json, type[QueryError], str]] = [
     (
         {"joins": [{"table": "accounts", "left": "units", "right": "account_key"}], "group_by": [{"column": "account_key"}]},
         PlanInvalid,
-        "account_key is in several tables. Write ledger.account_key or accounts.account_key.",
+        "account_key is a column of several tables. Write ledger.account_key or accounts.account_key.",
+    ),
+    (
+        {
+            "joins": [
+                {"table": "accounts", "left": "dept", "right": "account"},
+                {"table": "account_groups", "left": "account_key", "right": "account_groups.group_key"},
+            ],
+            "select": TOTAL,
+        },
+        PlanInvalid,
+        "account_key is a column of several tables. Write ledger.account_key or accounts.account_key.",
     ),
     ({}, PlanInvalid, "asks for nothing"),
-    ({"group_by": [DEPT, DEPT]}, PlanInvalid, "one name: dept, dept. Rename one."),
-    ({"group_by": [DEPT], "select": select(Dept=agg("sum"))}, PlanInvalid, "have one name"),
-    ({"select": [{"name": "", "expression": agg("sum")}]}, PlanInvalid, "has no name"),
-    ({"select": select(x={"constant": 5})}, PlanInvalid, "x is the same in every row"),
-    ({"select": select(x=over("running_total", {"constant": 5}))}, PlanInvalid, "x is the same in every row"),
+    ({"group_by": [DEPT, DEPT]}, PlanInvalid, "the same name: dept, dept. Rename one."),
+    ({"group_by": [DEPT], "select": select(Dept=agg("sum"))}, PlanInvalid, "have the same name: dept, Dept"),
+    ({"select": [{"name": "", "expression": agg("sum")}]}, PlanInvalid, "is empty, or holds NUL"),
+    ({"select": select(x={"constant": 5})}, PlanInvalid, "x has no aggregate"),
+    ({"select": select(x=over("running_total", {"constant": 5}))}, PlanInvalid, "x has no aggregate"),
     ({"select": select(x=agg("sum", "dept"))}, PlanInvalid, "sum needs numbers; dept is VARCHAR."),
     ({"select": select(x=agg("sum", None))}, PlanInvalid, "sum needs a column"),
     ({"select": select(x=agg("max", "posted", grain="month"))}, PlanInvalid, "max has no grain"),
@@ -485,24 +497,24 @@ ERRORS: list[tuple[Json, type[QueryError], str]] = [
     ({"last_of": {"column": "dept"}, "select": TOTAL}, PlanInvalid, "dept is VARCHAR, not a date"),
     ({"group_by": [DEPT], "select": select(x=over("running_total"))}, PlanInvalid, "running_total needs an order"),
     ({"group_by": [MONTH], "select": select(x=over("change", agg("max", "dept")))}, PlanInvalid, "change needs numbers"),
-    ({"group_by": [MONTH], "select": select(x=over("change", over("change")))}, PlanInvalid, "cannot hold another window"),
+    ({"group_by": [MONTH], "select": select(x=over("change", over("change")))}, PlanInvalid, "cannot contain another window"),
     ({"group_by": [MONTH], "select": select(x=over("change", along="mnth"))}, PlanInvalid, "no group mnth. Did you mean month?"),
     ({"group_by": [MONTH], "select": select(x=over("share_of_total", within=["x"]))}, PlanInvalid, "no group x. There are: month."),
     ({"select": TOTAL, "having": [{"measure": "totl", "op": ">", "value": 1}]}, PlanInvalid, "Did you mean total?"),
-    ({"select": TOTAL, "having": [{"measure": "total", "op": ">", "value": "x"}]}, PlanInvalid, "total is a number, 'x' is not"),
-    ({"select": TOTAL, "having": [{"measure": "total", "op": "between", "value": 1}]}, PlanInvalid, "has 1 values for 'between'"),
+    ({"select": TOTAL, "having": [{"measure": "total", "op": ">", "value": "x"}]}, PlanInvalid, "total is a number, but 'x' is not"),
+    ({"select": TOTAL, "having": [{"measure": "total", "op": "between", "value": 1}]}, PlanInvalid, "total needs two values for 'between', not 1"),
     ({"select": TOTAL, "order_by": [{"by": "amount"}]}, PlanInvalid, "no column amount to sort by. There are: total."),
-    ({"filters": [{"column": "amount", "value": "much"}], "select": TOTAL}, PlanInvalid, "ledger.amount is a number, 'much' is not"),
+    ({"filters": [{"column": "amount", "value": "much"}], "select": TOTAL}, PlanInvalid, "ledger.amount is a number, but 'much' is not"),
     ({"filters": [{"column": "amount", "value": "\u0661\u0662"}], "select": TOTAL}, PlanInvalid, "ledger.amount is a number"),
     ({"filters": [{"column": "amount", "value": "1 OR 1"}], "select": TOTAL}, PlanInvalid, "ledger.amount is a number"),
     ({"filters": [{"column": "amount", "value": True}], "select": TOTAL}, PlanInvalid, "True is not"),
     ({"filters": [{"column": "posted", "value": "last year"}], "select": TOTAL}, PlanInvalid, "Write it like 2012-03-31."),
     ({"filters": [{"column": "posted", "op": "in period", "value": "2024-13"}], "select": TOTAL}, PlanInvalid, "Write it like 2012, 2012-H1,"),
-    ({"filters": [{"column": "posted", "op": "in period", "value": "0000"}], "select": TOTAL}, PlanInvalid, "has no period '0000'"),
+    ({"filters": [{"column": "posted", "op": "in period", "value": "0000"}], "select": TOTAL}, PlanInvalid, "'0000' is not a period of ledger.posted"),
     ({"filters": [{"column": "posted", "op": "in period"}], "select": TOTAL}, PlanInvalid, "needs a list of values for 'in period'"),
     ({"filters": [{"column": "dept", "op": "in period", "value": "2024"}], "select": TOTAL}, PlanInvalid, "dept is VARCHAR, not a date"),
     ({"select": select(x=change(agg("sum"), agg("max", "dept")))}, PlanInvalid, "percent_change needs numbers; dept is VARCHAR"),
-    ({"group_by": [{**DEPT, "within": "Sales"}], "select": TOTAL}, PlanInvalid, "Sales is no parent in a hierarchy of dept"),
+    ({"group_by": [{**DEPT, "within": "Sales"}], "select": TOTAL}, PlanInvalid, "Sales is not a parent in a hierarchy of dept"),
     ({"filters": [{"column": "flag", "value": "maybe"}], "select": TOTAL}, PlanInvalid, "ledger.flag is true or false"),
     ({"filters": [{"column": "dept", "value": None}], "select": TOTAL}, PlanInvalid, "needs one value for '='"),
     ({"filters": [{"column": "dept", "value": ["a", "b"]}], "select": TOTAL}, PlanInvalid, "needs one value for '='"),
@@ -527,7 +539,7 @@ def test_an_error_says_what_to_write(fields: Json, kind: type[QueryError], says:
 
 
 @pytest.mark.parametrize(("part", "value"), [("filters", ["a", None]), ("having", [1, None])])
-def test_null_among_values_is_told_in_one_line(part: str, value: list[Any]) -> None:
+def test_null_among_values_is_reported_by_one_error(part: str, value: list[Any]) -> None:
     named = {"column": "dept", "op": "in"} if part == "filters" else {"measure": "total", "op": "between"}
     with pytest.raises(ValidationError) as caught:
         plan(**{part: [{**named, "value": value}], "select": TOTAL})

@@ -99,7 +99,7 @@ BAD_JOIN = {"table": "accounts", "left": "posted", "right": "account_key"}
 
 
 class Plans:
-    """Draws plans of which most fit the company; now and then one thing in them does not."""
+    """Draws plans. Most fit the company; now and then one part does not."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self._draw = draw
@@ -180,7 +180,7 @@ def plans(draw: st.DrawFn) -> Json:
 
 @settings(max_examples=300, deadline=None)
 @given(fields=plans())
-def test_any_plan_is_refused_by_name_or_can_be_bound(fields: Json, company: Company) -> None:
+def test_any_plan_is_refused_by_a_known_error_or_its_sql_binds(fields: Json, company: Company) -> None:
     plan = QueryPlan.model_validate(fields)
     try:
         sql = compile_plan(plan, company.tables)
@@ -192,17 +192,17 @@ def test_any_plan_is_refused_by_name_or_can_be_bound(fields: Json, company: Comp
         ready = prepare(plan, company.tables, GlossaryFile(), {})
     except QueryError:
         return
-    asked = [
+    queries = [
         sql
         for sql in (ready.probe_sql, ready.count_sql, ready.closing_dates.sql if ready.closing_dates else None)
         if sql
     ]
-    for question in asked:
-        company.worker.check(question)
+    for sql in queries:
+        company.worker.check(sql)
 
 
 def test_most_of_those_plans_are_not_refused(company: Company) -> None:
-    """The property above would hold of nothing if no plan compiled."""
+    """The property above would prove nothing if no plan compiled."""
     compiled: list[bool] = []
 
     @settings(max_examples=100, deadline=None, database=None, derandomize=True)
@@ -223,7 +223,7 @@ def test_most_of_those_plans_are_not_refused(company: Company) -> None:
     ("value", "rows"),
     [(float("nan"), None), (float("inf"), None), (10**400, None), (1e308, 8), (5e-324, 2), (10**37, 8), (-(10**30), 0)],
 )
-def test_extreme_numbers_are_refused_or_can_be_asked(value: float, rows: int | None, company: Company) -> None:
+def test_extreme_numbers_are_refused_or_compared(value: float, rows: int | None, company: Company) -> None:
     plan = QueryPlan.model_validate({
         "table": "ledger",
         "filters": [{"column": "amount", "op": "<", "value": value}],

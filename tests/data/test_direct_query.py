@@ -1,4 +1,4 @@
-"""The messages that ask for a query without a model, and what is none."""
+"""Messages that ask for a query without a model, and messages that do not."""
 
 import pytest
 
@@ -21,7 +21,7 @@ PLAN = QueryPlan(table="ledger", group_by=(Group(column="department"),), limit=5
         Direct(python=""),
     ],
 )
-def test_what_a_message_asks_for_is_read_back_from_it(direct: Direct) -> None:
+def test_a_query_is_read_back_from_its_message(direct: Direct) -> None:
     assert is_direct(direct.message)
     assert read_direct(direct.message) == direct
 
@@ -35,7 +35,7 @@ def test_what_a_message_asks_for_is_read_back_from_it(direct: Direct) -> None:
         ('plan:\n{"table": "ledger", "group_by": [{"column": "department"}], "limit": 5}', Direct(plan=PLAN)),
     ],
 )
-def test_people_write_it_in_their_own_way(message: str, direct: Direct) -> None:
+def test_case_and_white_space_of_the_prefix_do_not_matter(message: str, direct: Direct) -> None:
     assert is_direct(message)
     assert read_direct(message) == direct
 
@@ -43,7 +43,7 @@ def test_people_write_it_in_their_own_way(message: str, direct: Direct) -> None:
 @pytest.mark.parametrize(
     "message", ["", "SQL", "What is SQL: a language?", "PLAN: what did we want to spend?", "Plan:", "MySQL: FROM x"]
 )
-def test_a_question_is_no_query(message: str) -> None:
+def test_a_question_is_not_taken_for_a_query(message: str) -> None:
     assert not is_direct(message)
 
 
@@ -55,12 +55,12 @@ def test_a_question_is_no_query(message: str) -> None:
         ('PLAN: {"table": "x", "limit": 0}', "limit"),
     ],
 )
-def test_a_plan_that_is_none_says_why(message: str, reason: str) -> None:
+def test_an_invalid_plan_is_refused_with_the_reason(message: str, reason: str) -> None:
     with pytest.raises(PlanInvalid, match=reason):
         read_direct(message)
 
 
-def test_a_query_is_exactly_one() -> None:
+def test_a_query_is_exactly_one_of_sql_plan_and_python() -> None:
     for direct in (Direct(), Direct(sql="FROM a", python="1")):
         with pytest.raises(InvalidInput, match="exactly one"):
             _ = direct.message

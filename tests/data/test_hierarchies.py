@@ -1,4 +1,4 @@
-"""Trees as values: what is below a name, with which sign, and what is no tree."""
+"""Trees: what is below a node, with which sign, and which rows do not form a tree."""
 
 import time
 from collections.abc import Sequence
@@ -28,18 +28,18 @@ def read(rows: Sequence[tuple[str | None, str | None, str | None, str | None, bo
     return Tree.read(TABLE, NOTES, rows, "account")
 
 
-def test_weights_are_the_product_of_the_operators_on_the_way_up() -> None:
+def test_weights_are_the_product_of_the_operators_on_the_path_up() -> None:
     tree = read(ROWS)
     assert tree.weights("1") == {"1": 1, "2": 1, "3": -1, "4": -1, "5": 1}
     assert tree.weights("3") == {"3": 1, "4": 1, "5": -1}
     assert tree.weights("5") == {"5": 1}
 
 
-def test_a_node_that_is_left_out_further_up_counts_when_it_is_named() -> None:
+def test_a_node_that_its_parent_leaves_out_counts_when_it_is_named() -> None:
     assert read(ROWS).weights("6") == {"6": 1, "7": 1}
 
 
-def test_who_is_where() -> None:
+def test_roots_children_parents_and_names() -> None:
     tree = read(ROWS)
     assert [node.name for node in tree.roots] == ["Profit"]
     assert [node.name for node in tree.children("1")] == ["Sales", "Costs", "Memo"]
@@ -52,14 +52,14 @@ def test_who_is_where() -> None:
 @pytest.mark.parametrize(
     ("row", "field", "says"),
     [
-        (("8", "9", "Lost", "+", True), "parent", "Lost has the parent 9, which is no account_key"),
+        (("8", "9", "Lost", "+", True), "parent", "Lost has the parent 9, which is not among the account_key"),
         (("8", "8", "Self", "+", True), "parent", "a cycle in the tree: Self > Self"),
         (("7", "1", "Twice", "+", True), "key", "account_key is not unique in accounts"),
         ((None, "1", "Nothing", "+", True), "key", "a row of accounts has no account_key"),
-        (("8", "1", "Odd", "/", True), "operator", "Odd has the operator '/'; known are + - ~"),
+        (("8", "1", "Odd", "/", True), "operator", "Odd has the operator '/'; the operators are + - ~"),
     ],
 )
-def test_what_is_no_tree(
+def test_rows_that_do_not_form_a_tree_are_refused(
     row: tuple[str | None, str | None, str | None, str | None, bool], field: str, says: str
 ) -> None:
     with pytest.raises(TreeInvalid) as caught:
@@ -67,7 +67,7 @@ def test_what_is_no_tree(
     assert (caught.value.field, caught.value.problem) == (field, says)
 
 
-def test_a_long_cycle_is_found_and_a_long_branch_is_none() -> None:
+def test_a_long_cycle_is_found_and_a_long_branch_is_accepted() -> None:
     ring = [(str(i), str((i + 1) % 4), f"n{i}", "+", True) for i in range(4)]
     with pytest.raises(TreeInvalid, match="n0 > n1 > n2 > n3 > n0"):
         read(ring)
@@ -78,7 +78,7 @@ def test_a_long_cycle_is_found_and_a_long_branch_is_none() -> None:
 
 @st.composite
 def trees(draw: st.DrawFn) -> list[Node]:
-    """Nodes of which each has an earlier one as its parent, or none."""
+    """Nodes, each with an earlier one as its parent or with none."""
     size = draw(st.integers(1, 30))
     parents = [draw(st.none() | st.integers(0, i - 1)) if i else None for i in range(size)]
     signs = draw(st.lists(st.sampled_from([1, -1, 0]), min_size=size, max_size=size))
@@ -104,7 +104,7 @@ def test_a_roll_up_is_the_signed_sum_by_brute_force(nodes: list[Node], amounts: 
         assert set(weights) <= {below.key for below in tree.below(node.key)}
 
 
-def test_a_long_chain_is_checked_at_once() -> None:
+def test_the_check_of_a_long_chain_is_linear() -> None:
     nodes = [Node(key=str(i), parent=str(i + 1) if i < 19_999 else None, name=str(i)) for i in range(20_000)]
     begun = time.process_time()
     Tree("t", "key", "label", nodes, noun="account", signed=False)

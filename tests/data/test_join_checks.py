@@ -1,4 +1,4 @@
-"""What joins do to the rows that are added up: repeated ones are refused, dropped ones are told."""
+"""What joins do to the rows behind a figure: a plan that repeats them is refused, and dropped rows are noted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -39,7 +39,9 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     company.worker.connection.close()
 
 
-def asked(company: Company, fn: str, column: str | None, joins: list[Json], **more: Any) -> tuple[list[Any], list[str]]:
+def run_plan(
+    company: Company, fn: str, column: str | None, joins: list[Json], **more: Any
+) -> tuple[list[Any], list[str]]:
     """Rows and notes of a plan with one figure."""
     over, where = more.pop("over", None), more.pop("where", [])
     figure: Json = {"fn": fn, "where": where, **({"column": column} if column else {})}
@@ -53,45 +55,45 @@ def asked(company: Company, fn: str, column: str | None, joins: list[Json], **mo
 @pytest.mark.parametrize("fn", ["sum", "avg", "median", "count"])
 def test_rows_that_a_join_repeats_are_not_added_up(fn: str, shops: Company) -> None:
     with pytest.raises(PlanInvalid, match="x would take rows of sales several times: the join repeats"):
-        asked(shops, fn, "amount", [RATES])
+        run_plan(shops, fn, "amount", [RATES])
 
 
 def test_rows_that_a_join_repeats_are_not_counted(shops: Company) -> None:
     with pytest.raises(PlanInvalid, match="x would take rows of sales several times"):
-        asked(shops, "count", None, [RATES])
+        run_plan(shops, "count", None, [RATES])
 
 
-def test_a_figure_of_the_one_side_is_repeated_by_the_many(shops: Company) -> None:
+def test_rows_of_the_one_side_are_repeated_by_the_many_side(shops: Company) -> None:
     with pytest.raises(PlanInvalid, match=r"rows of shops several times.* up to 2 rows of sales with the same shop_id"):
-        asked(shops, "sum", "area", [SHOPS])
+        run_plan(shops, "sum", "area", [SHOPS])
 
 
-def test_a_share_is_of_a_total_that_repeats_nothing(shops: Company) -> None:
+def test_a_share_is_checked_over_its_whole_total(shops: Company) -> None:
     month = [{"column": "month"}]
     with pytest.raises(PlanInvalid, match="several times"):
-        asked(shops, "sum", "amount", [RATES], group_by=month, filters=[AVERAGE], over="share_of_total")
+        run_plan(shops, "sum", "amount", [RATES], group_by=month, filters=[AVERAGE], over="share_of_total")
 
 
-def test_what_repeats_through_a_second_join_is_seen_from_the_first(shops: Company) -> None:
+def test_a_repeat_is_found_behind_a_join_that_does_not_repeat(shops: Company) -> None:
     with pytest.raises(PlanInvalid, match="rows of shops several times"):
-        asked(shops, "sum", "area", [SHOPS, RATES], group_by=[{"column": "sale_id"}])
+        run_plan(shops, "sum", "area", [SHOPS, RATES], group_by=[{"column": "sale_id"}])
 
 
 @pytest.mark.parametrize(("fn", "column"), [("sum", "amount"), ("count", None)])
-def test_rows_that_the_second_join_repeats_are_refused(fn: str, column: str | None, shops: Company) -> None:
-    """A sale meets one shop, and the shop meets two openings."""
+def test_a_repeat_by_the_second_of_two_joins_is_refused(fn: str, column: str | None, shops: Company) -> None:
+    """A sale has one shop, and the shop has two openings."""
     with pytest.raises(PlanInvalid, match=r"rows of sales several times.* up to 2 rows of openings with the same shop"):
-        asked(shops, fn, column, [SHOPS, OPENINGS])
+        run_plan(shops, fn, column, [SHOPS, OPENINGS])
 
 
-def test_the_second_join_may_repeat_nothing(shops: Company) -> None:
+def test_a_filter_on_the_second_table_avoids_the_repeat(shops: Company) -> None:
     monday = {"column": "weekday", "value": "Monday"}
-    assert asked(shops, "sum", "amount", [SHOPS, OPENINGS], filters=[monday])[0] == [[157.1]]
+    assert run_plan(shops, "sum", "amount", [SHOPS, OPENINGS], filters=[monday])[0] == [[157.1]]
 
 
-def test_one_moment_of_the_other_table_repeats_nothing(shops: Company) -> None:
+def test_a_joined_table_with_one_row_at_the_last_moment_repeats_nothing(shops: Company) -> None:
     """The euro has three quotes, and one at the last day; the franc has none."""
-    rows, notes = asked(shops, "sum", "amount", [QUOTES], last_of=LAST_DAY)
+    rows, notes = run_plan(shops, "sum", "amount", [QUOTES], last_of=LAST_DAY)
     assert rows == [[159.1]]
     assert notes == ["1 row of sales is not in the figures: no row of quotes has the currency."]
 
@@ -104,34 +106,34 @@ def test_one_moment_of_the_other_table_repeats_nothing(shops: Company) -> None:
     ],
     ids=["two_rows_at_the_last_moment", "a_moment_in_each_month_and_no_group_for_it"],
 )
-def test_moments_of_the_other_table_that_repeat_rows_are_refused(more: Json, shops: Company) -> None:
+def test_a_joined_table_with_several_rows_at_the_moments_read_is_refused(more: Json, shops: Company) -> None:
     with pytest.raises(PlanInvalid, match=r"rows of sales several times.* up to 2 rows of quotes"):
-        asked(shops, "sum", "amount", [QUOTES], **more)
+        run_plan(shops, "sum", "amount", [QUOTES], **more)
 
 
-def test_one_moment_of_the_rows_that_are_taken_repeats_them_all_the_same(shops: Company) -> None:
+def test_the_last_moment_of_the_counted_rows_does_not_avoid_a_repeat(shops: Company) -> None:
     openings = {**OPENINGS, "left": "stock.shop_id"}
     with pytest.raises(PlanInvalid, match=r"rows of stock several times.* up to 2 rows of openings"):
-        asked(shops, "sum", "pieces", [openings], table="stock", last_of=LAST_DAY)
+        run_plan(shops, "sum", "pieces", [openings], table="stock", last_of=LAST_DAY)
 
 
-def test_a_group_for_each_of_the_moments_repeats_nothing(shops: Company) -> None:
+def test_a_group_for_each_moment_avoids_the_repeat(shops: Company) -> None:
     month = {**LAST_DAY, "grain": "month"}
-    rows, _ = asked(
+    rows, _ = run_plan(
         shops, "sum", "amount", [QUOTES], filters=[{"column": "bank", "value": "A"}], group_by=[month], last_of=month
     )
     assert rows == [["2024-01", 109.1], ["2024-02", 159.1]]
 
 
-def test_rows_that_a_join_drops_are_counted_at_the_last_moment_only(shops: Company) -> None:
-    rows, notes = asked(shops, "sum", "pieces", [STOCK_TO_SHOPS], table="stock", last_of=LAST_DAY)
+def test_dropped_rows_are_counted_at_the_last_moment_only(shops: Company) -> None:
+    rows, notes = run_plan(shops, "sum", "pieces", [STOCK_TO_SHOPS], table="stock", last_of=LAST_DAY)
     assert rows == [[4]]
     assert notes == ["2 rows of stock are not in the figures: no row of shops has the shop_id."]
 
 
 @pytest.mark.parametrize("fn", ["min", "max", "count_distinct"])
-def test_the_least_the_greatest_and_the_distinct_may_be_of_repeated_rows(fn: str, shops: Company) -> None:
-    assert asked(shops, fn, "amount", [RATES])[0]
+def test_minimum_maximum_and_distinct_count_allow_repeated_rows(fn: str, shops: Company) -> None:
+    assert run_plan(shops, fn, "amount", [RATES])[0]
 
 
 @pytest.mark.parametrize(
@@ -143,38 +145,38 @@ def test_the_least_the_greatest_and_the_distinct_may_be_of_repeated_rows(fn: str
         ({"filters": [{"column": "month", "value": 2}]}, [[109.1]]),
     ],
 )
-def test_one_row_for_each_is_added_up(more: Json, rows: list[Any], shops: Company) -> None:
-    assert asked(shops, "sum", "amount", [RATES], **more)[0] == rows
+def test_a_filter_or_group_that_leaves_one_match_avoids_the_repeat(more: Json, rows: list[Any], shops: Company) -> None:
+    assert run_plan(shops, "sum", "amount", [RATES], **more)[0] == rows
 
 
-def test_a_count_counts_the_rows_that_nothing_repeats(shops: Company) -> None:
-    """Seen from the shops the sales are the rows."""
+def test_a_count_of_rows_counts_the_table_that_is_not_repeated(shops: Company) -> None:
+    """Several sales belong to one shop, so the rows of the join are sales."""
     joins = [{"table": "sales", "left": "shops.shop_id", "right": "sales.shop_id"}]
-    assert asked(shops, "count", None, joins, table="shops") == ([[3]], [])
+    assert run_plan(shops, "count", None, joins, table="shops") == ([[3]], [])
 
 
-TOLD = "2 rows of sales are not in the figures: no row of shops has the shop_id."
+NOTE = "2 rows of sales are not in the figures: no row of shops has the shop_id."
 
 
 @pytest.mark.parametrize(
     ("more", "notes"),
     [
-        ({}, [TOLD]),
-        ({"group_by": [{"column": "town"}]}, [TOLD]),
-        ({"filters": [{"column": "currency", "value": "CHF"}]}, [TOLD.replace("2 rows", "1 row").replace("are", "is")]),
+        ({}, [NOTE]),
+        ({"group_by": [{"column": "town"}]}, [NOTE]),
+        ({"filters": [{"column": "currency", "value": "CHF"}]}, [NOTE.replace("2 rows", "1 row").replace("are", "is")]),
         ({"where": [{"column": "currency", "value": "USD"}]}, []),
         ({"filters": [{"column": "town", "value": "Bern"}]}, []),
         ({"where": [{"column": "town", "value": "Bern"}]}, []),
     ],
 )
-def test_rows_that_an_inner_join_drops_are_told(more: Json, notes: list[str], shops: Company) -> None:
-    assert asked(shops, "sum", "amount", [SHOPS], **more)[1] == notes
+def test_rows_that_an_inner_join_drops_are_noted(more: Json, notes: list[str], shops: Company) -> None:
+    assert run_plan(shops, "sum", "amount", [SHOPS], **more)[1] == notes
 
 
 def test_a_left_join_drops_nothing(shops: Company) -> None:
-    assert asked(shops, "sum", "amount", [{**SHOPS, "kind": "left"}]) == ([[162.1]], [])
+    assert run_plan(shops, "sum", "amount", [{**SHOPS, "kind": "left"}]) == ([[162.1]], [])
 
 
-def test_rows_that_two_joins_drop_are_told_by_both(shops: Company) -> None:
-    _, notes = asked(shops, "sum", "amount", [SHOPS, RATES], group_by=[{"column": "month"}, {"column": "kind"}])
-    assert notes == [TOLD, "1 row of sales is not in the figures: no row of rates has the currency."]
+def test_each_of_two_joins_notes_the_rows_that_it_drops(shops: Company) -> None:
+    _, notes = run_plan(shops, "sum", "amount", [SHOPS, RATES], group_by=[{"column": "month"}, {"column": "kind"}])
+    assert notes == [NOTE, "1 row of sales is not in the figures: no row of rates has the currency."]

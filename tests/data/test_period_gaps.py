@@ -1,4 +1,4 @@
-"""A period is compared with the period before it, never with an earlier one because that has rows."""
+"""A period is compared with the calendar period before it, even where only an earlier one has rows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -31,8 +31,8 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     company.worker.connection.close()
 
 
-def asked(company: Company, over: str, *groups: Json, **more: Any) -> tuple[list[Any], list[str]]:
-    """The window beside each group of `A`, or of all where `unit` is a group; and the notes."""
+def run_plan(company: Company, over: str, *groups: Json, **more: Any) -> tuple[list[Any], list[str]]:
+    """Rows and notes of a plan with one window, over unit A alone unless `unit` is a group."""
     expression = {"over": over, "of": {"fn": "sum", "column": "amount"}}
     filters = [] if any(g["column"] == "unit" for g in groups) else [{"column": "unit", "value": "A"}]
     fields = {"filters": filters, "group_by": groups, "select": [{"name": "x", "expression": expression}], **more}
@@ -59,39 +59,41 @@ def after(rows: str, grain: str, them: str = "it") -> list[str]:
         ("day", [None, 10.5, 20.0, 30.0, 40.0], []),
     ],
 )
-def test_the_period_before_is_the_calendars(grain: str, befores: list[Any], notes: list[str], books: Company) -> None:
-    rows, told = asked(books, "previous", by(grain))
+def test_the_period_before_is_that_of_the_calendar(
+    grain: str, befores: list[Any], notes: list[str], books: Company
+) -> None:
+    rows, found = run_plan(books, "previous", by(grain))
     assert [row[1] for row in rows] == befores
-    assert told == notes
+    assert found == notes
 
 
 @pytest.mark.parametrize("over", ["change", "change_percent"])
 def test_there_is_no_change_over_a_gap(over: str, books: Company) -> None:
-    rows, _ = asked(books, over, by("year"))
+    rows, _ = run_plan(books, over, by("year"))
     assert [row[1] is None for row in rows] == [True, False, True]
 
 
 def test_each_unit_has_gaps_of_its_own(books: Company) -> None:
     """B has no rows in February; a row without a date follows nothing."""
-    rows, notes = asked(books, "previous", {"column": "unit"}, by("month"))
+    rows, notes = run_plan(books, "previous", {"column": "unit"}, by("month"))
     assert [row[2] for row in rows if row[0] == "B"] == [None, None, None]
     assert notes == after("2022-07 and 2 more rows follow", "month", "them")
 
 
 @pytest.mark.parametrize("over", ["running_total", "share_of_total"])
-def test_what_compares_no_periods_has_no_note(over: str, books: Company) -> None:
-    rows, notes = asked(books, over, by("year"))
+def test_a_window_that_compares_no_periods_has_no_note(over: str, books: Company) -> None:
+    rows, notes = run_plan(books, over, by("year"))
     assert all(row[1] for row in rows)
     assert notes == []
 
 
-def test_the_number_of_a_period_hides_no_figure(books: Company) -> None:
+def test_the_helper_column_of_a_period_does_not_clash_with_a_figure(books: Company) -> None:
     fields = {"name": "month_number", "expression": {"fn": "count"}}
     change = {"name": "x", "expression": {"over": "change", "of": {"fn": "count"}}}
-    rows, _ = asked(books, "change", by("month"), select=[fields, change])
+    rows, _ = run_plan(books, "change", by("month"), select=[fields, change])
     assert rows[1] == ["2022-01", 1, 0]
 
 
 def test_arithmetic_without_groups_has_no_gaps(books: Company) -> None:
     half = {"op": "/", "left": {"fn": "count"}, "right": {"constant": 2}}
-    assert asked(books, "change", select=[{"name": "x", "expression": half}]) == ([[2.5]], [])
+    assert run_plan(books, "change", select=[{"name": "x", "expression": half}]) == ([[2.5]], [])

@@ -1,4 +1,4 @@
-"""Notes on names and filters that do not mean what they seem to, and figures that are no totals."""
+"""Notes on names and filters that may not mean what they seem to, and figures that do not add up."""
 
 from pathlib import Path
 from typing import Any
@@ -30,15 +30,15 @@ def plan(*filters: Json, of: Json | None = None, **fields: Any) -> QueryPlan:
     return QueryPlan.model_validate({"table": "ledger", "filters": filters, "select": select, **fields})
 
 
-def notes(company: Company, asked: QueryPlan, trees: Any = None) -> list[str]:
-    return list(prepare(asked, company.tables, GlossaryFile(), trees or {}).notes)
+def notes(company: Company, tested: QueryPlan, trees: Any = None) -> list[str]:
+    return list(prepare(tested, company.tables, GlossaryFile(), trees or {}).notes)
 
 
-WITHOUT = "ledger.dept is empty in 1 row of ledger: '{}' leaves these out too."
+WITHOUT = "ledger.dept is empty in 1 row of ledger: '{}' leaves them out too."
 
 
 @pytest.mark.parametrize(
-    ("op", "value", "told"),
+    ("op", "value", "expected"),
     [
         ("=", "Sales", []),
         ("=", "sales", ["No ledger.dept is sales. Did you mean Sales?"]),
@@ -49,25 +49,27 @@ WITHOUT = "ledger.dept is empty in 1 row of ledger: '{}' leaves these out too."
         ("is not null", None, []),
     ],
 )
-def test_what_a_filter_misses_is_told(op: str, value: Any, told: list[str], company: Company) -> None:
-    assert notes(company, plan({"column": "dept", "op": op, "value": value})) == told
+def test_values_and_rows_that_a_filter_misses_are_noted(
+    op: str, value: Any, expected: list[str], company: Company
+) -> None:
+    assert notes(company, plan({"column": "dept", "op": op, "value": value})) == expected
     figure = {"fn": "sum", "column": "amount", "where": [{"column": "dept", "op": op, "value": value}]}
-    assert notes(company, plan(of=figure)) == told
+    assert notes(company, plan(of=figure)) == expected
 
 
-@pytest.mark.parametrize(("pattern", "is_told"), [("%costs", True), ("Sta__ costs", True), ("Rent%", False)])
-def test_like_takes_no_roll_up_and_says_so(pattern: str, is_told: bool, company: Company) -> None:
-    asked = plan({"column": "account", "op": "like", "value": pattern}, joins=[TO_ACCOUNTS])
-    told = "'like' takes accounts by their own names, not what is below Staff costs. For a roll-up write =."
-    assert notes(company, asked, TREES) == [told] * is_told
+@pytest.mark.parametrize(("pattern", "is_noted"), [("%costs", True), ("Sta__ costs", True), ("Rent%", False)])
+def test_like_does_not_match_a_roll_up_and_a_note_says_so(pattern: str, is_noted: bool, company: Company) -> None:
+    tested = plan({"column": "account", "op": "like", "value": pattern}, joins=[TO_ACCOUNTS])
+    expected = "'like' matches accounts by their own names, not what is below Staff costs. Use = for a roll-up."
+    assert notes(company, tested, TREES) == [expected] * is_noted
 
 
 ROLL_UP = "Staff costs is the roll-up of 2 accounts and its own rows; filter accounts.account_key for these alone."
-SHARED = "Rent names 2 accounts, which are one group: group by accounts.account_key too."
+SHARED = "2 accounts are called Rent, and they are one group here: group by accounts.account_key too."
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         ({"group_by": [{"column": "account"}]}, [SHARED]),
         ({"group_by": [{"column": "account"}, {"column": "accounts.account_key"}]}, []),
@@ -76,13 +78,34 @@ SHARED = "Rent names 2 accounts, which are one group: group by accounts.account_
         ({}, []),
     ],
 )
-def test_two_accounts_of_one_name_are_told(fields: Json, told: list[str], company: Company) -> None:
-    assert notes(company, plan(joins=[TO_ACCOUNTS], **fields), TREES) == told
+def test_two_accounts_with_the_same_name_are_noted(fields: Json, expected: list[str], company: Company) -> None:
+    assert notes(company, plan(joins=[TO_ACCOUNTS], **fields), TREES) == expected
 
 
-def test_two_children_of_one_name_are_two_groups(company: Company) -> None:
-    asked = plan(joins=[TO_ACCOUNTS], group_by=[{"column": "account", "within": "Staff costs"}])
-    sql = compile_plan(asked, company.tables, TREES)
+def test_the_name_of_a_roll_up_is_not_reported_as_misspelt(company: Company) -> None:
+    """No row of the chart is called Staff costs, but the tree has that name."""
+    assert notes(company, plan({"column": "account", "value": "Staff costs"}, joins=[TO_ACCOUNTS]), TREES) == [ROLL_UP]
+
+
+def test_a_shared_name_is_not_noted_if_a_filter_leaves_one_of_the_two(company: Company) -> None:
+    nodes = [*NODES[:2], Node(key="3", parent=None, name="Rent", booked=True)]
+    trees = {"accounts": Tree("accounts", "account_key", "account", nodes, noun="account", signed=False)}
+    staff = {"column": "account", "value": "Staff costs"}
+    found = notes(company, plan(staff, joins=[TO_ACCOUNTS], group_by=[{"column": "account"}]), trees)
+    assert found == [ROLL_UP.replace("2 accounts", "1 account")]
+
+
+def test_a_booked_parent_whose_children_are_all_left_out_means_its_own_rows(company: Company) -> None:
+    nodes = [NODES[0], Node(key="2", parent="1", name="Rent", sign=0, booked=True)]
+    trees = {"accounts": Tree("accounts", "account_key", "account", nodes, noun="account", signed=True)}
+    tested = plan({"column": "account", "value": "Staff costs"}, joins=[TO_ACCOUNTS])
+    assert company.worker.query(compile_plan(tested, company.tables, trees), 10, None)["rows"] == [[630.3]]
+    assert notes(company, tested, trees) == ["Staff costs is its own rows alone: everything below it is left out (~)."]
+
+
+def test_two_children_with_the_same_name_are_two_groups(company: Company) -> None:
+    tested = plan(joins=[TO_ACCOUNTS], group_by=[{"column": "account", "within": "Staff costs"}])
+    sql = compile_plan(tested, company.tables, TREES)
     assert [part.split("'")[1] for part in sql.split(" THEN ")[1:4]] == ["Staff costs", "Rent (2)", "Rent (3)"]
 
 
@@ -99,27 +122,29 @@ def test_two_children_of_one_name_are_two_groups(company: Company) -> None:
         ({"op": "-", "left": {"fn": "count"}, "right": {"fn": "avg", "column": "amount"}}, "averages"),
     ],
 )
-def test_what_is_no_total_has_no_running_total_and_no_share(over: str, of: Json, what: str, company: Company) -> None:
-    asked = plan(of={"over": over, "of": of}, group_by=[{"column": "posted", "grain": "month"}])
+def test_a_figure_that_does_not_add_up_has_no_running_total_and_no_share(
+    over: str, of: Json, what: str, company: Company
+) -> None:
+    tested = plan(of={"over": over, "of": of}, group_by=[{"column": "posted", "grain": "month"}])
     with pytest.raises(PlanInvalid, match=f"{over} adds up the rows of the result, and {what} do not add up"):
-        compile_plan(asked, company.tables)
+        compile_plan(tested, company.tables)
 
 
-def test_a_sum_through_a_constant_adds_up(company: Company) -> None:
+def test_a_sum_divided_by_a_constant_adds_up(company: Company) -> None:
     half = {"op": "/", "left": {"fn": "sum", "column": "amount"}, "right": {"constant": 2}}
-    asked = plan(of={"over": "running_total", "of": half}, group_by=[{"column": "posted", "grain": "year"}])
-    assert company.rows(asked) == [[2024, 312.625]]
+    tested = plan(of={"over": "running_total", "of": half}, group_by=[{"column": "posted", "grain": "year"}])
+    assert company.rows(tested) == [[2024, 312.625]]
 
 
-async def test_a_limit_that_nobody_wrote_is_told(tmp_path: Path) -> None:
+async def test_a_default_limit_that_cuts_rows_is_noted(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     lines = "".join(f"C{i:03},99999999999999999.99\n" for i in range(300))
     (tmp_path / "data" / "ledger.csv").write_text("customer,amount\n" + lines)
     workspace_data = WorkspaceData(tmp_path, query_timeout=30, ingest_timeout=60)
     try:
         by, top = [{"column": "customer"}], [{"by": "x", "direction": "desc"}]
-        told = ["These are 200 of 300 rows: the plan has a limit. Raise it to get all."]
-        assert list((await workspace_data.plan(plan(group_by=by), cap=5)).notes[-1:]) == told
+        expected = ["These are 200 of 300 rows: the plan has a limit. Raise it to get all."]
+        assert list((await workspace_data.plan(plan(group_by=by), cap=5)).notes[-1:]) == expected
         assert not [n for n in (await workspace_data.plan(plan(group_by=by, limit=300), cap=5)).notes if "limit" in n]
         assert not [
             n

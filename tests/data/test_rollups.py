@@ -1,7 +1,7 @@
 """Plans over trees as SQL, rows and notes, and the sums that are refused.
 
 The company has a chart with every operator, two accounts called Other, and a group of units with rows of its own. The
-rows were worked out by hand. After a change that is meant, write the golden files again and read the diff:
+rows were worked out by hand. After an intended change, write the golden files again and read the diff:
 
     .venv/bin/python -m tests.data.test_rollups
 """
@@ -84,7 +84,7 @@ FILES = {"books": BOOKS, "chart": CHART, "units": UNITS, "versions": VERSIONS}
 
 
 class BooksCompany:
-    """The company, and plans asked of it as the data room asks them."""
+    """The company, and plans run over it as `WorkspaceData.plan` runs them."""
 
     def __init__(self, company: Company) -> None:
         self.company = company
@@ -189,12 +189,12 @@ CASES: dict[str, tuple[QueryPlan, list[list[Any]], list[str]]] = {
     "all_but_a_parent": (
         plan(ACTUAL, account("Costs", "!="), {"column": "kind", "value": "Flow"}),
         [[307.0]],
-        ["Costs left out, with the 3 accounts below."],
+        ["Costs is left out, with the 3 accounts below."],
     ),
     "all_but_several": (
         plan(ACTUAL, account(["Costs", "Memo"], "not in"), {"column": "kind", "value": "Flow"}),
         [[300.0]],
-        ["Costs and Memo left out, with the 4 accounts below."],
+        ["Costs and Memo are left out, with the 4 accounts below."],
     ),
     "what_is_left_out_counts_by_its_name": (plan(ACTUAL, account("Memo")), [[7.0]], []),
     "children_of_a_parent": (
@@ -224,7 +224,7 @@ CASES: dict[str, tuple[QueryPlan, list[list[Any]], list[str]]] = {
         [
             ALL_ACTUAL,
             "Read at the last date with rows: 2024-01-31, 2024-02-29.",
-            "2024-02-29 has 1 unit, the date before (2024-01-31) 2: it may hold adjustments only.",
+            "2024-02-29 has 1 unit, the date before (2024-01-31) has 2: it may hold adjustments only.",
         ],
     ),
     "a_balance_at_one_date": (plan(account("Cash"), {"column": "posted", "op": "in period", "value": "2024-01"}), [[70.0]], [ALL_ACTUAL]),
@@ -244,11 +244,11 @@ def test_the_sql_is_the_golden_one(name: str, books: BooksCompany) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_rows_and_notes_are_the_ones_worked_out_by_hand(name: str, books: BooksCompany) -> None:
-    asked, wanted, notes = CASES[name]
-    rows, told = books.ask(asked)
+def test_the_rows_and_notes_are_those_worked_out_by_hand(name: str, books: BooksCompany) -> None:
+    tested, wanted, notes = CASES[name]
+    rows, found = books.ask(tested)
     assert rows == [[pytest.approx(c) if isinstance(c, float) else c for c in row] for row in wanted]
-    assert told == notes
+    assert found == notes
 
 
 def test_there_is_no_golden_file_without_a_case() -> None:
@@ -256,16 +256,17 @@ def test_there_is_no_golden_file_without_a_case() -> None:
 
 
 REFUSED: list[tuple[QueryPlan, str]] = [
-    (plan(account("Profit"), select={"x": total(fn="avg")}), "avg over Profit means nothing: some accounts below it are subtracted. Take sum"),
+    (plan(account("Profit"), select={"x": total(fn="avg")}), "avg over Profit means nothing: some accounts below it are subtracted. Use sum"),
     (plan(account("Profit"), select={"x": total(fn="max")}), "max over Profit means nothing"),
     (plan(select={"x": total(account("Costs"), fn="median")}), "median over Costs means nothing"),
-    (plan(account("Twin")), "Twin names 2 accounts. Filter on chart.account_key: 12 or 13."),
+    (plan(account("Profit"), account("Costs"), select={"x": total(fn="avg")}), "avg over Costs means nothing"),
+    (plan(account("Twin")), "2 accounts are called Twin. Filter on chart.account_key: 12 or 13."),
     (plan(account(["Profit", "Costs"], "in")), "Profit and Costs overlap, and Costs has different signs in them."),
-    (plan(account("Profit"), account("Costs")), "Profit and Costs overlap and give rows different signs. Name one of them."),
+    (plan(account("Profit"), account("Costs")), "Profit and Costs overlap and give some rows different signs. Name only one of them."),
     (plan(account(["Profit", "Wagse"], "in")), "There is no account Wagse. Did you mean Wages"),
-    (plan(account("Statistics")), "Statistics is no total: all that is below it is left out (~). Name one of: Heads."),
-    (plan(group_by=[{"column": "account", "within": "Wages"}]), "Wages is no parent in a hierarchy of account. Leave within out."),
-    (plan(group_by=[{"column": "kind", "within": "Profit"}]), "Profit is no parent in a hierarchy of kind."),
+    (plan(account("Statistics")), "Statistics is not a total: everything below it is left out (~). Name one of: Heads."),
+    (plan(group_by=[{"column": "account", "within": "Wages"}]), "Wages is not a parent in a hierarchy of account. Leave within out."),
+    (plan(group_by=[{"column": "kind", "within": "Profit"}]), "Profit is not a parent in a hierarchy of kind."),
     (plan(account("Cash")), "total would add a balance over several dates (2024-01-31 and 2024-02-29): a balance is never summed over time."),
     (plan(account("Cash"), select={"mean": total(fn="avg")}), "mean would add a balance over several dates"),
     (plan(account("Cash"), group_by=[{"column": "posted", "grain": "quarter"}]), "over several dates for each quarter ("),
@@ -275,26 +276,26 @@ REFUSED: list[tuple[QueryPlan, str]] = [
     (plan(account("Cash"), group_by=[MONTH], select={"x": {"over": "share_of_total", "of": total()}}), "x would add a balance over several dates"),
     (plan(account("Sales")), "total would add rows of several versions.version (Actual and Budget). Filter it to one value"),
     (plan(account("Sales"), {**ACTUAL, "op": "in", "value": ["Actual", "Budget"]}, group_by=[MONTH]), "several versions.version for each month"),
-    (plan({"column": "account_key", "value": 10}, joins=[]), '{"column": "versions.version", "value": "Actual"} is what is usually meant'),
+    (plan({"column": "account_key", "value": 10}, joins=[]), '{"column": "versions.version", "value": "Actual"} is the usual one'),
     (plan(account("Sales"), group_by=[{"column": "version"}], select={"x": {"over": "share_of_total", "of": total()}}), "x would add rows of several versions.version"),
     (plan(ACTUAL, account("Other")), "total would add different chart.kind (Cost and Flow), which are kept apart."),
     (plan(ACTUAL, account(["Sales", "Cash"], "in"), {"column": "posted", "value": "2024-01-31"}), "different chart.kind (Flow and Stock)"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("asked", "says"), REFUSED)
-def test_a_sum_that_means_nothing_is_refused(asked: QueryPlan, says: str, books: BooksCompany) -> None:
+@pytest.mark.parametrize(("tested", "says"), REFUSED)
+def test_a_sum_that_means_nothing_is_refused(tested: QueryPlan, says: str, books: BooksCompany) -> None:
     with pytest.raises(PlanInvalid) as caught:
-        books.ask(asked)
+        books.ask(tested)
     says = '"last_of": {"column": "books.posted", "grain": "quarter"}' if says == "with_last" else says
     assert says in caught.value.message
 
 
-def test_what_is_not_there_is_not_added(books: BooksCompany) -> None:
+def test_a_parent_without_rows_has_no_total(books: BooksCompany) -> None:
     assert books.ask(plan(account("Leaf"))) == ([[None]], [])
 
 
-def test_a_join_makes_a_roll_up_whatever_the_columns_are_called() -> None:
+def test_a_join_makes_a_roll_up_whatever_the_names_of_its_columns() -> None:
     def table(called: str, **columns: str) -> Table:
         made = tuple(Column(name=column, type=kind) for column, kind in columns.items())
         return Table(name=called, dataset=called, columns=made, row_count=2)
@@ -303,19 +304,19 @@ def test_a_join_makes_a_roll_up_whatever_the_columns_are_called() -> None:
     tree = Tree("tree", "node", "name", nodes, noun="node", signed=True)
     tables = Tables([table("facts", at="INTEGER", n="INTEGER"), table("tree", node="INTEGER", name="VARCHAR")])
     for base, other in (("facts", "tree"), ("tree", "facts")):
-        asked = QueryPlan.model_validate({
+        tested = QueryPlan.model_validate({
             "table": base,
             "joins": [{"table": other, "left": "facts.at", "right": "tree.node"}],
             "filters": [{"column": "name", "value": "All"}],
             "select": [{"name": "total", "expression": total(column="n")}],
         })  # fmt: skip
-        sql = compile_plan(asked, tables, {"tree": tree})
+        sql = compile_plan(tested, tables, {"tree": tree})
         assert 'CASE WHEN "tree"."node" IN (2) THEN -("facts"."n") ELSE "facts"."n" END' in sql
         assert 'WHERE "tree"."node" IN (1, 2)' in sql
 
 
 def test_every_account_is_the_signed_sum_of_what_is_below_it(books: BooksCompany) -> None:
-    """Through SQL, against a sum over the lines of the files."""
+    """Through SQL, compared with a sum over the lines of the files."""
     chart = [line.split(",") for line in CHART.split()[1:]]
     booked = [line.split(",") for line in BOOKS.split()[1:]]
     when = {"column": "posted", "value": "2024-01-31"}
@@ -337,14 +338,16 @@ def test_every_account_is_the_signed_sum_of_what_is_below_it(books: BooksCompany
         ("posted", r"over several dates \(2024-01-31 and none\)"),
     ],
 )
-def test_a_row_without_a_scenario_or_a_date_is_no_row_of_the_others(column: str, says: str, tmp_path: Path) -> None:
-    """Nothing said so, and the note said that all rows are of Actual."""
+def test_a_row_without_a_scenario_or_a_date_does_not_belong_to_the_others(
+    column: str, says: str, tmp_path: Path
+) -> None:
+    """Otherwise it would be added unnoticed, and a note would say that all rows are of Actual."""
     row = {"version": "Actual", "posted": "2024-01-31"}
     lines = [",".join([*values.values(), "5"]) for values in (row, row | {column: ""})]
     company = opened(tmp_path, {"cash": "\n".join(["version,posted,amount", *lines, ""])})
     notes = {"date": "posted", "defaults": {"cash.version": "Actual"}, "balances": {"cash.version": ["Actual"]}}
-    asked = QueryPlan.model_validate({"table": "cash", "select": [{"name": "x", "expression": total()}]})
-    [probe] = prepare(asked, company.tables, GlossaryFile.model_validate({"tables": {"cash": notes}}), {}).probes
+    tested = QueryPlan.model_validate({"table": "cash", "select": [{"name": "x", "expression": total()}]})
+    [probe] = prepare(tested, company.tables, GlossaryFile.model_validate({"tables": {"cash": notes}}), {}).probes
     with pytest.raises(PlanInvalid, match=says):
         probe.evaluate(company.worker.query(probe.sql, 1, None)["rows"][0])
     company.worker.connection.close()
@@ -396,8 +399,8 @@ def _write_golden() -> None:
         old.unlink()
     with tempfile.TemporaryDirectory() as folder:
         made = BooksCompany(opened(Path(folder), FILES))
-    for name, (asked, _, _) in CASES.items():
-        (GOLDEN / f"{name}.sql").write_text(made.sql(asked) + "\n")
+    for name, (tested, _, _) in CASES.items():
+        (GOLDEN / f"{name}.sql").write_text(made.sql(tested) + "\n")
 
 
 if __name__ == "__main__":

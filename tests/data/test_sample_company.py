@@ -96,7 +96,7 @@ QUESTIONS: dict[str, tuple[QueryPlan, str, str]] = {
     "the balance sheet at the end of each year, which is even": (
         plan(ACTUAL, account("Balance Sheet"), group_by=[YEAR], last_of={"column": "date", "grain": "year"}),
         "FROM (VALUES (2010, 0), (2011, 0), (2012, 0), (2013, 0))",
-        "2013-12-28 has 1 department and 3 organizations, the date before (2013-11-29) 3 and 9: it may hold adjustments only.",
+        "2013-12-28 has 1 department and 3 organizations, the date before (2013-11-29) has 3 and 9: it may hold adjustments only.",
     ),
     "assets at the end of 2013, the last close that has any": (
         plan(ACTUAL, account("Assets"), within("2013"), last_of={"column": "date"}),
@@ -137,8 +137,8 @@ REFUSED: list[tuple[QueryPlan, str]] = [
 ]  # fmt: skip
 
 
-class Asked:
-    """The facts of the company, and what became of each plan."""
+class Answers:
+    """The schema of the company, and the outcome of each plan."""
 
     def __init__(self, folder: Path) -> None:
         shutil.copytree(COMPANY / "data", folder / "data")
@@ -150,19 +150,19 @@ class Asked:
     async def _ask(self, folder: Path) -> None:
         workspace_data = WorkspaceData(folder, query_timeout=30, ingest_timeout=60)
         self.schema: SchemaContext = await workspace_data.schema()
-        for name, (asked, _, _) in QUESTIONS.items():
-            self.results[name] = await workspace_data.plan(asked, cap=100)
-        for asked, _ in REFUSED:
+        for name, (plan, _, _) in QUESTIONS.items():
+            self.results[name] = await workspace_data.plan(plan, cap=100)
+        for plan, _ in REFUSED:
             with pytest.raises(PlanInvalid) as caught:
-                await workspace_data.plan(asked, cap=100)
+                await workspace_data.plan(plan, cap=100)
             self.refusals.append(caught.value.message)
         self.is_read_once = await workspace_data.schema() is self.schema
         await workspace_data.close()
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    return Asked(tmp_path_factory.mktemp("company") / "ws")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    return Answers(tmp_path_factory.mktemp("company") / "ws")
 
 
 @pytest.fixture(scope="module")
@@ -174,39 +174,41 @@ def gold() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_each_figure_equals_that_of_hand_written_sql(name: str, asked: Asked, gold: duckdb.DuckDBPyConnection) -> None:
+def test_each_figure_equals_that_of_hand_written_sql(
+    name: str, answers: Answers, gold: duckdb.DuckDBPyConnection
+) -> None:
     _, sql, note = QUESTIONS[name]
     wanted = gold.execute(sql).fetchall()
-    rows = asked.results[name].rows
+    rows = answers.results[name].rows
     assert [[_figure(cell) for cell in row] for row in rows] == [[pytest.approx(_figure(c)) for c in r] for r in wanted]
     assert len(rows) > 0
-    assert note in ("", *asked.results[name].notes)
+    assert note in ("", *answers.results[name].notes)
 
 
 def _figure(cell: Any) -> Any:
     return cell if isinstance(cell, str | None) else float(cell)
 
 
-def test_sums_that_mean_nothing_are_refused(asked: Asked) -> None:
-    for (_, says), message in zip(REFUSED, asked.refusals, strict=True):
+def test_sums_that_mean_nothing_are_refused(answers: Answers) -> None:
+    for (_, says), message in zip(REFUSED, answers.refusals, strict=True):
         assert says in message
 
 
-def test_the_trees_are_read_once(asked: Asked) -> None:
-    assert asked.is_read_once
-    assert {name: len(tree.nodes) for name, tree in asked.schema.trees.items()} == {
+def test_the_trees_are_read_once(answers: Answers) -> None:
+    assert answers.is_read_once
+    assert {name: len(tree.nodes) for name, tree in answers.schema.trees.items()} == {
         "accounts": 99, "departments": 7, "organizations": 14
     }  # fmt: skip
 
 
-def test_trees_and_balances_are_described_to_a_model(asked: Asked) -> None:
-    tables = asked.schema.tables
-    chart = described_table(tables["accounts"], asked.schema, [])["hierarchy"]
+def test_trees_and_balances_are_described_to_a_model(answers: Answers) -> None:
+    tables = answers.schema.tables
+    chart = described_table(tables["accounts"], answers.schema, [])["hierarchy"]
     assert chart["top"]["Net Income"] == ["Operating Profit", "Other Income and Expense", "Taxes"]
     assert "Operating Expenses" in chart["parents"]
     assert "roll-up" in chart["use"]
-    assert described_table(tables["departments"], asked.schema, [])["hierarchy"]["own_rows"] == ["Corporate"]
-    ledger = described_table(tables[LEDGER], asked.schema, [])
+    assert described_table(tables["departments"], answers.schema, [])["hierarchy"]["own_rows"] == ["Corporate"]
+    ledger = described_table(tables[LEDGER], answers.schema, [])
     assert ledger["defaults_to_filter_by"] == {"scenarios.scenario_name": "Actual"}
     assert ledger["balances_never_summed_over_time"] == {"accounts.account_type": ["Assets", "Liabilities", "Balances"]}
     assert ledger["never_added_across"] == ["accounts.account_type", "scenarios.scenario_name"]
@@ -216,9 +218,9 @@ def test_trees_and_balances_are_described_to_a_model(asked: Asked) -> None:
 @pytest.mark.parametrize(
     ("row", "line", "says"),
     [
-        ("4,9,Lost,+", 5, "Lost has the parent 9, which is no account_key"),
+        ("4,9,Lost,+", 5, "Lost has the parent 9, which is not among the account_key"),
         ("4,4,Ring,+", 5, "a cycle in the tree: Ring > Ring"),
-        ("4,1,Odd,*", 7, "Odd has the operator '*'; known are + - ~"),
+        ("4,1,Odd,*", 7, "Odd has the operator '*'; the operators are + - ~"),
         (",1,Nothing,+", 4, "a row of accounts has no account_key"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A threshold on a percentage tells how many rows have none: they would be left out without a word."""
+"""A note says how many rows a threshold on a percentage leaves out because they have none."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ def total(kind: str) -> Json:
     return {"fn": "sum", "column": "amount", "where": [{"column": "kind", "value": kind}]}
 
 
-def told(count: str, them: str) -> list[str]:
+def note(count: str, them: str) -> list[str]:
     why = "(a figure is missing, or its base is not positive)"
     return [f"{count} no x {why}: the threshold leaves {them} out."]
 
@@ -41,11 +41,17 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 @pytest.mark.parametrize(
     ("expression", "units", "notes"),
     [
-        ({"ratio": total("cost"), "base": total("income")}, ["D"], told("2 rows have", "them")),
-        ({"percent_change": total("cost"), "base": total("income")}, [], told("2 rows have", "them")),
-        ({"op": "/", "left": total("cost"), "right": total("income")}, ["D"], told("1 row has", "it")),
-        ({"over": "share_of_total", "of": total("income")}, ["A", "D"], told("1 row has", "it")),
+        ({"ratio": total("cost"), "base": total("income")}, ["D"], note("2 rows have", "them")),
+        ({"percent_change": total("cost"), "base": total("income")}, [], note("2 rows have", "them")),
+        ({"op": "/", "left": total("cost"), "right": total("income")}, ["D"], note("1 row has", "it")),
+        ({"over": "share_of_total", "of": total("income")}, ["A", "D"], note("1 row has", "it")),
         (total("income"), ["A", "D"], []),
+        ({"op": "/", "left": total("income"), "right": {"constant": 2}}, ["A", "D"], []),
+        (
+            {"op": "+", "left": {"ratio": total("cost"), "base": total("income")}, "right": {"constant": 1}},
+            ["A", "D"],
+            note("2 rows have", "them"),
+        ),
     ],
 )
 def test_rows_without_a_percentage_are_counted(

@@ -66,7 +66,7 @@ def test_who_closes_on_another_day_is_told_once(messages: dict[str, str]) -> Non
 @pytest.mark.parametrize("question", [MONTHS, DAY])
 def test_a_thin_date_is_told_once(question: str, messages: dict[str, str]) -> None:
     assert messages[question].count("may hold adjustments only") == 1
-    assert "2024-03-31 has 1 unit, the date before (2024-02-29) 3" in messages[question]
+    assert "2024-03-31 has 1 unit, the date before (2024-02-29) has 3" in messages[question]
 
 
 def test_one_figure_at_a_thin_date_is_asked_back(messages: dict[str, str]) -> None:
