@@ -1,6 +1,7 @@
-"""Answering one question: survey, verdict, plan, reply. A generator, so that a run can replay it from its messages.
+"""Answers one question in four steps: survey, verdict, plan, reply.
 
-It yields the plans to run, receives their results, and returns the reply.
+The steps form a generator that yields the plans to run, receives their results and returns the reply. This lets a run
+replay them from its messages.
 """
 
 from collections.abc import Generator
@@ -24,26 +25,26 @@ from cfo_kernel.data.plan import QueryPlan
 _MOST_CHOICES = 6
 _MOST_ROWS = 30
 _COUNTED_AT_ONCE = 8
-"""DuckDB takes room for all columns of the query with each figure that has a filter: 260 figures need a gigabyte."""
+"""DuckDB allocates memory for all columns of the query once per filtered figure: 260 such figures need a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The call of an output tool."""
+    """A call to an output tool."""
 
     tool: str
     args: dict[str, Any]
 
 
 class ToolFailed(Exception):
-    """Thrown into the generator when a query failed."""
+    """Thrown into the generator when a query fails."""
 
 
 Course = Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reply]
 
 
 def ask(message: str, choices: tuple[str, ...] = ()) -> Reply:
-    """A question back to the person."""
+    """A reply that asks the user for clarification."""
     return Reply("user_interaction", {"message": message, "choices": list(choices[:_MOST_CHOICES]) or None})
 
 
@@ -59,7 +60,7 @@ class Analyst:
         self.planner = Planner(reader.schema)
 
     def answer(self, question: str, remarks: tuple[str, ...] = ()) -> Course:
-        """Answers one question; see the module."""
+        """Answers one question, as the module's docstring describes."""
         try:
             found = self.reader.read(question)
             if isinstance(found, Refusal):
@@ -82,7 +83,7 @@ class Analyst:
             return ask(f"The query failed: {failure}. Rephrase the question, or try again.")
 
     def _decide(self, refusal: Refusal) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | Reply]:
-        """The only variant with rows if there is exactly one; otherwise a question back that offers those with rows."""
+        """The reading that the data single out, such as the only variant with rows; else a question to the user."""
         kept, filled = yield from self._counted(refusal.variants)
         alone = refusal.decide and len(filled) == 1 and filled == kept
         if alone and (yield from self._rolls_up_nothing(refusal.variants, filled[0])):
@@ -96,7 +97,7 @@ class Analyst:
     def _same_rows(
         self, filled: list[Variant]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | None]:
-        """The reading as a parent's name, if the other meaning of the word has the same rows, all added."""
+        """The reading as a parent's name, if the word's other meaning has the same rows, all of them added."""
         if len(filled) != 2:
             return None
         for one, other in (filled, filled[::-1]):
@@ -110,7 +111,7 @@ class Analyst:
     def _rolls_up_nothing(
         self, variants: tuple[Variant, ...], taken: Variant
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], bool]:
-        """Whether the names without rows have no rows below them other than those of the chosen name."""
+        """Whether each rejected name rolls up nothing, or exactly the rows of the chosen name."""
         for variant in variants:
             mine = [p for p in variant.reading.said if p not in taken.reading.said]
             others = [p for p in taken.reading.said if p not in variant.reading.said]
@@ -120,7 +121,7 @@ class Analyst:
         return True
 
     def _texts(self, variants: list[Variant]) -> tuple[str, ...]:
-        """The variants as questions, in plain words if those are read the same way."""
+        """The variants as questions, in plain words unless those would be read differently."""
         texts: list[str] = []
         for variant in variants:
             plain = Naming(self.schema, variant.reading).question()
@@ -132,7 +133,7 @@ class Analyst:
     def _counted(
         self, variants: tuple[Variant, ...]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[list[Variant], list[Variant]]]:
-        """The variants that the data can answer, and those with any rows; a few plans per table find both."""
+        """The variants that the data can answer, and the variants that have rows. Needs only a few plans per table."""
         tables = list(dict.fromkeys(v.reading.table for v in variants))
         if not tables:
             return [], []
@@ -178,7 +179,7 @@ class Analyst:
     def _late(
         self, reading: Reading, dates: dict[str, Any]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[tuple[str, ...], str]]:
-        """Entities without rows at the dates at which balances are read, in one text if no date was skipped."""
+        """Notes on entities without rows at the balance dates; also joined into one note if all dates were checked."""
         closings = latecomers.closes_of(reading, dates) if reading.functions == ("sum",) else ()
         who = latecomers.members(self.schema, reading)
         if not closings or not who.columns:
@@ -196,7 +197,7 @@ class Analyst:
         return texts, " ".join(texts) if len(closings) < latecomers.MOST_PERIODS else ""
 
     def _query(self, reading: Reading, *, stock: bool) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Any]:
-        """Runs the main plan; runs it again without percentages if a base is not positive."""
+        """Runs the main plan, then again without percentages if a base is not positive."""
         figures = self.planner.figures(reading)
         plan = self.planner.plan(reading, stock=stock)
         tied: str | None = None
@@ -223,12 +224,12 @@ class Analyst:
 
 
 def _positive(result: dict[str, Any], base: str) -> bool:
-    """Whether all rows are here and none has a base that is zero or negative."""
+    """Whether the result is complete and no row has a zero or negative base."""
     at = [c["name"] for c in result["columns"]].index(base)
     values = [row[at] for row in result["rows"]]
     return len(values) == result["row_count"] and not any(isinstance(v, int | float) and v <= 0 for v in values)
 
 
 def _sentences(message: str, understood: tuple[str, ...]) -> str:
-    """The message of a refusal: what was not understood, then what was."""
+    """A refusal's message, followed by the parts of the question that were understood."""
     return f"{message} I understood: {', '.join(understood)}." if understood else message

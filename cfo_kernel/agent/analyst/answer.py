@@ -1,4 +1,4 @@
-"""The reply to an answered question: the figure in one sentence, then what it is based on."""
+"""Composes the reply to a question: the figure in one sentence, then the caveats."""
 
 import re
 from typing import Any
@@ -13,11 +13,11 @@ from cfo_kernel.agent.analyst.wording import joined
 from cfo_kernel.data.plan import Grain
 
 _ABSENT = re.compile(r"\((.+), last on [0-9-]+\): not included\.$")
-"""Who is named by a plan's note on units that close on another day, which `data.missing_entities` writes."""
+"""Captures the entities in the note that `data.missing_entities` adds if some of them close on another day."""
 
 
 class Answer:
-    """Composes the message of one answered reading."""
+    """Composes the message for one reading and its result."""
 
     def __init__(
         self, schema: Schema, reading: Reading, verdict: Verdict, figures: Figures, result: dict[str, Any]
@@ -26,21 +26,21 @@ class Answer:
         self.sentences = Sentences(schema, reading, verdict, figures, result)
 
     def message(self) -> str:
-        """Everything the person must read."""
+        """The answer and all its caveats."""
         return " ".join([self.sentences.answer(), *self.caveats()])
 
     def purpose(self) -> str:
-        """The same for a table that is delivered in full."""
+        """A heading and all caveats, for a table that is delivered in full."""
         return " ".join([f"{self.sentences.heading()}: {self.result['row_count']:,} rows.", *self.caveats()])
 
     def caveats(self) -> list[str]:
-        """How words were read, the dates and units covered, how the figure was computed, and the glossary's notes."""
+        """Notes on how words were understood, the dates and units covered, and the computation; then the glossary's."""
         urgent = [*self.result.get("urgent", ()), *self.verdict.urgent]
         said = [*urgent, *self.reading.remarks, *self._dates(), *self._meaning(), *self._units(), *self.verdict.remarks]
         return list(dict.fromkeys([*said, *self._notes()]))
 
     def _dates(self) -> list[str]:
-        """The dates of the rows, if no period was asked. The verdict reports a period that is not covered."""
+        """The dates of the rows, unless the question names them. The verdict reports periods that are not covered."""
         reading, verdict = self.reading, self.verdict
         if reading.shape is Shape.DATES or not verdict.first or not verdict.last:
             return []
@@ -67,14 +67,14 @@ class Answer:
         return [*said, *self._shared_names()]
 
     def _compared(self) -> str:
-        """What each row of a change is compared with: the period before it, which may have no rows."""
+        """Says what each row of a change is compared with: the preceding period, which may have no rows."""
         grain = next((b.grain for b in self.reading.by if b.grain), Grain.DAY)
         if grain is Grain.DAY:
             return "Each row is compared with the row before it"
         return f"Each {grain.value} is compared with the {grain.value} before it, if that has rows"
 
     def _shared_names(self) -> list[str]:
-        """A name is not a key: says which of the shown names several rows of their table have."""
+        """Notes on names that occur more than once in their table, since their figures are added together."""
         said: list[str] = []
         for at, by in enumerate(self.reading.by):
             table, column = self.schema.column(by.column)
@@ -101,14 +101,14 @@ class Answer:
         return [f"Amounts in {joined(list(units))} {verb}; none are converted."]
 
     def _unit_source(self) -> str | None:
-        """The column that holds the unit of the figure."""
+        """The column that holds the figure's unit."""
         if self.reading.column is None:
             return None
         unit = self.schema.glossary.column(*self.reading.column.split(".", 1)).unit
         return unit.source if unit else None
 
     def _notes(self) -> list[str]:
-        """The glossary's notes on filtering and grouping columns, and on dates finer than a year."""
+        """The glossary's notes on the columns used (for the date, only below a year), then the result's own."""
         reading = self.reading
         columns = [b.column for b in reading.by if b.grain is None] + [f.column for f in reading.conditions]
         columns += [p.column for p in reading.picks if not p.default]
@@ -121,7 +121,7 @@ class Answer:
         return [n for n in notes if n] + [n for n in more if not self._is_told(n)]
 
     def _is_told(self, note: str) -> bool:
-        """Whether the note repeats what the answer says already, with the amount: who closes on another day."""
+        """Whether the verdict already names the late-closing entities in this note, with their amount."""
         absent = _ABSENT.search(note)
         return absent is not None and absent[1] in self.verdict.late
 

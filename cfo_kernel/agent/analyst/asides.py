@@ -1,4 +1,4 @@
-"""Rows at the edges of a table: rows without a value in an excluded column, and ties at the cut of a ranking."""
+"""Notes on rows that are easy to overlook: blanks in an excluded column, and ties at the cutoff of a ranking."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ def excluded(reading: Reading) -> tuple[Pick, ...]:
 
 
 def blanks(schema: Schema, reading: Reading, pick: Pick) -> QueryPlan:
-    """Rows without a value in an excluded column: '<>' drops them although they are not what is excluded."""
+    """Counts and sums the rows that are blank in an excluded column: '<>' drops them although they do not match."""
     others = replace(reading, picks=tuple(p for p in reading.picks if p is not pick))
     measures = [Measure(name="number", expression=Aggregate(fn="count"))]
     if reading.column and "sum" in reading.functions:
@@ -32,7 +32,7 @@ def blanks(schema: Schema, reading: Reading, pick: Pick) -> QueryPlan:
 
 
 def told_blanks(schema: Schema, reading: Reading, pick: Pick, result: dict[str, Any]) -> str | None:
-    """A note on how many rows without a value are excluded, with their amount."""
+    """A note that says how many blank rows are excluded, with their amount; None if there are none."""
     number, *figures = result["rows"][0]
     if not number:
         return None
@@ -44,12 +44,12 @@ def told_blanks(schema: Schema, reading: Reading, pick: Pick, result: dict[str, 
 
 
 def wider(plan: QueryPlan, reading: Reading) -> QueryPlan | None:
-    """The plan of a ranking with a few more rows, to see whether others tie with the last one."""
+    """A ranking's plan with a higher limit, to detect rows that tie with the last row shown."""
     return plan.model_copy(update={"limit": plan.limit + _MORE}) if reading.top and reading.order else None
 
 
 def ties(reading: Reading, figures: Figures, result: dict[str, Any]) -> str | None:
-    """A note on entities below the cut of a ranking whose figure equals that of the last one shown."""
+    """A note on entities below a ranking's cutoff that have the same figure as the last entity shown."""
     names = [c["name"] for c in result["columns"]]
     rows, top = result["rows"], reading.top or 0
     if figures.main not in names or len(rows) <= top:

@@ -1,4 +1,4 @@
-"""Balances are read at a date: whether rows are balances, and which date represents a period."""
+"""Decides whether rows are balances, which are read at a date, and which date represents a period."""
 
 from dataclasses import replace
 
@@ -13,10 +13,10 @@ _FEWER = 0.75
 
 
 class Balances(Evidence):
-    """Decides whether the rows are balances, and asks back if they would be added up over time."""
+    """Decides whether the rows are balances, and raises `NotUnderstood` if they would be added up over time."""
 
     def _stock(self) -> bool:
-        """Whether the rows are balances; raises where a balance would be added up over time."""
+        """Whether the rows are balances; raises if a balance would be added up over time."""
         reading = self.reading
         balances = self.schema.notes(reading.table).balances
         if not balances or reading.only_counts or reading.shape is Shape.DATES:
@@ -39,7 +39,7 @@ class Balances(Evidence):
         return True
 
     def _rate_at_moment(self) -> bool:
-        """A rate 'at the end of' a period is that of its last date."""
+        """Whether a rate is requested 'at the end of' a period, which means the rate on the period's last date."""
         reading = self.reading
         rate = reading.column is not None and self.schema.is_rate(reading.column)
         return reading.moment and rate and reading.functions == ("avg",) and reading.shape is Shape.FIGURES
@@ -89,7 +89,7 @@ class Balances(Evidence):
             )
 
     def _moments(self) -> tuple[str, ...]:
-        """Alternatives to offer: the balance at the end of its or the last period with rows, and by month."""
+        """Questions to offer: the balance at the end of the requested (or a recent) period, and by month."""
         reading = self.reading
         naming = Naming(self.schema, replace(reading, periods=()))
         named = any(not p.default and p.column in self.schema.notes(reading.table).defaults for p in reading.picks)
@@ -106,9 +106,9 @@ class Balances(Evidence):
 
 
 def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
-    """A single balance is read at the last date with rows. Asks back if that date has clearly fewer rows than usual.
+    """Reads a single balance at the last date with rows; raises if it has far fewer rows than the date before.
 
-    For several balances, or for a day that was asked for, the plan's notes say the same.
+    For several balances, or if the question names a day, the plan's notes point this out.
     """
     found = [(d, int(row[1])) for row in result["rows"] if (d := as_date(row[0]))]
     if not found or any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE:

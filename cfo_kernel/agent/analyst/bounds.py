@@ -1,4 +1,4 @@
-"""Thresholds and ranks: 'over 1 million', 'more than 100 postings', 'top 5 departments'."""
+"""Reads thresholds and ranks: 'over 1 million', 'more than 100 postings', 'top 5 departments'."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -18,7 +18,7 @@ _COMPARISONS: dict[Ask, Literal["=", "<", "<=", ">", ">="]] = {
 
 
 def years_that_are_numbers(words: tuple[Word, ...], marks: list[Mark]) -> list[Mark]:
-    """'above 2000' is a number; 'over 2012' is a time, unless the question has another one."""
+    """Takes the year in 'above 2000' as a number; 'over 2012' is a period unless the question has another period."""
     result = list(marks)
     for at, mark in enumerate(marks):
         if mark.is_ask(Ask.BETWEEN):
@@ -39,7 +39,7 @@ def years_that_are_numbers(words: tuple[Word, ...], marks: list[Mark]) -> list[M
 
 
 def _both_numbers(words: tuple[Word, ...], marks: list[Mark], at: int) -> None:
-    """'between 1000 and 2000': the second looks like a year, but the first does not."""
+    """Takes both ends of 'between 1000 and 2000' as numbers: 2000 looks like a year, but 1000 does not."""
     ends = [i for i in (at + 1, at + 3) if i < len(marks)]
     if len(ends) < 2 or not marks[at + 2].is_ask(Ask.AND) or not any(marks[i].sort is Sort.NUMBER for i in ends):
         return
@@ -50,7 +50,7 @@ def _both_numbers(words: tuple[Word, ...], marks: list[Mark], at: int) -> None:
 
 
 def bounds(draft: Draft) -> None:
-    """Thresholds: 'over 1 million', 'between 10k and 20k', 'more than 100 postings', '5 or more'."""
+    """Reads thresholds: 'over 1 million', 'between 10k and 20k', 'more than 100 postings', '5 or more'."""
     for at, mark in enumerate(draft.marks):
         if at in draft.used or not mark.is_ask(*_COMPARISONS, Ask.BETWEEN, Ask.UNTIL):
             continue
@@ -104,7 +104,7 @@ def _bound(draft: Draft, op: Literal["=", "<", "<=", ">", ">=", "between"], numb
 
 
 def ranks(draft: Draft) -> None:
-    """'top 5 departments', 'the 3 lowest months', 'which month had the highest', 'largest posting'."""
+    """Reads ranks: 'top 5 departments', 'the 3 lowest months', 'which month had the highest', 'largest posting'."""
     if draft.asks(Ask.HIGH, Ask.DESCENDING) and draft.asks(Ask.LOW, Ask.ASCENDING):
         raise NotUnderstood("I can look for the highest or the lowest, not for both at once.")
     for at, mark in enumerate(draft.marks):
@@ -134,7 +134,7 @@ def ranks(draft: Draft) -> None:
 
 
 def _number_of_entities(draft: Draft) -> None:
-    """'the 2 departments with the highest Rent'."""
+    """Reads the number in 'the 2 departments with the highest Rent'."""
     for at in range(len(draft.marks)):
         following = draft.next(at)
         if _is_plain_number(draft, at) and following is not None and draft.entity(following):
@@ -151,7 +151,7 @@ def _is_plain_number(draft: Draft, at: int) -> bool:
 
 
 def _ranked_entity(draft: Draft, at: int) -> None:
-    """The first group after 'top N', past values ('top 5 Expenditures accounts')."""
+    """Ranks the first entity after 'top N', skipping values ('top 5 Expenditures accounts')."""
     place = at
     while (following := draft.next(place)) is not None:
         mark = draft.marks[following]

@@ -1,4 +1,4 @@
-"""The rows of a result, and how their figures and names are written."""
+"""Formats the figures and names in the rows of a result."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ Row = list[Any]
 
 
 class Cells:
-    """One result beside the reading that it answers."""
+    """A result, together with the reading that it answers."""
 
     def __init__(
         self, schema: Schema, reading: Reading, verdict: Verdict, figures: Figures, result: dict[str, Any]
@@ -32,7 +32,7 @@ class Cells:
         self.decimals = self._decimals()
 
     def _counted_rows(self) -> str:
-        """'Rent postings for Germany', where rows are counted."""
+        """Names the rows that are counted: 'Rent postings for Germany'. Empty unless the figure is a count."""
         named = self.naming
         if self.reading.counted and self.groups:
             return phrase(plural(self.reading.counted.label), "with", named.named, named.rows, named.narrowed)
@@ -47,7 +47,7 @@ class Cells:
         return known.display_name if known.is_total or self._is_rate else f"{known.row_display_name} {self.naming.row}"
 
     def _subject(self) -> str:
-        """What the figure is called: 'Salaries for Corporate', 'the average Salaries posting', 'the average rate'."""
+        """Names the figure: 'Salaries for Corporate', 'the average Salaries posting', 'the average rate'."""
         reading, named = self.reading, self.naming
         function = AGGREGATES[reading.functions[0] if reading.functions else "sum"]
         if reading.shape in (Shape.RATIO, Shape.DIFFERENCE):
@@ -75,7 +75,7 @@ class Cells:
     def _extremes(
         self, head: str, say: Callable[[Row], str], words: tuple[str, str] | None = None, by: int = -1
     ) -> str:
-        """Few rows are all named, of many the highest and the lowest of the main figure."""
+        """Names all rows if there are few; otherwise only the rows with the highest and the lowest figure."""
         if self.total <= FEW or len(self.rows) < self.total:
             shown = joined([f"{self.name(r)} with {say(r)}" for r in self.rows[:FEW]])
             return f"{head}: {shown}{'.' if self.total <= FEW else f' and others, {self.total:,} rows in all.'}"
@@ -93,12 +93,12 @@ class Cells:
         return self.columns.index(self.figures.main) if self.figures.main in self.columns else self.groups
 
     def _ends(self, at: int) -> tuple[Row, Row]:
-        """The rows with the highest and the lowest figure."""
+        """The rows with the highest and the lowest figure in a column."""
         known = [r for r in self.rows if isinstance(r[at], int | float)] or [self.rows[0]]
         return max(known, key=lambda r: r[at] or 0), min(known, key=lambda r: r[at] or 0)
 
     def _moved(self, row: Row) -> str:
-        """'35,958,587.59 (+11,423,007.01 or +46.6 %)' of a row with a figure, an earlier one, and the change."""
+        """A row's figure and its change from the earlier figure: '35,958,587.59 (+11,423,007.01 or +46.6 %)'."""
         moved = self.groups + 2
         text, change = self.value(self.groups, row[self.groups]), row[moved]
         if not isinstance(change, int | float):
@@ -109,7 +109,7 @@ class Cells:
         return f"{text} ({sign}{self.value(moved, change)}{told})"
 
     def name(self, row: Row) -> str:
-        """The groups of a row: 'Germany, March 2012'."""
+        """The names of a row's groups: 'Germany, March 2012'."""
         return ", ".join(self._label(i, row[i]) for i in range(self.groups))
 
     def _label(self, at: int, value: Any) -> str:
@@ -121,7 +121,7 @@ class Cells:
         return f"{by.label} {value}" if isinstance(value, int | float) else str(value)
 
     def _main(self, row: Row) -> str:
-        """The ranked figure of a row, or all its figures where several functions are asked."""
+        """A row's main figure, or all its figures if the question asks for several."""
         if self.reading.apart:
             parts = enumerate(self.reading.apart.values)
             return " and ".join(f"{name} {self.value(self.groups + i, row[self.groups + i])}" for i, name in parts)
@@ -132,7 +132,7 @@ class Cells:
         return self._ratio(row) if self.reading.shape is Shape.RATIO else self.value(at, row[at])
 
     def _ratio(self, row: Row) -> str:
-        """The part of the base in percent, or which of the two has no rows; n.m. where the base is not positive."""
+        """The ratio as a percentage (n.m. unless the base is positive), or a note on which side has no rows."""
         part, base, ratio = row[self.groups : self.groups + 3]
         for value, picks, other in ((part, self.reading.left, self.reading.right), (base, self.reading.right, ())):
             if value is None:
@@ -140,7 +140,7 @@ class Cells:
         return percent(ratio)
 
     def value(self, at: int, value: Any) -> str:
-        """A figure of the column: counts without decimals, amounts with those of their column."""
+        """Formats a figure: counts without decimals, amounts with as many decimals as their column has."""
         name = self.columns[at] if at < len(self.columns) else ""
         function = self.reading.functions[0] if self.reading.functions else ""
         if name in ("share", "ratio") or name.endswith("_percent"):
@@ -154,7 +154,7 @@ class Cells:
         return figure(value, self.decimals)
 
     def _decimals(self) -> int | None:
-        """The decimals of the measure's column; numbers of things have none, and rates those they need."""
+        """The number of decimals in the measure's column; None (as many as needed) for counts, rates and dates."""
         if self.reading.column is None or self.verdict.unitless or self._is_rate or self.reading.shape is Shape.DATES:
             return None
         return self.schema.column(self.reading.column)[1].scale or None
@@ -164,12 +164,12 @@ class Cells:
         return self.reading.column is not None and self.schema.is_rate(self.reading.column)
 
     def _unit_tables(self) -> set[str]:
-        """The table that the units of the figure are in."""
+        """The table that holds the figure's units; empty if it has none."""
         unit = self.schema.glossary.column(*self.reading.column.split(".", 1)).unit if self.reading.column else None
         return {unit.source.partition(".")[0]} if unit else set()
 
     def _sum(self) -> float | int | None:
-        """The sum of the shown figures, where they may be added and all rows are here."""
+        """The sum of the figures shown; None if they must not be added or the result is incomplete."""
         reading = self.reading
         plain = (
             reading.shape is Shape.FIGURES

@@ -1,4 +1,4 @@
-"""Periods and names beside each other: changes, comparisons, running totals, a row for each."""
+"""Shows periods or names side by side: as changes, comparisons, running totals, or one row each."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -17,7 +17,7 @@ _ORDER = (Grain.DAY, Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR)
 
 
 class Beside:
-    """Sets periods or names beside each other; `remarks` collects what the answer must say."""
+    """Decides how periods or names are shown side by side; `remarks` collects notes for the answer."""
 
     def __init__(self, draft: Draft, settler: Settler, remarks: list[str]) -> None:
         self.draft, self.settler, self.remarks = draft, settler, remarks
@@ -43,7 +43,7 @@ class Beside:
         return self._beside(base, over)
 
     def _beside(self, base: Reading, over: Grain | None) -> Reading:
-        """Each period beside the one before, or one named period beside the one before."""
+        """Compares each period, or only the named period, with the period before it."""
         grains = [b.grain for b in base.by if b.grain]
         period = base.periods[0] if len(base.periods) == 1 else None
         if len(grains) > 1 or base.relation == "compare" or (over and grains and grains[0] is not over):
@@ -98,7 +98,7 @@ class Beside:
         return replace(base, shape=Shape.RUNNING)
 
     def _listed_together(self, pick: Pick) -> None:
-        """Several names are a list: 'Rent and Salaries'; 'Rent of departments with Salaries' is a condition."""
+        """Raises unless the names form a list: 'Rent and Salaries', but not 'Rent of departments with Salaries'."""
         draft = self.draft
         said = [s for s in draft.values if s.name.path == pick.column and not s.negated]
         for one, other in pairwise(said):
@@ -115,7 +115,7 @@ class Beside:
                 )
 
     def _beside_periods(self, base: Reading) -> None:
-        """A ratio, a share or a variance of two periods is one of each, not one over both."""
+        """Raises for a ratio, share or variance across two periods, and offers the same question for each period."""
         swaps = base.when_at is not None and base.shape is not Shape.VARIANCE
         raise NotUnderstood(
             f"I cannot compare the {base.shape.value} of two periods. Ask for it by period.",
@@ -128,7 +128,7 @@ class Beside:
         return f"{base.question[:start]}in {label}{base.question[end:]}"
 
     def _columns(self, base: Reading, pick: Pick, *, combined: bool) -> Reading:
-        """Parents get a column each: a row may be below several of them, and with another sign in each."""
+        """Gives each parent its own column unless they can be added: a row may be in several, with different signs."""
         names = " and ".join(pick.values)
         keys: set[str] = set()
         overlap = False
@@ -148,7 +148,7 @@ class Beside:
         return replace(base, apart=pick)
 
     def _each(self, base: Reading) -> Reading:
-        """'Salaries and Rent' gets a row each, 'together' and 'or' one sum; the same for periods."""
+        """Gives each name in 'Salaries and Rent' its own row, or one sum for 'together' and 'or'; same for periods."""
         combined = self.draft.asks(Ask.TOGETHER, Ask.OR)
         for pick in base.picks:
             if len(pick.values) < 2 or pick.negated:

@@ -1,4 +1,4 @@
-"""Which of several questions the data can answer, found with one plan. Only those are offered as choices."""
+"""Finds out with one plan which of several questions the data can answer; only those are offered as choices."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from cfo_kernel.data.plan import Aggregate, Filter, Grain, Measure, QueryPlan
 
 
 def counts(schema: Schema, readings: tuple[Reading, ...]) -> QueryPlan:
-    """A plan that counts the rows of each of several readings of one table, in one row."""
+    """A plan that counts the rows of several readings of the same table, all in one result row."""
     tables = {t for r in readings for t in tables_of(r)}
     tables |= {c.partition(".")[0] for c in _apart(schema, readings[0].table)} - {readings[0].table}
     tables |= {c.partition(".")[0] for r in readings for c in _unless(schema, r)} - {readings[0].table}
@@ -30,14 +30,14 @@ def counts(schema: Schema, readings: tuple[Reading, ...]) -> QueryPlan:
 
 
 def _named(reading: Reading) -> Iterator[tuple[str, str]]:
-    """Each of several names of one column: every one of them must have rows."""
+    """The names that the question lists for a column, each with its column. All of them must have rows."""
     for pick in reading.picks:
         if len(pick.values) > 1 and not pick.negated:
             yield from ((pick.column, value) for value in pick.values)
 
 
 def _kinds(schema: Schema, reading: Reading, i: int, k: int, where: tuple[Filter, ...]) -> Iterator[Measure]:
-    """How many values of the columns that are kept apart the rows have, where that matters."""
+    """Counts balances, rows without a unit, and distinct values that are kept apart, unless only counts are needed."""
     if reading.only_counts:
         return
     for column, values in schema.notes(reading.table).balances.items():
@@ -55,7 +55,7 @@ def _kinds(schema: Schema, reading: Reading, i: int, k: int, where: tuple[Filter
 
 
 def _without_unit(schema: Schema, reading: Reading, name: str, where: tuple[Filter, ...]) -> Iterator[Measure]:
-    """The rows of things without a unit, where the question does not name or show one of them by itself."""
+    """Counts the rows that have no unit, unless the question names a single entity or groups by its table."""
     for column, values in _unless(schema, reading).items():
         table = column.partition(".")[0]
         shown = any(b.column.partition(".")[0] == table for b in reading.by)
@@ -70,19 +70,19 @@ def _without_unit(schema: Schema, reading: Reading, name: str, where: tuple[Filt
 
 
 def _unless(schema: Schema, reading: Reading) -> dict[str, list[str]]:
-    """The rows without a unit, by column."""
+    """The values that mark rows without a unit, by column."""
     unit = schema.glossary.column(*reading.column.split(".", 1)).unit if reading.column else None
     return unit.unless if unit else {}
 
 
 def _apart(schema: Schema, table: str) -> tuple[str, ...]:
-    """The columns of the table's rows whose values are never added into one figure."""
+    """The columns, reachable from the table, whose values are never added into one figure."""
     columns = schema.kept_apart(table)
     return tuple(c for c in columns if schema.joins(table, {c.partition(".")[0]} - {table}) is not None)
 
 
 def reads_balances(reading: Reading) -> bool:
-    """Whether the question reads balances at a date each, and does not add them up over time."""
+    """Whether the question reads each balance at a date and does not add balances up over time."""
     if reading.functions != ("sum",) or reading.per or reading.shape in (Shape.RUNNING, Shape.VARIANCE):
         return False
     if reading.shape is Shape.COMPARE:
@@ -95,13 +95,13 @@ def reads_balances(reading: Reading) -> bool:
 
 
 def with_rows(result: Table, size: int) -> tuple[bool, ...]:
-    """Of the readings that were counted, those that have rows at all."""
+    """For each counted reading, whether all its sides and listed names have rows."""
     row = dict(zip((c["name"] for c in result["columns"]), result["rows"][0], strict=True))
     return tuple(all(v for n, v in row.items() if n.startswith(f"q{i}_") and n.count("_") == 1) for i in range(size))
 
 
 def answerable(result: Table, readings: tuple[Reading, ...]) -> tuple[bool, ...]:
-    """Of the readings that were counted, those with rows on every side, of one kind, and read as that kind is."""
+    """For each counted reading, whether its rows exist, are all of one kind, and can be read in the way requested."""
     row = dict(zip((c["name"] for c in result["columns"]), result["rows"][0], strict=True))
     good: list[bool] = []
     for i, reading in enumerate(readings):

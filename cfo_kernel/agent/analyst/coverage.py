@@ -1,7 +1,7 @@
-"""The survey of a question, run before it is answered: the rows, dates, kinds of rows and units that exist.
+"""Surveys the data before a question is answered: which rows, dates, kinds of rows and units exist.
 
-One plan counts the rows under the question's filters, for each of its periods, sides and named values, grouped by the
-columns that decide whether figures may be added: those kept apart, those that tell balances, and the unit.
+One plan counts the rows that pass the question's filters, for each period, side and named value. It groups them by the
+columns that decide whether figures may be added: columns that are kept apart, balance indicators, and the unit.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ _MOST_ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Rows of one side of the question in one of its periods; `name` heads its columns in the survey."""
+    """The rows for one side of the question in one period; `name` is the prefix of its columns in the survey."""
 
     name: str
     side: tuple[Pick, ...]
@@ -33,7 +33,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The rows and dates that exist for a slice."""
+    """A slice's row count, and the first and last date of its rows."""
 
     slice: Slice
     rows: int
@@ -42,7 +42,7 @@ class Held:
 
 
 class Survey:
-    """The coverage plan of a reading, and what its result says."""
+    """Builds the survey plan for a reading, and gives access to its result."""
 
     def __init__(self, schema: Schema, reading: Reading) -> None:
         self.schema, self.reading = schema, reading
@@ -66,27 +66,27 @@ class Survey:
         )
 
     def take(self, result: Table) -> None:
-        """Reads the result of the plan."""
+        """Stores the plan's result; raises if that is incomplete."""
         if int(result.get("row_count", 0)) > len(result["rows"]):
             raise NotUnderstood("The rows are of too many kinds to be added into one figure. Name something narrower.")
         names = [c["name"] for c in result["columns"]]
         self._rows = [dict(zip(names, row, strict=True)) for row in result["rows"]]
 
     def held(self, wanted: Slice) -> Held:
-        """Rows and dates of a slice over all groups."""
+        """The row count and dates of a slice, over all groups."""
         rows = sum(int(r[f"{wanted.name}_rows"] or 0) for r in self._rows)
         firsts = [d for r in self._rows if (d := as_date(r.get(f"{wanted.name}_first")))]
         lasts = [d for r in self._rows if (d := as_date(r.get(f"{wanted.name}_last")))]
         return Held(wanted, rows, min(firsts, default=None), max(lasts, default=None))
 
     def kinds(self, column: str, slices: Iterable[Slice]) -> tuple[str, ...]:
-        """The values of a grouped column among the rows of these slices."""
+        """The values that a grouped column has in these slices."""
         heads = [f"{s.name}_rows" for s in slices]
         key = column.replace(".", "_")
         return tuple(dict.fromkeys(str(r[key]) for r in self._rows if any(r[h] for h in heads)))
 
     def groups(self, slices: Iterable[Slice]) -> Iterator[dict[str, str]]:
-        """The combinations of the grouped columns that have rows in these slices."""
+        """The combinations of group values that have rows in these slices."""
         heads = [f"{s.name}_rows" for s in slices]
         for row in self._rows:
             if any(row[h] for h in heads):
@@ -94,11 +94,11 @@ class Survey:
 
     @property
     def sides(self) -> tuple[tuple[Pick, ...], ...]:
-        """The two sides of the question, or the one it has."""
+        """The question's two sides, or a single empty side if it compares nothing."""
         return (self.reading.left, self.reading.right) if self.reading.left else ((),)
 
     def of(self, side: tuple[Pick, ...]) -> tuple[Slice, ...]:
-        """The slices of a side that the answer is made of: its periods, or all time."""
+        """The slices that the answer uses for a side: one per period, or one for all time."""
         mine = tuple(s for s in self.slices if s.side == side and s.value is None)
         return tuple(s for s in mine if s.period) or mine
 
@@ -145,7 +145,7 @@ class Survey:
 
 
 def closes(schema: Schema, reading: Reading) -> QueryPlan:
-    """The dates with rows up to the end of the question's periods, the last first: how full each close is."""
+    """Counts the rows on each date up to the end of the question's periods, the latest date first."""
     column = reading.date or ""
     ends = [p.end for p in reading.periods]
     until = within(column, Period(None, max(e for e in ends if e), "")) if ends and all(ends) else ()
@@ -161,7 +161,7 @@ def closes(schema: Schema, reading: Reading) -> QueryPlan:
 
 
 def months(schema: Schema, reading: Reading, grain: Grain) -> QueryPlan:
-    """The periods that have rows: what an average per month divides by."""
+    """Lists the periods that have rows; an average per month divides by their number."""
     return QueryPlan(
         table=reading.table,
         joins=schema.joins(reading.table, tables_of(reading)) or (),
@@ -172,7 +172,7 @@ def months(schema: Schema, reading: Reading, grain: Grain) -> QueryPlan:
 
 
 def divided(reading: Reading, result: Table) -> str | None:
-    """By which periods an average per period was divided, where the asked ones do not all have rows."""
+    """A note on the periods that an average was divided by; None if they are exactly the requested periods."""
     if reading.per is None:
         return None
     labels = [row[0] for row in result["rows"]]

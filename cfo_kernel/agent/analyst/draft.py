@@ -1,4 +1,4 @@
-"""The draft of a reading, which the rules of the grammar fill in."""
+"""The draft of a reading, which the grammar's rules fill in step by step."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,7 +24,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Something to group by or to count, with its position: a column, or the periods of the date."""
+    """A column or a kind of period to group by or to count, with its position in the question."""
 
     at: int
     names: tuple[Name, ...] = ()
@@ -33,7 +33,7 @@ class Entity:
 
 @dataclass
 class Draft:
-    """What has been read so far."""
+    """The parts of the question that have been understood so far."""
 
     words: tuple[Word, ...]
     marks: list[Mark]
@@ -63,13 +63,13 @@ class Draft:
         return any(m.is_ask(*asks) for m in self.marks)
 
     def says_rows(self) -> bool:
-        """Whether single postings are named anywhere."""
+        """Whether the question mentions single postings."""
         return any(
             m.is_ask(Ask.ROWS) or (self.is_fact(m.names) and self.means_rows(i)) for i, m in enumerate(self.marks)
         )
 
     def means_rows(self, at: int) -> bool:
-        """'posting' is a word for rows, 'general ledger' for the table."""
+        """Whether a fact table's name stands for its rows, as 'posting' does; 'general ledger' means the table."""
         mark = self.marks[at]
         said = " ".join(w.norm for w in self.words[mark.start : mark.end])
         name = self.schema.notes(mark.names[0].table).name or ""
@@ -79,7 +79,7 @@ class Draft:
         return next((i for i, m in enumerate(self.marks) if m.is_ask(*asks)), None)
 
     def next(self, at: int, *skip: Ask) -> int | None:
-        """The next mark with a meaning."""
+        """The position of the next mark, ignoring filler words and the phrases in `skip`."""
         for i in range(at + 1, len(self.marks)):
             if self.marks[i].sort is not Sort.FILLER and not self.marks[i].is_ask(*skip):
                 return i
@@ -92,7 +92,7 @@ class Draft:
         return None
 
     def is_measure(self, names: tuple[Name, ...]) -> bool:
-        """Whether the name is a column of figures."""
+        """Whether the name refers to a measure column."""
         columns = [n for n in names if n.kind == "column"]
         if not columns:
             return False
@@ -109,17 +109,17 @@ class Draft:
         return at is not None and (self.marks[at].is_ask(Ask.ROWS) or self.is_fact(self.marks[at].names))
 
     def takes_totals(self) -> bool:
-        """Whether an average or an extreme is asked without a word for single postings or for the figure itself."""
+        """Whether an average or an extreme may mean totals: neither single postings nor a measure are named."""
         return not self.rows and not self.says_rows() and not self.measure
 
     def take_rows(self, at: int) -> None:
-        """Ticks off a word for postings; a fact table's own word for them names the table too."""
+        """Marks a word for postings as used. If it is specific to a fact table, it selects that table too."""
         self.used.add(at)
         if self.is_fact(self.marks[at].names):
             self.facts.append(self.marks[at].names[0].table)
 
     def entity(self, at: int | None) -> Entity | None:
-        """The group that this mark can be."""
+        """The entity to group by or count that this mark refers to, if any."""
         if at is None:
             return None
         mark = self.marks[at]

@@ -12,9 +12,10 @@ from cfo_kernel.agent.analyst.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the answer must consider and state: whether it reads balances, its dates and its units.
+    """What the answer must take into account and state: whether it reads balances, its dates and its units.
 
-    `late` says who closes on another day, if that is known for all dates; the plan's own note says less.
+    `late` names the entities that close on another day, in more detail than the plan's note does. It is empty unless
+    all dates were checked.
     """
 
     stock: bool = False
@@ -29,7 +30,7 @@ class Verdict:
 
 
 class Evidence:
-    """A reading with the survey of its rows; `remarks` collects what the answer must say."""
+    """A reading with the survey of its rows; `remarks` and `urgent` collect notes for the answer."""
 
     def __init__(self, schema: Schema, reading: Reading, survey: Survey) -> None:
         self.schema, self.reading, self.survey = schema, reading, survey
@@ -37,7 +38,7 @@ class Evidence:
         self.urgent: list[str] = []
 
     def describe(self, picks: tuple[Pick, ...]) -> str:
-        """The rows with these names in words: 'Salaries for Germany (Budget)'."""
+        """Describes the rows with these names: 'Salaries for Germany (Budget)'."""
         naming = Naming(self.schema, replace(self.reading, picks=picks, periods=()))
         return naming.header(naming.what)
 
@@ -45,7 +46,7 @@ class Evidence:
         return next(s for s in self.survey.slices if s.side == side and s.period is None)
 
     def _swapped_period(self, labels: tuple[str, ...]) -> tuple[str, ...]:
-        """The question with its period replaced."""
+        """The question with its period replaced by each of the labels; empty if it has no single period to replace."""
         where = self.reading.when_at
         if where is None:
             return ()
@@ -53,7 +54,7 @@ class Evidence:
         return tuple(f"{question[: where[0]]}in {label}{question[where[1] :]}" for label in labels)
 
     def _kept_apart(self) -> None:
-        """Raises where rows of two kinds would be added into one figure."""
+        """Raises if rows of two kinds would be added into one figure."""
         reading = self.reading
         rate = reading.column is not None and self.schema.is_rate(reading.column)
         if not (reading.adds_rows or rate) or reading.shape in (Shape.ROWS, Shape.DATES, Shape.LIST):
@@ -76,7 +77,7 @@ class Evidence:
                 )
 
     def _kinds(self, column: str, side: tuple[Pick, ...]) -> tuple[str, ...]:
-        """The values of the column that would be added into one figure of a side."""
+        """The column's values that would be added into one figure on this side."""
         apart = self.reading.apart
         if apart is None:
             return self.survey.kinds(column, self.survey.of(side))
@@ -92,13 +93,13 @@ class Evidence:
         return found[0] if found else ()
 
     def _rolled_up(self, column: str, side: tuple[Pick, ...]) -> bool:
-        """Whether the figure is one parent in the column's table, whose operators say how its rows are added."""
+        """Whether the figure is a single parent in the column's table; its operators then define how rows are added."""
         if not self.reading.only_totals:
             return False
         return is_one_parent(self.schema, (*self.reading.picks, *side), column)
 
     def _separated(self, column: str) -> bool:
-        """Whether the groups keep the values of the column apart: by itself, or by the names of its table's rows."""
+        """Whether the groups keep the column's values apart: they use the column or the names of its table's rows."""
         for by in self.reading.by:
             if by.column == column:
                 return True

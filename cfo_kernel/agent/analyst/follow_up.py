@@ -1,4 +1,4 @@
-"""Follow-up questions that depend on the one before: 'and in 2013?', 'what about Germany?'."""
+"""Completes follow-up questions that depend on the previous question: 'and in 2013?', 'what about Germany?'."""
 
 from cfo_kernel.agent.analyst.marks import Mark, Sort, cut
 from cfo_kernel.agent.analyst.phrases import Ask
@@ -24,13 +24,13 @@ _MOST_STEPS = 10
 
 
 def leans(question: str) -> bool:
-    """Whether the question is short and begins like an addition to the one before."""
+    """Whether the question is short and begins like a follow-up to the previous question."""
     text = " ".join(w.norm for w in split(question[:200]))
     return len(text.split()) <= _MOST_WORDS and any(text == o or text.startswith(f"{o} ") for o in _OPENINGS)
 
 
 def completed(question: str, earlier: tuple[str, ...], reader: Reader, steps: int = _MOST_STEPS) -> str | None:
-    """The complete question that a follow-up means; None if that is uncertain."""
+    """The full question that a follow-up stands for; None if that is uncertain."""
     if not earlier or not steps:
         return None
     before = earlier[-1]
@@ -51,7 +51,7 @@ def completed(question: str, earlier: tuple[str, ...], reader: Reader, steps: in
 
 
 def _said(words: tuple[Word, ...], reader: Reader) -> tuple[Mark, ...]:
-    """The periods and values of a short question, if it contains nothing else."""
+    """The periods and values in a short question; empty if it contains anything else."""
     marks = cut(words, reader.lexicon)
     told = tuple(m for m in marks if m.sort is Sort.PERIOD or len(m.values) == 1)
     for mark in marks:

@@ -1,4 +1,4 @@
-"""The function of a question: a sum, an average, a count; and what it is taken over, so that it is unambiguous."""
+"""Reads the function of a question (sum, average, count), and makes sure it is clear what it is applied to."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ _MOST_ROWS = 10
 
 
 class Functions(Beside):
-    """Reads the functions of a question."""
+    """Reads which functions the question asks for."""
 
     def _functions(self, base: Reading) -> Reading:
         draft = self.draft
@@ -70,7 +70,7 @@ class Functions(Beside):
         return f"{names} by {self.draft.per}{when}"
 
     def _evenly(self, base: Reading) -> None:
-        """Posting dates are not all days: a ledger posted at month ends has no average day."""
+        """Raises for averages per day or week, since it is unclear whether days without postings count."""
         if self.draft.per and self.draft.per in (Grain.DAY, Grain.WEEK) and not self._is_rate(base):
             raise NotUnderstood(
                 f"I do not know whether every {self.draft.per.value} is meant or only those with rows.",
@@ -78,7 +78,7 @@ class Functions(Beside):
             )
 
     def _clear_unit(self, base: Reading, asked: tuple[AggregateName, ...]) -> None:
-        """Asks back where an average or an extreme may be of single postings or of totals."""
+        """Raises if it is unclear whether an average or an extreme is taken over single postings or over totals."""
         draft = self.draft
         loosely = self._said("on average") and not (draft.rows or draft.says_rows())
         if not asked or not (loosely or draft.takes_totals()):
@@ -104,7 +104,7 @@ class Functions(Beside):
         )
 
     def _over_groups(self, base: Reading, asked: tuple[AggregateName, ...]) -> None:
-        """'average of Rent per organization' is of single rows in each, or of the organizations' totals."""
+        """Raises for 'average of Rent per organization': it may average single rows, or the organizations' totals."""
         draft = self.draft
         each = any(w.norm in ("each", "every", "per") for w in draft.words)
         per = each and any(not b.grain for b in base.by)
@@ -118,13 +118,13 @@ class Functions(Beside):
         )
 
     def _listed(self, *asks: Ask) -> bool:
-        """Whether an 'and' or a comma stands between these phrases: 'total and average'."""
+        """Whether these phrases are separated by 'and' or a comma: 'total and average'."""
         marks = self.draft.marks
         at = [i for i, m in enumerate(marks) if m.is_ask(*asks)]
         return any(m.is_ask(Ask.AND) or "," in self.draft.words[m.start].before for m in marks[at[0] : at[-1] + 1])
 
     def _instead_of_grain(self, adjective: str) -> tuple[str, ...]:
-        """The question with another adjective in the place of its 'daily'."""
+        """The question with its 'daily' or 'weekly' replaced by another adjective."""
         mark = next((m for m in self.draft.marks if m.grain is self.draft.per and m.adjective), None)
         return (self.settler.swap(mark, adjective),) if mark else ()
 
@@ -139,7 +139,7 @@ class Functions(Beside):
         return base.column is not None and self.draft.schema.is_rate(base.column)
 
     def _rate(self, base: Reading, asked: tuple[AggregateName, ...]) -> Reading:
-        """Rates and prices are averaged, never added; 'highest rate' is the highest single one."""
+        """Averages rates and prices, never adds them; 'highest rate' asks for the maximum, not for a ranking."""
         label = self.draft.schema.label(base.column or "")
         if self._said_sum() or self.draft.asks(Ask.RUNNING, Ask.SHARE, Ask.YTD):
             raise NotUnderstood(f"Adding up '{label}' is not meaningful. Ask for its average, minimum or maximum.")
@@ -150,7 +150,7 @@ class Functions(Beside):
         return replace(base, functions=asked or ("avg",))
 
     def _of_rows(self, base: Reading) -> Reading:
-        """'postings' without 'how many' or 'total' asks for neither: only a list of groups or rows is clear."""
+        """Reads 'postings' without 'how many' or 'total', which is only clear with a group, a threshold or 'list'."""
         draft = self.draft
         if draft.asked or draft.bare or (draft.thresholds and any(t.on == "count" for t in draft.thresholds)):
             return replace(base, functions=("count",), column=None)
@@ -192,7 +192,7 @@ class Functions(Beside):
         return f"{base.table}.{columns[0].name}"
 
     def _rows(self, base: Reading, top: int | None) -> Reading:
-        """Single rows: their key, date and names."""
+        """Lists single rows with their key, date and names."""
         schema = self.draft.schema
         table = schema.tables[base.table]
         key = schema.key_of(table)

@@ -1,6 +1,6 @@
-"""Reads the marks of a question into a draft: who is grouped, what is counted, ranked, bounded, filtered.
+"""Turns the marks of a question into a draft: groups, counts, ranks, thresholds and filters.
 
-Every mark that a rule understands is recorded in `used`; a mark that is not used in the end is asked back.
+Every mark that a rule understands is recorded in `used`. The user is asked about any mark that is still unused.
 """
 
 from dataclasses import replace
@@ -28,7 +28,7 @@ _CONNECTORS = (Ask.AND, Ask.OR, Ask.IN, Ask.OF, Ask.FROM, Ask.ALL, Ask.AS, Ask.C
 
 
 def read(words: tuple[Word, ...], marks: list[Mark], schema: Schema) -> Draft:
-    """Runs all rules over the marks; the most specific go first."""
+    """Applies all rules to the marks, the most specific rules first."""
     marks = years_that_are_numbers(words, marks)
     draft = Draft(words, marks, schema)
     finer = any(m.sort is Sort.GRAIN for m in marks) or draft.asks(Ask.MOM, Ask.QOQ, Ask.YOY, Ask.RUNNING)
@@ -50,13 +50,13 @@ def read(words: tuple[Word, ...], marks: list[Mark], schema: Schema) -> Draft:
 
 
 def _set_against(marks: list[Mark]) -> bool:
-    """Whether two values of one column are named, so that these are what is compared, and not periods."""
+    """Whether the question names two values of one column, so that it compares those instead of periods."""
     paths = [m.values[0].path for m in marks if m.values]
     return len(set(paths)) < len(paths)
 
 
 def _counts(draft: Draft) -> None:
-    """'how many postings', 'number of different accounts', 'how many months'."""
+    """Reads counts: 'how many postings', 'number of different accounts', 'how many months'."""
     for at, mark in enumerate(draft.marks):
         if at in draft.used or not mark.is_ask(Ask.COUNT):
             continue
@@ -78,7 +78,7 @@ def _counts(draft: Draft) -> None:
 
 
 def _ends(draft: Draft) -> None:
-    """'at the end of each quarter', 'month-end': a balance for each period, read at its end."""
+    """Reads 'at the end of each quarter' and 'month-end': the balance of each period is read at its end."""
     for at, mark in enumerate(draft.marks):
         grain, place = None, at
         if mark.is_ask(Ask.END_OF) and at not in draft.used:
@@ -105,20 +105,20 @@ def _ends(draft: Draft) -> None:
 
 
 def _grain_of(draft: Draft, at: int) -> Grain:
-    """The period whose end is named: 'month end'."""
+    """The kind of period whose end is named, such as a month in 'month end'."""
     mark = draft.marks[at]
     said = " ".join(w.norm for w in draft.words[mark.start : mark.end])
     return next((g for g in (Grain.MONTH, Grain.QUARTER) if g.value in said), Grain.YEAR)
 
 
 def _is_finer(grain: Grain, period: Period) -> bool:
-    """Whether the period holds several ends of the grain."""
+    """Whether the grain is finer than the period, so that the period has several ends of that kind."""
     order = (Grain.DAY, Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.YEAR)
     return period.grain is None or order.index(grain) < order.index(period.grain)
 
 
 def _groups(draft: Draft) -> None:
-    """'by department and month', 'per organization', 'each quarter'."""
+    """Reads groups: 'by department and month', 'per organization', 'each quarter'."""
     for at, mark in enumerate(draft.marks):
         if at in draft.used or not mark.is_ask(Ask.BY, Ask.PER):
             continue
@@ -141,7 +141,7 @@ def _groups(draft: Draft) -> None:
 
 
 def _not_a_group(draft: Draft, at: int, place: int | None) -> None:
-    """'by amount' and 'by Trade Sales' name the figure; 'per posting' says how the average is meant."""
+    """Reads 'by' and 'per' without a group: 'by amount' names the figure, 'per posting' says what to average."""
     if place is None:
         return
     mark = draft.marks[place]
@@ -159,7 +159,7 @@ def _not_a_group(draft: Draft, at: int, place: int | None) -> None:
 
 
 def _asked(draft: Draft) -> None:
-    """'which departments ...': the first group after the word, if one follows it directly."""
+    """Reads 'which departments ...': groups by the entity after 'which', if it follows directly."""
     for at, mark in enumerate(draft.marks):
         if at in draft.used or not mark.is_ask(Ask.WHICH):
             continue
@@ -176,7 +176,7 @@ def _asked(draft: Draft) -> None:
 
 
 def _adjectives(draft: Draft) -> None:
-    """'monthly Rent' is Rent by month, where no statistic took the adjective."""
+    """Reads 'monthly Rent' as Rent by month, unless a statistic has already used the adjective."""
     for at, mark in enumerate(draft.marks):
         if mark.sort is not Sort.GRAIN or not mark.adjective or at in draft.used:
             continue
@@ -186,7 +186,7 @@ def _adjectives(draft: Draft) -> None:
 
 
 def _values(draft: Draft) -> None:
-    """Values, with what excludes them; and the measure, the fact table and columns that stand by themselves."""
+    """Reads values and their exclusions, and names that no other rule has used: measures, fact tables, columns."""
     negating = False
     excluded: Name | None = None  # 'without Germany Salaries' excludes Germany only
     joined: Ask | None = None
@@ -213,7 +213,7 @@ def _values(draft: Draft) -> None:
 
 
 def _one_exclusion(draft: Draft, at: int, joined: Ask | None, *, same: bool) -> None:
-    """Raises `NotUnderstood` for 'excluding A of B' or 'A and B': B may be left out too, or bound all that is asked."""
+    """Raises for 'excluding A of B' or 'excluding A and B': B may be excluded too, or may limit the whole question."""
     before = draft.previous(at)
     listed = not same and before is not None and draft.marks[before].is_ask(Ask.AND, Ask.OR)
     within = " ".join(word.text for word in draft.words[draft.marks[at - 1].start : draft.marks[at].start])
@@ -251,7 +251,7 @@ def _by_itself(draft: Draft, at: int) -> None:
 
 
 def _everything(draft: Draft, at: int) -> bool:
-    """'all departments except ...', 'across all departments', 'the whole company': no group is meant."""
+    """Whether the name means everything, not a group: 'across all departments', 'the whole company'."""
     before = draft.previous(at)
     if before is None or not draft.marks[before].is_ask(Ask.ALL):
         return False
@@ -263,7 +263,7 @@ def _everything(draft: Draft, at: int) -> bool:
 
 
 def _rest(draft: Draft) -> None:
-    """Phrases whose meaning comes from the question as a whole, and connecting words."""
+    """Marks connecting words as used, and phrases whose meaning depends on the question as a whole."""
     ledger = draft.schema
     for at, mark in enumerate(draft.marks):
         if mark.sort is Sort.FILLER or mark.is_ask(*_CONNECTORS, *_CHANGES):
@@ -294,7 +294,7 @@ def _rest(draft: Draft) -> None:
 
 
 def _of_a_verb(draft: Draft, at: int) -> bool:
-    """'posted to', 'want to know', and what the data are converted or compared to, which other rules handle."""
+    """Whether 'to' belongs to a verb ('posted to', 'want to know') or to a comparison that other rules handle."""
     beside = draft.marks[max(0, at - 1) : at] + draft.marks[at + 1 : at + 2]
     values = at + 1 < len(draft.marks) and bool(draft.marks[at + 1].values)
     if draft.is_rows(draft.previous(at)):
@@ -303,7 +303,7 @@ def _of_a_verb(draft: Draft, at: int) -> bool:
 
 
 def _before_group(draft: Draft, at: int) -> bool:
-    """'by different departments', 'each single organization'."""
+    """Whether a group follows, as in 'by different departments' or 'each single organization'."""
     following = draft.next(at)
     return following is not None and any(e.at == following for e in draft.groups)
 
@@ -313,5 +313,5 @@ def _names_date(draft: Draft) -> bool:
 
 
 def ledger_like(schema: Schema, table: str) -> bool:
-    """Whether the table's figures are money of any kind."""
+    """Whether any measure of the table is an amount of money."""
     return any(schema.is_ledger_amount(f"{table}.{c.name}") for c in schema.measures(schema.tables[table]))

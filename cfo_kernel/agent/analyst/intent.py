@@ -1,4 +1,4 @@
-"""From the draft to the reading: the table, the figure, the shape and the rows."""
+"""Turns a draft into a reading: decides its table, figure, shape and rows."""
 
 import re
 from dataclasses import replace
@@ -20,7 +20,7 @@ _SIDES = (Ask.RATIO, Ask.DIVIDED, Ask.SHARE, Ask.DIFFERENCE)
 
 
 def reading(question: str, draft: Draft, settler: Settler) -> Reading:
-    """The reading of the whole draft; raises NotUnderstood where it has none."""
+    """The reading of the whole draft; raises `NotUnderstood` if there is none."""
     return _Intent(question, draft, settler).read()
 
 
@@ -64,14 +64,14 @@ class _Intent(Leftovers):
         return "earning" if self.draft.asks(Ask.EARNING) else ""
 
     def _said_balance(self) -> bool:
-        """Whether 'balance' occurs next to an account."""
+        """Whether 'balance' occurs as a mere addition to an account's name."""
         return any(
             m.sort is Sort.FILLER and self.draft.words[m.start].norm in ("balance", "balances")
             for m in self.draft.marks
         )
 
     def _when_at(self) -> tuple[int, int] | None:
-        """The position of the period with the words that lead up to it, if it is named in one place."""
+        """The position of the period and of the words before it, such as 'in the'; None if not in one place."""
         marks, words = self.draft.marks, self.draft.words
         used = sorted(self.draft.when.used)
         if not used or any(m.sort not in (Sort.ASK, Sort.FILLER, Sort.PERIOD) for m in marks[used[0] : used[-1] + 1]):
@@ -84,13 +84,13 @@ class _Intent(Leftovers):
         return words[marks[first].start].start, words[marks[used[-1]].end - 1].end
 
     def _of_measure(self, entity: Entity) -> bool:
-        """'the average ownership of the organizations' is one figure over all of them."""
+        """Whether the entity only completes its measure: 'average ownership of the organizations' is one figure."""
         before = self.draft.previous(entity.at)
         of = before is not None and self.draft.marks[before].is_ask(Ask.OF)
         return of and bool(entity.names) and any(m.table == n.table for m in self.draft.measure for n in entity.names)
 
     def _one_of_many(self, entity: Entity) -> None:
-        """'the department' names none of them."""
+        """Raises for a singular such as 'the department', which does not say which department is meant."""
         mark, words = self.draft.marks[entity.at], self.draft.words
         said = words[mark.end - 1].norm
         pointed = mark.start and words[mark.start - 1].norm in ("the", "our", "my", "this", "that")
@@ -112,7 +112,7 @@ class _Intent(Leftovers):
         ]
 
     def _dimension(self) -> str | None:
-        """The table of names that the question is about, where it asks for nothing of a fact table."""
+        """The dimension table that the question is about; None if it needs a fact table."""
         draft = self.draft
         entities = self._entities()
         figures = draft.measure and self.schema.is_fact(draft.measure[0].table)
@@ -140,7 +140,7 @@ class _Intent(Leftovers):
         if draft.counted and len(entities) > 1:
             start = next((n.table for n in draft.counted.names), start)
         tables = self._needed() | {n.table for n, _ in draft.bounds}
-        starts = [start, *sorted(tables - {start})]  # 'what currency does Germany use' is asked of organizations
+        starts = [start, *sorted(tables - {start})]  # 'what currency does Germany use' starts at organizations
         return next(
             (
                 t
@@ -207,7 +207,7 @@ class _Intent(Leftovers):
         return column
 
     def _numbered(self, table: str, column: str) -> None:
-        """'amount' beside amount_2 and amount_3 may be any of them."""
+        """Raises for 'amount' if the table has several numbered columns, such as amount_2 and amount_3."""
         form = re.compile(rf"{re.escape(re.sub(r'[ _]?[0-9]+$', '', column))}[ _]?[0-9]*", re.IGNORECASE)
         alike = [c.name for c in self.schema.measures(self.schema.tables[table]) if form.fullmatch(c.name)]
         said = {w.norm for w in self.draft.words}
@@ -219,7 +219,7 @@ class _Intent(Leftovers):
             )
 
     def _added_keys(self) -> None:
-        """'total account no' adds up what only identifies something."""
+        """Raises for 'total account no', since adding up identifiers is meaningless."""
         draft = self.draft
         if not draft.asks(Ask.SUM, *FUNCTIONS):
             return
@@ -233,7 +233,7 @@ class _Intent(Leftovers):
                     raise NotUnderstood(f"'{label}' is an identifier, not a figure: it is never added up.")
 
     def _with_figure(self, labels: list[str]) -> tuple[str, ...]:
-        """The question once for each figure, which replaces the table's name if that was given."""
+        """The question with each figure's label, which replaces the table's name or is put first."""
         named = next((m for m in self.draft.marks if self.draft.is_fact(m.names)), None)
         if named and not self.draft.count_rows:
             return tuple(self.settler.swap(named, label) for label in labels)
@@ -254,7 +254,7 @@ class _Intent(Leftovers):
         return By(name.path, self.schema.label(name.path))
 
     def _groups(self, table: str) -> tuple[By, ...]:
-        """The groups; quarters of a fiscal year are those of one year, so the year stands beside them."""
+        """The groups. Fiscal quarters also get their fiscal year, since they would otherwise mix several years."""
         groups = list(dict.fromkeys(self._by(g, table) for g in self.draft.groups))
         columns = [g.column.rpartition(".")[2].lower() for g in groups]
         if "fiscal_quarter" in columns and "fiscal_year" not in columns and not self.draft.when.fiscal:
@@ -270,7 +270,7 @@ class _Intent(Leftovers):
         return Shaper(self.draft, self.settler, self.remarks).shape(base)
 
     def _listing(self, table: str) -> Reading:
-        """Names of a dimension table, listed or counted."""
+        """Lists or counts the names in a dimension table."""
         draft = self.draft
         picks = self._picks(draft.values)
         bounds = tuple(Filter(column=n.path, op=t.op, value=t.value) for n, t in draft.bounds)

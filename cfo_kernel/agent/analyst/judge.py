@@ -1,4 +1,4 @@
-"""The verdict before the answer: whether the data cover the question, and whether its figures may be added."""
+"""Checks, before the answer, whether the data cover the question and whether its figures may be added."""
 
 from datetime import date
 
@@ -20,7 +20,7 @@ _COST = words_in("expenditure expense cost spending")
 
 
 class NoRows(NotUnderstood):
-    """The names of the question have no rows, in no period."""
+    """The names in the question have no rows in any period."""
 
     def __init__(self, message: str, picks: tuple[Pick, ...]) -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ class Judge(Balances):
         )
 
     def _rightly_called(self) -> None:
-        """'the cost of Trade Sales' is not Trade Sales, and Rent is not earned."""
+        """Raises if the question misnames the figure: Trade Sales are not a cost, and Rent is not earned."""
         wrong = {"spending": _INCOME, "earning": _COST}.get(self.reading.spoken_of)
         if wrong is None:
             return
@@ -89,7 +89,7 @@ class Judge(Balances):
                 raise NoRows(f"There are no rows for {self.describe(picks)}.", picks)
 
     def _check_defaults(self) -> None:
-        """A default of the glossary that the data do not have would make every question empty."""
+        """Raises if a glossary default does not occur in the data: every question would then find no rows."""
         for pick in self.reading.picks:
             values = self.schema.column(pick.column)[1].values
             if pick.default and values is not None and not set(pick.values) & set(values):
@@ -118,7 +118,7 @@ class Judge(Balances):
                 raise NotUnderstood(f"There are no rows for {what}{f' in {when}' if when else ''}.")
 
     def _unequal(self) -> None:
-        """Two scenarios over unequal months: asks back for a single variance, adds a remark for a table of periods."""
+        """If two scenarios cover different months, raises for a single variance and adds a note for a series."""
         if self.reading.shape is not Shape.VARIANCE:
             return
         for ours, theirs in zip(*(self.survey.of(side) for side in self.survey.sides), strict=True):
@@ -146,7 +146,7 @@ class Judge(Balances):
             self.urgent.append(text)
 
     def _over_common(self, begin: date, end: date) -> tuple[str, ...]:
-        """The question over the months that both sides have."""
+        """The question, limited to the months that both sides cover."""
         if begin > end:
             return ()
         first, last = holding(begin, 1).label, holding(end, 1).label
@@ -157,7 +157,7 @@ class Judge(Balances):
         return (f"{self.reading.question[: where[0]]}{span_said}{self.reading.question[where[1] :]}",)
 
     def _partial(self, held: list[Held]) -> None:
-        """Adds a remark if a named period is not fully covered, for each side if they differ."""
+        """Adds a note if a named period is not fully covered, one per side if the sides differ."""
         told: dict[tuple[str, str], str] = {}
         for h in held:
             period = h.slice.period
@@ -176,7 +176,7 @@ class Judge(Balances):
             self.remarks += [f"{side or 'The'} rows in {label} {text}." for side, text in mine.items() if text]
 
     def _ragged(self, held: list[Held]) -> None:
-        """Adds a remark if the first or last period of a series is incomplete; asks back if that is decisive."""
+        """Adds a note if a series begins or ends with an incomplete period; raises if that would distort the answer."""
         reading = self.reading
         grains = [g for g in (reading.per, *(b.grain for b in reading.by)) if g]
         size = next((_SIZES[g] for g in grains if g in _SIZES), None)
@@ -202,7 +202,7 @@ class Judge(Balances):
             self.remarks.append(text)
 
     def _additive(self, stock: bool) -> bool:
-        """Whether the rows of the answer may be added up: no balances of several dates, no kinds kept apart."""
+        """Whether the answer's rows may be added up: no balances at several dates, and no kinds that are kept apart."""
         if set(self.reading.functions) <= {"count"}:
             return True
         if stock and any(b.grain for b in self.reading.by):
@@ -215,7 +215,7 @@ class Judge(Balances):
         )
 
     def _units(self) -> tuple[tuple[str, ...], bool]:
-        """The units among the rows; raises where things without a unit are added to things with one."""
+        """The rows' units, and whether all rows lack one. Raises if different things without a unit would be added."""
         unit, reading = self.survey.unit, self.reading
         if unit is None or unit.source not in self.survey.columns:
             if reading.units_only:
@@ -247,7 +247,7 @@ class Judge(Balances):
         return (f"how many postings of {names}{when}", f"total amount of {names}{when}")
 
     def _one_thing(self, unless: dict[str, list[str]]) -> bool:
-        """Whether one account is named, or a row is shown for each."""
+        """Whether a single account is named, or each account gets its own row."""
         if self.reading.shape is Shape.ROWS or not self.reading.adds_rows:
             return True
         tables = {c.partition(".")[0] for c in unless}
@@ -272,7 +272,7 @@ class Judge(Balances):
 
 
 def _near(wanted: Period, held: Held) -> list[str]:
-    """Periods of the same kind that lie within the dates of the rows, the nearest to the wanted one last."""
+    """Periods to offer: the years with data, or the same month or quarter in each year and the last with rows."""
     if held.first is None or held.last is None:
         return []
     years = range(max(held.first.year, held.last.year - _MOST_YEARS), held.last.year + 1)
