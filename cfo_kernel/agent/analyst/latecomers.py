@@ -1,7 +1,7 @@
-"""Balances are read at one date. Entities with rows in the period but none at that date are asked about or noted.
+"""Finds entities that have rows in a period but none at its closing date, the date at which balances are read.
 
-A subsidiary that closes a day earlier would otherwise silently vanish from the balance. One that is in the balance with
-other accounts has closed: what it posted to an account only on an earlier day is noted with its amount, and excluded.
+Without this check, a subsidiary that closes a day earlier would silently vanish from the balance. If a subsidiary has
+other accounts in the balance, it has closed: amounts that it last posted on an earlier day are excluded, with a note.
 If each account were read at its own last date, assets would not equal liabilities and equity.
 """
 
@@ -25,14 +25,14 @@ Row = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The last date of a period, with the first date of the period that has rows."""
+    """The first and the last date with rows in a period; balances are read at the last."""
 
     first: date
     last: date
 
 
 def closes_of(reading: Reading, dates: Table) -> tuple[Close, ...]:
-    """The dates at which the balances are read, where the period has rows of other dates too; the newest first."""
+    """The closes of the periods that also have rows on other dates, newest first."""
     found = sorted(d for row in dates["rows"] if (d := as_date(row[0])))
     grain = next((b.grain for b in reading.by if b.grain), None)
     if grain is None and reading.shape is Shape.COMPARE:
@@ -47,25 +47,26 @@ def closes_of(reading: Reading, dates: Table) -> tuple[Close, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The columns that tell whose balance it is: names in the tables that the fact table points at.
+    """The columns that identify a balance: the naming columns of the tables that the fact table refers to.
 
-    `owners` are those of them that close: all but the names that a tree adds and subtracts, which are what is measured.
+    `owners` are the columns for entities that close their books, such as subsidiaries. Names in a tree with operators,
+    such as accounts, are not among them: they say what is measured.
     """
 
     columns: tuple[str, ...]
     owners: tuple[str, ...]
 
     def owner(self, row: Row) -> Row:
-        """The part of a row's names that says who it is."""
+        """The names in a row that identify the owner."""
         return [row[i] for i, column in enumerate(self.columns) if column in self.owners]
 
     def measured(self, row: Row) -> str:
-        """The part of a row's names that says what is measured."""
+        """The names in a row that say what is measured."""
         return " ".join(str(row[i]) for i, column in enumerate(self.columns) if column not in self.owners)
 
 
 def members(schema: Schema, reading: Reading) -> Members:
-    """Whose balance it may be."""
+    """The columns that identify the reading's balances."""
     defaults = {c.partition(".")[0] for c in schema.notes(reading.table).defaults}
     names: dict[str, bool] = {}
     for relation in schema.tables.relations:
@@ -78,7 +79,7 @@ def members(schema: Schema, reading: Reading) -> Members:
 
 
 def plan(schema: Schema, reading: Reading, close: Close, columns: tuple[str, ...]) -> QueryPlan:
-    """Those whose last date in the period is before its close, the latest first."""
+    """A plan that lists the members whose last date in the period is before its close, latest first."""
     joined_to = tables_of(reading) | {c.partition(".")[0] for c in columns} - {reading.table}
     column = reading.date or ""
     at_close = Aggregate(fn="count", where=within(column, Period(close.last, close.last, "")))
@@ -98,7 +99,7 @@ def plan(schema: Schema, reading: Reading, close: Close, columns: tuple[str, ...
 
 
 def amounts(schema: Schema, reading: Reading, close: Close, columns: tuple[str, ...]) -> QueryPlan:
-    """The figures of the members on the days of the close's month before it, the newest day first."""
+    """A plan that lists the members' figures on the days before the close in its month, newest day first."""
     joined_to = tables_of(reading) | {c.partition(".")[0] for c in columns} - {reading.table}
     column = reading.date or ""
     days = Period(close.last.replace(day=1), day_before(close.last), "")
@@ -117,7 +118,10 @@ def amounts(schema: Schema, reading: Reading, close: Close, columns: tuple[str, 
 
 
 class Lateness:
-    """Who has no rows at a close: `late` by all columns, `absent` by the owners alone, `held` before it."""
+    """Reports who has no rows at a close.
+
+    `late` lists them by all columns and `absent` by the owners alone; `held` has the figures before the close.
+    """
 
     def __init__(self, who: Members, close: Close, late: Table, absent: Table, held: Table) -> None:
         self._who, self._close, self._held = who, close, held
@@ -130,7 +134,7 @@ class Lateness:
         self._long_ago = rows if not near else list[Row]()
 
     def judge(self, reading: Reading) -> str | None:
-        """The notes to add. Asks back if a single figure depends on the close and an entity is only days late."""
+        """The notes to add. Asks for clarification if a single figure is wanted and an entity is days late."""
         close = self._close.last
         if self._long_ago:
             names = _names(r[: self._size] for r in self._long_ago)
@@ -147,7 +151,7 @@ class Lateness:
         raise NotUnderstood(f"They did not all close on the same date. {absent} Ask for each at its own date.", choices)
 
     def _told_absent(self) -> str:
-        """A note on entities that are not in the balance at all."""
+        """A note on entities that are missing from the balance altogether."""
         if not self._absent:
             return ""
         days = joined(sorted({self._day(r) for r in self._absent}))
@@ -160,7 +164,7 @@ class Lateness:
         )
 
     def _told_parts(self) -> str:
-        """A note on what entities in the balance posted only on an earlier day."""
+        """A note on amounts that entities in the balance last posted on an earlier day."""
         if not self._parts:
             return ""
         listed = list(dict.fromkeys(self._who.measured(r) for r in self._parts))
@@ -180,14 +184,14 @@ class Lateness:
         return _names(self._who.owner(r) for r in self._parts if self._who.measured(r) == measured)
 
     def _amount(self, rows: list[Row]) -> str:
-        """The last figures of the members together."""
+        """The sum of the members' latest figures."""
         last: dict[tuple[str, ...], Any] = {}
         for row in self._held["rows"]:
             last.setdefault(tuple(map(str, row[: self._size])), row[self._size + 1])
         return self._sum(last.get(tuple(map(str, r[: self._size])), 0) for r in rows)
 
     def _sum(self, figures: Iterable[Any]) -> str:
-        """The sum as text; empty if not all figures are here."""
+        """The sum as text; empty if the result is cut off or a figure is not a number."""
         known = [f or 0 for f in figures]
         whole = self._held["row_count"] == len(self._held["rows"]) and not any(isinstance(f, str) for f in known)
         return figure(sum(known), 2) if whole else ""
@@ -197,7 +201,7 @@ class Lateness:
 
 
 def _names(members: Iterable[Row]) -> str:
-    """The differing parts of the names: 'France and Germany'."""
+    """Lists the names by the parts in which they differ: 'France and Germany'."""
     names = [[str(v) for v in m] for m in members]
     size = len(names[0])
     differing = [i for i in range(size) if len({n[i] for n in names}) > 1] or list(range(size))

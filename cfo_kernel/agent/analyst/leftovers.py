@@ -1,4 +1,4 @@
-"""Words that no rule used: the analyst asks back, and offers what could be meant."""
+"""Asks for clarification of words that no rule used, and offers possible meanings."""
 
 from cfo_kernel.agent.analyst.marks import Mark, Sort
 from cfo_kernel.agent.analyst.periods import as_date, holding, later
@@ -8,7 +8,7 @@ from cfo_kernel.agent.analyst.rows import Rows
 
 
 class Leftovers(Rows):
-    """Asks back about the unused words of a draft."""
+    """Asks for clarification of the unused words in a draft."""
 
     def _check_leftovers(self) -> None:
         draft = self.draft
@@ -31,7 +31,7 @@ class Leftovers(Rows):
         raise NotUnderstood(f"I do not know what {what} means here.", self._instead(unknown))
 
     def _relative(self, left: list[int]) -> NotUnderstood:
-        """'last year' refers to today, which the data do not know. The last periods with data are offered."""
+        """Offers the latest periods with data for 'last year', which depends on today's date."""
         mark = next(m for m in (self.draft.marks[i] for i in left) if m.is_ask(Ask.RELATIVE))
         said = self.settler.said(mark)
         months = 1 if "month" in said.lower() else 3 if "quarter" in said.lower() else 12
@@ -47,7 +47,7 @@ class Leftovers(Rows):
         )
 
     def _best(self, mark: Mark) -> NotUnderstood:
-        """The tables cannot say whether more of something is better."""
+        """Asks what 'best' means, because the tables do not say whether more is better."""
         said = self.settler.said(mark)
         return NotUnderstood(
             f"I cannot say what is '{said}': for income it may be the highest figure, for a cost the lowest.",
@@ -55,7 +55,7 @@ class Leftovers(Rows):
         )
 
     def _instead(self, at: int) -> tuple[str, ...]:
-        """The question with names that look like the unknown word; after 'by', the columns there are."""
+        """Variants of the question with names similar to the unknown word; after 'by', with all groupable columns."""
         mark = self.draft.marks[at]
         if at and self.draft.marks[at - 1].is_ask(Ask.BY, Ask.PER, Ask.WHICH):
             return tuple(self.settler.swap(mark, label) for label in self._groupable())

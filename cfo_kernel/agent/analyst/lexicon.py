@@ -1,4 +1,4 @@
-"""Every name that a question may use: of tables, of columns and of the values in them, with their synonyms."""
+"""Every name that a question may use: tables, columns and their values, with synonyms."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _MINOR = words_in("of and the for in on to or a an")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A named thing. `synonym` marks a name that is another word for it, `partial` a part of its name."""
+    """A table, column or value. `synonym` means it was found by another word for it, `partial` by part of its name."""
 
     kind: Literal["table", "column", "value"]
     table: str
@@ -41,7 +41,7 @@ class Name:
 
 
 class Lexicon:
-    """Looks up names by what they sound like, whole or in part."""
+    """Looks up names by the stems of their words, in whole or in part."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -57,16 +57,16 @@ class Lexicon:
         self.vocabulary = sorted({*self._whole, *self._parts})
 
     def whole(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
-        """The things that have exactly this name; own names before synonyms."""
+        """Everything with exactly this name; synonyms only if there is nothing else."""
         names = self.also(words)
         return tuple(n for n in names if not n.synonym) or names
 
     def also(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
-        """The things with exactly this name, synonyms included."""
+        """Everything with exactly this name, including synonyms."""
         names = self._whole.get(key(words), ())
         if all(len(w.norm) >= _SHORTEST for w in words):
             return tuple(names)
-        # 'in R&D' is not the currency INR: only whole words may run together
+        # 'in R&D' is not the currency INR: short words match only names with the same number of words
         return tuple(n for n in names if len(words) in self._lengths[key(words), n])
 
     def containing(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
@@ -78,7 +78,7 @@ class Lexicon:
         return tuple(n for n in found if any(content.issuperset(stems) for content in self._content[n]))
 
     def columns_containing(self, word: Word) -> tuple[Name, ...]:
-        """The columns whose names contain this word: 'type' of account type."""
+        """The columns whose names contain this word: 'type' finds account type."""
         return tuple(self._column_parts.get(word.stem, ()))
 
     def left_over(self, name: Name, words: tuple[Word, ...]) -> int:
@@ -87,7 +87,7 @@ class Lexicon:
         return min(len(content - said) for content in self._content[name] if content & said)
 
     def correction(self, word: Word) -> str | None:
-        """The one word of a name that is a typing error away from this word."""
+        """The word from a known name that this word misspells, if there is a single best match."""
         slips = _slips(word)
         if not slips:
             return None
@@ -98,17 +98,17 @@ class Lexicon:
         return best if len(best) >= 5 and best[0] == word.stem[0] else None
 
     def misspelled(self, words: tuple[Word, ...]) -> tuple[Name, ...]:
-        """The values whose name is these words, apart from typing errors."""
+        """The values whose names match these words except for typing errors."""
         near = {n for w in words for n in self._parts.get(w.stem, ())}
         names = [replace(n, partial=False) for n in near if _alike(words, split(n.value))]
         return tuple(sorted(names, key=lambda n: (n.path, n.value)))
 
     def is_part(self, word: Word) -> bool:
-        """Whether the word may be one of a value's name."""
+        """Whether the word may be part of a value's name."""
         return word.norm in _MINOR or word.stem in self._parts
 
     def nearest(self, text: str, limit: int = 12) -> tuple[Name, ...]:
-        """Values and columns whose names look or sound like this text."""
+        """Values and columns whose names resemble this text."""
         wanted = "".join(stem(w.norm) for w in split(text))
         if len(wanted) < 3:
             return ()
@@ -158,7 +158,7 @@ class Lexicon:
             yield text, Name("column", table.name, column.name, synonym=True)
         for value in column.values or () if column.kind is Kind.TEXT else ():
             if value.lower() in _CALENDAR:
-                continue  # a month's name is a period, not a name in the calendar table
+                continue  # a month's name means a period, not a value in the calendar table
             yield value, Name("value", table.name, column.name, value)
         for value, texts in notes.values.items():
             for text in texts:

@@ -1,4 +1,4 @@
-"""A question cut into marks: each stretch of words with what it can mean, the longest stretch first."""
+"""Cuts a question into marks: stretches of words with their possible meanings. The longest match wins."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -24,7 +24,7 @@ from cfo_kernel.data.plan import Grain
 
 
 class Sort(StrEnum):
-    """What kind of meaning a mark has."""
+    """The kinds of meaning that a mark can have."""
 
     NAME = "name"
     ASK = "ask"
@@ -37,7 +37,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Words `start` to `end` of the question and their meaning; `remark` is shown to the person."""
+    """The meaning of words `start` to `end` (exclusive) of the question; `remark` is shown to the user."""
 
     sort: Sort
     start: int
@@ -70,7 +70,7 @@ class Mark:
 
 
 def cut(words: tuple[Word, ...], lexicon: Lexicon) -> list[Mark]:
-    """The marks of a question, from left to right, without gaps."""
+    """Cuts a question into marks, from left to right and without gaps."""
     marks: list[Mark] = []
     at = 0
     while at < len(words):
@@ -83,11 +83,11 @@ def cut(words: tuple[Word, ...], lexicon: Lexicon) -> list[Mark]:
 
 
 def _best(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
-    """The longest meaning; where two are as long, the first of period, value, phrase, number, name, filler."""
+    """The longest match; on a tie, the first of period, value, phrase, number, name and filler."""
     named = _named(words, at, lexicon)
     phrase = _phrase(words, at)
     if named and phrase and phrase.is_ask(Ask.ROWS) and all(n.kind == "table" for n in named.names):
-        phrase = None  # a table's own word for its rows says which table is meant
+        phrase = None  # the glossary's word for a table's rows says which table is meant
     found = [_period(words, at), named if named and named.values else None, phrase]
     found += [_number(words, at), named]
     if words[at].norm in FILLERS:
@@ -118,9 +118,10 @@ def _named(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
 
 
 def _meant(words: tuple[Word, ...], at: int, name: Name) -> bool:
-    """A value that is also an everyday word (the currency code ALL) is meant only where it is written like it.
+    """Whether a single word is meant as this name.
 
-    A synonym such as 'pay' is a verb where somebody does it: 'what did we pay in rent'.
+    A value that is also an everyday word (the currency code ALL) must be typed exactly like the value. A synonym such
+    as 'pay' is read as a verb, not as a name, if a subject or auxiliary precedes it: 'what did we pay in rent'.
     """
     word = words[at]
     if name.kind == "value" and ASKS.get(word.norm) in MONEY_TALK and name.synonym:
@@ -136,7 +137,7 @@ _DOERS = words_in("did do does we they you i to who")
 
 
 def _is_list(words: tuple[Word, ...], lexicon: Lexicon) -> bool:
-    """Whether 'Meals, Rent' runs over a comma without being a name that is written with one."""
+    """Whether the words are a list such as 'Meals, Rent', not a name that contains a comma."""
     return any("," in w.before for w in words[1:]) and not any(
         "," in n.value or n.kind != "value" for n in lexicon.whole(words)
     )
@@ -155,7 +156,7 @@ def _phrase(words: tuple[Word, ...], at: int) -> Mark | None:
 
 
 def _partial(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
-    """A part of a value's name, as many words as belong to it, or a part of a column's name."""
+    """Matches part of a value's name, with as many words as possible, or part of a column's name."""
     if not lexicon.containing(words[at : at + 1]):
         columns = lexicon.columns_containing(words[at])
         return Mark(Sort.NAME, at, at + 1, names=columns) if columns else None
@@ -170,7 +171,7 @@ def _partial(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
 
 
 def _misspelled(words: tuple[Word, ...], at: int, lexicon: Lexicon, longer_than: int) -> Mark | None:
-    """A name of several words with a slip in one of them: 'trade slaes'."""
+    """Matches a name of several words despite typing errors in some of them: 'trade slaes'."""
     for end in range(min(len(words), at + lexicon.longest), at + longer_than, -1):
         stretch = words[at:end]
         slips = [w for w in stretch if not lexicon.is_part(w)]
@@ -184,12 +185,12 @@ def _misspelled(words: tuple[Word, ...], at: int, lexicon: Lexicon, longer_than:
 
 
 def _is_word(word: Word) -> bool:
-    """Whether the word means something by itself."""
+    """Whether the word is a known English word, and so not a typing error."""
     return word.norm in NEVER_CORRECTED or any(word.norm in known for known in (ASKS, FILLERS, GRAINS, ADJECTIVES))
 
 
 def _corrected(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
-    """The mark as it would be without the slip of the keyboard."""
+    """Matches the word after correcting a typing error, with a remark that says so."""
     word = words[at]
     if word.norm in NEVER_CORRECTED:
         return None
@@ -221,7 +222,7 @@ _ASKED_FOR = listed(
 
 
 def _asked_for(word: Word) -> str | None:
-    """The phrase of the fixed vocabulary that this word is one slip away from."""
+    """The word in the fixed vocabulary that is one typing error away, if there is only one."""
     if len(word.norm) < 5 or not word.norm.isalpha():
         return None
     close = [w for w in _ASKED_FOR if len(w) >= 5 and w[0] == word.norm[0] and OSA.distance(w, word.norm) <= 1]

@@ -1,7 +1,7 @@
-"""The offline analyst behind the interface of a model: it reads the messages and answers with the next tool call.
+"""Wraps the offline analyst as a model: it reads the messages and responds with the next tool call.
 
-It keeps no state. Each request plays the course of the newest question from its beginning over the results that the
-messages hold, so that a run can be replayed and always ends the same way.
+It keeps no state. Each request starts the newest question from the beginning and feeds it the results in the messages,
+so a run can be replayed and always ends the same way.
 """
 
 import json
@@ -29,7 +29,7 @@ Calls = tuple[tuple[str, dict[str, Any]], ...]
 
 
 def offline_model(tables: Tables, glossary: GlossaryFile, trees: Trees = NO_TREES) -> Model:
-    """A model that answers questions about these tables without a network, or asks back."""
+    """A model that answers questions about these tables without a network, or asks for clarification."""
     brain = _Brain(Schema(tables, glossary, trees))
 
     def respond(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
@@ -60,7 +60,7 @@ class _Brain:
         self.analyst = Analyst(self.reader)
 
     def next(self, turned: Turn, info: AgentInfo) -> Calls:
-        """The next calls of the turn: tools to run, or the one output tool that ends it."""
+        """The next calls of the turn: tools to run, or the output tool that ends it."""
         if turned.refused:
             return _reply(ask(f"I could not finish the answer: {turned.refused.text}"))
         if turned.outcome is not None:
@@ -77,7 +77,7 @@ class _Brain:
         return self._analysis(turned, info)
 
     def _after(self, tool: str, args: dict[str, Any], turned: Turn, reply: Callable[[Any], Reply]) -> Calls:
-        """One look with a tool, then the reply."""
+        """Calls one tool, then builds the reply from its result."""
         if not turned.rounds:
             return ((tool, args),)
         found = turned.rounds[0][0]
@@ -105,7 +105,7 @@ class _Brain:
         return tuple(("execute_query_plan", _plan_args(p, info)) for p in plans)
 
     def _replied(self, turned: Turn) -> str | None:
-        """The question that a short reply to a question back completes; a choice is a question of its own."""
+        """The complete question, if the message is a short reply to a clarifying question or one of its choices."""
         if turned.offered is None:
             return None
         if turned.question.strip() in turned.offered:
@@ -114,7 +114,7 @@ class _Brain:
 
 
 def _plan_args(plan: QueryPlan, info: AgentInfo) -> dict[str, Any]:
-    """The plan as the tool takes it: as one argument, or as all of them."""
+    """The arguments for the plan tool: one `plan` argument or the plan's fields, depending on the tool's schema."""
     args = plan.model_dump(mode="json", exclude_defaults=True)
     tool = next((t for t in info.function_tools if t.name == "execute_query_plan"), None)
     properties: dict[str, Any] = tool.parameters_json_schema.get("properties", {}) if tool else {}
@@ -139,14 +139,14 @@ def _reply(reply: Reply) -> Calls:
 
 
 def _error(result: Result) -> str:
-    """The sentence in what a failed step left."""
+    """The error message in the result of a failed step."""
     error: Any = result.get("error", result) if isinstance(result, dict) else result
     told = cast("dict[str, Any]", error) if isinstance(error, dict) else {"message": error}
     return str(told.get("message", error))
 
 
 def _continued(outcome: Result) -> Reply:
-    """Sums up what came of an action that the engine took after the last reply."""
+    """Sums up the outcome of the action that the engine took after the last reply."""
     if not isinstance(outcome, dict):
         return done("The last step is done; nothing is left to do. Ask the next question.")
     if "error" in outcome:

@@ -1,6 +1,6 @@
-"""A reading in words: what the figure is of, when, in which scenario, by which groups.
+"""Puts a reading into words: what is measured, when, in which scenario and by which groups.
 
-The same words head the answers and make the questions that are offered as choices.
+Headings of answers and the questions that are offered as choices use the same words.
 """
 
 from functools import cached_property
@@ -16,7 +16,7 @@ _OPEN = ("since ", "until ", "before ", "after ")
 
 
 class Naming:
-    """Names the parts of one reading."""
+    """Puts the parts of one reading into words."""
 
     def __init__(self, schema: Schema, reading: Reading) -> None:
         self.schema, self.reading = schema, reading
@@ -24,19 +24,19 @@ class Naming:
 
     @cached_property
     def core(self) -> str:
-        """What the figure is of by its own name: 'Salaries and Rent', 'Revenue', 'revenue'."""
+        """What is measured: the names in the question ('Salaries and Rent'), or else the column's label ('revenue')."""
         if self.reading.column is None or self.reading.shape is Shape.DATES:
             return self.named
         return self.named or self.schema.label(self.reading.column)
 
     @cached_property
     def named(self) -> str:
-        """The same, where names say it."""
+        """The names in the question that say what is measured; empty if there are none."""
         return joined([v for p in self._named for v in p.values])
 
     @cached_property
     def _named(self) -> tuple[Pick, ...]:
-        """The picks that say what is measured, as accounts or else their types do; a department says whose."""
+        """The picks that say what is measured: accounts, or else account types. Departments only narrow the figure."""
         kinds = self.schema.notes(self.reading.table).kept_apart
         own = [p for p in self.reading.picks if not p.negated and p.column not in self._defaults]
         tables = {c.partition(".")[0] for c in kinds}
@@ -48,12 +48,12 @@ class Naming:
 
     @cached_property
     def what(self) -> str:
-        """The core with the names that narrow it: 'Salaries for Germany without Corporate'."""
+        """The core and its filters: 'Salaries for Germany without Corporate'."""
         return phrase(self.core or self.rows.capitalize(), self.narrowed)
 
     @cached_property
     def narrowed(self) -> str:
-        """The names beside the core."""
+        """The filters that narrow the core: 'for Germany without Corporate'."""
         parts: list[str] = []
         for pick in self.reading.picks:
             if pick in self._named or (pick.column in self._defaults and not pick.negated):
@@ -75,7 +75,7 @@ class Naming:
 
     @cached_property
     def when(self) -> str:
-        """'in 2012', 'at the end of March 2011', 'since July 2013'; empty where no period was asked."""
+        """The period: 'in 2012', 'at the end of March 2011', 'since July 2013'. Empty if there is none to name."""
         reading = self.reading
         if not reading.periods or reading.shape is Shape.COMPARE:
             return ""
@@ -91,7 +91,7 @@ class Naming:
 
     @cached_property
     def scenario(self) -> str:
-        """The values of the columns that have a default: 'Actual'."""
+        """The values picked from columns with a default: 'Actual'."""
         return joined([v for p in self.reading.picks if p.column in self._defaults and not p.negated for v in p.values])
 
     @cached_property
@@ -99,7 +99,7 @@ class Naming:
         return f"by {joined([b.label for b in self.reading.by])}" if self.reading.by else ""
 
     def values(self, pick: Pick) -> str:
-        """The values, with their column's name where another column has one of them too."""
+        """The values, after their column's label if they would be ambiguous or unclear without it."""
         named = joined(list(pick.values))
         shared = any(
             value in (c.values or ()) and f"{t.name}.{c.name}" != pick.column
@@ -110,17 +110,17 @@ class Naming:
         return f"{self.schema.label(pick.column)} {named}" if shared or not self._names_rows(pick) else named
 
     def side(self, picks: tuple[Pick, ...], other: tuple[Pick, ...] = ()) -> str:
-        """One side of a ratio or a difference, without what it has in common with the other."""
+        """The names on one side of a ratio or a difference, without those that both sides share."""
         mine = [p for p in picks if p not in other] or list(picks)
         return joined([v for p in mine for v in p.values]) or f"all {self.core}"
 
     def header(self, subject: str) -> str:
-        """'Salaries in 2012 (Actual)'."""
+        """The subject with its period and scenario: 'Salaries in 2012 (Actual)'."""
         scenario = f"({self.scenario})" if self.scenario else ""
         return phrase(subject, self.when, scenario)
 
     def question(self) -> str | None:
-        """A plain question that asks for this reading, where its shape has one."""
+        """A plain question that asks for this reading, or None if there is no simple one."""
         reading = self.reading
         if reading.conditions or reading.thresholds or reading.left or reading.counted or reading.shape is Shape.LIST:
             return None

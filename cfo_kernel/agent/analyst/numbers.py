@@ -1,4 +1,4 @@
-"""Numbers as people write them: 1,000,000 · 1.5m · 500k · $5,000 · 20 percent · five."""
+"""Parses numbers as people write them: 1,000,000 · 1.5m · 500k · $5,000 · 20 percent · five."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _MONEY = ("dollar", "dollars", "usd", "eur", "euro", "euros", "cad", "aud", "gbp
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number and whether it was written as a percentage (20 percent is 20, not 0.2)."""
+    """A number, and whether it was written as a percentage (20 percent has the value 20, not 0.2) or as money."""
 
     value: int | float
     percent: bool = False
@@ -23,7 +23,7 @@ class Number:
 
 
 def number_at(words: tuple[Word, ...], at: int) -> tuple[Number, int] | None:
-    """The number that begins at this word, and how many words it takes."""
+    """The number that begins at this word, and its length in words."""
     first = words[at].norm
     match = _DIGITS.fullmatch(first)
     if match:

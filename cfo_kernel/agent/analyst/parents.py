@@ -1,4 +1,4 @@
-"""A name without rows may be the parent of names that have them: 'Inventory' is Raw Materials and others."""
+"""Handles parents in a tree: 'Inventory' may have no rows itself but stand above Raw Materials and others."""
 
 from collections.abc import Generator
 from typing import Any
@@ -16,7 +16,7 @@ _MOST_CHILDREN = 24
 def children(
     reader: Reader, question: str, picks: tuple[Pick, ...]
 ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], tuple[str, ...]]:
-    """The question with the first parent replaced by each of its children, and theirs."""
+    """Variants of the question with its first parent replaced by each name below it."""
     words = split(question)
     marks = cut(words, reader.lexicon)
     for pick in picks:
@@ -40,7 +40,7 @@ def children(
 
 
 def is_one_parent(schema: Schema, picks: tuple[Pick, ...], column: str) -> bool:
-    """Whether the picks name one parent in the column's table by itself: its operators say how its rows are added."""
+    """Whether the picks name exactly one signed parent in the column's table; its operators then decide the signs."""
     table = column.partition(".")[0]
     own = [p for p in picks if not p.negated and p.column.partition(".")[0] == table]
     signed = [p for p in own if any(schema.is_signed_parent(p.column, v) for v in p.values)]
@@ -48,7 +48,7 @@ def is_one_parent(schema: Schema, picks: tuple[Pick, ...], column: str) -> bool:
 
 
 def contradicted(schema: Schema, picks: tuple[Pick, ...]) -> tuple[str, ...]:
-    """The names that are asked for, all of whose rows are left out by another name of their column."""
+    """The wanted names whose rows are all excluded by another name in the same column."""
     named = [(p.column, value) for p in picks if not p.negated for value in p.values]
     left_out = {
         (p.column, name) for p in picks if p.negated for value in p.values for name in _with_below(schema, p, value)
@@ -57,13 +57,13 @@ def contradicted(schema: Schema, picks: tuple[Pick, ...]) -> tuple[str, ...]:
 
 
 def _with_below(schema: Schema, pick: Pick, value: str) -> set[str]:
-    """The name, and in a tree those of all that is below it."""
+    """The name and, in a tree, every name below it."""
     found = schema.parent(pick.column, value)
     return {value, *(str(n.name) for n in found[0].below(found[1].key))} if found else {value}
 
 
 def adds_all(schema: Schema, pick: Pick) -> bool:
-    """Whether the one name is a parent whose figure is the plain sum of all that is below it."""
+    """Whether the pick is a single parent whose figure is the plain sum of everything below it."""
     found = schema.parent(pick.column, pick.values[0]) if len(pick.values) == 1 and not pick.negated else None
     if found is None:
         return False
@@ -75,7 +75,7 @@ def adds_all(schema: Schema, pick: Pick) -> bool:
 def same_leaves(
     schema: Schema, parent_of: Pick, other: Pick
 ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], bool]:
-    """Whether a name rolls up nothing, or exactly the rows that the other name of the same table has."""
+    """Whether a name has nothing below it, or exactly the same leaves as the other name in the same table."""
     table, column = schema.column(parent_of.column)
     tree = schema.parent_of(table)
     if tree is None or not schema.names_rows(table, column):

@@ -1,4 +1,4 @@
-"""Calendar periods as people write them: `March 2012`, `first half of 2012`, `FY12`."""
+"""Parses calendar periods as people write them: `March 2012`, `first half of 2012`, `FY12`."""
 
 import re
 
@@ -18,7 +18,7 @@ _FISCAL = ("fiscal", "financial", "fy", "fq")
 
 
 def period_at(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    """The period that begins at this word, and how many words it takes."""
+    """The period that begins at this word, and its length in words."""
     for reader in (_fiscal, _iso, _some_months, _dated, _part, _year):
         if found := reader(words, at):
             return found
@@ -26,7 +26,7 @@ def period_at(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
 
 
 def _some_months(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    """`first 6 months of 2012`, `last three months of 2012`."""
+    """Reads `first 6 months of 2012` and `last three months of 2012`."""
     found = number_at(words, at + 1) if _norm(words, at) in ("first", "last") and at + 1 < len(words) else None
     if found is None or _norm(words, at + 1 + found[1]) not in ("months", "quarters"):
         return None
@@ -53,7 +53,7 @@ def _skip(words: tuple[Word, ...], at: int) -> int:
 
 
 def year_of(word: Word) -> int | None:
-    """The year, where the word can be one; `$2012` and `2,012` are numbers."""
+    """The year, if the word can be one; `$2012` and `2,012` are numbers."""
     if re.fullmatch(r"(19|20)\d\d", word.norm) and not any(sign in word.before for sign in "$€£"):
         return int(word.norm)
     return None
@@ -75,7 +75,7 @@ def _iso(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
 
 
 def _dated(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    """`March 2012`, `March 30, 2012`, `30 March 2012`, `2012 March`, `March`."""
+    """Reads `March 2012`, `March 30, 2012`, `30 March 2012`, `2012 March` and `March`."""
     day, place = _day_number(words, at), at
     if day is not None:
         place = at + 1 + (_norm(words, at + 1) == "of")
@@ -95,7 +95,7 @@ def _dated(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
 
 
 def _is_month(words: tuple[Word, ...], at: int) -> bool:
-    """Whether the word is a month; `may` only where the words around it say so."""
+    """Whether the word is a month; `may` counts only if the words around it suggest a date."""
     norm = _norm(words, at)
     if norm not in _MONTH_NUMBERS:
         return False
@@ -108,7 +108,7 @@ def _day_number(words: tuple[Word, ...], at: int) -> int | None:
 
 
 def _part(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    """`Q1 2012`, `first quarter of 2012`, `2012 Q1`, `H1`, `second half`."""
+    """Reads `Q1 2012`, `first quarter of 2012`, `2012 Q1`, `H1` and `second half`."""
     if (year := _year_at(words, at)) and (found := _bare_part(words, at + 1)) and "," not in words[at + 1].before:
         part, length = found
         if not _year_at(words, at + 1 + length):
@@ -131,7 +131,7 @@ def _bare_part(words: tuple[Word, ...], at: int) -> tuple[Part, int] | None:
         kind, length = following, 2
         number = _ORDINALS[norm] or 12 // months[kind]
         if norm == "last" and not _year_at(words, _skip(words, at + 2)):
-            return None  # "last quarter" without a year is seen from today
+            return None  # "last quarter" without a year is relative to today
     elif norm == "quarter" and following.isdigit() and len(following) == 1:
         kind, number, length = norm, int(following), 2
     else:
@@ -156,7 +156,7 @@ def _long_year(digits: str) -> int | None:
 
 
 def _fiscal(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
-    """`FY12`, `FY 2012`, `fiscal year 2012`, `fiscal Q1 2012`, `fiscal quarter 1 of 2012`, `Q1 FY2012`."""
+    """Reads `FY12`, `FY 2012`, `fiscal year 2012`, `fiscal Q1 2012`, `fiscal quarter 1 of 2012` and `Q1 FY2012`."""
     short = _SHORT.fullmatch(_norm(words, at))
     if short and short.group(1) == "fy" and (year := _long_year(short.group(2))):
         return Fiscal(year), 1
@@ -183,7 +183,7 @@ def _fiscal(words: tuple[Word, ...], at: int) -> tuple[Found, int] | None:
 
 
 def _fiscal_year(words: tuple[Word, ...], at: int) -> tuple[int, int] | None:
-    """The fiscal year at this word and the place after it."""
+    """The fiscal year at this word, and the index of the word after it."""
     short = _SHORT.fullmatch(_norm(words, at))
     if short and short.group(1) == "fy" and (year := _long_year(short.group(2))):
         return year, at + 1

@@ -1,4 +1,4 @@
-"""Calendar periods, and the arithmetic of months, quarters and years."""
+"""Calendar periods, with arithmetic on months, quarters and years."""
 
 import re
 from calendar import monthrange
@@ -15,7 +15,7 @@ _LENGTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """All days from `start` to `end`; `grain` where it is one whole calendar period. An open end is None."""
+    """All days from `start` to `end`; None is an open end. `grain` is set if it is exactly one calendar period."""
 
     start: date | None
     end: date | None
@@ -25,7 +25,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A month, quarter or half of a year that is not said: `Q1`, `March`."""
+    """A month, quarter or half-year without its year: `Q1`, `March`."""
 
     months: int
     number: int
@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Fiscal:
-    """A period of the company's own calendar, found in its dates table and not computed."""
+    """A period in the company's fiscal calendar, looked up in its dates table rather than computed."""
 
     year: int | None
     quarter: int | None = None
@@ -54,7 +54,7 @@ Found = Period | Part | Fiscal
 
 
 def span(year: int, month: int, months: int) -> Period:
-    """The whole period of so many months that begins in this month."""
+    """The period of `months` whole months that begins with this month."""
     last = month + months - 1
     start, end = date(year, month, 1), date(year, last, monthrange(year, last)[1])
     match months:
@@ -69,7 +69,7 @@ def span(year: int, month: int, months: int) -> Period:
 
 
 def before(period: Period, grain: Grain) -> Period | None:
-    """The period of the same length one `grain` earlier."""
+    """The period of the same length that begins one `grain` earlier."""
     if period.start is None or period.grain is None:
         return None
     if grain not in _LENGTHS or period.grain not in _LENGTHS:
@@ -78,12 +78,12 @@ def before(period: Period, grain: Grain) -> Period | None:
 
 
 def holding(day: date, months: int) -> Period:
-    """The month, quarter or year that holds the day."""
+    """The month, quarter or year that contains the day."""
     return span(day.year, (day.month - 1) // months * months + 1, months)
 
 
 def later(period: Period, months: int, size: int) -> Period:
-    """The period of `size` months that begins so many months later, or earlier."""
+    """The period of `size` months that begins `months` months later, or earlier if negative."""
     start = period.start or date.min
     place = start.year * 12 + start.month - 1 + months
     return span(place // 12, place % 12 + 1, size)
@@ -94,7 +94,7 @@ def month_of(day: date) -> tuple[int, int]:
 
 
 def place_in(day: date, grain: Grain | None) -> tuple[int, ...]:
-    """What days of one calendar period have in common; without a grain all days are of one period."""
+    """A key that all days in one calendar period share; without a grain, all days share one key."""
     match grain:
         case None:
             return ()
@@ -111,7 +111,7 @@ def place_in(day: date, grain: Grain | None) -> tuple[int, ...]:
 
 
 def name_of(value: object, grain: Grain) -> str:
-    """A period as the answer calls it, from the label that a result has for it (`2012-03`, `2012-Q1`, 2012)."""
+    """The display name of a period, from its label in a result (`2012-03`, `2012-Q1`, 2012)."""
     text = str(value)
     if grain is Grain.MONTH and re.fullmatch(r"\d{4}-\d{2}", text):
         return span(int(text[:4]), int(text[5:]), 1).label
@@ -121,14 +121,14 @@ def name_of(value: object, grain: Grain) -> str:
 
 
 def number_of(period: Period, grain: Grain) -> int:
-    """How many months, quarters or years the period reaches into; 0 where it has no such number."""
+    """How many months, quarters or years the period touches; 0 if it is open or the grain is shorter."""
     if period.start is None or period.end is None or grain not in _LENGTHS:
         return 0
     return _place(period.end, grain) - _place(period.start, grain) + 1
 
 
 def runs(labels: list[object], grain: Grain) -> list[str]:
-    """Periods that follow each other put together: `January 2011`, `March to May 2011`."""
+    """Display names of the periods, with consecutive periods merged: `January 2011`, `March 2011 to May 2011`."""
     if grain not in _LENGTHS:
         return [name_of(value, grain) for value in labels]
     joined: list[list[int]] = []
@@ -146,7 +146,7 @@ def _place(day: date, grain: Grain) -> int:
 
 
 def _context_of(value: object) -> int | None:
-    """The place in time of a label that a result has for a month, a quarter or a year."""
+    """The number of months, quarters or years since year 0, from a period's label in a result."""
     found = re.fullmatch(r"(\d{4})(?:-(Q?)(\d{1,2}))?", str(value))
     if found is None:
         return None
@@ -177,13 +177,13 @@ def day_after(day: date) -> date:
 
 
 def gaps(periods: tuple[Period, ...]) -> bool:
-    """Whether days between the first and the last of the periods belong to none of them."""
+    """Whether there are days between the periods that belong to none of them."""
     ordered = sorted((p for p in periods if p.start and p.end), key=lambda p: p.start or date.min)
     return any(a.end and b.start and day_after(a.end) < b.start for a, b in pairwise(ordered))
 
 
 def as_date(value: object) -> date | None:
-    """A date from the ISO text that a result has for it."""
+    """Parses an ISO date from a result; None if it is not a date."""
     try:
         return date.fromisoformat(str(value)[:10]) if value is not None else None
     except ValueError:

@@ -1,6 +1,6 @@
-"""The fixed vocabulary: the phrases that ask for something, and the words that say nothing by themselves.
+"""The fixed vocabulary: phrases that ask for something, and filler words.
 
-Everything else a question says must be a name, a number or a period; what is left over is asked back.
+Every other word in a question must belong to a name, a number or a period; otherwise the analyst asks what it means.
 """
 
 from enum import StrEnum
@@ -10,7 +10,7 @@ from cfo_kernel.data.plan import Grain
 
 
 class Ask(StrEnum):
-    """What a phrase asks for, or how it ties its neighbours together."""
+    """What a phrase asks for, or how it connects the words around it."""
 
     SUM = "sum"
     TOGETHER = "together"
@@ -249,7 +249,7 @@ _GRAINS: dict[Grain, tuple[str, str]] = {
 MONEY_TALK = (Ask.SPENDING, Ask.EARNING)
 
 ASKS: dict[str, Ask] = {phrase: ask for ask, text in _PHRASES.items() for phrase in text.split("|")}
-"""Every phrase by its words."""
+"""Maps each phrase to its meaning."""
 
 GRAINS: dict[str, Grain] = {phrase: g for g, (nouns, _) in _GRAINS.items() for phrase in nouns.split("|")}
 ADJECTIVES: dict[str, Grain] = {phrase: g for g, (_, words) in _GRAINS.items() for phrase in words.split("|")}
@@ -268,7 +268,7 @@ FILLERS = words_in(
     "contain contains figure figures value values number numbers data "
     "breakdown split grouped group"
 )
-"""Words that say nothing by themselves. Each is skipped only where nothing else understood it."""
+"""Filler words. Each is skipped only if no other rule understands it."""
 
 NEVER_CORRECTED = words_in(
     "profit profits margin margins revenue revenues income incomes equity stock stocks price prices "
@@ -285,4 +285,4 @@ NEVER_CORRECTED = words_in(
     "payables receivables salesman person people personnel worker workers delete update insert drop "
     "create remove change changes charge charges average leverage coverage beverage"
 )
-"""English words that are close to names of a ledger but mean something else: never taken for a slip."""
+"""English words that resemble ledger names but mean something else, so they are never corrected."""

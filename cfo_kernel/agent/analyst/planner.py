@@ -1,4 +1,4 @@
-"""From a reading to the query plan that answers it."""
+"""Turns a reading into the query plan that answers it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -29,7 +29,7 @@ EVERYTHING = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The measures of an answer; `main` is the one that is ranked and bounded, `percent` the one in parts of one."""
+    """The measures in an answer. `main` is used for ranking and thresholds; `percent` is a fraction (1 = 100 %)."""
 
     measures: tuple[Measure, ...]
     main: str
@@ -38,7 +38,7 @@ class Figures:
 
 
 def tables_of(reading: Reading) -> set[str]:
-    """The tables that the reading's columns are in."""
+    """The tables that hold the reading's columns, apart from its own table."""
     columns = [p.column for p in (*reading.picks, *reading.left, *reading.right)]
     columns += [b.column for b in reading.by] + [f.column for f in reading.conditions]
     columns += [reading.counted.column] if reading.counted else []
@@ -47,7 +47,7 @@ def tables_of(reading: Reading) -> set[str]:
 
 
 def within(column: str, period: Period) -> tuple[Filter, ...]:
-    """The days of a period as filters."""
+    """Filters that select the days of a period."""
     if period.start and period.end:
         return (Filter(column=column, op="between", value=[period.start.isoformat(), period.end.isoformat()]),)
     if period.start:
@@ -56,7 +56,7 @@ def within(column: str, period: Period) -> tuple[Filter, ...]:
 
 
 def span_of(reading: Reading) -> tuple[Filter, ...]:
-    """One range around all periods of the reading."""
+    """Filters for one date range that spans all periods of the reading."""
     if not reading.periods or reading.date is None:
         return ()
     starts, ends = [p.start for p in reading.periods], [p.end for p in reading.periods]
@@ -66,7 +66,7 @@ def span_of(reading: Reading) -> tuple[Filter, ...]:
 
 
 def row_filters(reading: Reading) -> tuple[Filter, ...]:
-    """The filters on rows apart from the periods; two sides of one column become one filter."""
+    """The row filters, except for periods. If both sides use one column, their values become one filter."""
     filters = [*(p.filter() for p in reading.picks), *reading.conditions]
     sides = (*reading.left, *reading.right)
     columns = {p.column for p in sides}
@@ -85,7 +85,7 @@ class Planner:
         self.schema = schema
 
     def plan(self, reading: Reading, *, stock: bool = False, percent: bool = True) -> QueryPlan:
-        """The plan of the answer; without `percent` it leaves out percentages of a base that is not positive."""
+        """The plan for the answer. `percent=False` leaves out percentages, for when a base is not positive."""
         figures = self.figures(reading, percent=percent)
         measures = list(figures.measures)
         having = [*self._having(reading, figures, measures), *self._only_named(reading, measures)]
@@ -102,7 +102,7 @@ class Planner:
         )
 
     def figures(self, reading: Reading, *, percent: bool = True) -> Figures:
-        """The measures of the reading's shape."""
+        """The measures for the reading's shape."""
         match reading.shape:
             case Shape.FIGURES | Shape.ROWS | Shape.DATES:
                 return self._plain(reading)
@@ -158,7 +158,7 @@ class Planner:
     def _figure(
         self, reading: Reading, function: AggregateName | None = None, where: tuple[Filter, ...] = ()
     ) -> tuple[str, Aggregate]:
-        """A figure of the reading with its name."""
+        """The name and the aggregate of one of the reading's figures."""
         function = function or reading.functions[0]
         if reading.shape is Shape.DATES:
             return f"{'first' if function == 'min' else 'last'}_date", Aggregate(fn=function, column=reading.column)
@@ -174,7 +174,7 @@ class Planner:
         return name, Aggregate(fn=function, column=reading.column, where=where)
 
     def _counted(self, reading: Reading, counted: By, where: tuple[Filter, ...]) -> tuple[str, Aggregate]:
-        """Things are counted by their key where the counted column is their name: a name is not a key."""
+        """Counts things by key if the counted column holds their names, because names may repeat."""
         name = plural(counted.label).replace(" ", "_")
         if counted.grain:
             return name, Aggregate(fn="count_distinct", column=counted.column, grain=counted.grain, where=where)
@@ -187,7 +187,7 @@ class Planner:
         return name, Aggregate(fn="count_distinct", column=target, where=where)
 
     def _names_of(self, counted: By) -> Measure | None:
-        """Beside the number of things the number of their names, where names are not unique."""
+        """A second measure that counts distinct names, if the names of the counted things are not unique."""
         table, column = self.schema.column(counted.column)
         if counted.grain or not self.schema.names_rows(table, column) or table.is_unique(column):
             return None
@@ -225,7 +225,7 @@ class Planner:
         name: str,
         percent: bool,
     ) -> Figures:
-        """Two figures side by side, their difference, and the difference as a part of the base."""
+        """Two figures side by side, their difference, and the difference as a fraction of the base."""
         _, mine = self._figure(reading, where=side[1])
         _, theirs = self._figure(reading, where=base[1])
         difference = Arithmetic(op="-", left=mine, right=theirs)
@@ -248,7 +248,7 @@ class Planner:
         return having
 
     def _only_named(self, reading: Reading, measures: list[Measure]) -> list[Having]:
-        """Of periods with a gap between them, only the rows of the named ones."""
+        """If there are gaps between the periods, keeps only the groups with rows in a named period."""
         if reading.relation != "each" or reading.date is None or not gaps(reading.periods):
             return []
         rows: Expression | None = None

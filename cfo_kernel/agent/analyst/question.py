@@ -1,4 +1,4 @@
-"""Reads a question: cut into marks, settled, drafted, and shaped into a reading, or refused with a reason."""
+"""Reads a question: cuts it into marks, resolves names, drafts a reading and shapes it, or refuses with a reason."""
 
 from cfo_kernel.agent.analyst import grammar, intent
 from cfo_kernel.agent.analyst.lexicon import Lexicon
@@ -21,7 +21,7 @@ class Reader:
         self.lexicon = Lexicon(schema)
 
     def read(self, question: str) -> Reading | Refusal:
-        """The reading of the question, or why there is none and what could be asked instead."""
+        """The reading of the question, or a refusal that gives the reason and suggests other questions."""
         try:
             return self._read(question)
         except NotUnderstood as problem:
@@ -34,7 +34,7 @@ class Reader:
             )
 
     def variant(self, text: str) -> Variant | None:
-        """The question as a variant, if it can be read."""
+        """Reads a suggested question; None if it is not understood."""
         try:
             return Variant(text, self._read(text))
         except NotUnderstood:
@@ -53,7 +53,7 @@ class Reader:
         return intent.reading(question, grammar.read(words, marks, self.schema), settler)
 
     def understood(self, question: str) -> tuple[str, ...]:
-        """The names, periods and numbers of the question that are clear by themselves."""
+        """The names and periods in the question that have only one meaning."""
         words = split(question[:_MOST_CHARACTERS])[:_MOST_WORDS]
         understood: list[str] = []
         for mark in cut(words, self.lexicon):

@@ -1,4 +1,4 @@
-"""The periods of a question put together: ranges, lists, comparisons, open ends and moments."""
+"""Combines the periods of a question into ranges, lists, comparisons, open ends and moments."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -23,7 +23,7 @@ Link = Literal["", "to", "and", "or", "versus", "apart"]
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """The periods of a question; `used` are the marks that said them."""
+    """The periods of a question; `used` holds the indexes of the marks that were read."""
 
     periods: tuple[Period, ...] = ()
     fiscal: tuple[Fiscal, ...] = ()
@@ -36,7 +36,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A period with the phrases that stand between it and the one before."""
+    """A period, with the phrases between it and the previous period."""
 
     at: int
     found: Period | Part | Fiscal
@@ -52,10 +52,10 @@ class _Item:
 
 
 def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: bool, ytd: bool) -> When:
-    """Puts the periods of the marks together.
+    """Combines the periods in the marks.
 
-    `from_to` says that 'from A to B' and any other pair is a change between two; `listed`, that 'A and B' is one;
-    `ytd`, that the year up to the named period is meant.
+    With `from_to`, 'from A to B' and any other pair of periods are compared; with `listed`, so are 'A and B'.
+    With `ytd`, a single period means the year up to its end.
     """
     items = [_throughout(item, marks) for item in _items(marks, words)]
     if not items:
@@ -126,14 +126,14 @@ def _items(marks: list[Mark], words: tuple[Word, ...]) -> list[_Item]:
 
 
 def _without_verb(marks: list[Mark], between: list[int]) -> list[int]:
-    """'posted to in 2012': the 'to' belongs to the verb."""
+    """Drops the 'to' of 'posted to in 2012', which belongs to the verb."""
     to = next((i for i in between if marks[i].is_ask(Ask.TO)), None)
     inside = to is not None and to + 1 in between and marks[to + 1].is_ask(Ask.IN)
     return [i for i in between if i != to] if inside else between
 
 
 def _throughout(item: _Item, marks: list[Mark]) -> _Item:
-    """'month by month through 2013' runs through the year, 'through 2013' alone up to its end."""
+    """Reads 'month by month through 2013' as the whole year; a plain 'through 2013' still means until its end."""
     first = min(item.between, default=item.at)
     along = first > 0 and marks[first - 1].sort is Sort.GRAIN and marks[first - 1].length > 1
     return replace(item, asks=()) if along and item.asks == (Ask.TO,) else item
@@ -144,7 +144,7 @@ def _dashed(before: str) -> bool:
 
 
 def _phrases_before(marks: list[Mark], at: int) -> int:
-    """Where the phrases that lead up to this mark begin."""
+    """The index of the first phrase that leads up to this mark."""
     begin = at
     while begin and (marks[begin - 1].sort is Sort.FILLER or marks[begin - 1].is_ask(*_BEFORE_PERIODS, Ask.IN, Ask.OF)):
         begin -= 1
@@ -164,7 +164,7 @@ def _link(item: _Item) -> Link:
 
 
 def _dated(items: list[_Item]) -> list[_Item]:
-    """Gives each part ('Q1', 'March') its year, from its neighbours or the only year that is named."""
+    """Adds the year to each part ('Q1', 'March'), from a later period or from the years in the question."""
     if not any(isinstance(item.found, Part) for item in items):
         return items
     years = [i for i in items if isinstance(i.found, Period) and i.found.grain is Grain.YEAR and i.found.start]
@@ -219,7 +219,7 @@ def _opened(item: _Item, period: Period, *, to_date: bool) -> tuple[Period, tupl
         return Period(None, day_before(start), f"before {period.label}"), ()
     if item.has(Ask.SINCE) or (item.has(Ask.FROM) and not item.has(Ask.END_OF)):
         if item.has(Ask.FROM) and not item.has(Ask.SINCE) and period.grain is Grain.YEAR:
-            return period, ()  # 'from 2012' is said of things that belong to 2012
+            return period, ()  # 'from 2012' means in 2012, as in 'postings from 2012'
         if item.has(Ask.FROM) and not item.has(Ask.SINCE):
             raise NotUnderstood(f"'from {period.label}' has no end. Say 'since {period.label}' or 'in {period.label}'.")
         return Period(start, None, f"since {period.label}"), ()

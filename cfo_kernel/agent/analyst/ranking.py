@@ -1,4 +1,4 @@
-"""What is ranked or bounded: groups by their figure, or single rows."""
+"""Decides whether rankings and thresholds apply to the figures of groups or to single rows."""
 
 from dataclasses import replace
 
@@ -12,10 +12,10 @@ _COUNTED_BY = ("most", "fewest", "least", "the most", "the least")
 
 
 class Ranking(Functions):
-    """Reads thresholds and ranks."""
+    """Reads thresholds and rankings."""
 
     def _bounded(self, base: Reading) -> Reading:
-        """A threshold bounds single rows where postings are named, else the figure of each group."""
+        """Applies a threshold to single rows if the question names postings, otherwise to each group's figure."""
         draft = self.draft
         thresholds = list(base.thresholds)
         if draft.over_scenario and base.by:
@@ -38,7 +38,7 @@ class Ranking(Functions):
         return replace(base, thresholds=tuple(kept), conditions=tuple(conditions))
 
     def _top(self) -> int | None:
-        """How many of a rank are wanted: one where the ranked thing is in the singular."""
+        """How many ranked groups are wanted: one if the question names them in the singular."""
         if self.draft.top is not None:
             return self.draft.top
         entity = self.draft.ranked or self.draft.asked or next(iter(self.draft.bare), None)
@@ -83,7 +83,7 @@ class Ranking(Functions):
         return replace(base, top=self._top())
 
     def _largest_rows(self, base: Reading) -> Reading:
-        """'largest posting' is a maximum, 'top 5 postings' lists rows, 'which X had the largest posting' ranks."""
+        """'largest posting' is a maximum, 'top 5 postings' lists rows, 'which X had the largest posting' ranks X."""
         draft = self.draft
         function: AggregateName = "max" if base.order == "desc" else "min"
         plural = any(draft.is_rows(i) and draft.words[m.end - 1].norm.endswith("s") for i, m in enumerate(draft.marks))

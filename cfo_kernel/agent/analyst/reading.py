@@ -1,4 +1,4 @@
-"""What the analyst understood of a question, or why it did not."""
+"""What the analyst understood from a question, or why it did not understand."""
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -12,16 +12,16 @@ Comparison = Literal["=", "<", "<=", ">", ">=", "between"]
 
 
 class Shape(StrEnum):
-    """What kind of table answers the question."""
+    """The kinds of table that can answer a question."""
 
     FIGURES = "figures"  # one or more figures for each group
-    SHARE = "share"  # each group's part of the whole
-    RATIO = "ratio"  # some rows' figure divided by others'
-    DIFFERENCE = "difference"  # some rows' figure less others'
-    CHANGE = "change"  # each period beside the one before
+    SHARE = "share"  # each group's share of the total
+    RATIO = "ratio"  # the figure for some rows divided by that for others
+    DIFFERENCE = "difference"  # the figure for some rows minus that for others
+    CHANGE = "change"  # each period compared with the previous period
     COMPARE = "compare"  # two named periods side by side
     VARIANCE = "variance"  # two scenarios side by side
-    RUNNING = "running"  # each period with all before it
+    RUNNING = "running"  # each period added to all earlier periods
     LIST = "list"  # names, no figures
     ROWS = "rows"  # single rows of the fact table
     DATES = "dates"  # the first or the last date
@@ -29,7 +29,10 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """The rows whose column has one of these values; `negated` keeps the others, `default` was not said."""
+    """Selects the rows whose column has one of these values, or with `negated` the other rows.
+
+    `default` marks a filter that comes from the glossary, not from the question.
+    """
 
     column: str
     values: tuple[str, ...]
@@ -44,7 +47,7 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """A group of the answer: a column, or the periods of a date; `asked` is the one that is ranked."""
+    """A column that the answer groups by; with a `grain`, the periods of a date column."""
 
     column: str
     label: str
@@ -53,7 +56,7 @@ class By:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A bound on the figure of a group, on the number of its rows, or on a percentage."""
+    """A limit on a group's figure, on its number of rows, or on a percentage."""
 
     op: Comparison
     values: tuple[int | float, ...]
@@ -61,19 +64,20 @@ class Threshold:
 
     @property
     def value(self) -> Scalar | list[Scalar]:
-        """The bound as a filter or a having takes it."""
+        """The limit as the value of a filter or a having clause."""
         return list(self.values) if self.op == "between" else self.values[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A question that was understood in every word.
+    """A question in which every word was understood.
 
-    `moment` says that the figure is asked at the end of its period, `balance` that it was called a balance,
-    `units_only` that it was asked with 'how many', `spoken_of` that it was called a cost or an
-    earning. `apart` are names that get a column each, since roll-ups overlap. `when_at` is where in the
-    question its period is said. `relation` says what several periods are to each other: one span, units with a
-    row each, or two to compare.
+    - `moment`: the figure is wanted at the end of its period.
+    - `balance`, `spoken_of`: the question calls the figure a balance, or a cost or an earning.
+    - `units_only`: the question asks 'how many'.
+    - `apart`: names that get a column each, because their roll-ups overlap.
+    - `when_at`: the position of the period in the question's text.
+    - `relation`: whether several periods form one span, get a row each, or are two periods to compare.
     """
 
     question: str
@@ -104,28 +108,28 @@ class Reading:
 
     @property
     def asked(self) -> str:
-        """The question, ready for more words at its end."""
+        """The question without its final punctuation, so that words can be appended."""
         return self.question.rstrip(" ?.!")
 
     @property
     def meaning(self) -> "Reading":
-        """What is asked, whatever the words."""
+        """The reading without its wording, to compare readings of different questions."""
         picks = tuple(sorted(self.picks, key=lambda p: (p.column, p.values)))
         return replace(self, picks=picks, question="", when_at=None, spoken_of="", remarks=())
 
     @property
     def only_counts(self) -> bool:
-        """Whether every figure is a number of things."""
+        """Whether every figure is a count."""
         return all(AGGREGATES[name].is_count for name in self.functions)
 
     @property
     def only_totals(self) -> bool:
-        """Whether the figures of parts add up to that of the whole."""
+        """Whether the figures of the parts add up to the figure of the whole."""
         return all(AGGREGATES[name].is_total for name in self.functions)
 
     @property
     def adds_rows(self) -> bool:
-        """Whether a figure mixes its rows."""
+        """Whether any figure combines rows, so that all of them must be of the same kind."""
         return any(AGGREGATES[name].adds_rows for name in self.functions)
 
     @property
@@ -135,7 +139,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The question with one word taken in one way, in words that read that way."""
+    """The question reworded so that an ambiguous word has one meaning, with its reading."""
 
     text: str
     reading: Reading
@@ -145,8 +149,8 @@ class Variant:
 class Refusal:
     """Why the question was not understood, and what could be asked instead.
 
-    Of the `variants` those that have rows become choices. Where `decide` is set, a
-    variant that alone has rows is the answer: the name means two things and one of them is empty.
+    The `variants` that have rows become choices. If `decide` is set and only one variant has rows, that variant is
+    answered: the name has several meanings, and the others are empty.
     """
 
     message: str
@@ -156,7 +160,7 @@ class Refusal:
 
 
 class NotUnderstood(Exception):
-    """Raised while reading; the message says which words, `swaps` how the question could be put instead."""
+    """Raised while reading. The message says what is unclear; `swaps` are questions to try instead."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A short reply to a question back: 'Travel Lodging' or '2012' completes the question that was asked before it."""
+"""Completes the previous question with a short reply to a clarifying question: 'Travel Lodging', '2012'."""
 
 from cfo_kernel.agent.analyst.marks import Mark, Sort, cut
 from cfo_kernel.agent.analyst.periods import Part
@@ -13,7 +13,7 @@ _MOST_WORDS = 10
 
 
 def is_short(text: str, reader: Reader) -> bool:
-    """Whether the message is only a name, a period, or both; or only 'top 3'."""
+    """Whether the message is just names and periods, or just a rank such as 'top 3'."""
     words = split(text[:200])
     marks = [m for m in cut(words, reader.lexicon) if m.sort is not Sort.FILLER and not m.is_ask(*_QUIET)]
     told = all(m.sort is Sort.PERIOD or m.sort is Sort.NAME for m in marks)
@@ -25,13 +25,13 @@ def _only_ranks(marks: list[Mark]) -> bool:
 
 
 def is_whole(text: str, reader: Reader) -> bool:
-    """Whether the short message names both a thing and a period, as a question of its own does."""
+    """Whether the short message has both a value and a period, which makes it a complete question."""
     marks = cut(split(text[:200]), reader.lexicon)
     return any(m.values for m in marks) and any(m.sort is Sort.PERIOD for m in marks)
 
 
 def completed(text: str, before: str, choices: tuple[str, ...], reader: Reader) -> str | None:
-    """The one question that the reply and the question before it make together; None where that is not sure."""
+    """The previous question, or one of its choices, completed by the reply; None if that is uncertain."""
     words = split(text[:200])
     said = [m for m in cut(words, reader.lexicon) if m.sort is Sort.PERIOD or m.values]
     if not said or any(m.remark or len(m.values) > 1 for m in said):
@@ -48,7 +48,7 @@ def completed(text: str, before: str, choices: tuple[str, ...], reader: Reader) 
 
 
 def _holds(choice: str, said: list[Mark], reader: Reader) -> bool:
-    """Whether a question that was offered says all that the reply says."""
+    """Whether an offered question contains every name and period in the reply."""
     variant = reader.variant(choice)
     if variant is None:
         return False
@@ -64,7 +64,7 @@ def _named(mark: Mark, values: set[tuple[str, str]]) -> bool:
 
 
 def _put(mark: Mark, said: str, before: str, reader: Reader) -> str | None:
-    """The question before with its unclear word replaced, or with the period that it lacks."""
+    """The previous question with its unclear word replaced, or with the missing period added."""
     words = split(before)
     marks = cut(words, reader.lexicon)
     if mark.sort is Sort.PERIOD:

@@ -1,4 +1,4 @@
-"""Which rows a question is about: its periods, its names, and the defaults of the glossary."""
+"""Reads which rows a question is about, from its periods, its names and the glossary's defaults."""
 
 from dataclasses import replace
 from itertools import groupby, pairwise
@@ -14,7 +14,7 @@ from cfo_kernel.data.tables import Kind
 
 
 class Rows:
-    """Reads the filters of one draft."""
+    """Reads the row filters in one draft."""
 
     def __init__(self, question: str, draft: Draft, settler: Settler) -> None:
         self.question, self.draft, self.settler = question, draft, settler
@@ -56,7 +56,7 @@ class Rows:
         raise NotUnderstood(f"The tables do not say which fiscal {part} a date belongs to.")
 
     def _with_picks(self, base: Reading) -> Reading:
-        """The filters by value; a scenario that the question does not name is the glossary's default."""
+        """Adds the filters by value; if the question names no scenario, adds the glossary's default."""
         draft = self.draft
         self._interleaved()
         for said in draft.values:
@@ -76,7 +76,7 @@ class Rows:
         return replace(base, picks=tuple(picks), conditions=tuple(conditions))
 
     def _interleaved(self) -> None:
-        """'A of X and B of Y' asks for two pairs, which one table of rows would not show."""
+        """Refuses names that cannot be combined in one set of filters, such as the pairs in 'A of X and B of Y'."""
         scenarios = {c for f in self.schema.facts() for c in self.schema.notes(f.name).defaults}
         paths = [s.name.path for s in self.draft.values if not s.negated and s.name.path not in scenarios]
         runs = [path for path, _ in groupby(paths)]
@@ -100,7 +100,7 @@ class Rows:
             raise NotUnderstood("I can show what exists, not what is missing. Ask for the figures by group instead.")
 
     def _left_out(self, said: Said) -> None:
-        """'excluding Corporate' may leave out all that is below it, or only the rows that are booked on it."""
+        """Asks whether 'excluding Corporate' excludes everything below it too, or only rows booked directly on it."""
         found = self.schema.parent(said.name.path, said.name.value) if said.negated else None
         before = self.draft.previous(said.at)
         if found is None or not found[1].booked or (before is not None and self.draft.marks[before].is_ask(Ask.ALL)):
@@ -116,7 +116,7 @@ class Rows:
         )
 
     def _plain_rows(self, picks: list[Pick]) -> bool:
-        """'how many rows has the table' counts the table as it is, without a default scenario."""
+        """Whether all rows are counted, without a default scenario: 'how many rows has the table'."""
         said = {w.norm for w in self.draft.words}
         return self.draft.count_rows and not picks and bool(said & {"row", "rows", "record", "records"})
 
@@ -129,7 +129,7 @@ class Rows:
         return tuple(Pick(column, tuple(listed), negated) for (column, negated), listed in found.items())
 
     def _not_converted(self, base: Reading) -> None:
-        """'Salaries in USD' asks for a conversion, which the data do not hold; 'currency USD' is a filter."""
+        """Refuses 'Salaries in USD', because amounts are not converted; 'currency USD' is a filter."""
         if base.column is None:
             return
         unit = self.schema.glossary.column(*base.column.split(".", 1)).unit

@@ -1,4 +1,4 @@
-"""What the tables are for: which hold the figures, which the names, and which column places rows in time."""
+"""The role of each table and column: which tables hold figures or names, and which column dates the rows."""
 
 from cfo_kernel.agent.analyst.phrases import ASKS, Ask
 from cfo_kernel.agent.analyst.words import split, stem, words_in
@@ -20,7 +20,7 @@ _NAMING = frozenset(["name", "description", "title", "label", "text"])
 
 
 class Schema:
-    """Tables, glossary and trees, with the questions the analyst has about them."""
+    """The tables, glossary and trees, with the lookups that the analyst needs."""
 
     def __init__(self, tables: Tables, glossary: GlossaryFile, trees: Trees = NO_TREES) -> None:
         self.tables = tables
@@ -32,7 +32,7 @@ class Schema:
         return self.glossary.table(table)
 
     def column(self, name: str) -> tuple[Table, Column]:
-        """The table and the column of `table.column`."""
+        """The table and the column that `table.column` refers to."""
         table, _, column = name.partition(".")
         found = self.tables[table].column(column)
         if found is None:
@@ -40,7 +40,7 @@ class Schema:
         return self.tables[table], found
 
     def measures(self, table: Table) -> tuple[Column, ...]:
-        """The columns whose numbers are figures: no keys and no parts of a calendar."""
+        """The columns whose numbers are figures, not keys, codes or parts of a date."""
         return tuple(
             c
             for c in table.columns
@@ -48,7 +48,7 @@ class Schema:
         )
 
     def facts(self) -> tuple[Table, ...]:
-        """The tables that hold what happened: with figures, and nothing points at them."""
+        """The fact tables: those with figures that no other table refers to, or else all tables with figures."""
         with_figures = [t for t in self.tables.values() if self.measures(t)]
         return tuple(t for t in with_figures if t.name.lower() not in self._targets) or tuple(with_figures)
 
@@ -56,9 +56,9 @@ class Schema:
         return any(t.name.lower() == table.lower() for t in self.facts())
 
     def joins(self, start: str, tables: set[str]) -> tuple[Join, ...] | None:
-        """The joins that bring these tables to `start`, or None where one of them cannot be reached.
+        """The joins from `start` to these tables, or None if a table is out of reach or reached by two columns.
 
-        They are left joins: a row whose key finds no partner stays in the total.
+        They are left joins, so that a row without a matching key stays in the total.
         """
         joins: dict[str, Join] = {}
         for goal in sorted(tables):
@@ -75,7 +75,7 @@ class Schema:
         return tuple(joins.values())
 
     def date(self, table: str) -> str | None:
-        """The column that places the table's rows in time, its own or that of one table it joins."""
+        """The column that dates the table's rows, in the table or in one that it joins; None if that is ambiguous."""
         if named := self.notes(table).date:
             return f"{table}.{named}"
         own = [c.name for c in self.tables[table].columns if c.kind is Kind.TIME]
@@ -91,7 +91,7 @@ class Schema:
         return joined[0] if len(joined) == 1 else None
 
     def kept_apart(self, table: str) -> tuple[str, ...]:
-        """The columns whose values are never added into one figure: the glossary's, else those that look like it."""
+        """Columns whose values must not be added together: those in the glossary, or a guess if it has no notes."""
         notes = self.notes(table)
         if notes.kept_apart or notes.defaults or notes.columns:
             return tuple(notes.kept_apart)
@@ -99,19 +99,19 @@ class Schema:
         return tuple(f"{t.name}.{c.name}" for t in near for c in t.columns if c.values and _apart(c))
 
     def is_rate(self, column: str) -> bool:
-        """Whether adding the column up means nothing: a price, a rate, a percentage."""
+        """Whether a total of the column would be meaningless, as for prices, rates and percentages."""
         return bool(_RATES & {w.stem for w in split(column.partition(".")[2].replace("_", " "))})
 
     def is_ledger_amount(self, column: str) -> bool:
-        """Whether the column is money of any kind, so that 'spent' and 'cost' say nothing beyond the account."""
+        """Whether the column holds amounts of every kind, so that only the account can tell costs from income."""
         return bool(_AMOUNTS & {w.norm for w in split(column.partition(".")[2].replace("_", " "))})
 
     def names_rows(self, table: Table, column: Column) -> bool:
-        """Whether the column names the rows of its table, so that a name found twice is two things."""
+        """Whether the column names the table's rows, so that two rows with the same name are different things."""
         return column.kind is Kind.TEXT and column.distinct > 1 and column.distinct >= 0.8 * table.row_count
 
     def naming_column(self, table: Table) -> Column | None:
-        """The column people mean when they say the table's name: 'by product' is by product name."""
+        """The column that people mean by the table's name: 'by product' means by product name."""
         texts = [c for c in table.columns if c.kind is Kind.TEXT]
         named = [c for c in texts if _NAMING & set(c.name.lower().split("_"))] or [c for c in texts if not c.is_key]
         best = max(named or texts, key=lambda c: c.distinct, default=None)
@@ -121,7 +121,7 @@ class Schema:
         return next((c for c in table.columns if c.is_key and table.is_unique(c)), None)
 
     def label(self, name: str) -> str:
-        """What people call `table.column`."""
+        """The display name of `table.column`."""
         table, column = self.column(name)
         if said := self.glossary.column(table.name, column.name).name:
             return said
@@ -132,18 +132,18 @@ class Schema:
         return " ".join(head or [stem(w.norm) for w in split(table.name.replace("_", " "))])
 
     def rows_of(self, table: str) -> str:
-        """What people call the rows of the table: the glossary's own word for them, or just rows."""
+        """The display name of the table's rows: the glossary's word for them, or 'rows'."""
         said = [s for s in self.notes(table).synonyms if ASKS.get(f"{s}s") is Ask.ROWS]
         return f"{said[0]}s" if said else "rows"
 
     def parent_of(self, table: Table) -> tuple[Column, Column] | None:
-        """The key and the parent's key of a table whose rows form a tree."""
+        """The key column and the parent-key column, if the table's rows form a tree."""
         key = self.key_of(table)
         parent = table.column(f"parent_{key.name}") if key else None
         return (key, parent) if key and parent else None
 
     def parent(self, column: str, name: str) -> tuple[Tree, Node] | None:
-        """The parent in a tree that a value of this column names: its figure is the roll-up of what is below it."""
+        """The tree and the parent node that a value in this column names. Its figure rolls up everything below it."""
         table, _, label = column.partition(".")
         tree = self.trees.get(table.lower())
         if tree is None or tree.label.lower() != label.lower():
@@ -152,13 +152,13 @@ class Schema:
         return (tree, nodes[0]) if len(nodes) == 1 and tree.children(nodes[0].key) else None
 
     def names_alike(self, one: str, other: str) -> bool:
-        """Whether values of the two columns name the same things: one column, or key and label of a tree."""
+        """Whether two columns name the same things: they are one column, or the key and the label of one tree."""
         tree = self.trees.get(one.partition(".")[0].lower())
         both = {f"{tree.table}.{column}".lower() for column in (tree.key, tree.label)} if tree else set[str]()
         return one == other or {one.lower(), other.lower()} <= both
 
     def is_signed_parent(self, column: str, name: str) -> bool:
-        """Whether the tree says by its operators what is added and what is subtracted below the name."""
+        """Whether the name is a parent in a tree with operators that add and subtract."""
         found = self.parent(column, name)
         return found is not None and found[0].signed
 
@@ -167,7 +167,7 @@ class Schema:
 
 
 def _apart(column: Column) -> bool:
-    """Whether the values are scenarios (Actual, Budget), or the codes of currencies."""
+    """Whether the values are scenarios (Actual, Budget) or currency codes."""
     values = [v for v in column.values or () if v.strip()]
     if column.kind is not Kind.TEXT or not 1 < len(values) <= _MOST_APART:
         return False

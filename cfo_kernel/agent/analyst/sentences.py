@@ -1,4 +1,4 @@
-"""The first sentence of an answer: the figure, or the highest and the lowest of many, as an analyst would say it."""
+"""Writes the first sentence of an answer: the figure, or the highest and the lowest of several."""
 
 from cfo_kernel.agent.analyst.cells import Row
 from cfo_kernel.agent.analyst.reading import Shape
@@ -8,10 +8,10 @@ from cfo_kernel.data.plan import Grain
 
 
 class Sentences(ManyRows):
-    """Says the result of one reading."""
+    """Puts the result of one reading into words."""
 
     def heading(self) -> str:
-        """The name of a table that is delivered whole: 'Salaries by department and month in 2012 (Actual)'."""
+        """The title of a table that is delivered in full: 'Salaries by department and month in 2012 (Actual)'."""
         if self.reading.shape is Shape.LIST:
             return _sentence(phrase(joined([plural(b.label) for b in self.reading.by[:1]]), self.naming.narrowed))
         subject = self._subject()
@@ -108,7 +108,7 @@ class Sentences(ManyRows):
         return f"{left}{whose} came to {percent(both)} of {named.header(right)}: {one} of {other}."
 
     def _not_measured(self, row: Row) -> str:
-        """Why there is no ratio."""
+        """Explains why there is no ratio."""
         why = self._ratio(row)
         return (
             f"not meaningful ({why}), as the base is zero or negative"

@@ -1,4 +1,4 @@
-"""Settles ambiguous names by the words around them, or reports that they cannot be settled."""
+"""Resolves ambiguous names from the words around them, or asks for clarification if that fails."""
 
 from dataclasses import replace
 
@@ -14,36 +14,36 @@ _MOST_CHOICES = 12
 
 
 class Settler:
-    """The marks of one question, settled one after the other."""
+    """Resolves the ambiguous names in one question."""
 
     def __init__(self, question: str, words: tuple[Word, ...], schema: Schema, lexicon: Lexicon) -> None:
         self._question, self._words = question, words
         self._schema, self._lexicon = schema, lexicon
 
     def settle(self, marks: list[Mark]) -> list[Mark]:
-        """The marks, each name with one meaning (a column may still stand for one of several tables)."""
+        """The marks with one meaning for each name, except that several tables may have a column with that name."""
         marks = self._qualified(marks)
         marks = [self._quiet_balance(m, marks) for m in marks]
         return [self._one(marks, i) if m.sort is Sort.NAME else m for i, m in enumerate(marks)]
 
     def _quiet_balance(self, mark: Mark, marks: list[Mark]) -> Mark:
-        """'cash balance' says no more than 'cash', also where the tables have a kind called Balances."""
+        """Ignores 'balance' in 'cash balance', even if the tables have a value called Balances."""
         if mark.sort is not Sort.NAME or mark.length > 1 or ASKS.get(self._words[mark.start].norm) is not Ask.BALANCE:
             return mark
         others = any(m.values for m in marks if m is not mark)
         return mark.filler() if others or self._words[mark.start].norm == "balance" else mark
 
     def swap(self, mark: Mark, text: str) -> str:
-        """The question with the words of the mark replaced."""
+        """The question with the mark's words replaced."""
         start, end = self._words[mark.start].start, self._words[mark.end - 1].end
         return f"{self._question[:start]}{text}{self._question[end:]}"
 
     def nearest(self, mark: Mark) -> tuple[Name, ...]:
-        """Names that look like the words of the mark."""
+        """Names that resemble the mark's words."""
         return self._lexicon.nearest(self.said(mark))
 
     def is_bare(self, mark: Mark) -> bool:
-        """Whether the mark is a value's name without that of its column."""
+        """Whether the mark is a value's name without its column's name."""
         return any(n.kind == "value" for n in self._lexicon.also(self._words[mark.start : mark.end]))
 
     def said(self, mark: Mark) -> str:
@@ -82,7 +82,7 @@ class Settler:
         return None
 
     def _key(self, column: Mark, number: Mark) -> Mark | None:
-        """'department group key 1': one row of a tree by itself, where its name means all that is below it too."""
+        """Reads 'department group key 1' as that row of a tree alone; its name would include everything below it."""
         if number.number is None or number.number.percent or number.number.money:
             return None
         key = str(number.number.value)
@@ -97,7 +97,7 @@ class Settler:
         return None
 
     def _columns(self, mark: Mark) -> tuple[Name, ...]:
-        """The columns that the mark may mean; a table stands for the column that names its rows."""
+        """The columns that the mark may mean; a table's name means the column that names its rows."""
         columns: list[Name] = []
         for name in mark.columns:
             if name.kind == "column":
@@ -116,7 +116,7 @@ class Settler:
 
     def _column(self, mark: Mark) -> Mark:
         names = mark.columns
-        if all(n.kind == "table" for n in names):  # 'fx rate' is a table's name and a synonym of its column
+        if all(n.kind == "table" for n in names):  # 'fx rate' can be a table's name and a synonym for its column
             also = self._lexicon.also(self._words[mark.start : mark.end])
             names += tuple(n for n in also if n.kind == "column" and n.table == names[0].table)
         facts = tuple(n for n in names if n.kind == "table" and self._schema.is_fact(n.table))
@@ -164,7 +164,7 @@ class Settler:
         )
 
     def _spelled(self, name: Name) -> str:
-        """The value in words that mean only it: with its column's name where another column has it too."""
+        """The value in unambiguous words: after its column's name if another column contains the value too."""
         everywhere = [
             f"{t.name}.{c.name}"
             for t in self._schema.tables.values()
@@ -186,7 +186,7 @@ class Settler:
         return replace(mark, names=(value,), remark=remark)
 
     def _too_short(self, mark: Mark, value: Name) -> None:
-        """A synonym of one word in the names of several other values does not name one of them: 'dollar'."""
+        """Asks for clarification of a one-word synonym that is also in the names of several other values: 'dollar'."""
         others = [
             n
             for n in self._lexicon.containing(self._words[mark.start : mark.end])
@@ -196,7 +196,7 @@ class Settler:
             self._several(mark, (value, *others))
 
     def _twice(self, mark: Mark, value: Name, marks: list[Mark]) -> None:
-        """A name that two rows of its table have is refused, unless another column tells them apart."""
+        """Refuses a name that several rows of its table share, unless the question tells them apart."""
         table, column = self._schema.column(value.path)
         rows = (column.values or {}).get(value.value, 0)
         if rows < 2 or not self._schema.names_rows(table, column):
@@ -219,6 +219,6 @@ class Settler:
 
 
 def _last(marks: list[Mark]) -> list[Mark]:
-    """The last mark that says something, as a list of none or one."""
+    """The last mark that is not a filler or a number, as a list with at most one element."""
     said = [m for m in marks if m.sort not in (Sort.FILLER, Sort.NUMBER)]
     return said[-1:]

@@ -1,4 +1,4 @@
-"""What kind of table answers the question: functions, ranks, thresholds, and periods beside each other."""
+"""Chooses the kind of table that answers a question: functions, rankings, thresholds and comparisons."""
 
 from dataclasses import replace
 
@@ -21,10 +21,10 @@ _FAMILIES: tuple[tuple[tuple[Ask, ...], tuple[Shape, ...]], ...] = (
 
 
 class Shaper(Ranking):
-    """Gives a reading its shape; `remarks` collects what the answer must say."""
+    """Gives a reading its shape, and collects remarks for the answer."""
 
     def shape(self, base: Reading) -> Reading:
-        """The reading with its shape; every phrase that asks for a shape must have been met by it."""
+        """The reading with its shape. Refuses the question if a phrase asks for a different shape."""
         shaped = self._shaped(base)
         for asks, shapes in _FAMILIES:
             if self.draft.asks(*asks) and shaped.shape not in shapes and not self._met_otherwise(asks):
@@ -42,7 +42,7 @@ class Shaper(Ranking):
         return shaped
 
     def _met_otherwise(self, asks: tuple[Ask, ...]) -> bool:
-        """'year to date June' is a period, 'by what percentage did it grow' a change."""
+        """Whether the phrase is covered otherwise: 'year to date June' is a period, 'percentage growth' a change."""
         if Ask.YTD in asks:
             return self.draft.when.to_date and not self.draft.asks(Ask.RUNNING)
         percent = any(self._said(word) for word in ("percent", "percentage", "pct"))
@@ -72,21 +72,21 @@ class Shaper(Ranking):
         return self._percent(base)
 
     def _versus(self, base: Reading) -> None:
-        """'against' must have two sides somewhere."""
+        """Refuses the question if 'against' does not have two sides."""
         if not self.draft.asks(Ask.VERSUS) or base.shape in (Shape.VARIANCE, Shape.COMPARE, Shape.CHANGE, Shape.RATIO):
             return
         if not any(len(p.values) > 1 and not p.negated for p in base.picks):
             raise NotUnderstood("I do not know what to compare with what.")
 
     def _percent(self, base: Reading) -> Reading:
-        """A threshold in percent needs a figure in percent."""
+        """Refuses a threshold in percent if no figure is a percentage."""
         percent = any(t.on == "percent" for t in base.thresholds)
         if percent and base.shape not in (Shape.SHARE, Shape.RATIO, Shape.CHANGE, Shape.COMPARE, Shape.VARIANCE):
             raise NotUnderstood("I do not know what the percentage in the threshold refers to.")
         return base
 
     def _dates(self, base: Reading) -> Reading:
-        """'first posting date', 'when was the last posting'."""
+        """Reads 'first posting date' and 'when was the last posting'."""
         draft = self.draft
         functions: list[AggregateName] = []
         if draft.asks(Ask.FIRST):

@@ -1,4 +1,4 @@
-"""Shapes that set some rows against others: shares, ratios, differences, and scenarios side by side."""
+"""Reads shapes that compare two sets of rows: shares, ratios, differences and variances between scenarios."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from cfo_kernel.agent.analyst.within import check_column, inside, listed_after
 
 
 def sided(base: Reading, draft: Draft) -> Reading | None:
-    """The reading with its two sides, or None where the question has none."""
+    """The reading with its two sides, or None if the question does not have two."""
     if found := _variance(base, draft):
         return found
     if draft.asks(Ask.RATIO, Ask.DIVIDED) or _per_value(draft):
@@ -24,7 +24,7 @@ def sided(base: Reading, draft: Draft) -> Reading | None:
 
 
 def _variance(base: Reading, draft: Draft) -> Reading | None:
-    """Actual against budget: the first side is the glossary's default scenario where it is named or implied."""
+    """Compares two scenarios, usually with the glossary's default first: actual against budget."""
     defaults = draft.schema.notes(base.table).defaults
     pick = next((p for p in base.picks if p.column in defaults and not p.default and not p.negated), None)
     asked = draft.asks(Ask.VARIANCE) or draft.over_scenario is not None
@@ -46,7 +46,7 @@ def _variance(base: Reading, draft: Draft) -> Reading | None:
     left = next((v for v in pick.values if v != right), usual)
     others = tuple(p for p in base.picks if p is not pick)
     if _subtracted(draft) and pick.values == (right, left):
-        left, right = right, left  # 'budget minus actual' is asked in that order
+        left, right = right, left  # 'budget minus actual' states the order
     return replace(
         base,
         shape=Shape.VARIANCE,
@@ -72,7 +72,7 @@ def _against(base: Reading, draft: Draft) -> tuple[str, ...]:
 
 
 def _per_value(draft: Draft) -> bool:
-    """'Salaries per Headcount' is a ratio."""
+    """Whether 'per' is followed by a value, which makes a ratio: 'Salaries per Headcount'."""
     for at, mark in enumerate(draft.marks):
         following = draft.next(at) if mark.is_ask(Ask.PER) else None
         if following is not None and draft.marks[following].values:
@@ -82,13 +82,13 @@ def _per_value(draft: Draft) -> bool:
 
 
 def _free(draft: Draft, base: Reading) -> list[Said]:
-    """The values that are not scenarios and not excluded."""
+    """The values that are neither scenarios nor excluded."""
     defaults = draft.schema.notes(base.table).defaults
     return [s for s in draft.values if not s.negated and s.name.path not in defaults]
 
 
 def _pair(base: Reading, draft: Draft, shape: Shape) -> Reading:
-    """The two values of one column, in their order; else two values of one table."""
+    """Makes sides from two values of one column, in the question's order, or else from two values of one table."""
     values = _free(draft, base)
     by_column: dict[str, list[Said]] = {}
     for said in values:
@@ -122,7 +122,7 @@ def _as_picks(names: list[Name]) -> tuple[Pick, ...]:
 
 
 def _share(base: Reading, draft: Draft, at: int) -> Reading:
-    """'A as % of B', 'share of B from A', 'A's share of B' are ratios; 'share of B by department' is a column."""
+    """'A as % of B', 'share of B from A' and 'A's share of B' are ratios; 'share of B by department' adds a column."""
     values = _free(draft, base)
     before = draft.previous(at)
     if before is not None and draft.marks[before].is_ask(Ask.AS):
@@ -159,21 +159,27 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
 
 
 def _inside(base: Reading, part: list[Said], whole: list[Said]) -> Reading:
-    """'Share of X in Y': the rows that are X and Y, beside all of Y; two names of one column are two things."""
+    """'Share of X in Y': rows that match both X and Y, divided by all rows of Y.
+
+    If X and Y are values of one column, X divided by Y.
+    """
     one_column = {s.name.path for s in part} & {s.name.path for s in whole}
     left = [s.name for s in part] + ([] if one_column else [s.name for s in whole])
     return _with_sides(base, Shape.RATIO, left, [s.name for s in whole])
 
 
 def _of_whole(base: Reading, part: list[Said], whole: list[Said]) -> Reading:
-    """Within one table part and whole are two things; else the part is also a part of the whole's rows."""
+    """Divides the part by the whole.
+
+    If they are values from different tables, only rows that match both count as the part.
+    """
     apart = {s.name.table for s in part} & {s.name.table for s in whole}
     left = [s.name for s in part] + ([] if apart else [s.name for s in whole])
     return _with_sides(base, Shape.RATIO, left, [s.name for s in whole])
 
 
 def _whole(draft: Draft, at: int, values: list[Said]) -> list[Said]:
-    """The values after 'share of', with those listed beside the first."""
+    """The first value after 'share of', and the values listed with it."""
     words = draft.words[draft.marks[at].start : draft.marks[at].end]
     total = words[-1].norm in ("total", "in") and len(words) > 1
     for said in values:
@@ -190,19 +196,19 @@ def _whole(draft: Draft, at: int, values: list[Said]) -> list[Said]:
 
 
 def _of_change(draft: Draft, at: int) -> bool:
-    """'by what percentage did it grow' asks for the change in percent, not for a share."""
+    """Whether a change in percent is wanted, not a share: 'by what percentage did it grow'."""
     said = " ".join(w.norm for w in draft.words[draft.marks[at].start : draft.marks[at].end])
     return said in ("percent", "percentage", "pct") and draft.asks(Ask.CHANGE, Ask.GROWTH)
 
 
 def _of_measure(draft: Draft, at: int) -> bool:
-    """'share of revenue': the whole is all rows of the figure."""
+    """Whether the whole is the measure itself, over all rows: 'share of revenue'."""
     place = draft.next(at, Ask.OF, Ask.SUM, Ask.ALL)
     return place is not None and draft.marks[place].sort is Sort.NAME and draft.is_measure(draft.marks[place].names)
 
 
 def _part(draft: Draft, at: int, values: list[Said], whole: list[Said]) -> list[Said]:
-    """The values whose share is asked: just before the word, or those that the whole 'came from'."""
+    """The values whose share is wanted: after 'came from', just before 'share', or else the only other values."""
     others = [s for s in values if s not in whole]
     came = draft.first(Ask.CAME_FROM)
     if came is not None and (after := [s for s in others if s.at > came]):

@@ -1,6 +1,6 @@
-"""What an average, a median, a minimum or a maximum is taken over: single postings, or the totals of a period.
+"""Finds what an average, median, minimum or maximum is taken over: single postings or the totals of periods.
 
-'average Rent posting' is over postings, 'average monthly Rent' and 'Rent in an average month' over the months' totals.
+'average Rent posting' averages postings; 'average monthly Rent' and 'Rent in an average month' average monthly totals.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ _POSTED = ("posted", "booked", "recorded", "registered")
 
 
 def statistics(draft: Draft) -> None:
-    """Finds what the statistics of the question are taken over, before its periods are taken for groups."""
+    """Finds what the question's statistics are taken over. Must run before its periods are read as groups."""
     _typical(draft)
     _single(draft)
     means, extremes = draft.asks(*MEANS), draft.asks(*EXTREMES)
@@ -25,7 +25,7 @@ def statistics(draft: Draft) -> None:
         return
     for at, mark in enumerate(draft.marks):
         if means and mark.sort is Sort.PERIOD and draft.words[mark.start].norm == "year" and _directly(draft, at):
-            draft.per = draft.per or Grain.YEAR  # 'in an average year 2011 to 2012'
+            draft.per = draft.per or Grain.YEAR  # the 'year' in 'in an average year 2011 to 2012'
         if mark.sort is not Sort.GRAIN or mark.grain is None or draft.per:
             continue
         if means and (mark.adjective or _one_period(draft, at)):
@@ -36,14 +36,14 @@ def statistics(draft: Draft) -> None:
 
 
 def _typical(draft: Draft) -> None:
-    """'in a typical month' is 'in an average month'; 'typical Rent' is not known."""
+    """Reads 'in a typical month' as 'in an average month'; 'typical Rent' stays unclear."""
     for at, mark in enumerate(draft.marks[:-1]):
         if mark.is_ask(Ask.TYPICAL) and draft.marks[at + 1].sort is Sort.GRAIN:
             draft.marks[at] = replace(mark, ask=Ask.AVERAGE)
 
 
 def _single(draft: Draft) -> None:
-    """'largest single Rent amount', 'smallest Rent amount posted' and 'average amount booked' are of postings."""
+    """Reads 'largest single Rent amount' and 'average amount booked' as statistics over postings."""
     if not draft.asks(*MEANS, *EXTREMES):
         return
     for at, mark in enumerate(draft.marks):
@@ -59,13 +59,16 @@ def _single(draft: Draft) -> None:
 
 
 def _grouped(draft: Draft, at: int) -> bool:
-    """'by each single department'."""
+    """Whether the mark belongs to a group: 'by each single department'."""
     before = draft.previous(at, Ask.DISTINCT, Ask.ALL)
     return before is not None and draft.marks[before].is_ask(Ask.BY, Ask.PER)
 
 
 def _one_period(draft: Draft, at: int) -> bool:
-    """'average month', 'per month', 'a month', 'of a month'; beside postings 'per month' is a group."""
+    """Whether an average is taken over these periods: 'average month', 'per month', 'a month', 'of a month'.
+
+    In a question about postings, 'per month' makes groups instead.
+    """
     before = draft.marks[at - 1] if at else None
     if before is None:
         return False
@@ -77,7 +80,7 @@ def _one_period(draft: Draft, at: int) -> bool:
 
 
 def _directly(draft: Draft, at: int) -> bool:
-    """Whether 'average' or 'median' stands just before."""
+    """Whether 'average' or 'median' comes just before the mark."""
     before = draft.marks[at - 1] if at else None
     return before is not None and before.is_ask(*MEANS) and draft.words[before.start].norm != "on"
 
@@ -87,13 +90,13 @@ def _per(draft: Draft, at: int) -> set[int]:
 
 
 def _said_again(draft: Draft, at: int) -> bool:
-    """'which month had the highest monthly Rent' names the month already."""
+    """Whether another mark has the same grain, as in 'which month had the highest monthly Rent'."""
     grain = draft.marks[at].grain
     return any(m.grain is grain and i != at for i, m in enumerate(draft.marks))
 
 
 def _highest_period(draft: Draft, at: int) -> None:
-    """'highest monthly Rent', 'minimum quarterly Rent': the period with the highest or the lowest total."""
+    """Ranks periods by their totals for 'highest monthly Rent' or 'minimum quarterly Rent'."""
     high, low = draft.asks(Ask.HIGH, Ask.MAXIMUM), draft.asks(Ask.LOW, Ask.MINIMUM)
     if high and low:
         raise NotUnderstood("I can look for the highest or the lowest, not for both at once.")

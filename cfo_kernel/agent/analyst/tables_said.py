@@ -1,4 +1,4 @@
-"""A table in one sentence: its total, the highest and the lowest, the ranked, the largest change."""
+"""Sums up a table in a sentence: its total, the highest and lowest rows, the top groups or the largest change."""
 
 from cfo_kernel.agent.analyst.cells import FEW, Cells, Row
 from cfo_kernel.agent.analyst.reading import Shape, Threshold
@@ -11,10 +11,10 @@ _BOUNDS = {
 
 
 class ManyRows(Cells):
-    """Says a result with groups."""
+    """Puts a result with groups into words."""
 
     def _over(self, row: Row) -> str:
-        """'5,009.05 over Budget (14.5 %)'."""
+        """The variance in words: '5,009.05 over Budget (14.5 %)'."""
         at = self.groups + 2
         if not isinstance(row[at], int | float):
             return "which cannot be compared"
@@ -25,12 +25,12 @@ class ManyRows(Cells):
         return f"{self.value(at, abs(row[at]))} {'over' if row[at] > 0 else 'under'} {base}{part}"
 
     def _in_percent(self, row: Row, text: str) -> str:
-        """The difference as a percentage of the base, where that was measured."""
+        """The difference as a percentage of the base, if the result has one."""
         at = self.groups + 3
         return text.format(percent(abs(row[at]))) if len(row) > at and isinstance(row[at], int | float) else ""
 
     def _beside(self) -> str:
-        """Two figures for each group: the widest apart."""
+        """Compares two figures per group and names the groups at either extreme."""
         say = self._over if self.reading.shape is Shape.VARIANCE else self._main
         head = f"{self.naming.header(self._subject())} {self.naming.by}"
         if self.reading.shape is Shape.COMPARE:
@@ -40,7 +40,7 @@ class ManyRows(Cells):
         return self._extremes(head, say)
 
     def _ratios(self, head: str) -> str:
-        """Ratios from the lowest to the highest; those that cannot be computed are listed with the reason."""
+        """Names the highest and lowest ratios, and explains why other ratios are missing."""
         measured = [row for row in self.rows if isinstance(row[self._main_at()], int | float)]
         others = [row for row in self.rows if row not in measured]
         few = self.total <= FEW or len(self.rows) < self.total
@@ -59,7 +59,7 @@ class ManyRows(Cells):
         return " ".join(said)
 
     def _set_beside(self, row: Row) -> str:
-        """If one of two periods has no rows, says which figure exists."""
+        """The change between two periods; if one period has no rows, the figure of the other."""
         later, earlier = row[self.groups], row[self.groups + 1]
         if (later is None) == (earlier is None):
             return self._moved(row)
@@ -106,7 +106,7 @@ class ManyRows(Cells):
         return f"{count} had {self._bounded()}: {listed}{more}."
 
     def _bounded(self) -> str:
-        """'Trade Sales in 2012 (Actual) of more than 5,000,000'."""
+        """The figure and its thresholds: 'Trade Sales in 2012 (Actual) of more than 5,000,000'."""
         named = self.naming
         subject = self._subject() if self.reading.shape is Shape.FIGURES else named.what
         if self.reading.per:
@@ -163,7 +163,7 @@ class ManyRows(Cells):
         return self._extremes(head, self._moved, ("the largest rise is in", "the largest fall in"), by=self.groups + 2)
 
     def _series(self) -> int:
-        """How many rows have no predecessor along the first group that is a period."""
+        """How many series there are along the first period column; the first row of each has no predecessor."""
         along = next((i for i, by in enumerate(self.reading.by) if by.grain), 0)
         return len({tuple(map(str, row[:along] + row[along + 1 : self.groups])) for row in self.rows})
 

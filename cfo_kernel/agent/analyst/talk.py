@@ -1,4 +1,4 @@
-"""Messages that are not questions about figures: greetings, help, the list of tables, writing a result to a sheet."""
+"""Handles messages other than questions about figures: greetings, help, tables, columns, writing to a sheet."""
 
 import re
 from typing import Any
@@ -40,13 +40,13 @@ def is_greeting(text: str) -> bool:
 
 
 def asks_for_tables(text: str) -> bool:
-    """'which tables are there', 'what data do you have'."""
+    """Whether the message asks for the tables: 'which tables are there', 'what data do you have'."""
     words = {w.norm for w in split(text[:200])}
     return bool(words & _TABLE_NOUNS) and words <= _TABLES
 
 
 def asks_for_columns(text: str, lexicon: Lexicon) -> str | None:
-    """The table of 'what columns does general ledger have' or 'describe the accounts table'."""
+    """The table in 'what columns does general ledger have' or 'describe the accounts table'."""
     words = split(text[:200])
     norms = [w.norm for w in words]
     if not (_COLUMN_NOUNS & set(norms) or norms[:1] == ["describe"]):
@@ -57,7 +57,7 @@ def asks_for_columns(text: str, lexicon: Lexicon) -> str | None:
 
 
 def wants_sheet(text: str) -> tuple[str, str] | None:
-    """Workbook and sheet of 'put that into a sheet named Salaries'."""
+    """The workbook and the sheet in 'put that into a sheet named Salaries'."""
     words = split(text[:300])
     norms = [w.norm for w in words]
     if not words or not _WRITE & set(norms[:3]) or not _TARGETS & set(norms) or not _THIS & set(norms):
@@ -99,7 +99,7 @@ def examples(schema: Schema) -> list[str]:
 
 
 def welcome(schema: Schema, datasets: Any) -> Reply:
-    """Who answers, about which tables, with example questions."""
+    """Introduces the analyst, with the tables, unreadable files and example questions."""
     tables = ", ".join(f"{schema.table_label(t.name)} ({t.row_count:,} rows)" for t in schema.tables.values())
     company = f" of {schema.glossary.company}" if schema.glossary.company else ""
     parts = [f"I answer questions about the data{company}: {tables}." if tables else NO_DATA]
@@ -122,7 +122,7 @@ def _listed(datasets: Any) -> list[dict[str, Any]]:
 
 
 def columns(schema: Schema, table: str, _schema_seen: Any = None) -> Reply:
-    """The columns of a table with what the glossary says of them."""
+    """Describes a table's columns, with their names and descriptions from the glossary."""
     found = schema.tables[table]
     lines: list[str] = []
     for column in found.columns:

@@ -1,4 +1,4 @@
-"""The messages of a thread as the analyst needs them: what was asked, what tools returned since, what came before."""
+"""Extracts from a thread's messages the newest question, the tool results since then, and the earlier questions."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ OUTPUTS = ("user_interaction", "task_result", "run_sql", "write_sheet_from_file"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A refusal by a tool or by the check of a reply; the text gives the reason."""
+    """A refusal by a tool or by the validation of a reply; the text gives the reason."""
 
     text: str
 
@@ -29,9 +29,9 @@ Result = dict[str, Any] | list[Any] | str | Failure
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One run: the newest question, the results of each round of tools, and the outcome it continues from.
+    """One run: the newest question, the results of each round of tool calls, and the outcome it continues from.
 
-    `offered` are the choices of the reply just before, where that was a question back.
+    `offered` holds the choices in the previous reply, or None if that was not a clarifying question.
     """
 
     question: str
@@ -45,7 +45,7 @@ class Turn:
 
 
 def read(messages: list[ModelMessage]) -> Turn:
-    """The turn that the messages end in."""
+    """Reads the last turn in the messages."""
     start = max((i for i, m in enumerate(messages) if _prompt(m)), default=0)
     tail = messages[start + 1 :]
     outcome, refused = _outcome(tail)
@@ -59,7 +59,7 @@ def read(messages: list[ModelMessage]) -> Turn:
 
 
 def _offered(before: list[ModelMessage]) -> tuple[str, ...] | None:
-    """The choices of the last reply before the question, if it was a question back."""
+    """The choices in the last reply before the question, or None if it was not a clarifying question."""
     for message in reversed(before):
         for part in message.parts if isinstance(message, ModelResponse) else ():
             if isinstance(part, ToolCallPart) and part.tool_name in OUTPUTS:
@@ -70,7 +70,7 @@ def _offered(before: list[ModelMessage]) -> tuple[str, ...] | None:
 
 
 def _prompt(message: ModelMessage) -> str:
-    """The text of a message that a person wrote."""
+    """The user's text in a message; empty if there is none."""
     if not isinstance(message, ModelRequest):
         return ""
     texts: list[str] = []
@@ -82,7 +82,7 @@ def _prompt(message: ModelMessage) -> str:
 
 
 def _returns(message: ModelMessage) -> Iterator[tuple[str, str, Result]]:
-    """Tool, call id and result of everything that came back in a request."""
+    """The tool, call id and result of each tool return in a message."""
     for part in message.parts if isinstance(message, ModelRequest) else ():
         if isinstance(part, ToolReturnPart):
             failed = part.outcome != "success"
@@ -91,7 +91,7 @@ def _returns(message: ModelMessage) -> Iterator[tuple[str, str, Result]]:
 
 
 def content(value: Any) -> Result:
-    """What a tool returned; compact JSON is read."""
+    """The value that a tool returned, parsed if it is JSON text."""
     if isinstance(value, str):
         try:
             return json.loads(value)
@@ -101,14 +101,14 @@ def content(value: Any) -> Result:
 
 
 def _text(value: Any) -> str:
-    """The text with which a tool, or the check of its arguments, refused."""
+    """The reason that a tool, or the validation of its arguments, gave for a refusal."""
     if not isinstance(value, list):
         return str(value)
     return "; ".join(str(error.get("msg", error)) for error in cast("list[dict[str, Any]]", value))
 
 
 def _rounds(tail: list[ModelMessage]) -> Iterator[tuple[Result, ...]]:
-    """For each response with calls the results, in the order of the calls."""
+    """The results of each response with tool calls, in the order of the calls."""
     results = {call: result for m in tail for _, call, result in _returns(m)}
     for message in tail:
         if isinstance(message, ModelResponse):
@@ -118,7 +118,7 @@ def _rounds(tail: list[ModelMessage]) -> Iterator[tuple[Result, ...]]:
 
 
 def _outcome(tail: list[ModelMessage]) -> tuple[Result | None, Failure | None]:
-    """The outcome of the reply of this turn's first run, and why the last reply was refused."""
+    """The outcome of the last accepted reply in this turn, and the refusal if a later reply was rejected."""
     outcome: Result | None = None
     refused: Failure | None = None
     for message in tail:
@@ -131,7 +131,7 @@ def _outcome(tail: list[ModelMessage]) -> tuple[Result | None, Failure | None]:
 
 
 def _file(messages: list[ModelMessage]) -> str | None:
-    """The file of the newest result that answered a question."""
+    """The file with the newest result that answered a question."""
     file: str | None = None
     candidate: str | None = None
     for message in messages:

@@ -1,4 +1,4 @@
-"""'Share of X in Y': a part inside a whole, for each group, which is something else than the shares of the groups."""
+"""Reads 'share of X in Y': a part of a whole, computed for each group; not to be confused with shares of groups."""
 
 from cfo_kernel.agent.analyst.draft import Draft, Said
 from cfo_kernel.agent.analyst.marks import Sort
@@ -9,7 +9,7 @@ Inside = tuple[list[Said], list[Said]]
 
 
 def inside(draft: Draft, at: int, values: list[Said]) -> Inside | None:
-    """Part and whole of 'share of X in Y'; the whole is empty where Y is the measure itself."""
+    """The part and the whole in 'share of X in Y'; the whole is empty if Y is the measure itself."""
     following = draft.next(at)
     if following is None or not draft.marks[following].is_ask(Ask.OF):
         return None
@@ -34,7 +34,7 @@ def inside(draft: Draft, at: int, values: list[Said]) -> Inside | None:
 
 
 def check_column(base: Reading, draft: Draft, whole: list[Said], values: list[Said]) -> None:
-    """Shares of groups: asks back where the question may as well mean the share of one name in another."""
+    """Asks for clarification if shares of groups could also mean the share of one name in another."""
     columns = {s.name.path for s in values}
     only_times = bool(base.by) and all(b.grain for b in base.by)
     others = [s for s in values if whole and s not in whole]
@@ -48,7 +48,7 @@ def check_column(base: Reading, draft: Draft, whole: list[Said], values: list[Sa
 
 
 def listed_after(draft: Draft, said: Said, values: list[Said]) -> list[Said]:
-    """The values of the same column that are listed after one: 'Rent, Meals and Salaries'."""
+    """The values of the same column listed after the given value: 'Rent, Meals and Salaries'."""
     listed: list[Said] = []
     last = said.at
     for other in values:
@@ -63,6 +63,6 @@ def listed_after(draft: Draft, said: Said, values: list[Said]) -> list[Said]:
 
 
 def _led_in(draft: Draft, said: Said) -> bool:
-    """'in Germany', 'of Germany'."""
+    """Whether 'in' or 'of' precedes the value: 'in Germany', 'of Germany'."""
     before = draft.previous(said.at)
     return before is not None and draft.marks[before].is_ask(Ask.IN, Ask.OF)

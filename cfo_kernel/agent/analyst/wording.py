@@ -1,4 +1,4 @@
-"""Figures, names and conditions as people read them."""
+"""Formats figures, names and conditions for people to read."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ NOT_MEANINGFUL = "n.m."
 
 
 def figure(value: Any, decimals: int | None = None) -> str:
-    """A number as people read it; a sum of nothing is None."""
+    """Formats a number for people to read; None, the sum of no rows, becomes 'no rows'."""
     if value is None:
         return "no rows"
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -21,17 +21,17 @@ def figure(value: Any, decimals: int | None = None) -> str:
 
 
 def percent(value: Any) -> str:
-    """A part of one in percent; one of a base that is zero or negative is None, and not meaningful."""
+    """Formats a fraction as a percentage; None means that the base is zero or negative, and becomes 'n.m.'."""
     return NOT_MEANINGFUL if value is None else f"{value * 100:,.1f} %"
 
 
 def joined(parts: list[str]) -> str:
-    """'A, B and C'."""
+    """Joins the parts into a list: 'A, B and C'."""
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def phrase(*parts: str) -> str:
-    """The parts that say something, one after the other."""
+    """Joins the parts that are not empty with spaces."""
     return " ".join(part for part in parts if part)
 
 
@@ -42,7 +42,7 @@ def plural(label: str) -> str:
 
 
 def condition(wanted: Filter, label: str) -> str:
-    """A filter on a number in words: 'fiscal year 2012', 'amount > 50,000', 'amount between 10 and 20'."""
+    """Puts a filter on a number into words: 'fiscal year 2012', 'amount > 50,000', 'amount between 10 and 20'."""
     if wanted.op == "=":
         return f"{label} {wanted.value}"
     values = wanted.value if isinstance(wanted.value, list) else [wanted.value]

@@ -1,6 +1,6 @@
-"""The words of a question: how a text is cut up, and when two words count as the same.
+"""Splits text into words, and decides when two words count as the same.
 
-Names of the tables are cut by the same function, so that `Land & Improvements` and "land and improvements" meet.
+Names in the data are split by the same function, so that `Land & Improvements` matches "land and improvements".
 """
 
 import re
@@ -23,7 +23,7 @@ _POSSESSIVE = ("'s", "’s")
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as typed, at its place in the text; `before` holds the punctuation since the word before."""
+    """A word as typed, with its position in the text; `before` is the punctuation after the previous word."""
 
     text: str
     norm: str
@@ -38,7 +38,7 @@ class Word:
 
 
 def split(text: str) -> tuple[Word, ...]:
-    """The words of a text; punctuation that means something stays with the word after it."""
+    """Splits text into words; most punctuation goes into `before` of the next word, but signs such as % are words."""
     words: list[Word] = []
     before = ""
     for match in _TOKEN.finditer(text):
@@ -54,7 +54,7 @@ def split(text: str) -> tuple[Word, ...]:
 
 
 def plain(text: str) -> str:
-    """Lower case, without accents."""
+    """The text in lower case and without accents."""
     if text.isascii():
         return text.lower()
     parts = unicodedata.normalize("NFKD", text.casefold())
@@ -62,7 +62,7 @@ def plain(text: str) -> str:
 
 
 def stem(word: str) -> str:
-    """The word without the endings in which a question and a name often differ: plural and British spelling."""
+    """The word without plural endings and with US spelling, as questions and names often differ in these."""
     word = word.replace("isation", "ization").replace("labour", "labor")
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
@@ -74,20 +74,20 @@ def stem(word: str) -> str:
 
 
 def key(words: tuple[Word, ...]) -> str:
-    """What two spellings of a name have in common: `Head count`, `headcounts` and `Headcount` have one key."""
+    """The key that different spellings of a name share: `Head count`, `headcounts` and `Headcount`."""
     return "".join(w.stem for w in words)
 
 
 def words_in(text: str) -> frozenset[str]:
-    """A set of words, written as a text."""
+    """The set of words in a space-separated string."""
     return frozenset(text.split())
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """The same in their order."""
+    """The words in a space-separated string, in order."""
     return tuple(text.split())
 
 
 def phrases_in(text: str) -> frozenset[str]:
-    """A set of phrases with a bar between them."""
+    """The set of phrases in a string separated by bars."""
     return frozenset(text.split("|"))
