@@ -86,7 +86,7 @@ def _rolled(selection: NodeSelection) -> Iterator[str]:
     """A note for each parent that the filter names: how many rows it is the roll-up of."""
     for node in selection.nodes:
         leaves = [k for k in selection.tree.weights(node.key) if not selection.tree.children(k)]
-        if leaves == [node.key]:  # a row without children is no roll-up
+        if leaves == [node.key]:  # a row without children is not a roll-up
             continue
         if not leaves:
             yield f"{node.name} is its own rows alone: everything below it is left out (~)."
