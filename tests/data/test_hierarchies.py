@@ -3,13 +3,16 @@
 import time
 from collections.abc import Sequence
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfo_kernel.data.glossary import Hierarchy
-from cfo_kernel.data.hierarchies import Node, Tree, TreeInvalid
-from cfo_kernel.data.tables import Table
+from cfo_kernel.data.glossary import GlossaryFile, Hierarchy
+from cfo_kernel.data.hierarchies import Node, Tree, TreeInvalid, tree_from_result, tree_query
+from cfo_kernel.data.tables import Column, Table, Tables
+from cfo_kernel.errors import GlossaryInvalid
+from cfo_kernel.replies import Query, ResultTable
 
 TABLE = Table(name="accounts", dataset="d", columns=(), row_count=0)
 NOTES = Hierarchy(key="account_key", parent="parent_key", label="account", operator="operator")
@@ -109,3 +112,37 @@ def test_the_check_of_a_long_chain_is_linear() -> None:
     begun = time.process_time()
     Tree("t", "key", "label", nodes, noun="account", signed=False)
     assert time.process_time() - begun < 1  # usually 0.03 s of CPU time; a quadratic check takes half a minute
+
+
+def _column(name: str, kind: str = "BIGINT", distinct: int = 2) -> Column:
+    return Column(name=name, type=kind, distinct=distinct)
+
+
+def test_a_row_is_booked_if_the_key_of_the_tree_is_pointed_at() -> None:
+    """The ledger points at the accounts by their number, which says nothing about their keys."""
+    accounts = (_column("account_key"), _column("parent"), _column("account", "VARCHAR"), _column("account_no"))
+    tables = Tables([
+        Table(name="accounts", dataset="d", columns=accounts, row_count=2),
+        Table(name="budget", dataset="d", columns=(_column("account_key", distinct=1),), row_count=3),
+        Table(name="ledger", dataset="d", columns=(_column("account_no", distinct=1),), row_count=3),
+    ])  # fmt: skip
+    notes = Hierarchy(key="account_key", parent="parent", label="account")
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE accounts AS SELECT * FROM (VALUES (1, NULL, 'Top', 2), (2, 1, 'Rent', 1)) "
+                           "v(account_key, parent, account, account_no)")  # fmt: skip
+        connection.execute("CREATE TABLE budget AS SELECT 2 AS account_key")
+        connection.execute("CREATE TABLE ledger AS SELECT 1 AS account_no")
+        rows = connection.execute(tree_query(tables["accounts"], notes, tables)).fetchall()
+    assert rows == [("1", None, "Top", None, False), ("2", "1", "Rent", None, True)]
+
+
+def test_a_tree_with_too_many_rows_is_refused() -> None:
+    accounts = Table(name="accounts", dataset="d", columns=(_column("account", "VARCHAR"),), row_count=0)
+    notes = {"hierarchy": {"key": "account_key", "parent": "parent_key", "label": "account"}}
+    glossary = GlossaryFile.model_validate({"tables": {"accounts": notes}})
+    query = Query(mode="sql", sql="")
+    result = ResultTable(
+        columns=(), rows=(("1", None, "Top", None, True),), row_count=20_001, truncated=True, query=query
+    )
+    with pytest.raises(GlossaryInvalid, match="accounts has 20,001 rows; a tree has at most 20,000"):
+        tree_from_result("accounts", result, glossary, None, Tables([accounts]))

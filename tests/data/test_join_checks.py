@@ -1,6 +1,7 @@
 """What joins do to the rows behind a figure: a plan that repeats them is refused, and dropped rows are noted."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +124,20 @@ def test_a_group_for_each_moment_avoids_the_repeat(shops: Company) -> None:
         shops, "sum", "amount", [QUOTES], filters=[{"column": "bank", "value": "A"}], group_by=[month], last_of=month
     )
     assert rows == [["2024-01", 109.1], ["2024-02", 159.1]]
+
+
+def test_rows_that_a_left_join_does_not_reach_repeat_nothing(tmp_path: Path) -> None:
+    """Two more shops of the north have no sales, so that they are not in the result."""
+    files = {
+        "sales": "sale_id,shop_id\n1,1\n2,2\n",
+        "shops": "shop_id,region\n1,North\n2,South\n3,North\n4,North\n",
+        "regions": "region,people\nNorth,5\nSouth,7\n",
+    }
+    regions = {"table": "regions", "left": "shops.region", "right": "regions.region", "kind": "left"}
+    company = opened(tmp_path, files)
+    joins = [{**SHOPS, "kind": "left"}, regions]
+    assert run_plan(company, "sum", "people", joins, group_by=[{"column": "sale_id"}])[0] == [[1, 5], [2, 7]]
+    company.worker.connection.close()
 
 
 def test_dropped_rows_are_counted_at_the_last_moment_only(shops: Company) -> None:
