@@ -231,7 +231,8 @@ class ProcrastinateQueue:
                 await asyncio.sleep(_HEARTBEAT)
 
     async def _monitor(self) -> None:
-        while True:
+        # A driver may turn a cancellation into an error of its own, so the flag ends the loop as well.
+        while not self.stopping:
             try:
                 await self._send_heartbeat()
                 await self._recover_from_dead_workers()
@@ -239,7 +240,8 @@ class ProcrastinateQueue:
                 _log.warning("cannot check for dead workers, will try again: %s", error)
             except Exception:  # noqa: BLE001 - as above
                 _log.exception("cannot check for dead workers, will try again")
-            await asyncio.sleep(_HEARTBEAT)
+            if not self.stopping:
+                await asyncio.sleep(_HEARTBEAT)
 
     async def _send_heartbeat(self) -> None:
         sql: LiteralString = (

@@ -209,7 +209,7 @@ def test_another_root_in_the_same_kernel_is_an_error_of_one_line(kernels: Kernel
     other = f"await connect(settings=Settings(root={str(tmp_path / 'other')!r})).workspaces()"
     cell = kernel.run(other)
     assert cell.error == "OtherRoot"
-    assert cell.traceback.startswith("other_root: This process works on ")
+    assert cell.traceback.startswith("other_root: This process already has ")
     assert cell.traceback.endswith("Close that workbench, or start another process.")
     assert "\n" not in cell.traceback
     assert kernel.run("await wb.workspace('nope')").traceback.startswith("workspace_not_found: ")
