@@ -210,7 +210,7 @@ def test_another_root_in_the_same_kernel_is_an_error_of_one_line(kernels: Kernel
     cell = kernel.run(other)
     assert cell.error == "OtherRoot"
     assert cell.traceback.startswith("other_root: This process already has ")
-    assert cell.traceback.endswith("Close that workbench, or start another process.")
+    assert cell.traceback.endswith("Close that workbench, or use another process.")
     assert "\n" not in cell.traceback
     assert kernel.run("await wb.workspace('nope')").traceback.startswith("workspace_not_found: ")
     assert "ValueError" in kernel.run("raise ValueError('mine') from None").traceback
