@@ -119,7 +119,8 @@ def _described(pid: int) -> str:
         return str(pid)
 
 
-def _descendants(pid: int) -> set[tuple[int, str | None]]:
+def _descendants(pid: int) -> set[tuple[int, str]]:
+    """The process ids and start times of all living descendants; one that has ended has no start time."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -128,10 +129,11 @@ def _descendants(pid: int) -> set[tuple[int, str | None]]:
             except OSError:
                 continue
             children.setdefault(parent, []).append(int(entry.name))
-    found: set[tuple[int, str | None]] = set()
+    found: set[tuple[int, str]] = set()
     left = [pid]
     while left:
         for child in children.get(left.pop(), []):
-            found.add((child, _start_time(child)))
+            if started := _start_time(child):
+                found.add((child, started))
             left.append(child)
     return found
