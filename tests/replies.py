@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from cfo_kernel import Numbered, Run
+from cfo_kernel.events import Restarted, Token
 from tests.models.scripted_server import ScriptedServer, ToolCall
 
 Serve = Callable[..., ScriptedServer]
@@ -32,3 +33,17 @@ async def wait_for_event(run: Run, kind: str) -> None:
         if numbered.event.type == kind:
             return
     raise AssertionError(f"the run ended without {kind}")
+
+
+def shown_message(events: list[Numbered]) -> str:
+    """The message on the screen of a client that drops the tokens which a `restarted` event voids."""
+    tokens: dict[int, str] = {}
+    for numbered in events:
+        match numbered.event:
+            case Token(text=text):
+                tokens[numbered.number] = text
+            case Restarted(from_=first):
+                tokens = {number: text for number, text in tokens.items() if number < first}
+            case _:
+                pass
+    return "".join(tokens.values())

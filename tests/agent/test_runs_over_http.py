@@ -12,24 +12,10 @@ from tests.conftest import KEY, Opened
 from tests.models import scripted_server as says
 from tests.models.local_model import MODEL_NAME, LocalModel
 from tests.models.scripted_server import CutStream, Drop, MalformedArguments, ScriptedServer, Stall, Status
-from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, TABLE, Serve, events_of, sheet
+from tests.replies import ANSWER, LOOK, MESSAGE, QUERY, TABLE, Serve, events_of, sheet, shown_message
 
 BAD_TABLE = says.ToolCall("run_sql", {"sql": "SELECT nothing FROM ledger", "purpose": "This one cannot run at all."})
 LIMITED = Status(429, {"retry-after-ms": "1"})
-
-
-def shown_message(events: list[Numbered]) -> str:
-    """The message on the screen of a client that drops the tokens which a `restarted` event voids."""
-    tokens: dict[int, str] = {}
-    for numbered in events:
-        match numbered.event:
-            case Token(text=text):
-                tokens[numbered.number] = text
-            case Restarted(from_=first):
-                tokens = {number: text for number, text in tokens.items() if number < first}
-            case _:
-                pass
-    return "".join(tokens.values())
 
 
 async def asked(opened: Opened, server: ScriptedServer | str, **options: Any) -> tuple[FinishedRun, list[Numbered]]:

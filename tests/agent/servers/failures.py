@@ -1,0 +1,126 @@
+"""What servers send instead of an answer: refusals, limits, wrong addresses, and errors in a stream."""
+
+from tests.agent.servers.case import QUERY, RESULT, Case, fails, works
+from tests.agent.servers.wire import Whole, chunk
+
+_HTML = b"<html>Please log in</html>"
+_FILTERED = {
+    "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+    "type": None,
+    "param": "prompt",
+    "code": "content_filter",
+    "status": 400,
+    "innererror": {"code": "ResponsibleAIPolicyViolation"},
+}
+
+
+def error(status: int, message: str, code: object = None, **keys: object) -> Whole:
+    """An error in OpenAI's form."""
+    return Whole(status, {"error": {"message": message, "code": code, **keys}})
+
+
+FAILURES: dict[str, Case] = {
+    # servers that recover
+    "errors_then_answers": works(error(500, "boom"), QUERY, error(503, "overloaded"), RESULT, requests=4),
+    "limit_then_answers": works(error(429, "slow down"), QUERY, RESULT, requests=3),
+    # the model declines
+    "refusal": fails(
+        [chunk({"role": "assistant", "refusal": "I'm sorry, I can't help with that."}), chunk({}, "stop")],
+        code="model_refused",
+        says=["I'm sorry, I can't help with that.", "reword"],
+    ),
+    "empty_for_ever": fails(
+        [chunk({"role": "assistant", "content": ""}), chunk({}, "stop")],
+        code="model_misbehaved",
+        says=["empty"],
+    ),
+    "content_filter": fails(
+        [
+            chunk(choices=[], prompt_filter_results=[]),
+            chunk({"role": "assistant", "content": ""}),
+            chunk({}, "content_filter"),
+        ],
+        code="model_refused",
+        says=["content filter"],
+    ),
+    "content_filter_of_the_prompt": fails(
+        Whole(400, {"error": _FILTERED}),
+        code="model_refused",
+        says=["content management policy", "content filter"],
+    ),
+    # the server refuses the request
+    "context_too_long": fails(
+        error(
+            400,
+            "request (152533 tokens) exceeds the available context size (131072 tokens), try increasing it",
+            400,
+            type="exceed_context_size_error",
+        ),
+        code="model_unavailable",
+        says=["152533 tokens", "CFO_HISTORY_TURNS"],
+        never=["call tools"],
+    ),
+    "no_credit_429": fails(
+        error(
+            429,
+            "You exceeded your current quota, please check your plan and billing details.",
+            "insufficient_quota",
+            type="insufficient_quota",
+        ),
+        code="model_unavailable",
+        says=["check your plan and billing details", "credit"],
+    ),
+    "no_credit_402": fails(
+        error(402, "Insufficient credits. Add more using your account page", 402),
+        code="model_unavailable",
+        says=["Insufficient credits", "credit"],
+        never=["CFO_BASE_URL"],
+    ),
+    "data_policy": fails(
+        error(404, "No endpoints found matching your data policy (Free model publication).", 404),
+        code="model_unavailable",
+        says=["data policy", "CFO_MODEL"],
+    ),
+    "no_tools_404": fails(
+        error(404, "No endpoints found that support tool use.", 404),
+        code="model_unavailable",
+        says=["support tool use", "can call tools"],
+    ),
+    "no_tools_400": fails(
+        error(400, "registry.ollama.ai/library/gemma:2b does not support tools", type="api_error"),
+        code="model_unavailable",
+        says=["gemma:2b does not support tools", "can call tools"],
+    ),
+    # something else answers at the address
+    "address_404_text": fails(
+        Whole(404, b"404 page not found", "text/plain"),
+        code="model_unavailable",
+        says=["404 page not found", "CFO_BASE_URL"],
+    ),
+    "address_html": fails(
+        Whole(200, _HTML, "text/html"),
+        code="model_unavailable",
+        says=["Please log in", "CFO_BASE_URL"],
+    ),
+    "address_200_error": fails(
+        Whole(200, {"error": "Unexpected endpoint or method. (POST /chat/completions)"}),
+        code="model_unavailable",
+        says=["Unexpected endpoint or method", "CFO_BASE_URL"],
+    ),
+    # errors in a stream
+    "error_in_stream": fails(
+        [
+            chunk({"role": "assistant"}),
+            {"error": {"message": "Provider returned error: rate limited upstream", "code": 429}},
+        ],
+        code="model_unavailable",
+        says=["rate limited upstream", "429"],
+    ),
+    "error_beside_choices": fails(
+        [{**chunk({"content": ""}, "error"), "error": {"code": 502, "message": "Upstream idle timeout"}}],
+        code="model_unavailable",
+        says=["Upstream idle timeout"],
+    ),
+}
+PENDING = {name for name in FAILURES if name not in ("errors_then_answers", "limit_then_answers")}
+"""Cases whose error does not say enough yet. They are not run."""

@@ -1,0 +1,103 @@
+"""Each case of the tables, asked through a workbench with the real client: the end of the run, and a whole thread.
+
+All cases share one workbench and one server, so that a case costs a twentieth of a second.
+"""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pydantic_ai.exceptions import UsageLimitUnavailableWarning
+
+from cfo_kernel import FinishedRun, Numbered, Settings, TaskResult, UserInteraction, Workspace, connect
+from tests.agent.servers import answers, failures
+from tests.agent.servers.case import RESULT, Case, Fails, Works
+from tests.agent.servers.wire import RawServer
+from tests.conftest import KEY
+from tests.replies import events_of, shown_message
+
+_ALL: dict[str, Case] = {**answers.ANSWERS, **failures.FAILURES}
+CASES = {name: case for name, case in _ALL.items() if name not in answers.PENDING | failures.PENDING}
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[RawServer]:
+    async with RawServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def workspace(
+    server: RawServer, _sample: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Workspace]:
+    root = tmp_path_factory.mktemp("servers")
+    shutil.copytree(_sample, root / "tiny", copy_function=os.link)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.001)
+        settings = Settings(
+            root=root, model="openai:x", base_url=server.base_url, openai_api_key=KEY,
+            fallback_model=None, model_retries=1, model_timeout=10, request_limit=20,
+        )  # fmt: skip
+        async with connect(settings=settings) as workbench:
+            yield await workbench.workspace("tiny")
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_server(name: str, server: RawServer, workspace: Workspace, recwarn: pytest.WarningsRecorder) -> None:
+    case = CASES[name]
+    server.play(case.turns)
+    thread = await workspace.thread()
+    run = await thread.send("What is the total?")
+    events = await events_of(run)
+    finished = await run.finished()
+    if isinstance(case.ends, Works):
+        assert_works(case.ends, finished, events)
+    else:
+        assert_fails(case.ends, finished)
+    if case.ends.requests is not None:
+        assert len(server.requests) == case.ends.requests
+    assert_history_is_whole(server.requests)
+    # Whatever happened, the thread goes on.
+    server.play([RESULT])
+    assert (await (await thread.send("And now?")).finished()).status == "succeeded"
+    assert_history_is_whole(server.requests)
+    # The workbench silences this one, and pytest undoes that.
+    assert [w for w in recwarn if w.category is not UsageLimitUnavailableWarning] == []
+
+
+def assert_works(expected: Works, finished: FinishedRun, events: list[Numbered]) -> None:
+    assert finished.error is None
+    reply = finished.reply
+    assert isinstance(reply, TaskResult | UserInteraction)
+    assert reply.message == expected.message
+    assert shown_message(events) in ("", expected.message)
+    result = reply.result if isinstance(reply, TaskResult) else None
+    assert (result.rows if result else None) == expected.rows
+    assert (reply.choices if isinstance(reply, UserInteraction) else ()) == expected.choices
+
+
+def assert_fails(expected: Fails, finished: FinishedRun) -> None:
+    assert (finished.status, finished.reply) == ("failed", None)
+    assert finished.error
+    message = finished.error.message
+    assert (finished.error.code, [text for text in expected.says if text not in message]) == (expected.code, []), (
+        message
+    )
+    assert [text for text in expected.never if text in message] == []
+
+
+def assert_history_is_whole(requests: Sequence[dict[str, Any]]) -> None:
+    """Every call in a request is followed by its return, and no id stands for two calls of an answer."""
+    for request in requests:
+        messages = request["messages"]
+        for position, message in enumerate(messages):
+            made = [call["id"] for call in message.get("tool_calls") or ()]
+            returned = [each["tool_call_id"] for each in messages[position + 1 : position + 1 + len(made)]]
+            assert sorted(made) == sorted(returned)
+            assert len(set(made)) == len(made)
