@@ -6,7 +6,7 @@ They are the wire format of events, HTTP, the history and `--json`; golden files
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, TypeAdapter
 
@@ -75,16 +75,13 @@ Loader = Callable[[str], Awaitable["pd.DataFrame"]]
 class ReplyBase(Value):
     """The base class of all replies, which can load the whole table of a reply."""
 
+    waits_for_review: ClassVar[bool] = False
+    """Whether an empty message may continue this reply."""
     _load: Loader | None = PrivateAttr(default=None)
 
     def bind(self, load: Loader) -> None:
         """Sets the function that loads the result file. The workbench calls this."""
         self._load = load
-
-    @property
-    def waits_for_review(self) -> bool:
-        """Whether an empty message may continue this reply."""
-        return isinstance(self, RunSQL | WriteSheetFromFile)
 
     async def df(self) -> pd.DataFrame:
         """The whole result as a DataFrame (decimals stay exact). Raises `ResultNotFound` if there is none."""
@@ -127,6 +124,7 @@ class Chart(Value):
 class RunSQL(ReplyBase):
     """A whole table for review. The engine ran `sql` in full, with `result` or `error` as the outcome."""
 
+    waits_for_review: ClassVar[bool] = True
     kind: Literal["run_sql"] = "run_sql"
     sql: str
     purpose: str
@@ -148,6 +146,7 @@ class SheetWritten(Value):
 class WriteSheetFromFile(ReplyBase):
     """A result file written to a sheet for review, with `written` or `error` as the outcome."""
 
+    waits_for_review: ClassVar[bool] = True
     kind: Literal["write_sheet_from_file"] = "write_sheet_from_file"
     source_file: str
     workbook: str
