@@ -1,7 +1,12 @@
 """Writes a result file as CSV that opens correctly in a spreadsheet.
 
-Runs in the ingest worker. The file is UTF-8 with a byte order mark, without which Excel assumes another encoding. NULL
-is an empty cell. A text that a spreadsheet would run as a formula gets an apostrophe in front; a plain number does not.
+Runs in the ingest worker. The file is UTF-8 with a byte order mark, without which Excel assumes another encoding. Texts
+are quoted; numbers, dates and NULL, which is an empty cell, are not.
+
+A text that a spreadsheet would run as a formula gets an apostrophe in front; a plain number does not. Quotation marks
+alone do not protect: a spreadsheet whose locale separates lists by `;` splits `5,"a;=b"` into `5,"a` and `=b"`, since a
+quotation mark counts only at the start of a cell. So what follows another separator or a line break inside a text is
+treated as the start of a cell too.
 """
 
 import re
@@ -13,14 +18,16 @@ import duckdb
 
 from cfo_kernel.data import file_formats, staging
 from cfo_kernel.errors import UnreadableFile
-from cfo_kernel.sql_text import quoted
+from cfo_kernel.sql_text import text_literal
 
-# The full-width signs, tab and carriage return count too: spreadsheets drop or convert them before they look.
-_FORMULA = "^\\s*[=+\\-@＝＋－＠\\t\\r]"
-_NUMBER = "^[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?%?$"
-_NEVER_A_FORMULA = re.compile(
-    r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(\d+,\d+\)|DOUBLE|FLOAT|BOOLEAN|DATE|TIME.*)"
-)
+_SIGN = r"[=+\-@＝＋－＠]"  # full-width signs count too: spreadsheets convert them before they look
+_BLANK = r"\p{Z}\p{Cc}\p{Cf}"  # spreadsheets drop these characters before they look
+_SEPARATOR = r"[;؛،|\t\r\n\x0b\x0c\x{85}\x{2028}\x{2029}]"
+_FORMULA = rf"^([{_BLANK}]*{_SIGN}|[\t\r])"
+_LATER_FORMULA = rf"""({_SEPARATOR}[{_BLANK}"]*)({_SIGN})"""
+_NUMBER = r"^[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?%?$"
+_EXACT = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(\d+,\d+\)|BOOLEAN")
+_WITH_INFINITY = re.compile(r"DOUBLE|FLOAT|DATE|TIME.*")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -32,13 +39,17 @@ def write_csv(source: str, to: str) -> dict[str, Any]:
         with duckdb.connect(config=staging.DUCKDB_CONFIG) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             described = connection.execute("DESCRIBE FROM read_parquet(?)", [source]).fetchall()
-            columns = ", ".join(_column(i, name, kind) for i, (name, kind, *_) in enumerate(described, 1))
-            rows = f"SELECT {columns} FROM read_parquet(?)"  # noqa: S608 - positions and quoted names
-            counted = connection.execute(f"COPY ({rows}) TO ? (FORMAT csv, HEADER true)", [source, str(body)])
+            head = _head(connection, [name for name, *_ in described])
+            kinds = {f"c{i}": kind for i, (_, kind, *_) in enumerate(described, 1)}
+            columns = ", ".join(f"{_cell(f'#{i}', kind)} AS {name}" for i, (name, kind) in enumerate(kinds.items(), 1))
+            texts = ", ".join(name for name, kind in kinds.items() if _is_text(kind))
+            options = f"FORMAT csv, HEADER false{texts and f', FORCE_QUOTE ({texts})'}"
+            rows = f"SELECT {columns} FROM read_parquet(?)"  # noqa: S608 - positions and types
+            counted = connection.execute(f"COPY ({rows}) TO ? ({options})", [source, str(body)])
             [(count,)] = counted.fetchall()
-        # DuckDB writes no byte order mark, so its rows are copied behind one.
+        # DuckDB writes no byte order mark, and quotes only some names, so its rows are copied behind a head.
         with Path(to).open("wb") as whole, body.open("rb") as written:
-            whole.write(_BOM)
+            whole.write(_BOM + head)
             shutil.copyfileobj(written, whole, 1 << 20)
     except duckdb.Error as error:
         raise UnreadableFile("The result cannot be written as CSV. Run its query again, then download it.") from error
@@ -47,11 +58,31 @@ def write_csv(source: str, to: str) -> dict[str, Any]:
     return {"rows": count}
 
 
-def _column(position: int, name: str, kind: str) -> str:
-    """SQL of a column, with an apostrophe in front of its name and its cells where they would be formulas."""
-    safe_name = quoted(f"'{name}" if re.match(_FORMULA, name) else name)
-    if _NEVER_A_FORMULA.fullmatch(kind):
-        return f"#{position} AS {safe_name}"
-    text = f"CAST(#{position} AS VARCHAR)"
-    is_formula = f"regexp_matches({text}, '{_FORMULA}') AND NOT regexp_matches({text}, '{_NUMBER}')"
-    return f"CASE WHEN {is_formula} THEN '''' || {text} ELSE {text} END AS {safe_name}"
+def _head(connection: duckdb.DuckDBPyConnection, names: list[str]) -> bytes:
+    """The first line: the names of the columns."""
+    safe = connection.execute(f"SELECT {_harmless('name')} FROM unnest(?) AS it(name)", [names])  # noqa: S608
+    cells = [f'"{name.replace(chr(34), chr(34) * 2)}"' for (name,) in safe.fetchall()]
+    return (",".join(cells) + "\n").encode()
+
+
+def _is_text(kind: str) -> bool:
+    return not (_EXACT.fullmatch(kind) or _WITH_INFINITY.fullmatch(kind))
+
+
+def _cell(value: str, kind: str) -> str:
+    """SQL of a cell."""
+    if _EXACT.fullmatch(kind):
+        return value
+    text = f"CAST({value} AS VARCHAR)"
+    if _WITH_INFINITY.fullmatch(kind):  # `-inf` and `-infinity` would be formulas
+        return f"CASE WHEN {text} LIKE '-inf%' THEN '''' || {text} ELSE {text} END"
+    return _harmless(text)
+
+
+def _harmless(text: str) -> str:
+    """SQL of a text, with an apostrophe wherever a formula would begin."""
+    later = f"regexp_replace({text}, {text_literal(_LATER_FORMULA)}, '\\1''\\2', 'g')"
+    is_formula = (
+        f"regexp_matches({text}, {text_literal(_FORMULA)}) AND NOT regexp_matches({text}, {text_literal(_NUMBER)})"
+    )
+    return f"CASE WHEN {is_formula} THEN '''' || {later} ELSE {later} END"

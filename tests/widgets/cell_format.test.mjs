@@ -1,7 +1,7 @@
 // How figures and dates are formatted, and how numbers that people type are read. Run by Node.js.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cellText, columnFormats, plainNumber } from "../../widgets/js/src/result/cell_format.ts";
+import { cellText, columnFormats, plainNumber, tabSeparated } from "../../widgets/js/src/result/cell_format.ts";
 
 function column(type, sample, ...cells) {
   const [format] = columnFormats([{ name: "it", type }], sample.map((cell) => [cell]));
@@ -28,4 +28,16 @@ test("tiny values are not shown as zero, nor huge ones with digits they do not h
 test("only thousands separators are removed", () => {
   const typed = ["1,234.50", "(1,234.50)", "−5", " 12 000 ", "1250,5", "1.234,50", "12,34"];
   assert.deepEqual(typed.map(plainNumber), ["1234.50", "-1234.50", "-5", "12000", "1250,5", "1.234,50", "12,34"]);
+});
+
+test("no text that is pasted into a spreadsheet is a formula, and numbers stay numbers", () => {
+  const columns = [{ name: "=name", type: "VARCHAR" }, { name: "n", type: "DECIMAL(9,2)" }];
+  const texts = ["=1", " \u00a0@x", "a;=1", "a,\t-b", 'a;"=1"', '"=1"', "a\n＝1", "Köln - Nord", "-5", "a=b"];
+  const pasted = tabSeparated(columns, texts.map((text) => [text, -1.5])).split("\n").map((line) => line.split("\t"));
+  assert.deepEqual(pasted[0], ["'=name", "n"]);
+  assert.ok(pasted.slice(1).every(([, n]) => n === "-1.5"));
+  assert.deepEqual(
+    pasted.slice(1).map(([text]) => text),
+    ["'=1", "' \u00a0@x", "a;'=1", "a, '-b", '"a;""\'=1"""', '"""=1"""', "a ＝1", "Köln - Nord", "-5", "a=b"],
+  );
 });

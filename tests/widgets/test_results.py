@@ -65,7 +65,11 @@ async def test_a_page_downloads_a_file_in_chunks(
         is_done = message["value"]["is_done"]
         assert (message["value"]["name"], message["value"]["size"] >= len(content)) == (f"result_001.{format}", True)
     if format == "csv":
-        assert content.decode("utf-8-sig").splitlines() == ["department,total", "Finance,4400.55", "Sales,2300.30"]
+        assert content.decode("utf-8-sig").splitlines() == [
+            '"department","total"',
+            '"Finance",4400.55',
+            '"Sales",2300.30',
+        ]
     else:
         assert openpyxl.load_workbook(io.BytesIO(content)).worksheets[0]["B2"].value == 4400.55
     assert not view._downloads._active

@@ -3,12 +3,18 @@
 import asyncio
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from cfo_kernel import TaskResult, Thread, Workbench, connect
 from cfo_kernel.data import csv_writer, sheet_values, workbook_writer, workspace_data
@@ -114,7 +120,75 @@ def test_no_text_of_a_csv_is_a_formula(tmp_path: Path) -> None:
     written = (tmp_path / "x.csv").read_bytes().decode("utf-8-sig")
     [header, *rows] = csv.reader(io.StringIO(written, newline=""))
     assert header == ["'=name"]
-    assert [row[0] if row else "" for row in rows] == ["'" + text for text in HOSTILE] + HARMLESS
+    expected = ["'" + text.replace("\t=", "\t'=").replace("\r=", "\r'=") for text in HOSTILE]
+    assert [row[0] for row in rows] == expected + HARMLESS
+
+
+_texts = st.text(st.sampled_from("=+-@＝;,\t\r\n\"'| \xa0\x0b؛aZ19.%("), max_size=12) | st.text(max_size=6)
+_numbers = st.integers(-(10**9), 10**9) | st.none()
+_SKIPPED = re.compile(r"[\s\x00-\x20\x7f-\xa0\u200b-\u200f\ufeff]*")
+_NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?%?")
+
+
+def _would_run(cell: str, separator: str) -> bool:
+    """Whether a spreadsheet would take the cell for a formula.
+
+    With another separator than the comma, the first cell may be a number followed by the rest of the line, in which all
+    texts are string literals: no formula either.
+    """
+    begun = _SKIPPED.sub("", cell, count=1)
+    if not begun.startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠")):
+        return False
+    return not _NUMBER.fullmatch(begun if separator == "," else begun.partition(",")[0])
+
+
+def _formulas(written: str) -> list[str]:
+    """The cells of a CSV that are formulas where lists are separated by the comma, or by another character."""
+    found = []
+    for separator in ",;\t|؛":
+        rows = csv.reader(io.StringIO(written, newline=""), delimiter=separator)
+        found += [cell for row in rows for cell in row if _would_run(cell, separator)]
+    return found
+
+
+LATER = ["a;=1", 'a;"=1"', "a\t=1", "a\n=1", 'a\r\n"+1"', "a; ;\xa0@x", "5|-cmd", "a؛＝1", "a;\t=1", ";=1;=1"]
+
+
+def test_no_part_of_a_text_of_a_csv_is_a_formula(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"n": range(len(LATER)), "a;=b": LATER}), tmp_path / "x.parquet")
+    csv_writer.write_csv(str(tmp_path / "x.parquet"), str(tmp_path / "x.csv"))
+    written = (tmp_path / "x.csv").read_bytes().decode("utf-8-sig")
+    assert not _formulas(written)
+    [header, *rows] = csv.reader(io.StringIO(written, newline=""))
+    assert [header[1], rows[0][1]] == ["a;'=b", "a;'=1"]
+
+
+@hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_separator_of_any_locale_makes_a_formula_in_a_csv(data: st.DataObject, tmp_path: Path) -> None:
+    kinds = data.draw(st.lists(st.sampled_from([pa.string(), pa.int64()]), min_size=1, max_size=4))
+    names = data.draw(st.lists(_texts.filter(bool), min_size=len(kinds), max_size=len(kinds), unique_by=str.lower))
+    cells = [st.none() | _texts if kind == pa.string() else _numbers for kind in kinds]
+    rows = data.draw(st.lists(st.tuples(*cells), min_size=1, max_size=40))
+    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
+    pq.write_table(pa.table(columns, names), tmp_path / "x.parquet")
+    csv_writer.write_csv(str(tmp_path / "x.parquet"), str(tmp_path / "x.csv"))
+    written = (tmp_path / "x.csv").read_bytes().decode("utf-8-sig")
+    assert not _formulas(written)
+    [header, *read] = csv.reader(io.StringIO(written, newline=""))
+    for shown, meant in zip([header, *read], [names, *rows], strict=True):
+        expected = ["" if cell is None else str(cell) for cell in meant]
+        assert [cell.replace("'", "") for cell in shown or [""]] == [cell.replace("'", "") for cell in expected]
+
+
+def test_a_csv_quotes_texts_and_no_numbers(tmp_path: Path) -> None:
+    row = "-5 AS n, 'x' AS t, NULL::VARCHAR AS nothing, '' AS empty, '-1,5' AS typed, '-inf'::DOUBLE AS f"
+    csv_writer.write_csv(
+        parquet(tmp_path / "x.parquet", f"SELECT {row}, DATE '2024-01-31' AS d"), str(tmp_path / "x.csv")
+    )
+    [header, first] = (tmp_path / "x.csv").read_bytes().decode("utf-8-sig").splitlines()
+    assert header == '"n","t","nothing","empty","typed","f","d"'
+    assert first == """-5,"x",,"","-1,5",'-inf,2024-01-31"""
 
 
 def test_more_rows_than_a_sheet_has_are_told_to_go_into_a_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

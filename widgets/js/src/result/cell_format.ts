@@ -118,11 +118,16 @@ export function fullValue(cell: Cell | undefined, format: ColumnFormat): string 
   return isCut ? text : undefined;
 }
 
-/** The table for pasting into a spreadsheet: figures as they are, and no text that would be taken for a formula. */
+/**
+ * The table for pasting into a spreadsheet: figures as they are, and no text that would be taken for a formula, as in a CSV
+ * (csv_writer.py). Spreadsheets may also split at a separator that was used before, and drop quotation marks around a text.
+ */
 export function tabSeparated(columns: ResultColumn[], rows: Cell[][]): string {
   const safe = (text: string) => {
-    const line = text.replace(/[\t\r\n]+/g, " ");
-    return /^\s*[=+\-@＝＋－＠]/.test(line) && !NUMBER.test(line) ? `'${line}` : line;
+    const line = text.replace(/[\t\r\n\v\f\x85\u2028\u2029]+/g, " ");
+    if (NUMBER.test(line)) return line;
+    const harmless = line.replace(/(^[\p{Z}\p{C}]*|[;,؛،|][\p{Z}\p{C}"]*)([=+\-@＝＋－＠])/gu, (_, before, sign) => (before.trim() ? `${before}'${sign}` : `'${before}${sign}`));
+    return harmless.includes('"') ? `"${harmless.replaceAll('"', '""')}"` : harmless;
   };
   const cell = (value: Cell | undefined) =>
     value === null || value === undefined ? "" : safe(typeof value === "object" ? JSON.stringify(value) : String(value));
