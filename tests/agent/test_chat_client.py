@@ -1,4 +1,4 @@
-"""The chat client beside OpenAI's own: the same requests, the same chunks, the same errors."""
+"""Compares the chat client with OpenAI's own: the same requests, the same chunks, the same errors."""
 
 import ast
 import json
@@ -31,7 +31,7 @@ def chunk(delta: Any, **changed: Any) -> dict[str, Any]:
 
 
 class Server:
-    """Answers every request with one body, and keeps the requests."""
+    """Answers every request with the same body, and records the requests."""
 
     def __init__(self, body: bytes = b"data: [DONE]\n\n", media_type: str = "text/event-stream") -> None:
         self.requests: list[httpx2.Request] = []
@@ -183,7 +183,7 @@ def test_a_schema_for_the_output_is_converted_beside_tools_that_are_known() -> N
 
 
 def test_no_private_module_of_a_dependency_is_imported() -> None:
-    """A private module may change in any version, and a range of versions is allowed."""
+    """A private module may change in any version, and the requirements allow a range of versions."""
     found: list[str] = []
     for path in Path(cfo_kernel.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""The cost of an answer: by the root's prices.toml, by the server's list price, or unknown."""
+"""The cost of an answer comes from the root's prices.toml, else from the list price, else it is unknown."""
 
 from decimal import Decimal
 from pathlib import Path

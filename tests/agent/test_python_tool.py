@@ -1,4 +1,4 @@
-"""The Python tool through the whole engine: a program of the model runs confined, and its table backs the answer."""
+"""Runs the Python tool through the whole engine: a model's program runs confined, and the answer shows its table."""
 
 from decimal import Decimal
 from pathlib import Path

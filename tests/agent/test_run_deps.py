@@ -1,4 +1,4 @@
-"""The files and results that the tools of one run share."""
+"""Tests the files and results that the tools of one run share."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Descriptions of tables for a model: nothing that is empty, and every figure."""
+"""Descriptions of tables for a model contain every figure and no empty parts."""
 
 from cfo_kernel.agent.table_descriptions import described_table, listed_tables
 from cfo_kernel.data.glossary import GlossaryFile

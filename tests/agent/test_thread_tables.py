@@ -1,4 +1,4 @@
-"""A thread's earlier results are tables: for the model's SQL and plans, and for the table that the engine delivers."""
+"""Earlier results of a thread are tables, for the model's SQL and plans and for the table that the engine delivers."""
 
 import json
 from typing import Any

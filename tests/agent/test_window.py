@@ -1,4 +1,4 @@
-"""What the model sees of a thread whose history has messages that cannot be read."""
+"""Tests what the model sees of a thread whose history contains unreadable messages."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""The application over the tiny company, with the offline analyst or a scripted server behind it.
+"""The application with the tiny company, and with the offline analyst or a scripted model server.
 
-Where streams matter, a real server on loopback; elsewhere requests go right into the application.
+Tests of streams use a real server on loopback; the others call the application directly.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Listen = Callable[..., Awaitable[str]]
 
 @pytest.fixture
 async def make(root: Path) -> AsyncIterator[Make]:
-    """Makes applications that think with the given server, or offline."""
+    """Creates applications that use the given model server, or the offline analyst."""
     async with AsyncExitStack() as stack:
 
         def made(server: ScriptedServer | None = None, *, host: str = "127.0.0.1", **options: Any) -> FastAPI:
@@ -43,7 +43,7 @@ async def make(root: Path) -> AsyncIterator[Make]:
 
 @pytest.fixture
 async def client(make: Make) -> AsyncIterator[httpx.AsyncClient]:
-    """Speaks to an application that thinks offline."""
+    """A client of an application that uses the offline analyst."""
     async with speaking_to(make()) as client:
         yield client
 
@@ -55,7 +55,7 @@ def speaking_to(app: FastAPI, **options: Any) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def listen() -> AsyncIterator[Listen]:
-    """Has an application served at a free port of this machine, in this loop; gives its URL."""
+    """Serves an application on a free port of this machine, in the current event loop, and returns its URL."""
     async with AsyncExitStack() as stack:
 
         async def started(app: FastAPI, *, keep_alive: int = 75) -> str:

@@ -1,4 +1,4 @@
-"""Who is let in: host, origin, token, and how much they may send."""
+"""Which requests are accepted, by host, origin, token and size."""
 
 import asyncio
 import os

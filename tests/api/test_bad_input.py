@@ -1,4 +1,4 @@
-"""What no honest client sends: it is refused by name, and nothing of the inside is told."""
+"""Malformed requests are refused with an error that names the fault and reveals no internals."""
 
 import json
 import tempfile
@@ -35,7 +35,7 @@ NAMES = [
 
 
 def is_refused(response: httpx.Response, root: Path) -> bool:
-    """Whether this is a problem of the client's, told without a word of the inside."""
+    """Whether this is a client error whose text reveals no internals."""
     said = response.text
     inside = (str(root), "Traceback", "site-packages", 'File "')
     assert not [word for word in inside if word in said], said

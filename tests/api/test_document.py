@@ -1,4 +1,4 @@
-"""The OpenAPI document: held as a golden file, with an example and every status on every operation."""
+"""The OpenAPI document equals its golden file, and has an example and every status for each operation."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def operations(document: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 async def test_the_document_is_the_golden_one(document: Any) -> None:
-    """`CFO_GOLDEN=write` rewrites the file: its difference is what clients will notice."""
+    """`CFO_GOLDEN=write` rewrites the file. The difference is what clients will notice."""
     assert document["info"].pop("version") == cfo_kernel.__version__
     text = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     if WRITE:

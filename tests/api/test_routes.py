@@ -1,4 +1,4 @@
-"""Every route, as a script uses it."""
+"""Calls every route in the way a script does."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ ROWS = [["Finance", 4400.55], ["Sales", 2300.3]]
 
 
 async def asked(client: httpx.AsyncClient, message: str = f"SQL: {TOTAL}") -> dict[str, str]:
-    """A message that was answered: its run."""
+    """Sends a message, waits for its reply, and returns the run."""
     response = await client.post("/chat", json={"workspace_id": "tiny", "message": message})
     assert response.status_code == 200, response.text
     return response.json()
@@ -172,7 +172,7 @@ async def test_a_key_gives_one_run_whatever_is_tried_again(client: httpx.AsyncCl
 
 @pytest.mark.parametrize("what", ["threads/{thread}", "workspaces/other"])
 async def test_the_key_of_a_thread_that_was_deleted_makes_no_other(client: httpx.AsyncClient, what: str) -> None:
-    """Else an empty thread would refer to a run that was in another."""
+    """Otherwise an empty thread would refer to a run that belonged to another thread."""
     await client.post("/workspaces", json={"name": "Other"})
     first = {"json": {"message": "SQL: SELECT 1 AS one"}, "headers": {"Idempotency-Key": "once"}}
     begun = (await client.post("/workspaces/other/threads", **first)).json()

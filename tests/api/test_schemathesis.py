@@ -1,6 +1,6 @@
-"""The whole OpenAPI document tried on the application: no 5xx, no status and no body that the document does not know.
+"""Tries the whole OpenAPI document on the application: no 5xx, and only documented statuses and bodies.
 
-Each operation is tried twice: on names out of nowhere, and on those of a company that is there.
+Each operation is tried twice: with invented names, and with names that exist.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ World = tuple[str, Any, dict[str, str]]
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A served application that thinks offline: its URL, its document, and names of what is there."""
+    """A served application that uses the offline analyst: its URL, its document, and existing names."""
     root = tmp_path_factory.mktemp("root")
     (root / "tiny" / "data").mkdir(parents=True)
     (root / "tiny" / "data" / "ledger.csv").write_text(LEDGER)
@@ -51,7 +51,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @contextlib.contextmanager
 def served(root: Path) -> Iterator[str]:
-    """The application in a loop of its own, beside the test."""
+    """Serves the application in a separate event loop, alongside the test."""
     given_settings = Settings(root=root, model="offline", query_timeout=5, python_timeout=5)
 
     async def serve() -> None:

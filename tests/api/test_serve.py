@@ -1,4 +1,4 @@
-"""`cfo serve` as a process: what it says, what it refuses, and how it stops."""
+"""Runs `cfo serve` as a process, and checks what it prints, what it refuses, and how it stops."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Streams of events over a real connection: whole, taken up again, kept alive, and let go."""
+"""Event streams over a real connection: complete, resumed, kept alive, and closed by either side."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ Event = tuple[int, str, dict[str, Any]]
 
 
 async def events(client: httpx.AsyncClient, address: str, **options: Any) -> AsyncGenerator[Event]:
-    """The events of a stream, as they come."""
+    """The events of a stream, as they arrive."""
     async with client.stream(options.pop("method", "GET"), address, timeout=60, **options) as response:
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -40,7 +40,7 @@ async def events(client: httpx.AsyncClient, address: str, **options: Any) -> Asy
 
 
 async def begun(client: httpx.AsyncClient, message: str = "Totals") -> str:
-    """The address of a new run."""
+    """Starts a run, and returns its URL."""
     response = await client.post("/workspaces/tiny/threads", json={"message": message})
     return response.headers["location"]
 
@@ -140,7 +140,7 @@ IDLE = "/runs/idle/events"
 
 
 class Idle:
-    """A workbench whose one run never says anything, and which counts who listens."""
+    """A workbench whose only run never sends an event. It counts its listeners."""
 
     id = thread_id = "idle"
 
@@ -211,7 +211,7 @@ async def test_streams_end_when_the_server_closes(listen: Listen) -> None:
 
 @contextlib.contextmanager
 def many_files() -> Iterator[None]:
-    """Lets this process open as many files as a thousand connections with both their ends need."""
+    """Raises this process's limit of open files, so that it can hold both ends of a thousand connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
     try:

@@ -16,7 +16,7 @@ NAME = "tiny"
 
 @contextlib.contextmanager
 def new_root() -> Generator[Path]:
-    """A root with the company. It is removed at the end of the block."""
+    """Creates a root with the company, and removes it at the end of the block."""
     folder = Path(tempfile.mkdtemp(prefix="cfo-bench-"))
     try:
         data = folder / NAME / "data"
@@ -29,7 +29,7 @@ def new_root() -> Generator[Path]:
 
 
 def settings(root: Path, base_url: str) -> Settings:
-    """The settings of a workbench over the root that asks the model server."""
+    """Settings for a workbench over this root that uses the model server."""
     return Settings.model_validate(environment(root, base_url, prefix=""))
 
 
@@ -40,6 +40,6 @@ def environment(root: Path, base_url: str, prefix: str = "CFO_") -> dict[str, st
 
 
 async def ingest(root: Path, base_url: str) -> None:
-    """Ingests the files, so that this is not part of any measurement."""
+    """Ingests the files beforehand, so that ingestion is not part of any measurement."""
     async with connect(settings=settings(root, base_url)) as wb:
         await (await wb.workspace(NAME)).datasets()

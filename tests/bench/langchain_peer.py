@@ -13,13 +13,13 @@ _HERE = Path(__file__).parent
 
 
 class Peer:
-    """LangChain's agent in its process."""
+    """A process that runs LangChain's agent."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     async def seconds(self, at_once: int = 1) -> float:
-        """How long the agent takes to answer this many questions at once."""
+        """Has the agent answer this many questions at once, and returns the duration in seconds."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{at_once}\n".encode())
@@ -28,7 +28,7 @@ class Peer:
 
 @contextlib.asynccontextmanager
 async def langchain(base_url: str, parquet: Path) -> AsyncGenerator[Peer | None]:
-    """The peer; None if it cannot be installed or does not answer."""
+    """Starts the peer. Yields None if it cannot be installed or does not answer."""
     with tempfile.TemporaryDirectory(prefix="cfo-bench-langchain-") as name:
         python = await asyncio.to_thread(_install, Path(name))
         if python is None:
@@ -53,7 +53,7 @@ async def langchain(base_url: str, parquet: Path) -> AsyncGenerator[Peer | None]
 
 
 def _install(folder: Path) -> str | None:
-    """The interpreter of the new environment; None if the packages cannot be installed."""
+    """Installs the packages in a new environment, and returns its interpreter, or None if that fails."""
     python = folder / "bin" / "python"
     requirements = str(_HERE / "requirements.txt")
     steps = [

@@ -1,4 +1,4 @@
-"""The cost of a thousand clients that wait for events of runs whose model stays silent."""
+"""The cost of a thousand clients that wait for the events of runs whose model never answers."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ async def _start_silent_run(server: Server) -> str:
 
 
 async def _cpu_share(server: Server) -> float:
-    """The share of one processor that the server uses, measured over some seconds."""
+    """The share of one processor that the server uses, measured over several seconds."""
     await asyncio.sleep(1)
     before = server.cpu_seconds()
     await asyncio.sleep(SECONDS)

@@ -1,4 +1,4 @@
-"""Many threads at once over HTTP: do all of them succeed, and how much memory do they take once they are idle."""
+"""Starts many threads at once over HTTP, and measures whether all succeed and how much memory they use once idle."""
 
 import asyncio
 import time

@@ -1,9 +1,9 @@
-"""A model server that answers at once. It runs in a process of its own, so its work is not part of what is measured.
+"""A model server that answers immediately, in a separate process so that its work is not measured.
 
-It is stateless: its answer depends only on the conversation it receives, so any number of turns can run at once. A turn
-lists the tables, queries them, and answers: three requests. The question `FIRST_WORD` is answered immediately,
-`AT_LENGTH` immediately with a long text, and `SILENCE` never. Each event is an HTTP chunk of its own, as real model
-servers send them.
+It is stateless: each answer depends only on the conversation in the request, so any number of turns can run at once. A
+turn lists the tables, queries them, and answers, in three requests. The question `FIRST_WORD` is answered immediately,
+`AT_LENGTH` immediately with a long text, and `SILENCE` never. Each event is sent as one HTTP chunk, as real model
+servers do.
 
 `python -m tests.bench.model_server` prints its address.
 """
@@ -31,7 +31,7 @@ _numbers = itertools.count()
 
 @contextlib.contextmanager
 def served() -> Generator[str]:
-    """Starts a server for the block, and gives its address."""
+    """Runs a server during the block, and yields its address."""
     with subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
@@ -41,7 +41,7 @@ def served() -> Generator[str]:
 
 
 def _answer(body: dict[str, Any]) -> tuple[str, str] | None:
-    """The tool to call and its arguments, or "" and the final text; None to stay silent."""
+    """The tool to call with its arguments, or "" with the final text, or None to send nothing."""
     messages = body["messages"]
     asked = max(i for i, m in enumerate(messages) if m["role"] == "user")
     question = json.dumps(messages[asked]["content"])
@@ -68,7 +68,7 @@ def _deltas(tool: str, text: str, number: int) -> list[dict[str, Any]]:
 
 
 def _streamed(body: dict[str, Any], tool: str, text: str) -> bytes:
-    """The whole answer as events, each in an HTTP chunk."""
+    """The whole answer as events, each in one HTTP chunk."""
     number = next(_numbers)
     kind = {"id": f"chatcmpl-{number}", "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
     ends = [{}, "tool_calls" if tool else "stop"]
@@ -81,7 +81,7 @@ def _streamed(body: dict[str, Any], tool: str, text: str) -> bytes:
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serves the requests of one connection."""
+    """Serves all requests of one connection."""
     with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()

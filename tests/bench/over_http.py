@@ -21,7 +21,7 @@ async def measure() -> list[Figure]:
 
 
 async def _post_figure(server: Server) -> Figure:
-    """Posts messages one after the other, each in a new thread."""
+    """Posts messages one after another, each in a new thread."""
     milliseconds: list[float] = []
     for _ in range(POSTS):
         started = time.perf_counter()
@@ -35,7 +35,7 @@ async def _post_figure(server: Server) -> Figure:
 
 
 async def _first_token_figure(server: Server) -> Figure:
-    """Alternates with the same request to the model server."""
+    """Measures the first token, alternating with the same request sent directly to the model server."""
     ours: list[float] = []
     theirs: list[float] = []
     async with AsyncOpenAI(base_url=server.model_url, api_key="any") as client:

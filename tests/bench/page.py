@@ -1,4 +1,4 @@
-"""The page as a visitor sees it: the time until it accepts input, until the first word, and the memory of a kernel."""
+"""The page as a visitor experiences it: time until it accepts input, time until the first word, and a kernel's memory."""
 
 import shutil
 import tempfile
@@ -52,7 +52,7 @@ async def _opened(stack: Stack, browser: Browser) -> Page:
 
 
 async def _visits(stack: Stack, browser: Browser) -> list[Figure]:
-    """Visits with an empty cache and a warm kernel. Chromium counts what is transferred."""
+    """Visits the page with an empty cache and a warm kernel. Chromium counts the bytes transferred."""
     seconds: list[float] = []
     megabytes: list[float] = []
     for _ in range(_VISITS):
@@ -86,7 +86,7 @@ async def _visits(stack: Stack, browser: Browser) -> list[Figure]:
 
 
 def _memory(stack: Stack) -> Figure:
-    """The memory of a kernel that has no visitor yet, so it has only run the notebook."""
+    """Measures a kernel that has no visitor yet and has only run the notebook."""
     unique = [_unique(pid) for pid in stack.kernels()]
     most = max(unique)
     return Figure("private memory of a visitor's kernel", f"{most:.0f} MB", "< 70 MB", most < 70)
@@ -98,7 +98,7 @@ def _unique(pid: int) -> float:
 
 
 async def _first_words(stack: Stack, browser: Browser) -> Figure:
-    """From the click to the first painted word. Alternates with the first token of the same message at the API."""
+    """Measures the time from the click to the first painted word, alternating with the API's first token."""
     page = await _opened(stack, browser)
     painted: list[float] = []
     api_seconds: list[float] = []
@@ -130,7 +130,7 @@ def _api_word(client: httpx.Client) -> float:
 
 
 async def _first_page(stack: Stack, browser: Browser) -> Figure:
-    """From the click to the first page of a result of a million rows, and the time the API takes for that page."""
+    """Measures the time from the click to the first page of a result with a million rows, and the API's share of it."""
     page = await _opened(stack, browser)
     await page.fill(_COMPOSER, "many please")
     await page.press(_COMPOSER, "Enter")

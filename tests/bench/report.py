@@ -1,4 +1,4 @@
-"""The figures of the measurements, and the table that shows them."""
+"""The measured figures, and the table that shows them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

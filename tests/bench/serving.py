@@ -1,4 +1,4 @@
-"""The HTTP API in a process of its own, with its memory and processor time as the system reports them."""
+"""Runs the HTTP API in a separate process, and reads its memory and processor time from the system."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from tests.bench.model_server import served
 
 
 class Server:
-    """A server over the tiny company, with a client."""
+    """A server with the tiny company, and a client for it."""
 
     def __init__(self, url: str, client: httpx.AsyncClient, pid: int, model_url: str) -> None:
         self.url, self.client, self.model_url = url, client, model_url
@@ -33,7 +33,7 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def status_of(self, run_id: str) -> str:
-        """Waits for the end of a run, and gives its status."""
+        """Waits until a run has ended, and returns its status."""
         async with self.client.stream("GET", f"/runs/{run_id}/events") as stream:
             async for _ in stream.aiter_lines():
                 pass
@@ -42,7 +42,7 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def serving() -> AsyncGenerator[Server]:
-    """Runs a server for the block."""
+    """Runs a server during the block."""
     with new_root() as root, served() as model_url:
         await ingest(root, model_url)
         env = {**os.environ, **environment(root, model_url)}

@@ -53,7 +53,7 @@ def _make(file: Path) -> None:
 
 
 async def _warm(pool: SqlWorkerPool, file: Path) -> list[Figure]:
-    """Alternates warm queries through the pool and plain ones, so that both see the same load of the machine."""
+    """Alternates warm queries through the pool with plain ones, so that both see the same load."""
     figures: list[Figure] = []
     with duckdb.connect(config={"threads": "2"}) as plain:
         plain.execute(f"CREATE VIEW ledger AS FROM read_parquet('{file}')")
@@ -74,7 +74,7 @@ async def _through_the_tool(pool: SqlWorkerPool, file: Path, sql: str) -> object
 
 
 async def _at_once(pool: SqlWorkerPool, file: Path) -> list[Figure]:
-    """Runs eight queries at once and one after the other, and compares the times."""
+    """Runs eight queries at once and then one after another, and compares the times."""
     work = [QUERIES["group"], QUERIES["distinct"]] * 4
 
     async def one(sql: str) -> float:
@@ -94,7 +94,7 @@ async def _at_once(pool: SqlWorkerPool, file: Path) -> list[Figure]:
 
 
 async def _cancelled(pool: SqlWorkerPool, file: Path) -> Figure:
-    """From the cancellation of a query until it has ended."""
+    """Measures the time from the cancellation of a query until it has ended."""
     begun = asyncio.Event()
     work = pool.ask("query", {"ledger": file}, {}, _ENDLESS, cap=5, on_progress=lambda *_: begun.set())
     query = asyncio.create_task(work)
@@ -105,7 +105,7 @@ async def _cancelled(pool: SqlWorkerPool, file: Path) -> Figure:
 
 
 async def _killed(folder: Path, file: Path) -> Figure:
-    """From the time limit of a query that cannot be interrupted until its process is killed."""
+    """Measures how long after its time limit the process of an uninterruptible query is killed."""
     pool = SqlWorkerPool(folder / ".cache", folder / ".sql", timeout=_LIMIT)
     try:
         await pool.ask("query", {"ledger": file}, {}, "SELECT 1", cap=5)

@@ -1,4 +1,4 @@
-"""The cost of confinement: a call that returns ten rows, compared with the same code in a warm process."""
+"""Measures what confinement costs: a call that returns ten rows, compared with the same code in a warm process."""
 
 import time
 from pathlib import Path

@@ -95,7 +95,7 @@ def _many_turns(seconds: dict[str, float]) -> list[Figure]:
 
 
 async def _alternate(ways: dict[str, Seconds], at_once: int, rounds: int) -> dict[str, float]:
-    """The median seconds of each way. The first round is a warm-up and does not count."""
+    """The median seconds of each variant. The first round is a warm-up and is not counted."""
     seconds_of: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds + 1):
         for way, seconds in ways.items():
@@ -119,7 +119,7 @@ async def _durable(workspace: Workspace) -> None:
 
 
 async def _without_durability(workspace_data: WorkspaceData, models: Models, folder: Path) -> None:
-    """What `runs.execution` does, without storing anything and without a listener."""
+    """Does what `runs.execution` does, but stores nothing and has no listener."""
     schema = await workspace_data.schema()
     deps = RunDeps(workspace_data, schema, folder, EmptyReplayLog())
     limits = RunLimits(20, 50, 400_000)

@@ -1,4 +1,4 @@
-"""Takes the screenshot for the README from the running app: `python -m tests.browser.picture`."""
+"""Takes the README's screenshot of the running app: `python -m tests.browser.picture`."""
 
 import asyncio
 import shutil

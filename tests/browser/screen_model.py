@@ -1,6 +1,6 @@
-"""A scripted model for the screens: the first word of a message selects the answer.
+"""A scripted model for the screens. The first word of a message selects the answer.
 
-It is stateless, so a run that is resumed after a crash gets the same answer, however many tabs and reloads there are.
+It is stateless, so a run that resumes after a crash gets the same answer, whatever tabs and reloads are involved.
 """
 
 import json
@@ -46,7 +46,7 @@ HOSTILE_CELLS = f"SELECT $${ATTACK}$$ AS \"<b>name</b>\", '=1+1' AS formula, -12
 
 
 def _answer(kind: str, step: int) -> Answer | None:
-    """The answer at this step; None is an error of the model's server."""
+    """The answer at this step. None makes the model's server fail."""
     end = ToolCall("task_result", {"message": f"That was {kind}. Finance spent 4,400.55 and Sales 2,300.30."})
     tables = {
         "table": TOTALS, "series": SERIES, "many": MANY, "hostile": HOSTILE_CELLS, "bridge": BRIDGE, "wide": WIDE,
@@ -81,7 +81,7 @@ def _answer(kind: str, step: int) -> Answer | None:
 
 
 class ScreenModel(ScriptedServer):
-    """Streams in small pieces, as models do."""
+    """Streams its answers in small pieces, as real models do."""
 
     def __init__(self, chunk_delay: float = 0.02) -> None:
         super().__init__((), chunk_delay=chunk_delay)

@@ -1,4 +1,4 @@
-"""The API and Voila as real processes over a root: opened in a browser, killed and restarted."""
+"""Runs the API and Voila as real processes over a root, to be opened in a browser, killed and restarted."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ _START_TIMEOUT = 90.0  # seconds, on a busy machine
 
 
 class Process:
-    """A server on a port of its own, which it keeps when it is restarted."""
+    """A server on a port that it keeps when it is restarted."""
 
     def __init__(self, module: str, root: Path, *arguments: str, ready: str, **environment: str) -> None:
         self.port = free_port()
@@ -69,7 +69,7 @@ class Process:
         return self._process.pid
 
     def kill(self) -> None:
-        """Kills the process and all that it started."""
+        """Kills the process and everything that it started."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -78,7 +78,7 @@ class Process:
         return self._log.read_text()[-4000:]
 
     def descendants(self) -> list[int]:
-        """The processes below it, such as Voila's kernels."""
+        """The processes below this one, such as Voila's kernels."""
         assert self._process is not None
         parents = dict(_parents())
         below: list[int] = []
@@ -110,7 +110,7 @@ class Stack:
         return httpx.Client(base_url=self.api.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60)
 
     def kernels(self) -> list[int]:
-        """The processes of the visitors' kernels, including those in the pool."""
+        """The processes of visitors' kernels, including those in the pool."""
         return [pid for pid in self.voila.descendants() if b"cfo_widgets.visitor_kernel" in command_line(pid)]
 
     def __enter__(self) -> "Stack":
@@ -124,7 +124,7 @@ class Stack:
 
 
 async def chromium(playwright: Playwright) -> Browser:
-    """The system's Chromium, or else the one that Playwright has installed."""
+    """The path of the system's Chromium, or else of the one that Playwright has installed."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     return await playwright.chromium.launch(args=_FLAGS, executable_path=path)
 

@@ -1,4 +1,4 @@
-"""The documentation, opened as files: each page without an error or a request elsewhere, and its search."""
+"""Opens the documentation as files: no page has an error or requests another host, and the search works."""
 
 import os
 import subprocess

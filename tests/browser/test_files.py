@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 async def _drop(page: Page, *paths: Path) -> None:
-    """Drops files on the panel, as a file manager does."""
+    """Drops files on the panel, in the same way as a file manager."""
     box = await page.get_by_role("region", name="Data").bounding_box()
     assert box
     browser = await page.context.new_cdp_session(page)

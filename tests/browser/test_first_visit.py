@@ -1,4 +1,4 @@
-"""A first visit to the sample company with the offline analyst, as after installing the workbench."""
+"""Makes a first visit to the sample company with the offline analyst, as a new user would."""
 
 import re
 

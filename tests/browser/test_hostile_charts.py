@@ -1,4 +1,4 @@
-"""Charts of hostile labels: nothing in them is run or fetched, or breaks the page."""
+"""Hostile labels in charts run nothing, fetch nothing, and do not break the page."""
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -18,7 +18,7 @@ _LABELS = [
 
 
 def _rows(*names: str) -> str:
-    """SQL with the labels in the first column and figures in the second, under these names."""
+    """SQL that selects the labels in its first column and figures in its second, under these names."""
     values = ", ".join(f"($t${label}$t$, {n * 1000 - 3500})" for n, label in enumerate(_LABELS))
     columns = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
     return f"SQL: SELECT * FROM (VALUES {values}) t({columns})"

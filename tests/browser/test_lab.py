@@ -1,4 +1,4 @@
-"""The same widgets in JupyterLab, with an engine in the notebook's own kernel."""
+"""Runs the same widgets in JupyterLab, with an engine in the notebook's kernel."""
 
 import os
 import signal

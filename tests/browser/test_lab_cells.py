@@ -1,4 +1,4 @@
-"""JupyterLab: several views of a widget, single widgets in cells, a busy kernel, and a large file."""
+"""JupyterLab with several views of a widget, single widgets in cells, a busy kernel, and a large file."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ async def _send(view: Locator, text: str) -> None:
 
 
 async def _view_beside(page: Page) -> Locator:
-    """The output of the first cell in a view of its own."""
+    """Opens the first cell's output in a separate view."""
     await page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
     await execute(page, "notebook:create-output-view")
     beside = page.locator(".jp-LinkedOutputView .cfo-workbench")

@@ -9,7 +9,7 @@ from tests.browser.lab import Lab, execute, expect_kernel_ended, run_notebook, s
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 _NO_MODEL = "widget model not found"
-"""Logged by JupyterLab's own client if the state of a widget was not saved."""
+"""Logged by JupyterLab's client if the state of a widget was not saved."""
 
 
 async def test_a_saved_notebook_can_be_read_without_a_kernel(lab: Lab, visit: Visit) -> None:

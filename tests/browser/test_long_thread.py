@@ -1,4 +1,4 @@
-"""A thread of a hundred turns with tables and charts: it opens and scrolls, and typing is as fast as in a short one."""
+"""Opens and scrolls a thread of a hundred turns with tables and charts, and types as fast as in a short thread."""
 
 from statistics import median
 
@@ -31,7 +31,7 @@ _KEYS = """async () => {
   }
   return took;
 }"""
-"""The milliseconds of each key until the page has its new layout."""
+"""The milliseconds from each key press until the page has its new layout."""
 _FRAMES = """async (milliseconds) => {
   const took = [];
   let before = performance.now();
@@ -70,7 +70,7 @@ def _write_thread(stack: Stack) -> str:
 
 
 async def _measured(page: Page, script: str, *arguments: object) -> tuple[float, float]:
-    """The median, and the longest but one: other work on the machine may delay one."""
+    """The median and the second-longest duration, because other work on the machine may delay a single one."""
     took = sorted(await page.evaluate(script, *arguments))
     return round(median(took), 1), round(took[-2], 1)
 

@@ -1,4 +1,4 @@
-"""Tabs, reloads and crashes: the conversation is restored, and nothing that was written is lost."""
+"""Tabs, reloads and crashes: the conversation is restored, and no text that was typed is lost."""
 
 import os
 import signal

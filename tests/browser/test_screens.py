@@ -1,4 +1,4 @@
-"""Screenshots of the screens that `test_states` does not show. Each is checked to be what its name says."""
+"""Takes screenshots of the screens that `test_states` does not show, and checks that each shows what its name says."""
 
 import re
 
@@ -44,7 +44,7 @@ async def test_results(stack: Stack, visit: Visit, width: int, dark: bool) -> No
 
 
 async def _query(page: Page, name: str) -> None:
-    """Opens the steps of a run and the SQL of a result, and shows a sheet."""
+    """Opens a run's steps and a result's SQL, and shows a sheet."""
     before = await replies(page).count()
     await send(page, "steps please")
     await wait_for_reply(page, "That was steps.", count=before + 1)

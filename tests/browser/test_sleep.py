@@ -1,4 +1,4 @@
-"""A laptop that sleeps and wakes up: the page recovers, and nothing has continued in the meantime."""
+"""A laptop sleeps and wakes up: the page recovers, and no reply has been continued in the meantime."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 async def _expect_waiting(page: Page, stack: Stack) -> None:
-    """The countdown has stopped for good, and only the person can continue."""
+    """Checks that the countdown has stopped for good and only the person can continue."""
     await expect(review(page)).to_contain_text("The countdown stopped because this page was asleep.")
     await page.clock.run_for(7000)  # longer than the countdown of five seconds
     await expect(replies(page)).to_have_count(1)
@@ -57,7 +57,7 @@ async def test_a_countdown_does_not_end_while_the_page_is_frozen(stack: Stack, v
 
 
 async def test_a_page_that_slept_recovers_with_its_thread(stack: Stack, visit: Visit) -> None:
-    """The network is gone, and the page's server is stopped until the page has noticed, while a run is working."""
+    """The network is down, and the page's server is stopped until the page has noticed, while a run is in progress."""
     page = await ready(await visit(stack.page, errors=AWAY))
     await send(page, "tell me")
     await wait_for_reply(page, "That was tell.")

@@ -1,4 +1,4 @@
-"""The states of the page: screenshots of each (`make screens`), accessibility, and use by keyboard alone."""
+"""Goes through the states of the page (`make screens`): screenshots, accessibility, and use by keyboard alone."""
 
 import re
 

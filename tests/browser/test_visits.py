@@ -1,4 +1,4 @@
-"""Many visits: kernels do not accumulate, and nothing is lost."""
+"""Many visits leave no kernels behind and lose nothing."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.browser.stack import Stack
 
 pytestmark = pytest.mark.slow
 _LEAVING = ("Kernel connection disconnected",)
-"""Logged by Jupyter's client while its page is being left."""
+"""Logged by Jupyter's client while a page is being closed."""
 
 
 @pytest.mark.timeout(420)

@@ -1,8 +1,8 @@
-"""Chaos at length: `python -m tests.chaos [--kills 100] [--users 6] [--seed N | commit] [--postgres]`.
+"""Runs chaos rounds at length: `python -m tests.chaos [--kills 100] [--users 6] [--seed N | commit] [--postgres]`.
 
 Prints one line for each round of 25 kills, and one with the totals. A failure prints the seed of its round, which
-`--seed` repeats: the users and the kills make the same choices, though the machine adds a timing of its own. Errors are
-shortened, so that a log that is cut off at the front still contains them.
+`--seed` repeats: users and kills make the same choices, although the timing differs from run to run. Errors are
+shortened, so that they remain visible in a log that is cut off at the start.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def _seed(text: str) -> int:
-    """A seed as it is given; that of `commit` repeats for the same commit and differs from one commit to the next."""
+    """Parses a seed. The seed of `commit` is the same for the same commit and differs from one commit to the next."""
     if text != "commit":
         return int(text)
     command = ["git", "rev-parse", "HEAD"]
@@ -60,7 +60,7 @@ def _seed(text: str) -> int:
 
 
 def _described(error: Exception) -> str:
-    """An error and where it was raised, in a few lines."""
+    """Describes an error and where it was raised, in a few lines."""
     notes: list[str] = getattr(error, "__notes__", [])
     lines = [f"chaos: {type(error).__name__}: {str(error)[:2000]}", *notes]
     if isinstance(error, ExceptionGroup):

@@ -19,14 +19,14 @@ from tests.chaos.users import Users
 
 TIMEOUTS = Timeouts(total=120, silence=20, pause=0.05)
 HANG = 240.0
-"""Seconds after which something is taken to hang: many times what it takes on a busy machine."""
+"""Seconds after which a step is considered hung: many times its duration on a busy machine."""
 _AT_POINTS = 0.3  # share of the server's crashes that happen at a chosen point
 _EARLY = 0.25  # share of the other kills that come while a process is starting; the rest come while it is working
 
 
 @dataclass
 class Report:
-    """The counts of one round."""
+    """The counts of one chaos round."""
 
     seed: int
     kills: int = 0
@@ -45,7 +45,7 @@ class Report:
 
 @dataclass
 class Chaos:
-    """A root, a model, and the processes that work on them; the first process is the server at `url`."""
+    """A root, a model, and the processes that use them. The first process is the server at `url`."""
 
     root: Path
     model: Model
@@ -56,11 +56,11 @@ class Chaos:
     snapshots: list[Snapshot] = field(default_factory=list[Snapshot])
 
     def take_snapshot(self) -> None:
-        """Records what was stored when a process died, so that the invariants can compare it with the end."""
+        """Records what was stored when a process died, so that the invariants can compare it with the final state."""
         self.snapshots.append(self.stores.snapshot(lambda: len(self.model.received)))
 
     async def run(self, kills: int, users: int) -> tuple[Report, Users]:
-        """Kills processes that many times while the users write, then lets every run end."""
+        """Kills processes that many times while the users send messages, then lets every run end."""
         started = time.monotonic()
         report = Report(self.seed)
         chance = random.Random(self.seed)
@@ -90,7 +90,9 @@ class Chaos:
         return report, crowd
 
     async def _disarm(self) -> None:
-        """Replaces the processes that would still crash at a point: nothing restarts them after the last kill."""
+        """Replaces the processes that would still crash at a point, since nothing would restart them after the last
+        kill.
+        """
         for process in self.processes:
             if process.point:
                 await process.kill()
@@ -117,7 +119,7 @@ class Chaos:
     async def _wait_for_the_moment(
         self, process: Process, chance: random.Random, writing: list["asyncio.Task[None]"]
     ) -> None:
-        """Waits until the process is to be killed; the delays are random, so that kills hit any step of a run."""
+        """Waits until it is time to kill the process. The delays are random, so that kills hit any step of a run."""
         if process.point:
             with suppress(TimeoutError):  # the work may never come to this point
                 await process.ended(30)
@@ -134,7 +136,7 @@ class Chaos:
 
     @property
     def _deaths(self) -> int:
-        """The highest number of processes in a row that died over one open run without progress."""
+        """The highest number of consecutive process deaths over one open run without progress."""
         return max(self.stores.deaths(), default=0)
 
 

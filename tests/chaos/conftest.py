@@ -1,4 +1,4 @@
-"""Fixtures of the chaos tests: servers to kill, with a model of their own."""
+"""Fixtures for the chaos tests: servers to kill, with their own scripted model."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,7 +15,7 @@ from tests.chaos.snapshots import StoreReader
 
 @dataclass
 class Servers:
-    """Makes servers over one root, each with its own port; they are killed at the end of the test."""
+    """Creates servers over one root, each on its own port, and kills them at the end of the test."""
 
     folder: Path
     root: Path

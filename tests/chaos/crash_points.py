@@ -3,8 +3,8 @@
 `CHAOS_POINT` is the name of the point. With `CHAOS_ONLY`, points that know the run's message crash only if it contains
 that text.
 
-The points lie between two steps that must not be lost or doubled: a crash there leaves the first step stored and the
-second undone. They replace functions of the engine, because random kills rarely hit such a gap.
+Each point lies between two steps that must be neither lost nor repeated: a crash there leaves the first step stored and
+the second undone. The points replace functions of the engine, because random kills rarely hit such a gap.
 """
 
 import asyncio
@@ -28,18 +28,18 @@ _ONLY = os.environ.get("CHAOS_ONLY", "")
 
 
 def point(install: Callable[[], None]) -> Callable[[], None]:
-    """Registers a point under the name of its function; calling the function arms it."""
+    """Registers a point under the name of its function. Calling the function arms it."""
     POINTS[install.__name__] = install
     return install
 
 
 def crash(*_: object) -> None:
-    """Ends this process like `kill -9`: nothing is cleaned up, and no `finally` runs."""
+    """Ends this process as `kill -9` does: without cleanup, and without running any `finally`."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _before(owner: Any, name: str, applies: Callable[..., bool] = lambda *_, **__: True) -> None:
-    """Crashes when `name` is called, before it does anything."""
+    """Crashes when `name` is called, before it has any effect."""
     original = getattr(owner, name)
 
     def replaced(*arguments: Any, **named: Any) -> Any:
@@ -64,9 +64,10 @@ def _after(owner: Any, name: str, applies: Callable[..., bool] = lambda *_, **__
 
 
 def _once_stored(name: str, applies: Callable[..., bool]) -> None:
-    """Crashes when what this method of the recorder hands to the journal is committed, and hands over nothing more.
+    """Crashes once the journal has committed what this method of the recorder passes to it, and passes nothing more.
 
-    The journal commits in groups. What is handed over between this and the crash could be in the same commit, and the
+    The journal commits in groups. Anything passed between this call and the crash could be part of the same commit,
+    and the
     point would then lie behind a later step.
     """
     original: Any = getattr(Recorder, name)
@@ -104,7 +105,7 @@ def started() -> None:
 
 @point
 def during_the_turn() -> None:
-    """Every attempt crashes here, half a second after it started, so that other runs are in progress by then."""
+    """Crashes in every attempt, half a second after its start, so that other runs are in progress by then."""
     original = dispatch.execute_run
 
     async def replaced(run: RunRow, *more: Any) -> RunEntry:

@@ -1,4 +1,4 @@
-"""What must hold for a root after all runs have ended, however often its processes were killed."""
+"""Checks what must hold for a root after all runs have ended, however often its processes were killed."""
 
 import json
 from collections import Counter
@@ -56,7 +56,7 @@ def _check_events(sent: Sent) -> None:
 
 
 def text_of(events: list[Numbered]) -> str:
-    """The text that a client shows which drops tokens on `restarted`."""
+    """The text shown by a client that discards its tokens on `restarted`."""
     tokens: dict[int, str] = {}
     for numbered in events:
         match numbered.event:

@@ -1,6 +1,7 @@
-"""A model whose answer depends on the request alone: a run that repeats a request after a crash gets the same answer.
+"""A model whose answer depends only on the request, so that a run that repeats a request after a crash gets the same
+answer.
 
-It keeps every request with the message and the step that it belongs to, and the tool results that it was sent.
+It records every request with its message and step, and the tool results in it.
 """
 
 import json
@@ -26,7 +27,7 @@ from tests.models.scripted_server import (
 from tests.replies import TOTALS, sheet
 
 ROWS = 6
-"""Rows of the table that is written into the sheets: the whole ledger."""
+"""Rows of the table that is written into the sheets, which is the whole ledger."""
 DIRECT_QUERY = "SQL: SELECT * FROM ledger ORDER BY ALL"
 _MARKED = re.compile(r"(\w+) \[(\w+)\]")
 _PROGRAM = "import time\nprint(time.time_ns())\nresult_df = ledger.head(2)"
@@ -34,7 +35,7 @@ _PROGRAM = "import time\nprint(time.time_ns())\nresult_df = ledger.head(2)"
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A request: its message's marker, the number of answers before it in the turn, its place among all requests."""
+    """A request: its message's marker, the number of earlier answers in the turn, and its position among all requests."""
 
     marker: str
     step: int
@@ -42,7 +43,7 @@ class ModelRequest:
 
 
 def final_message(marker: str) -> str:
-    """The text that ends the run of a message: long enough that a kill can cut it off."""
+    """The text that ends a message's run. It is long enough for a kill to cut it off."""
     return f"This answers {marker}: Finance spent 4,400.55 and Sales 2,300.30, in January and February 2012 together."
 
 
@@ -73,7 +74,7 @@ def answer(kind: str, marker: str, step: int) -> Answer:
 
 
 class Model(ScriptedServer):
-    """The scripted server; `received` has all requests, `tool_results` the different texts sent for each call's id."""
+    """The scripted server. `received` has all requests, `tool_results` the different texts sent for each call id."""
 
     def __init__(self, chunk_delay: float = 0.005) -> None:
         super().__init__((), chunk_delay=chunk_delay)

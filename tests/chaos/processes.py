@@ -1,4 +1,4 @@
-"""The processes that are killed: real ones, each restarted with the same command, root and port."""
+"""The processes that are killed. They are real ones, each restarted with the same command, root and port."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ _ORPHANS = 40.0  # seconds in which the children of a killed process must have e
 
 
 class Process:
-    """A process to `start`, `kill` and `start` again; none of its children may outlive it."""
+    """A process that can be started, killed and restarted. None of its children may outlive it."""
 
     def __init__(self, *command: str, root: Path, log: Path, **environment: str) -> None:
         self._command = command
@@ -28,7 +28,7 @@ class Process:
         self.starts = 0
 
     async def start(self, point: str | None = None, **environment: str) -> None:
-        """Starts it; with a `point`, as the server that kills itself there (see `crash_points`)."""
+        """Starts the process; with a `point`, as the server that kills itself there (see `crash_points`)."""
         command = [part.replace("cfo_api", "tests.chaos.crash_points") if point else part for part in self._command]
         more = {"PYTHONPATH": str(Path(__file__).parents[2]), **({"CHAOS_POINT": point} if point else {})}
         with self._log.open("ab") as log:
@@ -40,7 +40,7 @@ class Process:
         self.starts += 1
 
     async def ready(self) -> None:
-        """Waits for its first line of output, which says that it is ready."""
+        """Waits for the first line of output, which says that the process is ready."""
         assert self._process is not None
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), _HANG)
@@ -53,7 +53,7 @@ class Process:
 
     @property
     def log_tail(self) -> str:
-        """The end of its log, for error messages."""
+        """The end of the log, for error messages."""
         return self._log.read_text()[-1000:]
 
     @property
@@ -61,12 +61,12 @@ class Process:
         return self._process is not None and self._process.returncode is None
 
     async def ended(self, within: float = _HANG) -> None:
-        """Waits until it has ended."""
+        """Waits until the process has ended."""
         assert self._process is not None
         await asyncio.wait_for(self._process.wait(), within)
 
     async def kill(self) -> None:
-        """Kills it, and waits until it and all its descendants are gone."""
+        """Kills the process, and waits until it and all its descendants are gone."""
         if not self.is_alive:
             return
         descendants = _descendants(self.pid)
@@ -86,9 +86,9 @@ def api(root: Path, log: Path, port: int, **environment: str) -> Process:
 
 
 def free_port() -> int:
-    """A free port below 32768: the system takes the ports of outgoing connections from there up.
+    """Finds a free port below 32768, because the system takes the ports of outgoing connections from there up.
 
-    While the server at a port is dead, such a connection could take the port and keep the server from coming back.
+    While a server is dead, such a connection could take its port and keep it from coming back.
     """
     while True:
         port = random.randrange(10_000, 32_000)
@@ -100,7 +100,7 @@ def free_port() -> int:
 
 
 def _start_time(pid: int) -> str | None:
-    """The start time of a process, which tells it from a later one with the same id; None once it is gone."""
+    """The start time of a process, which distinguishes it from a later one with the same id. None if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -120,7 +120,7 @@ def _described(pid: int) -> str:
 
 
 def _descendants(pid: int) -> set[tuple[int, str]]:
-    """The process ids and start times of all living descendants; one that has ended has no start time."""
+    """The ids and start times of all descendants that are still alive."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():

@@ -1,4 +1,4 @@
-"""One round of chaos with a root of its own."""
+"""Runs one round of chaos in a new root."""
 
 import shutil
 from contextlib import AsyncExitStack
@@ -14,7 +14,7 @@ from tests.conftest import LEDGER
 
 
 async def create_root(folder: Path) -> Path:
-    """A root with the workspace `tiny`, whose file is already ingested."""
+    """Creates a root with the workspace `tiny`, whose file is already ingested."""
     root = folder / "root"
     (root / "tiny" / "data").mkdir(parents=True)
     (root / "tiny" / "data" / "ledger.csv").write_text(LEDGER)
@@ -27,7 +27,7 @@ async def create_root(folder: Path) -> Path:
 async def one_round(folder: Path, seed: int, kills: int, users: int, *, postgres: str | None = None) -> Report:
     """Kills processes that many times, then checks the invariants. The logs are in `<folder>/*.log`.
 
-    With the URL of a PostgreSQL database, two workers run beside the server, and are killed as it is.
+    With the URL of a PostgreSQL database, two workers run alongside the server and are killed as well.
     """
     root = await create_root(folder)
     port = free_port()
@@ -55,5 +55,5 @@ async def one_round(folder: Path, seed: int, kills: int, users: int, *, postgres
 
 
 def _saved(folder: Path) -> Path:
-    """Where the folder of a failed round is kept for inspection."""
+    """The folder in which a failed round is kept for inspection."""
     return folder.with_name(f"{folder.name}-failed")

@@ -1,4 +1,4 @@
-"""Reads the stores and result files of a root from outside, also at a moment when a process has just died."""
+"""Reads the stores and result files of a root from outside, even when a process has just died."""
 
 import json
 import sqlite3
@@ -18,28 +18,28 @@ class Snapshot:
     """What was stored when a process was killed."""
 
     requests: int
-    """The number of requests that the model had received."""
+    """The number of requests received by the model."""
     responses: Counter[str]
     """The number of recorded responses by run."""
     files: dict[Path, tuple[int, int]]
-    """Inode and modification time of each result file whose tool call has returned: they show a second write."""
+    """Inode and modification time of each result file whose tool call has returned. They reveal a second write."""
     events: dict[str, list[str]]
     """The events of each run as JSON, in order."""
 
 
 class StoreReader:
-    """Reads journal and ledger: in PostgreSQL with a `database_url`, else in the root's SQLite files."""
+    """Reads journal and ledger, from PostgreSQL if there is a `database_url`, else from the root's SQLite files."""
 
     def __init__(self, root: Path, database_url: str | None = None) -> None:
         self._root = root
         self.url = database_url
 
     def runs(self) -> list[tuple[str, str, int, int, str]]:
-        """For each run: its id, its thread's id, its attempts, its deaths, its status."""
+        """The id, thread id, attempts, deaths and status of each run."""
         return self._rows(_RUNS)
 
     def deaths(self) -> list[int]:
-        """For each open run: how many processes in a row died over it without progress."""
+        """The number of consecutive process deaths without progress, for each open run."""
         return [deaths for *_, deaths, status in self.runs() if status in ("queued", "running")]
 
     def snapshot(self, count_requests: Callable[[], int]) -> Snapshot:
@@ -62,7 +62,7 @@ class StoreReader:
         return Snapshot(requests, Counter(run for run, kind, *_ in records if kind == "response"), files, written)
 
     def capsules(self) -> list[tuple[str, int, int]]:
-        """For each capsule in the ledger: its run's id, requests and input tokens."""
+        """The run id, requests and input tokens of each capsule in the ledger."""
         select = "SELECT run_id, requests, input_tokens FROM {}capsule"
         if self.url:
             import psycopg
@@ -76,7 +76,9 @@ class StoreReader:
             connection.close()
 
     def _rows(self, *statements: str) -> Any:
-        """The rows of one statement, or of several with the number of their statement, all from one transaction."""
+        """The rows of one or more statements, read in one transaction. With several, each row has its statement's
+        number.
+        """
         if self.url:
             import psycopg
 
@@ -101,7 +103,7 @@ class StoreReader:
 
 
 def changed(files: dict[Path, tuple[int, int]]) -> list[str]:
-    """The files that were removed or written again."""
+    """The files that were removed or rewritten."""
     return [path.name for path, stamp in files.items() if not path.exists() or _stamp(path) != stamp]
 
 

@@ -1,4 +1,4 @@
-"""The server is killed at random moments: nothing is lost and nothing is done twice.
+"""Kills the server at random moments: nothing is lost and nothing is done twice.
 
 This is a short version of `make chaos`. A failure names its seed.
 """

@@ -1,4 +1,4 @@
-"""The server crashes at a chosen point, the next one takes over and crashes at another; the invariants must hold."""
+"""The server crashes at a chosen point, the next one takes over and crashes at another, and the invariants hold."""
 
 import random
 

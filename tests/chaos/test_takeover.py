@@ -1,4 +1,4 @@
-"""Which process works on a run when its own process dies, only seems dead, or dies over the run again and again."""
+"""Which process continues a run whose process dies, only seems dead, or dies repeatedly."""
 
 import asyncio
 import os
@@ -26,7 +26,9 @@ async def test_a_run_that_kills_its_process_is_given_up_and_no_other_run_with_it
         crowd = Users(await remote.workspace("tiny"), random.Random(0))
 
         async def beside() -> None:
-            """Another thread, whose run is accepted after the deadly one and is still open when that is given up."""
+            """A second thread, whose run is accepted after the deadly one and is still open when the deadly
+            one is given up.
+            """
             await until("a message is accepted", lambda: bool(crowd.sent))
             await crowd.start_thread(("hold",))
 
@@ -73,7 +75,7 @@ async def test_another_process_takes_over_a_run_whose_process_died(servers: Serv
 
 @pytest.mark.timeout(300)
 async def test_a_stopped_process_keeps_its_run_and_continues_it(servers: Servers, port: int) -> None:
-    """It holds its lock as long as it lives, so the other process takes over other runs and leaves this one to it."""
+    """A process holds its lock as long as it lives, so the other process takes over other runs but not this one."""
     other, last = free_port(), free_port()
     first, second, third = (servers.server(at) for at in (port, other, last))
     chaos = servers.chaos(first, port)
@@ -109,6 +111,6 @@ async def test_a_stopped_process_keeps_its_run_and_continues_it(servers: Servers
 
 
 async def _follow_from(remote: RemoteWorkbench, sent: Sent) -> None:
-    """Reads the events of a run from the beginning, at another server than the one it was sent to."""
+    """Reads the events of a run from the beginning, from a different server than the one it was sent to."""
     sent.run, sent.events = await remote.run(sent.run.id), []
     await sent.follow()

@@ -19,7 +19,7 @@ _BURSTS = (
     ("program", "cut"),
     ("cut", "look", "append"),
 )
-"""Kinds of messages that are sent at once; `model.answer` says what each kind does."""
+"""Kinds of messages that are sent at once. `model.answer` defines what each kind does."""
 _WAITS_AFTER_BURST = 0.7  # share of the bursts whose replies a user waits for before sending more
 
 
@@ -39,7 +39,7 @@ class Sent:
 
 
 class Users:
-    """Users of one workspace; `sent` holds their messages, those of each thread in the order of acceptance."""
+    """Users of one workspace. `sent` has their messages, in the order of acceptance within each thread."""
 
     def __init__(self, workspace: RemoteWorkspace, chance: random.Random, *, first: int = 1) -> None:
         self.workspace = workspace
@@ -50,7 +50,7 @@ class Users:
         self._following: set[asyncio.Task[None]] = set()
 
     async def write(self) -> None:
-        """One user: opens thread after thread and sends bursts of messages to each, until `stop` is set."""
+        """Acts as one user: opens one thread after another and sends bursts of messages to each, until `stop` is set."""
         while not self.stop.is_set():
             thread = await self.workspace.thread(key=uuid.uuid4().hex)
             following = [await self.send(thread, "direct"), await self.send(thread, "create")]
@@ -65,7 +65,7 @@ class Users:
             await asyncio.gather(*following)
 
     def start_thread(self, kinds: tuple[str, ...]) -> "asyncio.Task[None]":
-        """A task that sends these messages in a new thread and waits until their runs have ended."""
+        """Starts a task that sends these messages in a new thread and waits until their runs have ended."""
 
         async def work() -> None:
             thread = await self.workspace.thread(key=uuid.uuid4().hex)
@@ -74,7 +74,7 @@ class Users:
         return asyncio.create_task(work())
 
     async def send(self, thread: RemoteThread, kind: str) -> "asyncio.Task[None]":
-        """Sends a message; the task that is returned follows its run to the end."""
+        """Sends a message, and returns a task that follows its run to the end."""
         if kind == "continue":
             before = self.sent_in(thread)[-1]
             run = await thread.send(in_reply_to=before.run.id)

@@ -1,4 +1,4 @@
-"""The command line: its exit codes, its JSON, and what reaches a terminal."""
+"""The command line: exit codes, JSON output, and terminal output."""
 
 import json
 import os
@@ -23,20 +23,20 @@ Cli = Callable[..., "Done"]
 
 
 class Done:
-    """What a command left: its exit code, and its two streams."""
+    """The outcome of a command: its exit code and its two output streams."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
 
     @property
     def json(self) -> Any:
-        """Standard output as one JSON document and nothing else."""
+        """Standard output, parsed as a single JSON document."""
         return json.loads(self.out)
 
 
 @pytest.fixture
 def cli(root: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Runs a command in this process, on the tiny company and a scripted server."""
+    """Runs a command in this process, with the tiny company and a scripted server."""
     monkeypatch.setenv("CFO_ROOT", str(root))
     monkeypatch.setenv("CFO_MODEL", "openai:scripted")
     monkeypatch.setenv("CFO_OPENAI_API_KEY", KEY)

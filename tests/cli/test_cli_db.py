@@ -1,4 +1,4 @@
-"""`cfo db`: what it prints, what it refuses, and where it looks."""
+"""The commands of `cfo db`: their output, what they refuse, and which root they use."""
 
 import json
 import sqlite3
@@ -20,7 +20,7 @@ Cli = Callable[..., "Done"]
 
 
 class Done:
-    """What a command left: its exit code and its output."""
+    """The outcome of a command: its exit code and its output."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
@@ -36,7 +36,7 @@ class Done:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of a root's databases, which does not exist yet."""
+    """The folder for a root's databases, which does not exist yet."""
     return tmp_path / "some root" / ".cfo"
 
 

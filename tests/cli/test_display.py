@@ -1,4 +1,4 @@
-"""How values look to a person."""
+"""How values are displayed to people."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The magics, in an IPython shell without a notebook around it."""
+"""The magics, run in an IPython shell without a notebook."""
 
 import queue
 import subprocess
@@ -21,7 +21,7 @@ Notebook = Callable[..., "Screen"]
 
 
 class Screen:
-    """A shell whose display is kept: each cell's place holds what was shown there last."""
+    """A shell that records its display: for each cell, what was shown last."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell

@@ -1,4 +1,4 @@
-"""Programs that are kept running: restarts, giving up, and what is never shown."""
+"""The supervisor restarts programs, gives up on some, and never shows secrets."""
 
 import asyncio
 import sys

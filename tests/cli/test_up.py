@@ -1,4 +1,4 @@
-"""`cfo up` as a process: both parts come, die, come again, and go with it."""
+"""Runs `cfo up` as a process: both parts start, are restarted when they die, and end with it."""
 
 import json
 import os
@@ -113,7 +113,7 @@ def test_what_fails_while_the_file_is_there_is_not_laid_on_its_folder(tmp_path: 
 
 
 def children(of: int) -> dict[str, int]:
-    """The modules that the children of a process run, with their ids."""
+    """The modules run by the children of a process, with their process ids."""
     found = {}
     for pid in _children(of):
         words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
@@ -122,7 +122,7 @@ def children(of: int) -> dict[str, int]:
 
 
 def api_tokens(pids: list[int]) -> set[bytes]:
-    """The API's token, as the environments of the processes have it."""
+    """The API's token, as found in the environments of the processes."""
     environments = [Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") for pid in pids]
     return {v.partition(b"=")[2] for vs in environments for v in vs if v.startswith(b"CFO_API_TOKEN=")}
 

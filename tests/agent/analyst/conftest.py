@@ -1,4 +1,4 @@
-"""Two companies to ask: an invented bicycle shop without a glossary, and the sample company with one."""
+"""Two companies for the analyst's tests: an invented bicycle shop without a glossary, and the sample company with one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ SHOWN = 50
 
 @dataclass(frozen=True)
 class Company:
-    """Tables, glossary and an engine that runs plans as the tool does."""
+    """Tables, a glossary, and an engine that runs plans in the same way as the agent's tool."""
 
     tables: Tables
     glossary: GlossaryFile
@@ -33,7 +33,7 @@ class Company:
     reader: Reader
 
     def ask(self, question: str) -> tuple[Reply, dict[str, Any] | None]:
-        """The reply to a question, and the last result it rests on."""
+        """Asks a question. Returns the reply and the last result that it is based on."""
         course = Analyst(self.reader).answer(question)
         last: dict[str, Any] | None = None
         try:
@@ -63,7 +63,7 @@ def _column(connection: duckdb.DuckDBPyConnection, table: str, name: str, kind: 
 
 
 def company(connection: duckdb.DuckDBPyConnection, glossary: GlossaryFile) -> Company:
-    """Profiles the tables of a connection."""
+    """Builds a company from the tables of a connection, with their profiles."""
     tables: list[Table] = []
     for (name,) in connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall():
         described = connection.execute(f'DESCRIBE "{name}"').fetchall()
@@ -85,7 +85,7 @@ def company(connection: duckdb.DuckDBPyConnection, glossary: GlossaryFile) -> Co
 
 @pytest.fixture(scope="session")
 def shop() -> Company:
-    """Sales of three products in three stores; a store and a region are both called North."""
+    """Sales of three products in three stores. One of the stores and one of the regions are both called North."""
     c = duckdb.connect()
     c.execute("CREATE TABLE products(product_id INT, product_name VARCHAR, category VARCHAR, list_price DECIMAL(9,2))")
     c.execute("INSERT INTO products VALUES (1,'Road Bike','Bikes',900), (2,'City Bike','Bikes',500)")
@@ -126,7 +126,7 @@ def sample() -> Company:
 
 @pytest.fixture(scope="session")
 def raw() -> Company:
-    """A ledger as it came, without a glossary: scenarios, currencies, gaps in the keys, numbered and key columns."""
+    """An unprepared ledger without a glossary: scenarios, currencies, gaps in the keys, and numbered and key columns."""
     c = duckdb.connect()
     c.execute("CREATE TABLE stores(store_id INT, store_name VARCHAR)")
     c.execute("INSERT INTO stores VALUES (1,'Oslo'), (2,'Bergen'), (3,'Lund'), (4,'Malmo')")

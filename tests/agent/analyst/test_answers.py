@@ -1,4 +1,4 @@
-"""Questions answered from end to end: the figures in the last result, and what the message says."""
+"""Answers questions end to end, and checks the figures in the last result and the text of the message."""
 
 from typing import Any
 

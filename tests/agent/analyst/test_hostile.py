@@ -1,4 +1,4 @@
-"""Questions that were once read silently as something else: each is answered as meant, or asked back."""
+"""Questions that were once silently misread: each is now answered correctly, or answered with a question."""
 
 from typing import Any
 
@@ -213,7 +213,8 @@ IGNORED = words_in(
     "using exist exists contain contains figure figures value values number numbers data breakdown split grouped group "
     "shall"
 )
-"""The words that may be skipped: articles, pronouns, forms of to be, politeness, verbs of showing and of posting."""
+"""The words that may be skipped: articles, pronouns, forms of "to be", politeness, and verbs for showing and posting.
+"""
 
 
 def test_no_word_with_a_meaning_is_ignored() -> None:

@@ -1,4 +1,4 @@
-"""The analyst behind pydantic-ai's interface: tools, replies, follow-ups, continued runs."""
+"""Tests the analyst through pydantic-ai's model interface: tools, replies, follow-ups and continued runs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a plan's notes tell and the analyst knows too is told once; a change says what is compared."""
+"""A note that both the plan and the analyst could add appears once, and a change says what it compares."""
 
 import asyncio
 from pathlib import Path

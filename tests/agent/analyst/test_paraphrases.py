@@ -1,4 +1,4 @@
-"""Many ways to ask for the same thing: each is read as what it means or asked back, and never as something else."""
+"""Many ways to ask for the same thing. Each is read correctly or answered with a question, never misread."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -16,7 +16,7 @@ PERIODS = ("2012", "Q3 2011", "March 2013")
 
 @dataclass(frozen=True)
 class Kind:
-    """What paraphrases have in common. The first ones must be answered; the others may be asked back."""
+    """A group of paraphrases. The first ones must be answered; the others may be answered with a question."""
 
     answered: tuple[str, ...]
     others: tuple[str, ...] = ()

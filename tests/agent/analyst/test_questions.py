@@ -1,4 +1,4 @@
-"""The shop has no glossary: names, keys and dates are all that the analyst has to go by."""
+"""Questions to a shop without a glossary, where the analyst has only names, keys and dates to rely on."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Questions about parents of trees, asked of the whole product: what a balance holds, what is left out."""
+"""Questions about parents in trees, asked through the whole product: what a balance includes and what it leaves out."""
 
 import asyncio
 import shutil
@@ -94,7 +94,7 @@ def test_an_account_that_closed_earlier_is_told_and_not_its_owners(replies: dict
 
 
 def test_who_is_not_in_the_balance_at_all_is_named(replies: dict[str, Reply]) -> None:
-    """Where one figure rests on it the question comes back; in a series it is told."""
+    """If a single figure is based on it, the analyst asks back; in a series it adds a note."""
     alone = replies["Partner Capital at the end of 2012"]
     assert alone.kind == "user_interaction"
     assert "does not include France and Germany" in message(alone)
@@ -150,7 +150,7 @@ def test_a_table_that_is_delivered_whole_keeps_the_notes_of_its_plan(replies: di
 
 
 def test_choices_are_counted_a_few_at_a_time(sample: Company) -> None:
-    """DuckDB takes room for all columns of a query with each figure that has a filter."""
+    """DuckDB allocates memory for all columns of a query for each figure that has a filter."""
     course = Analyst(sample.reader).answer("Net Income by department in 2012")  # without trees it has no rows
     sizes: list[int] = []
     plans = next(course)
