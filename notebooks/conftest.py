@@ -1,4 +1,4 @@
-"""The notebooks run as tests: over a copy of the sample, and without anyone's key, and so without a network."""
+"""Runs the notebooks as tests, over a copy of the sample company, without any keys and therefore without a network."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _SAMPLE = Path(__file__).parents[1] / "workspaces" / "adventure_works" / "data"
 
 @cache
 def _root() -> TemporaryDirectory[str]:
-    """It goes with the process that keeps it here."""
+    """A temporary root, which is removed when this process ends."""
     root = TemporaryDirectory(prefix="cfo-notebooks-")
     shutil.copytree(_SAMPLE, Path(root.name) / "adventure_works" / "data")
     return root
@@ -21,7 +21,7 @@ def _root() -> TemporaryDirectory[str]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup() -> Iterator[None]:
-    """The first cell of a notebook starts its kernel, which inherits the environment."""
+    """Prepares the environment before a notebook's first cell starts its kernel, which inherits it."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CFO_MODEL", "offline")
         environment.setenv("CFO_ROOT", _root().name)

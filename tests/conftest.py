@@ -1,6 +1,7 @@
-"""Fixtures for all tests: a tiny company, a scripted model server, and a workbench that asks it.
+"""Fixtures for all tests: a tiny company, a scripted model server, and a workbench that uses it.
 
-No test reads the environment of who runs it, and none reaches the network: models are servers of this machine.
+No test reads the environment of the person who runs it, and none reaches the network: model servers run on this
+machine.
 """
 
 import os
@@ -36,7 +37,7 @@ Opened = Callable[..., Awaitable[Workspace]]
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Settings come from the test alone."""
+    """Removes all settings from the environment, so that a test gets only those that it sets."""
     for name in os.environ:
         if name.startswith(("CFO_", "OPENAI_", "ANTHROPIC_")):
             monkeypatch.delenv(name)
@@ -45,7 +46,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace whose one file has been ingested, once for all tests of a process."""
+    """A workspace whose only file has been ingested, once for all tests of a process."""
     import asyncio
 
     folder = tmp_path_factory.mktemp("sample") / "tiny"
@@ -63,14 +64,14 @@ def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(_sample: Path, tmp_path: Path) -> Path:
-    """A root with the workspace `tiny`; its files are links, so that they count as ingested already."""
+    """A root with the workspace `tiny`. Its files are links, so that they count as already ingested."""
     shutil.copytree(_sample, tmp_path / "root" / "tiny", copy_function=os.link)
     return tmp_path / "root"
 
 
 @pytest.fixture
 async def make_workbench(root: Path) -> AsyncIterator[Callable[..., Workbench]]:
-    """Makes workbenches over `root` that think with the given server; they are closed with the test."""
+    """Creates workbenches over `root` that use the given model server, and closes them at the end of the test."""
     async with AsyncExitStack() as stack:
 
         def make(server: ScriptedServer | str = "http://127.0.0.1:9/v1", **options: Any) -> Workbench:
@@ -83,7 +84,7 @@ async def make_workbench(root: Path) -> AsyncIterator[Callable[..., Workbench]]:
 
 @pytest.fixture
 def opened(make_workbench: Callable[..., Workbench]) -> Opened:
-    """The workspace `tiny` on a workbench that thinks with the given server."""
+    """The workspace `tiny` on a workbench that uses the given model server."""
 
     async def open_(*arguments: Any, **options: Any) -> Workspace:
         return await make_workbench(*arguments, **options).workspace("tiny")

@@ -1,6 +1,6 @@
-"""A real, private PostgreSQL server: made once for a test process and gone with it; a database for each test.
+"""A real, private PostgreSQL server, created once for each test process, with a new database for each test.
 
-It listens on a socket in a folder of its own and on no port. Where there is none and none can be installed, the tests
+It listens only on a socket in a temporary folder, not on a port. If there is none and none can be installed, the tests
 that need it are skipped with the reason.
 """
 
@@ -17,14 +17,14 @@ import pytest
 
 
 def find_programs() -> Path | None:
-    """The folder of `initdb`; Debian keeps it off the search path."""
+    """The folder that contains `initdb`. Debian keeps it off the search path."""
     found = [Path(p).resolve() for p in [shutil.which("initdb")] if p]
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
     return found[0].parent if found else None
 
 
 class Server:
-    """The server; as root it runs as another user, since it refuses to run as root."""
+    """The server. If the tests run as root, it runs as another user, because it refuses to run as root."""
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
@@ -46,11 +46,11 @@ class Server:
         self._run("pg_ctl", "-D", "data", "-w", "-t", "60", "-l", "log", "-o", self._options, "start")
 
     def stop(self) -> None:
-        """Ends it as a crash would, without waiting for anyone."""
+        """Stops the server without waiting for its clients, as a crash would."""
         self._run("pg_ctl", "-D", "data", "-w", "-t", "60", "-m", "immediate", "stop")
 
     def database(self) -> str:
-        """The URL of a new, empty database."""
+        """Creates a new, empty database, and returns its URL."""
         import psycopg
 
         name = f"test_{uuid.uuid4().hex}"
@@ -97,5 +97,5 @@ def postgres_server() -> Iterator[Server]:
 
 @pytest.fixture
 def postgres(postgres_server: Server) -> str:
-    """The URL of a database of this test's own."""
+    """The URL of a database for this test alone."""
     return postgres_server.database()

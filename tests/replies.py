@@ -1,4 +1,4 @@
-"""What the scripted model says in the tests, over the ledger of the tiny company."""
+"""The scripted model's replies in the tests, about the tiny company's ledger."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ TABLE = ToolCall("run_sql", {"sql": TOTALS, "purpose": "Totals by department."})
 
 
 def sheet(source_file: str, **changed: str) -> ToolCall:
-    """The reply that writes a result file to a sheet."""
+    """A reply that writes a result file to a sheet."""
     arguments = {"source_file": source_file, "workbook": "report.xlsx", "sheet": "Totals", "purpose": "For the board."}
     return ToolCall("write_sheet_from_file", {**arguments, **changed})
 
@@ -36,7 +36,7 @@ async def wait_for_event(run: Run, kind: str) -> None:
 
 
 def shown_message(events: list[Numbered]) -> str:
-    """The message on the screen of a client that drops the tokens which a `restarted` event voids."""
+    """The message shown by a client that discards tokens after a `restarted` event."""
     tokens: dict[int, str] = {}
     for numbered in events:
         match numbered.event:

@@ -1,4 +1,4 @@
-"""Which chart a result gets; the specifications are held by golden files, and no table makes it raise."""
+"""Which chart a result gets. Golden files hold the specifications, and no table raises an error."""
 
 import json
 import os
@@ -191,7 +191,7 @@ CHARTS = st.none() | st.builds(
 
 
 def fields(spec: Any) -> list[str]:
-    """The fields that a specification reads, as names again."""
+    """The fields that a specification reads, as unescaped names."""
     if isinstance(spec, list):
         return [name for part in spec for name in fields(part)]
     if not isinstance(spec, dict):
@@ -201,7 +201,7 @@ def fields(spec: Any) -> list[str]:
 
 
 def made(spec: Any) -> set[str]:
-    """The fields that a specification makes."""
+    """The fields that a specification computes."""
     if isinstance(spec, list):
         return {name for part in spec for name in made(part)}
     if not isinstance(spec, dict):

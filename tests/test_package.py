@@ -1,4 +1,4 @@
-"""The package as a whole: what it exports, what importing it costs, and its errors."""
+"""The package as a whole: its exports, its errors, and the cost of importing it."""
 
 import ast
 import importlib
@@ -94,7 +94,7 @@ def test_an_error_comes_back_as_itself() -> None:
 
 
 def test_only_leaves_are_raised() -> None:
-    """An error crosses processes by its code, and the code of a branch does not come back as the branch."""
+    """An error crosses processes by its code, and the code of a branch would not be restored as that branch."""
     every = {
         name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.CfoError)
     }

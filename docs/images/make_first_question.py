@@ -1,6 +1,6 @@
-"""Draws `first_question.svg` from a real answer of the sample company.
+"""Draws `first_question.svg` from a real answer about the sample company.
 
-Run `.venv/bin/python docs/images/make_first_question.py` when the answer or its look has changed.
+Run `.venv/bin/python docs/images/make_first_question.py` when the answer or its appearance has changed.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The page as a visitor experiences it: time until it accepts input, time until the first word, and a kernel's memory."""
+"""The page as a visitor experiences it: time until it accepts input and until the first word, and a kernel's memory."""
 
 import shutil
 import tempfile

@@ -35,7 +35,7 @@ _PROGRAM = "import time\nprint(time.time_ns())\nresult_df = ledger.head(2)"
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A request: its message's marker, the number of earlier answers in the turn, and its position among all requests."""
+    """A request: its message's marker, the number of earlier answers in the turn, and its position in all requests."""
 
     marker: str
     step: int

@@ -50,7 +50,7 @@ class Users:
         self._following: set[asyncio.Task[None]] = set()
 
     async def write(self) -> None:
-        """Acts as one user: opens one thread after another and sends bursts of messages to each, until `stop` is set."""
+        """Acts as one user: opens thread after thread and sends bursts of messages to each, until `stop` is set."""
         while not self.stop.is_set():
             thread = await self.workspace.thread(key=uuid.uuid4().hex)
             following = [await self.send(thread, "direct"), await self.send(thread, "create")]

@@ -1,4 +1,4 @@
-"""Fixtures: files ingested in the test's own process, and a small company to run plans over."""
+"""Fixtures: files ingested in the test's process, and a small company to run plans on."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ GROUPS = """group_key,group_name
 
 @dataclass(frozen=True)
 class Ingested:
-    """One table that came out of a file."""
+    """A table that was read from a file."""
 
     table: Table
     file: Path
@@ -76,7 +76,7 @@ def _ingest(path: Path, folder: Path) -> list[Ingested]:
 
 @pytest.fixture
 def ingest(tmp_path: Path) -> Ingest:
-    """Ingests a file: given its path, or its name and content."""
+    """Ingests a file, given as its path or as its name and content."""
 
     def run(file: Path | str, content: str | bytes = b"") -> list[Ingested]:
         path = tmp_path / file
@@ -89,7 +89,7 @@ def ingest(tmp_path: Path) -> Ingest:
 
 @pytest.fixture
 def ingest_csv(ingest: Ingest) -> Callable[..., Ingested]:
-    """The one table of a text file."""
+    """Ingests a text file, and returns its only table."""
 
     def run(content: str | bytes, name: str = "file.csv") -> Ingested:
         [table] = ingest(name, content)
@@ -100,7 +100,7 @@ def ingest_csv(ingest: Ingest) -> Callable[..., Ingested]:
 
 @dataclass(frozen=True)
 class Company:
-    """Tables, and a worker that answers SQL over them under the policy."""
+    """Tables, and a worker that runs SQL on them under the policy."""
 
     tables: Tables
     worker: SqlWorker
@@ -110,7 +110,7 @@ class Company:
 
 
 def opened(folder: Path, files: dict[str, str] | None = None) -> Company:
-    """The small company, or one with other files; the files go into `folder`."""
+    """Creates a `Company` with `files`, or with a small default ledger. Writes the files to `folder`."""
     made: list[Ingested] = []
     files = files or {"ledger": LEDGER, "accounts": ACCOUNTS, "account_groups": GROUPS}
     for name, content in files.items():

@@ -1,4 +1,4 @@
-"""An additivity probe looks at exactly the rows that a figure adds up."""
+"""An additivity check looks at exactly the rows that a figure adds up."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -46,7 +46,7 @@ def cash(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 
 
 def ask(company: Company, notes: Json, *filters: Json, of: Json = TOTAL, **fields: Any) -> tuple[list[Any], list[str]]:
-    """Rows and notes of a plan with one figure, under these notes on the table."""
+    """The rows and notes of a plan with one figure, for a table with these notes."""
     select = [{"name": "x", "expression": of}]
     plan = QueryPlan.model_validate({"table": "cash", "filters": filters, "select": select, **fields})
     glossary = GlossaryFile.model_validate({"tables": {"cash": notes}})
@@ -56,7 +56,7 @@ def ask(company: Company, notes: Json, *filters: Json, of: Json = TOTAL, **field
 
 
 def test_a_running_total_adds_along_the_group_that_it_names(cash: Company) -> None:
-    """Along the units it adds balances of one date; along the months it would add them over time."""
+    """Across the units it adds balances of one date; across the months it would add balances of several dates."""
     by = [MONTH, {"column": "unit"}]
     rows, _ = ask(cash, BALANCES, STOCK, of={"over": "running_total", "of": TOTAL, "along": "unit"}, group_by=by)
     assert rows == [["2024-01", "North", 1], ["2024-01", "South", 3], ["2024-02", "North", 4], ["2024-02", "South", 12]]
@@ -65,13 +65,13 @@ def test_a_running_total_adds_along_the_group_that_it_names(cash: Company) -> No
 
 
 def test_a_row_without_a_figure_does_not_count_as_a_scenario(cash: Company) -> None:
-    """The budget has no amount, so nothing is added to the actual amounts."""
+    """The budget has no amounts, so nothing is added to the actual amounts."""
     known = {"column": "unit", "op": "in", "value": ["North", "South"]}
     assert ask(cash, SCENARIOS, FLOW, known) == ([[16]], ["All rows are of Actual (cash.scenario)."])
 
 
 def test_a_share_is_checked_over_the_rows_that_its_groups_keep(cash: Company) -> None:
-    """The balance is not below Costs, so a share of Costs does not add it."""
+    """The balance is not below Costs, so a share of Costs does not include it."""
     share = {"over": "share_of_total", "of": TOTAL}
     by = [{"column": "account", "within": "Costs"}]
     rows, _ = ask(cash, BALANCES, of=share, joins=[TO_CHART], group_by=by)
@@ -79,14 +79,14 @@ def test_a_share_is_checked_over_the_rows_that_its_groups_keep(cash: Company) ->
 
 
 def test_rows_without_a_scenario_are_not_all_of_one(cash: Company) -> None:
-    """Each unit has rows of one kind only, so nothing is refused; but West has no scenario."""
+    """Each unit has rows of one kind only, so nothing is refused, although West has no scenario."""
     flows = [{"column": "unit"}]
     filled = {"column": "amount", "op": "is not null"}
     assert ask(cash, SCENARIOS, FLOW, filled, group_by=flows) == ([["North", 16], ["West", 32]], [])
 
 
 def test_a_balance_is_checked_at_the_moments_that_the_plan_reads(cash: Company) -> None:
-    """The last moment of February has no balance, so only that of January is read."""
+    """February ends without a balance, so only January's is read."""
     last = {"column": "posted", "grain": "month"}
     rows, _ = ask(cash, BALANCES, last_of=last)
     assert rows == [[51]]

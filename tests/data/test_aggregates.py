@@ -1,4 +1,4 @@
-"""The table of aggregates: a new entry is refused wherever its figure could be wrong, until it says otherwise."""
+"""A new aggregate is refused wherever its figure could be wrong, unless its entry says otherwise."""
 
 from collections.abc import Iterator
 from statistics import stdev
@@ -62,12 +62,12 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 
 @pytest.fixture
 def stddev(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new entry that gives only its name."""
+    """Adds an aggregate whose entry gives only its name."""
     monkeypatch.setitem(AGGREGATES, "stddev", AggregateFunction("stddev"))
 
 
 def ask(company: Company, fn: str, *filters: Json, column: str | None = "amount", **fields: Any) -> list[list[Any]]:
-    """The rows of a plan with one figure, after its checks."""
+    """The rows of a plan with one figure, after all checks."""
     figure = {"fn": fn, "column": column, **fields.pop("figure", {})}
     over = fields.pop("over", None)
     select = [{"name": "x", "expression": {"over": over, "of": figure} if over else figure}]

@@ -1,4 +1,4 @@
-"""Notes on the dates that `last_of` reads, and on dates with clearly fewer rows than the date before."""
+"""Tests the notes on the dates that `last_of` reads, and on dates with clearly fewer rows than the previous date."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ ACTUAL = [{"column": "scenario", "value": "Actual"}]
 def notes(
     folder: Path, rows: list[tuple[str, str, int]], *, where: list[Json] | None = None, **fields: Any
 ) -> list[str]:
-    """The notes on a plan that reads the last date, over this many rows for each scenario and date."""
+    """The notes on a plan that reads the last date, with this many rows for each scenario and date."""
     lines = [f"{scenario},{day},{i}.50" for scenario, day, count in rows for i in range(count)]
     company = opened(folder, {"cash": "\n".join(["scenario,posted,amount", *lines, ""])})
     figure = {"fn": "sum", "column": "amount", "where": where or []}
@@ -50,7 +50,7 @@ def test_only_rows_that_a_figure_takes_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_figure_that_takes_every_row_makes_every_row_count(tmp_path: Path) -> None:
-    """Beside a figure of the actual rows alone, the number of all rows is read at the last date of all."""
+    """The first figure counts only actual rows; because of the second, the last date of all rows is read."""
     figures = [{"fn": "count", "where": ACTUAL}, {"fn": "count"}]
     select = [{"name": f"x{i}", "expression": figure} for i, figure in enumerate(figures)]
     rows = [("Actual", "2024-01-31", 1), ("Budget", "2024-02-29", 1)]
@@ -64,7 +64,7 @@ def test_the_date_before_may_be_one_that_a_filter_leaves_out(tmp_path: Path) -> 
 
 
 def test_many_dates_are_counted_and_few_are_named(tmp_path: Path) -> None:
-    """Seven months are read; every other one has a single row."""
+    """Seven months are read, and every other month has a single row."""
     rows = [("Actual", f"2024-0{month}-01", 4 if month % 2 else 1) for month in range(1, 10)]
     found = notes(tmp_path, rows, last_of={"column": "posted", "grain": "month"})
     assert found[0].endswith("2024-01-01, 2024-02-01, 2024-03-01, 2024-04-01, 2024-05-01, 2024-06-01 and 3 more.")

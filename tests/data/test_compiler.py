@@ -1,7 +1,7 @@
-"""Plans as SQL and as rows.
+"""Tests plans as SQL and as rows.
 
-Each case is compiled, compared with `golden/<name>.sql`, and asked of the small company of `conftest.py` under the SQL
-policy; its rows were worked out by hand. After an intended change, write the golden files again and read the diff:
+Each case is compiled, compared with `golden/<name>.sql`, and run on the small company of `conftest.py` under the SQL
+policy. The expected rows were worked out by hand. After an intended change, rewrite the golden files and read the diff:
 
     .venv/bin/python -m tests.data.test_compiler
 """

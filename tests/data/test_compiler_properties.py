@@ -1,4 +1,4 @@
-"""Properties of compiled plans: no name and no value leaves its quotes, and no plan compiles to SQL that cannot run."""
+"""Properties of compiled plans: no name or value escapes its quotes, and no plan compiles to SQL that cannot run."""
 
 from itertools import chain
 from typing import Any
@@ -48,7 +48,7 @@ def test_any_text_as_a_name_stays_a_name(table: str, name: str, amount: str, tot
 def ask(
     cells: list[tuple[str, int]], value: str, table: str, name: str, amount: str, total: str
 ) -> list[tuple[Any, ...]]:
-    """The total by name for one name, from a table with these names in a DuckDB of its own."""
+    """The total for one name, from a table with these names in a separate DuckDB."""
     columns = (Column(name=name, type="VARCHAR"), Column(name=amount, type="BIGINT"))
     tables = Tables([Table(name=table, dataset="d", columns=columns, row_count=len(cells))])
     figure = {"fn": "sum", "column": amount}
@@ -99,7 +99,7 @@ BAD_JOIN = {"table": "accounts", "left": "posted", "right": "account_key"}
 
 
 class Plans:
-    """Draws plans. Most fit the company; now and then one part does not."""
+    """Draws plans. Most of them fit the company; occasionally one part does not."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self._draw = draw

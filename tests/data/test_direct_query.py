@@ -1,4 +1,4 @@
-"""Messages that ask for a query without a model, and messages that do not."""
+"""Distinguishes messages that are queries to run without a model from those that are not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The glossary is written by hand: every mistake in it is named with its line."""
+"""The glossary is written by hand, so every mistake in it is reported with its line."""
 
 from pathlib import Path
 
@@ -147,7 +147,7 @@ def test_a_file_that_is_not_a_glossary_is_refused(tmp_path: Path, company: Compa
 
 
 def test_aliases_are_refused(tmp_path: Path, company: Company) -> None:
-    """A few lines of them can stand for a billion texts."""
+    """A few lines with aliases can expand to a billion strings."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
     with pytest.raises(GlossaryInvalid, match="line 1: this value is used again through an alias"):

@@ -1,4 +1,4 @@
-"""Trees: what is below a node, with which sign, and which rows do not form a tree."""
+"""Trees: which nodes are below a node, with which sign, and which rows do not form a tree."""
 
 import time
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ def test_a_long_cycle_is_found_and_a_long_branch_is_accepted() -> None:
 
 @st.composite
 def trees(draw: st.DrawFn) -> list[Node]:
-    """Nodes, each with an earlier one as its parent or with none."""
+    """Draws nodes. The parent of each is an earlier node, or none."""
     size = draw(st.integers(1, 30))
     parents = [draw(st.none() | st.integers(0, i - 1)) if i else None for i in range(size)]
     signs = draw(st.lists(st.sampled_from([1, -1, 0]), min_size=size, max_size=size))
@@ -119,7 +119,7 @@ def _column(name: str, kind: str = "BIGINT", distinct: int = 2) -> Column:
 
 
 def test_a_row_is_booked_if_the_key_of_the_tree_is_pointed_at() -> None:
-    """The ledger points at the accounts by their number, which says nothing about their keys."""
+    """The ledger refers to accounts by their number, which says nothing about their keys."""
     accounts = (_column("account_key"), _column("parent"), _column("account", "VARCHAR"), _column("account_no"))
     tables = Tables([
         Table(name="accounts", dataset="d", columns=accounts, row_count=2),

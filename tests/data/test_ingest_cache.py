@@ -1,4 +1,4 @@
-"""The folder `data/`: its files as datasets, their names, and when they are ingested again."""
+"""The folder `data/`: its files become datasets, with unique names, and are ingested again after a change."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ from cfo_kernel.errors import (
 
 
 class LocalWorker:
-    """Ingests in the test's own process, and records the files."""
+    """Ingests in the test's process, and records the files."""
 
     def __init__(self) -> None:
         self.ingested: list[str] = []

@@ -1,4 +1,4 @@
-"""The ingest worker: Parquet files, profiles, and a folder that holds all tables of a file or nothing."""
+"""The ingest worker writes Parquet files and profiles, and a folder with all tables of a file or nothing."""
 
 import re
 import zipfile
@@ -65,7 +65,7 @@ def test_an_unreadable_file_is_refused_by_name(
 def test_a_damaged_file_is_refused_in_plain_words(
     ingest: Ingest, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The damage is behind the beginning of the file, which still matches its name."""
+    """The damage is not at the beginning of the file, which still matches the suffix."""
     monkeypatch.setattr(csv_reader, "_MAX_LINE", 64)
     path = tmp_path / f"ledger.{suffix}"
     if suffix == "csv":

@@ -1,4 +1,4 @@
-"""What joins do to the rows behind a figure: a plan that repeats them is refused, and dropped rows are noted."""
+"""A plan whose joins repeat rows behind a figure is refused, and rows that joins drop are noted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +43,7 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 def run_plan(
     company: Company, fn: str, column: str | None, joins: list[Json], **more: Any
 ) -> tuple[list[Any], list[str]]:
-    """Rows and notes of a plan with one figure."""
+    """The rows and notes of a plan with one figure."""
     over, where = more.pop("over", None), more.pop("where", [])
     figure: Json = {"fn": fn, "where": where, **({"column": column} if column else {})}
     select = [{"name": "x", "expression": {"over": over, "of": figure} if over else figure}]
@@ -93,7 +93,7 @@ def test_a_filter_on_the_second_table_avoids_the_repeat(shops: Company) -> None:
 
 
 def test_a_joined_table_with_one_row_at_the_last_moment_repeats_nothing(shops: Company) -> None:
-    """The euro has three quotes, and one at the last day; the franc has none."""
+    """The euro has three quotes, but only one on the last day; the franc has none."""
     rows, notes = run_plan(shops, "sum", "amount", [QUOTES], last_of=LAST_DAY)
     assert rows == [[159.1]]
     assert notes == ["1 row of sales is not in the figures: no row of quotes has the currency."]
@@ -127,7 +127,7 @@ def test_a_group_for_each_moment_avoids_the_repeat(shops: Company) -> None:
 
 
 def test_rows_that_a_left_join_does_not_reach_repeat_nothing(tmp_path: Path) -> None:
-    """Two more shops of the north have no sales, so that they are not in the result."""
+    """Two more shops in the north have no sales, so they are not in the result."""
     files = {
         "sales": "sale_id,shop_id\n1,1\n2,2\n",
         "shops": "shop_id,region\n1,North\n2,South\n3,North\n4,North\n",

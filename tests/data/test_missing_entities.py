@@ -1,4 +1,4 @@
-"""Balances that close on different days: a note names the entities that the last date lacks."""
+"""Balances that close on different days: a note names the entities without rows on the last date."""
 
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ NORTH, BETA = ("unit", "North, last on 2024-01-30"), ("bank", "Beta, last on 202
 
 
 def notes(folder: Path, files: dict[str, str], trees: dict[str, Tree], **fields: Any) -> list[str]:
-    """The notes of a plan that reads the last of the amounts in `cash`."""
+    """The notes of a plan that reads the last amounts in `cash`."""
     company = opened(folder, files)
     select = [{"name": "cash", "expression": {"fn": "sum", "column": "amount"}}]
     plan = QueryPlan.model_validate({"table": "cash", "select": select, **fields})
@@ -64,7 +64,7 @@ def test_an_entity_that_closes_on_another_day_is_named(
 
 
 def test_rows_after_the_date_that_a_filter_allows_do_not_count(tmp_path: Path) -> None:
-    """At the end of March Alpha is back, but the plan reads the 28th."""
+    """At the end of March Alpha is present again, but the plan reads the 28th."""
     cash = "bank,posted,amount\nAlpha,2024-03-10,1.00\nBeta,2024-03-28,2.00\nAlpha,2024-03-31,4.00\n"
     until = {"column": "posted", "op": "<=", "value": "2024-03-29"}
     found = notes(tmp_path, {"cash": cash}, {}, filters=[until], last_of={"column": "posted"})
@@ -72,7 +72,7 @@ def test_rows_after_the_date_that_a_filter_allows_do_not_count(tmp_path: Path) -
 
 
 def test_an_account_of_a_tree_with_operators_is_not_missed(tmp_path: Path) -> None:
-    """Rent was booked on the 10th alone: that is not a unit that closes on another day."""
+    """Rent was booked only on the 10th, which does not make it a unit that closes on another day."""
     cash = "account_key,posted,amount\n1,2024-03-10,1.00\n2,2024-03-28,2.00\n"
     chart = "account_key,account\n1,Rent\n2,Wages\n"
     nodes = [

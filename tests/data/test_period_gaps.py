@@ -1,4 +1,4 @@
-"""A period is compared with the calendar period before it, even where only an earlier one has rows."""
+"""A period is compared with the previous calendar period, even if only an earlier one has rows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -32,7 +32,7 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 
 
 def run_plan(company: Company, over: str, *groups: Json, **more: Any) -> tuple[list[Any], list[str]]:
-    """Rows and notes of a plan with one window, over unit A alone unless `unit` is a group."""
+    """The rows and notes of a plan with one window, for unit A alone unless `unit` is a group."""
     expression = {"over": over, "of": {"fn": "sum", "column": "amount"}}
     filters = [] if any(g["column"] == "unit" for g in groups) else [{"column": "unit", "value": "A"}]
     fields = {"filters": filters, "group_by": groups, "select": [{"name": "x", "expression": expression}], **more}
@@ -74,7 +74,7 @@ def test_there_is_no_change_over_a_gap(over: str, books: Company) -> None:
 
 
 def test_each_unit_has_gaps_of_its_own(books: Company) -> None:
-    """B has no rows in February; a row without a date follows nothing."""
+    """B has no rows in February, and a row without a date has no predecessor."""
     rows, notes = run_plan(books, "previous", {"column": "unit"}, by("month"))
     assert [row[2] for row in rows if row[0] == "B"] == [None, None, None]
     assert notes == after("2022-07 and 2 more rows follow", "month", "them")

@@ -1,4 +1,4 @@
-"""Notes on names and filters that may not mean what they seem to, and figures that do not add up."""
+"""Tests the notes on names and filters that may be misunderstood, and on figures that do not add up."""
 
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ def test_two_accounts_with_the_same_name_are_noted(fields: Json, expected: list[
 
 
 def test_the_name_of_a_roll_up_is_not_reported_as_misspelt(company: Company) -> None:
-    """No row of the chart is called Staff costs, but the tree has that name."""
+    """No row of the chart is called Staff costs, but a node of the tree is."""
     assert notes(company, plan({"column": "account", "value": "Staff costs"}, joins=[TO_ACCOUNTS]), TREES) == [ROLL_UP]
 
 

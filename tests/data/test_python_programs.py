@@ -1,4 +1,4 @@
-"""Files of a program are stored in the thread's folder: all of them, or none."""
+"""The files of a program are stored in the thread's folder: all of them, or none."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,7 @@ from cfo_kernel.executors.worker_process import ScriptedWorker
 
 
 class FileExecutor:
-    """An executor whose program leaves these files, and a table."""
+    """An executor whose program leaves these files and a table."""
 
     def __init__(self, *names: str) -> None:
         self.names = names
@@ -32,7 +32,7 @@ class FileExecutor:
 
 
 class RewritingWorker(ScriptedWorker):
-    """An ingest worker that writes an empty file in place of the table."""
+    """An ingest worker that replaces the table by an empty file."""
 
     async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - a Worker's
         answer = await super().ask(op, timeout, **arguments)

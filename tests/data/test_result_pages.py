@@ -1,4 +1,4 @@
-"""Names that pages need beside those of a result, and what happens if they are taken."""
+"""Pages need column names of their own, which a result may already use."""
 
 import duckdb
 

@@ -1,7 +1,7 @@
-"""Plans over trees as SQL, rows and notes, and the sums that are refused.
+"""Tests plans over trees: their SQL, rows and notes, and the sums that are refused.
 
 The company has a chart with every operator, two accounts called Other, and a group of units with rows of its own. The
-rows were worked out by hand. After an intended change, write the golden files again and read the diff:
+expected rows were worked out by hand. After an intended change, rewrite the golden files and read the diff:
 
     .venv/bin/python -m tests.data.test_rollups
 """
@@ -84,7 +84,7 @@ FILES = {"books": BOOKS, "chart": CHART, "units": UNITS, "versions": VERSIONS}
 
 
 class BooksCompany:
-    """The company, and plans run over it as `WorkspaceData.plan` runs them."""
+    """The company, and plans run on it in the same way as `WorkspaceData.plan` runs them."""
 
     def __init__(self, company: Company) -> None:
         self.company = company
@@ -99,7 +99,7 @@ class BooksCompany:
         return prepare(plan, self.company.tables, GLOSSARY, self.trees).sql
 
     def ask(self, plan: QueryPlan) -> tuple[list[list[Any]], list[str]]:
-        """Rows and notes."""
+        """The rows and notes of a plan."""
         ready = prepare(plan, self.company.tables, GLOSSARY, self.trees)
         notes = list(ready.notes)
         if ready.probe_sql:
@@ -316,7 +316,7 @@ def test_a_join_makes_a_roll_up_whatever_the_names_of_its_columns() -> None:
 
 
 def test_every_account_is_the_signed_sum_of_what_is_below_it(books: BooksCompany) -> None:
-    """Through SQL, compared with a sum over the lines of the files."""
+    """Compares the result of the SQL with a sum over the lines of the files."""
     chart = [line.split(",") for line in CHART.split()[1:]]
     booked = [line.split(",") for line in BOOKS.split()[1:]]
     when = {"column": "posted", "value": "2024-01-31"}
@@ -341,7 +341,7 @@ def test_every_account_is_the_signed_sum_of_what_is_below_it(books: BooksCompany
 def test_a_row_without_a_scenario_or_a_date_does_not_belong_to_the_others(
     column: str, says: str, tmp_path: Path
 ) -> None:
-    """Otherwise it would be added unnoticed, and a note would say that all rows are of Actual."""
+    """Otherwise such a row would be added unnoticed, and a note would say that all rows are Actual."""
     row = {"version": "Actual", "posted": "2024-01-31"}
     lines = [",".join([*values.values(), "5"]) for values in (row, row | {column: ""})]
     company = opened(tmp_path, {"cash": "\n".join(["version,posted,amount", *lines, ""])})

@@ -1,6 +1,7 @@
-"""The sample company through `WorkspaceData`: trees, balances and refusals, against hand-written SQL.
+"""The sample company through `WorkspaceData`: trees, balances and refusals, compared with hand-written SQL.
 
-The gold SQL reads the CSV files with plain DuckDB and names accounts by their keys, so it shares nothing with the trees.
+The gold SQL reads the CSV files with plain DuckDB and names accounts by their keys, so it shares nothing with the
+trees.
 """
 
 # ruff: noqa: E501 - SQL reads best as it is
@@ -138,7 +139,7 @@ REFUSED: list[tuple[QueryPlan, str]] = [
 
 
 class Answers:
-    """The schema of the company, and the outcome of each plan."""
+    """The schema of the company, and the result of each plan."""
 
     def __init__(self, folder: Path) -> None:
         shutil.copytree(COMPANY / "data", folder / "data")

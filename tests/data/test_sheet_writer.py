@@ -33,7 +33,7 @@ def write_sheet(source: str, book: str, sheet: str, mode: str) -> dict[str, Any]
 
 
 def write_workbook(source: str, book: str, sheet: str, mode: str) -> dict[str, Any]:
-    """As `write_sheet` for a new workbook, with the writer for whole results."""
+    """Writes a new workbook like `write_sheet`, but with the writer for whole results."""
     assert mode == "create"
     return workbook_writer.write_workbook(source, sheet, book)
 

@@ -1,4 +1,4 @@
-"""The first questions that are suggested for a workspace without a glossary."""
+"""The questions that are suggested first for a workspace without a glossary."""
 
 from cfo_kernel.data.starter_questions import starter_questions
 from cfo_kernel.data.tables import Column, Table, Tables

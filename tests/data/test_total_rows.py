@@ -1,4 +1,4 @@
-"""Rows of totals: removed if arithmetic proves them, kept with a note if it does not."""
+"""Total rows are removed if arithmetic proves them, and otherwise kept with a note."""
 
 import duckdb
 import pytest
@@ -40,7 +40,7 @@ def test_a_total_without_a_first_cell_is_found() -> None:
 
 
 def test_a_total_that_is_not_the_last_row_is_kept_with_a_note() -> None:
-    """The last row happens to be the sum of all rows but the total, which proves nothing about the total."""
+    """The last row happens to be the sum of all rows except the total, which proves nothing about the total."""
     data = [("North", "a", 10, 1), ("Total", None, 99, 9), ("North", "b", -10, -1), ("South", "c", 30.5, 3)]
     rows, notes = after(data)
     assert [row[0] for row in rows] == ["North", "Total", "North", "South"]

@@ -1,4 +1,4 @@
-"""The types inferred for text columns. Every case is a whole column: a cell at the end counts as much as one above."""
+"""The types inferred for text columns. Each case is a whole column, because its last cell counts as much as its first."""
 
 # ruff: noqa: E501 - one case a line reads best
 
@@ -183,7 +183,7 @@ def test_an_empty_column_stays_text(ingest_csv: Csv) -> None:
 @settings(max_examples=20)
 @given(st.lists(st.decimals(-(10**12), 10**12, places=2), min_size=1, max_size=20))
 def test_money_is_never_changed(values: list[D]) -> None:
-    """An amount of two decimals keeps its value, however it is written."""
+    """An amount with two decimals keeps its value, however it is written."""
     import duckdb
 
     from cfo_kernel.data import type_inference

@@ -1,4 +1,4 @@
-"""A note says how many rows a threshold on a percentage leaves out because they have none."""
+"""A note says how many rows a threshold on a percentage excludes because their percentage is undefined."""
 
 from collections.abc import Iterator
 from typing import Any

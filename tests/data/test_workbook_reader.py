@@ -1,4 +1,4 @@
-"""Workbooks as finance departments keep them."""
+"""Reads workbooks in the form in which finance departments keep them."""
 
 import zipfile
 from collections.abc import Callable

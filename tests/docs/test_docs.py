@@ -1,4 +1,4 @@
-"""The documents: what they name exists, and what must be documented is."""
+"""Checks that everything the documents name exists, and that everything that must be documented is."""
 
 import ast
 import importlib
@@ -34,7 +34,7 @@ MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
 VARIABLE = re.compile(r"\bCFO_[A-Z_]+\b")
 FOLDERS = ("api", "cfo_kernel", "docs", "notebooks", "tests", "widgets", ".ci")
 NOT_SETTINGS = {"CFO_PAGE_TOKEN", "CFO_GOLDEN"}
-"""Variables that a program or a test reads itself."""
+"""Variables that programs or tests read directly."""
 
 
 def text_of(page: Path) -> str:
@@ -42,12 +42,12 @@ def text_of(page: Path) -> str:
 
 
 def prose(page: Path) -> str:
-    """The page without its blocks of code."""
+    """The page without its code blocks."""
     return BLOCK.sub("", text_of(page))
 
 
 def blocks(*languages: str) -> Iterator[tuple[Path, str]]:
-    """The blocks of code in these languages, without their indentation."""
+    """The code blocks in these languages, without their indentation."""
     for page in PAGES:
         for indent, language, code in BLOCK.findall(text_of(page)):
             if language in languages:
@@ -60,7 +60,7 @@ def named(page: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_link_inside_of_the_repository_leads_to_a_file(page: Path) -> None:
-    """Pages that are generated are checked by the build of the site, which `test_site` runs."""
+    """The build of the site, which `test_site` runs, checks the generated pages."""
     generated = {"changelog.md", "contributing.md", "reference/command_line.md", "reference/http.md"}
     generated |= {address for address, _ in tutorials.pages()}
     missing = []
@@ -99,7 +99,7 @@ def test_every_path_of_the_repository_that_is_named_exists(page: Path) -> None:
 
 @cache
 def source(module: str) -> str | None:
-    """The source of `runs.dispatch`, `cfo_api.problems` or `cfo_kernel.up`; None where there is no such module."""
+    """The source of a module such as `runs.dispatch`, `cfo_api.problems` or `cfo_kernel.up`, or None."""
     first, *rest = module.split(".")
     homes = {"cfo_api": ROOT / "api", "cfo_widgets": ROOT / "widgets", "cfo_kernel": ROOT}
     base = homes.get(first)
@@ -111,7 +111,7 @@ def source(module: str) -> str | None:
 
 
 def is_known(name: str) -> bool:
-    """Whether a dotted name is a module, or something that is defined in one."""
+    """Whether a dotted name is a module, or is defined in one."""
     if source(name) is not None:
         return True
     module, _, attribute = name.rpartition(".")
@@ -152,7 +152,7 @@ def test_the_tables_of_terms_name_modules_that_exist() -> None:
 
 
 def test_the_layers_are_those_that_are_checked() -> None:
-    """The picture of the layers names each package of the engine that the contract has."""
+    """The drawing of the layers names each package of the engine that the contract lists."""
     picture = text_of(DOCS / "architecture.md").partition("```")[2].partition("```")[0]
     for package in ("connection", "workbench", "remote", "interface", "runs", "agent", "store", "data", "executors"):
         assert f"cfo_kernel.{package}" in picture

@@ -1,4 +1,4 @@
-"""The site: it is built without a warning, and asks nothing of another host."""
+"""Builds the site without a warning. Its pages request nothing from other hosts."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_site_is_built_without_a_warning_and_asks_no_other_host(tmp_path: Path) -> None:
     """`--strict` fails for a missing link, page or anchor (but not with `--quiet`, which drops the warnings it counts).
 
-    The build itself looks for other hosts.
+    The build itself searches for requests to other hosts.
     """
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}

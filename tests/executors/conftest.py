@@ -1,4 +1,4 @@
-"""A small company as Parquet files, and a SQL worker over it in the test's own process."""
+"""Fixtures: a small company as Parquet files, and a SQL worker over it in the test's process."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,7 +1,6 @@
 """A replacement for the `docker` command that works without containers, to test how the engine uses the command.
 
-`run` starts the engine's runner as a process, with the paths inside the container replaced by those outside; `kill`
-ends it by name.
+`run` starts the engine's runner as a process, with the container's paths replaced by real ones. `kill` ends it by name.
 """
 
 import json

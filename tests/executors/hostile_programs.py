@@ -18,7 +18,7 @@ def attempt(step, *arguments):
 
 @dataclass(frozen=True)
 class Program:
-    """`seconds` is its time limit, short for a program that will reach it."""
+    """A hostile program. `seconds` is its time limit, which is short if the program will reach it."""
 
     code: str
     seconds: float = 10

@@ -1,4 +1,4 @@
-"""Statements that try what they must not do; `{out}`, `{secret}` and others are replaced by files of a test."""
+"""Statements that attempt forbidden actions. `{out}`, `{secret}` and others are replaced by files of a test."""
 
 # ruff: noqa: E501 - one statement a line reads best
 from pathlib import Path
@@ -241,7 +241,7 @@ HOSTILE = {
 
 
 UNINTERRUPTIBLE = "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))"
-"""DuckDB does not check for an interruption while it computes this."""
+"""DuckDB does not check for interruption while it computes this."""
 
 RUNAWAY = [
     "SELECT count(*) FROM range(1000000000000) a(x) WHERE x * x % 7 = 3",
@@ -273,7 +273,7 @@ RUNAWAY = [
 
 
 def filled(name: str, company: Company, folder: Path) -> str:
-    """The statement with the files of a test: a secret in `folder`, and the file that it would write there."""
+    """The statement with the test's files filled in: a secret in `folder`, and the file that it would write there."""
     secret = folder / "secret.csv"
     secret.write_text(f"a,b\n{SECRET},1\n")
     files = {"secret": secret, "out": folder / "out", "folder": company.folder, "ledger": company.files["ledger"]}

@@ -1,4 +1,4 @@
-"""What a confined program must not reach, set up around it, and the checks that it did not."""
+"""Creates what a confined program must not reach, and checks that it did not reach it."""
 
 import contextlib
 import hashlib
@@ -33,7 +33,9 @@ _FORBIDDEN = (
 
 @dataclass(frozen=True)
 class Targets:
-    """A workspace, another one, a folder with a secret, and sockets that register every attempt to connect."""
+    """The targets: the program's workspace, another workspace, a folder with a secret, and sockets that record
+    connections.
+    """
 
     folder: Path
     tcp: socket.socket
@@ -82,7 +84,7 @@ class Targets:
         ]
 
     def contacted(self) -> list[str]:
-        """The sockets that something connected or sent to."""
+        """The sockets that received a connection or data."""
         contacted: list[str] = []
         for name, listener in (("tcp", self.tcp), ("unix", self.unix), ("abstract", self.abstract)):
             with contextlib.suppress(BlockingIOError):
@@ -101,14 +103,14 @@ class Targets:
 
 
 def leaks(text: str) -> list[str]:
-    """The secrets in a text."""
+    """The secrets that a text contains."""
     shadow = Path("/etc/shadow")
     lines = shadow.read_text().splitlines() if os.access(shadow, os.R_OK) else []
     return [word for word in (*_FORBIDDEN, *lines) if word and word in text]
 
 
 def make(folder: Path) -> Targets:
-    """Sets the targets up in an empty folder."""
+    """Creates the targets in an empty folder."""
     for inner in ("outside", "rival", "company/threads"):
         (folder / inner).mkdir(parents=True)
     (folder / "outside" / "secret.txt").write_text(SECRET)
@@ -136,7 +138,7 @@ def close(targets: Targets) -> None:
 
 
 def children(parent: int) -> list[int]:
-    """The processes that have this parent, including ended ones that it has not reaped."""
+    """The child processes of this parent, including ended ones that it has not reaped."""
     found: list[int] = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Each wall of the confinement on its own, around a process that runs plain Python."""
+"""Tests each barrier of the confinement separately, around a process that runs plain Python."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ CALLS = "calls.load()\n"
 
 
 def behind(wall: str, code: str, folder: Path) -> str:
-    """What the code prints behind this wall, or the error that ends it."""
+    """What the code prints behind this barrier, or the error that ends it."""
     (folder / "scratch").mkdir()
     (folder / "given.txt").write_text("given")
     (folder / "secret.txt").write_text("secret")

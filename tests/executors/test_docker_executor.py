@@ -16,7 +16,7 @@ from tests.executors import fake_docker, sandbox_targets
 
 @pytest.fixture
 def docker(tmp_path: Path) -> str:
-    """The fake command; it keeps its files beside itself."""
+    """Installs the fake command, which keeps its files in its own folder."""
     stub = tmp_path / "fake_docker.py"
     stub.write_text(Path(fake_docker.__file__).read_text())
     command = tmp_path / "docker"

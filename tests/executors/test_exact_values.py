@@ -1,6 +1,6 @@
-"""Values of every type, from SQL to the three places where they end: JSON, a DataFrame, and a sheet.
+"""Values of every type, from SQL to where they end up: JSON, a DataFrame, or a sheet.
 
-Each is exact there, or it is null or text, and a note says so unless the value makes it obvious.
+Each is either exact there, or null or text, and a note says so unless the value makes it obvious.
 """
 
 import math

@@ -31,7 +31,7 @@ HARMFUL = (
 
 
 class Runner:
-    """Runs a program between targets, and checks its effect."""
+    """Runs a program among the targets, and checks its effect."""
 
     def __init__(self, targets: Targets, executor: ConfinedExecutor) -> None:
         self.targets = targets
@@ -40,7 +40,7 @@ class Runner:
         self.files = 0
 
     async def outcome(self, code: str, seconds: float) -> PythonResult | CfoError:
-        """What the engine got. Everything that it could show is searched for secrets."""
+        """What the engine received. All of it is searched for secrets."""
         limits = PythonLimits(seconds=seconds, memory_bytes=MEMORY, disk_bytes=DISK)
         with new_scratch_folder(self.targets.threads) as scratch:
             watch = asyncio.create_task(self._watch())
@@ -78,7 +78,7 @@ def zygote(executor: ConfinedExecutor) -> int:
 
 
 async def gone(parent: int) -> None:
-    """Returns once the process has no child left; a killed one is listed until its parent has reaped it."""
+    """Returns once the process has no children. A killed child is listed until its parent has reaped it."""
     async with asyncio.timeout(60):
         while sandbox_targets.children(parent):  # noqa: ASYNC110 - only the parent is notified
             await asyncio.sleep(0.005)

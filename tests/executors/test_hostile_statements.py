@@ -1,4 +1,4 @@
-"""Hostile statements against real workers, judged by their effect, also in disguise."""
+"""Hostile statements, also disguised, against real workers. They are judged by their effect."""
 
 import asyncio
 import re
@@ -73,7 +73,7 @@ async def test_no_statement_keeps_a_core_or_the_memory(pool: SqlWorkerPool, comp
 
 
 def _status(pid: int, field: str) -> int:
-    """A figure of the kernel on a process, in bytes."""
+    """A figure in bytes that the kernel reports for a process."""
     [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(field)]
     return int(line.split()[1]) * 1024
 
@@ -144,7 +144,7 @@ _BLANKS = (" ", "\n", "\t", " /* ; */ ", " -- '\n", "/**/ ", "\u00a0", " /* SELE
 
 
 def disguised(sql: str, draw: Callable[..., object]) -> str:
-    """The statement with other blanks, comments and case, inside other statements."""
+    """The statement with other white space, comments and case, or inside another statement."""
     parts: list[str] = []
     for token in _TOKENS.findall(sql):
         if token.isspace():
@@ -175,7 +175,7 @@ def test_no_disguise_passes(data: st.DataObject, company: Company, tmp_path: Pat
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(name=st.text(min_size=1, max_size=12), inner=st.booleans())
 def test_the_policy_takes_a_name_for_a_cte_only_where_duckdb_does(name: str, inner: bool, company: Company) -> None:
-    """Any name as that of a CTE, and the same name in another case: SQL that passes must run without any table."""
+    """Tries any name as that of a CTE, also in another case: SQL that passes must run without any table."""
     quoted = '"' + name.replace('"', '""') + '"'
     other = '"' + name.swapcase().replace('"', '""') + '"'
     sql = (

@@ -1,4 +1,4 @@
-"""What programs can rely on, through every executor of this machine: tables, exact values, output, files."""
+"""What programs can rely on, with every executor of this machine: tables, exact values, output, files."""
 
 # ruff: noqa: E501 - a program that fits a line is best read as one
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def executors() -> list[type[ConfinedExecutor | DockerExecutor]]:
-    """Docker's too, if its engine answers and has the image."""
+    """The executors of this machine. Docker's is included if its engine responds and has the image."""
     try:
         done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, timeout=5)
     except (OSError, subprocess.TimeoutExpired):
@@ -170,7 +170,7 @@ async def test_a_decimal_nan_is_null(run: Run) -> None:
 
 
 async def test_files_without_names_count_for_the_disk_limit_on_a_tmpfs(executor: PythonExecutor) -> None:
-    """A tmpfs does not count bytes that are written through a mapping."""
+    """A tmpfs does not count bytes that are written through a memory mapping."""
     if not isinstance(executor, ConfinedExecutor) or not os.access("/dev/shm", os.W_OK):
         pytest.skip("no tmpfs here")
     code = """

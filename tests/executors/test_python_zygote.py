@@ -55,7 +55,7 @@ def runs(pid: int) -> bool:
 
 
 async def until(path: Path) -> None:
-    """Waits for the file that a program makes when it runs."""
+    """Waits for the file that a program creates when it runs."""
     async with asyncio.timeout(60):
         while not path.exists():  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(0.005)

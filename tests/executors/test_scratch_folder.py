@@ -1,4 +1,4 @@
-"""The scratch folder as programs may leave it: nothing in it misleads the engine."""
+"""The scratch folder in any state in which programs may leave it: nothing in it misleads the engine."""
 
 import asyncio
 import os
@@ -76,7 +76,7 @@ def test_a_folder_is_removed_however_deep_it_is(scratch: Path) -> None:
 
 
 async def test_a_cancelled_call_stays_cancelled(scratch: Path) -> None:
-    """Also if the cancellation comes while a program that exceeded a limit is slow to end."""
+    """This also holds if the cancellation arrives while a program that exceeded a limit is slow to end."""
     ending = asyncio.Event()
 
     async def end() -> int:
@@ -97,7 +97,7 @@ async def test_a_cancelled_call_stays_cancelled(scratch: Path) -> None:
 
 
 def test_a_scratch_folder_without_permissions_is_removed() -> None:
-    """Run as an ordinary user: permissions do not bind root."""
+    """Runs as an ordinary user, because permissions do not restrict root."""
     parent, user = Path(tempfile.mkdtemp(dir="/tmp")), os.geteuid()
     try:
         if user == 0:

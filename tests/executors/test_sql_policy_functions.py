@@ -1,8 +1,8 @@
-"""Every function of the installed DuckDB has been reviewed. A new DuckDB with new functions fails here until they are.
+"""Every function of the installed DuckDB has been reviewed. A new version with new functions fails here until they are.
 
-If it fails: look at what each new function reads. Deny it in `sql_policy_functions` if that is settings, the
-environment, files, paths, the catalog, sequences or DuckDB's raw state, or if it runs SQL, waits, or keeps state.
-Then write the list again and read the difference:
+If it fails, look at what each new function reads. Deny it in `sql_policy_functions` if that is settings, the
+environment, files, paths, the catalog, sequences or DuckDB's internal state, or if it runs SQL, waits, or keeps state.
+Then rewrite the list and read the difference:
 
     CFO_GOLDEN=write python -m pytest tests/executors/test_sql_policy_functions.py
 """
@@ -24,7 +24,7 @@ _KINDS = ("aggregate", "macro", "pragma", "scalar", "table", "table_macro", "win
 
 
 def installed() -> list[str]:
-    """Kind, decision and name of every function, with the collations as one."""
+    """The kind, decision and name of every function. Collations count as one."""
     with duckdb.connect() as connection:
         rows = connection.execute("SELECT DISTINCT function_type, function_name FROM duckdb_functions()").fetchall()
     assert {kind for kind, _ in rows} <= set(_KINDS), "a new kind of function: how is it called, and what may it do?"

@@ -1,4 +1,4 @@
-"""Values of every type, to JSON and to Parquet; what errors say."""
+"""Converts values of every type to JSON and Parquet, and checks the wording of errors."""
 
 from datetime import date
 from decimal import Decimal
@@ -225,7 +225,7 @@ def test_a_value_that_reads_like_an_error_is_not_taken_for_one(text: str, compan
 
 
 def test_a_broken_duckdb_is_replaced() -> None:
-    """After an error of its own it refuses every query, so that its process must go."""
+    """After an internal error DuckDB refuses every query, so its process must be replaced."""
     error = to_query_error(duckdb.FatalException("FATAL Error: Failed: database has been invalidated"))
     assert type(error) is WorkerLost
     assert "Write it differently" in error.message

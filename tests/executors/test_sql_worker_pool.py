@@ -1,4 +1,4 @@
-"""The SQL workers of a workspace: cancelled, watched, confined, short of disk, and with results of a thread to read."""
+"""A workspace's SQL workers: cancelled, monitored, confined, short of disk space, and reading a thread's results."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ class PoolClient:
 
 
 def start_with(pool: SqlWorkerPool, code: str) -> None:
-    """Makes the first worker of the pool run this code before it starts."""
+    """Makes the pool's first worker run this code before it starts."""
     worker = pool._new()
     main = "import sys; from cfo_kernel.executors import sql_worker; sql_worker.main(*sys.argv[1:])"
     worker.process._command = (sys.executable, "-I", "-c", f"{code}\n{main}", *worker.process._command[-2:])
@@ -65,7 +65,7 @@ def client(pool: SqlWorkerPool, company: Company) -> PoolClient:
 
 
 async def running(client: PoolClient, sql: str) -> "asyncio.Task[list[list[object]]]":
-    """A query that a worker is working on: it has reported progress."""
+    """Starts a query, and returns once a worker has reported progress on it."""
     begun = asyncio.Event()
     task = asyncio.create_task(client.rows(sql, on_progress=lambda *_: begun.set()))
     await asyncio.wait_for(begun.wait(), 60)
@@ -232,7 +232,7 @@ async def test_a_full_disk_is_an_error_that_leaves_no_files(client: PoolClient, 
 
 
 async def test_no_process_runs_after_the_close(client: PoolClient, tmp_path: Path) -> None:
-    """Also none of queries whose processes are being started (the first four), or that wait in line."""
+    """This includes the first four queries, whose processes are being started, and those that wait in line."""
     queries = [asyncio.create_task(client.rows(SLOW)) for _ in range(8)]
     await asyncio.sleep(0)
     await client.pool.close()
@@ -324,7 +324,7 @@ print(json.dumps(outcomes))
 
 
 def test_the_kernel_confines_a_worker_that_was_taken_over(company: Company, tmp_path: Path) -> None:
-    """Without policy and locks, as if an attacker ran code in the worker."""
+    """Runs code in the worker without policy and locks, as an attacker would who had taken it over."""
     for name in ("in", "out"):
         (tmp_path / name).mkdir()
     elsewhere = tmp_path / "result_of_another_thread"

@@ -1,4 +1,4 @@
-"""Worker processes: killed when late, replaced when lost, and started without the engine's environment."""
+"""Worker processes are killed when late, replaced when lost, and started without the engine's environment."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ async def rows(worker: Worker, sql: str = SIX["sql"]) -> list[list[object]]:
 
 
 def has_process(folder: Path) -> bool:
-    """Whether a process runs that was given this folder."""
+    """Whether a process is running that was given this folder."""
     return any(str(folder).encode() in command for command in commands())
 
 
@@ -54,12 +54,12 @@ def pid(worker: WorkerProcess) -> int:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that takes long to stop, because the machine is busy, is not killed."""
+    """Ensures that a worker is not killed if it stops slowly because the machine is busy."""
     monkeypatch.setattr(worker_process, "_GRACE_SECONDS", 60)
 
 
 async def running(worker: WorkerProcess, sql: str) -> "asyncio.Task[dict[str, object]]":
-    """A query that the worker is working on: it has reported progress."""
+    """Starts a query, and returns once the worker has reported progress on it."""
     begun = asyncio.Event()
     work = worker.ask("query", 60, sql=sql, cap=5, file=None, on_progress=lambda *_: begun.set())
     task = asyncio.create_task(work)

@@ -1,4 +1,4 @@
-"""Kernels for the tests of this folder. Each must end without having printed, and without leaving anything behind."""
+"""Kernels for the tests in this folder. Each must end without having printed, and leave nothing behind."""
 
 import os
 import time
@@ -14,7 +14,7 @@ Kernels = Callable[..., Kernel]
 
 @pytest.fixture
 def kernels(root: Path, tmp_path: Path) -> Iterator[Kernels]:
-    """Starts kernels over `root` that think with the server of that URL."""
+    """Starts kernels over `root` that use the model server at that URL."""
     started: list[Kernel] = []
 
     def start(url: str = "http://127.0.0.1:9/v1", **more: str) -> Kernel:
@@ -50,7 +50,7 @@ def kernels(root: Path, tmp_path: Path) -> Iterator[Kernels]:
 
 
 def _within(seconds: float, left: Callable[[], set[int]]) -> set[int]:
-    """What is left after that time, or as soon as nothing is."""
+    """What is left when the time is over, or an empty collection as soon as nothing is left."""
     end = time.monotonic() + seconds
     while (found := left()) and time.monotonic() < end:
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""A notebook kernel as Jupyter starts it, driven cell by cell: what it shows, and what it and its processes print."""
+"""A notebook kernel, started and driven cell by cell as Jupyter does, with the output of its cells and processes."""
 
 import os
 import re
@@ -19,7 +19,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Cell:
-    """What became of a cell; `seconds` is how long the kernel worked on it."""
+    """The outcome of a cell. `seconds` is how long the kernel worked on it."""
 
     shown: list[str] = field(default_factory=list[str])
     printed: str = ""
@@ -34,7 +34,7 @@ class Cell:
 
 
 class Kernel:
-    """One ipykernel over a root. It starts with `start`, and everything ends with `end`."""
+    """An ipykernel over a root. `start` starts it, and `end` ends it with everything it started."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
@@ -54,7 +54,7 @@ class Kernel:
         self.pid: int = self._manager.provisioner.process.pid
 
     def run(self, code: str, *, interrupt_when: Callable[[], bool] | None = None) -> Cell:
-        """Runs a cell to its end; it is interrupted as soon as `interrupt_when` says so."""
+        """Runs a cell to its end. It is interrupted as soon as `interrupt_when` returns true."""
         cell, begin, interrupted = Cell(), time.monotonic(), 0.0
         asked = self._client.execute(code)
         while True:
@@ -83,7 +83,7 @@ class Kernel:
                 return cell
 
     def value(self, code: str) -> str:
-        """What the cell shows; it must not fail, nor print."""
+        """The value that the cell displays. It must neither fail nor print."""
         cell = self.run(code)
         assert not cell.error, cell.traceback
         assert not cell.printed, cell.printed
@@ -93,19 +93,19 @@ class Kernel:
         self._manager.interrupt_kernel()
 
     def restart(self) -> None:
-        """As "restart the kernel" does."""
+        """Restarts the kernel, as the menu command does."""
         self._client.stop_channels()
         self._manager.restart_kernel(now=False)
         self._connect()
 
     def kill(self) -> None:
-        """The kernel dies without a word."""
+        """Kills the kernel without warning."""
         self.was_killed = True
         os.kill(self.pid, signal.SIGKILL)
         self._manager.shutdown_kernel(now=True)
 
     def shut_down(self) -> None:
-        """As "shut down the kernel" does; what is still on its way is heard first."""
+        """Shuts the kernel down, as the menu command does, after reading all pending messages."""
         self._manager.shutdown_kernel(now=False)
 
     def end(self) -> None:
@@ -121,9 +121,9 @@ class Kernel:
 
     @property
     def output(self) -> str:
-        """What the process has printed past its notebook, and what came to the notebook from no cell of it.
+        """What the process printed outside its notebook, and what reached the notebook from none of its cells.
 
-        Without what ipykernel says of itself.
+        ipykernel's own messages are excluded.
         """
         while True:
             try:
@@ -138,7 +138,7 @@ class Kernel:
 
 
 def processes_of(pid: int | None) -> set[int]:
-    """The descendants of a process by their ids, or all processes; those that have ended do not count."""
+    """The ids of a process's descendants, or of all processes if `pid` is None. Zombies are excluded."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -156,7 +156,7 @@ def processes_of(pid: int | None) -> set[int]:
 
 
 def is_at_work(pid: int) -> bool:
-    """Whether the process computes."""
+    """Whether the process is using the processor."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
     except OSError:

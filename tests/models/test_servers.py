@@ -1,4 +1,4 @@
-"""The two model servers that other tests rely on."""
+"""Tests the two model servers that other tests rely on."""
 
 import os
 import signal
@@ -24,9 +24,9 @@ LOOK = ToolCall("look_up", {"city": "Rome"})
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    """Makes clients that are closed at the end of the test.
+    """Creates clients, and closes them at the end of the test.
 
-    An open client would be closed by its `__del__`, in the event loop of a later test, which would then fail.
+    Otherwise `__del__` would close an open client in the event loop of a later test, which would then fail.
     """
     async with AsyncExitStack() as stack:
 
@@ -133,7 +133,7 @@ def test_the_local_model_ends_with_its_owner() -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs. A zombie does not count."""
+    """Whether a process is running. A zombie is not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

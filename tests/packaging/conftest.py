@@ -1,4 +1,4 @@
-"""Fixtures of the packaging tests: the distributions, built once from the sources."""
+"""Fixtures for the packaging tests: the distributions, built once from the sources."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(sources: Path, target: str, folder: Path) -> Path:
-    """The file that the locked hatchling builds, without an environment of its own: that would need an index."""
+    """Builds a distribution with the locked hatchling, without an isolated environment, which would need an index."""
     command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(folder)]
     subprocess.run(command, cwd=sources, check=True, capture_output=True)
     [built] = folder.iterdir()

@@ -1,7 +1,7 @@
-"""An environment with the wheel and with what it requires, and nothing else, made without a network in a second or two.
+"""Creates an environment with only the wheel and its requirements, without a network and in a second or two.
 
-The wheel is installed by pip. The files of the distributions that it requires are linked from the environment of the
-tests, file by file, so that one that the wheel fails to require is missing here as it would be at a user's.
+pip installs the wheel. The files of the required distributions are linked from the environment of the tests, one by
+one, so a distribution that the wheel fails to require is missing here, as it would be for a user.
 """
 
 import os
@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 
 class Environment:
-    """A virtual environment at `folder` that holds the wheel with the given extras."""
+    """A virtual environment at `folder` with the wheel and the given extras."""
 
     def __init__(self, folder: Path, wheel: Path, *extras: str) -> None:
         self.folder = folder
@@ -34,12 +34,14 @@ class Environment:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables of a process: those of the tests, without settings and without ways to other packages."""
+        """The environment variables for a process: those of the tests, without settings and without paths to other
+        packages.
+        """
         foreign = ("CFO_", "OPENAI_", "ANTHROPIC_", "PYTHON", "JUPYTER", "VIRTUAL_ENV")
         return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 
     def _required(self, extras: tuple[str, ...]) -> Iterator[Distribution]:
-        """Every distribution that the wheel needs with these extras, however far away."""
+        """All distributions that the wheel needs with these extras, directly or indirectly."""
         [metadata] = self._site.glob("cfo_kernel-*.dist-info")
         open_ = [(Distribution.at(metadata), ("", *extras))]
         seen: set[tuple[str, str]] = set()
@@ -61,7 +63,7 @@ class Environment:
                         yield required
 
     def _link(self, required: Distribution) -> None:
-        """Its modules, and what it has below `share` and `etc`; its scripts would start another Python."""
+        """Links a distribution's modules and data files, but not its scripts, which would start another Python."""
         for file in required.files or ():
             if file.parts[0] != "..":
                 target = self._site / file

@@ -1,4 +1,4 @@
-"""Finds the Pythons of this machine that the project supports: `python -m tests.packaging.interpreters` lists them."""
+"""Finds the supported Python interpreters on this machine: `python -m tests.packaging.interpreters` lists them."""
 
 import re
 import shutil
@@ -12,13 +12,13 @@ SOURCES = Path(__file__).parents[2]
 
 
 def supported() -> list[str]:
-    """The versions that the classifiers name."""
+    """The Python versions in the classifiers."""
     project = tomllib.loads((SOURCES / "pyproject.toml").read_text())["project"]
     return re.findall(r"Python :: (3\.\d+)$", "\n".join(project["classifiers"]), flags=re.MULTILINE)
 
 
 def interpreters() -> dict[str, str]:
-    """An interpreter for each supported version that is installed, by version."""
+    """One installed interpreter for each supported version."""
     found: dict[str, str] = {}
     for version in supported():
         for candidate in _candidates(version):
@@ -29,7 +29,7 @@ def interpreters() -> dict[str, str]:
 
 
 def _candidates(version: str) -> Iterator[str]:
-    """Where an interpreter may be: on the path, among those of pyenv, or wherever uv finds one."""
+    """Possible interpreters: those on the path, in pyenv, and known to uv."""
     if python := shutil.which(f"python{version}"):
         yield python
     if (pyenv := shutil.which("pyenv")) and (root := _output(pyenv, "root")):
@@ -39,7 +39,7 @@ def _candidates(version: str) -> Iterator[str]:
 
 
 def _output(*command: str) -> str:
-    """What the command prints; nothing where it fails, as a shim of pyenv does for a version that is not active."""
+    """The output of a command, or "" if it fails, as pyenv's shims do for inactive versions."""
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 

@@ -1,4 +1,4 @@
-"""The contents of the wheel and of the source distribution, and what they say about themselves."""
+"""Checks the contents and the metadata of the wheel and of the source distribution."""
 
 import ast
 import subprocess
@@ -38,7 +38,7 @@ COMES_WITH = {
     "pydantic-graph": "pydantic-ai-slim",
     "starlette": "fastapi",
 }
-"""Distributions that are a part of another one, which is the one to declare."""
+"""Distributions that are part of another one, which is the one to declare."""
 EXTRAS = {
     "cfo_kernel": ("anthropic", "postgres"),
     "cfo_api": ("api",),
@@ -105,12 +105,12 @@ def test_what_a_package_imports_is_declared(package: str, wheel: Path) -> None:
 
 @cache
 def _distributions() -> Mapping[str, list[str]]:
-    """The distributions that each import package is from; it takes seconds to collect them."""
+    """The distributions that provide each import package. Collecting them takes seconds."""
     return packages_distributions()
 
 
 def _tracked(folder: str) -> list[str]:
-    """The files in git; in an unpacked source distribution, all files."""
+    """The files in git, or all files in an unpacked source distribution."""
     if not (SOURCES / ".git").exists():
         files = (path for path in (SOURCES / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
         return [path.relative_to(SOURCES).as_posix() for path in files]

@@ -1,4 +1,4 @@
-"""The wheel alone, in an environment and a folder of its own: what a user has after `pip install cfo-kernel`."""
+"""Installs the wheel alone, in a separate environment and folder: what a user has after `pip install cfo-kernel`."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from tests.packaging.environment import Environment
 
 pytestmark = pytest.mark.timeout(300)
 _HANG = 120.0
-"""Seconds after which a process is taken to hang; it is ready in a few."""
+"""Seconds after which a process is considered hung. It is ready within a few."""
 _WHERE = """
 import importlib.metadata, json, sys
 import {packages}
@@ -96,7 +96,7 @@ def run(environment: Environment, folder: Path, *arguments: str) -> str:
 
 
 def assert_installed(environment: Environment, folder: Path, *packages: str) -> None:
-    """The packages come from the wheel, and no path leads to the sources or to the environment of the tests."""
+    """Checks that the packages come from the wheel, and that no path leads to the sources or the tests' environment."""
     program = _WHERE.format(packages=", ".join(packages))
     done = subprocess.run(
         [environment.python, "-c", program], cwd=folder, env=environment.variables, capture_output=True, text=True,
@@ -113,7 +113,7 @@ def assert_installed(environment: Environment, folder: Path, *packages: str) -> 
 def started(
     environment: Environment, folder: Path, *arguments: str
 ) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
-    """A process with its log; it is gone afterwards."""
+    """Starts a process with a log, and ends it at the end of the block."""
     log = folder / f"{arguments[0]}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -132,7 +132,7 @@ def started(
 
 
 def found(pattern: str, process: "subprocess.Popen[bytes]", log: Path) -> list[str]:
-    """What the log has that fits the pattern, as soon as it has it."""
+    """Waits until the log matches the pattern, and returns the match."""
     wait_until(lambda: process.poll() is not None or re.search(pattern, log.read_text()), log)
     matches = re.findall(pattern, log.read_text())
     assert matches, log.read_text()

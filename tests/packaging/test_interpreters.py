@@ -1,4 +1,4 @@
-"""The sources under every supported Python that is installed here; `make pythons` runs tests with them."""
+"""Imports the sources with every supported Python that is installed. `make pythons` runs tests with them."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""The lock files: what `make lock` has to be run for, found without an index."""
+"""Finds out, without an index, whether `make lock` has to be run."""
 
 import re
 import tomllib
@@ -50,12 +50,12 @@ def test_the_locks_agree() -> None:
 
 
 def _lines(file: str) -> list[str]:
-    """The requirements, each on one line."""
+    """The requirements, each joined to a single line."""
     return re.sub(r"\s*\\\n\s*", " ", (SOURCES / file).read_text()).splitlines()
 
 
 def _locked(file: str) -> dict[str, list[str]]:
-    """The pinned versions of each distribution; several where they depend on the version of Python."""
+    """The pinned versions of each distribution. There are several if they depend on the version of Python."""
     found: dict[str, list[str]] = {}
     for text in _lines(file):
         requirement = Requirement(text.partition(" --hash=")[0])

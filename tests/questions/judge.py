@@ -1,7 +1,8 @@
-"""Judges an answer against the rows of hand-written SQL.
+"""Compares an answer with the rows of hand-written SQL.
 
-Right is an answer whose rows hold every figure and label of the gold rows, row by row, and no row more (a change over
-time may begin with the row of its base). A period may be named in any usual way: 2012-01-01, 2012-01, 2012-Q1, 2012.
+It is right if its rows contain every figure and label of the gold rows, row by row, and there are no further rows (a
+change over time may begin with the row of its base). A period may be written in any usual way: 2012-01-01, 2012-01,
+2012-Q1, 2012.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ def names_of(value: Any) -> set[str]:
 
 
 def same(gold: Any, cell: Any) -> bool:
-    """Whether a cell of the answer is the gold value."""
+    """Whether a cell of the answer equals the gold value."""
     if gold is None or cell is None:
         return gold is None and cell is None
     if isinstance(gold, int | float | Decimal) and not isinstance(gold, bool):
@@ -43,7 +44,7 @@ def same(gold: Any, cell: Any) -> bool:
 
 
 def covers(row: Sequence[Any], gold: Sequence[Any]) -> bool:
-    """Whether the row of an answer holds every gold value, each in a column of its own."""
+    """Whether a row of an answer contains every gold value, each in a different column."""
     free = list(range(len(row)))
     for value in gold:
         found = next((i for i in free if same(value, row[i])), None)
@@ -54,7 +55,7 @@ def covers(row: Sequence[Any], gold: Sequence[Any]) -> bool:
 
 
 def is_right(reply: Reply, gold: Sequence[Sequence[Any]], kind: str) -> bool:
-    """Whether the reply's table is the gold rows."""
+    """Whether the reply's table equals the gold rows."""
     table: ResultTable | None = getattr(reply, "result", None)
     if table is None:
         return False

@@ -1,7 +1,7 @@
-"""The offline analyst against questions with hand-written SQL: none answered wrongly, nearly all answered.
+"""The offline analyst answers nearly all questions of a set with hand-written SQL, and none wrongly.
 
-`answerable.yaml` holds a question, the SQL that answers it over the CSV files, and which columns of it an answer must
-show. `refuse.yaml` holds questions that must end in a question back.
+`answerable.yaml` has each question, the SQL that answers it over the CSV files, and the columns that an answer must
+show. `refuse.yaml` has questions that must be answered with a question.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ REFUSE: list[dict[str, Any]] = yaml.safe_load((HERE / "refuse.yaml").read_text()
 
 @dataclass(frozen=True)
 class Asked:
-    """A question of the set with what was replied to it."""
+    """A question of the set, with its reply."""
 
     question: dict[str, Any]
     reply: Reply

@@ -1,4 +1,4 @@
-"""Fixtures for the remote workbench: a scripted server, and a workbench that asks it without much patience."""
+"""Fixtures for the remote workbench: a scripted server, and a workbench with short timeouts that uses it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -18,7 +18,7 @@ Scripted = Callable[..., Awaitable[tuple[ScriptedHttp, RemoteWorkbench]]]
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[Scripted]:
-    """Starts a server with the given turns, and gives it with a workbench that asks it."""
+    """Starts a server with the given turns, and returns it with a workbench that uses it."""
     async with AsyncExitStack() as stack:
 
         async def start(*turns: Any, timeouts: Timeouts = QUICK) -> tuple[ScriptedHttp, RemoteWorkbench]:

@@ -1,6 +1,6 @@
 """A server of scripted bytes: each request takes the next turn of the script, and then its connection is closed.
 
-So a test says to the byte what a server, a proxy or a broken line does.
+A test can thus play every byte that a server, a proxy or a broken connection sends.
 """
 
 import asyncio
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 HOLD = None
-"""In a turn: send nothing more, until the client goes."""
+"""In a turn: send nothing more until the client closes the connection."""
 
 
 @dataclass
 class Asked:
-    """A request, and whether its client hung up before the answer was over."""
+    """A request, and whether its client closed the connection before the answer was complete."""
 
     method: str
     path: str
@@ -29,7 +29,7 @@ class Asked:
 
 
 class ScriptedHttp:
-    """`async with ScriptedHttp(turn, turn) as server`: a turn is bytes, or several with `HOLD` at the end."""
+    """`async with ScriptedHttp(turn, turn) as server`: a turn is bytes, or several of them with `HOLD` at the end."""
 
     def __init__(self, *turns: bytes | Sequence[bytes | None]) -> None:
         self.turns = list(turns)
@@ -97,7 +97,7 @@ async def _request(reader: asyncio.StreamReader) -> Asked:
 
 
 def answer(value: Any, status: int = 200, kind: str = "application/json", **headers: str) -> bytes:
-    """A whole answer."""
+    """A complete response."""
     content = value if isinstance(value, bytes) else json.dumps(value).encode()
     more = "".join(f"{name.replace('_', '-')}: {text}\r\n" for name, text in headers.items())
     head = f"HTTP/1.1 {status} x\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\n{more}"
@@ -105,17 +105,17 @@ def answer(value: Any, status: int = 200, kind: str = "application/json", **head
 
 
 def problem(status: int, code: str, detail: str, **more: Any) -> bytes:
-    """An error as the API tells it."""
+    """An error in the API's form."""
     body = {"type": "about:blank", "title": "x", "status": status, "code": code, "detail": detail, **more}
     return answer(body, status, "application/problem+json")
 
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-"""The head of an event stream, which ends with its connection."""
+"""The head of an event stream that ends with its connection."""
 
 
 def frames(*numbers: int) -> bytes:
-    """Tokens with these numbers."""
+    """Token events with these numbers."""
     return b"".join(frame(n, {"type": "token", "text": f"word {n}"}) for n in numbers)
 
 

@@ -1,4 +1,4 @@
-"""The real application on a real server of this machine, in a thread of its own: it can be stopped and started."""
+"""Runs the real application on a real server, in a separate thread, so that it can be stopped and restarted."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ class Served:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Starts the server, and returns once it answers."""
         listening = socket.create_server(("127.0.0.1", self._port))
         self._port = listening.getsockname()[1]
         self._started.clear()
@@ -36,7 +36,7 @@ class Served:
         assert self._started.wait(30)
 
     def stop(self, *, hard: bool = False) -> None:
-        """Ends open streams (or, `hard`, cuts them), and lets the root go; runs that have not ended are left."""
+        """Ends open streams (or, if `hard`, cuts them), and closes the root. Runs in progress are left open."""
         if self._thread is not None:
             self._loop.call_soon_threadsafe(self._stop, hard)
             self._thread.join(30)

@@ -1,4 +1,4 @@
-"""The command line and the magics with `CFO_URL` set: they work at the server, and say the same."""
+"""With `CFO_URL` set, the command line and the magics use the server and print the same as without it."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from tests.replies import ANSWER, MESSAGE, QUERY, TABLE, TOTALS, Serve
 
 @pytest.fixture
 def served(root: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """A server, and an environment that leads to it and to nothing else."""
+    """Runs a server, in an environment that leads only to it."""
     model = serve(TABLE, QUERY, ANSWER, repeat_last=True)
     with Served(settings(root, model, api_token=SecretStr(TOKEN))) as server:
         monkeypatch.setenv("CFO_URL", server.url)

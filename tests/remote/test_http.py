@@ -1,4 +1,4 @@
-"""What a server may answer, and what becomes of it: errors as themselves, and no secret in any of them."""
+"""What a server may answer, and how the client treats it: errors keep their class, and no secret is in any of them."""
 
 import asyncio
 import gc

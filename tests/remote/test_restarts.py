@@ -1,4 +1,4 @@
-"""A server that is stopped and started again while somebody waits: nothing is lost, nothing is told twice."""
+"""A server is stopped and restarted while clients wait: nothing is lost, and no event arrives twice."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ from tests.replies import ANSWER, MESSAGE, QUERY, Serve, events_of
 
 @pytest.mark.parametrize("hard", [False, True], ids=["the stream ends", "the line is cut"])
 async def test_a_stream_outlasts_a_restart_of_its_server(root: Path, serve: Serve, hard: bool) -> None:
-    """The run waits for its model while the server goes; what became of it, its events tell without a gap."""
+    """The run waits for its model while the server restarts, and its events then continue without a gap."""
     model = serve(QUERY, Stall(), ANSWER, repeat_last=True)
     with Served(settings(root, model, api_token=SecretStr(TOKEN))) as server:
         async with RemoteWorkbench(server.url, SecretStr(TOKEN), TIMEOUTS) as far:
@@ -75,7 +75,7 @@ async def test_a_message_whose_answer_is_lost_on_the_way_is_sent_once(root: Path
 
 @dataclass
 class Line:
-    """A way to a server, and how often it broke."""
+    """A connection to a server, which counts how often it broke."""
 
     url: str = ""
     breaks: int = 0
@@ -83,7 +83,7 @@ class Line:
 
 @asynccontextmanager
 async def breaking_line(server: Served, which: bytes, first: int) -> AsyncIterator[Line]:
-    """A way to the server on which an answer to `which` breaks after `first` bytes, the next after twice as many …"""
+    """Yields a connection that breaks after `first` bytes of an answer to `which`, then after twice as many, etc."""
     left, way = first, Line()
 
     async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

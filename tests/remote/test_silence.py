@@ -26,11 +26,11 @@ HANG_GUARD = 60  # seconds; with the shortened intervals it usually takes about 
 
 
 class Swallower:
-    """A proxy that passes everything on, until `swallows`: from then on nothing comes out of it on either side."""
+    """A proxy that forwards everything until `swallows` is set, and from then on nothing in either direction."""
 
     swallows = False
     filled = 0
-    """Bytes for which the line carries the first connection alone, and that one slowly."""
+    """The number of bytes that are forwarded, slowly, on the first connection alone."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -120,7 +120,7 @@ async def _drained(chunks: AsyncIterator[bytes]) -> None:
 
 
 async def _problem_of(thread: Thread) -> dict[str, str]:
-    """What a page would tell of a result that cannot be read."""
+    """The error that a page would show for a result that cannot be read."""
     with pytest.raises(CfoError) as refused:
         await thread.page("results/result_001.parquet")
     return problem_dict(refused.value)

@@ -1,4 +1,4 @@
-"""The events of a run over lines that break: without a gap and without a repeat."""
+"""A run's events arrive over unreliable connections without a gap and without a repeat."""
 
 from contextlib import aclosing
 from typing import Any

@@ -1,4 +1,4 @@
-"""The whole interface over a real server: what a person can do here, they can do from afar."""
+"""Tests the whole interface over a real server: everything that works locally also works remotely."""
 
 import asyncio
 import io
@@ -41,12 +41,12 @@ TIMEOUTS = Timeouts(total=30, silence=45, pause=0.02)
 
 @pytest.fixture
 def model(serve: Serve, request: pytest.FixtureRequest) -> ScriptedServer:
-    """What the server asks: it takes the test's `turns`, the last one again and again."""
+    """The scripted model that the server calls. It plays the test's `turns`, then repeats the last one."""
     return serve(*getattr(request, "param", (ANSWER,)), repeat_last=True)
 
 
 def turns(*script: Turn) -> pytest.MarkDecorator:
-    """What the model says in a test."""
+    """The model's turns in a test."""
     return pytest.mark.parametrize("model", [script], indirect=True, ids=[""])
 
 

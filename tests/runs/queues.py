@@ -1,8 +1,8 @@
-"""Workers on both queues that execute a trivial job instead of an agent, in this process or in one of their own.
+"""Workers on both queues that do a trivial job instead of running an agent, in this process or in a separate one.
 
     python -m tests.runs.queues KIND PLACE LOG
 
-The work of a run is its message: seconds to wait, if this is its first attempt; every step is a line of the log.
+The work of a run is its message: the seconds to wait, if this is its first attempt. Every step is a line in the log.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ class Worker:
             log.write(f"{what} {run.id} {os.getpid()}\n")
 
     async def end(self, run_id: str) -> RunRow:
-        """The run once it has ended."""
+        """Waits until a run has ended, and returns it."""
         async for _ in self.journal.subscribe(run_id):
             pass
         return await self.journal.run(run_id)

@@ -2,7 +2,8 @@
 
     python -m tests.runs.sender ROOT URL THREAD TEXT...
 
-It prints the run ids on a line as soon as all messages are accepted, then waits for their ends and prints the statuses.
+It prints the run ids in one line as soon as all messages are accepted, then waits until the runs end and prints their
+statuses.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""`tool_result` events say whether the call failed: live, of direct runs, after a takeover, and from older journals."""
+"""`tool_result` events say whether a call failed: live, in direct runs, after a takeover, and in older journals."""
 
 import asyncio
 import sqlite3
@@ -21,7 +21,7 @@ def results(events: list[Numbered]) -> list[ToolResult]:
 
 
 async def test_a_tool_result_says_whether_the_call_failed(opened: Opened, serve: Serve) -> None:
-    """An unknown table, arguments that do not validate, a program that raises; then a query that runs."""
+    """Calls with an unknown table, with invalid arguments, and with a program that raises; then a query that runs."""
     invalid = MalformedArguments("execute_sql", '{"sql": 1}')
     program = ToolCall("execute_python", {"code": "1 / 0"})
     thread = await (await opened(serve(UNKNOWN, invalid, program, QUERY, ANSWER))).thread()
@@ -45,7 +45,7 @@ async def test_a_direct_query_that_fails_has_a_failed_result(opened: Opened) -> 
 
 
 async def test_a_failure_from_before_a_takeover_stays_a_failure(root: Path) -> None:
-    """The process ends after the result is recorded and before its event is written."""
+    """The process ends after the result is recorded but before its event is written."""
     with ScriptedServer([UNKNOWN, Stall(), ANSWER]) as server:
         wb = connect(settings=settings(root, server))
         thread = await (await wb.workspace("tiny")).thread()

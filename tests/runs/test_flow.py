@@ -1,4 +1,4 @@
-"""The flow: a message, a reply, the engine's action, and what the model reads about it when the thread continues."""
+"""The flow: a message, a reply, the engine's action, and what the model reads of it when the thread continues."""
 
 import json
 from decimal import Decimal
@@ -21,7 +21,7 @@ def seen(server: ScriptedServer, request: int = -1) -> list[dict[str, Any]]:
 
 
 def from_tool(server: ScriptedServer, request: int = -1) -> Any:
-    """The content of the last tool message of a request."""
+    """The content of a request's last tool message."""
     return json.loads([m for m in seen(server, request) if m["role"] == "tool"][-1]["content"])
 
 

@@ -1,4 +1,4 @@
-"""The journal: one contract for both implementations, and files of earlier versions."""
+"""Tests the journal: one contract for both implementations, and files of earlier versions."""
 
 import asyncio
 import sqlite3
@@ -24,7 +24,7 @@ def row(run_id: str, workspace: str = "w", owner: str = "o", message: str = "x")
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
-    """Opens journals over the same database, each as if in another process."""
+    """Opens journals on the same database, each as if in another process."""
     journals: list[Journal] = []
     if request.param == "postgres":
         url: str = request.getfixturevalue("postgres")

@@ -65,7 +65,7 @@ async def test_a_writer_reconnects_and_gives_up_after_a_while(postgres: str, mon
 
 
 async def lock_awaited(postgres: str) -> None:
-    """Waits until a statement in the database waits for a lock."""
+    """Waits until a statement in the database is waiting for a lock."""
     async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as admin, asyncio.timeout(15):
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         while await (await admin.execute(waiting)).fetchone() == (0,):  # noqa: ASYNC110
@@ -73,7 +73,7 @@ async def lock_awaited(postgres: str) -> None:
 
 
 async def test_a_takeover_and_a_late_event_are_serialized(postgres: str) -> None:
-    """The old owner's event is in flight while another process claims the run: it counts, and no later one does."""
+    """The old owner's event is being written while another process claims the run: it counts, and no later one does."""
     journal, run = await opened(postgres)
     with psycopg.connect(postgres) as slow:
         slow.execute("UPDATE cfo_journal.run SET next_event = next_event + 1 WHERE id = 'r' AND attempt = 1")

@@ -1,4 +1,4 @@
-"""Runs older than the journal's retention: their outcome comes from their thread."""
+"""Runs older than the journal's retention take their outcome from their thread."""
 
 import asyncio
 import sqlite3
@@ -22,7 +22,7 @@ MakeWorkbench = Callable[..., Workbench]
 
 
 def age(root: Path, days: int, *runs: Run) -> None:
-    """Moves the end of all runs that many days into the past."""
+    """Moves the end of all runs this many days into the past."""
     database = sqlite3.connect(root / ".cfo" / "journal.db")
     with database:
         for run in runs:
@@ -31,7 +31,7 @@ def age(root: Path, days: int, *runs: Run) -> None:
 
 
 def kept(root: Path) -> dict[str, set[str]]:
-    """The ids of the runs with rows in each table of the journal."""
+    """The ids of the runs that have rows in each table of the journal."""
     database = sqlite3.connect(root / ".cfo" / "journal.db")
     found = {
         table: {run for (run,) in database.execute(f"SELECT {column} FROM {table}")}

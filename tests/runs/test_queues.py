@@ -1,4 +1,4 @@
-"""The run queue: one contract for the queue of one machine and the queue of several."""
+"""The run queue: one contract for the queue of one machine and that of several machines."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ LONG = "60"
 
 
 class Yard:
-    """Workers over one database, each in a process of its own or as if it were."""
+    """Workers on one database, each in a separate process or as if it were."""
 
     def __init__(self, kind: str, context: str, log: Path) -> None:
         self.kind = kind
@@ -56,7 +56,7 @@ class Yard:
         return [f"{what} {run}" for what, run, _ in self.log()]
 
     async def until(self, what: str, run: str) -> int:
-        """The process that took this step."""
+        """Waits until a step is logged, and returns the id of the process that took it."""
         async with asyncio.timeout(SECONDS):
             while not (found := [pid for step, name, pid in self.log() if (step, name) == (what, run)]):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)

@@ -26,7 +26,7 @@ STALL = Stall(6, ANSWER)  # far enough for a token to be on the screen
 
 
 def texts(server: ScriptedServer) -> list[str]:
-    """The last thing a person wrote, in each request."""
+    """The last text that a person wrote, for each request."""
     return [[m["content"] for m in r.body["messages"] if m["role"] == "user"][-1] for r in server.requests]
 
 
@@ -38,7 +38,7 @@ async def new_thread(opened: Opened, *arguments: Any, **options: Any) -> Thread:
 async def sender(
     root: Path, server: ScriptedServer, thread: str, *messages: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that has sent its messages."""
+    """Starts a process, and returns once it has sent its messages."""
     command = ["-m", "tests.runs.sender", str(root), server.base_url, thread, *messages]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "CFO_OPENAI_API_KEY": "any"}
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=subprocess.PIPE, env=environment)

@@ -38,7 +38,7 @@ def inside(thread: Thread) -> tuple[Dispatch, Journal, ThreadContext]:
 
 
 async def orphan(thread: Thread, text: str) -> RunRow:
-    """A run whose process died before its message reached the history."""
+    """Creates a run whose process died before its message reached the history."""
     _, journal, context = inside(thread)
     row = RunRow(
         n=0, id=new_id(), workspace_id=context.workspace_id, thread_id=context.thread_id, message=text,
@@ -50,7 +50,7 @@ async def orphan(thread: Thread, text: str) -> RunRow:
 
 @contextlib.contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Another program holds a write lock on the database."""
+    """Holds a write lock on the database, as another program."""
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -61,7 +61,7 @@ def locked(file: Path) -> Iterator[None]:
 
 
 async def retrying(journal: Journal) -> None:
-    """Waits until a write to the journal has failed and will be tried again."""
+    """Waits until a write to the journal has failed and will be retried."""
     async with asyncio.timeout(15):
         while journal._trying_since is None:  # pyright: ignore  # noqa: ASYNC110
             await asyncio.sleep(0.005)
@@ -69,7 +69,7 @@ async def retrying(journal: Journal) -> None:
 
 @contextlib.asynccontextmanager
 async def ticking(longest: float) -> AsyncIterator[None]:
-    """The event loop is never held up for longer; the first run imports much, and machines differ."""
+    """Checks that the event loop is never blocked for longer. The limit is generous: the first run imports much."""
     gaps: list[float] = []
 
     async def tick() -> None:
@@ -86,7 +86,7 @@ async def ticking(longest: float) -> AsyncIterator[None]:
 
 
 class SlowDisk:
-    """The first write after an orphan is slow; the events say when it starts and when it is done."""
+    """Slows down the first write after an orphan. Its events are set when that write starts and when it is done."""
 
     def __init__(self) -> None:
         self.started, self.done = threading.Event(), threading.Event()
@@ -112,7 +112,7 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
 
 @pytest.fixture
 def recorders(monkeypatch: pytest.MonkeyPatch) -> list[Recorder]:
-    """The recorders of the runs of this process, in the order of acceptance."""
+    """The recorders of this process's runs, in the order of acceptance."""
     made: list[Recorder] = []
 
     class Kept(Recorder):
@@ -258,7 +258,7 @@ async def test_a_message_is_refused_while_the_journal_stays_locked(
 
 
 class ManualClock:
-    """Stands for the module `time`: it moves only when a test sets `now`."""
+    """Replaces the module `time`. It advances only when a test sets `now`."""
 
     now = 0.0
 

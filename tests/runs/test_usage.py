@@ -1,4 +1,4 @@
-"""Usage reaches the events, the history and the ledger alike, and is counted once."""
+"""Events, history and ledger all have the same usage, and it is counted once."""
 
 import asyncio
 import sqlite3

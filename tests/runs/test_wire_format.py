@@ -1,7 +1,7 @@
-"""The wire format of events and of a finished run, held by golden files.
+"""Compares the wire format of events and of a finished run with golden files.
 
-A difference here is a change of what front ends, HTTP clients and kept histories read. If it is meant, write the files
-again, and read the difference before you commit it:
+A difference is a change of what front ends, HTTP clients and stored histories read. If it is intended, rewrite the
+files, and read the difference before you commit it:
 
     CFO_GOLDEN=write python -m pytest tests/runs/test_wire_format.py
 """
@@ -27,7 +27,7 @@ ASK = ToolCall("user_interaction", {"message": "Which year?", "choices": ["In 20
 
 
 def steady(text: str) -> str:
-    """The JSON without the ids and times, which differ from run to run."""
+    """The JSON without ids and times, which differ from run to run."""
     text = re.sub(r"\d{8}-\d{6}-[0-9a-f]{12}", "ID", text)
     return re.sub(r'("elapsed_ms": ?)[0-9.]+', r"\g<1>1.5", text)
 

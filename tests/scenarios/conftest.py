@@ -1,4 +1,4 @@
-"""The ways to the engine. Each scenario runs on every one of them, and knows nothing of which it is on."""
+"""The front ends. Each scenario runs on every one of them, and does not know which."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -28,12 +28,12 @@ WAYS = (EMBEDDED, HTTP, POSTGRES)
 
 @dataclass(frozen=True)
 class Front:
-    """The company `tiny` as a front end has it, and the model that answers there."""
+    """The company `tiny` in a front end, and the model that it uses."""
 
     model: ScriptedServer
     wb: Workbench
     another: Callable[[], Awaitable[Workbench]]
-    """One more connection, as from another tab or another machine."""
+    """Opens another connection, as from another tab or machine."""
 
     async def workspace(self) -> Workspace:
         return await self.wb.workspace("tiny")
@@ -43,7 +43,7 @@ class Front:
         return await (await self.workspace()).thread()
 
     async def elsewhere(self, thread: Thread) -> Thread:
-        """The same thread over a connection of its own."""
+        """The same thread over another connection."""
         return await (await (await self.another()).workspace("tiny")).thread(thread.id)
 
 
@@ -57,13 +57,13 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def options(request: pytest.FixtureRequest, way: str) -> dict[str, Any]:
-    """The settings that belong to the way."""
+    """The settings that this front end needs."""
     return {"database_url": SecretStr(request.getfixturevalue("postgres"))} if way == POSTGRES else {}
 
 
 @pytest.fixture
 async def front(way: str, options: dict[str, Any], root: Path, serve: Serve) -> AsyncIterator[Opened]:
-    """`await front(turn, ...)` opens it with a model that says these turns; settings come by name."""
+    """`await front(turn, ...)` opens a front end with a model that plays these turns. Settings are keywords."""
     async with AsyncExitStack() as stack:
 
         async def open_(*script: Turn, chunk_delay: float = 0, **more: Any) -> Front:
@@ -76,7 +76,7 @@ async def front(way: str, options: dict[str, Any], root: Path, serve: Serve) -> 
 
 
 def _served(stack: AsyncExitStack, chosen: Settings) -> str:
-    """The URL of a server of its own."""
+    """The URL of a new server."""
     return stack.enter_context(Served(chosen.model_copy(update={"api_token": SecretStr(TOKEN)}))).url
 
 
@@ -88,5 +88,5 @@ async def _connected(stack: AsyncExitStack, to: Settings | str) -> Workbench:
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest, way: str) -> Golden:
-    """Compares what a scenario saw with its golden file, which is the same for all ways."""
+    """Compares a scenario's record with its golden file, which is the same for all front ends."""
     return Golden(request.node.originalname.removeprefix("test_"), is_first=way == WAYS[0])

@@ -1,7 +1,7 @@
-"""What a scenario saw, as JSON that is the same on every way and every machine, held by golden files.
+"""Records of scenarios as JSON that is the same for every front end and machine, compared with golden files.
 
-A difference here is a change of what front ends see, or a difference between two ways to the engine, which is a bug of
-one of them. If the change is meant, write the files again and read the difference before you commit it:
+A difference is a change of what front ends receive, or a difference between two of them, which is a bug in one. If the
+change is intended, rewrite the files, and read the difference before you commit it:
 
     CFO_GOLDEN=write python -m pytest tests/scenarios
 """
@@ -24,7 +24,7 @@ _ELAPSED = re.compile(r'("elapsed_ms": )[0-9.]+')
 
 
 class Golden:
-    """The golden file of a scenario; only the first way writes it."""
+    """The golden file of a scenario. Only the first front end writes it."""
 
     def __init__(self, name: str, *, is_first: bool) -> None:
         self._file = FOLDER / f"{name}.json"
@@ -39,14 +39,14 @@ class Golden:
 
 
 def steady(text: str) -> str:
-    """The JSON without times, and with ids that count in the order in which they appear."""
+    """The JSON without times, with ids replaced by numbers in the order of their appearance."""
     ids: dict[str, str] = {}
     text = _ID.sub(lambda found: ids.setdefault(found[0], f"id-{len(ids) + 1}"), text)
     return _ELAPSED.sub(r"\g<1>1.5", _TIME.sub('"TIME"', text))
 
 
 def laid_out(value: Any, indent: str = "", depth: int = 3) -> str:
-    """JSON with an event to a line, so that a difference is read at a glance."""
+    """JSON with one event per line, so that differences are easy to read."""
     deeper = indent + " "
     if depth and value and isinstance(value, dict):
         inner = [f"{deeper}{json.dumps(key)}: {laid_out(part, deeper, depth - 1)}" for key, part in value.items()]
@@ -58,9 +58,9 @@ def laid_out(value: Any, indent: str = "", depth: int = 3) -> str:
 
 
 def steps(events: Sequence[Numbered]) -> list[dict[str, Any]]:
-    """The events of a run, which are numbered without a gap, with tokens that follow each other as one.
+    """A run's events, which must be numbered without a gap. Consecutive tokens are merged.
 
-    Progress is left out: whether a query takes long enough to be told of is a matter of time.
+    Progress is excluded, because it depends on the speed of the machine whether a query reports any.
     """
     assert [n.number for n in events] == list(range(len(events)))
     made: list[dict[str, Any]] = []
@@ -79,9 +79,9 @@ def steps(events: Sequence[Numbered]) -> list[dict[str, Any]]:
 
 
 async def story(thread: Thread, *runs: Run) -> dict[str, Any]:
-    """All that a front end can know of these runs and of their thread.
+    """Everything that a front end can know about these runs and their thread.
 
-    What it can know in several ways is told once, and is the same in each of them.
+    Facts that it can learn in several ways are recorded once, after a check that they are the same.
     """
     messages = [as_json(message) for message in await thread.messages()]
     answers = {m["run_id"]: m for m in messages if m["who"] == "agent"}

@@ -1,4 +1,4 @@
-"""Several clients, and one that asks again: who comes when, the same key twice, and a stream that is taken up again."""
+"""Concurrent clients and clients that retry: message order, a reused idempotency key, and a resumed stream."""
 
 import asyncio
 
@@ -60,7 +60,7 @@ async def test_two_clients_continue_at_once(front: Opened) -> None:
 
 
 async def test_a_message_meets_a_continue(front: Opened) -> None:
-    """Both come at once: the message is always taken, and the continue only where it was first."""
+    """Both arrive at once: the message is always accepted, and the continue only if it comes first."""
     at = await front(TABLE, ANSWER, ANSWER)
     here = await at.thread()
     run = await here.send("Totals")

@@ -1,4 +1,4 @@
-"""Conversations: a message, a reply, a review, a word of the person in between, and what goes wrong."""
+"""Whole conversations: messages, replies, reviews, a message instead of a continue, and errors."""
 
 import pytest
 
@@ -24,7 +24,7 @@ PLAN = QueryPlan.model_validate(
 
 
 async def sent(thread: Thread, text: str = "", *, after: Run | None = None) -> Run:
-    """A run that has ended: of a written message, or of one that continues the reply of another."""
+    """Sends a message, or continues a run's reply, and returns the run once it has ended."""
     run = await thread.send(text, in_reply_to=after.id if after else None)
     await run.finished()
     return run
@@ -35,7 +35,7 @@ async def conversation(thread: Thread, *texts: str) -> list[Run]:
 
 
 async def continued(thread: Thread, text: str) -> list[Run]:
-    """What a countdown does that nobody touches: it goes on until a reply asks for no review."""
+    """Does what an untouched countdown does: continues until a reply needs no review."""
     runs = [await sent(thread, text)]
     while (reply := (await runs[-1].finished()).reply) and reply.waits_for_review:
         runs.append(await sent(thread, after=runs[-1]))
@@ -74,7 +74,7 @@ async def test_a_table_and_a_sheet_that_continue_by_themselves(front: Opened, go
 
 
 async def test_a_countdown_that_is_stopped(front: Opened, golden: Golden) -> None:
-    """Stop sends nothing: the thread stays as it is, for everyone, and the reply can be continued later."""
+    """Stop sends nothing: the thread stays unchanged for all clients, and the reply can be continued later."""
     at = await front(TABLE, ANSWER)
     thread = await at.thread()
     run = await sent(thread, "Totals")
@@ -133,7 +133,7 @@ async def test_a_reply_that_is_repaired(front: Opened, golden: Golden) -> None:
 
 
 async def test_direct_queries(front: Opened, golden: Golden) -> None:
-    """No model is asked; a later one reads them as its own."""
+    """No model is called. A model that continues the thread reads the queries as its own."""
     at = await front(ANSWER)
     thread = await at.thread()
     program = "print('summing')\nresult_df = ledger.groupby('department', as_index=False).amount.sum()"

@@ -1,4 +1,4 @@
-"""A run that another program works on: a server on the same root streams it live, stops it, and outlives it."""
+"""A server shares its root with a program that works on a run: it streams the run live, stops it, and outlives it."""
 
 import asyncio
 import os
@@ -31,7 +31,9 @@ pytestmark = pytest.mark.parametrize("way", [HTTP, POSTGRES], indirect=True)
 async def working(
     root: Path, model: ScriptedServer, thread: str, options: dict[str, Any]
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """A program of its own that works on a run in the thread, and the id of that run; its model has been asked."""
+    """Starts a separate process that works on a run in the thread. Yields it and the run's id once the model was
+    called.
+    """
     url = options.get("database_url")
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "CFO_OPENAI_API_KEY": KEY}
     environment |= {"CFO_DATABASE_URL": url.get_secret_value()} if url else {}
@@ -53,7 +55,7 @@ async def working(
 async def joined(
     root: Path, model: ScriptedServer, options: dict[str, Any]
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Run]]:
-    """A run that another program works on, as a client of a server has it that was started meanwhile."""
+    """A run that another program works on, seen by a client of a server that was started later."""
     chosen = settings(root, model, api_token=SecretStr(TOKEN), **options)
     async with connect(settings=chosen) as wb:  # makes the thread, and leaves before anyone works on the run
         thread = await (await wb.workspace("tiny")).thread()

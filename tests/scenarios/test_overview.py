@@ -1,4 +1,4 @@
-"""What a side panel asks of a workspace: the runs that have not ended, and what people wrote about its tables."""
+"""What a side panel requests for a workspace: the open runs, and what people wrote about the tables."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is refused, and how things look: the same codes, the same words, the same tables on every way."""
+"""Errors and displays are the same in every front end: the same codes, texts and tables."""
 
 import io
 from collections.abc import Callable, Coroutine
@@ -17,7 +17,7 @@ NO_RUN = "20260101-000000-000000000000"
 
 
 async def refused(what: str, wrong: Wrong) -> dict[str, str]:
-    """The error of a call, as its kind, its code and its words."""
+    """The error of a call: its class, its code and its text."""
     try:
         await wrong()
     except CfoError as error:

@@ -1,4 +1,4 @@
-"""Stopping: a run ends soon after `cancel`, whatever it waits for, and the thread accepts the next message."""
+"""A run ends soon after `cancel`, whatever it is waiting for, and the thread accepts the next message."""
 
 import asyncio
 
@@ -37,7 +37,7 @@ async def stop(run: Run) -> None:
 @pytest.mark.parametrize("pause", [0, 0.8], ids=["at_once", "later"])
 @pytest.mark.parametrize("what", STOPPED)
 async def test_a_run_is_stopped(front: Opened, what: str, pause: float) -> None:
-    """Both when a step has only just begun, and in its midst."""
+    """Stops runs at the beginning of a step and in the middle of it."""
     turn, message, kind = STOPPED[what]
     at = await front(*([] if message.startswith(("SQL", "PYTHON")) else [turn]), ANSWER)
     thread = await at.thread()

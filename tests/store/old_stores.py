@@ -1,7 +1,7 @@
-"""Databases as older versions of the program left them, with data: `old_schemas/` holds a dump of each.
+"""Databases left by older versions of the program, with data. `old_schemas/` has a dump of each.
 
-A dump is never changed. Each was made by running that version's own code, and then `sqlite3`'s `iterdump` or
-`pg_dump --inserts`. To add one before a schema changes, fill the stores with the released version and dump them so.
+A dump is never changed. Each was made with that version's code and then `sqlite3`'s `iterdump` or
+`pg_dump --inserts`. To add one before a schema changes, fill the stores with the released version and dump them.
 """
 
 import sqlite3
@@ -23,7 +23,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class OldStore:
-    """A dump; `revision` is the one that its schema is taken for."""
+    """A dump, with the revision that its schema is recognized as."""
 
     schema: StoreSchema
     dialect: str
@@ -56,13 +56,13 @@ class Database:
         self._place = place
 
     def engine(self) -> Engine:
-        """Another program's engine."""
+        """An engine like that of another program."""
         if isinstance(self._place, Path):
             return sqlite_engine(self._place / self.schema.file_name)
         return Target(self._place).engine(self.schema.postgres_schema)
 
     def load(self, name: str) -> None:
-        """Makes the database what the dump says."""
+        """Fills the database from the dump."""
         if isinstance(self._place, Path):
             with closing(sqlite3.connect(self._place / self.schema.file_name)) as connection:
                 connection.executescript((FOLDER / "sqlite" / f"{name}.sql").read_text())
@@ -71,7 +71,7 @@ class Database:
             connection.execute((FOLDER / "postgres" / f"{name}.sql").read_text())  # pyright: ignore[reportArgumentType, reportCallIssue]
 
     def rows(self) -> Rows:
-        """All rows of all tables but those that count versions."""
+        """All rows of all tables, except those that record the version."""
         engine = self.engine()
         with engine.connect() as connection:
             tables = set(inspect(connection).get_table_names()) - {"alembic_version", "version"}
@@ -83,7 +83,7 @@ class Database:
         return {table: sorted(rows, key=repr) for table, rows in found.items()}
 
     def structure(self) -> dict[str, Any]:
-        """Everything but the rows: columns, keys, indexes, triggers and what counts versions."""
+        """Everything except rows: columns, keys, indexes, triggers and the recorded version."""
         engine = self.engine()
         with engine.connect() as connection:
             seen = inspect(connection)

@@ -1,4 +1,4 @@
-"""The catalog: its rows, and folders that appear, disappear and move."""
+"""The catalog's rows follow folders that appear, disappear and move."""
 
 import shutil
 import sqlite3

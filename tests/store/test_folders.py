@@ -1,4 +1,4 @@
-"""Names and folders: no name leads out of the root."""
+"""No name of a folder or file leads out of the root."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What keeps data safe while a schema changes: copies, one transaction, one process at a time, and refusals."""
+"""Data stays safe during a migration: backup copies, one transaction, one process at a time, and refusals."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def downgrade():
     op.drop_table("later_{revision}")
 '''
 WAIT = """print("migrating", flush=True); sys.stdin.readline()"""
-"""A revision that tells when it has changed much, and waits for a line before it goes on."""
+"""A revision that reports when it has changed much, and then waits for a line before it continues."""
 PROGRAM = """
 import pathlib, sys
 from dataclasses import replace
@@ -62,7 +62,7 @@ runner.upgrade = lambda *arguments: changes.append(upgrade(*arguments))
 bring_up_to_date(Database(schema, place if "://" in place else pathlib.Path(place)).engine(), schema)
 print(changes[0].before, changes[0].after)
 """
-"""Opens the catalog as a later version of the program would, which has the revisions in a folder."""
+"""Opens the catalog as a later version of the program would, with its revisions in a folder."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -72,7 +72,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
 
 @pytest.fixture
 def catalog(place: Path | str) -> Database:
-    """A catalog with data, as this version of the program has it."""
+    """A catalog with data, created by this version of the program."""
     database = Database(CATALOG, place)
     database.load("catalog-2")
     engine = database.engine()
@@ -83,7 +83,7 @@ def catalog(place: Path | str) -> Database:
 
 @pytest.fixture
 def later(tmp_path: Path) -> Callable[..., StoreSchema]:
-    """Makes the catalog's schema of a later version: each text is what one more revision does at its end."""
+    """Adds revisions to the catalog's schema, as a later version would have. Each text is the end of one `upgrade`."""
 
     def make(*more: str) -> StoreSchema:
         folder = tmp_path / "later"
@@ -98,7 +98,7 @@ def later(tmp_path: Path) -> Callable[..., StoreSchema]:
 
 
 def program(place: Path | str, schema: StoreSchema) -> "subprocess.Popen[str]":
-    """Another process that opens the catalog with that schema."""
+    """Starts another process that opens the catalog with that schema."""
     command = [sys.executable, "-c", PROGRAM, str(place), str(schema.more_versions[0]), schema.head]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     return subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=environment)
@@ -139,7 +139,7 @@ def test_rows_that_lose_what_they_refer_to_undo_the_upgrade(
 
 
 def test_a_table_that_others_refer_to_can_be_rebuilt(catalog: Database, later: Callable[..., StoreSchema]) -> None:
-    """In SQLite, to drop the old table would delete or refuse the rows that refer to it, if that was checked."""
+    """In SQLite, dropping the old table would delete rows that refer to it, or fail, if foreign keys were enforced."""
     threads, engine = catalog.rows()["thread"], catalog.engine()
     rebuild = """with op.batch_alter_table("workspace", recreate="always") as table:
         table.alter_column("name", nullable=True)"""
@@ -181,7 +181,7 @@ def test_threads_of_one_process_migrate_different_stores_at_once(place: Path | s
 
 
 async def test_an_old_root_is_opened_as_usual(tmp_path: Path) -> None:
-    """The process that opens it does not count as another program that has it open."""
+    """The process that opens the root does not count as another program that has it open."""
     (tmp_path / "acme" / "data").mkdir(parents=True)
     (tmp_path / ".cfo").mkdir()
     for schema, name in ((CATALOG, "catalog-1"), (JOURNAL, "journal-1"), (LEDGER, "ledger")):
@@ -258,7 +258,7 @@ def test_a_store_that_other_programs_have_open_is_not_changed(
 
 
 def test_a_database_from_before_alembic_with_the_newest_schema_is_only_stamped(place: Path | str) -> None:
-    """A running program of the version before is not disturbed by that, and no copy is needed."""
+    """It does not disturb a running program of the previous version, and no copy is needed."""
     database = Database(CATALOG, place)
     database.load("catalog-2")
     owners = OwnerLocks(place / "owners") if isinstance(place, Path) else None

@@ -1,4 +1,4 @@
-"""The histories of the stores: from nothing and from every older database, up and down, on SQLite and PostgreSQL."""
+"""Migrates each store up and down, from an empty database and from every older one, on SQLite and PostgreSQL."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ NOT_MADE_IN_POSTGRES = {("catalog", "0001"), ("journal", "0001")}
 
 @pytest.fixture
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> MakeDatabase:
-    """A place for a store: a folder, or a database in PostgreSQL."""
+    """Creates a place for a store: a folder, or a database in PostgreSQL."""
 
     def make(schema: StoreSchema, dialect: str) -> Database:
         return Database(schema, request.getfixturevalue("postgres") if dialect == "postgres" else tmp_path)
@@ -35,14 +35,14 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> MakeDatabase:
 
 
 def revisions(schema: StoreSchema) -> list[str]:
-    """The revisions of a store, the first one first."""
+    """The revisions of a store, oldest first."""
     [versions] = schema.versions
     script = ScriptDirectory(str(versions.parents[1]), version_locations=[str(versions)])
     return [found.revision for found in script.walk_revisions()][::-1]
 
 
 def without_what_is_new(rows: Rows, old: Rows) -> Rows:
-    """The rows as far as the old tables and columns have them."""
+    """The rows, reduced to the tables and columns of the old schema."""
     columns = {table: set(old_rows[0]) if old_rows else set[str]() for table, old_rows in old.items()}
     kept = {t: [{c: v for c, v in row.items() if c in columns[t]} for row in rows[t]] for t in old}
     return {table: sorted(rows, key=repr) for table, rows in kept.items()}

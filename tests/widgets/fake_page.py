@@ -1,4 +1,4 @@
-"""The page of a component as a test plays it: it sends commands, and receives the answers."""
+"""A substitute for a component's page that sends commands and receives the answers."""
 
 import asyncio
 import itertools
@@ -11,7 +11,7 @@ _requests = itertools.count()
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    """Waits until the condition holds; components offer nothing to wait for."""
+    """Polls until the condition holds, since components offer nothing to wait for."""
     async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -26,7 +26,7 @@ class FakePage:
         component.send = self._receive  # type: ignore[method-assign]
 
     async def ask(self, type: str, *, buffers: Any = (), **more: Any) -> Any:
-        """The value of the answer; an `AssertionError` if the command is refused."""
+        """The value of the answer. Raises `AssertionError` if the command is refused."""
         message = await self.message(type, buffers=buffers, **more)
         assert message["type"] == "answer", message
         return message["value"]

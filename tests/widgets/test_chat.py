@@ -1,4 +1,4 @@
-"""The chat without a browser: the messages to and from its page, over the embedded workbench and scripted models."""
+"""The chat without a browser: its messages to and from the page, with the embedded workbench and scripted models."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +21,7 @@ TYPES = ["run_started", "tool_call", "tool_result", "tool_call", "tool_result", 
 
 
 class ChatPage:
-    """A page of a chat, with all messages that it receives."""
+    """A chat's page, with all messages that it receives."""
 
     def __init__(self, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
         self.chat = chat
@@ -121,7 +121,7 @@ async def test_a_late_page_gets_the_events_of_the_open_run(opened: Opened, serve
 
 
 async def test_a_reply_is_continued_once(opened: Opened, serve: Serve, page: Pages) -> None:
-    """The countdown of another tab, or a second click, comes too late; that is not an error."""
+    """The countdown of another tab, or a second click, comes too late, which is not an error."""
     at = page()
     await at.chat.show(await (await opened(serve(TABLE, ANSWER))).thread())
     run_id = (await at.ask("send", text="Totals", key="k1"))["run_id"]

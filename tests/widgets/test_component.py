@@ -1,4 +1,4 @@
-"""Behaviour that all components share."""
+"""The behavior that all components share."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""A widget in a cell: the text that stays in its notebook, and the thread that is restored by the next run."""
+"""A widget in a cell leaves text in the notebook, and restores its thread when the cell is run again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ Displayed = list[tuple[str, dict[str, str]]]
 
 @pytest.fixture
 def displayed(monkeypatch: pytest.MonkeyPatch) -> Displayed:
-    """What is displayed beside the widgets, as in a cell of JupyterLab."""
+    """Records what is displayed next to the widgets, as in a JupyterLab cell."""
     outputs: Displayed = []
 
     def display(data: dict[str, str], *, raw: bool, display_id: str) -> None:
@@ -34,7 +34,7 @@ def displayed(monkeypatch: pytest.MonkeyPatch) -> Displayed:
 async def in_cell(
     make_workbench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Callable[..., WorkbenchWidget]]:
-    """Makes workbench widgets in a notebook cell."""
+    """Creates workbench widgets in a notebook cell."""
     monkeypatch.setattr(workbench_module, "current_cell", lambda: "notebook#cell")
     widgets: list[WorkbenchWidget] = []
 

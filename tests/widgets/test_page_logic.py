@@ -1,4 +1,4 @@
-"""The parts of the page that need no browser: `*.test.mjs` in this folder, run by Node.js."""
+"""Tests the parts of the page that need no browser: Node.js runs `*.test.mjs` in this folder."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The result of a reply in a cell, without a browser: the commands of its page and their answers."""
+"""A reply's result in a cell, without a browser: the commands of its page and their answers."""
 
 import asyncio
 import io

@@ -153,7 +153,7 @@ CHUNK = uploads.CHUNK
 
 
 async def send(page: FakePage, content: bytes, name: str, id: str = "u", **more: Any) -> Any:
-    """Uploads as a page does; returns the last answer."""
+    """Uploads as a page does, and returns the last answer."""
     about = {"workspace_id": "tiny", "upload_id": id, "name": name, "size": len(content), **more}
     answer: Any = None
     for offset in range(0, max(len(content), 1), CHUNK):

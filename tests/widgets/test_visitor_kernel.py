@@ -1,4 +1,4 @@
-"""The kernel of a visitor of the page stays a thin client, whatever the workbench shows."""
+"""A visitor's kernel stays a thin client, whatever the workbench shows."""
 
 import json
 import os
@@ -55,6 +55,6 @@ def test_it_loads_no_engine_and_little_memory(url: str) -> None:
 
 
 def unique_memory(pid: int) -> float:
-    """The memory, in MB, that no other process shares."""
+    """The memory in MB that the process shares with no other."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024

@@ -1,4 +1,4 @@
-"""The whole workbench without a browser: restoring a thread, the length of titles, and a server that goes away."""
+"""The whole workbench without a browser: restoring a thread, long titles, and a server that disappears."""
 
 from collections.abc import Callable
 from pathlib import Path

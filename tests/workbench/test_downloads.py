@@ -1,4 +1,4 @@
-"""A result as CSV and as a workbook: exact, and no text in it that a spreadsheet would run."""
+"""Downloads of results as CSV and as workbooks are exact, and contain no text that a spreadsheet would run."""
 
 import asyncio
 import csv

@@ -1,4 +1,4 @@
-"""What cannot be taken is refused with a clear error, and leaves everything as it was."""
+"""Invalid input is refused with a clear error, and changes nothing."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""How long a workbench lives, and what was taken from it: to its end, and in its own event loop."""
+"""A workbench and its objects work until it is closed, and only in its own event loop."""
 
 import asyncio
 import gc
@@ -127,7 +127,7 @@ async def _awaited(what: Awaitable[object]) -> object:
 
 
 def test_a_loop_that_ends_leaves_nothing_behind(root: Path) -> None:
-    """Not closing the workbench is a habit of scripts and notebooks."""
+    """Scripts and notebooks often do not close their workbench."""
     wb = connect(settings=settings(root, NOWHERE))
 
     async def look() -> None:

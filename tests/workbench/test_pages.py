@@ -1,4 +1,4 @@
-"""Pages of a result: filtered, sorted and cut, and nothing lost between two of them."""
+"""Pages of a result are filtered, sorted and cut, and nothing is lost between two of them."""
 
 import shutil
 from pathlib import Path

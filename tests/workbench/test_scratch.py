@@ -1,4 +1,4 @@
-"""Files on their way in or out of a workspace: gone with a process that was killed, and none of one that lives."""
+"""Temporary files of a killed process are removed, but not those of a process that is alive."""
 
 import os
 import shutil

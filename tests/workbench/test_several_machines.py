@@ -1,4 +1,4 @@
-"""A root that several machines share: PostgreSQL in place of the files under `.cfo/`."""
+"""Several machines share a root through PostgreSQL instead of the files under `.cfo/`."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ def look(url: str, sql: str) -> list[tuple[Any, ...]]:
 
 @contextlib.asynccontextmanager
 async def worker(root: Path, url: str, server: ScriptedServer) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`cfo worker`, once it works."""
+    """Starts `cfo worker`, and returns once it is ready."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(REPOSITORY),

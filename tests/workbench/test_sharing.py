@@ -1,4 +1,4 @@
-"""Several workbenches of one root in one loop share an engine, which closes with the last of them."""
+"""Several workbenches on one root in one loop share an engine, which closes with the last of them."""
 
 import asyncio
 from collections.abc import Callable

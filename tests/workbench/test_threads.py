@@ -1,4 +1,4 @@
-"""Threads whose folder is not as it should be, and those that were never begun."""
+"""Threads with a damaged or missing folder, and threads that were never started."""
 
 import shutil
 from collections.abc import Callable
@@ -132,7 +132,7 @@ async def test_a_folder_of_results_that_leads_elsewhere_is_not_followed(
 
 
 async def _reply(thread: Thread, reply: TaskResult, file: str) -> object:
-    """The reply as if its history had named another file."""
+    """The reply, as if its history had named another file."""
     assert reply.result
     changed = reply.model_copy(update={"result": reply.result.model_copy(update={"file": file})})
     changed.bind(thread._loader())

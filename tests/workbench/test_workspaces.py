@@ -1,4 +1,4 @@
-"""Workspaces: renamed, taken out of the root, and their threads and runs found from the workbench."""
+"""Workspaces are renamed and removed from the root, and their threads and runs are found from the workbench."""
 
 import asyncio
 import shutil

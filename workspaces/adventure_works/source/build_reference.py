@@ -1,6 +1,6 @@
-"""Builds `data/reference.xlsx` from the CSV files beside this script, the way a controller would keep it.
+"""Builds `data/reference.xlsx` from the CSV files in this folder, in the form in which a controller would keep it.
 
-Each sheet has a title row, an empty row, then the header: run `python build_reference.py` after changing a CSV file.
+Each sheet has a title row, an empty row, then the header. Run `python build_reference.py` after changing a CSV file.
 """
 
 import csv
