@@ -126,7 +126,7 @@ def sample() -> Company:
 
 @pytest.fixture(scope="session")
 def raw() -> Company:
-    """An unprepared ledger without a glossary: scenarios, currencies, gaps in keys, numbered columns and key columns."""
+    """An unprepared ledger without a glossary: scenarios, currencies, gaps in keys, and numbered or key columns."""
     c = duckdb.connect()
     c.execute("CREATE TABLE stores(store_id INT, store_name VARCHAR)")
     c.execute("INSERT INTO stores VALUES (1,'Oslo'), (2,'Bergen'), (3,'Lund'), (4,'Malmo')")
