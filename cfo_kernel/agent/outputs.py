@@ -13,32 +13,31 @@ from cfo_kernel.replies import Chart, RunSQL, TaskResult, UserInteraction, Write
 
 
 async def user_interaction(message: str, choices: list[str] | None = None) -> UserInteraction:
-    """Asks the person a question, and ends the run.
+    """Ends with a question to the person.
 
     Args:
-        message: the question.
-        choices: up to 6 complete messages that would answer the question.
+        choices: Up to 6 complete messages that would answer it.
     """
     return UserInteraction(message=message, choices=tuple(choices or ()))
 
 
 async def task_result(ctx: RunContext[RunDeps], message: str) -> TaskResult:
-    """Answers in words, and ends the run. The table of the last query is shown with it.
+    """Ends with the answer in words.
 
     Args:
-        message: the answer, with its figures, what they cover and what was assumed.
+        message: Figures, what they cover, what was assumed.
     """
     last = ctx.deps.last_result
     return TaskResult(message=message, result=last, files=(last.file,) if last and last.file else ())
 
 
 async def run_sql(ctx: RunContext[RunDeps], sql: str, purpose: str, chart: Chart | None = None) -> RunSQL:
-    """Delivers a whole table for review, and ends the run: the engine runs the SQL in full and shows all rows.
+    """Ends with a whole table, for review.
 
     Args:
-        sql: exactly one SELECT over the tables of the workspace.
-        purpose: one sentence on what the table shows.
-        chart: how to draw the table, if a chart helps.
+        sql: One SELECT, which is run in full.
+        purpose: One sentence: what it shows.
+        chart: Its columns, if a chart helps.
     """
     await retryable(ctx.deps.data.check(sql, thread_tables=ctx.deps.thread_tables))
     return RunSQL(sql=sql, purpose=purpose, chart=chart)
@@ -52,14 +51,12 @@ async def write_sheet_from_file(
     purpose: str,
     mode: Literal["create", "replace", "append"] = "create",
 ) -> WriteSheetFromFile:
-    """Writes a result file to a sheet of a workbook, and ends the run.
+    """Ends with a result in a sheet of a workbook, for review.
 
     Args:
-        source_file: the `file` of an earlier result, for example results/result_001.parquet.
-        workbook: a file name that ends in .xlsx.
-        sheet: the sheet's name, up to 31 characters.
-        purpose: one sentence on what the sheet contains.
-        mode: create a new sheet, replace one, or append rows to one.
+        source_file: The `file` of a result: results/result_001.parquet.
+        workbook: A name that ends in .xlsx.
+        sheet: A name of up to 31 characters.
     """
     await retryable(_check_source(ctx.deps, source_file))
     return WriteSheetFromFile(source_file=source_file, workbook=workbook, sheet=sheet, mode=mode, purpose=purpose)

@@ -12,6 +12,7 @@ from pydantic_ai.toolsets import FunctionToolset
 
 from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps, call_key
 from cfo_kernel.agent.table_descriptions import described_table, listed_tables
+from cfo_kernel.agent.tool_schemas import ShortSchemas
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.python_programs import ProgramResult
 from cfo_kernel.data.scope import nearest
@@ -19,7 +20,7 @@ from cfo_kernel.errors import QueryError
 from cfo_kernel.replies import ResultTable
 
 T = TypeVar("T")
-toolset: FunctionToolset[RunDeps] = FunctionToolset(id="data", max_retries=4)
+toolset: FunctionToolset[RunDeps] = FunctionToolset(id="data", max_retries=4, schema_generator=ShortSchemas)
 
 
 async def retryable(work: Awaitable[T]) -> T:
@@ -56,16 +57,16 @@ def program_summary(program: ProgramResult) -> dict[str, Any]:
 
 @toolset.tool
 async def list_datasets(ctx: RunContext[RunDeps]) -> dict[str, Any]:
-    """Lists the tables of the workspace with their row counts, descriptions and example questions."""
+    """Lists the tables."""
     return listed_tables(ctx.deps.schema)
 
 
 @toolset.tool
 async def get_dataset_schema(ctx: RunContext[RunDeps], dataset: str) -> dict[str, Any]:
-    """Describes the tables of a dataset: exact names, columns, types, joins, defaults and 3 sample rows.
+    """Describes tables: types, values, joins, trees, defaults, sample rows.
 
     Args:
-        dataset: the id of a dataset, or the name of one of its tables.
+        dataset: A dataset's id or a table's name.
     """
     deps = ctx.deps
     tables = [
@@ -83,11 +84,7 @@ async def get_dataset_schema(ctx: RunContext[RunDeps], dataset: str) -> dict[str
 
 @toolset.tool
 async def execute_sql(ctx: RunContext[RunDeps], sql: str) -> dict[str, Any]:
-    """Runs one read-only DuckDB SELECT and shows its first rows and the true row count.
-
-    Args:
-        sql: exactly one SELECT over the tables of the workspace and the `table` of earlier results of this thread.
-    """
+    """Runs one SELECT over tables and earlier results (by their `table`). LIKE is case-sensitive, ILIKE is not."""
     deps = ctx.deps
     file = deps.new_file("analysis", "query", call_key(ctx))
     result = await retryable(deps.data.query(sql, cap=TOOL_ROWS, file=file, thread_tables=deps.thread_tables))
@@ -97,10 +94,10 @@ async def execute_sql(ctx: RunContext[RunDeps], sql: str) -> dict[str, Any]:
 
 @toolset.tool
 async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> dict[str, Any]:
-    """Validates a typed query plan, compiles it to SQL, runs it, and shows the first rows and the SQL.
+    """Runs a typed query; refuses misleading sums. For example
 
-    Args:
-        plan: the plan. Columns are written table.column. The `table` of an earlier result is a table as well.
+    {"table":"sales","filters":[{"column":"sales.city","value":"Rome"}],"group_by":[{"column":"sales.day","grain":"month"}],
+    "select":[{"name":"total","expression":{"fn":"sum","column":"sales.amount"}}]}
     """
     deps = ctx.deps
     file = deps.new_file("analysis", "query", call_key(ctx))
@@ -111,14 +108,10 @@ async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> dict[
 
 @toolset.tool
 async def execute_python(ctx: RunContext[RunDeps], code: str) -> dict[str, Any]:
-    """Runs a Python program over the tables, for what SQL cannot express; shows its result_df and what it printed.
+    """Runs Python; shows what it prints, and the DataFrame or Series that it assigns to result_df.
 
-    Every table, and the `table` of every earlier result, is a pandas DataFrame under its name; `pd` and `np` are
-    imported. Money is exact decimal.Decimal: sum it as it is, use .astype(float) for means. There is no network and no
-    plotting. The program can only read and write files in its own folder; those it writes are kept.
-
-    Args:
-        code: the program. It assigns its result, a DataFrame or Series, to result_df.
+    Each table or earlier result is a DataFrame of its name; pd and np are there. Money is Decimal: sum it as it is,
+    .astype(float) for means. No network or plots; files it writes are kept.
     """
     deps = ctx.deps
     file = deps.new_file("analysis", "python", call_key(ctx))

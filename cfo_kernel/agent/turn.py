@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic_ai import Agent, ModelRequestNode, UsageLimits
+from pydantic_ai.capabilities import PrepareOutputTools
 from pydantic_ai.exceptions import (
     AgentRunError,
     FallbackExceptionGroup,
@@ -38,6 +39,7 @@ from cfo_kernel.agent.outputs import MESSAGE_ARGUMENTS, OUTPUTS
 from cfo_kernel.agent.prices import Prices
 from cfo_kernel.agent.replay import Replay
 from cfo_kernel.agent.run_deps import RunDeps
+from cfo_kernel.agent.tool_schemas import short_definitions
 from cfo_kernel.agent.tools import toolset
 from cfo_kernel.agent.usage import OFFLINE, usage_of
 from cfo_kernel.errors import ModelMisbehaved
@@ -52,7 +54,7 @@ _AGENT: Agent[RunDeps, Reply] = Agent(
     toolsets=[toolset],
     instructions=_PROMPT,
     retries={"tools": 4, "output": 3},
-    capabilities=[Replay()],
+    capabilities=[Replay(), PrepareOutputTools(short_definitions)],
     name="analyst",
 )
 # If a server counts no tokens, their limit cannot be enforced, as the settings say. One warning a request helps no one.

@@ -7,7 +7,8 @@ the same question.
 A column is written `table.column`. The name `column` alone is enough where only one of the plan's tables has it, or
 where all tables that have it are joined on it.
 
-The docstrings of the classes below are part of the JSON schema that a model reads.
+A model reads the JSON schema of these classes with every request. It reads of their docstrings what follows the first
+paragraph: each word there costs.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction, AggregateName
 from cfo_kernel.values import Value
 
-Scalar = bool | int | float | str
+Scalar = TypeAliasType("Scalar", bool | int | float | str)
 """A literal as JSON writes it. A date or time is an ISO text; the type of its column decides how it is read."""
 
 
@@ -52,16 +54,14 @@ _NO_NULLS = BeforeValidator(_without_null)
 
 
 class Filter(Value):
-    """Keeps the rows for which `column op value` holds.
+    """A condition on rows.
 
-    `in` and `not in` take a list, `between` a list of two (both ends included; on a time column a last *date*
-    includes its whole day), `is null` and `is not null` take nothing. `in period` takes a calendar period of a time
-    column, or a list of them: 2012, 2012-H1, 2012-Q3, 2012-03, 2012-03-31.
-
-    Where the column is the label of a hierarchy, `=` and `in` with the name of a parent mean the roll-up of what is
-    below it, each row with the sign that its operators give it in a sum; `!=` and `not in` leave out all that is below.
-    A key names one row of the tree by itself.
+    `in` and `not in` take a list, `between` two values (both included), `like` % and _ (case-sensitive), `in period`
+    2012, 2012-H1, 2012-Q3, 2012-03, 2012-03-31 or a list. On a tree's label, a parent means all below it.
     """
+
+    # `between` includes the whole day of a last date. Below a parent, each row counts with its sign in sums, and `!=`
+    # and `not in` leave out all of it. A key means one row of a tree alone.
 
     column: str
     op: Operator = "="
@@ -69,9 +69,9 @@ class Filter(Value):
 
 
 class Join(Value):
-    """Joins `table` where a column of the tables before it (`left`) equals one of its own (`right`).
+    """Adds the rows of `table` where `left` equals `right`.
 
-    For example `{"table": "accounts", "left": "general_ledger.account_key", "right": "accounts.account_key"}`.
+    `left` is a column of an earlier table, `right` one of this.
     """
 
     table: str
@@ -81,10 +81,9 @@ class Join(Value):
 
 
 class Aggregate(Value):
-    """`fn` over the rows of a group; `where` narrows the rows of this one aggregate.
+    """`fn` over the rows of a group that meet `where`.
 
-    `count` without a column counts rows. `grain` belongs to `count_distinct` of a time column: the number of
-    distinct months, say.
+    `count` without `column` counts rows, `count_distinct` with `grain` periods.
     """
 
     fn: AggregateName
@@ -99,7 +98,7 @@ class Aggregate(Value):
 
 
 class Arithmetic(Value):
-    """`left op right` between two expressions of the same row; a division by zero gives null."""
+    """`left op right`; a division by zero is null."""
 
     op: Literal["+", "-", "*", "/"]
     left: Expression
@@ -107,15 +106,15 @@ class Arithmetic(Value):
 
 
 class Window(Value):
-    """An expression seen beside its neighbours in the result.
+    """An expression beside other rows of the result.
 
-    `share_of_total`: its part (0..1) of the sum over all rows, or over the rows that agree in the groups `within`; null
-    where that sum is not positive.
-    `running_total`, `previous`, `change`, `change_percent` (0..1, null where the previous value is not positive): along
-    the group named `along` (default: the first group with a grain), apart for each combination of the other groups.
-    `previous` is the week, month, quarter or year before, and null where that has no rows; along days, and along a
-    group without a grain, it is the row before in the result.
+    `share_of_total`: part (0..1) of all rows of the result, or of those that share the groups `within`. The others run
+    along a group (`along`, else the first with a grain): `previous` is the period before.
     """
+
+    # They run apart for each combination of the other groups. `previous` is null where the period before has no rows;
+    # along days, and along a group without a grain, it is the row before in the result. `change_percent` is a part
+    # (0..1), too. Parts are null where their base is not positive.
 
     over: Literal["share_of_total", "running_total", "previous", "change", "change_percent"]
     of: Expression
@@ -130,9 +129,9 @@ class Constant(Value):
 
 
 class PercentChange(Value):
-    """How much larger an expression is than its `base`, as a part of it (0..1): a variance against budget, say.
+    """The change from a base, as a part of it (0..1): a variance against budget, say.
 
-    Null where the base is zero or negative, or missing: a percentage of it means nothing.
+    (percent_change - base) / base; null unless base > 0.
     """
 
     percent_change: Expression
@@ -140,9 +139,9 @@ class PercentChange(Value):
 
 
 class Ratio(Value):
-    """An expression as a part (0..1, or more) of its `base`: cost as a percentage of income, say.
+    """A part (0..1, or more) of a base: cost as a part of income, say.
 
-    Null where the base is zero or negative, or missing: a percentage of it means nothing.
+    ratio / base; null unless base > 0.
     """
 
     ratio: Expression
@@ -154,30 +153,36 @@ def _tag(value: Any) -> str | None:
     return next((name for name in names if hasattr(value, name) or (isinstance(value, dict) and name in value)), None)
 
 
-Expression = Annotated[
-    Annotated[Aggregate, Tag("fn")]
-    | Annotated[Arithmetic, Tag("op")]
-    | Annotated[Window, Tag("over")]
-    | Annotated[Constant, Tag("constant")]
-    | Annotated[PercentChange, Tag("percent_change")]
-    | Annotated[Ratio, Tag("ratio")],
-    Discriminator(_tag),
-]
+Expression = TypeAliasType(
+    "Expression",
+    Annotated[
+        Annotated[Aggregate, Tag("fn")]
+        | Annotated[Arithmetic, Tag("op")]
+        | Annotated[Window, Tag("over")]
+        | Annotated[Constant, Tag("constant")]
+        | Annotated[PercentChange, Tag("percent_change")]
+        | Annotated[Ratio, Tag("ratio")],
+        Discriminator(_tag),
+    ],
+)
 
 
 class Measure(Value):
-    """A figure of the result under its column name."""
+    """A figure of the result, in the column `name`."""
 
     name: str
     expression: Expression
 
 
 class Group(Value):
-    """A column (or its period, with `grain`) to group by; `name` is its column in the result.
+    """A column, or its period, to group by.
 
-    `within` belongs to the label of a hierarchy: it names a parent, keeps the rows below it, and the groups are its
-    children, each rolled up with the sign it has in the parent, so that the groups add up to the parent.
+    `within`, on a tree's label: the children of this parent.
     """
+
+    # `name` is the column in the result: by default the grain, or the column's own name.
+
+    # Each child is rolled up with the sign it has in the parent, so that the groups add up to the parent.
 
     column: str
     grain: Grain | None = None
@@ -190,7 +195,7 @@ class Group(Value):
 
 
 class Having(Value):
-    """Keeps the rows of the result whose measure meets the threshold: a number, or a date or text where it is one."""
+    """Keeps the rows of the result whose measure meets the threshold."""
 
     measure: str
     op: Literal["=", "!=", "<", "<=", ">", ">=", "between"]
@@ -198,19 +203,21 @@ class Having(Value):
 
 
 class Order(Value):
-    """Sorts by a column of the result (a measure's or a group's name); nulls come last."""
+    """Sorts by a column of the result; nulls come last."""
 
     by: str
     direction: Literal["asc", "desc"] = "asc"
 
 
 class LastOf(Value):
-    """Keeps only the rows of the last moment in each period (`grain`), or of all time: how a balance is read.
+    """Keeps only the rows of the last moment in each period, or of all time.
 
-    It is the last moment at which there are rows in question: rows that the filters leave and, where every aggregate
-    has a `where`, that one of them takes. It is one moment for all groups; a note tells where fewer entities have rows
-    at it than at the moment before.
+    Reads balances: at the last date in each `grain`, or of all.
     """
+
+    # It is the last moment at which there are rows in question: rows that the filters leave and, where every aggregate
+    # has a `where`, that one of them takes. It is one moment for all groups; a note says where fewer entities have rows
+    # at it than at the moment before.
 
     column: str
     grain: Grain | None = None

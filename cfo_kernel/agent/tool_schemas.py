@@ -1,0 +1,119 @@
+"""The JSON schemas of tools in the shortest form that says the same: they are sent with every request to a model."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue
+from pydantic_ai import RunContext
+from pydantic_ai.tools import GenerateToolJsonSchema, ToolDefinition
+from pydantic_core import CoreSchema
+
+Schema = dict[str, Any]
+_DEFINITION = "#/$defs/"
+_ABSENT: tuple[object, ...] = (None, [], ())
+"""Defaults that are the same as leaving the field out."""
+
+
+async def short_definitions(_: RunContext[Any], definitions: list[ToolDefinition]) -> list[ToolDefinition]:
+    """The definitions with short schemas: for output tools, whose generator pydantic-ai does not let one choose."""
+    return [replace(one, parameters_json_schema=shortened(one.parameters_json_schema)) for one in definitions]
+
+
+class ShortSchemas(GenerateToolJsonSchema):
+    """Writes schemas in their short form. A tool has a description of its own, so that of its one parameter goes."""
+
+    def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
+        made = shortened(super().generate(schema, mode))
+        made.pop("description", None)
+        return made
+
+
+def shortened(schema: Schema) -> Schema:
+    """The schema without titles, empty defaults, and the null that is the default of an optional field.
+
+    A model leaves out an optional field rather than to send null for it; null is still accepted. Definitions that are
+    used once stand where they are used: some servers show a model nothing of the definitions. The first paragraph of a
+    definition's description says what its class is, which its place in the schema says as well.
+    """
+    short = cast("Schema", _short(schema))
+    definitions: dict[str, Schema] = short.pop("$defs", {})
+    counts = Counter(_references([short, definitions]))
+    once = {name: definitions.pop(name) for name in [*definitions] if counts[name] == 1}
+    return cast("Schema", _inlined({**short, "$defs": definitions} if definitions else short, once))
+
+
+def _short(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_short(item) for item in cast("list[Any]", node)]
+    if not isinstance(node, dict):
+        return node
+    schema, made = cast("Schema", node), Schema()
+    for key, value in schema.items():
+        match key:
+            case "properties":  # here the keys are names, not keywords
+                made[key] = {name: _short(child) for name, child in value.items()}
+            case "$defs":
+                made[key] = {name: _definition(child) for name, child in value.items()}
+            case "description":
+                made[key] = " ".join(value.split())
+            case "anyOf":
+                made[key] = _union(value, with_null=schema.get("default", ...) is not None)
+            case "default" if value in _ABSENT:
+                pass
+            case "title" | "discriminator":
+                pass
+            case "additionalProperties" if value is False:
+                pass
+            case "oneOf":  # servers that constrain a model's output know anyOf better
+                made["anyOf"] = _short(value)
+            case _:
+                made[key] = _short(value)
+    match made.get("anyOf"):
+        case [only]:
+            del made["anyOf"]
+            return {**only, **made}
+        case _:
+            return made
+
+
+def _definition(schema: Schema) -> Schema:
+    schema = {**schema}
+    if rest := schema.pop("description", "").partition("\n\n")[2]:
+        schema["description"] = rest
+    return _short(schema)
+
+
+def _union(members: list[Schema], *, with_null: bool) -> list[Any]:
+    """The members that say something: an integer is a number, and the null of an optional field is its absence."""
+    idle = [] if with_null else [{"type": "null"}]
+    if {"type": "number"} in members:
+        idle.append({"type": "integer"})
+    return [_short(member) for member in members if member not in idle]
+
+
+def _references(node: Any) -> Iterator[str]:
+    """The names of the definitions that are referred to, once for each reference."""
+    if isinstance(node, list):
+        for item in cast("list[Any]", node):
+            yield from _references(item)
+    elif isinstance(node, dict):
+        for key, value in cast("Schema", node).items():
+            if key == "$ref":
+                yield value.removeprefix(_DEFINITION)
+            else:
+                yield from _references(value)
+
+
+def _inlined(node: Any, definitions: dict[str, Schema]) -> Any:
+    """The node with these definitions in place of the references to them."""
+    if isinstance(node, list):
+        return [_inlined(item, definitions) for item in cast("list[Any]", node)]
+    if not isinstance(node, dict):
+        return node
+    schema = cast("Schema", node)
+    name = str(schema.get("$ref", "")).removeprefix(_DEFINITION)
+    if name in definitions:
+        schema = {**definitions[name], **{key: value for key, value in schema.items() if key != "$ref"}}
+    return {key: _inlined(value, definitions) for key, value in schema.items()}
