@@ -1,1 +1,1 @@
-"""The data of a workspace: ingest of its files, glossary, query plans, and sheets of results."""
+"""The data of a workspace: ingestion of its files, glossary, query plans, and sheets with results."""

@@ -1,9 +1,10 @@
-"""Checks that a plan adds up only rows that may be added up, before the plan is run.
+"""Checks, before a plan is run, that it adds up only rows that may be added up.
 
-A sum or an average has no meaning where its rows hold a balance at several dates, several scenarios, or values that the
-glossary keeps apart. The plan alone does not show that; its rows do. So a probe, which is the same plan with other
-figures, looks for the lowest and the highest date or scenario within each group. If they differ, the plan is refused
-with `PlanInvalid`. A row without a scenario counts as one of another scenario, since it may belong to any.
+A sum or an average is meaningless if its rows contain a balance at several dates, several scenarios, or values that the
+glossary keeps apart. The plan alone does not show this, but its rows do. A probe, which is the same plan with other
+figures, therefore finds the lowest and the highest date or scenario within each group. If they differ, the plan is
+refused with `PlanInvalid`. A row without a scenario counts as a row of a different scenario, since it may belong to
+any.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,10 +21,11 @@ from cfo_kernel.errors import PlanInvalid
 
 @dataclass(frozen=True)
 class AdditivityCheck:
-    """A figure whose rows must all have the same value of `column` within each group.
+    """A check that all rows of a figure have the same value of `column` within each group.
 
-    `meant` is the value that the glossary names as the default, and `is_mentioned` says whether the plan filters or
-    groups by the column; if not, a note says which value all rows have.
+    `meant` is the value that the glossary names as the default. `is_mentioned` says whether the plan filters or
+    groups by
+    the column; if it does not, a note says which value all rows have.
     """
 
     figure: str
@@ -34,7 +36,7 @@ class AdditivityCheck:
     is_mentioned: bool = True
 
     def problem(self, found: str, groups: Sequence[str]) -> str:
-        """What is wrong and what to write instead. `found` is a text with two of the values."""
+        """The text of the error: what is wrong, and what to write instead. `found` is a text with two of the values."""
         each = f" for each {', '.join(groups)}" if groups else ""
         match self.kind:
             case "balance":
@@ -59,8 +61,8 @@ class AdditivityCheck:
 
 @dataclass(frozen=True)
 class AdditivityProbe:
-    """A query with one row. It holds two columns for each check: a text with two different values that a group has, and
-    the value that all rows share. Either is null if there is none.
+    """A query with one row and two columns for each check: a text with two different values found in one group, and the
+    value that all rows share. Either is null if it does not exist.
     """
 
     sql: str
@@ -72,7 +74,7 @@ class AdditivityProbe:
         return 2 * len(self.checks)
 
     def evaluate(self, row: Sequence[Any]) -> list[str]:
-        """Notes for the result. Raises `PlanInvalid` if a figure would add rows that must not be added."""
+        """Returns notes for the result. Raises `PlanInvalid` if a figure would add rows that must not be added."""
         problems = [c.problem(row[2 * i], self.groups) for i, c in enumerate(self.checks) if row[2 * i] is not None]
         if problems:
             raise PlanInvalid(" ".join(dict.fromkeys(problems)))
@@ -87,7 +89,7 @@ class AdditivityProbe:
 def additivity_probes(
     plan: QueryPlan, compiler: Compiler, tables: Tables, trees: Trees, glossary: GlossaryFile
 ) -> list[AdditivityProbe]:
-    """The probes of a plan that compiles: one for each set of groups within which figures are added."""
+    """The probes for a plan that compiles: one for each set of groups within which figures are added."""
     by_groups: dict[tuple[str, ...], list[AdditivityCheck]] = {}
     every = tuple(group.result_name for group in plan.group_by)
     for measure in plan.select:
@@ -105,8 +107,8 @@ def aggregates_with_groups(
 ) -> Iterator[tuple[Aggregate, tuple[str, ...]]]:
     """The aggregates in an expression, each with the groups within which its rows are added.
 
-    A window adds over more rows than its aggregate does: a share over everything outside `within`, a running total over
-    all periods.
+    A window adds more rows than its aggregate does: a share adds everything outside `within`, a running total all
+    periods.
     """
     if isinstance(node, Aggregate):
         yield node, groups
@@ -143,7 +145,7 @@ def _checks(
 
 
 def _table(node: Aggregate, compiler: Compiler) -> str:
-    """The table whose rows the aggregate takes: that of its column, or the plan's own."""
+    """The table whose rows the aggregate uses: its column's table, or the plan's own."""
     return (compiler.scope.find(node.column).table if node.column else compiler.scope.table).name
 
 
@@ -152,7 +154,7 @@ def _balances(notes: TableNotes) -> list[Filter]:
 
 
 def _mentioned(plan: QueryPlan, node: Aggregate) -> set[str]:
-    """The columns, without their tables, by which the plan filters or groups this figure."""
+    """The columns, without their tables, that the plan filters or groups this figure by."""
     named = [f.column for f in (*plan.filters, *node.where)] + [g.column for g in plan.group_by]
     return {name.rpartition(".")[2] for name in named}
 
@@ -189,7 +191,7 @@ def _probe(
 
 
 def _beyond(check: AdditivityCheck, compiler: Compiler) -> Iterator[Join]:
-    """The joins that the check's columns need and the plan does not have."""
+    """The joins that the check's columns need and that the plan lacks."""
     start = _table(check.node, compiler)
     for column in (check.column, *(f.column for f in check.node.where)):
         if "." in column:

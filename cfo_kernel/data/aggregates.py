@@ -1,9 +1,9 @@
-"""The aggregates of a plan: one table that validation, SQL, checks and wording all read.
+"""The aggregates of a plan: the single table that validation, SQL, checks and wording read.
 
-To add an aggregate, add an entry to `AGGREGATES`. The defaults of `AggregateFunction` are the guarded values: an entry
-that gives only its name takes numbers alone, and is refused over several scenarios, over a balance at several dates,
-over rows that a join repeats, over rows that are subtracted, and inside a share or a running total. An entry has to
-state every freedom that it takes.
+To add an aggregate, add an entry to `AGGREGATES`. The defaults of `AggregateFunction` are the strict ones: an entry
+that gives only its name accepts only numbers, and is refused over several scenarios, over a balance at several dates,
+over rows that a join repeats, over rows that are subtracted, and inside a share or a running total. An entry must
+state every exception explicitly.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 
 class Needs(Enum):
-    """What an aggregate is computed from."""
+    """The kinds of input that an aggregate needs."""
 
     NUMBERS = auto()
     COLUMN = auto()  # of any type
@@ -27,34 +27,35 @@ class Needs(Enum):
 class AggregateFunction:
     """What one `fn` of a plan computes, needs and allows.
 
-    `sql` has `{}` in the place of the column. Without it the SQL is a call of the function `name`.
+    `sql` has `{}` where the column belongs. Without `sql`, the SQL is a call of the function `name`.
     """
 
     name: str
     sql: str = ""
     needs: Needs = Needs.NUMBERS
     label: str = ""
-    """What people call the figure: 'average rate'."""
+    """The figure's name for people, as in 'average rate'."""
     row_label: str = ""
-    """What people call it over single rows: 'smallest posting'. The label by default."""
+    """Its name for people when computed over individual rows, as in 'smallest posting'. The label by default."""
     plural: str = ""
-    """What people call several of them: 'averages do not add up'."""
+    """Its plural for people, as in 'averages do not add up'."""
     adds_rows: bool = True
-    """Whether the figure combines its rows, so that they must not hold two scenarios, or a balance at two dates."""
+    """Whether the figure combines its rows, which must then not contain two scenarios, or a balance at two dates."""
     is_changed_by_repeats: bool = True
-    """Whether the figure changes if a join repeats rows."""
+    """Whether the figure changes when a join repeats rows."""
     is_total: bool = False
-    """Whether the figures of the parts add up to that of the whole, as shares, running totals and subtraction need."""
+    """Whether the figures of the parts add up to that of the whole. Shares, running totals and subtraction need this.
+    """
     subtracts: bool = False
-    """Whether a row that a roll-up subtracts is negated."""
+    """Whether rows that a roll-up subtracts are negated."""
     is_count: bool = False
-    """Whether the figure counts things, whatever the unit of the column."""
+    """Whether the figure is a count, whatever the unit of the column."""
     takes_grain: bool = False
-    """Whether it can be computed over the periods of a time column instead of its values."""
+    """Whether the figure can be computed over the periods of a time column instead of its values."""
     keeps_type: bool = False
     """Whether the figure is one of the column's values, and so has its type. Otherwise it is a number."""
     is_interpolated: bool = False
-    """Whether the figure may lie half-way between two values, and so needs one decimal more than they have."""
+    """Whether the figure may lie halfway between two values, and so needs one more decimal than they have."""
 
     def of(self, column: str) -> str:
         """The SQL of the aggregate over a column, or over `*`."""

@@ -1,4 +1,4 @@
-"""Removes entries of a workspace's `.cache/` that belong to files that were deleted or changed more than a day ago.
+"""Removes entries from a workspace's `.cache/` whose files were deleted or changed more than a day ago.
 
 Until then another engine may still be reading them, and a file that is put back need not be ingested again.
 """
@@ -11,11 +11,11 @@ from pathlib import Path
 
 _DAY = 24 * 60 * 60
 _CACHE_ENTRY = re.compile(r"\d+-[0-9a-f]{32}(\.\w+)?|[0-9a-f]{32}\.version|\.ingest-.+|\.[0-9a-f]{32}")
-"""Folders of versions, remembered hashes of files, and what an ingest or a write that crashed left behind."""
+"""Names of version folders, of stored file hashes, and of the remains of a crashed ingest or write."""
 
 
 def remove_stale_entries(cache: Path, used: set[str]) -> None:
-    """Removes entries older than a day that are not `used`. Other files in the folder are left alone."""
+    """Removes entries that are older than a day and not in `used`. Other files in the folder are not touched."""
     limit = time.time() - _DAY
     entries: list[Path] = []
     with contextlib.suppress(OSError):  # there is no cache yet, or it cannot be read now

@@ -1,7 +1,7 @@
-"""Notes on the dates that `last_of` reads: which they are, and which of them have fewer entities than the date before.
+"""Notes on the dates that `last_of` reads, and on those that have clearly fewer entities than the previous date.
 
-A closing date may hold nothing but adjustments. The balance read there is then the sum of the adjustments, and looks
-complete.
+A closing date may contain nothing but adjustments. The balance at that date is then the sum of the adjustments, yet it
+looks complete.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,11 @@ class ClosingDates:
     nouns: tuple[str, ...]
 
     def notes(self, rows: Sequence[Sequence[Any]]) -> list[str]:
-        """Notes from the query's rows.
+        """Notes derived from the query's rows.
 
-        Each row holds a date, the date before, whether it has clearly fewer rows, and pairs of counts (at the date and
-        at the date before): one for each entity, and the last one of rows.
+        Each row has a date, the previous date, whether the date has clearly fewer rows, and pairs of counts (at
+        the date and at
+        the previous date): one pair for each entity, and the last pair for rows.
         """
         dates = [str(row[0]) for row in rows]
         more = f" and {len(dates) - _MOST_DATES} more" if len(dates) > _MOST_DATES else ""
@@ -47,7 +48,7 @@ class ClosingDates:
 
 
 def closing_dates(plan: QueryPlan, compiler: Compiler, trees: Trees) -> ClosingDates | None:
-    """The query for a plan that compiles. None if the plan has no `last_of`."""
+    """The query for a plan that compiles, or None if the plan has no `last_of`."""
     if plan.last_of is None:
         return None
     entities = _entities(compiler, trees)
@@ -86,9 +87,9 @@ def _day(name: str) -> str:
 
 
 def _entities(compiler: Compiler, trees: Trees) -> list[tuple[ColumnRef, Tree]]:
-    """The plan's columns that point at entities: rows of a tree without operators.
+    """The plan's columns that refer to entities: rows of a tree without operators.
 
-    A tree with operators holds accounts. They are what is measured, not who reports it, and come and go.
+    A tree with operators contains accounts. They are what is measured, not who reports it, and come and go.
     """
     plain = [tree for tree in trees.values() if not tree.signed]
     return [(ref, tree) for tree in plain for ref in compiler.scope.pointers(tree.table, tree.key)[:1]]

@@ -4,7 +4,8 @@ A plan without windows becomes one SELECT. A plan with windows needs two steps: 
 aggregate, and the SELECT over it computes the windows over the groups. Thresholds (`having`) are applied after both, so
 that a share is always a share of the whole, not of the rows that a threshold leaves.
 
-SQL is built as a list of lines, which is joined once and never split again: a quoted text may contain line breaks.
+SQL is built as a list of lines, which is joined once and never split again, because quoted text may contain line
+breaks.
 """
 
 from cfo_kernel.data.expressions import GRAINS, ExpressionCompiler, contains
@@ -25,10 +26,12 @@ def compile_plan(plan: QueryPlan, tables: Tables, trees: Trees = NO_TREES) -> st
 
 
 class Compiler:
-    """The SQL of a plan, as a whole and in the pieces that checks build their own queries from.
+    """The SQL of a plan, as a whole and in the parts from which checks build their own queries.
 
-    `scope` and `rollups` resolve the plan's names. The keyword arguments serve a plan that examines the rows of another
-    plan: `extra_joins` are joins that the plan itself does not have, and `figures_of` is the plan whose figures decide
+    `scope` and `rollups` resolve the plan's names. The keyword arguments are for a plan that examines the rows of
+    another
+    plan: `extra_joins` are joins that the plan itself does not have, and `figures_of` is the plan whose figures
+    determine
     which rows `last_of` reads.
     """
 
@@ -61,7 +64,7 @@ class Compiler:
         return self._windowed() if has_window else self._flat()
 
     def _names(self) -> list[str]:
-        """The names of the result's columns. Raises `PlanInvalid` if they cannot form a result."""
+        """The names of the result's columns. Raises `PlanInvalid` if they are not valid together."""
         names = [group.result_name for group in self.plan.group_by]
         for measure in self.plan.select:
             names.append(measure.name)
@@ -91,7 +94,7 @@ class Compiler:
         return lines
 
     def period_gaps(self) -> list[tuple[str, Grain]]:
-        """For each window that compares periods: a query for the first row after a gap, and for the number of them."""
+        """One query for each window that compares periods. It finds the first row after a gap, and counts such rows."""
         windows = WindowCompiler(self.plan, self.figures)
         for measure in self.plan.select:
             if contains(measure.expression, Window):
@@ -126,7 +129,7 @@ class Compiler:
         return [*lines, "), _figures AS (", *indented(outer), ")", "SELECT *", "FROM _figures", *thresholds]
 
     def _select(self, figures: list[str]) -> list[str]:
-        """SELECT, FROM, WHERE and GROUP BY."""
+        """The SELECT, FROM, WHERE and GROUP BY clauses."""
         groups = [f"{self.figures.group(group)} AS {quoted(group.result_name)}" for group in self.plan.group_by]
         lines = ["SELECT" if figures else "SELECT DISTINCT", *_columns(groups + figures), *self._rows()]
         if groups and figures:
@@ -134,7 +137,7 @@ class Compiler:
         return lines
 
     def _rows(self) -> list[str]:
-        """FROM and WHERE."""
+        """The FROM and WHERE clauses."""
         conditions = self.conditions()
         if self.plan.last_of is None:
             return self.source() + clause("WHERE", conditions)
@@ -145,7 +148,7 @@ class Compiler:
         return [*self.source(), *clause("WHERE", [*conditions, within[0]]), *within[1:]]
 
     def source(self) -> list[str]:
-        """FROM."""
+        """The FROM clause."""
         source = [f"FROM {quoted(self.scope.table.name)}"]
         for kind, left, right in self.scope.joins:
             join = "LEFT JOIN" if kind == "left" else "JOIN"
@@ -153,7 +156,7 @@ class Compiler:
         return source
 
     def conditions(self, *, but: str | None = None) -> list[str]:
-        """The conditions of the filters, except those on the column `but`."""
+        """The conditions of all filters except those on the column `but`."""
         skipped = self.scope.find(but).name if but else None
         wanted = [f for f in self.rollups.filters if self.scope.find(f.column).name != skipped]
         return [self.rollups.condition(f) for f in wanted]
@@ -167,9 +170,10 @@ class Compiler:
         return ["(" + " OR ".join(f"({one})" for one in each) + ")" if len(each) > 1 else each[0]]
 
     def last_moments(self, last: LastOf) -> list[str]:
-        """The query for the last moment, overall or in each period, at which a row passes the filters.
+        """The query for the last moment, overall or in each period, that has a row that passes the filters.
 
-        A row that no figure uses does not count: the last budget row must not decide at which date actuals are read.
+        A row that no figure uses does not count: the last budget row must not determine the date at which
+        actuals are read.
         """
         time = self.figures.time(last.column).sql
         by = [f"GROUP BY {GRAINS[last.grain].format(time)}"] if last.grain else []
@@ -193,7 +197,9 @@ class Compiler:
         return f"{sql} {'<>' if having.op == '!=' else having.op} {bounds[0]}"
 
     def _order(self, names: list[str]) -> list[str]:
-        """ORDER BY the columns that were asked for, then by all groups, so that a plan always gives the same rows."""
+        """The ORDER BY clause: the requested columns, then all groups, so that a plan always returns rows in the
+        same order.
+        """
         wanted: dict[str, str] = {}
         for order in self.plan.order_by:
             match = next((name for name in names if name.lower() == order.by.lower()), None)
@@ -210,7 +216,7 @@ def _columns(columns: list[str]) -> list[str]:
 
 
 def clause(keyword: str, conditions: list[str]) -> list[str]:
-    """WHERE or HAVING with its conditions, one to a line."""
+    """A WHERE or HAVING clause, with one condition per line."""
     return [f"{'  AND' if i else keyword} {condition}" for i, condition in enumerate(conditions)]
 
 

@@ -1,4 +1,4 @@
-"""Reads a text column as dates or times, if every cell is written in one known format.
+"""Reads a text column as dates or times if every cell is written in one of the known formats.
 
 Runs in the ingest worker, on the table `staging`.
 """
@@ -20,7 +20,7 @@ _TIMES = (
 
 
 def _patterns() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Patterns of dates, each with the formats that it may have, the likelier first."""
+    """Patterns of dates, each with its possible formats, most likely first."""
     yield r"\d{4}/\d{1,2}/\d{1,2}", ("%Y/%m/%d",)
     yield r"\d{4}\.\d{1,2}\.\d{1,2}", ("%Y.%m.%d",)
     for mark in "/.-":
@@ -35,7 +35,7 @@ def _patterns() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def read_dates(column: TextColumn) -> list[str] | None:
-    """Makes the column DATE or TIMESTAMP and returns notes, or None if it is neither."""
+    """Converts the column to DATE or TIMESTAMP and returns notes. Returns None if the column is neither."""
     for pattern, kind in ((_ISO, "DATE"), (f"{_ISO}({_CLOCK})?", "TIMESTAMP"), (_ISO + _CLOCK + _ZONE, "TIMESTAMPTZ")):
         if column.matches(pattern):
             if not column.holds(f"TRY_CAST({column.value} AS {kind}) IS NOT NULL"):
@@ -50,7 +50,7 @@ def read_dates(column: TextColumn) -> list[str] | None:
 
 
 def _parse(column: TextColumn, formats: list[str], kind: str) -> list[str] | None:
-    """Reads the column in the first format that fits every cell, with a note if another one fits as well."""
+    """Reads the column in the first format that fits every cell, with a note if a second format fits as well."""
     fitting = [f for f in formats if column.holds(f"try_strptime({column.value}, '{f}') IS NOT NULL")]
     if not fitting:
         return None

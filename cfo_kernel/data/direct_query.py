@@ -1,4 +1,4 @@
-"""Queries that run without a model, and the messages that ask for them: `SQL:`, `PLAN:` or `PYTHON:`."""
+"""Queries that run without a model, and the messages that request them: `SQL:`, `PLAN:` or `PYTHON:`."""
 
 import re
 
@@ -20,7 +20,7 @@ class Direct(Value):
 
     @property
     def message(self) -> str:
-        """The message that asks for this query in a thread. Raises `InvalidInput` unless exactly one is given."""
+        """The message that requests this query in a thread. Raises `InvalidInput` unless exactly one query is given."""
         self.check()
         if self.plan is not None:
             return f"PLAN: {self.plan.model_dump_json(exclude_defaults=True)}"
@@ -38,14 +38,14 @@ class Direct(Value):
 
 
 def is_direct(message: str) -> bool:
-    """Whether the message asks for a query without a model: it begins with `SQL:`, `PYTHON:`, or `PLAN:` and JSON."""
+    """Whether the message requests a query without a model: it begins with `SQL:`, `PYTHON:`, or `PLAN:` and JSON."""
     found = _PREFIX.match(message)
     # "Plan: what did we want to spend on rent?" is a question, so `PLAN:` must be followed by JSON.
     return found is not None and (found[1].upper() != "PLAN" or message[found.end() :].lstrip().startswith("{"))
 
 
 def read_direct(message: str) -> Direct:
-    """The query that such a message asks for. Raises `PlanInvalid` if its plan is not valid."""
+    """Reads the query from such a message. Raises `PlanInvalid` if its plan is not valid."""
     found = _PREFIX.match(message)
     if found is None:
         raise InvalidInput("The message does not ask for a query. Begin it with SQL:, PYTHON: or PLAN:.")

@@ -1,4 +1,4 @@
-"""Gives columns exact types: DECIMAL for doubles if it holds every value, DATE for timestamps that are all midnight.
+"""Gives columns exact types: DECIMAL instead of DOUBLE if it holds every value, DATE for timestamps at midnight.
 
 Runs in the ingest worker, on the table `staging`.
 """
@@ -16,7 +16,7 @@ _NOISY_DIGITS = 6  # this many decimals beyond the scale are noise; fewer are ro
 
 
 def make_types_exact(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Changes the column types of `staging` in place; returns notes on values that were changed."""
+    """Changes the column types of `staging` in place. Returns notes on values that were changed."""
     notes: list[str] = []
     for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall():
         if kind in ("DOUBLE", "FLOAT"):
@@ -27,10 +27,10 @@ def make_types_exact(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def float_column(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> list[str]:
-    """Makes the column DECIMAL with the fewest decimals that hold every value, else DOUBLE; returns notes.
+    """Converts the column to DECIMAL with the fewest decimals that hold every value, else to DOUBLE. Returns notes.
 
-    `value` is the SQL of the cells as doubles. Decimals are tried from none upwards: the first scale at which each
-    value differs from its rounded self by no more than the noise of a double is what the author meant.
+    `value` is SQL for the cells as doubles. Decimals are tried from none upwards: the first scale at which every
+    value differs from its rounded self by no more than the noise of a double is the scale that the author used.
     """
     column = quoted(name)
     cells = f"SELECT CAST({value} AS DOUBLE) AS v, CAST({column} AS VARCHAR) AS t FROM staging"  # noqa: S608 - quoted
@@ -54,7 +54,7 @@ def float_column(connection: duckdb.DuckDBPyConnection, name: str, value: str) -
 
 
 def decimal(whole: int, scale: int) -> str:
-    """The DECIMAL type with room for that many digits, at least 18: a narrower one takes no less space."""
+    """The DECIMAL type for this many digits, at least 18, because a narrower type takes no less space."""
     return f"DECIMAL({min(MAX_DIGITS, max(18, whole + scale))}, {scale})"
 
 

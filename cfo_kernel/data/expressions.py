@@ -31,7 +31,7 @@ GRAINS = {
 
 
 class ExpressionCompiler:
-    """Compiles groups and expressions without windows. Raises `PlanInvalid` if a column has the wrong type."""
+    """Compiles groups, and expressions without windows. Raises `PlanInvalid` if a column has the wrong type."""
 
     def __init__(self, scope: Scope, rollups: RollUps) -> None:
         self._scope = scope
@@ -77,7 +77,7 @@ class ExpressionCompiler:
         return " AND ".join(self._rollups.condition(wanted) for wanted in node.where)
 
     def _argument(self, node: Aggregate) -> str:
-        """The SQL of what the aggregate is applied to: a column, its periods, or `*` for the rows themselves."""
+        """SQL for the aggregate's input: a column, its periods, or `*` for the rows themselves."""
         needs = node.function.needs
         if node.grain and not node.function.takes_grain:
             takers = " and ".join(one.name for one in AGGREGATES.values() if one.takes_grain)
@@ -96,7 +96,7 @@ class ExpressionCompiler:
         return ref.sql
 
     def column(self, node: Expression) -> Column | None:
-        """The column whose type the expression's values have. None for a number."""
+        """The column whose type the expression's values have, or None for a number."""
         match node:
             case Aggregate(column=str(name)) if node.function.keeps_type:
                 column = self._scope.find(name).column
@@ -120,13 +120,13 @@ class ExpressionCompiler:
 def _with_half_cents(ref: ColumnRef) -> str:
     """The column with one more decimal.
 
-    The median of two decimals may lie half-way between them, and DuckDB would truncate it to their own scale.
+    The median of two decimals may lie halfway between them, and DuckDB would truncate it to their scale.
     """
     return f"CAST({ref.sql} AS DECIMAL(38, {ref.column.scale + 1}))"
 
 
 def arithmetic(node: Arithmetic, sql: Callable[[Expression], str]) -> str:
-    """`left op right`, with each side compiled by `sql`. A division by zero gives null."""
+    """`left op right`, with each side compiled by `sql`. Division by zero returns null."""
     right = f"nullif({sql(node.right)}, 0)" if node.op == "/" else operand(node.right, sql)
     return f"{operand(node.left, sql)} {node.op} {right}"
 
@@ -151,10 +151,10 @@ def _plan_name(node: Arithmetic | PercentChange | Ratio) -> str:
 
 
 def operand(node: Expression, sql: Callable[[Expression], str]) -> str:
-    """The expression as an operand: in parentheses where precedence could change its meaning."""
+    """The expression as an operand, in parentheses where precedence could change its meaning."""
     return f"({sql(node)})" if isinstance(node, Arithmetic | Window) else sql(node)
 
 
 def contains(node: Expression, kind: type[Aggregate] | type[Window]) -> bool:
-    """Whether the expression has a node of this kind anywhere in it."""
+    """Whether the expression contains a node of this kind at any depth."""
     return isinstance(node, kind) or any(contains(part, kind) for part in parts(node))

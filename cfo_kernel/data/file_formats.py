@@ -1,4 +1,4 @@
-"""File formats that can be ingested, and the check that the content of a file matches the format in its name."""
+"""File formats that can be ingested, and the check that a file's content matches the format in its name."""
 
 import hashlib
 import zipfile
@@ -23,7 +23,7 @@ _SAVE_AGAIN = "Open it in the program it came from and save it again in the form
 
 
 def check_content(path: Path) -> None:
-    """Raises `UnsupportedFile`, `EmptyFile` or `UnreadableFile` for a file that is not what its name says.
+    """Raises `UnsupportedFile`, `EmptyFile` or `UnreadableFile` if a file's content does not match its name.
 
     Raises `StorageFailed` for a file that cannot be opened at the moment.
     """
@@ -51,6 +51,6 @@ def check_content(path: Path) -> None:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of the file's content, in hexadecimal: the dataset's version."""
+    """The SHA-256 hash of the file's content, in hexadecimal. It is the dataset's version."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Names of files in `data/` that are safe to store, and SQL identifiers made from them."""
+"""Checks that names of files in `data/` are safe to store, and makes SQL identifiers from them."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from cfo_kernel.errors import InvalidName
 
 
 def safe_name(name: str) -> str:
-    """The file name as it may be stored. Raises `InvalidName` for one that could leave its folder or be hidden."""
+    """The name under which a file is stored. Raises `InvalidName` for one that could leave its folder or be hidden."""
     name = unicodedata.normalize("NFC", name).strip()
     hidden = any(unicodedata.category(c).startswith("C") for c in name)
     marked = name.startswith((".", "~")) or any(c in '/\\:*?"<>|' for c in name)
@@ -19,7 +19,7 @@ def safe_name(name: str) -> str:
 
 
 def identifier(text: str) -> str:
-    """The text as a plain SQL identifier: `Net Sales (USD)` becomes `net_sales_usd`."""
+    """Converts the text to a plain SQL identifier: `Net Sales (USD)` becomes `net_sales_usd`."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")[:60]
     return f"t_{name}" if not name or name[0].isdigit() else name

@@ -21,7 +21,7 @@ _YEAR = re.compile(r"(19|20)\d\d")
 
 @dataclass(frozen=True)
 class Header:
-    """Where the rows of data begin, and the names of their columns; `unnamed` are the columns without a header cell."""
+    """The row at which the data begin, and the columns' names. `unnamed` are the columns without a header cell."""
 
     first_row: int
     names: list[str]
@@ -32,7 +32,7 @@ class Header:
 def find_header(rows: Sequence[Sequence[Any]], width: int) -> Header | None:
     """The header of a table whose widest row has `width` cells, or None if the rows are not a table.
 
-    Rows of figures without a header above them are a table too: its columns are numbered.
+    Rows of figures without a header above them also form a table, whose columns are numbered.
     """
     filled = [sum(cell is not None for cell in row) for row in rows]
     top = _header_row(rows, filled)
@@ -54,7 +54,7 @@ def column_names(cells: Sequence[Any]) -> list[str]:
 
 
 def _header_row(rows: Sequence[Sequence[Any]], filled: list[int]) -> int | None:
-    """The first row that is as wide as the table below it, and whose cells could all be names of columns."""
+    """The first row that is as wide as the table below it and whose cells could all be column names."""
     for i, row in enumerate(rows[:_SEARCHED_ROWS]):
         widest = max(filled[i + 1 : i + 1 + _ROWS_BELOW], default=0)
         if not filled[i] or filled[i] < _MIN_FILLED * widest or (filled[i] == 1 and widest != 1):
@@ -72,7 +72,7 @@ def _is_words(cell: Any) -> bool:
 
 
 def _could_be_name(cell: Any) -> bool:
-    """Whether the cell is text, or a year or date as in a statement with its periods side by side."""
+    """Whether the cell is text, or a year or date, as in a statement with its periods side by side."""
     return _is_words(cell) or isinstance(cell, date) or _YEAR.fullmatch(_cell_name(cell)) is not None
 
 

@@ -1,6 +1,6 @@
 """Trees in the data, such as a chart of accounts: which rows are below a parent, and with which sign.
 
-A tree is read from its table once for each version of the data (`tree_query`, `Tree.read`) and does not change after
+A tree is read from its table once for each version of the data (`tree_query`, `Tree.read`), and does not change after
 that. The plan compiler receives it together with the tables.
 """
 
@@ -21,7 +21,7 @@ _SIGNS = {"+": 1, "-": -1, "~": 0}
 
 
 class TreeInvalid(ValueError):
-    """The rows do not form a tree; `field` is the line of the hierarchy in the glossary that is at fault."""
+    """Raised if the rows do not form a tree. `field` is the faulty key of the hierarchy in the glossary."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(problem)
@@ -30,9 +30,9 @@ class TreeInvalid(ValueError):
 
 
 class Node(Value):
-    """A row of the tree. `sign` is its operator: 1 adds to the parent, -1 subtracts from it, 0 is left out.
+    """A row of the tree. `sign` is its operator: 1 adds to the parent, -1 subtracts from it, 0 is excluded.
 
-    `booked` says whether rows of other tables point at it.
+    `booked` says whether rows of other tables refer to it.
     """
 
     key: str
@@ -43,7 +43,7 @@ class Node(Value):
 
 
 class Tree:
-    """The rows of a table as a tree; `key` and `label` are names of its columns.
+    """The rows of a table as a tree. `key` and `label` are names of its columns.
 
     `noun` is what people call a row ('account'). `signed` says whether the rows have operators.
     """
@@ -60,7 +60,7 @@ class Tree:
 
     @classmethod
     def read(cls, table: Table, notes: Hierarchy, rows: Sequence[Sequence[Any]], noun: str) -> "Tree":
-        """The tree that the rows of `tree_query` form. Raises `TreeInvalid` if they form none."""
+        """Builds the tree from the rows of `tree_query`. Raises `TreeInvalid` if they are not a tree."""
         nodes: list[Node] = []
         for key, parent, name, operator, booked in rows:
             if key is None:
@@ -84,14 +84,14 @@ class Tree:
         return [node for node in self.nodes.values() if self.children(node.key)]
 
     def nodes_named(self, name: str) -> list[Node]:
-        """The rows with that name: usually one."""
+        """The rows with that name, of which there is usually one."""
         return self._named.get(name, [])
 
     def children(self, key: str | None) -> list[Node]:
         return self._children.get(key, [])
 
     def below(self, key: str) -> Iterator[Node]:
-        """The node and everything below it, parents first, whatever the operators."""
+        """The node and everything below it, parents first, whatever their operators."""
         waiting = [self.nodes[key]]
         while waiting:
             node = waiting.pop()
@@ -99,9 +99,10 @@ class Tree:
             waiting += reversed(self.children(node.key))
 
     def weights(self, key: str) -> dict[str, int]:
-        """How each node counts in the given one: the product of the operators on the path up to it. 0 is left out.
+        """How each node below the given one counts in it: the product of the operators on the path between them. 0
+        is excluded.
 
-        The given node's own operator is not part of the product: it says how the node counts in its parent.
+        The given node's own operator is not part of the product, because it says how the node counts in its parent.
         """
         found = {key: 1}
         for node in self.below(key):
@@ -133,7 +134,7 @@ class Tree:
 
 
 Trees = Mapping[str, Tree]
-"""The trees of a workspace by the lower-case name of their table, as glossary and data state them."""
+"""The trees of a workspace by the lower-case names of their tables, as defined in the glossary and the data."""
 
 NO_TREES: Trees = {}
 
@@ -150,7 +151,9 @@ def tree_queries(glossary: GlossaryFile, tables: Tables) -> dict[str, str]:
 def tree_from_result(
     name: str, result: ResultTable, glossary: GlossaryFile, node: yaml.Node | None, tables: Tables
 ) -> Tree:
-    """The tree of a table from the result of its `tree_query`. Raises `GlossaryInvalid` if the rows form none."""
+    """Builds the tree of a table from the result of its `tree_query`. Raises `GlossaryInvalid` if the rows are not a
+    tree.
+    """
     table, notes = tables[name], glossary.table(name).hierarchy
     written = next((key for key in glossary.tables if key.lower() == name), name)
     column = table.column(notes.label) if notes else None
@@ -165,7 +168,7 @@ def tree_from_result(
 
 
 def tree_query(table: Table, notes: Hierarchy, tables: Tables) -> str:
-    """The SQL of a tree's rows: key, parent, label, operator, and whether rows of another table point at it."""
+    """SQL for a tree's rows: key, parent, label, operator, and whether rows of another table refer to it."""
     key = f"{quoted(table.name)}.{quoted(notes.key)}"
     booked = [  # names of tables and columns only, each quoted
         f"{key} IN (SELECT {quoted(r.column)} FROM {quoted(r.table)})"  # noqa: S608

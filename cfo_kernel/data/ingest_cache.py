@@ -1,8 +1,8 @@
-"""The datasets of a workspace: finds its files, has new ones ingested, and gives every table a name.
+"""The datasets of a workspace: finds its files, ingests new ones, and gives every table a name.
 
 The tables of a file are Parquet files in a folder of the workspace's `.cache/` that is named after the hash of the
-file's content. So a changed file is another version, and an unchanged one is never ingested twice. A folder that is
-lost is made again, and one that no file needs any more is removed in time (`cache_cleanup`).
+file's content. A changed file is therefore a new version, and an unchanged one is never ingested twice. A missing
+folder is recreated, and one that no file needs any more is eventually removed (`cache_cleanup`).
 """
 
 import asyncio
@@ -48,7 +48,9 @@ class DatasetIndex:
 
 @dataclass(frozen=True)
 class _Ingested:
-    """What became of a file: descriptions of its tables, or a problem. `is_final`: another attempt gives the same."""
+    """The outcome of ingesting a file: descriptions of its tables, or a problem. `is_final`: a retry would not change
+    it.
+    """
 
     path: Path
     version: str = ""
@@ -57,7 +59,7 @@ class _Ingested:
     is_final: bool = True
 
     def plain_name(self, table: dict[str, Any]) -> str:
-        """The identifier of a table before names are made unique: that of its sheet, or of the file."""
+        """The table's identifier before names are made unique: that of its sheet, or of the file."""
         return file_names.identifier(table["sheet"] or self.path.stem)
 
 
@@ -75,10 +77,11 @@ class IngestCache:
         self._lock = asyncio.Lock()
 
     async def index(self) -> DatasetIndex:
-        """The datasets as the folder has them now. Raises `StorageFailed` if the folder cannot be read.
+        """The datasets in the folder at this moment. Raises `StorageFailed` if the folder cannot be read.
 
-        A file that failed for a reason that may pass (a timeout, a full disk) is tried again, but only after ten times
-        as long as the attempt took: every caller waits while files are ingested.
+        A file that failed for a temporary reason (a timeout, a full disk) is tried again, but only after ten
+        times as long as
+        the attempt took, because every caller waits while files are ingested.
         """
         async with self._lock:
             seen = self._scan()
@@ -101,12 +104,12 @@ class IngestCache:
     async def check(self, path: Path) -> None:
         """Ingests a file that is not in `data/` yet. Raises a `FileProblem` if it contains no table.
 
-        Raises `StorageFailed` if it could not be read for the moment, for example because time ran out.
+        Raises `StorageFailed` if the file could not be read at the moment, for example because time ran out.
         """
         await self._ingest(path)
 
     def _scan(self) -> list[tuple[str, int, int]]:
-        """Name, size and modification time of every file."""
+        """The name, size and modification time of every file."""
         try:
             names = sorted(path.name for path in self._data.iterdir())
         except FileNotFoundError:
@@ -119,7 +122,7 @@ class IngestCache:
         return [(name, s.st_size, s.st_mtime_ns) for name, s in stats]
 
     async def _build_index(self, sizes: dict[str, int]) -> tuple[DatasetIndex, bool]:
-        """The index of these files, and whether it is final: no file failed for a reason that may pass."""
+        """Builds the index for these files. It is final if no file failed for a temporary reason."""
         files = [await self._try_ingest(self._data / name) for name in sizes]
         # A sheet is named after itself; if another table has that name, after its file too. Files keep their names.
         name_counts = Counter(file.plain_name(table) for file in files for table in file.tables)
@@ -150,7 +153,7 @@ class IngestCache:
         return index, all(file.is_final for file in files)
 
     async def _try_ingest(self, path: Path) -> _Ingested:
-        """The tables of the file, or what is wrong with it: one bad file must not hide the others."""
+        """Returns the file's tables, or what is wrong with it, because one bad file must not hide the others."""
         try:
             return await self._ingest(path)
         except FileProblem as error:
@@ -178,7 +181,9 @@ class IngestCache:
         return _Ingested(path, version, tables)
 
     async def _version(self, path: Path) -> str:
-        """The content hash; kept with size, time and inode of the file, since hashing a large file takes a second."""
+        """The content hash. It is stored with size, time and inode of the file, since hashing a large file takes a
+        second.
+        """
         found = path.stat()
         stamp = f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
         file = self._cache / _version_file(path)
@@ -192,7 +197,7 @@ class IngestCache:
         return answer["version"]
 
     async def _ask_worker(self, op: str, path: Path, **arguments: str) -> dict[str, Any]:
-        """The worker's answer about a file. Its errors are worded for queries; they are raised again for a file."""
+        """The worker's answer about a file. Its errors are worded for queries, and raised again in words for a file."""
         try:
             return await self._worker.ask(op, self._timeout, path=str(path), **arguments)
         except QueryTimeout as error:
@@ -212,12 +217,12 @@ class IngestCache:
 
 
 def _version_file(path: Path) -> str:
-    """The name of the cache file that keeps the hash of this file."""
+    """The name of the cache file that stores the hash of this file."""
     return f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.version"
 
 
 def _stat(path: Path) -> os.stat_result | None:
-    """The status of the file itself, not of one that it links to; None if it is not a file, or is gone by now."""
+    """The status of the file itself, not of a link's target. None if it is not a regular file or no longer exists."""
     try:
         return path.lstat() if path.is_file() else None
     except OSError:
@@ -225,7 +230,7 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def _read_manifest(folder: Path) -> list[dict[str, Any]] | None:
-    """The descriptions of a file's tables from an earlier ingest, if all of their Parquet files are still there."""
+    """The descriptions of a file's tables from an earlier ingest, if all their Parquet files still exist."""
     try:
         tables: list[dict[str, Any]] = json.loads((folder / _MANIFEST).read_text())["tables"]
         return tables if all((folder / table["file"]).is_file() for table in tables) else None
@@ -234,7 +239,7 @@ def _read_manifest(folder: Path) -> list[dict[str, Any]] | None:
 
 
 def _write_atomically(path: Path, text: str) -> None:
-    """Writes the file in one step: other processes may be reading it, or writing the same."""
+    """Writes the file in one step, because other processes may be reading it, or writing the same."""
     partial = path.with_name(f".{uuid.uuid4().hex}")
     try:
         partial.write_text(text)
@@ -245,7 +250,7 @@ def _write_atomically(path: Path, text: str) -> None:
 
 
 def _described(table: dict[str, Any], name: str, dataset_id: str) -> Table:
-    """The table of a worker's description."""
+    """Builds a `Table` from the worker's description of it."""
     return Table(
         name=name,
         dataset=dataset_id,
@@ -257,7 +262,7 @@ def _described(table: dict[str, Any], name: str, dataset_id: str) -> Table:
 
 
 def _unique(name: str, taken: set[str]) -> str:
-    """The name, with a number behind it if it is taken."""
+    """The name, with a number appended if it is taken."""
     count = 2
     unique = name
     while unique in taken:

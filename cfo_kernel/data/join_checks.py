@@ -1,8 +1,8 @@
 """Checks what a plan's joins do to the rows behind its figures: a join may repeat rows, or drop them.
 
 A row that matches several rows of a joined table is repeated, as a posting is for the rate of each month. A sum would
-then count it several times, so the plan is refused. A row that matches none is missing from the result of an inner
-join, and a note says how many there are.
+then count it several times, so the plan is refused. A row that matches no row is missing from the result of an inner
+join, and a note says how many such rows there are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from cfo_kernel.sql_text import quoted
 
 @dataclass(frozen=True)
 class JoinStep:
-    """A join, followed in the direction from the table of `here` to the table of `there`."""
+    """A join, followed from the table of `here` to the table of `there`."""
 
     kind: str
     here: ColumnRef
@@ -62,7 +62,7 @@ class DroppedRows:
 
 @dataclass(frozen=True)
 class JoinProbe:
-    """A query with one row, which holds one number for each of the `checks`."""
+    """A query with one row, which has one number for each of the `checks`."""
 
     sql: str
     checks: tuple[RepeatedRows | DroppedRows, ...]
@@ -72,7 +72,7 @@ class JoinProbe:
         return len(self.checks)
 
     def evaluate(self, row: Sequence[Any]) -> list[str]:
-        """Notes for the result. Raises `PlanInvalid` if a figure would count rows several times."""
+        """Returns notes for the result. Raises `PlanInvalid` if a figure would count rows several times."""
         messages = [(one, text) for one, count in zip(self.checks, row, strict=True) if (text := one.message(count))]
         problems = [text for one, text in messages if isinstance(one, RepeatedRows)]
         if problems:
@@ -81,7 +81,7 @@ class JoinProbe:
 
 
 def join_probe(plan: QueryPlan, compiler: Compiler) -> JoinProbe | None:
-    """The probe of a plan that compiles. None if nothing needs to be checked."""
+    """The probe for a plan that compiles, or None if nothing needs to be checked."""
     joins = _Joins(plan, compiler)
     checks = dict[str, RepeatedRows | DroppedRows]((*joins.repeats(), *joins.drops()))
     if not checks:
@@ -91,14 +91,14 @@ def join_probe(plan: QueryPlan, compiler: Compiler) -> JoinProbe | None:
 
 
 class _Joins:
-    """The plan's joins as a tree of tables, which can be walked from any of them."""
+    """The plan's joins as a tree of tables, which can be walked from any table."""
 
     def __init__(self, plan: QueryPlan, compiler: Compiler) -> None:
         self._plan, self._compiler, self._scope = plan, compiler, compiler.scope
         self._nodes = [node for measure in plan.select for node in aggregates_in(measure.expression)]
 
     def repeats(self) -> Iterator[tuple[str, RepeatedRows]]:
-        """A check, with its SQL, for each figure and each step away from the table whose rows it takes."""
+        """A check, with its SQL, for each figure and each step away from the table whose rows it uses."""
         every = tuple(group.result_name for group in self._plan.group_by)
         for measure in self._plan.select:
             for node, groups in aggregates_with_groups(measure.expression, self._plan, every):
@@ -109,20 +109,20 @@ class _Joins:
                         yield self._most(step, node, groups), RepeatedRows(measure.name, table, several[0])
 
     def _counted(self, node: Aggregate) -> str:
-        """The table whose rows the figure takes. A count of rows counts those of the table that no join repeats."""
+        """The table whose rows the figure uses. A count of rows counts those of the table that no join repeats."""
         if node.column is not None:
             return self._scope.find(node.column).table.name
         tables = [self._scope.table.name, *(right.table.name for _, _, right in self._scope.joins)]
         return next((t for t in tables if not any(map(self._meets_several, self._steps(t)))), tables[0])
 
     def _meets_several(self, step: JoinStep) -> list[JoinStep]:
-        """Those of this step and the steps beyond it on which a row may match several: their columns are not unique."""
+        """The steps, from this one on, on which a row may match several, because their columns are not unique."""
         return [one for one in (step, *self._beyond(step)) if not one.there.table.is_unique(one.there.column)]
 
     def _steps(self, table: str, *, but: str = "") -> list[JoinStep]:
-        """The steps that lead away from a table, except the one to the table `but`.
+        """The steps that lead away from a table, except the step to the table `but`.
 
-        Against its own direction a left join is an inner one: it keeps no rows of the table that was joined to.
+        Against its own direction a left join is an inner join: it keeps no unmatched rows of the joined table.
         """
         found: list[JoinStep] = []
         for kind, left, right in self._scope.joins:
@@ -132,17 +132,17 @@ class _Joins:
         return found
 
     def _beyond(self, step: JoinStep) -> list[JoinStep]:
-        """All steps that follow a step, the nearer ones first."""
+        """All steps that follow a step, nearest first."""
         found = self._steps(step.there.table.name, but=step.here.table.name)
         for one in found:  # the list grows while it is walked
             found += self._steps(one.there.table.name, but=one.here.table.name)
         return found
 
     def _most(self, step: JoinStep, node: Aggregate, groups: tuple[str, ...]) -> str:
-        """The SQL of the largest number of rows that one row matches on this step and beyond it, within the groups.
+        """SQL for the largest number of rows that one row matches on this step and beyond it, within the groups.
 
         Only the tables on the far side of the step are read. The rows on the near side may be narrowed by filters that
-        are not seen here, so the check may refuse a plan that would be right, but accepts none that is wrong.
+        are not considered here, so the check may refuse a plan that would be right, but accepts none that is wrong.
         """
         beyond = self._beyond(step)
         tables = {one.there.table.name for one in (step, *beyond)}
@@ -167,7 +167,7 @@ class _Joins:
         return self._counted(node) not in away and not any(self._table(f.column) in away for f in node.where)
 
     def _missing(self, step: JoinStep, away: set[str], nodes: list[Aggregate]) -> str:
-        """The SQL of the number of rows that match none on this step, whether or not they match on other steps."""
+        """SQL for the number of rows without a match on this step, whether or not they match on other steps."""
         start = self._scope.table.name
         known = {start, *(right.table.name for _, _, right in self._scope.joins)} - away
         wanted = [*self._conditions(known), f"{step.there.sql} IS NULL", *self._moment(known)]
@@ -192,7 +192,7 @@ class _Joins:
         return [f"{self._compiler.figures.time(last.column).sql} IN ({moments})"]
 
     def _conditions(self, tables: set[str], node: Aggregate | None = None) -> list[str]:
-        """The filters of the plan, or of a figure if given, on columns of these tables."""
+        """The filters of the plan, or of the figure if there is one, on columns of these tables."""
         filters: tuple[Filter, ...] = node.where if node else self._compiler.rollups.filters
         return [self._compiler.rollups.condition(f) for f in filters if self._table(f.column) in tables]
 
@@ -201,7 +201,7 @@ class _Joins:
 
 
 def _source(start: str, steps: list[JoinStep]) -> Iterator[str]:
-    """FROM a table, joined along the steps."""
+    """The FROM clause: a table, joined along the steps."""
     yield f"FROM {quoted(start)}"
     for step in steps:
         join = "LEFT JOIN" if step.kind == "left" else "JOIN"

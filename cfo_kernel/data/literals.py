@@ -1,6 +1,6 @@
 """Writes values of a plan as SQL literals of their column's type, and filters as SQL conditions.
 
-A value never reaches the SQL as it was written: numbers and dates are parsed and formatted again, texts are quoted.
+A value is never copied into the SQL: numbers and dates are parsed and formatted again, and text is quoted.
 """
 
 import re
@@ -21,11 +21,12 @@ _MONEY = 19  # digits before the point that must remain for a column of money be
 
 
 def number(value: Scalar, where: str, scale: int = 10) -> str:
-    """A number literal, exact for ints and decimal texts.
+    """A number literal, which is exact for integers and decimal strings.
 
-    DuckDB compares decimals in a common type of at most 38 digits, and fails if the two do not fit one. So a number
-    with too many digits for a column with `scale` decimals is written as a double: it only has to be large. So is a
-    number with too many decimals to be compared with money: it only has to be small.
+    DuckDB compares decimals in a common type of at most 38 digits, and fails if the two do not fit into one. A
+    number with
+    too many digits for a column with `scale` decimals is therefore written as a double, which only has to be large. A
+    number with too many decimals to be compared with money is written as a double too, which only has to be small.
     """
     if not isinstance(value, bool):
         text = repr(value) if isinstance(value, int | float) else value.strip()
@@ -70,14 +71,14 @@ def literal(value: Scalar, column: Column, where: str) -> str:
 
 
 def text(value: str) -> str:
-    """A quoted text. Raises `PlanInvalid` if SQL cannot contain it."""
+    """The text as a quoted SQL literal. Raises `PlanInvalid` if SQL cannot contain it."""
     if not is_valid_text(value):
         raise PlanInvalid("A text in the plan contains NUL or half a character. Leave it out.")
     return text_literal(value)
 
 
 def is_valid_text(value: str) -> bool:
-    """Whether SQL can contain the text: no NUL, and no half of a surrogate pair."""
+    """Whether SQL can contain the text, which must have no NUL and no unpaired surrogate."""
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
@@ -103,7 +104,7 @@ def condition(wanted: Filter, ref: ColumnRef) -> str:
 
 
 def check_ends(first: Scalar, last: Scalar, column: Column | None, where: str) -> None:
-    """Raises `PlanInvalid` if the ends of a `between` are swapped, so that no value could lie between them."""
+    """Raises `PlanInvalid` if the ends of a `between` are swapped, so that no value can lie between them."""
     kind = column.kind if column else Kind.NUMBER
     if kind is Kind.NUMBER:
         is_swapped = Decimal(number(first, where)) > Decimal(number(last, where))
@@ -176,7 +177,7 @@ def _comparable(ref: ColumnRef) -> str:
 
 
 def _whole_days(op: str, values: list[Scalar], ref: ColumnRef) -> str:
-    """A comparison of a timestamp, in which a value that is a date means its whole day."""
+    """A comparison of a timestamp in which a date means the whole day."""
     sql = ref.sql
     first, last = (literal(value, ref.column, ref.name) for value in (values[0], values[-1]))
     end = moment(values[-1], ref.name)

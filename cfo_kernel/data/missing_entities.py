@@ -1,7 +1,6 @@
-"""Notes on entities that `last_of` misses: they have rows in the month of the date that is read, but none at that date.
-
-Two units may close January on the 30th and the 31st. The figure for January is then that of the second unit alone, and
-a note names the first.
+"""Notes on entities that `last_of` misses, because they have rows in the month of the date it reads but not at that
+date. One unit may close January on the 30th and another on the 31st. The figure for January is then that of the second
+unit alone, and a note names the first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ _SHORT = {Grain.DAY: "day", Grain.WEEK: "week"}
 
 @dataclass(frozen=True)
 class Entity:
-    """A column that says to whom a row belongs. If it holds keys, `tree` has their names."""
+    """A column that identifies whom a row belongs to. If it contains keys, `tree` has their names."""
 
     ref: ColumnRef
     noun: str
@@ -33,7 +32,9 @@ class Entity:
 
 @dataclass(frozen=True)
 class MissingEntities:
-    """A query with one row, which holds for each entity column: how many are missing, the first, and its last day."""
+    """A query with one row, which has for each entity column: how many are missing, the first of them, and its last
+    day.
+    """
 
     sql: str
     entities: tuple[Entity, ...]
@@ -56,7 +57,7 @@ class MissingEntities:
 
 
 def missing_entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> MissingEntities | None:
-    """The query for a plan that compiles. None if the plan has no `last_of`, or no column names entities."""
+    """The query for a plan that compiles, or None if the plan has no `last_of` or no column names entities."""
     last = plan.last_of
     entities = tuple(_entities(plan, compiler, trees)) if last else ()
     if last is None or not entities:
@@ -78,7 +79,7 @@ def missing_entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Missi
 
 
 def _missed(i: int, period: str) -> str:
-    """The SQL of one row: how many entities a period has but its moment lacks, the first of them, and its last day."""
+    """SQL for one row: how many entities a period has but its moment lacks, the first of them, and its last day."""
     # Rows after the moment do not count: a filter on the date may have cut them off.
     same = f"date_trunc('{period}', r.moment) = date_trunc('{period}', m.moment) AND r.moment <= m.moment"
     pairs = f"SELECT e{i} AS e, max(r.moment) AS latest FROM _rows r JOIN _read m ON {same} WHERE e{i} IS NOT NULL"  # noqa: S608
@@ -88,9 +89,9 @@ def _missed(i: int, period: str) -> str:
 
 
 def _entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[Entity]:
-    """The columns that name entities: rows of trees without operators, the plan's groups, and the table's texts.
+    """The columns that name entities: rows of trees without operators, the plan's groups, and the table's text columns.
 
-    A tree with operators holds accounts. They are what is measured, not who reports it, and come and go.
+    A tree with operators contains accounts. They are what is measured, not who reports it, and come and go.
     """
     scope, met = compiler.scope, set[str]()
     for tree in trees.values():

@@ -1,4 +1,4 @@
-"""Reads a Parquet file into the staging table. Its types are what its author chose, so text stays text."""
+"""Reads a Parquet file into the staging table. Its author chose the types, so text stays text."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from cfo_kernel.sql_text import quoted
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
-    """Creates the table `staging` from the file; returns notes."""
+    """Creates the table `staging` from the file, and returns notes."""
     try:
         described = connection.execute("DESCRIBE FROM read_parquet(?)", [str(path)]).fetchall()
         names = ", ".join(quoted(name) for name in headers.column_names([name for name, *_ in described]))

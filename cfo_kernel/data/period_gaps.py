@@ -1,4 +1,4 @@
-"""Notes on gaps: a period that follows a period without rows has nothing just before it to be compared with."""
+"""Notes on gaps: a period that follows a period without rows has no direct predecessor to be compared with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from cfo_kernel.data.plan import Grain
 
 @dataclass(frozen=True)
 class PeriodGaps:
-    """A query with one row: the first period after a gap, and how many rows follow one."""
+    """A query with one row: the first period after a gap, and the number of rows that follow one."""
 
     sql: str
     grain: Grain
@@ -27,5 +27,5 @@ class PeriodGaps:
 
 
 def period_gaps(compiler: Compiler) -> list[PeriodGaps]:
-    """The queries for a plan that compiles, one for each window along which periods are compared."""
+    """The queries for a plan that compiles, one for each window that compares periods."""
     return [PeriodGaps(sql, grain) for sql, grain in compiler.period_gaps()]

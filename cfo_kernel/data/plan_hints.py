@@ -1,4 +1,4 @@
-"""Notes on filters and names that may not mean what they seem to: misspelt values, empty cells, shared names."""
+"""Notes on filters and names that may be misunderstood: misspelt values, empty cells, shared names."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _MOST_NAMES = 3
 
 
 def plan_hints(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[str]:
-    """The notes on a plan that compiles."""
+    """Returns the notes on a plan that compiles."""
     nodes = [node for measure in plan.select for node in aggregates_in(measure.expression)]
     for wanted in (*plan.filters, *(f for node in nodes for f in node.where)):
         ref = compiler.scope.find(wanted.column)
@@ -29,7 +29,7 @@ def plan_hints(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[st
 
 
 def _unknown_values(wanted: Filter, ref: ColumnRef, compiler: Compiler) -> Iterator[str]:
-    """A note for each value of a text filter that no row has; case matters."""
+    """A note for each value in a text filter that occurs in no row. Case matters."""
     known = ref.column.values
     if wanted.op not in ("=", "!=", "in", "not in") or ref.column.kind is not Kind.TEXT or known is None:
         return
@@ -42,14 +42,14 @@ def _unknown_values(wanted: Filter, ref: ColumnRef, compiler: Compiler) -> Itera
 
 
 def _empty_cells(wanted: Filter, ref: ColumnRef) -> Iterator[str]:
-    """A note that `!=` leaves out rows without a value: SQL compares null with nothing."""
+    """A note that `!=` excludes rows without a value, because SQL treats a comparison with null as false."""
     if wanted.op in ("!=", "not in") and ref.column.nulls:
         rows = f"{ref.column.nulls:,} row{'' if ref.column.nulls == 1 else 's'}"
         yield f"{ref.name} is empty in {rows} of {ref.table.name}: '{wanted.op}' leaves them out too."
 
 
 def _labelled_tree(ref: ColumnRef, compiler: Compiler, trees: Trees) -> Tree | None:
-    """The tree whose names the column holds, if rows of the plan point at it."""
+    """The tree whose names the column contains, if rows of the plan refer to it."""
     tree = trees.get(ref.table.name.lower())
     is_label = tree is not None and tree.label.lower() == ref.column.name.lower()
     return tree if tree and is_label and compiler.scope.pointers(tree.table, tree.key) else None
@@ -66,7 +66,7 @@ def _parents_matched(pattern: str, tree: Tree) -> Iterator[str]:
 
 
 def _shared_names(plan: QueryPlan, compiler: Compiler, tree: Tree) -> Iterator[str]:
-    """A note for each name that two booked rows share: they are one group, unless their key is a group too."""
+    """A note for each name shared by two booked rows: they form one group, unless their key is a group too."""
     keys = {ref.name for ref in compiler.scope.pointers(tree.table, tree.key)}
     groups = [compiler.scope.find(group.column) for group in plan.group_by]
     if any(p.name in keys or (p.table.name, p.column.name) == (tree.table, tree.key) for p in groups):

@@ -21,7 +21,7 @@ from cfo_kernel.data.undefined_percentages import UndefinedPercentages, undefine
 
 @dataclass(frozen=True)
 class PreparedPlan:
-    """A plan's SQL, and what must be asked of the data before and after it.
+    """A plan's SQL, and the queries to run before and after it.
 
     - `probes` refuse the plan, or add notes to its result.
     - `closing_dates` adds notes on the dates that are read.
@@ -48,7 +48,7 @@ class PreparedPlan:
         return "SELECT * FROM " + ", ".join(rows)  # noqa: S608 - compiled
 
     def evaluate(self, row: Sequence[Any]) -> list[str]:
-        """Notes from the row of `probe_sql`. Raises `PlanInvalid` if the plan must not be run."""
+        """Returns notes from the row of `probe_sql`. Raises `PlanInvalid` if the plan must not be run."""
         notes: list[str] = []
         at = 0
         for probe in self.probes:
@@ -83,7 +83,7 @@ def _notes(plan: QueryPlan, compiler: Compiler) -> Iterator[str]:
 
 
 def _rolled(selection: NodeSelection) -> Iterator[str]:
-    """A note for each parent that the filter names: how many rows it is the roll-up of."""
+    """A note for each parent named by the filter: how many rows it rolls up."""
     for node in selection.nodes:
         leaves = [k for k in selection.tree.weights(node.key) if not selection.tree.children(k)]
         if leaves == [node.key]:  # a row without children is not a roll-up

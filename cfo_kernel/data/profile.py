@@ -1,4 +1,4 @@
-"""Profiles the columns of a table: nulls, distinct values, range, and every text if there are few.
+"""Profiles the columns of a table: nulls, distinct values, range, and every string if there are few.
 
 Runs in the ingest worker, on the table `staging`.
 """
@@ -32,7 +32,7 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
 
 
 def _values(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int] | None:
-    """Each text of the column with its number of rows, the most frequent first; None if one of them is long."""
+    """Each string in the column with its number of rows, most frequent first. None if one of them is long."""
     sql = f"SELECT {column}, count(*) FROM staging WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608 - quoted
     values = dict(connection.execute(sql).fetchall())
     return values if all(len(v) <= _MAX_LENGTH for v in values) else None

@@ -1,7 +1,7 @@
-"""Pages of a result file: its rows filtered and sorted, a few at a time.
+"""Pages of a result file: its rows filtered, sorted, and cut into pages.
 
-The filters are those of a `QueryPlan`, compiled by the same code, and `contains` for a search. Rows that are equal in
-all sorted columns keep the order of the file, so that every row is on exactly one page.
+The filters are those of a `QueryPlan`, compiled by the same code, plus `contains` for a search. Rows that are equal in
+all sorted columns keep the order of the file, so every row is on exactly one page.
 """
 
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class Contains(Value):
 
 
 class PageRequest(Value):
-    """The rows of a result to return: those that pass all filters, sorted, `limit` of them from `offset` on."""
+    """The rows of a result to return: those that pass all filters, sorted, `limit` of them starting at `offset`."""
 
     offset: int = Field(default=0, ge=0, le=1 << 62)
     limit: int = Field(default=100, ge=1, le=1000)
@@ -49,7 +49,7 @@ class PageRequest(Value):
 class ResultPage(Value):
     """A page of a result file. `row_count` counts the rows that pass the filters, `total` all rows of the file.
 
-    A page of very long rows may hold fewer rows than requested. The next page starts at `offset + len(rows)`.
+    A page of very long rows may have fewer rows than requested. The next page starts at `offset + len(rows)`.
     """
 
     columns: tuple[ResultColumn, ...]
@@ -60,7 +60,7 @@ class ResultPage(Value):
 
 
 def free_name(stem: str, taken: Iterable[str]) -> str:
-    """The stem, with underscores added until the name is not taken. Case is ignored, as in SQL."""
+    """The stem, with underscores appended until the name is free. Case is ignored, as in SQL."""
     lower = {name.lower() for name in taken}
     while stem in lower:
         stem += "_"
@@ -68,7 +68,7 @@ def free_name(stem: str, taken: Iterable[str]) -> str:
 
 
 def page_sql(table: Table, request: PageRequest) -> str:
-    """The SQL of the page. Raises `UnknownColumn`, or `PlanInvalid` if a filter does not fit its column."""
+    """SQL for the page. Raises `UnknownColumn`, or `PlanInvalid` if a filter does not fit its column."""
     where = _where(table, request)
     columns = ", ".join(quoted(column.name) for column in table.columns)
     source = quoted(table.name)
@@ -82,7 +82,7 @@ def page_sql(table: Table, request: PageRequest) -> str:
 
 
 def count_sql(table: Table, request: PageRequest) -> str:
-    """The SQL that counts the rows that pass the filters."""
+    """SQL that counts the rows that pass the filters."""
     return f"SELECT count(*) FROM {quoted(table.name)}{_where(table, request)}"  # noqa: S608 - quoted
 
 

@@ -1,8 +1,8 @@
 """Roll-ups: a filter that names a parent of a tree selects everything below it, and a sum gives each row its sign.
 
 The sign comes from the filters in the aggregate's own `where` if they name rows of the tree, else from the plan's
-filters. So in a plan over Net Income, a figure with `where` account = Operating Expenses shows the expenses as they are
-booked, not subtracted as they are in Net Income.
+filters. In a plan over Net Income, a figure with `where` account = Operating Expenses therefore shows the expenses as
+they are booked, not subtracted as they are in Net Income.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from cfo_kernel.errors import PlanInvalid
 class NodeSelection:
     """The rows of a tree that a filter's values select, by key, with the weight of each in a sum.
 
-    `nodes` are the rows that the values name. `clash` says why a sum over the selection has no meaning: two of the
+    `nodes` are the rows that the values name. `clash` says why a sum over the selection is not meaningful: two of the
     names give the same row different signs.
     """
 
@@ -32,7 +32,7 @@ class NodeSelection:
 
     @property
     def is_rolled(self) -> bool:
-        """Whether one of the names is that of a parent."""
+        """Whether one of the names belongs to a parent."""
         return any(self.tree.children(node.key) for node in self.nodes)
 
     @property
@@ -49,7 +49,7 @@ class NodeSelection:
 
 
 class RollUps:
-    """Compiles what the filters, groups and sums of a plan mean for the rows of trees."""
+    """Compiles the filters, groups and sums of a plan for the rows of trees."""
 
     def __init__(self, plan: QueryPlan, scope: Scope, trees: Trees) -> None:
         self._scope = scope
@@ -65,7 +65,7 @@ class RollUps:
         return selection.sql(list(selection.weights), "NOT IN" if wanted.op in ("!=", "not in") else "IN")
 
     def group(self, group: Group) -> str:
-        """The SQL that gives each row the child of `within` that it is below, or `within` if it is booked there."""
+        """SQL that gives each row the child of `within` that it is below, or `within` itself if it is booked there."""
         selection = self.selection(Filter(column=group.column, value=group.within))
         if selection is None or not selection.is_rolled or group.grain:
             raise PlanInvalid(f"{group.within} is not a parent in a hierarchy of {group.column}. Leave within out.")
@@ -82,7 +82,7 @@ class RollUps:
         return f"CASE {' '.join(whens)} END"
 
     def signed(self, sql: str, node: Aggregate) -> str:
-        """The SQL of what a sum adds up: the column, negated in rows that are subtracted."""
+        """SQL for the values that a sum adds up: the column, negated in rows that are subtracted."""
         for selection in self._deciding(node):
             if selection.clash:
                 raise PlanInvalid(selection.clash)
@@ -91,7 +91,7 @@ class RollUps:
         return sql
 
     def check(self, node: Aggregate) -> None:
-        """Raises `PlanInvalid` if the aggregate has no meaning because some of its rows are subtracted."""
+        """Raises `PlanInvalid` if the aggregate is not meaningful because some of its rows are subtracted."""
         if node.column is None or node.function.is_total:
             return
         negative = [selection for selection in self._deciding(node) if selection.negative]
@@ -104,18 +104,19 @@ class RollUps:
             )
 
     def adds_by_tree(self, node: Aggregate, table: str) -> bool:
-        """Whether a single parent of a tree with operators in `table` decides what is added.
+        """Whether everything that is added lies below one parent of a tree in `table` that has operators.
 
-        Then values that the glossary keeps apart may be added: the operators were written for that sum.
+        If so, even values that the glossary keeps apart may be added, since the operators were written for that sum.
         """
         deciding = [n for n in self._deciding(node) if n.tree.table.lower() == table.lower() and n.tree.signed]
         return any(selection.is_rolled and selection.has_one_top for selection in deciding)
 
     def selection(self, wanted: Filter) -> NodeSelection | None:
-        """The rows of a tree that the filter selects. None if its column is not the label of a tree.
+        """The rows of a tree that the filter selects, or None if its column is not the label of a tree.
 
-        None also if no column of the plan points at the tree: such a plan lists the tree's own rows, and a name means
-        the row with that name.
+        Also None if no column of the plan refers to the tree: such a plan lists the tree's own rows, and a name
+        means the row
+        with that name.
         """
         if wanted.op not in ("=", "!=", "in", "not in"):
             return None
@@ -133,7 +134,7 @@ class RollUps:
         return NodeSelection(tree, ColumnRef(ref.table, key), nodes, weights, clash)
 
     def parent_selections(self, node: Aggregate | None) -> Iterator[tuple[Filter, NodeSelection]]:
-        """The filters of the aggregate, or of the plan if it is None, that name a parent; each with its selection."""
+        """The filters of the aggregate (of the plan if it is None) that name a parent, each with its selection."""
         for wanted in node.where if node else self.filters:
             if (selection := self.selection(wanted)) and selection.is_rolled:
                 yield wanted, selection
@@ -152,7 +153,7 @@ class RollUps:
             yield from nodes
 
     def _deciding(self, node: Aggregate) -> list[NodeSelection]:
-        """For each tree, the selection that decides the signs in this aggregate."""
+        """For each tree, the selection that determines the signs in this aggregate."""
         own, plans = self._by_tree(node.where), self._by_tree(self.filters)
         return list((plans | own).values())
 
@@ -180,7 +181,7 @@ def _intersection(one: NodeSelection, other: NodeSelection) -> NodeSelection:
 
 
 def _weights(tree: Tree, nodes: tuple[Node, ...]) -> tuple[dict[str, int], str]:
-    """The weights of everything in the nodes, an overlap once; and why a sum over them has no meaning, or ''."""
+    """The weights of everything in the nodes, counting overlaps once, and why a sum over them is not meaningful, or ''."""
     found: dict[str, int] = {}
     clash = ""
     for node in nodes:

@@ -10,7 +10,7 @@ from cfo_kernel.sql_text import quoted
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """The known names that are most like `name`, worded as the end of an error message."""
+    """The known names most similar to `name`, worded as the end of an error message."""
     close = get_close_matches(name.lower(), [k.lower() for k in known], n=3, cutoff=0.5)
     by_lower = {k.lower(): k for k in known}
     if close:
@@ -20,7 +20,7 @@ def nearest(name: str, known: list[str]) -> str:
 
 @dataclass(frozen=True)
 class ColumnRef:
-    """A column in its table."""
+    """A column together with its table."""
 
     table: Table
     column: Column
@@ -35,9 +35,9 @@ class ColumnRef:
 
 
 class Scope:
-    """Resolves a plan's names. Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` and suggests similar names.
+    """Resolves a plan's names. Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid`, and suggests similar names.
 
-    `extra_joins` are joins that the plan does not have. Their columns are found by their full names only, so that they
+    `extra_joins` are joins that the plan does not have. Their columns are found only by their full names, so that they
     never make a name in the plan ambiguous.
     """
 
@@ -60,11 +60,11 @@ class Scope:
             self.joins.append((join.kind, *self._sides(join, [*self._tables, *self._extra_tables[:-1]], table)))
 
     def has(self, table: str) -> bool:
-        """Whether the plan names the table."""
+        """Whether the plan uses the table."""
         return any(t.name.lower() == table.lower() for t in self._tables)
 
     def pointers(self, table: str, key: str) -> list[ColumnRef]:
-        """The columns of the plan's tables that point at rows of `table` by its `key`, by their name or by a join."""
+        """The columns of the plan's tables that refer to rows of `table` by its `key`, through their name or a join."""
         named = [
             ColumnRef(t, column)
             for r in self._all.relations
@@ -78,7 +78,7 @@ class Scope:
         return list({ref.name: ref for ref in (*joined, *named)}.values())
 
     def missing(self, start: str, goal: str) -> tuple[Join, ...] | None:
-        """The joins that the plan lacks to get from one of its tables to another table. None if no joins lead there."""
+        """The joins that the plan lacks to get from one of its tables to another table, or None if no joins lead there."""
         path = self._all.path(start, goal)
         if path is None:
             return None
@@ -89,7 +89,7 @@ class Scope:
         )
 
     def find(self, name: str) -> ColumnRef:
-        """The column that `table.column`, or `column` alone, names."""
+        """The column that `table.column`, or `column` alone, refers to."""
         refs = self._refs(name, self._tables) or (self._refs(name, self._extra_tables) if "." in name else [])
         if len(refs) == 1 or (refs and self._are_equated(refs)):
             return refs[0]
@@ -106,9 +106,9 @@ class Scope:
 
     @staticmethod
     def _refs(name: str, tables: list[Table]) -> list[ColumnRef]:
-        """The column that the name gives in full, else every column with that name.
+        """The column with this qualified name (`table.column`), else every column with this bare name.
 
-        The full name comes first, since a column's own name may contain a dot.
+        The qualified name is tried first, since a column's own name may contain a dot.
         """
         head, _, tail = name.partition(".")
         named = next((t for t in tables if t.name.lower() == head.lower()), None)
@@ -117,7 +117,7 @@ class Scope:
         return [ColumnRef(table, column) for table in tables if (column := table.column(name))]
 
     def _are_equated(self, refs: list[ColumnRef]) -> bool:
-        """Whether the joins make all these columns equal, so that any of them will do."""
+        """Whether the joins make all these columns equal, so that any of them can be used."""
         same = {refs[0].name}
         for _, left, right in self.joins:  # each join adds a table to earlier ones, so one pass is enough
             if not same.isdisjoint(pair := {left.name, right.name}):
@@ -125,7 +125,7 @@ class Scope:
         return same.issuperset(ref.name for ref in refs)
 
     def _sides(self, join: Join, earlier: list[Table], table: Table) -> tuple[ColumnRef, ColumnRef]:
-        """The two joined columns, the earlier table's first, in whichever order the plan gives them."""
+        """The two joined columns, the earlier table's first, whichever order the plan gives them in."""
         for one, other in ((join.left, join.right), (join.right, join.left)):
             lefts, rights = self._refs(one, earlier), self._refs(other, [table])
             if rights and (len(lefts) == 1 or (lefts and self._are_equated(lefts))):

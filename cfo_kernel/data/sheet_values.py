@@ -1,4 +1,4 @@
-"""Values as cells of a sheet: the limits of a sheet, and what stands for a value that a cell cannot hold.
+"""Values as cells of a sheet: the limits of a sheet, and replacements for values that a cell cannot hold.
 
 A number with more digits than a sheet shows is written as text, exactly. A time with a zone is written in UTC, and the
 format of its cell says so.
@@ -17,7 +17,9 @@ from cfo_kernel.executors import json_cells, sql_worker_results
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 FORMULA_SIGNS = ("=", "+", "-", "@")
-"""A text that begins with one of these is marked as text, or editing its cell would turn it into a formula."""
+"""Text that begins with one of these is marked as text, because editing its cell would otherwise turn it into a
+formula.
+"""
 UTC = 'yyyy-mm-dd h:mm:ss "UTC"'
 
 _BATCH = 10_000
@@ -31,7 +33,7 @@ Cell = str | bool | int | float | Decimal | date | datetime | time | None
 
 
 def to_cell(value: Any) -> Cell:
-    """The value as a sheet can hold it."""
+    """The value in a form that a sheet can hold."""
     match value:
         case str():
             return clean_text(value)
@@ -64,14 +66,16 @@ def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 
 
 def number_format(value: Decimal) -> str:
-    """The format with all decimals of the column, two at least: a rate of 1.23456 is not shown as 1.23."""
+    """The number format that shows all the column's decimals, but at least two if it has any: 1.23456 is not shown as
+    1.23.
+    """
     decimals = -int(value.as_tuple().exponent)
     digits = f"#,##0.{'0' * max(2, decimals)}" if decimals > 0 else "#,##0"
     return f"{digits};({digits})"
 
 
 def clean_text(text: str) -> str:
-    """The text without characters that no sheet can hold, with LF line ends. A text that was cut says so at its end."""
+    """The text without characters that no sheet can hold, with LF line ends. Text that was cut says so at its end."""
     legal = _ILLEGAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     # The quick check first: encoding every text of a million rows would take most of the time.
     if len(legal) <= _MAX_TEXT // 2 or len(legal.encode("utf-16-le")) <= 2 * _MAX_TEXT:
@@ -81,7 +85,7 @@ def clean_text(text: str) -> str:
 
 
 def width(name: str) -> int:
-    """The width of the column of that name, in characters."""
+    """The width of the column with that name, in characters."""
     return min(50, max(12, len(name) + 2))
 
 

@@ -1,4 +1,4 @@
-"""Suggested first questions for a workspace whose glossary has none. The offline analyst can answer them."""
+"""First questions to suggest for a workspace whose glossary has none. The offline analyst can answer them."""
 
 from cfo_kernel.data.tables import Column, Kind, Table, Tables
 
@@ -6,7 +6,7 @@ _MOST_GROUPS = 40
 
 
 def starter_questions(tables: Tables) -> tuple[str, ...]:
-    """Up to three questions. None if no table has a figure or a date."""
+    """Up to three questions, or none if no table has a figure or a date."""
     questions: list[str] = []
     for table in sorted(tables.values(), key=lambda table: -table.row_count):
         questions += _of_table(table)

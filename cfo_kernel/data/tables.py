@@ -8,11 +8,11 @@ from cfo_kernel import display
 from cfo_kernel.values import Value
 
 LISTED_COLUMNS = ("file", "table", "rows", "columns")
-"""The columns in which datasets are listed for people."""
+"""The columns of the list of datasets that people see."""
 
 
 class Kind(StrEnum):
-    """What kind of values a column has, whichever of DuckDB's types it is."""
+    """The kind of values in a column, whichever of DuckDB's types it has."""
 
     NUMBER = "number"
     TEXT = "text"
@@ -27,8 +27,8 @@ _KEY_ENDINGS = ("key", "id", "code", "no", "nr", "number")
 class Column(Value):
     """A column of a table: its DuckDB type and a small profile of its values.
 
-    `values` maps every distinct text to the number of its rows, if there are few enough to list
-    (see `cfo_kernel.data.profile`). `minimum` and `maximum` are texts (ISO for dates).
+    `values` maps every distinct string to the number of its rows, if there are few enough to list
+    (see `cfo_kernel.data.profile`). `minimum` and `maximum` are strings (ISO for dates).
     """
 
     name: str
@@ -56,12 +56,12 @@ class Column(Value):
         return int(self.type.rstrip(")").partition(",")[2]) if is_decimal else 0
 
     def is_comparable(self, other: "Column") -> bool:
-        """Whether the values of the two columns can be equal."""
+        """Whether values of the two columns can be equal."""
         return self.type == other.type or (self.kind is other.kind and self.kind is not Kind.OTHER)
 
     @property
     def is_key(self) -> bool:
-        """Whether the column's name says that it identifies something, so that a sum of it has no meaning."""
+        """Whether the column's name says that it identifies something, so that a sum of it is not meaningful."""
         return self.name.lower().replace(" ", "_").rsplit("_", 1)[-1] in _KEY_ENDINGS
 
 
@@ -76,7 +76,7 @@ class Table(Value):
     notes: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
-        """The column with that name, ignoring case as SQL does."""
+        """The column with that name. Case is ignored, as in SQL."""
         return next((c for c in self.columns if c.name.lower() == name.lower()), None)
 
     def is_unique(self, column: Column) -> bool:
@@ -97,7 +97,7 @@ class Dataset(Value):
     problem: str | None = None
 
     def rows(self) -> list[list[str]]:
-        """A row for each table, as people see it: file, table, row count and columns; or the file's problem."""
+        """A row for each table, as shown to people: file, table, row count and columns, or the file's problem."""
         if self.problem:
             return [[self.file, "", "", self.problem]]
         return [[self.file, t.name, f"{t.row_count:,}", ", ".join(c.name for c in t.columns)] for t in self.tables]
@@ -107,7 +107,7 @@ class Dataset(Value):
 
 
 class Relation(Value):
-    """A foreign key: `table.column` points at the row of `to_table` whose unique `to_column` has the same value."""
+    """A foreign key: `table.column` refers to the row of `to_table` whose unique `to_column` has the same value."""
 
     table: str
     column: str
@@ -132,7 +132,7 @@ class Tables(Mapping[str, Table]):
         return len(self._tables)
 
     def path(self, start: str, goal: str) -> tuple[Relation, ...] | None:
-        """The shortest chain of joins from `start` to `goal`, each from many rows to one. None if there is none."""
+        """The shortest chain of joins from `start` to `goal`, each from many rows to one, or None."""
         chains: list[tuple[str, tuple[Relation, ...]]] = [(start.lower(), ())]
         seen = {start.lower()}
         for name, chain in chains:  # grows while it is walked: a breadth-first search, so the first hit is the shortest

@@ -1,4 +1,4 @@
-"""A text column of the staging table, and the questions that decide its type."""
+"""A text column of the staging table, and the tests that determine its type."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _PLACEHOLDER = r"\s*(-|–|—|n/?a|nan|null|none|\.)?\s*"
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of texts. `sample` holds some of its cells: a pattern that one of them rules out needs no query."""
+    """A column of strings. `sample` has some of its cells: a pattern that one of them rules out needs no query."""
 
     connection: duckdb.DuckDBPyConnection
     name: str
@@ -20,7 +20,7 @@ class TextColumn:
 
     @property
     def value(self) -> str:
-        """SQL of the trimmed text; null for an empty cell and for a placeholder such as `-` or `n/a`."""
+        """SQL for the trimmed text, which is null for an empty cell and for a placeholder such as `-` or `n/a`."""
         column = quoted(self.name)
         return f"CASE WHEN NOT regexp_full_match({column}, '{_PLACEHOLDER}', 'i') THEN trim({column}) END"
 
@@ -39,11 +39,11 @@ class TextColumn:
         return self.connection.execute(f"SELECT {aggregate} FROM staging").fetchall()[0][0]  # noqa: S608 - built here
 
     def example(self, pattern: str) -> str:
-        """A cell that contains the pattern; there must be one."""
+        """A cell that contains the pattern. At least one must exist."""
         found = f"FROM staging WHERE regexp_matches({self.value}, '{pattern}')"
         return self.connection.execute(f"SELECT min({self.value}) {found}").fetchall()[0][0]
 
     def retype(self, kind: str, value: str) -> None:
-        """Gives the column its type, with the SQL `value` for its cells."""
+        """Converts the column to the type, with the SQL `value` for its cells."""
         cast = f"CAST({value} AS {kind})"
         self.connection.execute(f"ALTER TABLE staging ALTER {quoted(self.name)} TYPE {kind} USING {cast}")

@@ -1,8 +1,8 @@
-"""Removes rows of totals from a table: counted with the rows that they add up, they would double every sum.
+"""Removes total rows from a table, because together with the rows that they add up they would double every sum.
 
-Runs in the ingest worker, on the table `staging`. Rows are removed only where arithmetic proves that they are totals:
-the last row is labelled as a total, and each of its figures is the sum of the rows without such a label. Other rows
-that look like totals are kept, with a note.
+Runs in the ingest worker, on the table `staging`. Rows are removed only if arithmetic proves that they are totals: the
+last row is labelled as a total, and each of its figures is the sum of the rows without such a label. Other rows that
+look like totals are kept, with a note.
 """
 
 import duckdb
@@ -14,7 +14,7 @@ _LABEL = r"^\s*((grand|sub)[\s-]*)?(totals?|summe|zwischensumme|gesamt(summe)?)\
 
 
 def remove_total_rows(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Deletes the proven totals of `staging`; returns a note on rows that were removed, or that look like totals."""
+    """Deletes the proven totals from `staging`. Returns a note on rows that were removed or look like totals."""
     described = connection.execute("DESCRIBE staging").fetchall()
     columns = [Column(name=name, type=kind) for name, kind, *_ in described]
     texts = [quoted(c.name) for c in columns if c.kind is Kind.TEXT]
@@ -37,7 +37,7 @@ def remove_total_rows(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _adds_up(connection: duckdb.DuckDBPyConnection, figures: list[str], is_total: str, last: int) -> bool:
-    """Whether each figure of the last row is the sum of the rows that are not totals; at least one must be there."""
+    """Whether each figure of the last row is the sum of the rows that are not totals. At least one figure must exist."""
     sums = ", ".join(f"sum({f}) FILTER (WHERE NOT coalesce({is_total}, false))" for f in figures)
     [parts] = connection.execute(f"SELECT {sums} FROM staging").fetchall()  # noqa: S608 - quoted names and a constant
     [whole] = connection.execute(f"SELECT {', '.join(figures)} FROM staging WHERE rowid = ?", [last]).fetchall()  # noqa: S608

@@ -1,10 +1,10 @@
 """Infers the type of each text column: booleans, numbers, amounts as people write them, dates, or plain text.
 
 Runs in the ingest worker, on the table `staging`. A column gets another type only if every one of its cells fits that
-type, so no value is ever truncated; account codes with leading zeros stay text.
+type, so no value is ever truncated, and account codes with leading zeros stay text.
 
-`1.234` is 1.234 in one country and 1234 in another. If no cell of a column tells which, the other columns of the file
-decide, then the delimiter between its cells. If nothing decides, it is read the American way, and a note says so.
+`1.234` is 1.234 in one country and 1234 in another. If no cell of a column shows which, the other columns of the file
+decide, then its delimiter. If nothing decides, the American reading is used, and a note says so.
 """
 
 from typing import Literal
@@ -29,9 +29,9 @@ _SAMPLE = 2000
 
 
 def infer_types(connection: duckdb.DuckDBPyConnection, *, semicolons: bool = False) -> list[str]:
-    """Changes the types of the text columns of `staging` in place; returns notes on how they were read.
+    """Changes the types of the text columns of `staging` in place, and returns notes on how they were read.
 
-    `semicolons` says that the file is delimited by them, as is usual where the comma is the decimal mark.
+    `semicolons` says that semicolons delimit the file, as is usual where the comma is the decimal mark.
     """
     columns = _text_columns(connection)
     unclear = [column.name for column in columns if _is_unclear(column)]
@@ -69,12 +69,12 @@ def _text_columns(connection: duckdb.DuckDBPyConnection) -> list[TextColumn]:
 
 
 def _is_unclear(column: TextColumn) -> bool:
-    """Whether the points or commas of the column may separate thousands or decimals."""
+    """Whether the points or commas in the column may separate either thousands or decimals."""
     return column.matches(_EITHER + _end(column)) and not column.matches("[^.,]*")
 
 
 def _decimal_mark(columns: list[TextColumn], semicolons: bool) -> Literal[".", ","] | None:
-    """The decimal mark of this file, as far as anything shows it."""
+    """The decimal mark of this file, if anything in it shows which it is."""
     marks: set[Literal[".", ","]] = set()
     for column in columns:
         american, european = column.matches(_AMERICAN + _end(column)), column.matches(_EUROPEAN + _end(column))
@@ -99,7 +99,7 @@ def _booleans(column: TextColumn) -> list[str] | None:
 
 
 def _numbers(column: TextColumn) -> list[str] | None:
-    """Numbers without separators: exact if they are short enough, else as doubles, with noise rounded off."""
+    """Reads numbers without separators: exactly if they are short enough, else as doubles with their noise rounded off."""
     if not column.matches(_PLAIN):
         return None
     whole = column.figure(f"max(length(ltrim(split_part({column.value}, '.', 1), '+-')))")
@@ -120,7 +120,7 @@ def _floats(column: TextColumn) -> list[str] | None:
 
 
 def _amounts(column: TextColumn) -> list[str] | None:
-    """Amounts as people write them: 1,234.56 or 1.234,56, (1,234) and 5- for negatives, currency signs, percents."""
+    """Reads amounts as people write them: 1,234.56 or 1.234,56, (1,234) and 5- for negatives, currency signs, percents."""
     if column.matches(_AMERICAN + _end(column)):
         return _parse_amounts(column, is_european=False)
     return _european(column)

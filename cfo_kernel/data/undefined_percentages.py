@@ -1,6 +1,6 @@
-"""Notes on thresholds on percentages: a row whose percentage is undefined meets no threshold, and is left out.
+"""Notes on percentage thresholds: a row whose percentage is undefined meets no threshold, and is excluded.
 
-A percentage is null where a figure is missing, or where its base is zero or negative.
+A percentage is null if a figure is missing, or if its base is zero or negative.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from cfo_kernel.sql_text import quoted
 
 @dataclass(frozen=True)
 class UndefinedPercentages:
-    """A query with one row, which holds the number of rows without a value for each of the percentages."""
+    """A query with one row, which has the number of rows without a value for each of the percentages."""
 
     sql: str
     measures: tuple[str, ...]
@@ -32,7 +32,7 @@ class UndefinedPercentages:
 
 
 def undefined_percentages(plan: QueryPlan, tables: Tables, trees: Trees) -> UndefinedPercentages | None:
-    """The query for a plan that compiles. None if no threshold is on a percentage."""
+    """The query for a plan that compiles, or None if no threshold is on a percentage."""
     bounded = {having.measure.lower() for having in plan.having}
     names = tuple(m.name for m in plan.select if m.name.lower() in bounded and _is_percentage(m.expression))
     if not names:

@@ -19,7 +19,7 @@ from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.sql_text import quoted
 
 _NUMBERED = {Grain.MONTH: "12 * year({0}) + month({0})", Grain.QUARTER: "4 * year({0}) + quarter({0})"}
-"""Periods that are texts get a consecutive number, so that the period before is the number less one."""
+"""Periods that are strings get consecutive numbers, so that the previous period has the number minus one."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class WindowCompiler:
     """Compiles expressions over `_grouped`, and collects what the rest of the query needs for them.
 
     - `inner_columns`: the SQL of each aggregate that `_grouped` must compute, with the name of its column. An aggregate
-      that is a measure by itself has the measure's name.
+      that is itself a measure has the measure's name.
     - `definitions`: the WINDOW clause, by name.
     - `steps`: the windows along which periods are compared.
     """
@@ -83,7 +83,7 @@ class WindowCompiler:
         return self._computed(self._figures.aggregate(node), base)
 
     def _computed(self, sql: str, base: str) -> str:
-        """The name of the column of `_grouped` that holds the SQL's value. Equal SQL is computed once."""
+        """The name of the column of `_grouped` with this SQL's value. Equal SQL is computed once."""
         if sql not in self.inner_columns:
             name, count = base, 2
             while name.lower() in self._taken:
@@ -114,7 +114,7 @@ class WindowCompiler:
         return f"CASE WHEN {' AND '.join(conditions)} THEN {sql} END" if conditions else sql
 
     def _along(self, node: Window) -> tuple[str, str]:
-        """The window along a group, separate for each combination of the other groups; and the name of the group."""
+        """The window along a group, separate for each combination of the other groups, and the name of the group."""
         order = self._group(node.along) if node.along else self._order
         if order is None:
             raise PlanInvalid(f"{node.over} needs an order. Group by a date with a grain, or name `along`.")
@@ -124,10 +124,11 @@ class WindowCompiler:
         return name, order
 
     def _step(self, window: str, order: str) -> WindowStep | None:
-        """How the periods of a group follow each other, or None if the row before is simply the row before.
+        """How the periods of a group follow each other, or None if the previous row of the result is the predecessor.
 
-        That is so for groups without a grain, and for days: books have no rows on weekends, so that the calendar day
-        before is often missing, and a comparison with it would be null.
+        That is the case for groups without a grain and for days: books have no rows on weekends, so the
+        previous calendar day
+        is often missing, and a comparison with it would be null.
         """
         grain, column = self._grains.get(order, (None, ""))
         if grain is None or grain is Grain.DAY:
@@ -151,7 +152,7 @@ def _partition(names: list[str]) -> str:
 
 
 def _not_additive(node: Expression) -> str | None:
-    """What in the expression must not be summed over the result's rows: 'averages', 'ratios' ... None if nothing."""
+    """The part of the expression that must not be summed over the result's rows: 'averages', 'ratios', or None."""
     match node:
         case Aggregate():
             return None if node.function.is_total else node.function.plural_name

@@ -1,7 +1,7 @@
 """Writes a result as a new workbook with one sheet: a million rows in half a minute, in little memory.
 
 Runs in the ingest worker. XlsxWriter is three times as fast as openpyxl and holds one row at a time, but it can only
-make new workbooks; a sheet beside others is written with openpyxl (`sheet_writer`). Both write the same cells.
+create new workbooks. Sheets are added to existing workbooks with openpyxl (`sheet_writer`). Both write the same cells.
 """
 
 import os

@@ -27,7 +27,7 @@ from cfo_kernel.sql_text import quoted
 
 @dataclass(frozen=True)
 class SchemaContext:
-    """What is known about the data: the datasets, their tables, the company's glossary, and the trees in the tables."""
+    """Everything known about the data: the datasets, their tables, the company's glossary, and the trees in the tables."""
 
     index: DatasetIndex
     glossary: GlossaryFile
@@ -40,7 +40,7 @@ class SchemaContext:
 
 _NONE: Mapping[str, Path] = {}
 _MAX_EXPORTS = 2
-"""How many downloads are written at the same time; more of them wait."""
+"""How many downloads are written at the same time. Further ones wait."""
 _TOO_MANY_DIGITS = (
     "A figure has more than 38 digits, the most that can be kept exactly. Multiply fewer figures, or divide one of "
     'them by {"constant": 1}: a division gives a double, which can be larger.'
@@ -48,16 +48,17 @@ _TOO_MANY_DIGITS = (
 
 
 def scratch_dir(workspace_dir: Path) -> Path:
-    """The folder of a workspace's `locked_temp_folders`, for uploads, exports and files of programs."""
+    """The folder for a workspace's `locked_temp_folders`, which hold uploads, exports and files of programs."""
     return workspace_dir / ".scratch"
 
 
 class WorkspaceData:
-    """Reads the data of a workspace. All SQL, from any caller, passes the same policy here.
+    """Reads the data of a workspace. All SQL, whoever sends it, passes the same policy here.
 
-    `thread_tables` are earlier results of the thread, as tables beside those of the workspace (whose names win).
-    `on_progress` is called with how far a query is, once it has taken half a second. Cancelling the caller stops the
-    query. `python` runs programs and is closed by its owner; without one, Python is off.
+    `thread_tables` are earlier results of the thread, available as tables next to those of the workspace, whose
+    names take
+    precedence. `on_progress` is called with a query's progress, once the query has taken half a second. Cancelling the
+    caller stops the query. `python` runs programs and is closed by its owner; without it, Python is disabled.
     """
 
     def __init__(
@@ -167,7 +168,7 @@ class WorkspaceData:
     async def python(
         self, code: str, *, cap: int, folder: Path, stem: str, thread_tables: TableFiles = _NONE
     ) -> ProgramResult:
-        """Runs a confined program over the tables as DataFrames; see `PythonPrograms.run`. Raises a `QueryError`."""
+        """Runs a confined program that has the tables as DataFrames; see `PythonPrograms.run`. Raises a `QueryError`."""
         index = await self._cache.index()
         return await self._programs.run(code, {**thread_tables, **index.files}, folder, stem, cap)
 
@@ -182,8 +183,8 @@ class WorkspaceData:
     async def export(self, file: Path, format: DownloadFormat, to: Path) -> None:
         """Writes a Parquet file of a thread to `to` as CSV or as a workbook.
 
-        A separate process does it: a million rows take a minute, for which ingest must not wait. Raises `SheetInvalid`
-        if the rows do not fit in a sheet, `UnreadableFile`, or another `QueryError`.
+        A separate process does it, because a million rows take a minute and ingestion must not wait for that. Raises
+        `SheetInvalid` if the rows do not fit in a sheet, `UnreadableFile`, or another `QueryError`.
         """
         async with self._exporting:
             await self._export(file, format, to)
@@ -233,7 +234,7 @@ class WorkspaceData:
             await worker.close()
 
     async def _tables(self, text: str, thread_tables: TableFiles) -> Tables:
-        """The tables of the workspace, and those results of the thread whose names occur in the text."""
+        """The tables of the workspace, and the results of the thread whose names occur in the text."""
         tables = (await self._cache.index()).tables
         known = {name.lower() for name in tables}
         more: list[Table] = []
@@ -243,7 +244,7 @@ class WorkspaceData:
         return Tables([*tables.values(), *more]) if more else tables
 
     async def _described(self, name: str, thread_tables: TableFiles) -> Table:
-        """A result of the thread as a table."""
+        """Builds a `Table` for a result of the thread."""
         found = await self._ask("describe", quoted(name), thread_tables, name=name)
         columns = tuple(Column.model_validate(column) for column in found["columns"])
         return Table(name=name, dataset=name, row_count=found["row_count"], columns=columns)
