@@ -78,7 +78,7 @@ class Scope:
         return list({ref.name: ref for ref in (*joined, *named)}.values())
 
     def missing(self, start: str, goal: str) -> tuple[Join, ...] | None:
-        """The joins that the plan lacks to get from one of its tables to another table, or None if no joins lead there."""
+        """The joins that the plan lacks to get from one of its tables to another, or None if no joins lead there."""
         path = self._all.path(start, goal)
         if path is None:
             return None

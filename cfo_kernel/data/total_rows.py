@@ -37,7 +37,7 @@ def remove_total_rows(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _adds_up(connection: duckdb.DuckDBPyConnection, figures: list[str], is_total: str, last: int) -> bool:
-    """Whether each figure of the last row is the sum of the rows that are not totals. At least one figure must exist."""
+    """Whether each figure of the last row is the sum of the rows that are not totals. There must be at least one."""
     sums = ", ".join(f"sum({f}) FILTER (WHERE NOT coalesce({is_total}, false))" for f in figures)
     [parts] = connection.execute(f"SELECT {sums} FROM staging").fetchall()  # noqa: S608 - quoted names and a constant
     [whole] = connection.execute(f"SELECT {', '.join(figures)} FROM staging WHERE rowid = ?", [last]).fetchall()  # noqa: S608

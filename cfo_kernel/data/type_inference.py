@@ -99,7 +99,7 @@ def _booleans(column: TextColumn) -> list[str] | None:
 
 
 def _numbers(column: TextColumn) -> list[str] | None:
-    """Reads numbers without separators: exactly if they are short enough, else as doubles with their noise rounded off."""
+    """Reads numbers without separators: exactly if they are short enough, else as doubles with the noise rounded off."""
     if not column.matches(_PLAIN):
         return None
     whole = column.figure(f"max(length(ltrim(split_part({column.value}, '.', 1), '+-')))")
@@ -120,7 +120,7 @@ def _floats(column: TextColumn) -> list[str] | None:
 
 
 def _amounts(column: TextColumn) -> list[str] | None:
-    """Reads amounts as people write them: 1,234.56 or 1.234,56, (1,234) and 5- for negatives, currency signs, percents."""
+    """Reads amounts as people write them: 1,234.56 or 1.234,56, (1,234) or 5- for negatives, currencies, percents."""
     if column.matches(_AMERICAN + _end(column)):
         return _parse_amounts(column, is_european=False)
     return _european(column)

@@ -27,7 +27,7 @@ from cfo_kernel.sql_text import quoted
 
 @dataclass(frozen=True)
 class SchemaContext:
-    """Everything known about the data: the datasets, their tables, the company's glossary, and the trees in the tables."""
+    """Everything known about the data: the datasets, their tables, the company's glossary, and the tables' trees."""
 
     index: DatasetIndex
     glossary: GlossaryFile
@@ -168,7 +168,7 @@ class WorkspaceData:
     async def python(
         self, code: str, *, cap: int, folder: Path, stem: str, thread_tables: TableFiles = _NONE
     ) -> ProgramResult:
-        """Runs a confined program that has the tables as DataFrames; see `PythonPrograms.run`. Raises a `QueryError`."""
+        """Runs a confined program with the tables as DataFrames; see `PythonPrograms.run`. Raises a `QueryError`."""
         index = await self._cache.index()
         return await self._programs.run(code, {**thread_tables, **index.files}, folder, stem, cap)
 
