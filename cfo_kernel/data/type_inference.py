@@ -99,7 +99,7 @@ def _booleans(column: TextColumn) -> list[str] | None:
 
 
 def _numbers(column: TextColumn) -> list[str] | None:
-    """Reads numbers without separators: exactly if they are short enough, else as doubles with the noise rounded off."""
+    """Reads numbers without separators: exactly if they are short enough, else as doubles, with noise rounded off."""
     if not column.matches(_PLAIN):
         return None
     whole = column.figure(f"max(length(ltrim(split_part({column.value}, '.', 1), '+-')))")
