@@ -1,4 +1,4 @@
-"""The record of a query that a person ran without a model, written so that a model can continue the thread."""
+"""The record of a query that a person ran without a model, in a form that lets a model continue the thread."""
 
 from typing import Any
 
@@ -16,9 +16,9 @@ _REPLY = "task_result"
 
 
 def as_turn(message: str, call_id: str, tool: str, arguments: dict[str, Any], output: Any, answer: str) -> list[Any]:
-    """The messages, as JSON values, of a turn in which a model called the tool and then replied with `answer`.
+    """The messages, as JSON values, of a turn in which a model calls the tool and then replies with `answer`.
 
-    `call_id` must differ from turn to turn: some servers reject a history in which an id occurs twice.
+    `call_id` must differ from turn to turn, because some servers reject a history in which an id occurs twice.
     """
     reply_id = f"{call_id}_end"
     messages: list[ModelMessage] = [

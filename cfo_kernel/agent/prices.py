@@ -24,7 +24,7 @@ _KEYS = ("input", "cached_input", "output")
 
 @dataclass(frozen=True)
 class Price:
-    """USD for a million tokens: input, input that the server had cached, and output."""
+    """USD for a million tokens: input, cached input, and output."""
 
     input: Decimal
     cached_input: Decimal
@@ -33,12 +33,12 @@ class Price:
 
 @dataclass(frozen=True)
 class Prices:
-    """The prices of a root, by the model's name, spelled as in `CFO_MODEL`."""
+    """The prices of a root, by the model's name, written as in `CFO_MODEL`."""
 
     table: Mapping[str, Price] = field(default_factory=dict[str, Price])
 
     def cost(self, name: str, answer: ModelResponse) -> Decimal | None:
-        """The cost of an answer of this model in USD; None if it cannot be known.
+        """The cost in USD of an answer from this model, or None if it is unknown.
 
         The cost of an answer that broke off, or whose tokens the server did not count, is unknown.
         """
@@ -55,7 +55,7 @@ class Prices:
 
 
 def _list_price(answer: ModelResponse) -> Decimal | None:
-    """The cost by genai-prices, looked up by the server's address: the same model costs more or less elsewhere."""
+    """The cost according to genai-prices, looked up by the server's address, because prices differ between servers."""
     from genai_prices import calc_price
 
     if not answer.model_name or not answer.provider_url:
@@ -67,7 +67,7 @@ def _list_price(answer: ModelResponse) -> Decimal | None:
 
 
 def read_prices(root: Path) -> Prices:
-    """The prices in a root's `prices.toml`, if it has one. Raises `InvalidSettings` that names the faulty line."""
+    """The prices in a root's `prices.toml`, if it has one. Raises `InvalidSettings`, which names the faulty line."""
     try:
         text = (root / FILE).read_text(encoding="utf-8")
         tables = tomllib.loads(text, parse_float=Decimal)

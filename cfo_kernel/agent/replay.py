@@ -1,8 +1,9 @@
 """Replay: continues a turn whose process died, from the answers and tool results in its replay log.
 
-The turn starts again from its message and takes the same way as before: as long as the log has the next step, no model
-is asked and no tool runs. Continuing from a message history instead fails where a process died in the middle of an
-answer, or while some of several parallel tool calls had returned.
+The turn starts again from its message and follows the same path: as long as the log has the next step, no model is
+called and no tool runs. Continuing from a message history instead fails if a process died in the middle of an answer,
+or
+before all of several parallel tool calls had returned.
 """
 
 from typing import Any, cast
@@ -18,7 +19,7 @@ from cfo_kernel.replies import ResultTable
 
 
 class Replay(AbstractCapability[RunDeps]):
-    """Wraps every model request and tool call: takes its outcome from the replay log, or records it there."""
+    """Wraps every model request and tool call: takes the outcome from the replay log, or records it there."""
 
     async def wrap_model_request(
         self, ctx: RunContext[RunDeps], *, request_context: ModelRequestContext, handler: Any

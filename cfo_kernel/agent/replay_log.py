@@ -1,29 +1,30 @@
 """The replay log of a run: answers, tool results and file names that earlier attempts recorded.
 
-With it a later attempt pays for no answer twice and runs no tool twice. The log is a protocol because `runs` implements
-it, on the journal, and `agent` may not import `runs`.
+With it, a later attempt pays for no answer twice and runs no tool twice. The log is a protocol because `runs`
+implements
+it with the journal, and `agent` must not import `runs`.
 """
 
 from typing import Any, Protocol
 
 
 class ReplayLog(Protocol):
-    """The recorded steps of a run. All values are JSON. A `call_key` is what `run_deps.call_key` gives for a call."""
+    """The recorded steps of a run. All values are JSON. `run_deps.call_key` gives a call's `call_key`."""
 
     def response(self) -> Any | None:
-        """The recorded answer of the model to the next request; None if there is none."""
+        """The model's recorded answer to the next request, or None."""
         ...
 
     def keep_response(self, response: Any) -> None: ...
 
     def tool(self, call_key: str) -> Any | None:
-        """What this tool call returned; None if that was not recorded."""
+        """The recorded result of this tool call, or None."""
         ...
 
     def keep_tool(self, call_key: str, returned: Any) -> None: ...
 
     def file(self, call_key: str) -> str | None:
-        """The file name that was reserved for the result of this call; None if it did not get that far."""
+        """The file name that was reserved for the result of this call, or None."""
         ...
 
     def keep_file(self, call_key: str, name: str) -> None: ...

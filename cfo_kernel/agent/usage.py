@@ -1,4 +1,4 @@
-"""The usage of a run: tokens as the models' servers counted them, and their cost."""
+"""The usage of a run: tokens as counted by the models' servers, and their cost."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -14,12 +14,12 @@ _NAME = "cfo_model"
 
 
 def model_label(name: str) -> dict[str, str]:
-    """Metadata that name the model which gave an answer. They stay with the answer wherever it is stored."""
+    """Metadata with the name of the model that gave an answer. They stay with the answer wherever it is stored."""
     return {_NAME: name}
 
 
 def name_of(answer: ModelResponse) -> str:
-    """The name of the model that gave an answer, spelled as in `CFO_MODEL`."""
+    """The name of the model that gave an answer, written as in `CFO_MODEL`."""
     name = (answer.metadata or {}).get(_NAME)
     return name if isinstance(name, str) else f"{answer.provider_name}:{answer.model_name}"
 
@@ -27,7 +27,7 @@ def name_of(answer: ModelResponse) -> str:
 def usage_of(run_usage: RunUsage, answers: Sequence[ModelResponse], prices: Prices) -> Usage:
     """The usage of all answers of a run, including those that broke off, as far as their server counted it.
 
-    The offline analyst reads no tokens: pydantic-ai's estimate for it is ignored.
+    The offline analyst reads no tokens, so pydantic-ai's estimate for it is ignored.
     """
     costs = [prices.cost(name_of(answer), answer) for answer in answers]
     known = [cost for cost in costs if cost is not None]

@@ -18,10 +18,10 @@ from cfo_kernel.store.history import Entry, MessageEntry, RunEntry
 
 
 def window(entries: Sequence[Entry], turns: int) -> list[ModelMessage]:
-    """The messages of the last `turns` finished runs, or of more, so that they begin with a message of a person.
+    """The messages of the last `turns` finished runs, or of more, so that they begin with a person's message.
 
     A run without a reply contributes its message and a line on what happened. If a run's stored messages cannot be read
-    (another version, or an editor, wrote them), the texts that people see take their place.
+    (because another version or an editor wrote them), the texts that people see take their place.
     """
     messages = {e.run_id: e for e in entries if isinstance(e, MessageEntry)}
     runs = [e for e in entries if isinstance(e, RunEntry) and e.run_id in messages]

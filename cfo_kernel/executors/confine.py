@@ -1,8 +1,8 @@
-"""Confines a process to its own folder before it runs code that was not reviewed.
+"""Confines a process to its own folder before it runs untrusted code.
 
-There are several walls, and none relies on another: resource limits (memory, time, files, threads), no capabilities,
-Landlock (which files), seccomp (which system calls). A process can only tighten them. They work for root and for an
-ordinary user, and without namespaces, so they also work inside a container.
+There are several independent barriers: resource limits (memory, time, files, threads), no capabilities, Landlock (which
+files), and seccomp (which system calls). A process can only tighten them. They work for root and for ordinary users,
+and without namespaces, so they also work inside a container.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class ProcessLimits:
 
 
 def unsupported_reason() -> str | None:
-    """What this machine lacks to confine a process, or None if it lacks nothing."""
+    """What this machine lacks to confine a process, or None if it can."""
     if sys.platform != "linux":
         return "it needs Linux, whose kernel can confine a process"
     if platform.machine() not in _ARCHITECTURES:
@@ -60,7 +60,7 @@ def unsupported_reason() -> str | None:
 
 
 def python_installation() -> list[Path]:
-    """The folders and files that Python needs to import its own and the installed libraries."""
+    """The folders and files that Python needs to import its standard library and the installed packages."""
     paths = sysconfig.get_paths()
     folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     return [Path(p) for p in dict.fromkeys((*folders, *site.getsitepackages(), *_SHARED_LIBRARIES, *_DEVICES))]
@@ -69,9 +69,10 @@ def python_installation() -> list[Path]:
 def confine(limits: ProcessLimits, read: Iterable[Path], scratch: Path, calls: "SeccompFilter") -> None:
     """Confines this process for good: it can read `read` and the Python installation, and write below `scratch`.
 
-    Must be called in a process with one thread: Landlock and seccomp bind the calling thread and those it starts later,
-    and another thread would stay free. Descriptors that are open stay open; the caller must close them.
-    Raises OSError if one of the walls cannot be set up.
+    Must be called in a process with one thread: Landlock and seccomp bind the calling thread and the threads it starts
+    later, so another thread would stay unconfined. Open descriptors stay open; the caller must close them. Raises
+    OSError
+    if one of the barriers cannot be set up.
     """
     _drop_privileges()
     _set_limits(limits)
@@ -103,7 +104,7 @@ def _set_limits(limits: ProcessLimits) -> None:
 
 
 def _threads_of(user: int) -> int:
-    """How many threads run as this user: the kernel counts all of them against the limit of each process."""
+    """The number of threads of this user, because the kernel counts all of them against each process's limit."""
     count = 0
     for process in os.scandir("/proc"):
         with contextlib.suppress(OSError):
@@ -113,9 +114,10 @@ def _threads_of(user: int) -> int:
 
 
 def _drop_privileges() -> None:
-    """Gives up the privileges of root. The effective user stays: the Python installation may be open to its owner only.
+    """Gives up root's privileges. The effective user stays: the Python installation may be readable only by its owner.
 
-    The real user becomes one that nothing else runs as, because the kernel does not limit the threads of root.
+    The real user becomes one that runs no other process, because the kernel does not limit the number of root's
+    threads.
     """
     if os.geteuid() == 0:
         with contextlib.suppress(OSError):  # a container may not have such a user

@@ -1,4 +1,4 @@
-"""The Python executor that is confined by the kernel: a fresh process for each program, forked from a warm one."""
+"""The Python executor that the Linux kernel confines: each program runs in a new process, forked from a warm one."""
 
 import asyncio
 import math
@@ -14,8 +14,9 @@ from cfo_kernel.executors.python_zygote_client import COMMAND, ZygoteClient
 class ConfinedExecutor:
     """Runs each program in a process under Landlock, seccomp and limits, at most `at_once` at the same time.
 
-    The first call starts the zygote, which takes a second or two; later calls take some ten milliseconds beyond the
-    program itself.
+    The first call starts the zygote, which takes a second or two. Later calls add about ten milliseconds to the
+    duration
+    of the program.
     """
 
     def __init__(self, *, at_once: int = 4, command: tuple[str, ...] = COMMAND) -> None:
@@ -44,7 +45,7 @@ class ConfinedExecutor:
 
 
 def _request(call: PythonCall) -> dict[str, object]:
-    """What the process must know: the program, its folders, and the limits that it puts on itself."""
+    """The request for the process: the program, its folders, and the limits that it sets on itself."""
     limits = ProcessLimits(
         memory_bytes=call.limits.memory_bytes,
         cpu_seconds=math.ceil(call.limits.seconds),

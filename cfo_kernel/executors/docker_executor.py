@@ -1,7 +1,7 @@
-"""The Python executor that is confined by a Docker container, for machines whose own kernel cannot (macOS, for one).
+"""The Python executor that uses Docker containers, for machines whose kernel cannot confine a process, such as macOS.
 
-The image must contain Python 3.11 or later with pandas, pyarrow and openpyxl; the engine's own code is mounted into the
-container. The image is never pulled: a program must not wait for a network.
+The image must contain Python 3.11 or later with pandas, pyarrow and openpyxl. The engine's own code is mounted into the
+container. The image is never pulled, because a program must not wait for a network.
 """
 
 import asyncio
@@ -28,7 +28,8 @@ _DEVNULL, _PIPE = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
 class DockerExecutor:
     """Runs each program in a container, at most `at_once` at the same time.
 
-    Only files that are still there count for `disk_bytes`: the engine cannot see what a container wrote and deleted.
+    Only files that still exist count towards `disk_bytes`, because the engine cannot see what a container wrote and
+    deleted.
     """
 
     def __init__(self, image: str = IMAGE, *, docker: str = "docker", at_once: int = 4) -> None:
@@ -61,7 +62,9 @@ class DockerExecutor:
         return f"Docker has no image {self._image}" if has_no_image else "no Docker engine answers"
 
     async def _command(self, *arguments: str) -> tuple[int | None, str]:
-        """The exit status and error output of a docker command. One that hangs is killed, and raises `TimeoutError`."""
+        """Runs a docker command, and returns its exit status and error output. A command that hangs is killed:
+        `TimeoutError`.
+        """
         process = await asyncio.create_subprocess_exec(self._docker, *arguments, stdout=_DEVNULL, stderr=_PIPE)
         try:
             async with asyncio.timeout(_COMMAND_SECONDS):
@@ -74,7 +77,7 @@ class DockerExecutor:
         return process.returncode, output.decode(errors="replace")
 
     async def _exit_status(self, name: str, call: PythonCall) -> int:
-        """Runs the program in a container; returns its exit status, negative for a signal."""
+        """Runs the program in a container, and returns its exit status, which is negative for a signal."""
         process = await asyncio.create_subprocess_exec(
             self._docker, *arguments(name, self._image, call), stdin=_PIPE, stdout=_DEVNULL, stderr=_PIPE
         )
@@ -96,7 +99,7 @@ class DockerExecutor:
         return _SIGNALLED - status if status > _SIGNALLED else status
 
     async def _kill(self, name: str, process: asyncio.subprocess.Process) -> None:
-        """Kills the container by name. If only the client were killed, the container would run on."""
+        """Kills the container by name. If only the client were killed, the container would keep running."""
         with contextlib.suppress(TimeoutError):  # if Docker hangs, the CPU limit ends the container
             await self._command("kill", name)
         with contextlib.suppress(ProcessLookupError):
@@ -105,7 +108,9 @@ class DockerExecutor:
 
 
 def arguments(name: str, image: str, call: PythonCall) -> list[str]:
-    """The arguments of `docker` that start the container: no network, no privileges, only the scratch is writable."""
+    """The arguments of `docker` that start the container, with no network, no privileges, and only the scratch
+    writable.
+    """
     limits = call.limits
     mounts = [_mount(_PACKAGE, "/engine/cfo_kernel", "readonly"), _mount(call.scratch, "/scratch")]
     mounts += [_mount(path, _path_inside(table), "readonly") for table, path in call.tables.items()]
@@ -133,7 +138,9 @@ def arguments(name: str, image: str, call: PythonCall) -> list[str]:
 
 
 def _mount(source: Path, target: str, *more: str) -> str:
-    """A mount in Docker's syntax, a row of CSV: so a comma in the name of a folder does not begin another option."""
+    """A mount in Docker's syntax, written as a CSV row so that a comma in a folder name does not start another
+    option.
+    """
     row = io.StringIO()
     csv.writer(row, lineterminator="").writerow(["type=bind", f"src={source}", f"dst={target}", *more])
     return row.getvalue()

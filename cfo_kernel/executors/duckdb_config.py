@@ -1,4 +1,4 @@
-"""How every DuckDB is opened: it loads no extension on its own, and sees no variable of the program around it."""
+"""The configuration of every DuckDB: it loads no extension automatically, and sees none of the process's variables."""
 
 Config = dict[str, str | bool | int | float | list[str]]
 

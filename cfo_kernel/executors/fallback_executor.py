@@ -1,18 +1,18 @@
-"""Two Python executors as one: the first that can confine runs the program. If neither can, Python is off."""
+"""Combines two Python executors: the first that can confine runs the program. If neither can, Python is unavailable."""
 
 from cfo_kernel.errors import PythonUnavailable
 from cfo_kernel.executors.python_executor import PythonCall, PythonExecutor, PythonResult
 
 
 class FallbackExecutor:
-    """Uses `first`, and `second` if the first cannot confine a program. A program never runs twice."""
+    """Uses `first`, or `second` if the first cannot confine a program. A program never runs twice."""
 
     def __init__(self, first: PythonExecutor, second: PythonExecutor) -> None:
         self._first = first
         self._second = second
 
     async def run(self, call: PythonCall) -> PythonResult:
-        """See `PythonExecutor`. The error of two executors that cannot confine names both reasons."""
+        """See `PythonExecutor`. If neither executor can confine, the error names both reasons."""
         try:
             return await self._first.run(call)
         except PythonUnavailable as first:

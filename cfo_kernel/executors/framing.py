@@ -1,6 +1,6 @@
-"""The messages between the engine and its worker processes: a length of four bytes, then one JSON object, over a pipe.
+"""The messages between the engine and its worker processes: a length in four bytes, then one JSON object, over a pipe.
 
-JSON and not pickle: a worker that was taken over must not be able to run code in the engine.
+JSON is used instead of pickle because a compromised worker must not be able to run code in the engine.
 """
 
 import json
@@ -12,7 +12,7 @@ MAX_FRAME = 256 * 1024 * 1024
 
 
 def pack(message: dict[str, Any]) -> bytes:
-    """One frame. NaN and infinity are refused, since JSON has neither."""
+    """Packs one frame. NaN and infinity are refused, since JSON has neither."""
     body = json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
     return HEADER.pack(len(body)) + body
 

@@ -1,4 +1,4 @@
-"""Cells of a table as JSON, without losing a digit."""
+"""Converts cells of a table to JSON without losing a digit."""
 
 import math
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _MAX_EXACT_INT = 2**53  # JSON numbers are read as doubles, which hold whole num
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """The single values of a cell: the cell itself, or the values in its lists and structs."""
+    """The individual values of a cell: the cell itself, or the values in its lists and structs."""
     match value:
         case dict():
             for pair in cast("dict[Any, Any]", value).items():
@@ -24,9 +24,9 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def to_json(value: Any) -> Any:
-    """A cell as JSON: a number if a double holds it exactly, else its text.
+    """The cell as JSON: a number if a double represents it exactly, else its text.
 
-    Dates and times are ISO texts; NaN and infinity are null; bytes are hexadecimal.
+    Dates and times become ISO strings, NaN and infinity become null, and bytes become hexadecimal.
     """
     match value:
         case None | bool() | str():

@@ -1,7 +1,7 @@
-"""Landlock: the kernel lets this process open the files it is given and no others, for the rest of its life.
+"""Landlock: the kernel lets this process open only the given files, for the rest of its life.
 
-Called by number through ctypes, since neither glibc nor Python has these system calls. What Landlock does not cover
-(stat of a known path, chmod, truncate by path, signals, sockets other than TCP) is left to `seccomp`.
+The system calls are made by number through ctypes, since neither glibc nor Python has functions for them. `seccomp`
+handles what Landlock does not cover (stat of a known path, chmod, truncate by path, signals, sockets other than TCP).
 """
 
 import ctypes
@@ -23,7 +23,7 @@ _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 
 def abi() -> int:
-    """The version of Landlock that the kernel offers; 0 if there is none."""
+    """The version of Landlock that the kernel offers, or 0 if it has none."""
     if sys.platform != "linux":
         return 0
     version, _ = _call(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)
@@ -31,9 +31,9 @@ def abi() -> int:
 
 
 def restrict(read: Iterable[Path], write: Iterable[Path]) -> None:
-    """Lets this process read only `read`, and write only below `write`. It cannot be undone.
+    """Lets this process read only `read`, and write only below `write`. This cannot be undone.
 
-    A path of `read` that does not exist is skipped. The process must have set no_new_privs, or the kernel refuses.
+    Paths in `read` that do not exist are skipped. The process must have set no_new_privs, or the kernel refuses.
     """
     version = abi()
     # The ruleset handles every right that this kernel knows. A right that it does not handle is not restricted at all.
@@ -53,7 +53,7 @@ def restrict(read: Iterable[Path], write: Iterable[Path]) -> None:
 
 
 def _all_rights(version: int) -> tuple[int, int, int]:
-    """Everything this version can forbid: rights over files, TCP bind and connect, abstract sockets and signals."""
+    """Everything that this version can forbid: file access, TCP bind and connect, abstract sockets and signals."""
     files = (1 << 13) - 1
     for since, right in ((2, 1 << 13), (3, _TRUNCATE), (5, _IOCTL_DEV)):
         files |= right if version >= since else 0
@@ -72,7 +72,7 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
 
 
 def _checked(number: int, *arguments: object) -> int:
-    """The result of a system call. Raises `OSError` if it failed."""
+    """Returns the result of a system call, or raises `OSError` if it failed."""
     result, problem = _call(number, *arguments)
     if result < 0:
         raise OSError(problem, os.strerror(problem))
@@ -80,6 +80,6 @@ def _checked(number: int, *arguments: object) -> int:
 
 
 def _call(number: int, *arguments: object) -> tuple[int, int]:
-    """The result of a system call, and its error number."""
+    """Makes a system call, and returns its result and its error number."""
     libc = ctypes.CDLL(None, use_errno=True)
     return int(libc.syscall(ctypes.c_long(number), *arguments)), ctypes.get_errno()

@@ -1,7 +1,7 @@
 """Temporary folders, each with a lock that shows that its owner is alive.
 
-The kernel releases the lock of a process that ends in any way, even by SIGKILL. So a folder without a lock was left by
-a crash, and the next process that comes along removes it; a folder that is in use is never removed.
+The kernel releases a process's locks however the process ends, even by SIGKILL. A folder without a lock was therefore
+left by a crash, and the next process removes it. A folder that is in use is never removed.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ _LOCK = "lock"
 
 
 def lock_folder(folder: Path) -> int:
-    """Locks the folder until the descriptor it returns is closed, or the process ends."""
+    """Locks the folder until the returned descriptor is closed or the process ends."""
     unlocked = folder / f".{_LOCK}"
     lock = os.open(unlocked, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
@@ -31,7 +31,7 @@ def lock_folder(folder: Path) -> int:
 
 @contextlib.contextmanager
 def locked_temp_folder(parent: Path) -> Generator[Path]:
-    """An empty folder in `parent` for the caller alone, removed afterwards with everything in it."""
+    """Creates an empty folder in `parent` for the caller, and removes it afterwards with everything in it."""
     remove_abandoned(parent)
     folder = parent / uuid.uuid4().hex
     with contextlib.ExitStack() as stack:

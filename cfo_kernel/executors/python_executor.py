@@ -1,7 +1,7 @@
-"""The protocol of the executors of untrusted Python, what goes in and comes out, and the test double.
+"""The protocol for executors of untrusted Python, with their input, their output, and the test double.
 
 An executor runs a program that a model wrote over tables of one workspace. It either confines the program or refuses
-with `PythonUnavailable`; there is no executor that runs a program unconfined.
+with `PythonUnavailable`; no executor runs a program unconfined.
 """
 
 from pathlib import Path
@@ -13,11 +13,13 @@ from cfo_kernel.replies import ResultColumn
 from cfo_kernel.values import Value
 
 ANSWER_FOLDER = ".answer"
-"""The folder in the scratch folder to which the answer is written; it does not count as a file of the program."""
+"""The folder within the scratch folder for the answer. It does not count as one of the program's files."""
 
 
 class PythonLimits(Value):
-    """What one program may use. Files that it deletes count for `disk_bytes` too, if the executor sees them."""
+    """The resources that a program may use. Deleted files count towards `disk_bytes` too, if the executor can see
+    them.
+    """
 
     seconds: float = Field(default=30, gt=0)
     memory_bytes: int = Field(default=2 << 30, ge=256 << 20)
@@ -30,7 +32,7 @@ class PythonLimits(Value):
 
 
 class PythonCall(Value):
-    """A program, the tables it may read (name to Parquet file), and an empty folder in which it may write."""
+    """A program, the tables that it may read (name to Parquet file), and an empty folder to which it may write."""
 
     code: str
     tables: dict[str, Path]
@@ -39,7 +41,7 @@ class PythonCall(Value):
 
 
 class WrittenFile(Value):
-    """A regular file that the program left in its scratch folder; `name` is relative to it, with `/`."""
+    """A regular file that the program left in its scratch folder. `name` is relative to that folder, with `/`."""
 
     name: str
     size: int
@@ -60,7 +62,9 @@ class PythonTable(Value):
 
 
 class PythonResult(Value):
-    """What a program that ended well gave. Without `result_df` there is no table, and its output may be the answer."""
+    """The output of a program that succeeded. Without a `result_df` there is no table, and the output may be the
+    answer.
+    """
 
     table: PythonTable | None = None
     stdout: str = ""
@@ -70,7 +74,7 @@ class PythonResult(Value):
 
 
 class PythonExecutor(Protocol):
-    """Runs untrusted Python, each program in a fresh process, and several at the same time if asked to."""
+    """Runs untrusted Python: each program in a new process, and several at the same time if requested."""
 
     async def run(self, call: PythonCall) -> PythonResult:
         """Runs the program to its end. If the awaiting task is cancelled, the program is killed.
@@ -86,7 +90,7 @@ class PythonExecutor(Protocol):
 
 
 class ScriptedPythonExecutor:
-    """The test double: returns prepared results in order, and records the calls."""
+    """A test double that returns prepared results in order, and records the calls."""
 
     def __init__(self, *answers: PythonResult | Exception) -> None:
         self.answers = list(answers)

@@ -1,6 +1,7 @@
 """Converts tables between Parquet, pandas and JSON inside the confined process, without losing a digit.
 
-In a frame, money is `decimal.Decimal`, whole numbers with nulls are Int64 and not floats, and dates are datetime64.
+In a DataFrame, money is `decimal.Decimal`, whole numbers with nulls are Int64 instead of floats, and dates are
+datetime64.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,7 @@ _DUCKDB_NAMES = {
 
 
 def load(path: Path) -> pd.DataFrame:
-    """A table of the workspace as a new frame."""
+    """Loads a table of the workspace as a new DataFrame."""
     # Without threads and read-ahead: the process may start few threads, and has little memory.
     table = parquet.ParquetFile(path, pre_buffer=False).read(use_threads=False)
     frame = table.to_pandas(use_threads=False, date_as_object=False, split_blocks=True)
@@ -41,13 +42,13 @@ def load(path: Path) -> pd.DataFrame:
 
 
 def _nullable(kind: Any) -> Any:
-    """Int64 for int64, UInt8 for uint8, and so on."""
+    """The nullable type: Int64 for int64, UInt8 for uint8, and so on."""
     name = str(kind)
     return pd.api.types.pandas_dtype(name[:2].upper() + name[2:] if name[0] == "u" else name.capitalize())
 
 
 def store(result: object, file: Path, cap: int) -> dict[str, Any]:
-    """Writes `result_df` to a Parquet file; returns its columns, its first rows, the number of all rows, and notes."""
+    """Writes `result_df` to a Parquet file. Returns its columns, its first rows, its row count, and notes."""
     table, notes = _arrow(_frame(result))
     parquet.write_table(table, file, compression="zstd", store_schema=False)
     first = table.slice(0, cap)
@@ -65,7 +66,9 @@ def store(result: object, file: Path, cap: int) -> dict[str, Any]:
 
 
 def _frame(result: object) -> pd.DataFrame:
-    """The frame to deliver: a Series as a column, a meaningful index as columns, and plain unique names."""
+    """The DataFrame to deliver: a Series becomes a column, a meaningful index becomes columns, and names are plain and
+    unique.
+    """
     if isinstance(result, pd.Series):
         result = result.to_frame("value" if result.name is None else cast("Any", result.name))
     if not isinstance(result, pd.DataFrame):
@@ -91,7 +94,7 @@ def _frame(result: object) -> pd.DataFrame:
 
 
 def _name(label: object) -> str:
-    """The label of a column as a name: a date without its midnight, the levels of a tuple joined by spaces."""
+    """A column's label as a name: a date without its midnight, the levels of a tuple joined by spaces."""
     if isinstance(label, tuple):
         return " ".join(_name(part) for part in cast("tuple[object, ...]", label) if part != "") or "column"
     if isinstance(label, pd.Timestamp) and label == label.normalize():
@@ -100,7 +103,7 @@ def _name(label: object) -> str:
 
 
 def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
-    """The frame in types that Parquet and DuckDB have, with a note on each column that became text for lack of one."""
+    """Converts to types that Parquet and DuckDB have, with a note on each column that had to become text."""
     arrays: list[Any] = []
     notes: list[str] = []
     for position, name in enumerate(frame.columns):
@@ -119,7 +122,7 @@ def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
 
 
 def _exact(series: "pd.Series[Any]") -> Any:
-    """The column in its own type, or None if Parquet or DuckDB has none for it."""
+    """The column in its own type, or None if Parquet or DuckDB has no such type."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(series.cat.categories.dtype)
     if series.dtype == object:
@@ -159,7 +162,7 @@ def _all_midnight(series: "pd.Series[Any]") -> bool:
 
 
 def _has_missing_floats(array: Any) -> bool:
-    """Whether a float in the column, or in its lists and structs, is null: pyarrow makes NaN null everywhere."""
+    """Whether the column, also in its lists and structs, has a null float: pyarrow turns NaN into null everywhere."""
     if pa.types.is_list(array.type):
         return _has_missing_floats(array.flatten())
     if pa.types.is_struct(array.type):
@@ -174,7 +177,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _duckdb_name(kind: Any) -> str:
-    """DuckDB's name for the type of a column; empty if it has none."""
+    """DuckDB's name for the column's type, or "" if it has no such type."""
     if pa.types.is_decimal(kind):
         return f"DECIMAL({kind.precision},{kind.scale})" if 0 <= kind.scale <= kind.precision <= _DECIMAL_DIGITS else ""
     if pa.types.is_timestamp(kind):

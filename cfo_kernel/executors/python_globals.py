@@ -1,4 +1,6 @@
-"""The global names of a program: pandas and numpy under their usual names, and the tables, read when first used."""
+"""A program's global names: pandas and numpy under their usual names, and the tables, which are loaded when first
+used.
+"""
 
 import builtins
 import importlib.abc
@@ -22,10 +24,11 @@ _ADVICE = {
 
 
 class ProgramGlobals(dict[str, Any]):
-    """The globals of a program. The name of a table loads it on first use; from then on it is an ordinary variable.
+    """The globals of a program. A table's name loads the table on first use, and is an ordinary variable from then on.
 
-    A subclass of dict is enough, since Python asks `__missing__` for the globals of functions too. Only the body of a
-    class does not: it looks in the builtins next, which therefore know the tables as well.
+    Subclassing dict is enough, because Python also calls `__missing__` for the globals of functions. Only a class
+    body does
+    not: it looks in the builtins next, so those provide the tables as well.
     """
 
     def __init__(self, tables: Mapping[str, Callable[[], Any]], known: Mapping[str, Any]) -> None:
@@ -52,7 +55,7 @@ class _Builtins(dict[str, Any]):
 
 
 class ImportAdvice(importlib.abc.MetaPathFinder):
-    """Names an alternative to a library that cannot work here. It forbids nothing: the confinement does that."""
+    """Suggests an alternative to a library that cannot work here. It forbids nothing: the confinement does that."""
 
     def find_spec(
         self,

@@ -29,7 +29,7 @@ _MAX_ERROR_CHARS = 600
 
 
 class CapturedOutput(io.TextIOBase):
-    """Keeps the first characters that are printed and counts the rest."""
+    """Captures printed text: keeps the first characters and counts the rest."""
 
     def __init__(self, cap: int) -> None:
         self._cap = cap
@@ -102,12 +102,12 @@ def _catch_errors(work: Callable[[], dict[str, Any]], code: str) -> dict[str, An
 
 
 def _encodable(text: str) -> str:
-    """The text without characters that UTF-8 cannot encode, such as half of a surrogate pair."""
+    """The text without characters that UTF-8 cannot encode, such as unpaired surrogates."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _error_message(error: BaseException) -> str:
-    """The last line of a traceback. The exception may be a class of the program, whose text may raise as well."""
+    """The last line of a traceback. The exception's class may come from the program, so its text may raise as well."""
     kind = "MemoryError" if isinstance(error, MemoryError) else type(error).__name__
     try:
         text = str(error)
@@ -117,7 +117,7 @@ def _error_message(error: BaseException) -> str:
 
 
 def _line(error: BaseException) -> int | None:
-    """The last line of the program itself on the way to the error."""
+    """The last line of the program on the path to the error."""
     if isinstance(error, SyntaxError):
         return error.lineno
     line, trace = None, error.__traceback__
@@ -130,7 +130,7 @@ def _line(error: BaseException) -> int | None:
 
 
 def main() -> None:
-    """Runs the program in standard input, in a process that is confined from outside (a container)."""
+    """Runs the program on standard input, in a process that was confined from outside (a container)."""
     if (request := framing.read(sys.stdin.buffer)) is not None:
         run(request["program"], Path(request["answer"]))
     os._exit(0)  # ends threads that the program left behind

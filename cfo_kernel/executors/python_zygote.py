@@ -1,12 +1,12 @@
 """The zygote: a process with pandas already imported that forks a confined process for each program.
 
 Run as `python -m cfo_kernel.executors.python_zygote`, with a socket to the engine as standard input. Importing pandas
-takes a second or two, a fork some milliseconds; and a fresh process for each program leaves nothing to the next one.
+takes a second or two, a fork a few milliseconds, and a new process for each program leaves nothing to the next one.
 
-For each program the engine sends one descriptor, the socket of that call. Over it the zygote sends the process id with
-a pidfd, and at the end the exit status; the child itself reads the request and reports whether it is confined. The
-zygote never reads a request: what it has in memory, every later child would have too. It has one thread (a fork copies
-only the calling one, and a lock that another held would stay locked), and runs nothing that it was sent.
+For each program the engine sends one descriptor: the socket of that call. Over it the zygote sends the process id with
+a pidfd, and at the end the exit status. The child itself reads the request and reports whether it is confined. The
+zygote never reads a request, because every later child would inherit what it has in memory. It has one thread (a fork
+copies only the calling thread, and a lock held by another would stay locked), and runs nothing that it was sent.
 """
 
 import contextlib
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 PID_MESSAGE = struct.Struct(">i")
 STATUS_MESSAGE = struct.Struct(">i")
 CONFINED = b"C"
-"""What a child sends when it is confined, before it closes its socket and runs the program. Anything else it sends is
-the reason why it could not be confined."""
+"""The message that a child sends when it is confined, before it closes its socket and runs the program. Any other
+message is the reason why it could not be confined.
+"""
 
 
 def main() -> None:
@@ -61,7 +62,7 @@ def _preload() -> None:
 
 
 def _serve(control: socket.socket, calls: "SeccompFilter") -> None:
-    """Forks on request and reaps children that ended, until the engine closes its end."""
+    """Forks on request, and reaps children that ended, until the engine closes its end."""
     children: dict[int, tuple[int, socket.socket]] = {}
     poll = select.poll()
     poll.register(control, select.POLLIN)
@@ -86,20 +87,22 @@ def _serve(control: socket.socket, calls: "SeccompFilter") -> None:
 
 
 def _reap(pid: int, call: socket.socket) -> None:
-    """Takes the exit status of a child that ended, and sends it to the engine."""
+    """Reads the exit status of a child that ended, and sends it to the engine."""
     _, status = os.waitpid(pid, 0)
     _send(call, STATUS_MESSAGE.pack(os.waitstatus_to_exitcode(status)))
     call.close()
 
 
 def _send(call: socket.socket, message: bytes, *descriptors: int) -> None:
-    """Sends to the engine, which may have given up the call by now."""
+    """Sends a message to the engine, which may have abandoned the call by now."""
     with contextlib.suppress(OSError):
         socket.send_fds(call, [message], descriptors)
 
 
 def _run_child(call: socket.socket, calls: "SeccompFilter") -> None:
-    """The child: reads its request, confines itself, reports success or the reason, runs the program, and exits."""
+    """The child's work: reads its request, confines itself, reports success or the reason, runs the program, and
+    exits.
+    """
     status = 1
     try:
         with call.makefile("rb") as stream:

@@ -1,7 +1,7 @@
-"""The zygote and the processes that it forks, as the engine sees them.
+"""The engine's side of the zygote and the processes that it forks.
 
-Processes are killed by pidfd, which always names the process it was made for. A process id may belong to another
-process by the time a signal is sent.
+Processes are killed by pidfd, which always identifies the same process. By the time a signal is sent, a process id may
+belong to another process.
 """
 
 import asyncio
@@ -26,14 +26,15 @@ _ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-"""Nothing from the engine's environment. The libraries are kept from starting threads: a process with threads cannot be
-forked safely."""
+"""Nothing from the engine's environment. Libraries are kept from starting threads, because a process with threads
+cannot be forked safely.
+"""
 _START_SECONDS = 60
 _KILL_SECONDS = 5
 
 
 class SandboxProcess:
-    """A forked process: it is sent one program, then watched until it ends."""
+    """A forked process, which is sent one program and then monitored until it ends."""
 
     def __init__(self, pid: int, pidfd: int, engine: socket.socket) -> None:
         self._pid = pid
@@ -43,11 +44,11 @@ class SandboxProcess:
         self._has_ended = False
 
     async def send(self, request: dict[str, Any]) -> None:
-        """Sends the process its program."""
+        """Sends the program to the process."""
         await asyncio.get_running_loop().sock_sendall(self._engine, framing.pack(request))
 
     async def exit_status(self) -> int:
-        """The exit status; negative for a signal. Raises `PythonUnavailable` if the process could not be confined."""
+        """The exit status, negative for a signal. Raises `PythonUnavailable` if the process could not be confined."""
         loop = asyncio.get_running_loop()
         while part := await loop.sock_recv(self._engine, 1024):
             self._received += part
@@ -62,7 +63,9 @@ class SandboxProcess:
         return STATUS_MESSAGE.unpack(status)[0]
 
     def bytes_written(self) -> int:
-        """How many bytes the process has written, to files or through mappings, including files that are deleted."""
+        """The number of bytes that the process has written, to files or through mappings, including files since
+        deleted.
+        """
         with contextlib.suppress(OSError, ValueError):
             lines = Path(f"/proc/{self._pid}/io").read_text().splitlines()
             counts = {name: int(count) for name, count in (line.split(": ") for line in lines)}
@@ -70,7 +73,7 @@ class SandboxProcess:
         return 0
 
     def _unlinked_bytes(self) -> int:
-        """The size of its open files without a name: on a tmpfs, writes through a mapping are counted nowhere else."""
+        """The size of its open files without a name. On a tmpfs, writes through a mapping are counted nowhere else."""
         size = 0
         for entry in os.scandir(f"/proc/{self._pid}/fd"):
             with contextlib.suppress(OSError):
@@ -79,7 +82,7 @@ class SandboxProcess:
         return size
 
     async def close(self) -> None:
-        """Kills the process if it still runs, and waits until it is gone."""
+        """Kills the process if it is still running, and waits until it is gone."""
         try:
             if not self._has_ended:
                 with contextlib.suppress(OSError):
@@ -93,7 +96,7 @@ class SandboxProcess:
 
 
 class ZygoteClient:
-    """Has the zygote fork processes. The next request restarts a zygote that was lost."""
+    """Makes the zygote fork processes. After the zygote is lost, the next request restarts it."""
 
     def __init__(self, command: tuple[str, ...] = COMMAND) -> None:
         self._command = command
@@ -103,7 +106,7 @@ class ZygoteClient:
         self._is_closed = False
 
     async def fork(self) -> SandboxProcess:
-        """A new process that waits for its program.
+        """Forks a process that waits for its program.
 
         Raises `PythonUnavailable` if processes cannot be confined, and `WorkbenchClosed` after `close`.
         """
@@ -143,7 +146,9 @@ class ZygoteClient:
             raise
 
     async def _start(self) -> socket.socket:
-        """Starts the process and waits for its first line: empty if it can confine, else the reason why not."""
+        """Starts the process and waits for its first line, which is empty if it can confine, else the reason why
+        not.
+        """
         control, zygote = socket.socketpair()
         control.setblocking(False)
         try:
@@ -186,7 +191,7 @@ class ZygoteClient:
 
 
 async def _readable(stream: socket.socket | int) -> None:
-    """Waits until there is something to read from the stream."""
+    """Waits until the stream has something to read."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
     loop.add_reader(stream, lambda: ready.done() or ready.set_result(None))

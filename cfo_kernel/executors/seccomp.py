@@ -1,8 +1,7 @@
-"""The system calls that a confined process may make: those on a list, some only with certain arguments, and no others.
+"""The system calls that a confined process may make: only those on a list, some of them only with certain arguments.
 
-It is an allow-list, so that a call which a later kernel adds is forbidden from the start. A call that is not on it
-fails with EPERM. libseccomp knows the numbers on each architecture; a call of another architecture (x32, i386) ends
-the process.
+It is an allow-list, so that calls of later kernels are forbidden from the start. A call that is not on it fails with
+EPERM. libseccomp knows the numbers on each architecture. A call of another architecture (x32, i386) ends the process.
 """
 
 import contextlib
@@ -27,11 +26,13 @@ sysinfo uname getrandom"""
 _ALLOWED = " ".join((_FILES, _MEMORY, _THREADS, _TIME, _SIGNALS, _SELF)).split()
 
 _NO_EFFECT = ["chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat", "futimesat", "umask"]
-"""These report success and do nothing: libraries fail if they fail, but they would work on files outside of the scratch
-folder (Landlock does not cover them), or hide from the engine what is inside of it."""
+"""These report success and do nothing. Libraries fail if these calls fail, but the calls would affect files outside the
+scratch folder (Landlock does not cover them), or hide from the engine what is in it.
+"""
 _ABSENT = ["clone3", "openat2"]
-"""Their arguments are in memory, where a filter cannot look. If the kernel seems not to have them, glibc falls back to
-clone and openat, whose arguments can be checked."""
+"""Their arguments are in memory, where a filter cannot look. If the kernel seems to lack these calls, glibc falls back
+to clone and openat, whose arguments can be checked.
+"""
 _UNSUPPORTED = ["listxattr", "llistxattr", "flistxattr", "getxattr", "lgetxattr", "fgetxattr"]
 
 _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1033, 1034)  # no F_SETOWN, F_SETSIG, F_NOTIFY, F_SETLEASE
@@ -62,13 +63,13 @@ class SeccompFilter:
             self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(0, pyseccomp.EQ, 0))
 
     def load(self) -> None:
-        """Puts this process, and every thread that it starts, under the filter."""
+        """Applies the filter to this process and to every thread that it starts."""
         # A process may send signals to itself (abort does). Its id is known only here, after the fork.
         for name in ("kill", "tgkill"):
             self._add(pyseccomp.ALLOW, name, pyseccomp.Arg(0, pyseccomp.EQ, os.getpid()))
         self._filter.load()
 
     def _add(self, action: int, name: str, *arguments: Any) -> None:
-        """Adds a rule. A call that this architecture or libseccomp does not know gets none, and stays forbidden."""
+        """Adds a rule. A call that this architecture or libseccomp does not know gets no rule, and stays forbidden."""
         with contextlib.suppress(OSError):
             self._filter.add_rule(action, name, *arguments)

@@ -1,10 +1,10 @@
-"""Names of tables and columns as SQL compares them: without regard to case."""
+"""Names of tables and columns as SQL compares them, which ignores case."""
 
 from collections.abc import Sequence
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind a repeated one that makes it different from all others."""
+    """The names, with a number appended to each repeated one so that all are different."""
     given = {name.lower() for name in names}
     taken: set[str] = set()
     result: list[str] = []
@@ -22,9 +22,10 @@ _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), or
 
 
 def fold_case(name: str) -> str:
-    """The name as DuckDB compares it: only ASCII letters lose their case.
+    """The name as DuckDB compares it: only ASCII letters are lowered.
 
-    `str.lower` turns the Kelvin sign into a k. The policy would then take one name for another, which DuckDB does not
+    `str.lower` turns the Kelvin sign into a k. The policy would then confuse a name with another one, which DuckDB
+    does not
     know as a table and looks up as a file.
     """
     return name.translate(_LOWER)

@@ -1,9 +1,10 @@
-"""The SQL policy: SQL may only be one SELECT over tables of the workspace. It is checked on DuckDB's own syntax tree.
+"""The SQL policy: a query must be a single SELECT over the workspace's tables, as DuckDB's own syntax tree shows.
 
-A second parser could read a statement differently from DuckDB, and that difference would be a hole. The type of the
-statement proves nothing either: DuckDB 2 allows COPY, INSERT and DELETE inside a CTE of a SELECT. So the tree from
-`json_serialize_sql` is walked with allow-lists for nodes, expressions, tables and table functions, and a deny-list for
-other functions (`sql_policy_functions`).
+A second parser could read a statement differently from DuckDB, and that difference would be a hole. The statement's
+type
+proves nothing either: DuckDB 2 allows COPY, INSERT and DELETE inside a CTE of a SELECT. The tree from
+`json_serialize_sql` is therefore walked with allow-lists for nodes, expressions, tables and table functions, and a
+deny-list for other functions (`sql_policy_functions`).
 """
 
 import json
@@ -19,7 +20,7 @@ from cfo_kernel.executors.sql_policy_functions import TABLE_FUNCTIONS, is_denied
 
 Node = dict[str, Any]
 MAX_LENGTH = 200_000
-"""Characters of SQL. Longer SQL carries data, not a question."""
+"""The maximum number of characters of SQL. Longer SQL carries data, not a question."""
 _QUERIES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _SOURCES = {
     "BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "PIVOT", "SHOW_REF", "EMPTY", "EMPTY_FROM",
@@ -32,10 +33,10 @@ _EXPRESSIONS = {
 
 
 def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """The tables that `sql` reads, out of `tables` (both in lower case). Nothing of `sql` is executed.
+    """The tables that `sql` reads, out of `tables` (both in lower case). No part of `sql` is executed.
 
     Raises `SqlInvalid`, `SqlPolicyViolation` or `UnknownTable` unless `sql` is one SELECT over `tables`. Their
-    `details["retryable"]` says whether other SQL could do what was wanted.
+    `details["retryable"]` says whether different SQL could do what was intended.
     """
     _check_text(sql)
     try:

@@ -1,8 +1,8 @@
-"""Which of DuckDB's functions SQL may call.
+"""The functions of DuckDB that SQL may call.
 
-Table functions are on an allow-list, since most of them read files, settings or the catalog. Of the other functions
-there are some eight hundred, nearly all of them arithmetic, so these are on a deny-list. A test keeps a list of all
-functions that were reviewed, and fails if a new DuckDB adds one that is not on it.
+Table functions are on an allow-list, since most of them read files, settings or the catalog. There are some eight
+hundred other functions, nearly all of them arithmetic, so for those a deny-list is used instead. A test has a list of
+all functions that were reviewed, and fails if a new DuckDB version adds one that is not on it.
 """
 
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"})
@@ -22,7 +22,7 @@ _CATALOG = (
 """The definition of a view contains the path of its file."""
 _RAW_STATE = """combine finalize combine_aggr to_aggregate_state variant_bytes_to_variant variant_to_parquet_variant
 create_sort_key index_key invoke stats vector_type"""
-"""They take or show DuckDB's inner representation, which has not been tested with forged bytes."""
+"""They accept or reveal DuckDB's internal representation, which has not been tested with forged bytes."""
 
 DENIED_FUNCTIONS = frozenset(
     " ".join(
@@ -42,5 +42,5 @@ _DENIED_PREFIXES = ("__internal", "duckdb_", "pragma_", "has_", "inet_")
 
 
 def is_denied(function: str) -> bool:
-    """Whether the function of that name, in lower case, may not be called."""
+    """Whether the function with that name, in lower case, must not be called."""
     return function in DENIED_FUNCTIONS or function.startswith(_DENIED_PREFIXES)

@@ -1,9 +1,9 @@
 """The SQL worker: a process with one locked-down DuckDB over the Parquet files of a workspace.
 
-Run as `python -m cfo_kernel.executors.sql_worker CACHE FOLDER`. There are three walls, one behind the other. The policy
-lets one SELECT over known tables pass. DuckDB itself can open these files and no others, write none, and change no
-setting. The kernel lets the process read the workspace's Parquet `CACHE` and `FOLDER/in`, and write below `FOLDER/out`.
-If the kernel cannot do that, the first two walls remain, with the limits on memory and time.
+Run as `python -m cfo_kernel.executors.sql_worker CACHE FOLDER`. There are three barriers, one behind the other. The
+policy accepts only a single SELECT over known tables. DuckDB itself can open only these files, write none, and change
+no setting. The kernel lets the process read the workspace's Parquet `CACHE` and `FOLDER/in`, and write below
+`FOLDER/out`. If the kernel cannot do that, the first two barriers remain, with the limits on memory and time.
 """
 
 import contextlib
@@ -44,7 +44,9 @@ _BATCH = 50_000
 
 
 class SqlWorker:
-    """Answers `open`, `check`, `describe` and `query`, one at a time; `stop` and `progress` come from other threads."""
+    """Handles `open`, `check`, `describe` and `query`, one at a time. `stop` and `progress` are called by other
+    threads.
+    """
 
     def __init__(self) -> None:
         self.tables: dict[str, str] = {}
@@ -73,7 +75,7 @@ class SqlWorker:
     def describe(
         self, sql: str, name: str, thread_tables: dict[str, str], known: list[str] | None = None
     ) -> dict[str, Any]:
-        """The columns and the row count of the thread's result `name`; `sql` is the name as a quoted identifier."""
+        """The columns and the row count of the thread's result `name`. `sql` is the name as a quoted identifier."""
         only, others = {name: thread_tables[name]}, known or []
         with self._relation(f"FROM {sql}", only, others) as relation:
             columns = [{"name": n, "type": str(t)} for n, t in zip(relation.columns, relation.types, strict=True)]
@@ -144,7 +146,9 @@ class SqlWorker:
 
 
 def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyConnection:
-    """A database over these files that can open no others. Settings come first: none is possible after the locks."""
+    """A database over these files that can open no others. Settings come first, because the locks forbid all
+    changes.
+    """
     connection = duckdb.connect(config=duckdb_config(_DUCKDB_MEMORY))
     paths = ", ".join(text_literal(path) for path in tables.values())
     connection.execute(f"SET allowed_paths = [{paths}]")
@@ -160,7 +164,7 @@ def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyCon
 
 
 def _abort(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drops a result that was not read to its end, which would block the next query on this connection."""
+    """Discards a result that was not read to its end, which would block the next query on this connection."""
     with contextlib.suppress(duckdb.Error):
         connection.abort()
 

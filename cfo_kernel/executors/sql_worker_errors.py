@@ -1,4 +1,4 @@
-"""Turns DuckDB's errors into `QueryError`s: without internal tables and paths, and with the nearest to a wrong name."""
+"""Turns DuckDB's errors into `QueryError`s, without internal tables and paths, and with suggestions for wrong names."""
 
 import contextlib
 import re
@@ -14,12 +14,12 @@ _NO_MEMORY = ("bad_alloc", "bad allocation", "malloc of size")
 _NO_TABLE = re.compile(r"Table with name \"?(.+?)\"? does not exist")
 _CANDIDATES = re.compile(r"Candidate bindings: (.*)")
 _KIND = re.compile(r"\b([A-Z]\w*(?: \w+)*?) Error\b")
-"""DuckDB's name for the error. Only the first match counts: what follows may be a value that reads like an error."""
+"""DuckDB's name for the error. Only the first match counts, because a value that reads like an error may follow."""
 
 
 @contextlib.contextmanager
 def translate_errors(tables: Iterable[str]) -> Generator[None]:
-    """Raises an error of DuckDB, or of Arrow in the middle of a stream, as a `QueryError`."""
+    """Raises an error from DuckDB, or from Arrow in the middle of a stream, as a `QueryError`."""
     try:
         yield
     except (duckdb.Error, OSError) as error:
@@ -29,7 +29,7 @@ def translate_errors(tables: Iterable[str]) -> Generator[None]:
 
 
 def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:
-    """The matching `QueryError`, found by the text: in a stream, Arrow turns every error into an `OSError`."""
+    """The matching `QueryError`, which is found by the text: in a stream, Arrow turns every error into an `OSError`."""
     message = str(error).split("\n\nLINE")[0]
     found = _KIND.search(message)
     kind = found[1] if found else ""
@@ -56,7 +56,7 @@ def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.Query
 
 
 def _sql_error(kind: str, message: str, tables: Iterable[str]) -> errors.QueryError:
-    """The error of SQL that is wrong."""
+    """The error for invalid SQL."""
     if kind == "Catalog" and (missing := _NO_TABLE.search(message)):
         return sql_policy.unknown_table(missing[1], tables)
     message = errors.without_paths(message)

@@ -1,8 +1,8 @@
-"""The SQL workers of a workspace: a few processes, so that a stuck query does not block the others.
+"""The SQL workers of a workspace: several processes, so that a stuck query does not block the others.
 
-Queries wait in line for a free process, first come, first served. The process that worked last is used first, since it
-is the warmest. Each process has a folder of its own: `in/` has the results of the thread that its query may read, as
-hard links; in `out/` the process leaves its result, which the engine then moves to its place. So a process can open
+Queries wait in line for a free process, first come, first served. The process that was used last is chosen first, since
+it is the warmest. Each process has its own folder: `in/` has the results of the thread that its query may read, as hard
+links, and `out/` receives the process's result, which the engine then moves to its place. A process can therefore open
 neither the folders of the threads nor the files of another process.
 """
 
@@ -36,7 +36,7 @@ class SqlWorkerPool:
     def __init__(
         self, cache: Path, folder: Path, *, timeout: float, at_once: int = _AT_ONCE, idle: float = _IDLE_SECONDS
     ) -> None:
-        """Workers may read `cache`; their own folders are made below `folder`."""
+        """Workers may read `cache`, and get their own folders below `folder`."""
         self._cache = cache
         self._folder = folder
         self._timeout = timeout
@@ -51,7 +51,7 @@ class SqlWorkerPool:
     def warm(self, tables: TableFiles) -> None:
         """Begins to start the first process, so that the first query waits only for the rest of the start.
 
-        An error here is not reported: the query tries again, and reports it.
+        An error here is not reported, because the query tries again and reports it.
         """
         if not self._workers and not self._is_closed:
             with contextlib.suppress(QueryFailed, OSError):
@@ -70,9 +70,10 @@ class SqlWorkerPool:
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """The answer to `op` over `tables` and the `thread_tables` that `sql` names; a result goes to `file`.
+        """Sends `op` over `tables` and the `thread_tables` that `sql` names, and returns the answer. `file`
+        receives a result.
 
-        Raises `WorkbenchClosed` after `close`, and also if it was waiting in line then.
+        Raises `WorkbenchClosed` after `close`, even if the query was already waiting in line.
         """
         async with self._slots:
             if self._is_closed:
@@ -122,7 +123,7 @@ class SqlWorkerPool:
             await worker.process.start()
 
     async def _end_idle(self) -> None:
-        """Ends the processes that have had no work for a while, except the one that worked last."""
+        """Ends the processes that have been idle for a while, except the one that was used last."""
         while len(self._idle) > 1:
             longest_idle = self._idle[0]
             left = longest_idle.idle_since + self._idle_seconds - time.monotonic()
@@ -149,7 +150,7 @@ class SqlWorkerPool:
 
 
 class _PooledWorker:
-    """A worker process with its locked folder."""
+    """A worker process and its locked folder."""
 
     def __init__(self, cache: Path, folder: Path) -> None:
         self.folder = folder
@@ -164,9 +165,9 @@ class _PooledWorker:
         self.idle_since = time.monotonic()
 
     async def open(self, tables: TableFiles, seconds: float) -> None:
-        """Has the process open these tables, unless it has them open.
+        """Makes the process open these tables, unless it has them open.
 
-        The engine stops a query after `seconds`; DuckDB does a second later, in case the engine is stuck.
+        The engine stops a query after `seconds`. DuckDB does so a second later, in case the engine is stuck.
         """
         if self._tables != tables:
             paths = {name: str(path) for name, path in tables.items()}
@@ -190,7 +191,7 @@ class _PooledWorker:
                 Path(link).unlink(missing_ok=True)
 
     def clear_out(self) -> None:
-        """Removes what a query that failed or was stopped left in `out/`."""
+        """Removes what a failed or stopped query left in `out/`."""
         for entry in os.scandir(self.out) if self.out.is_dir() else ():
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
@@ -204,7 +205,7 @@ class _PooledWorker:
 
 
 def _link(name: str, source: Path, link: Path) -> None:
-    """Makes the file of a thread readable for a worker: as a hard link, or as a copy where that is not possible."""
+    """Makes a file of the thread readable for a worker, as a hard link or, where that is not possible, as a copy."""
     try:
         if not stat.S_ISREG(source.lstat().st_mode):
             raise FileNotFoundError(f"{source} is not a regular file")
@@ -222,7 +223,9 @@ def _link(name: str, source: Path, link: Path) -> None:
 
 
 def _move_result(made: Path, file: Path) -> None:
-    """Moves a result out of the folder of the worker, which could have put anything there: a link is refused."""
+    """Moves a result out of the worker's folder. Links are refused, because the worker could have put anything
+    there.
+    """
     try:
         if not stat.S_ISREG(made.lstat().st_mode):
             raise FileNotFoundError

@@ -1,6 +1,6 @@
-"""How a result leaves the SQL worker: all rows as Parquet, the first ones as JSON, with notes on odd values.
+"""Converts the SQL worker's results: all rows to Parquet, the first ones to JSON, with notes on unusual values.
 
-No value loses a digit on the way: one that Arrow, Parquet or Python would truncate is passed as DuckDB's own text.
+No value loses a digit: a value that Arrow, Parquet or Python would truncate is passed as DuckDB's own text.
 """
 
 import json
@@ -21,22 +21,24 @@ if TYPE_CHECKING:
 _FLOATS = ("float", "double")
 Row = tuple[Any, ...]
 _AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE|TIME_NS|VARIANT)\b")
-"""Types that Python or Parquet would change (a month to 30 days, a large UHUGEINT to -1): DuckDB makes them text."""
+"""Types that Python or Parquet would change (a month to 30 days, a large UHUGEINT to -1). DuckDB converts them to
+text.
+"""
 
 _MAX_CELL, _MAX_SAMPLE = 2000, 1_000_000  # characters
 
 
 def exact_column(position: int, kind: str, name: str) -> str:
-    """SQL of a column under its own name, as text if only text keeps its value."""
+    """SQL for a column under its own name, converted to text if only text preserves its values."""
     column = f"CAST(#{position} AS VARCHAR)" if _AS_TEXT.search(kind) else f"#{position}"
     return f"{column} AS {quoted(name)}"
 
 
 def readable_column(position: int, kind: str) -> str:
-    """SQL of a column that Python can read: a date or time for which Python has no value becomes text.
+    """SQL for a column that Python can read: dates and times that Python cannot represent become text.
 
-    By itself, DuckDB would give the last day that Python knows for infinity, and would cut off nanoseconds. A union
-    keeps the other cells of the column as dates.
+    Without this, DuckDB would return the last day that Python can represent instead of infinity, and would cut off
+    nanoseconds. A union type keeps the other cells of the column as dates.
     """
     if kind != "DATE" and not kind.startswith("TIMESTAMP"):
         return f"#{position}"

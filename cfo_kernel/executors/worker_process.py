@@ -1,4 +1,4 @@
-"""A worker process as the engine sees it: started when needed, sent one request at a time, stopped when it is late."""
+"""The engine's side of a worker process: starts it when needed, sends one request at a time, and stops late ones."""
 
 import asyncio
 import contextlib
@@ -12,9 +12,9 @@ from cfo_kernel.executors import framing
 
 T = TypeVar("T")
 Progress = Callable[[float, float], None]
-"""Called with how much is done, and of how much."""
+"""Called with the amount of work done, and the total amount."""
 _REPLACE_AFTER = (errors.QueryOutOfMemory.code, errors.WorkerLost.code)
-"""After these errors the process is replaced: the next query would miss the memory or the file that it lacks."""
+"""After these errors the process is replaced, because the next query would lack the same memory or file."""
 _START_SECONDS = 60
 _GRACE_SECONDS = 0.3  # for a request to stop; then the process is killed
 _ENVIRONMENT = {
@@ -23,28 +23,29 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""Nothing from the engine's environment, which holds its keys. Arrow's own memory pool, and an arena for each thread,
-would take 2 GiB of the address space that a worker may have, before it holds a row. No worker multiplies matrices:
-threads for that would only slow down its start."""
+"""Nothing from the engine's environment, which contains its keys. Arrow's own memory pool, and one arena per thread,
+would take 2 GiB of the address space that a worker may have before it holds a row. No worker multiplies matrices, so
+threads for that would only slow down its start.
+"""
 
 
 def workbench_closed() -> errors.WorkbenchClosed:
-    """The error of a request to a worker that was closed."""
+    """The error for a request to a worker that was closed."""
     return errors.WorkbenchClosed("The workbench was closed. Call connect() again.")
 
 
 class Worker(Protocol):
-    """What the data package needs of a worker. `WorkerProcess` implements it with a process."""
+    """The protocol of a worker, as the data package needs it. `WorkerProcess` implements it with a process."""
 
     async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - it kills
-        """The answer to `op`. Raises the worker's error, `QueryTimeout` or `WorkerLost`."""
+        """Sends a request, and returns the answer. Raises the worker's error, `QueryTimeout` or `WorkerLost`."""
         ...
 
     async def close(self) -> None: ...
 
 
 class ScriptedWorker:
-    """The test double: returns a prepared answer for each `op`, and records the requests."""
+    """A test double that returns a prepared answer for each `op`, and records the requests."""
 
     def __init__(self, answers: dict[str, dict[str, Any] | Exception]) -> None:
         self.answers = answers
@@ -62,11 +63,12 @@ class ScriptedWorker:
 
 
 class WorkerProcess:
-    """Runs a module as a process without the engine's environment. The next request restarts a process that was lost.
+    """Runs a module as a process without the engine's environment. After the process is lost, the next request
+    restarts it.
 
     `setup` is the first request to a new process (which files it may open, for example). A request that is late or
-    cancelled is asked to stop, and the process stays warm if it does. One that cannot be stopped (`can_stop`), or does
-    not stop in time, is killed.
+    cancelled is asked to stop, and the process stays warm if it does. A process that cannot be stopped (`can_stop`), or
+    does not stop in time, is killed.
     """
 
     def __init__(
@@ -89,9 +91,10 @@ class WorkerProcess:
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """The answer to `op`. It is stopped after `timeout` seconds, to which the start of the process does not count.
+        """Sends a request, and returns the answer. It is stopped after `timeout` seconds, not counting the start
+        of the process.
 
-        Raises `WorkbenchClosed` after `close`, and if `close` is called meanwhile.
+        Raises `WorkbenchClosed` after `close`, even if `close` is called in the meantime.
         """
         async with self._lock:
             process = await self._with_timeout(self._ready(), _START_SECONDS)
@@ -110,7 +113,7 @@ class WorkerProcess:
             self._setup, self._is_set_up = setup, False
 
     async def close(self) -> None:
-        """Ends the process for good, and waits until a request that is under way has failed."""
+        """Ends the process for good, and waits until any request in progress has failed."""
         self._is_closed = True
         await self._kill()
         async with self._lock:  # a process that is just being started is not known here yet: `_ready` kills it
@@ -139,9 +142,9 @@ class WorkerProcess:
             raise errors.WorkerLost(message, retryable=True) from error
 
     async def _stop(self, task: "asyncio.Future[Any]") -> None:
-        """Stops the work, and is not itself cut short by a second cancellation.
+        """Stops the work, and is not interrupted by a second cancellation.
 
-        If the next request came before this one has ended, it would read this one's answer from the pipe.
+        If the next request arrived before this one has ended, it would read this one's answer from the pipe.
         """
         stopping = asyncio.ensure_future(self._stop_or_kill(task))
         is_cancelled = False

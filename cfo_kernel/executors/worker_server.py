@@ -1,10 +1,10 @@
-"""The inside of a worker process: reads requests, calls the handler of each, and sends back its value or its error.
+"""The code inside a worker process: reads requests, calls their handlers, and sends back a value or an error for each.
 
-The main thread carries out requests one after the other. A second thread reads the pipe, so that a request can be
-stopped while it runs. A third thread stops it and reports progress, because DuckDB is interrupted from another thread.
+The main thread handles requests one after another. A second thread reads the pipe, so that a request can be stopped
+while it runs. A third thread stops it and reports progress, because DuckDB is interrupted from another thread.
 
 The protocol, in frames of `framing`: the engine sends `{"op": name, "id": number, ...arguments}`, or `{"stop": number}`
-for the request of that id. The worker answers each op with any number of `{"progress": percent}`, then with one
+for the request with that id. The worker answers each op with any number of `{"progress": percent}`, then with one
 `{"value": ...}` or `{"error": ...}`.
 """
 
@@ -30,11 +30,11 @@ class InterruptibleWork(Protocol):
     """The work in the main thread, as the other threads see it."""
 
     def stop(self) -> None:
-        """Asks the work to end. It is called again and again until the work has ended."""
+        """Asks the work to end. This is called repeatedly until the work has ended."""
         ...
 
     def progress(self) -> float:
-        """How much of the work is done, in percent; negative if that is not known."""
+        """The progress of the work in percent, negative if it is not known."""
         ...
 
 
@@ -56,7 +56,7 @@ def serve(handlers: dict[str, Handler], memory_bytes: int, work: InterruptibleWo
 
 
 class _Server:
-    """What the three threads share: the number of the request that runs, and of the one that is to stop."""
+    """The state that the three threads share: the id of the running request, and of the one to stop."""
 
     def __init__(
         self, handlers: dict[str, Handler], requests: BinaryIO, answers: BinaryIO, work: InterruptibleWork | None
@@ -84,7 +84,7 @@ class _Server:
             self._send(answer)
 
     def _set_running(self, number: int | None) -> None:
-        """Notes which request runs. Under the lock, so that a late stop does not hit the request after it."""
+        """Records which request is running. Takes the lock, so that a late stop cannot interrupt the next request."""
         with self._running_lock:
             self._running = number
             self._has_begun.clear() if number is None else self._has_begun.set()
@@ -100,7 +100,7 @@ class _Server:
             os._exit(0)
 
     def _watch(self, work: InterruptibleWork) -> None:
-        """Stops the request that is to stop, and reports how far the running one is."""
+        """Stops the request that is to be stopped, and reports the progress of the running one."""
         while self._has_begun.wait():
             number, reported = self._running, time.monotonic() + _FIRST_PROGRESS - _PROGRESS_EVERY
             while self._has_begun.is_set() and self._running == number:
