@@ -1,0 +1,139 @@
+"""What a model's server says about an error: one sentence and a code, found in whatever form it sends them."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from html import unescape
+from typing import Any, NamedTuple, cast
+
+from cfo_kernel.clean_text import clean_text
+
+_LONGEST = 300
+_READ = 20_000
+_DEEPEST = 6
+_SENTENCES = ("message", "msg", "error_message", "error", "errors", "detail", "details", "error_description", "reason")
+_FURTHER = ("title", "description", "metadata", "raw", "innererror", "fault", "faultstring", "exception", "body")
+"""Where servers put sentences, and what wraps them. Other keys, such as `input`, repeat the request."""
+
+_MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL | re.IGNORECASE)
+# Keys by their usual prefixes, and whatever follows a word such as "key" or "bearer" and looks random.
+_SECRET = re.compile(
+    r"\b(?:sk|pk|rk|gsk|hf|xai|r8|nvapi|pplx|AIza|AKIA|ya29|eyJ)[-_.A-Za-z0-9*]{8,}"
+    r"|(?i:(?<=bearer )|(?<=key )|(?<=key: )|(?<=key=)|(?<=token )|(?<=token: )|(?<=token=)|(?<=provided: ))"
+    r"(?=[^\s,;]*\d)[^\s,;'\"]{12,}"
+)
+
+
+class ServerMessage(NamedTuple):
+    """The server's own words. Both parts may be empty."""
+
+    text: str
+    code: str
+
+    @property
+    def words(self) -> str:
+        """Text and code, to look for words in."""
+        return f"{self.text} {self.code}"
+
+
+def server_message(body: object, secrets: Sequence[str] = (), longest: int = _LONGEST) -> ServerMessage:
+    """The message in the body of an error: on one line, cleaned, without secrets, and cut to `longest` characters."""
+    found = [_one_line(text) for text in _sentences(body, _DEEPEST)]
+    unlike = [text for n, text in enumerate(found) if text and not any(text in other for other in found[:n])]
+    text = ": ".join(
+        dict.fromkeys(text.rstrip(":. ") if n + 1 < len(unlike) else text for n, text in enumerate(unlike))
+    )
+    code = next((_one_line(code) for code in _codes(body, _DEEPEST)), "")
+    return ServerMessage(_cut(without_secrets(text, secrets), longest), _cut(without_secrets(code, secrets), 60))
+
+
+def without_secrets(text: str, secrets: Sequence[str]) -> str:
+    """The text without these secrets, and without whatever looks like an API key."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return _SECRET.sub("***", text)
+
+
+def parameter_paths(body: object) -> list[str]:
+    """The parameters that an error names in a field of its own: `param`, or the `loc` of a validation error."""
+    return list(_paths(_parsed(body), _DEEPEST))
+
+
+def _sentences(value: object, depth: int) -> Iterator[str]:
+    value = _parsed(value)
+    if depth == 0:
+        return
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in cast("list[object]", value)[:5]:
+            yield from _sentences(each, depth - 1)
+    elif isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        place = ".".join(_paths(fields, 1))
+        for key in (*_SENTENCES, *_FURTHER):
+            for sentence in _sentences(_field(fields, key), depth - 1):
+                yield f"{place}: {sentence}" if place and place not in sentence else sentence
+
+
+def _codes(value: object, depth: int) -> Iterator[str]:
+    """Codes that are words. A number repeats the status."""
+    value = _parsed(value)
+    if isinstance(value, list):
+        value = cast("list[object]", value)[0] if value else None
+    if depth == 0 or not isinstance(value, dict):
+        return
+    fields = cast("dict[str, Any]", value)
+    for key in ("code", "type", "status"):
+        code = _field(fields, key)
+        if isinstance(code, str) and code and not code.isdigit():
+            yield code
+    for key in (*_SENTENCES, *_FURTHER):
+        yield from _codes(_field(fields, key), depth - 1)
+
+
+def _paths(value: object, depth: int) -> Iterator[str]:
+    if depth == 0:
+        return
+    if isinstance(value, list):
+        for each in cast("list[object]", value)[:20]:
+            yield from _paths(each, depth - 1)
+    elif isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        for key in ("param", "loc", "location", "field"):
+            place = _field(fields, key)
+            if isinstance(place, str) and place:
+                yield place
+            elif isinstance(place, list):
+                yield ".".join(str(part) for part in cast("list[object]", place))
+        for key in ("error", "errors", "detail", "details", "message"):
+            yield from _paths(_parsed(_field(fields, key)), depth - 1)
+
+
+def _field(fields: dict[str, Any], key: str) -> object:
+    """The field of this name, in any case: some gateways write `Message`."""
+    return fields.get(key, fields.get(key.capitalize()))
+
+
+def _parsed(value: object) -> object:
+    """JSON inside a text as what it says: gateways quote the error of the server behind them."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()[:_READ]
+    if text.startswith(("{", "[")):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+    if text.startswith("<"):
+        return _MARKUP.sub(" ", text)
+    return text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(clean_text(unescape(text)).split())
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"

@@ -1,0 +1,60 @@
+"""Answers that are not the stream which was asked for: a whole completion, an error with status 200, or a page."""
+
+import json
+from typing import Any, cast
+
+import httpx2
+from openai import APIError
+
+_LONGEST = 4_000_000
+
+
+class NotACompletion(APIError):
+    """The server answered with status 200, but what it sent is no completion. So it may be another kind of server."""
+
+    def __init__(self, response: httpx2.Response, body: object) -> None:
+        super().__init__("The answer is not a completion.", response.request, body=body)
+
+
+async def chunks_of(response: httpx2.Response) -> list[object]:
+    """The chunks of an answer that came whole. Raises `NotACompletion` if it is none."""
+    text = (await _body(response)).decode(errors="replace").strip()
+    if text.startswith(("data:", "event:", ":")):  # a stream after all, under a wrong media type
+        events = [line.removeprefix("data:").strip() for line in text.splitlines() if line.startswith("data:")]
+        return [json.loads(event) for event in events if event != "[DONE]"]
+    try:
+        answer: object = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NotACompletion(response, text) from None
+    fields = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+    choices: object = fields.get("choices")
+    if fields.get("error") or not isinstance(choices, list) or not choices:
+        raise NotACompletion(response, fields.get("error") or cast("object", answer))
+    return [{**fields, "choices": [_streamed(choice) for choice in cast("list[object]", choices)]}]
+
+
+async def _body(response: httpx2.Response) -> bytes:
+    read = bytearray()
+    async for part in response.aiter_bytes():
+        read += part
+        if len(read) > _LONGEST:
+            raise NotACompletion(response, bytes(read[:1000]).decode(errors="replace"))
+    return bytes(read)
+
+
+def _streamed(choice: object) -> object:
+    """A choice in the form of a stream's. Each call gets the index that it has in the list."""
+    if not isinstance(choice, dict):
+        return choice
+    whole = dict(cast("dict[str, Any]", choice))
+    message = whole.pop("message", None)
+    if isinstance(message, dict):
+        delta = dict(cast("dict[str, Any]", message))
+        calls = delta.get("tool_calls")
+        if isinstance(calls, list):
+            delta["tool_calls"] = [
+                {**cast("dict[str, Any]", call), "index": index} if isinstance(call, dict) else call
+                for index, call in enumerate(cast("list[object]", calls))
+            ]
+        whole["delta"] = delta
+    return whole
