@@ -3,7 +3,6 @@
 Run as `python -m cfo_kernel.data.ingest_worker`. A file that crashes a parser ends this process and nothing else.
 """
 
-import resource
 import shutil
 import tempfile
 from pathlib import Path
@@ -23,7 +22,7 @@ from cfo_kernel.data import (
     workbook_reader,
     workbook_writer,
 )
-from cfo_kernel.errors import PythonFailed, QueryFailed, UnreadableFile
+from cfo_kernel.errors import UnreadableFile
 from cfo_kernel.executors.worker_server import serve
 
 _MEMORY = 6 << 30
@@ -50,27 +49,6 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
         for file in scratch.iterdir():
             shutil.move(file, target / file.name)
     return {"tables": tables}
-
-
-def rewrite_parquet(path: str, target: str, max_bytes: int) -> dict[str, Any]:
-    """Reads a Parquet file that untrusted code wrote, and writes its rows as a new file; returns the number of rows.
-
-    A few kilobytes can hold billions of rows, so what is written has a limit of its own.
-    """
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, limits[1]))
-    try:
-        with duckdb.connect(config=staging.DUCKDB_CONFIG) as connection:
-            connection.execute("COPY (FROM read_parquet(?)) TO ? (FORMAT parquet, COMPRESSION zstd)", [path, target])
-            [(count,)] = connection.execute("SELECT count(*) FROM read_parquet(?)", [target]).fetchall()
-    except duckdb.Error as error:
-        if "No space left" in str(error):
-            message = "The disk is too full to store result_df. Free some space, then run the program again."
-            raise QueryFailed(message, retryable=False) from error
-        raise PythonFailed("result_df could not be read back. Make it a plain DataFrame and run it again.") from error
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    return {"row_count": count}
 
 
 def _tables(source: Path, scratch: Path) -> list[dict[str, Any]]:
@@ -106,7 +84,6 @@ if __name__ == "__main__":
     handlers = {
         "file_version": file_version,
         "ingest": ingest,
-        "rewrite_parquet": rewrite_parquet,
         "write_sheet": sheet_writer.write_sheet,
         "write_workbook": workbook_writer.write_workbook,
         "write_csv": csv_writer.write_csv,

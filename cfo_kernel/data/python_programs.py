@@ -3,14 +3,24 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Callable, Generator
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec, Protocol
 
-from cfo_kernel.errors import PythonDisabled, PythonFailed, StorageFailed
-from cfo_kernel.executors import scratch_folder
+from cfo_kernel.errors import (
+    PythonDisabled,
+    PythonFailed,
+    QueryOutOfMemory,
+    QueryTimeout,
+    SqlInvalid,
+    StorageFailed,
+    WorkerLost,
+)
+from cfo_kernel.executors import python_results, scratch_folder
 from cfo_kernel.executors.python_executor import (
+    UNREADABLE_RESULT,
     PythonCall,
     PythonExecutor,
     PythonLimits,
@@ -18,12 +28,23 @@ from cfo_kernel.executors.python_executor import (
     PythonTable,
     WrittenFile,
 )
-from cfo_kernel.executors.worker_process import Worker
 from cfo_kernel.replies import Query, ResultTable
 
-_REWRITTEN_SIZE = 2  # times what a program may write: DuckDB may pack a table less tightly than the program did
+_STORED_SIZE = 2  # times what a program may write: its table may be packed less tightly than the program did
+_MAX_NOTES = 50
 
 P = ParamSpec("P")
+
+
+class AdoptTable(Protocol):
+    """Reads a Parquet file that untrusted code wrote, in a process of its own, and writes its rows to `target`.
+
+    Returns the columns, the first `cap` rows, the number of all rows, and notes, all as found in the rows themselves.
+    """
+
+    async def __call__(
+        self, file: Path, target: Path, seconds: float, *, cap: int, max_columns: int, max_bytes: int
+    ) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -43,27 +64,30 @@ class ProgramResult:
 class PythonPrograms:
     """Runs programs for one workspace. `executor` is None if a setting turned Python off."""
 
-    def __init__(self, executor: PythonExecutor | None, worker: Worker, *, seconds: float) -> None:
+    def __init__(self, executor: PythonExecutor | None, adopt: AdoptTable, *, seconds: float) -> None:
         self._executor = executor
-        self._worker = worker
+        self._adopt = adopt
         self._seconds = seconds
 
     async def run(self, code: str, tables: dict[str, Path], folder: Path, stem: str, rows: int) -> ProgramResult:
         """Runs `code`; its files are stored in `folder` as `<stem>_<name>`, its `result_df` as `<stem>.parquet`.
 
-        Raises `PythonDisabled`, `PythonUnavailable`, `PythonFailed`, `PythonTimeout`, what a `Worker` raises, or
-        `StorageFailed`, and then leaves no files.
+        Its time limit counts for the program and for storing what it left. Raises `PythonDisabled`,
+        `PythonUnavailable`, `PythonFailed`, `PythonTimeout`, what `AdoptTable` raises, or `StorageFailed`, and then
+        leaves no files.
         """
         if self._executor is None:
             raise PythonDisabled("Python is turned off here (CFO_PYTHON_DISABLED). Use SQL or a query plan instead.")
-        limits = PythonLimits(seconds=self._seconds, rows=rows)
+        limits = PythonLimits(seconds=self._seconds)
         stored: list[Path] = []
         try:
-            with _storage_errors(), scratch_folder.new_scratch_folder(folder) as scratch:
-                call = PythonCall(code=code, tables=tables, scratch=scratch, limits=limits)
-                result = await self._executor.run(call)
-                await _run_to_completion(_copy_files, result.files, scratch, folder, stem, stored)
-                table = await self._store_table(result.table, call, result, folder / f"{stem}.parquet")
+            with _storage_errors():
+                async with _new_scratch_folder(folder) as scratch:
+                    call = PythonCall(code=code, tables=tables, scratch=scratch, limits=limits)
+                    result = await self._executor.run(call)
+                    budget = _Budget(call, result.elapsed_ms / 1000)
+                    await _run_to_completion(_copy_files, result.files, budget, folder, stem, stored)
+                    table = await self._store_table(result, budget, folder / f"{stem}.parquet", rows)
         except BaseException:
             for path in stored:
                 path.unlink(missing_ok=True)
@@ -72,35 +96,96 @@ class PythonPrograms:
         return ProgramResult(table, result.stdout, files, result.notes, result.elapsed_ms)
 
     async def _store_table(
-        self, table: PythonTable | None, call: PythonCall, result: PythonResult, target: Path
+        self, result: PythonResult, budget: "_Budget", target: Path, rows: int
     ) -> ResultTable | None:
-        """The program's table, rewritten as `target`: the engine never opens a Parquet file that a program wrote."""
+        """The program's table, as found in its file, whose rows are written to `target`."""
+        call, table = budget.call, result.table
         if table is None:
             return None
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".adopt-") as name:
-            copy, rewritten = Path(name) / "result.parquet", Path(name) / "rewritten.parquet"
-            file = WrittenFile(name=table.file.relative_to(call.scratch).as_posix(), size=0)
-            await _run_to_completion(_copy_file, call.scratch, file, copy)
-            paths = {"path": str(copy), "target": str(rewritten)}
-            max_bytes = _REWRITTEN_SIZE * call.limits.disk_bytes
-            answer = await self._worker.ask("rewrite_parquet", self._seconds, **paths, max_bytes=max_bytes)
-            if answer["row_count"] != table.row_count:
-                message = "result_df does not have the number of rows that the program reported."
-                raise PythonFailed(f"{message} Assign a plain DataFrame to result_df.")
-            rewritten.replace(target)
+            copy, adopted = Path(name) / "result.parquet", Path(name) / "adopted.parquet"
+            file = table.file.relative_to(call.scratch).as_posix()
+            await _run_to_completion(_copy_file, file, budget, copy)
+            with _adoption_errors(call):
+                found = await self._adopt(
+                    copy,
+                    adopted,
+                    budget.seconds_left(),
+                    cap=rows,
+                    max_columns=python_results.MAX_COLUMNS,
+                    max_bytes=_STORED_SIZE * call.limits.disk_bytes,
+                )
+            notes = [*_notes(table, [column["name"] for column in found["columns"]]), *found["notes"]][:_MAX_NOTES]
+            adopted.replace(target)
         return ResultTable(
-            columns=table.columns,
-            rows=table.rows,
-            row_count=table.row_count,
-            truncated=table.truncated,
+            columns=found["columns"],
+            rows=found["rows"],
+            row_count=found["row_count"],
+            truncated=found["truncated"],
             file=f"{target.parent.name}/{target.name}",
             elapsed_ms=result.elapsed_ms,
             query=Query(mode="python", python=call.code),
-            notes=table.notes,
+            notes=tuple(notes),
         )
 
 
-async def _run_to_completion(work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+class _Budget:
+    """What storing the files of a program may still cost, in bytes and in seconds of the program's own time."""
+
+    def __init__(self, call: PythonCall, elapsed: float) -> None:
+        self.call = call
+        self._bytes = call.limits.disk_bytes
+        self._deadline = time.monotonic() + call.limits.seconds - elapsed
+
+    def spend(self, size: int) -> None:
+        """Counts a copied piece. Raises `PythonFailed` or `PythonTimeout` if it is one too many."""
+        self._bytes -= size
+        if self._bytes < 0:
+            raise python_results.limit_error(f"it left more than {self.call.limits.disk_bytes >> 20} MB")
+        self.seconds_left()
+
+    def seconds_left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise python_results.timeout_error(self.call)
+        return left
+
+
+def _notes(table: PythonTable, names: list[str]) -> list[str]:
+    """Notes on columns that the program's process changed, as it says: only the engine's own sentences."""
+    said = {
+        "values of mixed or unusual types are shown as text.": table.as_text,
+        "NaN is shown as empty.": table.nan_as_null,
+    }
+    return [f"{names[i]}: {text}" for text, places in said.items() for i in dict.fromkeys(places) if i < len(names)]
+
+
+@contextlib.contextmanager
+def _adoption_errors(call: PythonCall) -> Generator[None]:
+    """Raises an error about the file of a program as one of the program."""
+    try:
+        yield
+    except QueryTimeout as error:
+        raise python_results.timeout_error(call) from error
+    except QueryOutOfMemory as error:
+        message = "result_df needs more memory than it may use to read it back. Deliver fewer rows, or aggregate first."
+        raise PythonFailed(message) from error
+    except (SqlInvalid, WorkerLost) as error:
+        raise PythonFailed(UNREADABLE_RESULT) from error
+
+
+@contextlib.asynccontextmanager
+async def _new_scratch_folder(parent: Path) -> AsyncGenerator[Path]:
+    """See `scratch_folder.new_scratch_folder`. A thread removes it: a program may leave many files, or large ones."""
+    made = scratch_folder.new_scratch_folder(parent)
+    folder = made.__enter__()
+    try:
+        yield folder
+    finally:
+        await _run_to_completion(made.__exit__, None, None, None)
+
+
+async def _run_to_completion(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
     """Runs the work in a thread and waits for its end, even if the caller is cancelled.
 
     The caller then removes the folders in which the thread works, so the thread must not outlive it.
@@ -112,7 +197,7 @@ async def _run_to_completion(work: Callable[P, None], *args: P.args, **kwargs: P
         await asyncio.wait({task})
 
 
-def _copy_files(files: tuple[WrittenFile, ...], scratch: Path, folder: Path, stem: str, stored: list[Path]) -> None:
+def _copy_files(files: tuple[WrittenFile, ...], budget: _Budget, folder: Path, stem: str, stored: list[Path]) -> None:
     """Copies the files of a program out of its scratch folder, each under an unused name; adds these to `stored`."""
     taken = {path.name.lower() for path in folder.iterdir()}
     for written in files:
@@ -122,17 +207,17 @@ def _copy_files(files: tuple[WrittenFile, ...], scratch: Path, folder: Path, ste
             target, count = folder / f"{plain.stem}_{count}{plain.suffix}", count + 1
         taken.add(target.name.lower())
         stored.append(target)  # before the copy: half a file must be removed too
-        _copy_file(scratch, written, target)
+        _copy_file(written.name, budget, target)
 
 
-def _copy_file(scratch: Path, file: WrittenFile, target: Path) -> None:
+def _copy_file(name: str, budget: _Budget, target: Path) -> None:
     """Copies one file. Raises `PythonFailed` if what the program left is not a regular, readable file."""
     try:
-        scratch_folder.copy_file(scratch, file, target)
+        scratch_folder.copy_file(budget.call.scratch, name, target, budget.spend)
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(target)):
             raise  # the copy failed, not the program
-        message = f"{file.name} cannot be copied ({error.strerror or error}). Write regular files only."
+        message = f"{name} cannot be copied ({error.strerror or error}). Write regular files only."
         raise PythonFailed(message) from error
 
 

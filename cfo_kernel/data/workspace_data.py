@@ -76,7 +76,7 @@ class WorkspaceData:
         self._cache = IngestCache(workspace_dir, self._ingest, ingest_timeout)
         self._schema: SchemaContext | None = None
         self._stamp: tuple[int, int] | None = None
-        self._programs = PythonPrograms(python, self._ingest, seconds=python_timeout)
+        self._programs = PythonPrograms(python, self._adopt, seconds=python_timeout)
         self._ingest_timeout = ingest_timeout
         self._exports: set[WorkerProcess] = set()
         self._exporting = asyncio.Semaphore(_MAX_EXPORTS)
@@ -171,6 +171,11 @@ class WorkspaceData:
         """Runs a confined program with the tables as DataFrames; see `PythonPrograms.run`. Raises a `QueryError`."""
         index = await self._cache.index()
         return await self._programs.run(code, {**thread_tables, **index.files}, folder, stem, cap)
+
+    async def _adopt(self, file: Path, target: Path, seconds: float, **limits: int) -> dict[str, Any]:
+        """See `AdoptTable`. A SQL worker does it: it is confined to such files, and knows how to show any value."""
+        name = result_pages.free_name("result_df", (await self._cache.index()).tables)
+        return await self._ask("adopt", quoted(name), {name: file}, file=target, timeout=seconds, **limits)
 
     async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str, to: Path) -> dict[str, Any]:
         """Writes a result file to a sheet of the workbook, as the new workbook `to`; returns rows, columns and range.

@@ -37,7 +37,7 @@ class ConfinedExecutor:
                 raise python_results.timeout_error(call) from error
             finally:
                 await process.close()
-            return python_results.read_result(call, status, round((time.perf_counter() - start) * 1000, 1))
+            return await python_results.read_result(call, status, round((time.perf_counter() - start) * 1000, 1))
 
     async def close(self) -> None:
         """See `PythonExecutor`."""

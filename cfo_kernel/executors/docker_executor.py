@@ -45,7 +45,7 @@ class DockerExecutor:
             (call.scratch / ANSWER_FOLDER).mkdir()
             start = time.perf_counter()
             status = await self._exit_status(f"cfo-python-{uuid.uuid4().hex}", call)
-            return python_results.read_result(call, status, round((time.perf_counter() - start) * 1000, 1))
+            return await python_results.read_result(call, status, round((time.perf_counter() - start) * 1000, 1))
 
     async def close(self) -> None:
         """See `PythonExecutor`. A container ends with its call, so nothing is left to end."""

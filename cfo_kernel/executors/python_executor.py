@@ -5,20 +5,23 @@ with `PythonUnavailable`; no executor runs a program unconfined.
 """
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import Field
 
-from cfo_kernel.replies import ResultColumn
 from cfo_kernel.values import Value
 
 ANSWER_FOLDER = ".answer"
 """The folder within the scratch folder for the answer. It does not count as one of the program's files."""
 
+UNREADABLE_RESULT = "result_df could not be read back. Make it a plain DataFrame and run it again."
+
 
 class PythonLimits(Value):
     """The resources that a program may use. Deleted files count towards `disk_bytes` too, if the executor can see
     them.
+
+    `answer_bytes` leaves room for the output and an error, each character as an escape of JSON, and for little else.
     """
 
     seconds: float = Field(default=30, gt=0)
@@ -26,9 +29,8 @@ class PythonLimits(Value):
     disk_bytes: int = Field(default=100 << 20, ge=1)
     files: int = Field(default=50, ge=1)
     threads: int = Field(default=16, ge=1)
-    rows: int = Field(default=100, ge=0)
     stdout_chars: int = Field(default=8000, ge=0)
-    answer_bytes: int = Field(default=4 << 20, ge=1)
+    answer_bytes: int = Field(default=256 << 10, ge=1)
 
 
 class PythonCall(Value):
@@ -48,17 +50,15 @@ class WrittenFile(Value):
 
 
 class PythonTable(Value):
-    """`result_df`: its first rows as in `ResultTable`, the number of all rows, and all of them in the Parquet `file`.
+    """`result_df` as a Parquet `file`, and the positions of columns that were changed to fit into one.
 
-    The untrusted process wrote the file: only another worker process should open it.
+    The untrusted process wrote the file: only another worker process should open it, and what is known of the table is
+    what that process finds in it.
     """
 
-    columns: tuple[ResultColumn, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    row_count: int = Field(ge=0)
-    truncated: bool
     file: Path
-    notes: tuple[str, ...] = ()
+    as_text: tuple[int, ...] = ()
+    nan_as_null: tuple[int, ...] = ()
 
 
 class PythonResult(Value):

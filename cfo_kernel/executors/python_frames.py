@@ -1,4 +1,4 @@
-"""Converts tables between Parquet, pandas and JSON inside the confined process, without losing a digit.
+"""Converts tables between Parquet and pandas inside the confined process, without losing a digit.
 
 In a DataFrame, money is `decimal.Decimal`, whole numbers with nulls are Int64 instead of floats, and dates are
 datetime64.
@@ -13,20 +13,16 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from cfo_kernel.executors import json_cells
 from cfo_kernel.executors.sql_names import unique_names
 
 parquet = cast("Any", pyarrow.parquet)
 pa = cast("Any", pyarrow)  # its stubs do not know the types of values
 _DECIMAL_DIGITS, _USUAL_DIGITS = 38, 18
 _MAX_COLUMNS = 1000
-_DUCKDB_NAMES = {
-    "bool": "BOOLEAN",
-    "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT",
-    "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER", "uint64": "UBIGINT",
-    "float": "FLOAT", "double": "DOUBLE",
-    "date32[day]": "DATE", "binary": "BLOB", "large_binary": "BLOB", "time64[us]": "TIME", "time64[ns]": "TIME",
-}  # fmt: skip
+_KNOWN_TYPES = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float", "double",
+    "string", "binary", "large_binary", "date32[day]", "time64[us]", "time64[ns]",
+)  # fmt: skip
 
 
 def load(path: Path) -> pd.DataFrame:
@@ -47,22 +43,11 @@ def _nullable(kind: Any) -> Any:
     return pd.api.types.pandas_dtype(name[:2].upper() + name[2:] if name[0] == "u" else name.capitalize())
 
 
-def store(result: object, file: Path, cap: int) -> dict[str, Any]:
-    """Writes `result_df` to a Parquet file. Returns its columns, its first rows, its row count, and notes."""
-    table, notes = _arrow(_frame(result))
+def store(result: object, file: Path) -> dict[str, list[int]]:
+    """Writes `result_df` to a Parquet file. Returns which columns became text, and in which NaN became null."""
+    table, as_text, nan_as_null = _arrow(_frame(result))
     parquet.write_table(table, file, compression="zstd", store_schema=False)
-    first = table.slice(0, cap)
-    columns = [first.column(i).to_pylist() for i in range(first.num_columns)]
-    rows = [[json_cells.to_json(cell) for cell in row] for row in zip(*columns, strict=True)] if columns else []
-    for name, cells in zip(table.column_names, columns, strict=True):
-        notes += _json_notes(name, cells)
-    return {
-        "columns": [{"name": f.name, "type": _duckdb_name(f.type)} for f in table.schema],
-        "rows": rows,
-        "row_count": table.num_rows,
-        "truncated": table.num_rows > len(rows),
-        "notes": notes,
-    }
+    return {"as_text": as_text, "nan_as_null": nan_as_null}
 
 
 def _frame(result: object) -> pd.DataFrame:
@@ -102,11 +87,14 @@ def _name(label: object) -> str:
     return str(label) or "column"
 
 
-def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
-    """Converts to types that Parquet and DuckDB have, with a note on each column that had to become text."""
+def _arrow(frame: pd.DataFrame) -> tuple[Any, list[int], list[int]]:
+    """Converts to types that Parquet and DuckDB have. Returns also the positions of the columns that had to become
+    text, and of those in which NaN became null.
+    """
     arrays: list[Any] = []
-    notes: list[str] = []
-    for position, name in enumerate(frame.columns):
+    as_text: list[int] = []
+    nan_as_null: list[int] = []
+    for position in range(frame.shape[1]):
         series: pd.Series[Any] = frame.iloc[:, position]
         try:
             array = _exact(series)
@@ -114,11 +102,12 @@ def _arrow(frame: pd.DataFrame) -> tuple[Any, list[str]]:
             array = None
         if array is None:
             array = pa.array([None if _is_missing(v) else str(v) for v in series], pa.string())
-            notes.append(f"{name}: values of mixed or unusual types are shown as text.")
+            as_text.append(position)
         if _has_missing_floats(array):
-            notes.append(f"{name}: NaN is shown as empty.")
+            nan_as_null.append(position)
         arrays.append(array)
-    return pa.table(arrays, names=[str(c) for c in cast("list[object]", frame.columns.tolist())]), notes
+    names = [str(c) for c in cast("list[object]", frame.columns.tolist())]
+    return pa.table(arrays, names=names), as_text, nan_as_null
 
 
 def _exact(series: "pd.Series[Any]") -> Any:
@@ -145,7 +134,7 @@ def _exact(series: "pd.Series[Any]") -> Any:
         return array.cast(pa.decimal128(_USUAL_DIGITS, kind.scale))
     if pa.types.is_float16(kind):
         return array.cast(pa.float32())
-    return None if _duckdb_name(kind) == "" else array
+    return array if _is_known(kind) else None
 
 
 _is_scalar: Callable[[Any], bool] = pd.api.types.is_scalar
@@ -176,27 +165,12 @@ def _is_missing(value: Any) -> bool:
     return value is None or (_is_scalar(value) and bool(_is_na(value)))
 
 
-def _duckdb_name(kind: Any) -> str:
-    """DuckDB's name for the column's type, or "" if it has no such type."""
+def _is_known(kind: Any) -> bool:
+    """Whether DuckDB has a type for the column."""
     if pa.types.is_decimal(kind):
-        return f"DECIMAL({kind.precision},{kind.scale})" if 0 <= kind.scale <= kind.precision <= _DECIMAL_DIGITS else ""
-    if pa.types.is_timestamp(kind):
-        return "TIMESTAMP WITH TIME ZONE" if kind.tz else "TIMESTAMP_NS" if kind.unit == "ns" else "TIMESTAMP"
+        return 0 <= kind.scale <= kind.precision <= _DECIMAL_DIGITS
     if pa.types.is_list(kind):
-        inner = _duckdb_name(kind.value_type)
-        return f"{inner}[]" if inner else ""
+        return _is_known(kind.value_type)
     if pa.types.is_struct(kind):
-        fields = [(field.name, _duckdb_name(field.type)) for field in kind]
-        return f"STRUCT({', '.join(f'{n} {t}' for n, t in fields)})" if all(t for _, t in fields) else ""
-    return _DUCKDB_NAMES.get(str(kind), "VARCHAR" if pa.types.is_string(kind) else "")
-
-
-def _json_notes(name: str, cells: list[Any]) -> list[str]:
-    """Notes on values that JSON cannot show as they are."""
-    notes: list[str] = []
-    inner = [leaf for cell in cells for leaf in json_cells.leaves(cell)]
-    if any(isinstance(c, float) and json_cells.to_json(c) is None for c in inner):
-        notes.append(f"{name}: NaN or infinity is shown as empty.")
-    if any(isinstance(c, int | Decimal) and isinstance(json_cells.to_json(c), str) for c in inner):
-        notes.append(f"{name}: numbers too long for a double are shown as text, to keep every digit.")
-    return notes
+        return all(_is_known(field.type) for field in kind)
+    return pa.types.is_timestamp(kind) or str(kind) in _KNOWN_TYPES

@@ -1,8 +1,9 @@
 """Reads what a program left in its scratch folder, and trusts it only as far as it can be checked.
 
-The answer is read after the process has ended, so that nothing changes meanwhile. A forged answer can do no more than
-give a wrong result for the program that forged it: its shape and size are checked, and its Parquet file is not opened
-here. While the program runs, the size of its folder is watched.
+The answer is read after the process has ended, so that nothing changes meanwhile. It holds the output, and an error or
+the positions of some columns, and no more bytes than these need: so it is parsed in milliseconds, whatever is in it.
+The Parquet file is not opened here, and nothing that the program says about its table is believed. While the program
+runs, the size of its folder is watched.
 """
 
 import asyncio
@@ -10,20 +11,21 @@ import json
 import os
 import signal
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from cfo_kernel.errors import PythonFailed, PythonTimeout
 from cfo_kernel.executors import scratch_folder
 from cfo_kernel.executors.python_executor import ANSWER_FOLDER, PythonCall, PythonResult, PythonTable
-from cfo_kernel.replies import ResultColumn
 from cfo_kernel.values import Value
 
 T = TypeVar("T")
 _CHECK_SECONDS = 0.05
 _PARQUET_MAGIC = b"PAR1"
-_MAX_NOTES, _MAX_NOTE_CHARS = 50, 300
+_MAX_LINE = 1_000_000
+_MAX_MESSAGE, _MAX_SOURCE = 800, 200
+MAX_COLUMNS = 1000
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 """Characters in a program's output that could control a terminal, or could not be stored."""
 _SIGNALS = {
@@ -34,16 +36,15 @@ _SIGNALS = {
 
 class _Error(Value):
     message: str
-    line: int | None = None
-    source: str = ""
+    line: Annotated[int, Field(ge=0, le=_MAX_LINE)] | None = None
+
+
+_Positions = Annotated[tuple[Annotated[int, Field(ge=0, lt=MAX_COLUMNS)], ...], Field(max_length=MAX_COLUMNS)]
 
 
 class _Table(Value):
-    columns: tuple[ResultColumn, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    row_count: int
-    truncated: bool
-    notes: tuple[str, ...]
+    as_text: _Positions
+    nan_as_null: _Positions
 
 
 class _Answer(Value):
@@ -54,12 +55,16 @@ class _Answer(Value):
 
 def program_request(call: PythonCall) -> dict[str, Any]:
     """The part of a call that the process itself needs."""
-    limits = {name: getattr(call.limits, name) for name in ("rows", "stdout_chars", "answer_bytes")}
-    return {"code": call.code, "tables": {name: str(path) for name, path in call.tables.items()}, **limits}
+    tables = {name: str(path) for name, path in call.tables.items()}
+    return {"code": call.code, "tables": tables, "stdout_chars": call.limits.stdout_chars}
 
 
-def read_result(call: PythonCall, status: int, elapsed_ms: float) -> PythonResult:
+async def read_result(call: PythonCall, status: int, elapsed_ms: float) -> PythonResult:
     """The result of a process that ended with this status. Raises `PythonFailed` if it left none."""
+    return await asyncio.to_thread(_read_result, call, status, elapsed_ms)  # the disk may be slow
+
+
+def _read_result(call: PythonCall, status: int, elapsed_ms: float) -> PythonResult:
     if limit := scratch_folder.exceeded_limit(call.scratch, call.limits):
         raise limit_error(limit)
     if status:
@@ -69,7 +74,7 @@ def read_result(call: PythonCall, status: int, elapsed_ms: float) -> PythonResul
         _raise_error(answer.error, answer.stdout, call)
     files, notes = scratch_folder.list_files(call.scratch, call.limits)
     return PythonResult(
-        table=_checked_table(answer.table, answer.stdout, call) if answer.table else None,
+        table=_table(answer.table, answer.stdout, call) if answer.table else None,
         stdout=answer.stdout.translate(_CONTROLS),
         files=files,
         notes=notes,
@@ -113,8 +118,8 @@ def _read_answer(call: PythonCall) -> _Answer:
         if len(body) > call.limits.answer_bytes:
             raise ValueError("too long")
         values = json.loads(body, parse_constant=_refuse_constant)
-        # JSON can name half of a surrogate pair, and 1e999 is read as infinity: neither could be stored or sent.
-        json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
+        # JSON can name half of a surrogate pair, which could not be stored or sent.
+        json.dumps(values, ensure_ascii=False).encode()
         answer = _Answer.model_validate(values)
     except (OSError, ValueError, RecursionError, ValidationError) as error:
         message = (
@@ -126,20 +131,12 @@ def _read_answer(call: PythonCall) -> _Answer:
     return answer
 
 
-def _checked_table(table: _Table, stdout: str, call: PythonCall) -> PythonTable:
-    """The table of the answer. Raises `PythonFailed` if its parts contradict each other."""
-    width, count = len(table.columns), len(table.rows)
-    is_whole = table.row_count == count or (table.row_count > count == call.limits.rows)
-    if not is_whole or any(len(row) != width for row in table.rows) or not _is_parquet(call):
-        raise _failure("The program left a result whose parts do not match. Assign a DataFrame to result_df.", stdout)
-    return PythonTable(
-        columns=table.columns,
-        rows=table.rows,
-        row_count=table.row_count,
-        truncated=table.row_count > count,
-        file=call.scratch / ANSWER_FOLDER / "result.parquet",
-        notes=tuple(note[:_MAX_NOTE_CHARS].translate(_CONTROLS) for note in table.notes[:_MAX_NOTES]),
-    )
+def _table(table: _Table, stdout: str, call: PythonCall) -> PythonTable:
+    """The table of the answer. Raises `PythonFailed` if its file is not there."""
+    if not _is_parquet(call):
+        raise _failure("The program left a result without its file. Assign a DataFrame to result_df.", stdout)
+    file = call.scratch / ANSWER_FOLDER / "result.parquet"
+    return PythonTable(file=file, as_text=table.as_text, nan_as_null=table.nan_as_null)
 
 
 def _is_parquet(call: PythonCall) -> bool:
@@ -173,10 +170,12 @@ def _signal_message(number: int) -> str:
 
 
 def _raise_error(error: _Error, stdout: str, call: PythonCall) -> NoReturn:
-    message = error.message[:800]
+    message = error.message[:_MAX_MESSAGE]
     if message.startswith("MemoryError"):
         message = f"It needs more memory than the {call.limits.memory_bytes >> 20} MB it may use. Aggregate first."
-    line = f" (line {error.line}: {error.source.strip()[:200]})" if error.line else ""
+    lines = call.code.splitlines()
+    source = lines[error.line - 1].strip()[:_MAX_SOURCE] if error.line and error.line <= len(lines) else ""
+    line = f" (line {error.line}: {source})" if error.line else ""
     raise _failure(f"{message}{line}", stdout, error.line)
 
 

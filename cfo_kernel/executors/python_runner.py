@@ -7,7 +7,6 @@ reads the answer (`python_results`).
 
 import io
 import json
-import linecache
 import os
 import sys
 import tempfile
@@ -63,13 +62,9 @@ def run(request: dict[str, Any], folder: Path) -> None:
     warnings.simplefilter("ignore")
     sys.modules["__main__"] = ModuleType("__main__")
     ImportAdvice().install()
-    answer = _catch_errors(lambda: _answer(request, folder / "result.parquet"), request["code"])
+    answer = _catch_errors(lambda: _answer(request, folder / "result.parquet"))
     answer["stdout"] = _encodable(stdout.text())
-    body = json.dumps(answer, allow_nan=False)
-    if len(body) > request["answer_bytes"]:
-        problem = "result_df is too large to show. Deliver fewer columns or shorter texts."
-        body = json.dumps({"error": {"message": problem, "line": None}, "stdout": answer["stdout"]})
-    (folder / "answer.json").write_text(body)
+    (folder / "answer.json").write_text(json.dumps(answer, allow_nan=False))
 
 
 def _answer(request: dict[str, Any], file: Path) -> dict[str, Any]:
@@ -78,7 +73,7 @@ def _answer(request: dict[str, Any], file: Path) -> dict[str, Any]:
     code = compile(request["code"], _PROGRAM, "exec", dont_inherit=True)
     _execute(code, program_globals)
     result = program_globals.get("result_df")
-    return {"table": None if result is None else python_frames.store(result, file, request["rows"])}
+    return {"table": None if result is None else python_frames.store(result, file)}
 
 
 def _execute(code: CodeType, program_globals: ProgramGlobals) -> None:
@@ -90,15 +85,12 @@ def _execute(code: CodeType, program_globals: ProgramGlobals) -> None:
             raise RuntimeError(f"the program ended itself with sys.exit({end.code!r})") from None
 
 
-def _catch_errors(work: Callable[[], dict[str, Any]], code: str) -> dict[str, Any]:
+def _catch_errors(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The answer, or the error that the program raised, with its line."""
     try:
         return work()
     except BaseException as error:  # noqa: BLE001 - the end of the program, whatever it raised
-        linecache.cache[_PROGRAM] = (len(code), None, code.splitlines(keepends=True), _PROGRAM)
-        line = _line(error)
-        source = linecache.getline(_PROGRAM, line or 0)[:200]
-        return {"error": {"message": _error_message(error), "line": line, "source": source}}
+        return {"error": {"message": _error_message(error), "line": _line(error)}}
 
 
 def _encodable(text: str) -> str:

@@ -7,10 +7,9 @@ between two calls of the engine, so during the run only sizes are added up; file
 import contextlib
 import os
 import re
-import shutil
 import stat
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from cfo_kernel.executors.python_executor import ANSWER_FOLDER, PythonLimits, WrittenFile
@@ -19,6 +18,7 @@ _MAX_DEPTH = 5
 _ANSWER_FILES = (ANSWER_FOLDER, f"{ANSWER_FOLDER}/answer.json", f"{ANSWER_FOLDER}/result.parquet")
 _PLAIN_NAME = re.compile(r"[^\W_][\w .,()+=@&%#'-]*")
 _MAX_NAME_BYTES = 120
+_CHUNK = 1 << 20
 
 
 @contextlib.contextmanager
@@ -77,7 +77,7 @@ def list_files(scratch: Path, limits: PythonLimits) -> tuple[tuple[WrittenFile, 
     good: list[WrittenFile] = []
     skipped = 0
     for entry, name in _entries(scratch, limits.files):
-        if not entry.is_dir(follow_symlinks=False):
+        if name not in _ANSWER_FILES and not entry.is_dir(follow_symlinks=False):
             status = entry.stat(follow_symlinks=False)
             is_readable = bool(status.st_mode & stat.S_IRUSR)  # by the engine, which runs as the same user
             # A file with a second hard link may be one from outside, whose content must not come into the thread.
@@ -94,12 +94,16 @@ def list_files(scratch: Path, limits: PythonLimits) -> tuple[tuple[WrittenFile, 
 
 
 def exceeded_limit(scratch: Path, limits: PythonLimits, written: int = 0) -> str | None:
-    """The limit that the program has exceeded, if any; `written` is how much it wrote in all, as the kernel counts."""
+    """The limit that the program has exceeded, if any; `written` is how much it wrote in all, as the kernel counts.
+
+    A file weighs what a copy of it would take: a sparse file of 100 MB takes no room here, and 100 MB where it is kept.
+    """
     size = count = 0
     for entry, name in _entries(scratch, limits.files + 1):
-        count += 1
+        count += name not in _ANSWER_FILES
         with contextlib.suppress(OSError):
-            size += entry.stat(follow_symlinks=False).st_blocks * 512  # on disk: a sparse file takes less than its size
+            status = entry.stat(follow_symlinks=False)
+            size += max(status.st_size, status.st_blocks * 512)
         if name.count("/") >= _MAX_DEPTH:
             return f"it nested folders more than {_MAX_DEPTH} deep"
     if max(size, written) > limits.disk_bytes:
@@ -107,13 +111,19 @@ def exceeded_limit(scratch: Path, limits: PythonLimits, written: int = 0) -> str
     return f"it made more than {limits.files} files and folders" if count > limits.files else None
 
 
-def copy_file(scratch: Path, file: WrittenFile, target: Path) -> None:
-    """Copies the bytes of a listed file to a new file, and nothing else: not even its permissions."""
-    with os.fdopen(open_regular_file(scratch, file.name), "rb") as source, target.open("xb") as copy:
+def copy_file(scratch: Path, name: str, target: Path, spend: Callable[[int], None] | None = None) -> None:
+    """Copies the bytes of a file to a new file, and nothing else: not even its permissions.
+
+    `spend` gets the size of each piece before it is written, and raises an error if the copy costs too much.
+    """
+    with os.fdopen(open_regular_file(scratch, name), "rb") as source, target.open("xb") as copy:
         try:
-            shutil.copyfileobj(source, copy)
+            while piece := source.read(_CHUNK):
+                if spend:
+                    spend(len(piece))
+                copy.write(piece)
             copy.flush()
-        except OSError:
+        except BaseException:
             target.unlink()
             raise
 
@@ -138,7 +148,7 @@ def open_regular_file(scratch: Path, name: str) -> int:
 
 
 def _entries(scratch: Path, limit: int) -> Iterator[tuple[os.DirEntry[str], str]]:
-    """The first entries of the folder and its subfolders, with their relative names; the answer's files are skipped."""
+    """The first entries of the folder and its subfolders, with their relative names; the answer's are not counted."""
     pending = [("", scratch)]
     seen = 0
     while pending:
@@ -146,10 +156,9 @@ def _entries(scratch: Path, limit: int) -> Iterator[tuple[os.DirEntry[str], str]
         with contextlib.suppress(OSError), os.scandir(folder) as found:
             for entry in found:
                 name = prefix + entry.name
-                if name not in _ANSWER_FILES:
-                    if (seen := seen + 1) > limit:
-                        return
-                    yield entry, name
+                if name not in _ANSWER_FILES and (seen := seen + 1) > limit:
+                    return
+                yield entry, name
                 if name.count("/") < _MAX_DEPTH and entry.is_dir(follow_symlinks=False):
                     pending.append((f"{name}/", Path(entry.path)))
 

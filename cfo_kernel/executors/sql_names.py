@@ -2,6 +2,15 @@
 
 from collections.abc import Sequence
 
+MAX_NAME = 200
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "�")
+
+
+def bounded_names(names: Sequence[str]) -> list[str]:
+    """The names of columns in a file that nobody reviewed: short, different, and without control characters."""
+    plain = [name.translate(_CONTROLS) or "column" for name in names]
+    return unique_names([name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…" for name in plain])
+
 
 def unique_names(names: Sequence[str]) -> list[str]:
     """The names, with a number appended to each repeated one so that all are different."""

@@ -16,9 +16,11 @@ from typing import Any
 
 import duckdb
 
+from cfo_kernel.errors import PythonFailed
 from cfo_kernel.executors import confine, sql_policy
 from cfo_kernel.executors.duckdb_config import duckdb_config
-from cfo_kernel.executors.sql_names import fold_case, unique_names
+from cfo_kernel.executors.python_executor import UNREADABLE_RESULT
+from cfo_kernel.executors.sql_names import bounded_names, fold_case, unique_names
 from cfo_kernel.executors.sql_worker_errors import translate_errors
 from cfo_kernel.executors.sql_worker_results import (
     count_and_sample,
@@ -41,11 +43,12 @@ _SETTINGS = (
 )
 _LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
 _BATCH = 50_000
+_MAX_TYPE = 500  # characters; a struct names each of its fields
 
 
 class SqlWorker:
-    """Handles `open`, `check`, `describe` and `query`, one at a time. `stop` and `progress` are called by other
-    threads.
+    """Handles `open`, `check`, `describe`, `query` and `adopt`, one at a time. `stop` and `progress` are called by
+    other threads.
     """
 
     def __init__(self) -> None:
@@ -97,20 +100,52 @@ class SqlWorker:
         """
         start = time.perf_counter()
         with self._relation(sql, thread_tables or {}, known or []) as relation:
-            names, types = unique_names(relation.columns), [str(t) for t in relation.types]
-            pairs = list(zip(names, types, strict=True))
-            exact = relation.project(", ".join(exact_column(i, t, n) for i, (n, t) in enumerate(pairs, 1)))
-            with exact.to_arrow_reader(_BATCH) as reader, self.connection.cursor() as cursor:
-                batches = write_batches(reader, Path(file)) if file else read_batches(reader)
-                rows, count, non_finite = count_and_sample(batches, reader.schema, cap, cursor)
-        columns = [{"name": n, "type": t} for n, t in pairs]
+            value = self._deliver(relation, unique_names(relation.columns), cap, Path(file) if file else None)
+        return value | {"elapsed_ms": round((time.perf_counter() - start) * 1000, 1)}
+
+    def adopt(
+        self,
+        sql: str,
+        cap: int,
+        file: str,
+        thread_tables: dict[str, str],
+        max_columns: int,
+        max_bytes: int,
+        known: list[str] | None = None,
+    ) -> dict[str, Any]:
+        """Writes the rows of a table that untrusted code made to `file`; returns what `query` does. `sql` is its name.
+
+        Raises `PythonFailed` if it cannot be read, has more than `max_columns`, or the new file more than `max_bytes`.
+        """
+        try:
+            with self._relation(f"FROM {sql}", thread_tables, known or []) as relation:
+                if (width := len(relation.columns)) > max_columns:
+                    raise PythonFailed(f"result_df has {width} columns, more than {max_columns}. Keep fewer.")
+                return self._deliver(relation, bounded_names(relation.columns), cap, Path(file), max_bytes)
+        except (RuntimeError, ValueError, LookupError, TypeError) as error:  # types or texts that Python does not take
+            raise PythonFailed(UNREADABLE_RESULT) from error
+
+    def _deliver(
+        self,
+        relation: duckdb.DuckDBPyRelation,
+        names: list[str],
+        cap: int,
+        file: Path | None,
+        max_bytes: int | None = None,
+    ) -> dict[str, Any]:
+        """Writes all rows to `file` if given; returns the columns, the first rows, the number of all, and notes."""
+        pairs = list(zip(names, [str(t) for t in relation.types], strict=True))
+        exact = relation.project(", ".join(exact_column(i, t, n) for i, (n, t) in enumerate(pairs, 1)))
+        with exact.to_arrow_reader(_BATCH) as reader, self.connection.cursor() as cursor:
+            batches = write_batches(reader, file, max_bytes) if file else read_batches(reader)
+            rows, count, non_finite = count_and_sample(batches, reader.schema, cap, cursor)
+        columns = [{"name": n, "type": t if len(t) <= _MAX_TYPE else t[:_MAX_TYPE] + "…"} for n, t in pairs]
         shown, cut_notes = to_json_rows(rows)
         return {
             "columns": columns,
             "rows": shown,
             "row_count": count,
             "truncated": count > len(shown),
-            "elapsed_ms": round((time.perf_counter() - start) * 1000, 1),
             "notes": json_notes(columns, rows, non_finite) + cut_notes,
         }
 
@@ -188,7 +223,8 @@ def main(cache: str, folder: str) -> None:
     for module in ("pyarrow.compute", "pyarrow.parquet", "pytz"):
         importlib.import_module(module)
     worker = SqlWorker()
-    handlers = {"open": worker.open, "check": worker.check, "describe": worker.describe, "query": worker.query}
+    handlers = {"open": worker.open, "check": worker.check, "describe": worker.describe}
+    handlers |= {"query": worker.query, "adopt": worker.adopt}
     serve(handlers, MEMORY, worker)
 
 

@@ -67,13 +67,15 @@ class SqlWorkerPool:
         sql: str,
         *,
         file: Path | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - it stops the work in the process
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
         """Sends `op` over `tables` and the `thread_tables` that `sql` names, and returns the answer. `file`
         receives a result.
 
-        Raises `WorkbenchClosed` after `close`, even if the query was already waiting in line.
+        The process may work on it for `timeout` seconds (default: the pool's). Raises `WorkbenchClosed` after `close`,
+        even if the query was already waiting in line.
         """
         async with self._slots:
             if self._is_closed:
@@ -83,11 +85,11 @@ class SqlWorkerPool:
                 await worker.open(tables, self._timeout)
                 with worker.linked(thread_tables, sql) as links:
                     out = worker.out / uuid.uuid4().hex
-                    if op == "query":
+                    if op == "query" or file:
                         arguments["file"] = str(out) if file else None
                     answer = await worker.process.ask(
                         op,
-                        self._timeout,
+                        timeout or self._timeout,
                         sql=sql,
                         thread_tables=links,
                         known=list(thread_tables),

@@ -3,6 +3,7 @@
 No value loses a digit: a value that Arrow, Parquet or Python would truncate is passed as DuckDB's own text.
 """
 
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from cfo_kernel.errors import PythonFailed
 from cfo_kernel.executors import json_cells
 from cfo_kernel.sql_text import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from typing_extensions import Buffer
 
 _FLOATS = ("float", "double")
 Row = tuple[Any, ...]
@@ -56,19 +59,39 @@ def read_batches(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
     yield from reader
 
 
-def write_batches(reader: "pa.RecordBatchReader", file: Path) -> "Iterator[pa.RecordBatch]":
-    """Yields each batch after writing it to the Parquet file, which appears under its name when it is complete."""
+def write_batches(
+    reader: "pa.RecordBatchReader", file: Path, max_bytes: int | None = None
+) -> "Iterator[pa.RecordBatch]":
+    """Yields each batch after writing it to the Parquet file, which appears under its name when it is complete.
+
+    Raises `PythonFailed` if the file would have more than `max_bytes`.
+    """
     import pyarrow.parquet as pq
 
     partial = file.with_name(file.name + ".part")
     try:
-        with pq.ParquetWriter(partial, reader.schema) as writer:
+        with _LimitedFile(partial, max_bytes) as target, pq.ParquetWriter(target, reader.schema) as writer:
             for batch in reader:
                 writer.write_batch(batch)
                 yield batch
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
+
+
+class _LimitedFile(io.BufferedWriter):
+    """A new file of a limited size: a few kilobytes of Parquet can hold billions of rows."""
+
+    def __init__(self, path: Path, max_bytes: int | None) -> None:
+        super().__init__(io.FileIO(path, "w"))
+        self._left = max_bytes
+
+    def write(self, piece: "Buffer", /) -> int:
+        if self._left is not None:
+            self._left -= memoryview(piece).nbytes
+            if self._left < 0:
+                raise PythonFailed("result_df is too large to keep. Deliver fewer rows or columns, or aggregate first.")
+        return super().write(piece)
 
 
 def count_and_sample(

@@ -34,7 +34,6 @@ async def test_a_confined_call_is_near_the_same_code_in_a_warm_process(ledger: P
             result = await executor.run(PythonCall(code=CODE, tables={"ledger": ledger}, scratch=scratch))
         confined.append(time.perf_counter() - start)
         assert result.table
-        assert result.table.row_count == 10
         start = time.perf_counter()
         names: dict[str, object] = {"ledger": pd.read_parquet(ledger)}
         exec(CODE, names)

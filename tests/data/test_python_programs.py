@@ -1,22 +1,23 @@
 """The files of a program are stored in the thread's folder: all of them, or none."""
 
-import shutil
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
-from cfo_kernel.errors import PythonFailed, StorageFailed
+from cfo_kernel.errors import PythonFailed, PythonTimeout, QueryFailed, QueryTimeout, StorageFailed, WorkerLost
+from cfo_kernel.executors import scratch_folder
 from cfo_kernel.executors.python_executor import PythonCall, PythonResult, PythonTable, WrittenFile
-from cfo_kernel.executors.worker_process import ScriptedWorker
 
 
 class FileExecutor:
     """An executor whose program leaves these files and a table."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, elapsed_ms: float = 1) -> None:
         self.names = names
+        self.elapsed_ms = elapsed_ms
 
     async def run(self, call: PythonCall) -> PythonResult:
         for name in (*self.names, ".answer/result.parquet"):
@@ -24,25 +25,26 @@ class FileExecutor:
             path.parent.mkdir(exist_ok=True)
             path.write_text(name)
         file = call.scratch / ".answer" / "result.parquet"
-        table = PythonTable(columns=(), rows=(), row_count=0, truncated=False, file=file)
-        return PythonResult(table=table, files=tuple(WrittenFile(name=name, size=1) for name in self.names))
+        files = tuple(WrittenFile(name=name, size=1) for name in self.names)
+        return PythonResult(table=PythonTable(file=file), files=files, elapsed_ms=self.elapsed_ms)
 
     async def close(self) -> None:
         return None
 
 
-class RewritingWorker(ScriptedWorker):
-    """An ingest worker that replaces the table by an empty file."""
-
-    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - a Worker's
-        answer = await super().ask(op, timeout, **arguments)
-        Path(arguments["target"]).touch()
-        return answer
+EMPTY: dict[str, Any] = {"columns": [], "rows": [], "row_count": 0, "truncated": False, "notes": []}
 
 
-async def run(executor: FileExecutor, folder: Path, answer: dict[str, Any] | Exception | None = None) -> ProgramResult:
-    worker = RewritingWorker({"rewrite_parquet": {"row_count": 0} if answer is None else answer})
-    return await PythonPrograms(executor, worker, seconds=5).run("", {}, folder, "python_001", 5)
+async def run(executor: FileExecutor, folder: Path, error: Exception | None = None) -> ProgramResult:
+    """Runs it with a worker that writes an empty file in place of the table, or fails."""
+
+    async def adopt(file: Path, target: Path, seconds: float, **limits: int) -> dict[str, Any]:
+        if error:
+            raise error
+        target.touch()
+        return EMPTY
+
+    return await PythonPrograms(executor, adopt, seconds=5).run("", {}, folder, "python_001", 5)
 
 
 async def test_equal_file_names_are_numbered(tmp_path: Path) -> None:
@@ -53,21 +55,54 @@ async def test_equal_file_names_are_numbered(tmp_path: Path) -> None:
     assert [(tmp_path / name).read_text() for name in names] == ["a/b.csv", "a_b.csv", "a_b.txt", "b.csv"]
 
 
-async def test_a_table_that_cannot_be_read_back_leaves_no_files(tmp_path: Path) -> None:
-    with pytest.raises(PythonFailed):
-        await run(FileExecutor("a.csv"), tmp_path, PythonFailed("no"))
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (PythonFailed("no"), PythonFailed),
+        (WorkerLost("It died."), PythonFailed),
+        (QueryTimeout("Late."), PythonTimeout),
+        (QueryFailed("The disk is full."), QueryFailed),
+    ],
+)
+async def test_a_table_that_cannot_be_read_back_leaves_no_files(
+    error: Exception, kind: type[Exception], tmp_path: Path
+) -> None:
+    with pytest.raises(kind):
+        await run(FileExecutor("a.csv"), tmp_path, error)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_file_is_weighed_again_while_it_is_copied(tmp_path: Path) -> None:
+    """Whatever its size was when it was listed."""
+
+    class GrowingExecutor(FileExecutor):
+        async def run(self, call: PythonCall) -> PythonResult:
+            result = await super().run(call)
+            for name in self.names:
+                os.truncate(call.scratch / name, 60 << 20)
+            return result
+
+    with pytest.raises(PythonFailed, match="it left more than 100 MB"):
+        await run(GrowingExecutor("a.bin", "b.bin"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_copy_counts_for_the_time_of_the_program(tmp_path: Path) -> None:
+    with pytest.raises(PythonTimeout, match="longer than 5 s"):
+        await run(FileExecutor("a.csv", elapsed_ms=5000), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_full_disk_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copied: list[Any] = []
+    copy_file, copied = scratch_folder.copy_file, list[str]()
 
-    def full(source: Any, copy: Any) -> None:
-        copied.append(copy.write(source.read()))
-        if len(copied) == 3:  # the table, a file, and now
+    def full(scratch: Path, name: str, target: Path, spend: Any) -> None:
+        copy_file(scratch, name, target, spend)
+        copied.append(name)
+        if len(copied) == 2:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copyfileobj", full)
+    monkeypatch.setattr(scratch_folder, "copy_file", full)
     with pytest.raises(StorageFailed, match="No space left"):
         await run(FileExecutor("a.csv", "b.csv"), tmp_path)
     assert list(tmp_path.iterdir()) == []

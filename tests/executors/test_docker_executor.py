@@ -4,8 +4,10 @@ import asyncio
 import os
 import shlex
 import sys
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from cfo_kernel.errors import PythonFailed, PythonTimeout, PythonUnavailable
@@ -37,7 +39,7 @@ async def test_a_program_returns_rows_output_and_files(docker: str, tmp_path: Pa
     code = "print('hello')\nopen('a.txt', 'w').write('x')\nresult_df = ledger.groupby('account')['amount'].sum()"
     result = await DockerExecutor(docker=docker).run(call(code, tmp_path))
     assert result.table
-    assert result.table.rows == ((1, 7.5), (2, 11.25))
+    assert pq.read_table(result.table.file).column("amount").to_pylist() == [Decimal("7.50"), Decimal("11.25")]
     assert (result.stdout, [file.name for file in result.files]) == ("hello\n", ["a.txt"])
 
 

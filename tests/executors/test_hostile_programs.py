@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -52,12 +51,11 @@ class Runner:
             finally:
                 watch.cancel()
             self.files = sum(len(files) for _, _, files in os.walk(scratch))
-            json.dumps(getattr(getattr(result, "table", None), "rows", None), allow_nan=False)
             if isinstance(result, CfoError):
                 assert not sandbox_targets.leaks(f"{result.message}{result.details}")
                 return result
             for number, file in enumerate(result.files):
-                copy_file(scratch, file, copy := scratch / f"copy{number}")
+                copy_file(scratch, file.name, copy := scratch / f"copy{number}")
                 assert not sandbox_targets.leaks(copy.read_bytes().decode("latin-1"))
             assert not sandbox_targets.leaks(result.model_dump_json())
             return result
@@ -115,7 +113,6 @@ async def test_a_program_does_no_harm(name: str, runner: Runner) -> None:
     after = await runner.outcome("result_df = ledger", 10)
     assert isinstance(after, PythonResult)
     assert after.table
-    assert after.table.row_count == 6
 
 
 @pytest.mark.parametrize("name", HARMFUL)

@@ -36,17 +36,17 @@ def test_links_pipes_and_strange_names_are_skipped(scratch: Path) -> None:
     assert notes == ("6 files were skipped: only regular, readable files with ordinary names are kept.",)
     for name in ("file.txt", "folder/secret.txt", "hard.txt", "pipe", "../outside/secret.txt"):
         with pytest.raises(OSError):  # noqa: PT011 - which one depends on the trick
-            scratch_folder.copy_file(scratch, WrittenFile(name=name, size=1), scratch.parent / "copy")
+            scratch_folder.copy_file(scratch, name, scratch.parent / "copy")
     assert not (scratch.parent / "copy").exists()
 
 
 def test_a_copied_file_keeps_its_bytes_and_not_its_permissions(scratch: Path) -> None:
     (scratch / "run.sh").write_text("x")
     (scratch / "run.sh").chmod(0o4777)
-    scratch_folder.copy_file(scratch, WrittenFile(name="run.sh", size=1), scratch.parent / "copy")
+    scratch_folder.copy_file(scratch, "run.sh", scratch.parent / "copy")
     assert (scratch.parent / "copy").stat().st_mode & 0o7111 == 0
     with pytest.raises(FileExistsError):
-        scratch_folder.copy_file(scratch, WrittenFile(name="run.sh", size=1), scratch.parent / "copy")
+        scratch_folder.copy_file(scratch, "run.sh", scratch.parent / "copy")
 
 
 def test_the_exceeded_limit_is_named(scratch: Path) -> None:
