@@ -1,21 +1,33 @@
-"""Pruning the journal: the events and records of old runs are dropped. Their threads keep every message and reply."""
+"""Pruning, once a day: the events and records of old runs are dropped, and what was in the trash long enough.
+
+The threads of these runs keep every message and reply.
+"""
 
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cfo_kernel.errors import CfoError
 from cfo_kernel.runs.journal import Journal
+from cfo_kernel.store import trash
 
 _AGAIN = 86_400.0  # seconds
 _log = logging.getLogger(__name__)
 
 
-async def prune(journal: Journal, days: int, again: float = _AGAIN) -> None:
-    """Prunes runs that ended more than `days` ago, now and once a day until cancelled. A failure is retried then."""
+async def prune(journal: Journal, days: int, root: Path, again: float = _AGAIN) -> None:
+    """Prunes runs that ended more than `days` ago, and the trash of the root, now and once a day until cancelled.
+
+    A failure is retried then.
+    """
     while True:
         try:
             await journal.prune(datetime.now(UTC) - timedelta(days=days))
         except CfoError as error:
             _log.warning("cannot prune the journal, will try again later: %s", error)
+        try:
+            await asyncio.to_thread(trash.prune_root, root)
+        except OSError as error:
+            _log.warning("cannot empty the trash, will try again later: %s", error)
         await asyncio.sleep(again)

@@ -2,13 +2,13 @@
 
 import contextlib
 import re
-import shutil
 import unicodedata
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cfo_kernel.errors import InvalidName, StorageFailed
+from cfo_kernel.store import trash
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 HISTORY = "message_history.json"
@@ -93,12 +93,10 @@ def unknown_threads(workspace: Path, known: set[str]) -> list[Path]:
     return [p for p in found if p.name not in known and any(p.glob("message_history*.json"))]
 
 
-def to_trash(workspace: Path, path: Path) -> Path:
-    """Moves a file or folder to the workspace's `.trash/`, because nothing is deleted for good."""
-    trash = workspace / ".trash"
-    trash.mkdir(exist_ok=True)
-    target = trash / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}-{path.name}"
-    shutil.move(path, target)
+def to_trash(parent: Path, path: Path) -> Path:
+    """Moves a file or folder to the `.trash/` of a workspace or root, which then drops what is over its limits."""
+    target = trash.move(parent, path)
+    trash.prune(target.parent)
     return target
 
 

@@ -108,7 +108,8 @@ class Engine:
             _remove_abandoned_scratch, [self.root / row.workspace_dir for row in self.catalog.workspaces()]
         )
         await self.dispatch.open()
-        self._pruning = asyncio.create_task(prune(self.journal, self.settings.journal_days), name="prune the journal")
+        pruning = prune(self.journal, self.settings.journal_days, self.root)
+        self._pruning = asyncio.create_task(pruning, name="prune the journal and the trash")
 
     def use(self) -> Self:
         """The engine itself, after checking that it may be used here. Raises `OtherLoop` or `WorkbenchClosed`."""

@@ -18,6 +18,7 @@ export type ChatCommand =
   | GetResultRows
   | DownloadResult
   | LoadChartLibrary;
+export type Scalar = boolean | number | string;
 export type WorkspacePickerCommand = OpenInitialWorkspace | PickWorkspace | CreateWorkspace | ListWorkspaces;
 export type ThreadPickerCommand = PickThread | RenameThread | GetLastChange | DeleteThread | ThreadsInView;
 export type DataPanelCommand =
@@ -120,7 +121,7 @@ export interface Filter {
     | "is null"
     | "is not null"
     | "in period";
-  value?: boolean | number | string | (boolean | number | string)[] | null;
+  value?: Scalar | Scalar[] | null;
 }
 export interface Contains {
   column: string;
