@@ -129,10 +129,10 @@ PROBLEMS: dict[int, tuple[str, str]] = {
     403: ("foreign_host", "This server can be reached as localhost only. Use that name in the address."),
     404: ("run_not_found", "There is no run 'x'. List the messages of the thread to see the ids of its runs."),
     408: ("body_timeout", "The body did not arrive in time. Check the connection and send it again."),
-    409: ("idempotency_mismatch", "This idempotency key was used for another message of the thread. Use a new key."),
+    409: ("idempotency_mismatch", "This idempotency key was used for another message in this thread. Use a new key."),
     410: (
         "events_pruned",
-        "The events of this run were pruned (CFO_JOURNAL_DAYS). The reply is still in the messages of its thread.",
+        "The events of this run were pruned (CFO_JOURNAL_DAYS). Its reply is still among the thread's messages.",
     ),
     413: ("body_too_large", "The body is too large: the limit is 1 MB. Send less, or upload it as a file."),
     422: ("empty_message", "The message is empty. Write a question."),

@@ -1,4 +1,4 @@
-"""The engine's actions after the agent has replied: run the SQL in full, write the sheet, report the outcome."""
+"""The engine's actions after a reply: runs the reply's SQL in full, or writes its sheet, and adds the outcome to it."""
 
 import contextlib
 from functools import partial
@@ -18,10 +18,10 @@ _REPLY = "reply"  # the key under which a reply's own result file is recorded
 
 
 async def act(reply: Reply, deps: RunDeps, recorder: Recorder) -> Reply:
-    """The reply with the outcome of its action. A reply without an action is returned unchanged.
+    """Performs the reply's action and returns the reply with the outcome. Returns a reply without an action unchanged.
 
-    The recorder receives progress and stores the outcome, so that a later attempt does not act a second time. A data
-    error is an outcome too: the agent reads it when the thread continues. Raises `StorageFailed`.
+    The recorder receives the progress and stores the outcome, so that a later attempt does not repeat the action. A
+    data error is an outcome too: the agent sees it when the thread continues. Raises `StorageFailed`.
     """
     if not isinstance(reply, RunSQL | WriteSheetFromFile):
         return reply
@@ -42,7 +42,7 @@ async def act(reply: Reply, deps: RunDeps, recorder: Recorder) -> Reply:
 
 
 def outcome(reply: Reply) -> dict[str, Any] | None:
-    """What the model reads about the action later: a sample of the rows and the total count, or the error."""
+    """Returns the action's outcome as the model later sees it: sample rows and the total row count, or the error."""
     if isinstance(reply, RunSQL | WriteSheetFromFile) and reply.error is not None:
         return {"error": reply.error.model_dump()}
     if isinstance(reply, RunSQL) and reply.result is not None:
@@ -53,7 +53,7 @@ def outcome(reply: Reply) -> dict[str, Any] | None:
 
 
 async def _table(reply: RunSQL, deps: RunDeps, recorder: Recorder) -> ResultTable:
-    """All rows of the SQL. If a plan of this run produced the SQL, the plan runs instead, for its checks and notes."""
+    """Runs the SQL in full. If a plan in this run produced it, runs the plan instead, for its checks and notes."""
     file, on_progress = deps.new_file("results", "result", _REPLY), partial(recorder.progress, label=reply.purpose)
     plan = deps.plan_of(reply.sql)
     if plan is None:
@@ -68,8 +68,9 @@ async def _table(reply: RunSQL, deps: RunDeps, recorder: Recorder) -> ResultTabl
 async def _write(reply: WriteSheetFromFile, deps: RunDeps, recorder: Recorder) -> SheetWritten:
     """Writes a copy next to the workbook, records that the copy is ready, then renames it over the workbook.
 
-    This writes a sheet exactly once, whenever a process dies: without the record nothing has happened yet, and with it
-    the rename is either still to be done or already done. Raises `SheetInvalid` or `StorageFailed`.
+    In this order the sheet is written exactly once, even if the process dies at any point: if there is no record,
+    nothing has happened yet, and if there is one, only the rename may still be missing. Raises `SheetInvalid` or
+    `StorageFailed`.
     """
     name = safe_name(reply.workbook)
     if not name.lower().endswith(".xlsx"):
@@ -81,6 +82,6 @@ async def _write(reply: WriteSheetFromFile, deps: RunDeps, recorder: Recorder) -
         source = deps.result_file(reply.source_file)
         made = await deps.data.write_sheet(source, workbook, reply.sheet, reply.mode, ready)
         await recorder.keep_action("sheet", made)
-    with contextlib.suppress(FileNotFoundError):  # an earlier attempt has renamed it already
+    with contextlib.suppress(FileNotFoundError):  # an earlier attempt has already renamed it
         ready.replace(workbook)
     return SheetWritten(file=f"results/{name}", sheet=reply.sheet, **made)

@@ -1,4 +1,4 @@
-"""Direct runs: the message is the query, and no model is asked. They leave the same record as any other run."""
+"""Direct runs: the message itself is the query, and no model is called. They are recorded like any other run."""
 
 import time
 from functools import partial
@@ -30,9 +30,9 @@ class DirectRunListener(Protocol):
 async def answer_direct(
     message: str, run_id: str, deps: RunDeps, listener: DirectRunListener
 ) -> tuple[TaskResult, list[Any]]:
-    """Runs the query: the reply, and the turn as JSON for the model to read if it continues the thread.
+    """Runs the query. Returns the reply, and the turn as JSON for the model to read if the thread continues with it.
 
-    The whole result is a file in the thread's `results/`. Raises a `QueryError` or `GlossaryInvalid`.
+    The full result is stored as a file in the thread's `results/`. Raises a `QueryError` or `GlossaryInvalid`.
     """
     direct = read_direct(message)
     tool, arguments = _call(direct)
@@ -58,7 +58,7 @@ async def answer_direct(
 
 
 def _call(direct: Direct) -> tuple[str, dict[str, Any]]:
-    """The tool a model would have called for this, and its arguments."""
+    """Returns the name and arguments of the tool that a model would have called for this query."""
     if direct.plan is not None:
         return "execute_query_plan", {"plan": direct.plan.model_dump(mode="json", exclude_defaults=True)}
     if direct.python is not None:
@@ -90,7 +90,7 @@ async def _program(code: str, deps: RunDeps) -> tuple[TaskResult, dict[str, Any]
 
 def _program_reply(ran: ProgramResult) -> TaskResult:
     if ran.table is None:
-        lines = [ran.stdout.strip() or "The program printed nothing and left no result_df.", *ran.notes]
+        lines = [ran.stdout.strip() or "The program printed nothing and set no result_df.", *ran.notes]
         return TaskResult(message="\n".join(lines), files=ran.files)
     result = ran.table.model_copy(update={"notes": (*ran.table.notes, *ran.notes)})
     return _reply(result, ran.stdout.strip(), ran.files)

@@ -1,4 +1,4 @@
-"""Dispatch: accepts messages and sees their runs through to an outcome, one at a time per thread and in order."""
+"""Dispatch: accepts messages and executes their runs, in order and one at a time per thread."""
 
 import asyncio
 import contextlib
@@ -32,12 +32,15 @@ from cfo_kernel.store.folders import new_id
 from cfo_kernel.store.history import MessageEntry, RunEntry, run_to_completion
 
 T = TypeVar("T")
-_POLL_CANCELS = 0.25  # seconds between checks whether another process has requested a cancel
+_POLL_CANCELS = 0.25  # seconds between checks for cancel requests from other processes
 _log = logging.getLogger(__name__)
 
 
 class Dispatch:
-    """The runs of this process. `context_of` finds the thread of a run; it raises `NotFound` if the thread is gone."""
+    """Accepts and executes the runs of this process.
+
+    `context_of` returns the context of a run, and raises `NotFound` if its thread is gone.
+    """
 
     def __init__(
         self,
@@ -64,28 +67,28 @@ class Dispatch:
         self._polling: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Starts executing runs: those accepted here, and those of processes that have stopped or died."""
+        """Starts executing runs: those accepted by this process, and those left by processes that stopped or died."""
         await self._queue.open(self.perform)
         self._polling = asyncio.create_task(self._poll_cancels(), name="poll for cancel requests")
 
     async def accept(
         self, context: ThreadContext, text: str, in_reply_to: str | None, key: str | None, *, untouched: bool = False
     ) -> RunRow:
-        """Accepts a message. On return it is in the journal and in the history, and its run is queued.
+        """Accepts a message: stores it in the journal and the history, and queues its run.
 
         `untouched` marks a continue sent by the countdown rather than by a click. Raises `EmptyMessage`,
         `MessageTooLong`, `NothingToContinue`, `ContinueLimitReached`, `IdempotencyMismatch`, `ThreadReadOnly` or
-        `StorageFailed`; then nothing has changed. Cancelling the caller never leaves a message half accepted.
+        `StorageFailed`, and in that case changes nothing. Cancelling the caller never leaves a message half accepted.
         """
         check_message(text, in_reply_to, key)
         accepted = self._accept(context, text, in_reply_to, key, untouched=untouched and not text)
         return await asyncio.shield(self._run_to_completion(accepted, "accept"))
 
     async def accept_child(self, parent: RunRow, text: str, name: str) -> RunRow:
-        """Accepts part of a run's work as a run of its own, with events and an outcome.
+        """Accepts part of a run's work as a child run, which has its own events and outcome.
 
-        A child is not in the history, does not wait for the thread (its parent has the turn), and is cancelled with its
-        parent. A later attempt of the parent gets the same child for the same `name`.
+        A child is not in the history, does not wait for its turn in the thread (its parent already has it), and is
+        cancelled together with its parent. In a later attempt of the parent, the same `name` returns the same child.
         """
         return await asyncio.shield(self._run_to_completion(self._accept_child(parent, text, name), "accept a child"))
 
@@ -99,7 +102,7 @@ class Dispatch:
     async def perform(self, run: RunRow) -> None:
         """Executes a run that this process owns, and stores its outcome.
 
-        Returns without an outcome if another process has taken the run over, or if this process is stopping.
+        Returns without storing one if another process has taken over the run, or if this process is stopping.
         """
         if self._closed:
             return
@@ -123,19 +126,21 @@ class Dispatch:
         except OwnershipLost:
             return
         finally:
-            del self._working[run.id]  # from here on a cancel comes too late
+            del self._working[run.id]  # from here on, it is too late to cancel the run
             self._stopped.discard(run.id)
         await finish(run, entry, context, self._journal, self._usage_recorder)
 
     async def cancel(self, run_id: str) -> None:
-        """Cancels a run and its children, in whichever process they execute. An ended run stays as it is."""
+        """Cancels a run and its children, whichever process executes them. A run that has ended is not changed."""
         await asyncio.shield(self._run_to_completion(self._cancel(run_id), f"cancel {run_id}"))
 
     async def _cancel(self, run_id: str) -> None:
         run = await self._journal.run(run_id)
         if run.ended:
             return
-        await self._journal.request_cancel(run_id)  # first, so that the next owner knows if this process dies here
+        await self._journal.request_cancel(
+            run_id
+        )  # first, so that if this process dies here, the next owner cancels the run
         for child in await self._journal.open_runs(run.workspace_id, run.thread_id):
             if child.parent_run_id == run_id:
                 await self._cancel(child.id)
@@ -147,14 +152,14 @@ class Dispatch:
                 self._queue.take(claimed)
 
     async def stop_runs(self, workspace_id: str, thread_id: str | None = None) -> None:
-        """Cancels the runs of the thread, or of all threads of the workspace, and returns when they have ended.
+        """Cancels the runs of a thread, or of all threads in a workspace, and returns when they have ended.
 
-        Raises `ThreadBusy`, and cancels none, if another process is executing one of them.
+        If another process is executing one of them, raises `ThreadBusy` and cancels nothing.
         """
         runs = await self._journal.open_runs(workspace_id, thread_id)
         if any(run.owner != self._queue.me and self._queue.is_alive(run.owner) for run in runs):
             raise ThreadBusy(
-                "Another process is answering in this thread. Stop the run there or wait for it, then try again."
+                "Another process is executing a run in this thread. Stop that run or wait for it, then try again."
             )
         for run in runs:
             await self.cancel(run.id)
@@ -164,7 +169,7 @@ class Dispatch:
                     pass
 
     async def close(self) -> None:
-        """Stops executing; open runs continue in the next process from where they are. Returns when all has stopped."""
+        """Stops executing runs, and returns when everything has stopped. The next process continues the open runs."""
         self._closed = True
         self._queue.pause()
         if self._polling is not None:
@@ -181,17 +186,20 @@ class Dispatch:
         async with context.history.locked():
             if earlier := await self._journal.by_key(context.workspace_id, context.thread_id, key):
                 if (earlier.message, earlier.in_reply_to) != (text, in_reply_to):
-                    message = "This idempotency key was used for another message of the thread. Use a new key."
+                    message = "This idempotency key was used for another message in this thread. Use a new key."
                     raise IdempotencyMismatch(message)
                 await self._append_to_history(context)
                 return earlier
-            # A written message may follow any history, so there is nothing to read. If the history cannot be read, it
+            # A message with text may follow any history, so the history need not be read. If it cannot be read, it
             # cannot be written either, and the message is refused below.
             entries = () if text and not untouched else await asyncio.to_thread(context.history.entries)
             if not text:
                 check_continue(entries, in_reply_to)
             if untouched and not continues_left(entries, self._settings.continue_limit):
-                message = "The limit of automatic continues is reached. Review the thread, then continue or write."
+                message = (
+                    "The limit of automatic continues is reached. Review the thread, then continue it yourself or send "
+                    "a message."
+                )
                 raise ContinueLimitReached(message)
             if self._closed:
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
@@ -206,13 +214,13 @@ class Dispatch:
             except Exception:  # not BaseException: if the loop ends here, the next process answers the message
                 await self._retract(row.id)
                 raise
-        if row.owner == self._queue.me:  # it will be executed here, so keep its context at hand
+        if row.owner == self._queue.me:  # it will be executed here, so keep its context
             self._contexts[row.id] = context
         await self._queue.offer(row)
         return row
 
     async def _append_to_history(self, context: ThreadContext, *added: MessageEntry) -> None:
-        """Appends messages to the history, after any that a process accepted but died before appending."""
+        """Appends messages to the history, after any that a process accepted but did not append before it died."""
         waiting = await self._journal.open_runs(context.workspace_id, context.thread_id)
         missing = [
             MessageEntry(run_id=run.id, text=run.message, in_reply_to=run.in_reply_to)
@@ -222,7 +230,7 @@ class Dispatch:
         await run_to_completion(context.history.append, *missing, *added)
 
     async def _retract(self, run_id: str) -> None:
-        """Retracts a run whose message was refused; if the journal cannot be written now, later."""
+        """Retracts a run whose message was refused. If the journal cannot be written, this is retried later."""
         try:
             await self._journal.retract(run_id)
         except CfoError:
@@ -245,12 +253,15 @@ class Dispatch:
             return await execute_run(run, context, recorder, self._settings, self._usage_recorder, self._models)
 
     def _isolate_suspect(self, run: RunRow) -> AbstractAsyncContextManager[object]:
-        """Executes runs whose processes have crashed one at a time, so that the faulty one takes no other with it."""
+        """Returns a lock for a run whose processes have crashed repeatedly.
+
+        Such runs are executed one at a time, so that another crash interrupts as few of them as possible.
+        """
         is_suspect = run.deaths >= MAX_CRASHES // 2 and run.parent_run_id is None
         return self._suspects if is_suspect else contextlib.nullcontext()
 
     async def _resume(self, run: RunRow, context: ThreadContext) -> RunEntry | None:
-        """Makes sure the message is in the history. Gives the outcome if an earlier attempt got that far."""
+        """Ensures that the message is in the history. Returns the outcome if an earlier attempt has stored one."""
         if run.parent_run_id is not None:
             return None
         async with context.history.locked():
@@ -260,7 +271,7 @@ class Dispatch:
         return next((e for e in entries if isinstance(e, RunEntry) and e.run_id == run.id), None)
 
     async def _poll_cancels(self) -> None:
-        """Cancels runs on request of other processes, and retracts refused runs that are still in the journal."""
+        """Cancels runs when other processes request it, and retracts refused runs that are still in the journal."""
         while True:
             await asyncio.sleep(_POLL_CANCELS)
             for run_id in self._refused.copy():
@@ -277,7 +288,7 @@ class Dispatch:
             working.cancel()
 
     def _run_to_completion(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
-        """Runs a coroutine in a task that survives the cancellation of its caller."""
+        """Runs a coroutine in a task that continues if its caller is cancelled."""
         task = asyncio.create_task(work, name=name)
         self._background.add(task)
         task.add_done_callback(self._log_failure)

@@ -1,4 +1,4 @@
-"""Executing one run from start to outcome: the agent's turn, the engine's action, then history, ledger and journal."""
+"""Executes one run: the agent's turn and the engine's action. Stores the outcome in history, ledger and journal."""
 
 import asyncio
 import logging
@@ -29,10 +29,9 @@ async def execute_run(
     usage_recorder: UsageRecorder,
     models: Models,
 ) -> RunEntry:
-    """Answers the run's message: the entry for the history. Raises the error that prevented an answer.
+    """Answers the run's message, and returns the entry for the history. Raises the error that prevented an answer.
 
-    At the time limit, whatever the run is waiting for (a model, a query, a program) is cancelled, and `RunTimeout` is
-    raised.
+    At the time limit, cancels the model request, query or program that the run is waiting for, and raises `RunTimeout`.
     """
     clock = asyncio.timeout(settings.run_timeout)
     try:
@@ -56,7 +55,7 @@ async def _answer(
     usage_recorder: UsageRecorder,
     models: Models,
 ) -> RunEntry:
-    # Importing and reading happen in a thread, so that the loop stays responsive and the SQL worker starts in parallel.
+    # The imports and the history are loaded in a thread, to keep the loop responsive while the SQL worker starts.
     history = None if is_direct(run.message) else context.history
     schema, entries = await asyncio.gather(context.data.schema(), asyncio.to_thread(_load, models, history))
     from cfo_kernel.agent.run_deps import RunDeps
@@ -80,11 +79,12 @@ async def _answer(
 
 
 def _load(models: Models, history: History | None) -> tuple[Entry, ...]:
-    """Imports what a turn needs, which takes most of a second, and reads the history if there is one.
+    """Imports the modules that a turn needs, and returns the history's entries, if a history is given.
 
-    The import is late so that commands which run no agent, such as listing threads, stay fast.
+    The imports take most of a second. They happen this late so that commands that run no agent, such as listing
+    threads, stay fast.
     """
-    from cfo_kernel.agent import turn as _  # noqa: F401 - it is in sys.modules from now on
+    from cfo_kernel.agent import turn as _  # noqa: F401 - loads it into sys.modules
 
     models.load()
     return () if history is None else history.entries()
@@ -93,10 +93,10 @@ def _load(models: Models, history: History | None) -> tuple[Entry, ...]:
 async def await_outcome(
     run_id: str, working: "asyncio.Task[RunEntry]", recorder: Recorder, stopped: Callable[[], bool]
 ) -> RunEntry:
-    """The entry that an execution ended with, once all its events are stored.
+    """Waits for an execution and returns its entry once all its events are stored.
 
-    Raises `OwnershipLost` if another process owns the run by now, or if the execution was cancelled although the run
-    was not (`stopped`): then this process is stopping.
+    Raises `OwnershipLost` if another process now owns the run, or if the execution was cancelled because this process
+    is stopping, not because the run was cancelled (`stopped`).
     """
     entry = await _entry_of(run_id, working)
     lost = await recorder.written()
@@ -119,19 +119,19 @@ async def _entry_of(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary of a run: an unexpected error must end it, not hang it
         _log.exception("run %s failed", run_id)
-        message = f"An internal error occurred ({type(error).__name__}). Send it again; report it if it recurs."
+        message = f"An internal error occurred ({type(error).__name__}). Try again, and report it if it happens again."
         return failed(run_id, InternalError(message))
 
 
 async def finish(
     run: RunRow, entry: RunEntry, context: ThreadContext, journal: Journal, usage_recorder: UsageRecorder
 ) -> None:
-    """Stores the outcome in the history, then publishes it: a reader of the last event finds the history complete.
+    """Stores the outcome in the history, then publishes it: when the last event arrives, the history is complete.
 
-    If the history has an outcome of this run already, an earlier attempt got that far, and that outcome is published.
-    If the history cannot be written, that error becomes the outcome. A run that has ended, or that another process
-    owns, stays as it is. Raises `StorageFailed` if the outcome cannot be published: the run is still open then, and the
-    next attempt finds the outcome in the history.
+    If an earlier attempt has already stored an outcome in the history, publishes that one. If the history cannot be
+    written, that error becomes the outcome. A run that has ended, or that another process owns, is not changed. Raises
+    `StorageFailed` if the outcome cannot be published. The run is then still open, and the next attempt finds the
+    outcome in the history.
     """
     if run.parent_run_id is not None:  # a child has no entry in the history
         return await publish_outcome(run, entry, journal, usage_recorder)
@@ -152,7 +152,7 @@ async def finish(
 
 
 async def publish_outcome(run: RunRow, entry: RunEntry, journal: Journal, usage_recorder: UsageRecorder) -> None:
-    """Seals the run in the ledger, then writes its last events and its end to the journal in one commit."""
+    """Adds the run to the ledger, then writes its last events to the journal and marks it as ended, in one commit."""
     await usage_recorder.seal(run, entry)
     recorder = await Recorder.at_the_end(journal, run)
     if entry.reply is not None:
@@ -167,10 +167,10 @@ async def publish_outcome(run: RunRow, entry: RunEntry, journal: Journal, usage_
 
 
 def _not_stored(entry: RunEntry, error: CfoError) -> RunEntry:
-    """The outcome of a run whose real outcome could not be stored. Its usage still counts."""
+    """Returns the outcome for a run whose actual outcome could not be stored, keeping the usage."""
     return failed(entry.run_id, error).model_copy(update={"usage": entry.usage})
 
 
 def failed(run_id: str, error: CfoError) -> RunEntry:
-    """The outcome of a run that ended with this error."""
+    """Returns the outcome of a run that failed with this error."""
     return RunEntry(run_id=run_id, status="failed", error=Problem(code=error.code, message=error.message))

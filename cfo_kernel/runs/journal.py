@@ -1,11 +1,11 @@
-"""The journal: accepted runs, their events, and the records of their attempts. It is the single record of a run.
+"""The journal: stores accepted runs, their events, and the records of their attempts.
 
-The live stream, a resumed stream, the reply, and recovery after a crash all read it. There are two implementations:
-`journal_sqlite` (one machine) and `journal_postgres` (several).
+It is the single source for live streams, resumed streams, replies, and recovery after a crash. There are two
+implementations: `journal_sqlite` (one machine) and `journal_postgres` (several machines).
 
-An event is stored only if it is the next one of an open run, and only by the attempt that owns the run. So the numbers
-have no gaps whatever is lost, nothing follows the last event, and a process that was wrongly taken for dead cannot
-write any more.
+An event is stored only if it is the next event of an open run, and only by the attempt that owns the run. So event
+numbers never have gaps, nothing follows the last event, and a process that was wrongly considered dead can no longer
+write.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from typing import Any, Literal, Protocol
 from cfo_kernel.events import Event, Numbered, Outcome, Status
 from cfo_kernel.values import Value
 
-PRUNED = "The events of this run were pruned (CFO_JOURNAL_DAYS). The reply is still in the messages of its thread."
+PRUNED = "The events of this run were pruned (CFO_JOURNAL_DAYS). Its reply is still among the thread's messages."
 
 
 class RunRow(Value):
-    """A run in the journal; `n` is the order of acceptance.
+    """A run in the journal. `n` increases in the order of acceptance.
 
-    `owner` is the process that executes it, empty while there is none. `attempt` counts the owners so far and fences
-    all but the latest. `deaths` counts the owners in a row that died without any progress.
+    `owner` is the process that executes the run, or empty if there is none. `attempt` counts the owners so far; only
+    the latest may write. `deaths` counts the consecutive owners that died without making any progress.
     """
 
     n: int
@@ -45,11 +45,12 @@ class RunRow(Value):
 
 
 class Record(Value):
-    """A result of an attempt, stored so that the next attempt need not produce it again.
+    """An intermediate result of an attempt, stored so that the next attempt need not produce it again.
 
-    A `response` of the model by step, the result of a `tool` call by call id, the `file` name given to a result by the
-    call that asked for it, a `sheet` that is ready to be renamed into place, the `outcome` of the reply's action.
-    `event` is the number of the first event after it.
+    By kind: `response` is the model's response, keyed by step; `tool` is the result of a tool call, keyed by call id;
+    `file` is the name of a result file, keyed by the call that requested it; `sheet` is a sheet that is ready to be
+    renamed into place; `outcome` is the outcome of the reply's action. `event` is the number of the first event after
+    the record.
     """
 
     kind: Literal["response", "tool", "file", "sheet", "outcome"]
@@ -59,9 +60,9 @@ class Record(Value):
 
 
 class Journal(Protocol):
-    """A journal belongs to one event loop. A write is committed, in call order, when its future is done.
+    """The journal, opened for one event loop. Writes are committed in call order, each before its future completes.
 
-    Its methods raise `StorageFailed` if the database cannot be used, and `WorkbenchClosed` after `close`.
+    The methods raise `StorageFailed` if the database cannot be used, and `WorkbenchClosed` after `close`.
     """
 
     async def open(self) -> None:
@@ -69,38 +70,38 @@ class Journal(Protocol):
         ...
 
     async def close(self) -> None:
-        """Commits pending writes. Subscribers get `WorkbenchClosed`."""
+        """Commits pending writes and closes the journal. Subscribers then raise `WorkbenchClosed`."""
         ...
 
     async def check(self) -> None:
-        """Checks that the database can be written, waiting as long for it as a message would. Writes nothing."""
+        """Checks that the database can be written, waiting for it as long as a message would. Writes nothing."""
         ...
 
     def close_sync(self) -> None:
-        """Closes what can be closed without an event loop, for when the loop has ended already."""
+        """Closes everything that can be closed without an event loop. Used when the loop has already ended."""
         ...
 
     async def add_run(self, row: RunRow, idempotency_key: str | None) -> RunRow:
-        """Adds a run as queued. If a run of the thread has the same key already, that run is returned instead.
+        """Adds a run as queued and returns it. If the thread already has a run with this key, returns that run instead.
 
-        Raises `IdempotencyMismatch` if a copy of the thread in another workspace has used the key.
+        Raises `IdempotencyMismatch` if the key was used in a copy of the thread in another workspace.
         """
         ...
 
     async def retract(self, run_id: str) -> None:
-        """Removes a run whose acceptance failed, before it was visible to anyone."""
+        """Removes a run that could not be accepted, before anyone has seen it."""
         ...
 
     async def run(self, run_id: str) -> RunRow:
-        """Raises `RunNotFound`."""
+        """Returns the run with this id. Raises `RunNotFound`."""
         ...
 
     async def by_key(self, workspace_id: str, thread_id: str, key: str | None) -> RunRow | None:
-        """The run that was accepted with this idempotency key."""
+        """Returns the run that was accepted with this idempotency key, or None."""
         ...
 
     async def open_runs(self, workspace_id: str | None = None, thread_id: str | None = None) -> list[RunRow]:
-        """The open runs of a thread, of a workspace, or all of them, in the order of acceptance."""
+        """Returns the open runs of a thread or a workspace, or all open runs, in the order of acceptance."""
         ...
 
     async def has_earlier_open_run(self, run: RunRow) -> bool:
@@ -108,14 +109,14 @@ class Journal(Protocol):
         ...
 
     async def claim(self, run: RunRow, owner: str, *, died: bool = False) -> RunRow | None:
-        """Makes `owner` the run's owner (compare-and-set); None if the run changed since it was read or has ended.
+        """Makes `owner` the run's owner and returns the run. Returns None if it has ended or changed since it was read.
 
-        Its status goes back to queued until it starts, so that the next owner knows whether execution had begun.
+        Its status goes back to queued until `start`, so that the next owner knows whether execution had started.
         """
         ...
 
     async def release(self, owner: str) -> None:
-        """Releases all runs of an owner that is stopping, for other processes to take over."""
+        """Releases all runs of an owner that is stopping, so that other processes can take them over."""
         ...
 
     async def start(self, run: RunRow) -> None:
@@ -123,41 +124,47 @@ class Journal(Protocol):
         ...
 
     def put(self, run: RunRow, number: int, event: Event) -> "asyncio.Future[int]":
-        """Queues an event. The future gives 1, or 0 if it is not the next one or another process owns the run."""
+        """Queues an event. The future's result is 1, or 0 if the event is not next or another process owns the run."""
         ...
 
     def keep(self, run: RunRow, record: Record) -> "asyncio.Future[int]":
-        """Queues a record. The future gives 1, or 0 if another process owns the run by now."""
+        """Queues a record. The future's result is 1, or 0 if another process now owns the run."""
         ...
 
     def end(self, run: RunRow, status: Outcome) -> "asyncio.Future[int]":
-        """Marks the run as ended, in one commit with the events queued just before."""
+        """Marks the run as ended, in the same commit as the events queued just before."""
         ...
 
     async def events(self, run_id: str, after: int = -1) -> list[Numbered]:
-        """The events of a run with numbers above `after`."""
+        """Returns the events of a run with numbers above `after`."""
         ...
 
     async def next_number(self, run_id: str) -> int:
-        """The number of the run's next event."""
+        """Returns the number that the run's next event will have."""
         ...
 
     async def records(self, run_id: str) -> list[Record]:
-        """The records of earlier attempts."""
+        """Returns the records stored by earlier attempts of the run."""
         ...
 
     def subscribe(self, run_id: str, after: int = -1) -> AsyncGenerator[Numbered]:
-        """Live events above `after` until the run ends, from whichever process executes it. Raises `EventsPruned`."""
+        """Yields the events above `after` live until the run ends, whichever process executes it.
+
+        Raises `EventsPruned`.
+        """
         ...
 
     async def request_cancel(self, run_id: str) -> None:
-        """Requests that the process which executes the run cancels it."""
+        """Requests that the process executing the run cancel it."""
         ...
 
     async def cancels(self) -> set[str]:
-        """The ids of open runs with a cancel request."""
+        """Returns the ids of open runs that have a cancel request."""
         ...
 
     async def prune(self, before: datetime) -> int:
-        """Drops the events and records of runs that ended before; their rows stay. Gives the number of such runs."""
+        """Deletes the events and records of runs that ended before this time. Returns the number of these runs.
+
+        The runs themselves stay in the journal.
+        """
         ...

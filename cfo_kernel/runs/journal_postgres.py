@@ -1,8 +1,8 @@
-"""The journal in PostgreSQL, for the processes of several machines.
+"""The journal in PostgreSQL, for processes on several machines.
 
-Each write of an attempt updates the run's row first. The row lock serialises it with a takeover: once another attempt
-owns the run, the update matches no row and nothing is written. Texts by people and models are stored as JSON, because a
-PostgreSQL text cannot hold every character (NUL, lone surrogates).
+Each write by an attempt first updates the run's row. The row lock serializes it with a takeover: once another attempt
+owns the run, the update matches no row and nothing is written. Strings from users and models are stored as JSON,
+because PostgreSQL's `text` type cannot store every character (NUL, lone surrogates).
 """
 
 import asyncio
@@ -37,11 +37,11 @@ ON CONFLICT (run, kind, key) DO UPDATE SET data = excluded.data, event = exclude
 _COLUMNS: LiteralString = (
     "n, id, workspace_id, thread_id, message, in_reply_to, parent_run_id, owner, attempt, deaths, status, accepted_at"
 )
-_POLL = 1.0  # seconds after which a subscriber reads again although it was not notified
+_POLL = 1.0  # seconds after which a subscriber reads again even if it was not notified
 
 
 class PostgresJournal:
-    """See `cfo_kernel.runs.journal.Journal`. It opens and closes the database connections too."""
+    """See `cfo_kernel.runs.journal.Journal`. Also opens and closes the database connections."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -75,7 +75,7 @@ class PostgresJournal:
         try:
             return await self.by_key(row.workspace_id, row.thread_id, idempotency_key) or await self.run(row.id)
         except RunNotFound:
-            message = "This idempotency key was used for a message of another workspace. Use a new key."
+            message = "This idempotency key was used for a message in another workspace. Use a new key."
             raise IdempotencyMismatch(message) from None
 
     async def retract(self, run_id: str) -> None:
@@ -189,7 +189,7 @@ class PostgresJournal:
         return (await asyncio.gather(*gone))[0]
 
     async def _since(self, run_id: str, after: int) -> tuple[bool, list[Numbered]]:
-        """Whether the run has ended, and its events above `after`, from one snapshot."""
+        """Returns whether the run has ended, and its events above `after`, from the same snapshot."""
         sql: LiteralString = (
             "SELECT ended_at IS NOT NULL, number, data FROM cfo_journal.run LEFT JOIN cfo_journal.event"
             " ON event.run = run.id AND number > %s WHERE run.id = %s ORDER BY number"

@@ -1,8 +1,8 @@
-"""The journal in an SQLite database, for all processes of one machine.
+"""The journal in an SQLite database, for all processes on one machine.
 
-The writes of one event-loop iteration are one commit (group commit). Subscribers are notified of an event only after
-its commit, so that they never see one that a crash takes back. A commit that fails, or finds another process writing,
-is tried again for some seconds while the event loop continues.
+All writes from one event-loop iteration are committed together (group commit). Subscribers are notified of an event
+only after its commit, so that they never see an event that is lost in a crash. A commit that fails, for example because
+another process is writing, is retried for a few seconds while the event loop continues.
 """
 
 import asyncio
@@ -37,10 +37,10 @@ _COLUMNS = (
     "n", "id", "workspace_id", "thread_id", "message", "in_reply_to", "parent_run_id", "owner", "attempt", "deaths",
     "status", "accepted_at",
 )  # fmt: skip
-_POLL = 0.01  # seconds between checks whether another process has written
+_POLL = 0.01  # seconds between checks for writes by other processes
 _RETRY_EVERY = 0.02
-_PRUNE = 50  # runs pruned in one commit; between two commits others can write
-_RETRY_FOR = 5.0  # seconds for which a commit is tried
+_PRUNE = 50  # runs pruned per commit; other processes can write between commits
+_RETRY_FOR = 5.0  # seconds for which a commit is retried
 
 
 class SqliteJournal:
@@ -57,12 +57,14 @@ class SqliteJournal:
         self._closed = True
 
     async def open(self) -> None:
-        # Only the journal's own loop uses them, but another thread may close them after that loop has ended.
+        # Only the journal's own loop uses the connections, but another thread may close them after that loop has ended.
         options: dict[str, Any] = {"isolation_level": None, "timeout": 1, "check_same_thread": False}
         self._writer, self._reader = sqlite3.connect(self._path, **options), sqlite3.connect(self._path, **options)
         try:
             self._writer.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
-            self._writer.execute("PRAGMA busy_timeout = 0")  # SQLite must not block the loop: `_try_again` waits
+            self._writer.execute(
+                "PRAGMA busy_timeout = 0"
+            )  # SQLite must not block the loop; `_try_again` waits instead
         except BaseException:
             self._writer.close()
             self._reader.close()
@@ -75,7 +77,7 @@ class SqliteJournal:
     def close_sync(self) -> None:
         if not self._closed:
             if self._batch:
-                self._writer.execute("PRAGMA busy_timeout = 1000")  # the loop may have ended, so there is no later try
+                self._writer.execute("PRAGMA busy_timeout = 1000")  # the loop may have ended, so no retry can follow
                 self._commit(last=True)
             self._closed = True
             self._writer.close()
@@ -84,7 +86,7 @@ class SqliteJournal:
                 self._wake()
 
     async def check(self) -> None:
-        """Runs apart from the batch: a message that joined it later would get only the rest of its retry time."""
+        """See `Journal.check`. It bypasses the batch: a message added to the batch later would get fewer retries."""
         until = time.monotonic() + _RETRY_FOR
         while True:
             self._refuse_if_closed()
@@ -108,7 +110,7 @@ class SqliteJournal:
         try:
             return await self.by_key(row.workspace_id, row.thread_id, idempotency_key) or await self.run(row.id)
         except RunNotFound:
-            message = "This idempotency key was used for a message of another workspace. Use a new key."
+            message = "This idempotency key was used for a message in another workspace. Use a new key."
             raise IdempotencyMismatch(message) from None
 
     async def retract(self, run_id: str) -> None:
@@ -187,7 +189,9 @@ class SqliteJournal:
         try:
             while True:
                 changed.clear()
-                ended = self._has_ended(run_id)  # read before the events: the last event and this mark are one commit
+                ended = self._has_ended(
+                    run_id
+                )  # read before the events, since the last event is committed together with the end
                 found = self._events(run_id, after)
                 # Every run ends with `done`, so an ended run without any event has been pruned.
                 if ended and not found and not await self.next_number(run_id):
@@ -221,10 +225,10 @@ class SqliteJournal:
         return count
 
     async def _watch_other_processes(self) -> None:
-        """Wakes subscribers when another process has written. Writes of this process wake them at commit."""
+        """Wakes subscribers when another process has written. This process's own commits wake them directly."""
         seen: object = None
         while self._waiting and not self._closed:
-            # On the writer's connection, data_version changes with the commits of all others but not with its own.
+            # On the writer's connection, data_version changes with every other connection's commits but not its own.
             with contextlib.suppress(sqlite3.Error):
                 [version] = self._writer.execute("PRAGMA data_version").fetchone()
                 if version != seen:
@@ -243,7 +247,7 @@ class SqliteJournal:
         raise not_found.run(run_id)
 
     def _has_ended(self, run_id: str) -> bool:
-        """Whether the run has ended. Every wake-up of a subscriber asks this, so it reads one column only."""
+        """Whether the run has ended. Called each time a subscriber wakes, so it reads only one column."""
         if rows := self._select("SELECT ended_at IS NOT NULL FROM run WHERE id = ?", run_id):
             return bool(rows[0][0])
         return self._run(run_id).ended
@@ -272,7 +276,7 @@ class SqliteJournal:
     def _queue(
         self, sql: str, values: tuple[Any, ...] | dict[str, Any], run_id: str | None = None
     ) -> "asyncio.Future[int]":
-        """Commits the statement together with the others of this loop iteration. The future gives its row count.
+        """Queues a statement, to be committed with this loop iteration's others. The future returns its row count.
 
         After the commit, the subscribers of `run_id` are woken. Raises `WorkbenchClosed`.
         """
@@ -280,7 +284,7 @@ class SqliteJournal:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[int] = loop.create_future()
         self._batch.append((sql, values, run_id, done))
-        if len(self._batch) == 1:  # otherwise a commit, or its retry, is scheduled already
+        if len(self._batch) == 1:  # otherwise a commit or its retry is already scheduled
             loop.call_soon(self._commit)
         return done
 
@@ -291,7 +295,7 @@ class SqliteJournal:
             self._writer.execute("BEGIN IMMEDIATE")
             counts = [self._writer.execute(sql, values).rowcount for sql, values, *_ in self._batch]
             self._writer.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whatever the error is, the awaiting callers must get it
+        except Exception as error:  # noqa: BLE001 - any error must reach the callers that await the futures
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             self._try_again(error, last=last or not isinstance(error, sqlite3.Error))
@@ -303,7 +307,7 @@ class SqliteJournal:
         self._wake({run_id for *_, run_id, _ in batch if run_id})
 
     def _try_again(self, error: Exception, *, last: bool) -> None:
-        """Schedules a retry of the failed batch. Writes queued until then join the batch, which keeps their order."""
+        """Schedules a retry of the failed batch. Writes queued until then join the batch, so their order is kept."""
         now = time.monotonic()
         self._trying_since = self._trying_since or now
         if not last and now - self._trying_since < _RETRY_FOR:
@@ -326,7 +330,7 @@ def _is_abandoned(future: "asyncio.Future[int]") -> bool:
 
 
 def _stored(time: datetime) -> str:
-    """The stored form of a time: UTC in ISO format, which sorts chronologically as text."""
+    """Formats a time for storage: UTC in ISO format, which sorts chronologically as a string."""
     return time.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")
 
 

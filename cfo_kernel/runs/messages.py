@@ -1,4 +1,4 @@
-"""Checks of incoming messages: what a message may be, and which reply an empty one may continue."""
+"""Checks incoming messages: whether a message is valid, and whether a reply may be continued."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from cfo_kernel.store.folders import is_id
 from cfo_kernel.store.history import Entry, MessageEntry, RunEntry
 
 MAX_MESSAGE = 100_000
-"""The longest message, in bytes of UTF-8. Longer tables belong in a file."""
+"""The longest message that is accepted, in UTF-8 bytes. Longer tables should be uploaded as files."""
 _MAX_KEY = 200
 
 
@@ -22,7 +22,7 @@ def check_message(text: str, in_reply_to: str | None, key: str | None = None) ->
     if not text and in_reply_to is None:
         raise EmptyMessage("The message is empty. Write a question.")
     if text and not text.strip():
-        raise EmptyMessage("The message contains only white space. Write a question.")
+        raise EmptyMessage("The message contains only whitespace. Write a question.")
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
@@ -33,17 +33,17 @@ def check_message(text: str, in_reply_to: str | None, key: str | None = None) ->
 
 
 def check_continue(entries: Sequence[Entry], in_reply_to: str | None) -> None:
-    """Raises `NothingToContinue` unless that reply asks for review and no message came after it."""
+    """Raises `NothingToContinue` unless the reply of this run waits for review and no message has followed it."""
     messages = [e for e in entries if isinstance(e, MessageEntry)]
     replies = {e.run_id: e.reply for e in entries if isinstance(e, RunEntry)}
     reply = replies.get(in_reply_to or "")
     if reply is None or not reply.waits_for_review or not messages or messages[-1].run_id != in_reply_to:
-        message = "That reply cannot be continued: it was answered already, or asks for no review. Write a message."
+        message = "That reply cannot be continued: it was already answered or does not ask for review. Send a message."
         raise NothingToContinue(message)
 
 
 def continues_left(entries: Sequence[Entry], limit: int) -> int:
-    """How many more automatic continues are allowed: `limit` in a row; anything a person sends resets the count."""
+    """Returns how many more automatic continues are allowed: `limit` in a row. Anything a person sends resets it."""
     messages = [e for e in entries if isinstance(e, MessageEntry)]
     in_a_row = next((n for n, message in enumerate(reversed(messages)) if not message.untouched), len(messages))
     return max(0, limit - in_a_row)

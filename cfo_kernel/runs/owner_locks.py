@@ -1,4 +1,4 @@
-"""Owner locks: each live process of this machine locks its own file, and the kernel releases the lock when it dies."""
+"""Owner locks: each live process on this machine locks its own file. The system unlocks it when the process dies."""
 
 import fcntl
 import os
@@ -9,26 +9,26 @@ from cfo_kernel.store.live_processes import is_locked
 
 
 class OwnerLocks:
-    """The processes that own runs. `me` is this process's name; it counts as alive once this object exists."""
+    """Tracks which run owners are alive. `me` is this process's name, which counts as alive until `close`."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.me = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
-        # Lock first, rename second: an unlocked file under its final name would look like a dead process.
+        # Lock before renaming: an unlocked file under its final name would look like a dead process.
         unnamed = folder / f".{self.me}"
         self._held = unnamed.open("w")
         fcntl.flock(self._held, fcntl.LOCK_EX)
         unnamed.rename(folder / self.me)
 
     def is_alive(self, owner: str) -> bool:
-        """Whether the process of that name is still running."""
+        """Whether the process with this name is still running."""
         if owner == self.me:
             return not self._held.closed
         return is_locked(self._folder / owner)
 
     def remove_abandoned(self) -> None:
-        """Removes the files of killed processes. A process without a file counts as dead as well."""
+        """Removes the files of killed processes. A process without a file counts as dead too."""
         for file in self._folder.iterdir():
             if not file.name.startswith(".") and not self.is_alive(file.name):
                 file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The runs' PostgreSQL database: connections for one event loop, with errors translated to `StorageFailed`."""
+"""Connections to the PostgreSQL database for one event loop. Driver errors are raised as `StorageFailed`."""
 
 import asyncio
 import contextlib
@@ -23,10 +23,10 @@ CONNECTION_LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout
 RETRY_FOR = 5.0
 """Seconds for which an operation is retried after such an error."""
 RETRY_EVERY = 0.1
-_AT_MOST = 8  # connections of one process for reads and the queue
+_AT_MOST = 8  # pooled connections per process, for reads and the queue
 
 for _name in ("psycopg", "psycopg.pool", "procrastinate"):
-    logging.getLogger(_name).addHandler(logging.NullHandler())  # keep their log lines off a user's terminal
+    logging.getLogger(_name).addHandler(logging.NullHandler())  # keeps their log lines off the user's terminal
 
 
 class Database:
@@ -41,7 +41,7 @@ class Database:
         """Opens the pool. Raises `StorageFailed` if the server cannot be reached."""
         if self._pool is not None:
             return
-        with self._target.connecting():  # fails at once with the reason, where a pool would keep trying
+        with self._target.connecting():  # fails at once with the reason; a pool would keep trying
             await (await self.connect()).close()
         self._pool = AsyncConnectionPool[Connection](
             self._target.conninfo,
@@ -54,7 +54,7 @@ class Database:
         await self._pool.open()
 
     async def bring_up_to_date(self, schema: StoreSchema) -> None:
-        """Creates or upgrades a store where it is behind. Raises `StorageFailed` as `schemas.bring_up_to_date` does."""
+        """Creates or upgrades a store unless it is up to date. See `schemas.bring_up_to_date` for the errors."""
         sql: LiteralString = f"SELECT version_num FROM {schema.postgres_schema}.alembic_version"
         with contextlib.suppress(psycopg.errors.UndefinedTable):
             async with self.pool.connection() as connection:
@@ -69,9 +69,10 @@ class Database:
             engine.dispose()
 
     async def migrate(self, schema: LiteralString, steps: Sequence[LiteralString]) -> None:
-        """Applies the missing steps to a schema that counts its own steps, under a lock.
+        """Applies the missing migration steps to a schema that counts its steps itself, under a lock.
 
-        A released step is never changed. Raises `StorageFailed`, also if the schema is newer than this program.
+        Never change a step once it has been released. Raises `StorageFailed`, also if the schema is newer than this
+        version.
         """
         with self._target.connecting():
             async with await self.connect() as connection, connection.transaction():
@@ -89,7 +90,7 @@ class Database:
                 await connection.execute(f"INSERT INTO {schema}.version VALUES (%s)", (len(steps),))
 
     async def connect(self) -> Connection:
-        """A new connection, outside the pool. Raises the driver's errors."""
+        """Returns a new connection outside the pool. Raises the driver's errors."""
         connection = await psycopg.AsyncConnection[tuple[Any, ...]].connect(self._target.conninfo)
         await self._configure(connection)
         return connection
@@ -102,7 +103,10 @@ class Database:
         return self._pool
 
     async def select(self, sql: LiteralString, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a statement. A writing statement must be safe to execute twice. Raises `StorageFailed`."""
+        """Returns the rows of a statement. It may be executed twice, so a write must be idempotent.
+
+        Raises `StorageFailed` or `WorkbenchClosed`.
+        """
         until = time.monotonic() + RETRY_FOR
         while True:
             try:
@@ -119,7 +123,7 @@ class Database:
             await asyncio.sleep(RETRY_EVERY)
 
     def failed(self, what: str, error: BaseException) -> StorageFailed:
-        """The error as `StorageFailed`; `what` is what could not be done, such as "read" or "written"."""
+        """Returns the error as `StorageFailed`. `what` completes "The database cannot be ...": "read" or "written"."""
         reason = self._target.redacted(error)
         return StorageFailed(f"The database cannot be {what} ({reason}). Check CFO_DATABASE_URL and its server.")
 
@@ -130,7 +134,7 @@ class Database:
         self.close_sync()
 
     def close_sync(self) -> None:
-        """Closes the connections synchronously, for when the event loop has ended."""
+        """Closes the connections synchronously. Used when the event loop has ended."""
         self._pool = None
         for connection in list(self._connections):
             with contextlib.suppress(psycopg.Error):

@@ -1,4 +1,4 @@
-"""Notifications of new events: subscribers of this process, and its one connection that LISTENs to the others."""
+"""Notifies this process's subscribers of new events. A single connection LISTENs for the events of other processes."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,8 @@ _RECONNECT = 1.0  # seconds
 class Notifications:
     """Wakes the subscribers of a run when it has new events.
 
-    `own_backend` gives the server process that serves this process's writes: those notify subscribers directly, so
-    their NOTIFY is ignored.
+    `own_backend` returns the id of the PostgreSQL process that handles this process's writes. These writes notify the
+    subscribers directly, so their NOTIFY is ignored.
     """
 
     def __init__(self, database: Database, own_backend: Callable[[], int | None]) -> None:
@@ -25,7 +25,7 @@ class Notifications:
 
     @contextlib.contextmanager
     def of(self, run_id: str) -> Generator[asyncio.Event]:
-        """An `asyncio.Event` that is set when the run may have new events. Spurious wake-ups are possible."""
+        """Yields an `asyncio.Event` that is set when the run may have new events. Spurious wake-ups are possible."""
         changed = asyncio.Event()
         self._waiting.setdefault(run_id, set()).add(changed)
         if self._listening is None or self._listening.done():

@@ -1,7 +1,7 @@
-"""Group commit on PostgreSQL: the statements queued in one iteration of the event loop are one transaction, in order.
+"""Group commit for PostgreSQL: the statements queued in one event-loop iteration run in order in one transaction.
 
-If the connection is lost, the transaction is tried again for some seconds, but never applied twice: when it is unclear
-whether the commit arrived, the server is asked for the status of the transaction's id.
+If the connection is lost, the transaction is retried for a few seconds, but never applied twice: if it is unclear
+whether the commit reached the server, the writer looks up the transaction's status by its id.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class _Statement(NamedTuple):
 
 
 class Writer:
-    """Writes on its own connection. `on_commit` is called after each commit with the runs that have new events."""
+    """Writes over its own connection. After each commit, calls `on_commit` with the runs that have new events."""
 
     def __init__(self, database: Database, on_commit: Callable[[set[str]], None]) -> None:
         self._database = database
@@ -39,11 +39,11 @@ class Writer:
 
     @property
     def process(self) -> int | None:
-        """The id of the server process that serves the connection; None while there is no connection."""
+        """The id of the PostgreSQL process that handles the connection, or None while there is no connection."""
         return None if self._connection is None else self._connection.info.backend_pid
 
     def queue(self, sql: LiteralString, run_id: str | None = None, **values: Any) -> "asyncio.Future[int]":
-        """Commits the statement together with the others of this loop iteration. The future gives its row count.
+        """Queues a statement, to be committed with this loop iteration's others. The future returns its row count.
 
         After the commit, the subscribers of `run_id` are notified, in this process and in others. Raises
         `WorkbenchClosed`.
@@ -57,7 +57,7 @@ class Writer:
         return done
 
     async def close(self) -> None:
-        """Commits what is still queued, then closes the connection."""
+        """Commits the queued statements, then closes the connection."""
         self._closed = True
         if self._committing is not None:
             await asyncio.wait([self._committing])
@@ -101,7 +101,7 @@ class Writer:
                 raise
 
     async def _execute(self, connection: Connection, batch: list[_Statement]) -> tuple[list[int], str]:
-        """Executes the batch. Gives the statements' row counts, and the id of the transaction, which is left open."""
+        """Executes the batch but does not commit it. Returns the statements' row counts and the transaction's id."""
         async with connection.pipeline():
             await connection.execute("BEGIN")
             xact_id = await connection.execute("SELECT pg_current_xact_id()::text")
@@ -115,7 +115,7 @@ class Writer:
         sql: LiteralString = "SELECT pg_xact_status(%s::text::xid8)"
         found = await (await connection.execute(sql, (transaction,))).fetchone()
         status = found[0] if found else None
-        if status == "in progress":  # the server has not noticed yet that the connection is gone
+        if status == "in progress":  # the server has not yet noticed the lost connection
             raise psycopg.OperationalError("an earlier transaction has not ended")
         return status == "committed"
 

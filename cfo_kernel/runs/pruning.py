@@ -1,4 +1,4 @@
-"""Pruning, once a day: the events and records of old runs are dropped, and what was in the trash long enough.
+"""Prunes the journal and the trash: deletes the events and records of old runs, and old items in the trash.
 
 The threads of these runs keep every message and reply.
 """
@@ -12,14 +12,14 @@ from cfo_kernel.errors import CfoError
 from cfo_kernel.runs.journal import Journal
 from cfo_kernel.store import trash
 
-_AGAIN = 86_400.0  # seconds
+_AGAIN = 86_400.0  # seconds between prunings
 _log = logging.getLogger(__name__)
 
 
 async def prune(journal: Journal, days: int, root: Path, again: float = _AGAIN) -> None:
-    """Prunes runs that ended more than `days` ago, and the trash of the root, now and once a day until cancelled.
+    """Prunes runs that ended more than `days` days ago, and the root's trash, now and then every `again` seconds.
 
-    A failure is retried then.
+    Runs until cancelled. A failed attempt is logged, and the next one follows at its usual time.
     """
     while True:
         try:

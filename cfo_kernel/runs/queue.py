@@ -1,7 +1,7 @@
-"""The run queue: the protocol that assigns accepted runs to processes, one at a time per thread and in order.
+"""The protocol of the run queue, which assigns accepted runs to processes, in order and one at a time per thread.
 
-`queue_table` serves one machine (the journal's own table, plus locks that the kernel releases when a process dies);
-`queue_procrastinate` serves several machines. Child runs (`parent_run_id`) take no place in their thread's queue.
+`queue_table` is for one machine: it uses the journal's own table, plus locks that the system releases when a process
+dies. `queue_procrastinate` is for several machines. Child runs (`parent_run_id`) do not wait in their thread's queue.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,16 +11,19 @@ from typing import Protocol
 from cfo_kernel.runs.journal import RunRow
 
 PerformRun = Callable[[RunRow], Awaitable[None]]
-"""Executes a claimed run. It returns when the run has ended, was taken over, or is left to another process."""
+"""Executes a claimed run. Returns when the run has ended, was taken over, or is left to another process."""
 
 MAX_CONCURRENT_RUNS = 32
-"""How many runs one process executes at a time. With more, the event loop reads models' answers too late."""
+"""How many runs one process executes at a time. With more, the event loop would be too slow to read model responses."""
 MAX_CRASHES = 5
-"""How many processes in a row may die while executing a run without any progress. Then it ends as interrupted."""
+"""How many processes in a row may die executing a run without making progress, before the run ends as interrupted."""
 
 
 class RunQueue(Protocol):
-    """Assigns runs. `me` is this process's name as an owner; `accepts_as` is the first owner of an accepted run."""
+    """Assigns runs to processes.
+
+    `me` is the name under which this process owns runs. `accepts_as` is the first owner of a run accepted here.
+    """
 
     me: str
     accepts_as: str
@@ -30,19 +33,19 @@ class RunQueue(Protocol):
         ...
 
     async def offer(self, run: RunRow) -> None:
-        """Enqueues an accepted run. It is in the journal and in the history already."""
+        """Enqueues an accepted run, which must already be in the journal and the history."""
         ...
 
     def take(self, run: RunRow) -> None:
-        """Performs a run at once that was claimed out of turn, in order to stop it."""
+        """Immediately performs a run that was claimed out of turn so that it can be stopped."""
         ...
 
     def turn(self, run: RunRow) -> AbstractAsyncContextManager[None]:
-        """Waits until the thread's earlier runs have ended and a slot is free; occupies the slot while entered."""
+        """Waits until the thread's earlier runs have ended and a slot is free. Occupies the slot during the block."""
         ...
 
     def is_alive(self, owner: str) -> bool:
-        """Whether the process of that name may still be executing its runs."""
+        """Whether the process with this name may still be executing its runs."""
         ...
 
     def pause(self) -> None:
@@ -50,9 +53,9 @@ class RunQueue(Protocol):
         ...
 
     async def close(self) -> None:
-        """Stops assigning runs, and returns when every run of this process has been released."""
+        """Stops assigning runs, and returns once every run owned by this process has been released."""
         ...
 
     def close_sync(self) -> None:
-        """Closes what can be closed without an event loop."""
+        """Closes everything that can be closed without an event loop."""
         ...

@@ -1,8 +1,8 @@
-"""The queue of several machines: Procrastinate, a task queue in the same PostgreSQL database, distributes the work.
+"""The queue for several machines. Procrastinate, a task queue in the same PostgreSQL database, distributes the work.
 
-A job only wakes a worker for a thread. Which run is next, and which process owns it, is read from the journal each
-time: a job executes the earliest open run of its thread, whichever run the job was created for, and waits while another
-live process owns that run. So the order of runs never depends on jobs, which may be lost, delayed or duplicated.
+A job only wakes a worker for a thread. The worker reads from the journal which run is next and which process owns it:
+it executes the earliest open run of the thread, whichever run the job was created for, and waits while another live
+process owns that run. So the order of runs never depends on the jobs, which may be lost, delayed or duplicated.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ from cfo_kernel.store.database_postgres import QUEUE
 from cfo_kernel.store.live_processes import DEAD_AFTER
 
 _HEARTBEAT = 1.0  # seconds between heartbeats, and between searches for dead workers and for runs without a job
-_POLL = 0.1  # seconds between polls for a job whose lock was released when another job of its thread ended
-_POLL_RUN = 0.1  # seconds between checks whether another process has ended the run
+_POLL = 0.1  # seconds between polls for jobs whose lock was released when another job of the same thread ended
+_POLL_RUN = 0.1  # seconds between checks for whether another process has ended the run
 _GRACE = 2.0  # seconds that a stopping worker waits for its jobs
 _RUNS, _CHILDREN = "runs", "children"  # two queues: a run occupies its slot while it waits for its children
 _MAX_CONCURRENT_CHILDREN = 8 * MAX_CONCURRENT_RUNS
@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Unfinished(Exception):
-    """Raised by a job whose run is still open: the job goes back into the queue."""
+    """Raised by a job whose run is still open, to put the job back into the queue."""
 
 
 class ProcrastinateQueue:
@@ -97,7 +97,7 @@ class ProcrastinateQueue:
 
     @asynccontextmanager
     async def turn(self, run: RunRow) -> AsyncGenerator[None]:  # noqa: ARG002
-        yield  # the job has started, so it is the run's turn already
+        yield  # a job starts only when it is its run's turn
 
     def is_alive(self, owner: str) -> bool:
         return bool(owner) and owner not in self._dead
@@ -115,7 +115,7 @@ class ProcrastinateQueue:
             await asyncio.wait([watching, *working])
         while self._performing:
             await asyncio.wait(self._performing)
-        with contextlib.suppress(CfoError):  # otherwise others take the runs over once the heartbeat is too old
+        with contextlib.suppress(CfoError):  # if this fails, others take over the runs once the heartbeat is too old
             await self._journal.release(self.me)
             await self._database.select("DELETE FROM cfo_journal.owner WHERE name = %s", (self.me,))
 
@@ -137,14 +137,14 @@ class ProcrastinateQueue:
             )
 
     async def _run_job(self, run_id: str, workspace_id: str, thread_id: str, child: bool) -> None:
-        """The body of a job. It returns when a run has ended, or when the thread has no open run."""
+        """The body of a job. Returns when a run has ended, or if the thread has no open run."""
         while run := await self._next_run(run_id, workspace_id, thread_id, child=child):
             if self.stopping:
                 raise _Unfinished
             if run.id in self._claimed_here or (run.owner != self.me and self.is_alive(run.owner)):
                 await asyncio.sleep(_POLL_RUN)
                 continue
-            self._claimed_here.add(run.id)  # before the claim: another job must not see it as unowned
+            self._claimed_here.add(run.id)  # before the claim, so that another job does not claim it too
             try:
                 # A run that had not started cannot have caused its owner's death.
                 died = run.owner not in ("", self.me) and run.status == "running"
@@ -157,7 +157,7 @@ class ProcrastinateQueue:
         return None
 
     async def _next_run(self, run_id: str, workspace_id: str, thread_id: str, *, child: bool) -> RunRow | None:
-        """The run to execute: the child itself for a child's job, else the thread's earliest open run."""
+        """Returns the run to execute: for a child's job the child itself, otherwise the thread's earliest open run."""
         runs = await self._journal.open_runs(workspace_id, thread_id)
         return next((r for r in runs if (r.id == run_id if child else r.parent_run_id is None)), None)
 
@@ -168,7 +168,7 @@ class ProcrastinateQueue:
                 raise _Unfinished
 
     def _start(self, run: RunRow) -> "asyncio.Task[None]":
-        """Performs the run in a task of its own, which outlives the job if the job is aborted."""
+        """Performs the run in a separate task, which continues if the job is aborted."""
         self._claimed_here.add(run.id)
         task = asyncio.create_task(self._perform_until_ended(run), name=f"run {run.id}")
         self._performing.add(task)
@@ -176,7 +176,7 @@ class ProcrastinateQueue:
         return task
 
     async def _perform_until_ended(self, run: RunRow) -> None:
-        """Performs the run again and again until it has ended or another process owns it."""
+        """Performs the run repeatedly until it has ended or another process owns it."""
         claim: RunRow | None = run
         try:
             while claim is not None and (died := await self._perform_once(claim)) is not None and not self.stopping:
@@ -187,24 +187,24 @@ class ProcrastinateQueue:
             self._claimed_here.discard(run.id)
 
     async def _perform_once(self, run: RunRow) -> bool | None:
-        """Performs the run once. None if it is done; otherwise whether the failure counts as a crash."""
+        """Performs the run once. Returns None if it is done, otherwise whether the failure counts as a crash."""
         try:
             await self._perform(run)
             now = await self._journal.run(run.id)
             return None if now.ended or now.attempt != run.attempt else True
         except RunNotFound:  # its acceptance was retracted
             return None
-        except CfoError as error:  # the outcome could not be stored: try again until it can
+        except CfoError as error:  # the outcome could not be stored, so keep trying
             _log.warning("the outcome of run %s is not stored yet, trying again: %s", run.id, error)
             return False
-        except Exception:  # noqa: BLE001 - a bug must not leave a run open for which the whole thread waits
+        except Exception:  # noqa: BLE001 - a bug must not leave a run open, because the whole thread would wait for it
             _log.exception("run %s failed unexpectedly, trying again", run.id)
             return True
 
     # Workers
 
     async def _run_worker(self, queue: str, at_most: int) -> None:
-        """Runs a Procrastinate worker, and starts a new one whenever it stops because its connection was lost."""
+        """Runs a Procrastinate worker, and restarts it whenever it stops because its connection was lost."""
         while not self.stopping:
             worker = Worker(
                 app=self._app,
@@ -231,7 +231,7 @@ class ProcrastinateQueue:
                 await asyncio.sleep(_HEARTBEAT)
 
     async def _monitor(self) -> None:
-        # A driver may turn a cancellation into an error of its own, so the flag ends the loop as well.
+        # A driver may turn a cancellation into its own error, so the flag also ends the loop.
         while not self.stopping:
             try:
                 await self._send_heartbeat()
@@ -254,14 +254,14 @@ class ProcrastinateQueue:
         self._dead = {owner for (owner,) in await self._database.select(_DEAD, (self.me, DEAD_AFTER))}
         await self._database.select("DELETE FROM cfo_journal.owner WHERE beat < now() - interval '1 hour'")
         for job in await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
-            with contextlib.suppress(ConnectorException):  # another process was first
+            with contextlib.suppress(ConnectorException):  # another process has already retried it
                 await self._app.job_manager.retry_job(job)
         for run_id, workspace_id, thread_id, parent in await self._database.select(_WITHOUT_JOB):
             await self._defer(run_id, workspace_id, thread_id, parent, once=True)
 
 
 class _Retry(BaseRetryStrategy):
-    """Retries a job forever: at once if its process is stopping, otherwise after a second."""
+    """Retries a job indefinitely: at once if its process is stopping, otherwise after a second."""
 
     def __init__(self, queue: ProcrastinateQueue) -> None:
         self._queue = queue

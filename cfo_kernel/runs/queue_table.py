@@ -1,4 +1,4 @@
-"""The queue of one machine: a process executes the runs it accepts, and adopts those of processes that have died.
+"""The queue for one machine: each process executes the runs it accepts, and adopts those of processes that have died.
 
 A process is alive while it holds the lock on its own file (`owner_locks`).
 """
@@ -14,9 +14,9 @@ from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.owner_locks import OwnerLocks
 from cfo_kernel.runs.queue import MAX_CONCURRENT_RUNS, PerformRun
 
-_POLL = 0.05  # seconds between checks whether an earlier run of the thread has ended
+_POLL = 0.05  # seconds between checks for whether the thread's earlier runs have ended
 _ADOPT_EVERY = 1.0  # seconds between searches for runs whose process is gone
-_ADOPT_AFTER = 0.2  # seconds before the first search: a command that only lists threads has exited by then
+_ADOPT_AFTER = 0.2  # seconds before the first search, when a command that only lists threads has already exited
 _log = logging.getLogger(__name__)
 
 
@@ -30,7 +30,7 @@ class TableQueue:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_RUNS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._adopting: asyncio.Task[None] | None = None
-        self._dropped: dict[str, bool] = {}  # runs to try again, and whether that counts as a crash
+        self._dropped: dict[str, bool] = {}  # runs to retry, and whether each failure counts as a crash
         self._is_closing = False
         self._run_ended = asyncio.Event()
 
@@ -48,7 +48,7 @@ class TableQueue:
 
     @asynccontextmanager
     async def turn(self, run: RunRow) -> AsyncGenerator[None]:
-        if run.parent_run_id is not None:  # its parent occupies a slot and waits for it: a second slot could deadlock
+        if run.parent_run_id is not None:  # its parent occupies a slot while waiting, so a second slot could deadlock
             yield
             return
         while await self._journal.has_earlier_open_run(run):
@@ -72,7 +72,7 @@ class TableQueue:
             await asyncio.gather(self._adopting, return_exceptions=True)
         if self._tasks:
             await asyncio.wait(self._tasks)
-        with contextlib.suppress(CfoError):  # otherwise other processes adopt them once this one has exited
+        with contextlib.suppress(CfoError):  # if this fails, other processes adopt the runs once this one has exited
             await self._journal.release(self.me)
 
     def close_sync(self) -> None:
@@ -84,10 +84,10 @@ class TableQueue:
             now = await self._journal.run(run.id)
             if not now.ended and now.attempt == run.attempt and not self._is_closing:  # dropped unexpectedly
                 self._dropped[run.id] = True
-        except CfoError as error:  # the outcome could not be stored: try again until it can
+        except CfoError as error:  # the outcome could not be stored, so keep trying
             _log.warning("the outcome of run %s is not stored yet, trying again: %s", run.id, error)
             self._dropped[run.id] = False
-        except Exception:  # noqa: BLE001 - a bug must not leave a run open for which the whole thread waits
+        except Exception:  # noqa: BLE001 - a bug must not leave a run open, because the whole thread would wait for it
             _log.exception("run %s failed unexpectedly, trying again", run.id)
             self._dropped[run.id] = True
         finally:
@@ -110,7 +110,7 @@ class TableQueue:
                 # A run that was still waiting for its turn cannot have caused its owner's death.
                 died = self._dropped[run.id] if is_mine else bool(run.owner) and run.status == "running"
                 claimed = await self._journal.claim(run, self.me, died=died)
-                self._dropped.pop(run.id, None)  # after the claim, so that a failed claim is tried again
+                self._dropped.pop(run.id, None)  # after the claim, so that a failed claim is retried
                 if claimed is not None:
                     self.take(claimed)
         await asyncio.to_thread(self._processes.remove_abandoned)

@@ -1,7 +1,7 @@
-"""The recorder of a run: writes its events and records to the journal in order, and numbers the events.
+"""The recorder of a run: numbers its events and writes them and its records to the journal in order.
 
-It is the listener of a turn and its replay log in one. A later attempt goes through the same steps as the one before;
-the recorder recognises the events that are in the journal already, and does not write them a second time.
+It is both the listener and the replay log of a turn. A later attempt goes through the same steps as the previous one;
+the recorder recognizes events that are already in the journal, and does not write them again.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from cfo_kernel.errors import CfoError
 from cfo_kernel.events import Numbered
 from cfo_kernel.runs.journal import Journal, Record, RunRow
 
-_TOKENS_EVERY = 0.03  # seconds; a front end cannot paint more often, and Jupyter drops messages above 1000/s
+_TOKENS_EVERY = 0.03  # seconds; front ends cannot paint more often, and Jupyter drops messages above 1000/s
 
 
 class OwnershipLost(Exception):
-    """Another process owns the run by now: this one must stop, and write nothing more about it."""
+    """Another process now owns the run, so this one must stop and write nothing more about it."""
 
 
 class Recorder:
-    """Writes the events and records of one attempt. It alone assigns the run's event numbers."""
+    """Writes the events and records of one attempt. Nothing else assigns the run's event numbers."""
 
     def __init__(
         self, journal: Journal, run: RunRow, earlier_events: Sequence[Numbered], records: Sequence[Record]
@@ -46,18 +46,18 @@ class Recorder:
         self._lost: CfoError | OwnershipLost | None = None
         self.usage = events.NOTHING_USED
         self.on_loss: Callable[[], object] = lambda: None
-        """Called when an event could not be stored: the run must not continue unseen."""
+        """Called when an event could not be stored, because a run must not continue without recording its events."""
 
     @classmethod
     async def of(cls, journal: Journal, run: RunRow) -> "Recorder":
-        """The recorder of an attempt, with the events and records of the attempts before it."""
+        """Returns the recorder for an attempt, with the events and records of the earlier attempts."""
         if run.attempt == 1:  # the first attempt has no predecessors
             return cls(journal, run, (), ())
         return cls(journal, run, await journal.events(run.id), await journal.records(run.id))
 
     @classmethod
     async def at_the_end(cls, journal: Journal, run: RunRow) -> "Recorder":
-        """The recorder of a run's last events, which follow the last number that is stored."""
+        """Returns a recorder for a run's last events, numbered after the last stored event."""
         recorder = cls(journal, run, (), ())
         recorder._number = await journal.next_number(run.id)
         return recorder
@@ -65,7 +65,7 @@ class Recorder:
     # Events
 
     def put(self, event: events.Event) -> None:
-        """Queues the next event for the journal, unless an earlier attempt has recorded it."""
+        """Queues an event for the journal, unless an earlier attempt has already recorded it."""
         self._flush()
         identity = _identity(event, self._answers)
         if identity is None or identity not in self._recorded:
@@ -75,7 +75,7 @@ class Recorder:
         if self._replaying:
             return
         self._text += text
-        if self._scheduled_flush is None:  # flushes the last words before a pause, too
+        if self._scheduled_flush is None:  # also flushes the last words before a pause
             due = self._flushed + _TOKENS_EVERY - time.monotonic()
             self._scheduled_flush = asyncio.get_running_loop().call_later(max(0, due), self._flush)
 
@@ -100,7 +100,7 @@ class Recorder:
     # The replay log
 
     def response(self) -> Any | None:
-        """The recorded answer to the next model request. If there is none, tokens of a cut-off answer are voided."""
+        """Returns the recorded response to the next model request. If there is none, voids any partial response."""
         self._flush()
         begin, known = self._since(self._answers), self._records.get(("response", str(self._answers + 1)))
         end = known.event if known else self._number
@@ -130,11 +130,11 @@ class Recorder:
         self._keep("file", call_key, name)
 
     def action(self, kind: Literal["sheet", "outcome"]) -> Any | None:
-        """How far an earlier attempt got with the reply's action."""
+        """Returns the data that an earlier attempt recorded about this step of the reply's action, or None."""
         return self._known(kind, "")
 
     async def keep_action(self, kind: Literal["sheet", "outcome"], data: Any) -> None:
-        """Records a step of the action; returns once it is stored. Raises the error that `written` reports."""
+        """Records a step of the action, and returns once it is stored. Raises the error that `written` returns."""
         self._keep(kind, "", data)
         if lost := await self.written():
             raise lost
@@ -142,14 +142,14 @@ class Recorder:
     # The journal
 
     async def written(self) -> CfoError | OwnershipLost | None:
-        """Waits until everything is stored. Gives the error that prevented it, if any."""
+        """Waits until everything is stored. Returns the error that prevented this, or None."""
         self._flush()
         if self._last is not None:
             await asyncio.wait([self._last])
         return self._lost
 
     def _since(self, answers: int) -> int:
-        """The number of the first event after that many answers of the model."""
+        """Returns the number of the first event after this many model responses."""
         record = self._records.get(("response", str(answers)))
         return record.event if record else 0
 
@@ -193,9 +193,9 @@ class Recorder:
 
 
 def _identity(event: events.Event, answers: int) -> tuple[object, ...] | None:
-    """The identity by which a repeated event is recognised; None for events that may repeat.
+    """Returns the identity by which a repeated event is recognized, or None for events that may repeat.
 
-    The number of answers so far is part of it, because some servers reuse the ids of tool calls in each answer.
+    It includes the number of model responses so far, because some servers reuse tool call ids in each response.
     """
     match event:
         case events.ToolCall(id=call_id) | events.ToolResult(id=call_id):
@@ -207,7 +207,7 @@ def _identity(event: events.Event, answers: int) -> tuple[object, ...] | None:
 
 
 def _valid_tokens(earlier_events: Sequence[Numbered]) -> list[int]:
-    """The numbers of the token events that no later `restarted` event has voided."""
+    """Returns the numbers of the token events that no later `restarted` event has voided."""
     tokens: list[int] = []
     for numbered in earlier_events:
         if isinstance(numbered.event, events.Token):

@@ -1,4 +1,4 @@
-"""The context of a run: its thread's folder and history, and the data of its workspace."""
+"""The context of a run: its thread's folder and history, and its workspace's data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from cfo_kernel.store.history import History
 
 @dataclass(frozen=True)
 class ThreadContext:
-    """A thread, as a run needs it."""
+    """The parts of a thread that a run needs: its ids, its folder with the history, and the workspace's data."""
 
     workspace_id: str
     thread_id: str

@@ -1,4 +1,4 @@
-"""Recording what a run used: its tokens, cost and outcome go into the ledger."""
+"""Records each run's tokens, cost and outcome in the ledger."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +11,13 @@ from cfo_kernel.store.ledger import Capsule, Ledger, usage_columns
 
 @dataclass(frozen=True)
 class UsageRecorder:
-    """The root's prices, read when it was opened, and its ledger."""
+    """Records usage in the root's ledger. Also holds the model prices, which are read when the root is opened."""
 
     prices: Prices
     ledger: Ledger
 
     async def seal(self, run: RunRow, entry: RunEntry) -> None:
-        """Writes the run's capsule to the ledger. Calling it again changes nothing. Raises `StorageFailed`."""
+        """Adds the run's capsule to the ledger. Calling it again has no effect. Raises `StorageFailed`."""
         capsule = Capsule(
             run_id=run.id,
             workspace_id=run.workspace_id,

@@ -80,7 +80,7 @@ async def test_the_outcome_of_a_pruned_run_comes_from_its_thread(
         await again[1].reply()
     for run in again[:2]:
         for after in (None, 0, 99):
-            with pytest.raises(EventsPruned, match="reply is still in the messages"):
+            with pytest.raises(EventsPruned, match="reply is still among the thread's messages"):
                 _ = [n async for n in run.events(after)]
         await run.cancel()  # changes nothing
     assert (await events_of(again[2]))[-1].event.type == "done"
@@ -165,7 +165,7 @@ async def test_a_pruned_run_over_http(root: Path, serve: Serve) -> None:
         age(root, 31, run)
         server.start()
         await until_gone(root, run)
-        with pytest.raises(EventsPruned, match="messages of its thread"):
+        with pytest.raises(EventsPruned, match="still among the thread"):
             await events_of(run)
         assert await run.finished() == before
         reply = await run.reply()

@@ -168,7 +168,7 @@ async def test_countdowns_stand_still_until_a_person_clicks(front: Opened) -> No
         await run.finished()
     for one in (thread, there):
         assert await one.continues_left() == 0
-        with pytest.raises(ContinueLimitReached, match="continue or write"):
+        with pytest.raises(ContinueLimitReached, match="continue it yourself or send"):
             await one.send(in_reply_to=run.id, untouched=True)
     run = await sent(there, after=run)  # a click
     assert await thread.continues_left() == 2
