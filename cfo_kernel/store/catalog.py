@@ -1,9 +1,9 @@
 """The catalog: the workspaces and threads of a root.
 
-It holds nothing that the folders do not say as well, so a lost catalog is rebuilt from them. Folders are stored
-relative to the root, so a root can be moved.
+Everything in it is also in the folders, so a lost catalog is rebuilt from them. Folders are stored relative to the
+root, so a root can be moved.
 
-Its methods may be called from any thread. They block for moments; because event loops call them, they soon give up
+The methods may be called from any thread. They block only briefly: since event loops call them, they soon give up
 waiting for another program's write.
 """
 
@@ -23,12 +23,12 @@ from cfo_kernel.store.schemas import CATALOG, bring_up_to_date
 
 
 def now() -> datetime:
-    """The time in UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 class WorkspaceRow(SQLModel, table=True):
-    """A company: the data and threads in one folder."""
+    """A workspace: the folder with the data and threads of one company."""
 
     __tablename__ = "workspace"  # pyright: ignore[reportAssignmentType]
     id: str = Field(primary_key=True)
@@ -39,7 +39,7 @@ class WorkspaceRow(SQLModel, table=True):
 
 
 class ThreadRow(SQLModel, table=True):
-    """A conversation in a workspace. Its id is not unique by itself: a copied workspace has the same threads."""
+    """A conversation in a workspace. Its id is unique only within the workspace, because workspaces can be copied."""
 
     __tablename__ = "thread"  # pyright: ignore[reportAssignmentType]
     workspace_id: str = Field(primary_key=True, foreign_key="workspace.id")
@@ -55,9 +55,9 @@ Index("thread_newest", _THREADS.c.workspace_id, _THREADS.c.updated_at)
 
 
 class Catalog:
-    """Reads and writes the rows. Every method is one transaction.
+    """Reads and writes the rows of workspaces and threads.
 
-    Every method raises `StorageFailed` if the database cannot be read or written.
+    Every method runs in one transaction, and raises `StorageFailed` if the database cannot be read or written.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -68,12 +68,12 @@ class Catalog:
         self._engine.dispose()
 
     def workspaces(self) -> list[WorkspaceRow]:
-        """All workspaces, sorted by name."""
+        """Returns all workspaces, sorted by name."""
         with self._session() as session:
             return list(session.exec(select(WorkspaceRow).order_by(col(WorkspaceRow.name))))
 
     def workspace(self, id_or_name: str) -> WorkspaceRow:
-        """The workspace with this id, or else with this name. Raises `WorkspaceNotFound`."""
+        """Returns the workspace with this id or, failing that, this name. Raises `WorkspaceNotFound`."""
         row = None
         if is_valid_text(id_or_name):
             with self._session() as session:
@@ -88,7 +88,7 @@ class Catalog:
     ) -> WorkspaceRow:
         """Adds a workspace. Raises `WorkspaceExists` if its id or name is taken.
 
-        A workspace that has the id or name, but whose folder `is_gone`, is removed together with its threads instead.
+        An existing workspace with the same id or name is replaced if its folder is gone; its threads are removed.
         """
         same = select(WorkspaceRow).where((col(WorkspaceRow.id) == row.id) | (col(WorkspaceRow.name) == row.name))
         try:
@@ -96,7 +96,7 @@ class Catalog:
                 for gone in filter(is_gone, session.exec(same).all()):
                     session.exec(delete(ThreadRow).where(col(ThreadRow.workspace_id) == gone.id))
                     session.delete(gone)
-                session.flush()  # the old rows must go before the new one comes, or the constraints would fail
+                session.flush()  # deletes the old rows before the insert, to satisfy the constraints
                 session.add(row)
         except IntegrityError as error:
             message = f"A workspace with this name or id already exists: {row.name} ({row.id}). Choose another name."
@@ -104,7 +104,7 @@ class Catalog:
         return row
 
     def adopt_workspace(self, folder: str) -> None:
-        """Adds a row for a folder. If another process has added one in the meantime, that row stays as it is."""
+        """Adds a row for a folder. Does nothing if another process has already added one."""
         for name in (folder, f"{folder} (adopted)"):
             with contextlib.suppress(WorkspaceExists):
                 self.add_workspace(WorkspaceRow(id=folder, name=name, workspace_dir=folder))
@@ -120,7 +120,10 @@ class Catalog:
             raise WorkspaceExists(f"There is already a workspace named {name}. Choose another name.") from error
 
     def touch_workspace(self, workspace_id: str) -> None:
-        """Marks the workspace as changed now. If the database is locked, it is not: the change itself must not fail."""
+        """Sets the time of the workspace's last change to now. Does nothing if the catalog cannot be written.
+
+        The change itself has already been made, so it must not fail because of this.
+        """
         with contextlib.suppress(StorageFailed), self._session(lock_timeout=LOCK_TIMEOUT // 10) as session:
             if row := session.get(WorkspaceRow, workspace_id):
                 row.updated_at = now()
@@ -132,7 +135,7 @@ class Catalog:
             session.exec(delete(WorkspaceRow).where(col(WorkspaceRow.id) == workspace_id))
 
     def threads(self, workspace_id: str) -> list[ThreadRow]:
-        """The threads of a workspace, the last used first."""
+        """Returns the threads of a workspace, most recently used first."""
         with self._session() as session:
             newest = select(ThreadRow).where(ThreadRow.workspace_id == workspace_id)
             return list(session.exec(newest.order_by(col(ThreadRow.updated_at).desc(), col(ThreadRow.id))))
@@ -148,7 +151,7 @@ class Catalog:
         return row
 
     def add_thread(self, row: ThreadRow) -> ThreadRow:
-        """Adds a thread. If another process has added it in the meantime, that row stays as it is."""
+        """Adds a thread and returns its row, or the existing row if another process has already added the thread."""
         try:
             with self._session() as session:  # a plain INSERT is faster than the ORM's unit of work
                 session.connection().execute(_THREADS.insert(), row.model_dump())
@@ -158,13 +161,16 @@ class Catalog:
         return row
 
     def touch_thread(self, workspace_id: str, thread_id: str) -> None:
-        """Marks the thread as used now. If the database is locked, it is not: an accepted message stays accepted."""
+        """Sets the time of the thread's last use to now. Does nothing if the catalog cannot be written.
+
+        The message has already been accepted, so it must not fail because of this.
+        """
         with contextlib.suppress(StorageFailed), self._session(lock_timeout=LOCK_TIMEOUT // 10) as session:
             if row := session.get(ThreadRow, (workspace_id, thread_id)):
                 row.updated_at = now()
 
     def rename_thread(self, workspace_id: str, thread_id: str, title: str | None) -> None:
-        """Changes the title, unless the new one is empty, and marks the thread as used now."""
+        """Changes the title, unless the new title is empty, and sets the time of the last use to now."""
         with self._session() as session:
             if row := session.get(ThreadRow, (workspace_id, thread_id)):
                 row.updated_at = now()
@@ -177,14 +183,14 @@ class Catalog:
 
     @contextlib.contextmanager
     def _session(self, *, lock_timeout: int = LOCK_TIMEOUT) -> Generator[Session]:
-        """One transaction. Errors of the database become `StorageFailed` here, and nowhere else."""
+        """Opens a session for one transaction. Raises database errors as `StorageFailed`, except `IntegrityError`."""
         try:
             with Session(self._engine, expire_on_commit=False) as session:
                 set_lock_timeout(session.connection(), lock_timeout)
                 yield session
                 session.commit()
         except IntegrityError:
-            raise  # a row exists already; the methods differ in what that means
+            raise  # a row already exists; each method handles this itself
         except DBAPIError as error:
             message = (
                 f"The catalog cannot be used ({error.orig}). Fix this, or wait for the other program, then try again."

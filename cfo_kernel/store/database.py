@@ -7,18 +7,19 @@ from typing import LiteralString
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 LOCK_TIMEOUT = 1000
-"""Milliseconds for which a write waits for another program's. Short, because event loops wait with it."""
+"""How long a write waits for another program's write, in milliseconds. It is short because it blocks event loops."""
 
-POSTGRES_IS_MISSING = "CFO_DATABASE_URL needs more packages. Run: pip install 'cfo-kernel[postgres]'"
+POSTGRES_IS_MISSING = "CFO_DATABASE_URL needs additional packages. Run: pip install 'cfo-kernel[postgres]'"
 
 
 def sqlite_engine(path: Path, *, can_be_rebuilt: bool = False) -> Engine:
-    """An engine for the SQLite database in this file, which may be read while another program writes to it.
+    """Returns an engine for the SQLite database in this file, which can be read while another program writes to it.
 
-    Where the database `can_be_rebuilt`, its commits do not wait for the disk, so a power failure may undo the last
-    ones.
+    If the database `can_be_rebuilt`, commits do not wait for the disk, so a power failure may undo the last ones.
     """
-    url = URL.create("sqlite", database=str(path))  # not parsed from text: a path may hold `?`, `#` or `%`
+    url = URL.create(
+        "sqlite", database=str(path)
+    )  # not parsed from a string, because the path may contain `?`, `#` or `%`
     engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT / 1000})
 
     @event.listens_for(engine, "connect")
@@ -41,14 +42,16 @@ def set_lock_timeout(connection: Connection, milliseconds: int) -> None:
 
 
 def lock_for_migration(connection: Connection, postgres_schema: LiteralString, milliseconds: int) -> None:
-    """Makes the transaction the only one that migrates the database, and creates its schema where it is missing."""
+    """Locks the database, so that no other transaction can migrate it, and creates its schema if it is missing."""
     if is_postgres(connection):
         set_lock_timeout(connection, milliseconds)
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('cfo_kernel'), 0)"))
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {postgres_schema}"))
         return
-    connection.detach()  # its settings differ from now on, so the pool must not hand it out again
+    connection.detach()  # the settings below are changed, so the pool must not reuse the connection
     set_lock_timeout(connection, milliseconds)
-    connection.execute(text("PRAGMA foreign_keys = OFF"))  # or a table that others refer to could not be rebuilt
-    # Python's driver begins no transaction before DDL: without this, each statement would be committed by itself.
+    connection.execute(
+        text("PRAGMA foreign_keys = OFF")
+    )  # otherwise a table that is referenced by others could not be rebuilt
+    # Python's driver does not begin a transaction before DDL, so without this each statement would be committed alone.
     connection.execute(text("BEGIN IMMEDIATE"))

@@ -1,4 +1,7 @@
-"""The PostgreSQL database of several machines, and engines for its schemas. Loaded only with `CFO_DATABASE_URL`."""
+"""The PostgreSQL database for several machines, and engines for its schemas.
+
+This module is loaded only if `CFO_DATABASE_URL` is set.
+"""
 
 import contextlib
 from collections.abc import Generator
@@ -12,34 +15,34 @@ from sqlalchemy import Engine, create_engine
 from cfo_kernel.errors import InvalidSettings, StorageFailed
 
 QUEUE: Final = "cfo_queue"
-"""The schema of Procrastinate; those of the stores are in `schemas`."""
+"""The schema for Procrastinate. The schemas of the stores are in `schemas`."""
 _CONNECT_TIMEOUT = 5  # seconds
 
 
 class Target:
-    """The database that a URL names. Errors are shown without its password. Raises `InvalidSettings`."""
+    """The database at a URL. Hides the password in errors. Raises `InvalidSettings` if the URL is not valid."""
 
     def __init__(self, url: str) -> None:
-        message = "CFO_DATABASE_URL is wrong: write postgresql://user:password@host/database, and start again."
+        message = "CFO_DATABASE_URL is not valid. Set it to postgresql://user:password@host/database, and restart."
         if not url.startswith(("postgresql://", "postgres://")):
             raise InvalidSettings(message)
         try:
             parts: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, "application_name": "cfo_kernel"}
             parts |= conninfo_to_dict(url)
-        except psycopg.Error:  # its text may hold the password
+        except psycopg.Error:  # its text may contain the password
             raise InvalidSettings(message) from None
         self.conninfo = make_conninfo("", **parts)
         self._password = str(parts.get("password") or "")
 
     def redacted(self, error: BaseException) -> str:
-        """The first line of the error, without the password."""
+        """Returns the first line of the error, without the password."""
         line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         for secret in filter(None, {self._password, quote(self._password), quote(self._password, safe="")}):
             line = line.replace(secret, "***")
         return line
 
     def engine(self, schema: LiteralString) -> Engine:
-        """An engine whose tables are in this schema, which may not exist yet. Its times are in UTC."""
+        """Returns an engine that uses this schema, which need not exist yet, and UTC."""
 
         def connect() -> psycopg.Connection[Any]:
             connection = psycopg.connect(self.conninfo, autocommit=True)
@@ -51,7 +54,7 @@ class Target:
 
     @contextlib.contextmanager
     def connecting(self) -> Generator[None]:
-        """Raises errors of the driver as `StorageFailed`."""
+        """Raises driver errors as `StorageFailed`."""
         try:
             yield
         except psycopg.Error as error:
@@ -63,5 +66,5 @@ class Target:
 
 
 def create_schema(schema: LiteralString) -> LiteralString:
-    """SQL that creates a schema where it is missing. Other processes that do so wait until the transaction ends."""
+    """Returns SQL that creates a schema if it is missing. Other processes that run it wait for this transaction."""
     return f"SELECT pg_advisory_xact_lock(hashtext('cfo_kernel'), 0); CREATE SCHEMA IF NOT EXISTS {schema}"

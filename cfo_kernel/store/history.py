@@ -1,13 +1,13 @@
 """The messages of a thread, in `message_history.json`: one entry for each message and for each finished run.
 
-People and other programs may read the file. It is written to a temporary file, synced and renamed, so that it is always
-either the old or the new one; a lock file keeps two processes from writing at once.
+People and other programs may read the file. Changes are written to a temporary file, which is synced and renamed, so
+the history is always either the old or the new version. A lock file keeps two processes from writing at once.
 
-A file that is not a history at all is set aside under another name. The thread is then read-only, with a notice, until
-somebody fixes the file and gives it its name back. An entry that this version cannot read affects only itself, and
-stays in the file, because a newer version or a person may have written it.
+A file that cannot be parsed as a history is renamed. The thread is then read-only, with a notice, until someone repairs
+the file and restores its name. If only an entry cannot be read, the rest remains usable. The entry is kept in the file,
+because it may come from a newer version or have been edited by a person.
 
-The messages of the model (`model_messages`) are stored as they came. This module does not interpret them.
+The model's messages (`model_messages`) are stored unchanged. This module does not interpret them.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from cfo_kernel.values import Value
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_RETRY = 0.005  # seconds between two attempts to get the lock
+_RETRY = 0.005  # seconds between attempts to acquire the lock
 
 
 def timestamp() -> str:
@@ -42,9 +42,9 @@ def timestamp() -> str:
 
 
 class MessageEntry(Value):
-    """An accepted message. Its `text` is empty if it continues the run `in_reply_to`.
+    """An accepted message. An empty `text` continues the reply of the run `in_reply_to`.
 
-    It is `untouched` if no person sent it, because a countdown ran out.
+    It is `untouched` if no person sent it: a countdown ran out and continued the thread.
     """
 
     type: Literal["message"] = "message"
@@ -56,7 +56,7 @@ class MessageEntry(Value):
 
 
 class RunEntry(Value):
-    """The outcome of a message's run."""
+    """The outcome of the run that answered a message."""
 
     type: Literal["run"] = "run"
     run_id: str
@@ -73,15 +73,15 @@ Entry = Annotated[MessageEntry | RunEntry, Field(discriminator="type")]
 
 _entry: TypeAdapter[Entry] = TypeAdapter(Entry)
 _FORMAT = 1
-_UNREADABLE = "This entry of the history cannot be read by this version. Update cfo_kernel, or fix the file."
+_UNREADABLE = "This version of cfo_kernel cannot read this history entry. Update cfo_kernel, or fix the file."
 
 
 async def run_to_completion(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Runs blocking work in a thread. A caller that is cancelled returns only when the work is done.
+    """Runs blocking work in a thread. If the caller is cancelled, this still waits until the work is done.
 
-    A thread cannot be stopped, so the caller must hold the lock that the work needs until then.
+    A thread cannot be stopped, so the caller must hold the lock that the work needs until it returns.
     """
-    # The executor's own future, because a task around it could be cancelled while the thread goes on.
+    # Awaits the executor's own future: a task around it could be cancelled while the thread continues.
     done = asyncio.get_running_loop().run_in_executor(None, lambda: work(*arguments, **named))
     try:
         return await asyncio.shield(done)
@@ -93,9 +93,9 @@ async def run_to_completion(work: Callable[P, T], *arguments: P.args, **named: P
 
 
 class History:
-    """The history of one thread. Its methods wait for the disk, so an event loop calls them in a thread.
+    """The history of one thread. The methods block on disk I/O, so call them in a worker thread from an event loop.
 
-    Every method raises `ThreadReadOnly` if the file cannot be read.
+    Methods that read the file raise `ThreadReadOnly` if it cannot be read.
     """
 
     def __init__(self, thread_dir: Path) -> None:
@@ -103,11 +103,11 @@ class History:
         self._path = thread_dir / HISTORY
 
     def entries(self) -> tuple[Entry, ...]:
-        """All entries in order. An entry that says so replaces an unreadable one. Unknown types are skipped."""
+        """Returns all entries in order. A placeholder replaces each unreadable entry; unknown types are skipped."""
         return tuple(entry for stored in self._read() if (entry := _read_entry(stored)) is not None)
 
     def notice(self) -> str | None:
-        """What is wrong with the file; None if nothing is."""
+        """Returns the reason why the history cannot be read, or None if it can."""
         try:
             self.entries()
         except ThreadReadOnly as error:
@@ -116,15 +116,15 @@ class History:
 
     @asynccontextmanager
     async def locked(self) -> AsyncGenerator[None]:
-        """Holds the lock of the thread, for which other tasks and processes wait."""
+        """Holds the thread's lock. Other tasks and processes wait for it."""
         try:
-            # O_NOFOLLOW, because a program of the agent could put a link to another file here.
+            # O_NOFOLLOW, because a program run by the agent could place a link to another file here.
             lock = os.open(self._dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise _cannot_write(error, ".lock is a link" if error.errno == errno.ELOOP else None) from error
         try:
             while True:
-                try:  # in a loop, because waiting for the lock in the system would block the event loop
+                try:  # in a loop, because a blocking flock would block the event loop
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
@@ -136,12 +136,12 @@ class History:
             os.close(lock)
 
     def append(self, *added: Entry) -> None:
-        """Adds each entry, unless its run has an entry of its type already.
+        """Adds each entry, unless its run already has an entry of the same type.
 
-        The caller holds `locked` until this returns, so an event loop calls it with `run_to_completion`. Raises
-        `StorageFailed`; then the file is as it was.
+        The caller must hold `locked` until this returns, so call it with `run_to_completion` from an event loop. Raises
+        `StorageFailed` and leaves the file unchanged if it cannot be written.
         """
-        stored = self._read()  # as plain JSON, because validating all entries again would make long threads slow
+        stored = self._read()  # as plain JSON, because validating every entry would make long threads slow
         known = {(e["type"], e["run_id"]) for e in stored}
         new = [e.model_dump(mode="json", by_alias=True) for e in added if (e.type, e.run_id) not in known]
         if new:
@@ -151,9 +151,9 @@ class History:
                 raise _cannot_write(error) from error
 
     def record_outcome(self, message: MessageEntry, outcome: RunEntry) -> RunEntry:
-        """Adds the outcome of a run, and its message if that is missing. Returns the outcome that the history has now.
+        """Adds the outcome of a run, and its message if that is missing. Returns the outcome now in the history.
 
-        An outcome that was there before stays, and is returned. Otherwise as `append`.
+        If the history already has an outcome of the run, keeps that one. See `append` for the lock and the errors.
         """
         self.append(message, outcome)
         stored = [e for e in self._read() if (e["type"], e["run_id"]) == ("run", outcome.run_id)]
@@ -164,7 +164,7 @@ class History:
         try:
             file: Any = from_json(self._path.read_bytes())
             if file["format"] > _FORMAT:
-                message = "The thread's history was made by a newer version. Update cfo_kernel to open it."
+                message = "The thread's history was written by a newer version. Update cfo_kernel to open it."
                 raise ThreadReadOnly(message)
             entries: list[dict[str, Any]] = file["entries"]
             if isinstance(file["entries"], list) and all(
@@ -181,9 +181,12 @@ class History:
         return self._set_aside()
 
     def _set_aside(self, *, move: bool = True) -> list[dict[str, Any]]:
-        """Renames an unreadable file. Raises `ThreadReadOnly` while there is one; without one, there are no entries."""
+        """Renames an unreadable file, if `move` is true. Returns no entries.
+
+        Raises `ThreadReadOnly` if the thread has a file that was renamed, now or earlier.
+        """
         if move:
-            with contextlib.suppress(FileNotFoundError):  # another reader has renamed it
+            with contextlib.suppress(FileNotFoundError):  # another reader has already renamed it
                 unique = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
                 self._path.rename(self._dir / f"message_history.unreadable-{unique}.json")
         if aside := sorted(self._dir.glob("message_history.unreadable-*.json")):
@@ -195,7 +198,7 @@ class History:
         return []
 
     def _write(self, file: dict[str, Any]) -> None:
-        partial = self._dir / f".{uuid.uuid4().hex}.part"  # a unique name, so that two writers never share the file
+        partial = self._dir / f".{uuid.uuid4().hex}.part"  # unique, so that two writers never share the file
         try:
             with partial.open("xb") as out:
                 out.write(to_json(file, indent=1) + b"\n")
@@ -204,7 +207,7 @@ class History:
             partial.replace(self._path)
         finally:
             partial.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # the new file is in place already, so this must not report a failure
+        with contextlib.suppress(OSError):  # the new file is already in place, so a failure here does not matter
             folder = os.open(self._dir, os.O_RDONLY)
             try:
                 os.fsync(folder)  # makes the rename survive a power failure
@@ -213,7 +216,10 @@ class History:
 
 
 def _read_entry(stored: dict[str, Any]) -> Entry | None:
-    """The entry without fields that only a newer version knows; None for an unknown type."""
+    """Parses an entry, ignoring fields from newer versions. Returns a placeholder if it is unreadable.
+
+    Returns None for an unreadable entry of an unknown type.
+    """
     try:
         return _entry.validate_python(stored, extra="ignore")
     except ValidationError:
@@ -227,5 +233,5 @@ def _read_entry(stored: dict[str, Any]) -> Entry | None:
 
 def _cannot_write(error: Exception, reason: str | None = None) -> StorageFailed:
     if reason is None:
-        reason = error.strerror if isinstance(error, OSError) else "it has characters that are not valid text"
+        reason = error.strerror if isinstance(error, OSError) else "it contains characters that are not valid text"
     return StorageFailed(f"The thread's history cannot be written ({reason}). Fix this, then send the message again.")

@@ -1,11 +1,11 @@
-"""The ledger: one capsule for each finished run, which says what the run used.
+"""The ledger: one capsule for each finished run, which records the run's usage.
 
 It is append-only: the database itself refuses to change or remove a capsule. It refers to workspaces and threads only
-by their ids, so it keeps what they used after their folders are gone.
+by id, so their usage remains after their folders are gone.
 
-Costs are stored in billionths of a dollar, because whole numbers add up exactly in every database.
+Costs are stored in billionths of a dollar, because integers add up exactly in every database.
 
-Like the catalog's, its methods block for moments, and may be called from any thread.
+The methods block only briefly, like the catalog's, and may be called from any thread.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _TIME: Any = DateTime(timezone=True)
 
 
 class Capsule(SQLModel, table=True):
-    """The audit record of a finished run. A child run names its parent, and a failed run its error."""
+    """The audit record of a finished run. For a child run it includes the parent, and for a failed run the error."""
 
     __tablename__ = "capsule"  # pyright: ignore[reportAssignmentType]
     run_id: str = Field(primary_key=True)
@@ -54,7 +54,7 @@ Index("capsule_thread", _TABLE.c.workspace_id, _TABLE.c.thread_id)
 
 
 class Ledger:
-    """Adds capsules, and sums them up. Every method raises `StorageFailed` if the database cannot be used."""
+    """Adds capsules and computes totals. Every method raises `StorageFailed` if the database cannot be used."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -64,7 +64,7 @@ class Ledger:
         self._engine.dispose()
 
     def seal(self, capsule: Capsule) -> None:
-        """Adds a capsule. If its run has one already, that one stays as it is."""
+        """Adds a capsule. Does nothing if its run already has one."""
         try:
             with self._session() as session:  # a plain INSERT is faster than the ORM's unit of work
                 session.connection().execute(_TABLE.insert(), capsule.model_dump())
@@ -73,12 +73,12 @@ class Ledger:
                 raise
 
     def capsule(self, run_id: str) -> Capsule | None:
-        """The capsule of a run; None if the run has not ended."""
+        """Returns the capsule of a run, or None if the run has not ended."""
         with self._session() as session:
             return session.get(Capsule, run_id)
 
     def totals(self, workspace_id: str, thread_id: str | None = None) -> UsageTotals:
-        """The sum of what the finished runs of a workspace, or of one of its threads, used."""
+        """Returns the total usage of the finished runs in a workspace or in one of its threads."""
         sums = [func.sum(getattr(Capsule, name)) for name in _COUNTS]
         costs = [func.count(), func.count(col(Capsule.cost_nano)), func.sum(col(Capsule.cost_nano))]
         wanted = select(*costs, *sums).select_from(_TABLE).where(col(Capsule.workspace_id) == workspace_id)
@@ -99,7 +99,7 @@ class Ledger:
                 yield session
                 session.commit()
         except IntegrityError:
-            raise  # the run has a capsule already; `seal` decides whether that is an error
+            raise  # the run already has a capsule; `seal` handles this
         except DBAPIError as error:
             message = (
                 f"The ledger cannot be used ({error.orig}). Fix this, or wait for the other program, then try again."
@@ -108,7 +108,7 @@ class Ledger:
 
 
 def usage_columns(usage: Usage) -> dict[str, Any]:
-    """A run's usage as columns of its capsule."""
+    """Returns a run's usage as column values for its capsule."""
     counts = {name: getattr(usage, name) for name in _COUNTS}
     cost = None if usage.cost is None else round(usage.cost * _NANO)
     return {**counts, "model": usage.model, "cost_nano": cost}

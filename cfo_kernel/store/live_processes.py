@@ -1,7 +1,7 @@
-"""The processes that have a root open, as they show it to each other.
+"""Tracks the processes that have a root open.
 
-On one machine each holds a lock on a file in `owners/`, which the system releases when the process dies. With
-PostgreSQL each renews a time in the journal's table `owner`.
+On one machine, each holds a lock on its own file in `owners/`, which the system releases when the process dies. With
+PostgreSQL, each refreshes its timestamp in the journal's `owner` table.
 """
 
 import fcntl
@@ -12,11 +12,11 @@ from sqlalchemy import Connection, text
 from cfo_kernel.store.database import is_postgres
 
 DEAD_AFTER = 4
-"""Seconds without a sign of life after which a process counts as dead, in PostgreSQL."""
+"""Seconds since its last heartbeat after which a process counts as dead (PostgreSQL only)."""
 
 
 def processes_with_root_open(connection: Connection) -> list[str]:
-    """The processes that use the stores beside this one, as `number` or `machine-number`."""
+    """Returns the processes that have the root of this database open, as `pid` or, with PostgreSQL, `machine-pid`."""
     if is_postgres(connection):
         return [name.rpartition("-")[0] for name in _owners_in_postgres(connection)]
     path = connection.engine.url.database
@@ -26,7 +26,7 @@ def processes_with_root_open(connection: Connection) -> list[str]:
 
 
 def is_locked(file: Path) -> bool:
-    """Whether a process, this one included, holds the lock on a file. A missing file is not locked."""
+    """Whether any process, including this one, holds the lock on a file. A missing file is not locked."""
     try:
         with file.open() as opened:
             fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -38,7 +38,7 @@ def is_locked(file: Path) -> bool:
 
 
 def _owners_in_postgres(connection: Connection) -> list[str]:
-    # The journal's schema is looked up as a row: PostgreSQL fails on the name of a table that does not exist.
+    # Checks first that the table exists, because PostgreSQL rejects a statement that names a missing table.
     exists = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'cfo_journal' AND tablename = 'owner')"
     if not connection.execute(text(exists)).scalar_one():
         return []

@@ -1,8 +1,8 @@
-"""The stores of a root: the schema that this program needs of each, and the check that a store has it.
+"""The stores of a root: the schema that this version needs for each, and the check that a store is up to date.
 
-Each store has a database of its own (a file, or a schema in PostgreSQL) with an Alembic history of its own in
-`migrations/<name>/versions`. Alembic is imported only for a store that does not have the newest revision, because its
-import takes longer than opening a root.
+Each store has its own database (a file, or a schema in PostgreSQL) and its own Alembic history in
+`migrations/<name>/versions`. Alembic is imported only if a store does not have the newest revision, because importing
+it takes longer than opening a root.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 @dataclass(frozen=True)
 class StoreSchema:
-    """The schema of a store: its newest revision, and where it is kept.
+    """The schema of a store: its newest revision, and the file or PostgreSQL schema that contains it.
 
-    The tables are declared in `migrations/<name>/tables.py`. `more_versions` are further folders of revisions.
+    The tables are declared in `migrations/<name>/tables.py`. `more_versions` lists additional folders of revisions.
     """
 
     name: str
@@ -29,7 +29,7 @@ class StoreSchema:
 
     @property
     def file_name(self) -> str:
-        """The SQLite file below `<root>/.cfo/`."""
+        """The name of the SQLite file in `<root>/.cfo/`."""
         return f"{self.name}.db"
 
     @property
@@ -41,13 +41,14 @@ CATALOG = StoreSchema("catalog", head="0002", postgres_schema="cfo_catalog")
 LEDGER = StoreSchema("ledger", head="0001", postgres_schema="cfo_ledger")
 JOURNAL = StoreSchema("journal", head="0002", postgres_schema="cfo_journal")
 STORES = (CATALOG, LEDGER, JOURNAL)
-"""A new store gets an entry here, a folder in `migrations/`, and nothing else."""
+"""To add a store, add it here and create its folder in `migrations/`."""
 
 
 def bring_up_to_date(engine: Engine, schema: StoreSchema) -> None:
-    """Creates or upgrades the store where it does not have the newest revision.
+    """Creates or upgrades the store unless it already has the newest revision.
 
-    Raises `StorageFailed` if the store is newer than this program, is in use by an older one, or cannot be upgraded.
+    Raises `StorageFailed` if the store is newer than this version, is in use by an older version, or cannot be
+    upgraded.
     """
     with engine.connect() as connection:
         if stamped_revision(connection) == schema.head:
@@ -58,9 +59,9 @@ def bring_up_to_date(engine: Engine, schema: StoreSchema) -> None:
 
 
 def stamped_revision(connection: Connection) -> str | None:
-    """The revision that Alembic noted in the database; None if there is no such note. One query."""
+    """Returns the revision that Alembic recorded in the database, or None if it recorded none. Takes one query."""
     try:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    except (OperationalError, ProgrammingError):  # most likely no such table; any other error comes up again later
+    except (OperationalError, ProgrammingError):  # usually a missing table; any other error will recur later
         connection.rollback()
         return None

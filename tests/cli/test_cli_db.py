@@ -113,7 +113,7 @@ def test_downgrade_goes_back_and_says_what_comes_next(cli: Cli, folder: Path) ->
     ("arguments", "message"),
     [
         (("upgrade", "ladger"), "There is no store 'ladger'. The stores are: catalog, ledger, journal."),
-        (("downgrade", "catalog", "base"), "Without any revision the catalog has no tables."),
+        (("downgrade", "catalog", "base"), "Without any revision the catalog would have no tables."),
         (("downgrade", "catalog", "0009"), "The catalog has no revision 0009. Its revisions are: 0001, 0002."),
         (("upgrade", "catalog", "0001"), "Run: cfo db downgrade catalog 0001"),
     ],

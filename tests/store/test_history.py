@@ -143,9 +143,9 @@ def test_an_unreadable_entry_affects_only_itself(folder: Path) -> None:
     assert isinstance(first, MessageEntry)
     assert isinstance(answer, RunEntry)
     assert answer.error
-    assert "cannot be read by this version" in answer.error.message
+    assert "cannot read this history entry" in answer.error.message
     assert isinstance(message, MessageEntry)
-    assert "cannot be read by this version" in message.text
+    assert "cannot read this history entry" in message.text
     history.append(MessageEntry(run_id="4", text="x"))
     assert json.loads((folder / "message_history.json").read_text())["entries"][1:4] == odd
     assert names(folder) == ["memory.json", "message_history.json"]

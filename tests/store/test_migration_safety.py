@@ -117,7 +117,7 @@ def names(file: Path) -> list[str]:
 def test_a_revision_that_fails_leaves_nothing_behind(catalog: Database, later: Callable[..., StoreSchema]) -> None:
     rows, structure = catalog.rows(), catalog.structure()
     engine = catalog.engine()
-    with pytest.raises(StorageFailed, match=r"from revision 0002 to 0004 \(no such luck\). It is as it was"):
+    with pytest.raises(StorageFailed, match=r"from revision 0002 to 0004 \(no such luck\). Nothing changed"):
         bring_up_to_date(engine, later("pass", "raise RuntimeError('no such luck')"))
     assert (catalog.rows(), catalog.structure()) == (rows, structure)
     with pytest.raises(StorageFailed, match="nothing_like_it"):
@@ -344,7 +344,7 @@ def test_without_a_copy_there_is_no_upgrade(tmp_path: Path, later: Callable[...,
     engine = sqlite_engine(file)
     bring_up_to_date(engine, CATALOG)
     (tmp_path / "copies").write_text("a file in the way")
-    with pytest.raises(StorageFailed, match=r"catalog.db was not changed, because it cannot be copied first"):
+    with pytest.raises(StorageFailed, match=r"catalog.db was not changed, because no backup copy could be made"):
         bring_up_to_date(engine, later("pass"))
     bring_up_to_date(engine, CATALOG)
     engine.dispose()

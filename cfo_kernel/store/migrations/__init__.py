@@ -1,4 +1,5 @@
-"""The histories of the stores' schemas, and what applies them. Loaded only for a store that is behind, and by `cfo db`.
+"""The schema revisions of the stores and the code that applies them.
 
-`<store>/versions` holds the revisions, `<store>/tables.py` the tables as the newest revision leaves them.
+Loaded only if a store is not up to date, and by `cfo db`. `<store>/versions` contains the revisions, and
+`<store>/tables.py` declares the tables as of the newest revision.
 """

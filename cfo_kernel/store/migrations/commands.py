@@ -1,4 +1,4 @@
-"""What `cfo db` does: the state of each store of a root, and its upgrade or downgrade."""
+"""The commands of `cfo db`: show the state of a root's stores, and upgrade or downgrade a store."""
 
 import contextlib
 import sqlite3
@@ -26,7 +26,7 @@ State = Literal["current", "behind", "newer", "missing"]
 
 
 class StoreStatus(Value):
-    """A store's revision, and how it compares with this program. Opening the root creates or upgrades a store."""
+    """A store's revision, and whether it matches this version. Opening the root creates or upgrades the store."""
 
     store: str
     state: State
@@ -37,7 +37,7 @@ class StoreStatus(Value):
 
 
 class StoreChange(Value):
-    """What an upgrade or a downgrade did to a store, and the copy that was made first, if any."""
+    """The result of upgrading or downgrading a store, with the backup copy that was made first, if any."""
 
     store: str
     before: str | None
@@ -46,18 +46,18 @@ class StoreChange(Value):
 
 
 class Stores:
-    """The stores that the settings name. Every method raises `StorageFailed` where a database cannot be used."""
+    """The stores of the root in the settings. Every method raises `StorageFailed` if a database cannot be used."""
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.resolved_root() / folders.CATALOG_FOLDER
         self._url = settings.database_url.get_secret_value() if settings.database_url else None
 
     def status(self) -> list[StoreStatus]:
-        """The state of every store. Nothing is created or changed."""
+        """Returns the state of every store, without creating or changing anything."""
         return [self._status(schema) for schema in STORES]
 
     def upgrade(self, store: str | None = None, revision: str | None = None) -> list[StoreChange]:
-        """Upgrades a store, or all. Raises `InvalidInput` too."""
+        """Upgrades one store or all stores. Also raises `InvalidInput`."""
         changes: list[runner.Change] = []
         for schema in STORES if store is None else [_schema(store)]:
             with self._engine(schema) as engine:
@@ -65,10 +65,10 @@ class Stores:
         return [_shown(change) for change in changes]
 
     def downgrade(self, store: str, revision: str) -> list[StoreChange]:
-        """Downgrades a store. Raises `InvalidInput` too."""
+        """Downgrades a store. Also raises `InvalidInput`."""
         schema = _schema(store)
         if revision == runner.BASE:
-            message = f"Without any revision the {store} has no tables. Name the revision to go back to."
+            message = f"Without any revision the {store} would have no tables. Choose a revision to downgrade to."
             raise InvalidInput(message)
         if self._is_missing(schema):
             raise InvalidInput(f"The {store} does not exist: there is no {self._file(schema)}. Check CFO_ROOT.")

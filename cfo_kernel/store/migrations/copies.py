@@ -1,4 +1,4 @@
-"""Copies of an SQLite database, made before its schema is changed. The last few of each store are kept."""
+"""Backup copies of an SQLite database, made before its schema is changed. The last few for each store are kept."""
 
 import os
 import sqlite3
@@ -12,40 +12,41 @@ KEPT = 3
 
 
 def copy_database(database: Path, revision: str | None) -> Path:
-    """A copy in the folder `copies` beside the database, named after its revision and the time. Raises `StorageFailed`.
+    """Copies the database to the folder `copies` next to it, under a name with its revision and the time.
 
-    Other programs may read the database meanwhile; the caller keeps them from writing.
+    Returns the copy. Other programs may read the database meanwhile, but the caller must keep them from writing. Raises
+    `StorageFailed`.
     """
     folder = database.parent / "copies"
     copy = folder / f"{database.stem}-{revision or 'unversioned'}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.db"
     partial = copy.with_suffix(".part")
     try:
         folder.mkdir(exist_ok=True)
-        for left in folder.glob(f"{database.stem}-*.part"):  # a process died while it copied
+        for left in folder.glob(f"{database.stem}-*.part"):  # left by a process that died while copying
             left.unlink(missing_ok=True)
-        # SQLite's own backup reads what is still in the write-ahead log, which copying the file would miss.
+        # SQLite's own backup includes the write-ahead log, which copying the file would miss.
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(partial)) as target:
             source.backup(target)
         with partial.open("rb+") as written:
             os.fsync(written.fileno())
-        partial.rename(copy)  # only now, so that a copy under this name is a whole one
+        partial.rename(copy)  # only now, so that a copy with this name is always complete
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
             partial.unlink()
         raise StorageFailed(
-            f"{database.name} was not changed, because it cannot be copied first ({error}). Free space on the disk of"
-            f" {folder}, then try again."
+            f"{database.name} was not changed, because no backup copy could be made ({error}). Free space on the disk"
+            f" of {folder}, then try again."
         ) from error
     return copy
 
 
 def remove_old_copies(database: Path) -> None:
-    """Removes all copies but the last ones."""
+    """Removes all but the newest copies of the database."""
     for old in copies_of(database)[:-KEPT]:
         old.unlink(missing_ok=True)
 
 
 def copies_of(database: Path) -> list[Path]:
-    """The copies of a database, the oldest first."""
+    """Returns the copies of a database, oldest first."""
     found = (database.parent / "copies").glob(f"{database.stem}-*.db")
     return sorted(found, key=lambda copy: copy.stem.split("-", 2)[-1])

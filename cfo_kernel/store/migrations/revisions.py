@@ -1,7 +1,7 @@
-"""Which revision a database has: the one that Alembic noted, or the one that its older counter stands for.
+"""Finds out which revision a database has, either from Alembic's record or from the counter used before Alembic.
 
-Before Alembic, SQLite counted in `PRAGMA user_version`, PostgreSQL in the one row of the table `version`. The ledger
-counted nothing.
+The counter is `PRAGMA user_version` in SQLite, and the single row of the table `version` in PostgreSQL. The ledger had
+no counter.
 """
 
 from sqlalchemy import Connection, inspect, text
@@ -14,7 +14,7 @@ _STAMP = "alembic_version"
 _COUNTED: dict[tuple[str, str], dict[int, str | None]] = {
     ("catalog", "sqlite"): {1: "0001", 2: "0002"},
     ("catalog", "postgresql"): {1: "0001", 2: "0002"},
-    ("journal", "sqlite"): {0: None, 1: "0001", 2: "0002"},  # the first journals had tables and no count
+    ("journal", "sqlite"): {0: None, 1: "0001", 2: "0002"},  # the first journals had tables but no counter
     ("journal", "postgresql"): {1: "0002"},
     ("ledger", "sqlite"): {0: "0001"},
     ("ledger", "postgresql"): {0: "0001"},
@@ -22,9 +22,9 @@ _COUNTED: dict[tuple[str, str], dict[int, str | None]] = {
 
 
 def find_revision(connection: Connection, schema: StoreSchema) -> str | None:
-    """The revision of the store; None for one that does not exist yet. It may be newer than this program knows.
+    """Returns the revision of the store, or None if the store does not exist yet. May be newer than this version.
 
-    Raises `StorageFailed` for a schema that is not of this program.
+    Raises `StorageFailed` if the schema does not belong to this program.
     """
     if is_stamped(connection):
         return connection.execute(text(f"SELECT version_num FROM {_STAMP}")).scalar()  # noqa: S608 - a constant
@@ -39,19 +39,19 @@ def find_revision(connection: Connection, schema: StoreSchema) -> str | None:
 
 
 def is_stamped(connection: Connection) -> bool:
-    """Whether Alembic has the database under its control."""
+    """Whether Alembic manages the database."""
     return _STAMP in _all_tables(connection)
 
 
 def table_names(connection: Connection) -> set[str]:
-    """The store's tables, without Alembic's own."""
+    """Returns the names of the store's tables, except Alembic's own."""
     return _all_tables(connection) - {_STAMP}
 
 
 def update_counter(connection: Connection, revision: str | None) -> None:
-    """Keeps programs from before Alembic from working on a schema that they do not know.
+    """Updates or removes the counter, so that versions from before Alembic refuse a schema that they do not know.
 
-    In SQLite they compare the counter with their own; in PostgreSQL they fail without it.
+    In SQLite, they compare the counter with their own. In PostgreSQL, they fail if it is missing.
     """
     if is_postgres(connection):
         connection.execute(text("DROP TABLE IF EXISTS version"))

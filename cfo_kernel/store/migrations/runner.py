@@ -1,4 +1,4 @@
-"""Upgrades and downgrades of a store's schema: one process at a time, in one transaction, after a copy."""
+"""Upgrades and downgrades a store's schema: in one process at a time, in one transaction, after a backup copy."""
 
 import contextlib
 import threading
@@ -20,15 +20,15 @@ from cfo_kernel.store.migrations.revisions import find_revision, is_stamped, tab
 from cfo_kernel.store.schemas import StoreSchema
 
 LOCK_TIMEOUT = 60_000
-"""Milliseconds for which a process waits while another one migrates the same store."""
+"""How long a process waits for another one that is migrating the same store, in milliseconds."""
 BASE = "base"
-"""The name of the revision before the first, which has no tables."""
-_one_at_a_time = threading.Lock()  # Alembic's `op` and `context` are global: threads must take turns
+"""The name of the state before the first revision, without any tables."""
+_one_at_a_time = threading.Lock()  # Alembic's `op` and `context` are global, so threads must take turns
 
 
 @dataclass(frozen=True)
 class Change:
-    """What an upgrade or a downgrade did: the revisions before and after, and the copy it made first, if any."""
+    """The result of an upgrade or downgrade: the revisions before and after, and the backup copy, if one was made."""
 
     store: str
     before: str | None
@@ -37,10 +37,10 @@ class Change:
 
 
 def upgrade(engine: Engine, schema: StoreSchema, revision: str | None = None) -> Change:
-    """Upgrades the store to a revision, by default the newest; creates it if there is none.
+    """Upgrades the store to a revision, by default the newest. Creates the store if it does not exist.
 
-    Raises `InvalidInput` for a revision that does not exist or is older than the store's. Raises `StorageFailed` if the
-    store is newer than this program, is in use, or cannot be upgraded; then it is as it was.
+    Raises `InvalidInput` if the revision does not exist or is older than the store's. Raises `StorageFailed` and leaves
+    the store unchanged if the store is newer than this version, is in use, or cannot be upgraded.
     """
     target = revision or schema.head
     _check_exists(schema, target)
@@ -53,7 +53,7 @@ def upgrade(engine: Engine, schema: StoreSchema, revision: str | None = None) ->
 
 
 def downgrade(engine: Engine, schema: StoreSchema, revision: str) -> Change:
-    """Downgrades the store to a revision, or to `base`. Raises as `upgrade` does."""
+    """Downgrades the store to a revision, or to `base`. Raises the same errors as `upgrade`."""
     target = None if revision == BASE else revision
     if target is not None:
         _check_exists(schema, target)
@@ -68,7 +68,7 @@ def downgrade(engine: Engine, schema: StoreSchema, revision: str) -> Change:
 
 @contextlib.contextmanager
 def _locked(engine: Engine, schema: StoreSchema) -> Generator[Connection]:
-    """A transaction that no other migration of the store shares. An error undoes it, and so all of the migration."""
+    """Opens a transaction in which no other process can migrate the store. An error rolls back the whole migration."""
     with _one_at_a_time, engine.connect() as connection, connection.begin():
         try:
             lock_for_migration(connection, schema.postgres_schema, LOCK_TIMEOUT)
@@ -82,7 +82,7 @@ def _known_revision(connection: Connection, schema: StoreSchema) -> str | None:
     found = find_revision(connection, schema)
     if found is not None and found > schema.head:
         raise StorageFailed(
-            f"The {schema.name} has revision {found}, and this version of cfo_kernel knows {schema.head} at most."
+            f"The {schema.name} has revision {found}, which is newer than this version of cfo_kernel ({schema.head})."
             f" Update cfo_kernel, or run `cfo db downgrade {schema.name} {schema.head}` with the newer version first."
         )
     return found
@@ -97,7 +97,7 @@ def _change(connection: Connection, schema: StoreSchema, before: str | None, tar
             _refuse_if_in_use(connection, schema, before, target)
             if not is_postgres(connection):
                 copy = copy_database(_file(connection), before)
-                # Nothing was changed then, and repeated failures must not displace the older copies.
+                # Nothing was changed, and copies from repeated failures must not displace the older copies.
                 on_failure.callback(copy.unlink, missing_ok=True)
         _apply(connection, schema, before, target)
         on_failure.pop_all()
@@ -107,12 +107,12 @@ def _change(connection: Connection, schema: StoreSchema, before: str | None, tar
 
 
 def _refuse_if_in_use(connection: Connection, schema: StoreSchema, before: str | None, target: str | None) -> None:
-    # A process counts as having the root open only after it brought all stores up to date. So one that is found while
-    # a store is behind has another version of the program, and goes on as if the schema were its own.
+    # A process counts as having the root open only once it has brought all stores up to date. So if one is found while
+    # a store is not up to date, it runs another version, and would continue as if the schema were its own.
     if others := processes_with_root_open(connection):
         raise StorageFailed(
-            f"The {schema.name} cannot go from revision {before} to {target or BASE} while other programs have the root"
-            f" open (processes {', '.join(others)}). Stop them, then try again."
+            f"The {schema.name} cannot be changed from revision {before} to {target or BASE} while other programs have"
+            f" the root open (processes {', '.join(others)}). Stop them, then try again."
         )
 
 
@@ -135,9 +135,9 @@ def _apply(connection: Connection, schema: StoreSchema, before: str | None, targ
     except Exception as error:  # a revision may fail in any way
         reason = getattr(error, "orig", None) or error
         raise StorageFailed(
-            f"The {schema.name} cannot go from revision {before} to {target or BASE} ({reason}). It is as it was."
-            " If the disk or the server is not the cause, go back to the version of cfo_kernel that you had, and report"
-            " this."
+            f"The {schema.name} cannot be changed from revision {before} to {target or BASE} ({reason})."
+            " Nothing changed. If neither disk nor server is the cause, go back to your previous version of cfo_kernel,"
+            " and report this."
         ) from error
 
 

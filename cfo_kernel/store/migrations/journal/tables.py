@@ -1,7 +1,7 @@
-"""The journal's tables. The journal itself writes SQL by hand, so these are declared for comparison alone.
+"""The journal's tables. The journal itself uses handwritten SQL, so these are declared only for comparison.
 
-The two databases differ: SQLite keeps times as text, and PostgreSQL keeps two things more, which SQLite's single
-writer and file locks make needless: the number of a run's next event, and the signs of life of the processes.
+The two databases differ. SQLite stores times as text. PostgreSQL also stores the number of each run's next event and
+the heartbeats of the processes; SQLite needs neither, because it has a single writer and file locks.
 """
 
 from sqlalchemy import (
@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 
 def metadata(dialect: str) -> MetaData:
-    """The tables as the newest revision leaves them."""
+    """Returns the tables as of the newest revision."""
     made = MetaData()
     run = _run_on_postgres(made) if dialect == "postgresql" else _run_on_sqlite(made)
     is_open, has_ended = text("ended_at IS NULL"), text("ended_at IS NOT NULL")
@@ -58,7 +58,7 @@ def _run_on_sqlite(made: MetaData) -> Table:
     return Table(
         "run",
         made,
-        Column("n", Integer, primary_key=True, nullable=True),  # SQLite says so of a row's number
+        Column("n", Integer, primary_key=True, nullable=True),  # SQLite reports the row id as nullable
         Column("id", Text, nullable=False, unique=True),
         *_message_columns(),
         Column("status", Text, nullable=False),

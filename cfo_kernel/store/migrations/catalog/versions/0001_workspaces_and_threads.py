@@ -1,4 +1,4 @@
-"""Workspaces and threads."""
+"""Adds the tables of workspaces and threads."""
 
 import sqlalchemy as sa
 from alembic import op

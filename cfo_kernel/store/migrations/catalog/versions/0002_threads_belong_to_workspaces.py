@@ -1,4 +1,4 @@
-"""Threads are keyed by (workspace, thread id): a copied workspace folder contains the same thread ids."""
+"""Changes the key of threads to (workspace, thread id), because a copied workspace has the same thread ids."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ _IN_SEVERAL = "SELECT id FROM thread GROUP BY id HAVING count(*) > 1 ORDER BY id
 
 
 def upgrade() -> None:
-    # A new table takes the rows and then the name, because SQLite cannot change the primary key of a table.
+    # Copies the rows to a new table and renames it, because SQLite cannot change a table's primary key.
     _create("thread_of_workspace", ["workspace_id", "id"])
     op.execute(f"INSERT INTO thread_of_workspace ({_COLUMNS}) SELECT {_COLUMNS} FROM thread")  # noqa: S608 - constants
     op.drop_table("thread")
@@ -22,14 +22,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Raises `StorageFailed` if workspaces share thread ids: the older schema cannot hold both threads."""
+    """Raises `StorageFailed` if workspaces share thread ids, because the older schema cannot store both threads."""
     if shared := [str(thread) for (thread,) in op.get_bind().execute(sa.text(_IN_SEVERAL))]:
         raise StorageFailed(
             f"Several workspaces have the same threads ({', '.join(shared)}), which revision 0001 of the catalog cannot"
             " hold. Delete the threads in the copied workspace, or the whole copy, then downgrade."
         )
     op.drop_index("thread_newest")
-    op.rename_table("thread", "thread_of_workspace")  # the old table gives the name back first, for its constraints
+    op.rename_table("thread", "thread_of_workspace")  # frees the name first, since the constraints are named after it
     _create("thread", ["id"])
     op.execute(f"INSERT INTO thread ({_COLUMNS}) SELECT {_COLUMNS} FROM thread_of_workspace")  # noqa: S608 - constants
     op.drop_table("thread_of_workspace")

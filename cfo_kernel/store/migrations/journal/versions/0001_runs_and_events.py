@@ -1,6 +1,7 @@
-"""Runs and their events.
+"""Adds runs and their events.
 
-The journal in PostgreSQL began with all that revision 0002 adds in SQLite, so this revision creates it there.
+The first journal in PostgreSQL already had everything that revision 0002 adds in SQLite, so this revision creates all
+of it there.
 """
 
 from alembic import op
@@ -8,7 +9,7 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-# "IF NOT EXISTS", because the first journals in SQLite had no version: they have some or all of these tables.
+# "IF NOT EXISTS", because the first journals in SQLite had no version, and have some or all of these tables.
 _SQLITE = (
     """CREATE TABLE IF NOT EXISTS run (
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, workspace_id TEXT NOT NULL, thread_id TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""Child runs, attempts, and the records that an attempt leaves for the next one."""
+"""Adds child runs, attempts, and the records that an attempt stores for later attempts."""
 
 from alembic import op
 
@@ -14,7 +14,7 @@ _UPGRADE = (
     PRIMARY KEY (run, kind, key)) WITHOUT ROWID""",
     "CREATE INDEX run_ended ON run (ended_at) WHERE ended_at IS NOT NULL",
 )
-# Revision 0001 would take a child run for a message, and answer it. The parent creates its children again.
+# Revision 0001 would mistake a child run for a message and answer it. The parent will recreate its children.
 _CHILDREN = "SELECT id FROM run WHERE parent_run_id IS NOT NULL"
 _DOWNGRADE = (
     f"DELETE FROM event WHERE run IN ({_CHILDREN})",  # noqa: S608 - constants
@@ -38,6 +38,6 @@ def downgrade() -> None:
 
 def _execute(statements: tuple[str, ...]) -> None:
     if op.get_bind().dialect.name == "postgresql":
-        return  # revision 0001 has it all there
+        return  # there, revision 0001 has already created all of this
     for statement in statements:
         op.execute(statement)

@@ -1,4 +1,4 @@
-"""Capsules, which the database itself refuses to change or to remove."""
+"""Adds capsules, which the database itself refuses to change or remove."""
 
 import sqlalchemy as sa
 from alembic import op
