@@ -1,7 +1,7 @@
-"""The interface of a workbench: one async method for each thing that a person can do, and the values it exchanges.
+"""The interface of a workbench: an async method for everything that a user can do, and the values that they exchange.
 
-It is implemented twice: embedded (`cfo_kernel.workbench`) and over HTTP (`cfo_kernel.remote`). Front ends use only the
-interface, and the same scenarios test both implementations.
+There are two implementations: embedded (`cfo_kernel.workbench`) and over HTTP (`cfo_kernel.remote`). Front ends use
+only the interface, and the same scenarios test both implementations.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_TITLE = 80
-"""The longest title of a thread in characters; a longer one is cut."""
+"""The maximum length of a thread's title in characters. Longer titles are truncated."""
 
 
 class ShownMessage(Value):
-    """A message as a person sees it: the text that they wrote, or the outcome of its run.
+    """An entry in a thread as users see it: a message that a person wrote, or the outcome of its run.
 
-    `untouched` marks a continue by a countdown that ran out, without a click.
+    `untouched` marks a continue that was sent when a countdown ran out, without a click.
     """
 
     who: Literal["person", "agent"]
@@ -52,7 +52,7 @@ class ShownMessage(Value):
 
 
 class DataFile(Value):
-    """A file under `data/`: its size in bytes, and the time of its last change in UTC."""
+    """A file in `data/`, with its size in bytes and the time of its last change in UTC."""
 
     name: str
     size: int
@@ -60,7 +60,7 @@ class DataFile(Value):
 
 
 class OpenRun(Value):
-    """A run of a workspace that has not ended."""
+    """A run in a workspace that has not ended yet."""
 
     run_id: str
     thread_id: str
@@ -68,7 +68,7 @@ class OpenRun(Value):
 
 
 class GlossaryColumn(Value):
-    """The glossary of a column. `column` is its name in SQL."""
+    """The glossary entry of a column. `column` is the column's name in SQL."""
 
     column: str
     name: str | None = None
@@ -78,7 +78,7 @@ class GlossaryColumn(Value):
 
 
 class GlossaryTable(Value):
-    """The glossary of a table. `table` is its name in SQL."""
+    """The glossary entry of a table. `table` is the table's name in SQL."""
 
     table: str
     name: str | None = None
@@ -89,9 +89,9 @@ class GlossaryTable(Value):
 
 
 class Glossary(Value):
-    """The glossary of a company's data, as people wrote it.
+    """The glossary of a company's data, as its authors wrote it.
 
-    `questions` are examples to start with: those in the glossary or, if it has none, simple ones.
+    `questions` are example questions to start with: those in the glossary or, if it has none, simple generated ones.
     """
 
     company: str | None = None
@@ -101,7 +101,7 @@ class Glossary(Value):
 
 @dataclass(frozen=True)
 class Download:
-    """A file to download: its name for people, its size in bytes, its media type, and its content in chunks."""
+    """A file to download: its suggested name, its size in bytes, its media type, and its content in chunks."""
 
     name: str
     size: int
@@ -119,31 +119,31 @@ class Run(Protocol):
     thread_id: str
 
     async def status(self) -> Status:
-        """The status: `queued`, `running`, or the outcome."""
+        """Returns the status: `queued`, `running`, or the outcome."""
         ...
 
     def events(self, after: int | None = None) -> AsyncIterator[Numbered]:
-        """All events after the number `after` (from the first if None), live until the run ends.
+        """Yields the run's events live until it ends: all of them, or those numbered above `after`.
 
-        Raises `EventsPruned` if the run ended longer ago than the journal keeps events.
+        Raises `EventsPruned` if the run ended so long ago that its events were deleted from the journal.
         """
         ...
 
     async def finished(self) -> FinishedRun:
-        """Waits for the end and returns the outcome, with the reply or the error."""
+        """Waits for the run to end and returns the outcome with the reply or the error."""
         ...
 
     async def reply(self) -> Reply:
-        """Waits for the reply. A run that ends without one raises its error."""
+        """Waits for the reply and returns it. If the run ends without a reply, raises its error."""
         ...
 
     async def cancel(self) -> None:
-        """Stops the run, which ends as cancelled. A run that has ended stays as it is."""
+        """Stops the run, which ends as cancelled. A run that has already ended is not changed."""
         ...
 
 
 class Thread(Protocol):
-    """A conversation in a workspace. Its first message creates its row and its folder.
+    """A conversation in a workspace. The first message creates its catalog row and its folder.
 
     Every method may raise `WorkbenchClosed` or `OtherLoop`.
     """
@@ -152,22 +152,22 @@ class Thread(Protocol):
 
     @property
     def workspace_id(self) -> str:
-        """The id of the workspace that holds the thread."""
+        """The id of the workspace that contains the thread."""
         ...
 
     @property
     def title(self) -> str | None:
-        """The title, made from the first message unless the thread was renamed; None before the first message."""
+        """The title, which is taken from the first message unless the thread was renamed; None before that message."""
         ...
 
     @property
     def created_at(self) -> datetime | None:
-        """The time of the first message, in UTC; None before it."""
+        """The time of the first message in UTC; None before that message."""
         ...
 
     @property
     def updated_at(self) -> datetime | None:
-        """The time of the last use, in UTC; None before the first message."""
+        """The time of the last use in UTC; None before the first message."""
         ...
 
     async def send(
@@ -178,41 +178,41 @@ class Thread(Protocol):
         idempotency_key: str | None = None,
         untouched: bool = False,
     ) -> Run:
-        """Accepts a message and returns its run at once, without waiting for the answer.
+        """Sends a message and returns its run once it is accepted, without waiting for the answer.
 
         - An empty `text` continues the reply of the run `in_reply_to`, which must be waiting for review.
-        - `untouched` marks a continue after a countdown, without a click. `ContinueLimitReached` is raised when
-          too many of them follow each other; see `continues_left`.
-        - The same `idempotency_key` and message again return the same run.
+        - `untouched` marks a continue after a countdown, without a click. Too many of these in a row raise
+          `ContinueLimitReached`; see `continues_left`.
+        - Sending the same message with the same `idempotency_key` again returns the same run.
 
-        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, and then
-        creates no thread; `IdempotencyMismatch` if the key belongs to another message; and `ThreadNotFound` if it
-        belongs to a deleted thread.
+        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, in which case
+        no thread is created. Raises `IdempotencyMismatch` if the key was used for another message, and `ThreadNotFound`
+        if it was used in a thread that has been deleted.
         """
         ...
 
     async def ask(self, text: str) -> Reply:
-        """Sends a message and waits for its reply. Cancelling this call stops the run."""
+        """Sends a message, waits for its reply and returns it. Cancelling this call stops the run."""
         ...
 
     async def run(self, run_id: str) -> Run:
-        """A run of this thread by its id. Raises `RunNotFound`."""
+        """Returns the run with this id, if it belongs to this thread. Raises `RunNotFound`."""
         ...
 
     async def messages(self) -> list[ShownMessage]:
-        """All messages and replies, in order. Raises `ThreadReadOnly` if the history cannot be read."""
+        """Returns all messages and replies in order. Raises `ThreadReadOnly` if the history cannot be read."""
         ...
 
     async def notice(self) -> str | None:
-        """The reason why the thread is read-only, or None if it is not."""
+        """Returns the reason why the thread is read-only, or None if it is not."""
         ...
 
     async def continues_left(self) -> int:
-        """How many more replies may continue without a click before one waits for a person."""
+        """Returns how many more replies may be continued automatically before a click is needed."""
         ...
 
     async def rename(self, title: str) -> None:
-        """Changes the title. Raises `InvalidName` for an empty one."""
+        """Changes the title. Raises `InvalidName` if the new title is empty."""
         ...
 
     async def delete(self) -> None:
@@ -223,76 +223,76 @@ class Thread(Protocol):
         ...
 
     async def usage(self) -> UsageTotals:
-        """What the finished runs of the thread used together."""
+        """Returns the total usage of the finished runs in the thread."""
         ...
 
     async def page(self, file: str, request: PageRequest = ...) -> ResultPage:
-        """One page of rows of a Parquet file of the thread (`results/x` or `analysis/x`), filtered and sorted.
+        """Returns a page of rows from a Parquet file in the thread (`results/x` or `analysis/x`), filtered and sorted.
 
-        Raises `ResultNotFound`, `UnsupportedFile` or `UnreadableFile` for the file, and `UnknownColumn`,
-        `PlanInvalid` or another `QueryError` for the request.
+        Raises `ResultNotFound`, `UnsupportedFile` or `UnreadableFile` for the file, and `UnknownColumn`, `PlanInvalid`
+        or another `QueryError` for the request.
         """
         ...
 
     async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
-        """A file of the thread (`results/x` or `analysis/x`), unchanged or exported as CSV or as a workbook.
+        """Returns a file in the thread (`results/x` or `analysis/x`), either unchanged or converted to CSV or XLSX.
 
-        Raises `ResultNotFound` or `StorageFailed`; with a `format` also `UnsupportedFile` if the file is not a
-        table, or `SheetInvalid` if its rows do not fit into a sheet.
+        Raises `ResultNotFound` or `StorageFailed`. With a `format`, also raises `UnsupportedFile` if the file is not a
+        table, and `SheetInvalid` if its rows do not fit in a sheet.
         """
         ...
 
 
 class TableHandle(Protocol):
-    """A table of a workspace. Each method raises `UnknownTable` if there is no table of this name."""
+    """A table in a workspace. Every method raises `UnknownTable` if there is no table with this name."""
 
     name: str
 
     async def describe(self) -> Table:
-        """The columns with their types and profile, and the row count."""
+        """Returns the columns with their types and profiles, and the row count."""
         ...
 
     async def head(self) -> ResultTable:
-        """The first rows."""
+        """Returns the first rows."""
         ...
 
     async def df(self) -> pd.DataFrame:
-        """The whole table as a DataFrame; decimals stay exact."""
+        """Returns the whole table as a DataFrame. Decimals stay exact."""
         ...
 
     async def download(self) -> Download:
-        """The whole table as a Parquet file. May also raise `StorageFailed`."""
+        """Returns the whole table as a Parquet file. May also raise `StorageFailed`."""
         ...
 
 
 class Workspace(Protocol):
-    """A company: its files and its threads.
+    """The files and threads of one company.
 
     Every method may raise `WorkbenchClosed` or `OtherLoop`.
     """
 
     @property
     def id(self) -> str:
-        """The id, which is also the name of the folder and never changes."""
+        """The id, which never changes and is also the name of the folder."""
         ...
 
     @property
     def name(self) -> str:
-        """The name that people see."""
+        """The name shown to users."""
         ...
 
     @property
     def created_at(self) -> datetime:
-        """The time at which the workspace was created, or first found in the root, in UTC."""
+        """The time in UTC when the workspace was created or first found in the root."""
         ...
 
     @property
     def updated_at(self) -> datetime:
-        """The time of the last change of its name or files through this workbench, in UTC."""
+        """The time in UTC when the name or the files were last changed through a workbench."""
         ...
 
     async def rename(self, name: str) -> None:
-        """Changes the name; the id and the folder stay. Raises `InvalidName` or `WorkspaceExists`."""
+        """Changes the name, but not the id or the folder. Raises `InvalidName` or `WorkspaceExists`."""
         ...
 
     async def delete(self) -> None:
@@ -305,17 +305,17 @@ class Workspace(Protocol):
     async def upload(self, source: UploadSource, name: str | None = None) -> Dataset:
         """Stores a file (a path, or a binary stream with a name) in `data/`, after checking that it is a table.
 
-        A file may have up to 2 GB. It replaces an earlier file of the same name, which moves to `.trash/`. Raises
-        `InvalidInput`, `InvalidName`, a `FileProblem` or `StorageFailed`, and then leaves `data/` as it was.
+        The limit is 2 GB. An existing file with the same name is moved to `.trash/`. Raises `InvalidInput`,
+        `InvalidName`, a `FileProblem` or `StorageFailed`, in which case `data/` is not changed.
         """
         ...
 
     async def files(self) -> Sequence[DataFile]:
-        """The files under `data/` by name, the glossary included. Raises `StorageFailed`."""
+        """Returns the files in `data/`, including the glossary, sorted by name. Raises `StorageFailed`."""
         ...
 
     async def download(self, file: str) -> Download:
-        """A file under `data/`, as it was uploaded. Raises `FileNotFound` or `StorageFailed`."""
+        """Returns a file in `data/`, as it was uploaded. Raises `FileNotFound` or `StorageFailed`."""
         ...
 
     async def delete_file(self, file: str) -> None:
@@ -323,96 +323,103 @@ class Workspace(Protocol):
         ...
 
     async def datasets(self) -> Sequence[Dataset]:
-        """The files of the workspace with their tables. A file that cannot be read says why in `problem`."""
+        """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why."""
         ...
 
     async def schema(self, dataset: str) -> Dataset:
-        """The dataset with this id, file name or table. Raises `UnknownTable`."""
+        """Returns the dataset with this id, file name or table. Raises `UnknownTable`."""
         ...
 
     async def glossary(self) -> Glossary:
-        """The content of `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
+        """Returns the glossary in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
         ...
 
     def table(self, name: str) -> TableHandle:
-        """A handle for the table of this name."""
+        """Returns a handle for the table with this name."""
         ...
 
     async def query(self, query: Direct) -> ResultTable | str:
-        """Runs SQL, a plan or a program without a thread: the first 100 rows and the count of all, or printed text.
+        """Runs SQL, a plan or a program without a thread, and stores nothing.
 
-        Nothing is stored. Raises `InvalidInput` unless `query` holds exactly one of the three, or a `QueryError`.
+        Returns the first 100 rows with the total row count, or the output of a program that sets no `result_df`. Raises
+        `InvalidInput` unless `query` contains exactly one of the three, or a `QueryError`.
         """
         ...
 
     async def sql(self, text: str) -> ResultTable:
-        """Runs one read-only SELECT: the first 100 rows and the count of all. Raises a `QueryError`."""
+        """Runs one read-only SELECT. Returns the first 100 rows with the total row count. Raises a `QueryError`."""
         ...
 
     async def python(self, code: str) -> ResultTable | str:
-        """Runs a confined program that has the tables as DataFrames: its `result_df`, or else what it printed.
+        """Runs a confined program, which has the tables as DataFrames. Discards the files that it writes.
 
-        Files that it writes are not kept. Raises a `QueryError`.
+        Returns the program's `result_df`, or its output if it sets none. Raises a `QueryError`.
         """
         ...
 
     async def threads(self) -> Sequence[Thread]:
-        """The threads, the last used first."""
+        """Returns the threads, most recently used first."""
         ...
 
     async def thread(self, id: str | None = None, *, key: str | None = None) -> Thread:
-        """The thread with this id, or a new one. Raises `ThreadNotFound`.
+        """Returns the thread with this id, or a new thread. Raises `ThreadNotFound`.
 
-        A `key` makes creation idempotent: the same key and first message again lead to the same thread.
+        A `key` makes creation idempotent: the same key and first message return the same thread again.
         """
         ...
 
     async def open_runs(self) -> Sequence[OpenRun]:
-        """The runs that are queued or running, in the order in which they were accepted."""
+        """Returns the runs that are queued or running, in the order in which they were accepted."""
         ...
 
     async def usage(self) -> UsageTotals:
-        """What the finished runs of the workspace used together, deleted threads included."""
+        """Returns the total usage of the finished runs in the workspace, including those of deleted threads."""
         ...
 
 
 class Workbench(Protocol):
-    """All workspaces of a root. `connect()` returns it, and it opens with the first call.
+    """All workspaces in a root. `connect()` returns it; the first call opens it.
 
-    `await connect()` and `async with connect() as wb` work as well as plain `connect()`.
+    Besides plain `connect()`, `await connect()` and `async with connect() as wb` also work.
     """
 
     @property
     def address(self) -> str:
-        """The folder of the root, or the URL of the server."""
+        """The path of the root, or the URL of the server."""
         ...
 
     async def workspaces(self) -> Sequence[Workspace]:
-        """All workspaces by name. Every folder of the root with a `data/` folder is one."""
+        """Returns all workspaces, sorted by name. Every folder in the root that contains `data/` is a workspace."""
         ...
 
     async def create_workspace(self, name: str) -> Workspace:
-        """Creates an empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
+        """Creates an empty workspace and returns it. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
         ...
 
     async def workspace(self, id_or_name: str | None = None) -> Workspace:
-        """The workspace with this id or name; without one, the only workspace. Raises `WorkspaceNotFound`."""
+        """Returns the workspace with this id or name, or the only workspace if none is given.
+
+        Raises `WorkspaceNotFound`.
+        """
         ...
 
     async def thread(self, id: str) -> Thread:
-        """The thread with this id, in any workspace. Raises `ThreadNotFound`, or `ThreadAmbiguous` if two have it."""
+        """Returns the thread with this id in any workspace. Raises `ThreadNotFound`.
+
+        Raises `ThreadAmbiguous` if several workspaces have a thread with this id.
+        """
         ...
 
     async def run(self, id: str) -> Run:
-        """The run with this id, in any thread. Raises `RunNotFound`."""
+        """Returns the run with this id in any thread. Raises `RunNotFound`."""
         ...
 
     async def check(self) -> None:
-        """Raises `StorageFailed` or a `ServerError` if no message can be accepted now."""
+        """Checks that messages can be accepted now. Raises `StorageFailed` or a `ServerError` if not."""
         ...
 
     async def close(self) -> None:
-        """Closes the workbench. Runs that only this process works on are left to the next process."""
+        """Closes the workbench. Runs in progress in this process are left to the next process."""
         ...
 
     async def __aenter__(self) -> Self: ...

@@ -1,4 +1,4 @@
-"""The remote workbench: the same interface as the embedded one, over the HTTP API of a server."""
+"""The remote workbench: implements the same interface as the embedded one, over a server's HTTP API."""
 
 from typing import TYPE_CHECKING
 

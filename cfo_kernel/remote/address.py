@@ -1,4 +1,4 @@
-"""The address of a server: its URL and token, checked before anything is sent, and the paths of its API."""
+"""The address of a server: checks its URL and token before anything is sent, and builds the paths of its API."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from cfo_kernel.errors import CfoError, InvalidSettings
 
 @dataclass(frozen=True)
 class Address:
-    """The URL of a server, and the token for it."""
+    """The URL of a server and the token to access it."""
 
     url: str
     token: SecretStr | None = None
 
     @classmethod
     def of(cls, url: str, token: SecretStr | None) -> "Address":
-        """Raises `InvalidSettings` if the URL is not that of a server, or the token does not fit into a header."""
+        """Returns the checked address. Raises `InvalidSettings` if the URL or the token is not valid."""
         secret = token.get_secret_value() if token else ""
         if not (secret.isascii() and secret.isprintable() and " " not in secret):
             raise InvalidSettings("CFO_API_TOKEN may contain printable ASCII only, without spaces. Correct it.")
@@ -34,7 +34,7 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the server is on this machine, which no proxy can reach."""
+        """Whether the server is on this machine, where no proxy can reach it."""
         host = urlsplit(self.url).hostname or ""
         try:
             return ipaddress.ip_address(host).is_loopback
@@ -52,9 +52,9 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def segment(text: str, error: CfoError) -> str:
-    """An id or a name as one segment of a path.
+    """Returns an id or a name, escaped as a single segment of a path.
 
-    Raises `error` for text that cannot be one, without asking the server: `..` or `a/b` would lead to another route.
+    Raises `error` if that is impossible: `..` or `a/b` would lead to another route.
     """
     if text.strip(".") and "/" not in text and "\\" not in text and text.isprintable():
         return quote(text, safe="")
@@ -62,7 +62,7 @@ def segment(text: str, error: CfoError) -> str:
 
 
 def file_path(file: str) -> str:
-    """`results/x` or `analysis/x` of a thread as the end of a path. Raises `ResultNotFound`."""
+    """Returns `results/x` or `analysis/x`, escaped as the end of a path. Raises `ResultNotFound`."""
     error = not_found.result(file)
     if file.partition("/")[0] not in ("results", "analysis"):
         raise error

@@ -1,4 +1,4 @@
-"""The HTTP client of one event loop: retries requests after a lost connection, and turns problems into errors."""
+"""The HTTP client for one event loop: retries requests after a lost connection, and turns problems into errors."""
 
 import asyncio
 import uuid
@@ -30,18 +30,18 @@ from cfo_kernel.remote.wakeup import periodic_wakeup
 V = TypeVar("V")
 _READ_TIMEOUT, _CONNECT_TIMEOUT = 60, 10
 SLOW_READ_TIMEOUT = 900
-"""Seconds for requests that may take long: the server reads a file first, or a query waits for a free worker."""
-_UPLOAD_PIECE = 1 << 16  # bytes; `fail_when_silent` sees the progress of an upload in steps of this size
+"""The timeout in seconds for slow requests, where the server first reads a file or a query waits for a free worker."""
+_UPLOAD_PIECE = 1 << 16  # bytes; `fail_when_silent` measures the progress of an upload in pieces of this size
 _LONGEST_PAUSE = 5.0
 _STANDARD_MEMBERS = ("type", "title", "status", "detail", "code", "instance", "message", "self")
-"""Members of a problem that are not details of the error, or that would collide with parameters of `restored`."""
+"""Members of a problem that are not details of the error, or would collide with parameters of `restored`."""
 _PROCESS_ERRORS = (WorkbenchClosed.code, OtherLoop.code, OtherRoot.code)
-"""Errors about the server's own process. For a client they mean that the server cannot answer now."""
+"""Errors about the server's own process. To a client, they mean that the server cannot answer now."""
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds: the longest time without a connection, the longest silence of a stream, and the first retry pause."""
+    """In seconds: the longest time without a connection, the longest silence in a stream, and the first retry delay."""
 
     total: float = 60
     silence: float = 45
@@ -49,7 +49,7 @@ class Timeouts:
 
 
 class RetryPolicy:
-    """Waits before each retry, twice as long each time, until the connection has been missing for `timeouts.total`."""
+    """Waits before each retry, doubling the delay, until there has been no connection for `timeouts.total` seconds."""
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
@@ -63,7 +63,7 @@ class RetryPolicy:
         self._pause = self._timeouts.pause
 
     async def wait(self, error: CfoError | None = None) -> None:
-        """Sleeps until the next try. Raises `error` if that would exceed the total."""
+        """Sleeps until the next attempt. Raises `error` if that would exceed the total."""
         now = asyncio.get_running_loop().time()
         self._disconnected_at = now if self._disconnected_at is None else self._disconnected_at
         if error is not None and now + self._pause - self._disconnected_at > self._timeouts.total:
@@ -73,7 +73,7 @@ class RetryPolicy:
 
 
 class ApiClient:
-    """The connections to one server. They are closed with their event loop, if not earlier."""
+    """The connections to one server, which are closed when their event loop ends, if not earlier."""
 
     def __init__(self, address: Address, timeouts: Timeouts) -> None:
         self.url = address.url
@@ -98,9 +98,9 @@ class ApiClient:
         await self._lifetime.aclose()
 
     async def _close_at_end(self) -> AsyncGenerator[None]:
-        """A generator for its cleanup: when an event loop ends, asyncio closes the generators that are still open.
+        """Cleans up when the event loop ends, because asyncio then closes open async generators, including this one.
 
-        So connections are closed even if the caller never calls `close`, as in `asyncio.run(ask())`.
+        So the connections are closed even if the caller never calls `close`, as in `asyncio.run(ask())`.
         """
         try:
             yield
@@ -109,7 +109,7 @@ class ApiClient:
             await self._http.aclose()
 
     def use(self) -> Self:
-        """The client itself, after checking that it may be used here. Raises `OtherLoop` or `WorkbenchClosed`."""
+        """Returns the client after checking that it can be used here. Raises `OtherLoop` or `WorkbenchClosed`."""
         if asyncio.get_running_loop() is not self._loop:
             message = "This was opened in another event loop. In this one, open it again from the workbench."
             raise OtherLoop(message)
@@ -130,10 +130,10 @@ class ApiClient:
     ) -> httpx2.Response:
         """Sends a request and returns the response. Raises the error that the server reports, or a `ServerError`.
 
-        After a lost connection it is unknown whether the server has received the request. So a request is sent again
-        only if it may be repeated: `GET`, `PATCH`, one with an idempotency key, or as `may_repeat` says. If the very
-        first try is refused or meets silence, the server is probably down, and the error is raised at once. The
-        exception is a request with a key to a server that has answered before: that server is being restarted.
+        After a lost connection, it is unknown whether the server received the request. So a request is resent only if
+        it may be repeated: `GET`, `PATCH`, any request with an idempotency key, or as specified by `may_repeat`. If the
+        first attempt is refused or gets no answer, the server is probably down, and the error is raised at once. The
+        exception is a request with a key to a server that has answered before: that server is probably restarting.
         """
         self.use()
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
@@ -160,11 +160,11 @@ class ApiClient:
     def _build(self, method: str, path: str, **options: Any) -> httpx2.Request:
         try:
             return self._http.build_request(method, path, **options)
-        except ValueError as error:  # half of a surrogate pair, or NaN
+        except ValueError as error:  # a lone surrogate, or NaN
             raise InvalidInput("The message contains characters that are not valid text. Send it as UTF-8.") from error
 
     async def fetch(self, kind: TypeAdapter[V], method: str, path: str, **options: Any) -> V:
-        """The answer to a request, parsed; see `request`."""
+        """Sends a request and returns the parsed response. See `request`."""
         return self.parse(kind, (await self.request(method, path, **options)).content)
 
     async def fetch_all(
@@ -174,7 +174,7 @@ class ApiClient:
         params: Mapping[str, Any] | None = None,
         read_timeout: float = _READ_TIMEOUT,
     ) -> list[V]:
-        """All items of a list that the server returns in pages."""
+        """Returns all items of a list that the server returns in pages."""
         items: list[V] = []
         cursor: str | None = None
         while True:
@@ -186,7 +186,7 @@ class ApiClient:
                 return items
 
     def parse(self, kind: TypeAdapter[V], content: Any) -> V:
-        """The content as a value. Fields that only a newer server knows are ignored. Raises `ServerIncompatible`."""
+        """Parses content into a value, ignoring fields from newer servers. Raises `ServerIncompatible`."""
         try:
             if isinstance(content, bytes | str):
                 return kind.validate_json(content, extra="ignore")
@@ -195,7 +195,7 @@ class ApiClient:
             raise self.incompatible("answers in another format") from error
 
     async def upload(self, path: str, name: str, content: Iterator[bytes]) -> bytes:
-        """Sends a file in pieces as the form field `files`. Errors that `content` raises are passed on."""
+        """Sends a file in pieces as the form field `files`. Errors from `content` propagate."""
         self.use()
         boundary = f"cfo-{uuid.uuid4().hex}"
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
@@ -215,7 +215,7 @@ class ApiClient:
                 return await response.aread()
 
     async def download(self, path: str, name: str, **params: Any) -> Download:
-        """A file. Its content is read from the connection as its chunks are consumed."""
+        """Starts downloading a file. Its content is read from the connection as the chunks are consumed."""
         self.use()
         headers = {"Accept-Encoding": "identity"}  # so that Content-Length is the size of the file
         timeout = httpx2.Timeout(SLOW_READ_TIMEOUT, connect=_CONNECT_TIMEOUT, pool=None)
@@ -228,7 +228,7 @@ class ApiClient:
 
     @asynccontextmanager
     async def stream(self, path: str, last_event: int) -> AsyncGenerator[httpx2.Response]:
-        """An open event stream that continues after `last_event`. Silence counts as a lost connection."""
+        """Opens an event stream that continues after `last_event`. Silence counts as a lost connection."""
         self.use()
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_event)} if last_event >= 0 else {})
         timeout = httpx2.Timeout(_CONNECT_TIMEOUT, read=self.timeouts.silence, pool=None)
@@ -243,7 +243,7 @@ class ApiClient:
     async def _response(
         self, request: httpx2.Request, sent: Callable[[], int] = lambda: 0
     ) -> AsyncGenerator[httpx2.Response]:
-        """An open response. Raises the error that the server reports, or `ServerUnavailable`."""
+        """Sends a request and returns the open response. Raises the reported error, or `ServerUnavailable`."""
         try:
             with periodic_wakeup():
                 response = await fail_when_silent(self._http, self._http.send(request, stream=True), sent=sent)
@@ -265,7 +265,7 @@ class ApiClient:
                 yield chunk
 
     def _error_of(self, response: httpx2.Response) -> CfoError:
-        """The error of a failed response: the engine's own error if the body is a problem with a code."""
+        """Returns the error for a failed response: the engine's own error if the body is a problem with a code."""
         if response.status_code == 401:
             return TokenRejected(f"The server {self.url} does not accept the token. Check CFO_API_TOKEN.")
         if response.headers.get("Content-Type", "").startswith("application/problem+json"):
@@ -288,7 +288,7 @@ class ApiClient:
         return ServerUnavailable(f"The server {self.url} {what}", server=self.url)
 
     def incompatible(self, what: str) -> ServerIncompatible:
-        """The error for an answer that a server of this version would not give."""
+        """Returns the error for a response that no server of this version would send."""
         message = (
             f"{self.url} {what}, unlike a server of this version. Check CFO_URL, or update cfo-kernel here or there."
         )
@@ -296,12 +296,12 @@ class ApiClient:
 
 
 async def _next_chunk(content: AsyncIterator[bytes]) -> bytes:
-    """The next chunk, or an empty one at the end."""
+    """Returns the next chunk, or an empty chunk at the end."""
     return await anext(content, b"")
 
 
 async def _form(boundary: str, name: str, content: Iterator[bytes]) -> AsyncGenerator[bytes]:
-    """A multipart form with one file. File names that `data.file_names.safe_name` allows need no escaping."""
+    """Yields a multipart form with one file. File names allowed by `data.file_names.safe_name` need no escaping."""
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n'
     yield f"{head}Content-Type: application/octet-stream\r\n\r\n".encode()
     while chunk := await asyncio.to_thread(next, content, b""):

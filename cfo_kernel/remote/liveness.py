@@ -1,6 +1,6 @@
-"""Tells a slow server from a dead one.
+"""Distinguishes a slow server from a dead one.
 
-A query may take minutes, so silence alone proves nothing. But a live server answers `/healthz` in the meantime.
+A query may take minutes, so silence alone proves nothing. But a live server still answers `/healthz`.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ _MAX_FAILURES = 2  # failed health checks in a row after which the server counts
 
 
 class ServerSilent(httpx2.ReadTimeout):
-    """The server accepted a request and then stopped answering anything."""
+    """Raised when the server accepted a request and then stopped answering altogether."""
 
 
 async def fail_when_silent(
     client: httpx2.AsyncClient, work: Coroutine[Any, Any, T], *, sent: Callable[[], int] = lambda: 0
 ) -> T:
-    """The result of `work`. Raises `ServerSilent` about ten seconds after the server has died.
+    """Awaits `work` and returns its result. Raises `ServerSilent` about ten seconds after the server has died.
 
-    `sent` counts the pieces of a long body that were sent. A server that takes more of them is alive, even if the
-    upload fills the line so that no health check gets through.
+    `sent` returns the number of pieces of a long body sent so far. While it grows, the server is alive, even if the
+    upload saturates the connection so that no health check gets through.
     """
     task, failures, sent_before = asyncio.ensure_future(work), 0, sent()
     try:

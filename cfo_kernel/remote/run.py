@@ -1,4 +1,4 @@
-"""A run at a server."""
+"""A run on a server."""
 
 import tempfile
 from collections.abc import AsyncGenerator
@@ -26,9 +26,9 @@ _finished: TypeAdapter[FinishedRun] = TypeAdapter(FinishedRun)
 
 
 class RemoteRun:
-    """One pass of the agent over a thread. Its reply is read from its events.
+    """One pass of the agent over a thread, started by one message.
 
-    Its methods raise a `ServerError` if the server cannot be used. Events continue after a restart of the server.
+    The methods raise a `ServerError` if the server cannot be used. The stream of events survives a server restart.
     """
 
     def __init__(self, client: ApiClient, run_id: str, thread_id: str, load: Loader) -> None:
@@ -39,20 +39,20 @@ class RemoteRun:
         self.thread_id = thread_id
 
     async def status(self) -> Status:
-        """`queued`, `running`, or the outcome."""
+        """Returns the status: `queued`, `running`, or the outcome."""
         return (await self._client.fetch(run_info, "GET", f"{self._path}/status")).status
 
     async def events(self, after: int | None = None) -> AsyncGenerator[Numbered]:
-        """All events after the number `after` (from the first, if None), live until the run ends.
+        """Yields the run's events live until it ends: all of them, or those numbered above `after`.
 
-        Raises `EventsPruned` if the run ended before the time that the server keeps events for.
+        Raises `EventsPruned` if the run ended so long ago that the server no longer has its events.
         """
         async with aclosing(events(self._client, self._path, after)) as stream:
             async for numbered in stream:
                 yield numbered
 
     async def finished(self) -> FinishedRun:
-        """Waits for the end: the outcome with its reply or its error."""
+        """Waits for the run to end and returns the outcome with the reply or the error."""
         try:
             return await collect_outcome(self.thread_id, self.id, self.events(), self._load)
         except EventsPruned:
@@ -62,18 +62,18 @@ class RemoteRun:
         return finished
 
     async def reply(self) -> Reply:
-        """Waits for the reply. A run without one raises its error (`RunError` and others, by their code)."""
+        """Waits for the reply and returns it. If the run ends without one, raises its error (`RunError` or another)."""
         return reply_of(await self.finished())
 
     async def cancel(self) -> None:
-        """Stops the run; it ends as cancelled. A run that has already ended does not change."""
+        """Stops the run, which ends as cancelled. A run that has already ended is not changed."""
         await self._client.request("POST", f"{self._path}/cancel", may_repeat=True)
 
 
 async def result_file(
     client: ApiClient, thread_id: str, workspace_id: str | None, file: str, format: DownloadFormat | None = None
 ) -> Download:
-    """A file of a thread, or its rows in another format. Raises `ResultNotFound`."""
+    """Returns a file in a thread, either unchanged or converted to another format. Raises `ResultNotFound`."""
     path = f"/threads/{segment(thread_id, not_found.thread(thread_id))}/results/{file_path(file)}"
     name = file.rpartition("/")[2]
     shown_name = f"{name.rpartition('.')[0]}.{format}" if format else name
@@ -81,7 +81,7 @@ async def result_file(
 
 
 def loader(client: ApiClient, thread_id: str, workspace_id: str | None) -> Loader:
-    """The function with which a reply of the thread loads its whole table."""
+    """Returns the function that the thread's replies use to load their full tables."""
 
     async def load(file: str) -> "pd.DataFrame":
         return await frame(await result_file(client, thread_id, workspace_id, file))
@@ -90,7 +90,7 @@ def loader(client: ApiClient, thread_id: str, workspace_id: str | None) -> Loade
 
 
 async def frame(download: Download) -> "pd.DataFrame":
-    """A downloaded Parquet file as a DataFrame. It is stored on disk first, so that memory holds it only once."""
+    """Returns a downloaded Parquet file as a DataFrame. Stores it on disk first, so that memory holds it only once."""
     with tempfile.TemporaryDirectory(prefix="cfo-") as folder:
         path = Path(folder) / "table.parquet"
         with path.open("wb") as out:

@@ -1,4 +1,4 @@
-"""The events of a run from a server: no gap and no repeat, however often the connection is lost."""
+"""Reads the events of a run from a server, without gaps or duplicates, however often the connection is lost."""
 
 from collections.abc import AsyncGenerator
 from typing import get_args
@@ -17,7 +17,7 @@ run_info: TypeAdapter[RunInfo] = TypeAdapter(RunInfo)
 
 
 async def events(client: ApiClient, run_path: str, after: int | None) -> AsyncGenerator[Numbered]:
-    """All events of a run after the number `after`, live until the run ends.
+    """Yields the run's events live until it ends: all of them, or those numbered above `after`.
 
     Raises `ServerUnavailable` if there is no connection for longer than the client's timeout.
     """
@@ -36,13 +36,13 @@ async def events(client: ApiClient, run_path: str, after: int | None) -> AsyncGe
                     if numbered.number <= last:
                         continue
                     if numbered.number > last + 1:
-                        break  # an event was lost on the way, so ask again from the last one
+                        break  # an event was lost on the way, so reconnect after the last one
                     last = numbered.number
                     yield numbered
                     if isinstance(numbered.event, Done):
                         return
-            # The stream ended without `done`. Either the connection was cut, or the run had already ended and `after`
-            # is its last event. Only a second empty stream after the end proves that nothing is missing.
+            # The stream ended without `done`: either the connection was cut, or the run had already ended and `after`
+            # is its last event. Only a second empty stream after the run has ended proves that nothing is missing.
             if last == before and has_ended:
                 return
             info = await client.fetch(run_info, "GET", f"{run_path}/status", may_repeat=False)

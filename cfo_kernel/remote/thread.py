@@ -1,4 +1,4 @@
-"""A thread at a server."""
+"""A thread on a server."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ _page: TypeAdapter[ResultPage] = TypeAdapter(ResultPage)
 
 
 class RemoteThread:
-    """A conversation in a workspace. The server creates it with the first message; `id` is empty until then."""
+    """A conversation in a workspace. The server creates it on the first message; until then, `id` is empty."""
 
     def __init__(
         self,
@@ -61,12 +61,12 @@ class RemoteThread:
 
     @property
     def created_at(self) -> datetime | None:
-        """In UTC; None before the first message."""
+        """The time of the first message in UTC; None before that message."""
         return self._info.created_at if self._info else None
 
     @property
     def updated_at(self) -> datetime | None:
-        """When the thread was last used, in UTC; None before its first message."""
+        """The time of the last use in UTC; None before the first message."""
         return self._info.updated_at if self._info else None
 
     async def send(
@@ -77,13 +77,15 @@ class RemoteThread:
         idempotency_key: str | None = None,
         untouched: bool = False,
     ) -> RemoteRun:
-        """Sends a message and returns its run at once, while the run is in progress.
+        """Sends a message and returns its run once it is accepted, without waiting for the answer.
 
-        An empty text continues the reply of the run `in_reply_to`. `untouched` marks a continue by a countdown that ran
-        out; after too many in a row (see `continues_left`) it raises `ContinueLimitReached`. The same `idempotency_key`
-        returns the same run. A message without one is sent with a random key, so that it can be sent again after a
-        lost connection and is still accepted only once. Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`,
-        `ThreadReadOnly`, or a `ServerError`.
+        An empty `text` continues the reply of the run `in_reply_to`. `untouched` marks a continue after a countdown,
+        without a click. Too many of these in a row raise `ContinueLimitReached`; see `continues_left`.
+
+        Sending the same message with the same `idempotency_key` again returns the same run. The default is a random
+        key, so that the message can be resent after a lost connection and is still accepted only once.
+
+        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly`, or a `ServerError`.
         """
         key = checked_key(idempotency_key) or uuid.uuid4().hex
         if self._info is None:
@@ -97,11 +99,11 @@ class RemoteThread:
         return self._run(accepted.run_id)
 
     async def ask(self, text: str) -> Reply:
-        """Sends a message and waits for its reply; cancelling the wait cancels the run."""
+        """Sends a message, waits for its reply and returns it. Cancelling this call stops the run."""
         return await send_and_wait(self.send(text))
 
     async def run(self, run_id: str) -> RemoteRun:
-        """A run of this thread by its id. Raises `RunNotFound`."""
+        """Returns the run with this id, if it belongs to this thread. Raises `RunNotFound`."""
         path = f"/runs/{segment(run_id, not_found.run(run_id))}/status"
         if (await self._client.fetch(run_info, "GET", path)).thread_id != self.id:
             raise RunNotFound(
@@ -110,7 +112,7 @@ class RemoteThread:
         return self._run(run_id)
 
     async def messages(self) -> list[ShownMessage]:
-        """All messages and replies in order. Raises `ThreadReadOnly` where the history cannot be read."""
+        """Returns all messages and replies in order. Raises `ThreadReadOnly` if the history cannot be read."""
         if self._info is None:
             self._client.use()
             return []
@@ -121,36 +123,36 @@ class RemoteThread:
         return found
 
     async def notice(self) -> str | None:
-        """Why the thread is read-only, if it is."""
+        """Returns the reason why the thread is read-only, or None if it is not."""
         if self._info is None:
             self._client.use()
             return None
         return (await self._client.fetch(_details, "GET", self._path(), params=self._workspace_param)).notice
 
     async def continues_left(self) -> int:
-        """How many more countdowns may continue the thread before a person has to click."""
+        """Returns how many more replies may be continued automatically before a click is needed."""
         if self._info is None:
             self._client.use()
             return 0
         return (await self._client.fetch(_details, "GET", self._path(), params=self._workspace_param)).continues_left
 
     async def rename(self, title: str) -> None:
-        """Gives the thread another title. Raises `InvalidName` for one without a letter."""
+        """Changes the title. Raises `InvalidName` if the new title is empty."""
         change = {"title": title}
         self._info = await self._client.fetch(
             thread_info, "PATCH", self._path(), params=self._workspace_param, json=change
         )
 
     async def delete(self) -> None:
-        """Removes the thread; its folder moves to the workspace's `.trash/`. Raises `ThreadBusy`."""
+        """Stops the runs of the thread and moves its folder to the workspace's `.trash/`. Raises `ThreadBusy`."""
         await self._client.request("DELETE", self._path(), params=self._workspace_param)
 
     async def usage(self) -> UsageTotals:
-        """The total usage of its finished runs."""
+        """Returns the total usage of the finished runs."""
         return await self._client.fetch(usage_totals, "GET", self._path("/usage"), params=self._workspace_param)
 
     async def page(self, file: str, request: PageRequest = _FIRST_ROWS) -> ResultPage:
-        """Rows of a result file, filtered and sorted. Raises `ResultNotFound` or a `QueryError`."""
+        """Returns a page of rows from a result file, filtered and sorted. Raises `ResultNotFound` or a `QueryError`."""
         params: dict[str, Any] = {**self._workspace_param, "offset": request.offset, "limit": request.limit}
         if request.sort:
             params["sort"] = json.dumps([sort.model_dump(mode="json") for sort in request.sort])
@@ -161,9 +163,9 @@ class RemoteThread:
         return await self._client.fetch(_page, "GET", path, params=params, read_timeout=SLOW_READ_TIMEOUT)
 
     async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
-        """A file of `results/` or `analysis/`: unchanged, or its rows as CSV or XLSX.
+        """Returns a file in `results/` or `analysis/`, either unchanged or converted to CSV or XLSX.
 
-        Raises `ResultNotFound`; for a `format` also `UnsupportedFile` or `SheetInvalid`.
+        Raises `ResultNotFound`. With a `format`, also raises `UnsupportedFile` or `SheetInvalid`.
         """
         self._path()
         return await result_file(self._client, self.id, self.workspace_id, file, format)
@@ -191,12 +193,12 @@ class RemoteThread:
 
     @property
     def _workspace_param(self) -> dict[str, str]:
-        """Names the workspace, since two workspaces have a thread of the same id after a folder was copied."""
+        """Returns the parameter that names the workspace, since a copied workspace has threads with the same ids."""
         return {"workspace_id": self.workspace_id}
 
 
 def checked_key(key: str | None) -> str | None:
-    """The key itself. Raises `InvalidInput` for one that does not fit into a header."""
+    """Returns the key unchanged. Raises `InvalidInput` if it cannot be sent in a header."""
     if key is not None and not (
         0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable() and key == key.strip()
     ):

@@ -1,4 +1,4 @@
-"""Makes waiting interruptible in a notebook."""
+"""Lets users interrupt a notebook cell that is waiting for a server."""
 
 import asyncio
 import contextlib
@@ -11,9 +11,9 @@ _INTERVAL = 0.2  # seconds
 def periodic_wakeup() -> Generator[None]:
     """Wakes the event loop five times a second.
 
-    To interrupt a cell, a kernel cancels its task, but the cancellation takes effect only when the loop wakes next, and
-    the kernel does not wake it (ipykernel #881). Without this, a cell that waits for a silent server could not be
-    stopped. An embedded engine needs no such help, since its own timers wake the loop.
+    To interrupt a cell, a kernel cancels its task. But the cancellation takes effect only when the loop next wakes, and
+    the kernel does not wake it (ipykernel #881). Without this, a cell that is waiting for a silent server could not be
+    interrupted. An embedded engine does not need this, since its own timers wake the loop.
     """
     loop = asyncio.get_running_loop()
 

@@ -1,4 +1,4 @@
-"""The workbench of a server, as `connect(url)` returns it."""
+"""The remote workbench, which `connect(url)` returns."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from cfo_kernel.remote.workspace import RemoteWorkspace, workspace_info
 
 
 class RemoteWorkbench(AsyncResource):
-    """A server with its workspaces. It connects on the first call, and belongs to the event loop of that call.
+    """A server with its workspaces. The first call connects, and binds the workbench to the event loop of that call.
 
-    `await connect()` and `async with connect() as wb` work too.
+    `await connect()` and `async with connect() as wb` also work.
     """
 
     def __init__(self, url: str, token: SecretStr | None = None, timeouts: Timeouts | None = None) -> None:
@@ -36,17 +36,20 @@ class RemoteWorkbench(AsyncResource):
         return self._address.url
 
     async def workspaces(self) -> Sequence[RemoteWorkspace]:
-        """All workspaces by name."""
+        """Returns all workspaces, sorted by name."""
         client = await self._opened()
         return listings.workspaces(RemoteWorkspace(client, info) for info in await self._infos())
 
     async def create_workspace(self, name: str) -> RemoteWorkspace:
-        """A new, empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
+        """Creates an empty workspace and returns it. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
         client = await self._opened()
         return RemoteWorkspace(client, await client.fetch(workspace_info, "POST", "/workspaces", json={"name": name}))
 
     async def workspace(self, id_or_name: str | None = None) -> RemoteWorkspace:
-        """The workspace of this id or name; without one, the only workspace. Raises `WorkspaceNotFound`."""
+        """Returns the workspace with this id or name, or the only workspace if none is given.
+
+        Raises `WorkspaceNotFound`.
+        """
         client = await self._opened()
         if id_or_name is not None:
             try:
@@ -60,24 +63,24 @@ class RemoteWorkbench(AsyncResource):
         return RemoteWorkspace(client, infos[0])
 
     async def thread(self, id: str) -> RemoteThread:
-        """The thread of this id, in any workspace. Raises `ThreadNotFound` or `ThreadAmbiguous`."""
+        """Returns the thread with this id in any workspace. Raises `ThreadNotFound` or `ThreadAmbiguous`."""
         client = await self._opened()
         info = await client.fetch(thread_info, "GET", f"/threads/{segment(id, not_found.thread(id))}")
         workspace = await self.workspace(info.workspace_id)
         return RemoteThread(client, workspace.id, workspace.name, info)
 
     async def run(self, id: str) -> RemoteRun:
-        """The run of this id, in any thread. Raises `RunNotFound`."""
+        """Returns the run with this id in any thread. Raises `RunNotFound`."""
         client = await self._opened()
         found = await client.fetch(run_info, "GET", f"/runs/{segment(id, not_found.run(id))}/status")
         return RemoteRun(client, found.run_id, found.thread_id, loader(client, found.thread_id, None))
 
     async def check(self) -> None:
-        """Raises an error if the server cannot take messages now."""
+        """Checks that the server can accept messages now. Raises an error if it cannot."""
         await (await self._opened()).request("GET", "/readyz")
 
     async def close(self) -> None:
-        """Closes the connections. Runs continue at the server."""
+        """Closes the connections. Runs continue on the server."""
         self._forget_ended_loop()
         if self._client is not None:
             client, self._client = self._client, None
@@ -95,7 +98,7 @@ class RemoteWorkbench(AsyncResource):
         return self._client
 
     def _forget_ended_loop(self) -> None:
-        """Drops the client of an event loop that has ended: its connections are gone."""
+        """Discards the client if its event loop has ended. Raises `OtherLoop` if that loop is still running."""
         if self._client is None or self._loop is asyncio.get_running_loop():
             return
         if self._loop is not None and self._loop.is_running():

@@ -1,4 +1,4 @@
-"""A workspace at a server."""
+"""A workspace on a server."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -36,7 +36,7 @@ _HINT = "List the datasets of the workspace to see the names."
 
 
 class RemoteWorkspace:
-    """A company by its id and name. Its methods raise a `ServerError` if the server cannot be used."""
+    """The files and threads of one company. The methods raise a `ServerError` if the server cannot be used."""
 
     def __init__(self, client: ApiClient, info: WorkspaceInfo) -> None:
         self._client = client
@@ -60,18 +60,18 @@ class RemoteWorkspace:
         return self._info.updated_at
 
     async def rename(self, name: str) -> None:
-        """Gives the workspace another name; its id stays. Raises `InvalidName` or `WorkspaceExists`."""
+        """Changes the name, but not the id. Raises `InvalidName` or `WorkspaceExists`."""
         self._info = await self._client.fetch(workspace_info, "PATCH", self._path, json={"name": name})
 
     async def delete(self) -> None:
-        """Moves the whole folder to the `.trash/` of the root. Raises `ThreadBusy`."""
+        """Stops the runs of the workspace and moves its folder to the root's `.trash/`. Raises `ThreadBusy`."""
         await self._client.request("DELETE", self._path)
 
     async def upload(self, source: UploadSource, name: str | None = None) -> Dataset:
-        """Uploads a file (a path, or a binary stream with a name) of up to 2 GB into `data/`.
+        """Uploads a file (a path, or a binary stream with a name) to `data/`. The server checks that it is a table.
 
-        A file of the same name is replaced. Raises `InvalidInput`, `InvalidName`, a `FileProblem` or `StorageFailed`;
-        `data/` is then unchanged.
+        The limit is 2 GB. An existing file with the same name is moved to `.trash/`. Raises `InvalidInput`,
+        `InvalidName`, a `FileProblem` or `StorageFailed`, in which case `data/` is not changed.
         """
         self._client.use()
         upload_source.check(source)
@@ -83,41 +83,42 @@ class RemoteWorkspace:
         return uploaded.items[0]
 
     async def files(self) -> Sequence[DataFile]:
-        """The files under `data/` by name, including the glossary."""
+        """Returns the files in `data/`, including the glossary, sorted by name."""
         return listings.files(await self._client.fetch_all(_file, f"{self._path}/data"))
 
     async def download(self, file: str) -> Download:
-        """A file of `data/`. Raises `FileNotFound`."""
+        """Returns a file in `data/`. Raises `FileNotFound`."""
         return await self._client.download(f"{self._path}/data/{segment(file, not_found.file(file))}", file)
 
     async def delete_file(self, file: str) -> None:
-        """Moves a file of `data/` to `.trash/`. Raises `FileNotFound`."""
+        """Moves a file from `data/` to `.trash/`. Raises `FileNotFound`."""
         await self._client.request("DELETE", f"{self._path}/data/{segment(file, not_found.file(file))}")
 
     async def datasets(self) -> Sequence[Dataset]:
-        """The files of the workspace with their tables; a file that cannot be read says why in `problem`."""
+        """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why."""
         return listings.datasets(
             await self._client.fetch_all(_dataset, f"{self._path}/datasets", read_timeout=SLOW_READ_TIMEOUT)
         )
 
     async def schema(self, dataset: str) -> Dataset:
-        """The dataset of that id, file name or table. Raises `UnknownTable`."""
+        """Returns the dataset with this id, file name or table. Raises `UnknownTable`."""
         error = UnknownTable(f"There is no dataset {dataset[:80]!r}. {_HINT}")
         path = f"{self._path}/datasets/{segment(dataset, error)}/schema"
         return await self._client.fetch(_dataset, "GET", path, read_timeout=SLOW_READ_TIMEOUT)
 
     async def glossary(self) -> Glossary:
-        """The glossary in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
+        """Returns the glossary in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
         return await self._client.fetch(_glossary, "GET", f"{self._path}/glossary", read_timeout=SLOW_READ_TIMEOUT)
 
     def table(self, name: str) -> "RemoteTable":
-        """The table of this name."""
+        """Returns a handle for the table with this name."""
         return RemoteTable(self._client, self, self._path, name)
 
     async def query(self, query: Direct) -> ResultTable | str:
-        """Runs a query without a model: its first 100 rows and the count of all, or the output of a program.
+        """Runs SQL, a plan or a program without a model.
 
-        Raises `InvalidInput` unless exactly one of SQL, plan and program is given, or a `QueryError`.
+        Returns the first 100 rows with the total row count, or the output of a program that sets no `result_df`. Raises
+        `InvalidInput` unless `query` contains exactly one of the three, or a `QueryError`.
         """
         body = query.model_dump(mode="json", by_alias=True, exclude_none=True)
         path = f"{self._path}/query"
@@ -127,28 +128,28 @@ class RemoteWorkspace:
         return answer.text or "" if answer.result is None else answer.result
 
     async def sql(self, text: str) -> ResultTable:
-        """Runs one read-only SELECT: its first 100 rows and the count of all. Raises a `QueryError`."""
+        """Runs one read-only SELECT. Returns the first 100 rows with the total row count. Raises a `QueryError`."""
         result = await self.query(Direct(sql=text))
         if isinstance(result, str):
             raise self._client.incompatible("answers SQL with text")
         return result
 
     async def python(self, code: str) -> ResultTable | str:
-        """Runs a confined program over the tables as DataFrames: its `result_df`, or its output if it sets none.
+        """Runs a confined program, which has the tables as DataFrames. Discards the files that it writes.
 
-        Files that it writes are discarded. Raises a `QueryError`.
+        Returns the program's `result_df`, or its output if it sets none. Raises a `QueryError`.
         """
         return await self.query(Direct(python=code))
 
     async def threads(self) -> Sequence[RemoteThread]:
-        """The threads, most recently used first."""
+        """Returns the threads, most recently used first."""
         found = await self._client.fetch_all(thread_info, f"{self._path}/threads")
         return listings.threads(RemoteThread(self._client, self.id, self.name, info) for info in found)
 
     async def thread(self, id: str | None = None, *, key: str | None = None) -> RemoteThread:
-        """The thread of that id, or a new one. Raises `ThreadNotFound`.
+        """Returns the thread with this id, or a new thread. Raises `ThreadNotFound`.
 
-        A new thread with a `key` is created only once: the same key and first message return the same thread.
+        A `key` makes creation idempotent: the same key and first message return the same thread again.
         """
         self._client.use()
         if id is None:
@@ -160,11 +161,11 @@ class RemoteWorkspace:
         return RemoteThread(self._client, self.id, self.name, info)
 
     async def open_runs(self) -> Sequence[OpenRun]:
-        """The runs that are in progress or queued, in the order of acceptance."""
+        """Returns the runs that are queued or running, in the order in which they were accepted."""
         return await self._client.fetch_all(_open_run, f"{self._path}/runs")
 
     async def usage(self) -> UsageTotals:
-        """The total usage of its finished runs."""
+        """Returns the total usage of the finished runs."""
         return await self._client.fetch(usage_totals, "GET", f"{self._path}/usage")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
@@ -172,7 +173,7 @@ class RemoteWorkspace:
 
 
 class RemoteTable:
-    """A table of a workspace."""
+    """A handle for a table in a workspace."""
 
     def __init__(self, client: ApiClient, workspace: RemoteWorkspace, workspace_path: str, name: str) -> None:
         self._client = client
@@ -181,7 +182,7 @@ class RemoteTable:
         self.name = name
 
     async def describe(self) -> Table:
-        """Columns, types and row count. Raises `UnknownTable`."""
+        """Returns the columns with their types and profiles, and the row count. Raises `UnknownTable`."""
         tables = [table for dataset in await self._workspace.datasets() for table in dataset.tables]
         for table in tables:
             if table.name.lower() == self.name.lower():
@@ -189,14 +190,14 @@ class RemoteTable:
         raise not_found.table(self.name, nearest(self.name, [t.name for t in tables]))
 
     async def head(self) -> ResultTable:
-        """The first rows. Raises `UnknownTable`."""
+        """Returns the first rows. Raises `UnknownTable`."""
         return await self._workspace.sql(f"FROM {quoted(self.name)}")
 
     async def df(self) -> "pd.DataFrame":
-        """The whole table as a DataFrame. Raises `UnknownTable`."""
+        """Returns the whole table as a DataFrame. Raises `UnknownTable`."""
         return await frame(await self.download())
 
     async def download(self) -> Download:
-        """The whole table as Parquet. Raises `UnknownTable`."""
+        """Returns the whole table as a Parquet file. Raises `UnknownTable`."""
         path = f"{self._workspace_path}/tables/{segment(self.name, not_found.table(self.name, _HINT))}"
         return await self._client.download(path, f"{self.name}.parquet")

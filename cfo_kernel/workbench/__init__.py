@@ -1,4 +1,4 @@
-"""The embedded workbench: the interface over the folders and databases of a root on this machine."""
+"""The embedded workbench: implements the interface with the folders and databases of a root on this machine."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Downloads: which files of a folder may leave it, tables in other formats, and content in chunks."""
+"""Downloads: finds the files that may be downloaded, converts tables, and streams content in chunks."""
 
 import asyncio
 import os
@@ -28,9 +28,10 @@ _MEDIA_TYPES = {
 
 
 def own_file(folder: Path, name: str) -> Path | None:
-    """The file of this name directly in `folder`; None for a path that leads out of it, a link, or a missing file.
+    """Returns the file with this name directly in `folder`.
 
-    The name is not trusted: it may come from a request, or from a history that was copied here.
+    Returns None for a missing file, a link, or a path to somewhere else. The name is not trusted: it may come from a
+    request or from a copied history.
     """
     try:
         home = folder.resolve()
@@ -42,16 +43,16 @@ def own_file(folder: Path, name: str) -> Path | None:
 
 
 def own_result(thread_dir: Path, file: str) -> Path | None:
-    """The file `results/x` or `analysis/x` of a thread; None for any other path, and as in `own_file`."""
+    """Returns the file `results/x` or `analysis/x` in a thread. Returns None for any other path; see `own_file`."""
     place, _, name = file.partition("/")
     folder = thread_dir / place
     return own_file(folder, name) if place in ("results", "analysis") and not folder.is_symlink() else None
 
 
 async def opened(path: Path, name: str | None = None) -> Download | None:
-    """The open file, or None if it is gone. If the file is replaced later, the download still reads the old content.
+    """Opens a file for download. Returns None if it is gone, and raises `StorageFailed` if it cannot be read.
 
-    Raises `StorageFailed` if it cannot be read.
+    If the file is replaced later, the download still reads the old content.
     """
     try:
         file, size = await asyncio.to_thread(_open, path)
@@ -63,9 +64,10 @@ async def opened(path: Path, name: str | None = None) -> Download | None:
 
 
 async def converted(workspace_data: WorkspaceData, table: Path, format: DownloadFormat) -> Download | None:
-    """The rows of a table as a file in another format. Raises what `WorkspaceData.export` raises, or `StorageFailed`.
+    """Converts a table to another format, and opens the result for download.
 
-    The file has no name any more by the time it is read, so that its space is freed as soon as the download ends.
+    The converted file is deleted while it is open, so that its space is freed as soon as the download ends. Raises
+    `StorageFailed`, or any error from `WorkspaceData.export`.
     """
     with storage_errors("The file cannot be stored"), locked_temp_folder(workspace_data.scratch) as folder:
         path = folder / f"{table.stem}.{format}"
@@ -74,7 +76,7 @@ async def converted(workspace_data: WorkspaceData, table: Path, format: Download
 
 
 def _open(path: Path) -> tuple[BinaryIO, int]:
-    """Opens a regular file, but no link: someone may have replaced the file by one since its path was checked."""
+    """Opens a regular file but not a link, which may have replaced the file since its path was checked."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):

@@ -1,4 +1,4 @@
-"""The engine of an open workbench: its databases, the dispatch of runs, and the data of each workspace."""
+"""The engine of an open workbench: holds its databases, dispatches its runs, and gives access to workspace data."""
 
 import asyncio
 import atexit
@@ -48,10 +48,10 @@ _OWN_PID = os.getpid()
 
 
 class Engine:
-    """Opens a root for one event loop, and keeps the rows of its catalog in step with its folders.
+    """Opens a root for one event loop, and keeps the catalog's rows in sync with the folders.
 
-    It is closed when its loop ends, if not earlier. Until then it stays open even if no workbench refers to it any
-    more, because its runs are still in progress.
+    It is closed when the loop ends, if not earlier. Until then it stays open even if no workbench refers to it, because
+    its runs may still be in progress.
     """
 
     def __init__(self, root: Path, settings: Settings) -> None:
@@ -78,15 +78,15 @@ class Engine:
 
     @classmethod
     async def acquire(cls, root: Path, settings: Settings, holder: object) -> "Engine":
-        """The engine of this root, these settings and this loop, which all workbenches of the three share.
+        """Returns the engine for this root, these settings and the running loop, which all such workbenches share.
 
-        `release` gives it back. Raises `StorageFailed` if the root cannot be opened.
+        Call `release` when done. Raises `StorageFailed` if the root cannot be opened.
         """
         loop = asyncio.get_running_loop()
         found = (e for e in _engines if (e.root, e.settings, e._loop, e._is_closed) == (root, settings, loop, False))
         engine = next(found, None) or cls(root, settings)
         _engines.add(engine)
-        engine._holders.add(holder)  # before the first await, where the last other holder may release the engine
+        engine._holders.add(holder)  # before the first await, during which the last other holder may release the engine
         if engine._opening is None:
             engine._opening = loop.create_task(engine._open(), name="open the engine")
         try:
@@ -97,7 +97,7 @@ class Engine:
         return engine
 
     async def _open(self) -> None:
-        """Starts work on the runs that are accepted here, and on those whose process died."""
+        """Opens the journal, and starts executing runs: those accepted here, and those whose process died."""
         await anext(self._lifetime)
         try:
             await self.journal.open()
@@ -112,7 +112,7 @@ class Engine:
         self._pruning = asyncio.create_task(pruning, name="prune the journal and the trash")
 
     def use(self) -> Self:
-        """The engine itself, after checking that it may be used here. Raises `OtherLoop` or `WorkbenchClosed`."""
+        """Returns the engine after checking that it can be used here. Raises `OtherLoop` or `WorkbenchClosed`."""
         if asyncio.get_running_loop() is not self._loop:
             message = "This was opened in another event loop. In this one, open it again from the workbench."
             raise OtherLoop(message)
@@ -127,26 +127,26 @@ class Engine:
             self.catalog.adopt_workspace(folder.name)
 
     def workspaces(self) -> list[WorkspaceRow]:
-        """The workspaces whose folder exists, by name. A folder that is put back later appears again."""
+        """Returns the workspaces whose folders exist, sorted by name. A folder that is put back later reappears."""
         self.adopt_workspaces()
         return [row for row in self.catalog.workspaces() if not self.is_gone(row)]
 
     def workspace(self, id_or_name: str) -> WorkspaceRow:
-        """The workspace of this id, or else of this name. Raises `WorkspaceNotFound`."""
+        """Returns the workspace with this id or, failing that, this name. Raises `WorkspaceNotFound`."""
         with contextlib.suppress(WorkspaceNotFound):
             row = self.catalog.workspace(id_or_name)
-            if row.id == id_or_name:  # no new folder can have this id, so there is no need to look for one
+            if row.id == id_or_name:  # no new folder can have this id, so there is no need to adopt new folders
                 return row
         self.adopt_workspaces()
         return self.catalog.workspace(id_or_name)
 
     def threads(self, workspace: WorkspaceRow) -> list[ThreadRow]:
-        """The threads whose folder exists, most recently used first."""
+        """Returns the threads whose folders exist, most recently used first."""
         self.adopt_threads(workspace)
         return [row for row in self.catalog.threads(workspace.id) if (self.root / row.thread_dir).is_dir()]
 
     def find_thread(self, thread_id: str) -> tuple[WorkspaceRow, ThreadRow]:
-        """The thread of this id, in any workspace. Raises `ThreadNotFound` or `ThreadAmbiguous`."""
+        """Returns the thread with this id and its workspace. Raises `ThreadNotFound` or `ThreadAmbiguous`."""
         known = self.workspaces() if is_id(thread_id) else []
         found = [w for w in known if (self.root / w.workspace_dir / "threads" / thread_id).is_dir()]
         if not found:
@@ -157,15 +157,15 @@ class Engine:
         return found[0], self.thread(found[0], thread_id)
 
     def thread(self, workspace: WorkspaceRow, thread_id: str) -> ThreadRow:
-        """The thread of this id in the workspace. Raises `ThreadNotFound`."""
+        """Returns the thread with this id in the workspace. Raises `ThreadNotFound`."""
         try:
             return self.catalog.thread(workspace.id, thread_id)
-        except ThreadNotFound:  # its folder may have been put there in the meantime
+        except ThreadNotFound:  # its folder may have been added in the meantime
             self.adopt_threads(workspace)
             return self.catalog.thread(workspace.id, thread_id)
 
     def adopt_threads(self, workspace: WorkspaceRow) -> None:
-        """Adds a row for every thread folder of the workspace that has none."""
+        """Adds a row for every thread folder in the workspace that has none."""
         folder = self.workspace_dir(workspace)
         known = {Path(row.thread_dir).name for row in self.catalog.threads(workspace.id)}
         for found in folders.unknown_threads(folder, known):
@@ -177,7 +177,7 @@ class Engine:
             self.catalog.add_thread(row)
 
     def workspace_dir(self, workspace: WorkspaceRow) -> Path:
-        """The folder, with its subfolders. Raises `WorkspaceNotFound` if it is gone."""
+        """Returns the workspace's folder and creates missing subfolders. Raises `WorkspaceNotFound` if it is gone."""
         folder = self.root / workspace.workspace_dir
         if self.is_gone(workspace):
             message = f"The folder {workspace.workspace_dir} of {workspace.name} is missing. Put it back."
@@ -187,7 +187,7 @@ class Engine:
         return folder
 
     def thread_dir(self, thread: ThreadRow) -> Path:
-        """The folder, with its subfolders. Raises `ThreadNotFound` if it is gone."""
+        """Returns the thread's folder and creates missing subfolders. Raises `ThreadNotFound` if it is gone."""
         folder = self.root / thread.thread_dir
         if not folder.is_dir():
             raise ThreadNotFound(f"The folder {thread.thread_dir} of this thread is missing. Put it back.")
@@ -196,10 +196,10 @@ class Engine:
         return folder
 
     def new_thread(self, workspace: WorkspaceRow, thread_id: str, title: str | None) -> ThreadRow:
-        """Creates the folder and then the row of a thread. Raises `StorageFailed`, and then neither exists.
+        """Creates a thread's folder, then its row. If this raises `StorageFailed`, neither exists.
 
-        In this order, since a process may die in between: a folder without a row is adopted later, but a row without a
-        folder would be a thread that cannot be opened.
+        The order matters because the process may die in between: a folder without a row is adopted later, but a row
+        without a folder would be a thread that cannot be opened.
         """
         folder = self.workspace_dir(workspace) / "threads" / thread_id
         row = ThreadRow(id=thread_id, workspace_id=workspace.id, title=title, thread_dir=self._relative(folder))
@@ -221,11 +221,11 @@ class Engine:
         return True
 
     def is_gone(self, workspace: WorkspaceRow) -> bool:
-        """Whether the folder of the workspace is missing."""
+        """Whether the workspace's folder is missing."""
         return not (self.root / workspace.workspace_dir).is_dir()
 
     def data(self, workspace: WorkspaceRow) -> WorkspaceData:
-        """The data of the workspace, the same object each time. Raises `WorkspaceNotFound`."""
+        """Returns the workspace's data, always the same object. Raises `WorkspaceNotFound`."""
         folder = self.workspace_dir(workspace)
         if workspace.id not in self._workspace_data:
             self._workspace_data[workspace.id] = WorkspaceData(
@@ -238,7 +238,7 @@ class Engine:
         return self._workspace_data[workspace.id]
 
     async def close_workspace_data(self, workspace: WorkspaceRow) -> None:
-        """Ends the workers of the workspace. The next use of its data starts others."""
+        """Stops the workspace's workers. New ones are started when its data is used again."""
         if workspace_data := self._workspace_data.pop(workspace.id, None):
             await workspace_data.close()
 
@@ -246,28 +246,28 @@ class Engine:
         return ThreadContext(workspace.id, thread.id, self.thread_dir(thread), self.data(workspace))
 
     def context_of(self, run: RunRow) -> ThreadContext:
-        """The context of the thread of a run. Raises `NotFound` if the thread or its workspace is gone."""
+        """Returns the context of a run. Raises `NotFound` if its thread or workspace is gone."""
         thread = self.catalog.thread(run.workspace_id, run.thread_id)
         return self.context(self.catalog.workspace(run.workspace_id), thread)
 
     async def release(self, holder: object) -> None:
-        """Closes the engine if this was its last holder. Holders that were garbage-collected do not count."""
+        """Removes a holder, and closes the engine if no other is left. Garbage-collected holders do not count."""
         self._holders.discard(holder)
         if not self._holders:
             await self.close()
 
     async def close(self) -> None:
-        """Leaves its runs to the next process, ends its workers, and closes its files. May be called repeatedly."""
+        """Leaves the runs to the next process, stops the workers, and closes the files. May be called repeatedly."""
         self._is_closed = True
         if self._closing is None:
             self._closing = asyncio.create_task(self._lifetime.aclose(), name="close the engine")
         await asyncio.shield(self._closing)
 
     async def _close_at_end(self) -> AsyncGenerator[None]:
-        """A generator for its cleanup: when an event loop ends, asyncio closes the generators that are still open.
+        """Cleans up when the event loop ends, because asyncio then closes open async generators, including this one.
 
-        At that time the loop can still wait for the workers to end. Without this, each `asyncio.run` that forgets to
-        close its workbench would leave them behind.
+        The loop can then still wait for the workers to stop. Without this, every `asyncio.run` that does not close its
+        workbench would leave them running.
         """
         try:
             yield
@@ -276,7 +276,7 @@ class Engine:
             if self._pruning is not None:
                 self._pruning.cancel()
             try:
-                async with contextlib.AsyncExitStack() as closing:  # in reverse order, each even if another one fails
+                async with contextlib.AsyncExitStack() as closing:  # in reverse order, each even if another fails
                     closing.push_async_callback(self.journal.close)
                     if self._python is not None:
                         closing.push_async_callback(self._python.close)
@@ -288,7 +288,7 @@ class Engine:
                 self.close_sync()
 
     def close_sync(self) -> None:
-        """Closes the files, when the loop is gone and nothing can be awaited. The next process continues the runs."""
+        """Closes the files when the loop has ended and nothing can be awaited. The next process continues the runs."""
         _engines.discard(self)
         self._is_closed = True
         self.journal.close_sync()
@@ -301,14 +301,14 @@ class Engine:
 
 
 _engines: set[Engine] = set()
-"""The engines of this process that are not closed. This keeps them alive while their runs are in progress."""
+"""The open engines in this process. The set keeps them alive while their runs are in progress."""
 
 
 @atexit.register
 def _close_engines_at_exit() -> None:
     """Closes the files of engines whose loop never ends, as in a notebook kernel. Their workers end with the process.
 
-    A forked child runs this too, but must not close the files of its parent.
+    A forked child runs this too, but must not close its parent's files.
     """
     if os.getpid() == _OWN_PID:
         for engine in list(_engines):
@@ -316,18 +316,18 @@ def _close_engines_at_exit() -> None:
 
 
 def creating_folder(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Raises `StorageFailed` if the folder or one of its subfolders cannot be created."""
+    """Returns a context that raises `StorageFailed` if the folder or one of its subfolders cannot be created."""
     return storage_errors(f"The folder {folder.name} cannot be created")
 
 
 def _remove_abandoned_scratch(workspaces: list[Path]) -> None:
-    """Removes the files of uploads and downloads that were in progress when a process was killed."""
+    """Removes temporary files from uploads and downloads that were in progress when a process was killed."""
     for folder in workspaces:
         with contextlib.suppress(OSError):
             remove_abandoned(scratch_dir(folder))
 
 
 def title_of(text: str) -> str | None:
-    """A thread's title from its first message: the first line, up to `MAX_TITLE` characters."""
+    """Returns a thread's title: the first line of its first message, truncated to `MAX_TITLE` characters."""
     line = next(iter(text.strip().splitlines()), "").strip()
     return (line if len(line) <= MAX_TITLE else line[: MAX_TITLE - 1] + "…") or None

@@ -1,4 +1,4 @@
-"""The glossary as front ends show it: the words that people wrote, without the fields that only the engine reads."""
+"""The glossary for front ends: the texts written by its authors, without the fields that only the engine uses."""
 
 from cfo_kernel.data.glossary import GlossaryFile, TableNotes
 from cfo_kernel.data.starter_questions import starter_questions
@@ -7,7 +7,7 @@ from cfo_kernel.interface import Glossary, GlossaryColumn, GlossaryTable
 
 
 def shown_glossary(file: GlossaryFile, tables: Tables) -> Glossary:
-    """The glossary with each table under its own name: the file may write names in another case."""
+    """Returns the glossary with the tables' actual names, since the file may write them in another case."""
     shown = tuple(_table(tables[name].name, notes) for name, notes in file.tables.items() if name in tables)
     questions = tuple(question for table in shown for question in table.questions)
     return Glossary(company=file.company, tables=shown, questions=questions or starter_questions(tables))

@@ -1,4 +1,4 @@
-"""A run of the embedded workbench."""
+"""A run in the embedded workbench."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,26 +13,26 @@ from cfo_kernel.workbench.engine import Engine
 
 
 class EmbeddedRun:
-    """One pass of the agent over a thread. Its reply is read from its events.
+    """One pass of the agent over a thread, started by one message.
 
-    Its methods raise `WorkbenchClosed` or `OtherLoop` if its workbench was closed, or opened in another event loop.
+    Methods raise `WorkbenchClosed` if the workbench was closed, or `OtherLoop` if it was opened in another event loop.
     """
 
     def __init__(self, engine: Engine, run_id: str, thread_id: str, load: Loader, owner: object) -> None:
         self._engine = engine
-        self._owner = owner  # keeps the workbench open, as in a workspace
+        self._owner = owner  # keeps the workbench open while this object is in use
         self._load = load
         self.id = run_id
         self.thread_id = thread_id
 
     async def status(self) -> Status:
-        """`queued`, `running`, or the outcome."""
+        """Returns the status: `queued`, `running`, or the outcome."""
         return (await self._engine.use().journal.run(self.id)).status
 
     async def events(self, after: int | None = None) -> AsyncGenerator[Numbered]:
-        """All events after the number `after` (from the first, if None), live until the run ends.
+        """Yields the run's events live until it ends: all of them, or those numbered above `after`.
 
-        Raises `EventsPruned` if the run ended longer ago than the journal keeps events.
+        Raises `EventsPruned` if the run ended so long ago that its events were deleted from the journal.
         """
         first = -1 if after is None else after
         journal = self._engine.use().journal
@@ -41,7 +41,7 @@ class EmbeddedRun:
                 yield numbered
 
     async def finished(self) -> FinishedRun:
-        """Waits for the end: the outcome with its reply or its error."""
+        """Waits for the run to end and returns the outcome with the reply or the error."""
         try:
             return await collect_outcome(self.thread_id, self.id, self.events(), self._load)
         except EventsPruned:
@@ -50,15 +50,15 @@ class EmbeddedRun:
             raise
 
     async def reply(self) -> Reply:
-        """Waits for the reply. A run without one raises its error (`RunError` and others, by their code)."""
+        """Waits for the reply and returns it. If the run ends without one, raises its error (`RunError` or another)."""
         return reply_of(await self.finished())
 
     async def cancel(self) -> None:
-        """Stops the run; it ends as cancelled. A run that has already ended does not change."""
+        """Stops the run, which ends as cancelled. A run that has already ended is not changed."""
         await self._engine.use().dispatch.cancel(self.id)
 
     async def _from_history(self) -> FinishedRun | None:
-        """The outcome from the history of the thread; None if the thread was deleted."""
+        """Returns the outcome from the thread's history, or None if the thread was deleted."""
         run = await self._engine.use().journal.run(self.id)
         try:
             entries = await asyncio.to_thread(self._engine.context_of(run).history.entries)

@@ -1,4 +1,4 @@
-"""Errors of the disk, as people read them."""
+"""Converts operating system errors about files into messages for users."""
 
 import contextlib
 from collections.abc import Generator
@@ -8,7 +8,7 @@ from cfo_kernel.errors import StorageFailed
 
 @contextlib.contextmanager
 def storage_errors(what: str) -> Generator[None]:
-    """Raises `StorageFailed` instead of an `OSError`; `what` says what happened, such as "x.csv cannot be stored"."""
+    """Raises `OSError` as `StorageFailed`. `what` begins the message, for example "x.csv cannot be stored"."""
     try:
         yield
     except OSError as error:

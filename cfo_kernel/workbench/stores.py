@@ -23,7 +23,7 @@ from cfo_kernel.store.schemas import CATALOG, JOURNAL, LEDGER
 
 @dataclass(frozen=True)
 class OpenStores:
-    """The databases that all processes of a root share."""
+    """The databases that all processes with the same root share."""
 
     catalog: Catalog
     ledger: Ledger
@@ -32,13 +32,13 @@ class OpenStores:
 
 
 def open_stores(root: Path, settings: Settings) -> OpenStores:
-    """Opens the databases. Raises `StorageFailed` if one cannot be used, or `InvalidSettings` for a wrong URL."""
+    """Opens the databases. Raises `StorageFailed` if one cannot be used, or `InvalidSettings` for an invalid URL."""
     try:
         folder = folders.create_catalog_folder(root)
         if settings.database_url:
             return _postgres_stores(settings.database_url)
         journal = SqliteJournal(folder / JOURNAL.file_name)
-        # The owner lock comes last: other processes take its holder to have upgraded all stores.
+        # The owner lock comes last, because other processes assume that its holder has upgraded all stores.
         return OpenStores(
             Catalog(sqlite_engine(folder / CATALOG.file_name, can_be_rebuilt=True)),
             Ledger(sqlite_engine(folder / LEDGER.file_name)),

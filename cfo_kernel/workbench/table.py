@@ -1,4 +1,4 @@
-"""A table of a workspace."""
+"""A table in a workspace of the embedded workbench."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,30 +22,30 @@ _ROWS = 100
 
 
 class EmbeddedTable:
-    """A table by its name. Its methods raise `WorkbenchClosed` or `OtherLoop` as its workbench does."""
+    """A handle for a table. Every method may raise `WorkbenchClosed` or `OtherLoop`."""
 
     def __init__(self, engine: Engine, workspace: WorkspaceRow, name: str, owner: object) -> None:
         self._engine = engine
-        self._owner = owner  # keeps the workbench open, as in a workspace
+        self._owner = owner  # keeps the workbench open while this object is in use
         self._workspace = workspace
         self.name = name
 
     async def describe(self) -> Table:
-        """Columns, types and row count. Raises `UnknownTable`."""
+        """Returns the columns with their types and profiles, and the row count. Raises `UnknownTable`."""
         return (await self._found())[0]
 
     async def df(self) -> "pd.DataFrame":
-        """The whole table as a DataFrame. Raises `UnknownTable`."""
+        """Returns the whole table as a DataFrame. Raises `UnknownTable`."""
         _, file = await self._found()
         return await read_frame(file)
 
     async def head(self) -> ResultTable:
-        """The first rows. Raises `UnknownTable`."""
+        """Returns the first rows. Raises `UnknownTable`."""
         table, _ = await self._found()
         return await self._engine.data(self._workspace).query(f"FROM {quoted(table.name)}", cap=_ROWS)
 
     async def download(self) -> Download:
-        """The whole table as a Parquet file. Raises `UnknownTable` or `StorageFailed`."""
+        """Returns the whole table as a Parquet file. Raises `UnknownTable` or `StorageFailed`."""
         table, file = await self._found()
         found = await downloads.opened(file, f"{table.name}.parquet")
         if found is None:
@@ -53,7 +53,7 @@ class EmbeddedTable:
         return found
 
     async def _found(self) -> tuple[Table, Path]:
-        """The table and its Parquet file."""
+        """Returns the table and its Parquet file."""
         index = await self._engine.use().data(self._workspace).index()
         if self.name not in index.tables:
             raise not_found.table(self.name, nearest(self.name, list(index.tables)))

@@ -1,4 +1,4 @@
-"""A thread of the embedded workbench: a conversation in a workspace."""
+"""A thread in the embedded workbench: a conversation in a workspace."""
 
 import asyncio
 from datetime import datetime
@@ -33,9 +33,9 @@ _FIRST = PageRequest()
 
 
 class EmbeddedThread:
-    """A conversation. A new thread has its `id` at once, and its row and folder after the first message.
+    """A conversation. A new thread has its `id` at once, but its row and folder only after the first message.
 
-    Its methods raise `WorkbenchClosed` or `OtherLoop` if its workbench was closed, or opened in another event loop.
+    Methods raise `WorkbenchClosed` if the workbench was closed, or `OtherLoop` if it was opened in another event loop.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class EmbeddedThread:
         key: str | None = None,
     ) -> None:
         self._engine = engine
-        self._owner = owner  # keeps the workbench open, as in a workspace
+        self._owner = owner  # keeps the workbench open while this object is in use
         self._workspace = workspace
         self._row = row
         self._first_key = key
@@ -65,17 +65,20 @@ class EmbeddedThread:
 
     @property
     def created_at(self) -> datetime | None:
-        """The time of its first message, in UTC; None before that."""
+        """The time of the first message in UTC; None before that message."""
         return self._row.created_at if self._row else None
 
     @property
     def updated_at(self) -> datetime | None:
-        """The time of its last use, in UTC; None before the first message."""
+        """The time of the last use in UTC; None before the first message."""
         return self._row.updated_at if self._row else None
 
     @property
     def thread_dir(self) -> Path:
-        """The folder with `analysis/`, `results/` and the history. Raises `ThreadNotFound` before the first message."""
+        """The thread's folder, with `analysis/`, `results/` and the history.
+
+        Raises `ThreadNotFound` before the first message.
+        """
         return self._engine.thread_dir(self._existing())
 
     async def send(
@@ -86,13 +89,14 @@ class EmbeddedThread:
         idempotency_key: str | None = None,
         untouched: bool = False,
     ) -> EmbeddedRun:
-        """Accepts a message and returns its run at once, while the run is in progress.
+        """Sends a message and returns its run once it is accepted, without waiting for the answer.
 
-        An empty text continues the reply of the run `in_reply_to`. `untouched` marks a continue by a countdown that ran
-        out; after too many in a row (see `continues_left`) it raises `ContinueLimitReached`. The same `idempotency_key`
-        returns the same run.
-        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, and then
-        creates no thread. Raises `ThreadNotFound` for the key of a thread that was deleted.
+        An empty `text` continues the reply of the run `in_reply_to`. `untouched` marks a continue after a countdown,
+        without a click. Too many of these in a row raise `ContinueLimitReached`; see `continues_left`. Sending the same
+        message with the same `idempotency_key` again returns the same run.
+
+        Raises `EmptyMessage`, `MessageTooLong`, `NothingToContinue`, `ThreadReadOnly` or `StorageFailed`, in which case
+        no thread is created. Raises `ThreadNotFound` if the key was used in a thread that has been deleted.
         """
         engine = self._engine.use()
         key = self._first_key if idempotency_key is None else idempotency_key
@@ -111,16 +115,16 @@ class EmbeddedThread:
                 self._row = None
             self._first_key = first_key
             raise
-        if not is_new:  # the row of a new thread has the current time already
+        if not is_new:  # the row of a new thread already has the current time
             engine.catalog.touch_thread(self.workspace_id, self.id)
         return self._run(accepted.id)
 
     async def ask(self, text: str) -> Reply:
-        """Sends a message and waits for its reply; cancelling the wait cancels the run."""
+        """Sends a message, waits for its reply and returns it. Cancelling this call stops the run."""
         return await send_and_wait(self.send(text))
 
     async def run(self, run_id: str) -> EmbeddedRun:
-        """A run of this thread by its id. Raises `RunNotFound`."""
+        """Returns the run with this id, if it belongs to this thread. Raises `RunNotFound`."""
         journal = self._engine.use().journal
         if not is_id(run_id) or (await journal.run(run_id)).thread_id != self.id:
             raise RunNotFound(
@@ -129,7 +133,7 @@ class EmbeddedThread:
         return self._run(run_id)
 
     async def messages(self) -> list[ShownMessage]:
-        """All messages and replies in order. Raises `ThreadReadOnly` where the history cannot be read."""
+        """Returns all messages and replies in order. Raises `ThreadReadOnly` if the history cannot be read."""
         engine = self._engine.use()
         shown: list[ShownMessage] = []
         if self._row is None:
@@ -157,14 +161,14 @@ class EmbeddedThread:
         return shown
 
     async def notice(self) -> str | None:
-        """Why the thread is read-only, if it is."""
+        """Returns the reason why the thread is read-only, or None if it is not."""
         engine = self._engine.use()
         if self._row is None:
             return None
         return await asyncio.to_thread(engine.context(self._workspace, self._row).history.notice)
 
     async def continues_left(self) -> int:
-        """How many more countdowns may continue the thread before a person has to click."""
+        """Returns how many more replies may be continued automatically before a click is needed."""
         engine = self._engine.use()
         if self._row is None:
             return 0
@@ -172,11 +176,11 @@ class EmbeddedThread:
         return continues_left(await asyncio.to_thread(history.entries), engine.settings.continue_limit)
 
     async def usage(self) -> UsageTotals:
-        """The total usage of the finished runs of the thread."""
+        """Returns the total usage of the finished runs in the thread."""
         return await asyncio.to_thread(self._engine.use().ledger.totals, self.workspace_id, self.id)
 
     async def rename(self, title: str) -> None:
-        """Gives the thread another title. Raises `InvalidName` for one without a letter."""
+        """Changes the title. Raises `InvalidName` if the new title is empty."""
         catalog = self._engine.use().catalog
         tidy = title_of(title) if is_valid_text(title) else None
         if tidy is None:
@@ -196,20 +200,20 @@ class EmbeddedThread:
         engine.catalog.remove_thread(self.workspace_id, self.id)
 
     async def page(self, file: str, request: PageRequest = _FIRST) -> ResultPage:
-        """One page of the rows of a Parquet file of the thread, `results/x` or `analysis/x`, filtered and sorted.
+        """Returns a page of rows from a Parquet file in the thread (`results/x` or `analysis/x`), filtered and sorted.
 
-        Raises `ResultNotFound`, `UnsupportedFile` or `UnreadableFile` for the file, `UnknownColumn` or `PlanInvalid`
-        for the request, or another `QueryError`.
+        Raises `ResultNotFound`, `UnsupportedFile` or `UnreadableFile` for the file, and `UnknownColumn`, `PlanInvalid`
+        or another `QueryError` for the request.
         """
         engine = self._engine.use()
         path = _table(_result(self.thread_dir, file))
         return await engine.data(self._workspace).page(path, request)
 
     async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
-        """A file of the thread, `results/x` or `analysis/x`: unchanged, or its rows as CSV or XLSX.
+        """Returns a file in the thread (`results/x` or `analysis/x`), either unchanged or converted to CSV or XLSX.
 
-        Raises `ResultNotFound` or `StorageFailed`. With a `format` it also raises `UnsupportedFile` if the file is not
-        a table, and `SheetInvalid` if its rows do not fit into a sheet.
+        Raises `ResultNotFound` or `StorageFailed`. With a `format`, also raises `UnsupportedFile` if the file is not a
+        table, and `SheetInvalid` if its rows do not fit in a sheet.
         """
         engine = self._engine.use()
         path = _result(self.thread_dir, file)
@@ -227,8 +231,8 @@ class EmbeddedThread:
     async def _check_key(self, key: str | None) -> None:
         """Raises `ThreadNotFound` if the run with this key belonged to a thread that has since been deleted.
 
-        The journal is read before the catalog. If another message with the same key is creating the thread right now,
-        it adds the row before the run; in this order, a run that is found always has its row, unless it was deleted.
+        The journal must be read before the catalog. Another message with the same key may be creating the thread right
+        now, and adds the row before the run. So if a run is found without its thread's row, the thread was deleted.
         """
         if await self._engine.journal.by_key(self.workspace_id, self.id, key):
             try:

@@ -1,6 +1,6 @@
-"""A file on its way into a workspace: copied to a scratch folder first, then moved into `data/` in one step.
+"""Stores an uploaded file: copies it to a scratch folder, then moves it to `data/` in one step.
 
-So `data/` keeps its earlier file until the new one is complete, whatever fails in between.
+So `data/` keeps the previous file until the new one is complete, whatever fails in between.
 """
 
 import os
@@ -13,16 +13,16 @@ from cfo_kernel.upload_source import UploadSource
 
 
 def copy(source: UploadSource, target: Path) -> None:
-    """Copies the uploaded file. Raises `FileTooLarge`, or `UnreadableFile` if it cannot be read."""
+    """Copies the uploaded file to `target`. Raises `FileTooLarge`, or `UnreadableFile` if it cannot be read."""
     with target.open("wb") as out:
         for chunk in upload_source.chunks(source, target.name):
             out.write(chunk)
 
 
 def put_in_place(path: Path, target: Path, workspace: Path) -> None:
-    """Moves the file to its place. A file that it replaces goes to the workspace's `.trash/` first."""
+    """Moves the file to `target`. If that file exists, moves it to the workspace's `.trash/` first."""
     if target.exists():
-        # A second name for the old file goes to the trash, so that `target` exists at every moment.
+        # A hard link to the old file goes to the trash, so that `target` always exists.
         replaced = path.with_name("replaced") / target.name
         replaced.parent.mkdir()
         try:

@@ -1,4 +1,4 @@
-"""The workbench of this machine, as `connect()` returns it."""
+"""The embedded workbench, which `connect()` returns unless it is given a URL."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from cfo_kernel.workbench.workspace import EmbeddedWorkspace
 
 
 class EmbeddedWorkbench(AsyncResource):
-    """A root with its workspaces. It opens on the first call, and belongs to the event loop of that call.
+    """A root with its workspaces. The first call opens it, and binds it to the event loop of that call.
 
-    `await connect()` and `async with connect() as wb` work too.
+    `await connect()` and `async with connect() as wb` also work.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -35,12 +35,12 @@ class EmbeddedWorkbench(AsyncResource):
         return str(self.root)
 
     async def workspaces(self) -> Sequence[EmbeddedWorkspace]:
-        """All workspaces by name. Each folder of the root that contains `data/` is one."""
+        """Returns all workspaces, sorted by name. Every folder in the root that contains `data/` is a workspace."""
         engine = await self._opened()
         return listings.workspaces(EmbeddedWorkspace(engine, row, self) for row in engine.workspaces())
 
     async def create_workspace(self, name: str) -> EmbeddedWorkspace:
-        """A new, empty workspace. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
+        """Creates an empty workspace and returns it. Raises `InvalidName`, `WorkspaceExists` or `StorageFailed`."""
         engine = await self._opened()
         engine.adopt_workspaces()
         tidy = folders.workspace_name(name)
@@ -52,7 +52,10 @@ class EmbeddedWorkbench(AsyncResource):
         return EmbeddedWorkspace(engine, row, self)
 
     async def workspace(self, id_or_name: str | None = None) -> EmbeddedWorkspace:
-        """The workspace of this id or name; without one, the only workspace. Raises `WorkspaceNotFound`."""
+        """Returns the workspace with this id or name, or the only workspace if none is given.
+
+        Raises `WorkspaceNotFound`.
+        """
         engine = await self._opened()
         if id_or_name is not None:
             return EmbeddedWorkspace(engine, engine.workspace(id_or_name), self)
@@ -62,15 +65,15 @@ class EmbeddedWorkbench(AsyncResource):
         return EmbeddedWorkspace(engine, rows[0], self)
 
     async def thread(self, id: str) -> EmbeddedThread:
-        """The thread of this id, in any workspace. Raises `ThreadNotFound`.
+        """Returns the thread with this id in any workspace. Raises `ThreadNotFound`.
 
-        Raises `ThreadAmbiguous` if a copy of a workspace has it too; then open it from its workspace.
+        Raises `ThreadAmbiguous` if a copied workspace has the same thread. In that case, open it from its workspace.
         """
         engine = await self._opened()
         return EmbeddedThread(engine, *engine.find_thread(id), owner=self)
 
     async def run(self, id: str) -> EmbeddedRun:
-        """The run of this id, in any thread. Raises `RunNotFound`."""
+        """Returns the run with this id in any thread. Raises `RunNotFound`."""
         engine = await self._opened()
         if not folders.is_id(id):
             raise not_found.run(id)
@@ -83,13 +86,16 @@ class EmbeddedWorkbench(AsyncResource):
             raise not_found.run(id) from error
 
     async def check(self) -> None:
-        """Raises `StorageFailed` if no message can be accepted now: the root is gone, or the journal is locked."""
+        """Checks that messages can be accepted now.
+
+        Raises `StorageFailed` if not, for example because the root is gone or the journal is locked.
+        """
         engine = await self._opened()
         engine.adopt_workspaces()
         await engine.journal.check()
 
     async def close(self) -> None:
-        """Closes the root. Runs in progress are left to the next process, unless another workbench here is open."""
+        """Closes the root. Runs in progress are left to the next process, unless another workbench here has it open."""
         self._forget_ended_loop()
         if self._engine is not None:
             engine, self._engine = self._engine, None
@@ -115,7 +121,7 @@ class EmbeddedWorkbench(AsyncResource):
         return self._engine
 
     def _forget_ended_loop(self) -> None:
-        """Drops the engine of an event loop that has ended: its tasks are gone."""
+        """Discards the engine if its event loop has ended. Raises `OtherLoop` if that loop is still running."""
         if self._engine is None or self._loop is None or self._loop is asyncio.get_running_loop():
             return
         if self._loop.is_running():
@@ -129,4 +135,4 @@ class EmbeddedWorkbench(AsyncResource):
 
 
 _open: WeakSet[EmbeddedWorkbench] = WeakSet()
-"""The open workbenches of this process. A workbench that was garbage-collected does not count."""
+"""The open workbenches in this process, except any that were garbage-collected."""

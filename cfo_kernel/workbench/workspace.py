@@ -1,4 +1,4 @@
-"""A workspace of the embedded workbench: the files and threads of a company."""
+"""A workspace in the embedded workbench: the files and threads of one company."""
 
 import asyncio
 import hashlib
@@ -30,11 +30,11 @@ _ROWS = 100
 
 
 class EmbeddedWorkspace:
-    """A company by its id and name. Its methods raise `WorkbenchClosed` or `OtherLoop` as its workbench does."""
+    """The files and threads of one company. Every method may raise `WorkbenchClosed` or `OtherLoop`."""
 
     def __init__(self, engine: Engine, row: WorkspaceRow, owner: object) -> None:
         self._engine = engine
-        self._owner = owner  # keeps the workbench, and so its engine, open while this workspace is in use
+        self._owner = owner  # keeps the workbench and its engine open while this object is in use
         self._row = row
 
     @property
@@ -47,12 +47,12 @@ class EmbeddedWorkspace:
 
     @property
     def created_at(self) -> datetime:
-        """The time at which the workspace was created, or first found in the root, in UTC."""
+        """The time in UTC when the workspace was created or first found in the root."""
         return self._row.created_at
 
     @property
     def updated_at(self) -> datetime:
-        """The time of the last change of its name or files through this workbench, in UTC."""
+        """The time in UTC when the name or the files were last changed through a workbench."""
         return self._row.updated_at
 
     @property
@@ -60,7 +60,7 @@ class EmbeddedWorkspace:
         return self._engine.workspace_dir(self._row)
 
     async def rename(self, name: str) -> None:
-        """Changes the name; the id and the folder stay. Raises `InvalidName` or `WorkspaceExists`."""
+        """Changes the name, but not the id or the folder. Raises `InvalidName` or `WorkspaceExists`."""
         catalog = self._engine.use().catalog
         catalog.rename_workspace(self.id, folders.workspace_name(name))
         self._row = catalog.workspace(self.id)
@@ -78,10 +78,10 @@ class EmbeddedWorkspace:
         engine.catalog.remove_workspace(self.id)
 
     async def upload(self, source: UploadSource, name: str | None = None) -> Dataset:
-        """Stores a file (a path, or a binary stream with a name) of up to 2 GB in `data/`, if it is a table.
+        """Stores a file (a path, or a binary stream with a name) in `data/`, after checking that it is a table.
 
-        A file of the same name is replaced; the old one moves to `.trash/`. Raises `InvalidInput`, `InvalidName`, a
-        `FileProblem` or `StorageFailed`; `data/` is then unchanged.
+        The limit is 2 GB. An existing file with the same name is moved to `.trash/`. Raises `InvalidInput`,
+        `InvalidName`, a `FileProblem` or `StorageFailed`, in which case `data/` is not changed.
         """
         engine = self._engine.use()
         upload_source.check(source)
@@ -99,13 +99,13 @@ class EmbeddedWorkspace:
         raise UnreadableFile(f"{safe} was removed from data/ in the meantime. Upload it again.")
 
     async def files(self) -> Sequence[DataFile]:
-        """The files under `data/` by name, including the glossary. Raises `StorageFailed`."""
+        """Returns the files in `data/`, including the glossary, sorted by name. Raises `StorageFailed`."""
         self._engine.use()
         found = await asyncio.to_thread(_listed, self.workspace_dir / "data")
         return listings.files(found)
 
     async def download(self, file: str) -> Download:
-        """A file under `data/`, as it was uploaded. Raises `FileNotFound` or `StorageFailed`."""
+        """Returns a file in `data/`, as it was uploaded. Raises `FileNotFound` or `StorageFailed`."""
         self._engine.use()
         found = await downloads.opened(self._file(file))
         if found is None:
@@ -119,11 +119,11 @@ class EmbeddedWorkspace:
         self._touch()
 
     async def datasets(self) -> Sequence[Dataset]:
-        """The files of the workspace with their tables; a file that cannot be read says why in `problem`."""
+        """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why."""
         return listings.datasets((await self._engine.use().data(self._row).index()).datasets)
 
     async def schema(self, dataset: str) -> Dataset:
-        """The dataset of this id, file name or table. Raises `UnknownTable`."""
+        """Returns the dataset with this id, file name or table. Raises `UnknownTable`."""
         datasets = await self.datasets()
         wanted = dataset.lower()
         for found in datasets:
@@ -133,18 +133,19 @@ class EmbeddedWorkspace:
         raise UnknownTable(message)
 
     async def glossary(self) -> Glossary:
-        """The glossary in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
+        """Returns the glossary in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
         schema = await self._engine.use().data(self._row).schema()
         return glossary_view.shown_glossary(schema.glossary, schema.tables)
 
     def table(self, name: str) -> EmbeddedTable:
-        """The table of this name."""
+        """Returns a handle for the table with this name."""
         return EmbeddedTable(self._engine, self._row, name, self)
 
     async def query(self, query: Direct) -> ResultTable | str:
-        """Runs a query without a thread: its first 100 rows and the count of all, or the output of a program.
+        """Runs SQL, a plan or a program without a thread, and stores nothing.
 
-        Nothing is stored. Raises `InvalidInput` unless it is exactly one of SQL, plan and program, or a `QueryError`.
+        Returns the first 100 rows with the total row count, or the output of a program that sets no `result_df`. Raises
+        `InvalidInput` unless `query` contains exactly one of the three, or a `QueryError`.
         """
         query.check()
         workspace_data = self._engine.use().data(self._row)
@@ -155,13 +156,13 @@ class EmbeddedWorkspace:
         return await self.sql(query.sql or "")
 
     async def sql(self, text: str) -> ResultTable:
-        """Runs one read-only SELECT: its first 100 rows and the count of all. Raises a `QueryError`."""
+        """Runs one read-only SELECT. Returns the first 100 rows with the total row count. Raises a `QueryError`."""
         return await self._engine.use().data(self._row).query(text, cap=_ROWS)
 
     async def python(self, code: str) -> ResultTable | str:
-        """Runs a confined program over the tables as DataFrames: its `result_df`, or its output if it sets none.
+        """Runs a confined program, which has the tables as DataFrames. Discards the files that it writes.
 
-        Files that it writes are discarded. Raises a `QueryError`.
+        Returns the program's `result_df`, or its output if it sets none. Raises a `QueryError`.
         """
         workspace_data = self._engine.use().data(self._row)
         with locked_temp_folder(workspace_data.scratch) as folder:
@@ -169,14 +170,14 @@ class EmbeddedWorkspace:
         return output.stdout if output.table is None else output.table.model_copy(update={"file": None})
 
     async def threads(self) -> Sequence[EmbeddedThread]:
-        """The threads, most recently used first."""
+        """Returns the threads, most recently used first."""
         engine = self._engine.use()
         return listings.threads(EmbeddedThread(engine, self._row, row, owner=self) for row in engine.threads(self._row))
 
     async def thread(self, id: str | None = None, *, key: str | None = None) -> EmbeddedThread:
-        """The thread of this id, or a new one. Raises `ThreadNotFound`.
+        """Returns the thread with this id, or a new thread. Raises `ThreadNotFound`.
 
-        A new thread with a `key` is created only once: the same key and first message return the same thread.
+        A `key` makes creation idempotent: the same key and first message return the same thread again.
         """
         engine = self._engine.use()
         if id is None:
@@ -184,7 +185,7 @@ class EmbeddedWorkspace:
         return EmbeddedThread(engine, self._row, engine.thread(self._row, id), owner=self)
 
     async def open_runs(self) -> Sequence[OpenRun]:
-        """The runs that are in progress or queued, in the order of acceptance."""
+        """Returns the runs that are queued or running, in the order in which they were accepted."""
         rows = await self._engine.use().journal.open_runs(self.id)
         return [
             OpenRun(run_id=row.id, thread_id=row.thread_id, status="running" if row.status == "running" else "queued")
@@ -193,7 +194,7 @@ class EmbeddedWorkspace:
         ]
 
     async def usage(self) -> UsageTotals:
-        """The total usage of the finished runs of the workspace, including those of deleted threads."""
+        """Returns the total usage of the finished runs in the workspace, including those of deleted threads."""
         return await asyncio.to_thread(self._engine.use().ledger.totals, self.id)
 
     def _file(self, name: str) -> Path:
@@ -207,7 +208,7 @@ class EmbeddedWorkspace:
         self._row = self._engine.catalog.workspace(self.id)
 
     def _thread_of_key(self, key: str) -> EmbeddedThread:
-        """The thread whose id is a hash of the key, so that a retry finds it; a new one before its first message."""
+        """Returns the thread whose id is a hash of the key, so that retries find it. It may not have a message yet."""
         id = f"key-{hashlib.sha256(f'{self.id}/{key}'.encode(errors='replace')).hexdigest()[:32]}"
         try:
             return EmbeddedThread(
@@ -221,7 +222,7 @@ class EmbeddedWorkspace:
 
 
 def _listed(data: Path) -> list[DataFile]:
-    """The files that can be downloaded: no links, hidden files, or temporary files of other programs."""
+    """Returns the files that can be downloaded. Skips links, hidden files and other programs' temporary files."""
     found: list[DataFile] = []
     with storage_errors("The folder data/ cannot be read"):
         for entry in sorted(os.scandir(data), key=lambda entry: entry.name):
@@ -234,6 +235,6 @@ def _listed(data: Path) -> list[DataFile]:
 
 
 def _move_to_trash(folder: Path, path: Path) -> None:
-    """Moves the file or folder to the `.trash/` of `folder`. On another disk this copies it, which takes a while."""
+    """Moves the file or folder to the `.trash/` in `folder`. If that is on another disk, this takes time to copy."""
     with storage_errors(f"{path.name} cannot be moved to .trash/"):
         folders.to_trash(folder, path)
