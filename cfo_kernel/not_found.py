@@ -24,11 +24,11 @@ def thread_of_workspace(id: str) -> ThreadNotFound:
 
 
 def run(id: str) -> RunNotFound:
-    return RunNotFound(f"There is no run {id[:80]!r}. List the messages of the thread to see the ids of its runs.")
+    return RunNotFound(f"There is no run {id[:80]!r}. List the thread's messages to see its run ids.")
 
 
 def run_of_thread(id: str) -> RunNotFound:
-    return RunNotFound(f"There is no run {id[:80]!r} in this thread. List its messages to see the ids of its runs.")
+    return RunNotFound(f"There is no run {id[:80]!r} in this thread. List the thread's messages to see its run ids.")
 
 
 def file(name: str) -> FileNotFound:

@@ -127,7 +127,7 @@ PROBLEMS: dict[int, tuple[str, str]] = {
         "This server requires its token. Send it in the header: Authorization: Bearer <CFO_API_TOKEN>.",
     ),
     403: ("foreign_host", "This server can be reached as localhost only. Use that name in the address."),
-    404: ("run_not_found", "There is no run 'x'. List the messages of the thread to see the ids of its runs."),
+    404: ("run_not_found", "There is no run 'x'. List the thread's messages to see its run ids."),
     408: ("body_timeout", "The body did not arrive in time. Check the connection and send it again."),
     409: ("idempotency_mismatch", "This idempotency key was used for another message in this thread. Use a new key."),
     410: (

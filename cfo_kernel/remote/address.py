@@ -22,14 +22,18 @@ class Address:
         """Returns the checked address. Raises `InvalidSettings` if the URL or the token is not valid."""
         secret = token.get_secret_value() if token else ""
         if not (secret.isascii() and secret.isprintable() and " " not in secret):
-            raise InvalidSettings("CFO_API_TOKEN may contain printable ASCII only, without spaces. Correct it.")
+            raise InvalidSettings(
+                "CFO_API_TOKEN may contain only printable ASCII characters and no spaces. Correct it."
+            )
         parts = _parts(url.strip())
         if parts is None:
-            raise InvalidSettings("CFO_URL is not a valid address. Set it to one like http://127.0.0.1:8765.")
+            raise InvalidSettings("CFO_URL is not a valid address. Set it to an address like http://127.0.0.1:8765.")
         if parts.username is not None or parts.password is not None:
-            raise InvalidSettings("CFO_URL may not contain a password. Remove it, and set CFO_API_TOKEN instead.")
+            raise InvalidSettings("CFO_URL must not contain a password. Remove it, and set CFO_API_TOKEN instead.")
         if parts.query or parts.fragment:
-            raise InvalidSettings("CFO_URL must end with its path. Remove the part after ? or #.")
+            raise InvalidSettings(
+                "CFO_URL must not contain a query or a fragment. Remove everything from the ? or # on."
+            )
         return cls(url.strip().rstrip("/"), token if secret else None)
 
     @property

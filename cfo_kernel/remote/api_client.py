@@ -111,7 +111,7 @@ class ApiClient:
     def use(self) -> Self:
         """Returns the client after checking that it can be used here. Raises `OtherLoop` or `WorkbenchClosed`."""
         if asyncio.get_running_loop() is not self._loop:
-            message = "This was opened in another event loop. In this one, open it again from the workbench."
+            message = "This object was opened in another event loop. Open it again from the workbench in this loop."
             raise OtherLoop(message)
         if self._is_closed:
             raise WorkbenchClosed("The workbench was closed. Call connect() again.")
@@ -192,7 +192,7 @@ class ApiClient:
                 return kind.validate_json(content, extra="ignore")
             return kind.validate_python(content, extra="ignore")
         except ValidationError as error:
-            raise self.incompatible("answers in another format") from error
+            raise self.incompatible("sent a response in an unknown format") from error
 
     async def upload(self, path: str, name: str, content: Iterator[bytes]) -> bytes:
         """Sends a file in pieces as the form field `files`. Errors from `content` propagate."""
@@ -236,7 +236,7 @@ class ApiClient:
         async with self._response(request) as response:
             media_type = response.headers.get("Content-Type", "").partition(";")[0]
             if response.status_code != 204 and media_type != "text/event-stream":
-                raise self.incompatible("sends no events")
+                raise self.incompatible("did not send an event stream")
             yield response
 
     @asynccontextmanager
@@ -280,9 +280,9 @@ class ApiClient:
             case 502 | 503 | 504 as status:  # from a proxy, when the server behind it is down
                 return self._unavailable(f"does not answer ({status}). Try again in a moment.")
             case status if response.is_redirect:
-                return self.incompatible(f"redirects ({status})")
+                return self.incompatible(f"redirected the request ({status})")
             case status:
-                return self.incompatible(f"answers with status {status}")
+                return self.incompatible(f"responded with status {status}")
 
     def _unavailable(self, what: str) -> ServerUnavailable:
         return ServerUnavailable(f"The server {self.url} {what}", server=self.url)
@@ -290,7 +290,8 @@ class ApiClient:
     def incompatible(self, what: str) -> ServerIncompatible:
         """Returns the error for a response that no server of this version would send."""
         message = (
-            f"{self.url} {what}, unlike a server of this version. Check CFO_URL, or update cfo-kernel here or there."
+            f"{self.url} {what}, unlike a server of this version. Check CFO_URL, or use the same version of cfo-kernel"
+            " on both sides."
         )
         return ServerIncompatible(message)
 

@@ -56,5 +56,5 @@ async def events(client: ApiClient, run_path: str, after: int | None) -> AsyncGe
 
 def _numbered(client: ApiClient, sent: ServerSentEvent) -> Numbered:
     if not sent.id.isdecimal():
-        raise client.incompatible("sends events without a number")
+        raise client.incompatible("sent an event without a number")
     return Numbered(number=int(sent.id), event=client.parse(_event, sent.data))

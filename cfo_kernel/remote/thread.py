@@ -107,7 +107,7 @@ class RemoteThread:
         path = f"/runs/{segment(run_id, not_found.run(run_id))}/status"
         if (await self._client.fetch(run_info, "GET", path)).thread_id != self.id:
             raise RunNotFound(
-                f"There is no run {run_id[:80]!r} in this thread. List its messages to see the ids of its runs."
+                f"There is no run {run_id[:80]!r} in this thread. List the thread's messages to see its run ids."
             )
         return self._run(run_id)
 
@@ -176,7 +176,9 @@ class RemoteThread:
     async def _send_first(self, text: str, in_reply_to: str | None, key: str) -> RemoteRun:
         self._client.use()
         if not text or in_reply_to is not None:
-            raise NothingToContinue("This thread has no messages yet, so nothing can be continued. Send one.")
+            raise NothingToContinue(
+                "This thread has no messages yet, so there is nothing to continue. Send a message first."
+            )
         path = f"/workspaces/{segment(self.workspace_id, not_found.workspace(self.workspace_id, ()))}/threads"
         created = await self._client.fetch(_new_thread, "POST", path, json={"message": text}, idempotency_key=key)
         self._info, self.id = created.thread, created.thread.id
@@ -188,7 +190,7 @@ class RemoteThread:
     def _path(self, rest: str = "") -> str:
         if self._info is None:
             self._client.use()
-            raise ThreadNotFound("This thread has no messages yet. Send one first.")
+            raise ThreadNotFound("This thread has no messages yet. Send a message first.")
         return f"/threads/{segment(self.id, not_found.thread(self.id))}{rest}"
 
     @property
@@ -202,5 +204,8 @@ def checked_key(key: str | None) -> str | None:
     if key is not None and not (
         0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable() and key == key.strip()
     ):
-        raise InvalidInput(f"An idempotency key goes into a header: 1 to {_MAX_KEY} ASCII characters. Use a UUID.")
+        raise InvalidInput(
+            f"The idempotency key must have 1 to {_MAX_KEY} printable ASCII characters, because it is sent in a header."
+            " Use a UUID."
+        )
     return key

@@ -32,7 +32,7 @@ _glossary: TypeAdapter[Glossary] = TypeAdapter(Glossary)
 _open_run: TypeAdapter[OpenRun] = TypeAdapter(OpenRun)
 _uploaded: TypeAdapter[Uploaded] = TypeAdapter(Uploaded)
 _answer: TypeAdapter[QueryAnswer] = TypeAdapter(QueryAnswer)
-_HINT = "List the datasets of the workspace to see the names."
+_HINT = "List the datasets of the workspace to see their names."
 
 
 class RemoteWorkspace:
@@ -79,7 +79,7 @@ class RemoteWorkspace:
         content = upload_source.chunks(source, safe)
         uploaded = self._client.parse(_uploaded, await self._client.upload(f"{self._path}/data", safe, content))
         if len(uploaded.items) != 1:
-            raise self._client.incompatible("returns another number of datasets than files")
+            raise self._client.incompatible("did not return exactly one dataset")
         return uploaded.items[0]
 
     async def files(self) -> Sequence[DataFile]:
@@ -131,7 +131,7 @@ class RemoteWorkspace:
         """Runs one read-only SELECT. Returns the first 100 rows with the total row count. Raises a `QueryError`."""
         result = await self.query(Direct(sql=text))
         if isinstance(result, str):
-            raise self._client.incompatible("answers SQL with text")
+            raise self._client.incompatible("answered SQL with text instead of a table")
         return result
 
     async def python(self, code: str) -> ResultTable | str:

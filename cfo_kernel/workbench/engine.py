@@ -114,7 +114,7 @@ class Engine:
     def use(self) -> Self:
         """Returns the engine after checking that it can be used here. Raises `OtherLoop` or `WorkbenchClosed`."""
         if asyncio.get_running_loop() is not self._loop:
-            message = "This was opened in another event loop. In this one, open it again from the workbench."
+            message = "This object was opened in another event loop. Open it again from the workbench in this loop."
             raise OtherLoop(message)
         if self._is_closed:
             raise WorkbenchClosed("The workbench was closed. Call connect() again.")
@@ -153,7 +153,9 @@ class Engine:
             raise not_found.thread(thread_id)
         if len(found) > 1:
             names = ", ".join(w.id for w in found)
-            raise ThreadAmbiguous(f"Several workspaces have a thread of this id: {names}. Open it from its workspace.")
+            raise ThreadAmbiguous(
+                f"Several workspaces have a thread with this id: {names}. Open it from its workspace."
+            )
         return found[0], self.thread(found[0], thread_id)
 
     def thread(self, workspace: WorkspaceRow, thread_id: str) -> ThreadRow:

@@ -49,7 +49,7 @@ class EmbeddedTable:
         table, file = await self._found()
         found = await downloads.opened(file, f"{table.name}.parquet")
         if found is None:
-            raise UnknownTable(f"The table {table.name} was rebuilt in the meantime. Ask for it again.")
+            raise UnknownTable(f"The table {table.name} was rebuilt in the meantime. Download it again.")
         return found
 
     async def _found(self) -> tuple[Table, Path]:

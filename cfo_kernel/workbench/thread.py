@@ -104,7 +104,9 @@ class EmbeddedThread:
         is_new, first_key, self._first_key = self._row is None, self._first_key, None
         if self._row is None:
             if not text:
-                raise NothingToContinue("This thread has no messages yet, so nothing can be continued. Send one.")
+                raise NothingToContinue(
+                    "This thread has no messages yet, so there is nothing to continue. Send a message first."
+                )
             await self._check_key(idempotency_key)
             self._row = engine.new_thread(self._workspace, self.id, title_of(text))
         try:
@@ -128,7 +130,7 @@ class EmbeddedThread:
         journal = self._engine.use().journal
         if not is_id(run_id) or (await journal.run(run_id)).thread_id != self.id:
             raise RunNotFound(
-                f"There is no run {run_id[:80]!r} in this thread. List its messages to see the ids of its runs."
+                f"There is no run {run_id[:80]!r} in this thread. List the thread's messages to see its run ids."
             )
         return self._run(run_id)
 
@@ -184,7 +186,7 @@ class EmbeddedThread:
         catalog = self._engine.use().catalog
         tidy = title_of(title) if is_valid_text(title) else None
         if tidy is None:
-            raise InvalidName("A title needs at least one character. Write what the thread is about.")
+            raise InvalidName("The title is empty. Write what the thread is about.")
         catalog.rename_thread(self.workspace_id, self._existing().id, tidy)
         self._row = catalog.thread(self.workspace_id, self.id)
 
@@ -238,7 +240,7 @@ class EmbeddedThread:
             try:
                 self._engine.thread(self._workspace, self.id)
             except ThreadNotFound as error:
-                message = "The thread of this idempotency key was deleted. To ask again, use a new key."
+                message = "The thread created with this idempotency key was deleted. Use a new key to ask again."
                 raise ThreadNotFound(message) from error
 
     def _run(self, run_id: str) -> EmbeddedRun:
@@ -254,7 +256,7 @@ class EmbeddedThread:
 
     def _existing(self) -> ThreadRow:
         if self._row is None:
-            raise ThreadNotFound("This thread has no messages yet. Send one first.")
+            raise ThreadNotFound("This thread has no messages yet. Send a message first.")
         return self._row
 
 
@@ -267,5 +269,5 @@ def _result(thread_dir: Path, file: str) -> Path:
 
 def _table(path: Path) -> Path:
     if path.suffix.lower() != ".parquet":
-        raise UnsupportedFile(f"{path.name} is not a table of rows. Download it without a format instead.")
+        raise UnsupportedFile(f"{path.name} is not a table. Download it without a format instead.")
     return path

@@ -105,7 +105,7 @@ async def test_an_error_of_the_server_ends_the_stream(scripted: Scripted) -> Non
 )
 async def test_what_is_no_stream_of_events_is_told(scripted: Scripted, stream: bytes) -> None:
     _, workbench = await scripted(stream)
-    with pytest.raises(ServerIncompatible, match="update cfo-kernel"):
+    with pytest.raises(ServerIncompatible, match="same version of cfo-kernel"):
         await numbers(await opened(workbench))
 
 

@@ -116,7 +116,7 @@ def test_in_another_loop_everything_says_so(root: Path, serve: Serve) -> None:
     wb = connect(settings=settings(root, serve(ANSWER)))
     taken = asyncio.run(take(wb))
     for use in USES.values():
-        with pytest.raises(OtherLoop, match="open it again"):
+        with pytest.raises(OtherLoop, match="Open it again"):
             asyncio.run(_awaited(use(taken)))
     assert asyncio.run(_awaited(wb.workspaces()))
     asyncio.run(wb.close())
