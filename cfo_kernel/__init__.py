@@ -4,7 +4,7 @@
     thread = await (await wb.workspace("adventure_works")).thread()
     await thread.ask("total actual amount of Salaries in 2012 by department")
 
-Everything in `__all__` is loaded on first use, so that `import cfo_kernel` is fast.
+Names in `__all__` are loaded on first use, so that `import cfo_kernel` is fast.
 """
 
 from importlib import import_module
@@ -73,7 +73,7 @@ _MODULES = {
     "vega_lite": "charts",
 }
 __all__ = sorted(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
-__version__ = "0.1.0"  # the only place of the version: the build and everything else read it from here
+__version__ = "0.1.0"  # the only definition of the version; the build and everything else read it from here
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
-"""The answers of the HTTP API that both its server (`cfo_api`) and its client (`cfo_kernel.remote`) use.
+"""The response models of the HTTP API, shared by its server (`cfo_api`) and its client (`cfo_kernel.remote`).
 
-Both import them from here, so that they cannot differ. Values of the interface, such as `Dataset` or `FinishedRun`, are
-sent as they are.
+Both import them from here, so they cannot differ. Values of the interface, such as `Dataset` or `FinishedRun`, are sent
+unchanged.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Page(Value, Generic[T]):
-    """One page of a list. `next_cursor` is the cursor of the next page, or null on the last page."""
+    """A page of a list. `next_cursor` is the cursor for the next page, or null on the last page."""
 
     items: tuple[T, ...]
     next_cursor: str | None = None
@@ -32,7 +32,7 @@ class WorkspaceInfo(Value):
 
 
 class Uploaded(Value):
-    """The datasets of the uploaded files, in the order of the files."""
+    """The datasets for the uploaded files, in the order of the files."""
 
     items: tuple[Dataset, ...]
 
@@ -57,8 +57,8 @@ class ThreadInfo(Value):
 class ThreadDetails(ThreadInfo):
     """A conversation.
 
-    `notice` says why it is read-only, if it is. `continues_left` is the number of countdowns that may still continue it
-    before a person has to click.
+    `notice` is the reason why the thread is read-only, or null if it is not. `continues_left` is how many more replies
+    may be continued automatically before a click is needed.
     """
 
     notice: str | None = None

@@ -1,4 +1,4 @@
-"""Resources that open on first use: `await x` opens one now, and `async with x` closes it at the end too."""
+"""Resources that open on first use. `await x` opens a resource at once; `async with x` also closes it at the end."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
@@ -6,7 +6,7 @@ from typing import Any, Self
 
 
 class AsyncResource(ABC):
-    """Base class of a resource with an asynchronous start and end."""
+    """The base class for resources that are opened and closed asynchronously."""
 
     @abstractmethod
     async def _opened(self) -> object: ...

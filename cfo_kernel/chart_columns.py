@@ -1,4 +1,4 @@
-"""The columns of a result as a chart sees them: time, category, or a figure to draw."""
+"""Classifies the columns of a result for charts: as times, categories, or figures to draw."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}.*")
 _PERIODS = re.compile(r"(FY\s?)?\d{4}([- ]?(Q[1-4]|H[12]|W\d{1,2}))?|Q[1-4]([- ]\d{4})?", re.IGNORECASE)
 _UNSAFE = re.compile(r"['\"\\\x00-\x1f]|^(__proto__|constructor|prototype)$")
-"""Names that Vega cannot read as fields, even when they are escaped."""
+"""Names that Vega cannot use as fields, even if they are escaped."""
 
 
 @dataclass(frozen=True)
 class ChartColumn:
-    """A column of a chart. A time has a `unit`, and a figure has a number of `decimals`.
+    """A column in a chart. A time has a `unit`, and a figure has a number of `decimals`.
 
-    An `order` is a dimension with an order but without a time axis, such as a year or a quarter. A `key` is a number
-    that identifies a row. An `other` cannot be drawn.
+    An `order` is an ordered dimension that is not drawn on a time axis, such as a year or quarter. A `key` is a number
+    that identifies a row. An `other` column cannot be drawn.
     """
 
     name: str
@@ -38,7 +38,7 @@ class ChartColumn:
 
     @property
     def field(self) -> str:
-        """The name as a field of Vega, where unescaped dots and brackets would be a path into the value."""
+        """The name as a Vega field, with dots and brackets escaped because Vega would read them as a path."""
         return re.sub(r"([.\[\]])", r"\\\1", self.name)
 
     @property
@@ -63,7 +63,7 @@ class ChartColumn:
 
 
 def read(table: ResultTable) -> list[ChartColumn] | None:
-    """The columns of a table; None if Vega cannot use one of their names."""
+    """Returns the columns of a table, or None if Vega cannot use one of their names."""
     names = [column.name for column in table.columns]
     if len({*names}) < len(names) or any(not name.strip() or _UNSAFE.search(name) for name in names):
         return None
@@ -73,7 +73,7 @@ def read(table: ResultTable) -> list[ChartColumn] | None:
 
 
 def number(cell: Any) -> Decimal | None:
-    """A cell as a number. Figures that a double cannot represent are texts."""
+    """Returns a cell as a number, or None. Cells contain strings for figures that a double cannot represent."""
     if cell is None or isinstance(cell, bool) or not isinstance(cell, int | float | str):
         return None
     try:
@@ -111,10 +111,10 @@ def _numbers(name: str, kind: str, cells: tuple[Any, ...]) -> ChartColumn:
 
 
 def _time_unit(kind: str, texts: Sequence[str]) -> str:
-    """The coarsest Vega time unit that distinguishes all values; empty if they are not times.
+    """Returns the coarsest Vega time unit that distinguishes all values, or an empty string if they are not times.
 
-    Browsers read a date as UTC midnight, so only a `utc` unit keeps its day. They read a timestamp without a zone as
-    local time, so it gets a local unit.
+    Browsers parse a date as UTC midnight, so only a `utc` unit keeps the day. They parse a timestamp without a time
+    zone as local time, so it gets a local unit.
     """
     if not (kind == "DATE" or kind.startswith("TIMESTAMP")):
         return "utcyearmonth" if texts and all(map(_MONTH.fullmatch, texts)) else ""
@@ -129,5 +129,5 @@ def _time_unit(kind: str, texts: Sequence[str]) -> str:
 
 
 def distinct(column: ChartColumn) -> Iterator[Any]:
-    """The distinct values of a dimension, in the order of their first row."""
+    """Yields the distinct values of a dimension in the order of their first appearance."""
     yield from dict.fromkeys(str(cell) for cell in column.cells)

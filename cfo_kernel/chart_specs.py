@@ -1,4 +1,4 @@
-"""The Vega-Lite specifications of the charts that results get. Most colours come from the theme of the page."""
+"""Builds the Vega-Lite specifications of the charts for results. Most colours come from the page's theme."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _MONTH, _DAY = "%b %Y", "%d %b %Y"
 _MAX_UPRIGHT_BARS = 8
 _LONG_LABEL = 14
-_LABEL_WIDTH = 84  # pixels for each label; with less, the labels are rotated
-_FIGURE_WIDTH = 40  # pixels for each figure above a bar; with less, they would overlap and are hidden
+_LABEL_WIDTH = 84  # pixels per label; with less, the labels are rotated
+_FIGURE_WIDTH = 40  # pixels per figure above a bar; with less, the figures would overlap and are hidden
 Spec = dict[str, Any]
 
 
 def lines(x: ChartColumn, figures: list[ChartColumn], series: ChartColumn | None) -> Spec:
-    """Figures over time: one line for each figure, or for each value of `series`."""
+    """A line chart of figures over time, with one line for each figure or for each value of `series`."""
     mark = {"type": "line", "point": True, "tooltip": True}
     if series is not None:
         colour = {"field": series.field, "type": "nominal", "title": series.name}
@@ -35,7 +35,10 @@ def lines(x: ChartColumn, figures: list[ChartColumn], series: ChartColumn | None
 
 
 def bars(x: ChartColumn, figure: ChartColumn) -> Spec:
-    """A figure by category, the largest first, or by period. Long or many names get horizontal bars."""
+    """A bar chart of a figure, by category with the largest first, or by period.
+
+    The bars are horizontal if the names are long or numerous.
+    """
     title = f"{figure.name} by {x.name}"
     mark = {"type": "bar", "tooltip": True}
     if x.kind != "category" or _fits_upright(x):
@@ -48,7 +51,7 @@ def bars(x: ChartColumn, figure: ChartColumn) -> Spec:
 
 
 def pairs(x: ChartColumn, figures: list[ChartColumn]) -> Spec:
-    """Figures side by side, such as actual and budget. Two figures have their difference above the bars."""
+    """A bar chart of figures side by side, such as actual and budget. For two figures, shows the difference above."""
     key, value = _unused_name("series", x, figures), _unused_name("value", x, figures)
     across = {**_axis(x, discrete=True), "sort": None}
     names = [figure.name for figure in figures]
@@ -70,7 +73,10 @@ def pairs(x: ChartColumn, figures: list[ChartColumn]) -> Spec:
 
 
 def _variance(x: ChartColumn, across: Spec, first: ChartColumn, second: ChartColumn) -> Spec:
-    """The difference of two figures in percent of the second, above their bars if there is room for all."""
+    """The layer that shows the difference between two figures as a percentage of the second, above their bars.
+
+    It is hidden if there is not enough room for all labels.
+    """
     a, b = _datum(first), _datum(second)
     difference, top = _unused_name("difference", x, [first, second]), _unused_name("top", x, [first, second])
     return {
@@ -89,7 +95,7 @@ def _variance(x: ChartColumn, across: Spec, first: ChartColumn, second: ChartCol
 
 
 def grouped(x: ChartColumn, figure: ChartColumn, series: ChartColumn) -> Spec:
-    """A figure by category, with one bar for each value of a second category."""
+    """A bar chart of a figure by category, with one bar for each value of a second category."""
     order = [*distinct(series)]
     colour = {"field": series.field, "type": "nominal", "title": series.name, "sort": order}
     encoding = {
@@ -103,7 +109,10 @@ def grouped(x: ChartColumn, figure: ChartColumn, series: ChartColumn) -> Spec:
 
 
 def waterfall(x: ChartColumn, figure: ChartColumn) -> Spec:
-    """A bridge: the opening figure, the changes, each starting where the one before it ends, and the closing figure."""
+    """A waterfall chart with the opening figure, the changes, and the closing figure.
+
+    Each change starts where the previous one ends.
+    """
     names = ("at", "total", "following", "start", "end", "top", "step")
     at, total, following, start, end, top, role = (_unused_name(name, x, [figure]) for name in names)
     last, value = len(x.cells), _datum(figure)
@@ -154,7 +163,7 @@ def waterfall(x: ChartColumn, figure: ChartColumn) -> Spec:
 
 
 def _over_bars(count: int) -> Spec:
-    """The mark of figures above this number of bars. It hides them all if the chart is too narrow."""
+    """The text mark for figures above this number of bars. If the chart is too narrow, all of them are hidden."""
     return {"type": "text", "dy": -7, "fontSize": 11, "opacity": {"expr": f"width < {_FIGURE_WIDTH * count} ? 0 : 1"}}
 
 
@@ -167,7 +176,7 @@ def _spec(title: str, mark: Spec, encoding: Spec, tooltip: list[ChartColumn]) ->
 
 
 def _axis(x: ChartColumn, *, discrete: bool = False) -> Spec:
-    """The axis of a dimension. Bars need a discrete axis, with a band for each value."""
+    """The axis for a dimension. Bars need a discrete axis, with a band for each value."""
     axis: Spec = {"field": x.field, "title": x.name}
     if x.kind == "time":
         shown = _MONTH if x.unit.endswith("month") else _DAY
@@ -182,7 +191,7 @@ def _axis(x: ChartColumn, *, discrete: bool = False) -> Spec:
 
 
 def _label_axis(count: int) -> Spec:
-    """The labels of this number of names: horizontal under their bars, or rotated if the chart is too narrow."""
+    """The axis labels for this number of names: horizontal under the bars, or rotated if the chart is too narrow."""
     lacks_room = f"width < {_LABEL_WIDTH * count}"
     return {
         "labelAngle": {"expr": f"{lacks_room} ? -35 : 0"},
@@ -234,7 +243,7 @@ def _listed(figures: list[ChartColumn]) -> str:
 
 
 def _unused_name(name: str, x: ChartColumn, figures: list[ChartColumn]) -> str:
-    """A name for a computed value that no column has."""
+    """Returns a name for a computed value that no column has."""
     taken = {x.name.lower(), *(figure.name.lower() for figure in figures)}
     while name in taken:
         name += "_"

@@ -1,7 +1,7 @@
-"""Charts: a Vega-Lite specification, without data, for a result that suits one.
+"""Charts: returns a Vega-Lite specification, without data, for a result that is suitable for a chart.
 
-A chart is offered only if the shape of the table leaves no doubt: one or two dimensions that identify each row, and
-figures of one unit. A truncated table gets none, since its chart would pass a part for the whole.
+A chart is offered only if the shape of the table is unambiguous: one or two dimensions that identify each row, and
+figures in the same unit. A truncated table gets no chart, since the chart would present a part as the whole.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cfo_kernel.replies import Chart, ResultTable
 _MAX_MARKS = 50
 _MAX_SERIES = 10
 _MAX_SCALE_RATIO = 50
-"""Figures share an axis only if the largest value of one is at most this many times that of the other."""
+"""Figures share an axis only if the larger one's maximum is at most this many times the smaller one's."""
 _ACTUAL = re.compile(r"(^|[\W_])(actuals?|ist|current)($|[\W_])", re.IGNORECASE)
 _BUDGET = re.compile(r"(^|[\W_])(budget|plan|planned|forecast|target|prior|previous)($|[\W_])", re.IGNORECASE)
 _YEAR = re.compile(r"(19|20)\d\d([- ]?(Q[1-4]|H[12]|\d\d))?")
@@ -26,9 +26,10 @@ _CLOSING = re.compile(r"\b(closing|close|end\w*|current|after|actual|(19|20)\d\d
 
 
 def vega_lite(result: ResultTable, chart: Chart | None = None) -> dict[str, Any] | None:
-    """The Vega-Lite specification of a chart over the data set `rows`, in which each row is an object by column name.
+    """Returns the Vega-Lite specification of a chart, or None if no chart is suitable.
 
-    `chart` is the proposal of the reply. If it does not fit the table, the columns decide. None if no chart suits.
+    Its data set is named `rows`; each row is an object with the column names as keys. `chart` is the chart proposed in
+    the reply. If that does not suit the table, the chart is chosen from the columns.
     """
     is_whole = not result.truncated and len(result.rows) == result.row_count
     if not is_whole or not 2 <= result.row_count <= _MAX_MARKS * _MAX_SERIES:
@@ -71,7 +72,7 @@ def _inferred_chart(columns: list[ChartColumn]) -> dict[str, Any] | None:
 
 
 def _one_dimension(x: ChartColumn, figures: list[ChartColumn]) -> dict[str, Any] | None:
-    """The chart of a table with one dimension."""
+    """Returns the chart for a table with one dimension."""
     if len(x.cells) > _MAX_MARKS:
         return None
     if x.kind == "category" and _is_bridge(x, figures[0]):
@@ -87,7 +88,7 @@ def _one_dimension(x: ChartColumn, figures: list[ChartColumn]) -> dict[str, Any]
 
 
 def _two_dimensions(x: ChartColumn, series: ChartColumn, figure: ChartColumn) -> dict[str, Any] | None:
-    """The chart of a table with two dimensions, which identify a row together."""
+    """Returns the chart for a table with two dimensions that together identify a row."""
     pairs = [*zip(x.cells, series.cells, strict=True)]
     lines, places = len([*distinct(series)]), len([*distinct(x)])
     if len({*pairs}) < len(pairs) or lines > _MAX_SERIES or places > _MAX_MARKS or None in x.cells or places < 2:
@@ -98,7 +99,10 @@ def _two_dimensions(x: ChartColumn, series: ChartColumn, figure: ChartColumn) ->
 
 
 def _x_and_series(first: ChartColumn, second: ChartColumn) -> tuple[ChartColumn, ChartColumn]:
-    """The dimension of the x axis, and that of the series: time goes on the axis, but two years make better series."""
+    """Returns the dimension for the x axis and the one for the series.
+
+    Time goes on the axis, but two years are better as series.
+    """
 
     def axis_priority(column: ChartColumn) -> int:
         return 2 * (column.kind == "time") + (column.kind == "order" and len([*distinct(column)]) > 2)
@@ -113,7 +117,7 @@ def _identifies_rows(x: ChartColumn) -> bool:
 
 
 def _comparison(figures: list[ChartColumn]) -> list[ChartColumn] | None:
-    """Two figures to compare: actual and budget, or two periods."""
+    """Returns two figures to compare, such as actual and budget or two periods. Returns None if there are none."""
     actual = [f for f in figures if _ACTUAL.search(f.name) and not _DIFFERENCE.search(f.name)]
     budget = [f for f in figures if _BUDGET.search(f.name) and not _DIFFERENCE.search(f.name)]
     if len(actual) == len(budget) == 1 and actual != budget:
@@ -123,17 +127,19 @@ def _comparison(figures: list[ChartColumn]) -> list[ChartColumn] | None:
 
 
 def _shares_axis(figure: ChartColumn, first: ChartColumn) -> bool:
-    """Whether two figures can share an axis: they have the same unit, and the smaller one is still visible."""
+    """Whether two figures can share an axis, which requires the same unit and similar magnitudes."""
     if figure is first:
         return True
-    if figure.decimals != first.decimals or _DIFFERENCE.search(figure.name):  # decimals hint at the unit: money has 2
+    if figure.decimals != first.decimals or _DIFFERENCE.search(
+        figure.name
+    ):  # the decimals suggest the unit: money has 2
         return False
     smaller, larger = sorted((figure.largest, first.largest))
     return smaller * _MAX_SCALE_RATIO >= larger
 
 
 def _is_bridge(x: ChartColumn, figure: ChartColumn) -> bool:
-    """Whether the rows are a bridge from an opening to a closing figure. The changes in between must add up."""
+    """Whether the rows are a bridge from an opening to a closing figure, with changes in between that add up."""
     values = figure.numbers
     if not 3 <= len(values) == len(x.cells):
         return False

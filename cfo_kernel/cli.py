@@ -1,4 +1,4 @@
-"""The command line: each command calls one method of the workbench and prints the result.
+"""The command line. Each command calls a method of the workbench and prints the result.
 
 With `--json`, standard output is one JSON document and nothing else. The exit code is 0 after success, 2 after a usage
 error, and 1 after any other error.
@@ -30,7 +30,7 @@ from cfo_kernel.settings import load
 T = TypeVar("T")
 _USAGE_ERROR = 2
 _GC_THRESHOLD = 500_000
-"""Objects between two garbage collections. Almost all that a command creates are modules, which are never garbage."""
+"""Allocations between garbage collections. High, because a command mostly loads modules, which are never garbage."""
 _DEFAULT_GC_THRESHOLD = gc.get_threshold()
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 workspaces_app = typer.Typer(invoke_without_command=True, help="List the workspaces, or create one.")
@@ -138,7 +138,7 @@ def threads(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
             return await (await wb.workspace(workspace)).threads()
 
     rows = [{"id": t.id, "title": t.title, "updated_at": t.updated_at} for t in _run(work(), as_json)]
-    print_rows(rows, ["id", "title", "updated_at"], as_json, "There is no thread yet. Ask a question with: cfo ask")
+    print_rows(rows, ["id", "title", "updated_at"], as_json, "There are no threads yet. Ask a question with: cfo ask")
 
 
 @app.command()
@@ -170,18 +170,18 @@ def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
 
 @app.command()
 def worker() -> None:
-    """Process runs until stopped: those left by ended processes and, with CFO_DATABASE_URL, those of all machines."""
+    """Execute runs left by stopped processes and, with CFO_DATABASE_URL, runs accepted on any machine."""
 
     async def work() -> None:
         settings = load()
         if settings.url:
-            raise InvalidInput("A worker only handles local folders. Unset CFO_URL and start it again.")
+            raise InvalidInput("A worker can only use folders on this machine. Unset CFO_URL and start it again.")
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         async with connect(settings=settings):
             gc.set_threshold(*_DEFAULT_GC_THRESHOLD)  # a worker runs for a long time
-            typer.echo(f"Working on the runs of {settings.resolved_root()}. Press Ctrl+C to stop.")
+            typer.echo(f"Executing the runs in {settings.resolved_root()}. Press Ctrl+C to stop.")
             await stopped.wait()
 
     _run(work(), as_json=False)
@@ -190,9 +190,9 @@ def worker() -> None:
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port, or 0 for a free one.")] = 8765,
+    port: Annotated[int, typer.Option(help="The port, or 0 for any free port.")] = 8765,
 ) -> None:
-    """Serve the workbench over HTTP until stopped."""
+    """Serve the workbench over HTTP until it is stopped."""
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         print_error(InvalidInput.code, "The server is not installed. Run: pip install 'cfo-kernel[api]'", as_json=False)
         raise typer.Exit(1)
@@ -203,12 +203,12 @@ def serve(
 @app.command()
 def up(
     port: Annotated[
-        int | None, typer.Option(help="The port of the page, or 0 for a free one. [default: 8866, or a free one]")
+        int | None, typer.Option(help="The port of the page, or 0 for any free port. [default: 8866 if it is free]")
     ] = None,
-    api_port: Annotated[int, typer.Option(help="The port of the API, or 0 for a free one.")] = 0,
+    api_port: Annotated[int, typer.Option(help="The port of the API, or 0 for any free port.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
-    """Open the workbench in the browser: runs the API and the page on this machine until stopped."""
+    """Run the API and the page on this machine, and open the workbench in the browser."""
     from cfo_kernel.up import up  # only this command needs it
 
     async def work() -> None:
@@ -226,7 +226,7 @@ def usage(
     thread: Annotated[str | None, typer.Option("-t", "--thread", help="Only this thread.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the total usage of the finished runs of a workspace or of a thread."""
+    """Print the total usage of the finished runs in a workspace or thread."""
 
     async def work() -> UsageTotals:
         async with connect() as wb:
@@ -244,10 +244,10 @@ def usage(
 
 
 async def _follow(run: Run, *, quiet: bool) -> FinishedRun:
-    """Waits for a run, and shows on one line of a terminal what the agent is doing."""
+    """Waits for a run and returns its outcome. In a terminal, shows the agent's current step on one line."""
     if quiet or not sys.stderr.isatty():
         return await run.finished()
-    from rich.console import Console  # slow to load, and only a terminal needs it
+    from rich.console import Console  # slow to load and needed only in a terminal
 
     console = Console(stderr=True)
     with console.status("Thinking") as line:
@@ -260,13 +260,13 @@ async def _follow(run: Run, *, quiet: bool) -> FinishedRun:
 
 
 def _run(work: Coroutine[Any, Any, T], as_json: bool) -> T:
-    """Runs a command to its end. A `CfoError` becomes its message (or its JSON) and exit code 1."""
+    """Runs a command and returns its result. For a `CfoError`, prints the message (or JSON) and exits with code 1."""
     try:
         return asyncio.run(work)
     except CfoError as error:
         print_error(error.code, error.message, as_json)
     except KeyboardInterrupt:
-        print_error(RunCancelled.code, "Stopped. A message that was sent is in its thread.", as_json)
+        print_error(RunCancelled.code, "Stopped. If the message was sent, it is in its thread.", as_json)
     raise typer.Exit(1)
 
 
@@ -278,15 +278,15 @@ def main() -> None:
     except BrokenPipeError:
         _exit(1)
     except SystemExit as end:
-        if end.code == _USAGE_ERROR and "--json" in sys.argv:  # standard error has the details already
-            print_error(InvalidInput.code, "The command line is wrong. Run the command with --help.", as_json=True)
+        if end.code == _USAGE_ERROR and "--json" in sys.argv:  # the details are already on standard error
+            print_error(InvalidInput.code, "The command line is not valid. Run the command with --help.", as_json=True)
         _exit(end.code)
 
 
 def _exit(code: str | int | None) -> NoReturn:
-    """Ends the process without the interpreter's clean-up, which takes a third of a second to free all modules.
+    """Ends the process without the interpreter's cleanup, which takes a third of a second to free all modules.
 
-    Each command has closed its files and ended its workers by now.
+    By now, every command has closed its files and stopped its workers.
     """
     with suppress(BrokenPipeError):
         sys.stdout.flush()

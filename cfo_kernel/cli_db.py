@@ -1,4 +1,4 @@
-"""`cfo db`: the schemas of the stores. Opening a root upgrades them; these commands look, and go back."""
+"""`cfo db`, which shows and changes the schema revisions of the stores. Opening a root upgrades them automatically."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -9,17 +9,17 @@ from cfo_kernel.cli_output import print_error, print_rows
 from cfo_kernel.errors import CfoError, InvalidInput
 from cfo_kernel.settings import load
 
-if TYPE_CHECKING:  # it loads SQLAlchemy and Alembic, which no other command needs before it opens a root
+if TYPE_CHECKING:  # loads SQLAlchemy and Alembic, which other commands need only when they open a root
     from cfo_kernel.store.migrations.commands import StoreChange, Stores
 
 T = TypeVar("T")
 _HINTS = {
-    "behind": "The next program that opens this root upgrades what is behind. To do it now, run: cfo db upgrade",
+    "behind": "The next program that opens this root upgrades outdated stores. To do it now, run: cfo db upgrade",
     "newer": "This version of cfo_kernel cannot open a newer store. Update cfo_kernel, or run `cfo db downgrade` with"
     " the newer version first.",
 }
 _AFTER_DOWNGRADE = (
-    "Install the older version of cfo_kernel now. This one upgrades the store when it opens the root again."
+    "Install the older version of cfo_kernel now. If this version opens the root again, it upgrades the store."
 )
 db = typer.Typer(no_args_is_help=True, help="Show, upgrade and downgrade the databases of a root.")
 
@@ -28,7 +28,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 @db.command()
 def status(as_json: JsonOption = False) -> None:
-    """Show the revision of each store, and the newest that this version knows. Changes nothing."""
+    """Show the revision of each store, and the newest revision that this version supports. Changes nothing."""
     found = _run(lambda stores: stores.status(), as_json)
     rows = [one.model_dump(mode="json") for one in found]
     print_rows(rows, ["store", "state", "revision", "head", "location"], as_json, "")
@@ -38,26 +38,26 @@ def status(as_json: JsonOption = False) -> None:
         if any(one.state == state for one in found):
             typer.echo(f"\n{hint}")
     if copies := [copy for one in found for copy in one.copies]:
-        typer.echo("\nCopies from before earlier changes:\n" + "\n".join(copies))
+        typer.echo("\nBackup copies made before earlier changes:\n" + "\n".join(copies))
 
 
 @db.command()
 def upgrade(
-    store: Annotated[str | None, typer.Argument(help="A store; without one, all are upgraded.")] = None,
-    revision: Annotated[str | None, typer.Argument(help="A revision; without one, the newest.")] = None,
+    store: Annotated[str | None, typer.Argument(help="The store to upgrade. By default, all are upgraded.")] = None,
+    revision: Annotated[str | None, typer.Argument(help="The revision to upgrade to. By default, the newest.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Upgrade the stores, or create what is missing. No other program may have the root open."""
+    """Upgrade the stores, and create missing ones. No other program may have the root open."""
     _print_changes(_run(lambda stores: stores.upgrade(store, revision), as_json), as_json)
 
 
 @db.command()
 def downgrade(
     store: Annotated[str, typer.Argument(help="The store.")],
-    revision: Annotated[str, typer.Argument(help="The revision to go back to.")],
+    revision: Annotated[str, typer.Argument(help="The revision to downgrade to.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Downgrade a store, so that an older version can open the root. No other program may have it open."""
+    """Downgrade a store so that an older version can open the root. No other program may have the root open."""
     changes = _run(lambda stores: stores.downgrade(store, revision), as_json)
     _print_changes(changes, as_json)
     if any(change.before != change.after for change in changes):
@@ -69,7 +69,7 @@ def _run(work: "Callable[[Stores], T]", as_json: bool) -> T:
         settings = load()
         if settings.url:
             message = (
-                "cfo db works on the databases of a root, which a server has elsewhere. Unset CFO_URL, or run it there."
+                "cfo db works on the databases of a root on this machine. Unset CFO_URL, or run cfo db on the server."
             )
             raise InvalidInput(message)
         from cfo_kernel.store.migrations.commands import Stores
@@ -87,9 +87,9 @@ def _print_changes(changes: "list[StoreChange]", as_json: bool) -> None:
         return
     for change in changes:
         if change.before == change.after:
-            typer.echo(f"{change.store}: at revision {change.after} already")
+            typer.echo(f"{change.store}: already at revision {change.after}")
         elif change.before is None:
             typer.echo(f"{change.store}: created at revision {change.after}")
         else:
-            copied = f", after a copy to {change.copied_to}" if change.copied_to else ""
+            copied = f", after copying it to {change.copied_to}" if change.copied_to else ""
             typer.echo(f"{change.store}: from revision {change.before} to {change.after}{copied}")

@@ -1,4 +1,4 @@
-"""What the commands print: replies, rows and errors, for people or as one JSON document."""
+"""Prints replies, rows and errors, either as text for people or as one JSON document."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _NUMERIC_COLUMNS = ("rows", "columns")
 
 
 def print_rows(rows: list[dict[str, Any]], columns: list[str], as_json: bool, if_empty: str) -> None:
-    """The rows as a grid of these columns, or the text `if_empty`; as JSON, with all their fields."""
+    """Prints the rows as a grid with these columns, or `if_empty` if there are none. As JSON, prints all fields."""
     if as_json:
         typer.echo(json.dumps(rows, indent=2, default=str))
     elif rows:
@@ -25,7 +25,7 @@ def print_rows(rows: list[dict[str, Any]], columns: list[str], as_json: bool, if
 
 
 def print_error(code: str, message: str, as_json: bool) -> None:
-    """The error on standard error; as JSON, on standard output."""
+    """Prints the error to standard error, or as JSON to standard output."""
     if as_json:
         typer.echo(json.dumps({"error": {"code": code, "message": message}}, indent=2))
     else:
@@ -33,7 +33,7 @@ def print_error(code: str, message: str, as_json: bool) -> None:
 
 
 def print_run(finished: FinishedRun, as_json: bool) -> None:
-    """The reply of a run or its error. The thread and the usage go to standard error, so that they do not mix."""
+    """Prints a run's reply or error. The thread and the usage go to standard error, to keep them out of the output."""
     if as_json:
         typer.echo(finished.model_dump_json(indent=2, by_alias=True))
     elif finished.reply is not None:
@@ -46,7 +46,7 @@ def print_run(finished: FinishedRun, as_json: bool) -> None:
 
 
 def usage_line(usage: Usage) -> str:
-    """The tokens on one line, and the cost if it is known."""
+    """Formats the tokens on one line, with the cost if it is known."""
     cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
     cost = "" if usage.cost is None else f", {usage.cost:,.4f} USD"
     return f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out{cost}"
@@ -57,7 +57,9 @@ def print_workspaces(workspaces: Sequence[Workspace], as_json: bool) -> None:
     for row, workspace in zip(rows, workspaces, strict=True):
         if folder := getattr(workspace, "workspace_dir", None):  # workspaces of a server have none
             row["workspace_dir"] = str(folder)
-    print_rows(rows, ["id", "name"], as_json, "There is no workspace yet. Create one with: cfo workspaces create NAME")
+    print_rows(
+        rows, ["id", "name"], as_json, "There are no workspaces yet. Create one with: cfo workspaces create NAME"
+    )
 
 
 def print_datasets(datasets: Sequence[Dataset], as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`connect()`: a workbench on this machine or at a server. Only the modules of the chosen one are loaded."""
+"""`connect()`, which returns an embedded or a remote workbench and loads only the modules that it needs."""
 
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def connect(url: str | None = None, *, settings: Settings | None = None) -> "Workbench":
-    """The workbench of the server at `url` (or `CFO_URL`); without one, that of this machine.
+    """Returns the workbench on the server at `url` or `CFO_URL`. If neither is set, returns the one on this machine.
 
-    Settings come from the environment unless given. Nothing is opened or sent before the first call of a method.
-    Raises `InvalidSettings`.
+    The settings are read from the environment unless they are given. Nothing is opened or sent until a method is
+    called. Raises `InvalidSettings`.
     """
     settings = settings or load()
     address = (settings.url or None) if url is None else url

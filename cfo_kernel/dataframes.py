@@ -1,4 +1,4 @@
-"""Parquet files as DataFrames. Decimals stay `decimal.Decimal`, so that money stays exact."""
+"""Reads Parquet files as DataFrames. Decimals stay `decimal.Decimal`, so that amounts of money are exact."""
 
 import asyncio
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def read_frame(path: Path) -> "pd.DataFrame":
-    """The whole file as a DataFrame, read in another thread. Raises `ResultNotFound` or `UnreadableFile`."""
+    """Reads the whole file as a DataFrame, in another thread. Raises `ResultNotFound` or `UnreadableFile`."""
     try:
         return await asyncio.to_thread(_read, path)
     except FileNotFoundError as error:
@@ -25,7 +25,7 @@ def _read(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     from cfo_kernel import (
-        out_of_range_times,  # here, since it loads DuckDB, which a remote workbench else does not need
+        out_of_range_times,  # imported here because it loads DuckDB, which a remote workbench does not otherwise need
     )
 
     return pd.read_parquet(out_of_range_times.as_texts(path) or path)

@@ -1,4 +1,4 @@
-"""How values look to a person: plain text for terminals, HTML for notebooks. Data and model output are escaped."""
+"""Formats values for users: as plain text for terminals, and as HTML for notebooks. Escapes data and model output."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 
 
 def is_number(kind: str) -> bool:
-    """Whether a column of this DuckDB type has numbers. A list of numbers is not one."""
+    """Whether a column of this DuckDB type contains numbers. A list of numbers does not count."""
     return kind.split("(")[0] in _NUMBERS and not kind.endswith("]")
 
 
 def cell(value: Any, kind: str, name: str = "") -> str:
-    """A value as people read it: with thousands separators and cents, but years and keys as plain digits."""
+    """Formats a value: numbers with thousands separators and cents, but years and keys as plain digits."""
     if value is None:
         return ""
     if not is_number(kind) or isinstance(value, bool):
@@ -47,7 +47,7 @@ def cell(value: Any, kind: str, name: str = "") -> str:
 
 
 def _is_year(number: Decimal, kind: str, name: str) -> bool:
-    """Whether the number is a year, which is shown as 2012 rather than 2,012. An amount with cents never is."""
+    """Whether the number is a year, which is shown as 2012 rather than 2,012. An amount with cents is never a year."""
     can_be_year = _is_whole(kind) or kind in ("DOUBLE", "FLOAT")
     return can_be_year and "year" in name.lower() and number == number.to_integral_value() and abs(number) < 10_000
 
@@ -57,7 +57,7 @@ def _is_whole(kind: str) -> bool:
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:
-    """A table as aligned text."""
+    """Formats a table as aligned text."""
     cut = [[c if len(c) <= _WIDTH else c[: _WIDTH - 1] + "…" for c in map(_one_line, row)] for row in [columns, *rows]]
     widths = [max(len(row[i]) for row in cut) for i in range(len(columns))]
     lines = [
@@ -68,7 +68,7 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
 
 
 def html_grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:
-    """A table as HTML, with the values escaped."""
+    """Formats a table as HTML, with the values escaped."""
 
     def row(tag: str, cells: Sequence[str]) -> str:
         tags = (
@@ -84,7 +84,7 @@ def html_grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequ
 class Listing(Sequence[T]):
     """A sequence that IPython shows as a table. `rows` returns the rows of one item, in the order of `columns`.
 
-    It is not a subclass of `list`, since IPython ignores `_repr_mimebundle_` on lists.
+    It is not a subclass of `list`, because IPython ignores `_repr_mimebundle_` on lists.
     """
 
     def __init__(
@@ -109,30 +109,30 @@ class Listing(Sequence[T]):
 
 
 def bundle(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:
-    """A small table of texts, as plain text and as HTML."""
+    """Formats a small table of strings as plain text and as HTML."""
     right = [False] * len(columns)
     return {"text/plain": grid(columns, rows, right), "text/html": html_grid(columns, rows, right)}
 
 
 def action_label(kind: str) -> str:
-    """What a front end shows while the engine carries out a reply of this kind."""
+    """Returns the label that front ends show while the engine performs the action of a reply of this kind."""
     return _ACTION_LABELS.get(kind, "Working …")
 
 
 def table_text(table: ResultTable, rows: int = _TEXT_ROWS) -> str:
-    """The first rows of a result, and the count of all."""
+    """Formats the first rows of a result, with the total row count, as plain text."""
     return "\n".join([grid(*_grid_parts(table, rows)), *_footer(table, rows)])
 
 
 def table_html(table: ResultTable) -> str:
-    """The first rows of a result, the count of all, and the SQL in a collapsed section."""
+    """Formats the first rows of a result as HTML, with the total row count, and the SQL in a collapsed section."""
     footer = "".join(f"<div>{html.escape(line)}</div>" for line in _footer(table, _HTML_ROWS))
     query = f"<details><summary>{table.query.language}</summary><pre>{html.escape(table.query.text)}</pre></details>"
     return html_grid(*_grid_parts(table, _HTML_ROWS)) + footer + query
 
 
 def reply_text(reply: ReplyBase) -> str:
-    """A reply for a terminal: its message, its table, its SQL, its choices."""
+    """Formats a reply for a terminal: its message, table, SQL and choices."""
     table: ResultTable | None = getattr(reply, "result", None)
     parts = [printable(_message(reply))]
     if table is not None:
@@ -143,7 +143,7 @@ def reply_text(reply: ReplyBase) -> str:
 
 
 def reply_html(reply: ReplyBase) -> str:
-    """A reply for a notebook."""
+    """Formats a reply as HTML for a notebook."""
     table: ResultTable | None = getattr(reply, "result", None)
     choices = "".join(f"<li>{html.escape(c)}</li>" for c in getattr(reply, "choices", ()))
     message = "<br>".join(html.escape(line) for line in _message(reply).splitlines())
@@ -178,7 +178,7 @@ def _footer(table: ResultTable, rows: int) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """The text without control characters, which a terminal would execute. Line ends stay."""
+    """Removes control characters, which a terminal would execute, except line breaks."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

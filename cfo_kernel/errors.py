@@ -1,6 +1,6 @@
-"""All errors that a user can meet, in one tree.
+"""All errors that users can encounter, as one class hierarchy.
 
-Only its leaves are raised. Each has a stable code, and its message says what happened and what to do next.
+Only the leaves are raised. Each has a stable code, and its message says what happened and what to do next.
 
 CfoError
 ├── InputError              the request cannot be accepted as it is
@@ -29,7 +29,7 @@ from typing import Any
 
 
 class CfoError(Exception):
-    """Base of all errors: `code` is stable, the message is for people, `details` are JSON values."""
+    """The base class of all errors. `code` is stable, `message` is for users, and `details` are JSON values."""
 
     code: str = "error"
 
@@ -39,7 +39,7 @@ class CfoError(Exception):
         self.details = details
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows below a cell: the code and the message. A traceback would not help a user there."""
+        """Returns the lines that IPython shows below a cell: the code and the message instead of a traceback."""
         return [f"{self.code}: {self.message}"]
 
 
@@ -50,7 +50,7 @@ class InputError(CfoError):
 
 
 class InvalidInput(InputError):
-    """A field, name or key in the request is malformed. The message names it: correct it and send again."""
+    """A field, name or key in the request is malformed. The message names it. Correct it and send the request again."""
 
     code = "invalid_input"
 
@@ -68,25 +68,25 @@ class MessageTooLong(InputError):
 
 
 class InvalidName(InputError):
-    """A workspace, file or thread cannot have this name. Choose a name within the limits that the message states."""
+    """A workspace, file or thread cannot have this name. Choose another name; the message states the rules."""
 
     code = "invalid_name"
 
 
 class NothingToContinue(InputError):
-    """An empty message continues a reply that waits for review, and none does. Write a message instead."""
+    """An empty message continues a reply, but no reply is waiting for review. Write a message instead."""
 
     code = "nothing_to_continue"
 
 
 class InvalidSettings(InputError):
-    """A setting, or the `.env` file, has a wrong value. The message names it: correct it and start again."""
+    """A setting or the `.env` file is not valid. The message names it. Correct it and restart."""
 
     code = "invalid_settings"
 
 
 class NotFound(CfoError):
-    """Something that the request names does not exist."""
+    """Something named in the request does not exist."""
 
     code = "not_found"
 
@@ -104,7 +104,7 @@ class ThreadNotFound(NotFound):
 
 
 class RunNotFound(NotFound):
-    """No run has this id. The messages of the thread list the ids of its runs."""
+    """No run has this id. List the thread's messages to see its run ids."""
 
     code = "run_not_found"
 
@@ -122,7 +122,7 @@ class ResultNotFound(NotFound):
 
 
 class FileNotFound(NotFound):
-    """The workspace has no file of this name under `data/`. List its files for the names."""
+    """The workspace has no file with this name in `data/`. List its files to see their names."""
 
     code = "file_not_found"
 
@@ -140,31 +140,31 @@ class WorkspaceExists(Conflict):
 
 
 class ThreadReadOnly(Conflict):
-    """The history of the thread cannot be read or written, so it takes no new message. The message says why."""
+    """The thread's history cannot be read or written, so the thread accepts no messages. The error message says why."""
 
     code = "thread_read_only"
 
 
 class ThreadBusy(Conflict):
-    """Another program is working on the thread and holds its lock. Wait, or stop it there, then try again."""
+    """Another process is executing a run in the thread. Wait for the run or stop it there, then try again."""
 
     code = "thread_busy"
 
 
 class ThreadAmbiguous(Conflict):
-    """Two workspaces have a thread of this id. Open the thread from its workspace."""
+    """Several workspaces have a thread with this id. Open the thread from its workspace."""
 
     code = "thread_ambiguous"
 
 
 class OtherRoot(Conflict):
-    """The process already works on another root. Close that workbench, or start another process."""
+    """This process already has another root open. Close that workbench, or use another process."""
 
     code = "other_root"
 
 
 class OtherLoop(Conflict):
-    """The workbench belongs to another event loop. Call `connect()` in the loop that uses it."""
+    """The workbench was opened in another event loop. Call `connect()` in the loop that uses it."""
 
     code = "other_loop"
 
@@ -182,7 +182,7 @@ class WorkbenchClosed(Conflict):
 
 
 class ContinueLimitReached(Conflict):
-    """Too many replies in a row continued without a click (`CFO_CONTINUE_LIMIT`). Click Continue or write a message."""
+    """Too many replies were continued without a click (`CFO_CONTINUE_LIMIT`). Click Continue, or send a message."""
 
     code = "continue_limit_reached"
 
@@ -194,13 +194,13 @@ class IdempotencyMismatch(Conflict):
 
 
 class FileProblem(CfoError):
-    """A file of the workspace, or an uploaded file, cannot be used."""
+    """A file in the workspace, or an uploaded file, cannot be used."""
 
     code = "file_problem"
 
 
 class UnsupportedFile(FileProblem):
-    """The file is not a table of a type that is read. Save it as CSV, XLSX or Parquet."""
+    """The file is not a table in a supported format. Save it as CSV, XLSX or Parquet."""
 
     code = "unsupported_file"
 
@@ -212,19 +212,19 @@ class EmptyFile(FileProblem):
 
 
 class UnreadableFile(FileProblem):
-    """The file is damaged, or not what its suffix says. Save it again and upload it."""
+    """The file is damaged, or its content does not match its suffix. Save it again and upload it."""
 
     code = "unreadable_file"
 
 
 class FileTooLarge(FileProblem):
-    """The file is larger than an upload may be (2 GB). Split it, or save it as Parquet."""
+    """The file is larger than the limit for uploads (2 GB). Split it, or save it as Parquet."""
 
     code = "file_too_large"
 
 
 class GlossaryInvalid(FileProblem):
-    """A line of `data/datasets.yaml` is wrong. The message names the line and the problem: correct it and ask again."""
+    """A line in `data/datasets.yaml` is not valid. The message states the line and the problem. Correct it."""
 
     code = "glossary_invalid"
 
@@ -233,19 +233,19 @@ class GlossaryInvalid(FileProblem):
 
 
 class QueryError(CfoError):
-    """A query has no result. The model may correct it and try again."""
+    """A query failed. The model may correct it and try again."""
 
     code = "query_error"
 
 
 class SqlInvalid(QueryError):
-    """The SQL cannot be parsed or bound to the tables. The message quotes the reason: correct the statement."""
+    """The SQL cannot be parsed or does not match the tables. The message quotes the reason. Correct the statement."""
 
     code = "sql_invalid"
 
 
 class SqlPolicyViolation(QueryError):
-    """The SQL does more than read the tables of the workspace. Send one SELECT over those tables."""
+    """The SQL does more than read the workspace's tables. Send a single SELECT over these tables."""
 
     code = "sql_policy_violation"
 
@@ -275,37 +275,37 @@ class SheetInvalid(QueryError):
 
 
 class QueryTimeout(QueryError):
-    """The query took longer than `CFO_QUERY_TIMEOUT` and was stopped. Narrow it, or aggregate first."""
+    """The query took longer than `CFO_QUERY_TIMEOUT` and was stopped. Narrow the query, or aggregate first."""
 
     code = "query_timeout"
 
 
 class QueryOutOfMemory(QueryError):
-    """The query, or its result, needs more memory than it may use. Narrow it, or aggregate first."""
+    """The query or its result needs more memory than the limit. Narrow the query, or aggregate first."""
 
     code = "query_out_of_memory"
 
 
 class QueryFailed(QueryError):
-    """The query failed while it ran. The message quotes the reason."""
+    """The query failed while it was running. The message quotes the reason."""
 
     code = "query_failed"
 
 
 class WorkerLost(QueryError):
-    """The process that ran the query died. Run it again: the next query gets a new process."""
+    """The process that was running the query died. Run the query again; it will get a new process."""
 
     code = "worker_lost"
 
 
 class PythonFailed(QueryError):
-    """The Python program raised an error, or left files that cannot be taken over. The message quotes the reason."""
+    """The Python program raised an error, or wrote files that cannot be kept. The message quotes the reason."""
 
     code = "python_failed"
 
 
 class PythonTimeout(QueryError):
-    """The program took longer than `CFO_PYTHON_TIMEOUT` and was stopped. Work on fewer rows."""
+    """The Python program took longer than `CFO_PYTHON_TIMEOUT` and was stopped. Process fewer rows."""
 
     code = "python_timeout"
 
@@ -323,43 +323,43 @@ class PythonUnavailable(QueryError):
 
 
 class ServerError(CfoError):
-    """A server cannot be used: that of a remote workbench, or one that `cfo up` runs."""
+    """A server cannot be used: the server of a remote workbench, or one that `cfo up` runs."""
 
     code = "server_error"
 
 
 class ServerUnavailable(ServerError):
-    """The server cannot be reached or stopped answering. Check `CFO_URL`, the network and the server."""
+    """The server cannot be reached, or has stopped answering. Check `CFO_URL`, the network and the server."""
 
     code = "server_unavailable"
 
 
 class ServerIncompatible(ServerError):
-    """Something other than a cfo_kernel server of this version answers at the address. Check `CFO_URL`."""
+    """The server at the address is not a cfo_kernel server of this version. Check `CFO_URL`."""
 
     code = "server_incompatible"
 
 
 class TokenRejected(ServerError):
-    """The server did not accept the token. Set `CFO_API_TOKEN` to the token of the server."""
+    """The server did not accept the token. Set `CFO_API_TOKEN` to the server's token."""
 
     code = "token_rejected"
 
 
 class ProcessCrashLoop(ServerError):
-    """A process of `cfo up` keeps dying right after its start. Its last output, shown above the error, says why."""
+    """A process of `cfo up` keeps exiting right after it starts. Its last output, shown above the error, says why."""
 
     code = "process_crash_loop"
 
 
 class RunError(CfoError):
-    """A run failed to reach a reply."""
+    """A run ended without a reply."""
 
     code = "run_failed"
 
 
 class ModelKeyMissing(RunError):
-    """A model is set that needs a key, and there is none. Set its key, or `CFO_MODEL=offline`."""
+    """The configured model needs a key, and none is set. Set the key, or set `CFO_MODEL=offline`."""
 
     code = "model_key_missing"
 
@@ -371,13 +371,13 @@ class ModelKeyRejected(RunError):
 
 
 class ModelUnavailable(RunError):
-    """The model's server cannot be reached, is overloaded, or does not know the model. The message says which."""
+    """The model's server cannot be reached, is overloaded, or does not have the model. The message says which."""
 
     code = "model_unavailable"
 
 
 class ModelMisbehaved(RunError):
-    """The model gave no usable reply, even after its mistakes were reported to it. Reword the message."""
+    """The model returned no usable reply, even after its mistakes were reported to it. Reword the message."""
 
     code = "model_misbehaved"
 
@@ -413,13 +413,13 @@ class RunCancelled(RunError):
 
 
 class RunInterrupted(RunError):
-    """Five processes in a row died while working on the run. Reword the message, then send it again."""
+    """Five processes in a row died while executing the run. Reword the message and send it again."""
 
     code = "run_interrupted"
 
 
 class InternalError(RunError):
-    """cfo_kernel itself failed; the server's log has the details. Send the message again, or report it."""
+    """cfo_kernel itself failed. The server's log has the details. Send the message again, or report the problem."""
 
     code = "internal_error"
 
@@ -430,11 +430,11 @@ def _leaves(tree: type[CfoError]) -> list[type[CfoError]]:
 
 
 BY_CODE: dict[str, type[CfoError]] = {leaf.code: leaf for leaf in _leaves(CfoError)}
-"""Every leaf by its code, so that an error from another process is raised as the same class."""
+"""All leaves by code, so that an error from another process can be raised as the same class."""
 
 
 def restored(code: str, message: str, **details: Any) -> CfoError:
-    """The error with this code, from another process or a newer version: an unknown code becomes a plain `CfoError`."""
+    """Recreates an error from another process. An unknown code, as from a newer version, becomes a plain `CfoError`."""
     kind = BY_CODE.get(code, CfoError)
     error = kind.__new__(kind)  # without the constructors that compose the message
     CfoError.__init__(error, message, **details)
@@ -446,5 +446,5 @@ _PATH = re.compile(r"""(?<=')/[^'\n]*/[^'\n]*(?=')|(?<=")/[^"\n]*/[^"\n]*(?=")|(
 
 
 def without_paths(text: str) -> str:
-    """A message of a library without paths of this machine. A path in quotes may contain spaces."""
+    """Replaces this machine's paths in a library's message. Paths in quotes may contain spaces."""
     return _PATH.sub("a file", text)

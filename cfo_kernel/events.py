@@ -1,4 +1,4 @@
-"""The events of a run, numbered from 0 without gaps: one wire format for all front ends."""
+"""The events of a run, numbered from 0 without gaps, in the wire format that all front ends use."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ Status = Literal["queued", "running", "succeeded", "rejected", "failed", "cancel
 
 
 class RunStarted(Value):
-    """Work on the run has started."""
+    """The run has started."""
 
     type: Literal["run_started"] = "run_started"
     run_id: str
@@ -20,14 +20,14 @@ class RunStarted(Value):
 
 
 class Token(Value):
-    """More text of the reply's message. The message is not checked before `result`."""
+    """The next piece of the reply's message. The message is not final until `result`."""
 
     type: Literal["token"] = "token"
     text: str
 
 
 class ToolCall(Value):
-    """The agent calls a tool. `id` is that of the call, since several may be in progress at once."""
+    """The agent has called a tool. `id` identifies the call, since several may be in progress at once."""
 
     type: Literal["tool_call"] = "tool_call"
     id: str = ""
@@ -36,7 +36,7 @@ class ToolCall(Value):
 
 
 class ToolResult(Value):
-    """The result of the call `id`; if it `failed`, `output` is the error as the model reads it."""
+    """The result of the tool call `id`. If it `failed`, `output` is the error text given to the model."""
 
     type: Literal["tool_result"] = "tool_result"
     id: str = ""
@@ -47,14 +47,14 @@ class ToolResult(Value):
 
 
 class ActionStarted(Value):
-    """The agent has finished, and the engine carries out its reply."""
+    """The agent has finished, and the engine is performing the action of its reply."""
 
     type: Literal["action_started"] = "action_started"
     kind: Literal["run_sql", "write_sheet_from_file"]
 
 
 class Progress(Value):
-    """The progress of an action. Quick actions have none."""
+    """The progress of an action. Quick actions report none."""
 
     type: Literal["progress"] = "progress"
     done: float
@@ -63,7 +63,7 @@ class Progress(Value):
 
 
 class Restarted(Value):
-    """Discard the tokens from event `from` on: the model's output was cut off, or sent back for repair."""
+    """The tokens from event `from` on must be discarded: the model's output was cut off or sent back for repair."""
 
     type: Literal["restarted"] = "restarted"
     from_: int = Field(alias="from", serialization_alias="from")
@@ -85,10 +85,11 @@ class Error(Value):
 
 
 class Usage(Value):
-    """What a run used of its models.
+    """The model usage of a run.
 
-    `input_tokens` include the `cached_tokens`, which the model's server had processed before. `cost` is in USD; None
-    means unknown, never zero. `model` names the model that answered as in `CFO_MODEL`, or several in their order.
+    `input_tokens` include the `cached_tokens`, which the model's server had already processed. `cost` is in USD; None
+    means unknown, never zero. `model` is the name of the model that answered, as in `CFO_MODEL`, or the names of all
+    models that answered, in order.
     """
 
     requests: int = 0
@@ -101,7 +102,7 @@ class Usage(Value):
 
 
 NOTHING_USED = Usage(cost=0)
-"""The usage of a run before its first model request. Its cost is known: zero."""
+"""The usage of a run before its first model request. The cost is known to be zero."""
 
 
 class UsageTotals(Usage):
@@ -132,7 +133,7 @@ event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 class Numbered(Value):
-    """An event with its number in the run."""
+    """An event and its number in the run."""
 
     number: int
     event: Event

@@ -1,7 +1,7 @@
-"""Magics for notebooks: `%load_ext cfo_kernel`, then `%cfo` to look around and `%%ask` to ask.
+"""Notebook magics. After `%load_ext cfo_kernel`, use `%cfo` to open workspaces and threads, and `%%ask` to ask.
 
-The workbench runs on an event loop in its own thread. A kernel runs its cells on its own loop, so a cell that waits for
-an answer would block the work on it. Interrupting the cell cancels the run.
+The workbench runs on an event loop in its own thread: on the kernel's own loop, a cell that waits for an answer would
+block the work that produces it. Interrupting the cell cancels the run.
 """
 
 import argparse
@@ -28,14 +28,14 @@ from cfo_kernel.events import ActionStarted, Restarted, Token, ToolCall
 
 T = TypeVar("T")
 _UPDATE_INTERVAL = 0.05
-"""Seconds between two updates of a cell: a notebook drops updates that arrive faster than it can show them."""
+"""Seconds between updates of a cell. A notebook drops updates that arrive faster than it can show them."""
 _HELP = """%cfo                 show the open workspace and thread
 %cfo workspaces      list the workspaces
 %cfo use NAME        open a workspace
 %cfo datasets        list its files and tables
 %cfo threads         list its threads
 %cfo thread [ID]     continue a thread, or start a new one
-%%ask [-w NAME] [-n] ask the text of the cell (-w: in this workspace, -n: in a new thread)"""
+%%ask [-w NAME] [-n] ask the question in the cell (-w: in this workspace, -n: in a new thread)"""
 
 
 class DisplayTable:
@@ -46,7 +46,7 @@ class DisplayTable:
 
     @classmethod
     def of(cls, value: Any) -> Self:
-        """How a value looks. The value itself belongs to the event loop of the magics, so a cell could not use it."""
+        """Returns the value's display. Cells cannot use the value itself, which belongs to the magics' event loop."""
         table = cls([], [])
         table._bundle = value._repr_mimebundle_()
         return table
@@ -57,13 +57,13 @@ class DisplayTable:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """What a cell shows of a run in progress: the answer so far, and what the agent is doing."""
+    """The display of a run in progress: the answer so far and the agent's current step."""
 
     activity: str = "Thinking …"
     tokens: tuple[tuple[int, str], ...] = ()
 
     def after(self, numbered: Numbered) -> "RunProgress":
-        """The progress after this event."""
+        """Returns the progress after this event."""
         match numbered.event:
             case Token(text=text):
                 return replace(self, tokens=(*self.tokens, (numbered.number, text)))
@@ -83,19 +83,19 @@ class RunProgress:
 
 
 class DisplayHandle(Protocol):
-    """An output that can be replaced: the part of IPython's untyped `DisplayHandle` that is used here."""
+    """The used part of IPython's `DisplayHandle`, which is untyped: an output that can be replaced."""
 
     def update(self, obj: object) -> None: ...
 
 
 def show(value: object) -> DisplayHandle:
-    """Shows a value below the cell."""
+    """Shows a value below the cell, and returns a handle to replace it."""
     ipython: Any = import_module("IPython.display")
     return ipython.display(value, display_id=True)
 
 
 class BackgroundLoop:
-    """An event loop in a daemon thread, which does not keep a kernel from ending."""
+    """An event loop in a daemon thread, which does not keep the kernel from exiting."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -106,7 +106,7 @@ class BackgroundLoop:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of the work. An interrupt while waiting cancels it."""
+        """Waits for the work and returns its result. An interrupt cancels the work."""
         future = self.start(work)
         try:
             return future.result()
@@ -121,7 +121,7 @@ class BackgroundLoop:
 
 
 class _Options(argparse.ArgumentParser):
-    """The options of `%%ask`. A wrong one raises `InvalidInput`, where argparse would exit the kernel."""
+    """Parses the options of `%%ask`. Raises `InvalidInput` where argparse itself would exit the kernel."""
 
     def __init__(self) -> None:
         super().__init__(prog="%%ask", add_help=False)
@@ -129,12 +129,12 @@ class _Options(argparse.ArgumentParser):
         self.add_argument("-n", "--new", action="store_true")
 
     def error(self, message: str) -> NoReturn:
-        raise InvalidInput(f"%%ask: {message}. Write %%ask [-w WORKSPACE] [-n] with the question below it.")
+        raise InvalidInput(f"%%ask: {message}. Write %%ask [-w WORKSPACE] [-n], and the question below it.")
 
 
 @magics_class
 class CfoMagics(Magics):
-    """The magics, with the workspace and the thread that are open between cells."""
+    """The magics. They keep a workspace and a thread open between cells."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
@@ -159,7 +159,7 @@ class CfoMagics(Magics):
 
     @cell_magic
     def ask(self, line: str, cell: str) -> None:
-        """Asks the text of the cell and shows the reply below it."""
+        """Sends the cell's text as a message, and shows the reply below the cell."""
         handle = show(RunProgress())
         try:
             options = _Options().parse_args(_arguments(line))
@@ -173,7 +173,7 @@ class CfoMagics(Magics):
             handle.update(_problem(finished.error.code, finished.error.message))
 
     def _follow(self, send: Coroutine[Any, Any, Run], handle: DisplayHandle) -> FinishedRun:
-        """Shows the progress until the run ends. An interrupt cancels the run, even while its message is being sent."""
+        """Sends a message and shows progress until its run ends. An interrupt cancels the run, even during sending."""
         updates: queue.Queue[RunProgress | None] = queue.Queue()
         sending = self._loop.start(send)
 
@@ -235,11 +235,11 @@ class CfoMagics(Magics):
             case "help":
                 return DisplayTable(["%cfo"], [[line] for line in _HELP.splitlines()])
             case _:
-                raise InvalidInput(f"%cfo has no command {command[:40]!r}. Write %cfo help to see its commands.")
+                raise InvalidInput(f"%cfo has no command {command[:40]!r}. Run %cfo help to list the commands.")
 
 
 def _latest(updates: "queue.Queue[RunProgress | None]") -> RunProgress | None:
-    """Waits for the next update and returns the latest if there are several; None at the end."""
+    """Waits for the next update and returns the latest if there are several. Returns None at the end."""
     update = updates.get()
     while update is not None and not updates.empty():
         update = updates.get()

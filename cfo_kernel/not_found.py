@@ -1,7 +1,7 @@
 """The errors for missing workspaces, threads, runs, files and tables.
 
-They are shared because a remote workbench refuses a name that cannot exist, such as `a/b`, in the same words as the
-engine, without asking the server.
+They are shared because a remote workbench rejects impossible names such as `a/b` without asking the server, with the
+same message as the engine.
 """
 
 from collections.abc import Iterable
@@ -32,13 +32,13 @@ def run_of_thread(id: str) -> RunNotFound:
 
 
 def file(name: str) -> FileNotFound:
-    return FileNotFound(f"There is no file {name[:80]!r} in data/. List the files of the workspace to see their names.")
+    return FileNotFound(f"There is no file {name[:80]!r} in data/. List the workspace's files to see their names.")
 
 
 def result(file: str) -> ResultNotFound:
-    return ResultNotFound(f"There is no file {file[:80]!r} in the folder of the thread. Ask the question again.")
+    return ResultNotFound(f"There is no file {file[:80]!r} in the thread's folder. Ask the question again.")
 
 
 def table(name: str, nearest: str) -> UnknownTable:
-    """`nearest` is a sentence that names similar tables."""
+    """Returns the error for a missing table. `nearest` is a sentence that suggests similar names."""
     return UnknownTable(f"There is no table {name[:80]!r}. {nearest}")

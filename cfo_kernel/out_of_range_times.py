@@ -1,4 +1,7 @@
-"""Dates and times that Python cannot represent: infinity, 44 BC, 24:00. DataFrames hold them as DuckDB prints them."""
+"""Handles dates and times that Python cannot represent, such as infinity, 44 BC or 24:00.
+
+DataFrames contain them as strings, in DuckDB's notation.
+"""
 
 import io
 from pathlib import Path
@@ -11,13 +14,13 @@ import pyarrow.parquet
 
 _TEMPORAL = ("date32", "timestamp", "time64")
 _UNITS = {"day": 1 / 86_400, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # the years 1 to 9999, counted from 1970
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # the years 1 to 9999, in days since 1970
 _compute: Any = pyarrow.compute  # the stubs are incomplete
 _parquet: Any = pyarrow.parquet
 
 
 def as_texts(path: Path) -> io.BytesIO | None:
-    """The Parquet file with texts in the columns that have such values; None if no column has any."""
+    """Returns the Parquet file with strings in the columns that contain such values, or None if no column does."""
     if not any(str(kind).startswith(_TEMPORAL) for kind in _parquet.read_schema(path).types):
         return None
     table = _parquet.read_table(path)

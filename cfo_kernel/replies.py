@@ -1,6 +1,6 @@
-"""The four replies of a run, and the table of a query's result.
+"""The four kinds of replies, and the table with a query's result.
 
-They are the wire format of events, HTTP, the history and `--json`; golden files in the tests pin it.
+They define the wire format of events, HTTP, the history and `--json`, which is pinned by golden files in the tests.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class ResultColumn(Value):
-    """A column of a result and its DuckDB type."""
+    """A result column and its DuckDB type."""
 
     name: str
     type: str
 
 
 class Query(Value):
-    """The origin of a result: its SQL, with the plan from which it was compiled if any, or its program."""
+    """The origin of a result: its program, or its SQL with the plan that the SQL was compiled from, if any."""
 
     mode: Literal["sql", "plan", "python"]
     sql: str = ""
@@ -38,15 +38,15 @@ class Query(Value):
 
     @property
     def text(self) -> str:
-        """The SQL or the program, as a person reads it to check the result."""
+        """The SQL or the program, for a person who checks the result."""
         return self.python or self.sql
 
 
 class ResultTable(Value):
-    """The first rows of a result (arrays, in the order of `columns`), the count of all rows, and the file with all.
+    """The first rows of a result (arrays in the order of `columns`), the total row count, and the file with all rows.
 
-    A figure is a JSON number if a double represents it exactly, else a text with all its digits. Dates are ISO texts.
-    `file` is relative to the folder of the thread; `elapsed_ms` is the duration of the query.
+    A figure is a JSON number if a double represents it exactly, otherwise a string with all its digits. Dates are ISO
+    strings. `file` is relative to the folder of the thread; `elapsed_ms` is the duration of the query.
     """
 
     columns: tuple[ResultColumn, ...]
@@ -63,7 +63,7 @@ class ResultTable(Value):
 
 
 class Problem(Value):
-    """An error as part of a reply: its stable code and what to do next."""
+    """An error in a reply: its stable code, and a message with what to do next."""
 
     code: str
     message: str
@@ -73,7 +73,7 @@ Loader = Callable[[str], Awaitable["pd.DataFrame"]]
 
 
 class ReplyBase(Value):
-    """The base class of all replies, which can load the whole table of a reply."""
+    """The base class of all replies. Can load the full table of a reply."""
 
     waits_for_review: ClassVar[bool] = False
     """Whether an empty message may continue this reply."""
@@ -84,12 +84,12 @@ class ReplyBase(Value):
         self._load = load
 
     async def df(self) -> pd.DataFrame:
-        """The whole result as a DataFrame (decimals stay exact). Raises `ResultNotFound` if there is none."""
+        """Returns the whole result as a DataFrame with exact decimals. Raises `ResultNotFound` if there is none."""
         from cfo_kernel.errors import ResultNotFound
 
         result: ResultTable | None = getattr(self, "result", None)
         if result is None or result.file is None or self._load is None:
-            raise ResultNotFound("This reply has no table. Ask for figures, then read the table of that reply.")
+            raise ResultNotFound("This reply has no table. Ask for figures, and use the reply that contains a table.")
         return await self._load(result.file)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
@@ -97,7 +97,7 @@ class ReplyBase(Value):
 
 
 class UserInteraction(ReplyBase):
-    """A question to the person. `choices` are messages that answer it."""
+    """A question to the user. `choices` are messages that answer it."""
 
     kind: Literal["user_interaction"] = "user_interaction"
     message: str
@@ -105,7 +105,7 @@ class UserInteraction(ReplyBase):
 
 
 class TaskResult(ReplyBase):
-    """The answer in words, with the result of the last query if it is based on one."""
+    """An answer in words, with the result of the last query if the answer is based on one."""
 
     kind: Literal["task_result"] = "task_result"
     message: str
@@ -122,7 +122,7 @@ class Chart(Value):
 
 
 class RunSQL(ReplyBase):
-    """A whole table for review. The engine ran `sql` in full, with `result` or `error` as the outcome."""
+    """A full table for review. The engine has run `sql` in full, with `result` or `error` as the outcome."""
 
     waits_for_review: ClassVar[bool] = True
     kind: Literal["run_sql"] = "run_sql"
@@ -134,7 +134,7 @@ class RunSQL(ReplyBase):
 
 
 class SheetWritten(Value):
-    """A sheet in a workbook under `results/` of the thread, and the range of cells that was written."""
+    """A sheet in a workbook in the thread's `results/`, and the range of cells that was written."""
 
     file: str
     sheet: str

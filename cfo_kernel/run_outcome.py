@@ -1,4 +1,4 @@
-"""The outcome of a run, collected from its events: the same code for embedded and remote runs."""
+"""Collects the outcome of a run from its events, for embedded and remote runs."""
 
 import asyncio
 import contextlib
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 
 async def send_and_wait(send: "Coroutine[Any, Any, Run]") -> Reply:
-    """Sends a message and returns its reply. Cancelling this cancels the run."""
+    """Sends a message, waits for its reply and returns it. Cancelling this call cancels the run."""
     return await send_and_follow(send, lambda run: run.reply())
 
 
 async def send_and_follow(send: "Coroutine[Any, Any, Run]", follow: "Callable[[Run], Awaitable[T]]") -> T:
-    """Sends a message and returns the result of `follow`. Cancelling this cancels the run and waits for its end.
+    """Sends a message and returns the result of `follow`. Cancelling this call cancels the run and waits for its end.
 
-    The sending is shielded: if it were cancelled half-way, the run could exist without anyone knowing its id.
+    Sending is shielded from cancellation, because otherwise a run could be accepted without the caller having its id.
     """
     sending = asyncio.ensure_future(send)
     try:
@@ -37,7 +37,7 @@ async def send_and_follow(send: "Coroutine[Any, Any, Run]", follow: "Callable[[R
 
 
 async def collect_outcome(thread_id: str, run_id: str, events: AsyncIterator[Numbered], load: Loader) -> FinishedRun:
-    """The outcome of a run from all its events. Its reply loads its files with `load`."""
+    """Returns the outcome of a run from all its events. The reply will use `load` to load its result file."""
     outcome = FinishedRun(thread_id=thread_id, run_id=run_id, status="running")
     async for numbered in events:
         match numbered.event:
@@ -54,7 +54,7 @@ async def collect_outcome(thread_id: str, run_id: str, events: AsyncIterator[Num
 
 
 def reply_of(outcome: FinishedRun) -> Reply:
-    """The reply of a finished run; one without raises its error (`RunError` and others, by their code)."""
+    """Returns the reply of a finished run. If there is none, raises the run's error (`RunError` or another)."""
     if outcome.reply is not None:
         return outcome.reply
     error = outcome.error or Error(code=InternalError.code, message="The run ended without a reply.")

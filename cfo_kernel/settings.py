@@ -1,4 +1,4 @@
-"""Settings: the entry point reads them once from the environment and `.env`, and passes them on."""
+"""The settings. The entry point reads them once from the environment and `.env`, and passes them on."""
 
 import re
 from pathlib import Path
@@ -14,12 +14,12 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
 
 
 class Settings(BaseSettings):
-    """Each field is the environment variable `CFO_<NAME>`; the keys of models also have their usual names.
+    """The settings. The environment variable `CFO_<NAME>` sets each field; model keys also have their usual names.
 
-    Times are in seconds. With a `url` the workbench is that of a server, and only `api_token` is used besides.
+    Times are in seconds. With a `url`, the workbench is remote, and the only other setting used is `api_token`.
 
-    `model` is `openai:<name>`, `anthropic:<name>`, `offline`, or `auto`: the OpenAI key if there is one, then the
-    Anthropic key, then the offline analyst. `fallback_model` has the same forms.
+    `model` is `openai:<name>`, `anthropic:<name>`, `offline` or `auto`. `auto` uses OpenAI if its key is set, otherwise
+    Anthropic if its key is set, otherwise the offline analyst. `fallback_model` has the same format.
     """
 
     model_config = SettingsConfigDict(env_prefix="CFO_", env_file=".env", extra="ignore", frozen=True)
@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        """In the environment they are one text, separated by commas."""
+        """Splits the value from the environment, which is a comma-separated string."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("cors_origins")
@@ -67,25 +67,25 @@ class Settings(BaseSettings):
     def _as_browsers_send_them(cls, sites: tuple[str, ...]) -> tuple[str, ...]:
         origins = tuple(site.lower().removesuffix("/") for site in sites)
         if not all(map(_ORIGIN.fullmatch, origins)):
-            raise PydanticCustomError("origin", "a site looks like https://dash.example, and * is not allowed")
+            raise PydanticCustomError("origin", "a site must look like https://dash.example, and * is not allowed")
         return origins
 
     @field_validator("api_token")
     @classmethod
     def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
-        """Rejects a token that no client could send."""
+        """Rejects a token that cannot be sent in a header."""
         secret = token.get_secret_value() if token else ""
         if not (secret.isascii() and secret.isprintable() and " " not in secret):
-            raise PydanticCustomError("token", "it may contain printable ASCII only, without spaces")
+            raise PydanticCustomError("token", "it may contain only printable ASCII characters and no spaces")
         return token
 
     def resolved_root(self) -> Path:
-        """`CFO_ROOT`, else the nearest `workspaces/` upward from the current folder, else `./workspaces`."""
+        """Returns `CFO_ROOT`, or the nearest `workspaces/` in this folder or its parents, or else `./workspaces`."""
         if self.root:
             try:
                 return self.root.expanduser().resolve()
             except RuntimeError as error:
-                raise InvalidSettings(f"CFO_ROOT is wrong: {error}. Correct it and start again.") from error
+                raise InvalidSettings(f"CFO_ROOT is not valid: {error}. Correct it and restart.") from error
         here = Path.cwd()
         for folder in (here, *here.parents):
             if (folder / "workspaces").is_dir():
@@ -94,15 +94,15 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings of this process. Raises `InvalidSettings`, which names the first wrong setting, or `.env`."""
+    """Reads the settings. Raises `InvalidSettings`, which names the first invalid setting or `.env`."""
     try:
-        return Settings()  # pyright: ignore[reportCallIssue] - the environment fills it
+        return Settings()  # pyright: ignore[reportCallIssue] - the fields come from the environment
     except UnicodeDecodeError as error:
-        raise InvalidSettings("The file .env is not UTF-8 text. Save it as UTF-8 and start again.") from error
+        raise InvalidSettings("The file .env is not UTF-8 text. Save it as UTF-8 and restart.") from error
     except OSError as error:
-        message = f"The file .env cannot be read ({error.strerror}). Fix that and start again."
+        message = f"The file .env cannot be read ({error.strerror}). Fix the cause and restart."
         raise InvalidSettings(message) from error
     except ValidationError as error:
         first = error.errors()[0]
         name = f"CFO_{'_'.join(map(str, first['loc']))}".upper().replace("CFO_CFO_", "CFO_")
-        raise InvalidSettings(f"{name} is wrong: {first['msg']}. Correct it and start again.") from error
+        raise InvalidSettings(f"{name} is not valid: {first['msg']}. Correct it and restart.") from error

@@ -1,11 +1,11 @@
-"""Names and texts in SQL. DuckDB's only escape in them is the doubled quote."""
+"""Quotes names and strings in SQL. DuckDB's only escape is the doubled quotation mark."""
 
 
 def quoted(name: str) -> str:
-    """The name as a quoted identifier."""
+    """Returns the name as a quoted identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def text_literal(value: str) -> str:
-    """The value as a literal of type VARCHAR."""
+    """Returns the value as a VARCHAR literal."""
     return "'" + value.replace("'", "''") + "'"

@@ -1,6 +1,6 @@
-"""A process supervisor: it starts processes, shows their output, restarts those that end, and stops them all.
+"""A process supervisor: starts processes, shows their output, restarts those that exit, and finally stops them.
 
-The processes end with this one, even if it is killed.
+The processes end when this one does, even if it is killed.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ import httpx2
 from cfo_kernel.errors import ProcessCrashLoop
 
 _QUICK_EXIT = 15.0
-"""Seconds; an end that soon after the start counts as a quick exit."""
+"""A process that exits within this many seconds after it was started counts as a quick exit."""
 _MAX_QUICK_EXITS = 5
-"""Quick exits in a row after which the process is not restarted any more."""
+"""After this many quick exits in a row, the process is not restarted."""
 _LONGEST_PAUSE = 10.0
 _STOP_TIMEOUT = 6.0
-"""Seconds that a process has to end after SIGTERM."""
+"""How many seconds a process has to exit after SIGTERM."""
 _READY_INTERVAL = 0.15
 _PR_SET_PDEATHSIG = 1
 _NAME_WIDTH = 5
@@ -33,7 +33,7 @@ _RESET = "\033[0m"
 
 @dataclass(frozen=True)
 class SupervisedProcess:
-    """A process to run. `ready_url` answers 200 once it can work; `colour` is the colour of its lines."""
+    """A process to run. `ready_url` returns status 200 once it is ready; `colour` is the colour of its output."""
 
     name: str
     command: Sequence[str]
@@ -43,7 +43,7 @@ class SupervisedProcess:
 
 
 class Supervisor:
-    """Runs processes until it is stopped. `secrets` are replaced in everything that the processes print."""
+    """Runs processes until it is stopped. Redacts `secrets` in everything that they print."""
 
     def __init__(
         self, processes: Sequence[SupervisedProcess], secrets: Sequence[str], print_line: Callable[[str], None]
@@ -56,13 +56,13 @@ class Supervisor:
         self._failure: BaseException | None = None
 
     def stop(self) -> None:
-        """Asks all processes to end; `run` returns when they have ended."""
+        """Stops all processes. `run` returns once they have exited."""
         self._stopping.set()
 
     async def run(self, on_ready: Callable[[], None]) -> None:
-        """Runs all processes until `stop`, and calls `on_ready` once, when all of them can work.
+        """Runs all processes until `stop`. Calls `on_ready` once, when all of them are ready.
 
-        Raises `ProcessCrashLoop`, and whatever `print_line` and `on_ready` raise.
+        Raises `ProcessCrashLoop`, or any error from `print_line` or `on_ready`.
         """
         running = [asyncio.create_task(self._keep_running(process)) for process in self._processes]
         waiting = self._start_task(self._wait_until_ready(on_ready))
@@ -80,8 +80,8 @@ class Supervisor:
     def _start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Starts a task whose failure stops everything.
 
-        If the lines of a process cannot be printed any more (`cfo up | head`), nothing reads its output, and it would
-        hang as soon as its pipe is full.
+        If a process's output can no longer be printed (`cfo up | head`), nothing reads it, and the process would hang
+        once its pipe is full.
         """
         task = asyncio.create_task(work)
         task.add_done_callback(self._on_task_done)
@@ -102,7 +102,7 @@ class Supervisor:
             quick_exits = quick_exits + 1 if time.monotonic() - started_at < _QUICK_EXIT else 1
             if quick_exits > _MAX_QUICK_EXITS:
                 raise ProcessCrashLoop(
-                    f"{process.name} ended {quick_exits} times right after its start. Its last lines say why."
+                    f"{process.name} exited {quick_exits} times right after it was started. Its last output says why."
                 )
             pause = min(2.0 ** (quick_exits - 1) / 2, _LONGEST_PAUSE)
             self._show_line(process, f"ended ({_exit_reason(code)}); restarting in {pause:g} s")
@@ -110,14 +110,14 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def _run_once(self, process: SupervisedProcess) -> int:
-        """Runs the process to its end and returns the exit code. After a stop it has `_STOP_TIMEOUT` seconds to end."""
+        """Runs the process until it exits and returns its exit code. Kills it `_STOP_TIMEOUT` seconds after a stop."""
         child = await asyncio.create_subprocess_exec(
             *process.command,
             env=process.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in the terminal reaches this process only, which then stops the others
+            start_new_session=True,  # so that Ctrl-C in the terminal reaches only this process, which stops the others
             preexec_fn=_end_with_parent(os.getpid()),
         )
         showing = self._start_task(self._show_output(process, child))
@@ -128,7 +128,7 @@ class Supervisor:
         if not ended.done():
             child.terminate()
             await asyncio.wait([ended], timeout=_STOP_TIMEOUT)
-        # The whole process group: what the process has started itself must not outlive it, such as a visitor's kernel.
+        # Kills the whole process group: its own children, such as a visitor's kernel, must not outlive the process.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         code = await ended
@@ -144,7 +144,7 @@ class Supervisor:
     async def _wait_until_ready(self, on_ready: Callable[[], None]) -> None:
         async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
             for process in self._processes:
-                while not await _answers(client, process.ready_url):  # noqa: ASYNC110 - another process has no event
+                while not await _answers(client, process.ready_url):  # noqa: ASYNC110 - there is no event for another process
                     await asyncio.sleep(_READY_INTERVAL)
         on_ready()
 
@@ -157,7 +157,7 @@ class Supervisor:
 
 
 async def _read_line(stream: asyncio.StreamReader) -> bytes:
-    """The next line, or as much of a very long line as the stream's buffer holds."""
+    """Returns the next line, or as much of a very long line as fits in the stream's buffer."""
     try:
         return await stream.readuntil(b"\n")
     except asyncio.IncompleteReadError as end:
@@ -178,14 +178,14 @@ def _exit_reason(code: int) -> str:
 
 
 def _end_with_parent(parent: int) -> Callable[[], None] | None:
-    """What a child runs before its program starts: it makes the kernel send SIGTERM when the parent dies."""
+    """Returns a function that a child calls before its program starts, so that it gets SIGTERM if the parent dies."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def set_signal() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # the parent died before the line above, so no signal will come
+        if os.getppid() != parent:  # the parent died before the call above, so no signal will arrive
             os._exit(1)
 
     return set_signal

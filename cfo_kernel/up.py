@@ -1,4 +1,4 @@
-"""`cfo up`: the API and the page of the workbench on this machine, with fresh tokens, until they are stopped."""
+"""`cfo up`, which runs the API and the page of the workbench on this machine with new tokens until it is stopped."""
 
 import asyncio
 import contextlib
@@ -25,9 +25,9 @@ _LOOPBACK = "127.0.0.1"
 _BLUE, _GREEN = "\033[34m", "\033[32m"
 _REQUIRED_PACKAGES = ("fastapi", "uvicorn", "voila", "anywidget")
 _ENGINE_PREFIXES = ("CFO_", "OPENAI_", "ANTHROPIC_")
-"""Prefixes of the variables for the engine. The page does not get them, since its kernels run code of its visitors."""
+"""Prefixes of environment variables for the engine. Not passed to the page, whose kernels run its visitors' code."""
 _PAGE_VARIABLES = ("CFO_COUNTDOWN",)
-"""Variables with such a prefix that the page gets nevertheless."""
+"""Variables with such a prefix that are nevertheless passed to the page."""
 
 
 async def up(
@@ -43,9 +43,9 @@ async def up(
         )
     if settings.url:
         raise InvalidInput(
-            "`cfo up` serves the folders of this machine. Unset CFO_URL, or start the page alone: python -m cfo_widgets"
+            "`cfo up` serves folders on this machine. Unset CFO_URL, or start only the page: python -m cfo_widgets"
         )
-    with contextlib.ExitStack() as reserved:  # both ports are held at the same time, so that they differ
+    with contextlib.ExitStack() as reserved:  # reserves both ports at the same time, so that they differ
         chosen_api_port = _free_port(api_port, "--api-port", reserved)
         chosen_page_port = _page_port(port, reserved)
     api_token, page_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -60,7 +60,7 @@ async def up(
     def on_ready() -> None:
         print_line(f"\nThe workbench of {root} is at\n\n    {address}\n\nPress Ctrl+C to stop it.\n")
         if redirect:
-            # In a thread that may be abandoned: a browser in this terminal runs until its user quits.
+            # In a thread that may be abandoned, because a browser in this terminal runs until the user quits it.
             threading.Thread(target=_open_browser, args=(redirect.as_uri(),), daemon=True).start()
 
     print_line("Starting the workbench …")
@@ -98,7 +98,7 @@ def _processes(api_port: int, page_port: int, api_token: str, page_token: str) -
 
 
 def _page_port(port: int | None, reserved: contextlib.ExitStack) -> int:
-    """The given port; without one the default port, or any free port if that is taken."""
+    """Returns the given port. By default, returns the default port, or any free port if that is taken."""
     if port is not None:
         return _free_port(port, "--port", reserved)
     with contextlib.suppress(InvalidSettings):
@@ -107,9 +107,9 @@ def _page_port(port: int | None, reserved: contextlib.ExitStack) -> int:
 
 
 def _free_port(port: int, option: str, reserved: contextlib.ExitStack) -> int:
-    """This port, or any free one for 0, taken until `reserved` ends.
+    """Reserves this port, or any free port if it is 0, until `reserved` is closed, and returns its number.
 
-    The number is chosen here rather than by the process, so that a restarted process gets the same one.
+    The port is chosen here, not by the process, so that a restarted process gets the same port.
     """
     try:
         return reserved.enter_context(socket.create_server((_LOOPBACK, port))).getsockname()[1]
@@ -120,9 +120,9 @@ def _free_port(port: int, option: str, reserved: contextlib.ExitStack) -> int:
 
 @contextlib.contextmanager
 def _redirect_file(address: str, root: Path) -> Generator[Path]:
-    """A file that redirects a browser to the address, and that only its owner can read.
+    """Yields a file that redirects a browser to the address. Only its owner can read it.
 
-    All users of a machine see the command line of a browser, and the address contains the token of the page.
+    The address contains the page's token, and the browser's command line is visible to all users of the machine.
     """
     with contextlib.ExitStack() as files:
         try:
@@ -138,5 +138,5 @@ def _redirect_file(address: str, root: Path) -> Generator[Path]:
 
 
 def _open_browser(address: str) -> None:
-    with contextlib.suppress(webbrowser.Error):  # without a browser, the user opens the address that was printed
+    with contextlib.suppress(webbrowser.Error):  # without a browser, the user can open the printed address
         webbrowser.open(address)

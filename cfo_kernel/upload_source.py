@@ -1,4 +1,4 @@
-"""A file to upload, given as a path or as a stream: its name, and its content in chunks."""
+"""Reads a file to upload, given as a path or as a stream: returns its name, and its content in chunks."""
 
 import contextlib
 from collections.abc import Generator
@@ -10,12 +10,12 @@ from cfo_kernel.errors import FileTooLarge, InvalidInput, UnreadableFile
 UploadSource = str | Path | BinaryIO
 """The path of a file, or a binary stream with a name."""
 MAX_BYTES = 2 << 30
-"""The largest upload. Larger tables should be split, or stored as Parquet."""
+"""The maximum size of an upload. Larger tables should be split or stored as Parquet."""
 _CHUNK = 1 << 20
 
 
 def name_of(source: UploadSource) -> str:
-    """The name of the file, or of the file that the stream reads; empty for a stream without a name."""
+    """Returns the name of the file, or of the file that the stream reads. Empty for a stream without a name."""
     name = source if isinstance(source, str | Path) else getattr(source, "name", "")
     return Path(name).name if isinstance(name, str | Path) else ""
 
@@ -24,7 +24,9 @@ def check(source: UploadSource) -> None:
     """Raises `InvalidInput` unless the source is an existing file or a binary stream."""
     if not isinstance(source, str | Path):
         if not callable(getattr(source, "read", None)):
-            raise InvalidInput("An upload must be the path of a file, or a stream opened with 'rb'. Pass one of them.")
+            raise InvalidInput(
+                "An upload must be the path of a file or a binary stream. Pass a path, or open the file with 'rb'."
+            )
         return
     with contextlib.suppress(OSError, ValueError):
         if Path(source).is_file():
@@ -33,9 +35,9 @@ def check(source: UploadSource) -> None:
 
 
 def chunks(source: UploadSource, name: str) -> Generator[bytes]:
-    """The content in chunks.
+    """Yields the content in chunks.
 
-    Raises `FileTooLarge`, `InvalidInput` for a text stream, or `UnreadableFile` if it cannot be read.
+    Raises `FileTooLarge`, `UnreadableFile` if the source cannot be read, or `InvalidInput` for a text stream.
     """
     size = 0
     try:

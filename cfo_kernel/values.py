@@ -1,9 +1,9 @@
-"""The base class of the values that packages exchange: frozen, and strict about their fields."""
+"""The base class for values exchanged between packages. They are frozen and accept only known fields."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """A frozen pydantic model. An unknown field is an error, so that a typo in a plan or a glossary is found."""
+    """A frozen pydantic model. An unknown field is an error, so that typos in a plan or a glossary are found."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -56,7 +56,7 @@ def main() -> int:
     try:
         settings = load()
         if not is_loopback(options.host) and settings.api_token is None:
-            message = f"Other machines can reach {options.host}. Set CFO_API_TOKEN to a long secret and start again."
+            message = f"Other machines can reach {options.host}. Set CFO_API_TOKEN to a long secret and restart."
             raise InvalidSettings(message)
         listening = _listen(options.host, options.port)
         with listening:

@@ -73,7 +73,7 @@ def test_no_token_no_server_for_others(start: Start) -> None:
         out, err = start("--host", host, "--port", "0").communicate(timeout=60)
         assert out == ""
         assert err == (
-            f"Other machines can reach {host}. Set CFO_API_TOKEN to a long secret and start again. (invalid_settings)\n"
+            f"Other machines can reach {host}. Set CFO_API_TOKEN to a long secret and restart. (invalid_settings)\n"
         )
 
 

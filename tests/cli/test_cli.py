@@ -190,7 +190,7 @@ def test_workspaces_datasets_and_uploads(cli: Cli, tmp_path: Path) -> None:
     assert "acme_ag" in cli("workspaces", "create", "Acme AG 2").out
     assert "There is no data yet" in cli("datasets", "-w", "acme_ag").out
     assert cli("datasets", "-w", "acme_ag", "--json").json == []
-    assert "There is no thread yet" in cli("threads", "-w", "acme_ag").out
+    assert "There are no threads yet" in cli("threads", "-w", "acme_ag").out
     (tmp_path / "a.csv").write_text(LEDGER)
     (tmp_path / "b.csv").write_bytes(b"")
     done = cli("upload", "-w", "acme_ag", "--json", "a.csv")

@@ -241,7 +241,7 @@ async def test_an_answer_carries_the_last_result_and_money_stays_exact(serve: Se
     assert kept
     assert (await kept.df()).equals(frame)
     (thread.thread_dir / "analysis" / "query_002.parquet").unlink()
-    with pytest.raises(ResultNotFound, match=r"no file .* in the folder of the thread"):
+    with pytest.raises(ResultNotFound, match=r"no file .* in the thread's folder"):
         await reply.df()
     with pytest.raises(ResultNotFound, match="no table"):
         await (await thread.ask("And a word")).df()
