@@ -1,1 +1,1 @@
-"""cfo_api: the workbench over HTTP. Each route parses its input, calls one method, and returns the result."""
+"""cfo_api: serves the workbench over HTTP. Each route parses its input, calls a method and returns the result."""

@@ -1,6 +1,6 @@
 """`python -m cfo_api`: serves the workbench over HTTP until it is stopped by SIGTERM or Ctrl-C.
 
-A stop ends open streams at once. Runs in progress are left to the next process.
+When the server stops, open streams end at once, and runs in progress are left to the next process.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from cfo_kernel import CfoError, Settings, connect
 from cfo_kernel.errors import InvalidSettings
 from cfo_kernel.settings import load
 
-_STOP_TIMEOUT = 5  # seconds for answers in progress
-_KEEP_ALIVE = 75  # seconds, as other servers; with less, a client more often reuses a connection that is being closed
+_STOP_TIMEOUT = 5  # seconds to finish responses in progress
+_KEEP_ALIVE = 75  # seconds, like other servers; with less, clients more often reuse a connection that is being closed
 
 
 class _Server(uvicorn.Server):
-    """Ends open streams on a signal, and then exits normally.
+    """A server that, on a signal, ends open streams and then exits normally.
 
-    uvicorn would raise the signal again after its shutdown, so that a requested stop looks like a failure.
+    uvicorn would raise the signal again after its shutdown, which would make a requested stop look like a failure.
     """
 
     def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
@@ -40,7 +40,7 @@ class _Server(uvicorn.Server):
 
 
 class _UpgradeFilter(logging.Filter):
-    """Drops uvicorn's warning about each request to upgrade the connection, which Java's client sends for HTTP/2."""
+    """Drops uvicorn's warning about requests to upgrade the connection, which Java's client sends for HTTP/2."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
@@ -48,10 +48,10 @@ class _UpgradeFilter(logging.Filter):
 
 
 def main() -> int:
-    """Returns the exit code: 0 after a stop, 1 if it cannot serve, 2 for a wrong command line."""
+    """Returns the exit code: 0 after a normal stop, 1 if it cannot serve, 2 for an invalid command line."""
     parser = argparse.ArgumentParser(prog="cfo serve", description="Serve the workbench over HTTP.")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8765, help="the port, or 0 for a free one (default: 8765)")
+    parser.add_argument("--port", type=int, default=8765, help="the port, or 0 for any free port (default: 8765)")
     options = parser.parse_args()
     try:
         settings = load()
@@ -67,8 +67,10 @@ def main() -> int:
 
 
 async def _serve(listening: socket.socket, host: str, settings: Settings) -> int:
-    embedded = settings.model_copy(update={"url": None})  # CFO_URL may point to this very server
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # the client gets an error for a broken form anyway
+    embedded = settings.model_copy(update={"url": None})  # CFO_URL may point to this server itself
+    logging.getLogger("python_multipart").setLevel(
+        logging.ERROR
+    )  # the client already gets an error for a malformed form
     logging.getLogger("uvicorn.error").addFilter(_UpgradeFilter())
     async with connect(settings=embedded) as workbench:
         app = create_app(workbench, settings, host=host)
@@ -91,7 +93,7 @@ async def _serve(listening: socket.socket, host: str, settings: Settings) -> int
 
 
 async def _announce(server: uvicorn.Server, url: str) -> None:
-    """Prints the address as soon as the server answers. uvicorn has a flag for that, but no event."""
+    """Prints the address as soon as the server is ready, for which uvicorn has a flag but no event."""
     while not server.started:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     sys.stdout.write(f"cfo_kernel is at {url}\n")
@@ -99,12 +101,12 @@ async def _announce(server: uvicorn.Server, url: str) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on the address. Raises `InvalidSettings` if it cannot be used."""
+    """Returns a socket that listens on the address. Raises `InvalidSettings` if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
-        # Accepted connections inherit the option. asyncio sets it only on sockets that it creates itself. Without it,
-        # the body of an answer waits up to 40 ms for the client to acknowledge the head.
+        # Accepted connections inherit this option, which asyncio sets only on sockets that it creates itself. Without
+        # it, the body of a response waits up to 40 ms for the client to acknowledge the head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except (OSError, OverflowError) as error:

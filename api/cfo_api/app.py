@@ -1,4 +1,4 @@
-"""The application: the routes over one workbench, behind the auth middleware."""
+"""The application: the routes for a workbench, behind the auth middleware."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -19,11 +19,11 @@ _EXPOSED_HEADERS = ("Location", "Cfo-Run-Id", "Cfo-Thread-Id", "Content-Disposit
 
 
 def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0.1") -> FastAPI:
-    """The application, to be reached at the address `host`. It closes the workbench when it ends."""
+    """Returns the application for a server that listens on `host`. It closes the workbench when it shuts down."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        await workbench.workspaces()  # opens the root, which continues the runs of processes that died
+        await workbench.workspaces()  # opens the root, which resumes the runs of processes that died
         try:
             yield
         finally:

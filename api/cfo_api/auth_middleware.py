@@ -1,8 +1,8 @@
-"""Authentication: which requests are accepted, and how much they may send.
+"""Authenticates requests and limits the size of their bodies.
 
-It is plain ASGI, so that streams pass through unbuffered. The bearer token keeps out programs on the network. `Host`
-and `Origin` keep out pages in a browser on this machine: a foreign name that resolves to 127.0.0.1 (DNS rebinding), and
-scripts of another site.
+It is plain ASGI, so that streams pass through unbuffered. The bearer token keeps out programs on the network. Checking
+`Host` and `Origin` keeps out web pages that are open on this machine: those on a foreign name that resolves to
+127.0.0.1 (DNS rebinding), and scripts from other sites.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cfo_api.problems import problem
 
 MAX_BODY = 1 << 20
-"""The largest body in bytes, except for uploads."""
+"""The maximum size of a body in bytes, except for uploads."""
 MAX_UPLOAD = (2 << 30) + (1 << 20)
-"""The largest upload in bytes: a file of 2 GB, and the form around it."""
+"""The maximum size of an upload in bytes: a file of 2 GB and the form around it."""
 BODY_TIMEOUT = 60.0
-"""Seconds in which a body must arrive. An upload may take longer, but not be silent for that long."""
+"""How many seconds a body may take to arrive. An upload may take longer, but must not pause for longer than this."""
 _PATHS_WITHOUT_TOKEN = ("/healthz", "/readyz")
 _SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-"""Headers of every answer. They forbid browsers to cache it, to share it with other sites, or to guess its type."""
+"""Headers for every response. They tell browsers not to cache it, share it with other sites, or guess its type."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the name or address can only mean this machine."""
+    """Whether the name or address can only refer to this machine."""
     name = host.strip("[]").lower()
     if name == "localhost":
         return True
@@ -45,9 +45,9 @@ def is_loopback(host: str) -> bool:
 
 
 class AuthMiddleware:
-    """Passes a request on, or answers it with a problem.
+    """Accepts a request, or rejects it with a problem response.
 
-    With `is_local`, the server listens on this machine only, and the `Host` must be a name of this machine. Otherwise
+    With `is_local`, the server listens only on this machine, and the `Host` header must name this machine. Otherwise,
     the server may have any name, and only the token protects it.
     """
 
@@ -65,19 +65,19 @@ class AuthMiddleware:
         is_upload = scope["method"] == "POST" and scope["path"].endswith("/data")
         limit = MAX_UPLOAD if is_upload else MAX_BODY
         app = self._rejection(scope, headers) or _too_large(headers, limit) or self._app
-        has_body = scope["method"] in ("POST", "PATCH")  # routes of other methods read no body
-        if scope["method"] == "HEAD":  # the server omits the body of the answer
+        has_body = scope["method"] in ("POST", "PATCH")  # routes for other methods read no body
+        if scope["method"] == "HEAD":  # the server omits the body of the response
             scope = {**scope, "method": "GET"}
         await app(scope, _limited(receive, limit) if has_body else receive, _with_security_headers(send))
 
     def _rejection(self, scope: Scope, headers: Headers) -> Response | None:
         host = headers.get("host", "").lower()
         if self._is_local and not is_loopback(_name_of(host)):
-            message = "This server can be reached as localhost only. Use that name in the address."
+            message = "This server can only be reached as localhost. Use that name in the address."
             return problem(403, "foreign_host", message)
         origin = headers.get("origin")
         if origin is not None and not self._is_allowed_origin(origin.lower(), host):
-            message = "Pages of other sites may not use this server. To allow a site, add it to CFO_CORS_ORIGINS."
+            message = "Pages from other sites may not use this server. To allow a site, add it to CFO_CORS_ORIGINS."
             return problem(403, "foreign_origin", message)
         if scope["path"] not in _PATHS_WITHOUT_TOKEN and not self._is_authorized(headers):
             message = "This server requires its token. Send it in the header: Authorization: Bearer <CFO_API_TOKEN>."
@@ -95,7 +95,7 @@ class AuthMiddleware:
 
 
 def _name_of(host: str) -> str:
-    """The name of a host without the port; empty if it is not a valid host, such as `user@localhost`."""
+    """Returns the host name without the port, or an empty string if the host is invalid, such as `user@localhost`."""
     try:
         parts = urlsplit(f"//{host}")
         is_host = parts.netloc == host and "@" not in host and parts.port != 0
@@ -112,22 +112,22 @@ def _too_large(headers: Headers, limit: int) -> Response | None:
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
-    """The same stream, which raises an error if the body is too large or too slow.
+    """Returns a `receive` that raises an error if the body is too large or too slow.
 
-    The header proves nothing: a chunked body does not state its length.
+    Checking the Content-Length header is not enough, because a chunked body does not state its length.
     """
     clock = asyncio.get_running_loop().time
     received, deadline, has_more = 0, clock() + BODY_TIMEOUT, True
 
     async def limited() -> Message:
         nonlocal received, deadline, has_more
-        if not has_more:  # the next message is the disconnect, for which there is no limit
+        if not has_more:  # the next message is the disconnect, which may take any time
             return await receive()
         try:
             async with asyncio.timeout_at(deadline):
                 message = await receive()
         except TimeoutError:
-            text = "The body did not arrive in time. Check the connection and send it again."
+            text = "The body did not arrive in time. Check the connection and send the request again."
             raise HTTPException(408, text, {"Connection": "close"}) from None
         has_more = message.get("more_body", False)
         deadline = clock() + BODY_TIMEOUT if limit == MAX_UPLOAD else deadline

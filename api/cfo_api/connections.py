@@ -1,6 +1,7 @@
-"""The configuration of uvicorn, with a limit on how long a client may take to send the head of a request.
+"""Configures uvicorn, with a limit on how long a client may take to send the head of a request.
 
-Each open connection costs the process a file descriptor, of which it has few. uvicorn itself waits for a head forever.
+Every open connection uses a file descriptor, and a process has only a limited number of them. uvicorn itself waits
+indefinitely for a head.
 """
 
 import asyncio
@@ -11,12 +12,12 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 HEAD_TIMEOUT = 30.0
-"""Seconds for the head of a request, counted from its first byte, or from the start of the connection."""
+"""How many seconds the head of a request may take, from its first byte or from the start of the connection."""
 _STATE_KEY = "cfo_connection"
 
 
 def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
-    """A configuration that serves the app over HTTP/1.1, on connections with a time limit."""
+    """Returns a configuration that serves the app over HTTP/1.1 on connections with a time limit."""
     config = uvicorn.Config(_tracked(app), http="h11", ws="none", **options)
     config.load()
     protocol_class: Callable[..., asyncio.Protocol] = config.http_protocol_class
@@ -30,10 +31,10 @@ def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
 
 
 class _TimedConnection(asyncio.Protocol):
-    """Passes a connection on to uvicorn's protocol, and closes it if the head of a request takes too long.
+    """Passes a connection to uvicorn's protocol, and closes it if the head of a request takes too long.
 
-    It wraps that protocol rather than extend it, so that it depends on nothing inside. Whether a head is complete, it
-    learns from the app, which finds it in the state of each request.
+    It wraps that protocol instead of extending it, so as not to depend on its internals. The app reports when a request
+    starts, that is, when a head is complete: it finds this object in the state of each request.
     """
 
     def __init__(self, make_protocol: Callable[[dict[str, Any]], asyncio.Protocol]) -> None:
@@ -50,7 +51,7 @@ class _TimedConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._protocol.data_received(data)
-        # Even if this completes a head: its request starts in another task, and stops the timer then.
+        # Starts the timer even if this completes a head: the request starts in another task, which stops the timer.
         if not self._requests:
             self._start_timer()
 
@@ -85,7 +86,7 @@ class _TimedConnection(asyncio.Protocol):
 
 
 def _tracked(app: ASGIApp) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """The app, which tells the connection of each request when the request starts and ends."""
+    """Wraps the app, to report the start and the end of each request to its connection."""
 
     async def tracked(scope: Scope, receive: Receive, send: Send) -> None:
         connection = scope.get("state", {}).get(_STATE_KEY)

@@ -1,4 +1,4 @@
-"""Dependencies of the routes: the objects that their paths name, and their headers."""
+"""Dependencies of the routes: the objects named in their paths, and their headers."""
 
 import asyncio
 from typing import Annotated
@@ -18,12 +18,12 @@ def _closing(request: Request) -> asyncio.Event:
 
 WorkbenchDep = Annotated[Workbench, Depends(_workbench)]
 ClosingDep = Annotated[asyncio.Event, Depends(_closing)]
-"""Set when the server stops; requests that wait for a run then end."""
+"""Set when the server stops, to end requests that are waiting for a run."""
 KeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        description="Makes retries safe: the same key and body return the same run. Another body with it is refused.",
+        description="Makes retries safe: the same key and body return the same run. Another body is refused.",
         min_length=1,
         max_length=200,
     ),
@@ -41,7 +41,7 @@ async def _thread(
     wb: WorkbenchDep,
     thread_id: str,
     workspace_id: Annotated[
-        str | None, Query(description="Needed only if two workspaces have a thread of this id.")
+        str | None, Query(description="Needed only if several workspaces have a thread with this id.")
     ] = None,
 ) -> Thread:
     if workspace_id is None:

@@ -12,11 +12,11 @@ BYTES: dict[int | str, dict[str, Any]] = {
         "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-"""The documentation of an answer that is a file. Its media type is that of the file."""
+"""The documentation of a response that is a file. The media type is that of the file."""
 
 
 def attachment(file: Download) -> Stream:
-    """The file as an answer that a browser saves rather than shows, whatever its content."""
+    """Returns the file as a response that browsers always save and never display, whatever its content."""
     headers = {
         "Content-Type": file.media_type,  # without a charset, since the encoding of a text file is unknown
         "Content-Length": str(file.size),

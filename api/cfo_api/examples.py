@@ -1,4 +1,4 @@
-"""Examples for the OpenAPI document, by the name of the operation. Together they follow one thread."""
+"""Examples for the OpenAPI document, keyed by operation name. Together they follow one thread."""
 
 from typing import Any
 
@@ -126,9 +126,9 @@ PROBLEMS: dict[int, tuple[str, str]] = {
         "token_rejected",
         "This server requires its token. Send it in the header: Authorization: Bearer <CFO_API_TOKEN>.",
     ),
-    403: ("foreign_host", "This server can be reached as localhost only. Use that name in the address."),
+    403: ("foreign_host", "This server can only be reached as localhost. Use that name in the address."),
     404: ("run_not_found", "There is no run 'x'. List the thread's messages to see its run ids."),
-    408: ("body_timeout", "The body did not arrive in time. Check the connection and send it again."),
+    408: ("body_timeout", "The body did not arrive in time. Check the connection and send the request again."),
     409: ("idempotency_mismatch", "This idempotency key was used for another message in this thread. Use a new key."),
     410: (
         "events_pruned",
@@ -139,4 +139,4 @@ PROBLEMS: dict[int, tuple[str, str]] = {
     500: ("internal_error", "The server failed, and its log has the details. Try again."),
     503: ("storage_failed", "The disk is full. Free some space, then try again."),
 }
-"""An example of a code and its message for each status."""
+"""An example error code and message for each status."""

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives from the routes, with examples and with every problem."""
+"""Builds the OpenAPI document: extends the one that FastAPI derives from the routes with examples and problems."""
 
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +10,7 @@ from cfo_api import examples, sse
 
 _WITHOUT_TOKEN = ("get_health", "get_readiness")
 _COMMON_PROBLEMS = (403, 413, 500, 503)
-"""Problems of every operation: the auth middleware may refuse it, and the server or its disk may fail."""
+"""Problems that every operation may return: the auth middleware may refuse it, and the server or its disk may fail."""
 _PROBLEM = {
     "type": "object",
     "description": "An error (RFC 9457): `code` is stable, and `detail` says what happened and what to do.",
@@ -27,7 +27,7 @@ _SECURITY = {"type": "http", "scheme": "bearer", "description": "CFO_API_TOKEN, 
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
-    """The document, built once."""
+    """Returns the document, which is built only once."""
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         parts = schema.setdefault("components", {})

@@ -1,6 +1,7 @@
-"""Pages of a list. A cursor has the key of the last item on a page; the next page starts after that key.
+"""Splits lists into pages. A cursor contains the key of the last item on a page; the next page starts after that key.
 
-Unlike an offset, it neither skips nor repeats items if a script deletes what it has read, or an item moves to the top.
+Unlike with an offset, no items are skipped or repeated if a script deletes items it has read, or if an item moves to
+the top.
 """
 
 import base64
@@ -25,8 +26,10 @@ class Pagination:
 
     def __init__(
         self,
-        limit: Annotated[int, Query(ge=1, le=200, description="The largest number of items.")] = 50,
-        cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page.", max_length=1000)] = None,
+        limit: Annotated[int, Query(ge=1, le=200, description="The maximum number of items.")] = 50,
+        cursor: Annotated[
+            str | None, Query(description="The `next_cursor` of the previous page.", max_length=1000)
+        ] = None,
     ) -> None:
         self._limit = limit
         self._after = None if cursor is None else _decode(cursor)
@@ -38,9 +41,9 @@ class Pagination:
         convert: Callable[[T], R],
         follows: Callable[[str, str], bool] = operator.gt,
     ) -> Page[R]:
-        """The page of the items, which are sorted; `key` identifies an item.
+        """Returns the requested page of the sorted items. `key` returns the key that identifies an item.
 
-        `follows` tells whether one key comes after another. It finds the start of the page if the last item is gone.
+        `follows` returns whether one key comes after another, to find the start of the page if the last item is gone.
         """
         start, last = 0, self._after
         if last is not None:
@@ -71,4 +74,4 @@ def _decode(cursor: str) -> str:
         case [str(key)]:
             return key
         case _:
-            raise InvalidInput("This cursor is not valid. Use `next_cursor` of the previous page, unchanged.")
+            raise InvalidInput("This cursor is not valid. Use the `next_cursor` of the previous page, unchanged.")

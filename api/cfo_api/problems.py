@@ -1,6 +1,6 @@
-"""Errors as RFC 9457 problem+json: the only place where an error gets an HTTP status.
+"""Returns errors as RFC 9457 problem+json responses. Only this module maps errors to HTTP statuses.
 
-An unexpected exception is logged, and answered as `internal_error` without its details.
+An unexpected exception is logged and reported to the client as `internal_error`, without details.
 """
 
 import json
@@ -43,7 +43,7 @@ STATUS: dict[type[CfoError], int] = {
     errors.RunError: 409,
     errors.InternalError: 500,
 }
-"""The status of an error is that of its nearest base class in this table."""
+"""Statuses by error class. An error has the status of its nearest base class in this table."""
 
 _CODES = {
     401: "token_rejected",
@@ -54,23 +54,23 @@ _CODES = {
     413: "body_too_large",
 }
 _DETAILS = {
-    404: "There is no such address. /openapi.json lists all addresses.",
+    404: "This address does not exist. /openapi.json lists all addresses.",
     405: "This address does not support this method. /openapi.json lists its methods.",
 }
 
 
 def may(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The documentation of the problems that a route may answer with; `openapi` adds their examples."""
+    """Returns the documentation of the problems that a route may return. `openapi` adds examples."""
     return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 
 def status_of(kind: type[CfoError]) -> int:
-    """The status of this class of errors."""
+    """Returns the HTTP status for a class of errors."""
     return next((STATUS[base] for base in kind.__mro__ if base in STATUS), 500)
 
 
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """A problem+json answer. It is plain ASCII, since a message may quote text that UTF-8 cannot encode."""
+    """Returns a problem+json response. It is plain ASCII, since a message may quote text that UTF-8 cannot encode."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -83,18 +83,18 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
 
 
 def of_error(error: CfoError) -> Response:
-    """The answer to an error of the engine."""
+    """Returns the response for an error from the engine."""
     status = status_of(type(error))
     if status == 500:  # for the operator of the server, not for the client
         _log.error("%s: %s", error.code, error.message)
         return _internal()
-    # A failure of the server may name paths of its machine. Paths in other messages come from the client.
+    # Server errors may contain paths on its machine. Paths in other messages come from the client.
     detail = errors.without_paths(error.message) if status == 503 else error.message
     return problem(status, error.code, detail)
 
 
 def install(app: FastAPI) -> None:
-    """Makes the app answer every error as a problem."""
+    """Makes the app return every error as a problem."""
     app.add_exception_handler(CfoError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -106,17 +106,19 @@ async def _on_error(_: Request, error: Exception) -> Response:
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
-    """Names the first wrong field, and never quotes its value, which may be secret."""
+    """Reports the first invalid field, but never its value, which may be secret."""
     first = cast(RequestValidationError, error).errors()[0]
     where = first["loc"][:2]
     if where == ("body", "files"):
-        message = "An upload must be multipart/form-data, with named files in the field `files`. Send it in that form."
+        message = (
+            "An upload must be multipart/form-data, with named files in the field `files`. Send it in this format."
+        )
         return problem(422, errors.InvalidInput.code, message)
     if where == ("body",) and not _is_json(request):
         message = "The body must be JSON. Send it with the header Content-Type: application/json."
         return problem(422, errors.InvalidInput.code, message)
     field = ".".join(str(part) for part in first["loc"])[:200]
-    return problem(422, errors.InvalidInput.code, f"{field}: {first['msg']}. Correct it and send again.")
+    return problem(422, errors.InvalidInput.code, f"{field}: {first['msg']}. Correct it and send the request again.")
 
 
 def _is_json(request: Request) -> bool:
@@ -125,7 +127,7 @@ def _is_json(request: Request) -> bool:
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
-    """Requests that the framework refuses: an unknown address or method, or a malformed body."""
+    """Handles requests that the framework rejects: an unknown address or method, or a malformed body."""
     found = cast(HTTPException, error)
     if found.status_code == 400:
         return _unreadable_body(found)
@@ -138,7 +140,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _unreadable_body(error: HTTPException) -> Response:
-    """The answer for a body that cannot be read. The framework raises the same error if the disk is full."""
+    """Returns the response for a body that cannot be read. The framework raises the same error if the disk is full."""
     if isinstance(error.__cause__, OSError):
         reason = error.__cause__.strerror or "it failed"
         message = f"The upload cannot be stored ({reason}). Free some space for temporary files, then upload it again."
@@ -148,17 +150,19 @@ def _unreadable_body(error: HTTPException) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """The methods of all routes of the address."""
+    """Returns the methods of all routes for the address."""
     fits = (route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE)
     methods = {method for route in fits for method in route.methods}
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _on_unexpected(_: Request, __: Exception) -> Response:
-    """The answer to an unexpected exception. Starlette raises it again after sending this, and uvicorn logs it."""
+    """Returns the response for an unexpected exception. Starlette then raises it again, and uvicorn logs it."""
     return _internal()
 
 
 def _internal() -> Response:
-    message = "The server failed, and its log has the details. Try again; if it fails again, tell its operator."
+    message = (
+        "The server failed, and its log has the details. Try again. If it fails again, contact the server's operator."
+    )
     return problem(500, errors.InternalError.code, message)

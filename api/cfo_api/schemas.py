@@ -1,6 +1,6 @@
-"""The request bodies of the API, and its answers made from the objects of the interface.
+"""The request bodies of the API, and functions that build its responses from interface objects.
 
-Answers that the remote workbench reads too are in `cfo_kernel.api_models`.
+The models of responses that the remote workbench also reads are in `cfo_kernel.api_models`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ class FirstMessage(Value):
 
 
 class NewMessage(Value):
-    """A message. An empty text continues the reply of the run `in_reply_to`; `untouched` if a countdown ran out."""
+    """A message. An empty text continues the reply of the run `in_reply_to`.
+
+    `untouched` marks a continue that was sent when a countdown ran out.
+    """
 
     text: str = ""
     in_reply_to: str | None = None
@@ -40,7 +43,7 @@ class NewMessage(Value):
 
 
 class DirectQuery(Value):
-    """Exactly one of SQL, a query plan, and a Python program."""
+    """A query: exactly one of SQL, a query plan or a Python program."""
 
     sql: str | None = None
     plan: QueryPlan | None = None
@@ -52,14 +55,14 @@ class DirectQuery(Value):
 
 
 class DirectRun(DirectQuery):
-    """A query to run without a model, in a thread or a new one."""
+    """A query to run without a model, in an existing or a new thread."""
 
     workspace_id: str
     thread_id: str | None = None
 
 
 class ChatMessage(Value):
-    """A message to a thread or a new one. An empty message continues the reply of the run `in_reply_to`."""
+    """A message to an existing or a new thread. An empty message continues the reply of the run `in_reply_to`."""
 
     workspace_id: str
     thread_id: str | None = None
@@ -74,7 +77,7 @@ class PatientChat(ChatMessage):
 
 
 class Health(Value):
-    """The server is alive."""
+    """The response of a healthy server."""
 
     status: str = "ok"
 

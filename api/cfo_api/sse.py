@@ -1,7 +1,7 @@
-"""A run's events as server-sent events, with a comment as a heartbeat while nothing happens.
+"""Streams a run's events as server-sent events, with comments as heartbeats while there are no events.
 
-A stream ends with its run, with its client, or when the server stops. A client that reconnects with `Last-Event-ID`
-continues after that event.
+A stream ends when the run ends, the client disconnects, or the server stops. A client that reconnects with
+`Last-Event-ID` continues after that event.
 """
 
 import asyncio
@@ -18,21 +18,21 @@ from cfo_kernel.events import Outcome
 from cfo_kernel.interface import Run
 
 HEARTBEAT = 15.0
-"""Seconds of silence after which a heartbeat is sent, so that proxies and clients keep the connection."""
+"""After this many seconds without an event, a heartbeat is sent, so that proxies and clients keep the connection."""
 _SCHEMAS = "#/components/schemas/"
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The events.", "content": {"text/event-stream": {"schema": {"$ref": f"{_SCHEMAS}Frame"}}}},
-    204: {"description": "The run has ended, and no event follows the given one."},
+    204: {"description": "The run has ended, and there are no events after the given one."},
 }
-"""The documentation of an answer that streams events."""
+"""The documentation of a response that streams events."""
 _HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _log = logging.getLogger(__name__)
 _cleanups: set[asyncio.Task[None]] = set()
-"""The event loop keeps only weak references to tasks."""
+"""References to running tasks, because the event loop keeps only weak ones."""
 
 
 class Stream(StreamingResponse):
-    """A streamed answer that closes its source at once, however it ends."""
+    """A streaming response that closes its source at once, however the response ends."""
 
     def __init__(self, source: AsyncIterator[bytes], **options: Any) -> None:
         super().__init__(source, **options)
@@ -48,9 +48,9 @@ class Stream(StreamingResponse):
 async def events(
     run: Run, after: int | None, closing: asyncio.Event, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The answer that streams the run's events after the given number. Raises `EventsPruned` before it starts.
+    """Returns a response that streams the run's events after the given number. Raises `EventsPruned`.
 
-    If no event can follow, the answer is empty (204), and a browser's `EventSource` stops reconnecting.
+    If no more events can follow, the response is empty (204), so that a browser's `EventSource` stops reconnecting.
     """
     if await run.status() in get_args(Outcome):
         probe = run.events(after)
@@ -62,7 +62,7 @@ async def events(
 
 
 def schemas() -> dict[str, Any]:
-    """The components of the OpenAPI document that a documented stream refers to: the frame and the events."""
+    """Returns the OpenAPI components that the documentation of streams refers to: the frame and the events."""
     event = TypeAdapter[Any](Event).json_schema(mode="serialization", ref_template=_SCHEMAS + "{model}")
     data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"$ref": f"{_SCHEMAS}Event"}}
     frame = {
@@ -77,7 +77,7 @@ def schemas() -> dict[str, Any]:
 async def frames(
     source: AsyncIterator[Numbered], closing: asyncio.Event, heartbeat: float = HEARTBEAT
 ) -> AsyncGenerator[bytes]:
-    """The bytes of a stream, with a heartbeat after so many seconds of silence."""
+    """Yields the bytes of a stream, with a heartbeat after this many seconds without an event."""
     stop = asyncio.create_task(closing.wait())
     following: asyncio.Future[Numbered] | None = None
     try:
@@ -91,11 +91,11 @@ async def frames(
                 yield b": heartbeat\n\n"
     except StopAsyncIteration:
         return
-    except CfoError as error:  # too late for an error status: the answer has begun, and can only end
+    except CfoError as error:  # too late for an error status: the response has started and can only end
         _log.warning("a stream of events ended early: %s (%s)", error.message, error.code)
     finally:
         stop.cancel()
-        # In another task, since this one is cancelled at every await after its client has disconnected.
+        # In another task, since this one is cancelled at every await once its client has disconnected.
         cleanup = asyncio.create_task(_release(following, source))
         _cleanups.add(cleanup)
         cleanup.add_done_callback(_cleanups.discard)

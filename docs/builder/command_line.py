@@ -1,4 +1,4 @@
-"""The reference of the `cfo` command, made from the command line's own definitions."""
+"""Generates the reference of the `cfo` command from the command line's own definitions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,16 +9,16 @@ from cfo_kernel.cli import app
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Every command with its full name, in the order of `cfo --help`."""
+    """Yields every command and its full name, in the order of `cfo --help`."""
     yield from _below(typer.main.get_command(app), "cfo")
 
 
 def page() -> str:
-    """Markdown: each command with its arguments and options."""
+    """Returns the page as Markdown: each command with its arguments and options."""
     intro = (
         "# Commands\n\nGenerated from the program; `cfo COMMAND --help` prints the same. How to use them: "
-        "[The command line](../command_line.md).\n\nExit codes: 0 success, 1 an error, 2 a wrong command line. "
-        "With `--json`, standard output holds one JSON document and nothing else.\n"
+        "[The command line](../command_line.md).\n\nExit codes: 0 success, 1 an error, 2 an invalid command line. "
+        "With `--json`, standard output contains one JSON document and nothing else.\n"
     )
     return "\n".join([intro, *(_section(name, command) for name, command in commands())])
 

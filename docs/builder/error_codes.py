@@ -1,4 +1,4 @@
-"""The table of error codes, made from `cfo_kernel.errors` and from the HTTP statuses of `cfo_api.problems`."""
+"""Generates the table of error codes from `cfo_kernel.errors` and the HTTP statuses in `cfo_api.problems`."""
 
 from cfo_api.problems import status_of
 
@@ -16,7 +16,7 @@ _GROUPS = {
 
 
 def table() -> str:
-    """Markdown: for each code what happened, what to do next, and its HTTP status."""
+    """Returns the table as Markdown: for each code, its HTTP status, what happened, and what to do next."""
     lines: list[str] = []
     for branch, title in _GROUPS.items():
         lines += [f"### {title}", "", "| code | HTTP | what happened, and what to do |", "| --- | --- | --- |"]

@@ -1,6 +1,6 @@
-"""Classes of values in the reference: what the class is, from its docstring, and a table of its fields.
+"""Generates the sections about value classes in the reference: the class's docstring and a table of its fields.
 
-A page asks for one with a line `::: fields NAME`, and for several beside each other with several names.
+A line `::: fields NAME` in a page inserts a section. With several names, it inserts several sections.
 """
 
 import ast
@@ -14,12 +14,12 @@ _MARKER = re.compile(r"^::: fields (\S+)$", re.MULTILINE)
 
 
 def filled_in(markdown: str) -> str:
-    """The page with a section for each class that it asks for."""
+    """Returns the page with its `::: fields` lines replaced by sections."""
     return _MARKER.sub(lambda found: section(found[1]), markdown)
 
 
 def section(name: str) -> str:
-    """Markdown: the class by its docstring, then its fields."""
+    """Returns the class as Markdown: its docstring, then a table of its fields."""
     rows = [
         f"| `{field}` | {_code(kind)} | {_code(default) if default else 'required'} |"
         for field, kind, default in fields(name)
@@ -29,7 +29,7 @@ def section(name: str) -> str:
 
 
 def fields(name: str) -> list[tuple[str, str, str]]:
-    """Name, type and default of each field, as the source has them; a required field has no default."""
+    """Returns the name, type and default of each field, as written in the source. A required field has no default."""
     module, _, attribute = name.rpartition(".")
     kind: Any = getattr(import_module(module), attribute)
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
@@ -43,7 +43,7 @@ def fields(name: str) -> list[tuple[str, str, str]]:
 
 
 def _type(node: ast.expr) -> str:
-    """The annotation without what pydantic checks besides."""
+    """Returns the annotation without pydantic's additional constraints."""
     if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Annotated" and isinstance(node.slice, ast.Tuple):
         return _type(node.slice.elts[0])
     return ast.unparse(node).strip("'\"")

@@ -1,4 +1,4 @@
-"""The steps of the build: pages made from code and from files outside of `docs/`, and the check for other hosts."""
+"""The hooks of the build: add pages generated from code and from files outside `docs/`, and check for other hosts."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ _ERROR_CODES = "<!-- error codes -->"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The version is stated once, in the package."""
+    """Adds the version, which is defined only in the package."""
     config.extra["version_text"] = __version__
     config.copyright = f"cfo_kernel {__version__} · MIT licence"
     return config
@@ -37,16 +37,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Puts generated tables where a page asks for them."""
+    """Inserts the generated tables that a page asks for."""
     if _ERROR_CODES in markdown:
         markdown = markdown.replace(_ERROR_CODES, error_codes.table())
     return fields.filled_in(markdown)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Removes what is not part of the site, and stops the build if a page could send a request to another host."""
+    """Removes unneeded files from the site, and fails the build if a page could send a request to another host."""
     site = Path(config.site_dir)
-    shutil.rmtree(site / "assets" / "javascripts" / "lunr", ignore_errors=True)  # the search in other languages
+    shutil.rmtree(site / "assets" / "javascripts" / "lunr", ignore_errors=True)  # search in other languages
     for source_map in site.rglob("*.map"):
         source_map.unlink()
     for script in (site / "assets" / "javascripts").rglob("*.js"):
@@ -57,6 +57,6 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 
 def _from_root(name: str) -> str:
-    """A file of the repository's root, whose links start there."""
+    """Returns a file from the repository's root, with its links changed to work from `docs/`."""
     text = (_ROOT / name).read_text().replace("](docs/", "](")
     return text.replace("](CHANGELOG.md)", "](changelog.md)").replace("](CONTRIBUTING.md)", "](contributing.md)")

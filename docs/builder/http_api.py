@@ -1,4 +1,4 @@
-"""The reference of the HTTP API, made from the OpenAPI document that a golden file holds."""
+"""Generates the reference of the HTTP API from the OpenAPI document, which is stored as a golden file."""
 
 import json
 from pathlib import Path
@@ -16,11 +16,12 @@ _TITLES = {
 
 
 def page() -> str:
-    """Markdown: each operation with its parameters, an example of its body and of its answer."""
+    """Returns the page as Markdown: each operation with its parameters, an example body and an example response."""
     document = json.loads(_DOCUMENT.read_text())
     parts = [
-        "# HTTP API\n\nGenerated from the OpenAPI document, which a server has at `/openapi.json`. How to use the API: "
-        "[Automate over HTTP](../automation.md). Error codes: [Troubleshooting](../troubleshooting.md#error-codes).\n"
+        "# HTTP API\n\nGenerated from the OpenAPI document, which a server provides at `/openapi.json`. How to use the "
+        "API: [Automate over HTTP](../automation.md). Error codes: "
+        "[Troubleshooting](../troubleshooting.md#error-codes).\n"
     ]
     for tag, title in _TITLES.items():
         parts.append(f"## {title}\n")

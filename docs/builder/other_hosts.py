@@ -1,7 +1,7 @@
 """Checks that no page of the built site requests anything from another host.
 
-A link that a person clicks may lead anywhere. A script, a style sheet, a picture, a font or a frame may not; nor may an
-address inside a script or a style sheet, because the code could fetch it.
+A link that users click may lead anywhere. Scripts, style sheets, images, fonts and frames must come from the site, and
+scripts and style sheets must not contain foreign addresses, because their code could fetch them.
 """
 
 import re
@@ -13,39 +13,39 @@ _LOADING = {
     "link": ("href",), "object": ("data",), "script": ("src",), "source": ("src", "srcset"), "track": ("src",),
     "use": ("href", "xlink:href"), "image": ("href", "xlink:href"), "video": ("src", "poster"), "form": ("action",),
 }  # fmt: skip
-"""The attributes that a browser loads or sends to, by element."""
+"""The attributes with addresses that a browser loads from or sends to, by element."""
 
 _HOST = re.compile(r"(?:\b(?:https?|wss?):)?//[a-z0-9-]+(?:\.[a-z0-9-]+)+[^\s\"'`()<>\\]*", re.IGNORECASE)
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _STYLE = re.compile(r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^'\")\s]+)", re.IGNORECASE)
 _NAMES = ("http://www.w3.org/",)
-"""Namespaces, which are names in the form of an address and are never fetched."""
+"""Namespaces, which are names that look like addresses and are never fetched."""
 
 NEVER_USED = {
     "https://unpkg.com/resize-observer-polyfill": "for browsers older than 2020",
-    "https://unpkg.com/mermaid@11/dist/mermaid.min.js": "for Mermaid diagrams, of which the pages have none",
-    "https://api.github.com/": "for the number of stars of a repository, which is not shown",
-    "https://bit.ly/2s3ChXG": "in the words of a message",
+    "https://unpkg.com/mermaid@11/dist/mermaid.min.js": "for Mermaid diagrams, which no page contains",
+    "https://api.github.com/": "for a repository's number of stars, which is not shown",
+    "https://bit.ly/2s3ChXG": "in the text of a message",
 }
-"""Addresses in the theme's scripts that these pages never need; the build cuts them out, with the reason why it may."""
+"""Addresses in the theme's scripts that the pages never need, each with the reason. The build removes them."""
 
 
 def cut_out(script: str) -> str:
-    """A script of the theme without the addresses of `NEVER_USED`."""
+    """Returns a script of the theme without the addresses in `NEVER_USED`."""
     for address in NEVER_USED:
         script = script.replace(address, "about:blank#")
     return script
 
 
 def requests_elsewhere(site: Path) -> list[str]:
-    """Every request to another host that a file of the site could make, as `file: address`."""
+    """Returns every request to another host that the site's files could make, as `file: address`."""
     found: list[str] = []
     for path in sorted(site.rglob("*")):
         if path.suffix in (".html", ".svg"):
             addresses = _in_page(path.read_text())
         elif path.suffix == ".css":
             addresses = _STYLE.findall(_COMMENT.sub("", path.read_text()))
-        elif path.suffix == ".js" and path.name != "search_index.js":  # the text of the pages, which is not code
+        elif path.suffix == ".js" and path.name != "search_index.js":  # the search index contains text, not code
             addresses = _in_script(path.read_text())
         else:
             continue
@@ -79,7 +79,7 @@ class _Page(HTMLParser):
             elif name in _LOADING.get(tag, ()) and value and not is_name:
                 self.addresses += _HOST.findall(value)
 
-    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - the base class names it
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - named by the base class
         self._inside = ""
 
     def handle_data(self, data: str) -> None:

@@ -1,4 +1,4 @@
-"""The tutorials: the notebooks as pages, with the outputs that they were saved with."""
+"""Generates the tutorials from the notebooks, with their saved outputs."""
 
 import json
 import re
@@ -11,13 +11,13 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """The address of each tutorial in the site, and its Markdown."""
+    """Yields the address of each tutorial in the site, and its Markdown."""
     for path in sorted(NOTEBOOKS.glob("0*.ipynb")):
         yield f"tutorials/{path.stem}.md", page(path)
 
 
 def page(path: Path) -> str:
-    """The Markdown of a notebook. The link to the notebook's own file comes below the title."""
+    """Returns a notebook as Markdown, with a link to the notebook's file below the title."""
     cells = json.loads(path.read_text())["cells"]
     parts = [part for cell in cells for part in _cell(cell)]
     source = f"*This page is the notebook `notebooks/{path.name}`. `make lab` opens it in JupyterLab.*"
@@ -44,7 +44,7 @@ def _output(output: dict[str, Any]) -> str:
     if "application/vnd.jupyter.widget-view+json" in data:
         inside = "<p><em>The widget appears here when the notebook runs.</em></p>"
     elif "text/html" in data:
-        inside = "".join(data["text/html"]).replace("<table", '<table class="output"')  # else the theme wraps it
+        inside = "".join(data["text/html"]).replace("<table", '<table class="output"')  # otherwise the theme wraps it
     else:
         plain = "".join(output.get("text") or data.get("text/plain", ""))
         inside = f"<pre>{escape(plain.rstrip())}</pre>"

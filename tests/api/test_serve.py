@@ -101,8 +101,14 @@ def test_what_it_cannot_use_is_said_in_a_line(start: Start, tmp_path: Path) -> N
         (start("--port", port), "Cannot listen"),
         (start("--port", "99999"), "Cannot listen"),
         (start("--port", "0", CFO_API_TOKEN=""), "CFO_API_TOKEN"),
-        (start("--port", "0", CFO_API_TOKEN="pasted "), "CFO_API_TOKEN is wrong: it may contain printable ASCII only"),
-        (start("--port", "0", CFO_CORS_ORIGINS="*"), "CFO_CORS_ORIGINS is wrong: a site looks like https://dash"),
+        (
+            start("--port", "0", CFO_API_TOKEN="pasted "),
+            "CFO_API_TOKEN is not valid: it may contain only printable ASCII",
+        ),
+        (
+            start("--port", "0", CFO_CORS_ORIGINS="*"),
+            "CFO_CORS_ORIGINS is not valid: a site must look like https://dash",
+        ),
         (start("--port", "0", CFO_ROOT=str(tmp_path / "file" / "x")), "cannot be opened"),
     ):
         out, err = process.communicate(timeout=60)

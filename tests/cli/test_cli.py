@@ -293,5 +293,5 @@ def test_an_interrupt_stops_the_run_and_says_so(root: Path, serve: Serve) -> Non
 def test_settings_that_are_wrong_are_said(root: Path) -> None:
     done = process(root, "workspaces", CFO_REQUEST_LIMIT="many")
     assert done.code == 1
-    assert done.err.startswith("CFO_REQUEST_LIMIT is wrong")
+    assert done.err.startswith("CFO_REQUEST_LIMIT is not valid")
     assert "Traceback" not in done.err

@@ -20,7 +20,7 @@ async def test_who_dies_at_once_again_and_again_is_given_up(monkeypatch: pytest.
     monkeypatch.setattr("cfo_kernel.supervisor._MAX_QUICK_EXITS", 1)
     said: list[str] = []
     failing = program("print('no disk'); raise SystemExit(3)")
-    with pytest.raises(ProcessCrashLoop, match="api ended 2 times right after its start"):
+    with pytest.raises(ProcessCrashLoop, match="api exited 2 times right after it was started"):
         await Supervisor([failing, program("import time; time.sleep(60)")], (), said.append).run(lambda: None)
     assert [line for line in said if "no disk" in line] == ["api  │ no disk"] * 2
     assert "api  │ ended (exit code 3); restarting in 0.5 s" in said

@@ -239,7 +239,7 @@ def test_each_event_loop_has_connections_of_its_own() -> None:
             with pytest.raises(OtherLoop, match="Open it again from the workbench"):
                 await tiny.datasets()
             assert (await workbench.workspace("tiny")).id == "tiny"
-            with pytest.raises(OtherLoop, match=r"Call connect\(\) for one of this loop"):
+            with pytest.raises(OtherLoop, match=r"Call connect\(\) again in this one"):
                 await asyncio.to_thread(asyncio.run, workbench.workspaces())
             await workbench.close()
             with pytest.raises(OtherLoop):

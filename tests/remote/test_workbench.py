@@ -205,7 +205,7 @@ async def test_what_cannot_be_sent(far: RemoteWorkbench, tiny: RemoteWorkspace) 
             await thread.send(text)
     with pytest.raises(InvalidInput, match="not valid text"):
         await thread.send("half a \ud83d")
-    with pytest.raises(ThreadNotFound, match="Send the first one"):
+    with pytest.raises(ThreadNotFound, match="Send a message first"):
         await thread.rename("x")
     with pytest.raises(InvalidInput, match="ASCII"):
         await thread.send("Hello", idempotency_key="a\nb")

@@ -1,6 +1,6 @@
-"""The widgets of cfo_kernel. `Workbench(connect())` shows all of them together; each also works alone in a cell.
+"""The widgets of cfo_kernel. `Workbench(connect())` shows all of them together; each also works in its own cell.
 
-A widget is imported when it is first used, so that `python -m cfo_widgets` does not import any.
+A widget is imported only when it is first used, so that `python -m cfo_widgets` does not import any.
 """
 
 from importlib import import_module

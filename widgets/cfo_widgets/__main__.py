@@ -11,21 +11,25 @@ _DEFAULT_API = "http://127.0.0.1:8765"
 
 
 def main() -> int:
-    """The exit code: 0 after a stop, 1 if it cannot serve, 2 for a wrong command line."""
+    """Returns the exit code: 0 after a normal stop, 1 if it cannot serve, 2 for an invalid command line."""
     parser = argparse.ArgumentParser(prog="python -m cfo_widgets", description="Serve the workbench as a web page.")
     parser.add_argument("--ip", default="127.0.0.1", help="the address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8866, help="the port; 0 picks a free one (default: 8866)")
-    parser.add_argument("--url", help=f"the API (default: CFO_URL, else {_DEFAULT_API}); its token is CFO_API_TOKEN")
+    parser.add_argument("--port", type=int, default=8866, help="the port, or 0 for any free port (default: 8866)")
+    parser.add_argument(
+        "--url", help=f"the URL of the API (default: CFO_URL, or {_DEFAULT_API}); its token is CFO_API_TOKEN"
+    )
     options = parser.parse_args()
-    # Taken out of the environment, because the kernels of visitors inherit it.
+    # Removed from the environment, because the visitors' kernels inherit it.
     given_token = os.environ.pop("CFO_PAGE_TOKEN", "")
     if not given_token and not _is_loopback(options.ip):
-        return _fail(f"{options.ip} can be reached by others. Set CFO_PAGE_TOKEN to a long secret, then start again.")
+        return _fail(f"Other machines can reach {options.ip}. Set CFO_PAGE_TOKEN to a long secret and restart.")
     try:
         with socket.create_server((options.ip, options.port)) as listening:
             port = listening.getsockname()[1]
     except (OSError, OverflowError) as error:
-        return _fail(f"Cannot listen on {options.ip}, port {options.port} ({error}). Choose another --ip or --port.")
+        return _fail(
+            f"Cannot listen on {options.ip}, port {options.port} ({error}). Choose another with --ip or --port."
+        )
     try:
         from cfo_widgets.page import serve
     except ImportError as error:

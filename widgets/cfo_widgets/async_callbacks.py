@@ -1,4 +1,4 @@
-"""Callbacks of a component, plain or async."""
+"""The callbacks of a component, which may be plain or async functions."""
 
 import inspect
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class AsyncCallbacks:
-    """Functions, plain or async, that are called one after the other; an exception reaches the caller of `call`."""
+    """Calls plain or async functions one after the other. `call` propagates their exceptions."""
 
     def __init__(self) -> None:
         self._callbacks: list[Callable[..., Any]] = []

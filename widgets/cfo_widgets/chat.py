@@ -1,4 +1,4 @@
-"""The chat: shows one thread, sends a person's messages, and follows the runs that answer them."""
+"""The chat: shows a thread, sends the user's messages, and follows the runs that answer them."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ from cfo_widgets.wire import Command, CommandResult, events_message, problem_dic
 
 
 class ThreadCommand(Command):
-    """A command for the thread that the page shows, named by its opening: another may be open when it arrives."""
+    """A command for the thread on the page. It names the opening, since another thread may be open when it arrives."""
 
     opened: str
 
@@ -44,13 +44,13 @@ class SendMessage(ThreadCommand):
 
 
 class SentMessage(TypedDict):
-    """The answer to `SendMessage`."""
+    """The response to `SendMessage`."""
 
     run_id: str
 
 
 class ContinueReply(ThreadCommand):
-    """Continues a reply that waits for review; `untouched` if a countdown ran out."""
+    """Continues a reply that waits for review. `untouched` if a countdown ran out instead of a click."""
 
     type: Literal["continue"]
     run_id: str
@@ -68,14 +68,14 @@ class RenameOpenThread(ThreadCommand):
 
 
 class ListSteps(ThreadCommand):
-    """Asks for the tool calls of a run that has ended."""
+    """Requests the tool calls of a run that has ended."""
 
     type: Literal["steps"]
     run_id: str
 
 
 class SyncChat(Command):
-    """Asks for the events of the open runs; sent by a new page, and by one that wants to try a failed refresh again."""
+    """Requests the events of the open runs. Sent by a new page, and by a page to retry a failed refresh."""
 
     type: Literal["look"]
 
@@ -90,9 +90,10 @@ _STEP_EVENTS = ("tool_call", "tool_result")
 
 
 class Chat(Component, bundle="chat"):
-    """`await Chat().show(thread)`; in a cell `Chat(thread)`, or `Chat(workspace)` for a new thread.
+    """Shows a thread. In a cell, use `Chat(thread)`, or `Chat(workspace)` for a new thread; elsewhere, call `show`.
 
-    `countdown` is the number of seconds before a reply for review continues, 0 for never; None is `CFO_COUNTDOWN`.
+    `countdown` is the number of seconds before a reply for review continues automatically. With 0 it never does; None
+    means `CFO_COUNTDOWN`.
     """
 
     commands = TypeAdapter(ChatCommand)
@@ -103,13 +104,15 @@ class Chat(Component, bundle="chat"):
     title = Unicode().tag(sync=True)
     longest_title = Int(MAX_TITLE).tag(sync=True)
     messages = List(Dict()).tag(sync=True)
-    notice = Unicode(help="Why the thread is read-only, if it is.").tag(sync=True)
+    notice = Unicode(help="The reason why the thread is read-only; empty if it is not.").tag(sync=True)
     examples = List(Unicode(), help="Example questions for an empty thread.").tag(sync=True)
     countdown = Float().tag(sync=True)
     continues_left = Int().tag(sync=True)
-    usage = Dict(help="What the thread's finished runs used together.").tag(sync=True)
+    usage = Dict(help="The total usage of the thread's finished runs.").tag(sync=True)
     is_loading = Bool().tag(sync=True)
-    trouble = Dict(allow_none=True, default_value=None, help="Why the chat cannot be updated, if so.").tag(sync=True)
+    trouble = Dict(
+        allow_none=True, default_value=None, help="The reason why the chat cannot be updated; None if it can."
+    ).tag(sync=True)
 
     def __init__(self, of: Thread | Workspace | None = None, *, countdown: float | None = None) -> None:
         super().__init__(countdown=load().countdown if countdown is None else countdown)
@@ -130,11 +133,11 @@ class Chat(Component, bundle="chat"):
 
     @property
     def is_working(self) -> bool:
-        """Whether a run is open in the thread."""
+        """Whether the thread has an open run."""
         return bool(self._open_runs)
 
     def on_change(self, callback: Callable[[], None]) -> None:
-        """Calls `callback` when the thread gets its id or a title, and when a run in it starts or ends."""
+        """Calls `callback` when the thread gets its id or a new title, and when one of its runs starts or ends."""
         self._change_callbacks.append(callback)
 
     @override
@@ -142,7 +145,7 @@ class Chat(Component, bundle="chat"):
         return conversation_output(self.title or "New thread", self.messages)
 
     async def show(self, thread: Thread) -> None:
-        """Shows a thread. A problem is shown on the page, with a button to try again."""
+        """Shows a thread. If it cannot be loaded, the page shows the problem and a button to try again."""
         self._stop_following()
         self.thread, opened = thread, self._open_threads.add(thread)
         with self.hold_sync():
@@ -152,7 +155,7 @@ class Chat(Component, bundle="chat"):
         await self.refresh()
 
     async def refresh(self, thread: Thread | None = None) -> None:
-        """Loads what other clients did. `thread` is a newly loaded copy of the same thread, for its title."""
+        """Loads changes made by other clients. `thread` is a newly loaded copy of the same thread, for its title."""
         if thread and self.thread and thread.id == self.thread.id != "":
             self.thread = thread
             self._open_threads.replace(self.opened, thread)
@@ -165,7 +168,7 @@ class Chat(Component, bundle="chat"):
         except CfoError as error:
             trouble = problem_dict(error)
         if opened != self.opened or refresh < self._shown_refresh:
-            return  # another thread is open by now, or a later refresh was faster
+            return  # another thread is now open, or a later refresh was faster
         self._shown_refresh = refresh
         with self.hold_sync():
             self.is_loading, self.trouble = False, trouble
@@ -218,7 +221,7 @@ class Chat(Component, bundle="chat"):
         return CommandResult({run_id: [_event_dict(n) for n in numbered] for run_id, numbered in events})
 
     async def _continue(self, thread: Thread, command: ContinueReply) -> None:
-        # If another tab continued or answered first, that is not an error: the refresh shows what it did.
+        # It is not an error if another tab continued or answered first. The refresh shows the result.
         with suppress(NothingToContinue, ContinueLimitReached):
             run = await thread.send(in_reply_to=command.run_id, untouched=command.untouched)
             self._run_sent(command, run.id)
@@ -226,16 +229,16 @@ class Chat(Component, bundle="chat"):
 
     async def _cancel(self, run: Run) -> None:
         await run.cancel()
-        # Waits for the end, because a run that was still queued is not followed. The refresh then shows it as stopped.
+        # Waits for the end, because queued runs are not followed. The refresh then shows the run as stopped.
         with suppress(TimeoutError):
             async with asyncio.timeout(_CANCEL_SECONDS):
                 await run.finished()
 
     def _run_sent(self, command: ThreadCommand, run_id: str) -> None:
-        """Follows the new run at once: its first event should not wait for a refresh."""
+        """Follows the new run at once, so that its first event does not wait for a refresh."""
         if command.opened != self.opened:
             return
-        # A refresh that is under way does not know the run yet, and would remove it again.
+        # A refresh that is already in progress does not include the run, and would remove it again.
         self._shown_refresh = self._last_refresh + 1
         if run_id not in self._open_runs:
             self._open_runs.append(run_id)
@@ -247,7 +250,7 @@ class Chat(Component, bundle="chat"):
             await self.refresh()
 
     def _apply(self, thread: Thread, state: ThreadState) -> None:
-        """Sets the traits, and calls back if a run started or ended or the thread got its id or title."""
+        """Sets the traits. Calls the callbacks if a run started or ended, or the thread got its id or a new title."""
         self.thread_id = thread.id if thread.created_at else ""
         self.title = thread.title or ""
         self.messages, self.notice, self.usage = state.messages, state.notice, state.usage
@@ -281,7 +284,7 @@ class Chat(Component, bundle="chat"):
                 self.trouble = problem_dict(error)
                 await asyncio.sleep(_RETRY_SECONDS)
             except CfoError:
-                self._followed.add(run_id)  # its events are gone, for example deleted; the messages show how it ended
+                self._followed.add(run_id)  # its events are gone, for example pruned; the messages show how it ended
             else:
                 self._followed.add(run_id)
             await self.refresh()
@@ -298,7 +301,7 @@ def _is_thread(of: Thread | Workspace) -> TypeIs[Thread]:
 
 
 async def _steps(run: Run) -> list[dict[str, Any]]:
-    """The events of a run's tool calls."""
+    """Returns the events of a run's tool calls."""
     return [_event_dict(n) async for n in run.events() if n.event.type in _STEP_EVENTS]
 
 

@@ -1,4 +1,4 @@
-"""The base class of every component: its bundle, and the commands that its page sends."""
+"""The base class of all components: loads the component's bundle, and performs the commands that its page sends."""
 
 import asyncio
 import logging
@@ -19,15 +19,15 @@ _logger = logging.getLogger(__name__)
 
 
 class Component(NotebookWidget, anywidget.AnyWidget):
-    """A widget drawn by `static/<bundle>.js`. A message from its page is one of `commands` and goes to `perform`.
+    """A widget that `static/<bundle>.js` renders. Messages from its page are `commands`, which `perform` handles.
 
-    Commands run as tasks in the event loop in which the widget was created; `close` cancels them.
+    Commands run as tasks in the event loop in which the widget was created. `close` cancels them.
     """
 
     commands: ClassVar[TypeAdapter[Any]]
 
     def __init_subclass__(cls, bundle: str | None = None, **more: Any) -> None:
-        # Set before anywidget's own __init_subclass__, which replaces paths by the files' contents.
+        # Set before anywidget's own __init_subclass__, which replaces paths with the files' contents.
         if bundle:
             cls._esm = _STATIC / f"{bundle}.js"
             cls._css = _STATIC / f"{bundle}.css"
@@ -40,11 +40,11 @@ class Component(NotebookWidget, anywidget.AnyWidget):
         self.on_msg(self._on_message)
 
     async def perform(self, command: Any, buffers: Sequence[memoryview]) -> CommandResult:
-        """Carries out a command; a `CfoError` is shown on the page."""
+        """Performs a command. The page shows a `CfoError`."""
         raise NotImplementedError
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Runs `work` in the background. It reports its own errors; one that escapes it is only logged."""
+        """Runs `work` in the background. `work` must report its own errors; any that it raises are only logged."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._on_task_done)
@@ -56,7 +56,7 @@ class Component(NotebookWidget, anywidget.AnyWidget):
         super().close()
 
     def _on_message(self, _: object, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
-        # JupyterLab delivers widget messages in another thread (a subshell); a workbench belongs to one event loop.
+        # JupyterLab delivers widget messages in another thread (a subshell), but a workbench belongs to one event loop.
         if self._loop and self._loop is not _running_loop():
             self._loop.call_soon_threadsafe(self._dispatch, content, buffers)
         else:
@@ -64,7 +64,7 @@ class Component(NotebookWidget, anywidget.AnyWidget):
 
     def _dispatch(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         try:
-            # Answered here, so that a component whose commands all wait for a server still reports that it is alive.
+            # Answered here, so that the component reports that it is alive even if all its commands wait for a server.
             if content.get("type") == "here":
                 self.send(answer_message(Ping.model_validate(content).request, None))
                 return
@@ -80,7 +80,7 @@ class Component(NotebookWidget, anywidget.AnyWidget):
             result = await self.perform(command, buffers)
         except CfoError as error:
             self.send(problem_message(command.request, error))
-        except Exception:  # the page must get an answer; the details go to the log
+        except Exception:  # the page must get a response; the details go to the log
             _logger.exception("%s failed", type(command).__name__)
             self.send(problem_message(command.request, InternalError("An internal error occurred. Try again.")))
         else:

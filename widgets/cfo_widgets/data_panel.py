@@ -1,4 +1,4 @@
-"""The data panel: the files of a workspace and their tables, to add, look at, download and delete."""
+"""The data panel: lists a workspace's files and their tables, and lets the user add, view, download and delete them."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -19,13 +19,13 @@ from cfo_widgets.wire import Command, CommandResult, message_for_person
 
 
 class WorkspaceCommand(Command):
-    """A command for the workspace that the page shows; refused if another one is open by the time it arrives."""
+    """A command for the workspace that the page shows. It is refused if another one is open when it arrives."""
 
     workspace_id: str
 
 
 class UploadChunk(WorkspaceCommand):
-    """A chunk of a file, in the buffer. The answer to the last one has the dataset."""
+    """Uploads the chunk of a file in the buffer. The response to the last chunk contains the dataset."""
 
     type: Literal["upload"]
     upload_id: str
@@ -50,21 +50,21 @@ class DownloadFile(DownloadCommand, WorkspaceCommand):
 
 
 class DeleteFile(WorkspaceCommand):
-    """Deletes a file; sent when the time to undo is over."""
+    """Deletes a file. Sent when the time to undo has passed."""
 
     type: Literal["delete_file"]
     file: str
 
 
 class AskExample(WorkspaceCommand):
-    """Asks an example question that a person clicked."""
+    """Asks an example question that the user clicked."""
 
     type: Literal["ask"]
     question: str
 
 
 class DataInView(Command):
-    """Reports that the page is visible, so changes made elsewhere are loaded."""
+    """Reports that the page is visible, so that changes made elsewhere are loaded."""
 
     type: Literal["look"]
 
@@ -83,7 +83,7 @@ class TableSummary(TypedDict):
 
 
 class DatasetSummary(TypedDict):
-    """A dataset as the page lists it: without the profiles of its columns, which are long."""
+    """A dataset in the page's list, without the column profiles, which are long."""
 
     file: str
     size: int
@@ -97,8 +97,8 @@ DataPanelCommand = UploadChunk | CancelUpload | PreviewTable | DownloadFile | De
 class DataPanel(Component, bundle="data_panel"):
     """Lists the files of a workspace with their tables, and accepts new files.
 
-    `datasets` is None until the list is loaded; `connection` says why the list may be out of date; `glossary_problem`
-    says what is wrong with the company's glossary.
+    `datasets` is None until the list is loaded. `connection` is a message that explains why the list may be out of
+    date, and `glossary_problem` is a message about an error in the company's glossary.
     """
 
     commands = TypeAdapter(Annotated[DataPanelCommand, Field(discriminator="type")])
@@ -121,7 +121,7 @@ class DataPanel(Component, bundle="data_panel"):
             self.start(self.show(workspace))
 
     def on_question(self, callback: Callable[[str], Any]) -> None:
-        """Calls `callback` with each example question that a person clicks."""
+        """Calls `callback` with each example question that the user clicks."""
         self._on_question.add(callback)
 
     async def show(self, workspace: Workspace) -> None:
@@ -133,7 +133,7 @@ class DataPanel(Component, bundle="data_panel"):
         await self.refresh()
 
     async def refresh(self) -> None:
-        """Loads the data again. A problem is shown on the page."""
+        """Reloads the data. The page shows any problem."""
         async with self._refreshing:
             if (workspace := self._workspace) is None:
                 return
@@ -188,7 +188,9 @@ class DataPanel(Component, bundle="data_panel"):
 
     def _workspace_of(self, command: WorkspaceCommand) -> Workspace:
         if self._workspace is None or command.workspace_id != self._workspace.id:
-            raise InvalidInput("Another workspace was opened in the meantime, so nothing was done. Try again there.")
+            raise InvalidInput(
+                "Another workspace is now open, so nothing was done. Reopen the previous one and try again."
+            )
         return self._workspace
 
 

@@ -1,4 +1,4 @@
-"""Downloads to a page, which asks for one chunk after the other, so that nothing piles up before a slow connection."""
+"""Downloads to a page, which requests one chunk at a time, so that nothing piles up if the connection is slow."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -14,18 +14,18 @@ from cfo_widgets.wire import Command, CommandResult
 
 _CHUNK = 1 << 20
 _IDLE_TIMEOUT = 120.0
-"""Seconds without a request after which the page counts as gone."""
+"""After this many seconds without a request, the page counts as gone."""
 
 
 class DownloadCommand(Command):
-    """Asks for the next megabyte of a file, starting at byte `from`; 0 starts the download that `key` names."""
+    """Requests the next megabyte of a file, from byte `from` on. With `from` 0, starts the download named by `key`."""
 
     key: str
     from_: int = Field(alias="from", ge=0)
 
 
 class DownloadChunk(TypedDict):
-    """The answer to a `DownloadCommand`, whose bytes are in the buffer; the last answer (`is_done`) has none."""
+    """The response to a `DownloadCommand`, with the bytes in the buffer. The last response (`is_done`) has none."""
 
     name: str
     size: int
@@ -35,7 +35,7 @@ class DownloadChunk(TypedDict):
 
 @dataclass
 class _ActiveDownload:
-    """A download in progress. The last chunk is kept until the page asks for the next one, in case it got lost."""
+    """A download in progress. The last chunk is kept until the page requests the next one, in case it gets lost."""
 
     download: Download
     chunks: AsyncGenerator[bytes]
@@ -54,16 +54,16 @@ class _ActiveDownload:
 
 
 class Downloads:
-    """The downloads of a component, by the keys that its pages gave them."""
+    """The downloads of a component, by the keys that its pages chose."""
 
     def __init__(self) -> None:
         self._active: dict[str, _ActiveDownload] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def next_chunk(self, command: DownloadCommand, open_: Callable[[], Awaitable[Download]]) -> CommandResult:
-        """The next chunk, or the last one again if its answer was lost. An empty chunk is the end.
+        """Returns the next chunk, or the last one again if the response was lost. An empty chunk marks the end.
 
-        The size does not mark the end: a server may not tell it, and then it is 0.
+        The size cannot mark the end, because it is 0 if a server does not send it.
         """
         if command.from_ == 0 and command.key not in self._active:
             download = await open_()
@@ -79,7 +79,7 @@ class Downloads:
                 raise
 
     def close(self) -> None:
-        """Ends all downloads, and the connections they read from."""
+        """Ends all downloads and closes the connections that they read from."""
         for key in [*self._active]:
             self._drop(key)
 
@@ -110,9 +110,9 @@ class Downloads:
 
 
 async def _even_chunks(download: Download) -> AsyncGenerator[bytes]:
-    """The content in chunks of one size, however it arrives."""
+    """Yields the content in chunks of equal size, however it arrives."""
     buffer = bytearray()
-    async with aclosing(download.chunks) as chunks:  # pyright: ignore[reportArgumentType] - all of them are generators
+    async with aclosing(download.chunks) as chunks:  # pyright: ignore[reportArgumentType] - they are all generators
         async for chunk in chunks:
             buffer += chunk
             while len(buffer) >= _CHUNK:

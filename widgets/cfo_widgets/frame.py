@@ -1,4 +1,4 @@
-"""The frame around the components: it remembers the open thread on the page, and reports connection problems."""
+"""The frame around the components: remembers which thread is open on the page, and reports connection problems."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
@@ -12,14 +12,14 @@ from cfo_widgets.wire import Command, CommandResult
 
 
 class RestoreThread(Command):
-    """Sent when a page opens or its address changes; `thread` is the one that the page remembers."""
+    """Restores the thread that a page remembers. Sent when the page opens or its address changes."""
 
     type: Literal["enter"]
     thread: str = ""
 
 
 class RestoredThread(TypedDict):
-    """The answer to `RestoreThread`; False if the thread was deleted or never existed."""
+    """The response to `RestoreThread`. False if the thread was deleted or never existed."""
 
     is_found: bool
 
@@ -27,9 +27,9 @@ class RestoredThread(TypedDict):
 class Frame(Component, bundle="frame"):
     """Lays out the workbench.
 
-    `cell` names the notebook cell in which the workbench was created, empty on a page of its own. `thread` is the open
-    thread, empty while it is new; `opened` changes whenever a thread is opened. `trouble` is a message about the
-    connection.
+    `cell` names the notebook cell in which the workbench was created; it is empty outside a notebook. `thread` is the
+    open thread; it is empty while the thread is new. `opened` changes whenever a thread is opened. `trouble` is a
+    message about the connection.
     """
 
     commands = TypeAdapter(RestoreThread)

@@ -1,4 +1,4 @@
-"""Keeps the pool of preheated kernels healthy: each has run the notebook, and waits for a visitor."""
+"""Monitors the pool of preheated kernels. Each of them has run the notebook and is waiting for a visitor."""
 
 import logging
 from typing import Any
@@ -11,7 +11,7 @@ _logger = logging.getLogger(__name__)
 
 
 class KernelPoolMonitor:
-    """Replaces kernels that have died while they waited; Voila itself would hand them to a visitor."""
+    """Replaces kernels that died while waiting. Voila itself would assign them to visitors."""
 
     def __init__(self, manager: Any) -> None:
         self._manager = manager
@@ -22,7 +22,7 @@ class KernelPoolMonitor:
         self._timer.start()
 
     async def check(self) -> None:
-        """Replaces each kernel that has died or was restarted: a restarted kernel has not run the notebook."""
+        """Replaces each kernel that has died or was restarted, since a restarted kernel has not run the notebook."""
         first_pids: dict[str, int | None] = {}
         for notebook, pool in list(self._manager._pools.items()):
             for item in [item for item in pool if item.done() and not item.cancelled() and not item.exception()]:
@@ -32,7 +32,7 @@ class KernelPoolMonitor:
                 kernel = self._manager.get_kernel(kernel_id)
                 first_pids[kernel_id] = self._first_pids.get(kernel_id, kernel.provisioner.pid)
                 if kernel.provisioner.pid == first_pids[kernel_id] and await kernel.is_alive():
-                    kernel.last_activity = utcnow()  # keeps it from being culled as idle
+                    kernel.last_activity = utcnow()  # prevents it from being culled as idle
                     continue
                 _logger.warning("A kernel in the pool has died and is being replaced.")
                 await self._manager.shutdown_kernel(kernel_id, now=True)

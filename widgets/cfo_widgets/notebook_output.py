@@ -1,4 +1,4 @@
-"""Widgets in a notebook cell: which cell they are in, and the text that remains readable without a kernel."""
+"""Support for widgets in notebook cells: finds their cell, and keeps text that is readable without a kernel."""
 
 import html
 import os
@@ -14,7 +14,7 @@ from cfo_kernel.display import reply_html, reply_text
 from cfo_kernel.replies import reply_adapter
 
 _MAX_MESSAGES = 30
-"""Messages kept in the notebook; the whole conversation is in its thread."""
+"""How many messages are kept in the notebook. The whole conversation is in its thread."""
 
 
 class NotebookOutput(NamedTuple):
@@ -25,7 +25,7 @@ class NotebookOutput(NamedTuple):
 
 
 def current_cell() -> str:
-    """The notebook and the cell that is running; empty if the front end does not say (Voila, for example)."""
+    """Returns the id of the running cell and its notebook. Empty if the front end does not send it, like Voila."""
     parent: Any = getattr(get_ipython(), "get_parent", dict)()  # missing in a shell without a front end
     notebook, cell = os.environ.get("JPY_SESSION_NAME"), parent.get("metadata", {}).get("cellId")
     return f"{notebook}#{cell}" if notebook and cell else ""
@@ -34,14 +34,15 @@ def current_cell() -> str:
 class NotebookWidget(Widget):
     """A widget that leaves readable text in its notebook.
 
-    JupyterLab does not save the state of widgets by default, and it does not fall back to another representation of an
-    output whose widget is missing. So the text is a separate output, hidden while the widget is shown (tokens.css).
+    By default, JupyterLab does not save the state of widgets, and if a widget is missing, it does not fall back to
+    another representation of the output. So the text is a separate output, hidden while the widget is shown
+    (tokens.css).
     """
 
     _displayed: NotebookOutput | None = None
 
     def notebook_output(self) -> NotebookOutput:
-        """The content to show where the widget cannot run."""
+        """Returns the content to show where the widget cannot run."""
         text = f"The {type(self).__name__} of cfo_kernel needs a running kernel."
         return NotebookOutput(text, f"<p>{text}</p>")
 
@@ -57,7 +58,7 @@ class NotebookWidget(Widget):
         return bundle
 
     def update_notebook_output(self) -> None:
-        """Replaces the text in the notebook, if it has changed."""
+        """Updates the text in the notebook if it has changed."""
         if self._displayed is not None and self._displayed != (current := self.notebook_output()):
             self._displayed = current
             update_display(_mime_bundle(current), raw=True, display_id=self.model_id)
@@ -74,7 +75,7 @@ def _mime_bundle(output: NotebookOutput) -> dict[str, str]:
 
 
 def conversation_output(title: str, messages: Sequence[Mapping[str, Any]]) -> NotebookOutput:
-    """A thread's last messages, given as the page has them."""
+    """Formats the last messages of a thread, which are given in the page's format."""
     texts, parts = [title], [f"<h4>{html.escape(title)}</h4>"]
     if len(messages) > _MAX_MESSAGES:
         texts.append("…")

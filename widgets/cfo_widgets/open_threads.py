@@ -1,7 +1,7 @@
-"""The threads that a page has had open.
+"""The threads that a page has opened.
 
-Each time a thread is opened it gets an id, its *opening*. Commands carry the opening they belong to, because the page
-may show another thread by the time they arrive.
+Each time a thread is opened, it gets an id, its *opening*. Commands include the opening that they belong to, because
+the page may show another thread when they arrive.
 """
 
 import uuid
@@ -13,14 +13,14 @@ from cfo_kernel import Thread
 from cfo_kernel.errors import InvalidInput
 
 _MAX_OPENINGS = 32
-"""A page sends commands for the thread it shows, or for one that it showed a moment ago."""
+"""How many threads are kept. A page sends commands only for the thread it shows or one that it showed recently."""
 
 
 class OpenThreads:
-    """Threads by their openings: the ones used last, and all that a command is using."""
+    """The threads by their openings: the most recently used ones, and all those that a command is using."""
 
     def __init__(self) -> None:
-        self._threads: dict[str, Thread] = {}  # the one used last comes last
+        self._threads: dict[str, Thread] = {}  # the most recently used is last
         self._in_use: Counter[str] = Counter()
         self._shown = ""
 
@@ -31,21 +31,21 @@ class OpenThreads:
         return len(self._threads)
 
     def add(self, thread: Thread) -> str:
-        """Returns a new opening of the thread, which is the one shown from now on. The oldest unused one is dropped."""
+        """Adds a thread, which the page will now show, and returns its opening. Drops the oldest unused thread."""
         self._shown = opened = uuid.uuid4().hex
         self._threads[opened] = thread
         self._drop_oldest()
         return opened
 
     def replace(self, opened: str, thread: Thread) -> None:
-        """Replaces the thread of an opening by a newly loaded copy of it."""
+        """Replaces the thread of an opening with a newly loaded copy."""
         self._threads[opened] = thread
 
     @contextmanager
     def use(self, opened: str) -> Generator[Thread]:
-        """The thread of an opening, which is not dropped inside the block. Raises `InvalidInput`."""
+        """Yields the thread of an opening, which is not dropped inside the block. Raises `InvalidInput`."""
         if opened not in self._threads:
-            raise InvalidInput("This conversation is no longer open in this page. Reload the page.")
+            raise InvalidInput("This conversation is no longer open on this page. Reload the page.")
         self._threads[opened] = self._threads.pop(opened)
         self._in_use[opened] += 1
         try:

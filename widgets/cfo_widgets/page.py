@@ -1,4 +1,4 @@
-"""The workbench as a web page: one notebook in Voila, with our settings, template and kernel."""
+"""Serves the workbench as a web page: a notebook in Voila with custom settings, template and kernel."""
 
 import hashlib
 import hmac
@@ -21,17 +21,17 @@ _HERE = Path(__file__).parent
 SHARE = _HERE / "share" / "jupyter"
 NOTEBOOK = _HERE / "workbench.ipynb"
 _MAX_MESSAGE = 8 << 20
-"""Bytes in one websocket message; a chunk of an upload is 1 MB."""
+"""The maximum size of a websocket message in bytes. A chunk of an upload is 1 MB."""
 _POOL_SIZE = 1
 _REFILL_DELAY = 2
-"""Seconds before the next kernel of the pool starts, so that it does not slow down the page that took the last one."""
+"""The delay in seconds before the pool's next kernel starts, to avoid slowing down the page that took the last one."""
 _CULL_AFTER = 120
-"""Seconds before a kernel without a page ends. Most pages end theirs themselves, when they are left."""
+"""The delay in seconds before a kernel without a page is stopped. Most pages stop their kernels when users leave."""
 _logger = logging.getLogger(__name__)
 
 
 class AliveHandler(APIHandler):
-    """Tells a page, every few seconds, whether its kernel still exists."""
+    """Reports whether a page's kernel still exists. Pages call this every few seconds."""
 
     @authenticated
     def get(self, kernel_id: str) -> None:
@@ -39,7 +39,7 @@ class AliveHandler(APIHandler):
 
 
 class ReadyHandler(RequestHandler):
-    """Whether a preheated kernel is waiting for the next visitor. It needs no login and reveals nothing else."""
+    """Reports whether a preheated kernel is waiting for a visitor. Requires no login and reveals nothing else."""
 
     def get(self) -> None:
         pools = self.settings["kernel_manager"]._pools.values()
@@ -50,17 +50,17 @@ class ReadyHandler(RequestHandler):
 
 
 class LeaveHandler(VoilaShutdownKernelHandler):
-    """Ends the kernel of a page that is being left."""
+    """Stops a page's kernel when the user leaves the page."""
 
     @authenticated
     async def post(self, kernel_id: str) -> None:
-        # A page from before a restart of the server reports a kernel that no longer exists; that is not an error.
+        # It is not an error if a page from before a server restart reports a kernel that no longer exists.
         if kernel_id in self.kernel_manager:
             await self.kernel_manager.shutdown_kernel(kernel_id)
         self.set_status(204)
 
     def check_xsrf_cookie(self) -> None:
-        """Not checked: browsers cannot send the header while they leave a page, and the kernel's id is a secret."""
+        """Skips the check: browsers cannot send the header while leaving a page, and the kernel id is secret."""
 
 
 class KernelChannelsHandler(VoilaKernelWebsocketHandler):
@@ -69,8 +69,8 @@ class KernelChannelsHandler(VoilaKernelWebsocketHandler):
     def get_websocket_protocol(self) -> Any:
         """Leaves keep-alive pings to jupyter_server.
 
-        Tornado would read the same settings, and warn at each visit that a pong may take 90 s although pings are 30 s
-        apart. With a timeout of 30 s, it would close every socket at its first ping.
+        Tornado would use the same settings, and warn on each visit that a pong may take 90 s although pings are sent
+        every 30 s. With a timeout of 30 s, it would close every socket at the first ping.
         """
         protocol: Any = super().get_websocket_protocol()
         if protocol is not None:
@@ -78,13 +78,13 @@ class KernelChannelsHandler(VoilaKernelWebsocketHandler):
         return protocol
 
     async def open(self, kernel_id: str) -> None:
-        # Without TCP_NODELAY, a small message waits up to 40 ms while the one before it is unacknowledged.
+        # Without TCP_NODELAY, a small message waits up to 40 ms until the previous one is acknowledged.
         self.set_nodelay(True)
         await super().open(kernel_id)
 
 
 class WorkbenchApp(Voila):
-    """Voila with the handlers above in front of its own, and a monitor for the pool of kernels."""
+    """Voila with the handlers above, which take precedence over its own, and a monitor for the pool of kernels."""
 
     def init_settings(self) -> Any:
         settings = super().init_settings()
@@ -104,13 +104,13 @@ class WorkbenchApp(Voila):
 
 
 def settings(ip: str, port: int, token: str) -> Config:
-    """All settings that differ from Voila's defaults."""
+    """Returns all settings that differ from Voila's defaults."""
     voila = {
         "ip": ip,
         "port": port,
         "port_retries": 0,
         "token": token,
-        # Derived from the token, so that the cookie of a page stays valid when the server is restarted.
+        # Derived from the token, so that a page's cookie stays valid when the server restarts.
         "cookie_secret": hmac.digest(token.encode(), b"cookies of the page", hashlib.sha256),
         "open_browser": False,
         "log_level": logging.ERROR,
@@ -153,7 +153,7 @@ def settings(ip: str, port: int, token: str) -> Config:
 def serve(ip: str, port: int, token: str) -> None:
     """Serves the page until the process is stopped.
 
-    The kernels of visitors get `CFO_URL` and `CFO_API_TOKEN` from the environment of this process.
+    The visitors' kernels get `CFO_URL` and `CFO_API_TOKEN` from the environment of this process.
     """
     paths = [str(SHARE), *filter(None, os.environ.get("JUPYTER_PATH", "").split(os.pathsep))]
     os.environ["JUPYTER_PATH"] = os.pathsep.join(paths)
@@ -161,6 +161,6 @@ def serve(ip: str, port: int, token: str) -> None:
 
 
 def _log_failures(handler: RequestHandler) -> None:
-    """Logs failed requests only, without the query string, which may contain the token."""
+    """Logs only failed requests, without the query string, which may contain the token."""
     if handler.get_status() >= 500 and not isinstance(handler, ReadyHandler):
         _logger.error("%s %s: %s", handler.request.method, handler.request.path, handler.get_status())

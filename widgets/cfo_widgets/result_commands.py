@@ -1,6 +1,6 @@
-"""Commands of a result on a page: load rows, download files, and load the library that draws charts.
+"""The commands for results on a page: load rows, download files, and load the library that draws charts.
 
-A component that shows results includes `ResultCommand` in its commands, and passes them to `perform_result`.
+A component that shows results includes `ResultCommand` in its commands and passes them to `perform_result`.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ _CHART_LIBRARY = Path(__file__).parent / "static" / "vega.js"
 
 
 class ResultFileCommand(Command):
-    """A command for a file of a thread.
+    """A command for a file in a thread.
 
-    `opened` is the opening that the conversation shows, if the result is part of one: the files of all threads have the
-    same names.
+    If the result is part of a conversation, `opened` is the opening shown there. It is needed because files in
+    different threads have the same names.
     """
 
     opened: str = ""
 
 
 class GetResultRows(PageRequest, ResultFileCommand):
-    """Asks for rows of a result file."""
+    """Requests rows of a result file."""
 
     type: Literal["page"]
     file: str
 
 
 class DownloadResult(DownloadCommand, ResultFileCommand):
-    """Downloads a file of the thread, as it is or converted to `format`."""
+    """Downloads a file in the thread, either unchanged or converted to `format`."""
 
     type: Literal["download"]
     file: str
@@ -43,7 +43,7 @@ class DownloadResult(DownloadCommand, ResultFileCommand):
 
 
 class LoadChartLibrary(Command):
-    """Asks for the bundle that draws charts, which a page loads with its first chart."""
+    """Requests the bundle that draws charts, which a page loads when it shows its first chart."""
 
     type: Literal["library"]
 
@@ -52,7 +52,7 @@ ResultCommand = Annotated[GetResultRows | DownloadResult | LoadChartLibrary, Fie
 
 
 def chart_of(reply: Reply) -> dict[str, Any] | None:
-    """The Vega-Lite specification of the chart that suits the reply's table, or None."""
+    """Returns the Vega-Lite specification of a chart for the reply's table, or None if no chart is suitable."""
     if not isinstance(reply, RunSQL | TaskResult) or reply.result is None:
         return None
     return vega_lite(reply.result, reply.chart if isinstance(reply, RunSQL) else None)
@@ -61,7 +61,7 @@ def chart_of(reply: Reply) -> dict[str, Any] | None:
 async def perform_result(
     thread: Thread, downloads: Downloads, command: GetResultRows | DownloadResult | LoadChartLibrary
 ) -> CommandResult:
-    """Carries out a command. Raises the errors of `Thread.page` and `Thread.download`."""
+    """Performs a command. Raises the errors of `Thread.page` and `Thread.download`."""
     match command:
         case GetResultRows():
             request = PageRequest(
@@ -75,5 +75,5 @@ async def perform_result(
 
 
 async def chart_library() -> CommandResult:
-    """The bundle that draws charts, as a buffer."""
+    """Returns the bundle that draws charts, as a buffer."""
     return CommandResult(buffers=[await asyncio.to_thread(_CHART_LIBRARY.read_bytes)])

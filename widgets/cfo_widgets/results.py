@@ -1,4 +1,4 @@
-"""The result of a reply in a notebook cell: table, chart, query, and all rows."""
+"""Shows the result of a reply in a notebook cell: its table, chart and query, and all rows."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from cfo_widgets.wire import Command, CommandResult
 
 
 class RerunQuery(Command):
-    """Runs an edited query in the thread, as a message of its own."""
+    """Runs an edited query in the thread as a separate message."""
 
     type: Literal["rerun"]
     sql: str
 
 
 class ResultView(Component, bundle="results"):
-    """Shows the result of a thread's reply. A query that is edited and run there replaces it by its own result."""
+    """Shows the result of a reply. If the user edits and runs the query, shows the new result instead."""
 
     commands = TypeAdapter(Annotated[ResultCommand | RerunQuery, Field(discriminator="type")])
 

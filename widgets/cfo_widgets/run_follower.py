@@ -1,4 +1,4 @@
-"""Follows runs for a page: keeps their events, and passes them on in batches."""
+"""Follows runs for a page: keeps their events and passes them on in batches."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,20 +6,20 @@ from collections.abc import Callable
 from cfo_kernel import Numbered, Run
 
 _BATCH_SECONDS = 0.03
-"""Jupyter's server silently drops messages above a thousand per second."""
+"""How long events are collected for a batch, since Jupyter silently drops messages above a thousand per second."""
 
 OnEvents = Callable[[str, list[Numbered]], None]
 
 
 class RunFollower:
-    """The events of the open runs of one thread, as far as they have arrived."""
+    """Follows the open runs of one thread and keeps the events received so far."""
 
     def __init__(self, on_events: OnEvents) -> None:
         self._on_events = on_events
         self.events: dict[str, list[Numbered]] = {}
 
     async def follow(self, run: Run) -> None:
-        """Passes on the run's events until it ends. Called again after an error, it continues where it stopped."""
+        """Passes on the run's events until it ends. If called again after an error, continues where it stopped."""
         stored = self.events.setdefault(run.id, [])
         batch = _Batch(lambda events: self._on_events(run.id, events))
         try:
@@ -34,7 +34,7 @@ class RunFollower:
 
 
 class _Batch:
-    """Passes on the first event at once, and those that follow within `_BATCH_SECONDS` together."""
+    """Passes on the first event at once, and the events of the next `_BATCH_SECONDS` together."""
 
     def __init__(self, on_events: Callable[[list[Numbered]], None]) -> None:
         self._on_events = on_events

@@ -17,7 +17,7 @@ from cfo_widgets.wire import Command, CommandResult
 
 
 class PickThread(Command):
-    """Opens a thread; an empty id opens a new one."""
+    """Opens a thread. An empty id opens a new thread."""
 
     type: Literal["pick"]
     thread_id: str
@@ -30,14 +30,14 @@ class RenameThread(Command):
 
 
 class GetLastChange(Command):
-    """Asks when a thread was last changed. `DeleteThread` gets the answer, and deletes only that version."""
+    """Requests the time of a thread's last change, which `DeleteThread` needs in order to delete only that version."""
 
     type: Literal["last_change"]
     thread_id: str
 
 
 class DeleteThread(Command):
-    """Deletes a thread; sent when the time to undo is over.
+    """Deletes a thread. Sent when the time to undo has passed.
 
     It is refused if another workspace is open, or if the thread was changed after `last_change` (unless that is empty).
     """
@@ -49,7 +49,7 @@ class DeleteThread(Command):
 
 
 class ThreadsInView(Command):
-    """Reports that the page is visible; a visible page repeats this."""
+    """Reports that the page is visible. Sent repeatedly while it is."""
 
     type: Literal["look"]
 
@@ -58,10 +58,10 @@ ThreadPickerCommand = PickThread | RenameThread | GetLastChange | DeleteThread |
 
 
 class ThreadPicker(Component, bundle="thread_picker"):
-    """Lists the threads of a workspace, and calls back with the one that a person picks.
+    """Lists the threads of a workspace, and calls its callbacks with the thread that the user picks.
 
-    `threads` is None until the list is loaded; `thread_id` is the open thread, empty for a new one; `connection` is a
-    message that says why the list may be out of date.
+    `threads` is None until the list is loaded. `thread_id` is the open thread; it is empty for a new thread.
+    `connection` is a message that explains why the list may be out of date.
     """
 
     commands = TypeAdapter(Annotated[ThreadPickerCommand, Field(discriminator="type")])
@@ -82,7 +82,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
             self.start(self.show(workspace))
 
     def on_pick(self, callback: Callable[..., Any]) -> None:
-        """Calls `callback` with each thread that a person opens, or with None for a new one."""
+        """Calls `callback` with each thread that the user opens, or with None for a new thread."""
         self._on_pick.add(callback)
 
     def on_change(self, callback: Callable[[str], Any]) -> None:
@@ -90,7 +90,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
         self._on_change.add(callback)
 
     async def show(self, workspace: Workspace) -> None:
-        """Shows the threads of a workspace, with none of them open."""
+        """Shows the threads of a workspace without opening any of them."""
         if self._watch_task is not None:
             self._watch_task.cancel()
         watcher = ThreadWatcher(
@@ -106,12 +106,12 @@ class ThreadPicker(Component, bundle="thread_picker"):
             self._watch_task = self.start(watcher.run())
 
     def select(self, thread_id: str) -> None:
-        """Marks a thread as open without calling back, for example when a new thread gets its id."""
+        """Marks a thread as open without calling the callbacks, for example when a new thread gets its id."""
         self.thread_id = thread_id
         self.poll_soon()
 
     def poll_soon(self) -> None:
-        """Looks for changes now rather than at the next interval."""
+        """Polls for changes now instead of waiting for the next interval."""
         if self._watcher is not None:
             self._watcher.poll_soon()
 
@@ -133,7 +133,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
         return CommandResult()
 
     async def _pick(self, workspace: Workspace, id: str) -> None:
-        # Set before the thread is loaded, so that the page marks it at once; a failed pick restores the previous one.
+        # Set before the thread is loaded, so that the page marks it at once. If loading fails, it is set back.
         previous, self.thread_id = self.thread_id, id
         try:
             thread = await workspace.thread(id) if id else None
@@ -146,10 +146,12 @@ class ThreadPicker(Component, bundle="thread_picker"):
 
     async def _delete(self, workspace: Workspace, watcher: ThreadWatcher, command: DeleteThread) -> None:
         if command.workspace_id != workspace.id:
-            raise InvalidInput("Another workspace was opened in the meantime, so nothing was deleted.")
+            raise InvalidInput(
+                "Another workspace is now open, so nothing was deleted. Reopen the previous one and try again."
+            )
         thread = await workspace.thread(command.thread_id)
         if command.last_change not in ("", _last_change(thread)):
-            raise InvalidInput("This thread has new messages. Read them, then delete it again.")
+            raise InvalidInput("This thread has new messages. Read them before you delete the thread.")
         await thread.delete()
         if self.thread_id == command.thread_id:
             self.thread_id = ""
@@ -158,7 +160,7 @@ class ThreadPicker(Component, bundle="thread_picker"):
 
     def _apply(self, watcher: ThreadWatcher, update: ThreadListUpdate) -> None:
         if watcher is not self._watcher:
-            return  # a late answer about a workspace that is no longer shown
+            return  # a late update for a workspace that is no longer shown
         self.threads = update.threads
         for thread_id in update.changed:
             self.start(self._on_change.call(thread_id))

@@ -1,4 +1,4 @@
-"""The state of a thread's conversation at one moment, as the values of the chat's traits."""
+"""Loads the state of a conversation, as values for the chat's traits."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from cfo_widgets.result_commands import chart_of
 
 
 class ChatMessage(ShownMessage):
-    """A message with the chart of its reply's result: a Vega-Lite specification without data."""
+    """A message, with a chart for its reply's result: a Vega-Lite specification without data."""
 
     chart: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class ThreadState:
-    """The state of a conversation; the default is that of a thread without messages."""
+    """The state of a conversation. The default is the state of a thread without messages."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     notice: str = ""
@@ -25,13 +25,13 @@ class ThreadState:
     usage: dict[str, Any] = field(default_factory=dict)
 
     def open_runs(self) -> list[str]:
-        """The runs that have not ended, in the order in which the engine performs them."""
+        """The runs that have not ended, in the order in which the engine executes them."""
         ended = {m["run_id"] for m in self.messages if m["who"] == "agent"}
         return [m["run_id"] for m in self.messages if m["who"] == "person" and m["run_id"] not in ended]
 
 
 async def load_thread_state(thread: Thread) -> ThreadState:
-    """Loads the state. A history that cannot be read becomes the notice; other errors of `Thread` are raised."""
+    """Loads the state. If the history cannot be read, the notice says why; other errors of `Thread` are raised."""
     if thread.created_at is None:
         return ThreadState()
     parts = (thread.messages(), thread.notice(), thread.continues_left(), thread.usage())

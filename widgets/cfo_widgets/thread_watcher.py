@@ -1,4 +1,4 @@
-"""Watches the threads and open runs of a workspace by polling, because other people use it too."""
+"""Polls the threads and open runs of a workspace for changes, because other people may use it at the same time."""
 
 import asyncio
 import logging
@@ -14,17 +14,17 @@ from cfo_kernel.interface import OpenRun
 from cfo_widgets.wire import message_for_person
 
 VISIBLE_INTERVAL, HIDDEN_INTERVAL = 2.0, 15.0
-"""Seconds between two polls, while a page is visible and while none is."""
+"""Seconds between polls, while a page is visible and while none is."""
 _VISIBLE_FOR = 15.0
-"""Seconds for which one report of a page counts; a page that is closed does not say so."""
+"""How many seconds a page's report that it is visible is valid, since a page does not report that it was closed."""
 _POLL_TIMEOUT = 10.0
-_NO_RESPONSE = "The server is not responding. Nothing is lost, and this list updates as soon as it is back."
+_NO_RESPONSE = "The server is not responding. Nothing is lost, and this list updates as soon as the server is back."
 _INTERNAL = "The threads cannot be listed because of an internal error."
 _logger = logging.getLogger(__name__)
 
 
 class ThreadRow(TypedDict):
-    """A thread as the page lists it."""
+    """A thread in the page's list."""
 
     id: str
     title: str
@@ -34,14 +34,14 @@ class ThreadRow(TypedDict):
 
 @dataclass(frozen=True)
 class ThreadListUpdate:
-    """The threads, the last used first, and the ids of those that have changed since the last poll."""
+    """The threads, most recently used first, and the ids of those that have changed since the last poll."""
 
     threads: list[ThreadRow]
     changed: list[str]
 
 
 class ThreadWatcher:
-    """Polls until it is cancelled. `on_problem` gets the message of a problem, and "" when it is over."""
+    """Polls until it is cancelled. Calls `on_problem` with a message about a problem, and with "" when it is over."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class ThreadWatcher:
         self._lock = asyncio.Lock()  # keeps an earlier poll from reporting after a later one
 
     def page_is_visible(self) -> None:
-        """Reports that a page is visible; a visible page repeats this."""
+        """Records that a page is visible. A visible page reports this repeatedly."""
         was_visible, self._visible_at = self._is_visible, time.monotonic()
         if not was_visible:
             self.poll_soon()
@@ -74,7 +74,7 @@ class ThreadWatcher:
             is_open = await self.poll()
 
     async def poll(self) -> bool:
-        """Polls once; False if no later poll can succeed."""
+        """Polls once. Returns False if no later poll can succeed."""
         async with self._lock:
             try:
                 async with asyncio.timeout(_POLL_TIMEOUT):

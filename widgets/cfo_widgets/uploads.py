@@ -1,4 +1,4 @@
-"""Uploads from a page to a workspace, in ordered chunks that are acknowledged one by one; only whole files are kept."""
+"""Uploads from a page to a workspace, in ordered chunks that are acknowledged one by one. Keeps only complete files."""
 
 import asyncio
 import tempfile
@@ -10,13 +10,13 @@ from cfo_kernel.errors import FileTooLarge, InvalidInput, StorageFailed
 from cfo_kernel.interface import MAX_BYTES
 
 CHUNK = 1 << 20
-"""The largest chunk. A websocket takes far more, but other messages of the page would wait behind it."""
+"""The maximum size of a chunk. A websocket accepts far more, but the page's other messages would wait behind it."""
 _IDLE_TIMEOUT = 120.0
-"""Seconds without a chunk after which the page counts as gone."""
+"""After this many seconds without a chunk, the page counts as gone."""
 
 
 class Upload:
-    """One upload, kept in a temporary file without a name: nothing is left behind if the process dies."""
+    """An upload, stored in a temporary file without a name, so that nothing is left behind if the process dies."""
 
     def __init__(self, workspace: Workspace, name: str, size: int) -> None:
         if not 0 <= size <= MAX_BYTES:
@@ -43,12 +43,12 @@ class Upload:
         self.received = end
 
     async def finish(self) -> Dataset:
-        """Adds the whole file to the workspace."""
+        """Adds the complete file to the workspace."""
         self._file.seek(0)
         return await self._workspace.upload(self._file, self.name)
 
     def drop(self) -> None:
-        with suppress(OSError):  # closing tries to write what is left in the buffer; the file is dropped in any case
+        with suppress(OSError):  # closing tries to write the buffer, but the file is discarded anyway
             self._file.close()
 
     def _not_stored(self, error: OSError) -> StorageFailed:
@@ -58,7 +58,7 @@ class Upload:
 
 
 class Uploads:
-    """The uploads of a panel, by the ids that its pages gave them."""
+    """The uploads of a panel, by the ids that its pages chose."""
 
     def __init__(self) -> None:
         self._uploads: dict[str, Upload] = {}
@@ -67,7 +67,7 @@ class Uploads:
     async def append(
         self, upload_id: str, workspace: Workspace, name: str, size: int, offset: int, buffers: Sequence[memoryview]
     ) -> Dataset | None:
-        """Appends a chunk; offset 0 starts the upload, and the last chunk returns the dataset."""
+        """Appends a chunk. Offset 0 starts an upload. Returns the dataset after the last chunk."""
         chunk = buffers[0] if buffers else b""
         if offset == 0 and upload_id not in self._uploads:
             self._uploads[upload_id] = Upload(workspace, name, size)
@@ -89,7 +89,7 @@ class Uploads:
             upload.drop()
 
     def drop(self, upload_id: str) -> None:
-        """Cancels an upload that is not complete, and drops what has arrived of it."""
+        """Cancels an incomplete upload, and discards the chunks that have arrived."""
         if upload := self._remove(upload_id):
             upload.drop()
 

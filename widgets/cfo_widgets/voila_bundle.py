@@ -1,8 +1,8 @@
-"""Voila's JavaScript as one file.
+"""Serves Voila's JavaScript as a single file.
 
-Voila ships about a hundred chunks, and a page requests them in waves, each when another turns out to need it.
-`voila_bundle.txt` lists those that a first visit loads. They are joined, compressed once, and sent in one response that
-browsers cache. A chunk that is missing here, for example after an update of Voila, is requested as usual.
+Voila ships about a hundred chunks, and a page requests each of them only when another one needs it.
+`voila_bundle.txt` lists those that are loaded on a first visit. They are concatenated, compressed once, and sent in one
+response that browsers cache. A chunk that is missing here, for example after a Voila update, is requested as usual.
 """
 
 import gzip
@@ -24,26 +24,27 @@ class VoilaBundle(NamedTuple):
     plain: bytes
     compressed: bytes
     name: str
-    """Contains a hash of the content, so that the file can be cached for good."""
+    """Contains a hash of the content, so that the file can be cached indefinitely."""
 
 
 @cache
 def voila_bundle() -> VoilaBundle:
-    """The chunks of a first visit, followed by the entry that starts them."""
-    # Each chunk gets a function of its own, because "use strict" in one would apply to those after it. The entry does
-    # not: it declares a global.
+    """Returns the chunks needed on a first visit, followed by the entry that starts them."""
+    # Each chunk is wrapped in its own function, because "use strict" in one would apply to those after it. The entry is
+    # not wrapped, because it declares a global.
     parts = [f"(()=>{{{path.read_text()}\n}})();" for pattern in _patterns() for path in _find(pattern)]
     plain = "\n".join([*parts, _find(_ENTRY)[0].read_text()]).encode()
     return VoilaBundle(plain, gzip.compress(plain, 6, mtime=0), f"{hashlib.sha256(plain).hexdigest()[:20]}.js")
 
 
 class VoilaBundleHandler(RequestHandler):
-    """Serves the bundle without a login, as Voila does with its own files: it contains no data."""
+    """Serves the bundle. It requires no login, like Voila's own files, because it contains no data."""
 
     def get(self, name: str) -> None:
         bundle = voila_bundle()
         self.set_header("Content-Type", "text/javascript; charset=utf-8")
-        # A page from before an update asks for the old name. It gets the current bundle, which must not be cached so.
+        # A page from before an update requests the old name. It gets the current bundle, which must not be cached under
+        # that name.
         self.set_header("Cache-Control", "public, max-age=31536000, immutable" if name == bundle.name else "no-store")
         if "gzip" in self.request.headers.get("Accept-Encoding", ""):
             self.set_header("Content-Encoding", "gzip")
@@ -59,6 +60,6 @@ def _patterns() -> Iterator[str]:
 
 
 def _find(pattern: str) -> list[Path]:
-    """The files in the first folder that has any, in the order in which Voila searches."""
+    """Returns the matching files in the first folder that has any, in Voila's search order."""
     roots = [*map(Path, jupyter_path("voila")), *map(Path, jupyter_path()), Path(voila.__file__).parent]
     return next((found for root in roots if (found := sorted(root.glob(pattern)))), [])

@@ -1,4 +1,4 @@
-"""The messages between a component and its page: commands and their answers, and the events of runs.
+"""The messages between a component and its page: commands, their responses, and the events of runs.
 
 The page's TypeScript types (`widgets/js/src/shared/wire_types.ts`) are generated from these models by `make types`.
 """
@@ -16,20 +16,20 @@ from cfo_kernel.values import Value
 
 
 class Command(Value):
-    """A request from the page; the answer carries the same `request` id."""
+    """A request from the page. The response has the same `request` id."""
 
     request: str
 
 
 class Ping(Command):
-    """Asks whether Python is there at all, when the answer to another command is late."""
+    """Checks whether Python is still responding. Sent when the response to another command is late."""
 
     type: Literal["here"]
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """The result of a command: a JSON value, with binary buffers beside it."""
+    """The result of a command: a JSON value and binary buffers."""
 
     value: Any = None
     buffers: Sequence[bytes] = field(default=())
@@ -44,7 +44,7 @@ class AnswerMessage(TypedDict):
 
 
 class ProblemMessage(Value):
-    """Why the command with this `request` id failed."""
+    """The reason why the command with this `request` id failed."""
 
     type: Literal["problem"] = "problem"
     request: str
@@ -52,7 +52,7 @@ class ProblemMessage(Value):
 
 
 class EventsMessage(Value):
-    """New events of a run; a page skips the types it does not know."""
+    """New events of a run. A page ignores types that it does not know."""
 
     type: Literal["events"] = "events"
     run_id: str
@@ -75,7 +75,7 @@ def events_message(run_id: str, events: Sequence[Numbered]) -> dict[str, Any]:
 
 
 def problem_dict(error: CfoError) -> dict[str, Any]:
-    """An error as the value of a trait."""
+    """Converts an error to the value of a trait."""
     return _problem(error).model_dump()
 
 
@@ -84,7 +84,7 @@ def _problem(error: CfoError) -> Problem:
 
 
 def message_for_person(error: CfoError) -> str:
-    """The error's message for a page, whose reader did not start the server and knows no ids."""
+    """Returns the error's message for a page, whose readers did not start the server and do not know any ids."""
     if isinstance(error, ThreadNotFound):
         return (
             "This thread was deleted, perhaps in another tab. Copy anything you wrote here, then continue in another "
@@ -95,5 +95,5 @@ def message_for_person(error: CfoError) -> str:
         return error.message
     return (
         "The workbench server is not responding. Your text is saved, and this page reconnects as soon as the server is "
-        f"back. If it takes long, tell your administrator: {server}"
+        f"back. If this takes long, contact your administrator. The server is {server}"
     )

@@ -1,4 +1,4 @@
-"""The whole workbench in one widget: workspaces, threads and data at the side, and the conversation beside them."""
+"""The whole workbench in one widget: workspaces, threads and data in a sidebar, with the conversation next to it."""
 
 import asyncio
 import uuid
@@ -18,17 +18,17 @@ from cfo_widgets.workspace_picker import WorkspacePicker
 
 
 class Workbench(NotebookWidget, ipywidgets.HBox):
-    """The workbench as the last line of a cell: `Workbench(connect())`.
+    """Shows the workbench. Use it as the last line of a cell: `Workbench(connect())`.
 
-    `workspace` (an id or a name) is opened first; without it, the one that the page had open last. When the cell is run
-    again, the thread that was open in it is opened again.
+    It first opens `workspace` (an id or a name), or by default the workspace that the page opened last. If the cell is
+    run again, it reopens the thread that was open there.
     """
 
     def __init__(self, workbench: interface.Workbench | None = None, *, workspace: str | None = None) -> None:
         self._workbench = workbench or connect()
         self._workspace: Workspace | None = None
         self._workspace_count = 0
-        """How many workspaces were opened so far: tells whether another one was opened while one was loading."""
+        """How many workspaces have been opened so far, to detect whether another was opened while one was loading."""
         self._has_restored = False
         self._opening_given: asyncio.Task[None] | None = None
         self._frame = Frame(self._restore, cell=current_cell())
@@ -55,7 +55,7 @@ class Workbench(NotebookWidget, ipywidgets.HBox):
         return self._chat.notebook_output()
 
     def close(self) -> None:
-        """Closes the widget and its parts; the workbench that they show stays open."""
+        """Closes the widget and its parts, but not the workbench that they show."""
         for part in (self._chat, self._data, self._threads, self._workspaces, self._frame, self._side):
             part.close()
         super().close()
@@ -75,7 +75,7 @@ class Workbench(NotebookWidget, ipywidgets.HBox):
         self._chat.observe(lambda _: self.update_notebook_output(), ["messages", "title"])
 
     def _on_connection_changed(self, _: object) -> None:
-        """Reports a lost connection in one place; when it is back, loads what was missed."""
+        """Reports a lost connection in one place. When it is restored, loads what was missed."""
         self._frame.trouble = self._workspaces.connection or self._threads.connection
         if not self._frame.trouble:
             self._chat.start(self._catch_up())
@@ -87,9 +87,9 @@ class Workbench(NotebookWidget, ipywidgets.HBox):
             await self._data.refresh()
 
     async def _restore(self, thread_id: str) -> bool:
-        """Opens the thread that a page remembers; False if it was deleted or never existed."""
-        # In a notebook, only the first page restores a thread. Later pages (another view of the same output) may
-        # remember an older one, while the kernel knows which one is open.
+        """Opens the thread that a page remembers. Returns False if it was deleted or never existed."""
+        # In a notebook, only the first page restores a thread. Later pages (other views of the same output) may
+        # remember an older one, and the kernel already has the open one.
         if self._frame.cell and self._has_restored:
             return True
         is_found = True
@@ -108,7 +108,7 @@ class Workbench(NotebookWidget, ipywidgets.HBox):
         if self._opening_given:
             await asyncio.wait([self._opening_given])
             if thread.workspace_id != self._workspaces.workspace_id:
-                return True  # the cell was edited since, and now names another workspace
+                return True  # the cell has been edited and now names another workspace
         self._workspaces.select(workspace.id)
         await self._show_workspace(workspace, thread)
         return True
@@ -124,7 +124,7 @@ class Workbench(NotebookWidget, ipywidgets.HBox):
             await self._data.show(workspace)
 
     async def _show_thread(self, thread: Thread | None) -> None:
-        """Opens a thread in the conversation; None opens a new one."""
+        """Opens a thread in the conversation. None opens a new thread."""
         if self._workspace is None:
             return
         await self._chat.show(thread or await self._workspace.thread())

@@ -15,7 +15,7 @@ from cfo_widgets.wire import Command, CommandResult, message_for_person
 
 
 class OpenInitialWorkspace(Command):
-    """Sent by a page that has just opened; `remembered` is the workspace that its browser had open last."""
+    """Opens the first workspace of a page. `remembered` is the workspace that was last open in its browser."""
 
     type: Literal["begin"]
     remembered: str = ""
@@ -32,13 +32,13 @@ class CreateWorkspace(Command):
 
 
 class ListWorkspaces(Command):
-    """Loads the list again; sent when a person opens the menu."""
+    """Reloads the list. Sent when the user opens the menu."""
 
     type: Literal["refresh"]
 
 
 class WorkspaceRow(TypedDict):
-    """A workspace as the page lists it."""
+    """A workspace in the page's list."""
 
     id: str
     name: str
@@ -49,11 +49,11 @@ WorkspacePickerCommand = OpenInitialWorkspace | PickWorkspace | CreateWorkspace 
 
 
 class WorkspacePicker(Component, bundle="workspace_picker"):
-    """Lists the workspaces, creates new ones, and calls back with the one to open.
+    """Lists the workspaces, creates new ones, and calls its callbacks with the one to open.
 
-    A page opens the workspace that its browser had open last, or else the one that was changed last. `workspaces` is
-    None until the list is loaded, `workspace_id` is empty while none is open, and `connection` is a message that says
-    why none can be opened.
+    A page opens the workspace that was last open in its browser, or otherwise the one that was last changed.
+    `workspaces` is None until the list is loaded. `workspace_id` is empty while no workspace is open. `connection` is a
+    message that explains why none can be opened.
     """
 
     commands = TypeAdapter(Annotated[WorkspacePickerCommand, Field(discriminator="type")])
@@ -66,10 +66,10 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
         self._workbench = workbench
         self._on_pick = AsyncCallbacks()
         self.opening = asyncio.Lock()
-        """Held while the initial workspace is being opened, because several pages may ask for one at the same time."""
+        """Held while the first workspace is being opened, because several pages may request this at the same time."""
 
     def on_pick(self, callback: Callable[..., Any]) -> None:
-        """Calls `callback` with each workspace that is to be opened."""
+        """Calls `callback` with each workspace that should be opened."""
         self._on_pick.add(callback)
 
     async def load(self) -> None:
@@ -84,7 +84,7 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
         await self._on_pick.call(workspace)
 
     def select(self, workspace_id: str) -> None:
-        """Marks a workspace as open without calling back."""
+        """Marks a workspace as open without calling the callbacks."""
         self.workspace_id = workspace_id
 
     async def perform(self, command: WorkspacePickerCommand, buffers: Sequence[memoryview]) -> CommandResult:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""Chat: send a message and wait for the reply, in one call."""
+"""Routes for chat: sending a message and waiting for the reply in a single call."""
 
 import asyncio
 
@@ -13,14 +13,14 @@ from cfo_kernel import FinishedRun
 from cfo_kernel.interface import Run, Workbench
 
 router = APIRouter(prefix="/chat", tags=["chat"])
-_STILL_RUNNING = {202: {"model": FinishedRun, "description": "The timeout has passed, and the run continues."}}
+_STILL_RUNNING = {202: {"model": FinishedRun, "description": "The run did not end within the timeout. It continues."}}
 
 
 @router.post("", responses={**_STILL_RUNNING, **may(404, 409, 422)})
 async def chat(
     wb: WorkbenchDep, body: PatientChat, response: Response, closing: ClosingDep, key: KeyHeader = None
 ) -> FinishedRun:
-    """Sends a message and waits for the end of its run. After `timeout` seconds it answers 202: the run continues."""
+    """Sends a message and waits for its run to end. If that takes longer than `timeout` seconds, returns 202."""
     run = await _send(wb, body, key)
     response.headers["Location"] = f"/runs/{run.id}"
     finished = asyncio.create_task(run.finished())

@@ -1,4 +1,4 @@
-"""The files of a workspace, and their tables."""
+"""Routes for the files of a workspace and their tables."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["data"])
 
 @router.get("/data", responses=may(404, 422))
 async def list_files(workspace: WorkspaceDep, page: PageDep) -> Page[DataFile]:
-    """The files under `data/`, by name."""
+    """Returns the files in `data/`, sorted by name."""
     return page.cut(await workspace.files(), lambda file: file.name, lambda file: file)
 
 
@@ -26,16 +26,16 @@ async def list_files(workspace: WorkspaceDep, page: PageDep) -> Page[DataFile]:
 async def upload_files(
     workspace: WorkspaceDep, files: Annotated[list[UploadFile], File(description="CSV, Excel or Parquet files.")]
 ) -> Uploaded:
-    """Stores files in `data/`, one after the other. A file of the same name is replaced.
+    """Stores files in `data/`, one after the other. An existing file with the same name is replaced.
 
-    It stops at the first file that is not a table; the files before it are stored.
+    Stops at the first file that is not a table. The files before it are stored.
     """
     return Uploaded(items=tuple([await workspace.upload(file.file, file.filename) for file in files]))
 
 
 @router.get("/data/{name}", response_class=Response, responses={**BYTES, **may(404, 422)})
 async def download_file(workspace: WorkspaceDep, name: str) -> Response:
-    """A file, as it was uploaded."""
+    """Returns a file as it was uploaded."""
     return attachment(await workspace.download(name))
 
 
@@ -47,23 +47,23 @@ async def delete_file(workspace: WorkspaceDep, name: str) -> None:
 
 @router.get("/datasets", responses=may(404, 422))
 async def list_datasets(workspace: WorkspaceDep, page: PageDep) -> Page[Dataset]:
-    """The files with their tables. A file that cannot be read says why in `problem`."""
+    """Returns the files with their tables. If a file cannot be read, its `problem` says why."""
     return page.cut(await workspace.datasets(), lambda dataset: dataset.file, lambda dataset: dataset)
 
 
 @router.get("/datasets/{dataset_id}/schema", responses=may(404, 422))
 async def get_dataset_schema(workspace: WorkspaceDep, dataset_id: str) -> Dataset:
-    """The dataset of this id, file name or table: its tables, their columns, and a profile of each column."""
+    """Returns the dataset with this id, file name or table, with its tables, their columns, and column profiles."""
     return await workspace.schema(dataset_id)
 
 
 @router.get("/glossary", responses=may(404, 409, 422))
 async def get_glossary(workspace: WorkspaceDep) -> Glossary:
-    """The glossary of the tables and columns, with example questions."""
+    """Returns the glossary of the tables and columns, with example questions."""
     return await workspace.glossary()
 
 
 @router.get("/tables/{table}", response_class=Response, responses={**BYTES, **may(404, 422)})
 async def download_table(workspace: WorkspaceDep, table: str) -> Response:
-    """The whole table as Parquet."""
+    """Returns the whole table as a Parquet file."""
     return attachment(await workspace.table(table).download())

@@ -1,4 +1,4 @@
-"""Health: whether the process is alive, and whether it can work. Both need no token."""
+"""Routes that report whether the process is alive and whether it is ready. Neither requires a token."""
 
 from fastapi import APIRouter
 
@@ -10,12 +10,12 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz")
 async def get_health() -> Health:
-    """The process is alive."""
+    """Reports that the process is alive."""
     return Health()
 
 
 @router.get("/readyz")
 async def get_readiness(wb: WorkbenchDep) -> Health:
-    """The root is open, and the journal accepts messages."""
+    """Reports whether the server is ready: the root is open, and the journal accepts messages."""
     await wb.check()
     return Health()

@@ -1,4 +1,4 @@
-"""Runs: their status, their events, and queries without a model."""
+"""Routes for runs: their status, their events, and queries without a model."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ _ENDED = ("succeeded", "rejected", "failed", "cancelled")
 
 @router.post("/runs", status_code=202, responses=may(404, 409, 422))
 async def create_run(wb: WorkbenchDep, body: DirectRun, response: Response, key: KeyHeader = None) -> RunInfo:
-    """Runs SQL, a plan or Python without a model, in a thread or a new one. The run is part of the thread's history."""
+    """Runs SQL, a plan or Python without a model, and adds the run to the history of an existing or a new thread."""
     workspace = await wb.workspace(body.workspace_id)
     thread = await workspace.thread(body.thread_id, key=key)
     run = await thread.send(body.direct.message, idempotency_key=key)
@@ -28,7 +28,7 @@ async def create_run(wb: WorkbenchDep, body: DirectRun, response: Response, key:
 
 @router.get("/runs/{run_id}", responses=may(404, 422))
 async def get_run(run: RunDep) -> FinishedRun:
-    """The run: its outcome with its reply or its error. Until it ends, only its status: `queued` or `running`."""
+    """Returns the run's outcome with its reply or error. Until it ends, returns only the status."""
     status = await run.status()
     if status in _ENDED:
         return await run.finished()
@@ -37,7 +37,7 @@ async def get_run(run: RunDep) -> FinishedRun:
 
 @router.get("/runs/{run_id}/status", responses=may(404, 422))
 async def get_run_status(run: RunDep) -> RunInfo:
-    """The status of the run."""
+    """Returns the status of the run."""
     return await run_info(run)
 
 
@@ -47,15 +47,16 @@ async def get_run_events(
     closing: ClosingDep,
     last_event_id: Annotated[int | None, Header(ge=-1, le=2**53, description="Continue after this event.")] = None,
     after: Annotated[
-        int | None, Query(ge=-1, le=2**53, description="The same, for clients that cannot set headers.")
+        int | None,
+        Query(ge=-1, le=2**53, description="The same as Last-Event-ID, for clients that cannot set headers."),
     ] = None,
 ) -> Response:
-    """The events of the run from the first, or after a given one, live until it ends. Clients may reconnect."""
+    """Streams the run's events live until it ends: all of them, or those after a given one. Clients may reconnect."""
     return await sse.events(run, after if last_event_id is None else last_event_id, closing)
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202, responses=may(404, 422))
 async def cancel_run(run: RunDep) -> RunInfo:
-    """Stops the run; it ends as cancelled. A run that has already ended does not change."""
+    """Stops the run, which ends as cancelled. A run that has already ended is not changed."""
     await run.cancel()
     return await run_info(run)

@@ -1,4 +1,4 @@
-"""Threads: conversations, their messages, and their result files."""
+"""Routes for threads: conversations with their messages and result files."""
 
 import json
 import operator
@@ -23,7 +23,7 @@ router = APIRouter(tags=["threads"])
 
 @router.get("/workspaces/{workspace_id}/threads", responses=may(404, 422))
 async def list_threads(workspace: WorkspaceDep, page: PageDep) -> Page[ThreadInfo]:
-    """The threads, most recently used first."""
+    """Returns the threads, most recently used first."""
     return page.cut(await workspace.threads(), _last_use, thread_info, follows=operator.lt)
 
 
@@ -31,7 +31,7 @@ async def list_threads(workspace: WorkspaceDep, page: PageDep) -> Page[ThreadInf
 async def create_thread(
     workspace: WorkspaceDep, body: FirstMessage, response: Response, key: KeyHeader = None
 ) -> NewThread:
-    """Creates a thread with its first message, and starts its run."""
+    """Creates a thread with its first message, and starts the message's run."""
     thread = await workspace.thread(key=key)
     run = await thread.send(body.message, idempotency_key=key)
     response.headers["Location"] = f"/runs/{run.id}"
@@ -40,7 +40,7 @@ async def create_thread(
 
 @router.get("/threads/{thread_id}", responses=may(404, 409, 422))
 async def get_thread(thread: ThreadDep) -> ThreadDetails:
-    """The thread, whether it is read-only, and how many countdowns may still continue it."""
+    """Returns the thread, whether it is read-only, and how many more replies may be continued automatically."""
     notice = await thread.notice()
     left = 0 if notice else await thread.continues_left()
     return ThreadDetails(**thread_info(thread).model_dump(), notice=notice, continues_left=left)
@@ -61,21 +61,21 @@ async def delete_thread(thread: ThreadDep) -> None:
 
 @router.get("/threads/{thread_id}/usage", responses=may(404, 409, 422))
 async def get_thread_usage(thread: ThreadDep) -> UsageTotals:
-    """The total usage of the finished runs of the thread."""
+    """Returns the total usage of the finished runs in the thread."""
     return await thread.usage()
 
 
 @router.get("/threads/{thread_id}/messages", responses=may(404, 409, 422))
 async def list_messages(thread: ThreadDep, page: PageDep) -> Page[ShownMessage]:
-    """All messages and replies in order, as a person sees them."""
+    """Returns all messages and replies in order, as users see them."""
     return page.cut(await thread.messages(), lambda message: f"{message.who} {message.run_id}", lambda message: message)
 
 
 @router.post("/threads/{thread_id}/messages", status_code=202, responses=may(404, 409, 422))
 async def send_message(thread: ThreadDep, body: NewMessage, response: Response, key: KeyHeader = None) -> RunInfo:
-    """Sends a message. Its run starts at once, or after the earlier runs of the thread have ended.
+    """Sends a message. Its run starts once the thread's earlier runs have ended.
 
-    A message that starts with `SQL:`, `PYTHON:` or `PLAN:` runs as it is, without a model.
+    A message that starts with `SQL:`, `PYTHON:` or `PLAN:` is executed directly, without a model.
     """
     run = await thread.send(body.text, in_reply_to=body.in_reply_to, idempotency_key=key, untouched=body.untouched)
     response.headers["Location"] = f"/runs/{run.id}"
@@ -91,13 +91,13 @@ async def get_result_rows(
     sort: Annotated[
         str,
         Query(
-            description="Column names in order, with `-` before a name for descending order: `-amount,month`. For "
-            'names with special characters a JSON list: `[{"column": "-a, b", "descending": true}]`.'
+            description="Comma-separated column names, with `-` before a name for descending order: `-amount,month`. "
+            'For names with special characters, use a JSON list: `[{"column": "-a, b", "descending": true}]`.'
         ),
     ] = "",
     filter: Annotated[str, Query(description="A JSON list of filters, as in a query plan, or with `contains`.")] = "[]",
 ) -> ResultPage:
-    """The rows of a result that pass all filters, sorted: `limit` rows from `offset` on."""
+    """Returns the sorted rows of a result that match all filters: up to `limit` rows, starting at `offset`."""
     return await thread.page(_result_path(file), _page_request(offset, limit, sort, filter))
 
 
@@ -114,7 +114,7 @@ async def download_result(
         Query(description="The format to convert the rows of a table to. Without it, the file is unchanged."),
     ] = None,
 ) -> Response:
-    """A file of the thread: `results/<name>`, `analysis/<name>`, or a name under `results/`."""
+    """Returns a file in the thread: `results/<name>`, `analysis/<name>`, or the name of a file in `results/`."""
     return attachment(await thread.download(_result_path(file), format))
 
 
@@ -135,14 +135,16 @@ def _page_request(offset: int, limit: int, sort: str, filters: str) -> PageReque
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))[:200]
-        raise InvalidInput(f"{field}: {first['msg']}. Correct it and send again.") from error
+        raise InvalidInput(f"{field}: {first['msg']}. Correct it and send the request again.") from error
     except (ValueError, RecursionError) as error:
-        message = "`filter`, and a `sort` that starts with [, must be a JSON list. Correct it and send again."
+        message = (
+            "`filter`, and a `sort` that starts with [, must be a JSON list. Correct it and send the request again."
+        )
         raise InvalidInput(message) from error
 
 
 def _sort_columns(sort: str) -> Any:
-    """The columns of a comma-separated list of names, or of a JSON list. Raises `ValueError` or `RecursionError`."""
+    """Parses the columns from comma-separated names or a JSON list. Raises `ValueError` or `RecursionError`."""
     if sort.lstrip().startswith("["):
         return json.loads(sort)
     return [{"column": c.removeprefix("-"), "descending": c.startswith("-")} for c in sort.split(",") if c]

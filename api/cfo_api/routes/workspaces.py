@@ -1,4 +1,4 @@
-"""Workspaces: the companies, their usage, and queries over their tables."""
+"""Routes for workspaces: their names, their usage, and queries over their tables."""
 
 from fastapi import APIRouter
 
@@ -15,7 +15,7 @@ router = APIRouter(tags=["workspaces"])
 
 @router.get("/workspaces", responses=may(422))
 async def list_workspaces(wb: WorkbenchDep, page: PageDep) -> Page[WorkspaceInfo]:
-    """All workspaces, by name."""
+    """Returns all workspaces, sorted by name."""
     return page.cut(await wb.workspaces(), lambda workspace: workspace.name, workspace_info)
 
 
@@ -27,13 +27,13 @@ async def create_workspace(wb: WorkbenchDep, body: WorkspaceName) -> WorkspaceIn
 
 @router.get("/workspaces/{workspace_id}", responses=may(404, 422))
 async def get_workspace(workspace: WorkspaceDep) -> WorkspaceInfo:
-    """The workspace of this id or name."""
+    """Returns the workspace with this id or name."""
     return workspace_info(workspace)
 
 
 @router.patch("/workspaces/{workspace_id}", responses=may(404, 409, 422))
 async def rename_workspace(workspace: WorkspaceDep, body: WorkspaceName) -> WorkspaceInfo:
-    """Changes the name of the workspace. Its id stays."""
+    """Changes the name of the workspace, but not its id."""
     await workspace.rename(body.name)
     return workspace_info(workspace)
 
@@ -46,18 +46,18 @@ async def delete_workspace(workspace: WorkspaceDep) -> None:
 
 @router.get("/workspaces/{workspace_id}/runs", responses=may(404, 422))
 async def list_open_runs(workspace: WorkspaceDep, page: PageDep) -> Page[OpenRun]:
-    """The runs that are in progress or queued, in the order of acceptance."""
+    """Returns the runs that are queued or running, in the order in which they were accepted."""
     return page.cut(await workspace.open_runs(), lambda run: run.run_id, lambda run: run)
 
 
 @router.get("/workspaces/{workspace_id}/usage", responses=may(404, 422))
 async def get_workspace_usage(workspace: WorkspaceDep) -> UsageTotals:
-    """The total usage of the finished runs of the workspace."""
+    """Returns the total usage of the finished runs in the workspace."""
     return await workspace.usage()
 
 
 @router.post("/workspaces/{workspace_id}/query", responses=may(404, 409, 422))
 async def query_workspace(workspace: WorkspaceDep, body: DirectQuery) -> QueryAnswer:
-    """Runs SQL, a plan or Python at once, without a thread or a model: the first 100 rows and the count of all."""
+    """Runs SQL, a plan or Python without a thread or a model. Returns the first 100 rows and the total row count."""
     answer = await workspace.query(body.direct)
     return QueryAnswer(result=answer) if isinstance(answer, ResultTable) else QueryAnswer(text=answer)
