@@ -1,4 +1,4 @@
-"""Prints the JSON Schema of everything that crosses between the widgets and their pages, for `wire_types.mjs`."""
+"""Prints the JSON Schema of all messages between the widgets and their pages, for `wire_types.mjs`."""
 
 import json
 import sys
@@ -45,7 +45,7 @@ TO_PAGE: dict[str, Any] = {
 
 
 class Schema(GenerateJsonSchema):
-    """What Python sends always has all fields; what the page sends may leave out those with a default."""
+    """Marks all fields as required in messages from Python. The page may omit fields that have a default."""
 
     @override
     def field_is_required(self, field: Any, total: bool) -> bool:
@@ -53,7 +53,7 @@ class Schema(GenerateJsonSchema):
 
 
 def wire_schema() -> dict[str, Any]:
-    """An object with a property for each type: the generator writes out only what is reachable from the root."""
+    """Returns an object with a property for each type, because the generator writes only types reachable from it."""
     wanted: list[tuple[str, Mode, Any]] = [
         *((name, "validation", type) for name, type in TO_PYTHON.items()),
         *((name, "serialization", type) for name, type in TO_PAGE.items()),
@@ -77,7 +77,7 @@ def wire_schema() -> dict[str, Any]:
 
 
 def _structure(schema: Any) -> Any:
-    """The schema without titles (each would become a type), descriptions and defaults.
+    """Returns the schema without titles (each would become a type), descriptions and defaults.
 
     So a docstring can be reworded without making the generated file stale: the documentation is in Python.
     """

@@ -7,7 +7,7 @@ import { compile } from "json-schema-to-typescript";
 const target = new URL("src/shared/wire_types.ts", import.meta.url).pathname;
 const schema = JSON.parse(await text(process.stdin));
 const types = await compile(schema, "WireTypes", {
-  bannerComment: "// What crosses between Python and the page. Generated from the pydantic models by `make types`: do not edit.",
+  bannerComment: "// The messages between Python and the page. Generated from the pydantic models by `make types`: do not edit.",
   additionalProperties: false,
   unknownAny: true,
   style: { printWidth: 120 },

@@ -1,4 +1,4 @@
-// What the agent does and says about one message, while it works and afterwards.
+// Shows the agent's steps and reply for one message, during the run and afterwards.
 import { useKernelState } from "../shared/component";
 import { CopyButton } from "../shared/copy_button";
 import type { Numbered } from "../shared/wire_types";
@@ -45,11 +45,11 @@ export function AgentView(props: TurnProps & { runId: string }) {
   );
 }
 
-/** One line that says what is happening now. */
+/** A line that describes the current activity. */
 function Activity({ live, hasText, isStopping }: { live: RunState | null; hasText: boolean; isStopping: boolean }) {
   if (useKernelState() !== "alive") return <p class="cfo-mute">The connection was lost before this was finished.</p>;
   const isStepRunning = live?.steps.some(({ output }) => output === undefined);
-  if (isStepRunning && !isStopping) return null; // the step itself says so
+  if (isStepRunning && !isStopping) return null; // the step itself shows it
   const { done, total } = live?.progress ?? { done: 0, total: 0 };
   return (
     <div class="cfo-doing" role="status">

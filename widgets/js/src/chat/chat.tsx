@@ -41,7 +41,7 @@ function OpenThread({ opened }: { opened: string }) {
   const last = turns.at(-1);
   const reply = last && outcomeOf(last).reply;
   const isAlive = connection === "alive";
-  const canWrite = !notice && connection !== "none" && opened !== ""; // also while it is lost: the draft is kept
+  const canWrite = !notice && connection !== "none" && opened !== ""; // also while the connection is lost, since the draft is kept
   const needsReview = last?.agent && last.runId && (reply?.kind === "run_sql" || reply?.kind === "write_sheet_from_file");
   const replyTo = last?.agent && last.runId && reply && reply.kind !== "task_result" ? last.runId : undefined;
 

@@ -1,7 +1,7 @@
-// SQL, Python or JSON in a scrolling box.
+// Shows SQL, Python or JSON in a scrolling box.
 import { CopyButton, CopyIcon } from "../shared/copy_button";
 
-const MAX_SHOWN = 20_000; // characters; Copy copies all of them
+const MAX_SHOWN = 20_000; // characters; Copy copies the whole text
 
 export function CodeBlock({ text, label }: { text: string; label: string }) {
   return (

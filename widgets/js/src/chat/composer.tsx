@@ -1,4 +1,4 @@
-// The composer. Its text is kept for each thread until it is sent.
+// The composer. Keeps an unsent draft for each thread.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import type { UsageTotals } from "../shared/wire_types";
@@ -30,7 +30,7 @@ export function Composer({ thread, withdrawn, send, stop, isStopping, onTyping }
   };
   useEffect(() => {
     if (storedUnder.current === thread) return;
-    saveDraft(storedUnder.current, ""); // the new thread got its id
+    saveDraft(storedUnder.current, ""); // the new thread has got its id
     storedUnder.current = thread;
     saveDraft(thread, text);
   }, [thread]);
@@ -58,7 +58,7 @@ export function Composer({ thread, withdrawn, send, stop, isStopping, onTyping }
     write("");
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    // Enter also ends a composition (of Japanese, for example); Safari then reports key code 229 only.
+    // Enter also ends an input method's composition (in Japanese, for example). In that case, Safari only reports key code 229.
     const isComposing = event.isComposing || event.keyCode === 229;
     if (event.key !== "Enter" || event.shiftKey || isComposing) return;
     event.preventDefault();

@@ -1,4 +1,4 @@
-// The state of a thread's conversation on this page, and the actions on it.
+// Holds the state of a thread's conversation on this page, and provides the actions on it.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import { draftKey, loadOutbox, type OutgoingMessage, saveOutbox } from "../shared/drafts";
@@ -20,7 +20,7 @@ export interface Conversation {
   ask: Ask;
 }
 
-/** The conversation of one opening of a thread; another opening starts from scratch. */
+/** The conversation for one opening of a thread. Each opening starts from scratch. */
 export function useConversation(opened: string): Conversation {
   const [messages] = useTrait<ChatMessage[]>("messages");
   const [threadId] = useTrait<string>("thread_id");
@@ -33,12 +33,12 @@ export function useConversation(opened: string): Conversation {
   const [outbox, setOutbox] = useState<OutgoingMessage[]>(() => loadOutbox(thread).map(readyToSend));
   const keys = useMemo(() => keysByRun(messages, outbox), [messages, outbox]);
   const latest = useRef({ messages, outbox, keys });
-  latest.current = { messages, outbox, keys }; // turns are memoized, so their buttons may call an old `send`
+  latest.current = { messages, outbox, keys }; // since turns are memoized, their buttons may call an old `send`
   const storedUnder = useRef(thread);
   const isResumed = useRef(false);
 
   useEffect(() => {
-    if (storedUnder.current !== thread) saveOutbox(storedUnder.current, []); // the new thread got its id
+    if (storedUnder.current !== thread) saveOutbox(storedUnder.current, []); // the new thread has got its id
     storedUnder.current = thread;
     const arrived = new Set(keys.values());
     saveOutbox(thread, outbox.filter(({ key, runId }) => !runId && !arrived.has(key)));
@@ -52,7 +52,7 @@ export function useConversation(opened: string): Conversation {
       const more = in_reply_to ? { in_reply_to } : {};
       const { run_id } = await ask<SentMessage>({ type: "send", opened, key, text, ...more });
       change(key, { runId: run_id });
-      // Also when this conversation is no longer shown, and the effect above does not run.
+      // Needed when this conversation is no longer shown, because the effect above does not run then.
       saveOutbox(storedUnder.current, loadOutbox(storedUnder.current).filter((one) => one.key !== key));
     } catch (error) {
       change(key, { problem: problemOf(error) });
@@ -64,8 +64,8 @@ export function useConversation(opened: string): Conversation {
     isResumed.current = true;
     const arrived = new Set(keys.values());
     for (const unsent of outbox.filter(({ key, problem, runId }) => !problem && !runId && !arrived.has(key))) {
-      // The key makes sending idempotent, so a message that did arrive is not sent twice. A new thread has no id to
-      // which the key could belong, so there the person decides.
+      // The key makes sending idempotent, so a message that did arrive is not sent twice. But a key belongs to a thread id,
+      // which a new thread does not have yet, so in that case the user decides.
       if (threadId) void deliver(unsent);
       else change(unsent.key, { problem: PAGE_CLOSED });
     }
@@ -92,7 +92,7 @@ export function useConversation(opened: string): Conversation {
   return { turns, connection, thread, send, retry, withdraw, ask };
 }
 
-/** The first run that is working or queued, if any. */
+/** Returns the first run that is running or queued, if any. */
 export function openRun(all: Turn[]): string | null {
   return all.find(isOpen)?.runId ?? null;
 }
@@ -101,7 +101,7 @@ function withoutProblem({ problem: _, ...outgoing }: OutgoingMessage): OutgoingM
   return outgoing;
 }
 
-/** A message that failed because the kernel had ended is sent again by the next page. */
+/** Clears the problem of a message that failed because the kernel had ended, so that the next page sends it again. */
 function readyToSend(outgoing: OutgoingMessage): OutgoingMessage {
   return outgoing.problem?.code === "no_kernel" ? withoutProblem(outgoing) : outgoing;
 }

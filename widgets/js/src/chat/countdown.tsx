@@ -1,4 +1,4 @@
-// The buttons under a reply for review: Continue, with a countdown, and Stop. All tabs of this browser stay in step.
+// The buttons below a reply for review: Continue, with a countdown, and Stop. Stays in sync across all tabs of this browser.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import { Portal, useDialogHeadSlot } from "../shared/dialog";
@@ -7,19 +7,19 @@ import { useCountdownTimer } from "./countdown_timer";
 import { problemOf } from "./requests";
 import { useTabSync } from "./tab_sync";
 
-/** In `slept` the page was not running, so the countdown stopped and waits for the person. */
+/** `slept` means that the page was not running, so the countdown has stopped and waits for the user. */
 type Phase = "waiting" | "stopped" | "continuing" | "slept";
 
 interface CountdownProps {
   runId: string;
   isAlive: boolean;
-  /** Whether this page saw the reply arrive; only then does the countdown run. */
+  /** Whether the reply arrived while this page was open. Otherwise, the countdown does not run. */
   arrivedLive: boolean;
   isTyping: boolean;
   proceed: (untouched: boolean) => Promise<unknown>;
 }
 
-/** Milliseconds after which the button returns, if a Continue in another tab had no effect. */
+/** How many milliseconds after a Continue in another tab the button reappears if it had no effect. */
 const CONTINUE_TIMEOUT = 10_000;
 const SLEPT = "The countdown stopped because this page was asleep. Review the result, then continue.";
 const STOPPED = "Stopped. Continue, or write a message.";
@@ -78,9 +78,9 @@ interface ReviewProps extends CountdownState {
   stop: () => void;
 }
 
-/** The buttons with the countdown; small ones in the head of a dialog that covers the page. */
+/** The buttons with the countdown. They are small in the head of a dialog that covers the page. */
 function Review({ label, isSmall, phase, runs, isPaused, remaining, seconds, problem, proceed, stop }: ReviewProps) {
-  // Stop disappears when it is pressed, so Continue gets its focus, for people who use the keyboard.
+  // Stop disappears when it is pressed, so the focus moves to Continue for keyboard users.
   const button = useRef<HTMLButtonElement>(null);
   const hint = hintFor({ phase, runs, isPaused });
   return (
@@ -126,7 +126,7 @@ function hintFor({ phase, runs, isPaused }: CountdownState & { isPaused: boolean
   return isPaused ? "Paused while you type" : "Continues automatically unless you stop it";
 }
 
-/** For screen readers: announced once in each phase rather than every second. */
+/** Text for screen readers, announced once per phase instead of every second. */
 function announcement({ phase, runs, seconds }: CountdownState & { seconds: number }): string {
   if (phase === "stopped") return STOPPED;
   if (phase === "slept") return SLEPT;

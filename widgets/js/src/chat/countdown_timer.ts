@@ -1,18 +1,18 @@
-// A countdown that runs in the browser. It never ends while the page is not running (the machine slept, or the browser froze
-// the page), because then the person cannot have seen the result.
+// A countdown in the browser. It never reaches zero while the page is not running (because the machine is asleep or the browser
+// has frozen the page), since the user cannot have seen the result.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { hasSlept } from "./sleep_detection";
 
 interface CountdownTimer {
   seconds: number;
   runs: boolean;
-  /** Paused; it continues from where it stopped. */
+  /** Whether it is paused. It then continues from where it stopped. */
   isPaused: boolean;
   onZero: () => void;
   onSleep: () => void;
 }
 
-/** The seconds that remain. Calls `onZero` once, or `onSleep` instead. */
+/** Returns the remaining seconds. Calls either `onZero` or `onSleep`, once. */
 export function useCountdownTimer({ seconds, runs, isPaused, onZero, onSleep }: CountdownTimer): number {
   const [remaining, setRemaining] = useState(seconds);
   const left = useRef(seconds);
@@ -20,7 +20,7 @@ export function useCountdownTimer({ seconds, runs, isPaused, onZero, onSleep }: 
   callbacks.current = { onZero, onSleep };
   useEffect(() => {
     if (!runs || isPaused) return;
-    // Two clocks: on some systems performance.now() stops while the machine sleeps, and Date.now() may be adjusted.
+    // Uses two clocks: on some systems, performance.now() stops while the machine sleeps, and Date.now() may be adjusted.
     let lastTick = performance.now();
     let lastDate = Date.now();
     const sleep = () => callbacks.current.onSleep();

@@ -1,4 +1,4 @@
-// A thread without messages: example questions.
+// Shows example questions in a thread without messages.
 import { useTrait } from "../shared/component";
 
 export function EmptyThread({ send }: { send: ((text: string) => void) | undefined }) {

@@ -1,4 +1,4 @@
-// The title, which can be edited in place, and the state of the thread.
+// Shows the thread's title, which can be edited in place, and its state.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import { problemOf } from "./requests";
@@ -18,7 +18,7 @@ export function Header({ state, rename }: HeaderProps) {
   const finishEditing = (written: string | null) => {
     setEditing(false);
     setProblem("");
-    requestAnimationFrame(() => button.current?.focus({ preventScroll: true })); // the button is back in the next frame
+    requestAnimationFrame(() => button.current?.focus({ preventScroll: true })); // the button reappears in the next frame
     if (written === null || written.trim() === title) return;
     rename(written).catch((error: unknown) => setProblem(problemOf(error).message));
   };

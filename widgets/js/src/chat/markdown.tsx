@@ -1,4 +1,4 @@
-// The agent's Markdown. It may quote hostile data: no HTML, no images, and links to the web and mail only.
+// Renders the agent's Markdown. Since it may quote hostile data, allows no HTML, no images, and only web and mail links.
 import MarkdownIt from "markdown-it";
 import { useMemo } from "preact/hooks";
 
@@ -13,7 +13,7 @@ markdown.renderer.rules.link_open = (tokens, index, options, _, self) => {
 markdown.renderer.rules.table_open = () => '<div class="cfo-md-table" tabindex="0" role="region" aria-label="Table"><table>';
 markdown.renderer.rules.table_close = () => "</table></div>";
 
-/** Draws each block as an element of its own, so that earlier blocks, and a selection in them, stay while text arrives. */
+/** Renders each block as a separate element, so that earlier blocks, and a selection in them, are kept while text arrives. */
 export function Markdown({ text }: { text: string }) {
   const blocks = useMemo(() => renderBlocks(text), [text]);
   return (

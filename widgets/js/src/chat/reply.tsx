@@ -85,7 +85,7 @@ function SheetForReview({ reply }: ReplyProps<WriteSheetFromFile>) {
   );
 }
 
-/** An error of the reply's action, which the agent can fix when it continues. */
+/** An error in the reply's action, which the agent can fix when it continues. */
 function ActionError({ problem, what }: { problem: Problem; what: string }) {
   return (
     <div class="cfo-problem">

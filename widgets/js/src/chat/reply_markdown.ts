@@ -1,4 +1,4 @@
-// A reply as Markdown, for the clipboard.
+// Formats a reply as Markdown for the clipboard.
 import type { Cell } from "../result/cell_format";
 import type { Reply, ResultTable } from "../shared/wire_types";
 

@@ -1,9 +1,9 @@
-// The chat's requests to Python, which may be busy or may have ended without notice.
+// Sends the chat's requests to Python, which may be busy or may have ended without notice.
 import { useChannel, useKernelState } from "../shared/component";
 import { type Command, CommandError, kernelProblem } from "../shared/kernel_channel";
 import type { Numbered, Problem } from "../shared/wire_types";
 
-/** Whether Python answers: "lost" if it did before, "none" if it never answered this page. */
+/** Whether Python is responding: "lost" if it no longer is, "none" if it never responded to this page. */
 export type Connection = "alive" | "lost" | "none";
 export type Ask = <Value>(command: Command) => Promise<Value>;
 

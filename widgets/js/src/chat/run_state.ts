@@ -1,4 +1,4 @@
-// The state of a run while it works, built from its events.
+// Builds the state of a run from its events.
 import type { ActionStarted, ChatMessage, Event, Numbered, Problem, Progress, Reply } from "../shared/wire_types";
 
 /** A tool call, with its result once there is one. */
@@ -12,7 +12,7 @@ export interface Step {
 }
 
 export interface RunState {
-  /** The number of the next event; events that arrived too early are waiting. */
+  /** The number of the next event. Events that arrived too early wait for it. */
   next: number;
   waiting: Numbered[];
   tokens: { number: number; text: string }[];
@@ -23,7 +23,7 @@ export interface RunState {
   reply: Reply | null;
   error: Problem | null;
   status: ChatMessage["status"];
-  /** Whether this page saw the reply arrive: only then may a countdown run on it. */
+  /** Whether the reply arrived while this page was open. Otherwise, no countdown runs on this page. */
   arrivedLive: boolean;
 }
 
@@ -41,7 +41,7 @@ export const INITIAL: RunState = {
   arrivedLive: false,
 };
 
-/** The state after these events, in whatever order and however often they arrive. `isLive` is false for past events. */
+/** Returns the state after these events, which may arrive in any order and repeatedly. `isLive` is false for past events. */
 export function applyEvents(state: RunState, events: Numbered[], isLive: boolean): RunState {
   const known = new Set(state.waiting.map(({ number }) => number));
   const fresh = events.filter(({ number }) => number >= state.next && !known.has(number));
@@ -79,11 +79,11 @@ function applyEvent(state: RunState, { number, event }: Numbered): RunState {
     case "done":
       return { ...state, status: event.status, action: null, progress: null };
     default:
-      return state; // a server that is newer than this page may send events it does not know
+      return state; // a server that is newer than this page may send unknown events
   }
 }
 
-/** The steps after this event. A result belongs to the last call of its id without one, since servers may reuse ids. */
+/** Returns the steps after this event. Ids may be reused, so a result belongs to the last call with its id and no result. */
 export function addToSteps(steps: Step[], event: Event): Step[] {
   if (event.type === "tool_call") return [...steps, { id: event.id, name: event.name, input: event.input }];
   if (event.type !== "tool_result") return steps;
@@ -92,7 +92,7 @@ export function addToSteps(steps: Step[], event: Event): Step[] {
   return steps.map((step, n) => (n === call ? { ...step, output: output ?? null, elapsed_ms, failed } : step));
 }
 
-/** The text of the reply so far. */
+/** Returns the text of the reply so far. */
 export function replyText(state: RunState): string {
   return state.tokens.map(({ text }) => text).join("");
 }

@@ -1,4 +1,4 @@
-// The runs of the thread whose events this page has seen.
+// Keeps the states of the thread's runs whose events this page has received.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useChannel } from "../shared/component";
 import type { Numbered } from "../shared/wire_types";
@@ -11,7 +11,7 @@ interface Batch {
   isLive: boolean;
 }
 
-/** The states by run id, updated at most once per frame. */
+/** Returns the states by run id, which are updated at most once per frame. */
 export function useRunStates({ sync, connection }: ReturnType<typeof useRequests>): ReadonlyMap<string, RunState> {
   const channel = useChannel();
   const [states, setStates] = useState<ReadonlyMap<string, RunState>>(new Map());
@@ -35,7 +35,7 @@ export function useRunStates({ sync, connection }: ReturnType<typeof useRequests
   };
   useEffect(() => channel.onEvents(({ run_id, events }) => add({ run_id, events, isLive: true })), [channel]);
   useEffect(() => {
-    if (connection !== "alive") return; // runs again when it is
+    if (connection !== "alive") return; // the effect runs again once it is
     sync().then(
       (runs) => Object.entries(runs).forEach(([run_id, events]) => add({ run_id, events, isLive: false })),
       () => undefined, // a lost connection is reported elsewhere

@@ -1,4 +1,4 @@
-// What a step is called on the page.
+// Returns the labels of steps.
 import type { Step } from "./run_state";
 
 type Labels = (input: Record<string, unknown>) => [running: string, done: string];
@@ -17,7 +17,7 @@ const integer = new Intl.NumberFormat("en-US");
 
 export type StepState = "running" | "done" | "failed" | "unfinished";
 
-/** A step has no result while it runs, and never gets one if its run ended first. */
+/** The state of a step. If its run ended first, a step never gets a result, and is "unfinished". */
 export function stepState({ output, failed }: Step, hasRunEnded: boolean): StepState {
   if (output === undefined) return hasRunEnded ? "unfinished" : "running";
   return failed ? "failed" : "done";

@@ -1,4 +1,4 @@
-// The agent's steps: one quiet line for each tool call, which opens to show its input and output.
+// Shows the agent's steps: an unobtrusive line for each tool call, which expands to show its input and output.
 import { useState } from "preact/hooks";
 import { formatted } from "../result/query_text";
 import type { Numbered, Problem } from "../shared/wire_types";
@@ -14,7 +14,7 @@ export function StepList({ steps, hasRunEnded = false }: { steps: Step[]; hasRun
 }
 
 interface PastStepsProps {
-  /** The steps that this page saw; null if it opened later, and has to load them. */
+  /** The steps received by this page, or null if it was opened later and has to load them. */
   known: Step[] | null;
   count: number;
   load: () => Promise<Numbered[]>;

@@ -1,4 +1,4 @@
-// Keeps the countdown of a reply in step in all tabs and views of this browser.
+// Keeps the countdown of a reply in sync across all tabs and views in this browser.
 import { useEffect, useRef, useState } from "preact/hooks";
 
 type Action = "stop" | "continue";
@@ -10,7 +10,7 @@ interface TabMessage {
 const CHANNEL = "cfo countdown";
 const PAUSE_MS = 2500;
 
-/** Calls `onAction` with what other tabs do about this run. While a person types in one tab, all countdowns pause. */
+/** Calls `onAction` with actions on this run in other tabs. While the user types in one tab, all countdowns pause. */
 export function useTabSync(runId: string, onAction: (action: Action) => void, isTyping: boolean) {
   const channel = useRef<BroadcastChannel | null>(null);
   const latestOnAction = useRef(onAction);
@@ -24,7 +24,7 @@ export function useTabSync(runId: string, onAction: (action: Action) => void, is
     opened.onmessage = ({ data }: MessageEvent<TabMessage>) => {
       if (data.run_id !== runId) return;
       if (data.did !== "typing") return latestOnAction.current(data.did);
-      setPaused(true); // only for a moment: a tab that is closed sends nothing more
+      setPaused(true); // only briefly, because a tab that is closed sends nothing more
       clearTimeout(timer);
       timer = setTimeout(() => setPaused(false), PAUSE_MS);
     };

@@ -1,4 +1,4 @@
-// The output of a tool: rows as a table with printed text and notes, anything else as the model received it.
+// Shows a tool's output: rows as a table with printed text and notes, anything else in the form given to the model.
 import { FirstRows } from "../result/first_rows";
 import type { ResultTable } from "../shared/wire_types";
 import { CodeBlock } from "./code_block";

@@ -1,13 +1,13 @@
-// The messages. The view follows the end while the reader is there, and otherwise stays where it is.
+// Shows the messages. The view follows the end while the user is scrolled to it, and otherwise stays where it is.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 const NEAR_END = 48; // pixels
 
 interface TranscriptProps {
-  /** How many messages are being sent: when it grows, the view goes to the end, to show what happens to them. */
+  /** How many messages are being sent. When this grows, the view scrolls to the end to show them. */
   sent: number;
-  /** Called while a person edits the SQL of a reply, or types a filter for its result. */
+  /** Called while the user edits the SQL of a reply, or types a filter for its result. */
   onTyping: (isTyping: boolean) => void;
   children: ComponentChildren;
 }
@@ -39,7 +39,7 @@ export function Transcript({ sent, onTyping, children }: TranscriptProps) {
 
   const onScroll = ({ currentTarget: at }: { currentTarget: HTMLDivElement }) => {
     const isNear = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END;
-    // Only scrolling up leaves the end. Arriving text also moves the end away, without a person doing anything.
+    // Only scrolling up counts as leaving the end, because arriving text also moves the end away.
     if (isNear || at.scrollTop < lastTop.current) isAtEnd.current = isNear;
     lastTop.current = at.scrollTop;
     setAway(!isAtEnd.current);

@@ -1,4 +1,4 @@
-// One message of a person, and its outcome.
+// Shows a user's message and its outcome.
 import { useMemo } from "preact/hooks";
 import type { OutgoingMessage } from "../shared/drafts";
 import { AgentView } from "./agent";
@@ -18,7 +18,7 @@ export interface TurnProps {
   opened: string;
 }
 
-/** Memoized, so that a long conversation does not slow down the text that is arriving. */
+/** Memoized, so that a long conversation does not slow down the display of arriving text. */
 export function TurnView(props: TurnProps) {
   const { turn, isLast, isStopping, send } = props;
   return useMemo(
@@ -45,7 +45,7 @@ function PersonMessage(props: TurnProps) {
   );
 }
 
-/** Whether a message is being sent, was not sent, or is queued. */
+/** Shows whether a message is being sent, could not be sent, or is queued. */
 function MessageStatus({ turn, retry, edit, stop, isStopping }: TurnProps) {
   const { outgoing, runId } = turn;
   if (outgoing?.problem) {

@@ -1,21 +1,21 @@
-// The conversation as the page shows it: turns of a person's message and its outcome.
+// Groups the conversation for display into turns: a user's message and its outcome.
 import type { OutgoingMessage } from "../shared/drafts";
 import type { ChatMessage } from "../shared/wire_types";
 import type { RunState } from "./run_state";
 
 export interface Turn {
-  /** Stays the same while a message is sent, worked on and answered, so that nothing flickers. */
+  /** Stays the same while a message is sent, processed and answered, so that nothing flickers. */
   key: string;
   person: Pick<ChatMessage, "text" | "at" | "in_reply_to" | "untouched">;
   outgoing: OutgoingMessage | null;
   runId: string | null;
   agent: ChatMessage | null;
   live: RunState | null;
-  /** Whether it waits behind an earlier run. */
+  /** Whether the message is waiting for an earlier run. */
   isQueued: boolean;
 }
 
-/** The keys of the outgoing messages that the thread already has, by the runs they became. */
+/** Returns the keys of the outgoing messages that the thread already contains, by the ids of their runs. */
 export function keysByRun(messages: ChatMessage[], outbox: OutgoingMessage[]): Map<string, string> {
   const persons = messages.filter(({ who }) => who === "person");
   const keys = new Map<string, string>();
@@ -57,12 +57,12 @@ export function turnsOf(
   return all.map((turn, n) => (n > firstOpen && isOpen(turn) && !turn.live?.hasStarted ? { ...turn, isQueued: true } : turn));
 }
 
-/** Whether the run of this turn has not ended. */
+/** Whether this turn's run has not ended yet. */
 export function isOpen({ runId, agent, live }: Turn): boolean {
   return runId !== null && agent === null && !live?.status;
 }
 
-/** The reply of a turn, and how it ended, as soon as either is known. */
+/** Returns a turn's reply and outcome, as soon as either is known. */
 export function outcomeOf({ agent, live }: Turn) {
   return {
     reply: agent?.reply ?? live?.reply ?? null,

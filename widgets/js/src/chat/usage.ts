@@ -1,14 +1,14 @@
-// What runs used, as a short text.
+// Formats the usage of runs as a short text.
 import type { Usage, UsageTotals } from "../shared/wire_types";
 
 const integer = new Intl.NumberFormat("en-US");
 
-/** Tokens and cost; empty if no model was used. */
+/** Returns the tokens and cost, or an empty string if no model was used. */
 export function usageLabel(usage: Partial<UsageTotals & Usage> | null): string {
   const tokens = (usage?.input_tokens ?? 0) + (usage?.output_tokens ?? 0);
   if (!usage || tokens === 0) return "";
   const label = `${integer.format(tokens)} tokens`;
-  if (!usage.cost) return label; // the cost is unknown, or zero apart from unknown parts
+  if (!usage.cost) return label; // the known cost is zero, or nothing is known
   return `${label}, ${usage.unpriced_runs ? "at least " : ""}${money(usage.cost)}`;
 }
 

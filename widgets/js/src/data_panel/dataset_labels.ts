@@ -1,4 +1,4 @@
-// Labels for the data of a workspace.
+// Labels for the data in a workspace.
 import type { Glossary, GlossaryTable } from "../shared/wire_types";
 
 export function glossaryOf(glossary: Partial<Glossary>, table: string): GlossaryTable | undefined {
@@ -15,7 +15,7 @@ export function fileSize(size: number): string {
   return found ? `${(size / found[1]).toFixed(size / found[1] < 10 ? 1 : 0)} ${found[0]}` : count(size, "byte");
 }
 
-/** A column's type in everyday words. */
+/** Returns a column's type in everyday words. */
 export function typeLabel(type: string): string {
   const decimals = /^DECIMAL\(\d+,(\d+)\)$/.exec(type)?.[1];
   if (decimals) return decimals === "0" ? "whole number" : `number, ${count(Number(decimals), "decimal")}`;

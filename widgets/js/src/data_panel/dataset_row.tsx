@@ -78,7 +78,7 @@ function TableButton({ table, name, glossary, show, hint }: {
   );
 }
 
-/** The notes that were made when the file was read. */
+/** Shows the notes that were made when the file was read. */
 function Notes({ notes }: { notes: string[] }) {
   if (!notes.length) return null;
   return (

@@ -81,7 +81,7 @@ function DataPanel() {
   );
 }
 
-/** Uploads that need a person come first, where they are seen. */
+/** Puts uploads that need the user's attention first, where they are visible. */
 function urgentFirst(all: Upload[]): Upload[] {
   const isUrgent = ({ state }: Upload) => state === "failed" || state === "conflict";
   return [...all.filter(isUrgent), ...all.filter((upload) => !isUrgent(upload))];
@@ -108,7 +108,7 @@ function AddFiles({ suffixes, onAdd }: { suffixes: string[]; onAdd: (files: Iter
   );
 }
 
-/** Files dragged over the panel and dropped on it. Enter and leave events of child elements bubble, so they are counted. */
+/** Handles files that are dragged onto the panel. Counts enter and leave events, because those of child elements bubble. */
 function useDrop(onDrop: (files: Iterable<OfferedFile>) => void) {
   const [isOver, setIsOver] = useState(false);
   const depth = useRef(0);

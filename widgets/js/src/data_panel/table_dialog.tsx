@@ -16,7 +16,7 @@ interface TableDialogProps {
   close: () => void;
 }
 
-/** A table at a glance: its glossary entry, example questions, first rows and columns. */
+/** Shows an overview of a table: its glossary entry, example questions, first rows and columns. */
 export function TableDialog({ table, file, glossary, workspaceId, ask, close }: TableDialogProps) {
   const channel = useChannel();
   const dialog = useModalDialog();

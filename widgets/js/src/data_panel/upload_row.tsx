@@ -2,7 +2,7 @@ import { Close } from "../shared/icons";
 import { fileSize } from "./dataset_labels";
 import type { Upload, Uploads } from "./uploads";
 
-/** An upload: its progress, its question, or why it failed. */
+/** Shows an upload: its progress, its question, or why it failed. */
 export function UploadRow({ upload, uploads }: { upload: Upload; uploads: Uploads }) {
   const { id, name, state, sent, file, problem, canRetry } = upload;
   const percent = file.size ? Math.floor((sent / file.size) * 100) : 0;

@@ -1,4 +1,4 @@
-// Uploads to Python, one after the other, in chunks that are acknowledged before the next is sent.
+// Uploads files to Python one after the other, in chunks. Each chunk is acknowledged before the next one is sent.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useChannel } from "../shared/component";
 import { errorMessage, isTransient } from "../shared/errors";
@@ -10,7 +10,7 @@ export interface Upload {
   id: string;
   file: File;
   name: string;
-  /** "conflict": a file of this name exists, and the person decides whether to replace it. */
+  /** "conflict" means that a file with this name exists, and the user decides whether to replace it. */
   state: "waiting" | "conflict" | "sending" | "reading" | "failed" | "done";
   sent: number;
   problem: string;
@@ -21,7 +21,7 @@ export interface Upload {
 export interface Uploads {
   all: Upload[];
   add: (files: Iterable<OfferedFile>) => void;
-  /** Replaces the existing file of the same name. */
+  /** Replaces the existing file with the same name. */
   replace: (id: string) => void;
   /** Sends a failed upload again from the start. */
   retry: (id: string) => void;
@@ -38,7 +38,7 @@ export function useUploads(workspaceId: string, exists: (name: string) => boolea
     setAll((before) => before.map((one) => (one.id === id ? { ...one, ...changed } : one)));
 
   useEffect(() => () => setAll((before) => {
-    // Another workspace is shown. Uploads that Python has completely are finished; the others must not end up in it.
+    // Another workspace is now shown. Uploads that have arrived completely are finished; the others must not end up in it.
     for (const { id, state } of before) if (state !== "reading") cancelled.current.add(id);
     return [];
   }), [workspaceId]);

@@ -1,10 +1,10 @@
-// On a narrow page the side panel is a drawer over the conversation, which cannot be used until it is closed.
+// On a narrow page, the side panel is a drawer over the conversation, which cannot be used until the drawer is closed.
 import type { RefObject } from "preact";
 import { useEffect } from "preact/hooks";
 
 const NARROW = 720; // px, as in frame.css
 
-/** While the drawer is open, it has the focus, Escape closes it, and the conversation is inert. The button then gets the focus back. */
+/** While the drawer is open, it has the focus, Escape closes it, and the conversation is inert. Closing it focuses the button. */
 export function useDrawer(
   root: RefObject<HTMLElement | null>, button: RefObject<HTMLButtonElement | null>, isOpen: boolean, close: () => void,
 ): void {

@@ -1,6 +1,6 @@
-// The frame of the workbench: its layout (frame.css), the button that opens the side panel on a narrow page, the message
-// about a lost connection, and the memory of the open thread. On a page of its own the thread is part of the address, so that a
-// reload restores it; in a notebook it is kept in the browser, so that running the cell again restores it.
+// The frame of the workbench: its layout (frame.css), the button that opens the side panel on a narrow page, and the message
+// about a lost connection. It also remembers the open thread: on a page of its own in the address, so that a reload restores it,
+// and in a notebook in the browser's storage, so that running the cell again restores it.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { loadItem, removeItem, saveItem } from "../shared/browser_storage";
 import { component, useChannel, useTrait } from "../shared/component";
@@ -17,7 +17,7 @@ const RETRY_MS = 3000;
 const isOwnPage = () => "voila" in document.body.dataset;
 const threadInAddress = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
 
-/** The thread that was open here. `cell` names the notebook cell, if it is known. */
+/** Returns the thread that was last open here. `cell` names the notebook cell, if it is known. */
 function lastThread(cell: string): string {
   if (isOwnPage()) return threadInAddress();
   return cell ? loadItem(`thread in ${cell}`, "") : "";
@@ -55,7 +55,7 @@ function Frame() {
         setMissing(isOwnPage() && !value.is_found);
         if (isOwnPage() && !value.is_found) rescueText(last);
         setRestored(true);
-        rememberThread(channel.model.get("cell") as string, channel.model.get("thread") as string); // replaces one that was deleted
+        rememberThread(channel.model.get("cell") as string, channel.model.get("thread") as string); // replaces a deleted thread
       } catch {
         if (channel.state !== "gone") retry = setTimeout(restore, RETRY_MS); // the components report a lost server
       }
@@ -71,7 +71,7 @@ function Frame() {
 
   useEffect(() => {
     if (isRestored) rememberThread(cell, thread);
-    if (thread) setMissing(false); // another thread was opened, or a new one got its id
+    if (thread) setMissing(false); // another thread was opened, or a new thread got its id
   }, [thread, isRestored]);
 
   useEffect(() => {
@@ -100,7 +100,7 @@ function Frame() {
       {trouble && <div class="cfo-connection" role="status">{trouble}</div>}
       {isMissing && !trouble && (
         <div class="cfo-connection cfo-missing" role="alert">
-          <span>The thread in this address was not found. It may have been deleted. Open another thread, or ask a question here.</span>
+          <span>The thread at this address was not found. It may have been deleted. Open another thread, or ask a question here.</span>
           <button type="button" aria-label="Dismiss" title="Dismiss" onClick={() => setMissing(false)}><Close /></button>
         </div>
       )}

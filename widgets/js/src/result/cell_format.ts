@@ -1,8 +1,8 @@
-// Formats cells. Figures are formatted from their digits rather than converted to doubles, in accounting style; dates have no time
-// of midnight.
+// Formats cells. Figures are formatted in accounting style from their digits, without converting them to doubles. Dates do not
+// show midnight as a time.
 import type { ResultColumn } from "../shared/wire_types";
 
-/** A value of a result. A formatNumber is a number if a double is exact, or else a string of all its digits; dates are ISO strings. */
+/** A value in a result. A figure is a number if a double is exact, otherwise a string with all its digits. Dates are ISO strings. */
 export type Cell = unknown;
 
 const NUMBERS = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$|^(DOUBLE|FLOAT)$|^DECIMAL(\(\d+,\s*\d+\))?$/;
@@ -12,7 +12,7 @@ const MIDNIGHT = /T00:00:00(\.0+)?(\+00:00)?$/;
 const THOUSANDS = /^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$/;
 export const EMPTY = "–";
 
-/** How a column is formatted. All figures of a column have as many decimals as its longest, so that they line up. */
+/** The format of a column. All its figures have as many decimals as the longest one, so that they line up. */
 export interface ColumnFormat {
   name: string;
   type: string;
@@ -46,7 +46,7 @@ function isDouble(type: string): boolean {
   return type === "DOUBLE" || type === "FLOAT";
 }
 
-/** Rates need more decimals than amounts, and tiny values enough of them not to be shown as zero. */
+/** Rates need more decimals than amounts, and tiny values need enough decimals not to be shown as zero. */
 function maxDecimalsOf(cells: Cell[]): number {
   const largest = Math.max(0, ...cells.map((cell) => Math.abs(Number(cell))));
   if (largest >= 1000) return 2;
@@ -65,7 +65,7 @@ function significantDecimals(digits: string): number {
   return (digits.split(".")[1] ?? "").replace(/0+$/, "").length;
 }
 
-/** A number without an exponent: `1e-7` becomes 0.0000001. */
+/** Writes a number without an exponent: `1e-7` becomes 0.0000001. */
 function plainDigits(text: string): string {
   const parts = NUMBER.exec(text);
   if (!parts?.[4]) return text;
@@ -79,14 +79,14 @@ function plainDigits(text: string): string {
   return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
-/** The digits of a double: as many decimals as the column shows, or more if this value needs them. */
+/** Returns the digits of a double, with as many decimals as the column shows, or more if this value needs them. */
 function rounded(cell: number, { decimals, maxDecimals }: ColumnFormat): string {
-  if (Math.abs(cell) >= 1e21) return String(cell); // plain digits would suggest a precision that it does not have
+  if (Math.abs(cell) >= 1e21) return String(cell); // plain digits would suggest more precision than it has
   if (Math.abs(cell) >= 1e15) return plainDigits(String(cell));
   return cell.toFixed(Math.max(decimals, Math.min(maxDecimals, significantDecimals(plainDigits(String(cell))))));
 }
 
-/** A formatNumber with thousands separators and aligned decimals; negative ones are in parentheses. */
+/** Formats a figure with thousands separators and aligned decimals, and in parentheses if it is negative. */
 export function formatNumber(cell: Cell, format: ColumnFormat): string {
   const digits = typeof cell === "number" && isDouble(format.type) ? rounded(cell, format) : plainDigits(String(cell));
   const parts = NUMBER.exec(digits);
@@ -100,7 +100,7 @@ export function formatNumber(cell: Cell, format: ColumnFormat): string {
   return format.isPlain ? `-${text}` : `(${text})`;
 }
 
-/** The text of a cell. */
+/** Returns the text of a cell. */
 export function cellText(cell: Cell | undefined, format: ColumnFormat): string {
   if (cell === null || cell === undefined) return EMPTY;
   if (format.isNumber && typeof cell !== "object" && typeof cell !== "boolean") return formatNumber(cell, format);
@@ -110,7 +110,7 @@ export function cellText(cell: Cell | undefined, format: ColumnFormat): string {
   return format.isDay && MIDNIGHT.test(text) ? text.slice(0, 10) : text.replace("T", " ").replace(/\+00:00$/, " UTC");
 }
 
-/** The complete value for a tooltip, if the cell does not show all of it. */
+/** Returns the complete value for a tooltip, if the cell does not show all of it. */
 export function fullValue(cell: Cell | undefined, format: ColumnFormat): string | undefined {
   if (cell === null || cell === undefined) return undefined;
   const text = typeof cell === "object" ? JSON.stringify(cell) : String(cell);
@@ -119,8 +119,8 @@ export function fullValue(cell: Cell | undefined, format: ColumnFormat): string 
 }
 
 /**
- * The table for pasting into a spreadsheet: figures as they are, and no text that would be taken for a formula, as in a CSV
- * (csv_writer.py). Spreadsheets may also split at a separator that was used before, and drop quotation marks around a text.
+ * Formats the table for pasting into a spreadsheet, with unchanged figures and no text that could be read as a formula, as in a
+ * CSV (csv_writer.py). Spreadsheets may also split at a separator that was used before, and drop quotation marks around text.
  */
 export function tabSeparated(columns: ResultColumn[], rows: Cell[][]): string {
   const safe = (text: string) => {
@@ -135,8 +135,8 @@ export function tabSeparated(columns: ResultColumn[], rows: Cell[][]): string {
 }
 
 /**
- * A number as people write it, converted to what the engine reads: (1,234.50) is -1234.50. A comma that does not separate
- * thousands may be the decimal comma of other countries, so it stays, and the engine asks for a plain number.
+ * Converts a number as people write it to the engine's format: (1,234.50) becomes -1234.50. A comma that does not separate
+ * thousands may be a decimal comma, as in other countries, so it is kept, and the engine asks for a plain number.
  */
 export function plainNumber(text: string): string {
   const inner = /^\((.*)\)$/.exec(text);

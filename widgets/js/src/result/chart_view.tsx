@@ -1,4 +1,4 @@
-// The chart of a result. The library that draws it is loaded with the first chart, once for the page.
+// Shows the chart of a result. The library that draws it is loaded once per page, with the first chart.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useChannel } from "../shared/component";
 import type { KernelChannel } from "../shared/kernel_channel";
@@ -28,7 +28,7 @@ function library(channel: KernelChannel): Promise<Library> {
   return page[KEY];
 }
 
-/** The rows as Vega takes them: objects keyed by column name. */
+/** Converts the rows to Vega's format: objects keyed by column name. */
 function records(table: ResultTable): Record<string, unknown>[] {
   return table.rows.map((row) => Object.fromEntries(table.columns.map(({ name }, i) => [name, row[i]])));
 }

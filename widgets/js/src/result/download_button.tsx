@@ -1,4 +1,4 @@
-// A button that downloads a file of the thread.
+// A button that downloads a file in the thread.
 import { useState } from "preact/hooks";
 import { useChannel } from "../shared/component";
 import { errorMessage } from "../shared/errors";

@@ -1,9 +1,9 @@
-// The first rows of a result.
+// Shows the first rows of a result.
 import type { ResultTable } from "../shared/wire_types";
 import { type Cell, cellText, type ColumnFormat, columnFormats, EMPTY, fullValue } from "./cell_format";
 import "./first_rows.css";
 
-/** A cell. The closing parenthesis of a negative figure hangs, so that the digits of all figures line up. */
+/** A cell. The closing parenthesis of a negative figure hangs to the right, so that the digits of all figures line up. */
 export function CellView({ cell, format }: { cell: Cell | undefined; format: ColumnFormat }) {
   const text = cellText(cell, format);
   if (text === EMPTY && (cell === null || cell === undefined)) return <span class="cfo-none" aria-label="empty">{EMPTY}</span>;

@@ -1,4 +1,4 @@
-// All rows of a result in a dialog, sorted and filtered by the engine.
+// Shows all rows of a result in a dialog. The engine sorts and filters them.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { DialogHeadSlot, useModalDialog } from "../shared/dialog";
 import { useElementId } from "../shared/element_id";
@@ -14,7 +14,7 @@ export function FullResult({ file, table, onClose }: { file: string; table: Resu
   const dialog = useModalDialog();
   const [sort, setSort] = useState<Sort[]>([]);
   const [filters, setFilters] = useState<Filter[]>([]);
-  const [cleared, setCleared] = useState(0); // part of the inputs' keys: they are recreated, and so emptied
+  const [cleared, setCleared] = useState(0); // part of the inputs' keys, so that they are recreated empty
   const [problem, setProblem] = useState<string | null>(null);
   const [filterErrors, setFilterErrors] = useState<Record<string, string>>({}); // by column
   const rows = useResultRows(file, sort, filters);
@@ -42,7 +42,7 @@ export function FullResult({ file, table, onClose }: { file: string; table: Resu
   const isFiltered = filters.length > 0 || Object.keys(filterErrors).length > 0;
   const count = rows.count ?? lastCount.current;
   const countText = isFiltered ? `${count.toLocaleString("en-US")} of ${countLabel(rows.total ?? table.row_count)}` : countLabel(count);
-  const size = { "--rows": table.row_count, "--columns": table.columns.length }; // the dialog is only as large as it needs to be
+  const size = { "--rows": table.row_count, "--columns": table.columns.length }; // makes the dialog only as large as needed
   return (
     <dialog ref={dialog} class="cfo-whole" style={size} aria-label="Full result" onClose={onClose}>
       <header class="cfo-bar">
@@ -100,7 +100,7 @@ type Op = "contains" | "=" | ">=" | "<=";
 interface FilterInputProps {
   column: string;
   isText: boolean;
-  /** Why the last filter was refused. */
+  /** The reason why the last filter was refused. */
   error: string | undefined;
   onChange: (filter: Filter | null) => void;
 }

@@ -1,7 +1,7 @@
 import { useTrait } from "../shared/component";
 
-/** The opening that the conversation shows, to send with commands for its thread: another one may be open when they arrive. */
+/** The opening shown by the conversation. Commands for its thread include it, because another may be open when they arrive. */
 export function useOpenThread(): { opened?: string } {
-  const [opened] = useTrait<string | undefined>("opened"); // a result in a cell of its own has none
+  const [opened] = useTrait<string | undefined>("opened"); // undefined for a result in its own cell
   return opened === undefined ? {} : { opened };
 }

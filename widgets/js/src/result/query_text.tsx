@@ -1,4 +1,4 @@
-// The query behind a result: SQL that can be edited and run again, or a program or plan to read.
+// Shows the query behind a result: SQL that can be edited and run again, or a program or plan to read.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { duckdb, formatDialect } from "sql-formatter";
 import { CopyButton, CopyIcon } from "../shared/copy_button";
@@ -7,13 +7,13 @@ import type { Query } from "../shared/wire_types";
 const MAX_FORMATTED = 20_000; // characters; formatting longer SQL takes too long
 const DOUBLE_CLICK_MS = 1000; // a second click or Enter within this time is ignored
 
-/** SQL on several lines, if the formatter can parse it. */
+/** Formats SQL on several lines, if the formatter can parse it. */
 export function formatted(sql: string): string {
   if (sql.length > MAX_FORMATTED) return sql;
   try {
     return formatDialect(sql, { dialect: duckdb, keywordCase: "upper", tabWidth: 2, expressionWidth: 70 });
   } catch {
-    return sql; // syntax of DuckDB that the formatter does not know
+    return sql; // DuckDB syntax that the formatter does not know
   }
 }
 

@@ -1,4 +1,4 @@
-// The rows of a full result, loaded from the engine a page at a time, and kept while they are near.
+// Loads the rows of a full result from the engine one page at a time, and keeps those near the visible ones.
 import { useEffect, useMemo, useReducer } from "preact/hooks";
 import { useChannel } from "../shared/component";
 import { errorMessage, isTransient } from "../shared/errors";
@@ -17,7 +17,7 @@ export class ResultRows {
   count: number | null = null;
   total: number | null = null;
   problem: { message: string; canRetry: boolean } | null = null;
-  /** A filter that does not fit its column, and why. */
+  /** A filter that is not valid for its column, and the reason. */
   invalidFilter: { column: string; message: string } | null = null;
   private pages = new Map<number, Cell[][] | "loading">();
   private isClosed = false;
@@ -37,7 +37,7 @@ export class ResultRows {
     return page === "loading" ? undefined : page?.[i % PAGE];
   }
 
-  /** Loads the rows between these, unless they are loaded or loading. */
+  /** Loads the rows between these indexes, unless they are already loaded or loading. */
   load(first: number, last: number): void {
     if (this.problem || this.invalidFilter) return;
     for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page++) {
@@ -59,7 +59,7 @@ export class ResultRows {
     const rows: Cell[][] = [];
     try {
       for (let hasMore = true; hasMore; ) {
-        const offset = page * PAGE + rows.length; // an answer with long rows has fewer of them
+        const offset = page * PAGE + rows.length; // a response with long rows contains fewer of them
         const wanted = { offset, limit: PAGE - rows.length, sort: this.sort, filters: this.filters };
         const { value } = await this.channel.request<ResultPage>({ type: "page", ...this.thread, file: this.file, ...wanted });
         rows.push(...value.rows);
@@ -76,7 +76,7 @@ export class ResultRows {
     if (!this.isClosed) this.onChange();
   }
 
-  /** A filter that does not fit is reported at its input. The error does not say which one it is, so each is tried alone. */
+  /** Finds the invalid filter, to report it at its input. The error does not name it, so each filter is tried separately. */
   private async fail(error: unknown): Promise<void> {
     const message = errorMessage(error, "The rows could not be read. Try again.");
     if (isInvalidFilter(error)) {

@@ -1,4 +1,4 @@
-// The result of a reply: its table or chart with the query behind it, the sheet it wrote, or why its query failed.
+// Shows the result of a reply: its table or chart with the query behind it, the sheet it wrote, or why its query failed.
 import { useState } from "preact/hooks";
 import { CopyButton, CopyIcon } from "../shared/copy_button";
 import { useElementId } from "../shared/element_id";
@@ -13,7 +13,7 @@ import "./result.css";
 
 export { SheetCard } from "./sheet_card";
 
-const COLUMN_WIDTH = 260; // px, the most that a column needs
+const COLUMN_WIDTH = 260; // px, the maximum that a column needs
 
 export interface ResultViewProps {
   table: ResultTable;
@@ -79,7 +79,7 @@ function ChartSwitch({ isChart, onChange }: { isChart: boolean; onChange: (isCha
   );
 }
 
-/** A query that failed: why, and the SQL to fix. */
+/** Shows a failed query: the reason, and the SQL to fix. */
 export function FailedQuery({ sql, problem, onRun }: { sql: string; problem: Problem; onRun?: ((sql: string) => void) | undefined }) {
   return (
     <section class="cfo-result" aria-label="Failed query">

@@ -1,4 +1,4 @@
-// The sheet that a reply wrote, to download.
+// Shows the sheet that a reply wrote, with a download button.
 import { useState } from "preact/hooks";
 import type { SheetWritten } from "../shared/wire_types";
 import { countLabel } from "./cell_format";

@@ -1,4 +1,4 @@
-// A table of any length in a scrolling window. Only the visible rows are drawn.
+// Shows a table of any length in a scrolling window. Only the visible rows are rendered.
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Sort } from "../shared/wire_types";
@@ -32,7 +32,7 @@ export function VirtualTable({ rows, count, formats, sample, sort, onSort, filte
   const fullHeight = count * ROW_HEIGHT;
   const scrollHeight = Math.min(fullHeight, MAX_HEIGHT);
   const view = Math.max(ROW_HEIGHT, size.height - size.headHeight);
-  // Above the maximum height, a pixel of scrolling stands for several pixels of rows.
+  // If the rows exceed the maximum height, a pixel of scrolling corresponds to several pixels of rows.
   const scale = fullHeight > MAX_HEIGHT ? (fullHeight - view) / (MAX_HEIGHT - view) : 1;
   const offset = top * scale; // px of rows above the window
   const first = Math.max(0, Math.floor(offset / ROW_HEIGHT) - 4);
@@ -144,7 +144,7 @@ function sortDirection(sort: Sort | null, format: ColumnFormat): "ascending" | "
   return sort.descending ? "descending" : "ascending";
 }
 
-/** The width of a column in characters, for its name and the first rows. */
+/** Returns the width of a column in characters, based on its name and the first rows. */
 function columnWidth(format: ColumnFormat, i: number, sample: Cell[][]): number {
   const cells = sample.slice(0, 60).map((row) => cellText(row[i], format).length);
   return Math.max(MIN_WIDTH, format.name.length + 5, ...cells.map((length) => length + 4));

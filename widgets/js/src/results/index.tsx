@@ -1,4 +1,4 @@
-// The result of a reply in a notebook cell.
+// Shows the result of a reply in a notebook cell.
 import { useState } from "preact/hooks";
 import { component, KernelNotice, useChannel, useTrait } from "../shared/component";
 import { errorMessage } from "../shared/errors";

@@ -1,5 +1,5 @@
-// Values kept in this browser, or only in this tab. Where storage is unavailable (a private window, a full store), nothing
-// is kept, and no error is raised.
+// Stores values in this browser, or only in this tab. If storage is unavailable (a private window, a full store), nothing is
+// stored, and no error is raised.
 
 export type Scope = "browser" | "tab";
 const storage = (scope: Scope) => (scope === "tab" ? sessionStorage : localStorage);
@@ -17,7 +17,7 @@ export function saveItem(key: string, value: unknown, scope: Scope = "browser"):
   try {
     storage(scope).setItem(`cfo:${key}`, JSON.stringify(value));
   } catch {
-    // The value is not kept.
+    // The value is not stored.
   }
 }
 

@@ -1,4 +1,4 @@
-// The root of every component: its element, its traits as Preact state, and its channel to Python.
+// The root of every component: provides its element, its traits as Preact state, and its channel to Python.
 import type { ComponentChildren } from "preact";
 import { createContext, render as mount } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
@@ -25,13 +25,13 @@ export function useKernelState(): KernelState {
   return state;
 }
 
-/** Says that the kernel does not respond, and what to do. */
+/** Shows that the kernel is not responding, and what to do. */
 export function KernelNotice() {
   const state = useKernelState();
   return state === "alive" ? null : <p class="cfo-lost" role="status">{kernelProblem(state).message}</p>;
 }
 
-/** A trait of the Python side, and the function that sets it there. */
+/** Returns a trait of the Python widget, and a function that sets it there. */
 export function useTrait<Value>(name: string): [Value, (value: Value) => void] {
   const { model } = useChannel();
   const [value, setValue] = useState(() => model.get(name) as Value);
@@ -48,13 +48,13 @@ export function useTrait<Value>(name: string): [Value, (value: Value) => void] {
   return [value, set];
 }
 
-/** The export of a bundle: anywidget calls `render` with an element of its own. */
+/** Returns the exports of a bundle. anywidget calls `render` with an element for the component. */
 export function component(draw: () => ComponentChildren) {
   return {
     render({ model, el }: { model: Model; el: HTMLElement }) {
       el.classList.add("cfo");
-      // Keys typed here must not trigger shortcuts of the notebook. JupyterLab handles its own in the capture phase,
-      // before they reach this element, so it needs the attribute too.
+      // Keys typed here must not trigger the notebook's shortcuts. JupyterLab handles its shortcuts in the capture phase, before
+      // the events reach this element, so it also needs the attribute.
       el.dataset.lmSuppressShortcuts = "true";
       el.addEventListener("keydown", (event) => event.stopPropagation());
       const channel = new KernelChannel(model, el);

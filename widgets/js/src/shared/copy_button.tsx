@@ -1,4 +1,4 @@
-// A button that copies text to the clipboard, and says so.
+// A button that copies text to the clipboard and shows whether this worked.
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
@@ -33,7 +33,7 @@ export function CopyIcon() {
   return <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M6 5.5h7.5V14H6zM3 11H2.5V2.5H10V3" /></svg>;
 }
 
-/** A page served over plain HTTP has no clipboard API, so this falls back to a selection; in a dialog it must be inside it. */
+/** Pages served over plain HTTP have no clipboard API, so this falls back to a selection, which must be inside an open dialog. */
 async function writeClipboard(text: string, parent: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,8 +1,8 @@
-// Modal dialogs, and content that must stay visible while one covers the page: it is shown in the dialog's head.
+// Modal dialogs. Content that must stay visible while a dialog covers the page is shown in the dialog's head.
 import { type ComponentChildren, render as mount, type RefObject } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
-// Each bundle has a Preact of its own, so they notify each other through the document.
+// Each bundle has its own Preact, so the bundles notify each other through the document.
 const CHANGED = "cfo-modal";
 const notify = () => document.dispatchEvent(new Event(CHANGED));
 
@@ -17,12 +17,12 @@ export function useModalDialog(): RefObject<HTMLDialogElement | null> {
   return dialog;
 }
 
-/** The place in a dialog's head for such content. */
+/** The slot for such content in a dialog's head. */
 export function DialogHeadSlot() {
   return <div class="cfo-above" data-cfo-above="" />;
 }
 
-/** The slot of the dialog that covers the page; null if there is none. */
+/** Returns the slot of the dialog that covers the page, or null if there is none. */
 export function useDialogHeadSlot(): Element | null {
   const [slot, setSlot] = useState<Element | null>(null);
   useEffect(() => {
@@ -34,7 +34,7 @@ export function useDialogHeadSlot(): Element | null {
   return slot;
 }
 
-/** Draws its children in another element, which may belong to another bundle. */
+/** Renders its children in another element, which may belong to another bundle. */
 export function Portal({ into, children }: { into: Element; children: ComponentChildren }) {
   const own = useMemo(() => document.createElement("div"), [into]);
   useLayoutEffect(() => {

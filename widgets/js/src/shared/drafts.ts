@@ -1,24 +1,24 @@
-// Drafts and messages that are not sent yet, kept in this browser: they survive a reload and a lost kernel.
+// Stores drafts and unsent messages in this browser, so that they survive a reload or a lost kernel.
 import { loadItem, removeItem, saveItem, type Scope } from "./browser_storage";
 import type { Problem } from "./wire_types";
 
-/** A message that is being sent. It is part of the conversation at once, and is kept until the thread has it. */
+/** A message that is being sent. It is shown in the conversation at once, and kept until the thread contains it. */
 export interface OutgoingMessage {
   key: string;
   text: string;
   in_reply_to?: string;
-  /** How many messages of people came before it: the first later one with the same text is this one. */
+  /** How many user messages precede it. The first later message with the same text is this one. */
   after: number;
   runId?: string;
   problem?: Problem;
 }
 
-/** The storage key of a thread. New threads of a workspace share one, because they have no id before their first message. */
+/** Returns a thread's storage key. New threads in a workspace share one, because they have no id before their first message. */
 export function draftKey(workspaceId: string, threadId: string): string {
   return threadId || `new in ${workspaceId}`;
 }
 
-/** The draft of a thread: of this tab, which keeps it over a reload, or else of another tab of this browser. */
+/** Returns a thread's draft: this tab's draft, which survives a reload, or otherwise the draft from another tab. */
 export function loadDraft(thread: string): string {
   const name = `draft ${thread}`;
   const text = loadItem(name, "", "tab") || loadItem(name, "");
@@ -28,18 +28,18 @@ export function loadDraft(thread: string): string {
 
 export function saveDraft(thread: string, text: string): void {
   const name = `draft ${thread}`;
-  // Two tabs may have drafts in the same thread. Clearing one must not remove the other's.
+  // Two tabs may have drafts for the same thread. Clearing one must not remove the other.
   const isOwn = loadItem(name, "") === loadItem(name, "", "tab");
   saveText(name, text, "tab");
   if (text || isOwn) saveText(name, text, "browser");
 }
 
-// Text of a deleted thread. The frame's bundle finds out that it was deleted, the chat's bundle has the composer: they
-// share no variables, so they exchange the text through the tab's storage and a DOM event.
+// Text from a deleted thread. The frame's bundle detects the deletion, and the chat's bundle contains the composer. They share no
+// variables, so they exchange the text through the tab's storage and a DOM event.
 const RESCUED = "left behind";
 const RESCUED_EVENT = "cfo-left-behind";
 
-/** Moves the draft and the unsent messages of a deleted thread to the composer that is open now. */
+/** Moves the draft and the unsent messages of a deleted thread to the open composer. */
 export function rescueText(threadId: string): void {
   const texts = [...loadOutbox(threadId).map(({ text }) => text), loadDraft(threadId)].filter((text) => text);
   if (!texts.length) return;
@@ -49,7 +49,7 @@ export function rescueText(threadId: string): void {
   document.dispatchEvent(new Event(RESCUED_EVENT));
 }
 
-/** Calls `take` with rescued text, past and future; returns the function that stops it. */
+/** Calls `take` with text that has been or will be rescued. Returns a function that stops this. */
 export function onRescuedText(take: (text: string) => void): () => void {
   const check = () => {
     const text = loadItem(RESCUED, "", "tab");

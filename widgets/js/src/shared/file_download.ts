@@ -1,10 +1,10 @@
-// Downloads a file from Python, a megabyte at a time, and saves it with the browser.
+// Downloads a file from Python one megabyte at a time, and saves it with the browser.
 import type { Command, KernelChannel } from "./kernel_channel";
 import type { DownloadChunk } from "./wire_types";
 
 type FileToDownload<C = Command> = C extends { type: "download" } ? Omit<C, "key" | "from"> : never;
 
-/** Downloads a file; `onProgress` gets the share that has arrived, from 0 to 1. */
+/** Downloads a file. Calls `onProgress` with the fraction that has arrived, from 0 to 1. */
 export async function downloadFile(
   channel: KernelChannel, file: FileToDownload, onProgress: (share: number) => void = () => undefined,
 ): Promise<void> {

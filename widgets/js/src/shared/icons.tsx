@@ -1,4 +1,4 @@
-// The icons of the side panel. Each is beside text, or on a button with a label.
+// The icons in the side panel. Each is next to text, or on a button with a label.
 
 const drawn = (path: string, width = 1.5) => () => (
   <svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width={width}

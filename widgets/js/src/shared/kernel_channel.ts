@@ -1,4 +1,4 @@
-// The channel between a component and Python, which may be busy or may have ended without notice.
+// The channel between a component and Python. Python may be busy, or may have ended without notice.
 import type { Command as WireCommand, EventsMessage, PageMessage, Problem } from "./wire_types";
 
 /** A command without the request id, which is added when it is sent. */
@@ -13,14 +13,14 @@ export interface Model {
   on(event: string, callback: (...args: never[]) => void): void;
   off(event: string, callback: (...args: never[]) => void): void;
   send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
-  /** One for each kernel. */
+  /** There is one widget manager per kernel. */
   readonly widget_manager: unknown;
 }
 
-/** Whether Python responds. "silent" may pass, because Python may be busy; "gone" is final: the kernel has ended. */
+/** Whether Python responds. "silent" may be temporary, because Python may be busy. "gone" is final: the kernel has ended. */
 export type KernelState = "alive" | "silent" | "gone";
 
-const ANSWER_TIMEOUT = 8000; // milliseconds before a ping asks whether Python is there at all
+const ANSWER_TIMEOUT = 8000; // milliseconds before a ping checks whether Python is still responding
 const PING_TIMEOUT = 5000; // milliseconds
 const SLOWEST_BYTES_PER_MS = 50; // any connection is at least as fast
 const ENDED = "cfo-kernel-ended";
@@ -37,7 +37,7 @@ export function kernelProblem(state: KernelState): Problem {
   return { code: "no_answer", message: `The kernel is not responding. It may be busy. Try again in a moment, or ${action}.` };
 }
 
-/** Why a command failed: a code, and a message that says what to do next. */
+/** The reason why a command failed: a code, and a message that says what to do next. */
 export class CommandError extends Error {
   readonly problem: Problem;
 
@@ -53,21 +53,21 @@ export interface Answer<Value> {
 }
 
 interface Socket {
-  /** When the bytes sent so far will have arrived, even over a slow connection; later messages queue behind them. */
+  /** The time by which the bytes sent so far will have arrived, even over a slow connection. Later messages wait for them. */
   cfoSentUntil?: number;
 }
 
 interface PendingRequest {
   resolve: (answer: Answer<never>) => void;
   reject: (error: CommandError) => void;
-  /** When to ask whether Python is there at all. */
+  /** The timer for checking whether Python is still responding. */
   deadline: number;
 }
 
-/** Sends commands and waits for their answers; passes on the events that Python sends unasked. */
+/** Sends commands and waits for their responses. Passes on the events that Python sends on its own. */
 export class KernelChannel {
   state: KernelState = "alive";
-  /** Whether Python ever answered this page: a notebook may show a widget from the time when it was saved. */
+  /** Whether Python has ever responded to this page. A notebook may show a widget that was saved with it. */
   hasAnswered = false;
   private pending = new Map<string, PendingRequest>();
   private listeners = new Set<(message: EventsMessage) => void>();
@@ -80,13 +80,13 @@ export class KernelChannel {
     this.model = model;
     if (el.classList.contains(DISCONNECTED)) this.state = "gone";
     model.on("msg:custom", this.receive);
-    model.on("comm_live_update", this.end); // once a component is shown, this means that its kernel was restarted
+    model.on("comm_live_update", this.end); // after a component is shown, this event means that its kernel was restarted
     addEventListener(ENDED, this.endWithOthers);
   }
 
   /**
-   * Sends a command; rejects with `CommandError` if it fails. There is no limit on how long a command may take, because
-   * Python may itself wait for a server: only a kernel that stops answering pings ends the wait.
+   * Sends a command. Rejects with `CommandError` if it fails. A command may take any time, because Python itself may be waiting
+   * for a server. The wait ends early only if the kernel stops responding to pings.
    */
   request = <Value,>(command: Command, buffers: ArrayBuffer[] = []): Promise<Answer<Value>> => {
     if (this.state === "gone") return Promise.reject(new CommandError(kernelProblem("gone")));
@@ -98,19 +98,19 @@ export class KernelChannel {
     return answer;
   };
 
-  /** Calls `listener` with the events of runs; returns the function that stops it. */
+  /** Calls `listener` with the events of runs. Returns a function that stops this. */
   onEvents = (listener: (message: EventsMessage) => void): (() => void) => {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   };
 
-  /** Calls `listener` when the kernel's state changes; returns the function that stops it. */
+  /** Calls `listener` when the kernel's state changes. Returns a function that stops this. */
   onStateChange = (listener: () => void): (() => void) => {
     this.stateListeners.add(listener);
     return () => this.stateListeners.delete(listener);
   };
 
-  /** Pending requests are neither resolved nor rejected: the code that waits for them is gone, too. */
+  /** Closes the channel. Pending requests are neither resolved nor rejected, because the code waiting for them is gone too. */
   close(): void {
     this.model.off("msg:custom", this.receive);
     this.model.off("comm_live_update", this.end);
@@ -118,7 +118,7 @@ export class KernelChannel {
     this.pending.clear();
   }
 
-  /** All components of a kernel share one socket, so a large upload of one delays the messages of the others. */
+  /** All components of a kernel share one socket, so a large upload by one delays the others' messages. */
   private get socket(): Socket {
     return this.model.widget_manager as Socket;
   }
@@ -130,14 +130,14 @@ export class KernelChannel {
       try {
         this.model.send({ ...command, request }, undefined, buffers);
       } catch {
-        // The kernel was shut down. Jupyter notifies no component, so this one tells the others.
+        // The kernel was shut down. Jupyter does not notify components, so this one notifies the others.
         this.end();
         dispatchEvent(new CustomEvent(ENDED, { detail: this.model.widget_manager }));
       }
     });
   }
 
-  /** While requests are pending: pings Python whenever an answer is late. */
+  /** While requests are pending, pings Python whenever a response is late. */
   private async watchDeadlines(): Promise<void> {
     if (this.isWatching) return;
     this.isWatching = true;
@@ -160,7 +160,7 @@ export class KernelChannel {
       for (const listener of this.listeners) listener(message);
       return;
     }
-    const request = this.pending.get(message.request); // missing if another view of the same component sent it
+    const request = this.pending.get(message.request); // undefined if another view of the same component sent it
     this.pending.delete(message.request);
     if (message.type === "problem") request?.reject(new CommandError(message.problem));
     else request?.resolve({ value: message.value as never, buffers: (buffers as DataView[] | undefined) ?? [] });

@@ -6,7 +6,7 @@ import "./menu.css";
 
 export interface Item {
   label: string;
-  /** For one of several choices: whether it is the current one. */
+  /** Whether this is the current choice, if the items are choices. */
   checked?: boolean;
   danger?: boolean;
   /** Whether a line separates it from the items before it. */
@@ -16,7 +16,7 @@ export interface Item {
 }
 
 interface MenuProps {
-  /** What the menu is for, read out by screen readers. */
+  /** The purpose of the menu, for screen readers. */
   label: string;
   items: Item[];
   class?: string;
@@ -88,7 +88,7 @@ function entriesOf(list: HTMLElement | null): HTMLElement[] {
 }
 
 function move(event: KeyboardEvent, list: HTMLElement | null, leave: () => void): void {
-  event.stopPropagation(); // the list below the menu has keys of its own
+  event.stopPropagation(); // the list below the menu has its own keys
   const entries = entriesOf(list);
   const at = entries.indexOf(document.activeElement as HTMLElement);
   const goTo: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: entries.length - 1 };
@@ -108,7 +108,7 @@ function move(event: KeyboardEvent, list: HTMLElement | null, leave: () => void)
   entries[(found + entries.length) % entries.length]?.focus();
 }
 
-/** Places the menu below the button, or above it if there is no room below; never outside the window. */
+/** Positions the menu below the button, or above it if there is no room below, but never outside the window. */
 function place(button: HTMLElement | null, list: HTMLElement | null): void {
   if (!button || !list) return;
   const { left, right, top, bottom, width } = button.getBoundingClientRect();

@@ -1,4 +1,4 @@
-// Deletions that can be undone: an item is hidden at once, and deleted when the time to undo is over. The timer runs in the
+// Deletions that can be undone. An item is hidden at once, and deleted when the time to undo has passed. The timer runs in the
 // page, so nothing is deleted if the page is closed first.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { errorMessage } from "./errors";
@@ -14,17 +14,17 @@ interface PendingDeletion {
 }
 
 export interface Deletion {
-  /** Items not to list: their deletion is pending, or done and the list is not updated yet. */
+  /** Items that must not be listed, because their deletion is pending, or is done but the list is not updated yet. */
   hidden: Set<string>;
   pending: PendingDeletion[];
-  /** Why an item was not deleted, by its id. */
+  /** The reasons why items were not deleted, by item id. */
   problems: Map<string, string>;
   remove: (id: string, label: string) => void;
   undo: (id: string) => void;
   dismissProblem: (id: string) => void;
 }
 
-/** `perform` deletes an item. `scope` is where the ids are from; when it changes, pending deletions are dropped. */
+/** `perform` deletes an item. `scope` identifies where the ids come from. When it changes, pending deletions are dropped. */
 export function useDeletion(scope: string, perform: (id: string) => Promise<unknown>): Deletion {
   const [pending, setPending] = useState<PendingDeletion[]>([]);
   const [problems, setProblems] = useState(new Map<string, string>());
@@ -68,7 +68,7 @@ export function useDeletion(scope: string, perform: (id: string) => Promise<unkn
   };
 }
 
-/** Says why an item is still there. */
+/** Shows why an item was not deleted. */
 export function DeletionProblem({ deletion, id }: { deletion: Deletion; id: string }) {
   const problem = deletion.problems.get(id);
   if (!problem) return null;

@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks";
 import { useChannel } from "./component";
 
-/** Reports to Python that the page is visible, now and every few seconds. A page that is closed reports nothing. */
+/** Reports to Python that the page is visible, now and every few seconds. A closed page reports nothing. */
 export function useVisibilityReports(everySeconds = 10): void {
   const channel = useChannel();
   useEffect(() => {

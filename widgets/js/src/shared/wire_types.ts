@@ -1,4 +1,4 @@
-// What crosses between Python and the page. Generated from the pydantic models by `make types`: do not edit.
+// The messages between Python and the page. Generated from the pydantic models by `make types`: do not edit.
 
 export type Command =
   | Ping

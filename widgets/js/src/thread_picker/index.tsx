@@ -44,14 +44,14 @@ function ThreadPicker() {
     const at = rows.findIndex((row) => row.dataset.thread === thread.id);
     const next = rows[at + 1] ?? rows[at - 1];
     const { id } = thread;
-    // Deletion is refused if the thread changes after this. The end of a run that is working now should not count, so a
-    // running thread is deleted as it is; so is one whose last change is unknown, and then the deletion reports the problem.
+    // Deletion is refused if the thread changes after this. The end of a current run should not count as a change, so a running
+    // thread is deleted without this check. So is a thread whose last change is unknown; its deletion reports the problem.
     const last = thread.running ? Promise.resolve("") : channel.request<string>({ type: "last_change", thread_id: id }).then(({ value }) => value, () => "");
     lastChanges.current.set(id, last);
     deletion.remove(id, titleOf(thread));
     if (id === openId) {
       openWhenDeleted.current = id;
-      open(""); // so that no one writes in a thread that is being deleted
+      open(""); // so that nobody writes in a thread that is being deleted
     }
     setTabStop(next?.dataset.thread ?? "");
     next?.focus();
@@ -60,7 +60,7 @@ function ThreadPicker() {
   const onUndo = (id: string) => {
     if (openWhenDeleted.current === id) {
       openWhenDeleted.current = "";
-      if (!openId || openId === id) open(id); // the pick of the new thread may not have arrived yet
+      if (!openId || openId === id) open(id); // the new thread may not have been picked yet
     }
     focus(id);
   };
@@ -69,7 +69,7 @@ function ThreadPicker() {
     setTimeout(() => rowOf(list.current, id)?.focus());
   };
   const onRenamed = (id: string) => {
-    markSeen(id); // a person's own rename is nothing new
+    markSeen(id); // the user's own rename is not news
     focus(id);
   };
 
@@ -150,7 +150,7 @@ function SearchField({ value, change, onLeave }: { value: string; change: (text:
   );
 }
 
-/** The current time, updated every minute, for relative times and the groups by day. */
+/** Returns the current time, updated every minute, for relative times and for grouping by day. */
 function useMinute(): number {
   const [minute, setMinute] = useState(Date.now);
   useEffect(() => {

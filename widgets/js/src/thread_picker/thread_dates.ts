@@ -13,7 +13,7 @@ const weekday = new Intl.DateTimeFormat("en", { weekday: "short" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "short" });
 
-/** Days from the date of `at` to that of `now`. Compared at noon, because a day with a clock change is longer or shorter. */
+/** Returns the days between the dates of `at` and `now`. Compares them at noon, because clock changes alter a day's length. */
 function daysBetween(at: Date, now: Date): number {
   const noon = (date: Date) => new Date(date.getFullYear(), date.getMonth(), date.getDate(), 12).getTime();
   return Math.round((noon(now) - noon(at)) / DAY);
@@ -27,7 +27,7 @@ function groupOf(at: Date, now: Date): string {
   return (at.getFullYear() === now.getFullYear() ? month : monthAndYear).format(at);
 }
 
-/** The groups in the order of the list, which is sorted by last use. */
+/** Returns the groups in the order of the list, which is sorted by last use. */
 export function grouped(threads: ThreadRow[], now: Date): Group[] {
   const groups = new Map<string, ThreadRow[]>();
   for (const thread of threads) {
@@ -39,7 +39,7 @@ export function grouped(threads: ThreadRow[], now: Date): Group[] {
   return [...groups].map(([name, found]) => ({ name, threads: found }));
 }
 
-/** A short relative time. */
+/** Returns a short relative time. */
 export function shortTime(at: Date, now: Date): string {
   const minutes = Math.floor((now.getTime() - at.getTime()) / 60_000);
   const days = daysBetween(at, now);

@@ -13,7 +13,7 @@ interface ThreadItemProps {
   minute: number;
   isOpen: boolean;
   isUnread: boolean;
-  /** Whether the Tab key stops here. It stops at one row only; the arrow keys reach the others. */
+  /** Whether the Tab key stops here. It stops at only one row; the arrow keys reach the others. */
   isTabStop: boolean;
   deletion: Deletion;
   open: (id: string) => void;
@@ -60,7 +60,7 @@ export function ThreadItem({ thread, minute, isOpen, isUnread, isTabStop, deleti
   );
 }
 
-/** The title as an input. Enter or leaving it saves, Escape cancels. */
+/** The title as an input. Enter or leaving the input saves it; Escape cancels. */
 function TitleField({ thread, close }: { thread: ThreadRow; close: () => void }) {
   const channel = useChannel();
   const [longest] = useTrait<number>("longest_title");

@@ -1,4 +1,4 @@
-// Which threads have something new for the person at this browser, which stores when each was last seen.
+// Tracks which threads have something new for the user. The browser stores when each thread was last seen.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { loadItem, saveItem } from "../shared/browser_storage";
 import type { ThreadRow } from "../shared/wire_types";
@@ -6,9 +6,9 @@ import type { ThreadRow } from "../shared/wire_types";
 interface SeenThreads {
   /** Everything up to the first visit counts as seen. */
   since: string;
-  /** For each thread its time of last use when it was seen; empty if an answer has arrived since. */
+  /** For each thread, the time of its last use when it was last seen. Empty if an answer has arrived since. */
   seen: Record<string, string>;
-  /** Threads that were running at the last update: if one no longer is, it has an answer. */
+  /** Threads that were running at the last update. If one is no longer running, it has an answer. */
   running: string[];
 }
 
@@ -18,7 +18,7 @@ export interface Unread {
   markSeen: (id: string) => void;
 }
 
-/** The ids of the threads with something new. The open thread has nothing new while the page is visible. */
+/** Returns the ids of the threads with something new. The open thread has nothing new while the page is visible. */
 export function useUnread(workspaceId: string, threads: ThreadRow[] | null, openId: string): Unread {
   const latest = useRef(threads);
   latest.current = threads;

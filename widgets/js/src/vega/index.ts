@@ -1,5 +1,5 @@
-// Draws Vega-Lite charts. This is a bundle of its own, because it is ten times as large as the others. It loads no data from
-// any address.
+// Draws Vega-Lite charts. This is a separate bundle, because it is ten times as large as the others. It never loads data from an
+// address.
 import embed from "vega-embed";
 import { expressionInterpreter } from "vega-interpreter";
 
@@ -16,7 +16,7 @@ const SERIES = ["#e08b3e", "#2f9e8f", "#b0589f", "#8a9a2f", "#c9504f", "#7a6fd0"
 const refuse = () => Promise.reject(new Error("A chart may not load anything from an address."));
 const noLoader = { load: refuse, sanitize: refuse, http: refuse, file: refuse, options: {} };
 
-/** Draws the chart into the element, at its width. Call `finalize` to remove it. */
+/** Draws the chart in the element, using its full width. Call `finalize` to remove it. */
 export async function draw(
   element: HTMLElement,
   spec: Record<string, unknown>,
@@ -37,7 +37,7 @@ export async function draw(
   return { finalize: () => result.finalize() };
 }
 
-/** The tooltip of a mark, as a table. Vega's own would load an image from the value of a column named `image`. */
+/** Formats the tooltip of a mark as a table. Vega's own tooltip would load an image from the value of a column named `image`. */
 function tooltip(value: unknown, escape: (value: unknown) => string): string {
   if (typeof value !== "object" || value === null) return escape(value);
   const rows = Object.entries(value).filter(([, cell]) => cell !== undefined);

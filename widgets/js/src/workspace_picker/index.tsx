@@ -55,7 +55,7 @@ function WorkspacePicker() {
   );
 }
 
-/** Opens the workspace that this browser had open last, retrying while the server is away; then remembers the open one. */
+/** Opens the workspace that was last open in this browser, retrying until the server is available. Then remembers the open one. */
 function useInitialWorkspace(id: string, setProblem: (message: string) => void): void {
   const channel = useChannel();
   useEffect(() => {

@@ -3,7 +3,7 @@ import { useChannel } from "../shared/component";
 import { errorMessage } from "../shared/errors";
 import { useElementId } from "../shared/element_id";
 
-/** The form for a new company. The name stays in it until the company is created. */
+/** The form for a new company. It keeps the name until the company is created. */
 export function NewWorkspace({ canCancel, close }: { canCancel: boolean; close: () => void }) {
   const channel = useChannel();
   const [name, setName] = useState("");

@@ -3,7 +3,7 @@
 (() => {
   const INTERVAL = 5000, RETRY_INTERVAL = 1000, TIMEOUT = 4000; // milliseconds
   const MAX_RELOADS = 4, RELOAD_WINDOW = 180000; // a page that cannot recover must not reload forever
-  const MAX_BLANK_CHECKS = 4; // a page that stays empty got a broken kernel
+  const MAX_BLANK_CHECKS = 4; // a page that stays empty has a broken kernel
   const { baseUrl, kernelId } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
   const banner = document.getElementById("cfo-lost");
   const message = document.getElementById("cfo-lost-words");
