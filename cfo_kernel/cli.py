@@ -170,7 +170,7 @@ def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
 
 @app.command()
 def worker() -> None:
-    """Execute runs left by stopped processes and, with CFO_DATABASE_URL, runs accepted on any machine."""
+    """Execute runs until stopped: those left by ended processes and, with CFO_DATABASE_URL, those from all machines."""
 
     async def work() -> None:
         settings = load()

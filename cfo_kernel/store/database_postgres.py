@@ -42,7 +42,7 @@ class Target:
         return line
 
     def engine(self, schema: LiteralString) -> Engine:
-        """Returns an engine that uses this schema, which need not exist yet, and UTC."""
+        """Returns an engine for this schema, which need not exist yet. Times are in UTC."""
 
         def connect() -> psycopg.Connection[Any]:
             connection = psycopg.connect(self.conninfo, autocommit=True)

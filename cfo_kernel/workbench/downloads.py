@@ -76,7 +76,7 @@ async def converted(workspace_data: WorkspaceData, table: Path, format: Download
 
 
 def _open(path: Path) -> tuple[BinaryIO, int]:
-    """Opens a regular file but not a link, which may have replaced the file since its path was checked."""
+    """Opens a regular file. Refuses a link, which may have replaced the file since its path was checked."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):

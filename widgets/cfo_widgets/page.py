@@ -84,7 +84,7 @@ class KernelChannelsHandler(VoilaKernelWebsocketHandler):
 
 
 class WorkbenchApp(Voila):
-    """Voila with the handlers above, which take precedence over its own, and a monitor for the pool of kernels."""
+    """Voila with the handlers above, which take precedence over its own, and with a monitor for the kernel pool."""
 
     def init_settings(self) -> Any:
         settings = super().init_settings()

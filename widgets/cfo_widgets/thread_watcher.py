@@ -16,7 +16,7 @@ from cfo_widgets.wire import message_for_person
 VISIBLE_INTERVAL, HIDDEN_INTERVAL = 2.0, 15.0
 """Seconds between polls, while a page is visible and while none is."""
 _VISIBLE_FOR = 15.0
-"""How many seconds a page's report that it is visible is valid, since a page does not report that it was closed."""
+"""How many seconds a page counts as visible after it reports this, since it does not report when it is closed."""
 _POLL_TIMEOUT = 10.0
 _NO_RESPONSE = "The server is not responding. Nothing is lost, and this list updates as soon as the server is back."
 _INTERNAL = "The threads cannot be listed because of an internal error."
