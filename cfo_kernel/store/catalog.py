@@ -193,6 +193,7 @@ class Catalog:
             raise  # a row already exists; each method handles this itself
         except DBAPIError as error:
             message = (
-                f"The catalog cannot be used ({error.orig}). Fix this, or wait for the other program, then try again."
+                f"The catalog cannot be used ({error.orig}). Fix the cause, or wait for the other program to finish,"
+                " then try again."
             )
             raise StorageFailed(message) from error

@@ -174,7 +174,9 @@ class History:
         except FileNotFoundError:
             return self._set_aside(move=False)
         except OSError as error:
-            message = f"The thread's history cannot be read ({error.strerror}). Fix this, then open the thread again."
+            message = (
+                f"The thread's history cannot be read ({error.strerror}). Fix the cause, then open the thread again."
+            )
             raise ThreadReadOnly(message) from error
         except (ValueError, TypeError, KeyError):
             pass
@@ -234,4 +236,6 @@ def _read_entry(stored: dict[str, Any]) -> Entry | None:
 def _cannot_write(error: Exception, reason: str | None = None) -> StorageFailed:
     if reason is None:
         reason = error.strerror if isinstance(error, OSError) else "it contains characters that are not valid text"
-    return StorageFailed(f"The thread's history cannot be written ({reason}). Fix this, then send the message again.")
+    return StorageFailed(
+        f"The thread's history cannot be written ({reason}). Fix the cause, then send the message again."
+    )

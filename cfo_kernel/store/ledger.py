@@ -102,7 +102,8 @@ class Ledger:
             raise  # the run already has a capsule; `seal` handles this
         except DBAPIError as error:
             message = (
-                f"The ledger cannot be used ({error.orig}). Fix this, or wait for the other program, then try again."
+                f"The ledger cannot be used ({error.orig}). Fix the cause, or wait for the other program to finish,"
+                " then try again."
             )
             raise StorageFailed(message) from error
 

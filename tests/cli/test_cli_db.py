@@ -88,7 +88,7 @@ def test_upgrade_creates_and_upgrades_and_says_so(cli: Cli, folder: Path) -> Non
     done = cli("upgrade")
     [copy] = (folder / "copies").iterdir()
     assert done.out.splitlines() == [
-        f"catalog: from revision 0001 to 0002, after a copy to {copy}",
+        f"catalog: from revision 0001 to 0002, after copying it to {copy}",
         "ledger: created at revision 0001",
         "journal: created at revision 0002",
     ]
@@ -101,7 +101,9 @@ def test_upgrade_creates_and_upgrades_and_says_so(cli: Cli, folder: Path) -> Non
 def test_downgrade_goes_back_and_says_what_comes_next(cli: Cli, folder: Path) -> None:
     cli("upgrade")
     done = cli("downgrade", "journal", "0001")
-    assert done.out.startswith(f"journal: from revision 0002 to 0001, after a copy to {folder}/copies/journal-0002-")
+    assert done.out.startswith(
+        f"journal: from revision 0002 to 0001, after copying it to {folder}/copies/journal-0002-"
+    )
     assert done.err.startswith("Install the older version")
     assert cli("status", "--json").states[2] == ("behind", "0001")
     done = cli("upgrade", "journal", "--json")

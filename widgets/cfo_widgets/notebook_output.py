@@ -43,7 +43,7 @@ class NotebookWidget(Widget):
 
     def notebook_output(self) -> NotebookOutput:
         """Returns the content to show where the widget cannot run."""
-        text = f"The {type(self).__name__} of cfo_kernel needs a running kernel."
+        text = f"The cfo_kernel {type(self).__name__} needs a running kernel."
         return NotebookOutput(text, f"<p>{text}</p>")
 
     @override

@@ -26,7 +26,7 @@ def downgrade() -> None:
     if shared := [str(thread) for (thread,) in op.get_bind().execute(sa.text(_IN_SEVERAL))]:
         raise StorageFailed(
             f"Several workspaces have the same threads ({', '.join(shared)}), which revision 0001 of the catalog cannot"
-            " hold. Delete the threads in the copied workspace, or the whole copy, then downgrade."
+            " store. Delete the threads in the copied workspace, or the whole copy, then downgrade."
         )
     op.drop_index("thread_newest")
     op.rename_table("thread", "thread_of_workspace")  # frees the name first, since the constraints are named after it
