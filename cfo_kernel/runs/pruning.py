@@ -17,9 +17,9 @@ _log = logging.getLogger(__name__)
 
 
 async def prune(journal: Journal, days: int, root: Path, again: float = _AGAIN) -> None:
-    """Prunes runs that ended more than `days` days ago, and the root's trash, now and then every `again` seconds.
+    """Prunes runs that ended more than `days` days ago, and the root's trash, every `again` seconds until cancelled.
 
-    Runs until cancelled. A failed attempt is logged, and the next one follows at its usual time.
+    It starts at once. A failed attempt is logged, and the next one follows at its usual time.
     """
     while True:
         try:

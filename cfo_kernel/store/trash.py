@@ -1,8 +1,8 @@
-"""The trash of a root or a workspace, `.trash/`: deleted and replaced things, kept for a while in case they are missed.
+"""The trash of a root or a workspace, `.trash/`: keeps deleted and replaced items for a while in case they are needed.
 
-It has a limit in age and one in size. What is over is removed, the oldest first. The thing that was deleted last stays
-until its days are over, however large it is: a deletion that could not be undone would be a surprise. Things that
-people put there under names of their own are left alone, and so is one in which another program works.
+The trash has an age limit and a size limit, and the oldest items are removed first. The item that was deleted last is
+kept until it reaches the age limit, however large it is, because users expect to be able to undo their last deletion.
+Items that people put there under other names, and items that another program is using, are never removed.
 """
 
 import contextlib
@@ -32,11 +32,11 @@ class _Item:
 
 
 def move(parent: Path, path: Path) -> Path:
-    """Moves a file or folder to the trash of `parent`, where it gets a name that begins with the time."""
+    """Moves a file or folder to the trash of `parent`, under a name that begins with the time. Returns its new path."""
     trash = parent / FOLDER
     trash.mkdir(exist_ok=True)
     target = trash / f"{datetime.now(UTC):{_TIME}}-{uuid.uuid4().hex[:6]}-{path.name}"
-    # From another disk it is copied, which takes a while. Until it is complete its name begins with a dot.
+    # An item from another disk is copied, which takes a while. Until the copy is complete, its name begins with a dot.
     arriving = target.with_name(f".{target.name}")
     shutil.move(path, arriving)
     arriving.rename(target)
@@ -44,13 +44,13 @@ def move(parent: Path, path: Path) -> Path:
 
 
 def prune_root(root: Path) -> None:
-    """Prunes the trash of a root and of its workspaces."""
+    """Prunes the trash of a root and of all its workspaces."""
     for parent in (root, *(entry for entry in root.iterdir() if entry.is_dir() and not entry.is_symlink())):
         prune(parent / FOLDER)
 
 
 def prune(trash: Path, max_bytes: int = MAX_BYTES, now: datetime | None = None) -> None:
-    """Removes what is older than `DAYS`, then the oldest until the rest has at most `max_bytes`."""
+    """Removes the items that are older than `DAYS`, then the oldest others until the rest fits in `max_bytes`."""
     oldest = (now or datetime.now(UTC)) - timedelta(days=DAYS)
     items = _items(trash)
     young = [item for item in items if item.deleted_at >= oldest]
@@ -66,30 +66,30 @@ def prune(trash: Path, max_bytes: int = MAX_BYTES, now: datetime | None = None) 
 
 
 def _items(trash: Path) -> list[_Item]:
-    """What was moved to the trash, the oldest first; what an earlier removal left over is removed at once."""
+    """Returns the items in the trash, oldest first. Also erases the remains of unfinished removals."""
     found: list[_Item] = []
-    with contextlib.suppress(OSError):  # there is no trash yet, or it cannot be read now
+    with contextlib.suppress(OSError):  # there is no trash yet, or it cannot be read
         for path in sorted(trash.iterdir()):
             if path.name.startswith(_REMOVING):
                 _erase(path)
             elif name := _NAME.fullmatch(path.name):
-                with contextlib.suppress(ValueError):  # digits, but no time
+                with contextlib.suppress(ValueError):  # digits that are not a valid time
                     deleted_at = datetime.strptime(name["time"], _TIME).replace(tzinfo=UTC)
                     found.append(_Item(path, deleted_at, is_complete=not name["state"]))
     return sorted(found, key=lambda item: item.deleted_at)
 
 
 def _remove(path: Path) -> bool:
-    """Removes a thing unless it is in use; whether it is gone.
+    """Removes an item unless it is in use. Returns whether it is gone.
 
-    It first gets another name: whoever wants it back finds it whole, or not at all.
+    The item is renamed first, so that a user who wants it back finds either all of it or nothing.
     """
     if _is_in_use(path):
         return False
     removing = path.with_name(f"{_REMOVING}{uuid.uuid4().hex}")
     try:
         path.rename(removing)
-    except FileNotFoundError:  # another engine removed it, or somebody took it back
+    except FileNotFoundError:  # another engine removed it, or someone took it back
         return True
     except OSError:
         return False
@@ -98,7 +98,7 @@ def _remove(path: Path) -> bool:
 
 
 def _erase(path: Path) -> None:
-    with contextlib.suppress(OSError):  # what is left goes the next time
+    with contextlib.suppress(OSError):  # the rest is erased next time
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -106,7 +106,7 @@ def _erase(path: Path) -> None:
 
 
 def _is_in_use(path: Path) -> bool:
-    """Whether a program holds a lock in the folder: on a thread, or on the folder of a worker."""
+    """Whether a program holds a lock in the folder, either on a thread or on a worker's folder."""
     for folder, _, files in os.walk(path):
         for name in set(_LOCKS).intersection(files):
             with contextlib.suppress(OSError):
@@ -121,7 +121,7 @@ def _is_in_use(path: Path) -> bool:
 
 
 def _size(path: Path) -> int:
-    """How many bytes the thing takes on the disk."""
+    """Returns how many bytes the item occupies on the disk."""
     size = _bytes(path)
     for folder, _, files in os.walk(path):
         size += sum(_bytes(Path(folder, name)) for name in files)

@@ -41,7 +41,7 @@ async def download_file(workspace: WorkspaceDep, name: str) -> Response:
 
 @router.delete("/data/{name}", status_code=204, responses=may(404, 409, 422))
 async def delete_file(workspace: WorkspaceDep, name: str) -> None:
-    """Moves a file from `data/` to the workspace's `.trash/`, for 30 days."""
+    """Moves a file from `data/` to the workspace's `.trash/`, where it stays for 30 days."""
     await workspace.delete_file(name)
 
 

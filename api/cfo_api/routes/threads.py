@@ -55,7 +55,7 @@ async def rename_thread(thread: ThreadDep, body: ThreadTitle) -> ThreadInfo:
 
 @router.delete("/threads/{thread_id}", status_code=204, responses=may(404, 409, 422))
 async def delete_thread(thread: ThreadDep) -> None:
-    """Stops the runs of the thread and moves its folder to the workspace's `.trash/`, for 30 days."""
+    """Stops the runs of the thread and moves its folder to the workspace's `.trash/`, where it stays for 30 days."""
     await thread.delete()
 
 

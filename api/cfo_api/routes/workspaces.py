@@ -40,7 +40,7 @@ async def rename_workspace(workspace: WorkspaceDep, body: WorkspaceName) -> Work
 
 @router.delete("/workspaces/{workspace_id}", status_code=204, responses=may(404, 409, 422))
 async def delete_workspace(workspace: WorkspaceDep) -> None:
-    """Stops the runs of the workspace and moves its folder to the root's `.trash/`, for 30 days."""
+    """Stops the runs of the workspace and moves its folder to the root's `.trash/`, where it stays for 30 days."""
     await workspace.delete()
 
 
