@@ -92,7 +92,7 @@ def test_upgrade_creates_and_upgrades_and_says_so(cli: Cli, folder: Path) -> Non
         "ledger: created at revision 0001",
         "journal: created at revision 0002",
     ]
-    assert cli("upgrade", "ledger").out == "ledger: at revision 0001 already\n"
+    assert cli("upgrade", "ledger").out == "ledger: already at revision 0001\n"
     assert cli("upgrade", "--json").json[0] == {
         "store": "catalog", "before": "0002", "after": "0002", "copied_to": None,
     }  # fmt: skip

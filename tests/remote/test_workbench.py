@@ -74,7 +74,7 @@ async def test_workspaces(far: RemoteWorkbench, tiny: RemoteWorkspace) -> None:
     assert [w.id for w in await far.workspaces()] == ["acme_ag", "tiny"]
     with pytest.raises(WorkspaceExists):
         await far.create_workspace("Acme AG")
-    with pytest.raises(WorkspaceNotFound, match="Name one of: acme_ag, tiny"):
+    with pytest.raises(WorkspaceNotFound, match="Choose one of: acme_ag, tiny"):
         await far.workspace()
     await made.rename("Müller & Söhne")
     assert (await far.workspace("Müller & Söhne")).id == made.id

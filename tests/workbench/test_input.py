@@ -97,7 +97,7 @@ async def test_which_workspace_has_to_be_said_where_there_are_two(make_workbench
     made = await wb.create_workspace("Acme & Co")
     assert (made.id, made.name) == ("acme_co", "Acme & Co")
     assert (await wb.workspace("Acme & Co")).id == (await wb.workspace("acme_co")).id
-    with pytest.raises(WorkspaceNotFound, match="Name one of: acme_co, tiny"):
+    with pytest.raises(WorkspaceNotFound, match="Choose one of: acme_co, tiny"):
         await wb.workspace()
     for name, error in (("Acme & Co", WorkspaceExists), ("acme co", WorkspaceExists), ("../x", InvalidName)):
         with pytest.raises(error):

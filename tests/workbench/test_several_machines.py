@@ -51,7 +51,7 @@ async def worker(root: Path, url: str, server: ScriptedServer) -> AsyncIterator[
     command = [sys.executable, "-c", "from cfo_kernel.cli import main; main()", "worker"]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=environment)
     assert process.stdout
-    assert (await process.stdout.readline()).startswith(b"Working on the runs of ")
+    assert (await process.stdout.readline()).startswith(b"Executing the runs in ")
     try:
         yield process
     finally:
