@@ -89,7 +89,7 @@ def ask(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # such as SQL that begins with a comment
 def sql(
     text: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT.")],
     workspace: NeededWorkspace,
@@ -179,7 +179,8 @@ def worker() -> None:
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        async with connect(settings=settings):
+        async with connect(settings=settings) as wb:
+            await wb.check()  # opens the root even if it holds nothing yet
             gc.set_threshold(*_DEFAULT_GC_THRESHOLD)  # a worker runs for a long time
             typer.echo(f"Executing the runs in {settings.resolved_root()}. Press Ctrl+C to stop.")
             await stopped.wait()

@@ -54,8 +54,8 @@ class AggregateFunction:
     """Whether the figure can be computed over the periods of a time column instead of its values."""
     keeps_type: bool = False
     """Whether the figure is one of the column's values, and so has its type. Otherwise it is a number."""
-    is_interpolated: bool = False
-    """Whether the figure may lie halfway between two values, and so needs one more decimal than they have."""
+    is_between_values: bool = False
+    """Whether the figure may lie halfway between two values, and so have one decimal more than they have."""
 
     def of(self, column: str) -> str:
         """The SQL of the aggregate over a column, or over `*`."""
@@ -120,7 +120,7 @@ AGGREGATES: Mapping[str, AggregateFunction] = {
             is_changed_by_repeats=False,
             keeps_type=True,
         ),
-        AggregateFunction("median", label="median", plural="medians", is_interpolated=True),
+        AggregateFunction("median", label="median", plural="medians", is_between_values=True),
     )
 }
 """Every aggregate by its name, in the order in which a plan's JSON schema lists them."""

@@ -91,8 +91,6 @@ class ExpressionCompiler:
         ref = self._scope.find(node.column)
         if needs is Needs.NUMBERS and ref.column.kind is not Kind.NUMBER:
             raise PlanInvalid(f"{node.fn} needs numbers; {node.column} is {ref.column.type}.")
-        if node.function.is_interpolated and ref.column.type.startswith("DECIMAL"):
-            return _with_half_cents(ref)
         return ref.sql
 
     def column(self, node: Expression) -> Column | None:
@@ -115,14 +113,6 @@ class ExpressionCompiler:
     def _need_number(self, node: Expression, what: str) -> None:
         if (column := self.column(node)) is not None:
             raise PlanInvalid(f"{what} needs numbers; {column.name} is {column.type}. Use a figure.")
-
-
-def _with_half_cents(ref: ColumnRef) -> str:
-    """The column with one more decimal.
-
-    The median of two decimals may lie halfway between them, and DuckDB would truncate it to their scale.
-    """
-    return f"CAST({ref.sql} AS DECIMAL(38, {ref.column.scale + 1}))"
 
 
 def arithmetic(node: Arithmetic, sql: Callable[[Expression], str]) -> str:

@@ -58,6 +58,25 @@ def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> 
     return frozenset(walk.used)
 
 
+def without_trailing_comments(sql: str) -> str:
+    """The SQL up to a semicolon after which only comments follow: DuckDB's parser refuses a comment there.
+
+    Raises `SqlInvalid` if the text cannot be SQL.
+    """
+    _check_text(sql)
+    end: int | None = None
+    encoded = sql.encode()
+    tokens = duckdb.tokenize(sql) if ";" in sql else []
+    for offset, kind in tokens:
+        is_comment = kind.name == "comment"
+        if is_comment and encoded[offset:].startswith(b"/*") and b"*/" not in encoded[offset:]:
+            return sql  # it is not closed, which the parser reports
+        if not is_comment:
+            is_end = encoded[offset : offset + 1] == b";"
+            end = (offset if end is None else end) if is_end else None
+    return sql if end is None else encoded[:end].decode()
+
+
 def unknown_table(name: str, tables: Iterable[str]) -> UnknownTable:
     """The error for a table that does not exist, with the most similar names."""
     known = sorted(tables)
@@ -86,6 +105,8 @@ def _check_text(sql: str) -> None:
 
 
 def _check_kind(statements: "list[duckdb.Statement]") -> None:
+    if not statements:
+        raise _violation("There is no statement, only white space or comments. Send one SELECT.", retryable=True)
     if len(statements) != 1:
         raise _violation(f"There are {len(statements)} statements. Send exactly one SELECT.", retryable=True)
     try:

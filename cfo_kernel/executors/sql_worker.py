@@ -19,6 +19,7 @@ import duckdb
 from cfo_kernel.errors import PythonFailed
 from cfo_kernel.executors import confine, sql_policy
 from cfo_kernel.executors.duckdb_config import duckdb_config
+from cfo_kernel.executors.exact_quantiles import with_exact_quantiles
 from cfo_kernel.executors.python_executor import UNREADABLE_RESULT
 from cfo_kernel.executors.sql_names import bounded_names, fold_case, unique_names
 from cfo_kernel.executors.sql_worker_errors import translate_errors
@@ -170,6 +171,7 @@ class SqlWorker:
         everything = {**self.tables, **more}
         with contextlib.ExitStack() as stack, translate_errors({*everything, *known}):
             parser = stack.enter_context(self.connection.cursor())
+            sql = sql_policy.without_trailing_comments(sql)
             used = sql_policy.check(sql, everything.keys(), parser)
             connection = self.connection
             if not used.isdisjoint(more):  # the locked database cannot open another file, so this query gets its own
@@ -177,7 +179,10 @@ class SqlWorker:
                 stack.callback(setattr, self, "_running", self.connection)
             self._running = connection
             stack.callback(_abort, connection)
-            yield connection.sql(sql)
+            exact = with_exact_quantiles(sql, connection)
+            if exact != sql:
+                sql_policy.check(exact, used, parser)  # what runs has passed the policy, also if it was rewritten
+            yield connection.sql(exact)
 
 
 def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyConnection:

@@ -82,6 +82,23 @@ def remove_unused_thread(folder: Path) -> None:
             folder.rmdir()
 
 
+def is_in_use(root: Path) -> bool:
+    """Whether the root has databases or a workspace. Raises `OSError` if it cannot be read."""
+    try:
+        return (root / CATALOG_FOLDER).exists() or bool(unknown_workspaces(root, set()))
+    except FileNotFoundError:
+        return False
+
+
+def is_same_name(one: str, other: str) -> bool:
+    """Whether two names of workspaces differ only in case, spaces and punctuation."""
+    return _letters(one) == _letters(other) != ""
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKC", name).casefold() if c.isalnum())
+
+
 def unknown_workspaces(root: Path, known: set[str]) -> list[Path]:
     """Returns the folders in the root that look like a workspace (they contain `data/`) but are not `known`."""
     found = [p for p in sorted(root.iterdir()) if p.is_dir() and not p.is_symlink() and is_id(p.name)]

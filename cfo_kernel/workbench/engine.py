@@ -132,13 +132,23 @@ class Engine:
         return [row for row in self.catalog.workspaces() if not self.is_gone(row)]
 
     def workspace(self, id_or_name: str) -> WorkspaceRow:
-        """Returns the workspace with this id or, failing that, this name. Raises `WorkspaceNotFound`."""
+        """Returns the workspace with this id or, failing that, this name. Raises `WorkspaceNotFound`.
+
+        A name that differs only in case, spaces and punctuation is found too.
+        """
         with contextlib.suppress(WorkspaceNotFound):
             row = self.catalog.workspace(id_or_name)
             if row.id == id_or_name:  # no new folder can have this id, so there is no need to adopt new folders
                 return row
         self.adopt_workspaces()
-        return self.catalog.workspace(id_or_name)
+        try:
+            return self.catalog.workspace(id_or_name)
+        except WorkspaceNotFound:
+            names = ((row, (row.id, row.name)) for row in self.workspaces())
+            similar = [row for row, known in names if any(folders.is_same_name(id_or_name, name) for name in known)]
+            if len(similar) != 1:
+                raise
+            return similar[0]
 
     def threads(self, workspace: WorkspaceRow) -> list[ThreadRow]:
         """Returns the threads whose folders exist, most recently used first."""

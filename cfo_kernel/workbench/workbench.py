@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 from weakref import WeakSet
 
 from cfo_kernel import display, listings, not_found
@@ -20,6 +20,8 @@ from cfo_kernel.workbench.workspace import EmbeddedWorkspace
 class EmbeddedWorkbench(AsyncResource):
     """A root with its workspaces. The first call opens it, and binds it to the event loop of that call.
 
+    An empty root is opened, and created, only by `create_workspace` and `check`.
+
     `await connect()` and `async with connect() as wb` also work.
     """
 
@@ -36,6 +38,8 @@ class EmbeddedWorkbench(AsyncResource):
 
     async def workspaces(self) -> Sequence[EmbeddedWorkspace]:
         """Returns all workspaces, sorted by name. Every folder in the root that contains `data/` is a workspace."""
+        if self._is_unused():
+            return listings.workspaces(())
         engine = await self._opened()
         return listings.workspaces(EmbeddedWorkspace(engine, row, self) for row in engine.workspaces())
 
@@ -54,8 +58,10 @@ class EmbeddedWorkbench(AsyncResource):
     async def workspace(self, id_or_name: str | None = None) -> EmbeddedWorkspace:
         """Returns the workspace with this id or name, or the only workspace if none is given.
 
-        Raises `WorkspaceNotFound`.
+        A name that differs only in case, spaces and punctuation is found too. Raises `WorkspaceNotFound`.
         """
+        if self._is_unused():
+            raise not_found.workspace(id_or_name, ()) if id_or_name is not None else listings.which_workspace(())
         engine = await self._opened()
         if id_or_name is not None:
             return EmbeddedWorkspace(engine, engine.workspace(id_or_name), self)
@@ -69,14 +75,16 @@ class EmbeddedWorkbench(AsyncResource):
 
         Raises `ThreadAmbiguous` if a copied workspace has the same thread. In that case, open it from its workspace.
         """
+        if self._is_unused():
+            raise not_found.thread(id)
         engine = await self._opened()
         return EmbeddedThread(engine, *engine.find_thread(id), owner=self)
 
     async def run(self, id: str) -> EmbeddedRun:
         """Returns the run with this id in any thread. Raises `RunNotFound`."""
-        engine = await self._opened()
-        if not folders.is_id(id):
+        if self._is_unused() or not folders.is_id(id):
             raise not_found.run(id)
+        engine = await self._opened()
         run = await engine.journal.run(id)
         try:
             workspace = engine.catalog.workspace(run.workspace_id)
@@ -103,6 +111,18 @@ class EmbeddedWorkbench(AsyncResource):
                 await engine.release(self)
             finally:
                 _open.discard(self)
+
+    async def __aenter__(self) -> Self:
+        if not self._is_unused():
+            await self._opened()
+        return self
+
+    def _is_unused(self) -> bool:
+        """Whether the root has no workspace and no database yet: then reading it must not create anything."""
+        try:
+            return self._engine is None and not folders.is_in_use(self.root)
+        except OSError:
+            return False  # opening the root says what is wrong with it
 
     async def _opened(self) -> Engine:
         self._forget_ended_loop()

@@ -183,6 +183,49 @@ def test_sql(cli: Cli) -> None:
     assert (done.json["row_count"], done.json["query"]["sql"]) == (2, TOTALS)
 
 
+def test_sql_may_begin_and_end_with_comments(cli: Cli) -> None:
+    text = f"-- totals of all\n{TOTALS}; -- by department"
+    for before in ([], ["--"]):
+        done = cli("sql", "-w", "tiny", *before, text)
+        assert (done.code, done.err) == (0, "")
+        assert "Sales       2,300.30" in done.out
+    assert cli("sql", "-w", "tiny", "--nope", "SELECT 1").code == 2
+
+
+def test_a_workspace_is_found_by_a_similar_name(cli: Cli, root: Path) -> None:
+    assert cli("datasets", "-w", " Ti-ny.").out == cli("datasets", "-w", "tiny").out
+    for id in ("acme_ag", "acme.ag"):
+        (root / id / "data").mkdir(parents=True)
+    done = cli("datasets", "-w", "Acme AG")
+    assert (done.code, "acme.ag, acme_ag" in done.err) == (1, True)
+    assert cli("datasets", "-w", "acme_ag").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ask", "total amount"],
+        ["ask", "-w", "tiny", "total amount"],
+        ["sql", "-w", "tiny", "SELECT 1"],
+        ["workspaces"],
+        ["threads", "-w", "tiny"],
+        ["datasets", "-w", "tiny"],
+        ["usage", "-w", "tiny"],
+        ["upload", "-w", "tiny", "a.csv"],
+    ],
+)
+def test_a_command_without_a_workspace_creates_nothing(
+    cli: Cli, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "empty"
+    for folder in (empty, empty / "workspaces"):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        monkeypatch.delenv("CFO_ROOT", raising=False)
+        assert cli(*arguments).code == (arguments != ["workspaces"])
+        assert list(folder.iterdir()) == []
+
+
 def test_workspaces_datasets_and_uploads(cli: Cli, tmp_path: Path) -> None:
     assert [w["id"] for w in cli("workspaces", "--json").json] == ["tiny"]
     assert [w["id"] for w in cli("workspaces", "create", "Acme AG", "--json").json] == ["acme_ag"]

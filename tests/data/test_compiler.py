@@ -8,17 +8,14 @@ policy. The expected rows were worked out by hand. After an intended change, rew
 
 # ruff: noqa: E501 - a case a line reads best
 import tempfile
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from pydantic import ValidationError
 
 from cfo_kernel.data.compiler import compile_plan
 from cfo_kernel.data.plan import QueryPlan
-from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, QueryError, UnknownColumn, UnknownTable
 from tests.data.conftest import Company, opened
 
@@ -372,15 +369,6 @@ def test_the_rows_are_those_worked_out_by_hand(name: str, company: Company) -> N
 
 def _nearly(cell: Any) -> Any:
     return pytest.approx(cell, rel=1e-12) if isinstance(cell, float) else cell
-
-
-def test_the_median_of_two_whole_decimals_is_not_truncated(company: Company) -> None:
-    column = Column(name="n", type="DECIMAL(20,0)")
-    tables = Tables([Table(name="t", dataset="d", columns=(column,), row_count=2)])
-    sql = compile_plan(plan(table="t", select=select(middle=agg("median", "n"))), tables)
-    with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE t AS FROM (VALUES (1::DECIMAL(20, 0)), (2::DECIMAL(20, 0))) v(n)")
-        assert connection.execute(sql).fetchall() == [(Decimal("1.5"),)]
 
 
 def test_a_threshold_with_many_decimals_is_compared_with_money(tmp_path: Path) -> None:

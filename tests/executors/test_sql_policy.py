@@ -86,3 +86,25 @@ def test_a_policy_error_says_what_to_do(company: Company) -> None:
         company.worker.check("PIVOT ledger ON account USING sum(amount)")
     with pytest.raises(SqlPolicyViolation, match="COPY"):
         company.worker.check("COPY ledger TO 'x'")
+
+
+@pytest.mark.parametrize(
+    ("sql", "kept"),
+    [
+        ("SELECT 1; -- end", "SELECT 1"),
+        ("SELECT 1;\n/* a; b */ ;;\n-- end", "SELECT 1"),
+        ("-- start\nSELECT 'ä'; -- end", "-- start\nSELECT 'ä'"),
+        ("SELECT 1 -- ; end", "SELECT 1 -- ; end"),
+        ("SELECT '; -- x'", "SELECT '; -- x'"),
+        ('SELECT 1 AS "; -- x"', 'SELECT 1 AS "; -- x"'),
+        ("SELECT $$; -- x$$", "SELECT $$; -- x$$"),
+        ("SELECT 1; SELECT 2; -- end", "SELECT 1; SELECT 2"),
+        ("SELECT 1; -- a\nSELECT 2", "SELECT 1; -- a\nSELECT 2"),
+        ("SELECT 1; /* open", "SELECT 1; /* open"),
+        ("SELECT 1; 'open", "SELECT 1; 'open"),
+        ("; -- only", ""),
+        ("", ""),
+    ],
+)
+def test_comments_after_the_last_semicolon_are_dropped(sql: str, kept: str) -> None:
+    assert sql_policy.without_trailing_comments(sql) == kept

@@ -95,3 +95,34 @@ def test_only_an_unused_thread_is_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history", "used"]
     assert (tmp_path / "used" / "results" / "table.parquet").is_file()
     assert (tmp_path / "history" / "memory.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Adventure Works", "adventure_works", True),
+        ("adventure-works.", "Adventure  Works", True),
+        ("GRÖSSE AG", "Größe AG", True),
+        ("Ａcme", "acme", True),
+        ("adventure", "adventure_works", False),
+        ("Grosse", "Große", True),
+        ("Grösse", "Grosse", False),
+        ("...", "---", False),
+    ],
+)
+def test_names_that_differ_only_in_case_spaces_and_punctuation(one: str, other: str, same: bool) -> None:
+    assert folders.is_same_name(one, other) is same
+
+
+def test_a_root_is_in_use_once_it_has_a_workspace_or_databases(tmp_path: Path) -> None:
+    assert not folders.is_in_use(tmp_path / "missing")
+    assert not folders.is_in_use(tmp_path)
+    (tmp_path / "notes").mkdir()
+    assert not folders.is_in_use(tmp_path)
+    (tmp_path / "acme" / "data").mkdir(parents=True)
+    assert folders.is_in_use(tmp_path)
+    (tmp_path / "other" / ".cfo").mkdir(parents=True)
+    assert folders.is_in_use(tmp_path / "other")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        folders.is_in_use(tmp_path / "file")

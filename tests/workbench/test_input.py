@@ -80,7 +80,7 @@ async def test_a_message_that_is_none_changes_no_thread(serve: Serve, opened: Op
 
 async def test_what_is_unknown_is_named(opened: Opened, make_workbench: Callable[..., Workbench]) -> None:
     place = await opened()
-    for wrong in ("nope", "", "../tiny", "\ud800", "a\0b", "x" * 300, "TINY"):
+    for wrong in ("nope", "", "../tiny", "\ud800", "a\0b", "x" * 300, "tin"):
         with pytest.raises(WorkspaceNotFound, match="The workspaces are: tiny"):
             await make_workbench().workspace(wrong)
         with pytest.raises(ThreadNotFound, match="List its threads"):

@@ -10,7 +10,7 @@ from cfo_kernel.agent.analyst.planner import Figures
 from cfo_kernel.agent.analyst.reading import Reading, Shape
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.wording import figure, joined, percent, phrase, plural
-from cfo_kernel.data.aggregates import AGGREGATES
+from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction
 from cfo_kernel.data.plan import Grain
 
 FEW = 4
@@ -151,7 +151,18 @@ class Cells:
             return figure(value)
         if self.reading.functions == ("count", "sum") and at == self.groups:
             return figure(value)
-        return figure(value, self.decimals)
+        return figure(value, self._decimals_of(AGGREGATES[self._function_at(at)], value))
+
+    def _function_at(self, at: int) -> str:
+        """The function that the figures of a column come from."""
+        functions = self.reading.functions or ("sum",)
+        return functions[at - self.groups] if 0 < at - self.groups < len(functions) else functions[0]
+
+    def _decimals_of(self, function: AggregateFunction, value: Any) -> int | None:
+        """The decimals of a figure. One half-way between two values of the column has one more than they have."""
+        if self.decimals is None or not function.is_between_values or not isinstance(value, int | float):
+            return self.decimals
+        return self.decimals + (round(value, self.decimals) != value)
 
     def _decimals(self) -> int | None:
         """The number of decimals in the measure's column; None (as many as needed) for counts, rates and dates."""

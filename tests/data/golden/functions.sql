@@ -7,7 +7,7 @@ SELECT
   avg("ledger"."amount") AS "mean",
   min("ledger"."amount") AS "low",
   max("ledger"."amount") AS "high",
-  median(CAST("ledger"."amount" AS DECIMAL(38, 3))) AS "middle",
+  median("ledger"."amount") AS "middle",
   min("ledger"."posted") AS "first"
 FROM "ledger"
 GROUP BY 1
