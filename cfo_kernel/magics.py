@@ -19,12 +19,14 @@ from importlib import import_module
 from typing import Any, NoReturn, Protocol, Self, TypeVar
 
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
 
 from cfo_kernel import CfoError, FinishedRun, Numbered, Run, Thread, Workbench, Workspace, connect
-from cfo_kernel.display import action_label, bundle
+from cfo_kernel.data.direct_query import is_direct
+from cfo_kernel.display import action_label, bundle, printable
 from cfo_kernel.errors import InvalidInput
 from cfo_kernel.events import ActionStarted, Restarted, Token, ToolCall
+from cfo_kernel.magic_expressions import expanded, expanded_line
 
 T = TypeVar("T")
 _UPDATE_INTERVAL = 0.05
@@ -35,14 +37,17 @@ _HELP = """%cfo                 show the open workspace and thread
 %cfo datasets        list its files and tables
 %cfo threads         list its threads
 %cfo thread [ID]     continue a thread, or start a new one
-%%ask [-w NAME] [-n] ask the question in the cell (-w: in this workspace, -n: in a new thread)"""
+%%ask [-w NAME] [-n] ask the question in the cell (-w: in this workspace, -n: in a new thread)
+                     {expression} is replaced by its value"""
 
 
 class DisplayTable:
     """A small table, as plain text and as HTML."""
 
-    def __init__(self, columns: list[str], rows: list[list[str]]) -> None:
+    def __init__(self, columns: list[str], rows: list[list[str]], *, text: str | None = None) -> None:
         self._bundle = bundle(columns, rows)
+        if text is not None:
+            self._bundle["text/plain"] = printable(text)
 
     @classmethod
     def of(cls, value: Any) -> Self:
@@ -148,22 +153,31 @@ class CfoMagics(Magics):
         self._loop.wait_for(self._workbench.close())
         self._loop.close()
 
+    @no_var_expand  # IPython would leave an unknown {name} as it is, without a word
+    @needs_local_scope
     @line_magic
-    def cfo(self, line: str) -> Any:
+    def cfo(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
         """Shows and opens workspaces and threads; see `%cfo help`."""
-        command, _, rest = line.strip().partition(" ")
         try:
+            command, _, rest = expanded_line(line, self._namespace(local_ns)).strip().partition(" ")
             return self._loop.wait_for(self._run_command(command, rest.strip()))
         except CfoError as error:
             show(_problem(error.code, error.message))
 
+    @no_var_expand
+    @needs_local_scope
     @cell_magic
-    def ask(self, line: str, cell: str) -> None:
-        """Sends the cell's text as a message, and shows the reply below the cell."""
+    def ask(self, line: str, cell: str, local_ns: dict[str, Any] | None = None) -> None:
+        """Sends the cell's text as a message, and shows the reply below the cell.
+
+        Each `{expression}` in it is replaced by its value, except in a message that begins with SQL:, PYTHON: or PLAN:.
+        """
         handle = show(RunProgress())
         try:
-            options = _Options().parse_args(_arguments(line))
-            finished = self._follow(self._send(cell.strip(), options.workspace, options.new), handle)
+            namespace = self._namespace(local_ns)
+            options = _Options().parse_args(_arguments(expanded_line(line, namespace)))
+            text = cell if is_direct(cell) else expanded(cell, namespace)
+            finished = self._follow(self._send(text.strip(), options.workspace, options.new), handle)
         except CfoError as error:
             handle.update(_problem(error.code, error.message))
             return
@@ -171,6 +185,11 @@ class CfoMagics(Magics):
             handle.update(finished.reply)
         elif finished.error is not None:
             handle.update(_problem(finished.error.code, finished.error.message))
+
+    def _namespace(self, local_ns: dict[str, Any] | None) -> dict[str, Any]:
+        """The variables of the notebook, and those of the function that calls the magic, if one does."""
+        known: Any = self.shell
+        return {**known.user_ns, **(local_ns or {})}
 
     def _follow(self, send: Coroutine[Any, Any, Run], handle: DisplayHandle) -> FinishedRun:
         """Sends a message and shows progress until its run ends. An interrupt cancels the run, even during sending."""
@@ -254,7 +273,8 @@ def _arguments(line: str) -> list[str]:
 
 
 def _problem(code: str, message: str) -> DisplayTable:
-    return DisplayTable([code], [[message]])
+    """An error with its whole message: in a table of plain text, a long one would be cut."""
+    return DisplayTable([code], [[message]], text=f"{code}: {message}")
 
 
 _loaded: list[CfoMagics] = []

@@ -90,13 +90,16 @@ def is_in_use(root: Path) -> bool:
         return False
 
 
+_BETWEEN_WORDS = " _-.,&'"
+
+
 def is_same_name(one: str, other: str) -> bool:
     """Whether two names of workspaces differ only in case, spaces and punctuation."""
     return _letters(one) == _letters(other) != ""
 
 
 def _letters(name: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKC", name).casefold() if c.isalnum())
+    return "".join(c for c in unicodedata.normalize("NFKC", name).casefold() if c not in _BETWEEN_WORDS)
 
 
 def unknown_workspaces(root: Path, known: set[str]) -> list[Path]:

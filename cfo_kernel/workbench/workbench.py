@@ -119,18 +119,24 @@ class EmbeddedWorkbench(AsyncResource):
 
     def _is_unused(self) -> bool:
         """Whether the root has no workspace and no database yet: then reading it must not create anything."""
+        if self._engine is not None:
+            return False
+        self._check_other_roots()
         try:
-            return self._engine is None and not folders.is_in_use(self.root)
+            return not folders.is_in_use(self.root)
         except OSError:
             return False  # opening the root says what is wrong with it
+
+    def _check_other_roots(self) -> None:
+        others = [other.root for other in _open if other.root != self.root]
+        if others:
+            message = f"This process already has {others[0]} open. Close that workbench, or use another process."
+            raise OtherRoot(message)
 
     async def _opened(self) -> Engine:
         self._forget_ended_loop()
         if self._engine is None:
-            others = [other.root for other in _open if other.root != self.root]
-            if others:
-                message = f"This process already has {others[0]} open. Close that workbench, or use another process."
-                raise OtherRoot(message)
+            self._check_other_roots()
             self._loop = asyncio.get_running_loop()
             _open.add(self)
             try:

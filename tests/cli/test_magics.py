@@ -129,6 +129,73 @@ def test_errors_are_shown_and_not_raised(notebook: Notebook) -> None:
         assert screen.text.startswith(shown), code
 
 
+def asked(server: ScriptedServer) -> list[str]:
+    """The newest message of each request."""
+    return [[m["content"] for m in r.body["messages"] if m["role"] == "user"][-1] for r in server.requests]
+
+
+def test_expressions_in_a_question_are_replaced(notebook: Notebook, serve: Serve) -> None:
+    server = serve(*[ANSWER] * 7)
+    screen = notebook(server)
+    screen.run("year, regions, place = 2012, ['North', 'South'], 'tiny'")
+    cells = {
+        "%%ask -w {place}\nRent in {year}?": "Rent in 2012?",
+        "%%ask -w $place\nRent in {year - 1} for {' and '.join(regions)}": "Rent in 2011 for North and South",
+        "%%ask\n{regions[0:1][0]!r} {{as it is}} for $5 or $year": "'North' {as it is} for $5 or $year",
+        "def here(year):\n    get_ipython().run_cell_magic('ask', '', 'Rent in {year}')\nhere(2013)": "Rent in 2012",
+    }
+    for cell in cells:
+        screen.run(cell)
+        assert isinstance(screen.last, TaskResult), screen.text
+    assert asked(server) == list(cells.values())
+
+
+def test_a_message_that_is_a_query_keeps_its_braces(notebook: Notebook) -> None:
+    screen = notebook()
+    screen.run("table = 'nope'")
+    for message, shown in {
+        "SQL: SELECT {'a': 1} AS {table}": "sql_invalid",
+        "sql: SELECT '{table}' AS \"{x}\"": "{table}",
+        "PYTHON: print({'a': f'{1 + 1}'})": "{'a': '2'}",
+        'PLAN: {"table": "{table}"}': "There is no table '{table}'",
+    }.items():
+        screen.run(f"%%ask\n{message}")
+        assert shown in screen.text, (message, screen.text)
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("%%ask\nRent in {yeer}?", "there is no variable yeer"),
+        ("%%ask\nRent in {}?", "{} cannot be replaced"),
+        ("%%ask\nRent in {1/0}?", "division by zero"),
+        ("%%ask\nRent in {a b}?", "invalid syntax"),
+        ("%%ask\nRent { of", "A brace has no partner"),
+        ("%%ask\nRent } of", "A brace has no partner"),
+        ("%%ask\nPlan: what did {we} spend?", "there is no variable we"),
+        ("%%ask -w {nope}\nRent", "there is no variable nope"),
+        ("%cfo use {nope}", "there is no variable nope"),
+    ],
+)
+def test_an_expression_without_a_value_is_an_error(notebook: Notebook, serve: Serve, cell: str, says: str) -> None:
+    server = serve(ANSWER)
+    screen = notebook(server)
+    screen.run(cell)
+    assert screen.text.startswith("invalid_input")
+    assert says in screen.text
+    assert "{{ and }}" in screen.text
+    assert server.requests == []
+
+
+def test_expressions_in_a_command_are_replaced(notebook: Notebook) -> None:
+    screen = notebook()
+    screen.run("place = 'tiny'\nclass Names: own = place")
+    for command in ("%cfo use {place}", "%cfo {'use'} {Names.own.upper()}", "%cfo use $place", "%cfo use $Names.own"):
+        assert "tiny" in plain(screen.run(command)), command
+    screen.run("%cfo use $nothing")
+    assert "$nothing" in screen.text
+
+
 def test_an_interrupt_cancels_the_run(notebook: Notebook, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(QUERY, Stall(), ANSWER)
     screen = notebook(server)

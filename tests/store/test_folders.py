@@ -108,6 +108,7 @@ def test_only_an_unused_thread_is_removed(tmp_path: Path) -> None:
         ("Grosse", "Große", True),
         ("Grösse", "Grosse", False),
         ("...", "---", False),
+        ("../tiny", "tiny", False),
     ],
 )
 def test_names_that_differ_only_in_case_spaces_and_punctuation(one: str, other: str, same: bool) -> None:

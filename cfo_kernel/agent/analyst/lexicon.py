@@ -82,9 +82,10 @@ class Lexicon:
         return tuple(self._column_parts.get(word.stem, ()))
 
     def left_over(self, name: Name, words: tuple[Word, ...]) -> int:
-        """How many words of the value's name the question omits."""
-        said = {w.stem for w in words}
-        return min(len(content - said) for content in self._content[name] if content & said)
+        """How many words of the value's name the question omits. A misspelled word counts as the one it stands for."""
+        said = {w.stem for w in words} | {form for w in words if (form := self.correction(w))}
+        contents = self._content[name]
+        return min(len(content - said) for content in [c for c in contents if c & said] or contents)
 
     def correction(self, word: Word) -> str | None:
         """The word from a known name that this word misspells, if there is a single best match."""

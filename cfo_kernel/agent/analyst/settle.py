@@ -92,7 +92,7 @@ class Settler:
                 continue
             itself = " by itself" if tree.children(key) else ""
             remark = f"{self._schema.label(name.path).capitalize()} {key} is {tree.nodes[key].name}{itself}."
-            value = replace(name, kind="value", value=key)
+            value = replace(name, kind="value", value=key, synonym=False, partial=False)
             return Mark(Sort.NAME, column.start, number.end, names=(value,), remark=remark)
         return None
 
