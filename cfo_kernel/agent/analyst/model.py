@@ -5,6 +5,7 @@ so a run can be replayed and always ends the same way.
 """
 
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, cast
@@ -24,7 +25,9 @@ from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Tables
 
 _WHOLE = "I am not sure which question this refers to. Please ask the whole question."
+LOST = "I could not work out this question. Ask it in other words, with one figure and one period."
 _PIECE = 48
+_log = logging.getLogger(__name__)
 Calls = tuple[tuple[str, dict[str, Any]], ...]
 
 
@@ -60,7 +63,18 @@ class _Brain:
         self.analyst = Analyst(self.reader)
 
     def next(self, turned: Turn, info: AgentInfo) -> Calls:
-        """The next calls of the turn: tools to run, or the output tool that ends it."""
+        """The next calls of the turn: tools to run, or the output tool that ends it.
+
+        A fault of the analyst, which reads any text that people write, must not look like one of the engine: it is
+        logged, and the person is asked for other words.
+        """
+        try:
+            return self._next(turned, info)
+        except Exception:  # noqa: BLE001 - whatever it is, the person gets a reply
+            _log.exception("The offline analyst failed on a question")
+            return _reply(ask(LOST))
+
+    def _next(self, turned: Turn, info: AgentInfo) -> Calls:
         if turned.refused:
             return _reply(ask(f"I could not finish the answer: {turned.refused.text}"))
         if turned.outcome is not None:
