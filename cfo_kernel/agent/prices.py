@@ -74,11 +74,11 @@ def read_prices(root: Path) -> Prices:
     except (FileNotFoundError, NotADirectoryError):  # opening the root reports a root that is a file
         return Prices()
     except OSError as error:
-        raise InvalidSettings(f"{FILE} cannot be read ({error.strerror}). Make it readable and start again.") from error
+        raise InvalidSettings(f"{FILE} cannot be read ({error.strerror}). Make it readable and restart.") from error
     except UnicodeDecodeError as error:
-        raise InvalidSettings(f"{FILE} is not UTF-8 text. Save it as UTF-8 and start again.") from error
+        raise InvalidSettings(f"{FILE} is not UTF-8 text. Save it as UTF-8 and restart.") from error
     except tomllib.TOMLDecodeError as error:
-        raise InvalidSettings(f"{FILE} is not valid TOML: {error}. Correct it and start again.") from error
+        raise InvalidSettings(f"{FILE} is not valid TOML: {error}. Correct it and restart.") from error
     return Prices({name: _price(name, table, text) for name, table in tables.items()})
 
 
@@ -88,11 +88,14 @@ def _price(name: str, table: Any, text: str) -> Price:
     prices = cast("dict[str, Any]", table)
     if ":" not in name:
         raise _invalid(
-            text, name, None, f'{name} has no provider. Spell models as in CFO_MODEL, for example ["openai:{name}"]'
+            text,
+            name,
+            None,
+            f'{name} has no provider. Write model names as in CFO_MODEL, for example ["openai:{name}"]',
         )
     for key, value in prices.items():
         if key not in _KEYS:
-            raise _invalid(text, name, key, f"{key!r} is not the name of a price. The names are {', '.join(_KEYS)}")
+            raise _invalid(text, name, key, f"{key!r} is not a known price. Use one of {', '.join(_KEYS)}")
         is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
         if not is_number or not Decimal(value).is_finite() or value < 0:
             raise _invalid(text, name, key, f"{key} is not a number of USD for a million tokens")
@@ -109,4 +112,4 @@ def _invalid(text: str, name: str, key: str | None, problem: str) -> InvalidSett
     number = next((n for n, line in enumerate(lines, 1) if name in line), 1)
     if key is not None:
         number = next((n for n, line in enumerate(lines[number - 1 :], number) if key in line.split("=")[0]), number)
-    return InvalidSettings(f"{FILE}, line {number}: {problem}. Correct it and start again.")
+    return InvalidSettings(f"{FILE}, line {number}: {problem}. Correct it and restart.")

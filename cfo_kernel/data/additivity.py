@@ -47,15 +47,15 @@ class AdditivityCheck:
                     f"filter {self.column} to one date."
                 )
             case "default":
-                usual = f'{{"column": "{self.column}", "value": "{self.meant}"}} is the usual one'
+                usual = f'{{"column": "{self.column}", "value": "{self.meant}"}} is the default'
                 return (
-                    f"{self.figure} would add rows of several {self.column}{each} ({found}). Filter it to one value "
-                    f"({usual}), or group by it."
+                    f"{self.figure} would add rows with different values of {self.column}{each} ({found}). "
+                    f"Filter it to one value ({usual}), or group by it."
                 )
             case "apart":
                 return (
-                    f"{self.figure} would add different {self.column}{each} ({found}), which are kept apart. Filter it "
-                    "to one value, or group by it."
+                    f"{self.figure} would add different values of {self.column}{each} ({found}), which are kept "
+                    "apart. Filter it to one value, or group by it."
                 )
 
 
@@ -79,7 +79,7 @@ class AdditivityProbe:
         if problems:
             raise PlanInvalid(" ".join(dict.fromkeys(problems)))
         only = [
-            f"All rows are of {row[2 * i + 1]} ({check.column})."
+            f"All rows belong to {row[2 * i + 1]} ({check.column})."
             for i, check in enumerate(self.checks)
             if not check.is_mentioned and row[2 * i + 1] is not None
         ]

@@ -74,9 +74,11 @@ class Compiler:
             if not contains(measure.expression, Aggregate):
                 raise PlanInvalid(f"{measure.name} has no aggregate. Give it one, or leave it out.")
         if not names:
-            raise PlanInvalid("The plan asks for nothing. Add figures to select, or columns to group_by.")
+            raise PlanInvalid("The plan selects nothing. Add figures to select, or columns to group_by.")
         if not all(name and is_valid_text(name) for name in names):
-            raise PlanInvalid("The name of a result column is empty, or holds NUL or half a character. Rename it.")
+            raise PlanInvalid(
+                "The name of a result column is empty, or contains a NUL or an incomplete character. Rename the column."
+            )
         if len({name.lower() for name in names}) < len(names):
             raise PlanInvalid(f"Two columns of the result have the same name: {', '.join(names)}. Rename one.")
         return names

@@ -142,7 +142,7 @@ def _read_ragged_csv(
     except duckdb.OutOfMemoryException as error:
         raise MemoryError from error
     except duckdb.Error as error:
-        problem = "its rows cannot be separated, or one of them is far too long"
+        problem = "its rows cannot be told apart, or one of them is far too long"
         raise UnreadableFile(f"{path.name} is damaged: {problem}. Save it again as CSV.") from error
     # Without strict mode DuckDB reads everything behind an unclosed quotation mark as one cell, and reports no error.
     if 2 * connection.execute("SELECT count(*) FROM staging").fetchall()[0][0] <= lines:

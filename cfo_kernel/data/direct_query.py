@@ -34,7 +34,7 @@ class Direct(Value):
     def check(self) -> None:
         """Raises `InvalidInput` unless exactly one of the three is given."""
         if sum(part is not None for part in (self.sql, self.plan, self.python)) != 1:
-            raise InvalidInput("A query is exactly one of `sql`, `plan` and `python`. Send one of them.")
+            raise InvalidInput("Exactly one of `sql`, `plan` and `python` is needed. Send one of them.")
 
 
 def is_direct(message: str) -> bool:
@@ -48,7 +48,7 @@ def read_direct(message: str) -> Direct:
     """Reads the query from such a message. Raises `PlanInvalid` if its plan is not valid."""
     found = _PREFIX.match(message)
     if found is None:
-        raise InvalidInput("The message does not ask for a query. Begin it with SQL:, PYTHON: or PLAN:.")
+        raise InvalidInput("The message is not a query. Begin it with SQL:, PYTHON: or PLAN:.")
     kind, text = found[1].upper(), message[found.end() :]
     if kind == "SQL":
         return Direct(sql=text)

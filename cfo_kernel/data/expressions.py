@@ -63,7 +63,7 @@ class ExpressionCompiler:
             case Constant():
                 return number(node.constant, "A constant")
             case Window():
-                raise PlanInvalid(f"{node.over} cannot be part of another window. Make it a measure of its own.")
+                raise PlanInvalid(f"{node.over} cannot be part of another window. Make it a separate measure.")
 
     def aggregate(self, node: Aggregate) -> str:
         argument = self._argument(node)
@@ -81,7 +81,7 @@ class ExpressionCompiler:
         needs = node.function.needs
         if node.grain and not node.function.takes_grain:
             takers = " and ".join(one.name for one in AGGREGATES.values() if one.takes_grain)
-            raise PlanInvalid(f"{node.fn} has no grain: only {takers} counts periods. Leave the grain out.")
+            raise PlanInvalid(f"{node.fn} does not take a grain: only {takers} counts periods. Remove the grain.")
         if node.column is None:
             if needs is not Needs.ROWS:
                 raise PlanInvalid(f"{node.fn} needs a column. Name the column that it is computed from.")
@@ -90,7 +90,7 @@ class ExpressionCompiler:
             return GRAINS[node.grain].format(self.time(node.column).sql)
         ref = self._scope.find(node.column)
         if needs is Needs.NUMBERS and ref.column.kind is not Kind.NUMBER:
-            raise PlanInvalid(f"{node.fn} needs numbers; {node.column} is {ref.column.type}.")
+            raise PlanInvalid(f"{node.fn} needs numbers, but {node.column} is {ref.column.type}. Use a numeric column.")
         return ref.sql
 
     def column(self, node: Expression) -> Column | None:
@@ -112,7 +112,7 @@ class ExpressionCompiler:
 
     def _need_number(self, node: Expression, what: str) -> None:
         if (column := self.column(node)) is not None:
-            raise PlanInvalid(f"{what} needs numbers; {column.name} is {column.type}. Use a figure.")
+            raise PlanInvalid(f"{what} needs numbers, but {column.name} is {column.type}. Use a numeric column.")
 
 
 def arithmetic(node: Arithmetic, sql: Callable[[Expression], str]) -> str:

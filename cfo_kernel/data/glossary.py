@@ -196,7 +196,7 @@ def _check_types(table: Table, notes: Hierarchy, node: yaml.Node | None, written
             raise error_at(node, ("tables", written, "hierarchy", field), f"{column.name} is {column.type}, not text")
     key, parent = columns["key"], columns["parent"]
     if key.kind not in (Kind.NUMBER, Kind.TEXT) or not (key.is_comparable(parent) or parent.nulls == table.row_count):
-        types = f"{parent.name} is {parent.type}, {key.name} is {key.type}: they cannot be equal"
+        types = f"{parent.name} is {parent.type}, {key.name} is {key.type}, so their values cannot be equal"
         raise error_at(node, ("tables", written, "hierarchy", "parent"), types)
 
 

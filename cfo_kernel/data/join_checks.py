@@ -39,9 +39,9 @@ class RepeatedRows:
             return None
         other, column = self.step.there.table.name, self.step.there.column.name
         return (
-            f"{self.figure} would take rows of {self.table} several times: the join repeats each for up to {most} rows "
-            f"of {other} with the same {column}. Filter {other} to one of them, group by what tells them apart, or ask "
-            f"{other} in a plan of its own."
+            f"{self.figure} would count rows of {self.table} several times: the join repeats each for up to "
+            f"{most} rows of {other} with the same {column}. Filter {other} to one of them, group by a column that "
+            f"distinguishes them, or query {other} in a separate plan."
         )
 
 

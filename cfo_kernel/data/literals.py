@@ -36,7 +36,7 @@ def number(value: Scalar, where: str, scale: int = 10) -> str:
             return text if fits else repr(float(text))
         if isinstance(value, float) and value == value and abs(value) != float("inf"):
             return text
-    raise PlanInvalid(f"{where} is a number, but {value!r} is not. Write a plain number such as 1250.5.")
+    raise PlanInvalid(f"{where} is a number, but {value!r} is not. Write a plain number, such as 1250.5.")
 
 
 def moment(value: Scalar, where: str) -> date | datetime:
@@ -50,7 +50,7 @@ def moment(value: Scalar, where: str) -> date | datetime:
         at = datetime.fromisoformat(written)
         return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
     except (ValueError, OverflowError) as error:
-        message = f"{where} is a date, but {value!r} is not. Write it like 2012-03-31."
+        message = f"{where} is a date, but {value!r} is not. Write a date like 2012-03-31."
         raise PlanInvalid(message) from error
 
 
@@ -64,7 +64,7 @@ def literal(value: Scalar, column: Column, where: str) -> str:
             return f"TIMESTAMP '{at}'" if isinstance(at, datetime) else f"DATE '{at}'"
         case _ if column.type == "BOOLEAN":
             if str(value).lower() not in ("true", "false"):
-                raise PlanInvalid(f"{where} is true or false, but {value!r} is neither. Write true or false.")
+                raise PlanInvalid(f"{where} is a boolean, but {value!r} is not. Write true or false.")
             return str(value).upper()
         case _:
             return text(str(value))
@@ -73,7 +73,7 @@ def literal(value: Scalar, column: Column, where: str) -> str:
 def text(value: str) -> str:
     """The text as a quoted SQL literal. Raises `PlanInvalid` if SQL cannot contain it."""
     if not is_valid_text(value):
-        raise PlanInvalid("A text in the plan contains NUL or half a character. Leave it out.")
+        raise PlanInvalid("A string in the plan contains a NUL or an incomplete character. Remove it.")
     return text_literal(value)
 
 
@@ -117,7 +117,7 @@ def check_ends(first: Scalar, last: Scalar, column: Column | None, where: str) -
     else:
         is_swapped = str(first) > str(last)
     if is_swapped:
-        raise PlanInvalid(f"{where} is between {first} and {last}: the ends are swapped. Write the lower one first.")
+        raise PlanInvalid(f"{where} is compared with {first} and {last} in the wrong order. Write the lower one first.")
 
 
 def _day(at: date | datetime) -> date:

@@ -23,7 +23,9 @@ class PeriodGaps:
             return []
         more = "1 more row" if count == 2 else f"{count - 1:,} more rows"
         rows, them = (f"{first} follows", "it") if count == 1 else (f"{first} and {more} follow", "them")
-        return [f"{rows} a {self.grain} without rows: there is nothing just before to compare {them} with."]
+        return [
+            f"{rows} a {self.grain} without rows, so there is no {self.grain} directly before to compare {them} with."
+        ]
 
 
 def period_gaps(compiler: Compiler) -> list[PeriodGaps]:

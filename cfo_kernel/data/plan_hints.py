@@ -45,7 +45,7 @@ def _empty_cells(wanted: Filter, ref: ColumnRef) -> Iterator[str]:
     """A note that `!=` excludes rows without a value, because SQL treats a comparison with null as false."""
     if wanted.op in ("!=", "not in") and ref.column.nulls:
         rows = f"{ref.column.nulls:,} row{'' if ref.column.nulls == 1 else 's'}"
-        yield f"{ref.name} is empty in {rows} of {ref.table.name}: '{wanted.op}' leaves them out too."
+        yield f"{ref.name} is empty in {rows} of {ref.table.name}: '{wanted.op}' excludes them too."
 
 
 def _labelled_tree(ref: ColumnRef, compiler: Compiler, trees: Trees) -> Tree | None:

@@ -89,14 +89,14 @@ def _rolled(selection: NodeSelection) -> Iterator[str]:
         if leaves == [node.key]:  # a row without children is not a roll-up
             continue
         if not leaves:
-            yield f"{node.name} is its own rows alone: everything below it is left out (~)."
+            yield f"{node.name} includes only its own rows: everything below it is excluded (~)."
             continue
         weights = selection.tree.weights(node.key)
         subtracted = sum(weights[key] < 0 for key in leaves)
         how = f" ({len(leaves) - subtracted} added, {subtracted} subtracted)" if subtracted else ""
         many = "" if len(leaves) == 1 else "s"
         own = (
-            f" and its own rows; filter {selection.tree.table}.{selection.tree.key} for these alone"
+            f" and its own rows; filter by {selection.tree.table}.{selection.tree.key} to get only those"
             if node.booked
             else ""
         )

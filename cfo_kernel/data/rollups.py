@@ -68,7 +68,7 @@ class RollUps:
         """SQL that gives each row the child of `within` that it is below, or `within` itself if it is booked there."""
         selection = self.selection(Filter(column=group.column, value=group.within))
         if selection is None or not selection.is_rolled or group.grain:
-            raise PlanInvalid(f"{group.within} is not a parent in a hierarchy of {group.column}. Leave within out.")
+            raise PlanInvalid(f"{group.within} is not a parent in a hierarchy of {group.column}. Remove `within`.")
         (node,) = selection.nodes
         cases = [(node, [node.key])]
         for child in selection.tree.children(node.key):
@@ -99,7 +99,8 @@ class RollUps:
             names = " and ".join(str(n.name) for n in negative[0].nodes)
             noun = negative[0].tree.noun
             raise PlanInvalid(
-                f"{node.fn} over {names} means nothing: some {noun}s below it are subtracted. Use sum, or name {noun}s "
+                f"{node.fn} over {names} is not meaningful, because some {noun}s in it are subtracted. Use sum, "
+                f"or choose {noun}s "
                 "that all have the same sign."
             )
 
@@ -188,11 +189,13 @@ def _weights(tree: Tree, nodes: tuple[Node, ...]) -> tuple[dict[str, int], str]:
         weights = tree.weights(node.key)
         if len(weights) == 1 and not node.booked and (children := tree.children(node.key)):
             names = ", ".join(str(child.name) for child in children)
-            raise PlanInvalid(f"{node.name} is not a total: everything below it is left out (~). Name one of: {names}.")
+            raise PlanInvalid(
+                f"{node.name} is not a total, because everything below it is excluded (~). Name one of: {names}."
+            )
         both = next((key for key, weight in weights.items() if found.get(key, weight) != weight), None)
         if both:
             names = " and ".join(str(n.name) for n in nodes)
-            advice = "Make a figure for each, with its name in the figure's where."
+            advice = "Select one figure for each, with its name in the figure's `where`."
             clash = f"{names} overlap, and {tree.nodes[both].name} has different signs in them. {advice}"
         found |= {key: weight for key, weight in weights.items() if key not in found}
     return found, clash

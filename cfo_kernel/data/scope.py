@@ -15,7 +15,7 @@ def nearest(name: str, known: list[str]) -> str:
     by_lower = {k.lower(): k for k in known}
     if close:
         return "Did you mean " + " or ".join(by_lower[c] for c in close) + "?"
-    return "There are: " + ", ".join(sorted(known)[:30]) + "."
+    return "Available: " + ", ".join(sorted(known)[:30]) + "."
 
 
 @dataclass(frozen=True)
@@ -132,13 +132,13 @@ class Scope:
                 left, right = lefts[0], rights[0]
                 if not left.column.is_comparable(right.column):
                     types = f"{left.name} is {left.column.type}, {right.name} is {right.column.type}"
-                    raise PlanInvalid(f"{types}: they cannot be equal. Join on columns of the same type.")
+                    raise PlanInvalid(f"{types}, so their values cannot be equal. Join columns of the same type.")
                 return left, right
         for name in (join.left, join.right):
             self.find(name)
         names = " or ".join(t.name for t in earlier)
         wrong = f"{join.left} = {join.right} does not join {table.name}."
-        raise PlanInvalid(f"{wrong} Equate a column of {names} with one of {table.name}.")
+        raise PlanInvalid(f"{wrong} Join a column of {names} with one of {table.name}.")
 
     def _known(self, name: str) -> Table:
         if name not in self._all:
@@ -149,7 +149,7 @@ class Scope:
     def _how_to_join(self, table: Table) -> str:
         path = self._all.path(self.table.name, table.name)
         if path is None:
-            return f"{table.name} does not join to {self.table.name}: query it in a plan of its own."
+            return f"{table.name} cannot be joined to {self.table.name}. Query it in a separate plan."
         joins = ", ".join(
             f'{{"table": "{r.to_table}", "left": "{r.table}.{r.column}", "right": "{r.to_table}.{r.to_column}"}}'
             for r in path

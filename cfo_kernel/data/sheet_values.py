@@ -91,7 +91,7 @@ def width(name: str) -> int:
 
 def too_large(rows: int, columns: int) -> str:
     limits = f"at most {MAX_ROWS:,} and {MAX_COLUMNS:,}"
-    return f"{rows:,} rows with the header and {columns:,} columns do not fit in a sheet ({limits})."
+    return f"The result has {rows:,} rows with its header and {columns:,} columns, too many for a sheet ({limits})."
 
 
 def _is_long(value: int | Decimal) -> bool:

@@ -67,12 +67,12 @@ def _check_name(sheet: str) -> None:
     if not sheet.strip() or len(sheet) > 31 or _FORBIDDEN.search(sheet) or sheet.strip("'") != sheet or hidden:
         shown = sheet[:40].encode("ascii", "replace").decode()
         rule = "Use 1 to 31 characters, none of [ ] : * ? / \\, and no apostrophe at either end."
-        raise SheetInvalid(f"{shown!r} is not a valid name for a sheet. {rule}")
+        raise SheetInvalid(f"{shown!r} is not a valid sheet name. {rule}")
 
 
 def _check_size(rows: int, columns: int) -> None:
     if rows > sheet_values.MAX_ROWS or columns > sheet_values.MAX_COLUMNS:
-        raise SheetInvalid(f"{sheet_values.too_large(rows, columns)} Narrow the result first.")
+        raise SheetInvalid(f"{sheet_values.too_large(rows, columns)} Reduce the result first.")
 
 
 def _open(path: Path) -> Workbook:

@@ -53,4 +53,4 @@ def _is_percentage(node: Expression) -> bool:
 
 def _note(name: str, count: int) -> str:
     rows, them = ("1 row has", "it") if count == 1 else (f"{count:,} rows have", "them")
-    return f"{rows} no {name} (a figure is missing, or its base is not positive): the threshold leaves {them} out."
+    return f"{rows} no {name} (a figure is missing, or its base is not positive): the threshold excludes {them}."

@@ -94,10 +94,10 @@ class WindowCompiler:
 
     def _window(self, node: Window) -> str:
         if contains(node.of, Window):
-            raise PlanInvalid("A window cannot contain another window. Make it a measure of its own.")
+            raise PlanInvalid("A window cannot contain another window. Make it a separate measure.")
         value, beside = self.sql(node.of), operand(node.of, self.sql)
         if node.over in ("share_of_total", "running_total") and (what := _not_additive(node.of)):
-            raise PlanInvalid(f"{node.over} adds up the rows of the result, and {what} do not add up. Use a sum.")
+            raise PlanInvalid(f"{node.over} adds up the rows of the result, but {what} cannot be added up. Use a sum.")
         # A percentage of a base that is zero or negative is not meaningful (n.m.), so it is null here as in `ratio`.
         if node.over == "share_of_total":
             total = f"sum({value}) OVER ({_partition([self._group(n) for n in node.within])})"

@@ -33,7 +33,7 @@ def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
         columns = sheet_values.column_names(connection)
         [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
         if count >= sheet_values.MAX_ROWS or len(columns) > sheet_values.MAX_COLUMNS:
-            raise SheetInvalid(f"{sheet_values.too_large(count + 1, len(columns))} Download it as CSV.")
+            raise SheetInvalid(f"{sheet_values.too_large(count + 1, len(columns))} Download the result as CSV.")
         partial = Path(scratch) / "whole.xlsx"
         options = {"constant_memory": True, "tmpdir": scratch, "use_zip64": True}
         with xlsxwriter.Workbook(partial, options) as book:

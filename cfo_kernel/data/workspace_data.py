@@ -42,7 +42,7 @@ _NONE: Mapping[str, Path] = {}
 _MAX_EXPORTS = 2
 """How many downloads are written at the same time. Further ones wait."""
 _TOO_MANY_DIGITS = (
-    "A figure has more than 38 digits, the most that can be kept exactly. Multiply fewer figures, or divide one of "
+    "A figure has more than 38 digits, the maximum for exact numbers. Multiply fewer figures, or divide one of "
     'them by {"constant": 1}: a division gives a double, which can be larger.'
 )
 
@@ -162,7 +162,7 @@ class WorkspaceData:
         if result.row_count == plan.limit and not (plan.order_by and "limit" in plan.model_fields_set):
             [[count]] = (await self.query(ready.count_sql, cap=1, thread_tables=thread_tables)).rows
             if count > plan.limit:
-                notes.append(f"These are {plan.limit:,} of {count:,} rows: the plan has a limit. Raise it to get all.")
+                notes.append(f"The plan's limit shows {plan.limit:,} of {count:,} rows. Raise it to get all.")
         return result.model_copy(update={"notes": (*result.notes, *notes)})
 
     async def python(
@@ -221,7 +221,7 @@ class WorkspaceData:
         except (SqlInvalid, WorkerLost) as error:
             if isinstance(error, WorkerLost) and not error.details.get("again"):
                 raise
-            raise UnreadableFile(f"{file.name} is damaged or incomplete. Ask its question again.") from error
+            raise UnreadableFile(f"{file.name} is damaged or incomplete. Ask the question again.") from error
         found = await self.query(result_pages.page_sql(table, request), cap=request.limit, thread_tables=thread_tables)
         count = table.row_count
         if request.filters:

@@ -41,7 +41,7 @@ class DockerExecutor:
         """See `PythonExecutor`."""
         async with self._free:
             if reason := await self.unavailable_reason():
-                raise PythonUnavailable(f"Python is off: {reason}. Use SQL instead.")
+                raise PythonUnavailable(f"Python is unavailable: {reason}. Use SQL instead.")
             (call.scratch / ANSWER_FOLDER).mkdir()
             start = time.perf_counter()
             status = await self._exit_status(f"cfo-python-{uuid.uuid4().hex}", call)
@@ -94,7 +94,9 @@ class DockerExecutor:
                 await self._kill(name, process)
         if process.returncode == _DOCKER_FAILED:
             reason = output.decode(errors="replace").strip()[-300:]
-            raise PythonUnavailable(f"Python is off: Docker did not start the container ({reason}). Use SQL instead.")
+            raise PythonUnavailable(
+                f"Python is unavailable: Docker did not start the container ({reason}). Use SQL instead."
+            )
         status = process.returncode or 0
         return _SIGNALLED - status if status > _SIGNALLED else status
 

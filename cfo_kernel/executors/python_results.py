@@ -29,8 +29,8 @@ MAX_COLUMNS = 1000
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 """Characters in a program's output that could control a terminal, or could not be stored."""
 _SIGNALS = {
-    int(signal.SIGKILL): "It used more processor time or memory than it may. Work on fewer rows, or aggregate first.",
-    int(signal.SIGSEGV): "It crashed, perhaps because a recursion went too deep. Use a loop.",
+    int(signal.SIGKILL): "It exceeded its limit of processor time or memory. Work on fewer rows, or aggregate first.",
+    int(signal.SIGSEGV): "It crashed, perhaps because of a recursion that was too deep. Use a loop.",
 }
 
 
@@ -108,7 +108,7 @@ def timeout_error(call: PythonCall) -> PythonTimeout:
 
 def limit_error(limit: str) -> PythonFailed:
     """The error of a program that exceeded a limit of its scratch folder."""
-    return _failure(f"The program was stopped: {limit}. Write less.")
+    return _failure(f"The program was stopped: {limit}. Write smaller or fewer files.")
 
 
 def _read_answer(call: PythonCall) -> _Answer:
@@ -127,7 +127,7 @@ def _read_answer(call: PythonCall) -> _Answer:
         )
         raise _failure(message) from error
     if len(answer.stdout) > call.limits.stdout_chars + 100:
-        raise _failure("The program printed more than it may. Print less.")
+        raise _failure("The program printed too much. Print less.")
     return answer
 
 
@@ -172,7 +172,7 @@ def _signal_message(number: int) -> str:
 def _raise_error(error: _Error, stdout: str, call: PythonCall) -> NoReturn:
     message = error.message[:_MAX_MESSAGE]
     if message.startswith("MemoryError"):
-        message = f"It needs more memory than the {call.limits.memory_bytes >> 20} MB it may use. Aggregate first."
+        message = f"It needs more memory than its limit of {call.limits.memory_bytes >> 20} MB. Aggregate first."
     lines = call.code.splitlines()
     source = lines[error.line - 1].strip()[:_MAX_SOURCE] if error.line and error.line <= len(lines) else ""
     line = f" (line {error.line}: {source})" if error.line else ""

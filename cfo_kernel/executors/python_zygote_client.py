@@ -59,7 +59,9 @@ class SandboxProcess:
         self._has_ended = True
         if report != CONFINED:
             reason = report.decode(errors="replace") or "the process died"
-            raise PythonUnavailable(f"Python is off: the program could not be confined ({reason}). Use SQL instead.")
+            raise PythonUnavailable(
+                f"Python is unavailable: the program could not be confined ({reason}). Use SQL instead."
+            )
         return STATUS_MESSAGE.unpack(status)[0]
 
     def bytes_written(self) -> int:
@@ -175,7 +177,7 @@ class ZygoteClient:
         if unsupported := line.decode().strip():
             control.close()
             advice = "Use SQL instead, or run the engine on a machine with Docker."
-            raise PythonUnavailable(f"Python is off: {unsupported}. {advice}")
+            raise PythonUnavailable(f"Python is unavailable: {unsupported}. {advice}")
         self._control = control
         return control
 

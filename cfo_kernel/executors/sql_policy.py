@@ -99,9 +99,13 @@ def _violation(message: str, *, retryable: bool) -> SqlPolicyViolation:
 
 def _check_text(sql: str) -> None:
     if "\0" in sql or any("\ud800" <= c <= "\udfff" for c in sql):
-        raise SqlInvalid("The SQL contains a NUL or an incomplete character. Remove it.", retryable=True)
+        raise SqlInvalid("The SQL contains a NUL or an incomplete character. Remove that character.", retryable=True)
     if len(sql) > MAX_LENGTH:
-        raise SqlInvalid(f"The SQL is longer than {MAX_LENGTH:,} characters. Join a table instead.", retryable=True)
+        raise SqlInvalid(
+            f"The SQL is longer than {MAX_LENGTH:,} characters. Shorten it: instead of listing many values, "
+            f"join a table that contains them.",
+            retryable=True,
+        )
 
 
 def _check_kind(statements: "list[duckdb.Statement]") -> None:
@@ -114,9 +118,7 @@ def _check_kind(statements: "list[duckdb.Statement]") -> None:
     except ValueError:  # the Python package knows fewer kinds of statement than the parser (UPDATE EXTENSIONS)
         kind = "This statement"
     if kind == "MULTI":  # a PIVOT without IN becomes several statements: one of them reads the data for the columns
-        message = (
-            "A PIVOT that takes its columns from the data is not allowed. A PIVOT needs IN (...) with its columns."
-        )
+        message = "A PIVOT that takes its columns from the data is not allowed. List the columns with IN (...)."
         raise _violation(message, retryable=True)
     if kind == "EXPLAIN":
         raise _violation("EXPLAIN is not allowed. Send the SELECT itself.", retryable=True)

@@ -38,19 +38,19 @@ def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.Query
         text = "The disk is too full for the whole result. Free some space, or ask for fewer rows."
         return errors.QueryFailed(text, retryable=False)
     if kind == "Out of Memory" or (is_bare and any(sign in message for sign in _NO_MEMORY)):
-        text = "The query needs more memory than it may use. Narrow it, or aggregate first."
+        text = "The query exceeds its memory limit. Filter it to fewer rows, or aggregate first."
         return errors.QueryOutOfMemory(text, retryable=True)
     if kind == "INTERRUPT":
-        text = "The query took too long and was stopped. Narrow it, or aggregate first."
+        text = "The query took too long and was stopped. Filter it to fewer rows, or aggregate first."
         return errors.QueryTimeout(text, retryable=True)
     if kind == "Permission":
         text = "SQL cannot read files or settings here. Read the tables of the workspace."
         return errors.SqlPolicyViolation(text, retryable=True)
     if kind == "IO":  # the cache folder was made again; this process may read the old one only, a new one can
-        text = "The file of a table is no longer readable. Run the query again; a new worker takes it."
+        text = "The file of a table is no longer readable. Run the query again."
         return errors.WorkerLost(text, retryable=True, again=True)
     if kind in ("INTERNAL", "FATAL"):  # after one of these, DuckDB refuses every further query
-        text = "DuckDB failed on this query. Write it differently; the next query gets a new worker."
+        text = "DuckDB failed on this query. Rewrite the query."
         return errors.WorkerLost(text, retryable=True)
     return _sql_error(kind, message, tables)
 

@@ -129,7 +129,9 @@ class WorkerProcess:
             raise
         if not done:
             await self._stop(task)
-            message = f"It took longer than {seconds:g} s and was stopped. Ask for less, or narrow the rows."
+            message = (
+                f"The query took longer than {seconds:g} s and was stopped. Select less data, or filter to fewer rows."
+            )
             raise errors.QueryTimeout(message, retryable=True)
         try:
             return task.result()
@@ -138,7 +140,7 @@ class WorkerProcess:
             await self._kill()
             if self._is_closed:
                 raise workbench_closed() from error
-            message = "The worker process died. Ask for less at once; the next query gets a new worker."
+            message = "The worker process died. Try again with less data at a time."
             raise errors.WorkerLost(message, retryable=True) from error
 
     async def _stop(self, task: "asyncio.Future[Any]") -> None:
@@ -214,7 +216,7 @@ class WorkerProcess:
         (length,) = framing.HEADER.unpack(await answers.readexactly(framing.HEADER.size))
         if length > framing.MAX_FRAME:
             await self._kill()
-            message = "The answer is larger than 256 MB. Ask for fewer rows or columns."
+            message = "The answer is larger than 256 MB. Select fewer rows or columns."
             raise errors.QueryOutOfMemory(message, retryable=True)
         return json.loads(await answers.readexactly(length))
 

@@ -129,7 +129,7 @@ def _answer(handlers: dict[str, Handler], request: dict[str, Any]) -> bytes:
     except CfoError as error:
         return _failed(error.code, error.message, error.details)
     except MemoryError:
-        message = "This needs more memory than the worker may use. Ask for fewer rows or columns."
+        message = "The query needs more memory than the worker's limit. Select fewer rows or columns."
         return _failed("query_out_of_memory", message, {"retryable": True})
     except Exception as error:  # noqa: BLE001 - the process boundary: the engine must learn of every failure
         message = f"The worker failed: {type(error).__name__}: {without_paths(str(error))}"

@@ -76,7 +76,7 @@ WRONG = {
 def test_an_error_in_the_file_is_reported_with_its_line(tmp_path: Path, name: str) -> None:
     text, line = WRONG[name]
     (tmp_path / "prices.toml").write_text(text)
-    with pytest.raises(InvalidSettings, match=rf"prices\.toml.* {line}\b.*start again") as raised:
+    with pytest.raises(InvalidSettings, match=rf"prices\.toml.* {line}\b.*restart") as raised:
         read_prices(tmp_path)
     assert "Decimal" not in raised.value.message
 

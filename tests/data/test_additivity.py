@@ -67,7 +67,7 @@ def test_a_running_total_adds_along_the_group_that_it_names(cash: Company) -> No
 def test_a_row_without_a_figure_does_not_count_as_a_scenario(cash: Company) -> None:
     """The budget has no amounts, so nothing is added to the actual amounts."""
     known = {"column": "unit", "op": "in", "value": ["North", "South"]}
-    assert ask(cash, SCENARIOS, FLOW, known) == ([[16]], ["All rows are of Actual (cash.scenario)."])
+    assert ask(cash, SCENARIOS, FLOW, known) == ([[16]], ["All rows belong to Actual (cash.scenario)."])
 
 
 def test_a_share_is_checked_over_the_rows_that_its_groups_keep(cash: Company) -> None:

@@ -62,5 +62,5 @@ def test_an_invalid_plan_is_refused_with_the_reason(message: str, reason: str) -
 
 def test_a_query_is_exactly_one_of_sql_plan_and_python() -> None:
     for direct in (Direct(), Direct(sql="FROM a", python="1")):
-        with pytest.raises(InvalidInput, match="exactly one"):
+        with pytest.raises(InvalidInput, match="Exactly one"):
             _ = direct.message

@@ -110,7 +110,7 @@ def test_names_are_compared_without_case(tmp_path: Path, company: Company) -> No
         ("      label: group_name", "      label: group", 28, "there is no column account_groups.group"),
         ("      label: group_name", "      label: group_key", 28, "group_key is BIGINT, not text"),
         ("      operator: group_name", "      operator: group_key", 29, "group_key is BIGINT, not text"),
-        ("      parent: group_key", "      parent: group_name", 27, "they cannot be equal"),
+        ("      parent: group_key", "      parent: group_name", 27, "so their values cannot be equal"),
         ("      parent: group_key", "      parent: boss", 27, "there is no column account_groups.boss"),
         ("  accounts:\n", "  ledger:\n", 20, "ledger is given here for the second time"),
         (

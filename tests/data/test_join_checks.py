@@ -55,12 +55,12 @@ def run_plan(
 
 @pytest.mark.parametrize("fn", ["sum", "avg", "median", "count"])
 def test_rows_that_a_join_repeats_are_not_added_up(fn: str, shops: Company) -> None:
-    with pytest.raises(PlanInvalid, match="x would take rows of sales several times: the join repeats"):
+    with pytest.raises(PlanInvalid, match="x would count rows of sales several times: the join repeats"):
         run_plan(shops, fn, "amount", [RATES])
 
 
 def test_rows_that_a_join_repeats_are_not_counted(shops: Company) -> None:
-    with pytest.raises(PlanInvalid, match="x would take rows of sales several times"):
+    with pytest.raises(PlanInvalid, match="x would count rows of sales several times"):
         run_plan(shops, "count", None, [RATES])
 
 

@@ -46,7 +46,7 @@ def by(grain: str) -> Json:
 
 
 def after(rows: str, grain: str, them: str = "it") -> list[str]:
-    return [f"{rows} a {grain} without rows: there is nothing just before to compare {them} with."]
+    return [f"{rows} a {grain} without rows, so there is no {grain} directly before to compare {them} with."]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def notes(company: Company, tested: QueryPlan, trees: Any = None) -> list[str]:
     return list(prepare(tested, company.tables, GlossaryFile(), trees or {}).notes)
 
 
-WITHOUT = "ledger.dept is empty in 1 row of ledger: '{}' leaves them out too."
+WITHOUT = "ledger.dept is empty in 1 row of ledger: '{}' excludes them too."
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_like_does_not_match_a_roll_up_and_a_note_says_so(pattern: str, is_noted
     assert notes(company, tested, TREES) == [expected] * is_noted
 
 
-ROLL_UP = "Staff costs is the roll-up of 2 accounts and its own rows; filter accounts.account_key for these alone."
+ROLL_UP = "Staff costs is the roll-up of 2 accounts and its own rows; filter by accounts.account_key to get only those."
 SHARED = "2 accounts are called Rent, and they are one group here: group by accounts.account_key too."
 
 
@@ -100,7 +100,9 @@ def test_a_booked_parent_whose_children_are_all_left_out_means_its_own_rows(comp
     trees = {"accounts": Tree("accounts", "account_key", "account", nodes, noun="account", signed=True)}
     tested = plan({"column": "account", "value": "Staff costs"}, joins=[TO_ACCOUNTS])
     assert company.worker.query(compile_plan(tested, company.tables, trees), 10, None)["rows"] == [[630.3]]
-    assert notes(company, tested, trees) == ["Staff costs is its own rows alone: everything below it is left out (~)."]
+    assert notes(company, tested, trees) == [
+        "Staff costs includes only its own rows: everything below it is excluded (~)."
+    ]
 
 
 def test_two_children_with_the_same_name_are_two_groups(company: Company) -> None:
@@ -126,7 +128,7 @@ def test_a_figure_that_does_not_add_up_has_no_running_total_and_no_share(
     over: str, of: Json, what: str, company: Company
 ) -> None:
     tested = plan(of={"over": over, "of": of}, group_by=[{"column": "posted", "grain": "month"}])
-    with pytest.raises(PlanInvalid, match=f"{over} adds up the rows of the result, and {what} do not add up"):
+    with pytest.raises(PlanInvalid, match=f"{over} adds up the rows of the result, but {what} cannot be added up"):
         compile_plan(tested, company.tables)
 
 
@@ -143,7 +145,7 @@ async def test_a_default_limit_that_cuts_rows_is_noted(tmp_path: Path) -> None:
     workspace_data = WorkspaceData(tmp_path, query_timeout=30, ingest_timeout=60)
     try:
         by, top = [{"column": "customer"}], [{"by": "x", "direction": "desc"}]
-        expected = ["These are 200 of 300 rows: the plan has a limit. Raise it to get all."]
+        expected = ["The plan's limit shows 200 of 300 rows. Raise it to get all."]
         assert list((await workspace_data.plan(plan(group_by=by), cap=5)).notes[-1:]) == expected
         assert not [n for n in (await workspace_data.plan(plan(group_by=by, limit=300), cap=5)).notes if "limit" in n]
         assert not [

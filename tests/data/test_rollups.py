@@ -149,9 +149,9 @@ def plan(*filters: Json, **fields: Any) -> QueryPlan:
 PROFIT = "Profit is the roll-up of 4 accounts (2 added, 2 subtracted)."
 COSTS = "Costs is the roll-up of 3 accounts (2 added, 1 subtracted)."
 SALES = "Sales is the roll-up of 1 account."
-GROUP = "Group is the roll-up of 2 units and its own rows; filter units.unit_key for these alone."
-SOUTH = "South is the roll-up of 1 unit and its own rows; filter units.unit_key for these alone."
-ALL_ACTUAL = "All rows are of Actual (versions.version)."
+GROUP = "Group is the roll-up of 2 units and its own rows; filter by units.unit_key to get only those."
+SOUTH = "South is the roll-up of 1 unit and its own rows; filter by units.unit_key to get only those."
+ALL_ACTUAL = "All rows belong to Actual (versions.version)."
 
 CASES: dict[str, tuple[QueryPlan, list[list[Any]], list[str]]] = {
     "a_parent": (plan(ACTUAL, account("Profit"), group_by=[MONTH]), [["2024-01", 74.0], ["2024-02", 149.0]], [PROFIT]),
@@ -224,7 +224,7 @@ CASES: dict[str, tuple[QueryPlan, list[list[Any]], list[str]]] = {
         [
             ALL_ACTUAL,
             "Read at the last date with rows: 2024-01-31, 2024-02-29.",
-            "2024-02-29 has 1 unit, the date before (2024-01-31) has 2: it may hold adjustments only.",
+            "2024-02-29 has 1 unit, the previous date (2024-01-31) has 2: it may contain only adjustments.",
         ],
     ),
     "a_balance_at_one_date": (plan(account("Cash"), {"column": "posted", "op": "in period", "value": "2024-01"}), [[70.0]], [ALL_ACTUAL]),
@@ -256,16 +256,16 @@ def test_there_is_no_golden_file_without_a_case() -> None:
 
 
 REFUSED: list[tuple[QueryPlan, str]] = [
-    (plan(account("Profit"), select={"x": total(fn="avg")}), "avg over Profit means nothing: some accounts below it are subtracted. Use sum"),
-    (plan(account("Profit"), select={"x": total(fn="max")}), "max over Profit means nothing"),
-    (plan(select={"x": total(account("Costs"), fn="median")}), "median over Costs means nothing"),
-    (plan(account("Profit"), account("Costs"), select={"x": total(fn="avg")}), "avg over Costs means nothing"),
+    (plan(account("Profit"), select={"x": total(fn="avg")}), "avg over Profit is not meaningful, because some accounts in it are subtracted. Use sum"),
+    (plan(account("Profit"), select={"x": total(fn="max")}), "max over Profit is not meaningful"),
+    (plan(select={"x": total(account("Costs"), fn="median")}), "median over Costs is not meaningful"),
+    (plan(account("Profit"), account("Costs"), select={"x": total(fn="avg")}), "avg over Costs is not meaningful"),
     (plan(account("Twin")), "2 accounts are called Twin. Filter on chart.account_key: 12 or 13."),
     (plan(account(["Profit", "Costs"], "in")), "Profit and Costs overlap, and Costs has different signs in them."),
     (plan(account("Profit"), account("Costs")), "Profit and Costs overlap and give some rows different signs. Name only one of them."),
     (plan(account(["Profit", "Wagse"], "in")), "There is no account Wagse. Did you mean Wages"),
-    (plan(account("Statistics")), "Statistics is not a total: everything below it is left out (~). Name one of: Heads."),
-    (plan(group_by=[{"column": "account", "within": "Wages"}]), "Wages is not a parent in a hierarchy of account. Leave within out."),
+    (plan(account("Statistics")), "Statistics is not a total, because everything below it is excluded (~). Name one of: Heads."),
+    (plan(group_by=[{"column": "account", "within": "Wages"}]), "Wages is not a parent in a hierarchy of account. Remove `within`."),
     (plan(group_by=[{"column": "kind", "within": "Profit"}]), "Profit is not a parent in a hierarchy of kind."),
     (plan(account("Cash")), "total would add a balance over several dates (2024-01-31 and 2024-02-29): a balance is never summed over time."),
     (plan(account("Cash"), select={"mean": total(fn="avg")}), "mean would add a balance over several dates"),
@@ -274,12 +274,12 @@ REFUSED: list[tuple[QueryPlan, str]] = [
     (plan(account("Cash"), group_by=[{"column": "posted", "grain": "quarter"}], last_of={"column": "posted", "grain": "month"}), "over several dates"),
     (plan(account("Cash"), group_by=[MONTH], select={"x": {"over": "running_total", "of": total()}}), "x would add a balance over several dates"),
     (plan(account("Cash"), group_by=[MONTH], select={"x": {"over": "share_of_total", "of": total()}}), "x would add a balance over several dates"),
-    (plan(account("Sales")), "total would add rows of several versions.version (Actual and Budget). Filter it to one value"),
-    (plan(account("Sales"), {**ACTUAL, "op": "in", "value": ["Actual", "Budget"]}, group_by=[MONTH]), "several versions.version for each month"),
-    (plan({"column": "account_key", "value": 10}, joins=[]), '{"column": "versions.version", "value": "Actual"} is the usual one'),
-    (plan(account("Sales"), group_by=[{"column": "version"}], select={"x": {"over": "share_of_total", "of": total()}}), "x would add rows of several versions.version"),
-    (plan(ACTUAL, account("Other")), "total would add different chart.kind (Cost and Flow), which are kept apart."),
-    (plan(ACTUAL, account(["Sales", "Cash"], "in"), {"column": "posted", "value": "2024-01-31"}), "different chart.kind (Flow and Stock)"),
+    (plan(account("Sales")), "total would add rows with different values of versions.version (Actual and Budget). Filter it to one value"),
+    (plan(account("Sales"), {**ACTUAL, "op": "in", "value": ["Actual", "Budget"]}, group_by=[MONTH]), "different values of versions.version for each month"),
+    (plan({"column": "account_key", "value": 10}, joins=[]), '{"column": "versions.version", "value": "Actual"} is the default'),
+    (plan(account("Sales"), group_by=[{"column": "version"}], select={"x": {"over": "share_of_total", "of": total()}}), "x would add rows with different values of versions.version"),
+    (plan(ACTUAL, account("Other")), "total would add different values of chart.kind (Cost and Flow), which are kept apart."),
+    (plan(ACTUAL, account(["Sales", "Cash"], "in"), {"column": "posted", "value": "2024-01-31"}), "different values of chart.kind (Flow and Stock)"),
 ]  # fmt: skip
 
 
@@ -334,7 +334,7 @@ def test_every_account_is_the_signed_sum_of_what_is_below_it(books: BooksCompany
 @pytest.mark.parametrize(
     ("column", "says"),
     [
-        ("version", r"several cash.version \(Actual and none\)"),
+        ("version", r"different values of cash.version \(Actual and none\)"),
         ("posted", r"over several dates \(2024-01-31 and none\)"),
     ],
 )

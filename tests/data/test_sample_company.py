@@ -92,12 +92,12 @@ QUESTIONS: dict[str, tuple[QueryPlan, str, str]] = {
         plan(account("Headcount"), within("2013-11"), group_by=[{"column": "general_ledger.organization_key"}]),
         """SELECT organization_key, sum(amount) FROM general_ledger WHERE account_key = 96 AND date = '2013-11-29'
            GROUP BY 1 ORDER BY 1""",
-        "All rows are of Actual (scenarios.scenario_name).",
+        "All rows belong to Actual (scenarios.scenario_name).",
     ),
     "the balance sheet at the end of each year, which is even": (
         plan(ACTUAL, account("Balance Sheet"), group_by=[YEAR], last_of={"column": "date", "grain": "year"}),
         "FROM (VALUES (2010, 0), (2011, 0), (2012, 0), (2013, 0))",
-        "2013-12-28 has 1 department and 3 organizations, the date before (2013-11-29) has 3 and 9: it may hold adjustments only.",
+        "2013-12-28 has 1 department and 3 organizations, the previous date (2013-11-29) has 3 and 9: it may contain only adjustments.",
     ),
     "assets at the end of 2013, the last close that has any": (
         plan(ACTUAL, account("Assets"), within("2013"), last_of={"column": "date"}),
@@ -132,8 +132,8 @@ QUESTIONS: dict[str, tuple[QueryPlan, str, str]] = {
 REFUSED: list[tuple[QueryPlan, str]] = [
     (plan(account("Cash"), within("2012")), "would add a balance over several dates (2012-01-29 and 2012-12-28)"),
     (plan(account("Assets"), within("2012"), ACTUAL), "a balance is never summed over time"),
-    (plan(account("Salaries"), within("2011")), "several scenarios.scenario_name (Actual and Budget)"),
-    (plan(ACTUAL, account("Other Assets"), within("2012-06")), "different accounts.account_type (Assets and Expenditures)"),
+    (plan(account("Salaries"), within("2011")), "different values of scenarios.scenario_name (Actual and Budget)"),
+    (plan(ACTUAL, account("Other Assets"), within("2012-06")), "different values of accounts.account_type (Assets and Expenditures)"),
     (plan(ACTUAL, account("Statistical Accounts")), "Name one of: Headcount, Units, Average Unit Price, Square Footage."),
 ]  # fmt: skip
 

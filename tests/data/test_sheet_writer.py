@@ -116,7 +116,7 @@ def test_append_needs_the_same_columns(tmp_path: Path, book: Path) -> None:
     "name", ["", " ", "x" * 32, "a/b", "a\\b", "a[b]", "a:b", "a*b", "a?b", "'a", "a'", "a\0b", "a\nb", "\ud800"]
 )
 def test_a_bad_name_is_refused(tmp_path: Path, book: Path, name: str) -> None:
-    with pytest.raises(SheetInvalid, match="is not a valid name for a sheet"):
+    with pytest.raises(SheetInvalid, match="is not a valid sheet name"):
         write_sheet(source(tmp_path), str(book), name, "create")
     assert not book.exists()
 
@@ -203,7 +203,7 @@ def test_a_result_without_rows_is_a_header(tmp_path: Path, book: Path) -> None:
 
 
 def test_more_rows_than_a_sheet_has_are_refused(tmp_path: Path, book: Path) -> None:
-    with pytest.raises(SheetInvalid, match=r"1,048,577 rows .* do not fit in a sheet"):
+    with pytest.raises(SheetInvalid, match=r"1,048,577 rows .* too many for a sheet"):
         write_sheet(source(tmp_path, "SELECT i AS n FROM range(1048576) t(i)"), str(book), "One", "create")
     assert not book.exists()
 

@@ -28,7 +28,7 @@ def total(kind: str) -> Json:
 
 def note(count: str, them: str) -> list[str]:
     why = "(a figure is missing, or its base is not positive)"
-    return [f"{count} no x {why}: the threshold leaves {them} out."]
+    return [f"{count} no x {why}: the threshold excludes {them}."]
 
 
 @pytest.fixture(scope="module")

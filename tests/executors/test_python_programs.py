@@ -283,7 +283,7 @@ ERRORS = {
     "import matplotlib.pyplot as plt": ("There is no matplotlib here. Put the figures in result_df", 1),
     "import duckdb": ("Use pandas, or the SQL tool", 1),
     "result_df = 5": ("TypeError: result_df is a int. Make it a DataFrame or a Series", None),
-    "x = np.ones(10 ** 10)": ("It needs more memory than the 2048 MB it may use", 1),
+    "x = np.ones(10 ** 10)": ("It needs more memory than its limit of 2048 MB", 1),
     "raise SystemExit('no')": ("sys.exit('no')", None),
 }
 

@@ -119,7 +119,7 @@ async def test_a_slow_program_does_not_block_another(executor: ConfinedExecutor,
 
 
 async def test_a_killed_program_says_so(executor: ConfinedExecutor, tmp_path: Path) -> None:
-    with pytest.raises(PythonFailed, match="more processor time or memory"):
+    with pytest.raises(PythonFailed, match="limit of processor time or memory"):
         await executor.run(call("import os\nos.kill(os.getpid(), 9)", tmp_path))
 
 
@@ -172,7 +172,7 @@ async def test_without_confinement_nothing_runs(before: str, says: str, tmp_path
     executor = ConfinedExecutor(command=(sys.executable, "-I", "-c", before + START))
     for _ in range(2):
         refused = call("open('ran', 'w').close()", tmp_path)
-        with pytest.raises(PythonUnavailable, match=f"Python is off: .*{says}"):
+        with pytest.raises(PythonUnavailable, match=f"Python is unavailable: .*{says}"):
             await executor.run(refused)
         assert not (refused.scratch / "ran").exists()
     await executor.close()
@@ -186,8 +186,8 @@ async def test_a_zygote_that_cannot_start_is_an_error(tmp_path: Path) -> None:
 
 
 async def test_the_second_executor_runs_if_the_first_cannot_confine(tmp_path: Path) -> None:
-    off = PythonUnavailable("Python is off: no Landlock.")
-    second = ScriptedPythonExecutor(PythonResult(stdout="two"), PythonUnavailable("Python is off: no Docker."))
+    off = PythonUnavailable("Python is unavailable: no Landlock.")
+    second = ScriptedPythonExecutor(PythonResult(stdout="two"), PythonUnavailable("Python is unavailable: no Docker."))
     executor = FallbackExecutor(ScriptedPythonExecutor(PythonResult(stdout="one"), off, off, PythonFailed("x")), second)
     assert (await executor.run(call("a", tmp_path))).stdout == "one"
     assert (await executor.run(call("b", tmp_path))).stdout == "two"

@@ -132,7 +132,7 @@ def test_notes_cover_values_in_lists_and_structs(company: Company) -> None:
         ("SELECT nope(1)", SqlInvalid, "nope"),
         ("SELECT CAST('x' AS INTEGER)", SqlInvalid, "Could not convert string 'x'"),
         ("SELECT sum(memo) FROM ledger", SqlInvalid, "sum"),
-        ("SELECT list(n) FROM range(300000000) t(n)", QueryOutOfMemory, "Narrow it"),
+        ("SELECT list(n) FROM range(300000000) t(n)", QueryOutOfMemory, "Filter it"),
     ],
 )
 def test_an_error_says_what_is_wrong(sql: str, kind: type[QueryError], says: str, company: Company) -> None:
@@ -181,7 +181,7 @@ def test_duckdb_stops_a_late_query_on_its_own(company: Company) -> None:
     ("sql", "retryable", "says"),
     [
         ("SELECT amont FROM ledger", True, "amount"),
-        ("PIVOT ledger ON account USING sum(amount)", True, "needs IN"),
+        ("PIVOT ledger ON account USING sum(amount)", True, "with IN"),
         ("FROM read_csv('x')", True, "Read the tables of the workspace by name"),
         ("DROP VIEW ledger", False, "DROP is not allowed"),
         ("WITH x AS (DELETE FROM ledger RETURNING *) FROM x", False, "DELETE is not allowed inside"),
@@ -228,7 +228,7 @@ def test_a_broken_duckdb_is_replaced() -> None:
     """After an internal error DuckDB refuses every query, so its process must be replaced."""
     error = to_query_error(duckdb.FatalException("FATAL Error: Failed: database has been invalidated"))
     assert type(error) is WorkerLost
-    assert "Write it differently" in error.message
+    assert "Rewrite the query" in error.message
 
 
 @pytest.mark.parametrize(("part", "most"), [("[", 9000), ("- ", 2000), ("abs(", 9000)])  # signs take cubic time

@@ -178,7 +178,7 @@ async def test_a_query_without_a_thread_leaves_no_trace(opened: Opened) -> None:
     assert (len(by_sql.rows), by_sql.row_count, by_sql.file) == (100, 1000, None)
     assert (await context.query(Direct(python="print('hello')"))) == "hello\n"
     for wrong in (Direct(), Direct(sql="SELECT 1", python="1")):
-        with pytest.raises(InvalidInput, match="exactly one"):
+        with pytest.raises(InvalidInput, match="Exactly one"):
             await context.query(wrong)
     assert sorted(context.workspace_dir.glob("threads/*")) == before
 

@@ -217,7 +217,7 @@ class Analyst:
             (result,) = yield (plan,)
             notes = [
                 *result.get("notes", ()),
-                "A base is zero or negative, so percentages are omitted.",
+                "Percentages are omitted where the base is zero or negative.",
             ]
             result = {**result, "notes": notes}
         return figures, plan, result

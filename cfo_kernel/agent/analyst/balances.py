@@ -84,7 +84,7 @@ class Balances(Evidence):
         if reading.moment and held.last and period.end and month_of(held.last) < month_of(period.end):
             label = holding(held.last, 1).label
             raise NotUnderstood(
-                f"The last rows of {what} in {period.label} are of {held.last}, not of the end of the period.",
+                f"The last rows of {what} in {period.label} are dated {held.last}, before the end of the period.",
                 self._swapped_period((label,)),
             )
 
@@ -123,6 +123,8 @@ def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
             start, end = reading.when_at
             choices = (f"{reading.question[:start]}in {holding(before, 1).label}{reading.question[end:]}",)
         carries = f"{close} carries {rows} row{'' if rows == 1 else 's'}, the date before it ({before}) {usual}"
-        message = f"The last date has too few rows to be read as the balance: {carries}. It may hold adjustments only."
+        message = (
+            f"The last date has too few rows to be read as the balance: {carries}. It may contain only adjustments."
+        )
         raise NotUnderstood(message, choices)
     return verdict

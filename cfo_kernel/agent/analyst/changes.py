@@ -88,7 +88,7 @@ class Beside:
             raise NotUnderstood("I cannot build a running total of that. Ask for one figure by month or quarter.")
         if not grains and ytd and not draft.asks(Ask.RUNNING):
             raise NotUnderstood(
-                "I do not know up to which month to add. Say for example 'year to date June 2012' or 'by month'."
+                "I do not know which month to add up to. Say for example 'year to date June 2012' or 'by month'."
             )
         if ytd and not (base.periods and base.periods[0].grain is Grain.YEAR):
             raise NotUnderstood("Year to date is within one year. Name the year, for example 'in 2012'.")
@@ -157,7 +157,9 @@ class Beside:
             if any(b.column == pick.column for b in base.by):
                 if parents:
                     label = self.draft.schema.label(pick.column)
-                    raise NotUnderstood(f"I do not know whether {parents[0]} is one {label} here, or all that it adds.")
+                    raise NotUnderstood(
+                        f"I do not know whether {parents[0]} means one {label} here, or everything below it."
+                    )
                 continue
             self._listed_together(pick)
             if parents and base.shape is not Shape.ROWS:

@@ -68,7 +68,9 @@ class Survey:
     def take(self, result: Table) -> None:
         """Stores the plan's result; raises if that is incomplete."""
         if int(result.get("row_count", 0)) > len(result["rows"]):
-            raise NotUnderstood("The rows are of too many kinds to be added into one figure. Name something narrower.")
+            raise NotUnderstood(
+                "The rows are of too many kinds to be added up into one figure. Ask for something narrower."
+            )
         names = [c["name"] for c in result["columns"]]
         self._rows = [dict(zip(names, row, strict=True)) for row in result["rows"]]
 

@@ -71,7 +71,7 @@ class Evidence:
                 label = self.schema.label(column)
                 question = reading.asked
                 raise NotUnderstood(
-                    f"The rows are of more than one {label} ({', '.join(kinds)}), which are never added into one "
+                    f"The rows have more than one {label} ({', '.join(kinds)}), which are never added into one "
                     f"figure. Name one of them, or something narrower.",
                     (*(f"{question} for {label} {k}" for k in kinds), f"{question} by {label}"),
                 )

@@ -86,10 +86,15 @@ class Functions(Beside):
         rows = self.draft.schema.rows_of(base.table)
         posting, figure = rows.removesuffix("s"), AGGREGATES[asked[0]].display_name
         if self._said_sum() and not self._listed(Ask.SUM, *FUNCTIONS):
-            raise NotUnderstood(f"I do not know which totals the {figure} is of: say 'monthly', or name single {rows}.")
+            raise NotUnderstood(
+                f"I do not know which totals to take the {figure} of. Say 'monthly', or mention the individual {rows}."
+            )
         several = base.relation == "each" or any(len(p.values) > 1 and not p.negated for p in base.picks)
         if several and asked in (("avg",), ("median",)):
-            raise NotUnderstood(f"I do not know what the {figure} is of: say 'monthly', or name single {rows}.")
+            raise NotUnderstood(
+                f"I do not know what to take the {figure} of. Say 'monthly' for monthly totals, or mention the "
+                f"individual {rows}."
+            )
         over = next((e for e in draft.bare), None) or next((g for g in draft.groups if g.grain), None)
         if over is None:
             return
@@ -99,7 +104,7 @@ class Functions(Beside):
         single = f"{figure} {names} {posting}{when} by {label}"
         choices = (f"average {label}ly {names}{when}", single) if over.grain and asked == ("avg",) else (single,)
         raise NotUnderstood(
-            f"I do not know whether the {figure} is of single {rows}, or of the {label} totals.",
+            f"Do you mean the {figure} of the individual {rows}, or of the {label} totals?",
             choices,
         )
 
@@ -197,7 +202,7 @@ class Functions(Beside):
         table = schema.tables[base.table]
         key = schema.key_of(table)
         if key is None or base.by:
-            raise NotUnderstood("I cannot list single rows here. Ask for the number of postings or a total.")
+            raise NotUnderstood("I cannot list individual rows here. Ask for the number of postings or a total.")
         by = [By(f"{base.table}.{key.name}", schema.label(f"{base.table}.{key.name}"))]
         if base.date:
             by.insert(0, By(base.date, "date", Grain.DAY))

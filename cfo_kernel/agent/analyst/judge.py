@@ -236,7 +236,8 @@ class Judge(Balances):
             raise NotUnderstood("I do not know whether a number of postings or their sum is meant.", self._how_many())
         if without and not self._one_thing(unit.unless):
             raise NotUnderstood(
-                "The rows count different things (units, not money), which cannot be added. Name one of them.",
+                "These rows are counts of different things, not amounts of money, so they cannot be added up. "
+                "Choose one kind.",
                 tuple(f"{reading.asked} by {label}" for label in self._naming(unit.unless)),
             )
         return tuple(sorted(units)), without and not with_unit

@@ -162,7 +162,7 @@ def _error(result: Result) -> str:
 def _continued(outcome: Result) -> Reply:
     """Sums up the outcome of the action that the engine took after the last reply."""
     if not isinstance(outcome, dict):
-        return done("The last step is done; nothing is left to do. Ask the next question.")
+        return done("The last step is done. Ask the next question.")
     if "error" in outcome:
         return ask(f"The last step failed: {_error(outcome)}")
     if "row_count" not in outcome:

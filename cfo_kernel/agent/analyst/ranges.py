@@ -225,7 +225,7 @@ def _opened(item: _Item, period: Period, *, to_date: bool) -> tuple[Period, tupl
         return Period(start, None, f"since {period.label}"), ()
     if item.to:
         raise NotUnderstood(
-            f"I do not know whether 'to {period.label}' means in it or up to its end. "
+            f"I do not know whether 'to {period.label}' means during that period or up to its end. "
             f"Say 'in {period.label}' or 'until {period.label}'."
         )
     if item.has(Ask.UNTIL) or (item.has(Ask.TO) and not item.has(Ask.END_OF)):

@@ -31,7 +31,8 @@ class Ranking(Functions):
                 kept.append(threshold)
         if kept and not base.by:
             raise NotUnderstood(
-                "I do not know what the threshold applies to. Name a group ('departments with ...') or single postings."
+                "I do not know what the threshold applies to. Name a group ('departments with ...') or "
+                "individual postings."
             )
         if len({t.on for t in kept}) < len(kept):
             raise NotUnderstood("I can apply one threshold at a time.")
@@ -67,7 +68,7 @@ class Ranking(Functions):
         if entity is None:
             mark = draft.marks[at or 0]
             raise NotUnderstood(
-                f"I do not know what '{self.settler.said(mark)}' ranks: single postings, or the totals of something.",
+                f"I do not know what '{self.settler.said(mark)}' ranks: individual postings, or totals of something.",
                 (
                     self.settler.swap(
                         mark, "largest single posting of" if base.order == "desc" else "lowest single posting of"

@@ -110,7 +110,7 @@ class Rows:
         others = sum(1 for _ in tree.below(node.key)) - 1
         mark = self.draft.marks[said.at]
         raise NotUnderstood(
-            f"{node.name} is a {tree.noun} with rows of its own, and {others} others are below it. I do not know "
+            f"{node.name} is a {tree.noun} with its own rows, and has {others} others below it. I do not know "
             f"whether to exclude the whole of {node.name}, with all below it, or only its own rows ({itself}).",
             (self.settler.swap(mark, itself), self.settler.swap(mark, f"the whole {node.name}")),
         )

@@ -131,7 +131,7 @@ class Settler:
         if len({n.column for n in columns}) > 1:
             labels = [self._schema.label(n.path) for n in columns]
             raise NotUnderstood(
-                f"'{self.said(mark)}' fits several columns: {', '.join(labels)}.",
+                f"'{self.said(mark)}' could mean several columns: {', '.join(labels)}.",
                 tuple(self.swap(mark, label) for label in labels),
             )
         if len(columns) == 1 and columns[0].partial:
@@ -158,7 +158,7 @@ class Settler:
         if same_word:
             what = " and ".join(f"{self._schema.label(n.path)} {n.value}" for n in values)
         raise NotUnderstood(
-            f"'{self.said(mark)}' fits more than one thing: {what}.",
+            f"'{self.said(mark)}' could mean more than one thing: {what}.",
             tuple(self.swap(mark, self._spelled(n)) for n in values[: 2 * _MOST_CHOICES]),
             decide=same_word and not values[0].partial,
         )

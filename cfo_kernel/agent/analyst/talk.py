@@ -110,7 +110,7 @@ def welcome(schema: Schema, datasets: Any) -> Reply:
     parts.append(
         "I can compute totals, averages, counts, shares, ranks, changes, actual against budget, running totals and "
         "ratios, "
-        "by name and by period. If I do not understand every word of a question, I ask back."
+        "by name and by period. If I do not understand every word of a question, I say so and ask."
     )
     return done("\n\n".join(parts))
 

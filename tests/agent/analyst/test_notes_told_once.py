@@ -65,18 +65,19 @@ def test_who_closes_on_another_day_is_told_once(messages: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("question", [MONTHS, DAY])
 def test_a_thin_date_is_told_once(question: str, messages: dict[str, str]) -> None:
-    assert messages[question].count("may hold adjustments only") == 1
-    assert "2024-03-31 has 1 unit, the date before (2024-02-29) has 3" in messages[question]
+    assert messages[question].count("may contain only adjustments") == 1
+    assert "2024-03-31 has 1 unit, the previous date (2024-02-29) has 3" in messages[question]
 
 
 def test_one_figure_at_a_thin_date_is_asked_back(messages: dict[str, str]) -> None:
-    assert "2024-03-31 carries 1 row, the date before it (2024-02-29) 3. It may hold adjustments" in messages[END]
+    assert "2024-03-31 carries 1 row, the date before it (2024-02-29) 3. It may contain only adjustments" in "
+    "messages[END]
 
 
 def test_a_change_does_not_claim_that_all_rows_are_compared(messages: dict[str, str]) -> None:
     assert "May 2024 with 60 and July 2024 with 64." in messages[CHANGE]
     assert "Each month is compared with the month before it, if that has rows;" in messages[CHANGE]
-    assert "there is nothing just before to compare them with" in messages[CHANGE]
+    assert "so there is no month directly before to compare them with" in messages[CHANGE]
     assert "where 2 of 8 rows can be compared, ranges from" in messages[UNITS_CHANGE]
     assert "no row has a predecessor to compare with, of 8 in all." in messages[WEEKS]
 
