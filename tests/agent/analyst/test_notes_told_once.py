@@ -70,8 +70,8 @@ def test_a_thin_date_is_told_once(question: str, messages: dict[str, str]) -> No
 
 
 def test_one_figure_at_a_thin_date_is_asked_back(messages: dict[str, str]) -> None:
-    assert "2024-03-31 carries 1 row, the date before it (2024-02-29) 3. It may contain only adjustments" in "
-    "messages[END]
+    thin = "2024-03-31 carries 1 row, the date before it (2024-02-29) 3. It may contain only adjustments"
+    assert thin in messages[END]
 
 
 def test_a_change_does_not_claim_that_all_rows_are_compared(messages: dict[str, str]) -> None:
