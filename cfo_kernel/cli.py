@@ -89,7 +89,7 @@ def ask(
         raise typer.Exit(1)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})  # such as SQL that begins with a comment
+@app.command(context_settings={"ignore_unknown_options": True})  # for example, SQL that begins with a comment
 def sql(
     text: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT.")],
     workspace: NeededWorkspace,
@@ -180,7 +180,7 @@ def worker() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         async with connect(settings=settings) as wb:
-            await wb.check()  # opens the root even if it holds nothing yet
+            await wb.check()  # opens the root even if it is still empty
             gc.set_threshold(*_DEFAULT_GC_THRESHOLD)  # a worker runs for a long time
             typer.echo(f"Executing the runs in {settings.resolved_root()}. Press Ctrl+C to stop.")
             await stopped.wait()

@@ -1,4 +1,4 @@
-"""Python expressions in the text of a magic: `{region}` is replaced by its value, as in IPython's own magics."""
+"""Replaces Python expressions in the text of a magic: `{region}` becomes its value, as in IPython's own magics."""
 
 import re
 from collections.abc import Mapping
@@ -7,20 +7,20 @@ from typing import Any
 
 from cfo_kernel.errors import InvalidInput
 
-_ADVICE = "Correct it, or double the braces, {{ and }}, if they belong to the text."
+_ADVICE = "Correct it, or write {{ and }} if the braces are part of the text."
 _DOLLAR = re.compile(r"\$([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 
 
 def expanded(text: str, namespace: Mapping[str, Any]) -> str:
-    """The text with the value of each `{expression}`. Doubled braces stand for single ones.
+    """Returns the text with each `{expression}` replaced with its value, and doubled braces with single ones.
 
-    Raises `InvalidInput` for an expression that has no value.
+    Raises `InvalidInput` if an expression cannot be evaluated.
     """
     return "".join(_parts(text, namespace, dollars=False))
 
 
 def expanded_line(text: str, namespace: Mapping[str, Any]) -> str:
-    """The same for the line of a magic, where `$name` is replaced too if there is such a name."""
+    """Like `expanded`, but for the line of a magic, where `$name` is also replaced if a variable has this name."""
     return "".join(_parts(text, namespace, dollars=True))
 
 
@@ -28,12 +28,12 @@ def _parts(text: str, namespace: Mapping[str, Any], *, dollars: bool) -> list[st
     try:
         parsed = list(Formatter().parse(text))
     except ValueError as error:
-        raise InvalidInput(f"A brace has no partner ({error}). {_ADVICE}") from error
+        raise InvalidInput(f"The braces do not match ({error}). {_ADVICE}") from error
     parts: list[str] = []
     for literal, expression, rest, conversion in parsed:
         parts.append(_with_dollars(literal, namespace) if dollars else literal)
         if expression is not None:
-            # As in IPython, what follows a colon is a part of the expression, so that {rows[1:3]} is a slice.
+            # As in IPython, the text after a colon is part of the expression, so that {rows[1:3]} is a slice.
             code = f"{expression}:{rest}" if rest else expression
             parts.append(_value(code, conversion, namespace))
     return parts

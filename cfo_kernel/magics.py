@@ -38,7 +38,7 @@ _HELP = """%cfo                 show the open workspace and thread
 %cfo threads         list its threads
 %cfo thread [ID]     continue a thread, or start a new one
 %%ask [-w NAME] [-n] ask the question in the cell (-w: in this workspace, -n: in a new thread)
-                     {expression} is replaced by its value"""
+                     {expression} is replaced with its value"""
 
 
 class DisplayTable:
@@ -153,7 +153,7 @@ class CfoMagics(Magics):
         self._loop.wait_for(self._workbench.close())
         self._loop.close()
 
-    @no_var_expand  # IPython would leave an unknown {name} as it is, without a word
+    @no_var_expand  # IPython would silently leave an unknown {name} unchanged
     @needs_local_scope
     @line_magic
     def cfo(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
@@ -170,7 +170,7 @@ class CfoMagics(Magics):
     def ask(self, line: str, cell: str, local_ns: dict[str, Any] | None = None) -> None:
         """Sends the cell's text as a message, and shows the reply below the cell.
 
-        Each `{expression}` in it is replaced by its value, except in a message that begins with SQL:, PYTHON: or PLAN:.
+        Each `{expression}` is replaced with its value, except in messages that begin with SQL:, PYTHON: or PLAN:.
         """
         handle = show(RunProgress())
         try:
@@ -187,7 +187,7 @@ class CfoMagics(Magics):
             handle.update(_problem(finished.error.code, finished.error.message))
 
     def _namespace(self, local_ns: dict[str, Any] | None) -> dict[str, Any]:
-        """The variables of the notebook, and those of the function that calls the magic, if one does."""
+        """Returns the variables of the notebook, and of the function that calls the magic, if any."""
         known: Any = self.shell
         return {**known.user_ns, **(local_ns or {})}
 
@@ -273,7 +273,7 @@ def _arguments(line: str) -> list[str]:
 
 
 def _problem(code: str, message: str) -> DisplayTable:
-    """An error with its whole message: in a table of plain text, a long one would be cut."""
+    """Returns the display of an error. The plain text is not a table, which would truncate a long message."""
     return DisplayTable([code], [[message]], text=f"{code}: {message}")
 
 

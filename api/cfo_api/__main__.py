@@ -73,7 +73,7 @@ async def _serve(listening: socket.socket, host: str, settings: Settings) -> int
     )  # the client already gets an error for a malformed form
     logging.getLogger("uvicorn.error").addFilter(_UpgradeFilter())
     async with connect(settings=embedded) as workbench:
-        await workbench.check()  # a root that cannot be used is an error now, even if it is empty
+        await workbench.check()  # reports a root that cannot be used now, even if it is empty
         app = create_app(workbench, settings, host=host)
         config = server_config(
             app,

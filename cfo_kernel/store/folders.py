@@ -83,7 +83,7 @@ def remove_unused_thread(folder: Path) -> None:
 
 
 def is_in_use(root: Path) -> bool:
-    """Whether the root has databases or a workspace. Raises `OSError` if it cannot be read."""
+    """Whether the root contains databases or a workspace. Raises `OSError` if it cannot be read."""
     try:
         return (root / CATALOG_FOLDER).exists() or bool(unknown_workspaces(root, set()))
     except FileNotFoundError:
@@ -94,7 +94,7 @@ _BETWEEN_WORDS = " _-.,&'"
 
 
 def is_same_name(one: str, other: str) -> bool:
-    """Whether two names of workspaces differ only in case, spaces and punctuation."""
+    """Whether two workspace names differ only in case, spaces and punctuation."""
     return _letters(one) == _letters(other) != ""
 
 

@@ -134,7 +134,7 @@ class Engine:
     def workspace(self, id_or_name: str) -> WorkspaceRow:
         """Returns the workspace with this id or, failing that, this name. Raises `WorkspaceNotFound`.
 
-        A name that differs only in case, spaces and punctuation is found too.
+        Also finds a workspace whose name differs only in case, spaces and punctuation.
         """
         with contextlib.suppress(WorkspaceNotFound):
             row = self.catalog.workspace(id_or_name)

@@ -20,7 +20,7 @@ from cfo_kernel.workbench.workspace import EmbeddedWorkspace
 class EmbeddedWorkbench(AsyncResource):
     """A root with its workspaces. The first call opens it, and binds it to the event loop of that call.
 
-    An empty root is opened, and created, only by `create_workspace` and `check`.
+    An empty root is created and opened only by `create_workspace` and `check`.
 
     `await connect()` and `async with connect() as wb` also work.
     """
@@ -58,7 +58,7 @@ class EmbeddedWorkbench(AsyncResource):
     async def workspace(self, id_or_name: str | None = None) -> EmbeddedWorkspace:
         """Returns the workspace with this id or name, or the only workspace if none is given.
 
-        A name that differs only in case, spaces and punctuation is found too. Raises `WorkspaceNotFound`.
+        Also finds a workspace whose name differs only in case, spaces and punctuation. Raises `WorkspaceNotFound`.
         """
         if self._is_unused():
             raise not_found.workspace(id_or_name, ()) if id_or_name is not None else listings.which_workspace(())
@@ -118,14 +118,14 @@ class EmbeddedWorkbench(AsyncResource):
         return self
 
     def _is_unused(self) -> bool:
-        """Whether the root has no workspace and no database yet: then reading it must not create anything."""
+        """Whether the root has no workspace and no database yet, in which case reading must not create anything."""
         if self._engine is not None:
             return False
         self._check_other_roots()
         try:
             return not folders.is_in_use(self.root)
         except OSError:
-            return False  # opening the root says what is wrong with it
+            return False  # opening the root will report the problem
 
     def _check_other_roots(self) -> None:
         others = [other.root for other in _open if other.root != self.root]
