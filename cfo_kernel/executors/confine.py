@@ -12,15 +12,13 @@ import importlib.util
 import os
 import platform
 import resource
-import site
 import sys
-import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cfo_kernel.executors import landlock
+from cfo_kernel.executors import import_paths, landlock
 
 if TYPE_CHECKING:
     from cfo_kernel.executors.seccomp import SeccompFilter
@@ -59,26 +57,21 @@ def unsupported_reason() -> str | None:
     return None
 
 
-def python_installation() -> list[Path]:
-    """The folders and files that Python needs to import its standard library and the installed packages."""
-    paths = sysconfig.get_paths()
-    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return [Path(p) for p in dict.fromkeys((*folders, *site.getsitepackages(), *_SHARED_LIBRARIES, *_DEVICES))]
-
-
 def confine(limits: ProcessLimits, read: Iterable[Path], scratch: Path, calls: "SeccompFilter") -> None:
-    """Confines this process for good: it can read `read` and the Python installation, and write below `scratch`.
+    """Confines this process for good: it can read `read` and Python's packages, and write below `scratch`.
 
     Must be called in a process with one thread: Landlock and seccomp bind the calling thread and the threads it starts
     later, so another thread would stay unconfined. Open descriptors stay open; the caller must close them. Raises
-    OSError
-    if one of the barriers cannot be set up.
+    OSError if one of the barriers cannot be set up.
     """
     _drop_privileges()
     _set_limits(limits)
     _prctl(_SET_PARENT_DEATH_SIGNAL, 9)  # an orphan would run on with nothing to stop it
     _prctl(_SET_NO_NEW_PRIVILEGES, 1)  # Landlock and seccomp demand it from a process without capabilities
-    landlock.restrict([*python_installation(), *read], [scratch])
+    packages = import_paths.readable_paths(scratch)
+    system = map(Path, (*_SHARED_LIBRARIES, *_DEVICES))
+    landlock.restrict([*system, *packages.whole, *read], [scratch], packages.listed)
+    import_paths.RefusedPackages(packages.refused).install()
     calls.load()  # last, since the filter allows none of the calls above
 
 

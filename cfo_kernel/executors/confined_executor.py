@@ -8,7 +8,7 @@ from dataclasses import asdict
 from cfo_kernel.executors import python_results
 from cfo_kernel.executors.confine import ProcessLimits
 from cfo_kernel.executors.python_executor import ANSWER_FOLDER, PythonCall, PythonResult
-from cfo_kernel.executors.python_zygote_client import COMMAND, ZygoteClient
+from cfo_kernel.executors.python_zygote_client import ZygoteClient
 
 
 class ConfinedExecutor:
@@ -19,7 +19,7 @@ class ConfinedExecutor:
     of the program.
     """
 
-    def __init__(self, *, at_once: int = 4, command: tuple[str, ...] = COMMAND) -> None:
+    def __init__(self, *, at_once: int = 4, command: tuple[str, ...] | None = None) -> None:
         self._zygote = ZygoteClient(command)
         self._free = asyncio.Semaphore(at_once)
 

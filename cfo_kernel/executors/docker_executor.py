@@ -15,13 +15,17 @@ from pathlib import Path
 
 from cfo_kernel.errors import PythonUnavailable
 from cfo_kernel.executors import framing, python_results
+from cfo_kernel.executors.error_output import ErrorOutput
 from cfo_kernel.executors.python_executor import ANSWER_FOLDER, PythonCall, PythonResult
 
 IMAGE = "cfo-python"
 _RUNNER = "import sys; sys.path.insert(0, '/engine'); from cfo_kernel.executors.python_runner import main; main()"
 _PACKAGE = Path(__file__).parent.parent
 _SIGNALLED, _DOCKER_FAILED = 128, 125  # exit codes: 128 plus the signal, and that of `docker run` itself
+_NOT_STARTED = (_DOCKER_FAILED, 126, 127)  # the program of the image cannot be run, or is not there
 _COMMAND_SECONDS = 5
+_REMOVALS, _BETWEEN_REMOVALS = 10, 0.2  # tries, and seconds
+_MAX_REASON = 300
 _DEVNULL, _PIPE = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
 
 
@@ -36,6 +40,7 @@ class DockerExecutor:
         self._image = image
         self._docker = docker
         self._free = asyncio.Semaphore(at_once)
+        self._removing: set[asyncio.Task[None]] = set()
 
     async def run(self, call: PythonCall) -> PythonResult:
         """See `PythonExecutor`."""
@@ -48,7 +53,8 @@ class DockerExecutor:
             return await python_results.read_result(call, status, round((time.perf_counter() - start) * 1000, 1))
 
     async def close(self) -> None:
-        """See `PythonExecutor`. A container ends with its call, so nothing is left to end."""
+        """See `PythonExecutor`. A container ends with its call, except one whose removal is still under way."""
+        await asyncio.gather(*self._removing, return_exceptions=True)
 
     async def unavailable_reason(self) -> str | None:
         """Why Docker cannot run programs here, or None if it can."""
@@ -84,29 +90,52 @@ class DockerExecutor:
         tables = {table: _path_inside(table) for table in call.tables}
         program = python_results.program_request(call) | {"tables": tables}
         request = framing.pack({"program": program, "answer": f"/scratch/{ANSWER_FOLDER}"})
+        output = ErrorOutput(process.stderr)  # the program can write to it, without end
         try:
             async with asyncio.timeout(call.limits.seconds):
-                _, output = await python_results.watch(process.communicate(request), call)
+                await python_results.watch(_feed(process, request), call)
         except TimeoutError as error:
             raise python_results.timeout_error(call) from error
         finally:
-            if process.returncode is None:
-                await self._kill(name, process)
+            if process.returncode is None or process.returncode in _NOT_STARTED:
+                await self._remove(name, process)
         if process.returncode == _DOCKER_FAILED:
-            reason = output.decode(errors="replace").strip()[-300:]
+            reason = " ".join(line for line in await output.lines() if "--help" not in line)[-_MAX_REASON:]
             raise PythonUnavailable(
                 f"Python is unavailable: Docker did not start the container ({reason}). Use SQL instead."
             )
         status = process.returncode or 0
         return _SIGNALLED - status if status > _SIGNALLED else status
 
-    async def _kill(self, name: str, process: asyncio.subprocess.Process) -> None:
-        """Kills the container by name. If only the client were killed, the container would keep running."""
-        with contextlib.suppress(TimeoutError):  # if Docker hangs, the CPU limit ends the container
-            await self._command("kill", name)
+    async def _remove(self, name: str, client: asyncio.subprocess.Process) -> None:
+        """Ends the client and removes the container, even if the caller is cancelled meanwhile."""
+        task = asyncio.create_task(self._end_and_remove(name, client))
+        self._removing.add(task)
+        task.add_done_callback(self._removing.discard)
+        await asyncio.shield(task)
+
+    async def _end_and_remove(self, name: str, client: asyncio.subprocess.Process) -> None:
+        """Without the removal, the container would keep running, or stay behind without ever having been started."""
+        tries = _REMOVALS if client.returncode is None else 1
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+            client.kill()
+        await client.wait()
+        for _ in range(tries):  # Docker may still be creating it for the client that has just ended
+            with contextlib.suppress(TimeoutError, OSError):  # if Docker hangs, the CPU limit ends the container
+                status, said = await self._command("rm", "--force", name)
+                if status == 0 and "no such container" not in said.lower():
+                    return
+            await asyncio.sleep(_BETWEEN_REMOVALS)
+
+
+async def _feed(process: asyncio.subprocess.Process, request: bytes) -> None:
+    """Sends the request and waits for the end."""
+    if process.stdin is not None:
+        with contextlib.suppress(ConnectionError):  # the container was not started, and the exit status says so
+            process.stdin.write(request)
+            await process.stdin.drain()
+        process.stdin.close()
+    await process.wait()
 
 
 def arguments(name: str, image: str, call: PythonCall) -> list[str]:

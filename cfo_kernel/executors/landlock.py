@@ -30,10 +30,11 @@ def abi() -> int:
     return max(version, 0)
 
 
-def restrict(read: Iterable[Path], write: Iterable[Path]) -> None:
+def restrict(read: Iterable[Path], write: Iterable[Path], listed: Iterable[Path] = ()) -> None:
     """Lets this process read only `read`, and write only below `write`. This cannot be undone.
 
-    Paths in `read` that do not exist are skipped. The process must have set no_new_privs, or the kernel refuses.
+    Of the folders in `listed` and below, it may read the names. Paths in `read` that do not exist are skipped. The
+    process must have set no_new_privs, or the kernel refuses.
     """
     version = abi()
     # The ruleset handles every right that this kernel knows. A right that it does not handle is not restricted at all.
@@ -45,6 +46,8 @@ def restrict(read: Iterable[Path], write: Iterable[Path]) -> None:
         for path in read:
             if path.exists():
                 _allow(ruleset, path, _READ & handled)
+        for path in listed:
+            _allow(ruleset, path, _READ_DIR & handled)
         for path in write:
             _allow(ruleset, path, _WRITE & handled)
         _checked(_RESTRICT_SELF, ruleset, 0)

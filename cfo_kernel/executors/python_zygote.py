@@ -18,7 +18,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cfo_kernel.executors import confine, framing
+from cfo_kernel.executors import confine, framing, import_paths
 
 if TYPE_CHECKING:
     from cfo_kernel.executors.seccomp import SeccompFilter
@@ -57,6 +57,7 @@ def _preload() -> None:
 
     from cfo_kernel.executors import python_runner  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
+    import_paths.package_places()
     frame = pd.DataFrame({"a": ["x", "y", "x"], "b": [1, 2, 3]})
     frame.groupby("a")["b"].sum().reset_index().merge(frame, on="a").to_string()
 

@@ -10,15 +10,16 @@ import os
 import signal
 import socket
 import stat
-import sys
 from pathlib import Path
 from typing import Any
 
 from cfo_kernel.errors import PythonUnavailable, WorkbenchClosed, WorkerLost
-from cfo_kernel.executors import framing
+from cfo_kernel.executors import framing, import_paths
+from cfo_kernel.executors.error_output import ErrorOutput
 from cfo_kernel.executors.python_zygote import CONFINED, PID_MESSAGE, STATUS_MESSAGE
+from cfo_kernel.executors.worker_process import wait_briefly
 
-COMMAND = (sys.executable, "-I", "-X", "utf8", "-B", "-m", "cfo_kernel.executors.python_zygote")
+_MODULE = "cfo_kernel.executors.python_zygote"
 _ENVIRONMENT = {
     "TZ": "UTC",
     "OMP_NUM_THREADS": "1",
@@ -100,8 +101,9 @@ class SandboxProcess:
 class ZygoteClient:
     """Makes the zygote fork processes. After the zygote is lost, the next request restarts it."""
 
-    def __init__(self, command: tuple[str, ...] = COMMAND) -> None:
-        self._command = command
+    def __init__(self, command: tuple[str, ...] | None = None) -> None:
+        self._command = command or import_paths.command(_MODULE, flags=("-X", "utf8", "-B"))
+        self._errors = ErrorOutput(None)
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._lock = asyncio.Lock()
@@ -117,12 +119,17 @@ class ZygoteClient:
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
             with contextlib.suppress(OSError):
                 return await self._try_fork()
-            await self._end()  # the zygote was lost since the last request: try once more with a new one
+            # The zygote was lost since the last request: try once more with a new one.
+            await wait_briefly(self._process)
+            await self._end()
             try:
                 return await self._try_fork()
             except OSError as error:
+                reason = await self._errors.reason()
+                await wait_briefly(self._process)
                 await self._end()
-                raise WorkerLost("The Python process cannot be started. Try again, or use SQL.") from error
+                why = f" ({reason})" if reason else ""
+                raise WorkerLost(f"The Python process cannot be started{why}. Try again, or use SQL.") from error
 
     async def close(self) -> None:
         """Ends the zygote for good, and its children with it."""
@@ -159,11 +166,12 @@ class ZygoteClient:
                     *self._command,
                     stdin=zygote.fileno(),
                     stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.PIPE,
                     env=_ENVIRONMENT,
                     cwd="/",
                     start_new_session=True,
                 )
+                self._errors = ErrorOutput(self._process.stderr)
             line = b""
             async with asyncio.timeout(_START_SECONDS):
                 while not line.endswith(b"\n"):
@@ -190,6 +198,7 @@ class ZygoteClient:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+        await self._errors.close()
 
 
 async def _readable(stream: socket.socket | int) -> None:

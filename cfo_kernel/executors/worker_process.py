@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import json
-import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from cfo_kernel import errors
-from cfo_kernel.executors import framing
+from cfo_kernel.executors import framing, import_paths
+from cfo_kernel.executors.error_output import ErrorOutput
 
 T = TypeVar("T")
 Progress = Callable[[float, float], None]
@@ -32,6 +32,14 @@ threads for that would only slow down its start.
 def workbench_closed() -> errors.WorkbenchClosed:
     """The error for a request to a worker that was closed."""
     return errors.WorkbenchClosed("The workbench was closed. Call connect() again.")
+
+
+async def wait_briefly(process: asyncio.subprocess.Process | None) -> None:
+    """Waits for a process that is about to end: asyncio would log a warning if it were killed at that moment."""
+    if process is not None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await process.wait()
 
 
 class Worker(Protocol):
@@ -74,7 +82,9 @@ class WorkerProcess:
     def __init__(
         self, module: str, *arguments: str, setup: dict[str, Any] | None = None, can_stop: bool = False
     ) -> None:
-        self._command = (sys.executable, "-I", "-m", module, *arguments)
+        self._command = import_paths.command(module, *arguments)
+        self._errors = ErrorOutput(None)
+        self._has_answered = False
         self._setup = setup
         self._can_stop = can_stop
         self._is_set_up = False
@@ -116,6 +126,7 @@ class WorkerProcess:
         """Ends the process for good, and waits until any request in progress has failed."""
         self._is_closed = True
         await self._kill()
+        await self._errors.close()
         async with self._lock:  # a process that is just being started is not known here yet: `_ready` kills it
             pass
 
@@ -137,9 +148,13 @@ class WorkerProcess:
             return task.result()
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, LookupError, TypeError) as error:
             # The process died, or sent something that is not an answer: after that, its stream cannot be trusted.
+            await wait_briefly(self._process)
             await self._kill()
             if self._is_closed:
                 raise workbench_closed() from error
+            if not self._has_answered and (reason := await self._errors.reason()):
+                message = f"A worker process did not start: {reason}. Repair the installation, then try again."
+                raise errors.WorkerLost(message, retryable=False) from error
             message = "The worker process died. Try again with less data at a time."
             raise errors.WorkerLost(message, retryable=True) from error
 
@@ -181,10 +196,12 @@ class WorkerProcess:
                 *self._command,
                 stdin=pipe,
                 stdout=pipe,
+                stderr=pipe,
                 env=_ENVIRONMENT,
                 cwd="/",
                 start_new_session=True,  # Ctrl+C in the terminal is for the engine alone
             )
+            self._errors, self._has_answered = ErrorOutput(process.stderr), False
             if self._is_closed:  # while it was being started
                 await self._kill()
                 raise workbench_closed()
@@ -203,8 +220,10 @@ class WorkerProcess:
         requests.write(framing.pack(request))
         await requests.drain()
         while "progress" in (answer := await self._read_frame(answers)):
+            self._has_answered = True
             if on_progress is not None:
                 on_progress(float(answer["progress"]), 100.0)
+        self._has_answered = True
         if "error" in answer:
             problem = answer["error"]
             if problem["code"] in _REPLACE_AFTER:

@@ -11,7 +11,7 @@ from cfo_kernel.executors import confine, landlock
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from cfo_kernel.executors import confine, landlock, seccomp
+from cfo_kernel.executors import confine, import_paths, landlock, seccomp
 scratch = Path(sys.argv[1])
 calls = seccomp.SeccompFilter()
 {wall}
@@ -20,7 +20,8 @@ EVERYTHING = (
     "confine.confine(confine.ProcessLimits(1 << 30, 5, 1 << 20, 8), [scratch.parent / 'given.txt'], scratch, calls)\n"
 )
 FILES = (
-    "confine._prctl(38, 1)\nlandlock.restrict([*confine.python_installation(), scratch.parent / 'none'], [scratch])\n"
+    "confine._prctl(38, 1)\n"
+    "landlock.restrict([*import_paths.readable_paths(scratch).whole, scratch.parent / 'none'], [scratch])\n"
 )
 CALLS = "calls.load()\n"
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import shlex
-import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,12 +17,7 @@ from tests.executors import fake_docker, sandbox_targets
 @pytest.fixture
 def docker(tmp_path: Path) -> str:
     """Installs the fake command, which keeps its files in its own folder."""
-    stub = tmp_path / "fake_docker.py"
-    stub.write_text(Path(fake_docker.__file__).read_text())
-    command = tmp_path / "docker"
-    command.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(stub)])} "$@"\n')
-    command.chmod(0o755)
-    return str(command)
+    return fake_docker.install(tmp_path)
 
 
 def call(code: str, folder: Path, **limits: float) -> PythonCall:
@@ -64,8 +57,38 @@ async def test_the_error_says_what_went_wrong(
 async def test_a_late_container_is_killed_by_name(docker: str, tmp_path: Path) -> None:
     with pytest.raises(PythonTimeout):
         await DockerExecutor(docker=docker).run(call("while True: pass", tmp_path, seconds=3))
-    [pid] = [int(file.read_text()) for file in tmp_path.glob("cfo-python-*")]
+    [pid] = [int(file.read_text()) for file in tmp_path.glob("removed-cfo-python-*")]
     assert not Path(f"/proc/{pid}").exists()
+
+
+async def test_a_container_that_was_never_started_is_removed(docker: str, tmp_path: Path) -> None:
+    """Docker may finish creating it when its client has already been ended."""
+    with pytest.raises(PythonTimeout):
+        await DockerExecutor(docker=docker).run(call("slow to be created", tmp_path, seconds=3))
+    assert [file.read_text() for file in tmp_path.glob("*cfo-python-*")] == ["0"]
+    assert [*tmp_path.glob("cfo-python-*")] == []
+
+
+async def test_a_container_is_removed_although_the_call_is_cancelled_twice(docker: str, tmp_path: Path) -> None:
+    executor = DockerExecutor(docker=docker)
+    task = asyncio.create_task(executor.run(call("open('on', 'w')\nwhile True: pass", tmp_path, seconds=60)))
+    async with asyncio.timeout(60):
+        while not (tmp_path / "scratch" / "on").exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await executor.close()
+    assert [*tmp_path.glob("cfo-python-*")] == []
+
+
+async def test_what_a_program_writes_past_its_output_is_not_kept(docker: str, tmp_path: Path) -> None:
+    code = "import os\nfor _ in range(300): os.write(2, b'x' * 100_000)\nos._exit(3)"
+    with pytest.raises(PythonFailed, match="status 3") as caught:
+        await DockerExecutor(docker=docker).run(call(code, tmp_path))
+    assert len(str(caught.value)) < 1000
 
 
 async def test_without_engine_or_image_nothing_runs(docker: str, tmp_path: Path) -> None:

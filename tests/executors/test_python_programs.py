@@ -3,9 +3,10 @@
 # ruff: noqa: E501 - a program that fits a line is best read as one
 
 import asyncio
+import contextlib
 import os
-import subprocess
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,29 +20,36 @@ import pytest_asyncio
 
 from cfo_kernel.errors import PythonFailed, PythonTimeout
 from cfo_kernel.executors.confined_executor import ConfinedExecutor
-from cfo_kernel.executors.docker_executor import IMAGE, DockerExecutor
+from cfo_kernel.executors.docker_executor import DockerExecutor
 from cfo_kernel.executors.python_executor import PythonCall, PythonExecutor, PythonLimits, PythonResult
 from cfo_kernel.executors.scratch_folder import copy_file, new_scratch_folder
 from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool
-from tests.executors import sandbox_targets
+from tests.executors import docker_engine, fake_docker, sandbox_targets
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-def executors() -> list[type[ConfinedExecutor | DockerExecutor]]:
-    """The executors of this machine. Docker's is included if its engine responds and has the image."""
-    try:
-        done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired):
-        return [ConfinedExecutor]
-    return [ConfinedExecutor, DockerExecutor] if done.returncode == 0 else [ConfinedExecutor]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=executors())
-async def executor(request: pytest.FixtureRequest) -> AsyncIterator[PythonExecutor]:
-    made = request.param()
-    yield made
-    await made.close()
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="module", params=["confined", pytest.param("docker", marks=pytest.mark.slow)]
+)
+async def executor(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[PythonExecutor]:
+    """Docker's uses containers of a real engine if one answers or can be started, else a command without containers."""
+    with contextlib.ExitStack() as stack:
+        made: PythonExecutor = ConfinedExecutor()
+        if request.param == "docker":
+            folder = tmp_path_factory.mktemp("docker")
+            try:
+                docker = stack.enter_context(docker_engine.docker_engine(folder / "engine"))
+                made = DockerExecutor(docker_engine.IMAGE, docker=docker)
+            except docker_engine.NoEngineError as error:
+                warnings.warn(f"No Docker engine for the tests: {error}", stacklevel=1)
+                made = DockerExecutor(docker=fake_docker.install(folder))
+        yield made
+        await made.close()
+        if isinstance(made, DockerExecutor):
+            assert docker_engine.containers(made._docker) == []
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

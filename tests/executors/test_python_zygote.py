@@ -13,7 +13,6 @@ from cfo_kernel.errors import PythonFailed, PythonUnavailable, WorkbenchClosed, 
 from cfo_kernel.executors.confined_executor import ConfinedExecutor
 from cfo_kernel.executors.fallback_executor import FallbackExecutor
 from cfo_kernel.executors.python_executor import PythonCall, PythonLimits, PythonResult, ScriptedPythonExecutor
-from cfo_kernel.executors.python_zygote_client import COMMAND
 from tests.executors.sandbox_targets import children
 
 NO_LANDLOCK = """
@@ -179,8 +178,8 @@ async def test_without_confinement_nothing_runs(before: str, says: str, tmp_path
 
 
 async def test_a_zygote_that_cannot_start_is_an_error(tmp_path: Path) -> None:
-    executor = ConfinedExecutor(command=(*COMMAND[:1], "-c", "raise SystemExit(1)"))
-    with pytest.raises(WorkerLost, match="use SQL"):
+    executor = ConfinedExecutor(command=(sys.executable, "-c", "raise SystemExit('Error: no disk')"))
+    with pytest.raises(WorkerLost, match=r"cannot be started \(Error: no disk\)\. Try again, or use SQL"):
         await executor.run(call("pass", tmp_path))
     await executor.close()
 

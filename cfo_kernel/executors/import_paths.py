@@ -1,0 +1,215 @@
+"""Where Python finds packages: the same places in a worker process as in the engine, and which of them it may read.
+
+Packages may be anywhere: in a folder that a `.pth` file names, in the user's own site-packages (`--user`), in a folder
+of `PYTHONPATH` (`--target`), in a zip file, in the checkout of an editable installation. A confined process may read
+the packages there, and nothing else: a folder with packages may also hold a `.env`, data, or everything a person has.
+"""
+
+import contextlib
+import functools
+import importlib.abc
+import json
+import os
+import pwd
+import site
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+_SITE_NAMES = ("site-packages", "dist-packages")
+_MODULES = (".py", ".pyc", ".egg", *EXTENSION_SUFFIXES)
+_PARTS_OF_PACKAGES = (".dist-info", ".egg-info", ".libs", ".egg")
+_INITS = ("__init__.py", "__init__.pyc")
+
+
+def engine_path() -> list[str]:
+    """Where the engine's own packages are found. A worker looks there too, in the same order.
+
+    The current folder and that of the script are left out unless `PYTHONPATH` names them: what happens to lie there is
+    not meant for workers.
+    """
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    left_out = {str(Path.cwd()), str(Path(script).absolute().parent) if script else ""}
+    named = {str(Path(entry).absolute()) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
+    paths = dict.fromkeys(str(Path(entry).absolute()) for entry in sys.path if entry)
+    return [path for path in paths if path in named or path not in left_out]
+
+
+_START = """
+import json, runpy, sys
+given = json.loads(sys.argv[1])
+sys.path[:] = given + [path for path in sys.path if path not in given]
+del sys.argv[:2]
+try:
+    runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)
+except Exception as error:
+    sys.exit(f'{type(error).__name__}: {error}')
+"""
+
+
+def command(module: str, *arguments: str, flags: Sequence[str] = ()) -> tuple[str, ...]:
+    """The command that runs a module of the engine as a process, without the user's environment.
+
+    A process that fails ends with one line on standard error, and not with a traceback: the engine reports it.
+    """
+    return (sys.executable, "-I", *flags, "-c", _START, json.dumps(engine_path()), module, *arguments)
+
+
+@dataclass(frozen=True)
+class ReadablePaths:
+    """What of the packages a confined process may read.
+
+    `whole` are files, and folders with everything in them; of the folders in `listed` it may read the names alone.
+    `refused` are places on `sys.path` from which it can import nothing, each with the reason.
+    """
+
+    whole: tuple[Path, ...]
+    listed: tuple[Path, ...]
+    refused: dict[str, str]
+
+
+def readable_paths(scratch: Path) -> ReadablePaths:
+    """What a process may read that is to work in `scratch`: no folder in which other people's or companies' data is."""
+    private = {_home(): "your home folder", scratch.resolve(): "the folder of the workspaces"}
+    whole, listed, refused = list[Path](), list[Path](), dict[str, str]()
+    for place in package_places():
+        inside = [what for path, what in private.items() if path.is_relative_to(place.folder)]
+        if inside and place.entry:
+            refused[place.entry] = f"{inside[0]} is in it"
+        else:
+            whole += place.parts
+            listed += [place.folder] if place.is_listed else []
+    safe = [path for path in whole if not any(home.is_relative_to(path) for home in private)]
+    return ReadablePaths((*_installed_folders(), *safe), tuple(listed), refused)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An entry of `sys.path` with the packages in it, or packages that are found in another way (then without one)."""
+
+    entry: str
+    folder: Path
+    parts: tuple[Path, ...]
+    is_listed: bool = False
+
+
+@functools.cache
+def package_places() -> tuple[_Place, ...]:
+    """Where packages are besides the interpreter's own folders. It is looked up once: a process that forks others does
+    it for all of them.
+    """
+    installed = _installed_folders()
+    found = [_Place("", folder, (*_linked(folder),)) for folder in installed if folder.name in _SITE_NAMES]
+    for entry in sys.path:
+        folder = Path(entry).resolve()
+        if any(folder.is_relative_to(known) for known in installed):
+            continue
+        if not folder.is_dir():
+            found.append(_Place(entry, folder, (_archive(folder),)))
+        elif folder.name in _SITE_NAMES:
+            found.append(_Place(entry, folder, (folder, *_linked(folder))))
+        else:
+            parts = (*_parts(folder),)
+            found.append(_Place(entry, folder, parts, is_listed=bool(parts)))
+    return (*found, _Place("", Path("/"), (*_editable_packages(),)))
+
+
+class RefusedPackages(importlib.abc.MetaPathFinder):
+    """The last finder of a confined process: says why a package is not found that is in a place it may not read."""
+
+    def __init__(self, refused: dict[str, str]) -> None:
+        self._refused = refused
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        for folder, reason in self._refused.items():
+            if path is None and any(Path(folder, f"{fullname}{end}").exists() for end in ("", *_MODULES)):
+                message = (
+                    f"{fullname} is installed in a folder that a confined process may not read, since {reason}."
+                    " Install it into the environment of cfo_kernel, or into a folder of its own."
+                )
+                raise ModuleNotFoundError(message, name=fullname)
+        return None
+
+    def install(self) -> None:
+        """From now on nothing is looked up in the refused places, where Python would fail to open what it finds."""
+        sys.path[:] = [entry for entry in sys.path if entry not in self._refused]
+        sys.meta_path.append(self)
+
+
+@functools.cache
+def _installed_folders() -> list[Path]:
+    """The folders of the interpreter itself and of its site-packages."""
+    paths = sysconfig.get_paths()
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    libraries = (Path(prefix, "lib") for prefix in (sys.prefix, sys.base_prefix))  # of conda, for one
+    folders = [*(Path(paths[name]) for name in names), *map(Path, site.getsitepackages()), *libraries]
+    return list(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
+
+
+def _home() -> Path:
+    """The home folder of the user, whatever the environment says."""
+    with contextlib.suppress(KeyError):  # a container may have no such user
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir).resolve()
+    return Path("/")
+
+
+def _parts(folder: Path) -> Iterator[Path]:
+    """The packages and modules in a folder that may hold other things too."""
+    claimed: set[str] | None = None
+    for entry in os.scandir(folder):
+        path = Path(entry.path)
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            if entry.name.endswith(_MODULES):
+                yield path.resolve()
+        elif entry.name.endswith(_PARTS_OF_PACKAGES) or any((path / name).exists() for name in _INITS):
+            yield path.resolve()
+        elif entry.name.isidentifier():  # a package without a file of its own, or any other folder
+            claimed = _names_in_records(folder) if claimed is None else claimed
+            if entry.name in claimed:
+                yield path.resolve()
+
+
+def _names_in_records(folder: Path) -> set[str]:
+    """The names that pip installed in the folder, from its records."""
+    names: set[str] = set()
+    for record in folder.glob("*.dist-info/RECORD"):
+        with contextlib.suppress(OSError):
+            names.update(line.partition("/")[0] for line in record.read_text(errors="replace").splitlines())
+    return names
+
+
+def _archive(path: Path) -> Path:
+    """The file that holds the path: a zip file may be named with a folder inside of it."""
+    return next((part for part in (path, *path.parents) if part.is_file()), path)
+
+
+def _linked(folder: Path) -> Iterator[Path]:
+    """Packages that are in site-packages as links: as a whole, or file by file."""
+    for entry in os.scandir(folder):
+        init = Path(entry.path, "__init__.py")
+        if entry.is_symlink():
+            yield Path(entry.path).resolve()
+        elif entry.is_dir() and init.is_symlink():
+            yield init.resolve().parent
+
+
+def _editable_packages() -> Iterator[Path]:
+    """Packages of editable installations that setuptools does not find by `sys.path`, but by a finder of its own."""
+    for finder in sys.meta_path:
+        module = sys.modules.get(getattr(finder, "__module__", ""))
+        mapping: object = getattr(module, "MAPPING", None)
+        if module is not None and module.__name__.startswith("__editable__") and isinstance(mapping, dict):
+            for place in mapping.values():  # pyright: ignore[reportUnknownVariableType]
+                path = Path(str(place))  # pyright: ignore[reportUnknownArgumentType]
+                yield path.resolve() if path.exists() else path.with_suffix(".py").resolve()
