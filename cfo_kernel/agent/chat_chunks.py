@@ -1,0 +1,184 @@
+"""Chunks of a streamed answer as OpenAI defines them, from what servers really send.
+
+Every call gets an index, an id and a name of its own, and each piece of its arguments once. A server may leave the
+index out or send 0 for all calls, send the name or all arguments again, change the id, or send a whole message.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from cfo_kernel.agent.json_texts import as_json, values_in
+from cfo_kernel.agent.tool_names import offered_name
+
+Json = dict[str, Any]
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+@dataclass
+class _Call:
+    index: int
+    at: Any
+    """The index that the server gave."""
+    id: str
+    name: str = ""
+    arguments: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the arguments are a whole JSON value."""
+        return self.arguments.rstrip().endswith(("}", "]", '"')) and bool(values_in(self.arguments))
+
+
+@dataclass
+class ChunkRepair:
+    """The repair of the chunks of one answer. `offered` are the names of the tools in the request."""
+
+    offered: frozenset[str]
+    _calls: list[_Call] = field(default_factory=list[_Call])
+    _usage: Json | None = None
+    _last: Json | None = None
+    _has_content: bool = False
+    _finished: bool = False
+
+    def chunk(self, data: Json) -> Json:
+        """The chunk without its faults. The usage is kept for `rest`: it counts the whole answer each time."""
+        repaired = data
+        if data.get("usage") is not None:
+            self._usage = _usage(data["usage"]) or self._usage
+            repaired = {**repaired, "usage": None}
+        choices = data.get("choices")
+        if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+            self._last = data
+            choice = self._choice(cast("Json", choices[0]))
+            if choice is not choices[0]:
+                repaired = {**repaired, "choices": [choice, *cast("list[Any]", choices)[1:]]}
+        return repaired
+
+    def rest(self, *, done: bool) -> Iterator[Json]:
+        """What belongs to the end of the answer: a reason to finish if the server gave none, and the usage.
+
+        `done` is whether the server marked the end of the stream. If it did not, only complete calls show that the
+        answer is whole.
+        """
+        last = {**(self._last or {}), "usage": None}
+        whole = done and (self._has_content or bool(self._calls))
+        if not self._finished and (whole or (self._calls and all(call.complete for call in self._calls))):
+            reason = "tool_calls" if self._calls else "stop"
+            yield {**last, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
+        if self._usage:
+            yield {**last, "choices": [], "usage": self._usage}
+
+    def _choice(self, choice: Json) -> Json:
+        self._finished = self._finished or bool(choice.get("finish_reason"))
+        delta = choice.get("delta")
+        # A whole message in place of a delta. One that repeats the deltas before it is passed over.
+        if not delta and isinstance(choice.get("message"), dict):
+            delta = choice["message"] if not self._has_content and not self._calls else {}
+            choice = {**choice, "delta": delta}
+        if not isinstance(delta, dict):
+            return choice
+        delta = cast("Json", delta)
+        self._has_content = self._has_content or bool(delta.get("content"))
+        pieces = delta.get("tool_calls") or delta.get("function_call")
+        if not pieces:
+            return choice
+        pieces = cast("list[Any]", pieces) if isinstance(pieces, list) else [pieces]
+        calls = [each for piece in pieces if isinstance(piece, dict) for each in self._piece(cast("Json", piece))]
+        return {**choice, "delta": {**delta, "function_call": None, "tool_calls": calls or None}}
+
+    def _piece(self, piece: Json) -> Iterator[Json]:
+        inner = piece.get("function")
+        function = cast("Json", inner) if isinstance(inner, dict) else piece
+        name, arguments = function.get("name"), function.get("arguments")
+        name = name if isinstance(name, str) else ""
+        if arguments is None or arguments == {}:
+            arguments = ""
+        written = arguments if isinstance(arguments, str) else as_json(arguments)
+        at, id_ = piece.get("index"), piece.get("id")
+        id_ = id_ if isinstance(id_, str) else ""
+        call = self._continued(at, id_, name, written)
+        if call is None:
+            call = _Call(len(self._calls), at, self._unused(id_))
+            self._calls.append(call)
+        added = self._more_name(call, name), _more_arguments(call, written)
+        call.name, call.arguments = call.name + added[0], call.arguments + added[1]
+        known = {"id": call.id} if call.id else {}
+        more = {key: each for key, each in piece.items() if key not in ("function", "name", "arguments", "id")}
+        function = {"name": added[0] or None, "arguments": added[1]}
+        yield {**more, **known, "index": call.index, "type": "function", "function": function}
+
+    def _continued(self, at: Any, id_: str, name: str, written: str) -> _Call | None:
+        """The call that the piece belongs to; None if it begins one."""
+        if at is not None:
+            found = next((call for call in reversed(self._calls) if call.at == at), None)
+        elif id_ and (same := [call for call in self._calls if call.id == id_]):
+            found = same[-1]
+        else:
+            found = self._calls[-1] if self._calls and not (name and id_) else None
+        if found is None or not name:
+            return found
+        named = offered_name(found.name, self.offered)
+        if not found.arguments and not named:
+            return found  # the name comes in pieces
+        if name != found.name and offered_name(name, self.offered) != named:
+            return None
+        if id_ and id_ == found.id and found.at is not None:
+            return found
+        # The same tool again: a new call once the arguments of the one before are complete, unless they are repeated.
+        repeated = written.startswith(found.arguments) and (not id_ or id_ == found.id)
+        return found if not found.complete or repeated else None
+
+    def _more_name(self, call: _Call, name: str) -> str:
+        """The part of the name that the call does not have yet."""
+        if not call.name or not name:
+            return name
+        if name.startswith(call.name):
+            return name[len(call.name) :]
+        return "" if offered_name(call.name, self.offered) else name
+
+    def _unused(self, id_: str) -> str:
+        ids = {call.id for call in self._calls}
+        number, unused = 2, id_
+        while unused and unused in ids:
+            number, unused = number + 1, f"{id_}_{number}"
+        return unused
+
+
+def _more_arguments(call: _Call, written: str) -> str:
+    """The part of the arguments that the call does not have yet. Some servers send all of them each time, or at last."""
+    known = call.arguments
+    return written[len(known) :] if known[:1] == "{" and written.startswith(known) else written
+
+
+def _usage(sent: Any) -> Json | None:
+    """The usage with whole numbers, as far as the server counted."""
+    if not isinstance(sent, dict):
+        return None
+    sent = cast("Json", sent)
+    counts = {name: number for name in _COUNTS if (number := _count(sent.get(name))) is not None}
+    if not counts:
+        return None
+    given, answered, total = (counts.get(name) for name in _COUNTS)
+    if given is None:
+        given = max((total or 0) - (answered or 0), 0)
+    if answered is None:
+        answered = max((total or 0) - given, 0)
+    details = {name: each for name, each in sent.items() if name not in _COUNTS}
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        details[name] = _counts(details.get(name))
+    return {**details, **dict(zip(_COUNTS, (given, answered, total or given + answered), strict=True))}
+
+
+def _counts(sent: Any) -> Json | None:
+    if not isinstance(sent, dict):
+        return None
+    return {name: number for name, each in cast("Json", sent).items() if (number := _count(each)) is not None}
+
+
+def _count(sent: Any) -> int | None:
+    try:
+        return None if sent is None or isinstance(sent, bool) else max(int(float(sent)), 0)
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,153 @@
+"""JSON as models write it: in fences, twice in a row, inside a string, with raw line breaks or single quotes.
+
+Only a complete text is read. A text that was cut off has more than one reading and stays as it is.
+"""
+
+import ast
+import json
+import re
+import warnings
+from json import JSONDecoder
+from typing import Any, cast
+
+_LONGEST = 1_000_000
+_DEEPEST = 60
+_LONGEST_LITERAL = 100_000
+_FENCE = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n?")
+# Some servers strip the fence and leave its language.
+_LANGUAGE = re.compile(r"\Ajson\s{0,9}(?=[{\[])")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+# Lone halves of a surrogate pair cannot be stored as UTF-8; the others are invisible or end a C string.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_DECODER = JSONDecoder(strict=False)  # a raw line break within a string is read as one
+_PYTHON_NAMES = {"true": True, "false": False, "null": None}
+
+
+def unfenced(text: str) -> str:
+    """The text inside of a Markdown fence, if the fence holds all of it."""
+    bare = text.strip()
+    opening = _FENCE.match(bare)
+    if opening is None or not bare.endswith("```"):
+        return text
+    inner = bare[opening.end() : -3]
+    return text if "```" in inner else inner.strip()
+
+
+def printable(text: str) -> str:
+    """The text without characters that cannot be stored or shown."""
+    return _UNPRINTABLE.sub(lambda found: "" if found[0] < "\ud800" else "\ufffd", text)
+
+
+def values_in(text: str) -> list[Any] | None:
+    """The JSON values that make up the whole text, or None if it holds anything else."""
+    if len(text) > _LONGEST:
+        return None
+    text = _LANGUAGE.sub("", unfenced(text).strip(), count=1)
+    for readable in (text, _ESCAPE.sub(_json_escape, text)):
+        values = _sequence(readable)
+        if values is not None:
+            break
+    else:
+        values = _literal(text)
+    try:
+        return None if values is None else [_cleaned(value, _DEEPEST) for value in values]
+    except RecursionError:
+        return None
+
+
+def first_value(text: str, start: int) -> tuple[Any, int] | None:
+    """The JSON value that begins at `start`, and where it ends."""
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+        return _cleaned(value, _DEEPEST), end
+    except (ValueError, RecursionError):
+        return None
+
+
+def object_in(value: Any) -> dict[str, Any] | None:
+    """The JSON object that the value is, or that it holds as a text, as JSON again, or as the only one of a list."""
+    for _ in range(4):
+        if isinstance(value, dict):
+            return cast("dict[str, Any]", value)
+        values = values_in(value) if isinstance(value, str) else value
+        if not isinstance(values, list) or len(cast("list[Any]", values)) != 1:
+            return None
+        [value] = cast("list[Any]", values)
+    return None
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    if found[1] in '"\\/bfnrtu':
+        return found[0]
+    return found[1] if found[1] == "'" else f"\\{found[0]}"
+
+
+def _sequence(text: str) -> list[Any] | None:
+    """One or more JSON values, with nothing but white space, commas or semicolons between them."""
+    values: list[Any] = []
+    position = 0
+    while position < len(text):
+        try:
+            value, position = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            return None
+        values.append(value)
+        while position < len(text) and text[position] in " \t\r\n,;":
+            position += 1
+    return values or None
+
+
+def _literal(text: str) -> list[Any] | None:
+    """A value with single quotes, a trailing comma, or the constants of Python."""
+    if not text.startswith(("{", "[")) or len(text) > _LONGEST_LITERAL:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # for escapes that Python does not know
+            return [literal(ast.parse(text, mode="eval").body)]
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def literal(node: ast.expr) -> Any:
+    """The value of an expression of literals, in the words of Python or JSON. Raises `ValueError` for any other."""
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            # `None` stands for `**more`.
+            return {_key(key): literal(value) for key, value in zip(keys, values, strict=True)}
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            return [literal(element) for element in elements]
+        case ast.Constant(value=str() | bool() | int() | float() | None as value):
+            return value
+        case ast.Name(id=name) if name in _PYTHON_NAMES:
+            return _PYTHON_NAMES[name]
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+        case _:
+            raise ValueError("not a literal")
+
+
+def _key(node: ast.expr | None) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    raise ValueError("not the key of an object")
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    """The value with printable texts. Raises `RecursionError` for a value that is nested too deeply."""
+    if depth == 0:
+        raise RecursionError
+    match value:
+        case str():
+            return printable(value)
+        case list():
+            return [_cleaned(each, depth - 1) for each in cast("list[Any]", value)]
+        case dict():
+            return {printable(k): _cleaned(v, depth - 1) for k, v in cast("dict[str, Any]", value).items()}
+        case _:
+            return value
+
+
+def as_json(value: Any) -> str:
+    """The value as a JSON text."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,258 @@
+"""Arguments of a call, fitted to the JSON schema of its tool wherever only one reading exists.
+
+Valid arguments are returned as they are. Where two readings exist, the value stays as it is: the tool then refuses it,
+and the model learns why.
+"""
+
+import re
+from typing import Any, cast
+
+from cfo_kernel.agent.json_texts import as_json, object_in, values_in
+
+Schema = dict[str, Any]
+
+_DEEPEST = 24
+_NUMBER = re.compile(r"\s*-?\d{1,17}(\.\d{1,17})?\s*")
+_BOOLEANS = {"true": True, "false": False}
+
+
+def arguments_in(written: str | dict[str, Any] | None, schema: Schema) -> list[dict[str, Any]] | None:
+    """The arguments of each call in `written`, fitted to the schema; None if no reading is clear.
+
+    Some servers write the same object twice, an empty one before it, or run the objects of two calls together.
+    """
+    objects: list[dict[str, Any]] | None = [written] if isinstance(written, dict) else _objects(written or "{}")
+    if objects is None:
+        return None
+    unlike: list[dict[str, Any]] = []
+    for each in objects:
+        if each not in unlike:
+            unlike.append(each)
+    if len(unlike) > 1 and schema.get("required"):
+        unlike = [each for each in unlike if each]
+    return [Fit(schema).arguments(each) for each in unlike]
+
+
+def _objects(written: str) -> list[dict[str, Any]] | None:
+    values = values_in(written)
+    if values is None:
+        return None
+    if values == [None]:
+        return [{}]
+    objects = [object_in(value) for value in values]
+    return None if None in objects else cast("list[dict[str, Any]]", objects)
+
+
+def surplus(arguments: dict[str, Any], schema: Schema) -> list[str]:
+    """The names of arguments that the tool does not know and that it may ignore.
+
+    It may if the others say all: at most one is required, a text, and none has a structure that a further argument
+    could be meant for. An unknown field of a query plan, say, is a part of the question.
+    """
+    properties: dict[str, Schema] = schema.get("properties", {})
+    required: list[str] = schema.get("required", [])
+    fit = Fit(schema)
+    if len(required) > 1 or any(fit.has_fields(each) for each in properties.values()):
+        return []
+    if any(name not in arguments for name in required):
+        return []
+    return [name for name in arguments if name not in properties]
+
+
+class Fit:
+    """Walks a value and its schema together."""
+
+    def __init__(self, root: Schema) -> None:
+        self._root = root
+        self._definitions: dict[str, Schema] = root.get("$defs", {})
+        # A branch of a union may lead to the same value again. Each is kept, so that no `id` is used twice.
+        self._known: dict[tuple[int, int], tuple[Any, Any]] = {}
+
+    def arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of the tool, as its schema means them."""
+        return self._object(arguments, self._root, _DEEPEST)
+
+    def has_fields(self, schema: Schema) -> bool:
+        """Whether a value of this schema may be an object, or hold one."""
+        if self._resolved(schema).get("type") == "object":
+            return True
+        inner = [*self._branches(schema), *([schema["items"]] if "items" in schema else [])]
+        return any(self.has_fields(each) for each in inner)
+
+    def fits(self, value: Any, schema: Schema, depth: int = _DEEPEST) -> bool:
+        """Whether the schema allows the value."""
+        schema = self._resolved(schema)
+        if depth == 0:
+            return False
+        if branches := self._branches(schema):
+            return any(self.fits(value, branch, depth - 1) for branch in branches)
+        if "enum" in schema and value not in schema["enum"]:
+            return False
+        match schema.get("type"):
+            case "object":
+                return isinstance(value, dict) and self._fields_fit(cast("dict[str, Any]", value), schema, depth)
+            case "array":
+                items: Schema = schema.get("items", {})
+                return isinstance(value, list) and all(
+                    self.fits(each, items, depth - 1) for each in cast("list[Any]", value)
+                )
+            case "string":
+                return isinstance(value, str)
+            case "boolean":
+                return isinstance(value, bool)
+            case "integer":
+                return isinstance(value, int) and not isinstance(value, bool)
+            case "number":
+                return isinstance(value, int | float) and not isinstance(value, bool)
+            case "null":
+                return value is None
+            case _:
+                return True
+
+    def _fields_fit(self, value: dict[str, Any], schema: Schema, depth: int) -> bool:
+        properties: dict[str, Schema] = schema.get("properties", {})
+        if any(name not in value for name in schema.get("required", [])):
+            return False
+        if schema.get("additionalProperties") is False and any(name not in properties for name in value):
+            return False
+        return all(self.fits(each, properties[name], depth - 1) for name, each in value.items() if name in properties)
+
+    def _resolved(self, schema: Schema) -> Schema:
+        while "$ref" in schema:
+            schema = self._definitions.get(schema["$ref"].rpartition("/")[2], {})
+        return schema
+
+    def _branches(self, schema: Schema) -> list[Schema]:
+        return schema.get("anyOf") or schema.get("oneOf") or []
+
+    def _fitted(self, value: Any, schema: Schema, depth: int) -> Any:
+        schema = self._resolved(schema)
+        if depth == 0:
+            return value
+        if branches := self._branches(schema):
+            return self._chosen(value, branches, depth)
+        if "enum" in schema:
+            return _named(value, schema["enum"])
+        match schema.get("type"):
+            case "object":
+                found = object_in(value)
+                required: list[str] = schema.get("required", [])
+                if found is None and isinstance(value, str) and len(required) == 1:
+                    found = {required[0]: value}  # a column by its name
+                fitted = value if found is None else self._object(found, schema, depth)
+                return fitted if isinstance(value, dict) or self.fits(fitted, schema) else value
+            case "array":
+                return self._list(value, schema.get("items", {}), depth)
+            case "string":
+                return _text(value)
+            case "integer" | "number" as kind:
+                return _number(value, whole=kind == "integer")
+            case "boolean":
+                return _BOOLEANS.get(value.strip().lower(), value) if isinstance(value, str) else value
+            case _:
+                return value
+
+    def _chosen(self, value: Any, branches: list[Schema], depth: int) -> Any:
+        """The value as the one branch of a union that it can be fitted to."""
+        key = id(value), id(branches)
+        if key not in self._known:
+            fitted: list[Any] = []
+            if not any(self.fits(value, branch, depth) for branch in branches):
+                for each in (self._fitted(value, branch, depth - 1) for branch in branches):
+                    if each not in fitted and any(self.fits(each, branch, depth) for branch in branches):
+                        fitted.append(each)
+            self._known[key] = value, fitted[0] if len(fitted) == 1 else value
+        return self._known[key][1]
+
+    def _list(self, value: Any, items: Schema, depth: int) -> Any:
+        if isinstance(value, str):
+            values = values_in(value) if value.lstrip().startswith(("[", "`")) else None
+            inner: Any = values[0] if values and len(values) == 1 else None
+            value = cast("list[Any]", inner) if isinstance(inner, list) else value
+        if isinstance(value, list):
+            return [self._fitted(each, items, depth - 1) for each in cast("list[Any]", value)]
+        single = self._fitted(value, items, depth - 1)
+        return [single] if value not in (None, "") and self.fits(single, items, depth) else value
+
+    def _object(self, value: dict[str, Any], schema: Schema, depth: int) -> dict[str, Any]:
+        properties: dict[str, Schema] = schema.get("properties", {})
+        required: list[str] = schema.get("required", [])
+        for repaired in (self._unwrapped, self._nested, self._renamed):
+            value = repaired(value, properties, required, depth)
+        fitted: dict[str, Any] = {}
+        for name, each in value.items():
+            if name not in properties:
+                fitted[name] = each
+            # null or an empty text for an optional argument means that it was left out.
+            elif each not in (None, "") or name in required or self.fits(each, properties[name]):
+                fitted[name] = self._fitted(each, properties[name], depth - 1)
+        return fitted
+
+    def _unwrapped(
+        self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
+    ) -> dict[str, Any]:
+        """Without an object around it: {"plan": {...}} or {"arguments": "{...}"}."""
+        if depth == _DEEPEST and len(value) == 1 and required and not properties.keys() & value.keys():
+            inner = object_in(next(iter(value.values())))
+            if inner is not None and all(name in inner for name in required):
+                return inner
+        return value
+
+    def _nested(
+        self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
+    ) -> dict[str, Any]:
+        """With the fields of its one missing object in that object: {"name": "total", "fn": "sum", "column": "x"}."""
+        missing = [name for name in required if name not in value]
+        unknown = {name: each for name, each in value.items() if name not in properties}
+        if len(missing) != 1 or not unknown or not self.has_fields(properties[missing[0]]):
+            return value
+        inner = self._fitted(unknown, properties[missing[0]], depth - 1)
+        if not self.fits(inner, properties[missing[0]]):
+            return value
+        return {**{name: each for name, each in value.items() if name in properties}, missing[0]: inner}
+
+    def _renamed(
+        self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
+    ) -> dict[str, Any]:
+        """With its one unknown field under the name of the one that is missing, if it fits there."""
+        missing = [name for name in required if name not in value]
+        unknown = [name for name in value if name not in properties]
+        if len(missing) != 1 or len(unknown) != 1:
+            return value
+        inner = self._fitted(value[unknown[0]], properties[missing[0]], depth - 1)
+        if not self.fits(inner, properties[missing[0]]):
+            return value
+        return {**{name: each for name, each in value.items() if name in properties}, missing[0]: inner}
+
+
+def _named(value: Any, names: list[Any]) -> Any:
+    """The one of the names that the value is in other letters, or with other spaces."""
+    if not isinstance(value, str) or value in names:
+        return value
+    alike = [name for name in names if isinstance(name, str) and _plain(name) == _plain(value)]
+    return alike[0] if len(alike) == 1 else value
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).lower()
+
+
+def _text(value: Any) -> Any:
+    match value:
+        case bool() | int() | float():
+            return as_json(value)
+        case [str(text)]:
+            return text
+        case [{"type": "text", "text": str()}, *_]:
+            parts = cast("list[Any]", value)
+            texts = [part.get("text") for part in parts if isinstance(part, dict)]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            whole = len(texts) == len(parts) and all(isinstance(text, str) for text in texts)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            return "".join(cast("list[str]", texts)) if whole else value
+        case _:
+            return value
+
+
+def _number(value: Any, *, whole: bool) -> Any:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value) if "." in value else int(value)
+    return int(value) if whole and isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,32 @@
+"""Names of tools as servers decorate them: functions.execute_sql, execute_sql<|channel|>commentary, executeSql:0."""
+
+import re
+from collections.abc import Iterable
+
+_LONGEST = 200
+_BREAK = re.compile(r"[^A-Za-z0-9_-]+|__+")
+
+
+def offered_name(written: str, offered: Iterable[str]) -> str | None:
+    """The offered tool that is meant: the only one whose name is in `written` as a whole word, or several times over.
+
+    Upper case, spaces and hyphens make no difference. None if no tool or several are named.
+    """
+    if len(written) > _LONGEST:
+        return None
+    names = {_plain(name): name for name in offered}
+    found = {
+        names[plain]
+        for plain in (_once(_plain(word), names) for word in (*_BREAK.split(written), written))
+        if plain in names
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _once(plain: str, names: Iterable[str]) -> str:
+    """The name, if the text repeats one: some servers send it with every piece of a call."""
+    return next((name for name in names if plain and plain == name * (len(plain) // len(name))), plain)

@@ -1,0 +1,285 @@
+"""Calls of tools that a model wrote as text, because its server did not recognize its template.
+
+A text is read as calls only if it consists of them, or ends in a block of them that the template's own tags begin. So
+each call names an offered tool and has its arguments. Prose that mentions a tool, even with an example, is no call.
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from cfo_kernel.agent.json_texts import first_value, literal, object_in, unfenced, values_in
+from cfo_kernel.agent.tool_arguments import Schema
+from cfo_kernel.agent.tool_names import offered_name
+
+Tools = Mapping[str, Schema]
+"""The schemas of the offered tools, by name."""
+
+# The patterns below look for the end of each tag in the whole text.
+_LONGEST, _MOST_TAGS = 50_000, 400
+_DEEPEST = 6
+_WORDS = 3
+"""How many words a template may put between its tags: "commentary to=", "json"."""
+
+_THOUGHT = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_SPECIAL = r"<[|｜][^<>|｜\n]{1,60}(?:[|｜][^<>|｜\n]{1,40})?[|｜]?>|</?s>"
+_TAG = r"</?[A-Za-z_｜][\w:.｜-]{0,60}(?:=[^<>\n]{1,80})?(?:\s+[\w-]+=\"[^\"\n]{0,80}\")*\s*/?>"
+_MARK = re.compile(rf"{_SPECIAL}|\[/?[A-Z][A-Z_]{{2,30}}\]|{_TAG}|```[\w+-]*")
+_LABEL = re.compile(r"(?:(?<=\n)|\A)[A-Z][\w ]{0,20}:")
+_LEADING, _TRAILING = re.compile(rf"\A(?:\s*(?:{_MARK.pattern}))+"), re.compile(rf"(?:(?:{_MARK.pattern})\s*)+\Z")
+_LAST_SPECIALS = re.compile(rf"(?:\s*(?:{_SPECIAL}))+\s*\Z")
+_NOT_FOR_PEOPLE = re.compile(rf"{_SPECIAL}|\[TOOL_CALLS\]|<tool_call|<function")
+_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*<\|message\|>")
+_NAMED_BLOCK = re.compile(
+    r"<(?P<tag>[\w:｜|.-]{1,60}?)(?:=|\s+name=)[\"']?(?P<name>[\w.:-]{1,80})[\"']?[^<>]*>(?P<body>.*?)</(?P=tag)>",
+    re.DOTALL,
+)
+_PARAMETER = re.compile(
+    r"<(?P<tag>[\w:｜|.-]{1,60}?)(?:=|\s+name=)[\"']?(?P<key>[\w.-]{1,80})[\"']?[^<>]*>(?P<value>.*?)</(?P=tag)>",
+    re.DOTALL,
+)
+_PLAIN_PARAMETER = re.compile(r"<(?P<key>[\w-]{1,80})>(?P<value>.*?)</(?P=key)>", re.DOTALL)
+_PAIR = re.compile(r"<arg_key>(?P<key>[^<>]{1,80})</arg_key>\s*<arg_value>(?P<value>.*?)</arg_value>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class WrittenCall:
+    """A call as text. The arguments are not yet fitted to the tool's schema."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+def without_thinking(text: str) -> str:
+    """The text after the model's thoughts, without the special tokens of its template at its ends."""
+    kept: list[str] = []
+    start, thinking = 0, False
+    for tag in _THOUGHT.finditer(text):
+        if tag[1]:
+            # A template may put the opening tag into the prompt, so that the answer has only the closing one.
+            kept = kept if thinking else []
+            start, thinking = tag.end(), False
+        elif not thinking:
+            kept.append(text[start : tag.start()])
+            thinking = True
+    text = "".join([*kept, "" if thinking else text[start:]])
+    final = list(_FINAL.finditer(text))
+    text = text[final[-1].end() :] if final else text
+    return _LAST_SPECIALS.sub("", text).strip()
+
+
+@dataclass(frozen=True)
+class Written:
+    """The calls at the end of a text, and the prose before them."""
+
+    prose: str
+    calls: list[WrittenCall]
+
+
+def written_calls(text: str, tools: Tools) -> Written | None:
+    """The calls that the text consists of or ends in; None if it is anything else."""
+    text = without_thinking(text)
+    if not text or len(text) > _LONGEST or text.count("<") > _MOST_TAGS:
+        return None
+    # Prose may come before a block in the template's own tags, but not after it.
+    starts = [0, *(mark.start() for mark in _MARK.finditer(text) if mark.start())]
+    for start in starts[:20]:
+        if calls := _whole(text[start:], tools):
+            return Written(text[:start].strip(), calls)
+    return None
+
+
+def is_for_a_person(text: str) -> bool:
+    """Whether a person may read the text as an answer: it is neither JSON alone nor full of a template's tokens."""
+    text = without_thinking(text)
+    return bool(text) and not _NOT_FOR_PEOPLE.search(text) and not (text[0] in "{[`" and values_in(text))
+
+
+def calls_in(value: Any, tools: Tools, depth: int = _DEEPEST) -> list[WrittenCall]:
+    """The calls that a JSON value consists of: objects that name an offered tool beside one object of arguments."""
+    if depth == 0:
+        return []
+    match value:
+        case list():
+            each = [calls_in(one, tools, depth - 1) for one in cast("list[Any]", value)]
+            return [call for calls in each for call in calls] if all(each) else []
+        case dict():
+            return _calls_in_object(cast("dict[str, Any]", value), tools, depth)
+        case _:
+            return []
+
+
+def _calls_in_object(value: dict[str, Any], tools: Tools, depth: int) -> list[WrittenCall]:
+    names = {key: name for key, each in value.items() if (name := _name(each, tools))}
+    if len(names) == 1:
+        [(key, name)] = names.items()
+        return _named_object(name, {k: v for k, v in value.items() if k != key}, tools[name])
+    if names:
+        return []
+    if len(value) == 1:
+        [(key, only)] = value.items()
+        name, arguments = _name(key, tools), object_in(only)
+        if name and arguments is not None:
+            return [WrittenCall(name, arguments)]
+    inner: list[Any] = [each for each in value.values() if isinstance(each, dict | list) and each]
+    return calls_in(inner[0], tools, depth - 1) if len(inner) == 1 else []
+
+
+def _named_object(name: str, rest: dict[str, Any], schema: Schema) -> list[WrittenCall]:
+    """The call of an object that names a tool: with the only object beside the name, or with the fields beside it."""
+    objects = [found for each in rest.values() if (found := object_in(each)) is not None]
+    properties: dict[str, Any] = schema.get("properties", {})
+    if not properties.keys() & rest.keys() and len(objects) <= 1:
+        if objects or not schema.get("required"):
+            return [WrittenCall(name, objects[0] if objects else {})]
+        return []
+    arguments = {key: each for key, each in rest.items() if key in properties}
+    return [WrittenCall(name, arguments)] if all(key in arguments for key in schema.get("required", [])) else []
+
+
+def _name(value: Any, tools: Tools) -> str | None:
+    return offered_name(value, tools) if isinstance(value, str) and re.fullmatch(r"[\w.:/<|>-]{1,80}", value) else None
+
+
+def _whole(text: str, tools: Tools) -> list[WrittenCall]:
+    """The calls, if the whole text consists of them."""
+    text = unfenced(text.strip())
+    for bare in (text, _without_marks(text)):
+        if calls := calls_in(values_in(bare), tools):
+            return calls
+    return _blocks(text, tools) or _python_calls(text, tools) or _scanned(text, tools)
+
+
+def _without_marks(text: str) -> str:
+    return _TRAILING.sub("", _LEADING.sub("", text)).strip()
+
+
+def _blocks(text: str, tools: Tools) -> list[WrittenCall]:
+    """Calls in XML: <function=NAME>, <invoke name="NAME">, <NAME>, or a name with <arg_key> and <arg_value>."""
+    if "<arg_key>" in text:
+        return _pairs(text, tools)
+    own = "|".join(re.escape(name) for name in tools)
+    plain = re.compile(rf"<(?P<name>{own})>(?P<body>.*?)</(?P=name)>", re.DOTALL)
+    for pattern in (_NAMED_BLOCK, plain):
+        calls: list[WrittenCall] = []
+        for found in pattern.finditer(text):
+            name = offered_name(found["name"], tools)
+            arguments = _body(found["body"], tools[name]) if name else None
+            if name is None or arguments is None:
+                break
+            calls.append(WrittenCall(name, arguments))
+        else:
+            if calls and not _MARK.sub("", pattern.sub("", text)).strip():
+                return calls
+    return []
+
+
+def _pairs(text: str, tools: Tools) -> list[WrittenCall]:
+    calls: list[WrittenCall] = []
+    for block in filter(str.strip, re.split(r"</?tool_calls?>", text)):
+        name = offered_name(_MARK.sub("", _PAIR.sub("", block)).strip(), tools)
+        if name is None:
+            return []
+        calls.append(WrittenCall(name, {found["key"].strip(): found["value"] for found in _PAIR.finditer(block)}))
+    return calls
+
+
+def _body(body: str, schema: Schema) -> dict[str, Any] | None:
+    """The arguments in the body of a block: JSON, or a tag for each of them."""
+    if not body.strip():
+        return {}
+    if (found := object_in(body)) is not None:
+        return found
+    known = schema.get("properties", {})
+    arguments = {each["key"]: each["value"].strip("\r\n") for each in _PARAMETER.finditer(body)}
+    rest = _PARAMETER.sub("", body)
+    if not arguments:
+        plain = {each["key"]: each["value"].strip("\r\n") for each in _PLAIN_PARAMETER.finditer(body)}
+        arguments, rest = plain, _PLAIN_PARAMETER.sub("", body)
+        if not plain.keys() <= known.keys():
+            return None
+    return arguments if arguments and not rest.strip() else None
+
+
+def _python_calls(text: str, tools: Tools) -> list[WrittenCall]:
+    """Calls as Python writes them, one or a list: [execute_sql(sql="SELECT 1")]."""
+    bare = _without_marks(text)
+    if "(" not in bare:
+        return []
+    try:
+        body = ast.parse(bare).body
+        nodes = [node.value for node in body if isinstance(node, ast.Expr)]
+        if len(nodes) != len(body):
+            return []
+        flat = [each for node in nodes for each in (node.elts if isinstance(node, ast.List | ast.Tuple) else [node])]
+        calls = [_python_call(node, tools) for node in flat]
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return []
+    return [call for call in calls if call] if all(calls) else []
+
+
+def _python_call(node: ast.expr, tools: Tools) -> WrittenCall | None:
+    if not isinstance(node, ast.Call):
+        return None
+    if len(node.args) == 1 and isinstance(node.args[0], ast.Call) and not node.keywords:
+        return _python_call(node.args[0], tools)  # print(...)
+    name = offered_name(ast.unparse(node.func), tools)
+    if name is None or any(each.arg is None for each in node.keywords):
+        return None
+    arguments = {cast("str", each.arg): literal(each.value) for each in node.keywords}
+    required: list[str] = tools[name].get("required", [])
+    if node.args:
+        if len(node.args) != 1 or len(required) != 1:
+            return None
+        arguments = {required[0]: literal(node.args[0]), **arguments}
+    return WrittenCall(name, arguments)
+
+
+def _scanned(text: str, tools: Tools) -> list[WrittenCall]:
+    """Calls between tags or labels: a name and the JSON of its arguments, or JSON that has both."""
+    calls: list[WrittenCall] = []
+    name: str | None = None
+    marked = prose = False
+    words = position = 0
+    while position < len(text):
+        if item := _MARK.match(text, position) or _LABEL.match(text, position):
+            marked, position = True, item.end()
+        elif text[position].isspace() or text[position] in ",;|`":
+            position += 1
+        elif text[position] in "{[" and (value := first_value(text, position)) is not None:
+            found = _called(name, value[0], tools)
+            if not found:
+                return []
+            calls, name, words, position = [*calls, *found], None, 0, value[1]
+        else:
+            start, position = position, _word_end(text, position)
+            word = text[start:position]
+            meant = offered_name(word, tools)
+            if meant and name is None:
+                # Only a template writes functions.NAME, to=functions.NAME or >>>NAME.
+                marked = marked or bool(re.fullmatch(r".*[.=>]\w+(:\d+)?", word))
+                name, words = meant, 0
+            else:
+                # A word of a template stands right before its JSON: functools[{...}]
+                marked = marked or (not calls and not prose and text[position : position + 1] in ("{", "["))
+                prose, words = True, words + 1
+            if words > _WORDS:
+                return []
+    if name and not words and not tools[name].get("required"):
+        calls, name = [*calls, WrittenCall(name, {})], None
+    return calls if name is None and not words and (marked or not prose) else []
+
+
+def _called(name: str | None, value: Any, tools: Tools) -> list[WrittenCall]:
+    if name is None:
+        return calls_in(value, tools)
+    return [WrittenCall(name, cast("dict[str, Any]", value))] if isinstance(value, dict) else []
+
+
+def _word_end(text: str, start: int) -> int:
+    end = start + 1
+    while end < len(text) and not text[end].isspace() and text[end] not in "{[<,;`":
+        end += 1
+    return end
