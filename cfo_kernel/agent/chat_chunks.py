@@ -62,20 +62,24 @@ class ChunkRepair:
         `done` is whether the server marked the end of the stream. If it did not, only complete calls show that the
         answer is whole.
         """
-        last = {**(self._last or {}), "usage": None}
         whole = done and (self._has_content or bool(self._calls))
         if not self._finished and (whole or (self._calls and all(call.complete for call in self._calls))):
             reason = "tool_calls" if self._calls else "stop"
-            yield {**last, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
+            yield {**(self._last or {}), "usage": None, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
+        yield from self.usage()
+
+    def usage(self) -> Iterator[Json]:
+        """The usage of the answer, if the server counted it."""
         if self._usage:
-            yield {**last, "choices": [], "usage": self._usage}
+            yield {**(self._last or {}), "choices": [], "usage": self._usage}
 
     def _choice(self, choice: Json) -> Json:
         self._finished = self._finished or bool(choice.get("finish_reason"))
-        delta = choice.get("delta")
+        delta: Any = choice.get("delta")
         # A whole message in place of a delta. One that repeats the deltas before it is passed over.
         if not delta and isinstance(choice.get("message"), dict):
-            delta = choice["message"] if not self._has_content and not self._calls else {}
+            repeats = self._has_content or bool(self._calls)
+            delta = {} if repeats else choice["message"]
             choice = {**choice, "delta": delta}
         if not isinstance(delta, dict):
             return choice
@@ -147,7 +151,7 @@ class ChunkRepair:
 
 
 def _more_arguments(call: _Call, written: str) -> str:
-    """The part of the arguments that the call does not have yet. Some servers send all of them each time, or at last."""
+    """The part of the arguments that the call does not have yet. Some servers send all of them each time."""
     known = call.arguments
     return written[len(known) :] if known[:1] == "{" and written.startswith(known) else written
 

@@ -14,6 +14,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from cfo_kernel.agent.chat_chunks import ChunkRepair
 from cfo_kernel.agent.refused_parameters import Body, refused, without
 from cfo_kernel.agent.unstreamed_answers import NotACompletion, chunks_of
 
@@ -100,7 +101,7 @@ class _Completions(AsyncCompletions):
             stream_cls=_Chunks,
         )
         if isinstance(chunks, _Chunks):
-            await chunks.begin()
+            await chunks.begin(ChunkRepair(frozenset(_names(body.get("tools")))))
         return chunks
 
 
@@ -111,6 +112,10 @@ def _status(error: APIError) -> int:
     return int(error.code) if error.code and error.code.isdigit() and len(error.code) == 3 else 400
 
 
+def _names(tools: Any) -> list[str]:
+    return [tool["function"]["name"] for tool in tools or ()]
+
+
 class _Chunks(AsyncStream[object]):
     """The chunks of an answer.
 
@@ -118,13 +123,16 @@ class _Chunks(AsyncStream[object]):
     twentieth of the time that the client takes to construct one.
     """
 
-    async def begin(self) -> None:
+    _done = False
+
+    async def begin(self, repair: ChunkRepair) -> None:
         """Reads as far as the first event. An error before any answer is raised here."""
         media_type = self.response.headers.get("content-type", "")
+        self._repair = repair
         self._first, self._rest = list[object](), super().__aiter__()
         try:
             if "json" in media_type or "html" in media_type:
-                self._first, self._rest = await chunks_of(self.response), _nothing()
+                self._first, self._rest, self._done = await chunks_of(self.response), _nothing(), True
             else:
                 self._first.append(await anext(self._rest))
         except StopAsyncIteration:
@@ -135,10 +143,25 @@ class _Chunks(AsyncStream[object]):
             raise
 
     async def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
-        for data in self._first:
+        try:
+            for data in self._first:
+                yield self._chunk(self._repaired(data))
+            async for data in self._rest:
+                yield self._chunk(self._repaired(data))
+        except Exception:
+            for data in self._repair.usage():
+                yield self._chunk(data)
+            raise
+        for data in self._repair.rest(done=self._done):
             yield self._chunk(data)
-        async for data in self._rest:
-            yield self._chunk(data)
+
+    def _repaired(self, data: object) -> object:
+        return self._repair.chunk(cast("dict[str, Any]", data)) if isinstance(data, dict) else data
+
+    async def _iter_events(self) -> AsyncIterator[Any]:
+        async for event in super()._iter_events():
+            self._done = self._done or event.data.startswith("[DONE]")
+            yield event
 
     def _chunk(self, data: object) -> ChatCompletionChunk:
         try:

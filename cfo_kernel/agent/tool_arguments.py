@@ -113,7 +113,7 @@ class Fit:
         properties: dict[str, Schema] = schema.get("properties", {})
         if any(name not in value for name in schema.get("required", [])):
             return False
-        if schema.get("additionalProperties") is False and any(name not in properties for name in value):
+        if any(name not in properties for name in value):
             return False
         return all(self.fits(each, properties[name], depth - 1) for name, each in value.items() if name in properties)
 

@@ -33,6 +33,7 @@ from pydantic_ai.run import AgentRun
 from pydantic_core import from_json
 from pydantic_graph import End
 
+from cfo_kernel.agent.answer_repair import AnswerRepair
 from cfo_kernel.agent.model_errors import answer_broke_off, as_run_error, request_not_started
 from cfo_kernel.agent.models import OpenedModel
 from cfo_kernel.agent.outputs import MESSAGE_ARGUMENTS, OUTPUTS
@@ -54,7 +55,7 @@ _AGENT: Agent[RunDeps, Reply] = Agent(
     toolsets=[toolset],
     instructions=_PROMPT,
     retries={"tools": 4, "output": 3},
-    capabilities=[Replay(), PrepareOutputTools(short_definitions)],
+    capabilities=[AnswerRepair(), Replay(), PrepareOutputTools(short_definitions)],
     name="analyst",
 )
 # If a server counts no tokens, their limit cannot be enforced, as the settings say. One warning a request helps no one.

@@ -184,10 +184,5 @@ ANSWERS: dict[str, Case] = {
     ),
 }
 
-PENDING = {
-    "index_zero_for_two_calls", "name_sent_again", "name_with_a_prefix", "name_with_a_special_token",
-    "call_in_a_tag", "legacy_function_call", "arguments_twice", "arguments_with_a_raw_newline",
-    "arguments_in_single_quotes", "arguments_with_extra_keys", "sql_in_a_fence", "plan_as_a_string", "plan_flat",
-    "plan_wrapped", "choices_as_a_string", "choices_as_one_text", "message_as_a_number", "finish_missing", "usage_null",
-}  # fmt: skip
+PENDING: set[str] = set()
 """Cases that the agent does not understand yet. They are not run."""

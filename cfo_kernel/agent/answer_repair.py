@@ -1,0 +1,227 @@
+"""Repair of a model's answer, before anything acts on it: names and arguments of calls, and calls or a reply as text.
+
+The repaired answer is what the history holds, so that the next request to the server is valid. The replay log holds
+the answer as it came. An answer that is taken from there is repaired in the same way.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from hashlib import blake2s
+from typing import Any, cast
+
+from pydantic import ValidationError
+from pydantic_ai import ModelRetry, RunContext
+from pydantic_ai.capabilities import AbstractCapability
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.models import ModelRequestContext
+from pydantic_ai.output import OutputContext
+from pydantic_ai.tools import ToolDefinition
+
+from cfo_kernel.agent.argument_errors import explained
+from cfo_kernel.agent.json_texts import as_json, object_in, printable
+from cfo_kernel.agent.run_deps import RunDeps
+from cfo_kernel.agent.tool_arguments import arguments_in, surplus
+from cfo_kernel.agent.tool_names import offered_name
+from cfo_kernel.agent.written_calls import Tools, calls_in, is_for_a_person, without_thinking, written_calls
+
+_ANSWER = "task_result"
+
+
+class AnswerRepair(AbstractCapability[RunDeps]):
+    """Reads each answer as it was meant, where only one reading exists."""
+
+    async def wrap_model_request(
+        self, ctx: RunContext[RunDeps], *, request_context: ModelRequestContext, handler: Any
+    ) -> ModelResponse:
+        response: ModelResponse = await handler(request_context)
+        parameters = request_context.model_request_parameters
+        tools = {
+            each.name: each.parameters_json_schema for each in (*parameters.function_tools, *parameters.output_tools)
+        }
+        answers = [m for m in ctx.messages if isinstance(m, ModelResponse) and m.run_id == ctx.run_id]
+        return repaired(response, tools, answers, queried=ctx.deps.last_result is not None)
+
+    async def before_tool_validate(
+        self,
+        ctx: RunContext[RunDeps],  # noqa: ARG002
+        *,
+        call: ToolCallPart,  # noqa: ARG002
+        tool_def: ToolDefinition,
+        args: Any,
+    ) -> Any:
+        return _without_surplus(args, tool_def)
+
+    async def on_tool_validate_error(
+        self,
+        ctx: RunContext[RunDeps],  # noqa: ARG002
+        *,
+        call: ToolCallPart,  # noqa: ARG002
+        tool_def: ToolDefinition,
+        args: Any,  # noqa: ARG002
+        error: ValidationError | ModelRetry,
+    ) -> dict[str, Any]:
+        raise _as_retry(error, tool_def) from error
+
+    async def after_tool_execute(
+        self,
+        ctx: RunContext[RunDeps],  # noqa: ARG002
+        *,
+        call: ToolCallPart,
+        tool_def: ToolDefinition,
+        args: Any,  # noqa: ARG002
+        result: Any,
+    ) -> Any:
+        ignored = surplus(object_in(call.args) or {}, tool_def.parameters_json_schema)
+        if not ignored or not isinstance(result, dict):
+            return result
+        note = f"{tool_def.name} has no argument {', '.join(ignored)}: what it says was ignored."
+        told = cast("dict[str, Any]", result)
+        return {**told, "notes": [*told.get("notes", ()), note]}
+
+    async def before_output_validate(
+        self,
+        ctx: RunContext[RunDeps],  # noqa: ARG002
+        *,
+        output_context: OutputContext,
+        output: Any,
+    ) -> Any:
+        return _without_surplus(output, output_context.tool_def) if output_context.tool_def else output
+
+    async def on_output_validate_error(
+        self,
+        ctx: RunContext[RunDeps],  # noqa: ARG002
+        *,
+        output_context: OutputContext,
+        output: Any,  # noqa: ARG002
+        error: ValidationError | ModelRetry,
+    ) -> Any:
+        raise (_as_retry(error, output_context.tool_def) if output_context.tool_def else error) from error
+
+
+def repaired(response: ModelResponse, tools: Tools, answers: Sequence[ModelMessage], *, queried: bool) -> ModelResponse:
+    """The answer as it was meant. `answers` are those before it in this run; `queried`: one of them led to a result."""
+    # What was cut off, or taken out by a filter, has no certain end.
+    whole = response.finish_reason not in ("length", "content_filter")
+    parts: list[Any] = []
+    for part in response.parts:
+        match part:
+            case ToolCallPart() if whole:
+                parts += _calls(part, tools)
+            case TextPart(content=content):
+                parts.append(part if (text := printable(content)) == content else replace(part, content=text))
+            case _:
+                parts.append(part)
+    if whole and not any(isinstance(part, ToolCallPart) for part in parts):
+        parts = _from_text(response, parts, tools, answers, queried=queried)
+    parts = list(_with_ids_of_their_own(parts))
+    unchanged = len(parts) == len(response.parts) and all(a is b for a, b in zip(parts, response.parts, strict=True))
+    return response if unchanged else replace(response, parts=parts)
+
+
+def _calls(part: ToolCallPart, tools: Tools) -> list[ToolCallPart]:
+    """The calls of a part: one, unless the server ran several together."""
+    name = part.tool_name if part.tool_name in tools else offered_name(part.tool_name, tools)
+    if not part.args and (written := written_calls(f"<tool_call>{part.tool_name}</tool_call>", tools)):
+        return [_call(part, each.name, each.arguments, tools) for each in written.calls]  # all in the name
+    if name is None:
+        inner = calls_in(object_in(part.args), tools)  # a call of a tool that calls the others
+        return [_call(part, each.name, each.arguments, tools) for each in inner] or [part]
+    arguments = arguments_in(part.args, tools[name])
+    if arguments is None or (len(arguments) == 1 and name == part.tool_name and _same(part, arguments[0])):
+        return [part]
+    return [replace(part, tool_name=name, args=each) for each in arguments]
+
+
+def _same(part: ToolCallPart, arguments: dict[str, Any]) -> bool:
+    try:
+        return part.args_as_dict(raise_if_invalid=True) == arguments
+    except (ValueError, AssertionError):
+        return False
+
+
+def _call(part: ToolCallPart, name: str, arguments: dict[str, Any], tools: Tools) -> ToolCallPart:
+    [fitted] = arguments_in(arguments, tools[name]) or [arguments]
+    return replace(part, tool_name=name, args=fitted)
+
+
+def _from_text(
+    response: ModelResponse, parts: list[Any], tools: Tools, answers: Sequence[ModelMessage], *, queried: bool
+) -> list[Any]:
+    """The calls that the text consists of. Other text is the answer after a query, or if the model insists on it."""
+    text = "\n".join(part.content for part in parts if isinstance(part, TextPart))
+    shown = without_thinking(text)
+    rest = [part for part in parts if not isinstance(part, TextPart)]
+    written = written_calls(text, tools)
+    calls = (
+        [
+            (each.name, arguments)
+            for each in written.calls
+            for arguments in arguments_in(each.arguments, tools[each.name]) or ()
+        ]
+        if written
+        else []
+    )
+    # An answer may end with the query that it rests on.
+    if written and written.prose and queried and all(call in list(_made(answers)) for call in calls):
+        calls = []
+    if written and calls:
+        prose = [TextPart(written.prose)] if written.prose else []
+    elif shown and is_for_a_person(text) and _ANSWER in tools and (queried or _text_before(answers)):
+        prose, calls = [], [(_ANSWER, {"message": shown})]
+    else:
+        return parts
+    return [
+        *rest,
+        *prose,
+        *(ToolCallPart(n, a, _id(response, f"{i}{n}{as_json(a)}")) for i, (n, a) in enumerate(calls)),
+    ]
+
+
+def _made(answers: Sequence[ModelMessage]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for answer in answers:
+        for part in answer.parts:
+            if isinstance(part, ToolCallPart):
+                yield part.tool_name, part.args_as_dict()
+
+
+def _text_before(answers: Sequence[ModelMessage]) -> bool:
+    """Whether the answer before was text as well. The model was then asked to use the tools that end the run."""
+    last = answers[-1] if answers else None
+    return (
+        isinstance(last, ModelResponse)
+        and any(isinstance(part, TextPart) and is_for_a_person(part.content) for part in last.parts)
+        and not any(isinstance(part, ToolCallPart) for part in last.parts)
+    )
+
+
+def _id(response: ModelResponse, call: str) -> str:
+    """An id for a call that came without one. A repeated attempt at the run gives the same id."""
+    digest = blake2s(f"{response.timestamp.isoformat()}{response.provider_response_id}{call}".encode(), digest_size=8)
+    return f"call_{digest.hexdigest()}"
+
+
+def _with_ids_of_their_own(parts: Sequence[Any]) -> Iterator[Any]:
+    """The parts, with an id for each call. Results of calls are told apart by it."""
+    ids: set[str] = set()
+    for part in parts:
+        if not isinstance(part, ToolCallPart):
+            yield part
+            continue
+        call = cast("ToolCallPart", part)
+        number, unused = 2, call.tool_call_id
+        while unused in ids:
+            number, unused = number + 1, f"{call.tool_call_id}_{number}"
+        ids.add(unused)
+        yield call if unused == call.tool_call_id else replace(call, tool_call_id=unused)
+
+
+def _without_surplus(args: Any, tool: ToolDefinition) -> Any:
+    arguments = object_in(args)
+    ignored = surplus(arguments or {}, tool.parameters_json_schema)
+    return {name: each for name, each in (arguments or {}).items() if name not in ignored} if ignored else args
+
+
+def _as_retry(error: ValidationError | ModelRetry, tool: ToolDefinition) -> ModelRetry:
+    return (
+        error if isinstance(error, ModelRetry) else ModelRetry(explained(error, tool.name, tool.parameters_json_schema))
+    )
