@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic_ai import RunContext, ToolOutput
 
 from cfo_kernel.agent.run_deps import RunDeps
-from cfo_kernel.agent.tools import retryable
+from cfo_kernel.agent.tools import Code, retryable
 from cfo_kernel.replies import Chart, RunSQL, TaskResult, UserInteraction, WriteSheetFromFile
 
 
@@ -31,7 +31,7 @@ async def task_result(ctx: RunContext[RunDeps], message: str) -> TaskResult:
     return TaskResult(message=message, result=last, files=(last.file,) if last and last.file else ())
 
 
-async def run_sql(ctx: RunContext[RunDeps], sql: str, purpose: str, chart: Chart | None = None) -> RunSQL:
+async def run_sql(ctx: RunContext[RunDeps], sql: Code, purpose: str, chart: Chart | None = None) -> RunSQL:
     """Ends with a whole table, for review.
 
     Args:

@@ -8,6 +8,7 @@ import re
 from typing import Any, cast
 
 from cfo_kernel.agent.json_texts import as_json, object_in, values_in
+from cfo_kernel.data.plan import OTHER_NAMES
 
 Schema = dict[str, Any]
 
@@ -74,7 +75,8 @@ class Fit:
 
     def has_fields(self, schema: Schema) -> bool:
         """Whether a value of this schema may be an object, or hold one."""
-        if self._resolved(schema).get("type") == "object":
+        schema = self._resolved(schema)
+        if schema.get("type") == "object":
             return True
         inner = [*self._branches(schema), *([schema["items"]] if "items" in schema else [])]
         return any(self.has_fields(each) for each in inner)
@@ -177,6 +179,7 @@ class Fit:
     def _object(self, value: dict[str, Any], schema: Schema, depth: int) -> dict[str, Any]:
         properties: dict[str, Schema] = schema.get("properties", {})
         required: list[str] = schema.get("required", [])
+        value = _with_known_names(value, properties)
         for repaired in (self._unwrapped, self._nested, self._renamed):
             value = repaired(value, properties, required, depth)
         fitted: dict[str, Any] = {}
@@ -225,16 +228,36 @@ class Fit:
         return {**{name: each for name, each in value.items() if name in properties}, missing[0]: inner}
 
 
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).lower()
+
+
+_OTHER_NAMES = {_plain(other): name for name, others in OTHER_NAMES.items() for other in others}
+
+
+def _with_known_names(value: dict[str, Any], properties: dict[str, Schema]) -> dict[str, Any]:
+    """The object with its fields under the names of the schema: groupBy is group_by, and so is "dimensions".
+
+    A field that is there under its own name as well stays unknown: leaving out either would change the question.
+    """
+    spelled = {_plain(name): name for name in properties}
+    meant = {
+        name: known
+        for name in value
+        if name not in properties
+        and (known := spelled.get(_plain(name)) or _OTHER_NAMES.get(_plain(name))) in properties
+        and known not in value
+    }
+    names = [meant.get(name, name) for name in value]
+    return dict(zip(names, value.values(), strict=True)) if len(set(names)) == len(names) else value
+
+
 def _named(value: Any, names: list[Any]) -> Any:
     """The one of the names that the value is in other letters, or with other spaces."""
     if not isinstance(value, str) or value in names:
         return value
     alike = [name for name in names if isinstance(name, str) and _plain(name) == _plain(value)]
     return alike[0] if len(alike) == 1 else value
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", "", name).lower()
 
 
 def _text(value: Any) -> Any:

@@ -5,11 +5,13 @@ The docstring of a tool is what the model reads of it.
 
 from collections.abc import Awaitable
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from pydantic import BeforeValidator
 from pydantic_ai import ModelRetry, RunContext
 from pydantic_ai.toolsets import FunctionToolset
 
+from cfo_kernel.agent.json_texts import unfenced
 from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps, call_key
 from cfo_kernel.agent.table_descriptions import described_table, listed_tables
 from cfo_kernel.agent.tool_schemas import ShortSchemas
@@ -20,6 +22,8 @@ from cfo_kernel.errors import QueryError
 from cfo_kernel.replies import ResultTable
 
 T = TypeVar("T")
+Code = Annotated[str, BeforeValidator(lambda value: unfenced(value) if isinstance(value, str) else value)]
+"""A text in a formal language. A model may put it into a fence."""
 toolset: FunctionToolset[RunDeps] = FunctionToolset(id="data", max_retries=4, schema_generator=ShortSchemas)
 
 
@@ -83,7 +87,7 @@ async def get_dataset_schema(ctx: RunContext[RunDeps], dataset: str) -> dict[str
 
 
 @toolset.tool
-async def execute_sql(ctx: RunContext[RunDeps], sql: str) -> dict[str, Any]:
+async def execute_sql(ctx: RunContext[RunDeps], sql: Code) -> dict[str, Any]:
     """Runs one SELECT over tables and earlier results (by their `table`). LIKE is case-sensitive, ILIKE is not."""
     deps = ctx.deps
     file = deps.new_file("analysis", "query", call_key(ctx))
@@ -107,7 +111,7 @@ async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> dict[
 
 
 @toolset.tool
-async def execute_python(ctx: RunContext[RunDeps], code: str) -> dict[str, Any]:
+async def execute_python(ctx: RunContext[RunDeps], code: Code) -> dict[str, Any]:
     """Runs Python; shows what it prints, and the DataFrame or Series that it assigns to result_df.
 
     Each table or earlier result is a DataFrame of its name; pd and np are there. Money is Decimal: sum it as it is,

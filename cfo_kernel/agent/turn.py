@@ -23,9 +23,11 @@ from pydantic_ai.messages import (
     ModelMessagesTypeAdapter,
     ModelRequest,
     ModelResponse,
+    OutputToolCallEvent,
     OutputToolResultEvent,
     PartDeltaEvent,
     PartStartEvent,
+    RetryFeedbackPart,
     ToolCallPart,
     ToolReturnPart,
 )
@@ -48,6 +50,10 @@ from cfo_kernel.events import Usage
 from cfo_kernel.replies import Reply
 
 _RESTARTS = 2
+_NO_CALL = (
+    "The person did not get this answer, because it calls no tool. Query the data with a tool. Then end with a call of "
+    f"one of these: {', '.join(MESSAGE_ARGUMENTS)}."
+)
 _PROMPT = (Path(__file__).parent / "prompt.md").read_text(encoding="utf-8")
 _AGENT: Agent[RunDeps, Reply] = Agent(
     output_type=OUTPUTS,  # pyright: ignore[reportArgumentType] - the four functions return the four replies
@@ -152,6 +158,7 @@ class _Turn:
         self._listener = listener
         self._message = _StreamedMessage()
         self._tool_calls: dict[str, tuple[str, float]] = {}
+        self._skipped: set[str] = set()
         self._broken_off: list[ModelMessage] = []
 
     @property
@@ -166,7 +173,7 @@ class _Turn:
             async with node.stream(self._run.ctx) as events:
                 async for event in events:
                     self._tool_event(event)
-        return await self._run.next(node)
+        return _with_reply_tools(await self._run.next(node))
 
     async def _request(self, node: ModelRequestNode[RunDeps, Reply]) -> Any:
         """Streams a request to the model. If the answer breaks off, the request is repeated, up to `_RESTARTS` times.
@@ -199,20 +206,45 @@ class _Turn:
 
     def _tool_event(self, event: Any) -> None:
         match event:
-            case FunctionToolCallEvent(part=part):
+            case (
+                FunctionToolCallEvent(part=part, args_valid=valid)
+                | OutputToolCallEvent(part=part, args_valid=None as valid)
+            ):
+                # None: the call is not carried out, because a reply came before it. A reply counts as a call then.
+                if valid is None:
+                    self._skipped.add(part.tool_call_id)
                 self._tool_calls[part.tool_call_id] = (part.tool_name, time.perf_counter())
                 self._listener.tool_call(part.tool_call_id, part.tool_name, _arguments(part))
             case FunctionToolResultEvent(part=part):
-                unknown = (part.tool_name or "", time.perf_counter())
-                name, started = self._tool_calls.get(part.tool_call_id, unknown)
-                elapsed = round((time.perf_counter() - started) * 1000, 1)
-                # Not only errors of the tool itself: arguments that do not validate come back as a result to retry.
-                failed = part.outcome != "success"
-                self._listener.tool_result(part.tool_call_id, name, part.content, elapsed, failed=failed)
+                self._tool_result(part)
+            case OutputToolResultEvent(part=part) if part.tool_call_id in self._skipped:
+                self._tool_result(part)
             case OutputToolResultEvent(part=part) if getattr(part, "outcome", "") == "retried" and self._message.text:
                 self._listener.void_tokens()
             case _:
                 pass
+
+    def _tool_result(self, part: Any) -> None:
+        unknown = (part.tool_name or "", time.perf_counter())
+        name, started = self._tool_calls.get(part.tool_call_id, unknown)
+        elapsed = round((time.perf_counter() - started) * 1000, 1)
+        # Not only errors of the tool itself: arguments that do not validate come back as a result to retry.
+        failed = part.outcome != "success" or part.tool_call_id in self._skipped
+        self._listener.tool_result(part.tool_call_id, name, part.content, elapsed, failed=failed)
+
+
+def _with_reply_tools(node: Any) -> Any:
+    """The next request, which names the tools that end a run if the answer before it was only text."""
+    if not Agent.is_model_request_node(node):
+        return node
+    parts = [
+        replace(part, content=_NO_CALL)
+        if isinstance(part, RetryFeedbackPart) and part.retry.cause == "no_output"
+        else part
+        for part in node.request.parts
+    ]
+    node.request = replace(node.request, parts=parts)
+    return node
 
 
 class _StreamedMessage:

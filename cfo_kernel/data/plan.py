@@ -243,6 +243,20 @@ class QueryPlan(Value):
     limit: Annotated[int, Field(ge=1, le=1_000_000)] = 200
 
 
+OTHER_NAMES = {
+    "table": ("from", "dataset"),
+    "joins": ("join",),
+    "filters": ("filter", "where"),
+    "group_by": ("groups", "dimensions"),
+    "select": ("measures", "metrics", "aggregates", "aggregations"),
+    "order_by": ("sort", "sort_by"),
+    "fn": ("function", "func", "agg", "aggregate", "aggregation"),
+    "name": ("alias", "as"),
+    "column": ("field",),
+    "op": ("operator",),
+}
+"""Names that other query languages give the fields of a plan. A model that uses one means that field."""
+
 # These four refer to `Expression`, which is defined after them.
 for model in (Arithmetic, Window, PercentChange, Ratio):
     model.model_rebuild()
