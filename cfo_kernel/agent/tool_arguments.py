@@ -179,8 +179,9 @@ class Fit:
     def _object(self, value: dict[str, Any], schema: Schema, depth: int) -> dict[str, Any]:
         properties: dict[str, Schema] = schema.get("properties", {})
         required: list[str] = schema.get("required", [])
+        value = self._unwrapped(value, properties, required, depth)
         value = _with_known_names(value, properties)
-        for repaired in (self._unwrapped, self._nested, self._renamed):
+        for repaired in (self._nested, self._renamed):
             value = repaired(value, properties, required, depth)
         fitted: dict[str, Any] = {}
         for name, each in value.items():

@@ -97,22 +97,38 @@ CHUNKS: dict[str, dict[str, Any]] = {
     "arguments": chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{"}}]}),
     "reasoning": chunk({"content": None, "reasoning_content": "hm"}),
     "padding": chunk({"content": "a"}, obfuscation="xyz"),
-    "usage": chunk({}, choices=[], usage=USAGE),
-    "usage with more": chunk({}, choices=[], usage={**USAGE, "cost": 0.1, "prompt_tokens_details": None}),
     "no choices": chunk({}, choices=None),
     "no delta": chunk(None),
     "no id": {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]},
     "no index": chunk({}, choices=[{"delta": {"content": "a"}}]),
     "an unknown end": chunk({}, choices=[{"index": 0, "delta": {}, "finish_reason": "eos"}]),
-    "usage in words": chunk({"content": "a"}, usage="none"),
+}
+END = chunk({}, choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
+USAGES: dict[str, list[Any]] = {
+    "at the end": [chunk({}, choices=[], usage=USAGE)],
+    "with more": [chunk({}, choices=[], usage={**USAGE, "cost": 0.1, "prompt_tokens_details": None})],
+    "running totals": [chunk({"content": "a"}, usage={**USAGE, "completion_tokens": n}) for n in range(3)],
+    "texts": [chunk({}, usage={"prompt_tokens": "1", "completion_tokens": 2.0, "total_tokens": "3"})],
+    "without the total": [chunk({}, usage={"prompt_tokens": 1, "completion_tokens": 2})],
+    "null, later": [chunk({}, usage=USAGE), chunk({}, usage=None), chunk({}, usage=dict.fromkeys(USAGE))],
+    "words, later": [chunk({}, usage=USAGE), chunk({}, usage="none"), chunk({}, usage={"prompt_tokens": "none"})],
 }
 
 
 @pytest.mark.parametrize("name", CHUNKS)
 async def test_a_chunk_is_the_one_that_openai_makes(name: str) -> None:
-    theirs, ours = [await chunks(events(CHUNKS[name]), kind) for kind in CLIENTS]
-    assert [type(each) for each in ours] == [ChatCompletionChunk]
+    theirs, ours = [await chunks(events(CHUNKS[name], END), kind) for kind in CLIENTS]
+    assert {type(each) for each in ours} == {ChatCompletionChunk}
     assert [each.model_dump(warnings=False) for each in ours] == [each.model_dump(warnings=False) for each in theirs]
+
+
+@pytest.mark.parametrize("name", USAGES)
+async def test_the_usage_is_told_once_and_at_the_end(name: str) -> None:
+    """pydantic-ai adds up what each chunk says, but it is always about the whole answer."""
+    *before, last = await chunks(events(*USAGES[name], END), ChatClient)
+    assert [each.usage for each in before] == [None] * len(before)
+    assert last.usage
+    assert last.usage.model_dump(include={*USAGE}) == USAGE
 
 
 @pytest.mark.parametrize("kind", CLIENTS)
