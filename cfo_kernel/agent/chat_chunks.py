@@ -97,9 +97,8 @@ class ChunkRepair:
         function = cast("Json", inner) if isinstance(inner, dict) else piece
         name, arguments = function.get("name"), function.get("arguments")
         name = name if isinstance(name, str) else ""
-        if arguments is None or arguments == {}:
-            arguments = ""
-        written = arguments if isinstance(arguments, str) else as_json(arguments)
+        arguments = "" if arguments == {} else arguments
+        written = arguments if isinstance(arguments, str) else "" if arguments is None else as_json(arguments)
         at, id_ = piece.get("index"), piece.get("id")
         id_ = id_ if isinstance(id_, str) else ""
         call = self._continued(at, id_, name, written)
@@ -110,8 +109,8 @@ class ChunkRepair:
         call.name, call.arguments = call.name + added[0], call.arguments + added[1]
         known = {"id": call.id} if call.id else {}
         more = {key: each for key, each in piece.items() if key not in ("function", "name", "arguments", "id")}
-        function = {"name": added[0] or None, "arguments": added[1]}
-        yield {**more, **known, "index": call.index, "type": "function", "function": function}
+        function = {"name": added[0] or None, "arguments": added[1] if arguments is not None else None}
+        yield {**more, **known, "index": call.index, "function": function}
 
     def _continued(self, at: Any, id_: str, name: str, written: str) -> _Call | None:
         """The call that the piece belongs to; None if it begins one."""

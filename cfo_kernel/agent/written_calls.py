@@ -29,7 +29,7 @@ _TAG = r"</?[A-Za-z_｜][\w:.｜-]{0,60}(?:=[^<>\n]{1,80})?(?:\s+[\w-]+=\"[^\"\n
 _MARK = re.compile(rf"{_SPECIAL}|\[/?[A-Z][A-Z_]{{2,30}}\]|{_TAG}|```[\w+-]*")
 _LABEL = re.compile(r"(?:(?<=\n)|\A)[A-Z][\w ]{0,20}:")
 _LEADING, _TRAILING = re.compile(rf"\A(?:\s*(?:{_MARK.pattern}))+"), re.compile(rf"(?:(?:{_MARK.pattern})\s*)+\Z")
-_LAST_SPECIALS = re.compile(rf"(?:\s*(?:{_SPECIAL}))+\s*\Z")
+_LAST_SPECIALS = re.compile(rf"(?:(?:{_SPECIAL})\s*)+\Z")
 _NOT_FOR_PEOPLE = re.compile(rf"{_SPECIAL}|\[TOOL_CALLS\]|<tool_call|<function")
 _FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*<\|message\|>")
 _NAMED_BLOCK = re.compile(
@@ -67,7 +67,7 @@ def without_thinking(text: str) -> str:
     text = "".join([*kept, "" if thinking else text[start:]])
     final = list(_FINAL.finditer(text))
     text = text[final[-1].end() :] if final else text
-    return _LAST_SPECIALS.sub("", text).strip()
+    return _LAST_SPECIALS.sub("", text.strip()).strip()
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _pairs(text: str, tools: Tools) -> list[WrittenCall]:
     calls: list[WrittenCall] = []
     for block in filter(str.strip, re.split(r"</?tool_calls?>", text)):
         name = offered_name(_MARK.sub("", _PAIR.sub("", block)).strip(), tools)
-        if name is None:
+        if name is None or block.count("<arg_key>") != len(_PAIR.findall(block)):
             return []
         calls.append(WrittenCall(name, {found["key"].strip(): found["value"] for found in _PAIR.finditer(block)}))
     return calls
