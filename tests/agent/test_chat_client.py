@@ -10,15 +10,9 @@ import httpx2
 import pytest
 from openai import APIConnectionError, APIError, AsyncOpenAI, omit
 from openai.types.chat import ChatCompletionChunk
-from pydantic_ai.messages import ModelRequest, UserPromptPart
-from pydantic_ai.models import ModelRequestParameters
-from pydantic_ai.output import OutputObjectDefinition
-from pydantic_ai.providers.openai import OpenAIProvider
-from pydantic_ai.tools import ToolDefinition
 
 import cfo_kernel
 from cfo_kernel.agent.chat_client import ChatClient
-from cfo_kernel.agent.chat_model import ChatModel
 
 CLIENTS = [AsyncOpenAI, ChatClient]
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Büro?"}]}
@@ -165,37 +159,6 @@ async def test_a_connection_that_breaks_off_is_raised(kind: type[AsyncOpenAI]) -
         assert (await anext(stream)).choices[0].delta.content == "a"
         with pytest.raises(APIConnectionError):
             await anext(stream)
-
-
-def tool(name: str) -> ToolDefinition:
-    schema = {"type": "object", "title": "T", "properties": {"a": {"type": "string", "title": "A"}}}
-    return ToolDefinition(name=name, parameters_json_schema=schema)
-
-
-async def test_schemas_are_converted_again_when_the_tools_change() -> None:
-    answer = json.dumps({"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [
-        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "x"}}]}).encode()  # fmt: skip
-    server = Server(answer, "application/json")
-    async with server.client(ChatClient) as client:
-        model = ChatModel("m", provider=OpenAIProvider(openai_client=client))
-        for names in (["a"], ["a"], ["b"], ["a", "b"]):
-            parameters = ModelRequestParameters(function_tools=[tool(name) for name in names])
-            await model.request([ModelRequest([UserPromptPart("x")])], None, parameters)
-    offered = [json.loads(request.content)["tools"] for request in server.requests]
-    assert [[t["function"]["name"] for t in tools] for tools in offered] == [["a"], ["a"], ["b"], ["a", "b"]]
-    assert "title" not in str(offered)
-
-
-def test_a_schema_for_the_output_is_converted_beside_tools_that_are_known() -> None:
-    model = ChatModel("m", provider=OpenAIProvider(api_key="key"))
-    schema = {"type": "object", "title": "T", "properties": {}}
-    plain = ModelRequestParameters(function_tools=[tool("a")])
-    output = OutputObjectDefinition(json_schema=schema)
-    asked = ModelRequestParameters(function_tools=[tool("a")], output_object=output)
-    model.customize_request_parameters(plain)
-    converted = model.customize_request_parameters(asked).output_object
-    assert converted
-    assert "title" not in converted.json_schema
 
 
 def test_no_private_module_of_a_dependency_is_imported() -> None:
