@@ -22,7 +22,7 @@ from cfo_kernel.agent.json_texts import as_json, object_in, printable
 from cfo_kernel.agent.run_deps import RunDeps
 from cfo_kernel.agent.tool_arguments import arguments_in, surplus
 from cfo_kernel.agent.tool_names import offered_name
-from cfo_kernel.agent.written_calls import Tools, calls_in, is_for_a_person, without_thinking, written_calls
+from cfo_kernel.agent.written_calls import Tools, Written, calls_in, is_for_a_person, without_thinking, written_calls
 
 _ANSWER = "task_result"
 
@@ -113,7 +113,7 @@ def repaired(response: ModelResponse, tools: Tools, answers: Sequence[ModelMessa
                 parts.append(part)
     if whole and not any(isinstance(part, ToolCallPart) for part in parts):
         parts = _from_text(response, parts, tools, answers, queried=queried)
-    parts = list(_with_ids_of_their_own(parts))
+    parts = list(_with_ids_of_their_own(parts, {part.tool_call_id for part in _calls_of(answers)}))
     unchanged = len(parts) == len(response.parts) and all(a is b for a, b in zip(parts, response.parts, strict=True))
     return response if unchanged else replace(response, parts=parts)
 
@@ -127,8 +127,8 @@ def _calls(part: ToolCallPart, tools: Tools) -> list[ToolCallPart]:
         inner = calls_in(object_in(part.args), tools)  # a call of a tool that calls the others
         return [_call(part, each.name, each.arguments, tools) for each in inner] or [part]
     arguments = arguments_in(part.args, tools[name])
-    if arguments is None or (len(arguments) == 1 and name == part.tool_name and _same(part, arguments[0])):
-        return [part]
+    if arguments is None or (len(arguments) == 1 and _same(part, arguments[0])):
+        return [part if name == part.tool_name else replace(part, tool_name=name)]
     return [replace(part, tool_name=name, args=each) for each in arguments]
 
 
@@ -147,26 +147,19 @@ def _call(part: ToolCallPart, name: str, arguments: dict[str, Any], tools: Tools
 def _from_text(
     response: ModelResponse, parts: list[Any], tools: Tools, answers: Sequence[ModelMessage], *, queried: bool
 ) -> list[Any]:
-    """The calls that the text consists of. Other text is the answer after a query, or if the model insists on it."""
+    """The calls that the text consists of. After a query, other text is the answer."""
     text = "\n".join(part.content for part in parts if isinstance(part, TextPart))
     shown = without_thinking(text)
     rest = [part for part in parts if not isinstance(part, TextPart)]
     written = written_calls(text, tools)
-    calls = (
-        [
-            (each.name, arguments)
-            for each in written.calls
-            for arguments in arguments_in(each.arguments, tools[each.name]) or ()
-        ]
-        if written
-        else []
-    )
+    calls = _fitted(written, tools) if written else []
+    made = [(part.tool_name, part.args_as_dict()) for part in _calls_of(answers)]
     # An answer may end with the query that it rests on.
-    if written and written.prose and queried and all(call in list(_made(answers)) for call in calls):
+    if written and written.prose and queried and all(call in made for call in calls):
         calls = []
     if written and calls:
         prose = [TextPart(written.prose)] if written.prose else []
-    elif shown and is_for_a_person(text) and _ANSWER in tools and (queried or _text_before(answers)):
+    elif shown and is_for_a_person(text) and _ANSWER in tools and queried:
         prose, calls = [], [(_ANSWER, {"message": shown})]
     else:
         return parts
@@ -177,21 +170,13 @@ def _from_text(
     ]
 
 
-def _made(answers: Sequence[ModelMessage]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for answer in answers:
-        for part in answer.parts:
-            if isinstance(part, ToolCallPart):
-                yield part.tool_name, part.args_as_dict()
+def _fitted(written: Written, tools: Tools) -> list[tuple[str, dict[str, Any]]]:
+    fitted = ((each.name, arguments_in(each.arguments, tools[each.name])) for each in written.calls)
+    return [(name, arguments) for name, several in fitted for arguments in several or ()]
 
 
-def _text_before(answers: Sequence[ModelMessage]) -> bool:
-    """Whether the answer before was text as well. The model was then asked to use the tools that end the run."""
-    last = answers[-1] if answers else None
-    return (
-        isinstance(last, ModelResponse)
-        and any(isinstance(part, TextPart) and is_for_a_person(part.content) for part in last.parts)
-        and not any(isinstance(part, ToolCallPart) for part in last.parts)
-    )
+def _calls_of(answers: Sequence[ModelMessage]) -> list[ToolCallPart]:
+    return [part for answer in answers for part in answer.parts if isinstance(part, ToolCallPart)]
 
 
 def _id(response: ModelResponse, call: str) -> str:
@@ -200,9 +185,8 @@ def _id(response: ModelResponse, call: str) -> str:
     return f"call_{digest.hexdigest()}"
 
 
-def _with_ids_of_their_own(parts: Sequence[Any]) -> Iterator[Any]:
-    """The parts, with an id for each call. Results of calls are told apart by it."""
-    ids: set[str] = set()
+def _with_ids_of_their_own(parts: Sequence[Any], ids: set[str]) -> Iterator[Any]:
+    """The parts, with an id for each call that is not among `ids`: some servers count anew with each answer."""
     for part in parts:
         if not isinstance(part, ToolCallPart):
             yield part

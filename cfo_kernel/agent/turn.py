@@ -14,6 +14,7 @@ from pydantic_ai.exceptions import (
     AgentRunError,
     FallbackExceptionGroup,
     ModelAPIError,
+    UnexpectedModelBehavior,
     UsageLimitUnavailableWarning,
 )
 from pydantic_ai.messages import (
@@ -28,6 +29,7 @@ from pydantic_ai.messages import (
     PartDeltaEvent,
     PartStartEvent,
     RetryFeedbackPart,
+    TextPart,
     ToolCallPart,
     ToolReturnPart,
 )
@@ -173,7 +175,17 @@ class _Turn:
             async with node.stream(self._run.ctx) as events:
                 async for event in events:
                     self._tool_event(event)
-        return _with_reply_tools(await self._run.next(node))
+        return self._with_reply_tools(await self._run.next(node))
+
+    def _with_reply_tools(self, node: Any) -> Any:
+        """The next request. If the answer before it called no tool, it names those that end a run, but only once."""
+        if not Agent.is_model_request_node(node) or not any(map(_says_no_call, node.request.parts)):
+            return node
+        if sum(map(_only_text, self._run.new_messages())) > 1:
+            raise UnexpectedModelBehavior("The model answered in text again, instead of calling a tool.")
+        parts = [replace(part, content=_NO_CALL) if _says_no_call(part) else part for part in node.request.parts]
+        node.request = replace(node.request, parts=parts)  # pyright: ignore[reportArgumentType]
+        return node
 
     async def _request(self, node: ModelRequestNode[RunDeps, Reply]) -> Any:
         """Streams a request to the model. If the answer breaks off, the request is repeated, up to `_RESTARTS` times.
@@ -233,18 +245,15 @@ class _Turn:
         self._listener.tool_result(part.tool_call_id, name, part.content, elapsed, failed=failed)
 
 
-def _with_reply_tools(node: Any) -> Any:
-    """The next request, which names the tools that end a run if the answer before it was only text."""
-    if not Agent.is_model_request_node(node):
-        return node
-    parts = [
-        replace(part, content=_NO_CALL)
-        if isinstance(part, RetryFeedbackPart) and part.retry.cause == "no_output"
-        else part
-        for part in node.request.parts
-    ]
-    node.request = replace(node.request, parts=parts)
-    return node
+def _says_no_call(part: Any) -> bool:
+    return isinstance(part, RetryFeedbackPart) and part.retry.cause == "no_output"
+
+
+def _only_text(message: ModelMessage) -> bool:
+    """Whether this is an answer in text that calls no tool."""
+    if not isinstance(message, ModelResponse) or any(isinstance(part, ToolCallPart) for part in message.parts):
+        return False
+    return any(isinstance(part, TextPart) and part.content.strip() for part in message.parts)
 
 
 class _StreamedMessage:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.agent.servers.case import COUNT, MESSAGE, PLAN, QUERY, RESULT, SQL, Case, works
+from tests.agent.servers.case import COUNT, MESSAGE, PLAN, QUERY, RESULT, SQL, Case, fails, works
 from tests.agent.servers.wire import MISSING, call, calls, chunk, completion, one_call
 
 _HALVES = '{"sql": "SELECT sum(amount)', ' AS total FROM ledger"}'
@@ -165,6 +165,15 @@ ANSWERS: dict[str, Case] = {
         requests=1,
         rows=None,
     ),
+    # text instead of a call
+    "text_after_a_query": works(QUERY, [chunk({"content": MESSAGE}), chunk({}, "stop")]),
+    "text_with_thoughts_after_a_query": works(
+        QUERY, [chunk({"content": f"<think>Is it 60?</think>{MESSAGE}"}), chunk({}, "stop")]
+    ),
+    "text_before_a_query": works([chunk({"content": "I will look."}), chunk({}, "stop")], QUERY, RESULT, requests=3),
+    "text_without_any_query": fails(
+        [chunk({"content": "Total is about 7,000."}), chunk({}, "stop")], code="model_misbehaved", says=[], requests=2
+    ),
     # reasoning
     "reasoning_only_then_a_query": works(
         [chunk({"role": "assistant", "reasoning_content": "let me think"}), chunk({}, "stop")],
@@ -183,6 +192,3 @@ ANSWERS: dict[str, Case] = {
         message="**Total** <img src=x onerror=alert(1)>",
     ),
 }
-
-PENDING: set[str] = set()
-"""Cases that the agent does not understand yet. They are not run."""

@@ -14,14 +14,14 @@ import pytest_asyncio
 from pydantic_ai.exceptions import UsageLimitUnavailableWarning
 
 from cfo_kernel import FinishedRun, Numbered, Settings, TaskResult, UserInteraction, Workspace, connect
-from tests.agent.servers import answers, failures
+from tests.agent.servers import answers, failures, reported
 from tests.agent.servers.case import RESULT, Case, Fails, Works
 from tests.agent.servers.wire import RawServer
 from tests.conftest import KEY
 from tests.replies import events_of, shown_message
 
-_ALL: dict[str, Case] = {**answers.ANSWERS, **failures.FAILURES}
-CASES = {name: case for name, case in _ALL.items() if name not in answers.PENDING | failures.PENDING}
+_ALL: dict[str, Case] = {**answers.ANSWERS, **failures.FAILURES, **reported.REPORTED}
+CASES = {name: case for name, case in _ALL.items() if name not in failures.PENDING}
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
