@@ -130,7 +130,7 @@ class ChunkRepair:
         if id_ and id_ == found.id and found.at is not None:
             return found
         # The same tool again: a new call once the arguments of the one before are complete, unless they are repeated.
-        repeated = written.startswith(found.arguments) and (not id_ or id_ == found.id)
+        repeated = (not written or written.startswith(found.arguments)) and id_ in ("", found.id)
         return found if not found.complete or repeated else None
 
     def _more_name(self, call: _Call, name: str) -> str:

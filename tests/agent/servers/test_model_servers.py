@@ -14,9 +14,11 @@ import pytest_asyncio
 from pydantic_ai.exceptions import UsageLimitUnavailableWarning
 
 from cfo_kernel import FinishedRun, Numbered, Settings, TaskResult, UserInteraction, Workspace, connect
+from cfo_kernel.agent.outputs import MESSAGE_ARGUMENTS
+from cfo_kernel.events import ToolCall, ToolResult
 from tests.agent.servers import answers, failures, reported
-from tests.agent.servers.case import RESULT, Case, Fails, Works
-from tests.agent.servers.wire import RawServer
+from tests.agent.servers.case import QUERY, RESULT, SQL, Case, Fails, Works
+from tests.agent.servers.wire import RawServer, Turn, call, calls, chunk, one_call
 from tests.conftest import KEY
 from tests.replies import events_of, shown_message
 
@@ -69,6 +71,66 @@ async def test_a_server(name: str, server: RawServer, workspace: Workspace, recw
     assert_history_is_whole(server.requests)
     # The workbench silences this one, and pytest undoes that.
     assert [w for w in recwarn if w.category is not UsageLimitUnavailableWarning] == []
+
+
+async def asked(workspace: Workspace, server: RawServer, *turns: Turn) -> list[Any]:
+    """The events of a run with these turns."""
+    server.play(turns)
+    run = await (await workspace.thread()).send("What is the total?")
+    return [numbered.event for numbered in await events_of(run)]
+
+
+async def test_a_second_reply_is_told_as_a_call_that_was_not_carried_out(
+    server: RawServer, workspace: Workspace
+) -> None:
+    replies = (call("task_result", {"message": "first"}, "a", 0), call("user_interaction", {"message": "b?"}, "b", 1))
+    events = await asked(workspace, server, calls(*replies))
+    [made] = [event for event in events if isinstance(event, ToolCall)]
+    [told] = [event for event in events if isinstance(event, ToolResult)]
+    assert (made.name, made.input) == ("user_interaction", {"message": "b?"})
+    assert (told.id, told.name, told.failed) == (made.id, made.name, True)
+    assert "not used" in told.output
+
+
+async def test_an_argument_that_was_ignored_is_named_with_the_result(server: RawServer, workspace: Workspace) -> None:
+    events = await asked(workspace, server, one_call("execute_sql", {**SQL, "limit": 100}), RESULT)
+    [told] = [event for event in events if isinstance(event, ToolResult)]
+    assert told.output["notes"] == ["execute_sql has no argument limit: what it says was ignored."]
+    assert "ignored" in server.requests[1]["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        (
+            "execute_query_plan",
+            {"table": "ledger", "filters": [], "filter": [{"column": "amount", "op": ">", "value": 0}]},
+            ["filter is not a field: did you mean filters?", '"group_by"?: [{"column": string'],
+        ),
+        (
+            "execute_query_plan",
+            {"table": "ledger", "select": [{"column": "amount", "fn": "sum"}]},
+            ["select.0.name is missing", "select.0.expression is missing", '"fn": count|count_distinct|sum'],
+        ),
+        ("execute_sql", '{"sql": "SELECT', ["not one JSON object", '{"sql": string}']),
+        ("run_sql", {**SQL, "purpose": "All.", "limit": 3}, ["limit is not a field", '"purpose": string']),
+    ],
+)
+async def test_arguments_that_do_not_fit_are_explained(
+    server: RawServer, workspace: Workspace, name: str, arguments: Any, says: list[str]
+) -> None:
+    await asked(workspace, server, one_call(name, arguments), QUERY, RESULT)
+    told = server.requests[1]["messages"][-1]["content"]
+    assert [text for text in says if text not in told] == [], told
+    assert len(told) < 1500
+
+
+async def test_a_model_that_answered_in_text_learns_the_names_of_the_replies(
+    server: RawServer, workspace: Workspace
+) -> None:
+    await asked(workspace, server, [chunk({"content": "60"}), chunk({}, "stop")], QUERY, RESULT)
+    told = server.requests[1]["messages"][-1]["content"]
+    assert [name for name in MESSAGE_ARGUMENTS if name not in told] == []
 
 
 def assert_works(expected: Works, finished: FinishedRun, events: list[Numbered]) -> None:
