@@ -211,7 +211,7 @@ def without_times(turn: TurnResult) -> str:
         if isinstance(value, list):
             return [stripped(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
         if isinstance(value, dict):
-            dropped = ("timestamp", "run_id", "conversation_id", "elapsed_ms", "tool_call_id")
+            dropped = ("timestamp", "run_id", "conversation_id", "elapsed_ms", "tool_call_id", "model_id")
             return {key: stripped(each) for key, each in value.items() if key not in dropped}  # pyright: ignore[reportUnknownVariableType]
         return value
 
