@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from cfo_kernel import CfoError, Event, Numbered
+from cfo_kernel.cancellation import cancel_and_wait
 from cfo_kernel.events import Outcome
 from cfo_kernel.interface import Run
 
@@ -103,9 +104,7 @@ async def frames(
 
 async def _release(following: asyncio.Future[Numbered] | None, source: AsyncIterator[Numbered]) -> None:
     """Closes a source, which may be waiting for its next event."""
-    if following is not None:
-        following.cancel()
-        await asyncio.wait({following})
+    await cancel_and_wait(following)
     await _close(source)
 
 

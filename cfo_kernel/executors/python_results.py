@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
 
+from cfo_kernel.cancellation import cancel_and_wait
 from cfo_kernel.errors import PythonFailed, PythonTimeout
 from cfo_kernel.executors import scratch_folder
 from cfo_kernel.executors.python_executor import ANSWER_FOLDER, PythonCall, PythonResult, PythonTable
@@ -95,9 +96,7 @@ async def watch(work: Coroutine[Any, Any, T], call: PythonCall, written: Callabl
                 raise limit_error(limit)
         return task.result()
     finally:
-        task.cancel()
-        # gather returns the task's cancellation as a value; one that is meant for the caller still raises.
-        await asyncio.gather(task, return_exceptions=True)
+        await cancel_and_wait(task)
 
 
 def timeout_error(call: PythonCall) -> PythonTimeout:

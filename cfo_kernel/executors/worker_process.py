@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from cfo_kernel import errors
+from cfo_kernel.cancellation import cancel_and_wait
 from cfo_kernel.executors import framing, import_paths
 from cfo_kernel.executors.error_output import ErrorOutput
 
@@ -181,8 +182,7 @@ class WorkerProcess:
                 await asyncio.wait({task}, timeout=_GRACE_SECONDS)
         if not task.done():
             await self._kill()
-            task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancel_and_wait(task)
 
     async def _ready(self) -> asyncio.subprocess.Process:
         """The process, started and set up."""

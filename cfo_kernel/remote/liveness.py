@@ -4,11 +4,12 @@ A query may take minutes, so silence alone proves nothing. But a live server sti
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import httpx2
+
+from cfo_kernel.cancellation import cancel_and_wait
 
 T = TypeVar("T")
 _CHECK_INTERVAL = 2.0  # seconds without an answer before each health check
@@ -45,10 +46,7 @@ async def fail_when_silent(
                 raise ServerSilent("the server has stopped answering")
         return task.result()
     finally:
-        if not task.done():
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, httpx2.HTTPError):
-                await task
+        await cancel_and_wait(task)
 
 
 async def _is_healthy(client: httpx2.AsyncClient) -> bool:

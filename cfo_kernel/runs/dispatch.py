@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import logging
+import math
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 from cfo_kernel import events
 from cfo_kernel.agent.models import Models
+from cfo_kernel.cancellation import CANCEL_AGAIN, cancel_and_wait
 from cfo_kernel.errors import (
     CfoError,
     ContinueLimitReached,
@@ -60,7 +63,7 @@ class Dispatch:
         self._closed = False
         self._contexts: dict[str, ThreadContext] = {}
         self._working: dict[str, asyncio.Task[RunEntry]] = {}
-        self._stopped: set[str] = set()
+        self._stopped: dict[str, float] = {}  # when each run was last cancelled
         self._refused: set[str] = set()
         self._background: set[asyncio.Task[Any]] = set()
         self._suspects = asyncio.Lock()
@@ -127,7 +130,7 @@ class Dispatch:
             return
         finally:
             del self._working[run.id]  # from here on, it is too late to cancel the run
-            self._stopped.discard(run.id)
+            self._stopped.pop(run.id, None)
         await finish(run, entry, context, self._journal, self._usage_recorder)
 
     async def cancel(self, run_id: str) -> None:
@@ -172,10 +175,7 @@ class Dispatch:
         """Stops executing runs, and returns when everything has stopped. The next process continues the open runs."""
         self._closed = True
         self._queue.pause()
-        if self._polling is not None:
-            self._polling.cancel()
-        for working in self._working.values():
-            working.cancel()
+        await cancel_and_wait(self._polling, *self._working.values())
         while self._background:
             await asyncio.wait(self._background)
         await self._queue.close()
@@ -272,7 +272,7 @@ class Dispatch:
 
     async def _poll_cancels(self) -> None:
         """Cancels runs when other processes request it, and retracts refused runs that are still in the journal."""
-        while True:
+        while not self._closed:
             await asyncio.sleep(_POLL_CANCELS)
             for run_id in self._refused.copy():
                 self._refused.discard(run_id)
@@ -283,8 +283,10 @@ class Dispatch:
                         self._stop(run_id)
 
     def _stop(self, run_id: str) -> None:
-        if (working := self._working.get(run_id)) and run_id not in self._stopped:
-            self._stopped.add(run_id)
+        working, now = self._working.get(run_id), time.monotonic()
+        # Cancelled again after a while, because a library may have swallowed the first cancellation.
+        if working is not None and now - self._stopped.get(run_id, -math.inf) > CANCEL_AGAIN:
+            self._stopped[run_id] = now
             working.cancel()
 
     def _run_to_completion(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":

@@ -117,7 +117,9 @@ async def _entry_of(run_id: str, working: "asyncio.Task[RunEntry]") -> RunEntry:
         return RunEntry(run_id=run_id, status="cancelled", error=problem)
     except OwnershipLost:
         raise
-    except Exception as error:  # noqa: BLE001 - the boundary of a run: an unexpected error must end it, not hang it
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - the boundary of a run: an unexpected error must end it, not hang it
         _log.exception("run %s failed", run_id)
         message = f"An internal error occurred ({type(error).__name__}). Try again, and report it if it happens again."
         return failed(run_id, InternalError(message))

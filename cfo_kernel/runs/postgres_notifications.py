@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Generator
 
+from cfo_kernel.cancellation import cancel_and_wait
 from cfo_kernel.runs.postgres import CONNECTION_LOST, Database
 from cfo_kernel.store.schemas import JOURNAL
 
@@ -22,6 +23,7 @@ class Notifications:
         self._own_backend = own_backend
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     @contextlib.contextmanager
     def of(self, run_id: str) -> Generator[asyncio.Event]:
@@ -44,13 +46,12 @@ class Notifications:
                 changed.set()
 
     async def close(self) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.wait([self._listening])
+        self._is_closed = True
+        await cancel_and_wait(self._listening)
         self.notify()
 
     async def _listen(self) -> None:
-        while True:
+        while not self._is_closed:
             with contextlib.suppress(*CONNECTION_LOST):
                 async with await self._database.connect() as connection:
                     await connection.execute(f"LISTEN {JOURNAL.postgres_schema}")

@@ -23,6 +23,7 @@ from procrastinate.schema import SchemaManager
 from procrastinate.worker import Worker
 from psycopg_pool import PoolClosed, PoolTimeout
 
+from cfo_kernel.cancellation import cancel_and_wait
 from cfo_kernel.errors import CfoError, RunNotFound
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.postgres import Database
@@ -111,8 +112,8 @@ class ProcrastinateQueue:
         self.pause()
         if self._tasks:
             watching, *working = self._tasks
-            watching.cancel()
-            await asyncio.wait([watching, *working])
+            await cancel_and_wait(watching)
+            await asyncio.wait(working)
         while self._performing:
             await asyncio.wait(self._performing)
         with contextlib.suppress(CfoError):  # if this fails, others take over the runs once the heartbeat is too old

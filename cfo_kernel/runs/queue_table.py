@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from cfo_kernel.cancellation import cancel_and_wait
 from cfo_kernel.errors import CfoError
 from cfo_kernel.runs.journal import Journal, RunRow
 from cfo_kernel.runs.owner_locks import OwnerLocks
@@ -68,8 +69,7 @@ class TableQueue:
 
     async def close(self) -> None:
         self.pause()
-        if self._adopting is not None:
-            await asyncio.gather(self._adopting, return_exceptions=True)
+        await cancel_and_wait(self._adopting)
         if self._tasks:
             await asyncio.wait(self._tasks)
         with contextlib.suppress(CfoError):  # if this fails, other processes adopt the runs once this one has exited
@@ -87,7 +87,9 @@ class TableQueue:
         except CfoError as error:  # the outcome could not be stored, so keep trying
             _log.warning("the outcome of run %s is not stored yet, trying again: %s", run.id, error)
             self._dropped[run.id] = False
-        except Exception:  # noqa: BLE001 - a bug must not leave a run open, because the whole thread would wait for it
+        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+            raise
+        except BaseException:  # noqa: BLE001 - a bug must not leave a run open, because the whole thread would wait for it
             _log.exception("run %s failed unexpectedly, trying again", run.id)
             self._dropped[run.id] = True
         finally:
@@ -96,7 +98,7 @@ class TableQueue:
 
     async def _adopt(self) -> None:
         await asyncio.sleep(_ADOPT_AFTER)
-        while True:
+        while not self._is_closing:
             try:
                 await self._adopt_once()
             except (CfoError, OSError) as error:

@@ -14,6 +14,7 @@ from weakref import WeakSet
 from cfo_kernel import not_found
 from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import read_prices
+from cfo_kernel.cancellation import cancel_and_wait
 from cfo_kernel.data.workspace_data import WorkspaceData, scratch_dir
 from cfo_kernel.errors import (
     CfoError,
@@ -285,8 +286,6 @@ class Engine:
             yield
         finally:
             self._is_closed = True
-            if self._pruning is not None:
-                self._pruning.cancel()
             try:
                 async with contextlib.AsyncExitStack() as closing:  # in reverse order, each even if another fails
                     closing.push_async_callback(self.journal.close)
@@ -296,6 +295,7 @@ class Engine:
                         closing.push_async_callback(workspace_data.close)
                     closing.push_async_callback(self._models.close)
                     closing.push_async_callback(self.dispatch.close)
+                    closing.push_async_callback(cancel_and_wait, self._pruning)
             finally:
                 self.close_sync()
 
