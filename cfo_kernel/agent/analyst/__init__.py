@@ -1,4 +1,4 @@
-"""The offline analyst: answers without a model of anyone's, from the tables' profile and the glossary alone."""
+"""The offline analyst: answers without a language model, from the tables' profiles and the glossary alone."""
 
 from cfo_kernel.agent.analyst.model import offline_model
 

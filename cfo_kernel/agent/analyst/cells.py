@@ -159,7 +159,7 @@ class Cells:
         return functions[at - self.groups] if 0 < at - self.groups < len(functions) else functions[0]
 
     def _decimals_of(self, function: AggregateFunction, value: Any) -> int | None:
-        """The decimals of a figure. One half-way between two values of the column has one more than they have."""
+        """The decimals of a figure. One halfway between two values of the column has one more than they have."""
         if self.decimals is None or not function.is_between_values or not isinstance(value, int | float):
             return self.decimals
         return self.decimals + (round(value, self.decimals) != value)

@@ -63,7 +63,7 @@ class Draft:
         return any(m.is_ask(*asks) for m in self.marks)
 
     def says_rows(self) -> bool:
-        """Whether the question mentions single postings."""
+        """Whether the question mentions individual postings."""
         return any(
             m.is_ask(Ask.ROWS) or (self.is_fact(m.names) and self.means_rows(i)) for i, m in enumerate(self.marks)
         )
@@ -109,7 +109,7 @@ class Draft:
         return at is not None and (self.marks[at].is_ask(Ask.ROWS) or self.is_fact(self.marks[at].names))
 
     def takes_totals(self) -> bool:
-        """Whether an average or an extreme may mean totals: neither single postings nor a measure are named."""
+        """Whether an average or an extreme may mean totals: neither individual postings nor a measure are named."""
         return not self.rows and not self.says_rows() and not self.measure
 
     def take_rows(self, at: int) -> None:

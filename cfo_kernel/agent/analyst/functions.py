@@ -78,7 +78,7 @@ class Functions(Beside):
             )
 
     def _clear_unit(self, base: Reading, asked: tuple[AggregateName, ...]) -> None:
-        """Raises if it is unclear whether an average or an extreme is taken over single postings or over totals."""
+        """Raises if it is unclear whether an average or an extreme is taken over individual postings or over totals."""
         draft = self.draft
         loosely = self._said("on average") and not (draft.rows or draft.says_rows())
         if not asked or not (loosely or draft.takes_totals()):
@@ -109,7 +109,7 @@ class Functions(Beside):
         )
 
     def _over_groups(self, base: Reading, asked: tuple[AggregateName, ...]) -> None:
-        """Raises for 'average of Rent per organization': it may average single rows, or the organizations' totals."""
+        """Raises for 'average of Rent per organization': it may average rows, or the organizations' totals."""
         draft = self.draft
         each = any(w.norm in ("each", "every", "per") for w in draft.words)
         per = each and any(not b.grain for b in base.by)
@@ -197,7 +197,7 @@ class Functions(Beside):
         return f"{base.table}.{columns[0].name}"
 
     def _rows(self, base: Reading, top: int | None) -> Reading:
-        """Lists single rows with their key, date and names."""
+        """Lists individual rows with their key, date and names."""
         schema = self.draft.schema
         table = schema.tables[base.table]
         key = schema.key_of(table)

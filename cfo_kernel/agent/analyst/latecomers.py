@@ -25,7 +25,7 @@ Row = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The first and the last date with rows in a period; balances are read at the last."""
+    """The first and the last date with rows in a period. Balances are read at the last date."""
 
     first: date
     last: date

@@ -1,4 +1,4 @@
-"""Decides whether rankings and thresholds apply to the figures of groups or to single rows."""
+"""Decides whether rankings and thresholds apply to the figures of groups or to individual rows."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ class Ranking(Functions):
     """Reads thresholds and rankings."""
 
     def _bounded(self, base: Reading) -> Reading:
-        """Applies a threshold to single rows if the question names postings, otherwise to each group's figure."""
+        """Applies a threshold to individual rows if the question names postings, otherwise to each group's figure."""
         draft = self.draft
         thresholds = list(base.thresholds)
         if draft.over_scenario and base.by:

@@ -1,4 +1,4 @@
-"""Finds what an average, median, minimum or maximum is taken over: single postings or the totals of periods.
+"""Finds what an average, median, minimum or maximum is taken over: individual postings or the totals of periods.
 
 'average Rent posting' averages postings; 'average monthly Rent' and 'Rent in an average month' average monthly totals.
 """
