@@ -14,7 +14,7 @@ import pwd
 import site
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from pathlib import Path
@@ -33,10 +33,9 @@ def engine_path() -> list[str]:
     not meant for workers.
     """
     script = getattr(sys.modules.get("__main__"), "__file__", None)
-    left_out = {str(Path.cwd()), str(Path(script).absolute().parent) if script else ""}
-    named = {str(Path(entry).absolute()) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
-    paths = dict.fromkeys(str(Path(entry).absolute()) for entry in sys.path if entry)
-    return [path for path in paths if path in named or path not in left_out]
+    left_out = _absolute([".", str(Path(script).parent) if script else "."])
+    named = _absolute(os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return [path for path in _absolute(sys.path) if path in named or path not in left_out]
 
 
 _START = """
@@ -143,6 +142,16 @@ class RefusedPackages(importlib.abc.MetaPathFinder):
         """From now on nothing is looked up in the refused places, where Python would fail to open what it finds."""
         sys.path[:] = [entry for entry in sys.path if entry not in self._refused]
         sys.meta_path.append(self)
+
+
+def _absolute(entries: Iterable[str]) -> list[str]:
+    """Each place once. A relative one means nothing if the current folder was removed."""
+    found: dict[str, None] = {}
+    for entry in entries:
+        with contextlib.suppress(FileNotFoundError):
+            if entry:
+                found[os.path.abspath(entry)] = None  # noqa: PTH100 - without `..`, but with links as they are
+    return list(found)
 
 
 @functools.cache

@@ -40,7 +40,7 @@ async def test_a_program_returns_rows_output_and_files(docker: str, tmp_path: Pa
     ("code", "kind", "says"),
     [
         ("nope", PythonFailed, "name 'nope' is not defined"),
-        ("import os\nos._exit(137)", PythonFailed, "more processor time or memory"),
+        ("import os\nos._exit(137)", PythonFailed, "processor time or memory"),
         ("import os\nos._exit(3)", PythonFailed, "status 3"),
         ("import os\nos._exit(255)", PythonFailed, "signal 127"),
         ("import os\nos._exit(134)", PythonFailed, "SIGABRT"),

@@ -151,6 +151,10 @@ def test_the_current_folder_and_that_of_the_script_are_not_for_workers(monkeypat
     assert import_paths.engine_path() == ["/opt/lib", f"{here}/relative"]
     monkeypatch.setenv("PYTHONPATH", f"{here}{os.pathsep}")
     assert import_paths.engine_path() == [here, "/opt/lib", f"{here}/relative"]
+    (Path(here) / "gone").mkdir()
+    monkeypatch.chdir(Path(here) / "gone")
+    (Path(here) / "gone").rmdir()
+    assert import_paths.engine_path() == [here, "/opt/lib"]
 
 
 def test_a_folder_that_holds_the_home_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
