@@ -42,7 +42,7 @@ async def test_a_task_is_cancelled_until_it_ends() -> None:
     assert task.cancelled()
 
 
-async def test_the_failure_of_a_cancelled_task_is_of_no_interest() -> None:
+async def test_the_failure_of_a_cancelled_task_is_ignored() -> None:
     async def fails() -> None:
         try:
             await asyncio.sleep(3600)

@@ -73,7 +73,7 @@ def leaves(tree: type[errors.CfoError]) -> list[type[errors.CfoError]]:
     return [leaf for child in children for leaf in leaves(child)] if children else [tree]
 
 
-def test_every_error_has_a_code_of_its_own_and_a_place_in_the_tree() -> None:
+def test_every_error_has_its_own_code_and_a_place_in_the_tree() -> None:
     every = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.CfoError)]
     codes = [kind.code for kind in every]
     assert len(set(codes)) == len(codes)

@@ -42,13 +42,13 @@ def test_a_valid_answer_is_returned_itself() -> None:
     assert repaired(answer, TOOLS, [], queried=False) is answer
 
 
-def test_calls_that_a_server_ran_together_are_told_apart() -> None:
+def test_calls_that_a_server_merged_are_separated() -> None:
     answer = repair(ToolCallPart("functions.execute_sql", '{"sql": "A"}{"sql": "B"}', "a"))
     assert calls(answer) == [("execute_sql", {"sql": "A"}), ("execute_sql", {"sql": "B"})]
     assert [part.tool_call_id for part in answer.tool_calls] == ["a", "a_2"]
 
 
-def test_each_call_of_a_run_has_an_id_of_its_own() -> None:
+def test_each_call_of_a_run_has_its_own_id() -> None:
     first = repair(ToolCallPart("execute_sql", SQL, "0"), ToolCallPart("execute_sql", SQL, "0"))
     second = repair(ToolCallPart("execute_sql", SQL, "0"), before=(first,))
     assert [part.tool_call_id for each in (first, second) for part in each.tool_calls] == ["0", "0_2", "0_3"]

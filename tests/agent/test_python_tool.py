@@ -37,7 +37,7 @@ async def test_a_program_backs_an_answer(serve, opened: Opened) -> None:
     assert not list(thread.thread_dir.glob("analysis/.*"))
 
 
-async def test_an_error_of_the_program_goes_back_with_what_it_printed(serve, opened: Opened) -> None:
+async def test_an_error_of_the_program_is_returned_with_its_output(serve, opened: Opened) -> None:
     broken = ToolCall("execute_python", {"code": "print('so far')\nresult_df = ledger['nothing']"})
     server = serve(broken, ToolCall("execute_python", {"code": PROGRAM}), DONE)
     reply = await (await (await opened(server)).thread()).ask("salaries")

@@ -47,7 +47,7 @@ async def test_a_page_of_another_site_is_refused(client: httpx.AsyncClient, orig
         assert "access-control-allow-origin" not in refused.headers
 
 
-async def test_its_own_page_and_named_sites_are_let_in(client: httpx.AsyncClient, make: Make) -> None:
+async def test_the_own_page_and_allowed_sites_are_accepted(client: httpx.AsyncClient, make: Make) -> None:
     assert (await client.get("/workspaces", headers={"Origin": "http://localhost"})).status_code == 200
     site = "https://dash.example"
     async with speaking_to(make(cors_origins=("https://Dash.example/",), api_token=TOKEN)) as named:
@@ -129,7 +129,7 @@ async def test_an_upload_is_never_whole_in_memory(make: Make, listen: Listen) ->
     assert peak - before < size << 19, (peak - before) >> 20
 
 
-async def test_a_slow_upload_keeps_nobody_waiting(make: Make, listen: Listen) -> None:
+async def test_a_slow_upload_delays_no_other_request(make: Make, listen: Listen) -> None:
     url = await listen(make())
     host, port = url.removeprefix("http://").split(":")
     slow = []
@@ -180,7 +180,7 @@ async def test_one_that_waits_for_an_answer_is_not(make: Make, listen: Listen, m
         assert "slept" in (await client.post("/chat/stream", json=body)).text
 
 
-async def test_a_browser_is_told_to_keep_nothing_and_to_guess_nothing(client: httpx.AsyncClient) -> None:
+async def test_responses_forbid_browsers_to_cache_or_sniff(client: httpx.AsyncClient) -> None:
     for address in ("/workspaces", "/nothing", "/workspaces/tiny/data/ledger.csv", "/healthz"):
         headers = (await client.get(address)).headers
         said = [headers[name] for name in ("x-content-type-options", "cache-control", "cross-origin-resource-policy")]

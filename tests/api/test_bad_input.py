@@ -117,7 +117,7 @@ async def test_a_body_that_is_none_is_refused(client: httpx.AsyncClient, root: P
         ("quote.csv", b'a,b\n"1,2\n3,4\n5,6\n'), ("bad.csv", b"a,b\n1,\xff\xfe\n"), ("nul.csv", b"a,b\n1,\x00\n"),
     ],
 )  # fmt: skip
-async def test_a_damaged_file_is_told_of_without_where_it_was(
+async def test_the_error_of_a_damaged_file_does_not_reveal_its_path(
     client: httpx.AsyncClient, root: Path, name: str, content: bytes
 ) -> None:
     sent = await client.post("/workspaces/tiny/data", files=[("files", (name, content))])
@@ -128,7 +128,7 @@ async def test_a_damaged_file_is_told_of_without_where_it_was(
     assert not is_refused(listed, root)
 
 
-async def test_what_is_no_upload_and_what_is_no_json_is_told_how_to_be_one(client: httpx.AsyncClient) -> None:
+async def test_a_malformed_upload_or_body_is_refused_with_the_right_form(client: httpx.AsyncClient) -> None:
     form = {"files": (None, b"a,b\n1,2\n")}  # a field of text: it has no file name
     for upload in ({"files": form}, {"files": {"file": ("a.csv", b"a\n1\n")}}, {"json": {}}, {}):
         sent = await client.post("/workspaces/tiny/data", **upload)
@@ -193,7 +193,7 @@ async def test_a_path_that_the_client_sent_is_its_own(client: httpx.AsyncClient)
     assert "'/no/such/file'" in sent.json()["detail"]
 
 
-async def test_an_error_nobody_foresaw_tells_nothing(make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unexpected_error_reveals_nothing(make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make()
 
     async def fails() -> None:

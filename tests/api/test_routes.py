@@ -142,7 +142,7 @@ async def test_a_direct_run_in_a_new_thread_and_in_an_old_one(client: httpx.Asyn
     assert (await client.get(f"/runs/{second.json()['run_id']}")).json()["status"] == "succeeded"
 
 
-async def test_chat_gives_up_waiting_and_the_run_goes_on(make: Make, serve: Serve) -> None:
+async def test_chat_stops_waiting_and_the_run_continues(make: Make, serve: Serve) -> None:
     async with speaking_to(make(serve(QUERY, ANSWER))) as client:
         body = {"workspace_id": "tiny", "message": "Totals", "timeout": 0}
         response = await client.post("/chat", json=body)

@@ -93,7 +93,7 @@ def test_with_a_token_it_serves_others_and_never_prints_it(start: Start) -> None
     assert (process.returncode, out, err) == (0, "", "")
 
 
-def test_what_it_cannot_use_is_said_in_a_line(start: Start, tmp_path: Path) -> None:
+def test_unusable_options_are_reported_in_one_line(start: Start, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     held = start("--port", "0")
     port = url_of(held).rpartition(":")[2]

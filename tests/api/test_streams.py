@@ -105,7 +105,7 @@ async def test_a_comment_where_nothing_happens() -> None:
     assert sse.HEARTBEAT == 15
 
 
-async def test_a_client_that_vanishes_frees_all_and_its_run_goes_on(
+async def test_a_vanished_client_is_cleaned_up_and_its_run_continues(
     make: Make, listen: Listen, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_streams: set[object] = set()

@@ -85,7 +85,7 @@ def test_the_offline_analyst_says_nothing_of_tokens(cli: Cli, monkeypatch: pytes
     assert (done.code, "token" in done.err) == (0, False)
 
 
-def test_a_wrong_price_is_said_with_its_line(cli: Cli, root: Path) -> None:
+def test_the_error_of_a_wrong_price_names_its_line(cli: Cli, root: Path) -> None:
     (root / "prices.toml").write_text('["openai:scripted"]\ninput = -1\noutput = 2000\n')
     done = cli("workspaces")
     assert (done.code, done.out) == (1, "")
@@ -100,7 +100,7 @@ def test_ask_gives_one_json_document(cli: Cli, serve: Serve) -> None:
     assert done.err == ""
 
 
-def test_ask_goes_on_in_a_thread(cli: Cli, serve: Serve) -> None:
+def test_ask_continues_in_a_thread(cli: Cli, serve: Serve) -> None:
     server = serve(ANSWER, ANSWER)
     thread = cli("ask", "--json", "One", server=server).json["thread_id"]
     again = cli("ask", "--json", "-w", "tiny", "-t", thread, "Two", server=server)
@@ -333,7 +333,7 @@ def test_an_interrupt_stops_the_run_and_says_so(root: Path, serve: Serve) -> Non
     assert '"status": "cancelled"' in history.read_text()
 
 
-def test_settings_that_are_wrong_are_said(root: Path) -> None:
+def test_wrong_settings_are_reported(root: Path) -> None:
     done = process(root, "workspaces", CFO_REQUEST_LIMIT="many")
     assert done.code == 1
     assert done.err.startswith("CFO_REQUEST_LIMIT is not valid")

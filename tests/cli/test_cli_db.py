@@ -98,7 +98,7 @@ def test_upgrade_creates_and_upgrades_and_says_so(cli: Cli, folder: Path) -> Non
     }  # fmt: skip
 
 
-def test_downgrade_goes_back_and_says_what_comes_next(cli: Cli, folder: Path) -> None:
+def test_downgrade_reverts_and_says_what_to_do_next(cli: Cli, folder: Path) -> None:
     cli("upgrade")
     done = cli("downgrade", "journal", "0001")
     assert done.out.startswith(

@@ -50,7 +50,7 @@ async def test_who_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> N
     await asyncio.wait_for(running, 5)
 
 
-async def test_lines_that_nobody_takes_end_it() -> None:
+async def test_a_closed_output_ends_the_supervisor() -> None:
     def gone(_: str) -> None:
         raise BrokenPipeError
 

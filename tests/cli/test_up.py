@@ -41,7 +41,7 @@ def up(root: Path, tmp_path: Path) -> Iterator[Up]:
         process.wait()
 
 
-def test_it_comes_is_mended_and_goes(up: Up) -> None:
+def test_both_parts_start_are_restarted_and_end(up: Up) -> None:
     process, log = up
     until(lambda: "Press Ctrl+C" in log.read_text(), 90)
     address = ADDRESS.search(log.read_text())

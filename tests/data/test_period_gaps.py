@@ -73,7 +73,7 @@ def test_there_is_no_change_over_a_gap(over: str, books: Company) -> None:
     assert [row[1] is None for row in rows] == [True, False, True]
 
 
-def test_each_unit_has_gaps_of_its_own(books: Company) -> None:
+def test_each_unit_has_its_own_gaps(books: Company) -> None:
     """B has no rows in February, and a row without a date has no predecessor."""
     rows, notes = run_plan(books, "previous", {"column": "unit"}, by("month"))
     assert [row[2] for row in rows if row[0] == "B"] == [None, None, None]

@@ -88,7 +88,7 @@ FORGED_ANSWERS = {
 
 
 @pytest.mark.parametrize("name", FORGED_ANSWERS)
-async def test_a_forged_answer_is_refused_and_the_engine_goes_on(
+async def test_a_forged_answer_is_refused_and_the_engine_keeps_working(
     name: str, data: WorkspaceData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parsed: list[int] = []
@@ -102,7 +102,7 @@ async def test_a_forged_answer_is_refused_and_the_engine_goes_on(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_the_loop_goes_on_while_a_large_answer_is_refused(data: WorkspaceData, tmp_path: Path) -> None:
+async def test_the_loop_keeps_running_while_a_large_answer_is_refused(data: WorkspaceData, tmp_path: Path) -> None:
     """Between two turns of the loop there is never the time that it would take to parse the answer."""
     task = run(data, f"{PRELUDE}leave(one, '[' + '[1],' * 1_500_000 + '1]')", tmp_path)
     longest, before = 0.0, time.perf_counter()
@@ -141,7 +141,7 @@ async def test_a_forged_table_is_refused_and_leaves_no_files(name: str, data: Wo
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_what_is_known_of_a_table_comes_from_its_file(data: WorkspaceData, tmp_path: Path) -> None:
+async def test_everything_known_about_a_table_comes_from_its_file(data: WorkspaceData, tmp_path: Path) -> None:
     names = "{'x' * 1000: list(range(9)), 'x' * 999: ['b'] * 9, 'red\\x1b[31m': [True] * 9}"
     answer = "{'stdout': '', 'table': {'as_text': [1, 1, 999], 'nan_as_null': [0]}}"
     table = (await run(data, f"{PRELUDE}leave(pa.table({names}), {answer})", tmp_path)).table

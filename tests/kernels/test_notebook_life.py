@@ -146,7 +146,7 @@ def test_interrupting_a_cell_stops_what_it_waits_for_at_a_server(kernels: Kernel
 
 
 @pytest.mark.parametrize("end", ["kill", "shut_down"])
-def test_another_kernel_goes_on_with_what_one_has_left(kernels: Kernels, root: Path, serve: Serve, end: str) -> None:
+def test_another_kernel_continues_what_a_first_one_left(kernels: Kernels, root: Path, serve: Serve, end: str) -> None:
     server = serve(QUERY, Stall(), ANSWER)
     kernel = kernels(server.base_url)
     kernel.value(OPEN)
@@ -169,7 +169,7 @@ def test_another_kernel_goes_on_with_what_one_has_left(kernels: Kernels, root: P
     assert server.turns_taken == 3
 
 
-def test_a_restarted_kernel_goes_on(kernels: Kernels, root: Path, serve: Serve) -> None:
+def test_a_restarted_kernel_continues(kernels: Kernels, root: Path, serve: Serve) -> None:
     server = serve(QUERY, Stall(), ANSWER)
     kernel = kernels(server.base_url)
     kernel.value(OPEN)
@@ -241,7 +241,7 @@ def test_commands_beside_a_notebook_leave_its_runs_alone(kernels: Kernels, root:
     assert kernel.value("(await run.finished()).status") == "'cancelled'"
 
 
-def test_what_nobody_closed_is_let_go_with_the_kernel(kernels: Kernels, root: Path, serve: Serve) -> None:
+def test_resources_left_open_are_released_with_the_kernel(kernels: Kernels, root: Path, serve: Serve) -> None:
     server = serve(Stall())
     kernel = kernels(server.base_url)
     kernel.value(OPEN)

@@ -90,7 +90,7 @@ async def test_a_list_is_read_to_its_last_page(scripted: Scripted) -> None:
     ]
 
 
-async def test_nobody_there_is_told_at_once() -> None:
+async def test_an_unreachable_server_is_reported_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     async with RemoteWorkbench(f"http://127.0.0.1:{port}") as workbench:
@@ -178,7 +178,7 @@ async def test_a_download_that_is_cut_is_no_whole_file(scripted: Scripted) -> No
         ("http://localhost?x=1", "must not contain a query or a fragment"),
     ],
 )
-def test_a_url_that_is_none_is_told_before_anything_is_sent(url: str, match: str) -> None:
+def test_an_invalid_url_is_refused_before_anything_is_sent(url: str, match: str) -> None:
     with pytest.raises(InvalidSettings, match=match) as caught:
         connect(url)
     assert "secret" not in str(caught.value)
@@ -224,7 +224,7 @@ async def test_the_token_is_in_no_log(scripted: Scripted, caplog: pytest.LogCapt
     assert TOKEN not in repr(vars(workbench)) + repr(vars(workbench._client))
 
 
-def test_each_event_loop_has_connections_of_its_own() -> None:
+def test_each_event_loop_has_its_own_connections() -> None:
     async def twice() -> None:
         async with ScriptedHttp(answer(TINY), answer(THREAD)) as server:
             workbench = RemoteWorkbench(server.url, timeouts=QUICK)

@@ -149,7 +149,7 @@ async def test_patience_has_an_end(root: Path, serve: Serve) -> None:
                     await use
 
 
-async def test_a_wrong_token_is_told(root: Path) -> None:
+async def test_a_wrong_token_is_reported(root: Path) -> None:
     with Served(settings(root, "http://127.0.0.1:9/v1", api_token=SecretStr(TOKEN))) as server:
         for token in (None, SecretStr("another-token")):
             async with RemoteWorkbench(server.url, token) as far:

@@ -30,14 +30,14 @@ async def opened(workbench: RemoteWorkbench) -> RemoteRun:
         pytest.param([STREAM, frames(0, 1), frames(3)], id="an event was lost on the way"),
     ],
 )
-async def test_a_stream_that_is_cut_goes_on_where_it_was(scripted: Scripted, first: list[bytes | None]) -> None:
+async def test_a_stream_that_is_cut_resumes_where_it_stopped(scripted: Scripted, first: list[bytes | None]) -> None:
     rest = STREAM + frames(1, 2, 3) + b": heartbeat\n\n" + done(4)
     server, workbench = await scripted(first, rest)
     assert await numbers(await opened(workbench)) == [0, 1, 2, 3, 4]
     assert [asked.headers.get("last-event-id") for asked in server.asked] == [None, "1"]
 
 
-async def test_a_connection_cut_hard_in_a_chunk_goes_on(scripted: Scripted) -> None:
+async def test_a_stream_resumes_after_a_connection_reset_within_a_chunk(scripted: Scripted) -> None:
     head = STREAM.replace(b"Connection: close", b"Transfer-Encoding: chunked")
     piece = frames(0)
     cut = [head, f"{len(piece):x}\r\n".encode() + piece + b"\r\n", b"ff\r\nid: 1"]
@@ -103,13 +103,13 @@ async def test_an_error_of_the_server_ends_the_stream(scripted: Scripted) -> Non
         STREAM + b"id: 0\ndata: {\n\n",
     ],
 )
-async def test_what_is_no_stream_of_events_is_told(scripted: Scripted, stream: bytes) -> None:
+async def test_a_response_that_is_not_an_event_stream_is_reported(scripted: Scripted, stream: bytes) -> None:
     _, workbench = await scripted(stream)
     with pytest.raises(ServerIncompatible, match="same version of cfo-kernel"):
         await numbers(await opened(workbench))
 
 
-async def test_a_field_of_a_newer_version_is_passed_over(scripted: Scripted) -> None:
+async def test_a_field_of_a_newer_version_is_ignored(scripted: Scripted) -> None:
     event = {"type": "done", "run_id": "r1", "status": "failed", "newer": 1, "usage": {"requests": 3, "newer": 2}}
     _, workbench = await scripted(STREAM + frame(0, event))
     (only,) = [numbered async for numbered in (await opened(workbench)).events()]

@@ -127,7 +127,7 @@ async def test_a_file_that_is_no_table_is_refused_as_it_is_here(tiny: RemoteWork
     assert [f.name for f in await tiny.files()] == ["ledger.csv"]
 
 
-async def test_a_large_file_goes_piece_by_piece(tiny: RemoteWorkspace) -> None:
+async def test_a_large_file_is_sent_in_pieces(tiny: RemoteWorkspace) -> None:
     rows = 300_000
     content = b"name,amount\n" + b"".join(b"row %d,%d.50\n" % (n, n) for n in range(rows))
     assert (await tiny.upload(io.BytesIO(content), "large.csv")).tables[0].row_count == rows

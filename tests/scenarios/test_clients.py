@@ -59,7 +59,7 @@ async def test_two_clients_continue_at_once(front: Opened) -> None:
     assert at.model.turns_taken == 2
 
 
-async def test_a_message_meets_a_continue(front: Opened) -> None:
+async def test_a_message_and_a_continue_arrive_at_once(front: Opened) -> None:
     """Both arrive at once: the message is always accepted, and the continue only if it comes first."""
     at = await front(TABLE, ANSWER, ANSWER)
     here = await at.thread()

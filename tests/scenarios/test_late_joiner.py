@@ -98,9 +98,7 @@ async def test_a_run_of_another_program_is_stopped(root: Path, serve: Serve, opt
         assert await process.stdout.readline() == b"cancelled\n"
 
 
-async def test_a_server_goes_on_with_a_run_whose_program_died(
-    root: Path, serve: Serve, options: dict[str, Any]
-) -> None:
+async def test_a_server_continues_a_run_whose_program_died(root: Path, serve: Serve, options: dict[str, Any]) -> None:
     model = serve(QUERY, Stall(6, ANSWER), ANSWER)
     async with joined(root, model, options) as (process, run):
         await wait_for_event(run, "token")

@@ -128,7 +128,9 @@ def test_an_older_database_has_the_schema_of_a_new_one(
 
 
 @EVERY_OLD_STORE
-def test_an_older_database_goes_down_to_every_revision_and_up_again(old: OldStore, make: MakeDatabase) -> None:
+def test_an_older_database_is_downgraded_to_every_revision_and_upgraded_again(
+    old: OldStore, make: MakeDatabase
+) -> None:
     database = make(old.schema, old.dialect)
     database.load(old.name)
     engine = database.engine()

@@ -113,5 +113,5 @@ def test_every_trash_of_a_root_is_pruned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["docs/data.md", "docs/security.md", "widgets/js/src/shared/undo.tsx"])
-def test_people_are_told_how_long(file: str) -> None:
+def test_people_see_how_long_it_takes(file: str) -> None:
     assert f"{trash.DAYS} days" in (ROOT / file).read_text()

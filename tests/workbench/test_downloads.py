@@ -191,7 +191,9 @@ def test_a_csv_quotes_texts_and_no_numbers(tmp_path: Path) -> None:
     assert first == """-5,"x",,"","-1,5",'-inf,2024-01-31"""
 
 
-def test_more_rows_than_a_sheet_has_are_told_to_go_into_a_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_a_sheet_has_are_refused_with_a_hint_at_csv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = parquet(tmp_path / "x.parquet")
     monkeypatch.setattr(sheet_values, "MAX_ROWS", 4)
     assert workbook_writer.write_workbook(source, "Result", str(tmp_path / "x.xlsx")) == {"rows": 3}

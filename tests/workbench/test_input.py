@@ -91,7 +91,7 @@ async def test_what_is_unknown_is_named(opened: Opened, make_workbench: Callable
         await place.schema("legder")
 
 
-async def test_which_workspace_has_to_be_said_where_there_are_two(make_workbench: Callable[..., Workbench]) -> None:
+async def test_the_workspace_must_be_named_if_there_are_two(make_workbench: Callable[..., Workbench]) -> None:
     wb = make_workbench()
     assert (await wb.workspace()).id == "tiny"
     made = await wb.create_workspace("Acme & Co")
@@ -208,7 +208,7 @@ def test_a_workbench_follows_into_the_next_loop(root: Path) -> None:
     assert not list((root / ".cfo" / "owners").iterdir())
 
 
-def test_a_run_of_a_loop_that_is_gone_goes_on_in_the_next(root: Path, serve: Serve) -> None:
+def test_a_run_of_an_ended_loop_continues_in_the_next(root: Path, serve: Serve) -> None:
     wb = connect(settings=settings(root, serve(ASK, repeat_last=True)))
 
     async def send() -> tuple[str, str]:
@@ -284,7 +284,7 @@ def test_settings_come_from_the_environment_and_say_what_is_wrong(
         connect("example.com")
 
 
-def test_an_environment_file_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unreadable_environment_file_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("CFO_MODEL=büro".encode("latin-1"))
     with pytest.raises(InvalidSettings, match=r"\.env is not UTF-8"):
         load()

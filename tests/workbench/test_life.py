@@ -161,7 +161,7 @@ async def test_a_workspace_whose_folder_was_taken_away_can_be_created_again(root
             await wb.create_workspace("Acme AG")
 
 
-def test_a_thread_that_cannot_be_used_keeps_nobody_from_the_others(root: Path, serve: Serve, tmp_path: Path) -> None:
+def test_an_unusable_thread_does_not_affect_the_others(root: Path, serve: Serve, tmp_path: Path) -> None:
     wb = connect(settings=settings(root, serve(ANSWER, repeat_last=True)))
 
     async def send_and_leave() -> Thread:

@@ -95,7 +95,7 @@ async def test_a_million_rows_have_pages_too(thread: Thread) -> None:
     assert (firsts(kept), kept.row_count, kept.total) == ([7, 999_999], 2, 1_000_000)
 
 
-async def test_a_wrong_name_is_told_with_the_nearest(thread: Thread) -> None:
+async def test_the_error_of_a_wrong_name_suggests_the_nearest(thread: Thread) -> None:
     for request in ({"sort": [Sort(column="amuont")]}, {"filters": [Filter(column="amuont", value=1)]}):
         with pytest.raises(UnknownColumn, match="Did you mean amount"):
             await page(thread, **request)

@@ -35,7 +35,7 @@ asyncio.run(main(Path(sys.argv[1])))
 """
 
 
-async def test_what_an_export_leaves_that_was_killed_goes_at_the_next_start(root: Path, serve: Serve) -> None:
+async def test_the_remains_of_a_killed_export_are_removed_at_the_next_start(root: Path, serve: Serve) -> None:
     with locked_temp_folder(root / "tiny" / ".scratch") as living:
         (living / "half.xlsx").touch()
         command = [sys.executable, "-c", EXPORTING, str(root)]
@@ -52,16 +52,14 @@ async def test_what_an_export_leaves_that_was_killed_goes_at_the_next_start(root
     assert list((root / "tiny" / ".scratch").iterdir()) == []
 
 
-def test_a_folder_that_is_just_being_taken_is_not_removed(tmp_path: Path) -> None:
+def test_a_folder_that_is_just_being_locked_is_not_removed(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / ".lock").touch()
     remove_abandoned(tmp_path)
     assert (tmp_path / "new").is_dir()
 
 
-async def test_what_is_put_away_to_another_disk_holds_up_nobody(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_moving_to_a_trash_on_another_disk_blocks_no_one(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = await opened()
     thread = await workspace.thread()
     await thread.ask("SQL: SELECT 1 AS n")

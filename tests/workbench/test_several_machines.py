@@ -89,7 +89,7 @@ async def test_a_question_is_answered_and_all_is_in_its_schema(
     assert [path.name for path in (root / ".cfo").iterdir()] == []
 
 
-async def test_a_worker_goes_on_with_the_runs_of_one_that_was_killed(
+async def test_a_worker_continues_the_runs_of_a_killed_one(
     opened: Opened, serve: Serve, root: Path, postgres: str
 ) -> None:
     server = serve(ASK, STALL, ASK, ASK)
@@ -164,7 +164,7 @@ async def test_connections_that_are_lost_are_made_again(opened: Opened, serve: S
         f"mysql://cfo:{PASSWORD}@127.0.0.1/x",
     ],
 )
-async def test_a_database_that_cannot_be_used_is_told_without_its_password(
+async def test_the_error_of_an_unusable_database_hides_its_password(
     make_workbench: Callable[..., Workbench], url: str
 ) -> None:
     wb = make_workbench(database_url=url)

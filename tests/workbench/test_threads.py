@@ -68,7 +68,7 @@ async def test_a_title_is_not_empty(serve: Serve, opened: Opened) -> None:
     assert thread.title == "Rent"
 
 
-async def test_a_thread_that_cannot_be_put_away_stays(
+async def test_a_thread_that_cannot_be_moved_to_the_trash_stays(
     serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = await opened(serve(ANSWER))

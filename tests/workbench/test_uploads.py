@@ -49,7 +49,7 @@ async def test_an_upload_replaces_where_there_are_no_hard_links(
     assert [kept.read_text() for kept in (root / "tiny" / ".trash").iterdir()] == [LEDGER]
 
 
-async def test_an_upload_whose_file_goes_again_says_so(
+async def test_an_upload_whose_file_disappears_says_so(
     opened: Opened, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = await opened()

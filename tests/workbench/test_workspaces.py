@@ -102,7 +102,7 @@ async def test_a_workspace_in_which_another_program_answers_stays(
     assert list(await one.workspaces()) == []
 
 
-async def test_a_workspace_that_cannot_be_put_away_stays(
+async def test_a_workspace_that_cannot_be_moved_to_the_trash_stays(
     make_workbench: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -175,7 +175,7 @@ async def test_who_stops_while_the_message_is_taken_stops_its_run(serve: Serve, 
     assert (await (await thread.run(run_id)).finished()).status == "cancelled"
 
 
-async def test_files_are_listed_read_and_put_away(opened: Opened, root: Path, tmp_path: Path) -> None:
+async def test_files_are_listed_read_and_moved_to_the_trash(opened: Opened, root: Path, tmp_path: Path) -> None:
     place = await opened()
     changed = place.updated_at
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n" * 200_000)
@@ -198,7 +198,9 @@ async def test_files_are_listed_read_and_put_away(opened: Opened, root: Path, tm
     assert kept.name.endswith("-notes.csv")
 
 
-async def test_no_file_but_those_of_the_folder_is_read_or_put_away(opened: Opened, root: Path, tmp_path: Path) -> None:
+async def test_only_files_of_the_folder_are_read_or_moved_to_the_trash(
+    opened: Opened, root: Path, tmp_path: Path
+) -> None:
     place = await opened()
     secret = tmp_path / "secret.csv"
     secret.write_text("secret")

@@ -115,21 +115,21 @@ def test_the_order_of_a_subtraction(sample: Company) -> None:
     assert row[:2] == turned[1::-1]
 
 
-def test_currencies_are_told(sample: Company) -> None:
+def test_currencies_are_mentioned(sample: Company) -> None:
     alone = message(sample, "trade sales by currency code 2012")
     assert "35,958,587.59" not in alone
     shares = message(sample, "share of trade sales by currency code 2012")
     assert "none are converted" in shares
 
 
-def test_unequal_months_are_told_first(sample: Company) -> None:
+def test_unequal_months_are_mentioned_first(sample: Company) -> None:
     told = message(sample, "salaries actual against budget by quarter in 2011")
     assert told.index("Q4 2011 compares unequal") < told.index("Amounts in")
     reply, _ = sample.ask("salaries over budget in 2011")
     assert reply.args["choices"] == ["salaries over budget from January 2011 to November 2011"]
 
 
-def test_a_period_without_rows_is_told(sample: Company) -> None:
+def test_a_period_without_rows_is_mentioned(sample: Company) -> None:
     assert "124,015.84 in 2012, without rows in 2011" in message(sample, "Trade Sales 2012 vs 2011 by currency code")
 
 
@@ -182,7 +182,7 @@ def test_a_short_reply_keeps_the_question(sample: Company, first: str, reply: st
         assert "2012" in answer["message"]
 
 
-def test_a_choice_is_a_question_of_its_own(sample: Company) -> None:
+def test_a_choice_is_a_complete_question(sample: Company) -> None:
     thread = Thread(sample)
     choice = (thread.send("Travel 2012")["choices"] or [""])[0]
     assert thread.send(choice)["tool"] == "task_result"

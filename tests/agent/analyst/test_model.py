@@ -109,7 +109,7 @@ def test_help(shop: Company, text: str, part: str) -> None:
     assert part in reply["message"]
 
 
-def test_a_failing_tool_is_told(shop: Company) -> None:
+def test_a_failing_tool_is_reported(shop: Company) -> None:
     reply = Thread(shop, failing=True).send("revenue in 2023")
     assert reply["tool"] == "user_interaction"
     assert "took too long" in reply["message"]

@@ -56,7 +56,7 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {q: str(getattr(reply, "message", reply)) for q, reply in replies.items()}
 
 
-def test_who_closes_on_another_day_is_told_once(messages: dict[str, str]) -> None:
+def test_an_entity_that_closes_on_another_day_is_mentioned_once(messages: dict[str, str]) -> None:
     told = messages[MONTHS]
     assert "does not include West: their last rows are dated 2024-01-30, with 400.00." in told
     assert told.count("West") == 1
@@ -64,7 +64,7 @@ def test_who_closes_on_another_day_is_told_once(messages: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize("question", [MONTHS, DAY])
-def test_a_thin_date_is_told_once(question: str, messages: dict[str, str]) -> None:
+def test_a_thin_date_is_mentioned_once(question: str, messages: dict[str, str]) -> None:
     assert messages[question].count("may contain only adjustments") == 1
     assert "2024-03-31 has 1 unit, the previous date (2024-02-29) has 3" in messages[question]
 
@@ -82,5 +82,5 @@ def test_a_change_does_not_claim_that_all_rows_are_compared(messages: dict[str, 
     assert "no row has a predecessor to compare with, of 8 in all." in messages[WEEKS]
 
 
-def test_months_without_a_growth_are_told(messages: dict[str, str]) -> None:
+def test_months_without_a_growth_are_mentioned(messages: dict[str, str]) -> None:
     assert "3 rows have no change_percent" in messages[GROWTH]

@@ -65,7 +65,7 @@ def test_readings(shop: Company, question: str, shape: Shape, functions: tuple[s
         ("", "no readable words"),
     ],
 )
-def test_what_is_not_understood_is_said(shop: Company, question: str, word: str) -> None:
+def test_a_part_that_is_not_understood_is_named(shop: Company, question: str, word: str) -> None:
     refusal = shop.reader.read(question)
     assert isinstance(refusal, Refusal)
     assert word in refusal.message
@@ -85,7 +85,7 @@ def test_values(shop: Company, question: str, values: tuple[str, ...]) -> None:
     assert [p.values for p in reading.picks] == [values]
 
 
-def test_a_correction_is_told(shop: Company) -> None:
+def test_a_correction_is_mentioned(shop: Company) -> None:
     reading = shop.reader.read("helmit revenue")
     assert isinstance(reading, Reading)
     assert reading.remarks == ("'helmit' was read as 'Helmet'.",)

@@ -85,7 +85,9 @@ def test_a_balance_is_read_at_one_date(replies: dict[str, Reply], question: str)
 
 
 @pytest.mark.parametrize("question", [q for q in BALANCES if not q.startswith("Assets")])
-def test_an_account_that_closed_earlier_is_told_and_not_its_owners(replies: dict[str, Reply], question: str) -> None:
+def test_a_note_names_an_account_that_closed_earlier_but_not_its_owners(
+    replies: dict[str, Reply], question: str
+) -> None:
     told = message(replies[question])
     assert "does not include Partner Capital of France and Germany: last posted on 2012-12-27" in told
     assert "950,000.00" in told
@@ -120,7 +122,7 @@ def test_what_has_no_rows_is_not_called_not_meaningful(replies: dict[str, Reply]
     assert "Research and Development with 447,619.0 %. No rows of Square Footage for Corporate," in told
 
 
-def test_a_parent_with_rows_of_its_own_is_left_out_in_two_ways(replies: dict[str, Reply]) -> None:
+def test_a_parent_with_its_own_rows_can_be_excluded_in_two_ways(replies: dict[str, Reply]) -> None:
     asked = replies[LEFT_OUT]
     assert asked.kind == "user_interaction"
     assert "whole of Corporate" in message(asked)

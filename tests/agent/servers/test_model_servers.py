@@ -85,9 +85,7 @@ async def asked(workspace: Workspace, server: RawServer, *turns: Turn) -> list[A
     return [numbered.event for numbered in await events_of(run)]
 
 
-async def test_a_second_reply_is_told_as_a_call_that_was_not_carried_out(
-    server: RawServer, workspace: Workspace
-) -> None:
+async def test_a_second_reply_is_reported_as_not_executed(server: RawServer, workspace: Workspace) -> None:
     replies = (call("task_result", {"message": "first"}, "a", 0), call("user_interaction", {"message": "b?"}, "b", 1))
     events = await asked(workspace, server, calls(*replies))
     [made] = [event for event in events if isinstance(event, ToolCall)]

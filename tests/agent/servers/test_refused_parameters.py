@@ -127,7 +127,7 @@ async def test_a_parameter_that_a_server_refuses_is_left_out_from_then_on(wordin
     assert server.requests[2] == accepted
 
 
-async def test_a_tool_choice_becomes_auto_and_is_then_left_out() -> None:
+async def test_a_tool_choice_becomes_auto_and_is_then_omitted() -> None:
     def refusal(body: dict[str, Any]) -> Answer | None:
         return (400, openai("tool_choice is unknown")) if "tool_choice" in body else None
 
@@ -151,7 +151,7 @@ async def test_a_value_names_its_parameter(text: str) -> None:
     assert (await server.ask())["tool_choice"] == "auto"
 
 
-async def test_everything_that_one_error_names_goes_at_once() -> None:
+async def test_all_parameters_that_one_error_names_are_dropped_at_once() -> None:
     text = "Unrecognized request arguments supplied: parallel_tool_calls, stream_options"
     server = Server(lambda body: (400, openai(text)) if has(body, "stream_options") else None)
     accepted = await server.ask()
