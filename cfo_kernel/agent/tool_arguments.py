@@ -13,6 +13,7 @@ from cfo_kernel.data.plan import OTHER_NAMES
 Schema = dict[str, Any]
 
 _DEEPEST = 24
+_MOST_TEXTS = 200
 _NUMBER = re.compile(r"\s*-?\d{1,17}(\.\d{1,17})?\s*")
 _BOOLEANS = {"true": True, "false": False}
 
@@ -68,6 +69,7 @@ class Fit:
         self._definitions: dict[str, Schema] = root.get("$defs", {})
         # A branch of a union may lead to the same value again. Each is kept, so that no `id` is used twice.
         self._known: dict[tuple[int, int], tuple[Any, Any]] = {}
+        self._read: dict[str, dict[str, Any] | None] = {}
 
     def arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments of the tool, as its schema means them."""
@@ -137,7 +139,7 @@ class Fit:
             return _named(value, schema["enum"])
         match schema.get("type"):
             case "object":
-                found = object_in(value)
+                found = self._object_in(value)
                 required: list[str] = schema.get("required", [])
                 if found is None and isinstance(value, str) and len(required) == 1:
                     found = {required[0]: value}  # a column by its name
@@ -153,6 +155,14 @@ class Fit:
                 return _BOOLEANS.get(value.strip().lower(), value) if isinstance(value, str) else value
             case _:
                 return value
+
+    def _object_in(self, value: Any) -> dict[str, Any] | None:
+        """The object that the value is or holds. A text is read once, and not too many are: each may hold others."""
+        if not isinstance(value, str):
+            return object_in(value)
+        if value not in self._read and len(self._read) < _MOST_TEXTS:
+            self._read[value] = object_in(value)
+        return self._read.get(value)
 
     def _chosen(self, value: Any, branches: list[Schema], depth: int) -> Any:
         """The value as the one branch of a union that it can be fitted to."""
@@ -197,7 +207,7 @@ class Fit:
     ) -> dict[str, Any]:
         """Without an object around it: {"plan": {...}} or {"arguments": "{...}"}."""
         if depth == _DEEPEST and len(value) == 1 and required and not properties.keys() & value.keys():
-            inner = object_in(next(iter(value.values())))
+            inner = self._object_in(next(iter(value.values())))
             if inner is not None and all(name in inner for name in required):
                 return inner
         return value

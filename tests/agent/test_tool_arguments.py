@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfo_kernel.agent.json_texts import values_in
+from cfo_kernel.agent import tool_arguments
+from cfo_kernel.agent.json_texts import object_in, values_in
 from cfo_kernel.agent.tool_arguments import Fit, arguments_in, surplus
 from cfo_kernel.data.plan import QueryPlan
 from tests.agent.offered_tools import TOOLS
@@ -187,3 +188,19 @@ def test_what_is_read_is_a_plan() -> None:
     for tool, _, meant in READ:
         if tool == PLAN:
             QueryPlan.model_validate(meant[0])
+
+
+def test_texts_within_texts_are_no_burden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each union tries each of its branches; a text that holds two others would be read thousands of times."""
+    read: list[Any] = []
+
+    def counted(value: Any) -> dict[str, Any] | None:
+        read.append(value)
+        return object_in(value)
+
+    monkeypatch.setattr(tool_arguments, "object_in", counted)
+    expression = '{"fn": "sum"}'
+    for _ in range(6):
+        expression = json.dumps({"ratio": expression, "base": f"{expression} "})
+    arguments_in({"table": "l", "select": [{"name": "m", "expression": expression}]}, TOOLS[PLAN])
+    assert 0 < sum(isinstance(each, str) for each in read) <= 200
