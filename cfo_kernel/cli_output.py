@@ -78,7 +78,9 @@ def print_datasets(datasets: Sequence[Dataset], as_json: bool) -> None:
         for t in d.tables
     ]
     rows += [
-        {"file": d.file, "table": "", "rows": "", "columns": "", "notes": d.problem} for d in datasets if d.problem
+        {"file": d.file, "table": "", "rows": "", "columns": "", "notes": d.problem or " ".join(d.notes)}
+        for d in datasets
+        if d.problem or d.notes
     ]
     columns = ["file", "table", "rows", "columns", "notes"]
     print_rows(rows, columns, False, "There is no data yet. Add files with: cfo upload")

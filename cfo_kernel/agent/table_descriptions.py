@@ -21,6 +21,8 @@ def listed_tables(schema: SchemaContext) -> dict[str, Any]:
     for dataset in schema.index.datasets:
         if dataset.problem:
             listed.append({"dataset": dataset.id, "file": dataset.file, "problem": dataset.problem})
+        if dataset.notes:
+            listed.append({"dataset": dataset.id, "file": dataset.file, "notes": list(dataset.notes)})
         for table in dataset.tables:
             notes = schema.glossary.table(table.name)
             row = {"dataset": dataset.id, "table": table.name, "rows": table.row_count}

@@ -14,14 +14,17 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import headers
+from cfo_kernel.data.read_limits import check_columns
 from cfo_kernel.errors import EmptyFile, UnreadableFile
 from cfo_kernel.executors.sql_names import unique_names
 from cfo_kernel.sql_text import quoted, text_literal
 
 _CHUNK = 1 << 20
-_HEAD = 1 << 16  # characters in which the delimiter and the header must show
+_HEAD = 1 << 16  # characters in which the delimiter and the header must show; more for a very long first line
+_MAX_HEAD = 4 << 20
 _MAX_LINE = 32 << 20
 _DELIMITERS = ",;\t|"
+_EXPORT = "Export it again as CSV."
 _UNCLOSED_QUOTE = "a quotation mark is opened and never closed. Close it, or save the file again as CSV."
 csv.field_size_limit(_MAX_LINE)
 
@@ -58,9 +61,7 @@ def _detect_encoding(path: Path) -> tuple[str, list[str]]:
         utf8 = True
         while chunk := file.read(_CHUNK):
             if b"\0" in chunk:
-                raise UnreadableFile(
-                    f"{path.name} is a binary file, not text: it contains NUL bytes. Export it again as CSV."
-                )
+                raise UnreadableFile(f"{path.name} is a binary file, not text: it contains NUL bytes. {_EXPORT}")
             try:
                 decoder.decode(chunk, final=len(chunk) < _CHUNK)
             except UnicodeDecodeError:
@@ -71,11 +72,7 @@ def _detect_encoding(path: Path) -> tuple[str, list[str]]:
 
 def _find_header(path: Path, encoding: str) -> tuple[str, int, headers.Header]:
     """The delimiter, the number of lines above the first row of data, and the header."""
-    with path.open(encoding=encoding, errors="replace") as file:
-        head = file.read(_HEAD)
-        is_cut = bool(file.read(1))
-    if not head.strip():
-        raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
+    head, is_cut = _read_head(path, encoding)
     delimiter = max(_DELIMITERS, key=lambda d: _regularity(head, d))
     rows: list[list[str | None]] = []
     ends: list[int] = []  # the last line of each row: a quoted cell may contain line breaks
@@ -88,7 +85,23 @@ def _find_header(path: Path, encoding: str) -> tuple[str, int, headers.Header]:
     header = headers.find_header(rows, _common_width(rows))
     if header is None:
         raise UnreadableFile(f"{path.name} contains no table: no row looks like a header. Add one header row.")
+    check_columns(path.name, len(header.names))
     return delimiter, ends[header.first_row - 1] if header.first_row else 0, header
+
+
+def _read_head(path: Path, encoding: str) -> tuple[str, bool]:
+    """The beginning of the file with two lines at least, and whether it is cut. Refuses a first line without end."""
+    with path.open(encoding=encoding, errors="replace") as file:
+        head = file.read(_HEAD)
+        while head.strip().count("\n") < 1 and len(head) < _MAX_HEAD and (more := file.read(_MAX_HEAD - len(head))):
+            head += more
+        is_cut = bool(file.read(1))
+    if not head.strip():
+        raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
+    if is_cut and head.strip().count("\n") < 1:
+        problem = f"its first line does not end in {_MAX_HEAD >> 20} MB"
+        raise UnreadableFile(f"{path.name} is not a table: {problem}. {_EXPORT}")
+    return head, is_cut
 
 
 def _regularity(head: str, delimiter: str) -> tuple[int, int]:
@@ -108,14 +121,21 @@ def _common_width(rows: list[list[str | None]]) -> int:
 def _copy_body(path: Path, encoding: str, lines: int, body: Path) -> int:
     """Copies the rows below the header as UTF-8 with LF line ends; returns how many lines are not empty.
 
-    DuckDB reads neither UTF-16 nor Windows-1252, and cannot skip lines inside of a quoted cell.
+    DuckDB reads neither UTF-16 nor Windows-1252, and cannot skip lines inside of a quoted cell. Refuses a file with a
+    NUL character, or a line that is longer than any may be: the lenient reader would leave it out without a word.
     """
-    count = 0
+    count = length = 0
     with path.open(encoding=encoding, errors="replace") as file, body.open("w", encoding="utf-8", newline="\n") as out:
         for _ in range(lines):
             file.readline()
         last = "\n"
         while chunk := file.read(_CHUNK):
+            if "\0" in chunk:
+                raise UnreadableFile(f"{path.name} is a binary file, not text: it contains NUL characters. {_EXPORT}")
+            length = len(chunk) - chunk.rfind("\n") - 1 if "\n" in chunk else length + len(chunk)
+            if length > _MAX_LINE:
+                problem = f"it has a line of more than {_MAX_LINE >> 20} MB"
+                raise UnreadableFile(f"{path.name} is damaged: {problem}. Save it again as CSV.")
             out.write(chunk)
             count += chunk.count("\n") - chunk.count("\n\n") - (last == chunk[0] == "\n")
             last = chunk[-1]
@@ -156,6 +176,7 @@ def _widened(header: headers.Header, path: Path, body: Path, delimiter: str) -> 
             width = max((len(row) for row in csv.reader(file, delimiter=delimiter)), default=0)
     except csv.Error as error:
         raise UnreadableFile(f"{path.name}: {_UNCLOSED_QUOTE}") from error
+    check_columns(path.name, width)
     known = len(header.names)
     names = unique_names(header.names + [f"column_{i + 1}" for i in range(known, width)])
     return headers.Header(header.first_row, names, [*header.unnamed, *range(known, width)], header.notes)

@@ -36,7 +36,7 @@ def write_csv(source: str, to: str) -> dict[str, Any]:
     file_formats.check_content(Path(source))
     body = Path(f"{to}.rows")
     try:
-        with duckdb.connect(config=staging.DUCKDB_CONFIG) as connection:
+        with staging.connect(Path(to).parent) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             described = connection.execute("DESCRIBE FROM read_parquet(?)", [source]).fetchall()
             head = _head(connection, [name for name, *_ in described])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from cfo_kernel.data.read_limits import MAX_NAME
 from cfo_kernel.executors.sql_names import unique_names
 
 _SEARCHED_ROWS = 30  # a header further down is not found
@@ -77,10 +78,15 @@ def _could_be_name(cell: Any) -> bool:
 
 
 def _cell_name(cell: Any) -> str:
-    """The cell as a name on one line, without invisible characters."""
+    """The cell as a name."""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     elif isinstance(cell, datetime):
         cell = cell.date()
-    spaced = " ".join(str(cell if cell is not None else "").split())
-    return "".join(c for c in spaced if unicodedata.category(c)[0] != "C").strip()
+    return clean_name(str(cell if cell is not None else ""), MAX_NAME)
+
+
+def clean_name(text: str, length: int) -> str:
+    """The text as a name of at most `length` characters on one line, without invisible ones."""
+    spaced = " ".join(text[: 10 * length].split())
+    return "".join(c for c in spaced if unicodedata.category(c)[0] != "C").strip()[:length].strip()

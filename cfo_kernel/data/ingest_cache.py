@@ -6,35 +6,37 @@ folder is recreated, and one that no file needs any more is eventually removed (
 """
 
 import asyncio
-import contextlib
-import hashlib
-import json
 import os
 import time
-import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from cfo_kernel.data import cache_cleanup, file_names
+from pydantic import Field, ValidationError
+
+from cfo_kernel.data import cache_cleanup, file_names, file_records, read_limits
+from cfo_kernel.data.file_records import FileRecord, FileRecords
 from cfo_kernel.data.glossary import FILE_NAME as GLOSSARY
 from cfo_kernel.data.tables import Column, Dataset, Table, Tables
 from cfo_kernel.errors import (
     CfoError,
     FileProblem,
+    FileTooLarge,
     QueryError,
     QueryOutOfMemory,
     QueryTimeout,
     StorageFailed,
+    UnreadableFile,
     UnsupportedFile,
     WorkerLost,
 )
 from cfo_kernel.executors.worker_process import Worker
+from cfo_kernel.values import Value
 
 _MANIFEST = "tables.json"
 _RETRY_FACTOR = 10
-_FORMAT = 3  # of the cached tables; raise it to have every file ingested again
+_FORMAT = 4  # of the cached tables; raise it to have every file ingested again
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,33 @@ class _Ingested:
 
     path: Path
     version: str = ""
-    tables: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    manifest: "_Manifest" = field(default_factory=lambda: _Manifest(tables=()))
     problem: str | None = None
     is_final: bool = True
 
-    def plain_name(self, table: dict[str, Any]) -> str:
-        """The table's identifier before names are made unique: that of its sheet, or of the file."""
-        return file_names.identifier(table["sheet"] or self.path.stem)
+    def plain_name(self, table: "_IngestedTable") -> str:
+        """The identifier of a table before names are made unique: that of its sheet, or of the file."""
+        return file_names.identifier(table.sheet or self.path.stem)
+
+
+class _IngestedTable(Value):
+    """A table as the worker describes it, and its Parquet file."""
+
+    sheet: str | None
+    file: str = Field(pattern=r"^\d{1,4}\.parquet$")
+    row_count: int
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...]
+
+
+class _Manifest(Value):
+    """The tables of a file, and notes on the file as a whole."""
+
+    tables: tuple[_IngestedTable, ...]
+    notes: tuple[str, ...] = ()
+
+
+_Answer = TypeVar("_Answer", bound=Value)
 
 
 class IngestCache:
@@ -69,6 +91,7 @@ class IngestCache:
     def __init__(self, workspace_dir: Path, worker: Worker, timeout: float) -> None:
         self._data = workspace_dir / "data"
         self._cache = workspace_dir / ".cache"
+        self._records = FileRecords(self._cache, _FORMAT)
         self._worker = worker
         self._timeout = timeout
         self._seen: list[tuple[str, int, int]] | None = None
@@ -79,9 +102,8 @@ class IngestCache:
     async def index(self) -> DatasetIndex:
         """The datasets in the folder at this moment. Raises `StorageFailed` if the folder cannot be read.
 
-        A file that failed for a temporary reason (a timeout, a full disk) is tried again, but only after ten
-        times as long as
-        the attempt took, because every caller waits while files are ingested.
+        A file that failed for a reason outside of it (a full disk) is tried again, but only after ten times as long as
+        the attempt took: every caller waits while files are ingested.
         """
         async with self._lock:
             seen = self._scan()
@@ -94,7 +116,7 @@ class IngestCache:
                 if is_final:
                     # Only now: a file that failed for the moment has no folder in the index, but may still need one.
                     used = {path.parent.name for path in self._index.files.values()}
-                    used |= {_version_file(self._data / name) for name, *_ in seen}
+                    used |= {file_records.file_name(self._data / name) for name, *_ in seen}
                     await asyncio.to_thread(cache_cleanup.remove_stale_entries, self._cache, used)
                 else:
                     now = time.monotonic()
@@ -102,9 +124,9 @@ class IngestCache:
             return self._index
 
     async def check(self, path: Path) -> None:
-        """Ingests a file that is not in `data/` yet. Raises a `FileProblem` if it contains no table.
+        """Ingests a file that is not in `data/` yet. Raises a `FileProblem` if it contains no table or is too large.
 
-        Raises `StorageFailed` if the file could not be read at the moment, for example because time ran out.
+        Raises `StorageFailed` if it could not be read for the moment, for example because the disk is full.
         """
         await self._ingest(path)
 
@@ -125,19 +147,19 @@ class IngestCache:
         """Builds the index for these files. It is final if no file failed for a temporary reason."""
         files = [await self._try_ingest(self._data / name) for name in sizes]
         # A sheet is named after itself; if another table has that name, after its file too. Files keep their names.
-        name_counts = Counter(file.plain_name(table) for file in files for table in file.tables)
+        name_counts = Counter(file.plain_name(table) for file in files for table in file.manifest.tables)
         datasets: list[Dataset] = []
         paths: dict[str, Path] = {}
         for file in files:
             shown = os.fsencode(file.path.name).decode(errors="replace")
             dataset_id = _unique(file_names.identifier(file.path.stem), {d.id for d in datasets})
             tables: list[Table] = []
-            for table in file.tables:
+            for table in file.manifest.tables:
                 name = file.plain_name(table)
-                if table["sheet"] and name_counts[name] > 1:
-                    name = file_names.identifier(f"{file.path.stem} {table['sheet']}")
+                if table.sheet and name_counts[name] > 1:
+                    name = file_names.identifier(f"{file.path.stem} {table.sheet}")
                 name = _unique(name, set(paths))
-                paths[name] = self._folder(file.version, file.path) / table["file"]
+                paths[name] = self._folder(file.version, file.path) / table.file
                 tables.append(_described(table, name, dataset_id))
             datasets.append(
                 Dataset(
@@ -146,6 +168,7 @@ class IngestCache:
                     version=file.version,
                     size=sizes[file.path.name],
                     tables=tuple(tables),
+                    notes=file.manifest.notes,
                     problem=file.problem,
                 )
             )
@@ -167,58 +190,61 @@ class IngestCache:
             return _Ingested(path, problem=problem, is_final=False)
 
     async def _ingest(self, path: Path) -> _Ingested:
-        """The tables of the file, from the cache if they are there. Raises a `CfoError` or an `OSError`."""
+        """The tables of the file, from the cache if they are there. Raises a `CfoError` or an `OSError`.
+
+        A `FileProblem` is remembered: the file is not read again before it changes.
+        """
         if path.is_symlink():
             raise UnsupportedFile(f"{path.name} is a symbolic link. Copy the file itself into data/.")
-        version = await self._version(path)
-        folder = self._folder(version, path)
-        tables = _read_manifest(folder)
-        if tables is None:
-            answer = await self._ask_worker("ingest", path, folder=str(folder))
-            # The manifest comes last: without it, a folder of a crashed ingest counts for nothing.
-            _write_atomically(folder / _MANIFEST, json.dumps(answer))
-            tables = answer["tables"]
-        return _Ingested(path, version, tables)
-
-    async def _version(self, path: Path) -> str:
-        """The content hash. It is stored with size, time and inode of the file, since hashing a large file takes a
-        second.
-        """
-        found = path.stat()
-        stamp = f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
-        file = self._cache / _version_file(path)
-        with contextlib.suppress(OSError, ValueError):
-            known_stamp, version = file.read_text().split()
-            if known_stamp == stamp:
-                return version
-        answer = await self._ask_worker("file_version", path)
-        self._cache.mkdir(exist_ok=True)
-        _write_atomically(file, f"{stamp} {answer['version']}")
-        return answer["version"]
-
-    async def _ask_worker(self, op: str, path: Path, **arguments: str) -> dict[str, Any]:
-        """The worker's answer about a file. Its errors are worded for queries, and raised again in words for a file."""
+        stamp = file_records.stamp_of(path)
+        record = self._records.read(path, stamp)
+        if record.problem and (record.problem.seconds is None or record.problem.seconds >= self._timeout):
+            raise file_records.to_error(record.problem)
         try:
-            return await self._worker.ask(op, self._timeout, path=str(path), **arguments)
+            version = record.version or await self._version(path, stamp)
+            folder = self._folder(version, path)
+            manifest = _read_manifest(folder)
+            if manifest is None:
+                manifest = await self._ask_worker("ingest", path, _Manifest, folder=str(folder))
+                # The manifest comes last: without it, a folder of a crashed ingest counts for nothing.
+                file_records.write_atomically(folder / _MANIFEST, manifest.model_dump_json())
+        except FileProblem as error:
+            known = FileRecord(version=record.version, problem=file_records.to_problem(error))
+            self._records.write(path, stamp, known)
+            raise
+        return _Ingested(path, version, manifest)
+
+    async def _version(self, path: Path, stamp: str) -> str:
+        """The content hash, which is remembered: hashing a large file takes a second."""
+        record = await self._ask_worker("file_version", path, FileRecord)
+        self._records.write(path, stamp, record)
+        return record.version or ""
+
+    async def _ask_worker(self, op: str, path: Path, kind: type[_Answer], **arguments: str) -> _Answer:
+        """The worker's answer about a file. Its errors are worded for queries; they are raised again for a file.
+
+        An answer is not trusted: the file may have taken the worker over.
+        """
+        try:
+            answer = await self._worker.ask(op, self._timeout, path=str(path), **arguments)
+            return kind.model_validate(answer)
         except QueryTimeout as error:
             problem = f"{path.name} took longer than {self._timeout:g} s to read"
-            raise StorageFailed(f"{problem}. Split the file, or raise CFO_INGEST_TIMEOUT.") from error
+            advice = "Split the file, or raise CFO_INGEST_TIMEOUT"
+            raise FileTooLarge(f"{problem}. {advice}.", seconds=self._timeout) from error
         except QueryOutOfMemory as error:
-            raise StorageFailed(f"{path.name} needs more memory to read than is available. Split the file.") from error
-        except WorkerLost as error:
-            advice = "Try again; if it happens again, split the file or save it again"
-            raise StorageFailed(f"{path.name} crashed the process that was reading it. {advice}.") from error
+            limit = f"the {read_limits.MEMORY >> 30} GB that a process may use"
+            raise FileTooLarge(f"{path.name} needs more memory to read than {limit}. Split the file.") from error
+        except (WorkerLost, ValidationError) as error:
+            problem = f"{path.name} crashed the process that was reading it"
+            reason = f"it is damaged, or needs more memory than {read_limits.MEMORY >> 30} GB"
+            raise UnreadableFile(f"{problem}: {reason}. Save it again, or split it.") from error
         except QueryError as error:
             advice = "Check that the disk has free space, then try again; if that does not help, save the file again"
             raise StorageFailed(f"{path.name} cannot be read at the moment. {advice}.") from error
 
     def _folder(self, version: str, path: Path) -> Path:
         return self._cache / f"{_FORMAT}-{version[:32]}{path.suffix.lower()}"
-
-
-def _version_file(path: Path) -> str:
-    """The name of the cache file that stores the hash of this file."""
-    return f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.version"
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -229,35 +255,24 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _read_manifest(folder: Path) -> list[dict[str, Any]] | None:
-    """The descriptions of a file's tables from an earlier ingest, if all their Parquet files still exist."""
+def _read_manifest(folder: Path) -> _Manifest | None:
+    """The descriptions of a file's tables from an earlier ingest, if all of their Parquet files are still there."""
     try:
-        tables: list[dict[str, Any]] = json.loads((folder / _MANIFEST).read_text())["tables"]
-        return tables if all((folder / table["file"]).is_file() for table in tables) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        manifest = _Manifest.model_validate_json((folder / _MANIFEST).read_bytes())
+    except (OSError, ValidationError):
         return None
+    return manifest if all((folder / table.file).is_file() for table in manifest.tables) else None
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    """Writes the file in one step, because other processes may be reading it, or writing the same."""
-    partial = path.with_name(f".{uuid.uuid4().hex}")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def _described(table: dict[str, Any], name: str, dataset_id: str) -> Table:
-    """Builds a `Table` from the worker's description of it."""
+def _described(table: _IngestedTable, name: str, dataset_id: str) -> Table:
+    """The table of a worker's description."""
     return Table(
         name=name,
         dataset=dataset_id,
-        sheet=table["sheet"],
-        row_count=table["row_count"],
-        columns=tuple(Column.model_validate(c) for c in table["columns"]),
-        notes=tuple(table["notes"]),
+        sheet=table.sheet,
+        row_count=table.row_count,
+        columns=table.columns,
+        notes=table.notes,
     )
 
 

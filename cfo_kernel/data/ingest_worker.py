@@ -1,10 +1,15 @@
 """The ingest worker: the process in which files from outside are opened, and workbooks written.
 
-Run as `python -m cfo_kernel.data.ingest_worker`. A file that crashes a parser ends this process and nothing else.
+`file_process` confines the process and serves the requests `HANDLERS`. A file that crashes a parser ends this process
+and nothing else. An error says whether another attempt makes sense: a `FileProblem` is one of the file, and stays until
+the file is changed.
 """
 
+import contextlib
+import errno
 import shutil
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +27,18 @@ from cfo_kernel.data import (
     workbook_reader,
     workbook_writer,
 )
-from cfo_kernel.errors import UnreadableFile
-from cfo_kernel.executors.worker_server import serve
+from cfo_kernel.errors import (
+    CfoError,
+    FileTooLarge,
+    StorageFailed,
+    UnreadableFile,
+    without_paths,
+)
+from cfo_kernel.executors.worker_server import Handler
 
-_MEMORY = 6 << 30
+_MAX_NOTES, _MAX_NOTE = 100, 500  # a note may quote a cell of any length
+_LISTED_REASONS = 20
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def file_version(path: str) -> dict[str, Any]:
@@ -40,30 +53,59 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
     file_formats.check_content(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     # Everything is written beside the target first: an ingest that fails leaves nothing that could pass for a result.
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ingest-") as name:
-        scratch = Path(name)
-        tables = _tables(source, scratch)
-        if not tables:
-            raise UnreadableFile(f"{source.name} contains no table: no row looks like a header. Add one header row.")
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ingest-") as name, _file_errors(source.name):
+        scratch, ready = Path(name), Path(name, "ready")
+        ready.mkdir()
+        tables, notes = _tables(source, scratch, ready)
         target.mkdir(exist_ok=True)
-        for file in scratch.iterdir():
+        for file in ready.iterdir():
             shutil.move(file, target / file.name)
-    return {"tables": tables}
+    return {"tables": tables, "notes": notes}
 
 
-def _tables(source: Path, scratch: Path) -> list[dict[str, Any]]:
+def _tables(source: Path, scratch: Path, ready: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Writes the tables of a file into `ready`; returns their descriptions, and notes on the file."""
     if source.suffix.lower() not in file_formats.BOOK_SUFFIXES:
-        with duckdb.connect(config=staging.DUCKDB_CONFIG) as connection:
+        with staging.connect(scratch) as connection:
             notes = staging.load(connection, source, scratch)
-            return [_store(connection, scratch / "0.parquet", None, notes)]
+            return [_store(connection, ready / "0.parquet", None, notes)], []
     found: list[dict[str, Any]] = []
-    for sheet, (arrow, notes) in workbook_reader.read_sheets(source).items():
-        with duckdb.connect(config=staging.DUCKDB_CONFIG) as connection:
-            connection.register("sheet", arrow)
+    left_out: list[str] = []
+    for sheet in workbook_reader.read_sheets(source):
+        if sheet.table is None:
+            left_out.append(f"The sheet {sheet.name} was left out: {sheet.left_out}.")
+            continue
+        with staging.connect(scratch) as connection:
+            connection.register("sheet", sheet.table)
             connection.execute("CREATE TABLE staging AS FROM sheet")
-            notes += type_inference.infer_types(connection) + exact_types.make_types_exact(connection)
-            found.append(_store(connection, scratch / f"{len(found)}.parquet", sheet, notes))
-    return found
+            notes = sheet.notes + type_inference.infer_types(connection) + exact_types.make_types_exact(connection)
+            found.append(_store(connection, ready / f"{len(found)}.parquet", sheet.name, notes))
+    if not found:
+        reasons = " ".join(left_out[:_LISTED_REASONS])
+        raise UnreadableFile(f"{source.name} contains no table. {reasons} Add one header row.")
+    return found, _bounded(left_out)
+
+
+@contextlib.contextmanager
+def _file_errors(name: str) -> Generator[None]:
+    """Raises what a library raises as a problem of the file, unless it may be one of the disk."""
+    try:
+        yield
+    except (CfoError, MemoryError, SystemExit, KeyboardInterrupt):
+        raise
+    except duckdb.OutOfMemoryException as error:  # of its own limit, or that of what it may put on disk
+        raise MemoryError from error
+    except BaseException as error:  # a panic of a library in Rust is no Exception
+        number = error.errno if isinstance(error, OSError) else None
+        if number in _NO_SPACE or "No space left" in str(error):
+            raise StorageFailed(f"The disk is too full to read {name}. Free some space, then try again.") from error
+        if number == errno.EFBIG or "File too large" in str(error):
+            raise FileTooLarge(f"{name} takes more than 8 GB on disk when it is read. Split the file.") from error
+        if number is not None:
+            message = f"{name} cannot be read ({error}). Check the file and the disk, then try again."
+            raise StorageFailed(without_paths(message)) from error
+        message = f"{name} cannot be read ({type(error).__name__}): a part of it is not as it should be."
+        raise UnreadableFile(f"{message} Save it again in the program it came from.") from error
 
 
 def _store(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, notes: list[str]) -> dict[str, Any]:
@@ -76,16 +118,29 @@ def _store(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None,
         "file": file.name,
         "row_count": rows,
         "columns": [c.model_dump(mode="json") for c in columns],
-        "notes": notes,
+        "notes": _bounded(notes),
     }
 
 
-if __name__ == "__main__":
-    handlers = {
-        "file_version": file_version,
-        "ingest": ingest,
-        "write_sheet": sheet_writer.write_sheet,
-        "write_workbook": workbook_writer.write_workbook,
-        "write_csv": csv_writer.write_csv,
-    }
-    serve(handlers, _MEMORY)
+def _bounded(notes: list[str]) -> list[str]:
+    """The notes, none too long and not too many: they are read by people, and sent to models."""
+    bounded = [note if len(note) <= _MAX_NOTE else f"{note[:_MAX_NOTE]} …" for note in notes[:_MAX_NOTES]]
+    if more := len(notes) - len(bounded):
+        bounded.append(f"{more:,} more notes are not shown.")
+    return bounded
+
+
+def ready() -> dict[str, Any]:
+    """The answer of a process that has started."""
+    return {}
+
+
+HANDLERS: dict[str, Handler] = {
+    "ready": ready,
+    "file_version": file_version,
+    "ingest": ingest,
+    "write_sheet": sheet_writer.write_sheet,
+    "write_workbook": workbook_writer.write_workbook,
+    "write_csv": csv_writer.write_csv,
+}
+"""The requests that the process answers."""

@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import Cell
@@ -37,8 +36,8 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> d
     _check_name(sheet)
     path = Path(workbook)
     with (
-        duckdb.connect(config=staging.DUCKDB_CONFIG) as connection,
-        tempfile.TemporaryDirectory() as scratch,
+        tempfile.TemporaryDirectory(dir=Path(to).parent) as scratch,  # on the disk of `to`: /tmp may be too small
+        staging.connect(Path(scratch)) as connection,
     ):
         staging.load(connection, Path(source), Path(scratch))
         columns = sheet_values.column_names(connection)

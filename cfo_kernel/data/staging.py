@@ -1,9 +1,10 @@
 """Loads a file that holds one table into the DuckDB table `staging`.
 
-Ingest, and the writers of sheets, start from this table. It lives in an in-memory database of the ingest worker, so
-types can be settled over whole columns before anything is written.
+Ingest, and the writers of sheets, start from this table. It lives in a database of the ingest worker that is gone with
+the request, so types can be settled over whole columns before anything is written.
 """
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,15 @@ import duckdb
 from cfo_kernel.data import csv_reader, exact_types, file_formats, parquet_reader, type_inference
 from cfo_kernel.executors.duckdb_config import duckdb_config
 
-DUCKDB_CONFIG = duckdb_config("2GB")
+_MEMORY = "2GB"
+_MAX_SPILL = 8 << 30  # bytes that do not fit in memory; less if the disk has not twice as many
+
+
+def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
+    """An empty database in memory, which may put what does not fit there into the folder `scratch`."""
+    spill = min(_MAX_SPILL, shutil.disk_usage(scratch).free // 2)
+    places = {"temp_directory": str(scratch / "spill"), "max_temp_directory_size": f"{spill}B"}
+    return duckdb.connect(config=duckdb_config(_MEMORY) | places)
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[str]:

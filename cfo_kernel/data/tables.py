@@ -86,7 +86,8 @@ class Table(Value):
 class Dataset(Value):
     """A file under `data/` as one or more tables. If it has none, `problem` says why.
 
-    `version` is a hash of the file's content.
+    `version` is a hash of the file's content. `notes` are about the file as a whole: the sheets of a workbook that were
+    left out, with the reason for each. Notes on a table are in the table.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Dataset(Value):
     version: str
     size: int
     tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
     problem: str | None = None
 
     def rows(self) -> list[list[str]]:

@@ -13,6 +13,7 @@ import duckdb
 
 from cfo_kernel.data import exact_types
 from cfo_kernel.data.date_formats import read_dates
+from cfo_kernel.data.read_limits import MAX_CELL
 from cfo_kernel.data.text_column import TextColumn
 from cfo_kernel.sql_text import quoted
 
@@ -56,15 +57,20 @@ def infer_types(connection: duckdb.DuckDBPyConnection, *, semicolons: bool = Fal
 
 
 def _text_columns(connection: duckdb.DuckDBPyConnection) -> list[TextColumn]:
-    """The text columns that are not empty."""
+    """The text columns that are not empty, and have no cell that is too long for a number or a date."""
     columns: list[TextColumn] = []
-    for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall():
-        if kind == "VARCHAR":
-            value = TextColumn(connection, name, []).value
-            some = f"FROM staging WHERE {value} IS NOT NULL LIMIT {_SAMPLE}"
-            found = connection.execute(f"SELECT DISTINCT {value} FROM ({some})")  # noqa: S608 - quoted
-            if cells := [cell for (cell,) in found.fetchall()]:
-                columns.append(TextColumn(connection, name, cells))
+    described = connection.execute("DESCRIBE staging").fetchall()
+    names = [name for name, kind, *_ in described if kind == "VARCHAR"]
+    if not names:
+        return []
+    lengths = ", ".join(f"max(length({quoted(name)}))" for name in names)
+    [longest] = connection.execute(f"SELECT {lengths} FROM staging").fetchall()  # noqa: S608 - quoted
+    for name in (name for name, length in zip(names, longest, strict=True) if 0 < (length or 0) <= MAX_CELL):
+        value = TextColumn(connection, name, []).value
+        some = f"FROM staging WHERE {value} IS NOT NULL LIMIT {_SAMPLE}"
+        found = connection.execute(f"SELECT DISTINCT {value} FROM ({some})")  # noqa: S608 - quoted
+        if cells := [cell for (cell,) in found.fetchall()]:
+            columns.append(TextColumn(connection, name, cells))
     return columns
 
 

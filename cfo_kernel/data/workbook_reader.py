@@ -4,51 +4,92 @@ Runs in the ingest worker. A formula counts with the value that was last calcula
 calculated is empty.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
-from cfo_kernel.data import headers
-from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.data import headers, workbook_package
+from cfo_kernel.data.read_limits import MAX_CELLS, MAX_SHEETS, check_columns
+from cfo_kernel.errors import FileTooLarge, UnreadableFile
 
-Rows = list[list[Any]]
+_MAX_SHEET_NAME = 100
+_WITHOUT_CELLS = (  # no dict: the kinds have no hash
+    (SheetTypeEnum.ChartSheet, "it is a chart"),
+    (SheetTypeEnum.DialogSheet, "it is a dialog"),
+    (SheetTypeEnum.MacroSheet, "it holds macros"),
+    (SheetTypeEnum.Vba, "it holds macros"),
+)
 _EXACT = 2**53  # a workbook stores every number as a double, which holds whole numbers exactly up to here
 
 
-def read_sheets(path: Path) -> dict[str, tuple[pa.Table, list[str]]]:
-    """The table of each sheet that contains one, with its notes."""
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet with its table and notes on it, or with the reason why it has none."""
+
+    name: str
+    table: pa.Table | None = None
+    notes: list[str] = field(default_factory=list[str])
+    left_out: str | None = None
+
+
+def read_sheets(path: Path) -> Iterator[Sheet]:
+    """The sheets in the order of the workbook, one at a time. Raises `FileTooLarge` or `UnreadableFile`."""
+    workbook_package.check_package(path)
+    cells = 0
     try:
         with path.open("rb") as file:
             book = CalamineWorkbook.from_filelike(file)
-            rows = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=True) for name in book.sheet_names}
+            kinds = book.sheets_metadata
+            if len(kinds) > MAX_SHEETS:
+                problem = f"{path.name} has {len(kinds):,} sheets, and at most {MAX_SHEETS:,} can be read"
+                raise FileTooLarge(f"{problem}. Split the workbook.")
+            for position, kind in enumerate(kinds):
+                name = headers.clean_name(kind.name, _MAX_SHEET_NAME) or f"sheet {position + 1}"
+                if reason := next((reason for known, reason in _WITHOUT_CELLS if known == kind.typ), None):
+                    yield Sheet(name, left_out=reason)
+                    continue
+                sheet = book.get_sheet_by_index(position)
+                cells += sheet.height * sheet.width
+                if cells > MAX_CELLS:
+                    raise workbook_package.too_many_cells(path.name, sheet.height, sheet.width)
+                yield _read_sheet(name, path.name, sheet)
     except (CalamineError, OSError, ValueError) as error:
         message = f"{path.name} cannot be opened as a workbook: it is damaged or incomplete. Save it again as .xlsx."
         raise UnreadableFile(message) from error
-    found = {name: _table(cells) for name, cells in rows.items()}
-    return {name: table for name, table in found.items() if table is not None}
 
 
-def _table(cells: Rows) -> tuple[pa.Table, list[str]] | None:
-    rows = [[None if cell == "" else cell for cell in row] for row in cells]
-    rows = [row for row in rows if any(cell is not None for cell in row)]
-    width = max((i + 1 for row in rows for i, cell in enumerate(row) if cell is not None), default=0)
+def _read_sheet(name: str, file: str, sheet: CalamineSheet) -> Sheet:
+    rows = [row for cells in sheet.to_python() if (row := _row(cells))]
+    if not rows:
+        return Sheet(name, left_out="it is empty")
+    width = max(i + 1 for row in rows for i, cell in enumerate(row) if cell is not None)
+    check_columns(f"The sheet {name} of {file}", width)
     header = headers.find_header(rows, width)
     if header is None:
-        return None
+        return Sheet(name, left_out="it holds one cell and no table")
     body = rows[header.first_row :]
     notes = list(header.notes)
     columns: dict[str, pa.Array[Any]] = {}
-    for i, name in enumerate(header.names):
+    for i, column in enumerate(header.names):
         values = [row[i] if i < len(row) else None for row in body]
         if i in header.unnamed and all(v is None for v in values):
             continue
-        columns[name], note = _column(values)
+        columns[column], note = _column(values)
         if note:
-            notes.append(f"{name}: {note}")
-    return pa.table(columns), notes
+            notes.append(f"{column}: {note}")
+    return Sheet(name, pa.table(columns), notes)
+
+
+def _row(cells: list[Any]) -> list[Any] | None:
+    """The cells of a row up to the last that has a value; None if none has one."""
+    while cells and cells[-1] == "":
+        cells.pop()
+    return [None if cell == "" else cell for cell in cells] or None
 
 
 def _column(values: list[Any]) -> tuple["pa.Array[Any]", str | None]:

@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import xlsxwriter  # pyright: ignore[reportMissingTypeStubs]
 from typing_extensions import override
 from xlsxwriter.format import Format  # pyright: ignore[reportMissingTypeStubs]
@@ -27,7 +26,7 @@ def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
     path = Path(to)
     with (
         tempfile.TemporaryDirectory(dir=path.parent) as scratch,  # on the disk of `to`: /tmp may be too small
-        duckdb.connect(config=staging.DUCKDB_CONFIG) as connection,
+        staging.connect(Path(scratch)) as connection,
     ):
         staging.load(connection, Path(source), Path(scratch))
         columns = sheet_values.column_names(connection)

@@ -9,6 +9,7 @@ from typing import Any
 from cfo_kernel.data import glossary as glossaries
 from cfo_kernel.data import hierarchies, result_pages
 from cfo_kernel.data.closing_dates import MOST_ROWS
+from cfo_kernel.data.file_worker import FileWorker
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.ingest_cache import DatasetIndex, IngestCache
@@ -20,7 +21,7 @@ from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
 from cfo_kernel.executors.python_executor import PythonExecutor
 from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool, TableFiles
-from cfo_kernel.executors.worker_process import Progress, WorkerProcess, workbench_closed
+from cfo_kernel.executors.worker_process import Progress, workbench_closed
 from cfo_kernel.replies import Query, ResultTable
 from cfo_kernel.sql_text import quoted
 
@@ -71,14 +72,15 @@ class WorkspaceData:
         python_timeout: float = 30,
     ) -> None:
         self._data_dir = workspace_dir / "data"
-        self._ingest = WorkerProcess("cfo_kernel.data.ingest_worker")
+        self._files = workspace_dir / ".files"
+        self._ingest = FileWorker(self._files)
         self._sql = SqlWorkerPool(workspace_dir / ".cache", workspace_dir / ".sql", timeout=query_timeout)
         self._cache = IngestCache(workspace_dir, self._ingest, ingest_timeout)
         self._schema: SchemaContext | None = None
         self._stamp: tuple[int, int] | None = None
         self._programs = PythonPrograms(python, self._adopt, seconds=python_timeout)
         self._ingest_timeout = ingest_timeout
-        self._exports: set[WorkerProcess] = set()
+        self._exports: set[FileWorker] = set()
         self._exporting = asyncio.Semaphore(_MAX_EXPORTS)
         self.scratch = scratch_dir(workspace_dir)
         self._is_closed = False
@@ -197,7 +199,7 @@ class WorkspaceData:
     async def _export(self, file: Path, format: DownloadFormat, to: Path) -> None:
         if self._is_closed:
             raise workbench_closed()  # closed while this waited in line; `close` would not end a new process
-        worker = WorkerProcess("cfo_kernel.data.ingest_worker")
+        worker = FileWorker(self._files)
         self._exports.add(worker)
         try:
             timeout = self._ingest_timeout

@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.errors import PythonFailed
-from cfo_kernel.executors import confine, sql_policy
+from cfo_kernel.executors import sql_policy, worker_folder
 from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.exact_quantiles import with_exact_quantiles
 from cfo_kernel.executors.python_executor import UNREADABLE_RESULT
@@ -211,13 +211,7 @@ def _abort(connection: duckdb.DuckDBPyConnection) -> None:
 
 def confine_worker(cache: str, folder: str) -> None:
     """Confines this process if the kernel can. The process must have one thread."""
-    if confine.unsupported_reason() is not None:
-        return
-    from cfo_kernel.executors import seccomp
-
-    limits = confine.ProcessLimits(memory_bytes=MEMORY, cpu_seconds=1 << 30, file_bytes=8 << 30, threads=64)
-    cgroup = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB reads its limits there, or else aborts
-    confine.confine(limits, (Path(cache), Path(folder, "in"), *cgroup), Path(folder, "out"), seccomp.SeccompFilter())
+    worker_folder.confine_worker(MEMORY, Path(folder), [Path(cache)])
 
 
 def main(cache: str, folder: str) -> None:

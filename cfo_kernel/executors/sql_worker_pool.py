@@ -1,17 +1,13 @@
 """The SQL workers of a workspace: several processes, so that a stuck query does not block the others.
 
-Queries wait in line for a free process, first come, first served. The process that was used last is chosen first, since
-it is the warmest. Each process has its own folder: `in/` has the results of the thread that its query may read, as hard
-links, and `out/` receives the process's result, which the engine then moves to its place. A process can therefore open
-neither the folders of the threads nor the files of another process.
+Queries wait in line for a free process, first come, first served. The process that worked last is used first, since it
+is the warmest. Each process has a folder of its own (`worker_folder`): `in/` has the results of the thread that its
+query may read; in `out/` the process leaves its result. So a process can open neither the folders of the threads nor
+the files of another process.
 """
 
 import asyncio
 import contextlib
-import errno
-import os
-import shutil
-import stat
 import time
 import uuid
 from collections.abc import Generator, Mapping
@@ -21,6 +17,7 @@ from typing import Any
 from cfo_kernel.errors import CfoError, QueryFailed, UnknownTable
 from cfo_kernel.executors import locked_temp_folders
 from cfo_kernel.executors.sql_names import fold_case
+from cfo_kernel.executors.worker_folder import WorkerFolder
 from cfo_kernel.executors.worker_process import Progress, WorkerProcess, workbench_closed
 
 _MODULE = "cfo_kernel.executors.sql_worker"
@@ -84,7 +81,7 @@ class SqlWorkerPool:
             try:
                 await worker.open(tables, self._timeout)
                 with worker.linked(thread_tables, sql) as links:
-                    out = worker.out / uuid.uuid4().hex
+                    out = worker.folder.outputs / uuid.uuid4().hex
                     if op == "query" or file:
                         arguments["file"] = str(out) if file else None
                     answer = await worker.process.ask(
@@ -97,10 +94,10 @@ class SqlWorkerPool:
                         **arguments,
                     )
                     if file:
-                        await asyncio.to_thread(_move_result, out, file)
+                        await asyncio.to_thread(worker.take_result, out, file)
                     return answer
             finally:
-                worker.clear_out()
+                worker.folder.clear_outputs()
                 if worker in self._workers:  # else the pool was closed meanwhile
                     worker.idle_since = time.monotonic()
                     self._idle.append(worker)
@@ -115,7 +112,7 @@ class SqlWorkerPool:
         workers, self._workers, self._idle = self._workers, [], []
         for worker in workers:
             await worker.process.close()
-            worker.remove()
+            worker.folder.remove()
         with contextlib.suppress(OSError):  # another engine may have its workers there
             self._folder.rmdir()
 
@@ -137,13 +134,13 @@ class SqlWorkerPool:
             try:
                 await longest_idle.process.close()
             finally:
-                longest_idle.remove()
+                longest_idle.folder.remove()
 
     def _new(self) -> "_PooledWorker":
         if not self._workers:
             locked_temp_folders.remove_abandoned(self._folder)
         try:
-            worker = _PooledWorker(self._cache, self._folder / uuid.uuid4().hex)
+            worker = _PooledWorker(self._cache, self._folder)
         except OSError as error:
             message = f"The folder of a SQL worker cannot be created ({error.strerror}). Check the disk and the folder."
             raise QueryFailed(message, retryable=False) from error
@@ -152,17 +149,12 @@ class SqlWorkerPool:
 
 
 class _PooledWorker:
-    """A worker process and its locked folder."""
+    """A worker process with its folder."""
 
-    def __init__(self, cache: Path, folder: Path) -> None:
-        self.folder = folder
-        self.out = folder / "out"
-        # All folders must be there before the process starts: Landlock gives rights to existing ones only.
-        cache.mkdir(parents=True, exist_ok=True)
-        for path in (folder / "in", self.out):
-            path.mkdir(parents=True)
-        self._lock = locked_temp_folders.lock_folder(folder)
-        self.process = WorkerProcess(_MODULE, str(cache), str(folder), can_stop=True)
+    def __init__(self, cache: Path, parent: Path) -> None:
+        cache.mkdir(parents=True, exist_ok=True)  # before the process starts, as the folders of the worker
+        self.folder = WorkerFolder(parent)
+        self.process = WorkerProcess(_MODULE, str(cache), str(self.folder.path), can_stop=True)
         self._tables: dict[str, Path] | None = None
         self.idle_since = time.monotonic()
 
@@ -184,60 +176,28 @@ class _PooledWorker:
         try:
             for name, path in thread_tables.items():
                 if fold_case(name) in text:
-                    link = self.folder / "in" / f"{uuid.uuid4().hex}.parquet"
-                    links[name] = str(link)
-                    _link(name, path, link)
+                    links[name] = str(self._link(name, path))
             yield links
         finally:
             for link in links.values():
                 Path(link).unlink(missing_ok=True)
 
-    def clear_out(self) -> None:
-        """Removes what a failed or stopped query left in `out/`."""
-        for entry in os.scandir(self.out) if self.out.is_dir() else ():
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                Path(entry.path).unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        """Removes the folder and releases its lock. The process must have ended."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.close(self._lock)
-
-
-def _link(name: str, source: Path, link: Path) -> None:
-    """Makes a file of the thread readable for a worker, as a hard link or, where that is not possible, as a copy."""
-    try:
-        if not stat.S_ISREG(source.lstat().st_mode):
-            raise FileNotFoundError(f"{source} is not a regular file")
+    def _link(self, name: str, path: Path) -> Path:
+        """Makes the file of a thread readable for the worker."""
         try:
-            os.link(source, link, follow_symlinks=False)
-        except FileNotFoundError:
-            raise
-        except OSError:  # the file system has no hard links, or the folders are on two of them
-            shutil.copyfile(source, link, follow_symlinks=False)
-    except FileNotFoundError as error:
-        message = f"The file of {name} no longer exists. Run the query that made it again."
-        raise UnknownTable(message, name=name, nearest=[], retryable=True) from error
-    except OSError as error:
-        raise QueryFailed(f"{name} cannot be read ({error.strerror}). Check the disk.", retryable=False) from error
-
-
-def _move_result(made: Path, file: Path) -> None:
-    """Moves a result out of the worker's folder. Links are refused, because the worker could have put anything
-    there.
-    """
-    try:
-        if not stat.S_ISREG(made.lstat().st_mode):
-            raise FileNotFoundError
-        try:
-            made.replace(file)
+            return self.folder.link(path, f"{uuid.uuid4().hex}.parquet")
+        except FileNotFoundError as error:
+            message = f"The file of {name} no longer exists. Run the query that made it again."
+            raise UnknownTable(message, name=name, nearest=[], retryable=True) from error
         except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            shutil.copyfile(made, file, follow_symlinks=False)
-    except FileNotFoundError as error:
-        raise QueryFailed("The worker left no result file. Run the query again.", retryable=True) from error
-    except OSError as error:
-        raise QueryFailed(f"The result cannot be stored ({error.strerror}). Check the disk.") from error
+            message = f"{name} cannot be read ({error.strerror}). Check the disk."
+            raise QueryFailed(message, retryable=False) from error
+
+    def take_result(self, made: Path, file: Path) -> None:
+        """Moves a result out of the folder of the worker to its place."""
+        try:
+            self.folder.take(made, file)
+        except FileNotFoundError as error:
+            raise QueryFailed("The worker left no result file. Run the query again.", retryable=True) from error
+        except OSError as error:
+            raise QueryFailed(f"The result cannot be stored ({error.strerror}). Check the disk.") from error

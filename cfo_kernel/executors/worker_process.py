@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cfo_kernel import errors
@@ -76,18 +78,27 @@ class WorkerProcess:
     restarts it.
 
     `setup` is the first request to a new process (which files it may open, for example). A request that is late or
-    cancelled is asked to stop, and the process stays warm if it does. A process that cannot be stopped (`can_stop`), or
-    does not stop in time, is killed.
+    cancelled is asked to stop, and the process stays warm if it does. One that cannot be stopped (`can_stop`), or does
+    not stop in time, is killed. So is one that sends an answer of more than `max_answer` bytes, or that keeps more than
+    `max_kept` bytes of address space after a request: the next one would lack them.
     """
 
     def __init__(
-        self, module: str, *arguments: str, setup: dict[str, Any] | None = None, can_stop: bool = False
+        self,
+        module: str,
+        *arguments: str,
+        setup: dict[str, Any] | None = None,
+        can_stop: bool = False,
+        max_answer: int | None = None,
+        max_kept: int | None = None,
     ) -> None:
         self._command = import_paths.command(module, *arguments)
         self._errors = ErrorOutput(None)
         self._has_answered = False
         self._setup = setup
         self._can_stop = can_stop
+        self._max_answer = max_answer
+        self._max_kept = max_kept
         self._is_set_up = False
         self._is_closed = False
         self._process: asyncio.subprocess.Process | None = None
@@ -111,7 +122,11 @@ class WorkerProcess:
             process = await self._with_timeout(self._ready(), _START_SECONDS)
             self._number += 1
             request = {"op": op, "id": self._number, **arguments}
-            return await self._with_timeout(self._exchange(process, request, on_progress), timeout)
+            try:
+                return await self._with_timeout(self._exchange(process, request, on_progress), timeout)
+            finally:
+                if self._max_kept is not None and _address_space(process.pid) > self._max_kept:
+                    await self._kill()
 
     async def start(self) -> None:
         """Starts the process ahead of its first request. Raises the errors of `ask`."""
@@ -150,14 +165,14 @@ class WorkerProcess:
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, LookupError, TypeError) as error:
             # The process died, or sent something that is not an answer: after that, its stream cannot be trusted.
             await wait_briefly(self._process)
-            await self._kill()
+            status = await self._kill()
             if self._is_closed:
                 raise workbench_closed() from error
             if not self._has_answered and (reason := await self._errors.reason()):
                 message = f"A worker process did not start: {reason}. Repair the installation, then try again."
                 raise errors.WorkerLost(message, retryable=False) from error
             message = "The worker process died. Try again with less data at a time."
-            raise errors.WorkerLost(message, retryable=True) from error
+            raise errors.WorkerLost(message, retryable=True, status=status) from error
 
     async def _stop(self, task: "asyncio.Future[Any]") -> None:
         """Stops the work, and is not interrupted by a second cancellation.
@@ -233,15 +248,28 @@ class WorkerProcess:
 
     async def _read_frame(self, answers: asyncio.StreamReader) -> dict[str, Any]:
         (length,) = framing.HEADER.unpack(await answers.readexactly(framing.HEADER.size))
-        if length > framing.MAX_FRAME:
+        limit = self._max_answer or framing.MAX_FRAME
+        if length > limit:
             await self._kill()
             message = "The answer is larger than 256 MB. Select fewer rows or columns."
             raise errors.QueryOutOfMemory(message, retryable=True)
         return json.loads(await answers.readexactly(length))
 
-    async def _kill(self) -> None:
+    async def _kill(self) -> int | None:
+        """Ends the process; returns its exit status, which is that of its own death if it was dead already."""
         process, self._process = self._process, None
-        if process is not None and process.returncode is None:
+        if process is None:
+            return None
+        if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+        return process.returncode
+
+
+def _address_space(pid: int) -> int:
+    """How many bytes of address space the process has; 0 if it has ended, or the system does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0

@@ -17,6 +17,8 @@ from cfo_kernel.data.ingest_cache import IngestCache
 from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.errors import (
     CfoError,
+    FileProblem,
+    FileTooLarge,
     GlossaryInvalid,
     QueryFailed,
     QueryOutOfMemory,
@@ -172,9 +174,7 @@ async def test_a_bad_file_is_a_dataset_with_a_problem_and_affects_no_other(data:
 @pytest.mark.parametrize(
     "error",
     [
-        QueryTimeout("It took longer."),
-        WorkerLost("It died."),
-        QueryOutOfMemory("It needs more."),
+        QueryFailed("It failed."),
         OSError(28, "No space left on device"),
         PermissionError(13, "Permission denied"),
     ],
@@ -188,13 +188,99 @@ async def test_a_failure_that_may_pass_is_retried(
     worker.fails = error
     [dataset] = (await cache.index()).datasets
     assert dataset.problem
-    expected = {QueryTimeout: "CFO_INGEST_TIMEOUT", WorkerLost: "crashed the process", QueryOutOfMemory: "more memory"}
-    assert expected.get(type(error), str(error.args[-1])) in dataset.problem
+    assert {QueryFailed: "at the moment"}.get(type(error), str(error.args[-1])) in dataset.problem
     worker.fails = None
     now = 0.1
     assert [d.problem for d in (await cache.index()).datasets] == [None]
     await cache.index()
     assert worker.ingested == ["a.csv", "a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (QueryTimeout("It took longer."), "took longer than 30 s to read. Split the file, or raise CFO_INGEST_TIMEOUT"),
+        (WorkerLost("It died."), "crashed the process that was reading it"),
+        (QueryOutOfMemory("It needs more."), "needs more memory to read than the 4 GB"),
+        (UnreadableFile("a.csv is damaged."), "a.csv is damaged."),
+    ],
+)
+async def test_a_file_that_cannot_be_read_is_not_read_again_before_it_changes(
+    data: Path,
+    tmp_path: Path,
+    cache: IngestCache,
+    worker: LocalWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    says: str,
+) -> None:
+    """Neither later, nor when another file changes, nor by another process."""
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    worker.fails = error
+    for turn, files in enumerate((cache, cache, IngestCache(tmp_path, worker, 30))):
+        now += 1_000_000
+        (data / f"{turn}.docx").touch()
+        problem = next(d.problem for d in (await files.index()).datasets if d.file == "a.csv")
+        assert problem is not None
+        assert problem.startswith("a.csv")
+        assert says in problem
+        with pytest.raises(FileProblem, match=r"^a\.csv"):
+            await files.check(data / "a.csv")
+    assert worker.ingested == ["a.csv"]
+    worker.fails = None
+    os.utime(data / "a.csv", (1, 1))
+    assert "a" in (await cache.index()).tables
+    assert worker.ingested == ["a.csv", "a.csv"]
+
+
+async def test_a_longer_time_limit_gives_a_slow_file_another_chance(
+    data: Path, tmp_path: Path, worker: LocalWorker
+) -> None:
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    worker.fails = QueryTimeout("It took longer.")
+    await IngestCache(tmp_path, worker, 30).index()
+    worker.fails = None
+    assert (await IngestCache(tmp_path, worker, 30).index()).files == {}
+    assert list((await IngestCache(tmp_path, worker, 31).index()).files) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"file": "../../../etc/passwd"},
+        {"file": "0.parquet/../../x.parquet"},
+        {"row_count": "many"},
+        {"columns": [{"name": "a", "type": "BIGINT", "values": "all"}]},
+    ],
+)
+async def test_an_answer_of_a_worker_that_was_taken_over_is_refused(
+    data: Path, cache: IngestCache, worker: LocalWorker, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
+    (data / "a.csv").write_text("a,b\n1,2\n")
+    ask = worker.ask
+
+    async def forged(op: str, seconds: float, **arguments: Any) -> dict[str, Any]:
+        value = await ask(op, seconds, **arguments)
+        return value if op != "ingest" else {"tables": [{**value["tables"][0], **answer}], "notes": []}
+
+    monkeypatch.setattr(worker, "ask", forged)
+    index = await cache.index()
+    assert index.files == {}
+    assert "crashed the process that was reading it" in (index.datasets[0].problem or "")
+
+
+async def test_a_hash_that_leads_out_of_the_cache_is_refused(
+    data: Path, cache: IngestCache, worker: LocalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data / "a.csv").write_text("a,b\n1,2\n")
+
+    async def forged(*_: Any, **__: Any) -> dict[str, Any]:
+        return {"version": "../../" + "0" * 58}
+
+    monkeypatch.setattr(worker, "ask", forged)
+    assert (await cache.index()).files == {}
 
 
 async def test_a_slow_failure_is_not_retried_immediately(
@@ -211,7 +297,7 @@ async def test_a_slow_failure_is_not_retried_immediately(
         return await ask(*arguments, **options)
 
     monkeypatch.setattr(worker, "ask", slow)
-    worker.fails = QueryTimeout("It took longer.")
+    worker.fails = QueryFailed("It failed.")
     for wait, tried in ((0, 1), (300, 1), (200, 2)):
         now += wait
         await cache.index()
@@ -325,26 +411,28 @@ async def test_a_file_is_checked_before_it_is_stored(data: Path, tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "kind", "says"),
     [
         (
             QueryTimeout("Ask for less."),
+            FileTooLarge,
             "a.csv took longer than 30 s to read. Split the file, or raise CFO_INGEST",
         ),
-        (QueryOutOfMemory("Ask for less."), "a.csv needs more memory"),
-        (WorkerLost("Ask for less at once."), "a.csv crashed the process that was reading it"),
+        (QueryOutOfMemory("Ask for less."), FileTooLarge, "a.csv needs more memory"),
+        (WorkerLost("Ask for less at once."), UnreadableFile, "a.csv crashed the process that was reading it"),
         (
             QueryFailed("The worker failed: KeyError: 1"),
+            StorageFailed,
             r"a.csv cannot be read at the moment. Check that the disk has free space[^:]*$",
         ),
     ],
 )
 async def test_an_error_of_the_worker_is_worded_for_a_file(
-    tmp_path: Path, cache: IngestCache, worker: LocalWorker, error: Exception, says: str
+    tmp_path: Path, cache: IngestCache, worker: LocalWorker, error: Exception, kind: type[CfoError], says: str
 ) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
     worker.fails = error
-    with pytest.raises(StorageFailed, match=says):
+    with pytest.raises(kind, match=says):
         await cache.check(tmp_path / "a.csv")
 
 

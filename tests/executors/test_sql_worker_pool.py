@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from cfo_kernel.errors import QueryError, QueryFailed, UnknownTable, WorkbenchClosed, WorkerLost
-from cfo_kernel.executors import confine, sql_worker_pool, worker_process
+from cfo_kernel.executors import confine, worker_process
 from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool
 from tests.executors.conftest import Company, commands
 
@@ -270,9 +270,12 @@ async def test_a_cache_folder_that_was_made_again_is_readable(company: Company, 
 
 
 async def test_a_link_in_place_of_a_result_is_refused(client: PoolClient, tmp_path: Path) -> None:
-    (tmp_path / "made").symlink_to("/etc/passwd")
-    with pytest.raises(QueryFailed):
-        sql_worker_pool._move_result(tmp_path / "made", tmp_path / "result.parquet")
+    await client.rows(COUNT)
+    [worker] = client.pool._workers
+    (worker.folder.outputs / "made").symlink_to("/etc/passwd")
+    for name in ("made", "missing"):
+        with pytest.raises(QueryFailed, match="left no result file"):
+            worker.take_result(worker.folder.outputs / name, tmp_path / "result.parquet")
     assert not (tmp_path / "result.parquet").exists()
 
 
@@ -344,8 +347,3 @@ async def test_a_worker_has_no_file_of_the_engine_open(client: PoolClient) -> No
     assert all(
         re.match(r"pipe:|/dev/null|anon_inode|/.*\.parquet", link) for n, link in links.items() if n not in (1, 2)
     )
-
-
-def test_a_missing_result_is_a_query_error(tmp_path: Path) -> None:
-    with pytest.raises(QueryFailed, match="left no result file"):
-        sql_worker_pool._move_result(tmp_path / "missing", tmp_path / "kept")  # pyright: ignore[reportPrivateUsage]

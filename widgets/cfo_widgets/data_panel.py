@@ -88,6 +88,7 @@ class DatasetSummary(TypedDict):
     file: str
     size: int
     problem: str | None
+    notes: list[str]
     tables: list[TableSummary]
 
 
@@ -205,4 +206,10 @@ def _summary(dataset: Dataset) -> DatasetSummary:
         }
         for table in dataset.tables
     ]
-    return {"file": dataset.file, "size": dataset.size, "problem": dataset.problem, "tables": tables}
+    return {
+        "file": dataset.file,
+        "size": dataset.size,
+        "problem": dataset.problem,
+        "notes": list(dataset.notes),
+        "tables": tables,
+    }

@@ -57,7 +57,7 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, show }: D
           ))}
         </ul>
       )}
-      {only && <Notes notes={only.notes} />}
+      <Notes notes={only ? [...dataset.notes, ...only.notes] : dataset.notes} />
       {dataset.problem && <p class="cfo-problem">{dataset.problem}</p>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
       <DeletionProblem deletion={deletion} id={file} />

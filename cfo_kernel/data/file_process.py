@@ -1,0 +1,42 @@
+"""The process in which files from outside are opened, and sheets and exports written. It is confined first.
+
+Run as `python -m cfo_kernel.data.file_process FOLDER`. The kernel lets it read `FOLDER/in` and write below
+`FOLDER/out` (`cfo_kernel.executors.worker_folder`). A file that crashes a parser, or takes it over, harms this process
+and nothing else.
+"""
+
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import cfo_kernel
+from cfo_kernel.data.read_limits import MEMORY
+from cfo_kernel.executors import worker_folder
+from cfo_kernel.executors.worker_server import serve
+
+
+def main(folder: str) -> None:
+    """Confines this process, and serves."""
+    # Before the walls: openpyxl reads a list of file types in /etc. Neither starts a thread.
+    for module in ("duckdb", "openpyxl"):
+        importlib.import_module(module)
+    # Libraries put temporary files here, not into /tmp. An earlier process that was killed may have left some.
+    scratch = Path(folder, "out", "tmp")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    tempfile.tempdir = str(scratch)
+    silent = os.open(os.devnull, os.O_WRONLY)
+    worker_folder.confine_worker(MEMORY, Path(folder), [Path(cfo_kernel.__file__).parent])
+    # Behind the walls: pyarrow starts a thread, which would stay unconfined. pytz, because there may be no memory left
+    # for an import when a time with a zone first needs it.
+    ingest_worker, _ = (importlib.import_module(name) for name in ("cfo_kernel.data.ingest_worker", "pytz"))
+    # Parsers print when they crash, and what they print may come from the file.
+    os.dup2(silent, 2)
+    serve(ingest_worker.HANDLERS, MEMORY)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

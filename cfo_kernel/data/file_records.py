@@ -1,0 +1,95 @@
+"""What is remembered of each file of a workspace: the hash of its content, or why it cannot be read.
+
+A record holds as long as size, modification time and inode of the file are the same. So a file is hashed once, and one
+that cannot be read is not read again until it changes, by no process: it may have taken minutes to find out.
+"""
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from cfo_kernel.errors import FileProblem, restored
+from cfo_kernel.values import Value
+
+_MAX_BYTES = 1 << 16
+
+
+class Problem(Value):
+    """Why a file cannot be read. `seconds` is the time limit, if that ended the attempt: a longer one may do."""
+
+    code: str
+    message: str
+    seconds: float | None = None
+
+
+class FileRecord(Value):
+    """What is known about a file: nothing if both fields are None."""
+
+    version: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    problem: Problem | None = None
+
+
+class _Stored(Value):
+    stamp: str
+    format: int
+    record: FileRecord
+
+
+class FileRecords:
+    """The records of the files in a workspace's `data/`, one small file each in its `.cache/`."""
+
+    def __init__(self, cache: Path, format: int) -> None:
+        """`format` is that of the cached tables: a problem of an earlier one is forgotten."""
+        self._cache = cache
+        self._format = format
+
+    def read(self, path: Path, stamp: str) -> FileRecord:
+        """The record of the file with this stamp."""
+        try:
+            with (self._cache / file_name(path)).open("rb") as file:
+                stored = _Stored.model_validate_json(file.read(_MAX_BYTES))
+        except (OSError, ValidationError):
+            return FileRecord()
+        if stored.stamp != stamp:
+            return FileRecord()
+        is_current = stored.format == self._format
+        return stored.record if is_current else stored.record.model_copy(update={"problem": None})
+
+    def write(self, path: Path, stamp: str, record: FileRecord) -> None:
+        """Stores the record of the file with this stamp. Raises `OSError`."""
+        self._cache.mkdir(exist_ok=True)
+        stored = _Stored(stamp=stamp, format=self._format, record=record)
+        write_atomically(self._cache / file_name(path), stored.model_dump_json())
+
+
+def stamp_of(path: Path) -> str:
+    """What changes when the file does. Raises `OSError`."""
+    found = path.stat()
+    return f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
+
+
+def file_name(path: Path) -> str:
+    """The name of the record of this file."""
+    return f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.version"
+
+
+def to_problem(error: FileProblem) -> Problem:
+    return Problem(code=error.code, message=error.message, seconds=error.details.get("seconds"))
+
+
+def to_error(problem: Problem) -> Exception:
+    return restored(problem.code, problem.message)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes the file in one step: other processes may be reading it, or writing the same."""
+    partial = path.with_name(f".{uuid.uuid4().hex}")
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,137 @@
+"""The file worker: a confined process that reads files from outside, and writes sheets and exports.
+
+It can open what it was given, and nothing else. For each request, the files that it names are linked into the folder of
+the process, and what the process made is moved to its place afterwards.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from cfo_kernel.data import read_limits
+from cfo_kernel.errors import QueryTimeout, StorageFailed, WorkerLost
+from cfo_kernel.executors import locked_temp_folders, worker_folder
+from cfo_kernel.executors.worker_folder import WorkerFolder
+from cfo_kernel.executors.worker_process import WorkerProcess, workbench_closed
+
+_MODULE = "cfo_kernel.data.file_process"
+_READ = ("path", "source", "workbook")
+_WRITTEN = ("folder", "to")
+_MAX_ANSWER = 32 << 20  # the engine parses an answer while everything else waits
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class FileWorker:
+    """A `Worker` for the requests of `ingest_worker`. Arguments of these names are paths of files or folders."""
+
+    def __init__(self, parent: Path) -> None:
+        """`parent` is where the process gets its folder."""
+        self._parent = parent
+        self._current: tuple[WorkerFolder, WorkerProcess] | None = None
+        self._is_closed = False
+
+    async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - it kills
+        """See `Worker`. Raises `StorageFailed` if a file cannot be given to the process, or taken from it."""
+        if self._is_closed:
+            raise workbench_closed()
+        folder, process = self._running()
+        key = uuid.uuid4().hex
+        out = folder.outputs / key
+        given = {name: value for name, value in arguments.items() if name in _READ}
+        made = {name: out / Path(value).name for name, value in arguments.items() if name in _WRITTEN}
+        places = {path: Path(arguments[name]) for name, path in made.items()}
+        try:
+            links = await self._in_thread(_give, folder, key, given)
+            arguments |= {name: str(path) for name, path in {**links, **made}.items()}
+            await _start(process)
+            answer = await process.ask(op, timeout, **arguments)
+            await self._in_thread(_take, folder, places)
+            return answer
+        finally:
+            for path in (folder.inputs / key, out):
+                worker_folder.remove(path)
+
+    async def close(self) -> None:
+        """Ends the process, and removes its folder."""
+        self._is_closed = True
+        if self._current is not None:
+            folder, process = self._current
+            await process.close()
+            folder.remove()
+
+    def _running(self) -> tuple[WorkerFolder, WorkerProcess]:
+        """The process with its folder. Both are made again if someone removed the folder."""
+        if self._current is None or not self._current[0].inputs.is_dir():
+            locked_temp_folders.remove_abandoned(self._parent)
+            try:
+                folder = WorkerFolder(self._parent)
+            except OSError as error:
+                problem = f"The folder of the worker for files cannot be created ({error.strerror})"
+                raise StorageFailed(f"{problem}. Check the disk and the folder.") from error
+            self._current = (
+                folder,
+                WorkerProcess(
+                    _MODULE,
+                    str(folder.path),
+                    setup={"op": "ready"},
+                    max_answer=_MAX_ANSWER,
+                    max_kept=read_limits.MEMORY // 2,
+                ),
+            )
+        return self._current
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of the work, which is waited for even if the caller is cancelled: it works in the folder."""
+        task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+        try:
+            return await asyncio.shield(task)
+        except StorageFailed as error:
+            if self._is_closed:  # and the folder is gone
+                raise workbench_closed() from error
+            raise
+        finally:
+            await asyncio.wait({task})
+
+
+async def _start(process: WorkerProcess) -> None:
+    """Starts the process, unless it runs. If it dies here, the file of the request is not to blame."""
+    try:
+        await process.start()
+    except (WorkerLost, QueryTimeout) as error:
+        problem = "The worker for files does not start"
+        raise StorageFailed(f"{problem}. Check the memory and the disk of this machine, then try again.") from error
+
+
+def _give(folder: WorkerFolder, key: str, files: dict[str, str]) -> dict[str, Path]:
+    """Links the files into `in/`, each under its own name; a workbook that does not exist yet has no link."""
+    links: dict[str, Path] = {}
+    for name, file in files.items():
+        source = Path(file)
+        try:
+            (folder.outputs / key).mkdir(exist_ok=True)
+            links[name] = folder.inputs / key / name / source.name
+            if name != "workbook" or source.exists():
+                folder.link(source, f"{key}/{name}/{source.name}")
+        except OSError as error:
+            reason = f"{source.name} cannot be opened ({error.strerror})"
+            raise StorageFailed(f"{reason}. Check the file and its permissions, then try again.") from error
+    return links
+
+
+def _take(folder: WorkerFolder, made: dict[Path, Path]) -> None:
+    """Moves what the process made to its place: a file, or the files of a folder."""
+    for path, target in made.items():
+        try:
+            if path.is_dir() and not path.is_symlink():
+                target.mkdir(parents=True, exist_ok=True)
+                for file in sorted(path.iterdir()):
+                    folder.take(file, target / file.name)
+            else:
+                folder.take(path, target)
+        except OSError as error:
+            reason = f"{target.name} cannot be stored ({error.strerror or error})"
+            raise StorageFailed(f"{reason}. Check the disk, then try again.") from error

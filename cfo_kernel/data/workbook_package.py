@@ -1,0 +1,139 @@
+"""Looks at the package of a workbook before it is parsed, and refuses what would take too much to read.
+
+Runs in the ingest worker. A workbook is a ZIP archive of XML. A few kilobytes can claim billions of cells or texts, or
+unpack to gigabytes, and the parser believes every claim. The limits of the process end that too, but they cannot say
+what is wrong with the file.
+"""
+
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfo_kernel.data.read_limits import MAX_CELLS
+from cfo_kernel.errors import FileTooLarge, UnreadableFile
+
+_MAX_XML = 1 << 30
+_MAX_ENTRIES, _MAX_DIRECTORY = 10_000, 4 << 20
+_END, _END_SIZE, _MAX_COMMENT = b"PK\5\6", 22, 1 << 16  # the record at the end of an archive
+_ENCRYPTED = 1
+_CHUNK = 1 << 20
+_OVERLAP = 256  # bytes, so that a tag on the border of two chunks is found
+_ROWS, _COLUMNS = 1_048_576, 16_384  # of a sheet
+
+_COUNT = re.compile(rb"""[cC]ount=["'](\d{7,30})""")
+_FAR = re.compile(rb' r="(?![A-Z]\d{1,7}")([A-Z]{0,30}\d{0,30})')  # of rows, and of cells from column AA on
+_FILLED = re.compile(rb"""<(?:\w{1,20}:)?c\s[^>]{0,99}?\br=["']([A-Z]{1,30})(\d{1,30})["'][^>]{0,99}(?<!/)>""")
+_LETTERS, _DIGITS = bytes(range(65, 91)), b"0123456789"
+
+
+def check_package(path: Path) -> None:
+    """Raises `FileTooLarge` for what is too large to read, and `UnreadableFile` for what is damaged or forged."""
+    _check_directory(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = [entry for entry in archive.infolist() if entry.filename.lower().endswith((".xml", ".rels"))]
+            size = sum(entry.file_size for entry in parts)
+            if size > _MAX_XML:
+                problem = f"{path.name} unpacks to {size >> 20:,} MB, and at most {_MAX_XML >> 20:,} MB can be read"
+                raise FileTooLarge(f"{problem}. Split the workbook, or save its tables as CSV or Parquet.")
+            for entry in parts:
+                _check_part(archive, entry, path.name)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+        raise _damaged(path.name, "its ZIP archive cannot be unpacked") from error
+
+
+def _check_directory(path: Path) -> None:
+    """Checks how many parts the archive has, from its last bytes: a list of millions would take minutes to read."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END_SIZE - _MAX_COMMENT))
+        tail = file.read()
+    at = tail.rfind(_END)
+    if at < 0 or len(tail) < at + _END_SIZE:
+        raise _damaged(path.name, "the end of its ZIP archive is missing")
+    count, size = struct.unpack_from("<HI", tail, at + 10)
+    if count > _MAX_ENTRIES or size > _MAX_DIRECTORY:
+        raise FileTooLarge(f"{path.name} has more than {_MAX_ENTRIES:,} parts. Save it again as .xlsx.")
+
+
+def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> None:
+    if entry.flag_bits & _ENCRYPTED:
+        raise UnreadableFile(f"{name} has a password. Save it without one.")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise _damaged(name, "its parts are compressed in an unusual way")
+    reach = _Reach()
+    for text in _chunks(archive, entry):
+        if b"<!DOCTYPE" in text:
+            raise _damaged(name, f"{_shown(entry)} defines a document type, as no spreadsheet program does")
+        # Each counted element takes more than a byte, so a larger count is not true.
+        if any(int(count) > entry.file_size for count in _COUNT.findall(text)):
+            raise _damaged(name, f"{_shown(entry)} claims to hold more than fits in its {entry.file_size:,} bytes")
+        refs = set(_FAR.findall(text.replace(b"'", b'"') if b" r='" in text else text))
+        reach.add({ref.rstrip(_DIGITS) for ref in refs}, {ref.lstrip(_LETTERS) for ref in refs})
+    if reach.bottom > _ROWS or reach.right > _COLUMNS:
+        where = f"row {reach.bottom:,}" if reach.bottom > _ROWS else f"column {reach.right:,}"
+        raise _damaged(name, f"it has a cell in {where}, and a sheet ends at row {_ROWS:,} and column {_COLUMNS:,}")
+    if reach.bottom * reach.right > MAX_CELLS:
+        _check_filled(archive, entry, name)
+
+
+def _check_filled(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> None:
+    """Refuses a sheet whose cells with a value are too far apart. Cells with nothing but a format do not count."""
+    reach = _Reach()
+    for text in _chunks(archive, entry):
+        cells = _FILLED.findall(text)
+        reach.add({letters for letters, _ in cells}, {row for _, row in cells})
+    height, width = reach.bottom - reach.top + 1, reach.right - reach.left + 1
+    if reach.bottom and height * width > MAX_CELLS:
+        raise too_many_cells(name, height, width)
+
+
+def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The content of a part in pieces, each with the end of the one before."""
+    with archive.open(entry) as part:
+        tail = b""
+        while chunk := part.read(_CHUNK):
+            yield tail + chunk
+            tail = chunk[-_OVERLAP:]
+
+
+@dataclass
+class _Reach:
+    """The rectangle around cells."""
+
+    top: int = _ROWS
+    bottom: int = 0
+    left: int = _COLUMNS
+    right: int = 0
+
+    def add(self, letters: set[bytes], digits: set[bytes]) -> None:
+        """Adds cells with these columns, as letters, and these rows."""
+        columns, rows = [_column_number(column) for column in letters - {b""}], [int(row) for row in digits - {b""}]
+        self.top, self.bottom = min(self.top, *rows, _ROWS), max(self.bottom, *rows, 0)
+        self.left, self.right = min(self.left, *columns, _COLUMNS), max(self.right, *columns, 0)
+
+
+def too_many_cells(name: str, height: int, width: int) -> FileTooLarge:
+    """The error of a workbook, or a sheet in it, whose cells are too many or too far apart."""
+    problem = f"The cells of {name} spread over {height:,} rows and {width:,} columns"
+    limit = f"at most {MAX_CELLS:,} cells can be read, the empty ones between them included"
+    advice = "Delete what is far from the table (Ctrl+End leads to the last cell), or split the workbook."
+    return FileTooLarge(f"{problem}, and {limit}. {advice}")
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters[:12]:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _shown(entry: zipfile.ZipInfo) -> str:
+    return entry.filename.rsplit("/", 1)[-1][:40].encode("ascii", "replace").decode()
+
+
+def _damaged(name: str, problem: str) -> UnreadableFile:
+    return UnreadableFile(f"{name} is damaged: {problem}. Save it again as .xlsx.")

@@ -1,0 +1,103 @@
+"""The folder of one worker process: what it may read is in `in/`, and what it may write below `out/`.
+
+A worker may be taken over by what it reads. So it can open nothing else: it gets its files as hard links (or as copies,
+where that is not possible), and the engine moves what it made out of `out/`, after it has looked at it.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from cfo_kernel.executors import confine, locked_temp_folders
+
+_CGROUP = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB reads its limits there, or else aborts
+_FILE_BYTES = 8 << 30
+_THREADS = 64
+
+
+class WorkerFolder:
+    """The folder as the engine handles it. A lock shows that it is in use, as in `locked_temp_folders`."""
+
+    def __init__(self, parent: Path) -> None:
+        """Raises `OSError`."""
+        self.path = parent / uuid.uuid4().hex
+        self.inputs, self.outputs = self.path / "in", self.path / "out"
+        # They must be there before the process starts: Landlock gives rights to existing folders only.
+        for folder in (self.inputs, self.outputs):
+            folder.mkdir(parents=True)
+        self._lock = locked_temp_folders.lock_folder(self.path)
+
+    def link(self, source: Path, name: str) -> Path:
+        """Makes a regular file readable for the worker under `in/<name>`. Raises `OSError`."""
+        status = source.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise FileNotFoundError(errno.ENOENT, "not a regular file", str(source))
+        link = self.inputs / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        # A confined worker of root has no right to open the files of others, so it gets a copy of its own.
+        is_readable = status.st_uid == os.geteuid() or status.st_mode & stat.S_IROTH
+        try:
+            if not is_readable:
+                raise PermissionError
+            os.link(source, link, follow_symlinks=False)
+        except FileNotFoundError:
+            raise
+        except OSError:  # or the file system has no hard links, or the folders are on two of them
+            try:
+                shutil.copyfile(source, link, follow_symlinks=False)
+            except OSError:
+                link.unlink(missing_ok=True)
+                raise
+        return link
+
+    def take(self, made: Path, target: Path) -> None:
+        """Moves a file that the worker made out of its folder. Raises `OSError`, also for anything but a file.
+
+        The worker could have put anything there, a link for example.
+        """
+        if not stat.S_ISREG(made.lstat().st_mode):
+            raise FileNotFoundError(errno.ENOENT, "not a regular file", str(made))
+        try:
+            made.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copyfile(made, target, follow_symlinks=False)
+
+    def clear_outputs(self) -> None:
+        """Removes what a request that failed or was stopped left in `out/`."""
+        for entry in os.scandir(self.outputs) if self.outputs.is_dir() else ():
+            remove(Path(entry.path))
+
+    def remove(self) -> None:
+        """Removes the folder and releases its lock. The process must have ended."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, or a folder with everything in it, if it is there. Links are not followed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def confine_worker(memory_bytes: int, folder: Path, read: Iterable[Path] = ()) -> None:
+    """Confines this process to its folder and `read`, if the kernel can. The process must have one thread.
+
+    If the kernel cannot, the limits on memory and time remain, and what the worker itself refuses. Raises `OSError` if
+    the kernel can and the confinement fails.
+    """
+    if confine.unsupported_reason() is not None:
+        return
+    from cfo_kernel.executors import seccomp
+
+    limits = confine.ProcessLimits(memory_bytes, cpu_seconds=1 << 30, file_bytes=_FILE_BYTES, threads=_THREADS)
+    confine.confine(limits, (*read, folder / "in", *_CGROUP), folder / "out", seccomp.SeccompFilter())
