@@ -451,6 +451,7 @@ export interface DatasetSummary {
   file: string;
   size: number;
   problem: string | null;
+  notes: string[];
   tables: TableSummary[];
 }
 export interface TableSummary {
