@@ -218,7 +218,7 @@ class UnreadableFile(FileProblem):
 
 
 class FileTooLarge(FileProblem):
-    """The file is larger than the limit for uploads (2 GB). Split it, or save it as Parquet."""
+    """The file is larger than 2 GB, or takes more memory, time or columns to read than the limit. Split it."""
 
     code = "file_too_large"
 

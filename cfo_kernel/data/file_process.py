@@ -6,13 +6,11 @@ and nothing else.
 """
 
 import importlib
-import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-import cfo_kernel
 from cfo_kernel.data.read_limits import MEMORY
 from cfo_kernel.executors import worker_folder
 from cfo_kernel.executors.worker_server import serve
@@ -28,13 +26,10 @@ def main(folder: str) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     tempfile.tempdir = str(scratch)
-    silent = os.open(os.devnull, os.O_WRONLY)
-    worker_folder.confine_worker(MEMORY, Path(folder), [Path(cfo_kernel.__file__).parent])
+    worker_folder.confine_worker(MEMORY, Path(folder))
     # Behind the walls: pyarrow starts a thread, which would stay unconfined. pytz, because there may be no memory left
     # for an import when a time with a zone first needs it.
     ingest_worker, _ = (importlib.import_module(name) for name in ("cfo_kernel.data.ingest_worker", "pytz"))
-    # Parsers print when they crash, and what they print may come from the file.
-    os.dup2(silent, 2)
     serve(ingest_worker.HANDLERS, MEMORY)
 
 

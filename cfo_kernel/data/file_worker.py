@@ -58,8 +58,9 @@ class FileWorker:
     async def close(self) -> None:
         """Ends the process, and removes its folder."""
         self._is_closed = True
-        if self._current is not None:
-            folder, process = self._current
+        current, self._current = self._current, None
+        if current is not None:
+            folder, process = current
             await process.close()
             folder.remove()
 
@@ -102,8 +103,7 @@ async def _start(process: WorkerProcess) -> None:
     try:
         await process.start()
     except (WorkerLost, QueryTimeout) as error:
-        problem = "The worker for files does not start"
-        raise StorageFailed(f"{problem}. Check the memory and the disk of this machine, then try again.") from error
+        raise StorageFailed(error.message) from error
 
 
 def _give(folder: WorkerFolder, key: str, files: dict[str, str]) -> dict[str, Path]:

@@ -51,24 +51,22 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
     """Writes each table of a file as a Parquet file into `folder`; returns a description of each, with its profile."""
     source, target = Path(path), Path(folder)
     file_formats.check_content(source)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Everything is written beside the target first: an ingest that fails leaves nothing that could pass for a result.
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ingest-") as name, _file_errors(source.name):
-        scratch, ready = Path(name), Path(name, "ready")
-        ready.mkdir()
-        tables, notes = _tables(source, scratch, ready)
-        target.mkdir(exist_ok=True)
-        for file in ready.iterdir():
-            shutil.move(file, target / file.name)
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ingest-") as scratch, _file_errors(source.name):
+        try:
+            tables, notes = _tables(source, Path(scratch), target)
+        except BaseException:  # nothing may be left that could pass for a result
+            shutil.rmtree(target, ignore_errors=True)
+            raise
     return {"tables": tables, "notes": notes}
 
 
-def _tables(source: Path, scratch: Path, ready: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Writes the tables of a file into `ready`; returns their descriptions, and notes on the file."""
+def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Writes the tables of a file into `target`; returns their descriptions, and notes on the file."""
     if source.suffix.lower() not in file_formats.BOOK_SUFFIXES:
         with staging.connect(scratch) as connection:
             notes = staging.load(connection, source, scratch)
-            return [_store(connection, ready / "0.parquet", None, notes)], []
+            return [_store(connection, target / "0.parquet", None, notes)], []
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
     for sheet in workbook_reader.read_sheets(source):
@@ -79,7 +77,7 @@ def _tables(source: Path, scratch: Path, ready: Path) -> tuple[list[dict[str, An
             connection.register("sheet", sheet.table)
             connection.execute("CREATE TABLE staging AS FROM sheet")
             notes = sheet.notes + type_inference.infer_types(connection) + exact_types.make_types_exact(connection)
-            found.append(_store(connection, ready / f"{len(found)}.parquet", sheet.name, notes))
+            found.append(_store(connection, target / f"{len(found)}.parquet", sheet.name, notes))
     if not found:
         reasons = " ".join(left_out[:_LISTED_REASONS])
         raise UnreadableFile(f"{source.name} contains no table. {reasons} Add one header row.")

@@ -5,9 +5,11 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import headers
-from cfo_kernel.data.read_limits import check_columns
-from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.data.read_limits import MAX_UNPACKED, check_columns
+from cfo_kernel.errors import FileTooLarge, UnreadableFile
 from cfo_kernel.sql_text import quoted
+
+_VALUE_BYTES = 8
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
@@ -15,6 +17,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     try:
         described = connection.execute("DESCRIBE FROM read_parquet(?)", [str(path)]).fetchall()
         check_columns(path.name, len(described))
+        _check_size(connection, path, {name: kind for name, kind, *_ in described})
         names = ", ".join(quoted(name) for name in headers.column_names([name for name, *_ in described]))
         connection.execute(f"CREATE TABLE staging AS FROM read_parquet(?) AS file({names})", [str(path)])
     except duckdb.OutOfMemoryException as error:
@@ -23,3 +26,20 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
         advice = "Export it again from the program that made it, then send the new file."
         raise UnreadableFile(f"{path.name} is damaged or incomplete. {advice}") from error
     return []
+
+
+def _check_size(connection: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, str]) -> None:
+    """Refuses a file whose values take too much unpacked: a few kilobytes can hold billions of them, or of characters.
+
+    Neither count is taken from what the file says about its size: repeated texts are packed to almost nothing.
+    """
+    [(rows,)] = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchall()
+    size = rows * _VALUE_BYTES * len(columns)
+    length_of = {"VARCHAR": "strlen", "BLOB": "octet_length"}
+    lengths = [f"coalesce(sum({length_of[kind]}({quoted(n)})), 0)" for n, kind in columns.items() if kind in length_of]
+    if lengths and size <= MAX_UNPACKED:
+        total = f"SELECT {' + '.join(lengths)} FROM read_parquet(?)"  # noqa: S608 - quoted
+        size += connection.execute(total, [str(path)]).fetchall()[0][0]
+    if size > MAX_UNPACKED:
+        problem = f"{path.name} unpacks to {rows:,} rows of {size / 1e9:,.1f} GB in all"
+        raise FileTooLarge(f"{problem}, and at most {MAX_UNPACKED / 1e9:.0f} GB can be read. Split the file.")

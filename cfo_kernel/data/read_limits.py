@@ -8,6 +8,8 @@ MAX_COLUMNS = 2_000
 MAX_SHEETS = 1_000
 MAX_CELLS = 32 << 20
 """Of all sheets of a workbook, with the empty cells between them: a million rows with 32 columns."""
+MAX_UNPACKED = 8 * 10**9
+"""Bytes of the values of a Parquet file, and of what a process may put on disk while it reads."""
 MAX_NAME = 1_000
 """Characters of a column's name."""
 MAX_CELL = 1_000

@@ -10,15 +10,15 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import csv_reader, exact_types, file_formats, parquet_reader, type_inference
+from cfo_kernel.data.read_limits import MAX_UNPACKED
 from cfo_kernel.executors.duckdb_config import duckdb_config
 
 _MEMORY = "2GB"
-_MAX_SPILL = 8 << 30  # bytes that do not fit in memory; less if the disk has not twice as many
 
 
 def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
     """An empty database in memory, which may put what does not fit there into the folder `scratch`."""
-    spill = min(_MAX_SPILL, shutil.disk_usage(scratch).free // 2)
+    spill = min(MAX_UNPACKED, shutil.disk_usage(scratch).free // 2)
     places = {"temp_directory": str(scratch / "spill"), "max_temp_directory_size": f"{spill}B"}
     return duckdb.connect(config=duckdb_config(_MEMORY) | places)
 

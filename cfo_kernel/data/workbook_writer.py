@@ -33,16 +33,20 @@ def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
         [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
         if count >= sheet_values.MAX_ROWS or len(columns) > sheet_values.MAX_COLUMNS:
             raise SheetInvalid(f"{sheet_values.too_large(count + 1, len(columns))} Download the result as CSV.")
-        partial = Path(scratch) / "whole.xlsx"
+        # Beside the target: a confined process may not move a file from one folder to another.
+        partial = path.with_name(f".{path.name}.part")
         options = {"constant_memory": True, "tmpdir": scratch, "use_zip64": True}
-        with xlsxwriter.Workbook(partial, options) as book:
-            writer = _SheetWriter(book, sheet)
-            writer.write_header(columns)
-            for number, row in enumerate(sheet_values.rows(connection), start=1):
-                writer.write_row(number, row)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
+        try:
+            with xlsxwriter.Workbook(partial, options) as book:
+                writer = _SheetWriter(book, sheet)
+                writer.write_header(columns)
+                for number, row in enumerate(sheet_values.rows(connection), start=1):
+                    writer.write_row(number, row)
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     return {"rows": count}
 
 

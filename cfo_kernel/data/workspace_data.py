@@ -53,6 +53,11 @@ def scratch_dir(workspace_dir: Path) -> Path:
     return workspace_dir / ".scratch"
 
 
+def file_workers_dir(workspace_dir: Path) -> Path:
+    """The folder of a workspace's file workers, which have locked folders there."""
+    return workspace_dir / ".files"
+
+
 class WorkspaceData:
     """Reads the data of a workspace. All SQL, whoever sends it, passes the same policy here.
 
@@ -72,7 +77,7 @@ class WorkspaceData:
         python_timeout: float = 30,
     ) -> None:
         self._data_dir = workspace_dir / "data"
-        self._files = workspace_dir / ".files"
+        self._files = file_workers_dir(workspace_dir)
         self._ingest = FileWorker(self._files)
         self._sql = SqlWorkerPool(workspace_dir / ".cache", workspace_dir / ".sql", timeout=query_timeout)
         self._cache = IngestCache(workspace_dir, self._ingest, ingest_timeout)

@@ -15,7 +15,7 @@ from cfo_kernel import not_found
 from cfo_kernel.agent.models import Models
 from cfo_kernel.agent.prices import read_prices
 from cfo_kernel.cancellation import cancel_and_wait
-from cfo_kernel.data.workspace_data import WorkspaceData, scratch_dir
+from cfo_kernel.data.workspace_data import WorkspaceData, file_workers_dir, scratch_dir
 from cfo_kernel.errors import (
     CfoError,
     OtherLoop,
@@ -337,6 +337,7 @@ def _remove_abandoned_scratch(workspaces: list[Path]) -> None:
     for folder in workspaces:
         with contextlib.suppress(OSError):
             remove_abandoned(scratch_dir(folder))
+            remove_abandoned(file_workers_dir(folder))
 
 
 def title_of(text: str) -> str | None:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cfo_kernel.data import csv_reader, ingest_worker
-from cfo_kernel.errors import UnreadableFile, UnsupportedFile
+from cfo_kernel.data import csv_reader, ingest_worker, parquet_reader
+from cfo_kernel.errors import FileTooLarge, StorageFailed, UnreadableFile, UnsupportedFile
 from tests.data.conftest import Ingest
 
 
@@ -119,3 +119,45 @@ def test_long_or_many_values_are_not_listed(ingest: Ingest) -> None:
     assert len(memo.maximum or "") == 200
     assert code.values is None
     assert code.distinct == 1001
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("SELECT repeat('x', 1000) AS a FROM range(2000)", "2,000 rows of 0.0 GB"),
+        ("SELECT encode(repeat('x', 1000)) AS a FROM range(2000)", "2,000 rows"),
+        ("SELECT 1 AS a, 2 AS b FROM range(100000)", "100,000 rows"),
+    ],
+)
+def test_a_parquet_file_that_unpacks_to_too_much_is_refused(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str, says: str
+) -> None:
+    monkeypatch.setattr(parquet_reader, "MAX_UNPACKED", 1_000_000)
+    duckdb.sql(f"COPY ({sql}) TO '{tmp_path / 'packed.parquet'}'")
+    assert (tmp_path / "packed.parquet").stat().st_size < 10_000
+    with pytest.raises(FileTooLarge, match=rf"packed\.parquet unpacks to {says}.*Split the file"):
+        ingest(tmp_path / "packed.parquet")
+    assert not [*(tmp_path / ".cache").glob("*")]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (duckdb.OutOfMemoryException("full"), MemoryError, ""),
+        (OSError(28, "No space left on device"), StorageFailed, "The disk is too full to read a.csv"),
+        (duckdb.IOException("No space left on device"), StorageFailed, "The disk is too full to read a.csv"),
+        (OSError(27, "File too large"), FileTooLarge, "a.csv takes more than 8 GB on disk"),
+        (PermissionError(13, "Permission denied"), StorageFailed, "a.csv cannot be read"),
+        (OverflowError("too large"), UnreadableFile, r"a.csv cannot be read \(OverflowError\)"),
+        (BaseException("a panic of Rust"), UnreadableFile, "a.csv cannot be read"),
+    ],
+)
+def test_what_a_library_raises_is_a_problem_of_the_file_or_of_the_disk(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, error: BaseException, kind: type[Exception], says: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(csv_reader, "load", fail)
+    with pytest.raises(kind, match=says):
+        ingest("a.csv", "a,b\n1,2\n")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.data import ingest_worker, workbook_reader
+from cfo_kernel.errors import FileTooLarge, UnreadableFile
 from tests.data.conftest import Ingest, Ingested
 
 Book = Callable[..., list[Ingested]]
@@ -181,6 +182,30 @@ def test_a_zip_archive_that_is_not_a_workbook_is_refused(ingest: Ingest, tmp_pat
         file.writestr("a.txt", "hello")
     with pytest.raises(UnreadableFile, match="cannot be opened as a workbook"):
         ingest(tmp_path / "zip.xlsx")
+
+
+def test_the_cells_of_all_sheets_are_limited(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook_reader, "MAX_CELLS", 7)
+    assert len(book(One=[["a", "b"], [1, 2]], Two=[["a"], [1]])) == 2
+    with pytest.raises(FileTooLarge, match=r"The cells of book\.xlsx spread over 2 rows and 2 columns, and at most"):
+        book(One=[["a", "b"], [1, 2]], Two=[["a", "b"], [1, 2]])
+
+
+def test_sheets_that_were_left_out_are_named_with_the_reason(tmp_path: Path) -> None:
+    workbook = Workbook()
+    workbook.worksheets[0].append(["Trial balance"])
+    workbook.worksheets[0].title = "Cover"
+    workbook.create_sheet("Empty")
+    workbook.create_sheet("Data").append(["a", "b"])
+    workbook.create_chartsheet("Chart")
+    workbook.save(tmp_path / "book.xlsx")
+    made = ingest_worker.ingest(str(tmp_path / "book.xlsx"), str(tmp_path / "made"))
+    assert [table["sheet"] for table in made["tables"]] == ["Data"]
+    assert made["notes"] == [
+        "The sheet Cover was left out: it holds one cell and no table.",
+        "The sheet Empty was left out: it is empty.",
+        "The sheet Chart was left out: it is a chart.",
+    ]
 
 
 def test_a_workbook_without_a_table_says_so(book: Book) -> None:

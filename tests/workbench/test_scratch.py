@@ -26,7 +26,7 @@ async def main(root):
         thread = await (await wb.workspace("tiny")).thread()
         reply = await thread.ask("SQL: SELECT i, i::VARCHAR AS text FROM range(200000) t(i)")
         asyncio.create_task(thread.download(reply.result.file, "xlsx"))
-        while not [*root.glob("tiny/.scratch/*/own/*/*")]:
+        while not [*root.glob("tiny/.files/*/out/*/*")]:
             await asyncio.sleep(0.01)
         print("exporting", flush=True)
         await asyncio.sleep(60)
@@ -46,8 +46,10 @@ async def test_the_remains_of_a_killed_export_are_removed_at_the_next_start(root
             assert process.stdout.readline() == b"exporting\n"
             process.kill()
         assert len(list((root / "tiny" / ".scratch").iterdir())) == 2
+        assert list((root / "tiny" / ".files").iterdir()) != []
         async with connect(settings=settings(root, serve())):
             assert [p.name for p in (root / "tiny" / ".scratch").iterdir()] == [living.parent.name]
+            assert list((root / "tiny" / ".files").iterdir()) == []
         assert (living / "half.xlsx").exists()
     assert list((root / "tiny" / ".scratch").iterdir()) == []
 
