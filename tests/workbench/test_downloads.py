@@ -198,6 +198,6 @@ def test_more_rows_than_a_sheet_has_are_refused_with_a_hint_at_csv(
     monkeypatch.setattr(sheet_values, "MAX_ROWS", 4)
     assert workbook_writer.write_workbook(source, "Result", str(tmp_path / "x.xlsx")) == {"rows": 3}
     monkeypatch.setattr(sheet_values, "MAX_ROWS", 3)
-    with pytest.raises(SheetInvalid, match="Download it as CSV"):
+    with pytest.raises(SheetInvalid, match="Download the result as CSV"):
         workbook_writer.write_workbook(source, "Result", str(tmp_path / "y.xlsx"))
     assert not (tmp_path / "y.xlsx").exists()
