@@ -34,7 +34,7 @@ pythons: .venv/.dev ## run tests on each supported Python of this machine (TESTS
 screens: .venv/.dev $(JS)/node_modules ## go through every state of the page in Chromium; pictures of them are in screenshots/
 	$(BIN)/pytest -n 2 --dist loadscope -m slow tests/browser
 
-containers: .venv/.dev ## run the tests of Python programs in containers, of a Docker engine that is started if there is docker.io
+containers: .venv/.dev ## run the slow tests of workers: Python programs in containers of a Docker engine, if one can be started
 	$(BIN)/pytest -m slow tests/executors
 
 picture: .venv/.dev ## take the picture of the README again

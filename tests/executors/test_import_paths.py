@@ -120,6 +120,7 @@ def test_a_folder_of_pythonpath_that_also_holds_the_workspaces(python: Path, pac
     assert "the folder of the workspaces is in it. Install it into the environment of cfo_kernel" in why
 
 
+@pytest.mark.slow
 def test_the_site_packages_of_the_user(packages: Path, tmp_path: Path) -> None:
     base = tmp_path / "base"
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
