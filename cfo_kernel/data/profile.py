@@ -10,6 +10,7 @@ from cfo_kernel.sql_text import quoted
 
 _MAX_VALUES = 1000
 _MAX_LENGTH = 200
+_MAX_LISTED = 4_000_000  # characters of all values of a table: the engine parses the profile while everything waits
 
 
 def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Column, ...]]:
@@ -22,11 +23,14 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
         aggregates += [f"left(CAST({end}({column}) AS VARCHAR), {_MAX_LENGTH})" for end in ("min", "max")]
     [(rows, *figures)] = connection.execute(f"SELECT {', '.join(aggregates)} FROM staging").fetchall()  # noqa: S608 - quoted
     columns: list[Column] = []
+    listed = 0
     for i, (name, kind) in enumerate(described):
         filled, distinct, low, high = figures[4 * i : 4 * i + 4]
         column = Column(name=name, type=kind, nulls=rows - filled, distinct=distinct, minimum=low, maximum=high)
-        if column.kind is Kind.TEXT and distinct <= _MAX_VALUES:
-            column = column.model_copy(update={"values": _values(connection, quoted(name))})
+        if column.kind is Kind.TEXT and distinct <= _MAX_VALUES and listed <= _MAX_LISTED:
+            values = _values(connection, quoted(name))
+            listed += sum(map(len, values or ()))
+            column = column.model_copy(update={"values": values})
         columns.append(column)
     return rows, tuple(columns)
 

@@ -165,14 +165,14 @@ class WorkerProcess:
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, LookupError, TypeError) as error:
             # The process died, or sent something that is not an answer: after that, its stream cannot be trusted.
             await wait_briefly(self._process)
-            status = await self._kill()
+            await self._kill()
             if self._is_closed:
                 raise workbench_closed() from error
             if not self._has_answered and (reason := await self._errors.reason()):
                 message = f"A worker process did not start: {reason}. Repair the installation, then try again."
                 raise errors.WorkerLost(message, retryable=False) from error
             message = "The worker process died. Try again with less data at a time."
-            raise errors.WorkerLost(message, retryable=True, status=status) from error
+            raise errors.WorkerLost(message, retryable=True) from error
 
     async def _stop(self, task: "asyncio.Future[Any]") -> None:
         """Stops the work, and is not interrupted by a second cancellation.
@@ -255,16 +255,12 @@ class WorkerProcess:
             raise errors.QueryOutOfMemory(message, retryable=True)
         return json.loads(await answers.readexactly(length))
 
-    async def _kill(self) -> int | None:
-        """Ends the process; returns its exit status, which is that of its own death if it was dead already."""
+    async def _kill(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return None
-        if process.returncode is None:
+        if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-        return process.returncode
 
 
 def _address_space(pid: int) -> int:
