@@ -23,3 +23,10 @@ def clean_text(text: str) -> str:
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     return _HALF_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", _HIDDEN.sub("", _ESCAPE_SEQUENCE.sub("", text)))
+
+
+def storable_text(text: str) -> str:
+    """The text without what a database or UTF-8 cannot hold: NUL, and halves of a surrogate pair."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return _HALF_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", text.replace("\0", ""))

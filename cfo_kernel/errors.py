@@ -17,7 +17,7 @@ CfoError
 ├── ServerError             a server cannot be used
 │   ├── ServerUnavailable · ServerIncompatible · TokenRejected · ProcessCrashLoop
 └── RunError                a run failed
-    ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelMisbehaved
+    ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelRefused · ModelMisbehaved
     ├── RequestLimitReached · ToolCallLimitReached · TokenLimitReached · RunTimeout
     ├── RunCancelled · RunInterrupted · InternalError
 
@@ -374,6 +374,12 @@ class ModelUnavailable(RunError):
     """The model's server cannot be reached, is overloaded, or does not have the model. The message says which."""
 
     code = "model_unavailable"
+
+
+class ModelRefused(RunError):
+    """The model, or a content filter of its server, declined to answer. Reword the message, or use another model."""
+
+    code = "model_refused"
 
 
 class ModelMisbehaved(RunError):

@@ -77,11 +77,12 @@ class Result(Value):
 
 
 class Error(Value):
-    """The reason why the run has no reply."""
+    """The reason why the run has no reply. `details` are JSON, such as the own words of the model's server."""
 
     type: Literal["error"] = "error"
     code: str
     message: str
+    details: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
 class Usage(Value):

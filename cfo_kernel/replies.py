@@ -63,10 +63,11 @@ class ResultTable(Value):
 
 
 class Problem(Value):
-    """An error in a reply: its stable code, and a message with what to do next."""
+    """An error in a reply: its stable code, a message with what to do next, and details as JSON."""
 
     code: str
     message: str
+    details: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
 Loader = Callable[[str], Awaitable["pd.DataFrame"]]

@@ -58,4 +58,4 @@ def reply_of(outcome: FinishedRun) -> Reply:
     if outcome.reply is not None:
         return outcome.reply
     error = outcome.error or Error(code=InternalError.code, message="The run ended without a reply.")
-    raise restored(error.code, error.message)
+    raise restored(error.code, error.message, **error.details)

@@ -15,10 +15,13 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from cfo_kernel.agent.chat_chunks import ChunkRepair
+from cfo_kernel.agent.chunk_text import answer_length, storable
 from cfo_kernel.agent.refused_parameters import Body, refused, without
 from cfo_kernel.agent.unstreamed_answers import NotACompletion, chunks_of
+from cfo_kernel.errors import TokenLimitReached
 
 _MOST_REPEATS = 6
+_LONGEST_ANSWER = 1_000_000
 
 
 class ChatClient(AsyncOpenAI):
@@ -124,6 +127,7 @@ class _Chunks(AsyncStream[object]):
     """
 
     _done = False
+    _length = 0
 
     async def begin(self, repair: ChunkRepair) -> None:
         """Reads as far as the first event. An error before any answer is raised here."""
@@ -143,6 +147,8 @@ class _Chunks(AsyncStream[object]):
             raise
 
     async def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
+        if not self._first:
+            raise APIError("The stream has no events.", self.response.request, body=None)
         try:
             for data in self._first:
                 yield self._chunk(self._repaired(data))
@@ -164,6 +170,11 @@ class _Chunks(AsyncStream[object]):
             yield event
 
     def _chunk(self, data: object) -> ChatCompletionChunk:
+        data = storable(data)
+        self._length += answer_length(data)
+        if self._length > _LONGEST_ANSWER:
+            message = f"The model's answer did not end after {_LONGEST_ANSWER:,} characters. Ask a narrower question."
+            raise TokenLimitReached(message)
         try:
             return ChatCompletionChunk.model_validate(data)
         except ValidationError:

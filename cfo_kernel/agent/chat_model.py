@@ -1,7 +1,16 @@
 """OpenAI's chat completions for an agent whose tools have schemas that every server takes."""
 
-from pydantic_ai.models import ModelRequestParameters
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic_ai import RunContext
+from pydantic_ai.messages import ModelMessage
+from pydantic_ai.models import ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.settings import ModelSettings
+
+from cfo_kernel.agent.model_errors import UnreadableAnswer
 
 
 class ChatModel(OpenAIChatModel):
@@ -13,3 +22,20 @@ class ChatModel(OpenAIChatModel):
 
     def customize_request_parameters(self, model_request_parameters: ModelRequestParameters) -> ModelRequestParameters:
         return model_request_parameters
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: RunContext[Any] | None = None,
+    ) -> AsyncGenerator[StreamedResponse]:
+        """The answer. One whose parts have other types than a chat completion's raises `UnreadableAnswer`."""
+        stream = super().request_stream(messages, model_settings, model_request_parameters, run_context)
+        try:
+            async with stream as answer:
+                yield answer
+        # pydantic-ai trusts the types of what a server sends. Whoever reads the answer raises through the `yield`.
+        except (AttributeError, TypeError, LookupError, ValueError, RecursionError) as error:
+            raise UnreadableAnswer(self.model_name, "The answer cannot be read.") from error

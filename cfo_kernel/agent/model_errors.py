@@ -1,19 +1,33 @@
 """What can go wrong between the agent and its model, as run errors that say what to do next."""
 
 from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any
 
+from pydantic import ValidationError
 from pydantic_ai.exceptions import (
     AgentRunError,
+    ContentFilterError,
     FallbackExceptionGroup,
     ModelAPIError,
     ModelConnectionError,
     ModelHTTPError,
     ModelTimeoutError,
+    OutputTokenLimitExceeded,
     UnexpectedModelBehavior,
     UsageLimitExceeded,
 )
+from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, TextPart, ThinkingPart
 
 from cfo_kernel import errors
+from cfo_kernel.agent.failure_causes import Cause, cause_of
+from cfo_kernel.agent.models import OpenedModel
+from cfo_kernel.agent.server_messages import server_message
+from cfo_kernel.agent.unstreamed_answers import NotACompletion
+
+
+class UnreadableAnswer(ModelAPIError):
+    """The server's answer has a form that cannot be read, so that asking again would not help."""
 
 
 def answer_broke_off(error: ModelAPIError) -> bool:
@@ -24,8 +38,11 @@ def answer_broke_off(error: ModelAPIError) -> bool:
     """
     if isinstance(error, ModelConnectionError):
         return error.phase not in ("pool", "connect") and not isinstance(error, ModelTimeoutError)
+    # The server could not read what its own model wrote, which differs each time.
+    if error.provider_error_code == "tool_use_failed":
+        return True
     # pydantic-ai raises the base class itself for a stream without an end, or with an event that cannot be decoded.
-    return type(error) is ModelAPIError
+    return type(error) is ModelAPIError and not isinstance(error.__cause__, NotACompletion)
 
 
 def request_not_started(error: ModelAPIError | FallbackExceptionGroup) -> bool:
@@ -44,16 +61,19 @@ def server_failed(error: Exception) -> bool:
     return isinstance(error, ModelAPIError)
 
 
-def as_run_error(error: AgentRunError | FallbackExceptionGroup, names: Sequence[str]) -> errors.RunError:
-    """The run error for an error of pydantic-ai. `names` are the run's models: the first, then its fallback.
+def as_run_error(
+    error: AgentRunError | FallbackExceptionGroup, opened: OpenedModel, answers: Sequence[ModelResponse]
+) -> errors.RunError:
+    """The run error for an error of pydantic-ai. `answers` are those that the run's models gave before.
 
-    If both failed, the advice is about the first.
+    If both models failed, the advice is about the first.
     """
+    names = opened.names
     if isinstance(error, FallbackExceptionGroup):
         first: BaseException = error.exceptions[0]
         # _PrimaryModel replaces some errors. The original says more about what to do.
         first = first.__cause__ if isinstance(first.__cause__, ModelAPIError) else first
-        run_error = _model_error(first, names[0], "CFO_MODEL")
+        run_error = _model_error(first, names[0], "CFO_MODEL", opened.secrets, answers)
         run_error.message = f"{run_error.message} CFO_FALLBACK_MODEL did not answer either."
         return run_error
     if isinstance(error, UsageLimitExceeded):
@@ -61,7 +81,7 @@ def as_run_error(error: AgentRunError | FallbackExceptionGroup, names: Sequence[
     setting, name = "CFO_MODEL", names[0]
     if isinstance(error, ModelAPIError) and len(names) > 1 and error.model_name == names[1].partition(":")[2]:
         setting, name = "CFO_FALLBACK_MODEL", names[1]
-    return _model_error(error, name, setting)
+    return _model_error(error, name, setting, opened.secrets, answers)
 
 
 def _limit_error(error: UsageLimitExceeded) -> errors.RunError:
@@ -76,38 +96,101 @@ def _limit_error(error: UsageLimitExceeded) -> errors.RunError:
     return errors.RequestLimitReached(message)
 
 
-def _model_error(error: BaseException, name: str, setting: str) -> errors.RunError:
+def _model_error(
+    error: BaseException, name: str, setting: str, secrets: Sequence[str], answers: Sequence[ModelResponse]
+) -> errors.RunError:
     match error:
-        case ModelHTTPError(status_code=401 | 403):
-            key = "ANTHROPIC_API_KEY" if name.startswith("anthropic") else "OPENAI_API_KEY"
-            return errors.ModelKeyRejected(f"The model's server rejected the key. Set {key} to a valid key.")
-        case ModelHTTPError(status_code=404):
-            return errors.ModelUnavailable(f"The server does not have the model {name}. Set {setting} to one it has.")
-        case ModelHTTPError(status_code=429):
-            return errors.ModelUnavailable("The model's server is at its limit (429). Wait a little, then send again.")
-        case ModelHTTPError(status_code=400 | 413 | 422 as status):
-            message = (
-                f"The model's server refused the request ({status}). If the thread is long, start a new one or lower "
-                f"CFO_HISTORY_TURNS. Otherwise set {setting} to a model that can call tools."
-            )
-            return errors.ModelUnavailable(message)
-        case ModelHTTPError(status_code=status):
-            message = f"The model's server returned status {status}. Send again; if it recurs, check CFO_BASE_URL."
-            return errors.ModelUnavailable(message)
         case ModelTimeoutError():
             message = "The model's server was silent for longer than CFO_MODEL_TIMEOUT. Send again, or raise the limit."
             return errors.ModelUnavailable(message)
+        case UnreadableAnswer():
+            message = (
+                "The answer of the model's server could not be read as a chat completion. Check CFO_BASE_URL and the "
+                "version of the server, then send again."
+            )
+            return errors.ModelUnavailable(message)
+        case ModelAPIError() if isinstance(error, ModelHTTPError) or error.body or _is_no_completion(error):
+            return _server_error(error, name, setting, secrets)
         case ModelAPIError():
             message = (
                 "The model's server could not be reached, or the connection broke. Check CFO_BASE_URL and the network, "
                 "then send again."
             )
             return errors.ModelUnavailable(message)
+        case ContentFilterError():
+            return _refusal(error, setting, secrets)
         case UnexpectedModelBehavior():
-            message = (
-                "The model gave no usable reply, even after its mistakes were explained to it. Send the message again, "
-                "or reword it."
-            )
-            return errors.ModelMisbehaved(message)
+            return errors.ModelMisbehaved(_misbehavior(error, answers))
         case _:
             return errors.ModelMisbehaved("The model stopped without a reply. Send the message again.")
+
+
+def _is_no_completion(error: ModelAPIError) -> bool:
+    return isinstance(error.__cause__, NotACompletion)
+
+
+def _server_error(error: ModelAPIError, name: str, setting: str, secrets: Sequence[str]) -> errors.RunError:
+    """The error with the server's own sentence, and with advice for its likely cause."""
+    status = error.status_code if isinstance(error, ModelHTTPError) else 200 if _is_no_completion(error) else None
+    message = server_message(error.body, secrets)
+    cause = cause_of(status, message, name.partition(":")[2])
+    shown = "" if status in (None, 200) else f" ({status})"
+    key = "ANTHROPIC_API_KEY" if name.startswith("anthropic") else "OPENAI_API_KEY"
+    what, advice = (
+        text.format(status=shown, name=name, setting=setting, key=key) for text in (cause.what, cause.advice)
+    )
+    said = message.text or message.code
+    kind = _KINDS.get(cause, errors.ModelUnavailable)
+    return kind(f"{what} {_quoted(said)}{advice}", model_server=_details(status, message.code, message.text))
+
+
+_KINDS: dict[Cause, type[errors.RunError]] = {Cause.KEY: errors.ModelKeyRejected, Cause.FILTER: errors.ModelRefused}
+
+
+def _quoted(said: str) -> str:
+    return f"It says: “{said}” " if said else ""
+
+
+def _details(status: int | None, code: str, message: str) -> dict[str, Any]:
+    return {"status": status, "code": code or None, "message": message or None}
+
+
+def _refusal(error: ContentFilterError, setting: str, secrets: Sequence[str]) -> errors.RunError:
+    """The error for a model that declined, in its own words, or for an answer that a filter held back."""
+    [answer] = ModelMessagesTypeAdapter.validate_json(error.body or "[]") or [ModelResponse(parts=[])]
+    details = answer.provider_details if isinstance(answer, ModelResponse) else None
+    reason = server_message((details or {}).get("refusal"), secrets).text
+    code = server_message((details or {}).get("finish_reason"), secrets).text
+    if reason:
+        message = (
+            f"The model declined to answer. {_quoted(reason)}Reword the message, or set {setting} to another model."
+        )
+    else:
+        message = f"{Cause.FILTER.what} {Cause.FILTER.advice}".format(status="", setting=setting)
+    return errors.ModelRefused(message, model_server=_details(None, code, reason))
+
+
+def _misbehavior(error: UnexpectedModelBehavior, answers: Sequence[ModelResponse]) -> str:
+    if isinstance(error, OutputTokenLimitExceeded):
+        return (
+            "The model's answer was cut off at the longest that its server allows. Ask a narrower question, or raise "
+            "the limit at the server."
+        )
+    if not answers or isinstance(error.__cause__, ValidationError):
+        return "The answer of the model's server is not one of a chat model. Check CFO_BASE_URL, then send again."
+    empty = len(list(takewhile(_is_empty, reversed(answers))))
+    if empty:
+        what = f"last {empty} answers were" if empty > 1 else "answer was"
+        return f"The model's {what} empty. Send the message again, reword it, or use another model."
+    return (
+        "The model gave no usable reply, even after its mistakes were explained to it. Send the message again, "
+        "or reword it."
+    )
+
+
+def _is_empty(answer: ModelResponse) -> bool:
+    """Whether there is nothing in the answer but thoughts."""
+    return all(
+        isinstance(part, ThinkingPart) or (isinstance(part, TextPart) and not part.content.strip())
+        for part in answer.parts
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,14 @@ _AUTO_OPENAI, _AUTO_ANTHROPIC = "openai:gpt-6.1-terra", "anthropic:claude-sonnet
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """The model of a run, and the names behind it: the first model, then its fallback if there is one."""
+    """The model of a run, and the names behind it: the first model, then its fallback if there is one.
+
+    `secrets` are the keys, so that a server which repeats one in an error does not make it public.
+    """
 
     model: Model
     names: tuple[str, ...]
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def model_names(settings: Settings) -> tuple[str, ...]:
@@ -79,7 +83,8 @@ class Models:
         for name, provider in zip(names, providers, strict=True):
             base_url = self._settings.base_url if provider == providers[0] else None
             models.append(NamedModel(self._model(name, base_url, schema), name))
-        return OpenedModel(with_fallback(*models), names)
+        keys = (self._settings.openai_api_key, self._settings.anthropic_api_key)
+        return OpenedModel(with_fallback(*models), names, tuple(key.get_secret_value() for key in keys if key))
 
     async def close(self) -> None:
         """Closes the connections."""

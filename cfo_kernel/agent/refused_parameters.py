@@ -105,7 +105,7 @@ def _stripped(value: object, name: str, *, names_are_keys: bool = True) -> objec
 def _names(text: str, name: str, *, single_words: bool) -> bool:
     """Whether the text names the parameter: tool_choice, tool-choice, toolChoice, "Tool choice", tools[0].strict."""
     words = re.findall(r"\$?[a-z0-9]+|[A-Z][a-z0-9]*", name)
-    joined = r"[\s_.-]{0,2}".join(re.escape(word) for word in words)
+    joined = "stream(?:ed|ing)?" if name == "stream" else r"[\s_.-]{0,2}".join(re.escape(word) for word in words)
     if len(words) == 1 and not single_words:
         return re.search(rf"""["'`.\[]{joined}["'`\]]""", text) is not None
     return re.search(rf"(?<![A-Za-z0-9]){joined}(?![A-Za-z0-9]|_\w)", text, re.IGNORECASE) is not None

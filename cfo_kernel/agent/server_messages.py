@@ -25,15 +25,11 @@ _SECRET = re.compile(
 
 
 class ServerMessage(NamedTuple):
-    """The server's own words. Both parts may be empty."""
+    """The server's own words, of which each may be empty. A structured message came as JSON, and not as a page."""
 
     text: str
     code: str
-
-    @property
-    def words(self) -> str:
-        """Text and code, to look for words in."""
-        return f"{self.text} {self.code}"
+    is_structured: bool
 
 
 def server_message(body: object, secrets: Sequence[str] = (), longest: int = _LONGEST) -> ServerMessage:
@@ -44,7 +40,11 @@ def server_message(body: object, secrets: Sequence[str] = (), longest: int = _LO
         dict.fromkeys(text.rstrip(":. ") if n + 1 < len(unlike) else text for n, text in enumerate(unlike))
     )
     code = next((_one_line(code) for code in _codes(body, _DEEPEST)), "")
-    return ServerMessage(_cut(without_secrets(text, secrets), longest), _cut(without_secrets(code, secrets), 60))
+    return ServerMessage(
+        _cut(without_secrets(text, secrets), longest),
+        _cut(without_secrets(code, secrets), 60),
+        not isinstance(_parsed(body), str),
+    )
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:

@@ -27,6 +27,7 @@ from pydantic_ai.messages import (
     OutputToolCallEvent,
     OutputToolResultEvent,
     PartDeltaEvent,
+    PartEndEvent,
     PartStartEvent,
     RetryFeedbackPart,
     TextPart,
@@ -56,6 +57,8 @@ _NO_CALL = (
     "The person did not get this answer, because it calls no tool. Query the data with a tool. Then end with a call of "
     f"one of these: {', '.join(MESSAGE_ARGUMENTS)}."
 )
+_READ_AT_ONCE = 400
+"""Above 50 times as many characters, a message on the screen grows by 2 % of its length at a time."""
 _PROMPT = (Path(__file__).parent / "prompt.md").read_text(encoding="utf-8")
 _AGENT: Agent[RunDeps, Reply] = Agent(
     output_type=OUTPUTS,  # pyright: ignore[reportArgumentType] - the four functions return the four replies
@@ -134,6 +137,7 @@ async def run_turn(
         tool_calls_limit=limits.tool_calls,
         total_tokens_limit=None if opened.names == (OFFLINE,) else limits.tokens,
     )
+    turn: _Turn | None = None
     try:
         async with _AGENT.iter(
             message or None, message_history=list(history), deps=deps, model=opened.model, usage_limits=usage_limits
@@ -146,7 +150,7 @@ async def run_turn(
             finally:
                 listener.used(usage_of(run.usage, turn.responses, prices))
     except (AgentRunError, FallbackExceptionGroup) as error:
-        raise as_run_error(error, opened.names) from error
+        raise as_run_error(error, opened, turn.responses if turn else ()) from error
     if run.result is None:
         raise ModelMisbehaved("The model stopped without a reply. Send the message again.")
     return TurnResult(run.result.output, run.result.new_messages())
@@ -265,6 +269,7 @@ class _StreamedMessage:
     def __init__(self) -> None:
         self.text = ""
         self._calls: dict[int, tuple[str, str]] = {}
+        self._read: dict[int, int] = {}
 
     def growth(self, event: Any) -> str:
         """The text that this event adds to the message."""
@@ -275,11 +280,17 @@ class _StreamedMessage:
                 name, json_text = self._calls[index]
                 more = getattr(delta, "args_delta", None)
                 self._calls[index] = (name, json_text + more if isinstance(more, str) else json_text)
+                # Reading a long text again for every few characters would take quadratic time.
+                if len(json_text) - self._read.get(index, 0) < len(json_text) // 50 - _READ_AT_ONCE:
+                    return ""
+            case PartEndEvent(index=index) if index in self._calls:
+                pass
             case _:
                 return ""
         name, json_text = self._calls[index]
         if name not in MESSAGE_ARGUMENTS or not json_text:
             return ""
+        self._read[index] = len(json_text)
         try:
             arguments = from_json(json_text, allow_partial="trailing-strings")
         except ValueError:

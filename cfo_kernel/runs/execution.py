@@ -160,7 +160,7 @@ async def publish_outcome(run: RunRow, entry: RunEntry, journal: Journal, usage_
     if entry.reply is not None:
         recorder.put(events.Result(reply=entry.reply))
     elif entry.error is not None:
-        recorder.put(events.Error(code=entry.error.code, message=entry.error.message))
+        recorder.put(events.Error(**entry.error.model_dump()))
     recorder.put(events.Done(run_id=run.id, status=entry.status, usage=entry.usage))
     ended = journal.end(run, entry.status)
     if isinstance(lost := await recorder.written(), CfoError):
@@ -175,4 +175,5 @@ def _not_stored(entry: RunEntry, error: CfoError) -> RunEntry:
 
 def failed(run_id: str, error: CfoError) -> RunEntry:
     """Returns the outcome of a run that failed with this error."""
-    return RunEntry(run_id=run_id, status="failed", error=Problem(code=error.code, message=error.message))
+    problem = Problem(code=error.code, message=error.message, details=error.details)
+    return RunEntry(run_id=run_id, status="failed", error=problem)

@@ -69,7 +69,7 @@ class EmbeddedRun:
             return None
         if entry.reply is not None:
             entry.reply.bind(self._load)
-        error = Error(code=entry.error.code, message=entry.error.message) if entry.error else None
+        error = Error(**entry.error.model_dump()) if entry.error else None
         return FinishedRun(
             thread_id=self.thread_id,
             run_id=self.id,

@@ -1,7 +1,7 @@
 """What servers send instead of an answer: refusals, limits, wrong addresses, and errors in a stream."""
 
-from tests.agent.servers.case import QUERY, RESULT, Case, fails, works
-from tests.agent.servers.wire import Whole, chunk
+from tests.agent.servers.case import QUERY, RESULT, SQL, Case, fails, works
+from tests.agent.servers.wire import Whole, call, chunk, one_call
 
 _HTML = b"<html>Please log in</html>"
 _FILTERED = {
@@ -14,7 +14,7 @@ _FILTERED = {
 }
 
 
-def error(status: int, message: str, code: object = None, **keys: object) -> Whole:
+def error(status: int, message: str, code: object = None, /, **keys: object) -> Whole:
     """An error in OpenAI's form."""
     return Whole(status, {"error": {"message": message, "code": code, **keys}})
 
@@ -27,7 +27,7 @@ FAILURES: dict[str, Case] = {
     "refusal": fails(
         [chunk({"role": "assistant", "refusal": "I'm sorry, I can't help with that."}), chunk({}, "stop")],
         code="model_refused",
-        says=["I'm sorry, I can't help with that.", "reword"],
+        says=["I'm sorry, I can't help with that.", "Reword"],
     ),
     "empty_for_ever": fails(
         [chunk({"role": "assistant", "content": ""}), chunk({}, "stop")],
@@ -121,6 +121,27 @@ FAILURES: dict[str, Case] = {
         code="model_unavailable",
         says=["Upstream idle timeout"],
     ),
+    "endless_answer": fails(
+        [
+            chunk({"tool_calls": [call("task_result", '{"message": "')]}),
+            *[chunk({"tool_calls": [{"index": 0, "function": {"arguments": "na " * 3000}}]}) for _ in range(200)],
+            chunk({}, "length"),
+        ],
+        code="token_limit_reached",
+        says=["did not end", "narrower"],
+        requests=1,
+    ),
+    "unknown_tool_for_ever": fails(
+        one_call("query_database", SQL),
+        code="model_misbehaved",
+        says=["after its mistakes were explained"],
+    ),
+    # forms that are not a chat completion's
+    "choices_of_another_type": fails([chunk(choices=[5])], code="model_unavailable", says=["could not be read"]),
+    "delta_of_another_type": fails(
+        [chunk([1, 2]), chunk({}, "stop")], code="model_unavailable", says=["could not be read"], requests=1
+    ),
+    "an_array_for_ever": fails([b"data: [1]\n\n"], code="model_unavailable", says=["Check CFO_BASE_URL"]),
+    "nothing_at_all": fails([b""], code="model_unavailable", says=["CFO_BASE_URL"]),
+    "deeply_nested": fails([b"data: " + b"[" * 200_000 + b"\n\n"], code="model_unavailable", says=["CFO_BASE_URL"]),
 }
-PENDING = {name for name in FAILURES if name not in ("errors_then_answers", "limit_then_answers")}
-"""Cases whose error does not say enough yet. They are not run."""

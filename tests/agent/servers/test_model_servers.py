@@ -17,14 +17,18 @@ from pydantic_ai.exceptions import UsageLimitUnavailableWarning
 from cfo_kernel import FinishedRun, Numbered, Settings, TaskResult, UserInteraction, Workspace, connect
 from cfo_kernel.agent.outputs import MESSAGE_ARGUMENTS
 from cfo_kernel.events import ToolCall, ToolResult
-from tests.agent.servers import answers, failures, reported
+from tests.agent.servers import answers, failures, reported, reported_failures
 from tests.agent.servers.case import QUERY, RESULT, SQL, Case, Fails, Works
 from tests.agent.servers.wire import RawServer, Turn, call, calls, chunk, one_call
 from tests.conftest import KEY
 from tests.replies import events_of, shown_message
 
-_ALL: dict[str, Case] = {**answers.ANSWERS, **failures.FAILURES, **reported.REPORTED}
-CASES = {name: case for name, case in _ALL.items() if name not in failures.PENDING}
+CASES: dict[str, Case] = {
+    **answers.ANSWERS,
+    **reported.REPORTED,
+    **failures.FAILURES,
+    **reported_failures.REPORTED,
+}
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

@@ -1,0 +1,33 @@
+"""The texts in a chunk of an answer: what cannot be stored is taken out, and their length is measured."""
+
+from typing import Any, cast
+
+from cfo_kernel.clean_text import storable_text
+
+
+def storable(value: object) -> object:
+    """The value with texts that every store can hold. A value that is nested too deeply raises `RecursionError`."""
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, dict):
+        return {storable(key): storable(inner) for key, inner in cast("dict[str, object]", value).items()}
+    if isinstance(value, list):
+        return [storable(inner) for inner in cast("list[object]", value)]
+    return value
+
+
+def answer_length(chunk: object) -> int:
+    """How many characters of text, thoughts and arguments the chunk adds to the answer."""
+    choices = cast("dict[str, Any]", chunk).get("choices") if isinstance(chunk, dict) else None
+    choice = cast("list[object]", choices)[0] if isinstance(choices, list) and choices else None
+    return _length(cast("dict[str, Any]", choice).get("delta")) if isinstance(choice, dict) else 0
+
+
+def _length(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(_length(inner) for inner in cast("dict[str, object]", value).values())
+    if isinstance(value, list):
+        return sum(_length(inner) for inner in cast("list[object]", value))
+    return 0
