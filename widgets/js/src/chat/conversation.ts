@@ -7,7 +7,7 @@ import { type Ask, type Connection, problemOf, useRequests } from "./requests";
 import { useRunStates } from "./run_states";
 import { isOpen, keysByRun, type Turn, turnsOf } from "./turns";
 
-const PAGE_CLOSED: Problem = { code: "left", message: "The page was closed before this was sent." };
+const PAGE_CLOSED: Problem = { code: "left", message: "The page was closed before this was sent.", details: {} };
 
 export interface Conversation {
   turns: Turn[];

@@ -75,7 +75,7 @@ function applyEvent(state: RunState, { number, event }: Numbered): RunState {
     case "result":
       return { ...state, reply: event.reply, action: null, progress: null };
     case "error":
-      return { ...state, error: { code: event.code, message: event.message } };
+      return { ...state, error: { code: event.code, message: event.message, details: event.details } };
     case "done":
       return { ...state, status: event.status, action: null, progress: null };
     default:

@@ -31,10 +31,10 @@ export function kernelProblem(state: KernelState): Problem {
   const isOwnPage = "voila" in document.body.dataset;
   if (state === "gone") {
     const action = isOwnPage ? "Reload this page" : "Run this cell again";
-    return { code: "no_kernel", message: `The kernel has ended. ${action} to continue.` };
+    return { code: "no_kernel", message: `The kernel has ended. ${action} to continue.`, details: {} };
   }
   const action = isOwnPage ? "reload this page" : "run this cell again";
-  return { code: "no_answer", message: `The kernel is not responding. It may be busy. Try again in a moment, or ${action}.` };
+  return { code: "no_answer", message: `The kernel is not responding. It may be busy. Try again in a moment, or ${action}.`, details: {} };
 }
 
 /** The reason why a command failed: a code, and a message that says what to do next. */

@@ -249,6 +249,9 @@ export interface ProblemMessage {
 export interface Problem {
   code: string;
   message: string;
+  details: {
+    [k: string]: unknown;
+  };
 }
 export interface EventsMessage {
   type: "events";
@@ -367,6 +370,9 @@ export interface Error {
   type: "error";
   code: string;
   message: string;
+  details: {
+    [k: string]: unknown;
+  };
 }
 export interface Done {
   type: "done";
