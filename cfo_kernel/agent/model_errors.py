@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic_ai.exceptions import (
     AgentRunError,
     ContentFilterError,
@@ -176,7 +175,7 @@ def _misbehavior(error: UnexpectedModelBehavior, answers: Sequence[ModelResponse
             "The model's answer was cut off at the longest that its server allows. Ask a narrower question, or raise "
             "the limit at the server."
         )
-    if not answers or isinstance(error.__cause__, ValidationError):
+    if not answers:
         return "The answer of the model's server is not one of a chat model. Check CFO_BASE_URL, then send again."
     empty = len(list(takewhile(_is_empty, reversed(answers))))
     if empty:

@@ -45,6 +45,7 @@ from cfo_kernel.agent.outputs import MESSAGE_ARGUMENTS, OUTPUTS
 from cfo_kernel.agent.prices import Prices
 from cfo_kernel.agent.replay import Replay
 from cfo_kernel.agent.run_deps import RunDeps
+from cfo_kernel.agent.shown_text import ShownText
 from cfo_kernel.agent.tool_schemas import short_definitions
 from cfo_kernel.agent.tools import toolset
 from cfo_kernel.agent.usage import OFFLINE, usage_of
@@ -138,11 +139,12 @@ async def run_turn(
         total_tokens_limit=None if opened.names == (OFFLINE,) else limits.tokens,
     )
     turn: _Turn | None = None
+    shown = ShownText(opened.secrets)
     try:
         async with _AGENT.iter(
             message or None, message_history=list(history), deps=deps, model=opened.model, usage_limits=usage_limits
         ) as run:
-            turn = _Turn(run, listener)
+            turn = _Turn(run, listener, shown)
             try:
                 node: Any = run.next_node
                 while not isinstance(node, End):
@@ -153,16 +155,17 @@ async def run_turn(
         raise as_run_error(error, opened, turn.responses if turn else ()) from error
     if run.result is None:
         raise ModelMisbehaved("The model stopped without a reply. Send the message again.")
-    return TurnResult(run.result.output, run.result.new_messages())
+    return TurnResult(shown.reply(run.result.output), run.result.new_messages())
 
 
 class _Turn:
     """Walks the agent's graph node by node and reports each step to the listener."""
 
-    def __init__(self, run: AgentRun[RunDeps, Reply], listener: TurnListener) -> None:
+    def __init__(self, run: AgentRun[RunDeps, Reply], listener: TurnListener, shown: ShownText) -> None:
         self._run = run
         self._listener = listener
-        self._message = _StreamedMessage()
+        self._shown = shown
+        self._message = _StreamedMessage(shown)
         self._tool_calls: dict[str, tuple[str, float]] = {}
         self._skipped: set[str] = set()
         self._broken_off: list[ModelMessage] = []
@@ -199,7 +202,7 @@ class _Turn:
         state, restarts = self._run.ctx.state, _RESTARTS
         while True:
             history_length, step = len(state.message_history), state.run_step
-            self._message = _StreamedMessage()
+            self._message = _StreamedMessage(self._shown)
             try:
                 async with node.stream(self._run.ctx) as events:
                     async for event in events:
@@ -229,8 +232,9 @@ class _Turn:
                 # None: the call is not carried out, because a reply came before it. A reply counts as a call then.
                 if valid is None:
                     self._skipped.add(part.tool_call_id)
-                self._tool_calls[part.tool_call_id] = (part.tool_name, time.perf_counter())
-                self._listener.tool_call(part.tool_call_id, part.tool_name, _arguments(part))
+                name, arguments = self._shown.text(part.tool_name), self._shown.value(_arguments(part))
+                self._tool_calls[part.tool_call_id] = (name, time.perf_counter())
+                self._listener.tool_call(part.tool_call_id, name, arguments)
             case FunctionToolResultEvent(part=part):
                 self._tool_result(part)
             case OutputToolResultEvent(part=part) if part.tool_call_id in self._skipped:
@@ -241,12 +245,14 @@ class _Turn:
                 pass
 
     def _tool_result(self, part: Any) -> None:
-        unknown = (part.tool_name or "", time.perf_counter())
+        unknown = (self._shown.text(part.tool_name or ""), time.perf_counter())
         name, started = self._tool_calls.get(part.tool_call_id, unknown)
         elapsed = round((time.perf_counter() - started) * 1000, 1)
         # Not only errors of the tool itself: arguments that do not validate come back as a result to retry.
         failed = part.outcome != "success" or part.tool_call_id in self._skipped
-        self._listener.tool_result(part.tool_call_id, name, part.content, elapsed, failed=failed)
+        # A failure may quote the call. A success is the company's data.
+        content = self._shown.value(part.content) if failed else part.content
+        self._listener.tool_result(part.tool_call_id, name, content, elapsed, failed=failed)
 
 
 def _says_no_call(part: Any) -> bool:
@@ -266,8 +272,9 @@ class _StreamedMessage:
     It makes an answer appear word by word, although to the model it is a tool call like any other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: ShownText) -> None:
         self.text = ""
+        self._shown = shown
         self._calls: dict[int, tuple[str, str]] = {}
         self._read: dict[int, int] = {}
 
@@ -297,7 +304,8 @@ class _StreamedMessage:
             return ""
         text = arguments.get(MESSAGE_ARGUMENTS[name], "") if isinstance(arguments, dict) else ""  # pyright: ignore
         # Tokens can only be appended. A text that does not continue the one before is shown when the reply is complete.
-        if not isinstance(text, str) or not text.startswith(self.text):
+        text = self._shown.growing(text) if isinstance(text, str) else ""
+        if not text.startswith(self.text):
             return ""
         added, self.text = text[len(self.text) :], text
         return added
