@@ -18,11 +18,12 @@ from pydantic_ai.output import OutputContext
 from pydantic_ai.tools import ToolDefinition
 
 from cfo_kernel.agent.argument_errors import explained
-from cfo_kernel.agent.json_texts import as_json, object_in, printable
+from cfo_kernel.agent.json_texts import as_json, object_in
 from cfo_kernel.agent.run_deps import RunDeps
 from cfo_kernel.agent.tool_arguments import arguments_in, surplus
 from cfo_kernel.agent.tool_names import offered_name
 from cfo_kernel.agent.written_calls import Tools, Written, calls_in, is_for_a_person, without_thinking, written_calls
+from cfo_kernel.clean_text import clean_text
 
 _ANSWER = "task_result"
 
@@ -108,7 +109,7 @@ def repaired(response: ModelResponse, tools: Tools, answers: Sequence[ModelMessa
             case ToolCallPart() if whole:
                 parts += _calls(part, tools)
             case TextPart(content=content):
-                parts.append(part if (text := printable(content)) == content else replace(part, content=text))
+                parts.append(part if (text := clean_text(content)) == content else replace(part, content=text))
             case _:
                 parts.append(part)
     if whole and not any(isinstance(part, ToolCallPart) for part in parts):

@@ -1,5 +1,6 @@
 """OpenAI's chat completions for an agent whose tools have schemas that every server takes."""
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,8 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.settings import ModelSettings
 
 from cfo_kernel.agent.model_errors import UnreadableAnswer
+
+_log = logging.getLogger(__name__)
 
 
 class ChatModel(OpenAIChatModel):
@@ -38,4 +41,5 @@ class ChatModel(OpenAIChatModel):
                 yield answer
         # pydantic-ai trusts the types of what a server sends. Whoever reads the answer raises through the `yield`.
         except (AttributeError, TypeError, LookupError, ValueError, RecursionError) as error:
+            _log.warning("the answer of the model %s cannot be read", self.model_name, exc_info=error)
             raise UnreadableAnswer(self.model_name, "The answer cannot be read.") from error

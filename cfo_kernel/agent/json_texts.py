@@ -10,6 +10,8 @@ import warnings
 from json import JSONDecoder
 from typing import Any, cast
 
+from cfo_kernel.clean_text import clean_text
+
 _LONGEST = 1_000_000
 _DEEPEST = 60
 _LONGEST_LITERAL = 100_000
@@ -17,8 +19,6 @@ _FENCE = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n?")
 # Some servers strip the fence and leave its language.
 _LANGUAGE = re.compile(r"\Ajson\s{0,9}(?=[{\[])")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-# Lone halves of a surrogate pair cannot be stored as UTF-8; the others are invisible or end a C string.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _DECODER = JSONDecoder(strict=False)  # a raw line break within a string is read as one
 _PYTHON_NAMES = {"true": True, "false": False, "null": None}
 
@@ -31,11 +31,6 @@ def unfenced(text: str) -> str:
         return text
     inner = bare[opening.end() : -3]
     return text if "```" in inner else inner.strip()
-
-
-def printable(text: str) -> str:
-    """The text without characters that cannot be stored or shown."""
-    return _UNPRINTABLE.sub(lambda found: "" if found[0] < "\ud800" else "\ufffd", text)
 
 
 def values_in(text: str) -> list[Any] | None:
@@ -134,16 +129,16 @@ def _key(node: ast.expr | None) -> str:
 
 
 def _cleaned(value: Any, depth: int) -> Any:
-    """The value with printable texts. Raises `RecursionError` for a value that is nested too deeply."""
+    """The value with clean texts. Raises `RecursionError` for a value that is nested too deeply."""
     if depth == 0:
         raise RecursionError
     match value:
         case str():
-            return printable(value)
+            return clean_text(value)
         case list():
             return [_cleaned(each, depth - 1) for each in cast("list[Any]", value)]
         case dict():
-            return {printable(k): _cleaned(v, depth - 1) for k, v in cast("dict[str, Any]", value).items()}
+            return {clean_text(k): _cleaned(v, depth - 1) for k, v in cast("dict[str, Any]", value).items()}
         case _:
             return value
 

@@ -18,8 +18,8 @@ _FURTHER = ("title", "description", "metadata", "raw", "innererror", "fault", "f
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL | re.IGNORECASE)
 # Keys by their usual prefixes, and whatever follows a word such as "key" or "bearer" and looks random.
 _SECRET = re.compile(
-    r"\b(?:sk|pk|rk|gsk|hf|xai|r8|nvapi|pplx|AIza|AKIA|ya29|eyJ)[-_.A-Za-z0-9*]{8,}"
-    r"|(?i:(?<=bearer )|(?<=key )|(?<=key: )|(?<=key=)|(?<=token )|(?<=token: )|(?<=token=)|(?<=provided: ))"
+    r"\b(?:(?:sk|pk|rk|gsk|hf|xai|r8|nvapi|pplx)[-_][-_A-Za-z0-9*]{10,}|(?:AIza|AKIA|ya29)[-_A-Za-z0-9*]{12,})"
+    r"|\beyJ[-_.A-Za-z0-9]{20,}|(?i:(?<=bearer )|(?<=key )|(?<=key: )|(?<=key=)|(?<=token )|(?<=token: )|(?<=token=))"
     r"(?=[^\s,;]*\d)[^\s,;'\"]{12,}"
 )
 
