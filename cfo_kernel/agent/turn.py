@@ -234,7 +234,7 @@ class _Turn:
                     self._skipped.add(part.tool_call_id)
                 name, arguments = self._shown.text(part.tool_name), self._shown.value(_arguments(part))
                 self._tool_calls[part.tool_call_id] = (name, time.perf_counter())
-                self._listener.tool_call(part.tool_call_id, name, arguments)
+                self._listener.tool_call(self._shown.text(part.tool_call_id), name, arguments)
             case FunctionToolResultEvent(part=part):
                 self._tool_result(part)
             case OutputToolResultEvent(part=part) if part.tool_call_id in self._skipped:
@@ -252,7 +252,8 @@ class _Turn:
         failed = part.outcome != "success" or part.tool_call_id in self._skipped
         # A failure may quote the call. A success is the company's data.
         content = self._shown.value(part.content) if failed else part.content
-        self._listener.tool_result(part.tool_call_id, name, content, elapsed, failed=failed)
+        call_id = self._shown.text(part.tool_call_id)
+        self._listener.tool_result(call_id, name, content, elapsed, failed=failed)
 
 
 def _says_no_call(part: Any) -> bool:

@@ -23,7 +23,7 @@ TURNS: dict[str, Any] = {
     "a question": one_call("user_interaction", {"message": HIDDEN, "choices": [HIDDEN, KEY]}),
     "a purpose": one_call("run_sql", {**SQL, "purpose": f"{HIDDEN} {KEY}"}),
     "a text": [chunk({"content": f"{HIDDEN} {KEY}"}), chunk({}, "stop")],
-    "an argument": one_call("execute_sql", {"sql": f"SELECT '{HIDDEN} {KEY}' AS x"}),
+    "an argument": one_call("execute_sql", {"sql": f"SELECT '{HIDDEN}' AS x"}),
     "a name": one_call(f"execute{HIDDEN}{KEY}", SQL),
     "an id": one_call("execute_sql", SQL, f"{HIDDEN}{KEY}"),
     "a reason to finish": one_call("execute_sql", SQL, finish=HIDDEN),
