@@ -161,11 +161,15 @@ def upload(
 def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
     """List the files of a workspace with their tables."""
 
-    async def work() -> Sequence[Dataset]:
+    async def work() -> tuple[Sequence[Dataset], Sequence[str]]:
         async with connect() as wb:
-            return await (await wb.workspace(workspace)).datasets()
+            company = await wb.workspace(workspace)
+            return await company.datasets(), () if as_json else (await company.glossary()).problems
 
-    print_datasets(_run(work(), as_json), as_json)
+    found, problems = _run(work(), as_json)
+    print_datasets(found, as_json)
+    for problem in problems:
+        typer.echo(printable(problem))
 
 
 @app.command()

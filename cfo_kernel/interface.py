@@ -92,11 +92,13 @@ class Glossary(Value):
     """The glossary of a company's data, as its authors wrote it.
 
     `questions` are example questions to start with: those in the glossary or, if it has none, simple generated ones.
+    `problems` are the faults in the file, each with its line; those parts of it are not used.
     """
 
     company: str | None = None
     tables: tuple[GlossaryTable, ...] = ()
     questions: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -331,7 +333,7 @@ class Workspace(Protocol):
         ...
 
     async def glossary(self) -> Glossary:
-        """Returns the glossary in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
+        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults."""
         ...
 
     def table(self, name: str) -> TableHandle:

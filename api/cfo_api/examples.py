@@ -38,7 +38,7 @@ _dataset: dict[str, Any] = {
     }],
 }  # fmt: skip
 _glossary: dict[str, Any] = {
-    "company": "Adventure Works Cycles", "questions": ["total amount by department"],
+    "company": "Adventure Works Cycles", "questions": ["total amount by department"], "problems": [],
     "tables": [{
         "table": "ledger", "name": "General ledger", "description": "One row for each posting.", "synonyms": ["gl"],
         "questions": ["total amount by department"],

@@ -3,21 +3,20 @@
 It is optional and written by hand, so every error names its line. Columns are written `table.column`.
 """
 
-import contextlib
-from collections.abc import Generator
-from pathlib import Path
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import Field, ValidationError
 
+from cfo_kernel.data.glossary_reader import Written, drop
 from cfo_kernel.data.plan import Scalar
 from cfo_kernel.data.tables import Column, Kind, Table, Tables
-from cfo_kernel.errors import GlossaryInvalid, StorageFailed
+from cfo_kernel.errors import GlossaryInvalid
 from cfo_kernel.values import Value
 
-FILE_NAME = "datasets.yaml"
-_MAX_BYTES = 1_000_000
+_MOST_FAULTS = 100
 _Notes = TypeVar("_Notes")
 
 
@@ -90,119 +89,103 @@ class GlossaryFile(Value):
         return _find(self.table(table).columns, column) or ColumnNotes()
 
 
-def load(data_dir: Path) -> tuple[GlossaryFile, yaml.Node | None]:
-    """Reads the glossary of a `data/` folder (empty if there is none), with its YAML tree for line numbers.
+@dataclass(frozen=True)
+class CheckedGlossary:
+    """The valid part of a glossary, with an error for each part that is left out."""
 
-    Raises `GlossaryInvalid` with the line of the first error, or `StorageFailed`.
-    """
-    found = stamp(data_dir)
-    if found is None:
-        return GlossaryFile(), None
-    try:
-        if found[1] > _MAX_BYTES:
-            raise GlossaryInvalid(FILE_NAME, 1, "the file is larger than 1 MB")
-        with _storage_errors():
-            written = (data_dir / FILE_NAME).read_text(encoding="utf-8-sig")
-        loader = _Loader(written)
-        node = loader.get_single_node()
-        _check_nodes(node, set())
-        value: Any = loader.construct_document(node) if node else {}  # pyright: ignore[reportUnknownMemberType] - untyped
-    except UnicodeDecodeError as error:
-        raise GlossaryInvalid(FILE_NAME, 1, "the file is not UTF-8 text") from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise GlossaryInvalid(FILE_NAME, mark.line + 1 if mark else 1, str(error.problem)) from error
-    except yaml.YAMLError as error:
-        raise GlossaryInvalid(FILE_NAME, 1, str(error)) from error
-    except RecursionError as error:
-        raise GlossaryInvalid(FILE_NAME, 1, "the file is nested too deeply") from error
-    try:
-        return GlossaryFile.model_validate(value), node
-    except ValidationError as error:
-        first = error.errors()[0]
-        message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise GlossaryInvalid(FILE_NAME, _line(node, first["loc"]), message) from error
+    file: GlossaryFile
+    faults: tuple[GlossaryInvalid, ...] = ()
 
 
-def stamp(data_dir: Path) -> tuple[int, int] | None:
-    """Modification time and size of the file, which tell whether it has changed; None if there is no file.
+def checked(written: Written, tables: Tables | None = None) -> CheckedGlossary:
+    """The part of the glossary that has the right form and, if `tables` are given, names only what they have."""
+    value = copy.deepcopy(written.value)
+    faults = list(written.faults)
+    file = _valid(value, written, faults)
+    while tables is not None and (wrong := list(_wrong_names(file, tables))):
+        faults += [written.fault(loc, problem) for loc, problem in wrong[:_MOST_FAULTS]]
+        for loc, _ in reversed(wrong):  # from the last to the first, so that positions in lists stay true
+            drop(value, loc)
+        file = _valid(value, written, faults)
+    faults.sort(key=lambda fault: int(fault.details["line"]))
+    return CheckedGlossary(file=file, faults=tuple(faults[:_MOST_FAULTS]))
 
-    Raises `StorageFailed`.
-    """
-    with _storage_errors():
+
+def without_hierarchy(file: GlossaryFile, table: str) -> GlossaryFile:
+    """The glossary without the hierarchy of a table, whose rows do not form one."""
+    tables = {
+        name: notes.model_copy(update={"hierarchy": None}) if name.lower() == table.lower() else notes
+        for name, notes in file.tables.items()
+    }
+    return file.model_copy(update={"tables": tables})
+
+
+def _valid(value: dict[Any, Any], written: Written, faults: list[GlossaryInvalid]) -> GlossaryFile:
+    """The glossary of these values, after removing from them what does not have the right form."""
+    for _ in range(_MOST_FAULTS):
         try:
-            found = (data_dir / FILE_NAME).stat()
-        except FileNotFoundError:
-            return None
-    return found.st_mtime_ns, found.st_size
+            return GlossaryFile.model_validate(value)
+        except ValidationError as error:
+            problems: dict[tuple[int | str, ...], str] = {}
+            for one in error.errors(include_url=False, include_input=False):
+                problems.setdefault(one["loc"], f"{'.'.join(map(str, one['loc']))[:200]}: {one['msg']}")
+            faults += [written.fault(loc, problem) for loc, problem in list(problems.items())[:_MOST_FAULTS]]
+            dropped: set[tuple[int | str, ...]] = set()
+            for loc in reversed(problems):
+                if any(loc[:length] in dropped for length in range(1, len(loc) + 1)):
+                    continue  # a second reason against the same part
+                path = drop(value, loc)
+                if not path:
+                    return GlossaryFile()
+                dropped.add(path)
+    return GlossaryFile()
 
 
-@contextlib.contextmanager
-def _storage_errors() -> Generator[None]:
-    """Raises an `OSError` as `StorageFailed`."""
-    try:
-        yield
-    except OSError as error:
-        reason = f"{FILE_NAME} cannot be read ({error.strerror})"
-        raise StorageFailed(f"{reason}. Check the file and its permissions, then try again.") from error
+def _wrong_names(file: GlossaryFile, tables: Tables) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    """The parts of the glossary that name what the tables do not have, each with what is wrong."""
 
-
-class _Loader(yaml.SafeLoader):
-    """Names the line of a value that looks like a date or a number but is not one, which YAML itself does not do."""
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        try:
-            return super().construct_object(node, deep)  # pyright: ignore[reportUnknownMemberType] - untyped
-        except (ValueError, LookupError, AttributeError, OverflowError) as error:
-            problem = f"{str(node.value)[:80]} cannot be read ({error}); put quotes around it if it is text"
-            raise GlossaryInvalid(FILE_NAME, node.start_mark.line + 1, problem) from error
-
-
-def check(glossary: GlossaryFile, node: yaml.Node | None, tables: Tables) -> None:
-    """Raises `GlossaryInvalid` for the first name in the glossary that the tables do not have."""
-
-    def need(column: str, *loc: str) -> None:
+    def missing(column: str) -> bool:
         table, _, name = column.partition(".")
-        if table not in tables or tables[table].column(name) is None:
-            raise GlossaryInvalid(FILE_NAME, _line(node, ("tables", *loc)), f"there is no column {column}")
+        return table not in tables or tables[table].column(name) is None
 
-    for table, notes in glossary.tables.items():
+    known = ", ".join(sorted(table.name for table in tables.values()))
+    for table, notes in file.tables.items():
         if table not in tables:
-            known = ", ".join(sorted(t.name for t in tables.values()))
-            line = _line(node, ("tables", table))
-            raise GlossaryInvalid(FILE_NAME, line, f"there is no table {table}; the tables are {known}")
+            yield ("tables", table), f"there is no table {table}; the tables are {known}"
+            continue
         for column, column_notes in notes.columns.items():
-            need(f"{table}.{column}", table, "columns", column)
-            if column_notes.unit:
-                for name in (column_notes.unit.source, *column_notes.unit.unless):
-                    need(name, table, "columns", column, "unit")
-        if notes.date:
-            need(f"{table}.{notes.date}", table, "date")
-        for field in ("defaults", "balances", "kept_apart"):
-            for name in getattr(notes, field):
-                need(name, table, field)
-        if notes.hierarchy:
-            for field, name in notes.hierarchy:
-                if name is not None:
-                    need(f"{table}.{name}", table, "hierarchy", field)
-            _check_types(tables[table], notes.hierarchy, node, table)
+            loc = ("tables", table, "columns", column)
+            if missing(f"{table}.{column}"):
+                yield loc, f"there is no column {table}.{column}"
+            elif column_notes.unit:
+                names = (column_notes.unit.source, *column_notes.unit.unless)
+                if wrong := next(filter(missing, names), None):
+                    yield (*loc, "unit"), f"there is no column {wrong}"
+        if notes.date and missing(f"{table}.{notes.date}"):
+            yield ("tables", table, "date"), f"there is no column {table}.{notes.date}"
+        for field in ("defaults", "balances"):
+            for name in filter(missing, getattr(notes, field)):
+                yield ("tables", table, field, name), f"there is no column {name}"
+        for at, name in enumerate(notes.kept_apart):
+            if missing(name):
+                yield ("tables", table, "kept_apart", at), f"there is no column {name}"
+        if notes.hierarchy and (wrong_part := _wrong_part(tables[table], notes.hierarchy)):
+            yield ("tables", table, "hierarchy", wrong_part[0]), wrong_part[1]
 
 
-def _check_types(table: Table, notes: Hierarchy, node: yaml.Node | None, written: str) -> None:
-    """Raises `GlossaryInvalid` if the columns cannot form a hierarchy: names must be text, and parents must be keys."""
+def _wrong_part(table: Table, notes: Hierarchy) -> tuple[str, str] | None:
+    """Why the columns cannot form a hierarchy: names must be text, and parents must be keys."""
+    for field, name in notes:
+        if name is not None and table.column(name) is None:
+            return field, f"there is no column {table.name}.{name}"
     columns = {field: column for field, name in notes if name and (column := table.column(name))}
     for field in ("label", "operator"):
         if (column := columns.get(field)) and column.kind is not Kind.TEXT:
-            raise error_at(node, ("tables", written, "hierarchy", field), f"{column.name} is {column.type}, not text")
+            return field, f"{column.name} is {column.type}, not text"
     key, parent = columns["key"], columns["parent"]
     if key.kind not in (Kind.NUMBER, Kind.TEXT) or not (key.is_comparable(parent) or parent.nulls == table.row_count):
-        types = f"{parent.name} is {parent.type}, {key.name} is {key.type}, so their values cannot be equal"
-        raise error_at(node, ("tables", written, "hierarchy", "parent"), types)
-
-
-def error_at(node: yaml.Node | None, loc: tuple[int | str, ...], problem: str) -> GlossaryInvalid:
-    """The error with the line of `loc`, a path of keys and positions in the file."""
-    return GlossaryInvalid(FILE_NAME, _line(node, loc), problem)
+        return "parent", f"{parent.name} is {parent.type}, {key.name} is {key.type}, so their values cannot be equal"
+    return None
 
 
 def _find(notes: dict[str, _Notes], name: str) -> _Notes | None:
@@ -210,48 +193,6 @@ def _find(notes: dict[str, _Notes], name: str) -> _Notes | None:
     return notes.get(name) or next((note for key, note in notes.items() if key.lower() == name.lower()), None)
 
 
-def _check_nodes(node: yaml.Node | None, visited: set[int]) -> None:
-    """Raises `GlossaryInvalid` for a key that is given twice in one place, and for an alias.
-
-    Of two equal keys YAML would silently drop the first. A few lines of aliases can stand for a billion values.
-    """
-    if node is None:
-        return
-    line = node.start_mark.line + 1
-    if id(node) in visited:
-        raise GlossaryInvalid(
-            FILE_NAME, line, "this value is used again through an alias, which is not supported; write it out there"
-        )
-    visited.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        for child in node.value:
-            _check_nodes(child, visited)
-    elif isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, child in node.value:
-            if str(key.value).lower() in seen:
-                raise GlossaryInvalid(
-                    FILE_NAME, key.start_mark.line + 1, f"{key.value} is given here for the second time"
-                )
-            seen.add(str(key.value).lower())
-            _check_nodes(child, visited)
-
-
 def label(glossary: GlossaryFile, table: str, column: Column) -> str:
     """What people call the column: its name in the glossary, or else its own name with spaces."""
     return glossary.column(table, column.name).name or column.name.replace("_", " ")
-
-
-def _line(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int:
-    """The line of the deepest node on the path `loc` that exists; that of a value is the line of its key."""
-    line = node.start_mark.line + 1 if node else 1
-    for part in loc:
-        if isinstance(node, yaml.MappingNode):
-            entry = next(((key, child) for key, child in node.value if key.value == str(part)), None)
-            if entry is None:
-                break
-            line, node = entry[0].start_mark.line + 1, entry[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            child: yaml.Node = node.value[part]
-            line, node = child.start_mark.line + 1, child
-    return line

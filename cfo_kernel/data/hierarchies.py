@@ -7,9 +7,8 @@ that. The plan compiler receives it together with the tables.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
-
-from cfo_kernel.data.glossary import GlossaryFile, Hierarchy, error_at, label
+from cfo_kernel.data.glossary import GlossaryFile, Hierarchy, label
+from cfo_kernel.data.glossary_reader import Written
 from cfo_kernel.data.tables import Table, Tables
 from cfo_kernel.replies import ResultTable
 from cfo_kernel.sql_text import quoted
@@ -148,9 +147,7 @@ def tree_queries(glossary: GlossaryFile, tables: Tables) -> dict[str, str]:
     }
 
 
-def tree_from_result(
-    name: str, result: ResultTable, glossary: GlossaryFile, node: yaml.Node | None, tables: Tables
-) -> Tree:
+def tree_from_result(name: str, result: ResultTable, glossary: GlossaryFile, file: Written, tables: Tables) -> Tree:
     """Builds the tree of a table from the result of its `tree_query`. Raises `GlossaryInvalid` if the rows are not a
     tree.
     """
@@ -158,13 +155,13 @@ def tree_from_result(
     written = next((key for key in glossary.tables if key.lower() == name), name)
     column = table.column(notes.label) if notes else None
     if notes is None or column is None:
-        raise error_at(node, ("tables", written), f"{written} has no hierarchy")
+        raise file.fault(("tables", written), f"{written} has no hierarchy")
     try:
         if result.truncated:
             raise TreeInvalid("key", f"{table.name} has {result.row_count:,} rows; a tree has at most {MOST_NODES:,}")
         return Tree.read(table, notes, result.rows, label(glossary, table.name, column))
     except TreeInvalid as error:
-        raise error_at(node, ("tables", written, "hierarchy", error.field), error.problem) from error
+        raise file.fault(("tables", written, "hierarchy", error.field), error.problem) from error
 
 
 def tree_query(table: Table, notes: Hierarchy, tables: Tables) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel.data import glossary as glossaries
-from cfo_kernel.data import hierarchies, result_pages
+from cfo_kernel.data import glossary_reader, hierarchies, result_pages
 from cfo_kernel.data.closing_dates import MOST_ROWS
 from cfo_kernel.data.file_worker import FileWorker
 from cfo_kernel.data.glossary import GlossaryFile
+from cfo_kernel.data.glossary_reader import Written
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.ingest_cache import DatasetIndex, IngestCache
 from cfo_kernel.data.plan import QueryPlan
@@ -18,7 +19,7 @@ from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
 from cfo_kernel.data.result_pages import DownloadFormat, PageRequest, ResultPage
 from cfo_kernel.data.tables import Column, Table, Tables
-from cfo_kernel.errors import PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
+from cfo_kernel.errors import GlossaryInvalid, PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
 from cfo_kernel.executors.python_executor import PythonExecutor
 from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool, TableFiles
 from cfo_kernel.executors.worker_process import Progress, workbench_closed
@@ -33,6 +34,8 @@ class SchemaContext:
     index: DatasetIndex
     glossary: GlossaryFile
     trees: Trees = field(default_factory=dict[str, Tree])
+    glossary_problems: tuple[str, ...] = ()
+    """What is wrong in the glossary, each with its line; these parts are left out."""
 
     @property
     def tables(self) -> Tables:
@@ -82,7 +85,9 @@ class WorkspaceData:
         self._sql = SqlWorkerPool(workspace_dir / ".cache", workspace_dir / ".sql", timeout=query_timeout)
         self._cache = IngestCache(workspace_dir, self._ingest, ingest_timeout)
         self._schema: SchemaContext | None = None
-        self._stamp: tuple[int, int] | None = None
+        self._written: Written | None = None
+        self._stamp: glossary_reader.Stamp | None = None
+        self._reading_glossary = asyncio.Lock()
         self._programs = PythonPrograms(python, self._adopt, seconds=python_timeout)
         self._ingest_timeout = ingest_timeout
         self._exports: set[FileWorker] = set()
@@ -95,23 +100,33 @@ class WorkspaceData:
         return await self._cache.index()
 
     async def schema(self) -> SchemaContext:
-        """Datasets, glossary and trees. Raises `GlossaryInvalid` if the glossary, or a tree that it states, is wrong.
+        """The datasets, the valid part of the glossary with its faults, and the trees; read again when they change.
 
-        Raises `StorageFailed` if the folder or the glossary cannot be read.
+        Raises `StorageFailed` if the folder cannot be read.
         """
         index = await self._cache.index()
         if index.files:
             self._sql.warm(index.files)  # a caller that reads the schema is about to query the tables
-        stamp = glossaries.stamp(self._data_dir)
-        if self._schema is None or self._schema.index is not index or self._stamp != stamp:
-            glossary, node = glossaries.load(self._data_dir)
-            glossaries.check(glossary, node, index.tables)
-            trees: dict[str, Tree] = {}
-            for name, sql in hierarchies.tree_queries(glossary, index.tables).items():
-                rows = await self.query(sql, cap=hierarchies.MOST_NODES)
-                trees[name] = hierarchies.tree_from_result(name, rows, glossary, node, index.tables)
-            self._schema, self._stamp = SchemaContext(index, glossary, trees), stamp
-        return self._schema
+        async with self._reading_glossary:
+            stamp = glossary_reader.stamp(self._data_dir)
+            if self._written is None or self._stamp != stamp:
+                self._written = await asyncio.to_thread(glossary_reader.read, self._data_dir)
+                self._schema, self._stamp = None, stamp
+            if self._schema is None or self._schema.index is not index:
+                self._schema = await self._read_schema(index, self._written)
+            return self._schema
+
+    async def _read_schema(self, index: DatasetIndex, written: Written) -> SchemaContext:
+        found = await asyncio.to_thread(glossaries.checked, written, index.tables)
+        glossary, faults = found.file, found.faults
+        trees: dict[str, Tree] = {}
+        for name, sql in hierarchies.tree_queries(glossary, index.tables).items():
+            rows = await self.query(sql, cap=hierarchies.MOST_NODES)
+            try:
+                trees[name] = hierarchies.tree_from_result(name, rows, glossary, written, index.tables)
+            except GlossaryInvalid as error:
+                glossary, faults = glossaries.without_hierarchy(glossary, name), (*faults, error)
+        return SchemaContext(index, glossary, trees, tuple(fault.message for fault in faults))
 
     async def check_file(self, path: Path) -> None:
         """Raises a `FileProblem` unless the file, which need not be in `data/`, contains a table."""
@@ -150,7 +165,7 @@ class WorkspaceData:
         as_json = plan.model_dump(mode="json", exclude_defaults=True)
         tables = await self._tables(plan.model_dump_json(), thread_tables)
         ready = prepare(plan, tables, schema.glossary, schema.trees)
-        notes = list(ready.notes)
+        notes = [*schema.glossary_problems[:1], *ready.notes]
         try:
             if ready.probe_sql:
                 notes += ready.evaluate((await self.query(ready.probe_sql, cap=1, thread_tables=thread_tables)).rows[0])

@@ -107,7 +107,7 @@ class RemoteWorkspace:
         return await self._client.fetch(_dataset, "GET", path, read_timeout=SLOW_READ_TIMEOUT)
 
     async def glossary(self) -> Glossary:
-        """Returns the glossary in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
+        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults."""
         return await self._client.fetch(_glossary, "GET", f"{self._path}/glossary", read_timeout=SLOW_READ_TIMEOUT)
 
     def table(self, name: str) -> "RemoteTable":

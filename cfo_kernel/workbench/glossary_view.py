@@ -6,11 +6,13 @@ from cfo_kernel.data.tables import Tables
 from cfo_kernel.interface import Glossary, GlossaryColumn, GlossaryTable
 
 
-def shown_glossary(file: GlossaryFile, tables: Tables) -> Glossary:
+def shown_glossary(file: GlossaryFile, tables: Tables, problems: tuple[str, ...] = ()) -> Glossary:
     """Returns the glossary with the tables' actual names, since the file may write them in another case."""
     shown = tuple(_table(tables[name].name, notes) for name, notes in file.tables.items() if name in tables)
     questions = tuple(question for table in shown for question in table.questions)
-    return Glossary(company=file.company, tables=shown, questions=questions or starter_questions(tables))
+    return Glossary(
+        company=file.company, tables=shown, questions=questions or starter_questions(tables), problems=problems
+    )
 
 
 def _table(name: str, notes: TableNotes) -> GlossaryTable:

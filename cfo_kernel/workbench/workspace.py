@@ -133,9 +133,9 @@ class EmbeddedWorkspace:
         raise UnknownTable(message)
 
     async def glossary(self) -> Glossary:
-        """Returns the glossary in `data/datasets.yaml`, with example questions. Raises `GlossaryInvalid`."""
+        """Returns the glossary in `data/datasets.yaml`, with example questions and its faults."""
         schema = await self._engine.use().data(self._row).schema()
-        return glossary_view.shown_glossary(schema.glossary, schema.tables)
+        return glossary_view.shown_glossary(schema.glossary, schema.tables, schema.glossary_problems)
 
     def table(self, name: str) -> EmbeddedTable:
         """Returns a handle for the table with this name."""

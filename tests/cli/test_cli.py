@@ -226,6 +226,15 @@ def test_a_command_without_a_workspace_creates_nothing(
         assert list(folder.iterdir()) == []
 
 
+def test_a_fault_of_the_glossary_is_shown_with_the_datasets(cli: Cli, root: Path, serve: Serve) -> None:
+    (root / "tiny" / "data" / "datasets.yaml").write_text("company: Tiny\ntables:\n  budget: {}\n")
+    done = cli("datasets", "-w", "tiny")
+    assert (done.code, done.out.count("datasets.yaml, line 3: there is no table budget")) == (0, 1)
+    assert "ledger.csv" in done.out
+    assert cli("datasets", "-w", "tiny", "--json").json[0]["file"] == "ledger.csv"
+    assert cli("ask", "-w", "tiny", "Totals", server=serve(ANSWER)).code == 0
+
+
 def test_workspaces_datasets_and_uploads(cli: Cli, tmp_path: Path) -> None:
     assert [w["id"] for w in cli("workspaces", "--json").json] == ["tiny"]
     assert [w["id"] for w in cli("workspaces", "create", "Acme AG", "--json").json] == ["acme_ag"]

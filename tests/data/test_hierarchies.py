@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfo_kernel.data.glossary import GlossaryFile, Hierarchy
+from cfo_kernel.data.glossary_reader import Written
 from cfo_kernel.data.hierarchies import Node, Tree, TreeInvalid, tree_from_result, tree_query
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import GlossaryInvalid
@@ -145,4 +146,4 @@ def test_a_tree_with_too_many_rows_is_refused() -> None:
         columns=(), rows=(("1", None, "Top", None, True),), row_count=20_001, truncated=True, query=query
     )
     with pytest.raises(GlossaryInvalid, match="accounts has 20,001 rows; a tree has at most 20,000"):
-        tree_from_result("accounts", result, glossary, None, Tables([accounts]))
+        tree_from_result("accounts", result, glossary, Written(), Tables([accounts]))

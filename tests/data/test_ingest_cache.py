@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from cfo_kernel.data import ingest_worker
+from cfo_kernel.data import glossary_reader, ingest_worker
 from cfo_kernel.data.ingest_cache import IngestCache
+from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.errors import (
     CfoError,
     FileProblem,
     FileTooLarge,
-    GlossaryInvalid,
     QueryFailed,
     QueryOutOfMemory,
     QueryTimeout,
@@ -522,6 +522,56 @@ async def test_queries_go_on_after_the_cache_was_deleted(
 async def test_an_invalid_glossary_is_named_with_its_line(workspace_data: WorkspaceData, data: Path) -> None:
     (data / "a.csv").write_text("k,v\nx,1.25\n")
     (data / "datasets.yaml").write_text("tables:\n  b: {}\n")
-    with pytest.raises(GlossaryInvalid, match="line 2: there is no table b"):
-        await workspace_data.schema()
+    (problem,) = (await workspace_data.schema()).glossary_problems
+    assert "line 2: there is no table b" in problem
     assert [d.id for d in (await workspace_data.index()).datasets] == ["a"]
+
+
+async def test_a_glossary_is_read_again_only_when_it_has_changed(
+    workspace_data: WorkspaceData, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data / "a.csv").write_text("k,v\nx,1.25\n")
+    written = data / "datasets.yaml"
+    written.write_text("company: [\n")
+    reads: list[Path] = []
+
+    def read(folder: Path) -> glossary_reader.Written:
+        reads.append(folder)
+        return real(folder)
+
+    real = glossary_reader.read
+    monkeypatch.setattr(glossary_reader, "read", read)
+    schemas = await asyncio.gather(*(workspace_data.schema() for _ in range(5)))
+    assert [len(schema.glossary_problems) for schema in schemas] == [1] * 5
+    assert len(reads) == 1
+    written.write_text("company: Acme\n")
+    assert (await workspace_data.schema()).glossary.company == "Acme"
+    written.unlink()
+    assert (await workspace_data.schema()).glossary.company is None
+    assert len(reads) == 3
+
+
+async def test_a_wrong_line_of_the_glossary_stops_no_query(workspace_data: WorkspaceData, data: Path) -> None:
+    (data / "a.csv").write_text("k,v\nx,1.25\n")
+    (data / "datasets.yaml").write_text("tables:\n  a:\n    name: [A\n    synonyms: [letters]\n")
+    plan = {"table": "a", "select": [{"name": "v", "expression": {"fn": "sum", "column": "v"}}]}
+    result = await workspace_data.plan(QueryPlan.model_validate(plan), cap=5)
+    assert (result.rows, len(result.notes)) == (((1.25,),), 1)
+    assert result.notes[0].startswith("datasets.yaml, line 3: ")
+    assert (await workspace_data.schema()).glossary.table("a").synonyms == ("letters",)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, "{a: " * 60_000, "- " * 120_000, "'" + "x\n\n" * 80_000, "&a " * 80_000]
+)
+async def test_a_hostile_glossary_holds_up_nothing_else(workspace_data: WorkspaceData, data: Path, text: str) -> None:
+    (data / "a.csv").write_text("k,v\nx,1.25\n")
+    await workspace_data.schema()
+    (data / "datasets.yaml").write_text(text)
+    reading = asyncio.create_task(workspace_data.schema())
+    turns = 0
+    while not reading.done():  # the loop goes on while a thread reads the file
+        await asyncio.sleep(0.001)
+        turns += 1
+    assert reading.result().glossary_problems
+    assert turns > 1

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from cfo_kernel import CfoError, Dataset, Workspace
-from cfo_kernel.errors import GlossaryInvalid, InvalidInput
+from cfo_kernel.errors import InvalidInput
 from cfo_kernel.interface import MAX_BYTES, SUFFIXES
 from cfo_widgets.async_callbacks import AsyncCallbacks
 from cfo_widgets.component import Component
@@ -141,10 +141,8 @@ class DataPanel(Component, bundle="data_panel"):
             glossary, glossary_problem = {}, ""
             try:
                 datasets = [_summary(dataset) for dataset in await workspace.datasets()]
-                try:
-                    glossary = (await workspace.glossary()).model_dump(mode="json")
-                except GlossaryInvalid as error:
-                    glossary_problem = error.message
+                found = await workspace.glossary()
+                glossary, glossary_problem = found.model_dump(mode="json"), " ".join(found.problems[:3])
             except CfoError as error:
                 if workspace is self._workspace:
                     self.connection = message_for_person(error)

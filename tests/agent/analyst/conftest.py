@@ -15,7 +15,8 @@ from cfo_kernel.agent.analyst.analysis import Analyst, Reply
 from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.data.compiler import compile_plan
-from cfo_kernel.data.glossary import GlossaryFile, load
+from cfo_kernel.data.glossary import GlossaryFile, checked
+from cfo_kernel.data.glossary_reader import read
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Column, Table, Tables
 
@@ -121,7 +122,7 @@ def sample() -> Company:
         columns = ", ".join(f'"{n}" {t}' for n, t in zip(header, types, strict=True))
         c.execute(f'CREATE TABLE "{sheet.title}"({columns})')
         c.executemany(f'INSERT INTO "{sheet.title}" VALUES ({", ".join("?" * len(header))})', [list(r) for r in rows])
-    return company(c, load(SAMPLE)[0])
+    return company(c, checked(read(SAMPLE)).file)
 
 
 @pytest.fixture(scope="session")

@@ -426,6 +426,7 @@ export interface Glossary {
   company: string | null;
   tables: GlossaryTable[];
   questions: string[];
+  problems: string[];
 }
 export interface GlossaryTable {
   table: string;

@@ -1,0 +1,243 @@
+"""Reads `datasets.yaml` within limits, and keeps what is valid in it.
+
+People edit the file by hand, and anything else can be put in its place. So it is opened as a regular file without
+following links, and size, depth, nodes, the length of a text and the time are limited. PyYAML looks at most 1,024
+characters ahead, so that a limit is noticed before the parser has read much further. A line that is not YAML is left
+out together with the lines indented below it, and the rest is read again.
+"""
+
+import os
+import re
+import stat
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from cfo_kernel.errors import GlossaryInvalid
+
+FILE_NAME = "datasets.yaml"
+_MAX_BYTES = 256_000
+_MAX_DEPTH = 20
+_MAX_NODES = 20_000
+_MAX_TEXT = 10_000
+_MAX_SECONDS = 5.0
+_MOST_REPAIRS = 20
+Location = tuple[int | str, ...]
+"""Keys and positions that lead to a part of the file."""
+Stamp = tuple[int, ...]
+
+
+class Written:
+    """What the file says, as Python values, with the YAML tree for line numbers and the faults found so far."""
+
+    def __init__(self) -> None:
+        self.value: dict[Any, Any] = {}
+        self.node: yaml.Node | None = None
+        self.faults: list[GlossaryInvalid] = []
+
+    def fault(self, loc: Location, problem: str) -> GlossaryInvalid:
+        """The error with the line of a part."""
+        return GlossaryInvalid(FILE_NAME, line_of(self.node, loc), problem)
+
+
+class _LimitExceeded(Exception):
+    """A limit of the file as a whole, with the line where it was noticed."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(problem)
+        self.line, self.problem = line, problem
+
+
+def stamp(data_dir: Path) -> Stamp | None:
+    """What tells whether the file, or the link in its place, has changed; None if there is none."""
+    try:
+        found = (data_dir / FILE_NAME).lstat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_mode
+
+
+def read(data_dir: Path) -> Written:
+    """Reads the glossary of a `data/` folder; it is empty if there is none. Takes at most a few seconds."""
+    written = Written()
+    try:
+        text = _text(data_dir / FILE_NAME)
+        if text is not None:
+            _parse(text, written)
+    except _LimitExceeded as error:
+        written.value, written.node = {}, None
+        written.faults = [GlossaryInvalid(FILE_NAME, error.line, f"{error.problem}, so the file is not used")]
+    return written
+
+
+def _text(path: Path) -> str | None:
+    try:
+        # Without O_NONBLOCK, opening a FIFO would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        reason = "it is a link" if path.is_symlink() else f"it cannot be read ({error.strerror})"
+        raise _LimitExceeded(1, reason) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _LimitExceeded(1, "it is not a regular file")
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            content = file.read(_MAX_BYTES + 1)
+        except OSError as error:
+            raise _LimitExceeded(1, f"it cannot be read ({error.strerror})") from error
+    if len(content) > _MAX_BYTES:
+        raise _LimitExceeded(1, f"the file is larger than {_MAX_BYTES:,} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _LimitExceeded(content[: error.start].count(b"\n") + 1, "the file is not UTF-8 text") from error
+
+
+def _parse(text: str, written: Written) -> None:
+    """Parses the text, without the lines that are not YAML."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    deadline = time.monotonic() + _MAX_SECONDS
+    for _ in range(_MOST_REPAIRS + 1):
+        try:
+            loader = _Loader("\n".join(lines), deadline, written)
+            written.node = loader.get_single_node()
+            value: Any = loader.construct_document(written.node) if written.node else {}  # pyright: ignore[reportUnknownMemberType] - untyped
+        except yaml.reader.ReaderError as error:
+            raise _LimitExceeded(_line_at(lines, int(error.position)), "special characters are not allowed") from error
+        except yaml.MarkedYAMLError as error:
+            _leave_out(lines, error, written)
+        except yaml.YAMLError as error:
+            raise _LimitExceeded(1, str(error)) from error
+        else:
+            if isinstance(value, dict):
+                written.value = cast("dict[Any, Any]", value)
+            elif value is not None:
+                written.faults.append(written.fault((), "the file is not a list of keys and values"))
+            return
+    raise _LimitExceeded(written.faults[0].details["line"], "too many lines are not valid")
+
+
+def _leave_out(lines: list[str], error: yaml.MarkedYAMLError, written: Written) -> None:
+    """Empties the line of an error and those indented below it."""
+    mark = error.problem_mark or error.context_mark
+    at = min(mark.line, len(lines) - 1) if mark else 0
+    context = error.context_mark if re.search("flow|quoted|scanning", error.context or "") else None
+    # An open bracket or quote is noticed later than where it stands.
+    first = min(context.line, len(lines) - 1) if context else at
+    while first > 0 and not lines[first].strip():
+        first -= 1
+    if not lines[first].strip():
+        raise _LimitExceeded(at + 1, str(error.problem))
+    written.faults.append(GlossaryInvalid(FILE_NAME, first + 1, str(error.problem)))
+    indent = _indent(lines[first])
+    lines[first] = ""
+    for number in range(first + 1, len(lines)):
+        if lines[number].strip() and _indent(lines[number]) <= indent:
+            break
+        lines[number] = ""
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _line_at(lines: list[str], position: int) -> int:
+    return "\n".join(lines).count("\n", 0, position) + 1
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader with limits, which it checks at each node, before the nodes below are parsed."""
+
+    def __init__(self, text: str, deadline: float, written: Written) -> None:
+        super().__init__(text)
+        self._deadline, self._written = deadline, written
+        self._depth = self._nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = cast("Any", self.peek_event())  # pyright: ignore[reportUnknownMemberType] - untyped
+        line = int(event.start_mark.line) + 1
+        self._nodes += 1
+        self._depth += 1
+        text: Any = getattr(event, "value", "")
+        if isinstance(event, yaml.AliasEvent):
+            # A few lines of them can stand for a billion values.
+            problem = "an alias is not supported; write the value out"
+            raise yaml.MarkedYAMLError(None, None, problem, cast("Any", event).start_mark)
+        if self._depth > _MAX_DEPTH:
+            raise _LimitExceeded(line, "the file is nested too deeply")
+        if self._nodes > _MAX_NODES:
+            raise _LimitExceeded(line, f"the file has more than {_MAX_NODES:,} values")
+        if len(text) > _MAX_TEXT:
+            raise _LimitExceeded(line, f"a text is longer than {_MAX_TEXT:,} characters")
+        if time.monotonic() > self._deadline:
+            raise _LimitExceeded(line, f"reading takes longer than {_MAX_SECONDS:g} s")
+        node = super().compose_node(parent, index)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - untyped
+        self._depth -= 1
+        if isinstance(node, yaml.MappingNode):
+            self._drop_repeated_keys(node)
+        return cast("yaml.Node | None", node)
+
+    def _drop_repeated_keys(self, node: yaml.MappingNode) -> None:
+        """Keeps the first of two equal keys. YAML itself would keep the last, without a word."""
+        seen: set[str] = set()
+        kept: list[Any] = []
+        for key, child in node.value:
+            name = str(key.value).lower() if isinstance(key, yaml.ScalarNode) else ""
+            if name and name in seen:
+                problem = f"{key.value} is given here for the second time"
+                self._written.faults.append(GlossaryInvalid(FILE_NAME, key.start_mark.line + 1, problem))
+            else:
+                seen.add(name)
+                kept.append((key, child))
+        node.value = kept
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Reads a value that looks like a date or a number but is not one as a text."""
+        try:
+            return super().construct_object(node, deep)  # pyright: ignore[reportUnknownMemberType] - untyped
+        except (ValueError, LookupError, AttributeError, OverflowError) as error:
+            problem = f"{str(node.value)[:80]} cannot be read ({error}); put quotes around it if it is text"
+            self._written.faults.append(GlossaryInvalid(FILE_NAME, node.start_mark.line + 1, problem))
+            return str(node.value)
+
+
+def line_of(node: yaml.Node | None, loc: Location) -> int:
+    """The line of the deepest node on the path `loc` that exists; that of a value is the line of its key."""
+    line = node.start_mark.line + 1 if node else 1
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            entry = next(((key, child) for key, child in node.value if key.value == str(part)), None)
+            if entry is None:
+                break
+            line, node = entry[0].start_mark.line + 1, entry[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            child: yaml.Node = node.value[part]
+            line, node = child.start_mark.line + 1, child
+    return line
+
+
+def drop(value: Any, loc: Location) -> Location:
+    """Removes the deepest part on the path `loc` that exists, and returns its path; the root stays."""
+    holder, key = cast("Any", None), cast("Any", None)
+    path: list[int | str] = []
+    for part in loc:
+        if isinstance(value, dict):
+            keys = cast("dict[Any, Any]", value)
+            # A key that is a number is named by its text.
+            found = [part] if part in keys else [k for k in keys if str(k) == str(part)]
+            if not found:
+                break
+            holder, key = cast("Any", value), found[0]
+        elif isinstance(value, list) and isinstance(part, int) and part < len(cast("list[Any]", value)):
+            holder, key = cast("Any", value), part
+        else:
+            break
+        value = holder[key]
+        path.append(part)
+    if holder is not None:
+        del holder[key]
+    return tuple(path)
