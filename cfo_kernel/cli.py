@@ -22,7 +22,7 @@ from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread,
 from cfo_kernel.cli_db import db
 from cfo_kernel.cli_output import print_datasets, print_error, print_rows, print_run, print_workspaces, usage_line
 from cfo_kernel.display import action_label, printable, table_text
-from cfo_kernel.errors import InvalidInput, RunCancelled
+from cfo_kernel.errors import InvalidInput, RunCancelled, TooManyStreams
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.run_outcome import send_and_follow
 from cfo_kernel.settings import load
@@ -255,7 +255,8 @@ async def _follow(run: Run, *, quiet: bool) -> FinishedRun:
     from rich.console import Console  # slow to load and needed only in a terminal
 
     console = Console(stderr=True)
-    with console.status("Thinking") as line:
+    # If the server has no room for a stream, there is no progress to show, and the reply comes all the same.
+    with console.status("Thinking") as line, suppress(TooManyStreams):
         async for numbered in run.events():
             if numbered.event.type == "tool_call":
                 line.update(f"{printable(numbered.event.name)} …")

@@ -15,7 +15,7 @@ CfoError
 │   ├── QueryTimeout · QueryOutOfMemory · QueryFailed · WorkerLost
 │   └── PythonFailed · PythonTimeout · PythonDisabled · PythonUnavailable
 ├── ServerError             a server cannot be used
-│   ├── ServerUnavailable · ServerIncompatible · TokenRejected · ProcessCrashLoop
+│   ├── ServerUnavailable · ServerIncompatible · TokenRejected · TooManyStreams · ProcessCrashLoop
 └── RunError                a run failed
     ├── ModelKeyMissing · ModelKeyRejected · ModelUnavailable · ModelRefused · ModelMisbehaved
     ├── RequestLimitReached · ToolCallLimitReached · TokenLimitReached · RunTimeout
@@ -344,6 +344,12 @@ class TokenRejected(ServerError):
     """The server did not accept the token. Set `CFO_API_TOKEN` to the server's token."""
 
     code = "token_rejected"
+
+
+class TooManyStreams(ServerError):
+    """The server has as many open streams, uploads and downloads as it allows. Close some, or wait, and try again."""
+
+    code = "too_many_streams"
 
 
 class ProcessCrashLoop(ServerError):

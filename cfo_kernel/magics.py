@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, NoReturn, Protocol, Self, TypeVar
@@ -24,7 +25,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, nee
 from cfo_kernel import CfoError, FinishedRun, Numbered, Run, Thread, Workbench, Workspace, connect
 from cfo_kernel.data.direct_query import is_direct
 from cfo_kernel.display import action_label, bundle, printable
-from cfo_kernel.errors import InvalidInput
+from cfo_kernel.errors import InvalidInput, TooManyStreams
 from cfo_kernel.events import ActionStarted, Restarted, Token, ToolCall
 from cfo_kernel.magic_expressions import expanded, expanded_line
 
@@ -200,9 +201,10 @@ class CfoMagics(Magics):
             progress = RunProgress()
             try:
                 run = await asyncio.wrap_future(sending)
-                async for numbered in run.events():
-                    if (changed := progress.after(numbered)) is not progress:
-                        updates.put(progress := changed)
+                with suppress(TooManyStreams):  # no progress can be shown, and the reply comes all the same
+                    async for numbered in run.events():
+                        if (changed := progress.after(numbered)) is not progress:
+                            updates.put(progress := changed)
                 return await run.finished()
             finally:
                 updates.put(None)

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     countdown: float = Field(10, ge=0)
     journal_days: int = Field(30, ge=1, le=36_500)
     api_token: SecretStr | None = Field(None, min_length=1)
+    stream_limit: int = Field(2000, ge=1)
+    client_stream_limit: int = Field(200, ge=1)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("cors_origins", mode="before")

@@ -13,13 +13,14 @@ from types import FrameType
 import uvicorn
 
 from cfo_api.app import create_app
-from cfo_api.auth_middleware import is_loopback
-from cfo_api.connections import server_config
+from cfo_api.connections import room_for_streams, server_config
 from cfo_kernel import CfoError, Settings, connect
 from cfo_kernel.errors import InvalidSettings
+from cfo_kernel.hosts import is_loopback
 from cfo_kernel.settings import load
 
 _STOP_TIMEOUT = 5  # seconds to finish responses in progress
+_ACKNOWLEDGED_WITHIN = 120_000  # milliseconds in which a client's system must acknowledge what was sent
 _KEEP_ALIVE = 75  # seconds, like other servers; with less, clients more often reuse a connection that is being closed
 
 
@@ -74,7 +75,8 @@ async def _serve(listening: socket.socket, host: str, settings: Settings) -> int
     logging.getLogger("uvicorn.error").addFilter(_UpgradeFilter())
     async with connect(settings=embedded) as workbench:
         await workbench.check()  # reports a root that cannot be used now, even if it is empty
-        app = create_app(workbench, settings, host=host)
+        streams = room_for_streams(settings.stream_limit)
+        app = create_app(workbench, settings.model_copy(update={"stream_limit": streams}), host=host)
         config = server_config(
             app,
             log_level="warning",
@@ -109,6 +111,8 @@ def _listen(host: str, port: int) -> socket.socket:
         # Accepted connections inherit this option, which asyncio sets only on sockets that it creates itself. Without
         # it, the body of a response waits up to 40 ms for the client to acknowledge the head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sys.platform == "linux":  # a client that vanished without a word is noticed in two minutes, not in fifteen
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _ACKNOWLEDGED_WITHIN)
         return listening
     except (OSError, OverflowError) as error:
         message = f"Cannot listen on {host}, port {port} ({error}). Choose another with --host or --port."

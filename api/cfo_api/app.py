@@ -9,10 +9,13 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
 from cfo_api import problems
-from cfo_api.auth_middleware import AuthMiddleware, is_loopback
+from cfo_api.auth_middleware import AuthMiddleware
+from cfo_api.event_feeds import EventFeeds
+from cfo_api.long_requests import LongRequests
 from cfo_api.openapi import openapi_document
 from cfo_api.routes import chat, data, health, runs, threads, workspaces
 from cfo_kernel import Settings, __version__
+from cfo_kernel.hosts import is_loopback
 from cfo_kernel.interface import Workbench
 
 _EXPOSED_HEADERS = ("Location", "Cfo-Run-Id", "Cfo-Thread-Id", "Content-Disposition")
@@ -42,6 +45,8 @@ def create_app(workbench: Workbench, settings: Settings, *, host: str = "127.0.0
     )
     app.state.workbench = workbench
     app.state.closing = asyncio.Event()
+    app.state.feeds = EventFeeds(app.state.closing)
+    app.state.long_requests = LongRequests(settings.stream_limit, settings.client_stream_limit)
     parts = (workspaces, data, threads, runs, chat, health)
     app.state.routes = [route for part in parts for route in part.router.routes]
     for part in parts:

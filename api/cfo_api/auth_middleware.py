@@ -7,9 +7,7 @@ It is plain ASGI, so that streams pass through unbuffered. The bearer token keep
 
 import asyncio
 import hmac
-import ipaddress
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -17,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cfo_api.problems import problem
+from cfo_kernel.hosts import host_name, is_loopback, is_own_origin
 
 MAX_BODY = 1 << 20
 """The maximum size of a body in bytes, except for uploads."""
@@ -25,6 +24,7 @@ MAX_UPLOAD = (2 << 30) + (1 << 20)
 BODY_TIMEOUT = 60.0
 """How many seconds a body may take to arrive. An upload may take longer, but must not pause for longer than this."""
 _PATHS_WITHOUT_TOKEN = ("/healthz", "/readyz")
+_CLIENT_KEY = "cfo_client"
 _SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -33,15 +33,9 @@ _SECURITY_HEADERS = {
 """Headers for every response. They tell browsers not to cache it, share it with other sites, or guess its type."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether the name or address can only refer to this machine."""
-    name = host.strip("[]").lower()
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+def client_of(scope: Scope) -> str:
+    """Returns the client of a request, as the middleware identified it."""
+    return scope[_CLIENT_KEY]
 
 
 class AuthMiddleware:
@@ -61,6 +55,7 @@ class AuthMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = {**scope, _CLIENT_KEY: self._client(scope)}
         headers = Headers(scope=scope)
         is_upload = scope["method"] == "POST" and scope["path"].endswith("/data")
         limit = MAX_UPLOAD if is_upload else MAX_BODY
@@ -70,9 +65,20 @@ class AuthMiddleware:
             scope = {**scope, "method": "GET"}
         await app(scope, _limited(receive, limit) if has_body else receive, _with_security_headers(send))
 
+    def _client(self, scope: Scope) -> str:
+        """The client of an accepted request: its token if the server has one, else its address.
+
+        This machine is one client, although it has many addresses. A token that the server does not require counts for
+        nothing: a client could send another one each time.
+        """
+        if self._token is not None:
+            return "token"
+        address = (scope.get("client") or ("",))[0]
+        return "this machine" if is_loopback(address) else address
+
     def _rejection(self, scope: Scope, headers: Headers) -> Response | None:
         host = headers.get("host", "").lower()
-        if self._is_local and not is_loopback(_name_of(host)):
+        if self._is_local and not is_loopback(host_name(host)):
             message = "This server can only be reached as localhost. Use that name in the address."
             return problem(403, "foreign_host", message)
         origin = headers.get("origin")
@@ -85,23 +91,13 @@ class AuthMiddleware:
         return None
 
     def _is_allowed_origin(self, origin: str, host: str) -> bool:
-        return origin in self._origins or origin in (f"http://{host}", f"https://{host}")
+        return origin in self._origins or is_own_origin(origin, host)
 
     def _is_authorized(self, headers: Headers) -> bool:
         if self._token is None:
             return True
         scheme, _, token = headers.get("authorization", "").partition(" ")
         return hmac.compare_digest(token.strip().encode("latin-1"), self._token) and scheme.lower() == "bearer"
-
-
-def _name_of(host: str) -> str:
-    """Returns the host name without the port, or an empty string if the host is invalid, such as `user@localhost`."""
-    try:
-        parts = urlsplit(f"//{host}")
-        is_host = parts.netloc == host and "@" not in host and parts.port != 0
-    except ValueError:
-        return ""
-    return (is_host and parts.hostname) or ""
 
 
 def _too_large(headers: Headers, limit: int) -> Response | None:

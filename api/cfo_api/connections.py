@@ -1,10 +1,11 @@
-"""Configures uvicorn, with a limit on how long a client may take to send the head of a request.
+"""Configures uvicorn, with limits on how long a client may take to send a head and to read a response.
 
 Every open connection uses a file descriptor, and a process has only a limited number of them. uvicorn itself waits
-indefinitely for a head.
+indefinitely.
 """
 
 import asyncio
+import resource
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,12 +14,34 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 HEAD_TIMEOUT = 30.0
 """How many seconds the head of a request may take, from its first byte or from the start of the connection."""
+WRITE_TIMEOUT = 120.0
+"""How many seconds a client may leave a response unread. It can resume a stream later."""
+_OTHER_FILES = 500
+"""Files that the process opens besides the connections of long requests."""
 _STATE_KEY = "cfo_connection"
 
 
+def room_for_streams(wanted: int) -> int:
+    """Raises the process's limit of open files for so many streams; the number that there is room for.
+
+    Without it, the 1,024 files that most systems allow are used up long before the limit of streams, and then the
+    server accepts no connection at all.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(1, allowed - _OTHER_FILES)
+
+
 def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
-    """Returns a configuration that serves the app over HTTP/1.1 on connections with a time limit."""
-    config = uvicorn.Config(_tracked(app), http="h11", ws="none", **options)
+    """Returns a configuration that serves the app over HTTP/1.1 on connections with time limits.
+
+    The address of a client is that of its connection; the header `X-Forwarded-For` is ignored.
+    """
+    config = uvicorn.Config(_tracked(app), http="h11", ws="none", proxy_headers=False, **options)
     config.load()
     protocol_class: Callable[..., asyncio.Protocol] = config.http_protocol_class
 
@@ -31,7 +54,7 @@ def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
 
 
 class _TimedConnection(asyncio.Protocol):
-    """Passes a connection to uvicorn's protocol, and closes it if the head of a request takes too long.
+    """Passes a connection to uvicorn's protocol, and closes it if a head or the reading of a response takes too long.
 
     It wraps that protocol instead of extending it, so as not to depend on its internals. The app reports when a request
     starts, that is, when a head is complete: it finds this object in the state of each request.
@@ -42,6 +65,7 @@ class _TimedConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._requests = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
@@ -59,13 +83,18 @@ class _TimedConnection(asyncio.Protocol):
         return self._protocol.eof_received()
 
     def pause_writing(self) -> None:
+        if self._write_timer is None and self._transport is not None:
+            # `abort`, since `close` would wait until the client has read everything.
+            self._write_timer = asyncio.get_running_loop().call_later(WRITE_TIMEOUT, self._transport.abort)
         self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
+        self._stop_write_timer()
         self._protocol.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_write_timer()
         self._protocol.connection_lost(exc)
 
     def request_started(self) -> None:
@@ -83,6 +112,11 @@ class _TimedConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
 
 def _tracked(app: ASGIApp) -> Callable[[Scope, Receive, Send], Awaitable[None]]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
+from cfo_api.event_feeds import EventFeeds
 from cfo_kernel.interface import Run, Thread, Workbench, Workspace
 
 
@@ -16,9 +17,14 @@ def _closing(request: Request) -> asyncio.Event:
     return request.app.state.closing
 
 
+def _feeds(request: Request) -> EventFeeds:
+    return request.app.state.feeds
+
+
 WorkbenchDep = Annotated[Workbench, Depends(_workbench)]
 ClosingDep = Annotated[asyncio.Event, Depends(_closing)]
 """Set when the server stops, to end requests that are waiting for a run."""
+FeedsDep = Annotated[EventFeeds, Depends(_feeds)]
 KeyHeader = Annotated[
     str | None,
     Header(

@@ -136,6 +136,11 @@ PROBLEMS: dict[int, tuple[str, str]] = {
     ),
     413: ("body_too_large", "The body is too large: the limit is 1 MB. Send less, or upload it as a file."),
     422: ("empty_message", "The message is empty. Write a question."),
+    429: (
+        "too_many_streams",
+        "Too many streams, waiting chats, uploads and downloads are open: 200, the limit for one client "
+        "(CFO_CLIENT_STREAM_LIMIT). Close some, or wait until one ends, then try again.",
+    ),
     500: ("internal_error", "The server failed, and its log has the details. Try again."),
     503: ("storage_failed", "The disk is full. Free some space, then try again."),
 }

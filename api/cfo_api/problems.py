@@ -39,12 +39,15 @@ STATUS: dict[type[CfoError], int] = {
     errors.PythonUnavailable: 409,
     errors.WorkerLost: 503,
     errors.ServerError: 503,
+    errors.TooManyStreams: 429,
     errors.TokenRejected: 401,
     errors.RunError: 409,
     errors.InternalError: 500,
 }
 """Statuses by error class. An error has the status of its nearest base class in this table."""
 
+RETRY_AFTER = 2
+"""Seconds after which a client may try again when there were too many requests."""
 _CODES = {
     401: "token_rejected",
     403: "forbidden",
@@ -90,7 +93,7 @@ def of_error(error: CfoError) -> Response:
         return _internal()
     # Server errors may contain paths on its machine. Paths in other messages come from the client.
     detail = errors.without_paths(error.message) if status == 503 else error.message
-    return problem(status, error.code, detail)
+    return problem(status, error.code, detail, {"Retry-After": str(RETRY_AFTER)} if status == 429 else None)
 
 
 def install(app: FastAPI) -> None:

@@ -19,6 +19,7 @@ from cfo_kernel.errors import (
     ServerIncompatible,
     ServerUnavailable,
     TokenRejected,
+    TooManyStreams,
     WorkbenchClosed,
     restored,
 )
@@ -33,6 +34,7 @@ SLOW_READ_TIMEOUT = 900
 """The timeout in seconds for slow requests, where the server first reads a file or a query waits for a free worker."""
 _UPLOAD_PIECE = 1 << 16  # bytes; `fail_when_silent` measures the progress of an upload in pieces of this size
 _LONGEST_PAUSE = 5.0
+_RETRY_AFTER = "retry_after"
 _STANDARD_MEMBERS = ("type", "title", "status", "detail", "code", "instance", "message", "self")
 """Members of a problem that are not details of the error, or would collide with parameters of `restored`."""
 _PROCESS_ERRORS = (WorkbenchClosed.code, OtherLoop.code, OtherRoot.code)
@@ -41,34 +43,39 @@ _PROCESS_ERRORS = (WorkbenchClosed.code, OtherLoop.code, OtherRoot.code)
 
 @dataclass(frozen=True)
 class Timeouts:
-    """In seconds: the longest time without a connection, the longest silence in a stream, and the first retry delay."""
+    """In seconds: the longest time without a connection, the longest silence in a stream, and the first retry delay.
+
+    `full` is how long a request is retried if the server has no room for it. It is short, since a person is waiting.
+    """
 
     total: float = 60
     silence: float = 45
     pause: float = 0.1
+    full: float = 10
 
 
 class RetryPolicy:
-    """Waits before each retry, doubling the delay, until there has been no connection for `timeouts.total` seconds."""
+    """Waits before each retry, doubling the delay, until there has been no connection for `total` seconds."""
 
-    def __init__(self, timeouts: Timeouts) -> None:
-        self._timeouts = timeouts
-        self._pause = timeouts.pause
+    def __init__(self, first_pause: float, total: float) -> None:
+        self._first_pause = self._pause = first_pause
+        self._total = total
         self._disconnected_at: float | None = None
 
     def on_connected(self) -> None:
         self._disconnected_at = None
 
     def on_progress(self) -> None:
-        self._pause = self._timeouts.pause
+        self._pause = self._first_pause
 
     async def wait(self, error: CfoError | None = None) -> None:
-        """Sleeps until the next attempt. Raises `error` if that would exceed the total."""
+        """Sleeps until the next attempt, as long as the server asks for. Raises `error` if that exceeds the total."""
         now = asyncio.get_running_loop().time()
         self._disconnected_at = now if self._disconnected_at is None else self._disconnected_at
-        if error is not None and now + self._pause - self._disconnected_at > self._timeouts.total:
+        pause = max(self._pause, min(error.details.get(_RETRY_AFTER, 0), _LONGEST_PAUSE) if error else 0)
+        if error is not None and now + pause - self._disconnected_at > self._total:
             raise error
-        await asyncio.sleep(self._pause)
+        await asyncio.sleep(pause)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 
 
@@ -134,13 +141,15 @@ class ApiClient:
         it may be repeated: `GET`, `PATCH`, any request with an idempotency key, or as specified by `may_repeat`. If the
         first attempt is refused or gets no answer, the server is probably down, and the error is raised at once. The
         exception is a request with a key to a server that has answered before: that server is probably restarting.
+
+        A server without room (429) has not performed the request, which is retried for some seconds.
         """
         self.use()
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         timeout = httpx2.Timeout(read_timeout, connect=_CONNECT_TIMEOUT, pool=None)
         if may_repeat is None:
             may_repeat = method in ("GET", "PATCH") or idempotency_key is not None
-        retry, is_first = RetryPolicy(self.timeouts), True
+        retry, full, is_first = self.retry_policy(), self.full_policy(), True
         while True:
             request = self._build(
                 method, path, params=_without_none(params), json=json, headers=headers, timeout=timeout
@@ -156,6 +165,16 @@ class ApiClient:
                     raise
                 is_first = False
                 await retry.wait(error)
+            except TooManyStreams as error:
+                await full.wait(error)
+
+    def retry_policy(self) -> RetryPolicy:
+        """How to wait for a connection."""
+        return RetryPolicy(self.timeouts.pause, self.timeouts.total)
+
+    def full_policy(self) -> RetryPolicy:
+        """How to wait for a server that has no room."""
+        return RetryPolicy(self.timeouts.pause, self.timeouts.full)
 
     def _build(self, method: str, path: str, **options: Any) -> httpx2.Request:
         try:
@@ -268,6 +287,8 @@ class ApiClient:
         """Returns the error for a failed response: the engine's own error if the body is a problem with a code."""
         if response.status_code == 401:
             return TokenRejected(f"The server {self.url} does not accept the token. Check CFO_API_TOKEN.")
+        if response.status_code == 429:
+            return self._full(response)
         if response.headers.get("Content-Type", "").startswith("application/problem+json"):
             problem = self.parse(_object, response.content)
             code, message = problem.get("code"), problem.get("detail") or problem.get("title")
@@ -283,6 +304,15 @@ class ApiClient:
                 return self.incompatible(f"redirected the request ({status})")
             case status:
                 return self.incompatible(f"responded with status {status}")
+
+    def _full(self, response: httpx2.Response) -> TooManyStreams:
+        """The error of a server, or of a proxy in front of it, that has no room."""
+        message = f"The server {self.url} serves as many requests as it allows. Close some, or wait, then try again."
+        if response.headers.get("Content-Type", "").startswith("application/problem+json"):
+            problem = self.parse(_object, response.content)
+            message = str(problem.get("detail") or message)
+        after = response.headers.get("Retry-After", "")
+        return TooManyStreams(message, **{_RETRY_AFTER: int(after[:6]) if after.isdecimal() else 0})
 
     def _unavailable(self, what: str) -> ServerUnavailable:
         return ServerUnavailable(f"The server {self.url} {what}", server=self.url)

@@ -1,17 +1,18 @@
 """A run on a server."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from pydantic import TypeAdapter
 
 from cfo_kernel import not_found
 from cfo_kernel.dataframes import read_frame
-from cfo_kernel.errors import EventsPruned
-from cfo_kernel.events import FinishedRun, Numbered, Status
+from cfo_kernel.errors import EventsPruned, TooManyStreams
+from cfo_kernel.events import FinishedRun, Numbered, Outcome, Status
 from cfo_kernel.interface import Download, DownloadFormat
 from cfo_kernel.remote.address import file_path, segment
 from cfo_kernel.remote.api_client import ApiClient
@@ -22,6 +23,8 @@ from cfo_kernel.run_outcome import collect_outcome, reply_of
 if TYPE_CHECKING:
     import pandas as pd
 
+_POLL = 2.0
+"""Seconds between questions for the status of a run that cannot be followed."""
 _finished: TypeAdapter[FinishedRun] = TypeAdapter(FinishedRun)
 
 
@@ -45,16 +48,25 @@ class RemoteRun:
     async def events(self, after: int | None = None) -> AsyncGenerator[Numbered]:
         """Yields the run's events live until it ends: all of them, or those numbered above `after`.
 
-        Raises `EventsPruned` if the run ended so long ago that the server no longer has its events.
+        Raises `EventsPruned` if the run ended so long ago that the server no longer has its events, and
+        `TooManyStreams` if the server has no room for the stream. The run continues, and `finished` waits for it
+        without a stream.
         """
         async with aclosing(events(self._client, self._path, after)) as stream:
             async for numbered in stream:
                 yield numbered
 
     async def finished(self) -> FinishedRun:
-        """Waits for the run to end and returns the outcome with the reply or the error."""
+        """Waits for the run to end and returns the outcome with the reply or the error.
+
+        If the server has no room for a stream, it asks for the status of the run instead.
+        """
         try:
             return await collect_outcome(self.thread_id, self.id, self.events(), self._load)
+        except TooManyStreams:
+            while await self.status() not in get_args(Outcome):  # noqa: ASYNC110 - the server cannot say so
+                await asyncio.sleep(_POLL)
+            finished = await self._client.fetch(_finished, "GET", self._path)
         except EventsPruned:
             finished = await self._client.fetch(_finished, "GET", self._path)
         if finished.reply is not None:

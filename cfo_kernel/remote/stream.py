@@ -7,9 +7,9 @@ from httpx2 import EventSource, ServerSentEvent
 from pydantic import TypeAdapter
 
 from cfo_kernel.api_models import RunInfo
-from cfo_kernel.errors import ServerUnavailable
+from cfo_kernel.errors import ServerUnavailable, TooManyStreams
 from cfo_kernel.events import Done, Event, Numbered, Outcome
-from cfo_kernel.remote.api_client import ApiClient, RetryPolicy
+from cfo_kernel.remote.api_client import ApiClient
 
 _NO_CONTENT = 204
 _event: TypeAdapter[Event] = TypeAdapter(Event)
@@ -19,16 +19,18 @@ run_info: TypeAdapter[RunInfo] = TypeAdapter(RunInfo)
 async def events(client: ApiClient, run_path: str, after: int | None) -> AsyncGenerator[Numbered]:
     """Yields the run's events live until it ends: all of them, or those numbered above `after`.
 
-    Raises `ServerUnavailable` if there is no connection for longer than the client's timeout.
+    Raises `ServerUnavailable` if there is no connection for longer than the client's timeout, and `TooManyStreams` if
+    the server has no room for the stream.
     """
     last = -1 if after is None else after
-    retry = RetryPolicy(client.timeouts)
+    retry, full = client.retry_policy(), client.full_policy()
     has_ended = False
     while True:
         before, error = last, None
         try:
             async with client.stream(f"{run_path}/events", last) as response:
                 retry.on_connected()
+                full.on_connected()
                 if response.status_code == _NO_CONTENT:
                     return
                 async for sent in EventSource(response, max_event_size=None):
@@ -49,6 +51,9 @@ async def events(client: ApiClient, run_path: str, after: int | None) -> AsyncGe
             has_ended = info.status in get_args(Outcome)
         except ServerUnavailable as lost:
             error = lost
+        except TooManyStreams as no_room:
+            await full.wait(no_room)
+            continue
         if last > before:
             retry.on_progress()
         await retry.wait(error)

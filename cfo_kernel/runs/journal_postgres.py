@@ -37,6 +37,7 @@ ON CONFLICT (run, kind, key) DO UPDATE SET data = excluded.data, event = exclude
 _COLUMNS: LiteralString = (
     "n, id, workspace_id, thread_id, message, in_reply_to, parent_run_id, owner, attempt, deaths, status, accepted_at"
 )
+_PAGE = 200  # events that a subscriber reads at once, which limits its memory and the time that it blocks the loop
 _POLL = 1.0  # seconds after which a subscriber reads again even if it was not notified
 
 
@@ -161,6 +162,8 @@ class PostgresJournal:
                 for numbered in found:
                     after = numbered.number
                     yield numbered
+                if len(found) == _PAGE:
+                    continue
                 if ended:
                     if after < 0 or (not found and not await self.next_number(run_id)):
                         raise EventsPruned(PRUNED)
@@ -189,12 +192,12 @@ class PostgresJournal:
         return (await asyncio.gather(*gone))[0]
 
     async def _since(self, run_id: str, after: int) -> tuple[bool, list[Numbered]]:
-        """Returns whether the run has ended, and its events above `after`, from the same snapshot."""
+        """Returns whether the run has ended, and its next events above `after`, from the same snapshot."""
         sql: LiteralString = (
             "SELECT ended_at IS NOT NULL, number, data FROM cfo_journal.run LEFT JOIN cfo_journal.event"
-            " ON event.run = run.id AND number > %s WHERE run.id = %s ORDER BY number"
+            " ON event.run = run.id AND number > %s WHERE run.id = %s ORDER BY number LIMIT %s"
         )
-        rows = await self._database.select(sql, (after, run_id))
+        rows = await self._database.select(sql, (after, run_id, _PAGE))
         return not rows or rows[0][0], _numbered([(n, data) for _, n, data in rows if n is not None])
 
     async def _runs(self, where: LiteralString, *values: str) -> list[RunRow]:

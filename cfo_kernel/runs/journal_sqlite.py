@@ -39,6 +39,7 @@ _COLUMNS = (
 )  # fmt: skip
 _POLL = 0.01  # seconds between checks for writes by other processes
 _RETRY_EVERY = 0.02
+_PAGE = 200  # events that a subscriber reads at once, which limits its memory and the time that it blocks the loop
 _PRUNE = 50  # runs pruned per commit; other processes can write between commits
 _RETRY_FOR = 5.0  # seconds for which a commit is retried
 
@@ -189,19 +190,21 @@ class SqliteJournal:
         try:
             while True:
                 changed.clear()
-                ended = self._has_ended(
-                    run_id
-                )  # read before the events, since the last event is committed together with the end
-                found = self._events(run_id, after)
+                # Read before the events, since the last event is committed together with the end.
+                ended = self._has_ended(run_id)
+                found = self._events(run_id, after, _PAGE)
                 # Every run ends with `done`, so an ended run without any event has been pruned.
                 if ended and not found and not await self.next_number(run_id):
                     raise EventsPruned(PRUNED)
                 for numbered in found:
                     after = numbered.number
                     yield numbered
-                if ended:
+                if len(found) == _PAGE:
+                    await asyncio.sleep(0)
+                elif ended:
                     return
-                await changed.wait()
+                else:
+                    await changed.wait()
         finally:
             self._waiting[run_id].discard(changed)
             if not self._waiting[run_id]:
@@ -256,10 +259,9 @@ class SqliteJournal:
         rows = self._select(f"SELECT {', '.join(_COLUMNS)} FROM run WHERE {where} ORDER BY n", *values)  # noqa: S608 - constants
         return [RunRow.model_validate(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
-    def _events(self, run_id: str, after: int) -> list[Numbered]:
-        rows = self._select(
-            "SELECT number, data FROM event WHERE run = ? AND number > ? ORDER BY number", run_id, after
-        )
+    def _events(self, run_id: str, after: int, limit: int = -1) -> list[Numbered]:
+        sql = "SELECT number, data FROM event WHERE run = ? AND number > ? ORDER BY number LIMIT ?"
+        rows = self._select(sql, run_id, after, limit)
         return [Numbered(number=n, event=event_adapter.validate_json(data, extra="ignore")) for n, data in rows]
 
     def _select(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -2,8 +2,8 @@
 
 It is stateless: each answer depends only on the conversation in the request, so any number of turns can run at once. A
 turn lists the tables, queries them, and answers, in three requests. The question `FIRST_WORD` is answered immediately,
-`AT_LENGTH` immediately with a long text, and `SILENCE` never. Each event is sent as one HTTP chunk, as real model
-servers do.
+`AT_LENGTH` immediately with a long text, `SLOWLY` one piece at a time for minutes, and `SILENCE` never. Each event is
+sent as one HTTP chunk, as real model servers do.
 
 `python -m tests.bench.model_server` prints its address.
 """
@@ -22,7 +22,10 @@ MESSAGE = "Finance spent 4,400.55 and Sales 2,300.30 in January and February 201
 QUESTION = "What did each department spend?"
 FIRST_WORD = "Say it at once."
 AT_LENGTH = "Say it at length."
+SLOWLY = "Say it slowly."
 SILENCE = "Say nothing."
+PACE = 0.02
+"""Seconds between two pieces of a slow answer."""
 _PIECE = 10
 _LONG = "word " * 800
 _HEADER = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -48,11 +51,11 @@ def _answer(body: dict[str, Any]) -> tuple[str, str] | None:
     if SILENCE in question:
         return None
     step = sum(m["role"] == "assistant" for m in messages[asked:])
-    if step == 0 and FIRST_WORD not in question and AT_LENGTH not in question:
+    if step == 0 and not any(words in question for words in (FIRST_WORD, AT_LENGTH, SLOWLY)):
         return "list_datasets", "{}"
     if step == 1:
         return "execute_sql", json.dumps({"sql": SQL})
-    message = _LONG if AT_LENGTH in question else MESSAGE
+    message = _LONG if AT_LENGTH in question else _LONG * 30 if SLOWLY in question else MESSAGE
     tools = [tool["function"]["name"] for tool in body.get("tools", [])]
     return ("task_result", json.dumps({"message": message})) if "task_result" in tools else ("", message)
 
@@ -67,8 +70,8 @@ def _deltas(tool: str, text: str, number: int) -> list[dict[str, Any]]:
     return [opening, *({"tool_calls": [each]} for each in calls)]
 
 
-def _streamed(body: dict[str, Any], tool: str, text: str) -> bytes:
-    """The whole answer as events, each in one HTTP chunk."""
+def _streamed(body: dict[str, Any], tool: str, text: str, *, is_slow: bool) -> list[bytes]:
+    """The answer as events, each in one HTTP chunk: in pieces to be sent one by one, or in one piece."""
     number = next(_numbers)
     kind = {"id": f"chatcmpl-{number}", "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
     ends = [{}, "tool_calls" if tool else "stop"]
@@ -77,7 +80,8 @@ def _streamed(body: dict[str, Any], tool: str, text: str) -> bytes:
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     events.append({**kind, "choices": [], "usage": usage})
     texts = [f"data: {text}\n\n" for text in (*map(json.dumps, events), "[DONE]")]
-    return "".join(f"{len(text):x}\r\n{text}\r\n" for text in (*texts, "")).encode()
+    chunks = [f"{len(text):x}\r\n{text}\r\n".encode() for text in (*texts, "")]
+    return chunks if is_slow else [b"".join(chunks)]
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -90,9 +94,12 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             if (answer := _answer(body)) is None:
                 await asyncio.Event().wait()
                 continue
-            data = _streamed(body, *answer)
-            writer.write(_HEADER + data)
-            await writer.drain()
+            writer.write(_HEADER)
+            is_slow = SLOWLY in json.dumps(body["messages"][-1])
+            for piece in _streamed(body, *answer, is_slow=is_slow):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(PACE if is_slow else 0)
     writer.close()
 
 

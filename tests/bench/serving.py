@@ -6,7 +6,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
 import httpx
@@ -41,11 +41,11 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving() -> AsyncGenerator[Server]:
-    """Runs a server during the block."""
+async def serving(variables: Mapping[str, str] | None = None) -> AsyncGenerator[Server]:
+    """Runs a server during the block, with additional environment variables."""
     with new_root() as root, served() as model_url:
         await ingest(root, model_url)
-        env = {**os.environ, **environment(root, model_url)}
+        env = {**os.environ, **environment(root, model_url), **(variables or {})}
         command = [sys.executable, "-m", "cfo_api", "--port", "0"]
         process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=env)
         try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cfo_kernel.errors import RunNotFound, ServerIncompatible, ServerUnavailable
+from cfo_kernel.errors import RunNotFound, ServerIncompatible, ServerUnavailable, TooManyStreams
 from cfo_kernel.remote import RemoteRun, RemoteWorkbench
 from cfo_kernel.remote.api_client import Timeouts
 from tests.remote.conftest import Scripted
@@ -122,3 +122,32 @@ async def test_the_outcome_is_put_together_from_the_events(scripted: Scripted) -
     finished = await (await opened(workbench)).finished()
     assert (finished.thread_id, finished.run_id, finished.status) == ("t1", "r1", "succeeded")
     assert finished.reply is not None
+
+
+FULL = problem(429, "too_many_streams", "Too many streams are open: 200.")
+
+
+async def test_a_server_without_room_is_asked_again(scripted: Scripted) -> None:
+    server, workbench = await scripted(FULL, FULL, STREAM + frames(0) + done(1))
+    assert await numbers(await opened(workbench)) == [0, 1]
+    assert len(server.asked) == 3
+
+
+async def test_a_server_that_stays_full_says_so_and_the_reply_comes_all_the_same(scripted: Scripted) -> None:
+    finished = {
+        "thread_id": "t1",
+        "run_id": "r1",
+        "status": "succeeded",
+        "reply": {"kind": "task_result", "message": "5"},
+    }
+    server, workbench = await scripted(timeouts=Timeouts(full=0, pause=0.01))
+    run = await opened(workbench)
+    server.turns = [FULL]
+    with pytest.raises(TooManyStreams, match="Too many streams are open: 200"):
+        await numbers(run)
+    server.turns, server.run_status = [FULL, answer(finished)], "succeeded"
+    assert (await run.reply()).message == "5"
+    server.turns = [answer(b"<html>", 429, "text/html", Retry_After="1")]
+    with pytest.raises(TooManyStreams, match="serves as many requests as it allows") as caught:
+        await numbers(run)
+    assert caught.value.details == {"retry_after": 1}

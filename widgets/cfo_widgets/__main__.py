@@ -5,7 +5,8 @@ import os
 import secrets
 import socket
 import sys
-from ipaddress import ip_address
+
+from cfo_kernel.hosts import is_loopback
 
 _DEFAULT_API = "http://127.0.0.1:8765"
 
@@ -21,7 +22,7 @@ def main() -> int:
     options = parser.parse_args()
     # Removed from the environment, because the visitors' kernels inherit it.
     given_token = os.environ.pop("CFO_PAGE_TOKEN", "")
-    if not given_token and not _is_loopback(options.ip):
+    if not given_token and not is_loopback(options.ip):
         return _fail(f"Other machines can reach {options.ip}. Set CFO_PAGE_TOKEN to a long secret and restart.")
     try:
         with socket.create_server((options.ip, options.port)) as listening:
@@ -40,13 +41,6 @@ def main() -> int:
     sys.stdout.flush()
     serve(options.ip, port, token)
     return 0
-
-
-def _is_loopback(ip: str) -> bool:
-    try:
-        return ip_address(ip).is_loopback
-    except ValueError:
-        return ip == "localhost"
 
 
 def _fail(message: str) -> int:

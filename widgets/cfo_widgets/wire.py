@@ -10,7 +10,7 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from cfo_kernel import CfoError, Numbered
-from cfo_kernel.errors import ServerUnavailable, ThreadNotFound
+from cfo_kernel.errors import ServerUnavailable, ThreadNotFound, TooManyStreams
 from cfo_kernel.replies import Problem
 from cfo_kernel.values import Value
 
@@ -89,6 +89,11 @@ def message_for_person(error: CfoError) -> str:
         return (
             "This thread was deleted, perhaps in another tab. Copy anything you wrote here, then continue in another "
             "thread."
+        )
+    if isinstance(error, TooManyStreams):
+        return (
+            "Many people are using the workbench at this moment, and it has no room for more. Nothing is lost: replies "
+            "appear here when they are ready. Try uploads and downloads again in a moment."
         )
     server = error.details.get("server")
     if not isinstance(error, ServerUnavailable) or not server:

@@ -6,17 +6,18 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from cfo_api import sse
-from cfo_api.dependencies import ClosingDep, KeyHeader, WorkbenchDep
+from cfo_api.dependencies import ClosingDep, FeedsDep, KeyHeader, WorkbenchDep
+from cfo_api.long_requests import LongRoute
 from cfo_api.problems import may
 from cfo_api.schemas import ChatMessage, PatientChat
 from cfo_kernel import FinishedRun
 from cfo_kernel.interface import Run, Workbench
 
-router = APIRouter(prefix="/chat", tags=["chat"])
+router = APIRouter(prefix="/chat", tags=["chat"], route_class=LongRoute)
 _STILL_RUNNING = {202: {"model": FinishedRun, "description": "The run did not end within the timeout. It continues."}}
 
 
-@router.post("", responses={**_STILL_RUNNING, **may(404, 409, 422)})
+@router.post("", responses={**_STILL_RUNNING, **may(404, 409, 422, 429)})
 async def chat(
     wb: WorkbenchDep, body: PatientChat, response: Response, closing: ClosingDep, key: KeyHeader = None
 ) -> FinishedRun:
@@ -36,8 +37,8 @@ async def chat(
     return FinishedRun(thread_id=run.thread_id, run_id=run.id, status=await run.status())
 
 
-@router.post("/stream", response_class=Response, responses={**sse.DOCUMENTED, **may(404, 409, 410, 422)})
-async def chat_stream(wb: WorkbenchDep, body: ChatMessage, closing: ClosingDep, key: KeyHeader = None) -> Response:
+@router.post("/stream", response_class=Response, responses={**sse.DOCUMENTED, **may(404, 409, 410, 422, 429)})
+async def chat_stream(wb: WorkbenchDep, body: ChatMessage, feeds: FeedsDep, key: KeyHeader = None) -> Response:
     """Sends a message and streams the events of its run.
 
     After a lost connection, continue at `GET /runs/{run_id}/events`. The ids are in the headers `Cfo-Run-Id` and
@@ -45,7 +46,7 @@ async def chat_stream(wb: WorkbenchDep, body: ChatMessage, closing: ClosingDep, 
     """
     run = await _send(wb, body, key)
     headers = {"Location": f"/runs/{run.id}", "Cfo-Run-Id": run.id, "Cfo-Thread-Id": run.thread_id}
-    return await sse.events(run, None, closing, headers)
+    return await sse.events(run, None, feeds, headers)
 
 
 async def _send(wb: Workbench, body: ChatMessage, key: str | None) -> Run:

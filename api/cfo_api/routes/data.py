@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from cfo_api.dependencies import WorkspaceDep
 from cfo_api.downloads import BYTES, attachment
+from cfo_api.long_requests import LongRoute
 from cfo_api.pagination import PageDep
 from cfo_api.problems import may
 from cfo_kernel import DataFile, Dataset
@@ -14,6 +15,7 @@ from cfo_kernel.api_models import Page, Uploaded
 from cfo_kernel.interface import Glossary
 
 router = APIRouter(prefix="/workspaces/{workspace_id}", tags=["data"])
+_long = APIRouter(prefix="/workspaces/{workspace_id}", tags=["data"], route_class=LongRoute)
 
 
 @router.get("/data", responses=may(404, 422))
@@ -22,7 +24,7 @@ async def list_files(workspace: WorkspaceDep, page: PageDep) -> Page[DataFile]:
     return page.cut(await workspace.files(), lambda file: file.name, lambda file: file)
 
 
-@router.post("/data", status_code=201, responses=may(404, 409, 422))
+@_long.post("/data", status_code=201, responses=may(404, 409, 422, 429))
 async def upload_files(
     workspace: WorkspaceDep, files: Annotated[list[UploadFile], File(description="CSV, Excel or Parquet files.")]
 ) -> Uploaded:
@@ -33,7 +35,7 @@ async def upload_files(
     return Uploaded(items=tuple([await workspace.upload(file.file, file.filename) for file in files]))
 
 
-@router.get("/data/{name}", response_class=Response, responses={**BYTES, **may(404, 422)})
+@_long.get("/data/{name}", response_class=Response, responses={**BYTES, **may(404, 422, 429)})
 async def download_file(workspace: WorkspaceDep, name: str) -> Response:
     """Returns a file as it was uploaded."""
     return attachment(await workspace.download(name))
@@ -63,7 +65,10 @@ async def get_glossary(workspace: WorkspaceDep) -> Glossary:
     return await workspace.glossary()
 
 
-@router.get("/tables/{table}", response_class=Response, responses={**BYTES, **may(404, 422)})
+@_long.get("/tables/{table}", response_class=Response, responses={**BYTES, **may(404, 422, 429)})
 async def download_table(workspace: WorkspaceDep, table: str) -> Response:
     """Returns the whole table as a Parquet file."""
     return attachment(await workspace.table(table).download())
+
+
+router.routes += _long.routes

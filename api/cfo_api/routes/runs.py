@@ -6,13 +6,15 @@ from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from cfo_api import sse
-from cfo_api.dependencies import ClosingDep, KeyHeader, RunDep, WorkbenchDep
+from cfo_api.dependencies import FeedsDep, KeyHeader, RunDep, WorkbenchDep
+from cfo_api.long_requests import LongRoute
 from cfo_api.problems import may
 from cfo_api.schemas import DirectRun, run_info
 from cfo_kernel import FinishedRun
 from cfo_kernel.api_models import RunInfo
 
 router = APIRouter(tags=["runs"])
+_long = APIRouter(tags=["runs"], route_class=LongRoute)
 _ENDED = ("succeeded", "rejected", "failed", "cancelled")
 
 
@@ -41,10 +43,10 @@ async def get_run_status(run: RunDep) -> RunInfo:
     return await run_info(run)
 
 
-@router.get("/runs/{run_id}/events", response_class=Response, responses={**sse.DOCUMENTED, **may(404, 410, 422)})
+@_long.get("/runs/{run_id}/events", response_class=Response, responses={**sse.DOCUMENTED, **may(404, 410, 422, 429)})
 async def get_run_events(
     run: RunDep,
-    closing: ClosingDep,
+    feeds: FeedsDep,
     last_event_id: Annotated[int | None, Header(ge=-1, le=2**53, description="Continue after this event.")] = None,
     after: Annotated[
         int | None,
@@ -52,7 +54,7 @@ async def get_run_events(
     ] = None,
 ) -> Response:
     """Streams the run's events live until it ends: all of them, or those after a given one. Clients may reconnect."""
-    return await sse.events(run, after if last_event_id is None else last_event_id, closing)
+    return await sse.events(run, after if last_event_id is None else last_event_id, feeds)
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202, responses=may(404, 422))
@@ -60,3 +62,6 @@ async def cancel_run(run: RunDep) -> RunInfo:
     """Stops the run, which ends as cancelled. A run that has already ended is not changed."""
     await run.cancel()
     return await run_info(run)
+
+
+router.routes += _long.routes

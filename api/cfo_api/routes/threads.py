@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from cfo_api.dependencies import KeyHeader, ThreadDep, WorkspaceDep
 from cfo_api.downloads import BYTES, attachment
+from cfo_api.long_requests import LongRoute
 from cfo_api.pagination import PageDep
 from cfo_api.problems import may
 from cfo_api.schemas import FirstMessage, NewMessage, ThreadTitle, run_info, thread_info
@@ -19,6 +20,7 @@ from cfo_kernel.errors import InvalidInput
 from cfo_kernel.interface import DownloadFormat, Thread
 
 router = APIRouter(tags=["threads"])
+_long = APIRouter(tags=["threads"], route_class=LongRoute)
 
 
 @router.get("/workspaces/{workspace_id}/threads", responses=may(404, 422))
@@ -101,10 +103,10 @@ async def get_result_rows(
     return await thread.page(_result_path(file), _page_request(offset, limit, sort, filter))
 
 
-@router.get(
+@_long.get(
     "/threads/{thread_id}/results/{file:path}",
     response_class=Response,
-    responses={**BYTES, **may(404, 409, 422)},
+    responses={**BYTES, **may(404, 409, 422, 429)},
 )
 async def download_result(
     thread: ThreadDep,
@@ -116,6 +118,9 @@ async def download_result(
 ) -> Response:
     """Returns a file in the thread: `results/<name>`, `analysis/<name>`, or the name of a file in `results/`."""
     return attachment(await thread.download(_result_path(file), format))
+
+
+router.routes += _long.routes
 
 
 def _last_use(thread: Thread) -> str:

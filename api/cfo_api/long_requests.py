@@ -1,0 +1,55 @@
+"""Limits on requests that last: event streams, chats that wait for a reply, uploads and downloads.
+
+Each holds a connection, and often a place in memory or on disk, for as long as its client likes. Other requests end by
+themselves, and are not counted: health checks and cancels are answered while every place is taken.
+"""
+
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
+
+from cfo_api.auth_middleware import client_of
+from cfo_kernel.errors import TooManyStreams
+
+
+class LongRequests:
+    """Counts the long requests in progress: at most `limit` in all, and `client_limit` for each client."""
+
+    def __init__(self, limit: int, client_limit: int) -> None:
+        self._limit = limit
+        self._client_limit = client_limit
+        self._counts: Counter[str] = Counter()
+
+    @contextmanager
+    def place(self, client: str) -> Generator[None]:
+        """Takes a place for the block. Raises `TooManyStreams`."""
+        if self._counts.total() >= self._limit:
+            raise TooManyStreams(_text(f"{self._limit:,}, the limit of the server (CFO_STREAM_LIMIT)"))
+        if self._counts[client] >= self._client_limit:
+            raise TooManyStreams(_text(f"{self._client_limit:,}, the limit for one client (CFO_CLIENT_STREAM_LIMIT)"))
+        self._counts[client] += 1
+        try:
+            yield
+        finally:
+            self._counts[client] -= 1
+            if not self._counts[client]:
+                del self._counts[client]
+
+
+class LongRoute(APIRoute):
+    """A route whose requests last. Each takes a place before its body is read, until its answer is sent."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        requests: LongRequests = scope["app"].state.long_requests
+        with requests.place(client_of(scope)):
+            await super().handle(scope, receive, send)
+
+
+def _text(limit: str) -> str:
+    return (
+        f"Too many streams, waiting chats, uploads and downloads are open: {limit}. "
+        "Close some, or wait until one ends, then try again."
+    )

@@ -1,0 +1,34 @@
+"""The header `Host` of a request: which name it gives, and whether that name can only mean this machine.
+
+A server of this machine checks it, so that no page of another site reaches it through a name that resolves to 127.0.0.1
+(DNS rebinding).
+"""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the name or address can only mean this machine."""
+    name = host.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def host_name(host: str) -> str:
+    """The name of a host without the port; empty if it is not a valid host, such as `user@localhost`."""
+    try:
+        parts = urlsplit(f"//{host}")
+        is_host = parts.netloc == host and "@" not in host and parts.port != 0
+    except ValueError:
+        return ""
+    return (is_host and parts.hostname) or ""
+
+
+def is_own_origin(origin: str, host: str) -> bool:
+    """Whether the header `Origin` names the server itself, by the name in `Host`."""
+    return origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())
