@@ -7,14 +7,21 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jupyter_server.auth.logout import LogoutHandler
 from jupyter_server.base.handlers import APIHandler
-from tornado.web import GZipContentEncoding, RequestHandler, authenticated
+from tornado.web import GZipContentEncoding, HTTPError, RequestHandler, authenticated
 from traitlets.config import Config
 from voila.app import Voila
+from voila.request_info_handler import RequestInfoSocketHandler
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+from voila.static_file_handler import AllowListFileHandler
+from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+from voila.voila_identity_provider import VoilaLoginHandler
 
+from cfo_kernel.hosts import is_loopback
 from cfo_widgets.kernel_pool import KernelPoolMonitor
+from cfo_widgets.page_guard import SCRIPTS, Guarded, LoginHandler, content_security_policy, guarded
 from cfo_widgets.voila_bundle import VoilaBundleHandler, voila_bundle
 
 _HERE = Path(__file__).parent
@@ -27,6 +34,9 @@ _REFILL_DELAY = 2
 """The delay in seconds before the pool's next kernel starts, to avoid slowing down the page that took the last one."""
 _CULL_AFTER = 120
 """The delay in seconds before a kernel without a page is stopped. Most pages stop their kernels when users leave."""
+_UNUSED = (RequestInfoSocketHandler, LogoutHandler, AllowListFileHandler)
+"""Voila's handlers that the page does not need. They serve query strings to kernels, and files."""
+_SIGN_OF_LIFE = "<script>window.voila_heartbeat()</script>\n"
 _logger = logging.getLogger(__name__)
 
 
@@ -38,8 +48,10 @@ class AliveHandler(APIHandler):
         self.finish({"kernel": kernel_id in self.kernel_manager})
 
 
-class ReadyHandler(RequestHandler):
-    """Reports whether a preheated kernel is waiting for a visitor. Requires no login and reveals nothing else."""
+class ReadyHandler(Guarded, RequestHandler):
+    """Reports whether a preheated kernel is waiting for a visitor. Requires no token and reveals nothing else."""
+
+    is_public = True
 
     def get(self) -> None:
         pools = self.settings["kernel_manager"]._pools.values()
@@ -63,6 +75,19 @@ class LeaveHandler(VoilaShutdownKernelHandler):
         """Skips the check: browsers cannot send the header while leaving a page, and the kernel id is secret."""
 
 
+class PageHandler(TornadoVoilaHandler):
+    """The page itself."""
+
+    @authenticated
+    async def get(self, path: str | None = None) -> None:
+        if path:
+            raise HTTPError(404)
+        async for part in self.get_generator():
+            # While a kernel starts, Voila sends a script as a sign of life, which the policy of the page forbids.
+            self.write(part.replace(_SIGN_OF_LIFE, "\n"))
+            self.flush()
+
+
 class KernelChannelsHandler(VoilaKernelWebsocketHandler):
     """The websocket between a page and its kernel."""
 
@@ -84,7 +109,7 @@ class KernelChannelsHandler(VoilaKernelWebsocketHandler):
 
 
 class WorkbenchApp(Voila):
-    """Voila with the handlers above, which take precedence over its own, and with a monitor for the kernel pool."""
+    """Voila with the handlers above, which take precedence over its own, all guarded, and with a kernel pool monitor."""
 
     def init_settings(self) -> Any:
         settings = super().init_settings()
@@ -100,7 +125,10 @@ class WorkbenchApp(Voila):
             (f"{self.server_url}api/kernels/(?P<kernel_id>[\\w-]+)/channels", KernelChannelsHandler),
             (f"{self.server_url}cfo/program/(.*)", VoilaBundleHandler),
         ]
-        return handlers + super().init_handlers()
+        voila: Any = super().init_handlers()
+        handlers += [entry for entry in voila if not issubclass(entry[1], _UNUSED)]
+        replaced = {TornadoVoilaHandler: PageHandler, VoilaLoginHandler: LoginHandler}
+        return [(path, guarded(replaced.get(kind, kind)), *options) for path, kind, *options in handlers]
 
 
 def settings(ip: str, port: int, token: str) -> Config:
@@ -119,7 +147,14 @@ def settings(ip: str, port: int, token: str) -> Config:
         "tornado_settings": {
             "websocket_max_message_size": _MAX_MESSAGE,
             "log_function": _log_failures,
-            "headers": {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"},
+            "cfo_headers": {
+                "Content-Security-Policy": content_security_policy(),
+                "X-Content-Type-Options": "nosniff",
+                "Referrer-Policy": "same-origin",
+            },
+            "cfo_is_local": is_loopback(ip),
+            "cfo_token": token,
+            "xsrf_cookie_kwargs": {"samesite": "Strict"},
         },
     }
     page = {
@@ -137,7 +172,7 @@ def settings(ip: str, port: int, token: str) -> Config:
         "show_tracebacks": False,
         "preheat_kernel": True,
         "default_pool_size": _POOL_SIZE,
-        "resources": {"voila_bundle": voila_bundle().name},
+        "resources": {"voila_bundle": voila_bundle().name, "scripts": SCRIPTS},
     }
     kernels = {
         "cull_idle_timeout": _CULL_AFTER,
@@ -146,7 +181,12 @@ def settings(ip: str, port: int, token: str) -> Config:
         "fill_delay": _REFILL_DELAY,
     }
     return Config(
-        Voila=voila, VoilaConfiguration=page, MappingKernelManager=kernels, KernelManager={"transport": "ipc"}
+        Voila=voila,
+        VoilaConfiguration=page,
+        MappingKernelManager=kernels,
+        KernelManager={"transport": "ipc"},
+        # Sent with links to the page from other sites, such as a thread in a mail, but with none of their requests.
+        IdentityProvider={"cookie_options": {"samesite": "Lax"}},
     )
 
 

@@ -1,5 +1,6 @@
 // Reports when the server or the kernel of this page is gone, and reloads the page when a new one is available. The open thread
 // is part of the address and drafts are in the browser's storage, so the new page shows the same conversation.
+window.voila_finish();
 (() => {
   const INTERVAL = 5000, RETRY_INTERVAL = 1000, TIMEOUT = 4000; // milliseconds
   const MAX_RELOADS = 4, RELOAD_WINDOW = 180000; // a page that cannot recover must not reload forever

@@ -1,0 +1,194 @@
+"""What stands in front of every address of the page: which requests are answered, and what a browser may do with it.
+
+Voila and Jupyter bring many handlers, and each has its own idea of who may use it. So each of them is derived from
+`Guarded`, which looks at a request before the handler does.
+"""
+
+import base64
+import hashlib
+import hmac
+import html
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.login import LoginFormHandler
+from tornado.escape import url_escape
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler
+
+from cfo_kernel.hosts import host_name, is_loopback, is_own_origin
+
+_TEMPLATE = Path(__file__).parent / "share" / "jupyter" / "voila" / "templates" / "cfo"
+SCRIPTS = {name: (_TEMPLATE / f"{name}.js").read_text() for name in ("start", "reconnect")}
+"""The scripts that stand in the page itself. The policy allows them by their hashes."""
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 34em; margin: 18vh auto 0; padding: 0 1.5em }
+:root { color-scheme: light dark }
+input, button { font: inherit; padding: .35em .6em } input { width: 18em; max-width: 100% }
+"""
+_logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    _Handler = RequestHandler
+else:
+    _Handler = object
+
+
+def content_security_policy() -> str:
+    """What a browser may load and run on the page.
+
+    Scripts come from this server, from the few that stand in the page, or from a `blob:` address: anywidget imports the
+    code of a widget from one, and only a script can make one. Nothing is evaluated from text; charts use Vega's
+    interpreter instead. Styles may stand anywhere, since JupyterLab, Lumino, anywidget and Vega all set them from
+    scripts, as elements without a nonce and as attributes. They can load nothing from elsewhere: images and fonts are
+    `data:`, `blob:` or from this server. Nothing is sent to another server or framed.
+    """
+    hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in SCRIPTS.values())
+    directives = {
+        "default-src": "'none'",
+        "script-src": f"'self' blob: {hashes}",
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data: blob:",
+        "font-src": "'self' data:",
+        "connect-src": "'self'",
+        "frame-src": "'none'",
+        "frame-ancestors": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'self'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in directives.items())
+
+
+def _sha256(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+class Guarded(_Handler):
+    """Refuses requests for another host, from pages of another site, and without the token.
+
+    This comes before anything that the handler does with a request, so a stranger meets no error of a handler.
+    """
+
+    is_public = False
+    """Whether it needs no token."""
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        for name, value in self.settings["cfo_headers"].items():
+            self.set_header(name, value)
+
+    async def prepare(self, **options: Any) -> None:
+        host = self.request.headers.get("Host", "")
+        if self.settings["cfo_is_local"] and not is_loopback(host_name(host.lower())):
+            raise _refused("This page can be reached as localhost only. Use that name in the address.")
+        origin = self.request.headers.get("Origin")
+        if origin is not None and not is_own_origin(origin, host):
+            raise _refused("Pages of other sites may not use this page.")
+        if not self.is_public and not self._is_known():
+            if self.request.method in ("GET", "HEAD") and self._is_page():
+                self.redirect(f"{self.settings['base_url']}login?next={url_escape(self.request.uri or '/')}")
+                return
+            raise _refused("The token is missing. Open the address that was printed when the page was started.")
+        prepared: Any = super().prepare(**options)
+        if prepared is not None:
+            await prepared
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """A short page in place of Jupyter's, whose templates need files that are not served here."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        message = str(error.args[0]) if isinstance(error, HTTPError) and error.args else ""
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(small_page(f"{status_code} {self._reason}", f"<p>{html.escape(message)}</p>"))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Logs failures without the query string, which may contain the token."""
+        if not isinstance(value, HTTPError):
+            _logger.error("%s %s failed", self.request.method, self.request.path, exc_info=(typ, value, tb))
+
+    def _is_page(self) -> bool:
+        """Whether a person would see the answer, so that a form for the token is of use."""
+        return "Upgrade" not in self.request.headers and "text/html" in self.request.headers.get("Accept", "text/html")
+
+    def _is_known(self) -> bool:
+        """Whether the request has the token, or the cookie that an earlier one with the token got."""
+        sent = [*self.request.query_arguments.get("token", []), *_bearer(self.request.headers.get("Authorization", ""))]
+        if any(is_token(token, self.settings["cfo_token"]) for token in sent):
+            return True
+        identity = self.settings["identity_provider"]
+        return self.get_secure_cookie(identity.get_cookie_name(self)) is not None
+
+
+class LoginHandler(Guarded, LoginFormHandler):
+    """A form for the token, for a browser that has no cookie yet."""
+
+    is_public = True
+
+    def _render(self, message: Any = None) -> None:
+        target = html.escape(url_escape(self.get_argument("next", self.base_url)))
+        form = f"""
+<p>Open the address that was printed when the page was started, or enter its token.</p>
+<form method="post" action="{html.escape(self.base_url)}login?next={target}">{self.xsrf_form_html()}
+<input type="password" name="password" aria-label="Token" autofocus> <button>Open</button></form>
+{"<p role='alert'>This is not the token.</p>" if message else ""}"""
+        self.finish(small_page("CFO workbench", form))
+
+    @allow_unauthenticated
+    def post(self) -> None:
+        if not is_token(self.get_argument("password", "").encode(), self.settings["cfo_token"]):
+            self.set_status(401)
+            self._render(message={"error": "Invalid credentials"})
+            return
+        identity = self.identity_provider
+        identity.set_login_cookie(self, identity.generate_anonymous_user(self))
+        self._redirect_safe(self.get_argument("next", self.base_url))
+
+    def _redirect_safe(self, url: str, default: str | None = None) -> None:
+        try:
+            super()._redirect_safe(url if url.isprintable() else self.base_url, default)
+        except ValueError:  # not an address
+            self.redirect(self.base_url)
+
+
+class GuardedFiles(Guarded):
+    """For handlers of static files: a path that is none gives 404, instead of failing in their parsing of it."""
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        try:
+            answered: Any = super().get(path, include_body)
+            await answered
+        except (ValueError, AssertionError, OSError) as error:
+            raise HTTPError(404) from error
+
+
+def guarded(handler: type[RequestHandler]) -> Any:
+    """The handler behind the guard."""
+    if issubclass(handler, Guarded):
+        return handler
+    guard = GuardedFiles if issubclass(handler, StaticFileHandler) else Guarded
+    return type(handler.__name__, (guard, handler), {})
+
+
+def small_page(title: str, content: str) -> str:
+    """A page of a few words, without scripts."""
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
+    return (
+        f'<!DOCTYPE html><html lang="en"><head>{head}</head><body><h1>{html.escape(title)}</h1>{content}</body></html>'
+    )
+
+
+def _refused(message: str) -> HTTPError:
+    """The error with a message for the reader. It is no `log_message`: Tornado would log it with the query string."""
+    error = HTTPError(403)
+    error.args = (message,)
+    return error
+
+
+def is_token(sent: bytes, token: str) -> bool:
+    """Whether this is the token; the comparison takes the same time for any that is not."""
+    return hmac.compare_digest(sent.strip(), token.encode())
+
+
+def _bearer(authorization: str) -> list[bytes]:
+    scheme, _, token = authorization.partition(" ")
+    return [token.encode("utf-8", "surrogateescape")] if scheme.lower() in ("token", "bearer") else []
