@@ -6,8 +6,9 @@ indefinitely.
 
 import asyncio
 import resource
+import sys
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,7 +18,9 @@ HEAD_TIMEOUT = 30.0
 WRITE_TIMEOUT = 120.0
 """How many seconds a client may leave a response unread. It can resume a stream later."""
 _OTHER_FILES = 500
-"""Files that the process opens besides the connections of long requests."""
+"""Files that the process opens besides the connections of long requests, short requests among them."""
+_OWN_FILES = 200
+"""Files that the process opens besides all connections."""
 _STATE_KEY = "cfo_connection"
 
 
@@ -39,18 +42,45 @@ def room_for_streams(wanted: int) -> int:
 def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
     """Returns a configuration that serves the app over HTTP/1.1 on connections with time limits.
 
+    If connections would use up the process's files, those without a request are closed, the oldest first.
     The address of a client is that of its connection; the header `X-Forwarded-For` is ignored.
     """
     config = uvicorn.Config(_tracked(app), http="h11", ws="none", proxy_headers=False, **options)
     config.load()
-    protocol_class: Callable[..., asyncio.Protocol] = config.http_protocol_class
+    protocol_class = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    connections = _Connections(sys.maxsize if files == resource.RLIM_INFINITY else max(10, files - _OWN_FILES))
 
     class TimedConnection(_TimedConnection):
         def __init__(self, *, app_state: dict[str, Any], **arguments: Any) -> None:
-            super().__init__(lambda state: protocol_class(app_state={**app_state, **state}, **arguments))
+            super().__init__(connections, lambda state: protocol_class(app_state={**app_state, **state}, **arguments))
 
     config.http_protocol_class = TimedConnection
     return config
+
+
+class _Connections:
+    """The open connections of a server, and those of them without a request, the oldest first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open: set[_TimedConnection] = set()
+        self._idle: dict[_TimedConnection, None] = {}
+
+    def add(self, connection: "_TimedConnection") -> None:
+        self._open.add(connection)
+        if len(self._open) > self._limit and self._idle:
+            next(iter(self._idle)).close()
+        self._idle[connection] = None
+
+    def remove(self, connection: "_TimedConnection") -> None:
+        self._open.discard(connection)
+        self._idle.pop(connection, None)
+
+    def note(self, connection: "_TimedConnection", *, is_idle: bool) -> None:
+        self._idle.pop(connection, None)
+        if is_idle and connection in self._open:
+            self._idle[connection] = None
 
 
 class _TimedConnection(asyncio.Protocol):
@@ -60,7 +90,8 @@ class _TimedConnection(asyncio.Protocol):
     starts, that is, when a head is complete: it finds this object in the state of each request.
     """
 
-    def __init__(self, make_protocol: Callable[[dict[str, Any]], asyncio.Protocol]) -> None:
+    def __init__(self, connections: _Connections, make_protocol: Callable[[dict[str, Any]], asyncio.Protocol]) -> None:
+        self._connections = connections
         self._protocol = make_protocol({_STATE_KEY: self})
         self._transport: asyncio.Transport | None = None
         self._requests = 0
@@ -70,6 +101,7 @@ class _TimedConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
         self._transport = transport
+        self._connections.add(self)
         self._start_timer()
         self._protocol.connection_made(transport)
 
@@ -93,16 +125,24 @@ class _TimedConnection(asyncio.Protocol):
         self._protocol.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.remove(self)
         self._stop_timer()
         self._stop_write_timer()
         self._protocol.connection_lost(exc)
 
+    def close(self) -> None:
+        self._connections.remove(self)
+        if self._transport is not None:
+            self._transport.close()
+
     def request_started(self) -> None:
         self._requests += 1
+        self._connections.note(self, is_idle=False)
         self._stop_timer()
 
     def request_ended(self) -> None:
         self._requests -= 1
+        self._connections.note(self, is_idle=not self._requests)
 
     def _start_timer(self) -> None:
         if self._timer is None and self._transport is not None:

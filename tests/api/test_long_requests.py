@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cfo_api import connections
 from cfo_api.app import create_app
 from cfo_api.auth_middleware import MAX_UPLOAD
 from cfo_api.long_requests import LongRequests, LongRoute
@@ -95,6 +96,25 @@ async def test_an_upload_takes_a_place_while_its_body_arrives(make: Make, listen
         writer.transport.abort()
         await until(lambda: open_streams(app) == 0)
         assert (await client.get("/workspaces/tiny/data/ledger.csv")).status_code == 200
+
+
+async def test_idle_connections_make_room_for_new_ones(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_OWN_FILES", 1 << 40)  # leaves ten connections
+    workbench: Any = Idle()
+    url = await listen(app := create_app(workbench, Settings(model="offline")))
+    host, port = url.removeprefix("http://").split(":")
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client, _streams(client, 2):
+        readers = []
+        for n in range(20):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" if n % 2 else b"")
+            readers.append(reader)
+        for reader in readers[:12]:  # the server has closed them
+            assert await asyncio.wait_for(reader.read(), 30) == b""
+        assert open_streams(app) == 2
+        async with httpx.AsyncClient(base_url=url, timeout=30) as other:
+            assert (await other.get("/healthz")).status_code == 200
+        assert not any(reader.at_eof() for reader in readers[14:])
 
 
 async def test_a_message_that_is_refused_a_stream_is_not_sent(make: Make) -> None:

@@ -109,7 +109,7 @@ class KernelChannelsHandler(VoilaKernelWebsocketHandler):
 
 
 class WorkbenchApp(Voila):
-    """Voila with the handlers above, which take precedence over its own, all guarded, and with a kernel pool monitor."""
+    """Voila with the handlers above, which take precedence over its own. All are guarded. A monitor watches the pool."""
 
     def init_settings(self) -> Any:
         settings = super().init_settings()

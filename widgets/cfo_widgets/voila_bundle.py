@@ -38,7 +38,7 @@ def voila_bundle() -> VoilaBundle:
 
 
 class VoilaBundleHandler(RequestHandler):
-    """Serves the bundle. It requires no login, like Voila's own files, because it contains no data."""
+    """Serves the bundle to a page that has the token."""
 
     def get(self, name: str) -> None:
         bundle = voila_bundle()
