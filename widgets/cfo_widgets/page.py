@@ -109,7 +109,7 @@ class KernelChannelsHandler(VoilaKernelWebsocketHandler):
 
 
 class WorkbenchApp(Voila):
-    """Voila with the handlers above, which take precedence over its own. All are guarded. A monitor watches the pool."""
+    """Voila with the handlers above in front of its own, a guard in front of all, and a kernel pool monitor."""
 
     def init_settings(self) -> Any:
         settings = super().init_settings()
