@@ -19,6 +19,9 @@ from tests.conftest import KEY
 
 _TIMEOUT = 30_000  # milliseconds for what a page shows, on a busy machine
 _AXE = Path(__file__).parents[2] / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
+_REPORT_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`Content Security Policy: ${event.violatedDirective} blocked ${event.blockedURI}`));"""
+"""Chromium itself logs no error for text that it does not evaluate."""
 _NO_BROWSER = ("Executable doesn't exist", "missing dependencies")
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 expect.set_options(timeout=_TIMEOUT)
@@ -129,6 +132,7 @@ async def visit(browser: Browser) -> AsyncIterator[Visit]:
                 contexts.push_async_callback(context.close)
             page = await context.new_page()
             page.set_default_timeout(_TIMEOUT)
+            await page.add_init_script(_REPORT_VIOLATIONS)
             monitor = PageMonitor(page, set(errors))
             monitor.start()
             monitors.append(monitor)

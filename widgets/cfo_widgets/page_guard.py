@@ -171,7 +171,8 @@ def guarded(handler: type[RequestHandler]) -> Any:
 
 def small_page(title: str, content: str) -> str:
     """A page of a few words, without scripts."""
-    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
+    icon = '<link rel="icon" href="data:,">'  # otherwise a browser asks for one
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>{icon}<style>{_STYLE}</style>'
     return (
         f'<!DOCTYPE html><html lang="en"><head>{head}</head><body><h1>{html.escape(title)}</h1>{content}</body></html>'
     )
