@@ -104,17 +104,20 @@ async def test_idle_connections_make_room_for_new_ones(listen: Listen, monkeypat
     url = await listen(app := create_app(workbench, Settings(model="offline")))
     host, port = url.removeprefix("http://").split(":")
     async with httpx.AsyncClient(base_url=url, timeout=30) as client, _streams(client, 2):
-        readers = []
+        readers, writers = [], []  # a writer that is not kept closes its connection
         for n in range(20):
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" if n % 2 else b"")
             readers.append(reader)
+            writers.append(writer)
         for reader in readers[:12]:  # the server has closed them
             assert await asyncio.wait_for(reader.read(), 30) == b""
         assert open_streams(app) == 2
         async with httpx.AsyncClient(base_url=url, timeout=30) as other:
             assert (await other.get("/healthz")).status_code == 200
         assert not any(reader.at_eof() for reader in readers[14:])
+        for writer in writers:
+            writer.transport.abort()
 
 
 async def test_a_message_that_is_refused_a_stream_is_not_sent(make: Make) -> None:
