@@ -212,7 +212,7 @@ def test_the_form_takes_the_token_and_its_cookies_are_for_this_site_alone(port: 
             assert client.get(path).status_code in (400, 403, 404)
         for elsewhere in ("http://evil.example/", "//evil.example", "/\\evil.example", "http://[", "/%0d%0aX:y"):
             again = client.get("/login", params={"next": elsewhere})
-            assert again.headers["location"] in ("/", "/%5Cevil.example", "/%0d%0aX:y")
+            assert again.headers["location"] in ("/", "/%5Cevil.example", "/%0d%0aX://y")
 
 
 def test_every_answer_has_the_policy(port: int) -> None:

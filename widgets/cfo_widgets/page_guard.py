@@ -108,7 +108,7 @@ class Guarded(_Handler):
 
     def _is_page(self) -> bool:
         """Whether a person would see the answer, so that a form for the token is of use."""
-        return "Upgrade" not in self.request.headers and "text/html" in self.request.headers.get("Accept", "text/html")
+        return "Upgrade" not in self.request.headers and "text/html" in self.request.headers.get("Accept", "")
 
     def _is_known(self) -> bool:
         """Whether the request has the token, or the cookie that an earlier one with the token got."""
