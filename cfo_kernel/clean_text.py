@@ -26,7 +26,7 @@ def clean_text(text: str) -> str:
 
 
 def storable_text(text: str) -> str:
-    """The text without what a database or UTF-8 cannot hold: NUL, and halves of a surrogate pair."""
+    """The text without characters that a database or UTF-8 cannot hold: NUL and unpaired surrogates."""
     if text.isascii() and "\0" not in text:
         return text
     return _HALF_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", text.replace("\0", ""))

@@ -1,7 +1,7 @@
-"""The header `Host` of a request: which name it gives, and whether that name can only mean this machine.
+"""The `Host` header of a request: the name in it, and whether that name can only mean this machine.
 
-A server of this machine checks it, so that no page of another site reaches it through a name that resolves to 127.0.0.1
-(DNS rebinding).
+A server on this machine checks it, so that pages of other sites cannot reach the server through a name that resolves to
+127.0.0.1 (DNS rebinding).
 """
 
 import ipaddress
@@ -20,7 +20,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_name(host: str) -> str:
-    """The name of a host without the port; empty if it is not a valid host, such as `user@localhost`."""
+    """The name of a host without the port. Empty if it is not a valid host, such as `user@localhost`."""
     try:
         parts = urlsplit(f"//{host}")
         is_host = parts.netloc == host and "@" not in host and parts.port != 0
@@ -30,5 +30,5 @@ def host_name(host: str) -> str:
 
 
 def is_own_origin(origin: str, host: str) -> bool:
-    """Whether the header `Origin` names the server itself, by the name in `Host`."""
+    """Whether the `Origin` header names the server itself, by the name in `Host`."""
     return origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())

@@ -1,4 +1,4 @@
-"""Work ends although a library swallows its first cancellation."""
+"""Work ends even if a library swallows its first cancellation."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from tests.runs.test_runs import new_thread
 
 
 def deaf(first: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """The coroutine function, as a library has it that swallows the first cancellation and goes on."""
+    """A version of the coroutine function that swallows its first cancellation and continues."""
     swallowed = False
 
     async def call(*arguments: Any, **named: Any) -> Any:
@@ -58,7 +58,9 @@ async def test_the_failure_of_a_cancelled_task_is_ignored() -> None:
 async def test_a_workbench_closes_although_its_loops_lose_a_cancellation(
     serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The journal loses one cancellation in each loop that reads it: the loop must end by its own flag."""
+    """The journal swallows one cancellation of each loop that reads it, so the loop must stop by checking its own
+    flag.
+    """
     monkeypatch.setattr(dispatch, "_POLL_CANCELS", 0.01)
     for name in ("cancels", "open_runs"):
         asked = asyncio.Event()
@@ -101,7 +103,7 @@ async def test_a_run_stops_although_its_cancellation_was_swallowed(
 async def test_a_run_ends_whatever_is_raised_in_it(
     serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A test's time limit, for example, is no `Exception`; nothing else would tell the waiting reader."""
+    """The time limit of a test, for example, is not an `Exception`. Nothing else would end the run for its readers."""
 
     class Unusual(BaseException):
         pass

@@ -1,4 +1,4 @@
-"""Text of a foreign server or model, made safe to store and to show."""
+"""Text from foreign servers and models is made safe to store and to show."""
 
 import unicodedata
 

@@ -94,7 +94,7 @@ def test_an_error_comes_back_as_itself() -> None:
 
 
 def test_only_leaves_are_raised() -> None:
-    """An error crosses processes by its code, and the code of a branch would not be restored as that branch."""
+    """An error is sent between processes as its code, and the code of a base class is not restored as that class."""
     every = {
         name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.CfoError)
     }

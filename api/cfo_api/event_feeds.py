@@ -1,7 +1,7 @@
-"""The events of runs for many listeners: each event is read and encoded once, however many clients follow its run.
+"""Sends the events of runs to many listeners. Each event is read and encoded once, however many clients follow its run.
 
-A listener holds only its position. So a client that does not read costs no more memory, however much follows: its
-stream waits in `send`, and what the feed no longer keeps is read from the journal when the client goes on.
+A listener holds only its position, so a client that does not read costs no more memory, however much follows: its
+stream waits in `send`, and frames that the feed no longer keeps are read from the journal when the client continues.
 """
 
 import asyncio
@@ -14,25 +14,25 @@ from cfo_kernel import CfoError, Numbered
 from cfo_kernel.interface import Run
 
 HEARTBEAT = 15.0
-"""Seconds of silence after which a heartbeat is sent, so that proxies and clients keep the connection."""
+"""Seconds without an event after which a heartbeat is sent, so that proxies and clients keep the connection."""
 _KEPT = 4 << 20
-"""Bytes of the last events of a run that are kept for its listeners."""
+"""The size, in bytes, of the last events of a run that are kept for its listeners."""
 _PIECE = 1 << 16
-"""Bytes that are sent at once. A client that does not read holds at most a piece besides the buffers of its socket."""
+"""How many bytes are sent at once. A client that does not read holds at most one piece besides its socket's buffers."""
 _GROUP = 50
-"""Listeners that are woken at once. Between two groups, the event loop serves everybody else."""
+"""How many listeners are woken at once. The event loop serves other requests between two groups."""
 _log = logging.getLogger(__name__)
 
 
 class EventFeeds:
-    """A feed for each run that is listened to. All streams end when `closing` is set."""
+    """The feeds of all runs that have listeners. All streams end when `closing` is set."""
 
     def __init__(self, closing: asyncio.Event) -> None:
         self._closing = closing
         self._feeds: dict[str, _Feed] = {}
 
     async def frames(self, run: Run, after: int | None, heartbeat: float = HEARTBEAT) -> AsyncGenerator[bytes]:
-        """The events after the given number as server-sent events, live until the run ends, with heartbeats."""
+        """The events after the given number as server-sent events, with heartbeats, until the run ends."""
         feed = self._feeds.get(run.id)
         if feed is None or feed.has_failed:
             feed = self._feeds[run.id] = _Feed(run, self._closing)
@@ -78,7 +78,7 @@ class _Feed:
             task.cancel()
 
     async def follow(self, after: int, heartbeat: float) -> AsyncGenerator[bytes]:
-        """The frames after the number, in pieces. Raises the error with which reading the events failed."""
+        """The frames after the given number, in pieces. Raises the error that ended the reading of the events."""
         news = asyncio.Event()
         self._listeners.add(news)
         try:
@@ -105,7 +105,7 @@ class _Feed:
             self._listeners.discard(news)
 
     async def _missed(self, following: int) -> AsyncGenerator[tuple[int, bytes]]:
-        """The frames from this number on that are no longer kept, from the journal."""
+        """Reads the frames from this number on that are no longer kept from the journal."""
         async with aclosing(_events(self._run, following - 1)) as events:
             async for numbered in events:
                 yield numbered.number, frame(numbered)
@@ -113,9 +113,9 @@ class _Feed:
                     return
 
     def _kept_from(self, following: int) -> list[bytes]:
-        """The next kept frames, as many as fit in a piece, but at least one if there is one.
+        """The next kept frames: as many as fit in a piece, but at least one if there is any.
 
-        Joining them copies at most a piece: a single frame, however large, is shared by all listeners.
+        Joining them copies at most one piece. A single frame, however large, is shared by all listeners.
         """
         found: list[bytes] = []
         size = 0
@@ -127,7 +127,7 @@ class _Feed:
         return found
 
     async def _read(self) -> None:
-        """Keeps the events of the run as they come."""
+        """Reads the run's events and keeps them as they arrive."""
         try:
             async with aclosing(_events(self._run, None)) as events:
                 async for numbered in events:
@@ -148,9 +148,11 @@ class _Feed:
             self._first += 1
 
     async def _wake(self) -> None:
-        """Wakes the listeners whenever there is news, a group at a time, with pauses as long as that took.
+        """Wakes the listeners when there is something new: one group at a time, each followed by a pause of the
+        same length.
 
-        So they take at most half of the event loop, and what comes during a pause is sent together.
+        They therefore take at most half of the event loop's time, and events that arrive during a pause are
+        sent together.
         """
         clock = asyncio.get_running_loop().time
         has_ended = False
@@ -181,7 +183,7 @@ def frame(numbered: Numbered) -> bytes:
 
 
 async def _events(run: Run, after: int | None) -> AsyncGenerator[Numbered]:
-    """The events of the run, from a generator that can be closed."""
+    """The run's events, as a generator that can be closed."""
     events = run.events(after)
     try:
         async for numbered in events:
@@ -196,7 +198,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 
 async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Waits for the event, for so many seconds at most; whether it is set."""
+    """Waits for the event, for at most this many seconds. Returns whether it is set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,7 +1,7 @@
-"""Limits on requests that last: event streams, chats that wait for a reply, uploads and downloads.
+"""Limits on long requests: event streams, chats that wait for a reply, uploads and downloads.
 
-Each holds a connection, and often a place in memory or on disk, for as long as its client likes. Other requests end by
-themselves, and are not counted: health checks and cancels are answered while every place is taken.
+Each holds a connection, and often memory or disk space, for as long as its client likes. Other requests end on their
+own and are not counted, so health checks and cancels are answered even when the limit is reached.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from cfo_kernel.errors import TooManyStreams
 
 
 class LongRequests:
-    """Counts the long requests in progress: at most `limit` in all, and `client_limit` for each client."""
+    """Counts the long requests in progress: at most `limit` in total, and `client_limit` for each client."""
 
     def __init__(self, limit: int, client_limit: int) -> None:
         self._limit = limit
@@ -25,7 +25,7 @@ class LongRequests:
 
     @contextmanager
     def place(self, client: str) -> Generator[None]:
-        """Takes a place for the block. Raises `TooManyStreams`."""
+        """Counts a request for the duration of the block. Raises `TooManyStreams`."""
         if self._counts.total() >= self._limit:
             raise TooManyStreams(_text(f"{self._limit:,}, the limit of the server (CFO_STREAM_LIMIT)"))
         if self._counts[client] >= self._client_limit:
@@ -40,7 +40,7 @@ class LongRequests:
 
 
 class LongRoute(APIRoute):
-    """A route whose requests last. Each takes a place before its body is read, until its answer is sent."""
+    """A route for long requests. A request is counted from before its body is read until its answer has been sent."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         requests: LongRequests = scope["app"].state.long_requests

@@ -1,7 +1,6 @@
-"""Repair of a model's answer, before anything acts on it: names and arguments of calls, and calls or a reply as text.
-
-The repaired answer is what the history holds, so that the next request to the server is valid. The replay log holds
-the answer as it came. An answer that is taken from there is repaired in the same way.
+"""Repairs a model's answer before anything acts on it: names and arguments of calls, and calls or replies written as
+text. The history holds the repaired answer, so that the next request to the server is valid. The replay log holds the
+original answer, and an answer that is read from the log is repaired in the same way.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +28,7 @@ _ANSWER = "task_result"
 
 
 class AnswerRepair(AbstractCapability[RunDeps]):
-    """Reads each answer as it was meant, where only one reading exists."""
+    """Repairs each answer if only one reading exists."""
 
     async def wrap_model_request(
         self, ctx: RunContext[RunDeps], *, request_context: ModelRequestContext, handler: Any
@@ -100,7 +99,9 @@ class AnswerRepair(AbstractCapability[RunDeps]):
 
 
 def repaired(response: ModelResponse, tools: Tools, answers: Sequence[ModelMessage], *, queried: bool) -> ModelResponse:
-    """The answer as it was meant. `answers` are those before it in this run; `queried`: one of them led to a result."""
+    """The repaired answer. `answers` are the earlier ones in this run; `queried` says whether one of them led to a
+    result.
+    """
     # What was cut off, or taken out by a filter, has no certain end.
     whole = response.finish_reason not in ("length", "content_filter")
     parts: list[Any] = []
@@ -120,7 +121,7 @@ def repaired(response: ModelResponse, tools: Tools, answers: Sequence[ModelMessa
 
 
 def _calls(part: ToolCallPart, tools: Tools) -> list[ToolCallPart]:
-    """The calls of a part: one, unless the server ran several together."""
+    """The calls in a part: one, unless the server merged several."""
     name = part.tool_name if part.tool_name in tools else offered_name(part.tool_name, tools)
     if not part.args and (written := written_calls(f"<tool_call>{part.tool_name}</tool_call>", tools)):
         return [_call(part, each.name, each.arguments, tools) for each in written.calls]  # all in the name
@@ -148,7 +149,7 @@ def _call(part: ToolCallPart, name: str, arguments: dict[str, Any], tools: Tools
 def _from_text(
     response: ModelResponse, parts: list[Any], tools: Tools, answers: Sequence[ModelMessage], *, queried: bool
 ) -> list[Any]:
-    """The calls that the text consists of. After a query, other text is the answer."""
+    """The calls that the text consists of. After a query, any other text is the answer."""
     text = "\n".join(part.content for part in parts if isinstance(part, TextPart))
     shown = without_thinking(text)
     rest = [part for part in parts if not isinstance(part, TextPart)]
@@ -181,13 +182,15 @@ def _calls_of(answers: Sequence[ModelMessage]) -> list[ToolCallPart]:
 
 
 def _id(response: ModelResponse, call: str) -> str:
-    """An id for a call that came without one. A repeated attempt at the run gives the same id."""
+    """An id for a call that has none. A later attempt at the run computes the same id."""
     digest = blake2s(f"{response.timestamp.isoformat()}{response.provider_response_id}{call}".encode(), digest_size=8)
     return f"call_{digest.hexdigest()}"
 
 
 def _with_ids_of_their_own(parts: Sequence[Any], ids: set[str]) -> Iterator[Any]:
-    """The parts, with an id for each call that is not among `ids`: some servers count anew with each answer."""
+    """Gives new ids to calls whose id is among `ids`, because some servers number the calls of each answer from the
+    start.
+    """
     for part in parts:
         if not isinstance(part, ToolCallPart):
             yield part

@@ -1,4 +1,4 @@
-"""What is wrong with the arguments of a call, in words from which a model can correct them."""
+"""Describes the faults in a call's arguments so that a model can correct them."""
 
 from difflib import get_close_matches
 from typing import Any, cast
@@ -14,7 +14,7 @@ _DEEPEST = 3
 
 
 def explained(error: ValidationError, tool: str, schema: Schema) -> str:
-    """The faults, and the shape of the objects that have them."""
+    """The faults, and the expected shape of the objects that have them."""
     faults = error.errors(include_url=False, include_context=False)
     if any(each["type"] == "json_invalid" for each in faults):
         shape = _shape(schema, schema.get("$defs", {}), _DEEPEST)
@@ -42,7 +42,7 @@ def _fault(error: ErrorDetails, place: Schema) -> str:
 
 
 def _at(path: tuple[int | str, ...], root: Schema) -> Schema:
-    """The schema of the object at the path. Steps that it does not have, such as the branch of a union, are skipped."""
+    """The schema of the object at the path. Steps that are not in the schema, such as a union's branch, are skipped."""
     definitions, schema = root.get("$defs", {}), root
     for step in path:
         options = [_resolved(each, definitions) for each in (schema, *_branches(schema))]
@@ -70,7 +70,7 @@ def _resolved(schema: Schema, definitions: dict[str, Schema]) -> Schema:
 
 
 def _shape(schema: Schema, definitions: dict[str, Schema], depth: int) -> str:
-    """The shape of a value, with a question mark after what may be left out."""
+    """The shape of a value. Optional fields have a question mark."""
     written = _written(_resolved(schema, definitions), definitions, depth)
     return written if len(written) <= _LONGEST_SHAPE or depth == 1 else _shape(schema, definitions, depth - 1)
 

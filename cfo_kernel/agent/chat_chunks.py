@@ -1,7 +1,7 @@
-"""Chunks of a streamed answer as OpenAI defines them, from what servers really send.
+"""Converts the chunks of a streamed answer from what servers really send to OpenAI's definition.
 
-Every call gets an index, an id and a name of its own, and each piece of its arguments once. A server may leave the
-index out or send 0 for all calls, send the name or all arguments again, change the id, or send a whole message.
+Every call gets a unique index and id, a name, and each piece of its arguments once. A server may omit the index or send
+0 for all calls, repeat the name or all arguments, change the id, or send a whole message.
 """
 
 from collections.abc import Iterator
@@ -20,20 +20,20 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 class _Call:
     index: int
     at: Any
-    """The index that the server gave."""
+    """The index that the server sent."""
     id: str
     name: str = ""
     arguments: str = ""
 
     @property
     def complete(self) -> bool:
-        """Whether the arguments are a whole JSON value."""
+        """Whether the arguments are a complete JSON value."""
         return self.arguments.rstrip().endswith(("}", "]", '"')) and bool(values_in(self.arguments))
 
 
 @dataclass
 class ChunkRepair:
-    """The repair of the chunks of one answer. `offered` are the names of the tools in the request."""
+    """Repairs the chunks of one answer. `offered` are the names of the tools in the request."""
 
     offered: frozenset[str]
     _calls: list[_Call] = field(default_factory=list[_Call])
@@ -43,7 +43,7 @@ class ChunkRepair:
     _finished: bool = False
 
     def chunk(self, data: Json) -> Json:
-        """The chunk without its faults. The usage is kept for `rest`: it counts the whole answer each time."""
+        """The repaired chunk. Its usage is kept for `rest`, because each usage counts the whole answer so far."""
         repaired = data
         if data.get("usage") is not None:
             self._usage = _usage(data["usage"]) or self._usage
@@ -57,10 +57,11 @@ class ChunkRepair:
         return repaired
 
     def rest(self, *, done: bool) -> Iterator[Json]:
-        """What belongs to the end of the answer: a reason to finish if the server gave none, and the usage.
+        """What belongs to the end of the answer: a finish reason if the server gave none, and the usage.
 
-        `done` is whether the server marked the end of the stream. If it did not, only complete calls show that the
-        answer is whole.
+        `done` says whether the server marked the end of the stream. If it did not, only complete calls show
+        that the answer is
+        complete.
         """
         whole = done and (self._has_content or bool(self._calls))
         if not self._finished and (whole or (self._calls and all(call.complete for call in self._calls))):
@@ -113,7 +114,7 @@ class ChunkRepair:
         yield {**more, **known, "index": call.index, "function": function}
 
     def _continued(self, at: Any, id_: str, name: str, written: str) -> _Call | None:
-        """The call that the piece belongs to; None if it begins one."""
+        """The call that the piece belongs to, or None if it begins a new one."""
         if at is not None:
             found = next((call for call in reversed(self._calls) if call.at == at), None)
         elif id_ and (same := [call for call in self._calls if call.id == id_]):
@@ -150,13 +151,13 @@ class ChunkRepair:
 
 
 def _more_arguments(call: _Call, written: str) -> str:
-    """The part of the arguments that the call does not have yet. Some servers send all of them each time."""
+    """The part of the arguments that the call does not have yet. Some servers repeat all arguments each time."""
     known = call.arguments
     return written[len(known) :] if known[:1] == "{" and written.startswith(known) else written
 
 
 def _usage(sent: Any) -> Json | None:
-    """The usage with whole numbers, as far as the server counted."""
+    """The usage as whole numbers, with missing counts derived from the others, or None if the server sent no counts."""
     if not isinstance(sent, dict):
         return None
     sent = cast("Json", sent)

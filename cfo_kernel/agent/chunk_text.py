@@ -1,4 +1,4 @@
-"""The texts in a chunk of an answer: what cannot be stored is taken out, and their length is measured."""
+"""The text in a chunk of an answer: removes what cannot be stored, and measures the length."""
 
 from typing import Any, cast
 
@@ -6,7 +6,9 @@ from cfo_kernel.clean_text import storable_text
 
 
 def storable(value: object) -> object:
-    """The value with texts that every store can hold. A value that is nested too deeply raises `RecursionError`."""
+    """The value with strings that every store can hold. Raises `RecursionError` for a value that is nested too
+    deeply.
+    """
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, dict):
@@ -17,7 +19,7 @@ def storable(value: object) -> object:
 
 
 def answer_length(chunk: object) -> int:
-    """How many characters of text, thoughts and arguments the chunk adds to the answer."""
+    """The number of characters of text, thoughts and arguments that the chunk adds to the answer."""
     choices = cast("dict[str, Any]", chunk).get("choices") if isinstance(chunk, dict) else None
     choice = cast("list[object]", choices)[0] if isinstance(choices, list) and choices else None
     return _length(cast("dict[str, Any]", choice).get("delta")) if isinstance(choice, dict) else 0

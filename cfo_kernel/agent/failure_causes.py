@@ -1,4 +1,4 @@
-"""Why a model's server gave no answer, by its status and its own words, and what to do about it."""
+"""Finds out why a model's server gave no answer, from its status and its message, and what to do about it."""
 
 import re
 from enum import Enum
@@ -7,7 +7,7 @@ from cfo_kernel.agent.server_messages import ServerMessage
 
 
 class Cause(Enum):
-    """The likely cause: what happened, and what to do. The placeholders are those of `model_errors`."""
+    """A likely cause: what happened, and what to do. The placeholders are those of `model_errors`."""
 
     KEY = "The model's server rejected the key{status}.", "Set {key} to a valid key."
     CREDIT = (
@@ -100,7 +100,7 @@ _LIMIT = (408, 429)
 
 
 def cause_of(status: int | None, message: ServerMessage, model: str) -> Cause:
-    """The likely cause. `status` is None for an error inside of a stream, and 200 for an answer that is none."""
+    """The likely cause. `status` is None for an error within a stream, and 200 for a response that is not an answer."""
     found = next((cause for cause in _PATTERNS if _says(message, cause)), None)
     if status in _LIMIT:
         return Cause.CREDIT if _says(message, Cause.CREDIT) else Cause.RATE

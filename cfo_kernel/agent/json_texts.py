@@ -1,6 +1,6 @@
-"""JSON as models write it: in fences, twice in a row, inside a string, with raw line breaks or single quotes.
+"""Parses JSON as models write it: in fences, repeated, inside a string, with raw line breaks or single quotes.
 
-Only a complete text is read. A text that was cut off has more than one reading and stays as it is.
+Only complete JSON is parsed. Text that was cut off has more than one reading and stays unchanged.
 """
 
 import ast
@@ -24,7 +24,7 @@ _PYTHON_NAMES = {"true": True, "false": False, "null": None}
 
 
 def unfenced(text: str) -> str:
-    """The text inside of a Markdown fence, if the fence holds all of it."""
+    """The text inside a Markdown fence, if the fence encloses all of it."""
     bare = text.strip()
     opening = _FENCE.match(bare)
     if opening is None or not bare.endswith("```"):
@@ -34,7 +34,7 @@ def unfenced(text: str) -> str:
 
 
 def values_in(text: str) -> list[Any] | None:
-    """The JSON values that make up the whole text, or None if it holds anything else."""
+    """The JSON values that make up the whole text, or None if it contains anything else."""
     if len(text) > _LONGEST:
         return None
     text = _LANGUAGE.sub("", unfenced(text).strip(), count=1)
@@ -51,7 +51,7 @@ def values_in(text: str) -> list[Any] | None:
 
 
 def first_value(text: str, start: int) -> tuple[Any, int] | None:
-    """The JSON value that begins at `start`, and where it ends."""
+    """The JSON value that begins at `start`, and its end."""
     try:
         value, end = _DECODER.raw_decode(text, start)
         return _cleaned(value, _DEEPEST), end
@@ -60,7 +60,7 @@ def first_value(text: str, start: int) -> tuple[Any, int] | None:
 
 
 def object_in(value: Any) -> dict[str, Any] | None:
-    """The JSON object that the value is, or that it holds as a text, as JSON again, or as the only one of a list."""
+    """The JSON object in the value: the value itself, a string that contains JSON, or the only item of a list."""
     for _ in range(4):
         if isinstance(value, dict):
             return cast("dict[str, Any]", value)
@@ -78,7 +78,7 @@ def _json_escape(found: re.Match[str]) -> str:
 
 
 def _sequence(text: str) -> list[Any] | None:
-    """One or more JSON values, with nothing but white space, commas or semicolons between them."""
+    """One or more JSON values with only white space, commas or semicolons between them."""
     values: list[Any] = []
     position = 0
     while position < len(text):
@@ -93,7 +93,7 @@ def _sequence(text: str) -> list[Any] | None:
 
 
 def _literal(text: str) -> list[Any] | None:
-    """A value with single quotes, a trailing comma, or the constants of Python."""
+    """Parses a value that has single quotes, a trailing comma, or Python constants such as `True`."""
     if not text.startswith(("{", "[")) or len(text) > _LONGEST_LITERAL:
         return None
     try:
@@ -105,7 +105,9 @@ def _literal(text: str) -> list[Any] | None:
 
 
 def literal(node: ast.expr) -> Any:
-    """The value of an expression of literals, in the words of Python or JSON. Raises `ValueError` for any other."""
+    """The value of a literal expression in Python's or JSON's notation. Raises `ValueError` for any other
+    expression.
+    """
     match node:
         case ast.Dict(keys=keys, values=values):
             # `None` stands for `**more`.
@@ -129,7 +131,7 @@ def _key(node: ast.expr | None) -> str:
 
 
 def _cleaned(value: Any, depth: int) -> Any:
-    """The value with clean texts. Raises `RecursionError` for a value that is nested too deeply."""
+    """The value with cleaned strings. Raises `RecursionError` for a value that is nested too deeply."""
     if depth == 0:
         raise RecursionError
     match value:
@@ -144,5 +146,5 @@ def _cleaned(value: Any, depth: int) -> Any:
 
 
 def as_json(value: Any) -> str:
-    """The value as a JSON text."""
+    """The value as a JSON string."""
     return json.dumps(value, ensure_ascii=False)

@@ -1,8 +1,9 @@
-"""Parameters of a request that a server refuses, and the request without them.
+"""Finds the request parameters that a server refuses, and removes them from the request.
 
-Servers with the API of OpenAI know different parts of it. One that does not know a part refuses the whole request, and
-names the part in some wording. The tools themselves and the messages are never left out: without them, an answer would
-look like one and be worthless.
+Servers with OpenAI's API support different parts of it. A server that does not support a part refuses the whole
+request,
+and names the part in some wording. Tools and messages are never removed, because an answer without them would look
+valid but be worthless.
 """
 
 import re
@@ -21,14 +22,14 @@ _STRUCTURE = frozenset(
 )
 _READ = 5_000
 _NAMES_BELOW = ("properties", "$defs", "definitions")
-"""Below these stand names that the tool chose, and not keywords."""
+"""Keys below these are names chosen by the tool, not keywords."""
 
 _REFUSALS = frozenset({400, 404, 405, 406, 409, 415, 422, 500, 501})
-"""The statuses of a refused request. Other statuses are about the key, the account, a limit, or the server's health."""
+"""The statuses of a refused request. Other statuses concern the key, the account, a limit, or the server's health."""
 
 
 def refused(status: int, error: object, body: Body) -> tuple[str, ...]:
-    """The parameters of the request that the error names as a cause. Each can be left out, or weakened."""
+    """The request parameters that the error names as a cause. Each of them can be removed or weakened."""
     if status not in _REFUSALS:
         return ()
     names = dict.fromkeys((*_top_level(body), *_within_tools(body)))
@@ -45,7 +46,7 @@ def refused(status: int, error: object, body: Body) -> tuple[str, ...]:
 
 
 def without(body: Body, names: Sequence[str]) -> Body:
-    """The request without these parameters. `tool_choice` becomes `auto`, and is left out if it is named again."""
+    """The request without these parameters. `tool_choice` becomes `auto`, and is removed if it is refused again."""
     changed = dict(body)
     for name in names:
         if name == "tool_choice" and changed.get(name, "auto") != "auto":
@@ -73,7 +74,7 @@ def _top_level(body: Body) -> Iterator[str]:
 
 
 def _within_tools(body: Body) -> Iterator[str]:
-    """The keys in the tools that only constrain or describe: `strict`, `additionalProperties`, `default` ..."""
+    """The keys within tools that only constrain or describe: `strict`, `additionalProperties`, `default` ..."""
 
     def keys(value: object, *, names_are_keys: bool) -> Iterator[str]:
         if isinstance(value, list):
@@ -90,7 +91,7 @@ def _within_tools(body: Body) -> Iterator[str]:
 
 
 def _stripped(value: object, name: str, *, names_are_keys: bool = True) -> object:
-    """The tools without the key `name`, except where it is the name of an argument."""
+    """The tools without the key `name`, except where it is an argument's name."""
     if isinstance(value, list):
         return [_stripped(each, name, names_are_keys=names_are_keys) for each in cast("list[object]", value)]
     if not isinstance(value, dict):
@@ -112,5 +113,5 @@ def _names(text: str, name: str, *, single_words: bool) -> bool:
 
 
 def _names_value(text: str, value: object) -> bool:
-    """Whether the text quotes the value of a parameter that it does not name."""
+    """Whether the text quotes the value of a parameter instead of its name."""
     return isinstance(value, str) and re.search(rf"""["'`]{re.escape(value)}["'`]""", text) is not None

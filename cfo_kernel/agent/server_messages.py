@@ -1,4 +1,4 @@
-"""What a model's server says about an error: one sentence and a code, found in whatever form it sends them."""
+"""Extracts the error message of a model's server, one sentence and a code, from whatever form the server uses."""
 
 import json
 import re
@@ -13,7 +13,9 @@ _READ = 20_000
 _DEEPEST = 6
 _SENTENCES = ("message", "msg", "error_message", "error", "errors", "detail", "details", "error_description", "reason")
 _FURTHER = ("title", "description", "metadata", "raw", "innererror", "fault", "faultstring", "exception", "body")
-"""Where servers put sentences, and what wraps them. Other keys, such as `input`, repeat the request."""
+"""The keys under which servers put sentences, and those that wrap them. Other keys, such as `input`, repeat the
+request.
+"""
 
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL | re.IGNORECASE)
 # Keys by their usual prefixes, and whatever follows a word such as "key" or "bearer" and looks random.
@@ -25,7 +27,7 @@ _SECRET = re.compile(
 
 
 class ServerMessage(NamedTuple):
-    """The server's own words, of which each may be empty. A structured message came as JSON, and not as a page."""
+    """The server's message. Any field may be empty. A structured message came as JSON, not as a web page."""
 
     text: str
     code: str
@@ -33,7 +35,7 @@ class ServerMessage(NamedTuple):
 
 
 def server_message(body: object, secrets: Sequence[str] = (), longest: int = _LONGEST) -> ServerMessage:
-    """The message in the body of an error: on one line, cleaned, without secrets, and cut to `longest` characters."""
+    """The message in an error's body: on one line, cleaned, without secrets, and cut to `longest` characters."""
     found = [_one_line(text) for text in _sentences(body, _DEEPEST)]
     unlike = [text for n, text in enumerate(found) if text and not any(text in other for other in found[:n])]
     text = ": ".join(
@@ -48,7 +50,7 @@ def server_message(body: object, secrets: Sequence[str] = (), longest: int = _LO
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:
-    """The text without these secrets, and without whatever looks like an API key."""
+    """The text without these secrets and without anything that looks like an API key."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
@@ -56,7 +58,7 @@ def without_secrets(text: str, secrets: Sequence[str]) -> str:
 
 
 def parameter_paths(body: object) -> list[str]:
-    """The parameters that an error names in a field of its own: `param`, or the `loc` of a validation error."""
+    """The parameters that an error names in a separate field: `param`, or the `loc` of a validation error."""
     return list(_paths(_parsed(body), _DEEPEST))
 
 
@@ -78,7 +80,7 @@ def _sentences(value: object, depth: int) -> Iterator[str]:
 
 
 def _codes(value: object, depth: int) -> Iterator[str]:
-    """Codes that are words. A number repeats the status."""
+    """The codes that are words. A number repeats the status."""
     value = _parsed(value)
     if isinstance(value, list):
         value = cast("list[object]", value)[0] if value else None
@@ -112,12 +114,12 @@ def _paths(value: object, depth: int) -> Iterator[str]:
 
 
 def _field(fields: dict[str, Any], key: str) -> object:
-    """The field of this name, in any case: some gateways write `Message`."""
+    """The field with this name in any case, because some gateways write `Message`."""
     return fields.get(key, fields.get(key.capitalize()))
 
 
 def _parsed(value: object) -> object:
-    """JSON inside a text as what it says: gateways quote the error of the server behind them."""
+    """Parses JSON inside a string, because gateways quote the error of the server behind them."""
     if not isinstance(value, str):
         return value
     text = value.strip()[:_READ]

@@ -1,4 +1,4 @@
-"""Texts of a model on their way to people: cleaned, and without the keys that its server was sent."""
+"""Prepares a model's text for people: cleans it, and removes the keys that were sent to its server."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -8,7 +8,7 @@ from cfo_kernel.replies import Reply
 
 _MASK = "***"
 _SHORTEST_KEY = 8
-"""A shorter "key" is a placeholder for a server that needs none, and may be a word of an answer."""
+"""A shorter "key" is a placeholder for a server that needs none, and may be a word in an answer."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ShownText:
         return text
 
     def growing(self, text: str) -> str:
-        """Returns a text that is still being written, without an end that may become a key."""
+        """The text so far of a message that is still being written, without an end that may turn out to be a key."""
         text = self.text(text)
         for secret in self.secrets:
             begun = range(min(len(secret), len(text)), _SHORTEST_KEY - 1, -1)
@@ -34,7 +34,7 @@ class ShownText:
         return text
 
     def value(self, value: Any) -> Any:
-        """Returns a JSON value with its texts prepared."""
+        """The JSON value with its strings prepared."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
@@ -44,7 +44,7 @@ class ShownText:
         return value
 
     def reply(self, reply: Reply) -> Reply:
-        """Returns the reply with the model's own texts prepared. Its table holds the company's data and stays."""
+        """The reply with the model's own text prepared. Its table holds the company's data and stays unchanged."""
         texts = {name: getattr(reply, name) for name in type(reply).model_fields}
         changed: dict[str, Any] = {name: self.text(text) for name, text in texts.items() if isinstance(text, str)}
         if reply.kind == "user_interaction":

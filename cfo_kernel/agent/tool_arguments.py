@@ -1,6 +1,6 @@
-"""Arguments of a call, fitted to the JSON schema of its tool wherever only one reading exists.
+"""Fits a call's arguments to the JSON schema of its tool if only one reading exists.
 
-Valid arguments are returned as they are. Where two readings exist, the value stays as it is: the tool then refuses it,
+Valid arguments are returned unchanged. If two readings exist, the value stays unchanged too: the tool then refuses it,
 and the model learns why.
 """
 
@@ -19,9 +19,9 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def arguments_in(written: str | dict[str, Any] | None, schema: Schema) -> list[dict[str, Any]] | None:
-    """The arguments of each call in `written`, fitted to the schema; None if no reading is clear.
+    """The arguments of each call in `written`, fitted to the schema, or None if no reading is clear.
 
-    Some servers write the same object twice, an empty one before it, or run the objects of two calls together.
+    Some servers write the same object twice, an empty object before it, or merge the objects of two calls.
     """
     objects: list[dict[str, Any]] | None = [written] if isinstance(written, dict) else _objects(written or "{}")
     if objects is None:
@@ -46,10 +46,11 @@ def _objects(written: str) -> list[dict[str, Any]] | None:
 
 
 def surplus(arguments: dict[str, Any], schema: Schema) -> list[str]:
-    """The names of arguments that the tool does not know and that it may ignore.
+    """The names of arguments that the tool does not have and may ignore.
 
-    It may if the others say all: at most one is required, a text, and none has a structure that a further argument
-    could be meant for. An unknown field of a query plan, say, is a part of the question.
+    It may ignore them if at most one other argument is required, that one is text, and none has a structure that an
+    extra
+    argument could belong to. An unknown field in a query plan, for example, is part of the question.
     """
     properties: dict[str, Schema] = schema.get("properties", {})
     required: list[str] = schema.get("required", [])
@@ -72,11 +73,11 @@ class Fit:
         self._read: dict[str, dict[str, Any] | None] = {}
 
     def arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of the tool, as its schema means them."""
+        """The tool's arguments, as its schema defines them."""
         return self._object(arguments, self._root, _DEEPEST)
 
     def has_fields(self, schema: Schema) -> bool:
-        """Whether a value of this schema may be an object, or hold one."""
+        """Whether a value of this schema may be an object, or contain one."""
         schema = self._resolved(schema)
         if schema.get("type") == "object":
             return True
@@ -157,7 +158,9 @@ class Fit:
                 return value
 
     def _object_in(self, value: Any) -> dict[str, Any] | None:
-        """The object that the value is or holds. A text is read once, and not too many are: each may hold others."""
+        """The object that the value is or contains. A string is parsed once, and only a limited number of strings
+        are parsed.
+        """
         if not isinstance(value, str):
             return object_in(value)
         if value not in self._read and len(self._read) < _MOST_TEXTS:
@@ -165,7 +168,7 @@ class Fit:
         return self._read.get(value)
 
     def _chosen(self, value: Any, branches: list[Schema], depth: int) -> Any:
-        """The value as the one branch of a union that it can be fitted to."""
+        """The value, fitted to the only branch of a union that it fits."""
         key = id(value), id(branches)
         if key not in self._known:
             fitted: list[Any] = []
@@ -205,7 +208,7 @@ class Fit:
     def _unwrapped(
         self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
     ) -> dict[str, Any]:
-        """Without an object around it: {"plan": {...}} or {"arguments": "{...}"}."""
+        """Removes an enclosing object: {"plan": {...}} or {"arguments": "{...}"}."""
         if depth == _DEEPEST and len(value) == 1 and required and not properties.keys() & value.keys():
             inner = self._object_in(next(iter(value.values())))
             if inner is not None and all(name in inner for name in required):
@@ -215,7 +218,7 @@ class Fit:
     def _nested(
         self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
     ) -> dict[str, Any]:
-        """With the fields of its one missing object in that object: {"name": "total", "fn": "sum", "column": "x"}."""
+        """Moves fields into the one missing object they belong to: {"name": "total", "fn": "sum", "column": "x"}."""
         missing = [name for name in required if name not in value]
         unknown = {name: each for name, each in value.items() if name not in properties}
         if len(missing) != 1 or not unknown or not self.has_fields(properties[missing[0]]):
@@ -228,7 +231,7 @@ class Fit:
     def _renamed(
         self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
     ) -> dict[str, Any]:
-        """With its one unknown field under the name of the one that is missing, if it fits there."""
+        """Renames the one unknown field to the one missing field, if its value fits."""
         missing = [name for name in required if name not in value]
         unknown = [name for name in value if name not in properties]
         if len(missing) != 1 or len(unknown) != 1:
@@ -247,9 +250,9 @@ _OTHER_NAMES = {_plain(other): name for name, others in OTHER_NAMES.items() for 
 
 
 def _with_known_names(value: dict[str, Any], properties: dict[str, Schema]) -> dict[str, Any]:
-    """The object with its fields under the names of the schema: groupBy is group_by, and so is "dimensions".
+    """The object with its fields under the schema's names: groupBy is group_by, and so is "dimensions".
 
-    A field that is there under its own name as well stays unknown: leaving out either would change the question.
+    A field that also exists under its own name stays unknown, because dropping either would change the question.
     """
     spelled = {_plain(name): name for name in properties}
     meant = {
@@ -264,7 +267,7 @@ def _with_known_names(value: dict[str, Any], properties: dict[str, Schema]) -> d
 
 
 def _named(value: Any, names: list[Any]) -> Any:
-    """The one of the names that the value is in other letters, or with other spaces."""
+    """The name that equals the value except for case and separators."""
     if not isinstance(value, str) or value in names:
         return value
     alike = [name for name in names if isinstance(name, str) and _plain(name) == _plain(value)]

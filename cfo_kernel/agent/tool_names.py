@@ -1,4 +1,4 @@
-"""Names of tools as servers decorate them: functions.execute_sql, execute_sql<|channel|>commentary, executeSql:0."""
+"""Reads tool names that servers decorate: functions.execute_sql, execute_sql<|channel|>commentary, executeSql:0."""
 
 import re
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ _BREAK = re.compile(r"[^A-Za-z0-9_-]+|__+")
 
 
 def offered_name(written: str, offered: Iterable[str]) -> str | None:
-    """The offered tool that is meant: the only one whose name is in `written` as a whole word, or several times over.
+    """The offered tool that is meant: the only one whose name is in `written` as a whole word, even if repeated.
 
-    Upper case, spaces and hyphens make no difference. None if no tool or several are named.
+    Case, spaces and hyphens are ignored. None if no tool or several are named.
     """
     if len(written) > _LONGEST:
         return None
@@ -28,5 +28,5 @@ def _plain(name: str) -> str:
 
 
 def _once(plain: str, names: Iterable[str]) -> str:
-    """The name, if the text repeats one: some servers send it with every piece of a call."""
+    """The name without repetitions, because some servers send it with every piece of a call."""
     return next((name for name in names if plain and plain == name * (len(plain) // len(name))), plain)

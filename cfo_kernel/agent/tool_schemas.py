@@ -1,4 +1,4 @@
-"""The JSON schemas of tools in the shortest form that says the same: they are sent with every request to a model."""
+"""Shortens the JSON schemas of tools without changing their meaning, because every request to a model contains them."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,16 +13,18 @@ from pydantic_core import CoreSchema
 Schema = dict[str, Any]
 _DEFINITION = "#/$defs/"
 _ABSENT: tuple[object, ...] = (None, [], ())
-"""Defaults that are the same as leaving the field out."""
+"""Defaults that mean the same as omitting the field."""
 
 
 async def short_definitions(_: RunContext[Any], definitions: list[ToolDefinition]) -> list[ToolDefinition]:
-    """The definitions with short schemas: for output tools, whose generator pydantic-ai does not let one choose."""
+    """The definitions with short schemas. For output tools, since pydantic-ai offers no choice of their schema
+    generator.
+    """
     return [replace(one, parameters_json_schema=shortened(one.parameters_json_schema)) for one in definitions]
 
 
 class ShortSchemas(GenerateToolJsonSchema):
-    """Writes schemas in their short form. A tool has a description of its own, so that of its one parameter goes."""
+    """Generates short schemas. A tool has its own description, so that of its only parameter is dropped."""
 
     def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
         made = shortened(super().generate(schema, mode))
@@ -33,9 +35,11 @@ class ShortSchemas(GenerateToolJsonSchema):
 def shortened(schema: Schema) -> Schema:
     """The schema without titles, empty defaults, and the null that is the default of an optional field.
 
-    A model leaves out an optional field rather than to send null for it; null is still accepted. Definitions that are
-    used once stand where they are used: some servers show a model nothing of the definitions. The first paragraph of a
-    definition's description says what its class is, which its place in the schema says as well.
+    Models omit an optional field rather than send null for it, and null is still accepted. Definitions that are
+    used only
+    once are inlined, because some servers do not show the definitions to the model. The first paragraph of a
+    definition's
+    description is dropped, because the place where it is used says the same.
     """
     short = cast("Schema", _short(schema))
     definitions: dict[str, Schema] = short.pop("$defs", {})
@@ -86,7 +90,7 @@ def _definition(schema: Schema) -> Schema:
 
 
 def _union(members: list[Schema], *, with_null: bool) -> list[Any]:
-    """The members that say something: an integer is a number, and the null of an optional field is its absence."""
+    """The members that matter: an integer is also a number, and an optional field is omitted instead of null."""
     idle = [] if with_null else [{"type": "null"}]
     if {"type": "number"} in members:
         idle.append({"type": "integer"})
@@ -107,7 +111,7 @@ def _references(node: Any) -> Iterator[str]:
 
 
 def _inlined(node: Any, definitions: dict[str, Schema]) -> Any:
-    """The node with these definitions in place of the references to them."""
+    """The node with references replaced by these definitions."""
     if isinstance(node, list):
         return [_inlined(item, definitions) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):

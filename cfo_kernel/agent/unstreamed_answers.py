@@ -1,4 +1,4 @@
-"""Answers that are not the stream which was asked for: a whole completion, an error with status 200, or a page."""
+"""Responses that are not the requested stream: a complete answer, an error with status 200, or a web page."""
 
 import json
 from typing import Any, cast
@@ -10,14 +10,14 @@ _LONGEST = 4_000_000
 
 
 class NotACompletion(APIError):
-    """The server answered with status 200, but what it sent is no completion. So it may be another kind of server."""
+    """The server sent status 200 without a completion, so it may be a different kind of server."""
 
     def __init__(self, response: httpx2.Response, body: object) -> None:
         super().__init__("The answer is not a completion.", response.request, body=body)
 
 
 async def chunks_of(response: httpx2.Response) -> list[object]:
-    """The chunks of an answer that came whole. Raises `NotACompletion` if it is none."""
+    """The chunks of an answer that arrived as a whole. Raises `NotACompletion` if the response is not an answer."""
     text = (await _body(response)).decode(errors="replace").strip()
     if text.startswith(("data:", "event:", ":")):  # a stream after all, under a wrong media type
         events = [line.removeprefix("data:").strip() for line in text.splitlines() if line.startswith("data:")]
@@ -43,7 +43,7 @@ async def _body(response: httpx2.Response) -> bytes:
 
 
 def _streamed(choice: object) -> object:
-    """A choice in the form of a stream's. Each call gets the index that it has in the list."""
+    """A choice in a stream's form. Each call gets its position in the list as index."""
     if not isinstance(choice, dict):
         return choice
     whole = dict(cast("dict[str, Any]", choice))

@@ -1,7 +1,8 @@
-"""Calls of tools that a model wrote as text, because its server did not recognize its template.
+"""Tool calls that a model wrote as text, because its server did not recognize the model's template.
 
-A text is read as calls only if it consists of them, or ends in a block of them that the template's own tags begin. So
-each call names an offered tool and has its arguments. Prose that mentions a tool, even with an example, is no call.
+Text is read as calls only if it consists of them, or ends in a block of them that begins with the template's own tags.
+Each call must name an offered tool and have its arguments. Prose that mentions a tool, even with an example, is not a
+call.
 """
 
 import ast
@@ -21,7 +22,7 @@ Tools = Mapping[str, Schema]
 _LONGEST, _MOST_TAGS = 50_000, 400
 _DEEPEST = 6
 _WORDS = 3
-"""How many words a template may put between its tags: "commentary to=", "json"."""
+"""The maximum number of words that a template may put between its tags: "commentary to=", "json"."""
 
 _THOUGHT = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _SPECIAL = r"<[|｜][^<>|｜\n]{1,60}(?:[|｜][^<>|｜\n]{1,40})?[|｜]?>|</?s>"
@@ -46,14 +47,14 @@ _PAIR = re.compile(r"<arg_key>(?P<key>[^<>]{1,80})</arg_key>\s*<arg_value>(?P<va
 
 @dataclass(frozen=True)
 class WrittenCall:
-    """A call as text. The arguments are not yet fitted to the tool's schema."""
+    """A call written as text. Its arguments are not yet fitted to the tool's schema."""
 
     name: str
     arguments: dict[str, Any]
 
 
 def without_thinking(text: str) -> str:
-    """The text after the model's thoughts, without the special tokens of its template at its ends."""
+    """The text after the model's thoughts, without its template's special tokens at either end."""
     kept: list[str] = []
     start, thinking = 0, False
     for tag in _THOUGHT.finditer(text):
@@ -79,7 +80,7 @@ class Written:
 
 
 def written_calls(text: str, tools: Tools) -> Written | None:
-    """The calls that the text consists of or ends in; None if it is anything else."""
+    """The calls that the text consists of or ends in, or None if it is anything else."""
     text = without_thinking(text)
     if not text or len(text) > _LONGEST or text.count("<") > _MOST_TAGS:
         return None
@@ -92,13 +93,15 @@ def written_calls(text: str, tools: Tools) -> Written | None:
 
 
 def is_for_a_person(text: str) -> bool:
-    """Whether a person may read the text as an answer: it is neither JSON alone nor full of a template's tokens."""
+    """Whether the text is suitable as an answer for a person: neither pure JSON nor full of template tokens."""
     text = without_thinking(text)
     return bool(text) and not _NOT_FOR_PEOPLE.search(text) and not (text[0] in "{[`" and values_in(text))
 
 
 def calls_in(value: Any, tools: Tools, depth: int = _DEEPEST) -> list[WrittenCall]:
-    """The calls that a JSON value consists of: objects that name an offered tool beside one object of arguments."""
+    """The calls that a JSON value consists of: objects that name an offered tool next to one object with its
+    arguments.
+    """
     if depth == 0:
         return []
     match value:
@@ -128,7 +131,9 @@ def _calls_in_object(value: dict[str, Any], tools: Tools, depth: int) -> list[Wr
 
 
 def _named_object(name: str, rest: dict[str, Any], schema: Schema) -> list[WrittenCall]:
-    """The call of an object that names a tool: with the only object beside the name, or with the fields beside it."""
+    """The call of an object that names a tool, with its arguments either in the only other object or as the other
+    fields.
+    """
     objects = [found for each in rest.values() if (found := object_in(each)) is not None]
     properties: dict[str, Any] = schema.get("properties", {})
     if not properties.keys() & rest.keys() and len(objects) <= 1:
@@ -187,7 +192,7 @@ def _pairs(text: str, tools: Tools) -> list[WrittenCall]:
 
 
 def _body(body: str, schema: Schema) -> dict[str, Any] | None:
-    """The arguments in the body of a block: JSON, or a tag for each of them."""
+    """The arguments in the body of a block: JSON, or one tag for each of them."""
     if not body.strip():
         return {}
     if (found := object_in(body)) is not None:
@@ -204,7 +209,7 @@ def _body(body: str, schema: Schema) -> dict[str, Any] | None:
 
 
 def _python_calls(text: str, tools: Tools) -> list[WrittenCall]:
-    """Calls as Python writes them, one or a list: [execute_sql(sql="SELECT 1")]."""
+    """Calls in Python's syntax, one or a list: [execute_sql(sql="SELECT 1")]."""
     bare = _without_marks(text)
     if "(" not in bare:
         return []
@@ -238,7 +243,7 @@ def _python_call(node: ast.expr, tools: Tools) -> WrittenCall | None:
 
 
 def _scanned(text: str, tools: Tools) -> list[WrittenCall]:
-    """Calls between tags or labels: a name and the JSON of its arguments, or JSON that has both."""
+    """Calls between tags or labels: a name and its arguments as JSON, or JSON that contains both."""
     calls: list[WrittenCall] = []
     name: str | None = None
     marked = prose = False

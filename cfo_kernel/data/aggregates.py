@@ -1,9 +1,9 @@
 """The aggregates of a plan: the single table that validation, SQL, checks and wording read.
 
 To add an aggregate, add an entry to `AGGREGATES`. The defaults of `AggregateFunction` are the strict ones: an entry
-that gives only its name accepts only numbers, and is refused over several scenarios, over a balance at several dates,
-over rows that a join repeats, over rows that are subtracted, and inside a share or a running total. An entry must
-state every exception explicitly.
+that gives only its name accepts only numbers, and must not be computed over several scenarios, over a balance at
+several dates, over rows that a join repeats or over rows that are subtracted, nor inside a share or a running total. An
+entry must state every exception explicitly.
 """
 
 from collections.abc import Mapping

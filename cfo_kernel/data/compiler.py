@@ -55,7 +55,7 @@ class Compiler:
         return "\n".join([*self._body(), *self._order(names), f"LIMIT {self.plan.limit}"])
 
     def count_sql(self, *conditions: str) -> str:
-        """The SQL that counts the result's rows without the limit, or the rows that meet each of the conditions."""
+        """SQL that counts the result's rows, ignoring the limit, or the rows for each condition separately."""
         counts = [f"count(*) FILTER (WHERE {one})" for one in conditions] or ["count(*)"]
         return "\n".join(["SELECT " + ", ".join(counts), "FROM (", *indented(self._body()), ")"])
 

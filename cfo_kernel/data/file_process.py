@@ -1,8 +1,8 @@
-"""The process in which files from outside are opened, and sheets and exports written. It is confined first.
+"""The process that opens files from outside, and writes sheets and exports. It confines itself first.
 
 Run as `python -m cfo_kernel.data.file_process FOLDER`. The kernel lets it read `FOLDER/in` and write below
-`FOLDER/out` (`cfo_kernel.executors.worker_folder`). A file that crashes a parser, or takes it over, harms this process
-and nothing else.
+`FOLDER/out` (`cfo_kernel.executors.worker_folder`). A file that crashes or compromises a parser harms only this
+process.
 """
 
 import importlib

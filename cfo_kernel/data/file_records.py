@@ -1,7 +1,8 @@
-"""What is remembered of each file of a workspace: the hash of its content, or why it cannot be read.
+"""What is remembered about each file of a workspace: the hash of its content, or why it cannot be read.
 
-A record holds as long as size, modification time and inode of the file are the same. So a file is hashed once, and one
-that cannot be read is not read again until it changes, by no process: it may have taken minutes to find out.
+A record is valid as long as the file's size, modification time and inode stay the same. A file is therefore hashed
+once,
+and no process tries to read an unreadable file again until it changes, because an attempt may take minutes.
 """
 
 import hashlib
@@ -18,7 +19,9 @@ _MAX_BYTES = 1 << 16
 
 
 class Problem(Value):
-    """Why a file cannot be read. `seconds` is the time limit, if that ended the attempt: a longer one may do."""
+    """Why a file cannot be read. `seconds` is the time limit if it ended the attempt, since a higher one may be
+    enough.
+    """
 
     code: str
     message: str
@@ -26,7 +29,7 @@ class Problem(Value):
 
 
 class FileRecord(Value):
-    """What is known about a file: nothing if both fields are None."""
+    """What is known about a file. Both fields are None if nothing is known."""
 
     version: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     problem: Problem | None = None
@@ -42,7 +45,7 @@ class FileRecords:
     """The records of the files in a workspace's `data/`, one small file each in its `.cache/`."""
 
     def __init__(self, cache: Path, format: int) -> None:
-        """`format` is that of the cached tables: a problem of an earlier one is forgotten."""
+        """`format` is the format of the cached tables. Problems recorded under an earlier format are ignored."""
         self._cache = cache
         self._format = format
 
@@ -66,13 +69,13 @@ class FileRecords:
 
 
 def stamp_of(path: Path) -> str:
-    """What changes when the file does. Raises `OSError`."""
+    """Values that change when the file does. Raises `OSError`."""
     found = path.stat()
     return f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
 
 
 def file_name(path: Path) -> str:
-    """The name of the record of this file."""
+    """The name of this file's record."""
     return f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.version"
 
 
@@ -85,7 +88,7 @@ def to_error(problem: Problem) -> Exception:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes the file in one step: other processes may be reading it, or writing the same."""
+    """Writes the file in one step, because other processes may be reading it, or writing the same."""
     partial = path.with_name(f".{uuid.uuid4().hex}")
     try:
         partial.write_text(text)

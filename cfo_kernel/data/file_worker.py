@@ -1,7 +1,7 @@
 """The file worker: a confined process that reads files from outside, and writes sheets and exports.
 
-It can open what it was given, and nothing else. For each request, the files that it names are linked into the folder of
-the process, and what the process made is moved to its place afterwards.
+It can open only the files that it is given. For each request, the files that the request names are linked into the
+process's folder, and its output is moved to its destination afterwards.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ T = TypeVar("T")
 
 
 class FileWorker:
-    """A `Worker` for the requests of `ingest_worker`. Arguments of these names are paths of files or folders."""
+    """A `Worker` for the requests of `ingest_worker`. Arguments with these names are paths of files or folders."""
 
     def __init__(self, parent: Path) -> None:
-        """`parent` is where the process gets its folder."""
+        """The process's folder is created in `parent`."""
         self._parent = parent
         self._current: tuple[WorkerFolder, WorkerProcess] | None = None
         self._is_closed = False
@@ -65,7 +65,7 @@ class FileWorker:
             folder.remove()
 
     def _running(self) -> tuple[WorkerFolder, WorkerProcess]:
-        """The process with its folder. Both are made again if someone removed the folder."""
+        """The process and its folder. Both are recreated if the folder was removed."""
         if self._current is None or not self._current[0].inputs.is_dir():
             locked_temp_folders.remove_abandoned(self._parent)
             try:
@@ -86,7 +86,7 @@ class FileWorker:
         return self._current
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of the work, which is waited for even if the caller is cancelled: it works in the folder."""
+        """Runs the work in a thread and waits for it even if the caller is cancelled, because it uses the folder."""
         task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
         try:
             return await asyncio.shield(task)
@@ -99,7 +99,7 @@ class FileWorker:
 
 
 async def _start(process: WorkerProcess) -> None:
-    """Starts the process, unless it runs. If it dies here, the file of the request is not to blame."""
+    """Starts the process unless it is running. If it dies during the start, the requested file is not to blame."""
     try:
         await process.start()
     except (WorkerLost, QueryTimeout) as error:
@@ -107,7 +107,7 @@ async def _start(process: WorkerProcess) -> None:
 
 
 def _give(folder: WorkerFolder, key: str, files: dict[str, str]) -> dict[str, Path]:
-    """Links the files into `in/`, each under its own name; a workbook that does not exist yet has no link."""
+    """Links the files into `in/`, each under its own name. A workbook that does not exist yet gets no link."""
     links: dict[str, Path] = {}
     for name, file in files.items():
         source = Path(file)
@@ -123,7 +123,7 @@ def _give(folder: WorkerFolder, key: str, files: dict[str, str]) -> dict[str, Pa
 
 
 def _take(folder: WorkerFolder, made: dict[Path, Path]) -> None:
-    """Moves what the process made to its place: a file, or the files of a folder."""
+    """Moves the process's output to its destination: a file, or the files in a folder."""
     for path, target in made.items():
         try:
             if path.is_dir() and not path.is_symlink():

@@ -1,9 +1,9 @@
-"""Reads `datasets.yaml` within limits, and keeps what is valid in it.
+"""Reads `datasets.yaml` within limits, and keeps its valid parts.
 
-People edit the file by hand, and anything else can be put in its place. So it is opened as a regular file without
-following links, and size, depth, nodes, the length of a text and the time are limited. PyYAML looks at most 1,024
-characters ahead, so that a limit is noticed before the parser has read much further. A line that is not YAML is left
-out together with the lines indented below it, and the rest is read again.
+People edit the file by hand, and it can be replaced by anything. It is therefore opened as a regular file without
+following links, with limits on its size, depth, nodes, string lengths and reading time. PyYAML looks at most 1,024
+characters ahead, so an exceeded limit is noticed soon. A line that is not valid YAML is skipped together with the lines
+indented below it, and the rest is read again.
 """
 
 import os
@@ -25,12 +25,12 @@ _MAX_TEXT = 10_000
 _MAX_SECONDS = 5.0
 _MOST_REPAIRS = 20
 Location = tuple[int | str, ...]
-"""Keys and positions that lead to a part of the file."""
+"""The keys and positions that lead to a part of the file."""
 Stamp = tuple[int, ...]
 
 
 class Written:
-    """What the file says, as Python values, with the YAML tree for line numbers and the faults found so far."""
+    """The file's content as Python values, with the YAML tree for line numbers and the faults found so far."""
 
     def __init__(self) -> None:
         self.value: dict[Any, Any] = {}
@@ -43,7 +43,7 @@ class Written:
 
 
 class _LimitExceeded(Exception):
-    """A limit of the file as a whole, with the line where it was noticed."""
+    """A limit of the whole file was exceeded. It has the line where this was noticed."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -51,7 +51,7 @@ class _LimitExceeded(Exception):
 
 
 def stamp(data_dir: Path) -> Stamp | None:
-    """What tells whether the file, or the link in its place, has changed; None if there is none."""
+    """A value that changes when the file, or a link in its place, does. None if there is no file."""
     try:
         found = (data_dir / FILE_NAME).lstat()
     except OSError:
@@ -60,7 +60,7 @@ def stamp(data_dir: Path) -> Stamp | None:
 
 
 def read(data_dir: Path) -> Written:
-    """Reads the glossary of a `data/` folder; it is empty if there is none. Takes at most a few seconds."""
+    """Reads the glossary of a `data/` folder, which is empty if there is none. Takes at most a few seconds."""
     written = Written()
     try:
         text = _text(data_dir / FILE_NAME)
@@ -98,7 +98,7 @@ def _text(path: Path) -> str | None:
 
 
 def _parse(text: str, written: Written) -> None:
-    """Parses the text, without the lines that are not YAML."""
+    """Parses the text without the lines that are not valid YAML."""
     lines = re.split(r"\r\n|\r|\n", text)
     deadline = time.monotonic() + _MAX_SECONDS
     for _ in range(_MOST_REPAIRS + 1):
@@ -122,7 +122,7 @@ def _parse(text: str, written: Written) -> None:
 
 
 def _leave_out(lines: list[str], error: yaml.MarkedYAMLError, written: Written) -> None:
-    """Empties the line of an error and those indented below it."""
+    """Empties the line of an error and the lines indented below it."""
     mark = error.problem_mark or error.context_mark
     at = min(mark.line, len(lines) - 1) if mark else 0
     context = error.context_mark if re.search("flow|quoted|scanning", error.context or "") else None
@@ -150,7 +150,7 @@ def _line_at(lines: list[str], position: int) -> int:
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader with limits, which it checks at each node, before the nodes below are parsed."""
+    """A loader that checks limits at each node before it parses the nodes below."""
 
     def __init__(self, text: str, deadline: float, written: Written) -> None:
         super().__init__(text)
@@ -182,7 +182,7 @@ class _Loader(yaml.SafeLoader):
         return cast("yaml.Node | None", node)
 
     def _drop_repeated_keys(self, node: yaml.MappingNode) -> None:
-        """Keeps the first of two equal keys. YAML itself would keep the last, without a word."""
+        """Keeps the first of two equal keys. YAML itself would silently keep the last."""
         seen: set[str] = set()
         kept: list[Any] = []
         for key, child in node.value:
@@ -196,7 +196,7 @@ class _Loader(yaml.SafeLoader):
         node.value = kept
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Reads a value that looks like a date or a number but is not one as a text."""
+        """Reads a value that looks like a date or a number but is not one as a string."""
         try:
             return super().construct_object(node, deep)  # pyright: ignore[reportUnknownMemberType] - untyped
         except (ValueError, LookupError, AttributeError, OverflowError) as error:
@@ -206,7 +206,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def line_of(node: yaml.Node | None, loc: Location) -> int:
-    """The line of the deepest node on the path `loc` that exists; that of a value is the line of its key."""
+    """The line of the deepest existing node on the path `loc`. For a value it is the line of its key."""
     line = node.start_mark.line + 1 if node else 1
     for part in loc:
         if isinstance(node, yaml.MappingNode):
@@ -221,7 +221,7 @@ def line_of(node: yaml.Node | None, loc: Location) -> int:
 
 
 def drop(value: Any, loc: Location) -> Location:
-    """Removes the deepest part on the path `loc` that exists, and returns its path; the root stays."""
+    """Removes the deepest existing part on the path `loc`, and returns its path. The root is never removed."""
     holder, key = cast("Any", None), cast("Any", None)
     path: list[int | str] = []
     for part in loc:

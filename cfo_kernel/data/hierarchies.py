@@ -115,7 +115,7 @@ class Tree:
         orphan = next((n for n in nodes if n.parent is not None and n.parent not in self.nodes), None)
         if orphan:
             raise TreeInvalid(
-                "parent", f"{orphan.name} has the parent {orphan.parent}, which is not among the {self.key}"
+                "parent", f"{orphan.name} has the parent {orphan.parent}, which does not occur in {self.key}"
             )
         # A node whose path to a root is known to have no cycle is not walked again. That keeps the check linear in the
         # number of nodes, even for one long chain.

@@ -1,4 +1,4 @@
-"""Notes on entities that `last_of` misses, because they have rows in the month of the date it reads but not at that
+"""Notes on entities that `last_of` misses: they have rows in the same month as the date it reads, but none on that
 date. One unit may close January on the 30th and another on the 31st. The figure for January is then that of the second
 unit alone, and a note names the first.
 """

@@ -130,7 +130,7 @@ class PythonPrograms:
 
 
 class _Budget:
-    """What storing the files of a program may still cost, in bytes and in seconds of the program's own time."""
+    """The bytes and seconds left for storing a program's files. The seconds count towards the program's time limit."""
 
     def __init__(self, call: PythonCall, elapsed: float) -> None:
         self.call = call
@@ -168,7 +168,7 @@ def _adoption_errors(call: PythonCall) -> Generator[None]:
     except QueryTimeout as error:
         raise python_results.timeout_error(call) from error
     except QueryOutOfMemory as error:
-        message = "result_df needs more memory than it may use to read it back. Deliver fewer rows, or aggregate first."
+        message = "Reading result_df back needs more memory than is allowed. Return fewer rows, or aggregate first."
         raise PythonFailed(message) from error
     except (SqlInvalid, WorkerLost) as error:
         raise PythonFailed(UNREADABLE_RESULT) from error

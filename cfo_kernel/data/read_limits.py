@@ -1,19 +1,19 @@
-"""How large a table may be to be read. What is larger would take more memory or time than a process gets."""
+"""The maximum sizes of a table. Larger ones would exceed a process's memory or time."""
 
 from cfo_kernel.errors import FileTooLarge
 
 MEMORY = 4 << 30
-"""Bytes of address space of the process that reads: DuckDB's own limit of 2 GB, and as much for a workbook's cells."""
+"""Bytes of address space of the reading process: DuckDB's own limit of 2 GB, and as much for a workbook's cells."""
 MAX_COLUMNS = 2_000
 MAX_SHEETS = 1_000
 MAX_CELLS = 32 << 20
-"""Of all sheets of a workbook, with the empty cells between them: a million rows with 32 columns."""
+"""The cells in all sheets of a workbook, including the empty cells between them: a million rows with 32 columns."""
 MAX_UNPACKED = 8 * 10**9
-"""Bytes of the values of a Parquet file, and of what a process may put on disk while it reads."""
+"""Bytes of the values in a Parquet file, and of the disk space that a process may use while it reads."""
 MAX_NAME = 1_000
-"""Characters of a column's name."""
+"""The characters in a column's name."""
 MAX_CELL = 1_000
-"""Characters of a text that may be a number or a date; a column with a longer one is text."""
+"""The characters in text that may be a number or a date. A column with longer text stays text."""
 
 
 def check_columns(name: str, count: int) -> None:

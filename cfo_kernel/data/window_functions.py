@@ -83,7 +83,7 @@ class WindowCompiler:
         return self._computed(self._figures.aggregate(node), base)
 
     def _computed(self, sql: str, base: str) -> str:
-        """The name of the column of `_grouped` with this SQL's value. Equal SQL is computed once."""
+        """The name of the `_grouped` column that holds the value of this SQL. Identical SQL shares one column."""
         if sql not in self.inner_columns:
             name, count = base, 2
             while name.lower() in self._taken:

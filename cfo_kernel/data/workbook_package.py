@@ -1,8 +1,9 @@
-"""Looks at the package of a workbook before it is parsed, and refuses what would take too much to read.
+"""Examines a workbook's package before it is parsed, and refuses what would take too long or too much memory to read.
 
-Runs in the ingest worker. A workbook is a ZIP archive of XML. A few kilobytes can claim billions of cells or texts, or
-unpack to gigabytes, and the parser believes every claim. The limits of the process end that too, but they cannot say
-what is wrong with the file.
+Runs in the ingest worker. A workbook is a ZIP archive of XML. A few kilobytes can claim billions of cells or strings,
+or
+unpack to gigabytes, and the parser believes every claim. The limits of the process would stop that too, but without
+saying what is wrong with the file.
 """
 
 import re
@@ -31,7 +32,9 @@ _LETTERS, _DIGITS = bytes(range(65, 91)), b"0123456789"
 
 
 def check_package(path: Path) -> None:
-    """Raises `FileTooLarge` for what is too large to read, and `UnreadableFile` for what is damaged or forged."""
+    """Raises `FileTooLarge` for a workbook that is too large to read, and `UnreadableFile` for one that is damaged or
+    forged.
+    """
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -47,7 +50,9 @@ def check_package(path: Path) -> None:
 
 
 def _check_directory(path: Path) -> None:
-    """Checks how many parts the archive has, from its last bytes: a list of millions would take minutes to read."""
+    """Checks the number of parts from the archive's last bytes, because a list of millions would take minutes to
+    read.
+    """
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _END_SIZE - _MAX_COMMENT))
         tail = file.read()
@@ -81,7 +86,7 @@ def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> 
 
 
 def _check_filled(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> None:
-    """Refuses a sheet whose cells with a value are too far apart. Cells with nothing but a format do not count."""
+    """Refuses a sheet whose filled cells are too far apart. Cells that only have a format do not count."""
     reach = _Reach()
     for text in _chunks(archive, entry):
         cells = _FILLED.findall(text)
@@ -92,7 +97,7 @@ def _check_filled(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -
 
 
 def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The content of a part in pieces, each with the end of the one before."""
+    """The content of a part in pieces, each starting with the end of the previous one."""
     with archive.open(entry) as part:
         tail = b""
         while chunk := part.read(_CHUNK):
@@ -102,7 +107,7 @@ def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]
 
 @dataclass
 class _Reach:
-    """The rectangle around cells."""
+    """A rectangle that encloses cells."""
 
     top: int = _ROWS
     bottom: int = 0
@@ -110,14 +115,14 @@ class _Reach:
     right: int = 0
 
     def add(self, letters: set[bytes], digits: set[bytes]) -> None:
-        """Adds cells with these columns, as letters, and these rows."""
+        """Extends the rectangle to cells in these columns (given as letters) and rows."""
         columns, rows = [_column_number(column) for column in letters - {b""}], [int(row) for row in digits - {b""}]
         self.top, self.bottom = min(self.top, *rows, _ROWS), max(self.bottom, *rows, 0)
         self.left, self.right = min(self.left, *columns, _COLUMNS), max(self.right, *columns, 0)
 
 
 def too_many_cells(name: str, height: int, width: int) -> FileTooLarge:
-    """The error of a workbook, or a sheet in it, whose cells are too many or too far apart."""
+    """The error for a workbook or sheet whose cells are too many or too far apart."""
     problem = f"The cells of {name} spread over {height:,} rows and {width:,} columns"
     limit = f"at most {MAX_CELLS:,} cells can be read, the empty ones between them included"
     advice = "Delete what is far from the table (Ctrl+End leads to the last cell), or split the workbook."

@@ -1,4 +1,4 @@
-"""What a process writes to standard error: read all the time, so that it never blocks, and kept only at its end."""
+"""A process's standard error. It is read continuously, so that the process never blocks, but only the end is kept."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ _LAST_SECONDS = 5  # for the rest to arrive from a process that has ended
 
 
 class ErrorOutput:
-    """Reads the stream of a process until its end, or until `close`."""
+    """Reads a process's stream to its end, or until `close`."""
 
     def __init__(self, stream: asyncio.StreamReader | None) -> None:
         self._kept = b""
@@ -29,7 +29,7 @@ class ErrorOutput:
         return [plain for line in found if (plain := "".join(c if c.isprintable() else " " for c in line).strip())]
 
     async def reason(self) -> str:
-        """The last line, for a message: short and without paths. Empty if there is none."""
+        """The last line, short and without paths, for use in a message. Empty if there is none."""
         lines = await self.lines()
         return without_paths(lines[-1])[:_MAX_REASON].rstrip(".") if lines else ""
 

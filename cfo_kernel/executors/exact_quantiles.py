@@ -1,11 +1,11 @@
-"""Medians and quantiles of decimals with all their digits.
+"""Computes medians and quantiles of decimals with all their digits.
 
-DuckDB gives them the type of the column and cuts off the rest: the median of 698.5 and 800.0 would be 749.2. So the
-column inside such a call is cast to a larger scale before the query runs. Only DuckDB's binder knows the type of an
-expression inside a query. It is asked by binding the query with a function in the call that takes no decimals: the
-error names the type.
+DuckDB gives them the column's type and truncates the rest: the median of 698.5 and 800.0 would be 749.2. The column
+inside such a call is therefore cast to a larger scale before the query runs. Only DuckDB's binder knows the type of an
+expression in a query, so the query is bound with a function in the call that accepts no decimals, and the error
+names the type.
 
-DuckDB interpolates in doubles, so the last digits of a figure of more than 15 digits may differ.
+DuckDB interpolates in doubles, so the last digits of a figure with more than 15 digits may differ.
 """
 
 import json
@@ -21,26 +21,26 @@ from cfo_kernel.sql_text import text_literal
 
 Node = dict[str, Any]
 _MORE_DIGITS = {"median": 1, "mad": 2, "quantile_cont": 0, "approx_quantile": 2}
-"""The digits after the point that a result may have beyond those of its column; those of a fraction are added."""
+"""The decimal places that a result may have beyond those of its column. Those of a fraction are added."""
 _BY_NAME = {"list_aggregate", "list_aggr", "array_aggregate", "array_aggr"}
-"""Functions over lists whose second argument names the aggregate."""
+"""List functions whose second argument names the aggregate."""
 _SCHEMAS = {"main", "system", "pg_catalog", "temp"}
-"""What may stand before the name of a function, besides the column of a call that is written as a method."""
+"""What may precede a function's name, besides the column of a call written as a method."""
 _MENTIONED = re.compile(r"median|\bmad\b|list_mad|quantile|percentile", re.IGNORECASE)
 _MOST_DIGITS = 20
 """The largest scale that a column is cast to. It leaves 18 digits before the point."""
 _GUARD_DIGITS = 2
 """Digits that are computed and then rounded away, because a fraction such as 0.57 is not exact in a double."""
 _DIGITS_OF_A_DIVISION = 6
-"""The digits of a fraction that is computed, such as 1 / 3."""
+"""The decimal places of a computed fraction, such as 1 / 3."""
 _TAKES_NO_DECIMAL = "isoyear"
 _DECIMAL = re.compile(rf"'{_TAKES_NO_DECIMAL}\(DECIMAL\(\d+,(\d+)\)((?:\[\])?)\)'")
 
 
 def with_exact_quantiles(sql: str, connection: duckdb.DuckDBPyConnection) -> str:
-    """The SQL with larger scales inside its medians and quantiles of decimals, or the SQL itself if it has none.
+    """The SQL with larger scales inside its medians and quantiles of decimals. SQL without any is returned unchanged.
 
-    `connection` has the tables of the query. Nothing is executed.
+    `connection` has the query's tables. No query is executed.
     """
     if not _MENTIONED.search(sql):
         return sql
@@ -53,25 +53,25 @@ def with_exact_quantiles(sql: str, connection: duckdb.DuckDBPyConnection) -> str
 
 @dataclass(frozen=True)
 class _Call:
-    """A call of an interpolating aggregate; `holder[key]` is the column that it is computed from."""
+    """A call of an interpolating aggregate. `holder[key]` is its input column."""
 
     node: Node
     aggregate: str
     holder: Node
     key: str
     in_pivot: bool
-    """Whether it is an aggregate of a PIVOT, which may not be inside another function."""
+    """Whether the call is an aggregate of a PIVOT, which cannot be inside another function."""
 
     @property
     def fractions(self) -> list[Node]:
-        """The arguments of a quantile that say which one it is."""
+        """The arguments of a quantile that are its fractions."""
         if self.aggregate != "quantile_cont":
             return []
         return [argument["expression"] for argument in self.node["arguments"] if argument is not self.holder]
 
     @property
     def fraction_digits(self) -> int:
-        """The digits after the point of the fractions of a quantile."""
+        """The number of decimal places in a quantile's fractions."""
         parts = [part for fraction in self.fractions for part in _nodes(fraction)]
         if any(part.get("is_operator") and part.get("function_name") != "-" for part in parts):
             return _DIGITS_OF_A_DIVISION
@@ -81,7 +81,7 @@ class _Call:
 
 
 class _Rewriting:
-    """The rewriting of one query as a syntax tree, which DuckDB reads and writes."""
+    """Rewrites one query as a syntax tree, which DuckDB reads and writes."""
 
     def __init__(self, sql: str, cursor: duckdb.DuckDBPyConnection) -> None:
         self._original, self._cursor = sql, cursor
@@ -105,7 +105,7 @@ class _Rewriting:
         return written if same else self._original
 
     def _widen(self, call: _Call) -> bool:
-        """Casts the column inside the call to a larger scale, if it is a decimal."""
+        """Casts the column inside the call to a larger scale if it is a decimal."""
         scale, brackets = self._scale(call)
         if scale is None:
             return False
@@ -123,7 +123,7 @@ class _Rewriting:
         return True
 
     def _scale(self, call: _Call) -> tuple[int | None, str]:
-        """The scale of the column if it is a decimal, with `[]` if it is a list of decimals."""
+        """The column's scale if it is a decimal, with `[]` if it is a list of decimals."""
         column = call.holder[call.key]
         call.holder[call.key] = self._expression(f"{_TAKES_NO_DECIMAL}(x)", column)
         try:
@@ -136,7 +136,7 @@ class _Rewriting:
         return None, ""
 
     def _name(self, item: Node) -> str:
-        """The name that DuckDB gives to a column of a result: the text of its expression."""
+        """The name that DuckDB gives to a result column: the text of its expression."""
         statement = self._parse("SELECT x")
         statement["statements"][0]["node"]["select_list"] = [item]
         return self._written(statement).removeprefix("SELECT ")
@@ -188,7 +188,7 @@ def _aggregate(function: str, arguments: list[Node]) -> str | None:
 
 
 def _with_receiver(call: Node) -> list[Node]:
-    """The arguments of a call; `amount.median()` is turned into `median(amount)` first."""
+    """The arguments of a call, after `amount.median()` has been turned into `median(amount)`."""
     *column, name = call["qualified_name"]["path"]
     if column and column[0].lower() not in _SCHEMAS:
         reference = {"class": "COLUMN_REF", "type": "COLUMN_REF", "alias": "", "column_names": column}
@@ -202,7 +202,7 @@ def _is_list(node: Node) -> bool:
 
 
 def _unnamed_items(tree: Node) -> Iterator[Node]:
-    """The expressions of every SELECT list that have no name of their own."""
+    """The expressions without an alias in all SELECT lists."""
     for node in _nodes(tree):
         items = node.get("select_list")
         if isinstance(items, list):
@@ -210,14 +210,14 @@ def _unnamed_items(tree: Node) -> Iterator[Node]:
 
 
 def _replace(node: Node, by: Node) -> None:
-    """Replaces the content of a node in place, so that what holds it need not be known."""
+    """Replaces the content of a node in place, so that its parent need not be known."""
     content = dict(by)
     node.clear()
     node.update(content)
 
 
 def _nodes(tree: Any) -> Iterator[Node]:
-    """Every object of a tree, each before its parts."""
+    """All objects in a tree, each before its parts."""
     waiting = [tree]
     while waiting:
         part: Any = waiting.pop()

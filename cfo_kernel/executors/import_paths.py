@@ -1,8 +1,8 @@
-"""Where Python finds packages: the same places in a worker process as in the engine, and which of them it may read.
+"""Where Python finds packages: worker processes use the engine's paths, and may read only the packages on them.
 
-Packages may be anywhere: in a folder that a `.pth` file names, in the user's own site-packages (`--user`), in a folder
-of `PYTHONPATH` (`--target`), in a zip file, in the checkout of an editable installation. A confined process may read
-the packages there, and nothing else: a folder with packages may also hold a `.env`, data, or everything a person has.
+Packages may be anywhere: in a folder named in a `.pth` file, in the user's site-packages (`--user`), in a folder on
+`PYTHONPATH` (`--target`), in a zip file, or in the checkout of an editable installation. A confined process may read
+only the packages there, because such a folder may also contain a `.env`, data, or all of a person's files.
 """
 
 import contextlib
@@ -27,10 +27,10 @@ _INITS = ("__init__.py", "__init__.pyc")
 
 
 def engine_path() -> list[str]:
-    """Where the engine's own packages are found. A worker looks there too, in the same order.
+    """The engine's own search path for packages. Workers search it in the same order.
 
-    The current folder and that of the script are left out unless `PYTHONPATH` names them: what happens to lie there is
-    not meant for workers.
+    The current folder and the script's folder are excluded unless `PYTHONPATH` names them, because their files are not
+    meant for workers.
     """
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     left_out = _absolute([".", str(Path(script).parent) if script else "."])
@@ -53,17 +53,17 @@ except Exception as error:
 def command(module: str, *arguments: str, flags: Sequence[str] = ()) -> tuple[str, ...]:
     """The command that runs a module of the engine as a process, without the user's environment.
 
-    A process that fails ends with one line on standard error, and not with a traceback: the engine reports it.
+    If the process fails, it prints one line on standard error instead of a traceback, and the engine reports that line.
     """
     return (sys.executable, "-I", *flags, "-c", _START, json.dumps(engine_path()), module, *arguments)
 
 
 @dataclass(frozen=True)
 class ReadablePaths:
-    """What of the packages a confined process may read.
+    """The parts of the packages that a confined process may read.
 
-    `whole` are files, and folders with everything in them; of the folders in `listed` it may read the names alone.
-    `refused` are places on `sys.path` from which it can import nothing, each with the reason.
+    `whole` are files, and folders with everything in them. In the folders in `listed`, it may read only the names.
+    `refused` are places on `sys.path` that it can import nothing from, each with the reason.
     """
 
     whole: tuple[Path, ...]
@@ -72,7 +72,7 @@ class ReadablePaths:
 
 
 def readable_paths(scratch: Path) -> ReadablePaths:
-    """What a process may read that is to work in `scratch`: no folder in which other people's or companies' data is."""
+    """What a process that works in `scratch` may read. Folders with other people's or companies' data are excluded."""
     private = {_home(): "your home folder", scratch.resolve(): "the folder of the workspaces"}
     whole, listed, refused = list[Path](), list[Path](), dict[str, str]()
     for place in package_places():
@@ -88,7 +88,7 @@ def readable_paths(scratch: Path) -> ReadablePaths:
 
 @dataclass(frozen=True)
 class _Place:
-    """An entry of `sys.path` with the packages in it, or packages that are found in another way (then without one)."""
+    """An entry of `sys.path` with its packages, or packages that are found in another way (without an entry)."""
 
     entry: str
     folder: Path
@@ -98,8 +98,8 @@ class _Place:
 
 @functools.cache
 def package_places() -> tuple[_Place, ...]:
-    """Where packages are besides the interpreter's own folders. It is looked up once: a process that forks others does
-    it for all of them.
+    """The places of packages besides the interpreter's own folders. They are looked up only once, so that a process
+    that forks others does so for all of them.
     """
     installed = _installed_folders()
     found = [_Place("", folder, (*_linked(folder),)) for folder in installed if folder.name in _SITE_NAMES]
@@ -118,7 +118,9 @@ def package_places() -> tuple[_Place, ...]:
 
 
 class RefusedPackages(importlib.abc.MetaPathFinder):
-    """The last finder of a confined process: says why a package is not found that is in a place it may not read."""
+    """The last finder of a confined process. It explains why a package is not found in a place that must not be
+    read.
+    """
 
     def __init__(self, refused: dict[str, str]) -> None:
         self._refused = refused
@@ -139,13 +141,13 @@ class RefusedPackages(importlib.abc.MetaPathFinder):
         return None
 
     def install(self) -> None:
-        """From now on nothing is looked up in the refused places, where Python would fail to open what it finds."""
+        """From now on, nothing is looked up in the refused places, where Python would fail to open the files."""
         sys.path[:] = [entry for entry in sys.path if entry not in self._refused]
         sys.meta_path.append(self)
 
 
 def _absolute(entries: Iterable[str]) -> list[str]:
-    """Each place once. A relative one means nothing if the current folder was removed."""
+    """Each place once. Relative ones are dropped if the current folder was removed."""
     found: dict[str, None] = {}
     for entry in entries:
         with contextlib.suppress(FileNotFoundError):
@@ -156,7 +158,7 @@ def _absolute(entries: Iterable[str]) -> list[str]:
 
 @functools.cache
 def _installed_folders() -> list[Path]:
-    """The folders of the interpreter itself and of its site-packages."""
+    """The folders of the interpreter and of its site-packages."""
     paths = sysconfig.get_paths()
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     libraries = (Path(prefix, "lib") for prefix in (sys.prefix, sys.base_prefix))  # of conda, for one
@@ -165,14 +167,14 @@ def _installed_folders() -> list[Path]:
 
 
 def _home() -> Path:
-    """The home folder of the user, whatever the environment says."""
+    """The user's home folder, whatever the environment says."""
     with contextlib.suppress(KeyError):  # a container may have no such user
         return Path(pwd.getpwuid(os.geteuid()).pw_dir).resolve()
     return Path("/")
 
 
 def _parts(folder: Path) -> Iterator[Path]:
-    """The packages and modules in a folder that may hold other things too."""
+    """The packages and modules in a folder that may also contain other things."""
     claimed: set[str] | None = None
     for entry in os.scandir(folder):
         path = Path(entry.path)
@@ -190,7 +192,7 @@ def _parts(folder: Path) -> Iterator[Path]:
 
 
 def _names_in_records(folder: Path) -> set[str]:
-    """The names that pip installed in the folder, from its records."""
+    """The names that pip installed in the folder, according to its records."""
     names: set[str] = set()
     for record in folder.glob("*.dist-info/RECORD"):
         with contextlib.suppress(OSError):
@@ -199,12 +201,12 @@ def _names_in_records(folder: Path) -> set[str]:
 
 
 def _archive(path: Path) -> Path:
-    """The file that holds the path: a zip file may be named with a folder inside of it."""
+    """The archive that contains the path, because a path may lead into a zip file."""
     return next((part for part in (path, *path.parents) if part.is_file()), path)
 
 
 def _linked(folder: Path) -> Iterator[Path]:
-    """Packages that are in site-packages as links: as a whole, or file by file."""
+    """Packages that are links in site-packages, as a whole or file by file."""
     for entry in os.scandir(folder):
         init = Path(entry.path, "__init__.py")
         if entry.is_symlink():
@@ -214,7 +216,7 @@ def _linked(folder: Path) -> Iterator[Path]:
 
 
 def _editable_packages() -> Iterator[Path]:
-    """Packages of editable installations that setuptools does not find by `sys.path`, but by a finder of its own."""
+    """Packages of editable installations that setuptools finds with its own finder instead of `sys.path`."""
     for finder in sys.meta_path:
         module = sys.modules.get(getattr(finder, "__module__", ""))
         mapping: object = getattr(module, "MAPPING", None)

@@ -60,7 +60,7 @@ def _frame(result: object) -> pd.DataFrame:
         kind = type(result).__name__
         raise TypeError(f"result_df is a {kind}. Make it a DataFrame or a Series, as in pd.DataFrame({{'value': [x]}})")
     if result.shape[1] > _MAX_COLUMNS:
-        raise ValueError(f"result_df has {result.shape[1]} columns, more than {_MAX_COLUMNS}. Keep fewer")
+        raise ValueError(f"result_df has {result.shape[1]} columns; the limit is {_MAX_COLUMNS}. Keep fewer")
     if not result.shape[1]:
         raise ValueError("result_df has no columns. Name them, as in pd.DataFrame(rows, columns=['name', 'value'])")
     frame, index = result.reset_index(drop=True), result.index

@@ -31,7 +31,7 @@ _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(1
 """Characters in a program's output that could control a terminal, or could not be stored."""
 _SIGNALS = {
     int(signal.SIGKILL): "It exceeded its limit of processor time or memory. Work on fewer rows, or aggregate first.",
-    int(signal.SIGSEGV): "It crashed, perhaps because of a recursion that was too deep. Use a loop.",
+    int(signal.SIGSEGV): "It crashed, perhaps because it recursed too deeply. Use a loop.",
 }
 
 
@@ -155,7 +155,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _raise_crash(status: int) -> NoReturn:
     if status < 0:
-        raise _failure(f"The program did not run to its end. {_SIGNALS.get(-status) or _signal_message(-status)}")
+        raise _failure(f"The program did not finish. {_SIGNALS.get(-status) or _signal_message(-status)}")
     advice = "Assign the result to result_df, and do not exit."
     raise _failure(f"The program ended with status {status} before its result was read. {advice}")
 

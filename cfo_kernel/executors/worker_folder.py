@@ -1,7 +1,8 @@
-"""The folder of one worker process: what it may read is in `in/`, and what it may write below `out/`.
+"""The folder of one worker process, which may read only `in/` and write only below `out/`.
 
-A worker may be taken over by what it reads. So it can open nothing else: it gets its files as hard links (or as copies,
-where that is not possible), and the engine moves what it made out of `out/`, after it has looked at it.
+A malicious file could take over the worker that reads it, so the worker can open nothing else: it gets its files as
+hard
+links (or as copies, where links are not possible), and the engine inspects its output before moving it out of `out/`.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ _THREADS = 64
 
 
 class WorkerFolder:
-    """The folder as the engine handles it. A lock shows that it is in use, as in `locked_temp_folders`."""
+    """The engine's view of the folder. A lock shows that the folder is in use, as in `locked_temp_folders`."""
 
     def __init__(self, parent: Path) -> None:
         """Raises `OSError`."""
@@ -33,7 +34,7 @@ class WorkerFolder:
         self._lock = locked_temp_folders.lock_folder(self.path)
 
     def link(self, source: Path, name: str) -> Path:
-        """Makes a regular file readable for the worker under `in/<name>`. Raises `OSError`."""
+        """Makes a regular file readable for the worker as `in/<name>`. Raises `OSError`."""
         status = source.lstat()
         if not stat.S_ISREG(status.st_mode):
             raise FileNotFoundError(errno.ENOENT, "not a regular file", str(source))
@@ -56,9 +57,8 @@ class WorkerFolder:
         return link
 
     def take(self, made: Path, target: Path) -> None:
-        """Moves a file that the worker made out of its folder. Raises `OSError`, also for anything but a file.
-
-        The worker could have put anything there, a link for example.
+        """Moves a file that the worker created out of its folder. Raises `OSError`, also for anything that is not a
+        file. The worker could have put anything there, such as a link.
         """
         if not stat.S_ISREG(made.lstat().st_mode):
             raise FileNotFoundError(errno.ENOENT, "not a regular file", str(made))
@@ -70,7 +70,7 @@ class WorkerFolder:
             shutil.copyfile(made, target, follow_symlinks=False)
 
     def clear_outputs(self) -> None:
-        """Removes what a request that failed or was stopped left in `out/`."""
+        """Removes what a failed or stopped request left in `out/`."""
         for entry in os.scandir(self.outputs) if self.outputs.is_dir() else ():
             remove(Path(entry.path))
 
@@ -81,7 +81,7 @@ class WorkerFolder:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, or a folder with everything in it, if it is there. Links are not followed."""
+    """Removes a file, or a folder with everything in it, if it exists. Links are not followed."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -92,8 +92,9 @@ def remove(path: Path) -> None:
 def confine_worker(memory_bytes: int, folder: Path, read: Iterable[Path] = ()) -> None:
     """Confines this process to its folder and `read`, if the kernel can. The process must have one thread.
 
-    If the kernel cannot, the limits on memory and time remain, and what the worker itself refuses. Raises `OSError` if
-    the kernel can and the confinement fails.
+    If the kernel cannot, the limits on memory and time remain, as do the worker's own checks. Raises `OSError` if
+    the kernel
+    can confine but confinement fails.
     """
     if confine.unsupported_reason() is not None:
         return

@@ -1,4 +1,4 @@
-"""The schemas of the agent's tools and replies, as a request to a model has them."""
+"""The schemas of the agent's tools and replies, as they appear in a request to a model."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The repair of a model's whole answer, and a run that is continued from answers that needed it."""
+"""The repair of a model's whole answer, and runs that continue from answers that needed it."""
 
 import json
 import re
@@ -140,7 +140,7 @@ class RecordedLog:
 
 
 class Steps:
-    """A listener that keeps what it is told of calls."""
+    """A listener that records the calls it receives."""
 
     def __init__(self) -> None:
         self.steps: list[Any] = []
@@ -176,7 +176,7 @@ def scripted(answers: list[str | dict[int, DeltaToolCall]]) -> OpenedModel:
 
 @pytest.mark.parametrize("answered", range(len(ANSWERS) + 1))
 async def test_a_continued_run_repairs_the_recorded_answers_in_the_same_way(root: Path, answered: int) -> None:
-    """A run dies after some of its answers; the next attempt sees the same calls, ids and messages."""
+    """A run dies after some of its answers, and the next attempt sees the same calls, ids and messages."""
     data = WorkspaceData(root / "tiny", query_timeout=30, ingest_timeout=60)
     schema = await data.schema()
 

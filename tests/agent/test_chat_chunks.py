@@ -1,4 +1,4 @@
-"""Calls that a server sends in pieces, put together by their meaning."""
+"""Calls that a server sends in pieces are put together correctly."""
 
 import json
 from collections.abc import Iterable
@@ -43,7 +43,9 @@ ARGUMENTS = st.dictionaries(st.sampled_from(["sql", "message"]), st.text('ab{}[]
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[list[Call], list[dict[str, Any]]]:
-    """Some calls, and pieces in which a server sends them: one call after the other, in one of the ways seen."""
+    """Draws calls, and pieces in which a server sends them: one call after another, in one of the ways that were
+    reported.
+    """
     names = draw(st.lists(st.sampled_from(sorted(OFFERED)), min_size=1, max_size=3))
     calls = [(f"c{number}", name, draw(ARGUMENTS)) for number, name in enumerate(names)]
     index = draw(st.sampled_from(["own", "zero", "none"]))

@@ -1,4 +1,4 @@
-"""Arguments as models write them, and as the schemas of the tools mean them."""
+"""Arguments as models write them, and as the tools' schemas define them."""
 
 import json
 from typing import Any
@@ -191,7 +191,9 @@ def test_what_is_read_is_a_plan() -> None:
 
 
 def test_texts_within_texts_are_no_burden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each union tries each of its branches; a text that holds two others would be read thousands of times."""
+    """Each union tries each of its branches, so a string that contains two others could be parsed thousands of
+    times.
+    """
     read: list[Any] = []
 
     def counted(value: Any) -> dict[str, Any] | None:

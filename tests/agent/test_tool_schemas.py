@@ -1,4 +1,4 @@
-"""What a request to a model costs before anything is asked, and that its short schemas allow what the long ones do."""
+"""The fixed size of a request to a model, and that its short schemas allow the same values as the long ones."""
 
 import json
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ WRONG: list[dict[str, Any]] = [
 
 
 def allows(schema: Any, value: Any, root: dict[str, Any]) -> bool:
-    """Whether the schema allows the value: the few keywords that the tools' schemas use."""
+    """Whether the schema allows the value. Handles the few keywords that the tools' schemas use."""
     if "$ref" in schema:
         return allows(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, root)
     if "anyOf" in schema:

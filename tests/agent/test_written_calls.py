@@ -141,7 +141,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ["<think>", "</think>", "<a=b>", "<a ", "{", "[", "```", "(", "<|", "\n ", "{'a':", "execute_sql ", "[TOOL_CALLS]"],
 )
 def test_a_long_text_is_no_burden(piece: str) -> None:
-    """Each of these takes milliseconds; a pattern that looks for the end of every tag anew takes minutes."""
+    """Each of these takes milliseconds. A pattern that searches for the end of every tag from the start takes
+    minutes.
+    """
     written_calls(piece * (200_000 // len(piece)), TOOLS)
 
 

@@ -1,4 +1,4 @@
-"""Limits on requests that last: at most so many in all and for each client, and short requests are always answered."""
+"""Limits on long requests, in total and for each client. Short requests are always answered."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ def test_every_route_that_streams_waits_or_takes_a_file_is_limited(make: Make) -
 
 @contextlib.asynccontextmanager
 async def _streams(client: httpx.AsyncClient, count: int, **headers: str) -> AsyncIterator[None]:
-    """So many open streams."""
+    """Opens this many streams."""
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(count):
             response = await stack.enter_async_context(client.stream("GET", IDLE, headers=headers))

@@ -1,7 +1,7 @@
-"""What a question costs: the characters of its first request to the model, and of all its requests.
+"""The cost of a question: the characters of its first request to the model, and of all its requests.
 
-A scripted model asks about the sample company and works as a model that does not guess: it looks up a table before it
-queries it, unless its instructions describe it.
+A scripted model asks about the sample company and works like a model that does not guess: it looks up a table before it
+queries it, unless its instructions describe the table.
 """
 
 import json
@@ -72,7 +72,7 @@ class Question:
 
     @property
     def tables(self) -> set[str]:
-        """The tables that the query names."""
+        """The tables named in the query."""
         words = {word for word in _TABLES if word in json.dumps(self.query.arguments)}
         return words | {"general_ledger"}
 
@@ -151,7 +151,7 @@ QUESTIONS = (
 
 
 class CarefulModel(ScriptedServer):
-    """Answers `QUESTIONS`; `sent` has the JSON of every request, `results` what the tools returned for the queries."""
+    """Answers `QUESTIONS`. `sent` has the JSON of every request, `results` the tools' results for the queries."""
 
     def __init__(self) -> None:
         super().__init__(())
@@ -167,7 +167,7 @@ class CarefulModel(ScriptedServer):
 
 
 def next_call(messages: Sequence[Mapping[str, Any]]) -> Answer:
-    """What the model does next: look up, query, then reply."""
+    """The model's next step: look up, query, then reply."""
     known = _known(messages)
     question = next(q for q in QUESTIONS if any(m["content"] == q.text for m in messages if m["role"] == "user"))
     called = [call["function"]["name"] for m in messages for call in m.get("tool_calls") or ()]
@@ -180,7 +180,7 @@ def next_call(messages: Sequence[Mapping[str, Any]]) -> Answer:
 
 
 def _known(messages: Sequence[Mapping[str, Any]]) -> set[str]:
-    """The tables that the instructions, or the answers of `get_dataset_schema`, describe."""
+    """The tables described in the instructions, or in the answers of `get_dataset_schema`."""
     instructions = "".join(m["content"] for m in messages if m["role"] == "system")
     asked = [call["function"] for m in messages for call in m.get("tool_calls") or ()]
     described = [json.loads(f["arguments"])["dataset"] for f in asked if f["name"] == "get_dataset_schema"]
@@ -210,12 +210,12 @@ class Cost:
 
 
 def characters(body: Mapping[str, Any]) -> int:
-    """The characters of a request's messages and tools."""
+    """The number of characters in a request's messages and tools."""
     return _length(body["messages"]) + _length(body["tools"])
 
 
 def fixed_characters(body: Mapping[str, Any]) -> int:
-    """The characters that every request of every workspace has: the instructions and the tools."""
+    """The characters in every request of every workspace: the instructions and the tools."""
     from cfo_kernel.agent.turn import _PROMPT
 
     return _length(_PROMPT) + _length(body["tools"])
@@ -226,7 +226,7 @@ def _length(value: Any) -> int:
 
 
 async def costs(root: Path) -> tuple[int, list[Cost]]:
-    """The fixed characters of a request, and what each question costs. `root` is a folder for the sample company."""
+    """The fixed characters of a request, and the cost of each question. `root` is a folder for the sample company."""
     shutil.copytree(_DATA, root / _COMPANY / "data")
     with CarefulModel() as model:
         async with connect(settings=settings(root, model.base_url)) as bench:

@@ -124,7 +124,7 @@ class Stack:
 
 
 async def chromium(playwright: Playwright) -> Browser:
-    """The path of the system's Chromium, or else of the one that Playwright has installed."""
+    """Starts the system's Chromium, or else the one that Playwright has installed."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     return await playwright.chromium.launch(args=_FLAGS, executable_path=path)
 

@@ -1,6 +1,7 @@
-"""The content security policy of the page: what it blocks in Chromium, and that the page itself never runs into it.
+"""The page's content security policy: what it blocks in Chromium, and that the page itself never violates it.
 
-That no state of the page violates it, all other tests check: `visit` fails for the error that Chromium logs then.
+All other tests check that no state of the page violates it, because `visit` fails for the error that Chromium then
+logs.
 """
 
 import asyncio
@@ -56,7 +57,7 @@ _RUN = """([other, attack]) => new Promise((resolve) => {
 
 @asynccontextmanager
 async def _other_site() -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A server at another port, which is another site to a browser, and what it was asked for."""
+    """A server on another port, which is another site for a browser, and the requests that it received."""
     asked: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -109,7 +110,7 @@ async def test_the_form_for_the_token_opens_the_thread_of_the_address(stack: Sta
 
 
 async def _until(holds: Callable[[], bool], name: str) -> None:
-    """Waits until Chromium has reported a violation, which it does when it likes."""
+    """Waits until Chromium has reported a violation, which may take any time."""
     deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline, f"nothing was blocked: {name}"

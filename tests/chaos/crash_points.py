@@ -4,7 +4,7 @@
 that text.
 
 Each point lies between two steps that must be neither lost nor repeated: a crash there leaves the first step stored and
-the second undone. The points replace functions of the engine, because random kills rarely hit such a gap.
+the second not yet done. The points replace functions of the engine, because random kills rarely hit such a gap.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Files that claim, hide or unpack to more than anyone can read. Each is small on disk."""
+"""Files that claim, hide or unpack to more than any machine can read. Each is small on disk."""
 
 import gzip
 import io
@@ -25,7 +25,7 @@ def sheet(rows: str = _ROWS, before: str = "", after: str = "") -> str:
 
 
 def book(*sheets: str | bytes, texts: str | bytes | None = None, listed: str | None = None, **parts: bytes) -> bytes:
-    """A workbook of these sheets, as raw XML. `listed` replaces the list of sheets, and `parts` adds others."""
+    """A workbook with these sheets, as raw XML. `listed` replaces the list of sheets, and `parts` adds others."""
     links = [f'<Relationship Id="r{i}" Type="{_OFFICE}/worksheet" Target="s{i}.xml"/>' for i in range(len(sheets))]
     if texts is not None:
         links.append(f'<Relationship Id="t" Type="{_OFFICE}/sharedStrings" Target="sharedStrings.xml"/>')
@@ -54,7 +54,7 @@ def cell(reference: str, row: int = 3) -> str:
 
 
 def unpacking_to(size: int, file: bytes, part: bytes) -> bytes:
-    """The workbook with a directory that claims this size for a part, as if it were a bomb of that size."""
+    """The workbook, with its ZIP directory changed to claim this size for one part, as in a ZIP bomb."""
     changed = bytearray(file)
     at = changed.rfind(part) - 46
     struct.pack_into("<I", changed, at + 24, size)
@@ -62,7 +62,7 @@ def unpacking_to(size: int, file: bytes, part: bytes) -> bytes:
 
 
 def encrypted(file: bytes) -> bytes:
-    """The workbook with the mark of a password at every part."""
+    """The workbook with every part marked as encrypted."""
     changed, at = bytearray(file), 0
     while (at := changed.find(b"PK\x01\x02", at) + 1) > 0:
         changed[at + 7] |= 1
@@ -98,7 +98,7 @@ def _parquet(columns: int = 1) -> bytes:
 
 
 def _forged_parquet(change: Callable[[bytearray, int, int], None]) -> bytes:
-    """A Parquet file whose footer was changed; `change` gets its place and length."""
+    """A Parquet file whose footer was changed. `change` receives its position and length."""
     file = bytearray(_parquet())
     (length,) = struct.unpack("<I", file[-8:-4])
     change(file, len(file) - 8 - length, length)
@@ -186,7 +186,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "long_footer.parquet": (_forged_parquet(_footer_length), "damaged or incomplete"),
     "noise.parquet": (_forged_parquet(_footer_noise), "damaged or incomplete"),
 }
-"""By name: the content, and a part of the error (a regular expression)."""
+"""For each name: the content, and a part of the error (a regular expression)."""
 
 READ: dict[str, bytes] = {
     "formats_far_away.xlsx": book(sheet(f'{_ROWS}<row r="1048576"><c r="XFD1048576" s="0"/></row>')),
@@ -200,18 +200,18 @@ READ: dict[str, bytes] = {
     ),
     "long_cells.csv": b"a,b\n" + b"9" * 3_000_000 + b"," + b"1.234" * 300_000 + b"\n",
 }
-"""Files that look hostile and have a table of one row, which is read."""
+"""Files that look hostile but contain a table with one row, which is read."""
 
 CRASHES = {
     "far_cell_in_disguise.xlsx": book(
         sheet(f'{_ROWS}<row  r = "1048576"><c s="0"\tr = "XFD1048576"><v>1</v></c></row>'),
     ),
 }
-"""What only the limits of the process stop."""
+"""Files that only the limits of the process stop."""
 
 
 def written(folder: Path, files: dict[str, bytes]) -> Path:
-    """The folder with these files."""
+    """Writes these files to the folder."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return folder

@@ -56,7 +56,7 @@ def test_roots_children_parents_and_names() -> None:
 @pytest.mark.parametrize(
     ("row", "field", "says"),
     [
-        (("8", "9", "Lost", "+", True), "parent", "Lost has the parent 9, which is not among the account_key"),
+        (("8", "9", "Lost", "+", True), "parent", "Lost has the parent 9, which does not occur in account_key"),
         (("8", "8", "Self", "+", True), "parent", "a cycle in the tree: Self > Self"),
         (("7", "1", "Twice", "+", True), "key", "account_key is not unique in accounts"),
         ((None, "1", "Nothing", "+", True), "key", "a row of accounts has no account_key"),

@@ -113,7 +113,7 @@ async def test_a_file_that_only_looks_hostile_is_read(data: Path, worker: Counti
 
 @in_module
 async def test_a_file_that_crashes_the_process_is_not_read_again(data: Path, worker: CountingWorker) -> None:
-    """The claim is written so that the check of the package misses it: then the limits of the process end it."""
+    """The claim is written so that the check of the package misses it, and the limits of the process stop it."""
     hostile_files.written(data, hostile_files.CRASHES)
     for turn in range(3):
         (data / f"good_{turn}.csv").write_text("a,b\n1,2\n")
@@ -150,7 +150,7 @@ async def test_the_process_is_confined(data: Path, worker: CountingWorker) -> No
 
 @in_module
 async def test_a_worker_without_landlock_reads_within_its_limits(data: Path, tmp_path: Path) -> None:
-    """On systems that cannot confine, as SQL workers do."""
+    """Reads on a system that cannot confine, in the same way as SQL workers."""
     without = CountingWorker(tmp_path)
     _, process = without.worker._running()
     start = "import sys; from cfo_kernel.executors import landlock; landlock.abi = lambda: 0; "
@@ -213,7 +213,7 @@ def test_a_process_that_was_taken_over_reaches_only_its_folder(tmp_path: Path) -
 
 @in_module
 async def test_only_files_are_taken_from_a_worker(data: Path, worker: CountingWorker) -> None:
-    """A link that a process without Landlock left in place of a table."""
+    """A process without Landlock left a link in place of a table."""
     (data / "good.csv").write_text("a,b\n1,2\n")
     folder, _ = worker.worker._running()
     (folder.outputs / "made").mkdir()

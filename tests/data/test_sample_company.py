@@ -219,7 +219,7 @@ def test_trees_and_balances_are_described_to_a_model(answers: Answers) -> None:
 @pytest.mark.parametrize(
     ("row", "line", "says"),
     [
-        ("4,9,Lost,+", 5, "Lost has the parent 9, which is not among the account_key"),
+        ("4,9,Lost,+", 5, "Lost has the parent 9, which does not occur in account_key"),
         ("4,4,Ring,+", 5, "a cycle in the tree: Ring > Ring"),
         ("4,1,Odd,*", 7, "Odd has the operator '*'; the operators are + - ~"),
         (",1,Nothing,+", 4, "a row of accounts has no account_key"),

@@ -1,6 +1,6 @@
-"""A real Docker engine for tests, with an image that is built from this Python, so that nothing is downloaded.
+"""A real Docker engine for tests, with an image built from this Python, so that nothing is downloaded.
 
-It is the engine that answers here, or one that is started for the tests, which needs root and Debian's `docker.io`.
+It is the engine that responds here, or one that is started for the tests, which needs root and Debian's `docker.io`.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _OPTIONS = ("--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-forw
 
 
 class NoEngineError(Exception):
-    """Why there is no engine."""
+    """Raised with the reason if there is no engine."""
 
 
 @contextlib.contextmanager
@@ -58,7 +58,7 @@ def _answers(docker: str) -> bool:
 
 @contextlib.contextmanager
 def _own_engine(client: str, folder: Path) -> Generator[str]:
-    """An engine whose data, socket and log are in the folder."""
+    """Starts an engine whose data, socket and log are in the folder."""
     dockerd = shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin")
     if dockerd is None or os.geteuid() != 0:
         raise NoEngineError("no engine answers, and none can be started (it needs root, and docker.io of Debian)")
@@ -85,7 +85,9 @@ def _own_engine(client: str, folder: Path) -> Generator[str]:
 
 
 def _build(docker: str) -> None:
-    """Makes the image: Python with its standard library, the packages of programs, and the libraries of both."""
+    """Builds the image: Python with its standard library, the packages for programs, and the shared libraries of
+    both.
+    """
     site, base = Path(sysconfig.get_paths()["purelib"]), Path(sys.base_prefix)
     library = Path(sysconfig.get_paths()["stdlib"])
     interpreter = Path(sys.executable).resolve()
@@ -108,7 +110,7 @@ def _build(docker: str) -> None:
 
 
 def _without(depth: int) -> Callable[[tarfile.TarInfo], tarfile.TarInfo | None]:
-    """A filter of tar that leaves out folders which programs do not need, below this depth."""
+    """A tar filter that excludes folders below this depth which programs do not need."""
 
     def keep(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
         return None if _LEFT_OUT & set(entry.name.split("/")[depth - 1 :]) else entry
@@ -117,7 +119,7 @@ def _without(depth: int) -> Callable[[tarfile.TarInfo], tarfile.TarInfo | None]:
 
 
 def _libraries(files: list[Path], site: Path) -> list[str]:
-    """The shared libraries that these files need, besides those that packages bring along."""
+    """The shared libraries that these files need, besides those in the packages."""
     said = subprocess.run(["ldd", *map(str, files)], capture_output=True, text=True).stdout
     found = {os.path.normpath(file) for file in re.findall(r"(/\S+) \(0x", said)}
     return sorted(file for file in found if not file.startswith(str(site)))

@@ -1,4 +1,4 @@
-"""Packages outside of the interpreter's own site-packages work in confined processes, and nothing beside them is read.
+"""Packages outside the interpreter's site-packages work in confined processes, which can read nothing else there.
 
 Each engine here is a real process, whose interpreter finds its packages in an unusual place.
 """
@@ -49,7 +49,7 @@ READ += "    except OSError as error: print(error.strerror)"
 
 
 def said(python: Path | str, folder: Path, *programs: str, env: dict[str, str], cwd: Path | None = None) -> list[Any]:
-    """What an engine in `folder` says to a query, and to programs; nothing else may appear on its standard error."""
+    """The answers of an engine in `folder` to a query and to programs. Its standard error must contain nothing else."""
     folder.mkdir(parents=True)
     command = [str(python), "-c", ENGINE, str(folder), *programs]
     environment = {"PATH": os.environ["PATH"], "HOME": str(Path.home())} | env
@@ -59,7 +59,7 @@ def said(python: Path | str, folder: Path, *programs: str, env: dict[str, str], 
 
 
 def link_packages(folder: Path) -> Path:
-    """A folder with a link to each package that the engine has, and things that are none of a worker's business."""
+    """A folder with a link to each of the engine's packages, and files that a worker must not read."""
     (folder / "data").mkdir(parents=True)
     for entry in Path(sysconfig.get_paths()["purelib"]).iterdir():
         if entry.suffix != ".pth":
@@ -108,7 +108,7 @@ def test_a_folder_and_a_zip_file_of_a_pth_file(python: Path, packages: Path, tmp
 
 
 def test_a_folder_of_pythonpath_that_also_holds_the_workspaces(python: Path, packages: Path, tmp_path: Path) -> None:
-    """As a checkout does. What is found in it only says why it cannot be imported."""
+    """A checkout is such a folder. Its packages cannot be imported, and the error says why."""
     elsewhere = link_packages(tmp_path / "elsewhere")
     (elsewhere / "only_here" / "__init__.py").unlink()
     (elsewhere / "only_here").rmdir()

@@ -50,7 +50,7 @@ def kernels(root: Path, tmp_path: Path) -> Iterator[Kernels]:
 
 
 def _within(seconds: float, left: Callable[[], set[int]]) -> set[int]:
-    """What is left when the time is over, or an empty collection as soon as nothing is left."""
+    """What is still left when time is up, or an empty set as soon as nothing is left."""
     end = time.monotonic() + seconds
     while (found := left()) and time.monotonic() < end:
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The trash keeps what was deleted for a while, up to limits in age and size, and removes nothing that is in use."""
+"""The trash keeps deleted items for a while, within limits of age and size, and removes nothing that is in use."""
 
 import fcntl
 import shutil
@@ -80,7 +80,7 @@ def test_a_thread_in_which_a_program_works_stays(tmp_path: Path) -> None:
 def test_a_thing_that_is_still_arriving_is_not_removed_for_its_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A move from another disk is a copy, during which another engine may prune."""
+    """A move from another disk is a copy, during which another engine may prune the trash."""
     file = tmp_path / "ledger.csv"
     file.write_text("1")
     seen: list[str] = []

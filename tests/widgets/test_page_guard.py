@@ -1,4 +1,6 @@
-"""What stands in front of the page: a stranger meets no error, no file and no cookie that other sites can use."""
+"""The guard in front of the page: a stranger sees no internal error, no file, and no cookie that other sites can
+use.
+"""
 
 import base64
 import contextlib
@@ -107,7 +109,7 @@ HANDSHAKE = (
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a page, whose API does not answer."""
+    """The port of a page whose API does not answer."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CFO_")}
     environment = {**inherited, "CFO_PAGE_TOKEN": TOKEN, "CFO_API_TOKEN": "any"}
     command = [sys.executable, "-m", "cfo_widgets", "--port", "0", "--url", "http://127.0.0.1:9"]
@@ -130,7 +132,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def ask(port: int, method: str, path: str, *headers: str, host: str | None = None) -> bytes:
-    """The answer to a request, up to the end of its head; empty if the connection is closed without one."""
+    """The response to a request, up to the end of its head. Empty if the connection is closed without a response."""
     own = f"127.0.0.1:{port}" if host is None else host
     lines = [f"{method} {path} HTTP/1.1", f"Host: {own}", "Content-Length: 0", *headers, "Connection: close"]
     if any(header.startswith(("Connection", "Host: ")) for header in headers):

@@ -132,7 +132,7 @@ async def test_a_folder_of_results_that_leads_elsewhere_is_not_followed(
 
 
 async def _reply(thread: Thread, reply: TaskResult, file: str) -> object:
-    """The reply, as if its history had named another file."""
+    """The rows of the reply, as if the thread's history named another file."""
     assert reply.result
     changed = reply.model_copy(update={"result": reply.result.model_copy(update={"file": file})})
     changed.bind(thread._loader())

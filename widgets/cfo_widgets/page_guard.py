@@ -1,7 +1,6 @@
-"""What stands in front of every address of the page: which requests are answered, and what a browser may do with it.
-
-Voila and Jupyter bring many handlers, and each has its own idea of who may use it. So each of them is derived from
-`Guarded`, which looks at a request before the handler does.
+"""The guard in front of every address of the page: which requests are answered, and what a browser may do with the
+page. Voila and Jupyter bring many handlers, each with its own access rules. Every one of them is therefore derived from
+`Guarded`, which checks a request before the handler does.
 """
 
 import base64
@@ -21,7 +20,7 @@ from cfo_kernel.hosts import host_name, is_loopback, is_own_origin
 
 _TEMPLATE = Path(__file__).parent / "share" / "jupyter" / "voila" / "templates" / "cfo"
 SCRIPTS = {name: (_TEMPLATE / f"{name}.js").read_text() for name in ("start", "reconnect")}
-"""The scripts that stand in the page itself. The policy allows them by their hashes."""
+"""The page's inline scripts. The policy allows them by their hashes."""
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 34em; margin: 18vh auto 0; padding: 0 1.5em }
 :root { color-scheme: light dark }
@@ -38,11 +37,14 @@ else:
 def content_security_policy() -> str:
     """What a browser may load and run on the page.
 
-    Scripts come from this server, from the few that stand in the page, or from a `blob:` address: anywidget imports the
-    code of a widget from one, and only a script can make one. Nothing is evaluated from text; charts use Vega's
-    interpreter instead. Styles may stand anywhere, since JupyterLab, Lumino, anywidget and Vega all set them from
-    scripts, as elements without a nonce and as attributes. They can load nothing from elsewhere: images and fonts are
-    `data:`, `blob:` or from this server. Nothing is sent to another server or framed.
+    Scripts come from this server, from the few inline scripts of the page, or from a `blob:` address: anywidget
+    imports a
+    widget's code from one, and only a script can create one. No text is evaluated; charts use Vega's interpreter
+    instead.
+    Inline styles are allowed, since JupyterLab, Lumino, anywidget and Vega all set styles from scripts, as elements
+    without
+    a nonce and as attributes. They can load nothing from elsewhere: images and fonts are `data:`, `blob:` or from this
+    server. Nothing is sent to another server or framed.
     """
     hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in SCRIPTS.values())
     directives = {
@@ -67,11 +69,11 @@ def _sha256(script: str) -> str:
 class Guarded(_Handler):
     """Refuses requests for another host, from pages of another site, and without the token.
 
-    This comes before anything that the handler does with a request, so a stranger meets no error of a handler.
+    It does so before the handler does anything with a request, so a stranger never sees a handler's error.
     """
 
     is_public = False
-    """Whether it needs no token."""
+    """Whether the handler needs no token."""
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -95,7 +97,7 @@ class Guarded(_Handler):
             await prepared
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """A short page in place of Jupyter's, whose templates need files that are not served here."""
+        """A short page instead of Jupyter's, whose templates need files that are not served here."""
         error = kwargs.get("exc_info", (None, None))[1]
         message = str(error.args[0]) if isinstance(error, HTTPError) and error.args else ""
         self.set_header("Content-Type", "text/html; charset=utf-8")
@@ -107,11 +109,11 @@ class Guarded(_Handler):
             _logger.error("%s %s failed", self.request.method, self.request.path, exc_info=(typ, value, tb))
 
     def _is_page(self) -> bool:
-        """Whether a person would see the answer, so that a form for the token is of use."""
+        """Whether a person would see the answer, so that a form for the token is useful."""
         return "Upgrade" not in self.request.headers and "text/html" in self.request.headers.get("Accept", "")
 
     def _is_known(self) -> bool:
-        """Whether the request has the token, or the cookie that an earlier one with the token got."""
+        """Whether the request has the token, or the cookie that an earlier request with the token received."""
         sent = [*self.request.query_arguments.get("token", []), *_bearer(self.request.headers.get("Authorization", ""))]
         if any(is_token(token, self.settings["cfo_token"]) for token in sent):
             return True
@@ -151,7 +153,7 @@ class LoginHandler(Guarded, LoginFormHandler):
 
 
 class GuardedFiles(Guarded):
-    """For handlers of static files: a path that is none gives 404, instead of failing in their parsing of it."""
+    """For handlers of static files: an invalid path returns 404 instead of failing in their parser."""
 
     async def get(self, path: str, include_body: bool = True) -> None:
         try:
@@ -170,7 +172,7 @@ def guarded(handler: type[RequestHandler]) -> Any:
 
 
 def small_page(title: str, content: str) -> str:
-    """A page of a few words, without scripts."""
+    """A short page without scripts."""
     icon = '<link rel="icon" href="data:,">'  # otherwise a browser asks for one
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>{icon}<style>{_STYLE}</style>'
     return (
@@ -179,14 +181,16 @@ def small_page(title: str, content: str) -> str:
 
 
 def _refused(message: str) -> HTTPError:
-    """The error with a message for the reader. It is no `log_message`: Tornado would log it with the query string."""
+    """The error with a message for the reader. It has no `log_message`, which Tornado would log with the query
+    string.
+    """
     error = HTTPError(403)
     error.args = (message,)
     return error
 
 
 def is_token(sent: bytes, token: str) -> bool:
-    """Whether this is the token; the comparison takes the same time for any that is not."""
+    """Whether this is the token. The comparison takes the same time for every wrong token."""
     return hmac.compare_digest(sent.strip(), token.encode())
 
 

@@ -82,7 +82,7 @@ class Settler:
         return None
 
     def _key(self, column: Mark, number: Mark) -> Mark | None:
-        """Reads 'department group key 1' as that row of a tree alone; its name would include everything below it."""
+        """Reads 'department group key 1' as only that row of a tree; its name would include everything below it."""
         if number.number is None or number.number.percent or number.number.money:
             return None
         key = str(number.number.value)

@@ -100,5 +100,5 @@ class Shaper(Ranking):
             raise NotUnderstood("I can give the date of the first or the last posting, not its amount.")
         others = draft.asks(*FUNCTIONS, Ask.SUM, Ask.COUNT) or any(b.grain for b in base.by)
         if not functions or base.date is None or base.order or base.thresholds or others:
-            raise NotUnderstood("I do not know which date you want. Say 'first' or 'last posting date'.")
+            raise NotUnderstood("I do not know which date you want. Say 'first posting date' or 'last posting date'.")
         return replace(base, shape=Shape.DATES, functions=tuple(functions), column=base.date)

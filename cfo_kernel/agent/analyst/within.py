@@ -42,9 +42,8 @@ def check_column(base: Reading, draft: Draft, whole: list[Said], values: list[Sa
     if loose or (only_times and len(columns) > 1):
         names = " and ".join(dict.fromkeys(s.name.value for s in values))
         raise NotUnderstood(
-            f"I do not know what the share is based on: one of {names} may be a part of the other, or you may "
-            f"mean the share "
-            "of each row in their total. Say 'share of X in Y'."
+            f"I do not know what the share is based on ({names}): you may mean the share of one name in another, or "
+            "each row's share of the total. Say 'share of X in Y'."
         )
 
 

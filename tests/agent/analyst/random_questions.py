@@ -1,4 +1,4 @@
-"""Questions made at random of the words of a company's data and of the words that the analyst knows."""
+"""Random questions made from the words of a company's data and the words that the analyst knows."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -49,9 +49,9 @@ _FORMS = (
 
 
 class RandomQuestions:
-    """Makes questions about these tables; the same seed makes the same questions.
+    """Makes questions about these tables. The same seed makes the same questions.
 
-    `known` are questions that can be answered; some of the questions are like one of them, with other words in it.
+    `known` are questions that can be answered. Some of the random questions are variants of them.
     """
 
     def __init__(self, tables: Tables, seed: int, known: Sequence[str] = ()) -> None:
@@ -87,7 +87,7 @@ class RandomQuestions:
                 yield " ".join(self._word() for _ in range(self._random.randint(1, 9)))
 
     def _altered(self, words: list[str], most: int) -> str:
-        """The question with up to `most` words dropped, added, replaced, misspelled or in other letters."""
+        """The question with up to `most` words dropped, added, replaced, misspelled or in another case."""
         for _ in range(self._random.choice((0, *range(most + 1)))):
             at = self._random.randrange(len(words))
             change = self._random.randrange(5)

@@ -1,4 +1,4 @@
-"""No question stops the analyst: whatever the words, it ends in a reply."""
+"""Every question, whatever its words, ends in a reply."""
 
 # ruff: noqa: E501 - a statement a line reads best
 from itertools import islice
@@ -21,7 +21,7 @@ _ANSWERABLE = Path(__file__).parents[2] / "questions" / "answerable.yaml"
 
 @pytest.fixture(scope="module")
 def umlauts() -> Company:
-    """Four small files that share a few names, with letters beyond ASCII."""
+    """Four small files that share a few names, with non-ASCII letters."""
     c = duckdb.connect()
     c.execute("CREATE TABLE umsatz(Datum DATE, Größe VARCHAR, Szenario VARCHAR, Filiale VARCHAR, Betrag DECIMAL(9,2))")
     c.execute(

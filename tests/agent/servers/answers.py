@@ -1,4 +1,4 @@
-"""What servers send as an answer: odd ids and indexes, arguments, names, finish reasons, usage, and calls as text."""
+"""Unusual answers of servers: ids and indexes, arguments, names, finish reasons, usage, and calls as text."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A case of the tables in this folder: what a model server sends, and what the person must read."""
+"""A case in the tables of this folder: what a model server sends, and what the person must read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ RESULT = one_call("task_result", {"message": MESSAGE}, "call_9")
 
 @dataclass(frozen=True)
 class Works:
-    """The run succeeds: the message of its reply, the rows of its table, and the number of requests it took."""
+    """The run succeeds: its reply's message, the rows of its table, and the number of requests."""
 
     requests: int
     rows: tuple[tuple[Any, ...], ...] | None
@@ -27,7 +27,7 @@ class Works:
 
 @dataclass(frozen=True)
 class Fails:
-    """The run fails: the code of the error, and texts that its message has, or has not."""
+    """The run fails: the error's code, and strings that its message must or must not contain."""
 
     code: str
     says: tuple[str, ...]
@@ -39,7 +39,7 @@ class Fails:
 class Case:
     """The turns of a server, of which the last repeats, and how a run with it ends.
 
-    `seen` is where a public report shows the behavior.
+    `seen` names a public report of the behavior.
     """
 
     turns: Sequence[Turn]

@@ -1,4 +1,4 @@
-"""What servers send instead of an answer: refusals, limits, wrong addresses, and errors in a stream."""
+"""Responses of servers that are not answers: refusals, limits, wrong addresses, and errors in a stream."""
 
 from tests.agent.servers.case import QUERY, RESULT, SQL, Case, fails, works
 from tests.agent.servers.wire import Whole, call, chunk, one_call

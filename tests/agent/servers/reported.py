@@ -1,4 +1,4 @@
-"""Faults of servers that users of other programs reported. `seen` names the report on GitHub."""
+"""Server faults that users of other programs reported. `seen` names the report on GitHub."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ _FINISH = chunk({}, "tool_calls")
 
 
 def _pieces(*pieces: dict[str, Any]) -> list[dict[str, Any]]:
-    """A stream with each of these pieces of calls in a delta of its own."""
+    """A stream with one delta for each of these pieces of calls."""
     return [*(chunk({"tool_calls": [piece]}) for piece in pieces), _FINISH]
 
 

@@ -1,4 +1,4 @@
-"""Errors of model servers as people reported them in public, each with the report."""
+"""Errors of model servers from public reports, each with its report."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Texts and forms that a hostile server may send: nothing hidden, no key and no internal error reaches a thread."""
+"""Whatever text or form a hostile server sends, nothing hidden, no key and no internal error reaches a thread."""
 
 import json
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Each case of the tables, asked through a workbench with the real client: the end of the run, and a whole thread.
+"""Asks each case of the tables through a workbench with the real client, and checks the run's end and the whole thread.
 
-All cases share one workbench and one server, so that a case costs a twentieth of a second.
+All cases share one workbench and one server, so that a case takes a twentieth of a second.
 """
 
 import json
@@ -162,7 +162,7 @@ def assert_fails(expected: Fails, finished: FinishedRun) -> None:
 
 
 def assert_history_is_whole(requests: Sequence[dict[str, Any]]) -> None:
-    """Every call in a request is followed by its return, and no id stands for two calls of an answer."""
+    """Every call in a request is followed by its return, and no id belongs to two calls of an answer."""
     for request in requests:
         messages = request["messages"]
         for position, message in enumerate(messages):

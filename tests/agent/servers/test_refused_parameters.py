@@ -1,4 +1,4 @@
-"""Servers that refuse a part of the request: what is left out, what never is, and what is remembered."""
+"""Servers that refuse a part of the request: what is removed, what never is, and what is remembered."""
 
 import json
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class Server:
 
 
 def has(body: dict[str, Any], name: str) -> bool:
-    """Whether the request has the parameter, or `tool_choice` in a form that not every server knows."""
+    """Whether the request has the parameter, or a form of `tool_choice` that not every server supports."""
     if name == "strict":
         return "strict" in body["tools"][0]["function"]
     if name == "additionalProperties":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 MISSING: Any = object()
-"""The value of a key that is left out."""
+"""The value of a key that is omitted."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def chunk(delta: Any = None, finish: str | None = None, **changed: Any) -> dict[
 
 
 def call(name: str | None, arguments: Any, id: Any = "call_1", index: Any = 0) -> dict[str, Any]:
-    """A tool call in a delta. Arguments that are a dict are written as JSON."""
+    """A tool call in a delta. A dict as arguments is written as JSON."""
     text = json.dumps(arguments) if isinstance(arguments, dict) else arguments
     function = {"name": name, "arguments": text}
     whole = {"id": id, "index": index, "type": "function", "function": function}
@@ -44,7 +44,7 @@ def call(name: str | None, arguments: Any, id: Any = "call_1", index: Any = 0) -
 
 
 def calls(*made: dict[str, Any], finish: str = "tool_calls") -> list[dict[str, Any]]:
-    """A stream with these calls in one delta, and its finish."""
+    """A stream with these calls in one delta, and its end."""
     return [chunk({"role": "assistant", "content": None, "tool_calls": list(made)}), chunk({}, finish)]
 
 
@@ -53,7 +53,7 @@ def one_call(name: str, arguments: Any, id: Any = "call_1", finish: str = "tool_
 
 
 def completion(message: dict[str, Any], finish: str = "tool_calls") -> Whole:
-    """A whole completion, as a server sends it that does not stream."""
+    """A complete answer, from a server that does not stream."""
     choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": None, **message}}
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     body = {"id": "c", "object": "chat.completion", "created": 1, "model": "x", "choices": [choice], "usage": usage}
@@ -61,7 +61,7 @@ def completion(message: dict[str, Any], finish: str = "tool_calls") -> Whole:
 
 
 class RawServer:
-    """Plays `turns` on a loopback port, in the loop of the test. The last turn repeats."""
+    """Plays `turns` on a loopback port, in the test's event loop. The last turn repeats."""
 
     def __init__(self, turns: Sequence[Turn] = ()) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -70,7 +70,7 @@ class RawServer:
         self._played = 0
 
     def play(self, turns: Sequence[Turn]) -> None:
-        """Starts another script; the requests of the one before are dropped."""
+        """Starts another script, and forgets the requests of the previous one."""
         self._turns, self._played, self.requests = turns, 0, []
 
     async def __aenter__(self) -> Self:
