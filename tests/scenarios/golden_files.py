@@ -88,7 +88,7 @@ async def story(thread: Thread, *runs: Run) -> dict[str, Any]:
     every = [steps(await events_of(run)) for run in runs]
     for run, events in zip(runs, every, strict=True):
         said, done = events[-2:]
-        reply, error = said.get("reply"), {"code": said.get("code"), "message": said.get("message")}
+        reply, error = said.get("reply"), {name: said.get(name) for name in ("code", "message", "details")}
         finished, message = as_json(await run.finished()), answers[run.id]
         assert finished["thread_id"] == thread.id
         assert (finished["status"], finished["usage"]) == (done["status"], done["usage"])

@@ -113,7 +113,7 @@ async def test_only_tables_of_the_thread_have_pages(thread: Thread, root: Path) 
         with pytest.raises(ResultNotFound):
             await thread.page(name)
     with pytest.raises(
-        UnreadableFile, match=r"broken\.parquet is damaged or incomplete. Ask its question again.$"
+        UnreadableFile, match=r"broken\.parquet is damaged or incomplete. Ask the question again.$"
     ) as refused:
         await thread.page("results/broken.parquet")
     assert str(root) not in str(refused.value)
