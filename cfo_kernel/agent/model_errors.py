@@ -147,7 +147,7 @@ _KINDS: dict[Cause, type[errors.RunError]] = {Cause.KEY: errors.ModelKeyRejected
 
 
 def _quoted(said: str) -> str:
-    return f"It says: “{said}” " if said else ""
+    return f"It says: “{said}”{'' if said.endswith(('.', '!', '?', '…')) else '.'} " if said else ""
 
 
 def _details(status: int | None, code: str, message: str) -> dict[str, Any]:
