@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.actions import ready, replies, review, send, wait_for_reply
 from tests.browser.conftest import Visit, screenshot
-from tests.browser.stack import Stack
+from tests.browser.stack import TOKEN, Stack
 
 
 async def test_an_example_question_leads_to_figures(offline_stack: Stack, visit: Visit) -> None:
@@ -33,7 +33,8 @@ async def test_voila_is_one_file_that_browsers_cache(offline_stack: Stack, visit
     loaded: list[str] = await page.evaluate(entries)
     (name,) = [path for path in loaded if path.startswith("/cfo/program/")]
     assert not [path for path in loaded if path.startswith("/voila/static/")], "voila_bundle.txt lacks these"
-    async with httpx.AsyncClient(base_url=offline_stack.voila.url) as client:
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(base_url=offline_stack.voila.url, headers=token) as client:
         compressed = await client.get(name, headers={"Accept-Encoding": "gzip"})
         plain = await client.get(name, headers={"Accept-Encoding": "identity"})
         assert (compressed.headers["Content-Encoding"], plain.headers.get("Content-Encoding")) == ("gzip", None)
