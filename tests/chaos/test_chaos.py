@@ -11,6 +11,7 @@ import pytest
 from tests.chaos.rounds import one_round
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_nothing_is_lost_or_done_twice_when_the_server_is_killed(tmp_path: Path) -> None:
     seed = random.randrange(10**6)

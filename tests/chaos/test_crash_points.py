@@ -16,6 +16,7 @@ _PER_TEST = 4
 _NAMES = list(POINTS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("points", [_NAMES[n : n + _PER_TEST] for n in range(0, len(_NAMES), _PER_TEST)])
 async def test_a_server_that_crashes_at_chosen_points(servers: Servers, port: int, points: list[str]) -> None:
