@@ -62,7 +62,7 @@ def file_workers_dir(workspace_dir: Path) -> Path:
 
 
 class WorkspaceData:
-    """Reads the data of a workspace. All SQL, whoever sends it, passes the same policy here.
+    """Reads the data of a workspace. All SQL, from any caller, passes the same policy here.
 
     `thread_tables` are earlier results of the thread, available as tables next to those of the workspace, whose
     names take

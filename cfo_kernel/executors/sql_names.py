@@ -7,7 +7,7 @@ _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "�")
 
 
 def bounded_names(names: Sequence[str]) -> list[str]:
-    """The names of columns in a file that nobody reviewed: short, different, and without control characters."""
+    """The column names of an untrusted file, made safe: short, different, and without control characters."""
     plain = [name.translate(_CONTROLS) or "column" for name in names]
     return unique_names([name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…" for name in plain])
 

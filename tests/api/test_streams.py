@@ -314,7 +314,7 @@ def many_files() -> Iterator[None]:
 
 async def until(holds: Any) -> None:
     async with asyncio.timeout(30):
-        while not holds():  # the other side of the connection tells nobody  # noqa: ASYNC110
+        while not holds():  # no event says when the other side has closed  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

@@ -147,9 +147,9 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "a bad name": (["workspaces", "create", "../x"], "invalid_name"),
     "a name that is taken": (["workspaces", "create", "tiny"], "workspace_exists"),
     "no such file": (["upload", "-w", "tiny", "none.csv"], "invalid_input"),
-    "threads of nobody": (["threads", "-w", "nope"], "workspace_not_found"),
-    "datasets of nobody": (["datasets", "-w", "nope"], "workspace_not_found"),
-    "usage of nobody": (["usage", "-w", "nope"], "workspace_not_found"),
+    "threads of an unknown workspace": (["threads", "-w", "nope"], "workspace_not_found"),
+    "datasets of an unknown workspace": (["datasets", "-w", "nope"], "workspace_not_found"),
+    "usage of an unknown workspace": (["usage", "-w", "nope"], "workspace_not_found"),
     "usage of no thread": (["usage", "-w", "tiny", "-t", "nope"], "thread_not_found"),
 }
 

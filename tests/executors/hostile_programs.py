@@ -255,7 +255,7 @@ BOMBS = {
     "folders in folders beside the answer": Program(
         "import os\nos.chdir('.answer')\nwhile True:\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)", 3
     ),
-    "many files where nobody can count": Program(
+    "many files where they cannot be counted": Program(
         "import os\nos.umask(0o777)\nos.mkdir('d', 0o300)\nfor i in range(10 ** 7): open(f'd/{i}', 'w').close()", 3
     ),
     "folders in folders": Program("import os\nwhile True:\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)", 5),

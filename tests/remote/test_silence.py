@@ -160,7 +160,7 @@ async def test_a_line_that_an_upload_fills_is_not_silence(root: Path) -> None:
         proxy = Swallower(int(served.url.rpartition(":")[2]))
         async with proxy.open() as url, RemoteWorkbench(url, None) as wb:
             workspace = await wb.workspace("tiny")
-            proxy.filled = len(rows)  # nobody gets through to ask whether the server lives
+            proxy.filled = len(rows)  # no health check gets through
             begun = time.monotonic()
             made = await workspace.upload(io.BytesIO(rows), "slow.csv")
     assert made.file == "slow.csv"

@@ -44,7 +44,7 @@ def test_the_folder_of_an_accepted_name_is_in_the_root(name: str) -> None:
     assert folders.workspace_name(tidy) == tidy
     slug = folders.workspace_id(tidy)
     assert folders.is_id(slug)
-    root = Path("/root/of/all")
+    root = Path("/base/of/all")
     assert (root / slug).resolve().parent == root
 
 

@@ -51,7 +51,7 @@ function ThreadPicker() {
     deletion.remove(id, titleOf(thread));
     if (id === openId) {
       openWhenDeleted.current = id;
-      open(""); // so that nobody writes in a thread that is being deleted
+      open(""); // so that no message is written in a thread that is being deleted
     }
     setTabStop(next?.dataset.thread ?? "");
     next?.focus();
