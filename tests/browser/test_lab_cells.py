@@ -98,7 +98,7 @@ async def test_a_command_to_a_busy_kernel_is_given_up_and_works_later(lab: Lab, 
     await expect(away).to_have_count(0)
     async with page.expect_download() as saved:
         await download.click()
-    assert Path(await (await saved.value).path()).read_text("utf-8-sig").splitlines() == ["share", "1.5"]
+    assert Path(await (await saved.value).path()).read_text("utf-8-sig").splitlines() == ['"share"', "1.5"]
 
 
 async def test_a_file_of_60_mb_is_uploaded_from_a_cell(lab: Lab, visit: Visit, tmp_path: Path) -> None:

@@ -115,4 +115,4 @@ async def test_a_table_is_previewed_and_its_file_and_a_result_are_downloaded(sta
     await wait_for_reply(page, "1.5")
     async with page.expect_download() as result:
         await replies(page).last.get_by_role("button", name="Download as CSV").click()
-    assert Path(await (await result.value).path()).read_text("utf-8-sig").splitlines() == ["share", "1.5"]
+    assert Path(await (await result.value).path()).read_text("utf-8-sig").splitlines() == ['"share"', "1.5"]
