@@ -22,7 +22,6 @@ from cfo_kernel import errors
 from cfo_kernel.agent.failure_causes import Cause, cause_of
 from cfo_kernel.agent.models import OpenedModel
 from cfo_kernel.agent.server_messages import server_message
-from cfo_kernel.agent.unstreamed_answers import NotACompletion
 
 
 class UnreadableAnswer(ModelAPIError):
@@ -41,7 +40,7 @@ def answer_broke_off(error: ModelAPIError) -> bool:
     if error.provider_error_code == "tool_use_failed":
         return True
     # pydantic-ai raises the base class itself for a stream without an end, or with an event that cannot be decoded.
-    return type(error) is ModelAPIError and not isinstance(error.__cause__, NotACompletion)
+    return type(error) is ModelAPIError and not _is_not_a_completion(error.__cause__)
 
 
 def request_not_started(error: ModelAPIError | FallbackExceptionGroup) -> bool:
@@ -125,7 +124,7 @@ def _model_error(
 
 
 def _is_no_completion(error: ModelAPIError) -> bool:
-    return isinstance(error.__cause__, NotACompletion)
+    return _is_not_a_completion(error.__cause__)
 
 
 def _server_error(error: ModelAPIError, name: str, setting: str, secrets: Sequence[str]) -> errors.RunError:
@@ -193,3 +192,10 @@ def _is_empty(answer: ModelResponse) -> bool:
         isinstance(part, ThinkingPart) or (isinstance(part, TextPart) and not part.content.strip())
         for part in answer.parts
     )
+
+
+def _is_not_a_completion(cause: object) -> bool:
+    # Imported here because it loads OpenAI's client, half a second that the offline analyst need not wait for.
+    from cfo_kernel.agent.unstreamed_answers import NotACompletion
+
+    return isinstance(cause, NotACompletion)
