@@ -7,14 +7,14 @@ from typing import Any
 
 import openpyxl
 
-from cfo_kernel import Numbered
-from cfo_kernel.events import Done, Restarted, Result, Token, ToolCall, ToolResult
+from cfo_kernel.events import Done, Result, ToolCall, ToolResult
 from cfo_kernel.remote import RemoteWorkbench
 from cfo_kernel.replies import Reply, TaskResult, UserInteraction, WriteSheetFromFile
 from tests.chaos.chaos import Chaos
 from tests.chaos.model import ROWS, final_message, purpose
 from tests.chaos.snapshots import changed
 from tests.chaos.users import Sent, Users
+from tests.replies import shown_message
 
 
 async def check(chaos: Chaos, crowd: Users) -> None:
@@ -51,22 +51,8 @@ def _check_events(sent: Sent) -> None:
     text = reply.message if isinstance(reply, TaskResult | UserInteraction) else reply.purpose
     if sent.kind != "direct":
         assert text == (final_message if isinstance(reply, TaskResult) else purpose)(sent.marker)
-        assert text_of(events) == text, f"{run}: the tokens add up to another text"
+        assert shown_message(events) == text, f"{run}: the tokens add up to another text"
     assert getattr(reply, "error", None) is None, f"{run}: {reply}"
-
-
-def text_of(events: list[Numbered]) -> str:
-    """The text shown by a client that discards its tokens on `restarted`."""
-    tokens: dict[int, str] = {}
-    for numbered in events:
-        match numbered.event:
-            case Token(text=text):
-                tokens[numbered.number] = text
-            case Restarted(from_=first):
-                tokens = {n: text for n, text in tokens.items() if n < first}
-            case _:
-                pass
-    return "".join(tokens.values())
 
 
 def reply_of(sent: Sent) -> Reply:
