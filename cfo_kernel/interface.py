@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from cfo_kernel.data.direct_query import Direct as Direct
 from cfo_kernel.data.file_formats import SUFFIXES as SUFFIXES
+from cfo_kernel.data.result_pages import ALL_ROWS as ALL_ROWS
 from cfo_kernel.data.result_pages import Contains as Contains
 from cfo_kernel.data.result_pages import DownloadFormat as DownloadFormat
 from cfo_kernel.data.result_pages import PageRequest as PageRequest
 from cfo_kernel.data.result_pages import ResultPage as ResultPage
+from cfo_kernel.data.result_pages import RowSelection as RowSelection
 from cfo_kernel.data.result_pages import Sort as Sort
 from cfo_kernel.data.tables import Dataset, Table
 from cfo_kernel.events import FinishedRun, Numbered, Status, Usage
@@ -236,11 +238,16 @@ class Thread(Protocol):
         """
         ...
 
-    async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
+    async def download(
+        self, file: str, format: DownloadFormat | None = None, selection: RowSelection = ALL_ROWS
+    ) -> Download:
         """Returns a file in the thread (`results/x` or `analysis/x`), either unchanged or converted to CSV or XLSX.
 
-        Raises `ResultNotFound` or `StorageFailed`. With a `format`, also raises `UnsupportedFile` if the file is not a
-        table, and `SheetInvalid` if its rows do not fit in a sheet.
+        With a `format`, `selection` filters and sorts the rows as `page` does, and the name of the file says so.
+
+        Raises `ResultNotFound`, `StorageFailed`, or `InvalidInput` for a selection without a format. With a `format`,
+        also raises `UnsupportedFile` if the file is not a table, `SheetInvalid` if its rows do not fit in a sheet, and
+        the errors of `page` for the selection.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Pages of a result file: its rows filtered, sorted, and cut into pages.
+"""The rows of a result file, filtered and sorted: cut into pages, or all of them for an export.
 
 The filters are those of a `QueryPlan`, compiled by the same code, plus `contains` for a search. Rows that are equal in
 all sorted columns keep the order of the file, so every row is on exactly one page.
@@ -37,13 +37,26 @@ class Contains(Value):
     value: str
 
 
-class PageRequest(Value):
+class RowSelection(Value):
+    """The rows of a result that pass all filters, sorted. By default all rows, in the order of the file."""
+
+    sort: tuple[Sort, ...] = ()
+    filters: tuple[Filter | Contains, ...] = ()
+
+    @property
+    def name_suffix(self) -> str:
+        """What the name of a file with these rows adds to that of the result: `-filtered`, `-sorted`, or both."""
+        return ("-filtered" if self.filters else "") + ("-sorted" if self.sort else "")
+
+
+ALL_ROWS = RowSelection()
+
+
+class PageRequest(RowSelection):
     """The rows of a result to return: those that pass all filters, sorted, `limit` of them starting at `offset`."""
 
     offset: int = Field(default=0, ge=0, le=1 << 62)
     limit: int = Field(default=100, ge=1, le=1000)
-    sort: tuple[Sort, ...] = ()
-    filters: tuple[Filter | Contains, ...] = ()
 
 
 class ResultPage(Value):
@@ -67,27 +80,32 @@ def free_name(stem: str, taken: Iterable[str]) -> str:
     return stem
 
 
-def page_sql(table: Table, request: PageRequest) -> str:
-    """SQL for the page. Raises `UnknownColumn`, or `PlanInvalid` if a filter does not fit its column."""
-    where = _where(table, request)
+def rows_sql(table: Table, selection: RowSelection) -> str:
+    """SQL for the selected rows. Raises `UnknownColumn`, or `PlanInvalid` if a filter does not fit its column."""
+    where = _where(table, selection)
     columns = ", ".join(quoted(column.name) for column in table.columns)
     source = quoted(table.name)
     order = ""
-    if request.sort:
+    if selection.sort:
         # Without a last key that is unique, DuckDB may order equal rows differently on each page.
         position = quoted(free_name("position", (column.name for column in table.columns)))
         source = f"(SELECT *, row_number() OVER () AS {position} FROM {source}) AS {source}"  # noqa: S608 - quoted
-        order = f" ORDER BY {', '.join([*(_sorted(sort, table) for sort in request.sort), position])}"
-    return f"SELECT {columns} FROM {source}{where}{order} LIMIT {request.limit} OFFSET {request.offset}"  # noqa: S608
+        order = f" ORDER BY {', '.join([*(_sorted(sort, table) for sort in selection.sort), position])}"
+    return f"SELECT {columns} FROM {source}{where}{order}"  # noqa: S608
 
 
-def count_sql(table: Table, request: PageRequest) -> str:
+def page_sql(table: Table, request: PageRequest) -> str:
+    """SQL for the page. Raises what `rows_sql` does."""
+    return f"{rows_sql(table, request)} LIMIT {request.limit} OFFSET {request.offset}"
+
+
+def count_sql(table: Table, selection: RowSelection) -> str:
     """SQL that counts the rows that pass the filters."""
-    return f"SELECT count(*) FROM {quoted(table.name)}{_where(table, request)}"  # noqa: S608 - quoted
+    return f"SELECT count(*) FROM {quoted(table.name)}{_where(table, selection)}"  # noqa: S608 - quoted
 
 
-def _where(table: Table, request: PageRequest) -> str:
-    conditions = [f"({_condition(wanted, _column(wanted.column, table), table)})" for wanted in request.filters]
+def _where(table: Table, selection: RowSelection) -> str:
+    conditions = [f"({_condition(wanted, _column(wanted.column, table), table)})" for wanted in selection.filters]
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 

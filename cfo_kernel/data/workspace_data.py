@@ -17,7 +17,7 @@ from cfo_kernel.data.ingest_cache import DatasetIndex, IngestCache
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
-from cfo_kernel.data.result_pages import DownloadFormat, PageRequest, ResultPage
+from cfo_kernel.data.result_pages import ALL_ROWS, DownloadFormat, PageRequest, ResultPage, RowSelection
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import GlossaryInvalid, PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
 from cfo_kernel.executors.python_executor import PythonExecutor
@@ -207,14 +207,22 @@ class WorkspaceData:
         arguments: dict[str, Any] = {"source": str(source), "workbook": str(workbook), "sheet": sheet, "mode": mode}
         return await self._ingest.ask("write_sheet", self._ingest_timeout, **arguments, to=str(to))
 
-    async def export(self, file: Path, format: DownloadFormat, to: Path) -> None:
-        """Writes a Parquet file of a thread to `to` as CSV or as a workbook.
+    async def export(self, file: Path, format: DownloadFormat, to: Path, selection: RowSelection = ALL_ROWS) -> None:
+        """Writes the selected rows of a Parquet file of a thread to `to` as CSV or as a workbook.
 
         A separate process does it, because a million rows take a minute and ingestion must not wait for that. Raises
-        `SheetInvalid` if the rows do not fit in a sheet, `UnreadableFile`, or another `QueryError`.
+        `SheetInvalid` if the rows do not fit in a sheet, and the errors of `page`.
         """
         async with self._exporting:
+            if selection != ALL_ROWS:
+                file = await self._select(file, selection, to.with_name(f"{to.name}.parquet"))
             await self._export(file, format, to)
+
+    async def _select(self, file: Path, selection: RowSelection, to: Path) -> Path:
+        """Writes the selected rows to `to`, as Parquet."""
+        table, thread_tables = await self._described_file(file)
+        await self.query(result_pages.rows_sql(table, selection), cap=1, file=to, thread_tables=thread_tables)
+        return to
 
     async def _export(self, file: Path, format: DownloadFormat, to: Path) -> None:
         if self._is_closed:
@@ -236,14 +244,7 @@ class WorkspaceData:
 
         Raises `UnreadableFile`, `UnknownColumn`, `PlanInvalid` or another `QueryError`.
         """
-        name = result_pages.free_name("rows_of_file", (await self._cache.index()).tables)
-        thread_tables = {name: file}
-        try:
-            table = await self._described(name, thread_tables)
-        except (SqlInvalid, WorkerLost) as error:
-            if isinstance(error, WorkerLost) and not error.details.get("again"):
-                raise
-            raise UnreadableFile(f"{file.name} is damaged or incomplete. Ask the question again.") from error
+        table, thread_tables = await self._described_file(file)
         found = await self.query(result_pages.page_sql(table, request), cap=request.limit, thread_tables=thread_tables)
         count = table.row_count
         if request.filters:
@@ -252,6 +253,17 @@ class WorkspaceData:
             ).rows
         columns, rows, offset = found.columns, found.rows, request.offset
         return ResultPage(columns=columns, rows=rows, offset=offset, row_count=count, total=table.row_count)
+
+    async def _described_file(self, file: Path) -> tuple[Table, TableFiles]:
+        """A Parquet file of a thread as a table, under a name that is free, for a query. Raises `UnreadableFile`."""
+        name = result_pages.free_name("rows_of_file", (await self._cache.index()).tables)
+        thread_tables = {name: file}
+        try:
+            return await self._described(name, thread_tables), thread_tables
+        except (SqlInvalid, WorkerLost) as error:
+            if isinstance(error, WorkerLost) and not error.details.get("again"):
+                raise
+            raise UnreadableFile(f"{file.name} is damaged or incomplete. Ask the question again.") from error
 
     async def close(self) -> None:
         self._is_closed = True

@@ -1,6 +1,7 @@
 """A run on a server."""
 
 import asyncio
+import json
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -13,7 +14,7 @@ from cfo_kernel import not_found
 from cfo_kernel.dataframes import read_frame
 from cfo_kernel.errors import EventsPruned, TooManyStreams
 from cfo_kernel.events import FinishedRun, Numbered, Outcome, Status
-from cfo_kernel.interface import Download, DownloadFormat
+from cfo_kernel.interface import ALL_ROWS, Download, DownloadFormat, RowSelection
 from cfo_kernel.remote.address import file_path, segment
 from cfo_kernel.remote.api_client import ApiClient
 from cfo_kernel.remote.stream import events, run_info
@@ -83,13 +84,30 @@ class RemoteRun:
 
 
 async def result_file(
-    client: ApiClient, thread_id: str, workspace_id: str | None, file: str, format: DownloadFormat | None = None
+    client: ApiClient,
+    thread_id: str,
+    workspace_id: str | None,
+    file: str,
+    format: DownloadFormat | None = None,
+    selection: RowSelection = ALL_ROWS,
 ) -> Download:
-    """Returns a file in a thread, either unchanged or converted to another format. Raises `ResultNotFound`."""
+    """Returns a file in a thread, unchanged or as its selected rows in another format. Raises `ResultNotFound`."""
     path = f"/threads/{segment(thread_id, not_found.thread(thread_id))}/results/{file_path(file)}"
     name = file.rpartition("/")[2]
-    shown_name = f"{name.rpartition('.')[0]}.{format}" if format else name
-    return await client.download(path, shown_name, workspace_id=workspace_id, format=format)
+    shown_name = f"{name.rpartition('.')[0]}{selection.name_suffix}.{format}" if format else name
+    params = selection_params(selection)
+    return await client.download(path, shown_name, workspace_id=workspace_id, format=format, **params)
+
+
+def selection_params(selection: RowSelection) -> dict[str, str]:
+    """The parameters of a request for these rows."""
+    params: dict[str, str] = {}
+    if selection.sort:
+        params["sort"] = json.dumps([sort.model_dump(mode="json") for sort in selection.sort])
+    if selection.filters:
+        filters = [f.model_dump(mode="json", by_alias=True, exclude_none=True) for f in selection.filters]
+        params["filter"] = json.dumps(filters)
+    return params
 
 
 def loader(client: ApiClient, thread_id: str, workspace_id: str | None) -> Loader:

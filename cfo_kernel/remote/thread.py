@@ -1,7 +1,6 @@
 """A thread on a server."""
 
 import asyncio
-import json
 import uuid
 from datetime import datetime
 from typing import Any
@@ -11,10 +10,19 @@ from pydantic import TypeAdapter
 from cfo_kernel import listings, not_found
 from cfo_kernel.api_models import NewThread, ThreadDetails, ThreadInfo
 from cfo_kernel.errors import InvalidInput, NothingToContinue, RunNotFound, ThreadNotFound
-from cfo_kernel.interface import Download, DownloadFormat, PageRequest, ResultPage, ShownMessage, UsageTotals
+from cfo_kernel.interface import (
+    ALL_ROWS,
+    Download,
+    DownloadFormat,
+    PageRequest,
+    ResultPage,
+    RowSelection,
+    ShownMessage,
+    UsageTotals,
+)
 from cfo_kernel.remote.address import file_path, segment
 from cfo_kernel.remote.api_client import SLOW_READ_TIMEOUT, ApiClient
-from cfo_kernel.remote.run import RemoteRun, loader, result_file
+from cfo_kernel.remote.run import RemoteRun, loader, result_file, selection_params
 from cfo_kernel.remote.stream import run_info
 from cfo_kernel.replies import Reply
 from cfo_kernel.run_outcome import send_and_wait
@@ -153,22 +161,23 @@ class RemoteThread:
 
     async def page(self, file: str, request: PageRequest = _FIRST_ROWS) -> ResultPage:
         """Returns a page of rows from a result file, filtered and sorted. Raises `ResultNotFound` or a `QueryError`."""
-        params: dict[str, Any] = {**self._workspace_param, "offset": request.offset, "limit": request.limit}
-        if request.sort:
-            params["sort"] = json.dumps([sort.model_dump(mode="json") for sort in request.sort])
-        if request.filters:
-            filters = [f.model_dump(mode="json", by_alias=True, exclude_none=True) for f in request.filters]
-            params["filter"] = json.dumps(filters)
+        params = {**self._workspace_param, "offset": request.offset, "limit": request.limit}
+        params |= selection_params(request)
         path = self._path(f"/results/{file_path(file)}/rows")
         return await self._client.fetch(_page, "GET", path, params=params, read_timeout=SLOW_READ_TIMEOUT)
 
-    async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
+    async def download(
+        self, file: str, format: DownloadFormat | None = None, selection: RowSelection = ALL_ROWS
+    ) -> Download:
         """Returns a file in `results/` or `analysis/`, either unchanged or converted to CSV or XLSX.
 
-        Raises `ResultNotFound`. With a `format`, also raises `UnsupportedFile` or `SheetInvalid`.
+        With a `format`, `selection` filters and sorts the rows as `page` does, and the name of the file says so.
+
+        Raises `ResultNotFound`, or `InvalidInput` for a selection without a format. With a `format`, also raises
+        `UnsupportedFile`, `SheetInvalid`, or the errors of `page` for the selection.
         """
         self._path()
-        return await result_file(self._client, self.id, self.workspace_id, file, format)
+        return await result_file(self._client, self.id, self.workspace_id, file, format, selection)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return listings.thread(self, self._workspace_name)

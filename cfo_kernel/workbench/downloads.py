@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
-from cfo_kernel.interface import Download, DownloadFormat
+from cfo_kernel.interface import Download, DownloadFormat, RowSelection
 from cfo_kernel.workbench.storage_errors import storage_errors, storage_failed
 
 _CHUNK = 1 << 20
@@ -63,15 +63,17 @@ async def opened(path: Path, name: str | None = None) -> Download | None:
     return Download(name or path.name, size, _MEDIA_TYPES.get(path.suffix.lower(), _ANY), _chunks(file, path))
 
 
-async def converted(workspace_data: WorkspaceData, table: Path, format: DownloadFormat) -> Download | None:
-    """Converts a table to another format, and opens the result for download.
+async def converted(
+    workspace_data: WorkspaceData, table: Path, format: DownloadFormat, selection: RowSelection
+) -> Download | None:
+    """Converts the selected rows of a table to another format, and opens the result for download.
 
     The converted file is deleted while it is open, so that its space is freed as soon as the download ends. Raises
     `StorageFailed`, or any error from `WorkspaceData.export`.
     """
     with storage_errors("The file cannot be stored"), locked_temp_folder(workspace_data.scratch) as folder:
-        path = folder / f"{table.stem}.{format}"
-        await workspace_data.export(table, format, path)
+        path = folder / f"{table.stem}{selection.name_suffix}.{format}"
+        await workspace_data.export(table, format, path, selection)
         return await opened(path)
 
 

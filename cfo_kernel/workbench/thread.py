@@ -9,6 +9,7 @@ from cfo_kernel import listings, not_found
 from cfo_kernel.dataframes import read_frame
 from cfo_kernel.errors import (
     CfoError,
+    InvalidInput,
     InvalidName,
     NothingToContinue,
     RunNotFound,
@@ -16,7 +17,15 @@ from cfo_kernel.errors import (
     UnsupportedFile,
 )
 from cfo_kernel.events import UsageTotals
-from cfo_kernel.interface import Download, DownloadFormat, PageRequest, ResultPage, ShownMessage
+from cfo_kernel.interface import (
+    ALL_ROWS,
+    Download,
+    DownloadFormat,
+    PageRequest,
+    ResultPage,
+    RowSelection,
+    ShownMessage,
+)
 from cfo_kernel.replies import Loader, Reply
 from cfo_kernel.run_outcome import send_and_wait
 from cfo_kernel.runs.messages import check_message, continues_left
@@ -211,18 +220,25 @@ class EmbeddedThread:
         path = _table(_result(self.thread_dir, file))
         return await engine.data(self._workspace).page(path, request)
 
-    async def download(self, file: str, format: DownloadFormat | None = None) -> Download:
+    async def download(
+        self, file: str, format: DownloadFormat | None = None, selection: RowSelection = ALL_ROWS
+    ) -> Download:
         """Returns a file in the thread (`results/x` or `analysis/x`), either unchanged or converted to CSV or XLSX.
 
-        Raises `ResultNotFound` or `StorageFailed`. With a `format`, also raises `UnsupportedFile` if the file is not a
-        table, and `SheetInvalid` if its rows do not fit in a sheet.
+        With a `format`, `selection` filters and sorts the rows as `page` does, and the name of the file says so.
+
+        Raises `ResultNotFound`, `StorageFailed`, or `InvalidInput` for a selection without a format. With a `format`,
+        also raises `UnsupportedFile` if the file is not a table, `SheetInvalid` if its rows do not fit in a sheet, and
+        the errors of `page` for the selection.
         """
         engine = self._engine.use()
         path = _result(self.thread_dir, file)
-        if format is None:
+        if format is not None:
+            found = await downloads.converted(engine.data(self._workspace), _table(path), format, selection)
+        elif selection == ALL_ROWS:
             found = await downloads.opened(path)
         else:
-            found = await downloads.converted(engine.data(self._workspace), _table(path), format)
+            raise InvalidInput("A file without a format is unchanged. To filter or sort its rows, choose csv or xlsx.")
         if found is None:
             raise not_found.result(file)
         return found

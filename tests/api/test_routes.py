@@ -117,6 +117,11 @@ async def test_results_are_downloaded_and_paged(client: httpx.AsyncClient) -> No
     assert (page["rows"], page["row_count"], page["total"]) == ([ROWS[0]], 1, 2)
     for params in ({"filter": "{"}, {"filter": "[{}]"}, {"limit": "0"}, {"offset": "-1"}, {"sort": "nothing"}):
         assert (await client.get(f"{results}/{file}/rows", params=params)).status_code == 422, params
+    csv = await client.get(f"{results}/{file}", params={"format": "csv", "sort": "-department", "filter": only})
+    assert csv.headers["content-disposition"].endswith("-filtered-sorted.csv")
+    assert csv.text.splitlines()[1:] == ['"Finance",4400.55']
+    for params in ({"format": "csv", "filter": "{"}, {"sort": "department"}, {"format": "csv", "sort": "nothing"}):
+        assert (await client.get(f"{results}/{file}", params=params)).status_code == 422, params
     missing = await client.get(f"{results}/nothing.parquet")
     assert (missing.status_code, missing.json()["code"]) == (404, "result_not_found")
 

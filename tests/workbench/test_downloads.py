@@ -18,7 +18,17 @@ from hypothesis import strategies as st
 
 from cfo_kernel import TaskResult, Thread, Workbench, connect
 from cfo_kernel.data import csv_writer, sheet_values, workbook_writer, workspace_data
-from cfo_kernel.errors import ResultNotFound, SheetInvalid, UnreadableFile, UnsupportedFile, WorkbenchClosed
+from cfo_kernel.data.plan import Filter
+from cfo_kernel.errors import (
+    InvalidInput,
+    ResultNotFound,
+    SheetInvalid,
+    UnknownColumn,
+    UnreadableFile,
+    UnsupportedFile,
+    WorkbenchClosed,
+)
+from cfo_kernel.interface import ALL_ROWS, Contains, RowSelection, Sort
 from cfo_kernel.remote import RemoteWorkbench
 from tests.conftest import settings
 from tests.remote.served import Served
@@ -32,8 +42,8 @@ SELECT i AS n, 12345678901234567890.12::DECIMAL(38, 2) AS exact, -1.50::DECIMAL(
 FROM range(3) r(i)"""
 
 
-async def content(thread: Thread, file: str, format: Any) -> tuple[str, str, bytes]:
-    found = await thread.download(file, format)
+async def content(thread: Thread, file: str, format: Any, selection: Any = ALL_ROWS) -> tuple[str, str, bytes]:
+    found = await thread.download(file, format, selection)
     whole = b"".join([chunk async for chunk in found.chunks])
     assert len(whole) == found.size
     return found.name, found.media_type, whole
@@ -81,6 +91,30 @@ async def _is_right(thread: Thread) -> None:
 
     with pytest.raises(ResultNotFound):
         await thread.download("results/none.parquet", "csv")
+    await _has_selections(thread, "results/result_001.parquet")
+
+
+async def _has_selections(thread: Thread, file: str) -> None:
+    """A download of the rows that a page would show says so in its name."""
+    sort, filters = (Sort(column="n", descending=True),), (Filter(column="n", op=">=", value=1),)
+    for selection, name, rows in (
+        (RowSelection(sort=sort, filters=filters), "result_001-filtered-sorted", [2, 1]),
+        (RowSelection(sort=sort), "result_001-sorted", [2, 1, 0]),
+        (RowSelection(filters=filters), "result_001-filtered", [1, 2]),
+        (RowSelection(filters=(Contains(column="day", value="2013"),)), "result_001-filtered", []),
+    ):
+        found = await content(thread, file, "csv", selection)
+        [_, *read] = csv.reader(io.StringIO(found[2].decode("utf-8-sig")))
+        assert (found[0], [int(row[0]) for row in read]) == (f"{name}.csv", rows)
+        found = await content(thread, file, "xlsx", selection)
+        [_, *cells] = openpyxl.load_workbook(io.BytesIO(found[2])).worksheets[0].iter_rows(values_only=True)
+        assert (found[0], [row[0] for row in cells]) == (f"{name}.xlsx", rows)
+        if rows:
+            assert cells[0][1:3] == ("12345678901234567890.12", -1.5)
+    with pytest.raises(UnknownColumn):
+        await thread.download(file, "csv", RowSelection(sort=(Sort(column="m"),)))
+    with pytest.raises(InvalidInput, match="choose csv or xlsx"):
+        await thread.download(file, None, RowSelection(sort=sort))
 
 
 async def test_what_is_no_table_has_no_other_format(root: Path, serve: Serve) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from cfo_kernel import PageRequest, Reply, RunSQL, TaskResult, Thread, vega_lite
-from cfo_kernel.interface import DownloadFormat
+from cfo_kernel.interface import DownloadFormat, RowSelection
 from cfo_widgets.downloads import DownloadCommand, Downloads
 from cfo_widgets.wire import Command, CommandResult
 
@@ -34,8 +34,8 @@ class GetResultRows(PageRequest, ResultFileCommand):
     file: str
 
 
-class DownloadResult(DownloadCommand, ResultFileCommand):
-    """Downloads a file in the thread, either unchanged or converted to `format`."""
+class DownloadResult(DownloadCommand, RowSelection, ResultFileCommand):
+    """Downloads a file in the thread, either unchanged or its selected rows converted to `format`."""
 
     type: Literal["download"]
     file: str
@@ -69,7 +69,8 @@ async def perform_result(
             )
             return CommandResult((await thread.page(command.file, request)).model_dump(mode="json"))
         case DownloadResult():
-            return await downloads.next_chunk(command, lambda: thread.download(command.file, command.format))
+            selection = RowSelection(sort=command.sort, filters=command.filters)
+            return await downloads.next_chunk(command, lambda: thread.download(command.file, command.format, selection))
         case LoadChartLibrary():
             return await chart_library()
 

@@ -2,7 +2,7 @@
 
 import json
 import operator
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query
 from pydantic import ValidationError
@@ -17,10 +17,22 @@ from cfo_api.schemas import FirstMessage, NewMessage, ThreadTitle, run_info, thr
 from cfo_kernel import PageRequest, ResultPage, ShownMessage, UsageTotals
 from cfo_kernel.api_models import NewThread, Page, RunInfo, ThreadDetails, ThreadInfo
 from cfo_kernel.errors import InvalidInput
-from cfo_kernel.interface import DownloadFormat, Thread
+from cfo_kernel.interface import DownloadFormat, RowSelection, Thread
 
 router = APIRouter(tags=["threads"])
 _long = APIRouter(tags=["threads"], route_class=LongRoute)
+
+S = TypeVar("S", bound=RowSelection)
+SortParam = Annotated[
+    str,
+    Query(
+        description="Comma-separated column names, with `-` before a name for descending order: `-amount,month`. "
+        'For names with special characters, use a JSON list: `[{"column": "-a, b", "descending": true}]`.'
+    ),
+]
+FilterParam = Annotated[
+    str, Query(description="A JSON list of filters, as in a query plan, or with `contains`.", alias="filter")
+]
 
 
 @router.get("/workspaces/{workspace_id}/threads", responses=may(404, 422))
@@ -90,17 +102,12 @@ async def get_result_rows(
     file: str,
     offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    sort: Annotated[
-        str,
-        Query(
-            description="Comma-separated column names, with `-` before a name for descending order: `-amount,month`. "
-            'For names with special characters, use a JSON list: `[{"column": "-a, b", "descending": true}]`.'
-        ),
-    ] = "",
-    filter: Annotated[str, Query(description="A JSON list of filters, as in a query plan, or with `contains`.")] = "[]",
+    sort: SortParam = "",
+    filters: FilterParam = "[]",
 ) -> ResultPage:
     """Returns the sorted rows of a result that match all filters: up to `limit` rows, starting at `offset`."""
-    return await thread.page(_result_path(file), _page_request(offset, limit, sort, filter))
+    request = _selection(PageRequest, sort, filters, offset=offset, limit=limit)
+    return await thread.page(_result_path(file), request)
 
 
 @_long.get(
@@ -115,9 +122,16 @@ async def download_result(
         DownloadFormat | None,
         Query(description="The format to convert the rows of a table to. Without it, the file is unchanged."),
     ] = None,
+    sort: SortParam = "",
+    filters: FilterParam = "[]",
 ) -> Response:
-    """Returns a file in the thread: `results/<name>`, `analysis/<name>`, or the name of a file in `results/`."""
-    return attachment(await thread.download(_result_path(file), format))
+    """Returns a file in the thread: `results/<name>`, `analysis/<name>`, or the name of a file in `results/`.
+
+    With a `format`, only the rows that match all filters, sorted. The file's name then says that it is filtered or
+    sorted.
+    """
+    selection = _selection(RowSelection, sort, filters)
+    return attachment(await thread.download(_result_path(file), format, selection))
 
 
 router.routes += _long.routes
@@ -132,11 +146,10 @@ def _result_path(file: str) -> str:
     return file if file.startswith(("results/", "analysis/")) else f"results/{file}"
 
 
-def _page_request(offset: int, limit: int, sort: str, filters: str) -> PageRequest:
+def _selection(kind: type[S], sort: str, filters: str, **more: int) -> S:
     """Raises `InvalidInput`."""
     try:
-        fields = {"offset": offset, "limit": limit, "sort": _sort_columns(sort), "filters": json.loads(filters)}
-        return PageRequest.model_validate(fields)
+        return kind.model_validate({"sort": _sort_columns(sort), "filters": json.loads(filters), **more})
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))[:200]

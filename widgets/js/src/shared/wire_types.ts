@@ -94,10 +94,10 @@ export interface SyncChat {
 export interface GetResultRows {
   request: string;
   opened?: string;
-  offset?: number;
-  limit?: number;
   sort?: Sort[];
   filters?: (Filter | Contains)[];
+  offset?: number;
+  limit?: number;
   type: "page";
   file: string;
 }
@@ -131,6 +131,8 @@ export interface Contains {
 export interface DownloadResult {
   request: string;
   opened?: string;
+  sort?: Sort[];
+  filters?: (Filter | Contains)[];
   key: string;
   from: number;
   type: "download";
