@@ -4,7 +4,7 @@ import { DialogHeadSlot, useModalDialog } from "../shared/dialog";
 import { useElementId } from "../shared/element_id";
 import type { ResultTable, Sort } from "../shared/wire_types";
 import { columnFormats, countLabel, plainNumber } from "./cell_format";
-import { DownloadButton } from "./download_button";
+import { DownloadButton, type RowChoice } from "./download_button";
 import { type Filter, useResultRows } from "./result_rows";
 import { VirtualTable } from "./virtual_table";
 
@@ -42,6 +42,7 @@ export function FullResult({ file, table, onClose }: { file: string; table: Resu
   const isFiltered = filters.length > 0 || Object.keys(filterErrors).length > 0;
   const count = rows.count ?? lastCount.current;
   const countText = isFiltered ? `${count.toLocaleString("en-US")} of ${countLabel(rows.total ?? table.row_count)}` : countLabel(count);
+  const choices = rowChoices(sort, filters, rows.count, rows.total ?? table.row_count);
   const size = { "--rows": table.row_count, "--columns": table.columns.length }; // makes the dialog only as large as needed
   return (
     <dialog ref={dialog} class="cfo-whole" style={size} aria-label="Full result" onClose={onClose}>
@@ -51,8 +52,8 @@ export function FullResult({ file, table, onClose }: { file: string; table: Resu
         {isFiltered && <button type="button" class="cfo-quiet" onClick={clear}>Clear filters</button>}
         <DialogHeadSlot />
         <div class="cfo-tools">
-          <DownloadButton file={file} format="csv" label="CSV" onProblem={setProblem} />
-          <DownloadButton file={file} format="xlsx" label="Excel" onProblem={setProblem} />
+          <DownloadButton file={file} format="csv" label="CSV" choices={choices} onProblem={setProblem} />
+          <DownloadButton file={file} format="xlsx" label="Excel" choices={choices} onProblem={setProblem} />
           <button type="button" class="cfo-quiet" aria-label="Close" onClick={() => dialog.current?.close()}>
             <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M3.5 3.5l9 9M12.5 3.5l-9 9" /></svg>
             Close
@@ -88,6 +89,16 @@ export function FullResult({ file, table, onClose }: { file: string; table: Resu
       />
     </dialog>
   );
+}
+
+/** What a download may contain: the rows as they are shown, or the whole result. Undefined if these are the same. */
+function rowChoices(sort: Sort[], filters: Filter[], count: number | null, total: number): RowChoice[] | undefined {
+  if (!filters.length && !sort.length) return undefined;
+  const shown = [count !== null && countLabel(count), sort.length > 0 && "sorted"].filter(Boolean).join(", ");
+  return [
+    { label: "As shown", hint: shown, selection: { sort, filters } },
+    { label: "Whole result", hint: countLabel(total), selection: {} },
+  ];
 }
 
 function withFilter(filters: Filter[], column: string, filter: Filter | null): Filter[] {

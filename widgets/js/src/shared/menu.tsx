@@ -22,11 +22,12 @@ interface MenuProps {
   class?: string;
   children: ComponentChildren;
   tabIndex?: number;
+  disabled?: boolean;
   button?: RefObject<HTMLButtonElement | null>;
   onOpen?: () => void;
 }
 
-export function Menu({ label, items, class: name, children, tabIndex, button, onOpen }: MenuProps) {
+export function Menu({ label, items, class: name, children, tabIndex, disabled, button, onOpen }: MenuProps) {
   const own = useRef<HTMLButtonElement>(null);
   const opener = button ?? own;
   const list = useRef<HTMLDivElement>(null);
@@ -50,7 +51,7 @@ export function Menu({ label, items, class: name, children, tabIndex, button, on
   return (
     <>
       <button
-        ref={opener} type="button" class={name} tabIndex={tabIndex ?? 0} aria-label={label} title={label}
+        ref={opener} type="button" class={name} tabIndex={tabIndex ?? 0} disabled={disabled} aria-label={label} title={label}
         aria-haspopup="menu" aria-expanded={open} aria-controls={id}
         onClick={() => (open ? list.current?.hidePopover() : show())}
         onKeyDown={(event) => {
