@@ -8,7 +8,7 @@ before all of several parallel tool calls had returned.
 
 from typing import Any, cast
 
-from pydantic_ai import ModelRetry, RunContext
+from pydantic_ai import ModelRetry, RunContext, ToolReturn
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, ToolCallPart
 from pydantic_ai.models import ModelRequestContext
@@ -57,12 +57,17 @@ class Replay(AbstractCapability[RunDeps]):
         # A retry is recorded as well: the model's next answer, which may be in the log, corrects exactly this error.
         if "retry" in returned:
             raise ModelRetry(returned["retry"])
+        if metadata := returned.get("metadata"):
+            return ToolReturn(returned["value"], metadata=metadata)
         return returned["value"]
 
 
 async def _run(handler: Any, args: Any) -> dict[str, Any]:
     # Other exceptions end the run; they are not recorded.
     try:
-        return {"value": await handler(args)}
+        value = await handler(args)
+        if isinstance(value, ToolReturn):
+            return {"value": value.return_value, "metadata": value.metadata}
+        return {"value": value}
     except ModelRetry as error:
         return {"retry": error.message}

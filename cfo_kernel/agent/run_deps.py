@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic_ai import RunContext
 
@@ -16,12 +16,22 @@ TOOL_ROWS = 50
 """How many rows of a result a tool shows the model. The total row count is always shown."""
 
 _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_WHOLE_TABLE = re.compile(r'(?:SELECT\s+\*\s+)?FROM\s+(?:"([^"]+)"|(\w+))\s*;?', re.IGNORECASE)
 _FOLDERS = ("results", "analysis")
 
 
 def call_key(ctx: RunContext["RunDeps"]) -> str:
     """The key of a tool call within its run. Ids alone are not unique: some servers number them per answer."""
     return f"{ctx.run_step}/{ctx.tool_call_id}"
+
+
+def _numbered(stem: str, name: str) -> re.Match[str] | None:
+    return re.fullmatch(rf"{re.escape(stem)}_(\d{{1,9}})\.parquet", name)
+
+
+def _stem(file: str) -> str:
+    """The name of a result's table, in lower case."""
+    return PurePosixPath(file).stem.lower()
 
 
 @dataclass
@@ -32,6 +42,8 @@ class RunDeps:
     schema: SchemaContext
     thread_dir: Path
     replay_log: ReplayLog = field(default_factory=EmptyReplayLog)
+    large_deliveries: set[str] = field(default_factory=set[str])
+    """SQL of tables that the model was asked to narrow."""
     _files: dict[str, Path] = field(default_factory=dict[str, Path])
     _results: dict[str, ResultTable] = field(default_factory=dict[str, ResultTable])
 
@@ -53,11 +65,13 @@ class RunDeps:
         if name := self.replay_log.file(key):
             self._files[key] = parent / name
             return parent / name
-        number = len(list(parent.glob(f"{stem}_*.parquet"))) + 1
+        # Always the next number: a table that is mentioned in the thread must not come to mean another result.
+        reserved = [path.name for path in self._files.values() if path.parent == parent]
+        names = [path.name for path in parent.glob(f"{stem}_*.parquet")] + reserved
+        number = max((int(found[1]) for name in names if (found := _numbered(stem, name))), default=0) + 1
         # The result becomes a table under the name of its file, so it must not share it with one of the workspace.
         tables = {name.lower() for name in self.schema.tables}
-        reserved = self._files.values()
-        while (path := parent / f"{stem}_{number:03}.parquet").exists() or path in reserved or path.stem in tables:
+        while (path := parent / f"{stem}_{number:03}.parquet").stem in tables:
             number += 1
         self._files[key] = path
         self.replay_log.keep_file(key, path.name)
@@ -74,6 +88,22 @@ class RunDeps:
         """Puts a result of an earlier attempt back in the place of its call."""
         self._files[key] = self.thread_dir / (result.file or "")
         self._results[key] = result
+
+    def result_named(self, name: str) -> ResultTable | None:
+        """The result of this run whose table, or file, has that name."""
+        wanted = name.strip().lower()
+        return next((r for r in self._results.values() if r.file and wanted in (_stem(r.file), r.file.lower())), None)
+
+    def delivered(self, sql: str) -> tuple[str, ResultTable | None]:
+        """The SQL behind a table that the model delivers, and the result of this run that it has, if one is known.
+
+        `FROM query_001` delivers the query with that result, so that a person reads the query.
+        """
+        whole = _WHOLE_TABLE.fullmatch(sql.strip())
+        if whole and (found := self.result_named(whole[1] or whole[2])):
+            return found.query.sql or sql, found
+        text = sql.strip()
+        return sql, next((r for r in self._results.values() if r.query.sql.strip() == text), None)
 
     def plan_of(self, sql: str) -> QueryPlan | None:
         """The plan of this run that compiled to this SQL, so that a table delivered as SQL keeps the plan's checks."""
@@ -97,6 +127,10 @@ class RunDeps:
                 taken.add(path.stem.lower())
                 found[path.stem] = path
         return found
+
+    def file_of(self, path: Path) -> str:
+        """The name of a file as replies have it: relative to the folder of the thread."""
+        return path.relative_to(self.thread_dir).as_posix()
 
     def result_file(self, name: str) -> Path:
         """The file with a name like `results/x` or `analysis/x`. Raises `SheetInvalid` for any other name."""

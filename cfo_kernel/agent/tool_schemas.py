@@ -2,25 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, cast
 
 from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue
-from pydantic_ai import RunContext
-from pydantic_ai.tools import GenerateToolJsonSchema, ToolDefinition
+from pydantic_ai.tools import GenerateToolJsonSchema
 from pydantic_core import CoreSchema
 
 Schema = dict[str, Any]
 _DEFINITION = "#/$defs/"
 _ABSENT: tuple[object, ...] = (None, [], ())
 """Defaults that mean the same as omitting the field."""
-
-
-async def short_definitions(_: RunContext[Any], definitions: list[ToolDefinition]) -> list[ToolDefinition]:
-    """The definitions with short schemas. For output tools, since pydantic-ai offers no choice of their schema
-    generator.
-    """
-    return [replace(one, parameters_json_schema=shortened(one.parameters_json_schema)) for one in definitions]
 
 
 class ShortSchemas(GenerateToolJsonSchema):

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
-from pydantic_ai import ModelRetry, RunContext
+from pydantic_ai import ModelRetry, RunContext, ToolReturn
 from pydantic_ai.toolsets import FunctionToolset
 
 from cfo_kernel.agent.json_texts import unfenced
@@ -50,6 +50,11 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
         "table": PurePosixPath(result.file).stem if result.file else None,
         "notes": list(result.notes),
     }
+
+
+def for_people(result: ResultTable) -> dict[str, Any]:
+    """What people read of a plan's result besides `compact`. The model wrote the plan, and has no use for its SQL."""
+    return {"sql": result.query.sql}
 
 
 def program_summary(program: ProgramResult) -> dict[str, Any]:
@@ -97,7 +102,7 @@ async def execute_sql(ctx: RunContext[RunDeps], sql: Code) -> dict[str, Any]:
 
 
 @toolset.tool
-async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> dict[str, Any]:
+async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> ToolReturn:
     """Runs a typed query; refuses misleading sums. For example
 
     {"table":"sales","filters":[{"column":"sales.city","value":"Rome"}],"group_by":[{"column":"sales.day","grain":"month"}],
@@ -107,7 +112,7 @@ async def execute_query_plan(ctx: RunContext[RunDeps], plan: QueryPlan) -> dict[
     file = deps.new_file("analysis", "query", call_key(ctx))
     result = await retryable(deps.data.plan(plan, cap=TOOL_ROWS, file=file, thread_tables=deps.thread_tables))
     deps.keep_result(result, call_key(ctx))
-    return {**compact(result, TOOL_ROWS), "sql": result.query.sql}
+    return ToolReturn(compact(result, TOOL_ROWS), metadata=for_people(result))
 
 
 @toolset.tool

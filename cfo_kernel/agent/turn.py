@@ -6,10 +6,9 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pydantic_ai import Agent, ModelRequestNode, UsageLimits
-from pydantic_ai.capabilities import PrepareOutputTools
 from pydantic_ai.exceptions import (
     AgentRunError,
     FallbackExceptionGroup,
@@ -46,7 +45,6 @@ from cfo_kernel.agent.prices import Prices
 from cfo_kernel.agent.replay import Replay
 from cfo_kernel.agent.run_deps import RunDeps
 from cfo_kernel.agent.shown_text import ShownText
-from cfo_kernel.agent.tool_schemas import short_definitions
 from cfo_kernel.agent.tools import toolset
 from cfo_kernel.agent.usage import OFFLINE, usage_of
 from cfo_kernel.errors import ModelMisbehaved
@@ -67,7 +65,7 @@ _AGENT: Agent[RunDeps, Reply] = Agent(
     toolsets=[toolset],
     instructions=_PROMPT,
     retries={"tools": 4, "output": 3},
-    capabilities=[AnswerRepair(), Replay(), PrepareOutputTools(short_definitions)],
+    capabilities=[AnswerRepair(), Replay()],
     name="analyst",
 )
 # If a server counts no tokens, their limit cannot be enforced, as the settings say. One warning a request helps no one.
@@ -251,7 +249,7 @@ class _Turn:
         # Not only errors of the tool itself: arguments that do not validate come back as a result to retry.
         failed = part.outcome != "success" or part.tool_call_id in self._skipped
         # A failure may quote the call. A success is the company's data.
-        content = self._shown.value(part.content) if failed else part.content
+        content = self._shown.value(part.content) if failed else with_metadata(part)
         call_id = self._shown.text(part.tool_call_id)
         self._listener.tool_result(call_id, name, content, elapsed, failed=failed)
 
@@ -310,6 +308,12 @@ class _StreamedMessage:
             return ""
         added, self.text = text[len(self.text) :], text
         return added
+
+
+def with_metadata(part: ToolReturnPart) -> Any:
+    """What a tool returned as people see it: with what is not sent to the model, such as the SQL of a plan."""
+    content: Any = part.content
+    return {**cast("dict[str, Any]", content), **part.metadata} if part.metadata else content
 
 
 def _arguments(part: ToolCallPart) -> Any:

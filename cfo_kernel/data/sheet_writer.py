@@ -4,9 +4,7 @@ Runs in the ingest worker. A text that begins with `=` stays text: a value of th
 """
 
 import os
-import re
 import tempfile
-import unicodedata
 import zipfile
 from datetime import datetime
 from decimal import Decimal
@@ -22,9 +20,8 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cfo_kernel.data import sheet_values, staging
+from cfo_kernel.data.sheet_names import check_sheet_name
 from cfo_kernel.errors import SheetInvalid
-
-_FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 
 
 def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> dict[str, Any]:
@@ -33,7 +30,7 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> d
     `mode` is `create` (the sheet must be new), `replace` (its content is replaced) or `append` (below its last row,
     with the same columns). `to` appears in one step, and may be `workbook` itself: an error leaves it unchanged.
     """
-    _check_name(sheet)
+    check_sheet_name(sheet)
     path = Path(workbook)
     with (
         tempfile.TemporaryDirectory(dir=Path(to).parent) as scratch,  # on the disk of `to`: /tmp may be too small
@@ -59,14 +56,6 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> d
         "columns": len(columns),
         "range": f"A{first}:{get_column_letter(len(columns))}{target.max_row}",
     }
-
-
-def _check_name(sheet: str) -> None:
-    hidden = any(unicodedata.category(c)[0] == "C" for c in sheet)
-    if not sheet.strip() or len(sheet) > 31 or _FORBIDDEN.search(sheet) or sheet.strip("'") != sheet or hidden:
-        shown = sheet[:40].encode("ascii", "replace").decode()
-        rule = "Use 1 to 31 characters, none of [ ] : * ? / \\, and no apostrophe at either end."
-        raise SheetInvalid(f"{shown!r} is not a valid sheet name. {rule}")
 
 
 def _check_size(rows: int, columns: int) -> None:

@@ -23,7 +23,7 @@ from cfo_kernel.errors import GlossaryInvalid, PlanInvalid, SqlInvalid, UnknownT
 from cfo_kernel.executors.python_executor import PythonExecutor
 from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool, TableFiles
 from cfo_kernel.executors.worker_process import Progress, workbench_closed
-from cfo_kernel.replies import Query, ResultTable
+from cfo_kernel.replies import Query, ResultColumn, ResultTable
 from cfo_kernel.sql_text import quoted
 
 
@@ -132,9 +132,14 @@ class WorkspaceData:
         """Raises a `FileProblem` unless the file, which need not be in `data/`, contains a table."""
         await self._cache.check(path)
 
-    async def check(self, sql: str, *, thread_tables: TableFiles = _NONE) -> None:
-        """Raises the errors that `query` would raise before it reads a row."""
-        await self._ask("check", sql, thread_tables)
+    async def check(self, sql: str, *, thread_tables: TableFiles = _NONE) -> tuple[ResultColumn, ...]:
+        """The columns that `query` would return. Raises the errors that it would raise before it reads a row."""
+        found = await self._ask("check", sql, thread_tables)
+        return tuple(ResultColumn.model_validate(column) for column in found["columns"])
+
+    async def count(self, sql: str, *, most: int, thread_tables: TableFiles = _NONE) -> int:
+        """The number of rows that `query` would return, counted up to `most`. Raises a `QueryError`."""
+        return (await self._ask("count", sql, thread_tables, most=most))["row_count"]
 
     async def query(
         self,

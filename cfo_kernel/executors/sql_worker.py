@@ -48,8 +48,8 @@ _MAX_TYPE = 500  # characters; a struct names each of its fields
 
 
 class SqlWorker:
-    """Handles `open`, `check`, `describe`, `query` and `adopt`, one at a time. `stop` and `progress` are called by
-    other threads.
+    """Handles `open`, `check`, `count`, `describe`, `query` and `adopt`, one at a time. `stop` and `progress` are called
+    by other threads.
     """
 
     def __init__(self) -> None:
@@ -72,9 +72,18 @@ class SqlWorker:
     def check(
         self, sql: str, thread_tables: dict[str, str] | None = None, known: list[str] | None = None
     ) -> dict[str, Any]:
-        """Raises the errors that `query` would raise before it reads a row."""
-        with self._relation(sql, thread_tables or {}, known or []):
-            return {}
+        """The columns that `query` would return. Raises the errors that it would raise before it reads a row."""
+        with self._relation(sql, thread_tables or {}, known or []) as relation:
+            pairs = zip(unique_names(relation.columns), relation.types, strict=True)
+            return {"columns": [{"name": name, "type": str(kind)} for name, kind in pairs]}
+
+    def count(
+        self, sql: str, most: int, thread_tables: dict[str, str] | None = None, known: list[str] | None = None
+    ) -> dict[str, Any]:
+        """The number of rows that `query` would return, counted up to `most`."""
+        with self._relation(sql, thread_tables or {}, known or []) as relation:
+            [(count,)] = relation.limit(most).aggregate("count(*)").fetchall()
+            return {"row_count": count}
 
     def describe(
         self, sql: str, name: str, thread_tables: dict[str, str], known: list[str] | None = None
@@ -222,7 +231,7 @@ def main(cache: str, folder: str) -> None:
     for module in ("pyarrow.compute", "pyarrow.parquet", "pytz"):
         importlib.import_module(module)
     worker = SqlWorker()
-    handlers = {"open": worker.open, "check": worker.check, "describe": worker.describe}
+    handlers = {"open": worker.open, "check": worker.check, "count": worker.count, "describe": worker.describe}
     handlers |= {"query": worker.query, "adopt": worker.adopt}
     serve(handlers, MEMORY, worker)
 

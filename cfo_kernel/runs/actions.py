@@ -6,8 +6,8 @@ from typing import Any
 
 from cfo_kernel.agent.run_deps import RunDeps
 from cfo_kernel.agent.tools import compact
-from cfo_kernel.data.file_names import safe_name
-from cfo_kernel.errors import CfoError, SheetInvalid, StorageFailed
+from cfo_kernel.data.sheet_names import workbook_name
+from cfo_kernel.errors import CfoError, StorageFailed
 from cfo_kernel.events import ActionStarted
 from cfo_kernel.replies import Problem, Reply, ResultTable, RunSQL, SheetWritten, WriteSheetFromFile, reply_adapter
 from cfo_kernel.runs.recorder import Recorder
@@ -72,9 +72,7 @@ async def _write(reply: WriteSheetFromFile, deps: RunDeps, recorder: Recorder) -
     nothing has happened yet, and if there is one, only the rename may still be missing. Raises `SheetInvalid` or
     `StorageFailed`.
     """
-    name = safe_name(reply.workbook)
-    if not name.lower().endswith(".xlsx"):
-        raise SheetInvalid(f"{name} is not a valid workbook name. Use a name that ends in .xlsx.")
+    name = workbook_name(reply.workbook)
     workbook = deps.thread_dir / "results" / name
     ready = workbook.with_name(f".{recorder.run_id}.xlsx")
     made = recorder.action("sheet")

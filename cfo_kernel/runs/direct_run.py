@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from cfo_kernel.agent.direct_turn import as_turn
 from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps
-from cfo_kernel.agent.tools import compact, program_summary
+from cfo_kernel.agent.tools import compact, for_people, program_summary
 from cfo_kernel.data.direct_query import Direct, read_direct
 from cfo_kernel.data.python_programs import ProgramResult
 from cfo_kernel.errors import CfoError
@@ -53,8 +53,9 @@ async def answer_direct(
             finished(f"{error.code}: {error.message}", failed=True)
             raise
         deps.replay_log.keep_tool(_CALL, {"reply": reply.model_dump(mode="json"), "output": output})
-    finished(output, failed=False)
-    return reply, as_turn(message, f"direct_{run_id}", tool, arguments, output, reply.message)
+    metadata = for_people(reply.result) if direct.plan is not None and reply.result else {}
+    finished({**output, **metadata}, failed=False)
+    return reply, as_turn(message, f"direct_{run_id}", tool, arguments, output, metadata, reply.message)
 
 
 def _call(direct: Direct) -> tuple[str, dict[str, Any]]:
@@ -73,7 +74,7 @@ async def _query(direct: Direct, deps: RunDeps, listener: DirectRunListener) -> 
         result = await deps.data.plan(
             direct.plan, cap=_SHOWN_ROWS, file=file, thread_tables=thread_tables, on_progress=on_progress
         )
-        return _reply(result), {**compact(result, TOOL_ROWS), "sql": result.query.sql}
+        return _reply(result), compact(result, TOOL_ROWS)
     result = await deps.data.query(
         direct.sql or "", cap=_SHOWN_ROWS, file=file, thread_tables=thread_tables, on_progress=on_progress
     )

@@ -86,7 +86,7 @@ def _returns(message: ModelMessage) -> Iterator[tuple[str, str, Result]]:
     for part in message.parts if isinstance(message, ModelRequest) else ():
         if isinstance(part, ToolReturnPart):
             failed = part.outcome != "success"
-            result = Failure(_text(part.content)) if failed else content(part.content)
+            result = Failure(_text(part.content)) if failed else _with_metadata(part)
             yield part.tool_name, part.tool_call_id, result
 
 
@@ -98,6 +98,12 @@ def content(value: Any) -> Result:
         except ValueError:
             return value
     return value
+
+
+def _with_metadata(part: ToolReturnPart) -> Result:
+    """What a tool returned, with what it returned to people alone: the SQL of a plan."""
+    value = content(part.content)
+    return {**value, **part.metadata} if isinstance(value, dict) and part.metadata else value
 
 
 def _text(value: Any) -> str:
