@@ -48,8 +48,9 @@ _MAX_TYPE = 500  # characters; a struct names each of its fields
 
 
 class SqlWorker:
-    """Handles `open`, `check`, `count`, `describe`, `query` and `adopt`, one at a time. `stop` and `progress` are called
-    by other threads.
+    """Handles `open`, `check`, `count`, `describe`, `query` and `adopt`, one at a time.
+
+    `stop` and `progress` are called by other threads.
     """
 
     def __init__(self) -> None:
