@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from pydantic_ai import RunContext
 
 from cfo_kernel.agent.replay_log import EmptyReplayLog, ReplayLog
+from cfo_kernel.agent.table_descriptions import catalogue
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.workspace_data import SchemaContext, WorkspaceData
 from cfo_kernel.errors import SheetInvalid
@@ -46,6 +48,11 @@ class RunDeps:
     """SQL of tables that the model was asked to narrow."""
     _files: dict[str, Path] = field(default_factory=dict[str, Path])
     _results: dict[str, ResultTable] = field(default_factory=dict[str, ResultTable])
+
+    @cached_property
+    def catalogue(self) -> str | None:
+        """The description of the tables that is part of every request, if the workspace is small."""
+        return catalogue(self.schema)
 
     @property
     def last_result(self) -> ResultTable | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from pydantic_ai import Agent, ModelRequestNode, UsageLimits
+from pydantic_ai import Agent, ModelRequestNode, RunContext, UsageLimits
 from pydantic_ai.exceptions import (
     AgentRunError,
     FallbackExceptionGroup,
@@ -59,11 +59,18 @@ _NO_CALL = (
 _READ_AT_ONCE = 400
 """Above 50 times as many characters, a message on the screen grows by 2 % of its length at a time."""
 _PROMPT = (Path(__file__).parent / "prompt.md").read_text(encoding="utf-8")
+
+
+def _instructions(ctx: RunContext[RunDeps]) -> str:
+    """The prompt, then the tables of a small workspace: one text, because some servers take one system message."""
+    return "\n".join(filter(None, (_PROMPT, ctx.deps.catalogue)))
+
+
 _AGENT: Agent[RunDeps, Reply] = Agent(
     output_type=OUTPUTS,  # pyright: ignore[reportArgumentType] - the four functions return the four replies
     deps_type=RunDeps,
     toolsets=[toolset],
-    instructions=_PROMPT,
+    instructions=_instructions,
     retries={"tools": 4, "output": 3},
     capabilities=[AnswerRepair(), Replay()],
     name="analyst",
@@ -107,8 +114,11 @@ class TurnResult:
     messages: list[ModelMessage]
 
     def as_json(self, outcome: Any = None) -> list[Any]:
-        """The messages as JSON. `outcome`, if given, is what the model will read as the return of the reply's call."""
-        messages = self.messages
+        """The messages as JSON. `outcome`, if given, is what the model will read as the return of the reply's call.
+
+        They leave out the instructions, which are the same for each message and new in the next turn.
+        """
+        messages = [replace(m, instructions=None) if isinstance(m, ModelRequest) else m for m in self.messages]
         if outcome is not None and isinstance(last := messages[-1], ModelRequest):
             parts = [
                 replace(p, content=outcome) if isinstance(p, ToolReturnPart) and p.tool_name == self.reply.kind else p
