@@ -149,6 +149,13 @@ class Ratio(Value):
     base: Expression
 
 
+_SHAPES = (
+    'An expression is one of {"fn": "sum", "column": "t.c"}, {"op": "-", "left": {...}, "right": {...}}, '
+    '{"over": "share_of_total", "of": {...}}, {"percent_change": {...}, "base": {...}}, '
+    '{"ratio": {...}, "base": {...}} and {"constant": 1}.'
+)
+
+
 def _tag(value: Any) -> str | None:
     names = ("fn", "op", "over", "constant", "percent_change", "ratio")
     return next((name for name in names if hasattr(value, name) or (isinstance(value, dict) and name in value)), None)
@@ -163,7 +170,7 @@ Expression = TypeAliasType(
         | Annotated[Constant, Tag("constant")]
         | Annotated[PercentChange, Tag("percent_change")]
         | Annotated[Ratio, Tag("ratio")],
-        Discriminator(_tag),
+        Discriminator(_tag, custom_error_type="plan_invalid", custom_error_message=_SHAPES),
     ],
 )
 

@@ -8,6 +8,9 @@ from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, UnknownColumn, UnknownTable
 from cfo_kernel.sql_text import quoted
 
+_LISTED = 30
+_ALL = "Available: "
+
 
 def nearest(name: str, known: list[str]) -> str:
     """The known names most similar to `name`, worded as the end of an error message."""
@@ -15,7 +18,7 @@ def nearest(name: str, known: list[str]) -> str:
     by_lower = {k.lower(): k for k in known}
     if close:
         return "Did you mean " + " or ".join(by_lower[c] for c in close) + "?"
-    return "Available: " + ", ".join(sorted(known)[:30]) + "."
+    return _ALL + ", ".join(sorted(known)[:_LISTED]) + "."
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,10 @@ class Scope:
         if elsewhere and elsewhere[0] not in self._tables:
             raise PlanInvalid(f"{name} is not in the plan. {self._how_to_join(elsewhere[0])}")
         known = [f"{t.name}.{c.name}" for t in elsewhere or self._tables for c in t.columns]
-        raise UnknownColumn(f"There is no column {name}. {nearest(name, known)}")
+        advice = nearest(name, known)
+        if not advice.startswith(_ALL) and len(known) <= _LISTED:
+            advice += f" {_ALL}{', '.join(known)}."
+        raise UnknownColumn(f"There is no column {name}. {advice}")
 
     @staticmethod
     def _refs(name: str, tables: list[Table]) -> list[ColumnRef]:

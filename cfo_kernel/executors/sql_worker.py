@@ -10,19 +10,19 @@ import contextlib
 import importlib
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from cfo_kernel.errors import PythonFailed
+from cfo_kernel.errors import PythonFailed, UnknownColumn
 from cfo_kernel.executors import sql_policy, worker_folder
 from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.exact_quantiles import with_exact_quantiles
 from cfo_kernel.executors.python_executor import UNREADABLE_RESULT
 from cfo_kernel.executors.sql_names import bounded_names, fold_case, unique_names
-from cfo_kernel.executors.sql_worker_errors import translate_errors
+from cfo_kernel.executors.sql_worker_errors import translate_errors, with_columns
 from cfo_kernel.executors.sql_worker_results import (
     count_and_sample,
     exact_column,
@@ -179,7 +179,12 @@ class SqlWorker:
         """The relation of a query that passed the policy. Errors while it is read are raised as `QueryError`s."""
         more = {fold_case(name): path for name, path in thread_tables.items() if fold_case(name) not in self.tables}
         everything = {**self.tables, **more}
-        with contextlib.ExitStack() as stack, translate_errors({*everything, *known}):
+        used: frozenset[str] = frozenset()
+        with (
+            _columns_of_unknown(lambda: [everything[name] for name in sorted(used)]),
+            contextlib.ExitStack() as stack,
+            translate_errors({*everything, *known}, sql),
+        ):
             parser = stack.enter_context(self.connection.cursor())
             sql = sql_policy.without_trailing_comments(sql)
             used = sql_policy.check(sql, everything.keys(), parser)
@@ -193,6 +198,19 @@ class SqlWorker:
             if exact != sql:
                 sql_policy.check(exact, used, parser)  # what runs has passed the policy, also if it was rewritten
             yield connection.sql(exact)
+
+
+@contextlib.contextmanager
+def _columns_of_unknown(files: Callable[[], list[str]]) -> Generator[None]:
+    """Names the columns of these files in the error for an unknown column."""
+    try:
+        yield
+    except UnknownColumn as error:
+        parquet = importlib.import_module("pyarrow.parquet")
+        columns: list[str] = []
+        with contextlib.suppress(OSError, ValueError):  # the file is gone or damaged: the next query says so
+            columns = [name for file in files() for name in parquet.read_schema(file).names]
+        raise with_columns(error, dict.fromkeys(columns)) from error
 
 
 def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyConnection:

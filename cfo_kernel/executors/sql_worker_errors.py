@@ -7,10 +7,12 @@ from collections.abc import Generator, Iterable
 import duckdb
 
 from cfo_kernel import errors
-from cfo_kernel.executors import sql_policy
+from cfo_kernel.executors import sql_advice, sql_policy
 
 _NO_SPACE = ("No space left", "File too large", "Disk quota exceeded")
 _NO_MEMORY = ("bad_alloc", "bad allocation", "malloc of size")
+_FEW_COLUMNS = 30
+_GUESS = "\nDid you mean"
 _NO_TABLE = re.compile(r"Table with name \"?(.+?)\"? does not exist")
 _CANDIDATES = re.compile(r"Candidate bindings: (.*)")
 _KIND = re.compile(r"\b([A-Z]\w*(?: \w+)*?) Error\b")
@@ -18,14 +20,34 @@ _KIND = re.compile(r"\b([A-Z]\w*(?: \w+)*?) Error\b")
 
 
 @contextlib.contextmanager
-def translate_errors(tables: Iterable[str]) -> Generator[None]:
-    """Raises an error from DuckDB, or from Arrow in the middle of a stream, as a `QueryError`."""
+def translate_errors(tables: Iterable[str], sql: str = "") -> Generator[None]:
+    """Raises an error from DuckDB, or from Arrow in the middle of a stream, as a `QueryError` with advice on `sql`."""
     try:
         yield
     except (duckdb.Error, OSError) as error:
-        raise to_query_error(error, tables) from error
+        raise _advised(to_query_error(error, tables), sql) from error
     except errors.UnknownTable as error:
         raise sql_policy.unknown_table(error.details["name"], tables) from error
+    except errors.SqlInvalid as error:
+        raise _advised(error, sql) from error
+
+
+def with_columns(error: errors.UnknownColumn, columns: Iterable[str]) -> errors.UnknownColumn:
+    """The error with all columns that there are, if they are few."""
+    names = list(columns)
+    if not 0 < len(names) <= _FEW_COLUMNS:
+        return error
+    return errors.UnknownColumn(f"{error.message}\nThe tables' columns are: {', '.join(names)}.", **error.details)
+
+
+def _advised(error: errors.QueryError, sql: str) -> errors.QueryError:
+    """The error with the repair, if one is known, in place of DuckDB's own suggestion."""
+    if not isinstance(error, errors.SqlInvalid | errors.UnknownColumn):
+        return error
+    message = sql_advice.without_long_lists(error.message)
+    if repair := sql_advice.advice(sql, error.message):
+        message = f"{message.partition(_GUESS)[0]}\n{repair}"
+    return type(error)(message, **error.details)
 
 
 def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:

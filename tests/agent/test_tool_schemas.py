@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from cfo_kernel.agent.tool_schemas import shortened
 from cfo_kernel.agent.tools import toolset
@@ -103,6 +104,17 @@ def test_the_schema_of_a_plan_allows_every_plan(plan: dict[str, Any]) -> None:
 @pytest.mark.parametrize("plan", WRONG, ids=range(len(WRONG)))
 def test_the_schema_of_a_plan_allows_nothing_else(plan: dict[str, Any]) -> None:
     assert not allows(SCHEMA, plan, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["sum(amount)", {"function": "sum"}, {"op": "-", "left": "a", "right": {"constant": 1}}]
+)
+def test_an_expression_of_no_shape_is_answered_with_the_shapes(wrong: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        QueryPlan.model_validate({"table": "ledger", "select": [{"name": "m", "expression": wrong}]})
+    [error] = caught.value.errors()
+    assert '{"fn": "sum", "column": "t.c"}' in error["msg"]
+    assert '"percent_change"' in error["msg"]
 
 
 def test_every_definition_is_found_and_the_example_is_a_plan() -> None:
