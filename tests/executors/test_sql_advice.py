@@ -18,7 +18,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlWorker]:
     wide = ", ".join(f"{i} AS c{i}" for i in range(40))
     queries = {"ledger": "'Rent' AS account, DATE '2012-01-31' AS day, 1.5 AS amount", "wide": wide}
     for name, columns in queries.items():
-        duckdb.sql(f"SELECT {columns}").write_parquet(str(folder / f"{name}.parquet"))
+        duckdb.sql(f"COPY (SELECT {columns}) TO '{folder}/{name}.parquet'")
     made = SqlWorker()
     made.open({name: str(folder / f"{name}.parquet") for name in ("ledger", "wide")})
     yield made
@@ -76,7 +76,7 @@ def test_the_details_of_the_error_stay(worker: SqlWorker) -> None:
 
 def test_an_unknown_column_of_a_file_that_is_gone_is_still_that_error(tmp_path: Path) -> None:
     file = tmp_path / "gone.parquet"
-    duckdb.sql("SELECT 1 AS n").write_parquet(str(file))
+    duckdb.sql(f"COPY (SELECT 1 AS n) TO '{file}'")
     worker = SqlWorker()
     worker.open({"gone": str(file)})
     file.write_bytes(b"")
