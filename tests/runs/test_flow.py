@@ -218,15 +218,14 @@ async def test_a_bad_source_file_goes_back_to_the_model(serve: Serve, opened: Op
 
 
 @pytest.mark.parametrize("changed", [{"workbook": "../../x.xlsx"}, {"workbook": "x.csv"}, {"sheet": "a/b"}])
-async def test_a_bad_name_is_reported_and_nothing_is_written(
+async def test_a_bad_name_goes_back_to_the_model_and_nothing_is_written(
     serve: Serve, opened: Opened, root: Path, changed: dict[str, str]
 ) -> None:
-    thread = await (await opened(serve(QUERY, sheet("analysis/query_001.parquet", **changed)))).thread()
+    server = serve(QUERY, sheet("analysis/query_001.parquet", **changed), ANSWER)
+    thread = await (await opened(server)).thread()
     before = set(root.rglob("*.xlsx"))
-    reply = await thread.ask("To Excel")
-    assert isinstance(reply, WriteSheetFromFile)
-    assert reply.error
-    assert reply.error.code in {"sheet_invalid", "invalid_name"}
+    assert isinstance(await thread.ask("To Excel"), TaskResult)
+    assert "sheet_invalid" in seen(server)[-1]["content"]
     assert set(root.rglob("*.xlsx")) == before
 
 
