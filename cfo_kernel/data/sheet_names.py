@@ -26,4 +26,4 @@ def check_sheet_name(sheet: str) -> None:
     if not sheet.strip() or len(sheet) > 31 or _FORBIDDEN.search(sheet) or sheet.strip("'") != sheet or hidden:
         shown = sheet[:40].encode("ascii", "replace").decode()
         rule = "Use 1 to 31 characters, none of [ ] : * ? / \\, and no apostrophe at either end."
-        raise SheetInvalid(f"{shown!r} is not a valid name for a sheet. {rule}")
+        raise SheetInvalid(f"{shown!r} is not a valid sheet name. {rule}")

@@ -72,7 +72,7 @@ async def test_an_unknown_table_is_an_error_that_lists_the_known_ones(name: str,
     assert run.reply.result
     assert run.reply.result.rows == ((6,),)
     assert "unknown_table" in returns(server)[-1]
-    assert "There are: query_001, query_002." in returns(server)[-1]
+    assert "Available: query_001, query_002." in returns(server)[-1]
 
 
 async def test_a_table_of_another_thread_is_unknown(serve: Serve, opened: Opened) -> None:
