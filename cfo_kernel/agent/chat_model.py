@@ -42,7 +42,6 @@ class ChatModel(OpenAIChatModel):
         rest = super().customize_request_parameters(replace(parameters, function_tools=[], output_tools=[]))
         return replace(rest, function_tools=function_tools, output_tools=output_tools)
 
-
     @asynccontextmanager
     async def request_stream(
         self,
