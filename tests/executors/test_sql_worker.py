@@ -149,7 +149,9 @@ def test_a_failed_query_leaves_no_file(company: Company, tmp_path: Path) -> None
 
 
 def test_check_reads_no_row(company: Company) -> None:
-    assert company.worker.check("SELECT CAST(memo AS INTEGER) FROM ledger") == {}
+    assert company.worker.check("SELECT CAST(memo AS INTEGER) AS number FROM ledger") == {
+        "columns": [{"name": "number", "type": "INTEGER"}]
+    }
     with pytest.raises(UnknownColumn):
         company.worker.check("SELECT nope FROM ledger")
 
