@@ -27,7 +27,8 @@ class Needs(Enum):
 class AggregateFunction:
     """What one `fn` of a plan computes, needs and allows.
 
-    `sql` has `{}` where the column belongs. Without `sql`, the SQL is a call of the function `name`.
+    Without `sql`, `name` is an aggregate function of DuckDB. `sql` is any expression over the group's rows, a macro for
+    example, and has `{}` where the column belongs.
     """
 
     name: str
@@ -57,9 +58,11 @@ class AggregateFunction:
     is_between_values: bool = False
     """Whether the figure may lie halfway between two values, and so have one decimal more than they have."""
 
-    def of(self, column: str) -> str:
-        """The SQL of the aggregate over a column, or over `*`."""
-        return self.sql.format(column) if self.sql else f"{self.name}({column})"
+    def of(self, column: str, where: str = "") -> str:
+        """The SQL of the aggregate over a column, or over `*`; with `where`, over the rows that meet this condition."""
+        if self.sql:  # only a function takes FILTER, so an expression gets NULL for the other rows
+            return self.sql.format(f"CASE WHEN {where} THEN {column} END" if where else column)
+        return f"{self.name}({column})" + (f" FILTER (WHERE {where})" if where else "")
 
     @property
     def display_name(self) -> str:

@@ -69,8 +69,7 @@ class ExpressionCompiler:
         argument = self._argument(node)
         if node.function.subtracts:
             argument = self._rollups.signed(argument, node)
-        sql = node.function.of(argument)
-        return f"{sql} FILTER (WHERE {self.where_condition(node)})" if node.where else sql
+        return node.function.of(argument, self.where_condition(node))
 
     def where_condition(self, node: Aggregate) -> str:
         """The aggregate's own filters as one condition."""

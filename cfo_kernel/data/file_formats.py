@@ -22,14 +22,19 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _SAVE_AGAIN = "Open it in the program it came from and save it again in the format of its name."
 
 
+def check_suffix(path: Path) -> None:
+    """Raises `UnsupportedFile` if the name does not end in one of `SUFFIXES`."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(SUFFIXES)}.")
+
+
 def check_content(path: Path) -> None:
     """Raises `UnsupportedFile`, `EmptyFile` or `UnreadableFile` if a file's content does not match its name.
 
     Raises `StorageFailed` for a file that cannot be opened at the moment.
     """
+    check_suffix(path)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(SUFFIXES)}.")
     try:
         with path.open("rb") as file:
             head = file.read(4096)

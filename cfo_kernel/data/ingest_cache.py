@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from pydantic import Field, ValidationError
 
-from cfo_kernel.data import cache_cleanup, file_names, file_records, read_limits
+from cfo_kernel.data import cache_cleanup, file_formats, file_names, file_records, read_limits
 from cfo_kernel.data.file_records import FileRecord, FileRecords
 from cfo_kernel.data.glossary_reader import FILE_NAME as GLOSSARY
 from cfo_kernel.data.tables import Column, Dataset, Table, Tables
@@ -192,10 +192,12 @@ class IngestCache:
     async def _ingest(self, path: Path) -> _Ingested:
         """The tables of the file, from the cache if they are there. Raises a `CfoError` or an `OSError`.
 
-        A `FileProblem` is remembered: the file is not read again before it changes.
+        A `FileProblem` is remembered: the file is not read again before it changes. That of its suffix is not, because
+        another version may support it.
         """
         if path.is_symlink():
             raise UnsupportedFile(f"{path.name} is a symbolic link. Copy the file itself into data/.")
+        file_formats.check_suffix(path)
         stamp = file_records.stamp_of(path)
         record = self._records.read(path, stamp)
         if record.problem and (record.problem.seconds is None or record.problem.seconds >= self._timeout):

@@ -16,8 +16,14 @@ _TITLES = {
 
 
 def page() -> str:
-    """Returns the page as Markdown: each operation with its parameters, an example body and an example response."""
+    """Returns the page as Markdown: each operation with its parameters, an example body and an example response.
+
+    Raises `KeyError` for an operation with a tag that has no title.
+    """
     document = json.loads(_DOCUMENT.read_text())
+    tags = {tag for operations in document["paths"].values() for one in operations.values() for tag in one["tags"]}
+    if missing := tags - set(_TITLES):
+        raise KeyError(f"Give each tag a title in _TITLES: {', '.join(sorted(missing))}.")
     parts = [
         "# HTTP API\n\nGenerated from the OpenAPI document, which a server provides at `/openapi.json`. How to use the "
         "API: [Automate over HTTP](../automation.md). Error codes: "

@@ -78,6 +78,16 @@ def ask(company: Company, fn: str, *filters: Json, column: str | None = "amount"
     return [list(row) for row in company.worker.query(ready.sql, 100, None)["rows"]]
 
 
+def test_an_expression_is_computed_over_the_rows_of_its_own_filters(
+    books: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(AGGREGATES, "mean", AggregateFunction("mean", sql="exp(avg(ln({})))"))
+
+    [[mean]] = ask(books, "mean", ACTUAL, FLOW, figure={"where": [{"column": "account_key", "value": 2}]})
+
+    assert mean == pytest.approx((10 * 50) ** 0.5)
+
+
 GUARDED = ["stddev", "sum", "avg", "median"]
 
 

@@ -13,6 +13,7 @@ import pytest
 from openpyxl import Workbook
 
 from cfo_kernel.data import glossary_reader, ingest_worker
+from cfo_kernel.data.file_formats import SUFFIXES
 from cfo_kernel.data.ingest_cache import IngestCache
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.workspace_data import WorkspaceData
@@ -169,6 +170,18 @@ async def test_a_bad_file_is_a_dataset_with_a_problem_and_affects_no_other(data:
     assert [bool(d.problem) for d in index.datasets] == [True, False, True]
     assert "empty" in (index.datasets[0].problem or "")
     assert list(index.files) == ["b"]
+
+
+async def test_a_file_is_read_once_its_format_is_supported(
+    data: Path, tmp_path: Path, cache: IngestCache, worker: LocalWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data / "a.ods").write_text("a,b\n1,2\n")
+    [dataset] = (await cache.index()).datasets
+    assert "a.ods is not a table" in (dataset.problem or "")
+
+    monkeypatch.setattr("cfo_kernel.data.file_formats.SUFFIXES", (*SUFFIXES, ".ods"))
+    await IngestCache(tmp_path, worker, 30).index()
+    assert worker.ingested == ["a.ods"]
 
 
 @pytest.mark.parametrize(

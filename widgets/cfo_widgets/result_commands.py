@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from cfo_kernel import PageRequest, Reply, RunSQL, TaskResult, Thread, vega_lite
+from cfo_kernel import PageRequest, Reply, ResultTable, Thread, vega_lite
 from cfo_kernel.interface import DownloadFormat, RowSelection
 from cfo_widgets.downloads import DownloadCommand, Downloads
 from cfo_widgets.wire import Command, CommandResult
@@ -53,9 +53,8 @@ ResultCommand = Annotated[GetResultRows | DownloadResult | LoadChartLibrary, Fie
 
 def chart_of(reply: Reply) -> dict[str, Any] | None:
     """Returns the Vega-Lite specification of a chart for the reply's table, or None if no chart is suitable."""
-    if not isinstance(reply, RunSQL | TaskResult) or reply.result is None:
-        return None
-    return vega_lite(reply.result, reply.chart if isinstance(reply, RunSQL) else None)
+    table: ResultTable | None = getattr(reply, "result", None)
+    return vega_lite(table, getattr(reply, "chart", None)) if table else None
 
 
 async def perform_result(

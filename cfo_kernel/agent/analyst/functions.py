@@ -6,12 +6,14 @@ from cfo_kernel.agent.analyst.changes import Beside, finer
 from cfo_kernel.agent.analyst.draft import Entity
 from cfo_kernel.agent.analyst.phrases import Ask
 from cfo_kernel.agent.analyst.reading import By, NotUnderstood, Reading, Shape
+from cfo_kernel.agent.analyst.statistics import MEANS
 from cfo_kernel.data.aggregates import AGGREGATES, AggregateName
 from cfo_kernel.data.plan import Grain
 
 FUNCTIONS: dict[Ask, AggregateName] = {
     Ask.AVERAGE: "avg", Ask.MEDIAN: "median", Ask.MINIMUM: "min", Ask.MAXIMUM: "max",
 }  # fmt: skip
+MEAN_NAMES = {FUNCTIONS[ask] for ask in MEANS}
 _MOST_ROWS = 10
 
 
@@ -90,7 +92,7 @@ class Functions(Beside):
                 f"I do not know which totals to take the {figure} of. Say 'monthly', or mention the individual {rows}."
             )
         several = base.relation == "each" or any(len(p.values) > 1 and not p.negated for p in base.picks)
-        if several and asked in (("avg",), ("median",)):
+        if several and len(asked) == 1 and asked[0] in MEAN_NAMES:
             raise NotUnderstood(
                 f"I do not know what to take the {figure} of. Say 'monthly' for monthly totals, or mention the "
                 f"individual {rows}."
@@ -113,7 +115,7 @@ class Functions(Beside):
         draft = self.draft
         each = any(w.norm in ("each", "every", "per") for w in draft.words)
         per = each and any(not b.grain for b in base.by)
-        if not per or not set(asked) & {"avg", "median"} or draft.rows or draft.says_rows():
+        if not per or not MEAN_NAMES & set(asked) or draft.rows or draft.says_rows():
             return
         rows, figure = draft.schema.rows_of(base.table), AGGREGATES[asked[0]].display_name
         labels = " and ".join(b.label for b in base.by)

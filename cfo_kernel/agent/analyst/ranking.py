@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cfo_kernel.agent.analyst.functions import Functions
+from cfo_kernel.agent.analyst.functions import MEAN_NAMES, Functions
 from cfo_kernel.agent.analyst.phrases import Ask
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Shape, Threshold
 from cfo_kernel.data.aggregates import AggregateName
@@ -57,7 +57,7 @@ class Ranking(Functions):
         said = self.settler.said(draft.marks[at]).lower() if at is not None else ""
         if draft.asked and draft.ranked:
             raise NotUnderstood("I can rank one kind of group at a time.")
-        over_rows = set(base.functions) & {"avg", "median"}
+        over_rows = MEAN_NAMES & set(base.functions)
         if draft.rows and not (draft.count_rows or draft.counted) and not over_rows:
             if said in _COUNTED_BY and base.by:
                 return replace(base, functions=("count",), column=None, top=self._top())

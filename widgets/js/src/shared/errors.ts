@@ -1,8 +1,10 @@
 import { CommandError } from "./kernel_channel";
 
+const TRANSIENT = new Set(["internal_error", "no_answer", "server_error", "server_unavailable", "token_rejected", "too_many_streams"]);
+
 /** Whether the connection failed, not the command itself, so that a later attempt may succeed. */
 export function isTransient(error: unknown): boolean {
-  return !(error instanceof CommandError) || /server|token|internal|no_answer/.test(error.problem.code);
+  return !(error instanceof CommandError) || TRANSIENT.has(error.problem.code);
 }
 
 /** Returns the message to show for a failed command. */
