@@ -7,11 +7,11 @@ CANCEL_AGAIN = 5.0  # seconds; cleaning up takes less, so a task that is still r
 
 
 async def cancel_and_wait(*tasks: "asyncio.Future[Any] | None", again: float = CANCEL_AGAIN) -> None:
-    """Cancels the tasks, and returns when all of them have ended, in whatever way.
+    """Cancels the tasks, and returns when all of them have ended, however they end.
 
-    The cancellation is repeated every `again` seconds. Database drivers and HTTP clients have been seen to catch
-    the only
-    `CancelledError` while they close a connection, and waiting for such a task would never end.
+    The cancellation is repeated every `again` seconds. Database drivers and HTTP clients sometimes swallow a
+    `CancelledError` while they close a connection. If it were raised only once, waiting for such a task would never
+    end.
     """
     left = {task for task in tasks if task is not None and not task.done()}
     while left:

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def connect(url: str | None = None, *, settings: Settings | None = None) -> "Workbench":
-    """Returns the workbench on the server at `url` or `CFO_URL`. If neither is set, returns the one on this machine.
+    """Returns the workbench on the server at `url` or `CFO_URL`. If neither is set, returns an embedded workbench.
 
-    The settings are read from the environment unless they are given. Nothing is opened or sent until a method is
+    The settings are read from the environment unless they are passed in. Nothing is opened or sent until a method is
     called. Raises `InvalidSettings`.
     """
     settings = settings or load()

@@ -96,7 +96,7 @@ async def _serve(listening: socket.socket, host: str, settings: Settings) -> int
 
 
 async def _announce(server: uvicorn.Server, url: str) -> None:
-    """Prints the address as soon as the server is ready, for which uvicorn has a flag but no event."""
+    """Prints the address once the server is ready. uvicorn has a flag for this state, but no event."""
     while not server.started:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     sys.stdout.write(f"cfo_kernel is at {url}\n")

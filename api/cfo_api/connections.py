@@ -14,21 +14,21 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 HEAD_TIMEOUT = 30.0
-"""How many seconds the head of a request may take, from its first byte or from the start of the connection."""
+"""How many seconds the head of a request may take, from its first byte or from the opening of the connection."""
 WRITE_TIMEOUT = 120.0
 """How many seconds a client may leave a response unread. It can resume a stream later."""
 _OTHER_FILES = 500
-"""Files that the process opens besides the connections of long requests, short requests among them."""
+"""How many files the process may open in addition to the connections of long requests. Includes short requests."""
 _OWN_FILES = 200
-"""Files that the process opens besides all connections."""
+"""How many files the process may open in addition to all connections."""
 _STATE_KEY = "cfo_connection"
 
 
 def room_for_streams(wanted: int) -> int:
-    """Raises the process's limit of open files for so many streams; the number that there is room for.
+    """Raises the process's limit on open files to fit this many streams. Returns how many fit.
 
-    Without it, the 1,024 files that most systems allow are used up long before the limit of streams, and then the
-    server accepts no connection at all.
+    Otherwise the 1,024 files that most systems allow are used up long before the limit on streams is reached, and the
+    server then accepts no connections at all.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + _OTHER_FILES
@@ -42,8 +42,8 @@ def room_for_streams(wanted: int) -> int:
 def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
     """Returns a configuration that serves the app over HTTP/1.1 on connections with time limits.
 
-    If connections would use up the process's files, those without a request are closed, the oldest first.
-    The address of a client is that of its connection; the header `X-Forwarded-For` is ignored.
+    If the process is about to run out of open files, connections without a request are closed, oldest first. A client's
+    address is that of its connection; the header `X-Forwarded-For` is ignored.
     """
     config = uvicorn.Config(_tracked(app), http="h11", ws="none", proxy_headers=False, **options)
     config.load()
@@ -60,7 +60,7 @@ def server_config(app: ASGIApp, **options: Any) -> uvicorn.Config:
 
 
 class _Connections:
-    """The open connections of a server, and those of them without a request, the oldest first."""
+    """A server's open connections, with those that have no request listed oldest first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -84,10 +84,11 @@ class _Connections:
 
 
 class _TimedConnection(asyncio.Protocol):
-    """Passes a connection to uvicorn's protocol, and closes it if a head or the reading of a response takes too long.
+    """Passes a connection to uvicorn's protocol, and closes it if the client takes too long to send a head or to read a
+    response.
 
-    It wraps that protocol instead of extending it, so as not to depend on its internals. The app reports when a request
-    starts, that is, when a head is complete: it finds this object in the state of each request.
+    It wraps that protocol instead of extending it, so as not to depend on its internals. The app finds this object in
+    the state of each request, and reports when a request starts, which is when its head is complete.
     """
 
     def __init__(self, connections: _Connections, make_protocol: Callable[[dict[str, Any]], asyncio.Protocol]) -> None:

@@ -12,7 +12,7 @@ BYTES: dict[int | str, dict[str, Any]] = {
         "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-"""The documentation of a response that is a file. The media type is that of the file."""
+"""The OpenAPI documentation of a response that is a file. Its media type is that of the file."""
 
 
 def attachment(file: Download) -> Stream:

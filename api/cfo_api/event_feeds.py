@@ -1,7 +1,7 @@
 """Sends the events of runs to many listeners. Each event is read and encoded once, however many clients follow its run.
 
-A listener holds only its position, so a client that does not read costs no more memory, however much follows: its
-stream waits in `send`, and frames that the feed no longer keeps are read from the journal when the client continues.
+A listener holds only its position, so a client that stops reading uses no extra memory: its stream waits in `send`.
+When the client continues, frames that the feed no longer keeps are read from the journal.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from cfo_kernel.interface import Run
 HEARTBEAT = 15.0
 """Seconds without an event after which a heartbeat is sent, so that proxies and clients keep the connection."""
 _KEPT = 4 << 20
-"""The size, in bytes, of the last events of a run that are kept for its listeners."""
+"""How many bytes of a run's latest events are kept for its listeners."""
 _PIECE = 1 << 16
 """How many bytes are sent at once. A client that does not read holds at most one piece besides its socket's buffers."""
 _GROUP = 50
@@ -78,7 +78,7 @@ class _Feed:
             task.cancel()
 
     async def follow(self, after: int, heartbeat: float) -> AsyncGenerator[bytes]:
-        """The frames after the given number, in pieces. Raises the error that ended the reading of the events."""
+        """Yields the frames after the given number, in pieces. Raises the error if the events could not be read."""
         news = asyncio.Event()
         self._listeners.add(news)
         try:
@@ -105,7 +105,7 @@ class _Feed:
             self._listeners.discard(news)
 
     async def _missed(self, following: int) -> AsyncGenerator[tuple[int, bytes]]:
-        """Reads the frames from this number on that are no longer kept from the journal."""
+        """Reads from the journal the frames that are no longer kept, starting with this number."""
         async with aclosing(_events(self._run, following - 1)) as events:
             async for numbered in events:
                 yield numbered.number, frame(numbered)

@@ -47,7 +47,7 @@ STATUS: dict[type[CfoError], int] = {
 """Statuses by error class. An error has the status of its nearest base class in this table."""
 
 RETRY_AFTER = 2
-"""Seconds after which a client may try again when there were too many requests."""
+"""The number of seconds after which a client may retry if there were too many requests."""
 _CODES = {
     401: "token_rejected",
     403: "forbidden",

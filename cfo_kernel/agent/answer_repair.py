@@ -1,6 +1,8 @@
-"""Repairs a model's answer before anything acts on it: names and arguments of calls, and calls or replies written as
-text. The history holds the repaired answer, so that the next request to the server is valid. The replay log holds the
-original answer, and an answer that is read from the log is repaired in the same way.
+"""Repairs a model's answer before it is acted on: the names and arguments of calls, and calls or replies written as
+text.
+
+The history holds the repaired answer, so that the next request to the server is valid. The replay log holds the
+original answer, which is repaired in the same way when it is read from the log.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +30,7 @@ _ANSWER = "task_result"
 
 
 class AnswerRepair(AbstractCapability[RunDeps]):
-    """Repairs each answer if only one reading exists."""
+    """Repairs each answer if it can be read in only one way."""
 
     async def wrap_model_request(
         self, ctx: RunContext[RunDeps], *, request_context: ModelRequestContext, handler: Any
@@ -99,8 +101,8 @@ class AnswerRepair(AbstractCapability[RunDeps]):
 
 
 def repaired(response: ModelResponse, tools: Tools, answers: Sequence[ModelMessage], *, queried: bool) -> ModelResponse:
-    """The repaired answer. `answers` are the earlier ones in this run; `queried` says whether one of them led to a
-    result.
+    """The repaired answer. `answers` are the earlier answers in this run, and `queried` is whether a query has returned
+    a result.
     """
     # What was cut off, or taken out by a filter, has no certain end.
     whole = response.finish_reason not in ("length", "content_filter")
@@ -149,7 +151,7 @@ def _call(part: ToolCallPart, name: str, arguments: dict[str, Any], tools: Tools
 def _from_text(
     response: ModelResponse, parts: list[Any], tools: Tools, answers: Sequence[ModelMessage], *, queried: bool
 ) -> list[Any]:
-    """The calls that the text consists of. After a query, any other text is the answer."""
+    """Reads the text as calls if it consists of them. After a query, any other text becomes the reply."""
     text = "\n".join(part.content for part in parts if isinstance(part, TextPart))
     shown = without_thinking(text)
     rest = [part for part in parts if not isinstance(part, TextPart)]
@@ -188,8 +190,8 @@ def _id(response: ModelResponse, call: str) -> str:
 
 
 def _with_ids_of_their_own(parts: Sequence[Any], ids: set[str]) -> Iterator[Any]:
-    """Gives new ids to calls whose id is among `ids`, because some servers number the calls of each answer from the
-    start.
+    """Gives new ids to calls whose id is among `ids`, because some servers number the calls from the start in each
+    answer.
     """
     for part in parts:
         if not isinstance(part, ToolCallPart):

@@ -14,7 +14,7 @@ _DEEPEST = 3
 
 
 def explained(error: ValidationError, tool: str, schema: Schema) -> str:
-    """The faults, and the expected shape of the objects that have them."""
+    """Lists the faults, and describes the expected shape of each object that has one."""
     faults = error.errors(include_url=False, include_context=False)
     if any(each["type"] == "json_invalid" for each in faults):
         shape = _shape(schema, schema.get("$defs", {}), _DEEPEST)
@@ -70,7 +70,7 @@ def _resolved(schema: Schema, definitions: dict[str, Schema]) -> Schema:
 
 
 def _shape(schema: Schema, definitions: dict[str, Schema], depth: int) -> str:
-    """The shape of a value. Optional fields have a question mark."""
+    """The shape of a value. Optional fields are marked with a question mark."""
     written = _written(_resolved(schema, definitions), definitions, depth)
     return written if len(written) <= _LONGEST_SHAPE or depth == 1 else _shape(schema, definitions, depth - 1)
 

@@ -1,7 +1,8 @@
-"""Converts the chunks of a streamed answer from what servers really send to OpenAI's definition.
+"""Converts the chunks of a streamed answer from the forms that servers send to OpenAI's definition.
 
-Every call gets a unique index and id, a name, and each piece of its arguments once. A server may omit the index or send
-0 for all calls, repeat the name or all arguments, change the id, or send a whole message.
+In the converted chunks, each call has a unique index and id, a name, and each part of its arguments exactly once.
+Servers may omit the index or send 0 for all calls, repeat the name or all arguments, change the id, or send a whole
+message.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 class _Call:
     index: int
     at: Any
-    """The index that the server sent."""
+    """The index as sent by the server."""
     id: str
     name: str = ""
     arguments: str = ""
@@ -33,7 +34,7 @@ class _Call:
 
 @dataclass
 class ChunkRepair:
-    """Repairs the chunks of one answer. `offered` are the names of the tools in the request."""
+    """Repairs the chunks of one answer. `offered` contains the names of the tools in the request."""
 
     offered: frozenset[str]
     _calls: list[_Call] = field(default_factory=list[_Call])
@@ -43,7 +44,7 @@ class ChunkRepair:
     _finished: bool = False
 
     def chunk(self, data: Json) -> Json:
-        """The repaired chunk. Its usage is kept for `rest`, because each usage counts the whole answer so far."""
+        """The repaired chunk. Its usage is held back for `rest`, because each usage counts the whole answer so far."""
         repaired = data
         if data.get("usage") is not None:
             self._usage = _usage(data["usage"]) or self._usage
@@ -57,11 +58,10 @@ class ChunkRepair:
         return repaired
 
     def rest(self, *, done: bool) -> Iterator[Json]:
-        """What belongs to the end of the answer: a finish reason if the server gave none, and the usage.
+        """The final chunks of the answer: a finish reason if the server sent none, and the usage.
 
-        `done` says whether the server marked the end of the stream. If it did not, only complete calls show
-        that the answer is
-        complete.
+        `done` says whether the server marked the end of the stream. If it did not, the answer counts as complete only
+        if it has calls and all of them are complete.
         """
         whole = done and (self._has_content or bool(self._calls))
         if not self._finished and (whole or (self._calls and all(call.complete for call in self._calls))):
@@ -70,7 +70,7 @@ class ChunkRepair:
         yield from self.usage()
 
     def usage(self) -> Iterator[Json]:
-        """The usage of the answer, if the server counted it."""
+        """A chunk with the usage of the answer, if the server counted it."""
         if self._usage:
             yield {**(self._last or {}), "choices": [], "usage": self._usage}
 

@@ -1,8 +1,8 @@
-"""OpenAI's client for servers of many kinds, through its public API alone.
+"""OpenAI's client, adapted to many kinds of servers through its public API alone.
 
-Its requests and chunks are cheaper: together they save about a fifth of a turn's processor time, as
-`python -m tests.bench chat_client` measures. A parameter that a server refuses is left out. An answer that is not a
-stream is read as one.
+It builds requests and chunks more cheaply, which saves about a fifth of a turn's processor time, as `python -m
+tests.bench chat_client` measures. Parameters that a server refuses are left out. An answer that is not a stream is
+converted to one.
 """
 
 from collections.abc import AsyncIterator
@@ -48,10 +48,10 @@ class _Chat(AsyncChat):
 
 
 class _Completions(AsyncCompletions):
-    """Sends what it is given as it is, except for what the server refuses.
+    """Sends requests unchanged, except for parameters that the server refuses.
 
-    The base class first walks through all messages and all schemas of tools, to convert values that are not JSON yet.
-    pydantic-ai gives it none of these.
+    The base class would first walk through all messages and tool schemas to convert values that are not JSON yet, but
+    pydantic-ai never passes any.
     """
 
     def __init__(self, client: ChatClient) -> None:
@@ -76,7 +76,8 @@ class _Completions(AsyncCompletions):
     async def _accepted(self, body: Body, options: RequestOptions) -> ChatCompletion | AsyncStream[Any]:
         """Sends the request without the parameters that the server refuses.
 
-        They are remembered once the server accepts the rest: an error that names a parameter by chance changes nothing.
+        They are remembered only once the server accepts the rest, so an error that happens to mention a parameter has
+        no lasting effect.
         """
         memory, model = self._openai.refused_parameters, str(body.get("model"))
         streamed = bool(body["stream"])  # also if the server refuses to stream: then the whole answer is read as one
@@ -109,7 +110,7 @@ class _Completions(AsyncCompletions):
 
 
 def _status(error: APIError) -> int:
-    """The status of an error. One inside of an answer has that of a refusal, unless its code is a status."""
+    """The HTTP status of an error. An error inside an answer counts as a refusal unless its code is a status."""
     if isinstance(error, APIStatusError):
         return error.status_code
     return int(error.code) if error.code and error.code.isdigit() and len(error.code) == 3 else 400
@@ -122,15 +123,15 @@ def _names(tools: Any) -> list[str]:
 class _Chunks(AsyncStream[object]):
     """The chunks of an answer.
 
-    As a stream of `object` it gives the JSON of each event, and pydantic's own validation makes the chunk of it, in a
-    twentieth of the time that the client takes to construct one.
+    As a stream of `object`, it yields the JSON of each event. pydantic's own validation turns that into a chunk in a
+    twentieth of the time that the client would take.
     """
 
     _done = False
     _length = 0
 
     async def begin(self, repair: ChunkRepair) -> None:
-        """Reads as far as the first event. An error before any answer is raised here."""
+        """Reads up to the first event. An error that precedes the answer is raised here."""
         media_type = self.response.headers.get("content-type", "")
         self._repair = repair
         self._first, self._rest = list[object](), super().__aiter__()

@@ -21,10 +21,10 @@ _Tools = tuple[list[ToolDefinition], list[ToolDefinition]]
 
 
 class ChatModel(OpenAIChatModel):
-    """Sends the schemas of the tools in their short form, and shortens them once, not for every request.
+    """Sends shortened tool schemas, which it computes once instead of for every request.
 
-    pydantic-ai would convert them for OpenAI's strict mode each time: some servers refuse that mode, and it adds to
-    each object that nothing else may be in it. Not doing so saves an eighth of a turn's processor time
+    pydantic-ai would convert the schemas to OpenAI's strict mode each time. Some servers refuse that mode, and it adds
+    `additionalProperties: false` to each object. Skipping the conversion saves an eighth of a turn's processor time
     (docs/benchmarks.md).
     """
 
@@ -50,7 +50,7 @@ class ChatModel(OpenAIChatModel):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        """The answer. One whose parts have other types than a chat completion's raises `UnreadableAnswer`."""
+        """The streamed answer. Raises `UnreadableAnswer` if its fields do not have the types of a chat completion."""
         stream = super().request_stream(messages, model_settings, model_request_parameters, run_context)
         try:
             async with stream as answer:

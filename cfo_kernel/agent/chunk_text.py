@@ -1,4 +1,4 @@
-"""The text in a chunk of an answer: removes what cannot be stored, and measures the length."""
+"""Handles the text in a chunk of an answer: removes characters that cannot be stored, and measures its length."""
 
 from typing import Any, cast
 
@@ -6,9 +6,7 @@ from cfo_kernel.clean_text import storable_text
 
 
 def storable(value: object) -> object:
-    """The value with strings that every store can hold. Raises `RecursionError` for a value that is nested too
-    deeply.
-    """
+    """The value with strings that every store can hold. Raises `RecursionError` if the value is nested too deeply."""
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, dict):

@@ -20,8 +20,8 @@ def as_turn(
 ) -> list[Any]:
     """The messages, as JSON values, of a turn in which a model calls the tool and then replies with `answer`.
 
-    `metadata` is what the tool returns to people alone. `call_id` must differ from turn to turn, because some servers
-    reject a history in which an id occurs twice.
+    `metadata` is the part of the tool's result that only people see. `call_id` must differ from turn to turn, because
+    some servers reject a history in which an id occurs twice.
     """
     reply_id = f"{call_id}_end"
     messages: list[ModelMessage] = [

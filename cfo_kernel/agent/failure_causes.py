@@ -1,4 +1,6 @@
-"""Finds out why a model's server gave no answer, from its status and its message, and what to do about it."""
+"""Finds the likely cause when a model's server gives no answer, from the status and the message, with advice for the
+user.
+"""
 
 import re
 from enum import Enum
@@ -7,7 +9,7 @@ from cfo_kernel.agent.server_messages import ServerMessage
 
 
 class Cause(Enum):
-    """A likely cause: what happened, and what to do. The placeholders are those of `model_errors`."""
+    """A likely cause: what happened, and what to do. `model_errors` fills in the placeholders."""
 
     KEY = "The model's server rejected the key{status}.", "Set {key} to a valid key."
     CREDIT = (

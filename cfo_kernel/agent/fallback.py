@@ -1,4 +1,4 @@
-"""Models that carry their name from the settings, and a second model for when the first one's server fails."""
+"""Models that carry their names from the settings, and a second model for when the first one's server fails."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -41,9 +41,9 @@ class NamedModel(WrapperModel):
 
 
 class _PrimaryModel(WrapperModel):
-    """The first of two models. Once its server has failed, it is not used again in this run.
+    """The first of two models. If its server fails, it is not used again in this run.
 
-    The client has already retried by then. If an answer breaks off, the same model is used once more.
+    By then, the client has already retried. If an answer breaks off, the same model is tried once more.
     """
 
     def __init__(self, wrapped: NamedModel) -> None:
@@ -83,5 +83,5 @@ class _PrimaryModel(WrapperModel):
 
 
 def with_fallback(first: NamedModel, fallback: NamedModel | None = None) -> Model:
-    """The first model. If there is a second one, it takes over when the first one's server fails."""
+    """Returns the first model. If there is a second one, it takes over when the first one's server fails."""
     return first if fallback is None else FallbackModel(_PrimaryModel(first), fallback, fallback_on=server_failed)

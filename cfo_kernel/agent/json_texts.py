@@ -105,9 +105,7 @@ def _literal(text: str) -> list[Any] | None:
 
 
 def literal(node: ast.expr) -> Any:
-    """The value of a literal expression in Python's or JSON's notation. Raises `ValueError` for any other
-    expression.
-    """
+    """The value of a literal in Python's or JSON's notation. Raises `ValueError` for any other expression."""
     match node:
         case ast.Dict(keys=keys, values=values):
             # `None` stands for `**more`.
@@ -131,7 +129,7 @@ def _key(node: ast.expr | None) -> str:
 
 
 def _cleaned(value: Any, depth: int) -> Any:
-    """The value with cleaned strings. Raises `RecursionError` for a value that is nested too deeply."""
+    """The value with cleaned strings. Raises `RecursionError` if the value is nested too deeply."""
     if depth == 0:
         raise RecursionError
     match value:

@@ -1,4 +1,4 @@
-"""What can go wrong between the agent and its model, as run errors that say what to do next."""
+"""Turns the failures of a model or its server into run errors that say what to do next."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -25,14 +25,15 @@ from cfo_kernel.agent.server_messages import server_message
 
 
 class UnreadableAnswer(ModelAPIError):
-    """The server's answer has a form that cannot be read, so that asking again would not help."""
+    """The server's answer has a form that cannot be read. Repeating the request would not help."""
 
 
 def answer_broke_off(error: ModelAPIError) -> bool:
-    """Whether an answer began and did not reach its end, so that repeating the request may help.
+    """Whether an answer began but did not finish, in which case repeating the request may help.
 
-    HTTP errors and refused connections do not count: the client has already retried those worth retrying. Nor does a
-    server that was silent for the whole time limit, because a person would wait as long again.
+    HTTP errors and refused connections do not count, because the client has already retried those worth retrying. A
+    server that was silent for the whole time limit does not count either, because the user would have to wait that long
+    again.
     """
     if isinstance(error, ModelConnectionError):
         return error.phase not in ("pool", "connect") and not isinstance(error, ModelTimeoutError)
@@ -44,7 +45,7 @@ def answer_broke_off(error: ModelAPIError) -> bool:
 
 
 def request_not_started(error: ModelAPIError | FallbackExceptionGroup) -> bool:
-    """Whether no model began to work on the request: it was refused, or it reached no server."""
+    """Whether no model started on the request, because it was refused or reached no server."""
     if isinstance(error, FallbackExceptionGroup):
         return all(isinstance(e, ModelAPIError) and request_not_started(e) for e in error.exceptions)
     if isinstance(error, ModelConnectionError):
@@ -53,7 +54,9 @@ def request_not_started(error: ModelAPIError | FallbackExceptionGroup) -> bool:
 
 
 def server_failed(error: Exception) -> bool:
-    """Whether a model's server failed, so that another server may succeed. A refusal is for a person to fix."""
+    """Whether a model's server failed, so that another server may succeed. A refusal does not count: only the user can
+    fix it.
+    """
     if isinstance(error, ModelHTTPError):
         return error.status_code in (408, 429) or error.status_code >= 500
     return isinstance(error, ModelAPIError)
@@ -62,7 +65,7 @@ def server_failed(error: Exception) -> bool:
 def as_run_error(
     error: AgentRunError | FallbackExceptionGroup, opened: OpenedModel, answers: Sequence[ModelResponse]
 ) -> errors.RunError:
-    """The run error for an error of pydantic-ai. `answers` are those that the run's models gave before.
+    """The run error for an error from pydantic-ai. `answers` are the answers that the run's models gave before it.
 
     If both models failed, the advice is about the first.
     """
@@ -128,7 +131,7 @@ def _is_no_completion(error: ModelAPIError) -> bool:
 
 
 def _server_error(error: ModelAPIError, name: str, setting: str, secrets: Sequence[str]) -> errors.RunError:
-    """The error with the server's own sentence, and with advice for its likely cause."""
+    """The error with the server's own message, and with advice for its likely cause."""
     status = error.status_code if isinstance(error, ModelHTTPError) else 200 if _is_no_completion(error) else None
     message = server_message(error.body, secrets)
     cause = cause_of(status, message, name.partition(":")[2])
@@ -154,7 +157,7 @@ def _details(status: int | None, code: str, message: str) -> dict[str, Any]:
 
 
 def _refusal(error: ContentFilterError, setting: str, secrets: Sequence[str]) -> errors.RunError:
-    """The error for a model that declined, in its own words, or for an answer that a filter held back."""
+    """The error for a model that declined, in its own words, or for an answer that a filter blocked."""
     [answer] = ModelMessagesTypeAdapter.validate_json(error.body or "[]") or [ModelResponse(parts=[])]
     details = answer.provider_details if isinstance(answer, ModelResponse) else None
     reason = server_message((details or {}).get("refusal"), secrets).text
@@ -187,7 +190,7 @@ def _misbehavior(error: UnexpectedModelBehavior, answers: Sequence[ModelResponse
 
 
 def _is_empty(answer: ModelResponse) -> bool:
-    """Whether there is nothing in the answer but thoughts."""
+    """Whether the answer contains nothing but thoughts."""
     return all(
         isinstance(part, ThinkingPart) or (isinstance(part, TextPart) and not part.content.strip())
         for part in answer.parts

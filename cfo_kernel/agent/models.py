@@ -1,4 +1,4 @@
-"""The models that answer: opened from `CFO_MODEL`, `CFO_FALLBACK_MODEL` and the API keys in the settings."""
+"""The models that answer questions, opened from `CFO_MODEL`, `CFO_FALLBACK_MODEL` and the API keys in the settings."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _AUTO_OPENAI, _AUTO_ANTHROPIC = "openai:gpt-6.1-terra", "anthropic:claude-sonnet
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """The model of a run, and the names behind it: the first model, then its fallback if there is one.
+    """The model for a run, with the names of the first model and of its fallback if there is one.
 
-    `secrets` are the keys, so that a server which repeats one in an error does not make it public.
+    `secrets` are the API keys. They are removed from error messages, because a server may repeat a key in one.
     """
 
     model: Model
@@ -67,13 +67,15 @@ class Models:
         self._clients = AsyncExitStack()
 
     def load(self) -> None:
-        """Imports what `opened` needs, so that a caller can do so in a thread. `opened` reports missing packages."""
+        """Imports the packages that `opened` needs, which callers can do in a thread. `opened` reports missing
+        packages.
+        """
         for name in model_names(self._settings):
             with suppress(ImportError):
                 import_module(_MODULES[name.partition(":")[0]])
 
     def opened(self, schema: SchemaContext) -> OpenedModel:
-        """The model for a run. Raises `InvalidSettings` or `ModelKeyMissing`, each with what to set."""
+        """The model for a run. Raises `InvalidSettings` or `ModelKeyMissing`, whose messages say what to set."""
         from cfo_kernel.agent.fallback import NamedModel, with_fallback
 
         names = model_names(self._settings)

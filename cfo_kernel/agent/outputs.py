@@ -1,7 +1,6 @@
-"""The four ways to end a run, as functions that a model calls. The arguments it fills in become the reply.
+"""The four ways to end a run, as functions that a model calls. The arguments it passes become the reply.
 
-SQL, its size, charts and names are checked here, so that the model can correct them while the question is still before
-it.
+SQL, the size of its result, charts and names are checked here, while the model can still correct them.
 """
 
 import asyncio
@@ -28,11 +27,11 @@ from cfo_kernel.replies import (
 from cfo_kernel.sql_text import quoted
 
 _MANY_ROWS = 100_000
-"""A table with more rows is delivered only if the model asks for it a second time."""
+"""A table with more rows than this is delivered only if the model asks for it a second time."""
 _MOST_COUNTED = 1_000_000
 _COUNT_SECONDS = 5.0
 _LISTED = 30
-"""How many names an error lists."""
+"""The maximum number of names that an error lists."""
 
 
 async def user_interaction(message: str, choices: list[str] | None = None) -> UserInteraction:
@@ -91,7 +90,7 @@ async def write_sheet_from_file(
 
 
 async def _result_named(deps: RunDeps, name: str) -> ResultTable:
-    """The result of the thread whose table, or file, has that name. Raises a `QueryError`."""
+    """The thread's result with this table name or file name. Raises a `QueryError`."""
     if found := deps.result_named(name):
         return found
     tables = deps.thread_tables
@@ -104,7 +103,9 @@ async def _result_named(deps: RunDeps, name: str) -> ResultTable:
 
 
 async def _check_size(ctx: RunContext[RunDeps], sql: str, result: ResultTable | None) -> None:
-    """Raises a `QueryError` with the number of rows if there are very many. The same SQL passes the second time."""
+    """Raises a `QueryError` with the number of rows if the table is very large. The second attempt with the same SQL
+    passes.
+    """
     deps = ctx.deps
     if sql in deps.large_deliveries:
         return
@@ -119,7 +120,7 @@ async def _check_size(ctx: RunContext[RunDeps], sql: str, result: ResultTable | 
 
 
 async def _row_count(ctx: RunContext[RunDeps], sql: str) -> int | None:
-    """The number of rows, as an earlier attempt at the run counted them, too. None if counting takes long."""
+    """The number of rows, the same for each attempt at the run. None if counting takes too long."""
     deps, key = ctx.deps, f"{call_key(ctx)}/rows"
     if (known := deps.replay_log.tool(key)) is not None:
         return known["row_count"]
@@ -132,7 +133,7 @@ async def _row_count(ctx: RunContext[RunDeps], sql: str) -> int | None:
 
 
 async def _fitting(chart: Chart, columns: Sequence[ResultColumn]) -> Chart:
-    """The chart with the exact names of its columns. Raises `UnknownColumn` for one that the table does not have."""
+    """The chart with the exact names of its columns. Raises `UnknownColumn` if the table does not have one of them."""
     names = {column.name.lower(): column.name for column in columns}
     figures = {column.name.lower(): column.name for column in columns if is_number(column.type)}
 
@@ -162,4 +163,4 @@ MESSAGE_ARGUMENTS = {
     "run_sql": "purpose",
     "write_sheet_from_file": "purpose",
 }
-"""For each output the argument that people read: it appears on the screen while the model writes it."""
+"""The argument of each output that users read. It appears on the screen while the model writes it."""

@@ -1,6 +1,7 @@
-"""Prices of a model's tokens: from the root's `prices.toml`, otherwise from genai-prices for the model's server.
+"""Prices of a model's tokens: from the root's `prices.toml`, or else from genai-prices for the model's server.
 
-Nothing is guessed: a model on a server that neither of them lists has no price, and the cost of a run stays unknown.
+Prices are never guessed: a model on a server that neither source lists has no price, and the cost of its runs stays
+unknown.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _KEYS = ("input", "cached_input", "output")
 
 @dataclass(frozen=True)
 class Price:
-    """USD for a million tokens: input, cached input, and output."""
+    """The price in USD of a million tokens: input, cached input, and output."""
 
     input: Decimal
     cached_input: Decimal
@@ -33,7 +34,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Prices:
-    """The prices of a root, by the model's name, written as in `CFO_MODEL`."""
+    """The prices of a root, by model name as in `CFO_MODEL`."""
 
     table: Mapping[str, Price] = field(default_factory=dict[str, Price])
 
@@ -67,7 +68,9 @@ def _list_price(answer: ModelResponse) -> Decimal | None:
 
 
 def read_prices(root: Path) -> Prices:
-    """The prices in a root's `prices.toml`, if it has one. Raises `InvalidSettings`, which names the faulty line."""
+    """Reads the prices in a root's `prices.toml`, if it has one. Raises `InvalidSettings`, which names the faulty
+    line.
+    """
     try:
         text = (root / FILE).read_text(encoding="utf-8")
         tables = tomllib.loads(text, parse_float=Decimal)

@@ -1,9 +1,8 @@
 """Finds the request parameters that a server refuses, and removes them from the request.
 
-Servers with OpenAI's API support different parts of it. A server that does not support a part refuses the whole
-request,
-and names the part in some wording. Tools and messages are never removed, because an answer without them would look
-valid but be worthless.
+Servers support different parts of OpenAI's API. A server that does not support a parameter refuses the whole request,
+and names the parameter in its own wording. Tools and messages are never removed, because an answer without them would
+look valid but be worthless.
 """
 
 import re
@@ -22,7 +21,7 @@ _STRUCTURE = frozenset(
 )
 _READ = 5_000
 _NAMES_BELOW = ("properties", "$defs", "definitions")
-"""Keys below these are names chosen by the tool, not keywords."""
+"""Below these keys, the keys are names that the tool chose, not keywords."""
 
 _REFUSALS = frozenset({400, 404, 405, 406, 409, 415, 422, 500, 501})
 """The statuses of a refused request. Other statuses concern the key, the account, a limit, or the server's health."""
@@ -74,7 +73,9 @@ def _top_level(body: Body) -> Iterator[str]:
 
 
 def _within_tools(body: Body) -> Iterator[str]:
-    """The keys within tools that only constrain or describe: `strict`, `additionalProperties`, `default` ..."""
+    """The keys within tool schemas that only constrain or describe: `strict`, `additionalProperties`, `default` and
+    others.
+    """
 
     def keys(value: object, *, names_are_keys: bool) -> Iterator[str]:
         if isinstance(value, list):

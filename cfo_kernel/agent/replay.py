@@ -1,9 +1,8 @@
 """Replay: continues a turn whose process died, from the answers and tool results in its replay log.
 
 The turn starts again from its message and follows the same path: as long as the log has the next step, no model is
-called and no tool runs. Continuing from a message history instead fails if a process died in the middle of an answer,
-or
-before all of several parallel tool calls had returned.
+called and no tool runs. Continuing from a message history instead would fail if the process died in the middle of an
+answer, or before all of several parallel tool calls had returned.
 """
 
 from typing import Any, cast

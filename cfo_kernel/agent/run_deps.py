@@ -1,4 +1,6 @@
-"""The dependencies of one run: what its tools work with, and the results they leave for later steps and the reply."""
+"""The dependencies of one run: the objects that its tools use, and the results they leave for later steps and the
+reply.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -23,7 +25,9 @@ _FOLDERS = ("results", "analysis")
 
 
 def call_key(ctx: RunContext["RunDeps"]) -> str:
-    """The key of a tool call within its run. Ids alone are not unique: some servers number them per answer."""
+    """The key of a tool call within its run. Ids alone are not unique, because some servers restart them in each
+    answer.
+    """
     return f"{ctx.run_step}/{ctx.tool_call_id}"
 
 
@@ -38,35 +42,35 @@ def _stem(file: str) -> str:
 
 @dataclass
 class RunDeps:
-    """What the tools of a run share. Files and results are stored under the key of the call that produced them."""
+    """The state that a run's tools share. Files and results are stored under the key of the call that produced them."""
 
     data: WorkspaceData
     schema: SchemaContext
     thread_dir: Path
     replay_log: ReplayLog = field(default_factory=EmptyReplayLog)
     large_deliveries: set[str] = field(default_factory=set[str])
-    """SQL of tables that the model was asked to narrow."""
+    """The SQL of tables that the model has been asked to narrow."""
     _files: dict[str, Path] = field(default_factory=dict[str, Path])
     _results: dict[str, ResultTable] = field(default_factory=dict[str, ResultTable])
 
     @cached_property
     def catalogue(self) -> str | None:
-        """The description of the tables that is part of every request, if the workspace is small."""
+        """The description of the tables that every request includes, if the workspace is small."""
         return catalogue(self.schema)
 
     @property
     def last_result(self) -> ResultTable | None:
-        """The result of the latest call that produced one: an answer rests on it.
+        """The result of the latest call that produced one, which the answer is assumed to use.
 
-        The latest by the order of the calls, not of their ends: calls of one answer run in parallel.
+        The latest call is the last one made, not the last one to finish: the calls in one answer run in parallel.
         """
         return next((self._results[key] for key in reversed(self._files) if key in self._results), None)
 
     def new_file(self, folder: str, stem: str, key: str) -> Path:
         """Reserves an unused file name in the thread's `analysis/` or `results/`, such as `query_001.parquet`.
 
-        A model may call several tools at once, so a name is taken as soon as it is reserved, before the file exists. A
-        later attempt at the run gets the names of the earlier one, by the keys of the calls.
+        A model may call several tools at once, so a name counts as taken once it is reserved, before the file exists. A
+        later attempt at the run gets the same names, which are looked up by the keys of the calls.
         """
         parent = self.thread_dir / folder
         if name := self.replay_log.file(key):
@@ -92,19 +96,19 @@ class RunDeps:
         return self._results.get(key)
 
     def restore_result(self, key: str, result: ResultTable) -> None:
-        """Puts a result of an earlier attempt back in the place of its call."""
+        """Restores the result of a call from an earlier attempt."""
         self._files[key] = self.thread_dir / (result.file or "")
         self._results[key] = result
 
     def result_named(self, name: str) -> ResultTable | None:
-        """The result of this run whose table, or file, has that name."""
+        """The result of this run with this table name or file name."""
         wanted = name.strip().lower()
         return next((r for r in self._results.values() if r.file and wanted in (_stem(r.file), r.file.lower())), None)
 
     def delivered(self, sql: str) -> tuple[str, ResultTable | None]:
-        """The SQL behind a table that the model delivers, and the result of this run that it has, if one is known.
+        """The SQL for a table that the model delivers, and the run's result with that table, if known.
 
-        `FROM query_001` delivers the query with that result, so that a person reads the query.
+        For `FROM query_001`, it is the query behind that result, so that the reviewer sees the actual query.
         """
         whole = _WHOLE_TABLE.fullmatch(sql.strip())
         if whole and (found := self.result_named(whole[1] or whole[2])):
@@ -113,7 +117,9 @@ class RunDeps:
         return sql, next((r for r in self._results.values() if r.query.sql.strip() == text), None)
 
     def plan_of(self, sql: str) -> QueryPlan | None:
-        """The plan of this run that compiled to this SQL, so that a table delivered as SQL keeps the plan's checks."""
+        """The plan of this run that compiled to this SQL. With it, a table delivered as SQL is checked like its
+        plan.
+        """
         queries = (result.query for result in self._results.values())
         return next(
             (QueryPlan.model_validate(q.plan) for q in queries if q.plan and q.sql.strip() == sql.strip()), None
@@ -121,9 +127,9 @@ class RunDeps:
 
     @property
     def thread_tables(self) -> dict[str, Path]:
-        """The results of the thread so far, as tables: `result_001` is `results/result_001.parquet`.
+        """The thread's results so far, as tables: `result_001` is `results/result_001.parquet`.
 
-        A table of the workspace hides a result of the same name.
+        A table in the workspace hides a result of the same name.
         """
         taken = {name.lower() for name in self.schema.tables}
         found: dict[str, Path] = {}
@@ -136,7 +142,7 @@ class RunDeps:
         return found
 
     def file_of(self, path: Path) -> str:
-        """The name of a file as replies have it: relative to the folder of the thread."""
+        """The name of a file as replies show it: relative to the thread's folder."""
         return path.relative_to(self.thread_dir).as_posix()
 
     def result_file(self, name: str) -> Path:

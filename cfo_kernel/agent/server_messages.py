@@ -1,4 +1,4 @@
-"""Extracts the error message of a model's server, one sentence and a code, from whatever form the server uses."""
+"""Extracts the error message of a model's server, a sentence and a code, from any of the forms that servers use."""
 
 import json
 import re
@@ -13,7 +13,7 @@ _READ = 20_000
 _DEEPEST = 6
 _SENTENCES = ("message", "msg", "error_message", "error", "errors", "detail", "details", "error_description", "reason")
 _FURTHER = ("title", "description", "metadata", "raw", "innererror", "fault", "faultstring", "exception", "body")
-"""The keys under which servers put sentences, and those that wrap them. Other keys, such as `input`, repeat the
+"""The keys under which servers put sentences, and the keys that wrap those. Other keys, such as `input`, repeat the
 request.
 """
 
@@ -27,7 +27,7 @@ _SECRET = re.compile(
 
 
 class ServerMessage(NamedTuple):
-    """The server's message. Any field may be empty. A structured message came as JSON, not as a web page."""
+    """The server's message. Any field may be empty. `is_structured` is false for a web page or other plain text."""
 
     text: str
     code: str
@@ -58,7 +58,7 @@ def without_secrets(text: str, secrets: Sequence[str]) -> str:
 
 
 def parameter_paths(body: object) -> list[str]:
-    """The parameters that an error names in a separate field: `param`, or the `loc` of a validation error."""
+    """The parameters that an error names in a field of its own: `param`, or the `loc` of a validation error."""
     return list(_paths(_parsed(body), _DEEPEST))
 
 
@@ -80,7 +80,7 @@ def _sentences(value: object, depth: int) -> Iterator[str]:
 
 
 def _codes(value: object, depth: int) -> Iterator[str]:
-    """The codes that are words. A number repeats the status."""
+    """The codes that are words. Numeric codes are skipped, because they repeat the status."""
     value = _parsed(value)
     if isinstance(value, list):
         value = cast("list[object]", value)[0] if value else None

@@ -1,4 +1,4 @@
-"""Prepares a model's text for people: cleans it, and removes the keys that were sent to its server."""
+"""Prepares a model's text for display: cleans it, and removes the API keys that were sent to its server."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -8,12 +8,12 @@ from cfo_kernel.replies import Reply
 
 _MASK = "***"
 _SHORTEST_KEY = 8
-"""A shorter "key" is a placeholder for a server that needs none, and may be a word in an answer."""
+"""A shorter "key" is a placeholder for a server that needs none, and may occur as a word in an answer."""
 
 
 @dataclass(frozen=True)
 class ShownText:
-    """Prepares texts of a model to be shown. `secrets` are the keys of the model servers."""
+    """Prepares text from a model for display. `secrets` are the API keys for the model servers."""
 
     secrets: tuple[str, ...] = ()
 
@@ -25,7 +25,9 @@ class ShownText:
         return text
 
     def growing(self, text: str) -> str:
-        """The text so far of a message that is still being written, without an end that may turn out to be a key."""
+        """The text so far of a message that is still being written, without an ending that could be the start of a
+        key.
+        """
         text = self.text(text)
         for secret in self.secrets:
             begun = range(min(len(secret), len(text)), _SHORTEST_KEY - 1, -1)

@@ -1,4 +1,4 @@
-"""Descriptions of tables for a model: the profile of the files with the words of the glossary."""
+"""Describes tables for a model, with the profiles of the files and the glossary's notes."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from cfo_kernel.data.tables import Column, Kind, Table, Tables
 from cfo_kernel.data.workspace_data import SchemaContext
 
 CATALOGUE_CHARACTERS = 6_000
-"""A catalogue that is longer is not part of a request: the model looks up the tables that it needs."""
+"""A longer catalogue is not included in requests. The model then looks up the tables that it needs."""
 _VALUES = 60
 _FEW_VALUES = 12
 _NODES = 150
@@ -19,7 +19,7 @@ _JOINS = 60
 _SHORTEST_JOIN = len('"a.id = b.id",')
 _ALL, _SOME, _LEAST = 2, 1, 0
 _DETAILS = (_ALL, _SOME, _LEAST)
-"""How much a catalogue says: all words of the glossary; only those about tables, with short trees; names and types."""
+"""Levels of detail: all the glossary's notes; only its notes on tables, with short trees; only names and types."""
 _TREE = "In a tree, a number stands for that many rows below; (-) is subtracted from its parent, (~) left out."
 _ROLL_UP = (
     "In a query plan that joins this table, a filter (= or in) on the label column with a parent's name means the "
@@ -46,9 +46,9 @@ def listed_tables(schema: SchemaContext) -> dict[str, Any]:
 
 
 def catalogue(schema: SchemaContext) -> str | None:
-    """The tables of a small workspace, with as much detail as there is room for. None if there is none.
+    """Describes the tables of a small workspace in as much detail as fits. Returns None if they do not fit.
 
-    It is JSON, so that a name or a value from a file cannot pass for a sentence of the instructions around it.
+    It is JSON, so that a name or a value from a file cannot pass for an instruction.
     """
     tables = [*schema.tables.values()]
     # The names alone take this much. Workspaces that are too large are recognized here, at no cost.
@@ -92,7 +92,7 @@ def described_table(table: Table, schema: SchemaContext, sample: list[list[Any]]
 
 
 def _in_brief(table: Table, schema: SchemaContext, detail: int) -> dict[str, Any]:
-    """A table in the catalogue. See `_DETAILS`."""
+    """A table's entry in the catalogue, with a level of detail from `_DETAILS`."""
     notes = schema.glossary.table(table.name)
     tree = schema.trees.get(table.name.lower())
     described: dict[str, Any] = {
@@ -110,7 +110,7 @@ def _in_brief(table: Table, schema: SchemaContext, detail: int) -> dict[str, Any
 
 
 def _column_in_brief(table: Table, column: Column, schema: SchemaContext, detail: int) -> str:
-    """The type, and what a query must know besides it."""
+    """A column's type, and anything else that a query needs to know about it."""
     notes = schema.glossary.column(table.name, column.name)
     parts = [column.type]
     values = column.values or {}
@@ -124,7 +124,7 @@ def _column_in_brief(table: Table, column: Column, schema: SchemaContext, detail
 
 
 def _joined(tables: Tables, only: Table | None = None) -> Iterator[tuple[tuple[str, str], str]]:
-    """Each pair of tables with a key in common, and the condition that joins them; the pairs of `only`, if given."""
+    """Pairs of tables with a common key, and the condition that joins them. If `only` is given, just its pairs."""
     related: set[frozenset[tuple[str, str]]] = set()
     for r in tables.relations:
         related.add(frozenset([(r.table, r.column.lower()), (r.to_table, r.to_column.lower())]))
@@ -139,7 +139,7 @@ def _joined(tables: Tables, only: Table | None = None) -> Iterator[tuple[tuple[s
 
 
 def _keys(tables: Tables) -> dict[str, list[tuple[Table, Column]]]:
-    """The columns of all tables that are keys, by their names in lower case."""
+    """The key columns of all tables, by their names in lower case."""
     found: dict[str, list[tuple[Table, Column]]] = {}
     for table in tables.values():
         for column in table.columns:
@@ -149,16 +149,16 @@ def _keys(tables: Tables) -> dict[str, list[tuple[Table, Column]]]:
 
 
 def _hierarchy(tree: Tree) -> dict[str, Any]:
-    """A hierarchy: the rows as a tree, and how a query plan rolls it up."""
+    """A hierarchy: its rows as a tree, and how a query plan rolls it up."""
     described: dict[str, Any] = {"key": tree.key, "label": tree.label, "tree": _outline(tree, _NODES)}
     described["own_rows"] = [node.name for node in tree.parents if node.booked][:_VALUES]
     return _filled(described | {"use": _ROLL_UP})
 
 
 def _outline(tree: Tree, most: int) -> list[Any]:
-    """The rows as nested lists, level by level as long as there are no more than `most` of them.
+    """The rows as nested lists: as many levels as fit in `most` rows, but at least the top level.
 
-    A row is its name; one with rows below it is its name with the list of these, or with their number.
+    A row is its name. A row with rows below it is its name with the list of those rows, or with their number.
     """
     level, shown = tree.roots, 0
     depth = 0
@@ -198,7 +198,9 @@ def _column(table: Table, column: Column, schema: SchemaContext) -> dict[str, An
 
 
 def _is_only_a_name(table: Table, column: Column, schema: SchemaContext) -> bool:
-    """Whether its texts only identify rows, so that they say nothing; or are the names in a tree, which shows them."""
+    """Whether the column's values need not be listed: they only identify rows, or are names that the tree already
+    shows.
+    """
     tree = schema.trees.get(table.name.lower())
     if column.kind is not Kind.TEXT:
         return False
@@ -217,5 +219,5 @@ def _is_joined(table: Table, column: Column, tables: Tables) -> bool:
 
 
 def _filled(value: dict[str, Any]) -> dict[str, Any]:
-    """The value without its empty entries, because every token costs money. A zero is not empty."""
+    """The value without its empty entries, because every token costs money. A zero does not count as empty."""
     return {k: v for k, v in value.items() if v not in (None, "", [], {}, ())}

@@ -1,7 +1,7 @@
-"""Fits a call's arguments to the JSON schema of its tool if only one reading exists.
+"""Fits a call's arguments to the JSON schema of its tool if they can be read in only one way.
 
-Valid arguments are returned unchanged. If two readings exist, the value stays unchanged too: the tool then refuses it,
-and the model learns why.
+Valid arguments are returned unchanged. An ambiguous value also stays unchanged, so that the tool refuses it and the
+model gets the reason.
 """
 
 import re
@@ -21,7 +21,7 @@ _BOOLEANS = {"true": True, "false": False}
 def arguments_in(written: str | dict[str, Any] | None, schema: Schema) -> list[dict[str, Any]] | None:
     """The arguments of each call in `written`, fitted to the schema, or None if no reading is clear.
 
-    Some servers write the same object twice, an empty object before it, or merge the objects of two calls.
+    Some servers send the same object twice, put an empty object in front of it, or merge the objects of two calls.
     """
     objects: list[dict[str, Any]] | None = [written] if isinstance(written, dict) else _objects(written or "{}")
     if objects is None:
@@ -46,11 +46,10 @@ def _objects(written: str) -> list[dict[str, Any]] | None:
 
 
 def surplus(arguments: dict[str, Any], schema: Schema) -> list[str]:
-    """The names of arguments that the tool does not have and may ignore.
+    """The names of unknown arguments that can safely be ignored.
 
-    It may ignore them if at most one other argument is required, that one is text, and none has a structure that an
-    extra
-    argument could belong to. An unknown field in a query plan, for example, is part of the question.
+    They can be if the tool requires at most one argument, that argument is present, and no argument has fields of its
+    own that the unknown one could belong to. An unknown field in a query plan, for example, is part of the question.
     """
     properties: dict[str, Schema] = schema.get("properties", {})
     required: list[str] = schema.get("required", [])
@@ -63,7 +62,7 @@ def surplus(arguments: dict[str, Any], schema: Schema) -> list[str]:
 
 
 class Fit:
-    """Walks a value and its schema together."""
+    """Fits a value to a schema, walking through both together."""
 
     def __init__(self, root: Schema) -> None:
         self._root = root
@@ -158,8 +157,8 @@ class Fit:
                 return value
 
     def _object_in(self, value: Any) -> dict[str, Any] | None:
-        """The object that the value is or contains. A string is parsed once, and only a limited number of strings
-        are parsed.
+        """The object that the value is or contains. Each string is parsed only once, and only a limited number are
+        parsed.
         """
         if not isinstance(value, str):
             return object_in(value)
@@ -168,7 +167,7 @@ class Fit:
         return self._read.get(value)
 
     def _chosen(self, value: Any, branches: list[Schema], depth: int) -> Any:
-        """The value, fitted to the only branch of a union that it fits."""
+        """The value, fitted to the only branch of a union that it can be fitted to."""
         key = id(value), id(branches)
         if key not in self._known:
             fitted: list[Any] = []
@@ -218,7 +217,7 @@ class Fit:
     def _nested(
         self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
     ) -> dict[str, Any]:
-        """Moves fields into the one missing object they belong to: {"name": "total", "fn": "sum", "column": "x"}."""
+        """Moves fields into the missing object that they belong to: {"name": "total", "fn": "sum", "column": "x"}."""
         missing = [name for name in required if name not in value]
         unknown = {name: each for name, each in value.items() if name not in properties}
         if len(missing) != 1 or not unknown or not self.has_fields(properties[missing[0]]):
@@ -231,7 +230,7 @@ class Fit:
     def _renamed(
         self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
     ) -> dict[str, Any]:
-        """Renames the one unknown field to the one missing field, if its value fits."""
+        """Renames the only unknown field to the only missing field, if its value fits."""
         missing = [name for name in required if name not in value]
         unknown = [name for name in value if name not in properties]
         if len(missing) != 1 or len(unknown) != 1:
@@ -250,9 +249,9 @@ _OTHER_NAMES = {_plain(other): name for name, others in OTHER_NAMES.items() for 
 
 
 def _with_known_names(value: dict[str, Any], properties: dict[str, Schema]) -> dict[str, Any]:
-    """The object with its fields under the schema's names: groupBy is group_by, and so is "dimensions".
+    """The object with its fields renamed to the schema's names: both groupBy and "dimensions" become group_by.
 
-    A field that also exists under its own name stays unknown, because dropping either would change the question.
+    A field that also exists under its own name is left unknown, because dropping either would change the question.
     """
     spelled = {_plain(name): name for name in properties}
     meant = {

@@ -1,4 +1,6 @@
-"""Reads tool names that servers decorate: functions.execute_sql, execute_sql<|channel|>commentary, executeSql:0."""
+"""Recognizes tool names that servers decorate: functions.execute_sql, execute_sql<|channel|>commentary,
+executeSql:0.
+"""
 
 import re
 from collections.abc import Iterable
@@ -8,9 +10,9 @@ _BREAK = re.compile(r"[^A-Za-z0-9_-]+|__+")
 
 
 def offered_name(written: str, offered: Iterable[str]) -> str | None:
-    """The offered tool that is meant: the only one whose name is in `written` as a whole word, even if repeated.
+    """The only offered tool whose name is in `written` as a whole word, even if the name is repeated.
 
-    Case, spaces and hyphens are ignored. None if no tool or several are named.
+    Case, spaces and hyphens are ignored. Returns None if no tool or several tools are named.
     """
     if len(written) > _LONGEST:
         return None

@@ -15,7 +15,7 @@ _ABSENT: tuple[object, ...] = (None, [], ())
 
 
 class ShortSchemas(GenerateToolJsonSchema):
-    """Generates short schemas. A tool has its own description, so that of its only parameter is dropped."""
+    """Generates short schemas. A tool has its own description, so its only parameter's description is dropped."""
 
     def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
         made = shortened(super().generate(schema, mode))
@@ -24,13 +24,11 @@ class ShortSchemas(GenerateToolJsonSchema):
 
 
 def shortened(schema: Schema) -> Schema:
-    """The schema without titles, empty defaults, and the null that is the default of an optional field.
+    """The schema without titles, empty defaults, and null as the default of an optional field.
 
-    Models omit an optional field rather than send null for it, and null is still accepted. Definitions that are
-    used only
-    once are inlined, because some servers do not show the definitions to the model. The first paragraph of a
-    definition's
-    description is dropped, because the place where it is used says the same.
+    Models omit an optional field rather than send null for it, and null is still accepted. Definitions that are used
+    only once are inlined, because some servers do not show definitions to the model. The first paragraph of a
+    definition's description is dropped, because the description of the field that uses it says the same.
     """
     short = cast("Schema", _short(schema))
     definitions: dict[str, Schema] = short.pop("$defs", {})
@@ -81,7 +79,9 @@ def _definition(schema: Schema) -> Schema:
 
 
 def _union(members: list[Schema], *, with_null: bool) -> list[Any]:
-    """The members that matter: an integer is also a number, and an optional field is omitted instead of null."""
+    """The union's members without redundant ones: "number" includes "integer", and optional fields are omitted, not
+    null.
+    """
     idle = [] if with_null else [{"type": "null"}]
     if {"type": "number"} in members:
         idle.append({"type": "integer"})
@@ -89,7 +89,7 @@ def _union(members: list[Schema], *, with_null: bool) -> list[Any]:
 
 
 def _references(node: Any) -> Iterator[str]:
-    """The names of the definitions that are referred to, once for each reference."""
+    """The names of the definitions that are referred to, repeated for each reference."""
     if isinstance(node, list):
         for item in cast("list[Any]", node):
             yield from _references(item)
@@ -102,7 +102,7 @@ def _references(node: Any) -> Iterator[str]:
 
 
 def _inlined(node: Any, definitions: dict[str, Schema]) -> Any:
-    """The node with references replaced by these definitions."""
+    """The node with references to these definitions replaced by the definitions."""
     if isinstance(node, list):
         return [_inlined(item, definitions) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):

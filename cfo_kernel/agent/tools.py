@@ -1,6 +1,6 @@
 """The tools with which the agent explores the data. Each is a few lines over `WorkspaceData` and returns compact JSON.
 
-The docstring of a tool is what the model reads of it.
+The docstring of a tool is its description for the model.
 """
 
 from collections.abc import Awaitable
@@ -23,7 +23,7 @@ from cfo_kernel.replies import ResultTable
 
 T = TypeVar("T")
 Code = Annotated[str, BeforeValidator(lambda value: unfenced(value) if isinstance(value, str) else value)]
-"""A text in a formal language. A model may put it into a fence."""
+"""Code in a formal language. A model may wrap it in a Markdown fence."""
 toolset: FunctionToolset[RunDeps] = FunctionToolset(id="data", max_retries=4, schema_generator=ShortSchemas)
 
 
@@ -53,7 +53,7 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
 
 
 def for_people(result: ResultTable) -> dict[str, Any]:
-    """What people read of a plan's result besides `compact`. The model wrote the plan, and has no use for its SQL."""
+    """The parts of a plan's result that only people see. The model wrote the plan, and has no use for its SQL."""
     return {"sql": result.query.sql}
 
 

@@ -57,12 +57,14 @@ _NO_CALL = (
     f"one of these: {', '.join(MESSAGE_ARGUMENTS)}."
 )
 _READ_AT_ONCE = 400
-"""Above 50 times as many characters, a message on the screen grows by 2 % of its length at a time."""
+"""Once a message has more than 50 times this many characters, it grows on the screen by 2 % of its length at a time."""
 _PROMPT = (Path(__file__).parent / "prompt.md").read_text(encoding="utf-8")
 
 
 def _instructions(ctx: RunContext[RunDeps]) -> str:
-    """The prompt, then the tables of a small workspace: one text, because some servers take one system message."""
+    """The prompt and the tables of a small workspace, as one string because some servers accept only one system
+    message.
+    """
     return "\n".join(filter(None, (_PROMPT, ctx.deps.catalogue)))
 
 
@@ -85,7 +87,7 @@ class TurnListener(Protocol):
     def token(self, text: str) -> None: ...
 
     def void_tokens(self) -> None:
-        """The tokens of the model's current answer are void: it will be written again."""
+        """The tokens of the model's current answer are void, because the answer will be written again."""
         ...
 
     def tool_call(self, call_id: str, name: str, arguments: Any) -> None: ...
@@ -93,7 +95,7 @@ class TurnListener(Protocol):
     def tool_result(self, call_id: str, name: str, output: Any, elapsed_ms: float, *, failed: bool) -> None: ...
 
     def used(self, usage: Usage) -> None:
-        """The usage of the whole turn. Called once at its end, however it ends."""
+        """Reports the usage of the whole turn. Called once when the turn ends, however it ends."""
         ...
 
 
@@ -108,15 +110,15 @@ class RunLimits:
 
 @dataclass(frozen=True)
 class TurnResult:
-    """The reply, and the messages of this turn. The last one is the return of the call that made the reply."""
+    """The reply, and the messages of this turn. The last message is the return of the call that made the reply."""
 
     reply: Reply
     messages: list[ModelMessage]
 
     def as_json(self, outcome: Any = None) -> list[Any]:
-        """The messages as JSON. `outcome`, if given, is what the model will read as the return of the reply's call.
+        """The messages as JSON. `outcome`, if given, becomes the return of the reply's call, which the model will read.
 
-        They leave out the instructions, which are the same for each message and new in the next turn.
+        The instructions are left out, because they are the same for each message and renewed in each turn.
         """
         messages = [replace(m, instructions=None) if isinstance(m, ModelRequest) else m for m in self.messages]
         if outcome is not None and isinstance(last := messages[-1], ModelRequest):
@@ -139,7 +141,7 @@ async def run_turn(
 ) -> TurnResult:
     """Runs the agent until it replies. An empty message continues from the history.
 
-    Raises a `RunError` for whatever went wrong with the model.
+    Raises a `RunError` if the model or its server fails.
     """
     usage_limits = UsageLimits(
         request_limit=limits.requests,
@@ -180,7 +182,7 @@ class _Turn:
 
     @property
     def responses(self) -> list[ModelResponse]:
-        """All answers of the models, including those that broke off: they cost tokens, too."""
+        """All answers of the models, including those that broke off, because they also cost tokens."""
         return [m for m in (*self._broken_off, *self._run.new_messages()) if isinstance(m, ModelResponse)]
 
     async def step(self, node: Any) -> Any:
@@ -193,7 +195,9 @@ class _Turn:
         return self._with_reply_tools(await self._run.next(node))
 
     def _with_reply_tools(self, node: Any) -> Any:
-        """The next request. If the answer before it called no tool, it names those that end a run, but only once."""
+        """The next request. If the last answer called no tool, the request lists the tools that end a run, but only
+        once.
+        """
         if not Agent.is_model_request_node(node) or not any(map(_says_no_call, node.request.parts)):
             return node
         if sum(map(_only_text, self._run.new_messages())) > 1:
@@ -205,7 +209,7 @@ class _Turn:
     async def _request(self, node: ModelRequestNode[RunDeps, Reply]) -> Any:
         """Streams a request to the model. If the answer breaks off, the request is repeated, up to `_RESTARTS` times.
 
-        Nothing of a broken answer stays in the history, and none of its tool calls have run.
+        Nothing from a broken answer stays in the history, and none of its tool calls have been run.
         """
         state, restarts = self._run.ctx.state, _RESTARTS
         while True:
@@ -276,9 +280,9 @@ def _only_text(message: ModelMessage) -> bool:
 
 
 class _StreamedMessage:
-    """The message of a reply while the model is still writing it, as an argument in the JSON of an output call.
+    """The message of a reply that the model is still writing, as an argument in the JSON of an output call.
 
-    It makes an answer appear word by word, although to the model it is a tool call like any other.
+    It lets an answer appear word by word, although to the model it is a tool call like any other.
     """
 
     def __init__(self, shown: ShownText) -> None:
@@ -321,7 +325,7 @@ class _StreamedMessage:
 
 
 def with_metadata(part: ToolReturnPart) -> Any:
-    """What a tool returned as people see it: with what is not sent to the model, such as the SQL of a plan."""
+    """A tool's result as people see it, including parts that are not sent to the model, such as the SQL of a plan."""
     content: Any = part.content
     return {**cast("dict[str, Any]", content), **part.metadata} if part.metadata else content
 

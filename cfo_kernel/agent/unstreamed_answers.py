@@ -1,4 +1,4 @@
-"""Responses that are not the requested stream: a complete answer, an error with status 200, or a web page."""
+"""Reads responses that are not the requested stream: a complete answer, an error with status 200, or a web page."""
 
 import json
 from typing import Any, cast
@@ -43,7 +43,7 @@ async def _body(response: httpx2.Response) -> bytes:
 
 
 def _streamed(choice: object) -> object:
-    """A choice in a stream's form. Each call gets its position in the list as index."""
+    """A choice in the form used in a stream. The index of each call is its position in the list."""
     if not isinstance(choice, dict):
         return choice
     whole = dict(cast("dict[str, Any]", choice))

@@ -14,7 +14,7 @@ _NAME = "cfo_model"
 
 
 def model_label(name: str) -> dict[str, str]:
-    """Metadata with the name of the model that gave an answer. They stay with the answer wherever it is stored."""
+    """Metadata with the name of the model that gave an answer. It stays with the answer wherever that is stored."""
     return {_NAME: name}
 
 
@@ -25,9 +25,9 @@ def name_of(answer: ModelResponse) -> str:
 
 
 def usage_of(run_usage: RunUsage, answers: Sequence[ModelResponse], prices: Prices) -> Usage:
-    """The usage of all answers of a run, including those that broke off, as far as their server counted it.
+    """The usage of all answers in a run, including those that broke off, if their server counted it.
 
-    The offline analyst reads no tokens, so pydantic-ai's estimate for it is ignored.
+    The offline analyst uses no tokens, so pydantic-ai's estimate for it is ignored.
     """
     costs = [prices.cost(name_of(answer), answer) for answer in answers]
     known = [cost for cost in costs if cost is not None]

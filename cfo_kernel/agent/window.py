@@ -1,4 +1,6 @@
-"""The window: the part of a thread that the model sees. It holds whole turns, so no tool call lacks its result."""
+"""The window: the part of a thread that the model sees. It consists of whole turns, so every tool call has its
+result.
+"""
 
 import contextlib
 from collections.abc import Sequence
@@ -18,10 +20,10 @@ from cfo_kernel.store.history import Entry, MessageEntry, RunEntry
 
 
 def window(entries: Sequence[Entry], turns: int) -> list[ModelMessage]:
-    """The messages of the last `turns` finished runs, or of more, so that they begin with a person's message.
+    """The messages of the last `turns` finished runs, or of more if needed for them to begin with a user's message.
 
     A run without a reply contributes its message and a line on what happened. If a run's stored messages cannot be read
-    (because another version or an editor wrote them), the texts that people see take their place.
+    (because another version or an editor wrote them), the texts that users see take their place.
     """
     messages = {e.run_id: e for e in entries if isinstance(e, MessageEntry)}
     runs = [e for e in entries if isinstance(e, RunEntry) and e.run_id in messages]

@@ -1,7 +1,7 @@
 """Tool calls that a model wrote as text, because its server did not recognize the model's template.
 
-Text is read as calls only if it consists of them, or ends in a block of them that begins with the template's own tags.
-Each call must name an offered tool and have its arguments. Prose that mentions a tool, even with an example, is not a
+Text is read as calls only if it consists of them, or ends with a block of calls that begins with the template's own
+tags. Each call must name an offered tool and have arguments. Prose that mentions a tool, even with an example, is not a
 call.
 """
 
@@ -22,7 +22,7 @@ Tools = Mapping[str, Schema]
 _LONGEST, _MOST_TAGS = 50_000, 400
 _DEEPEST = 6
 _WORDS = 3
-"""The maximum number of words that a template may put between its tags: "commentary to=", "json"."""
+"""The maximum number of words that a template puts between its tags: "commentary to=", "json"."""
 
 _THOUGHT = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _SPECIAL = r"<[|｜][^<>|｜\n]{1,60}(?:[|｜][^<>|｜\n]{1,40})?[|｜]?>|</?s>"
@@ -80,7 +80,7 @@ class Written:
 
 
 def written_calls(text: str, tools: Tools) -> Written | None:
-    """The calls that the text consists of or ends in, or None if it is anything else."""
+    """The calls that the text consists of or ends with, or None if there are none."""
     text = without_thinking(text)
     if not text or len(text) > _LONGEST or text.count("<") > _MOST_TAGS:
         return None
@@ -93,13 +93,13 @@ def written_calls(text: str, tools: Tools) -> Written | None:
 
 
 def is_for_a_person(text: str) -> bool:
-    """Whether the text is suitable as an answer for a person: neither pure JSON nor full of template tokens."""
+    """Whether the text can be shown to a user as an answer: it is neither pure JSON nor full of template tokens."""
     text = without_thinking(text)
     return bool(text) and not _NOT_FOR_PEOPLE.search(text) and not (text[0] in "{[`" and values_in(text))
 
 
 def calls_in(value: Any, tools: Tools, depth: int = _DEEPEST) -> list[WrittenCall]:
-    """The calls that a JSON value consists of: objects that name an offered tool next to one object with its
+    """The calls that a JSON value consists of: objects with the name of an offered tool and one object with its
     arguments.
     """
     if depth == 0:
@@ -131,7 +131,7 @@ def _calls_in_object(value: dict[str, Any], tools: Tools, depth: int) -> list[Wr
 
 
 def _named_object(name: str, rest: dict[str, Any], schema: Schema) -> list[WrittenCall]:
-    """The call of an object that names a tool, with its arguments either in the only other object or as the other
+    """Reads a call from an object that names a tool. Its arguments are the only other object, or else the other
     fields.
     """
     objects = [found for each in rest.values() if (found := object_in(each)) is not None]
@@ -149,7 +149,7 @@ def _name(value: Any, tools: Tools) -> str | None:
 
 
 def _whole(text: str, tools: Tools) -> list[WrittenCall]:
-    """The calls, if the whole text consists of them."""
+    """The calls, if the whole text consists of calls."""
     text = unfenced(text.strip())
     for bare in (text, _without_marks(text)):
         if calls := calls_in(values_in(bare), tools):
@@ -192,7 +192,7 @@ def _pairs(text: str, tools: Tools) -> list[WrittenCall]:
 
 
 def _body(body: str, schema: Schema) -> dict[str, Any] | None:
-    """The arguments in the body of a block: JSON, or one tag for each of them."""
+    """The arguments in the body of a block: JSON, or one tag for each argument."""
     if not body.strip():
         return {}
     if (found := object_in(body)) is not None:

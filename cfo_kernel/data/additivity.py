@@ -1,10 +1,9 @@
 """Checks, before a plan is run, that it adds up only rows that may be added up.
 
 A sum or an average is meaningless if its rows contain a balance at several dates, several scenarios, or values that the
-glossary keeps apart. The plan alone does not show this, but its rows do. A probe, which is the same plan with other
-figures, therefore finds the lowest and the highest date or scenario within each group. If they differ, the plan is
-refused with `PlanInvalid`. A row without a scenario counts as a row of a different scenario, since it may belong to
-any.
+glossary keeps apart. This shows only in the rows, not in the plan. A probe, which is the same plan with other figures,
+therefore finds the lowest and the highest date or scenario within each group. If they differ, the plan is refused with
+`PlanInvalid`. A row without a scenario counts as a row of a different scenario, since it may belong to any.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +35,7 @@ class AdditivityCheck:
     is_mentioned: bool = True
 
     def problem(self, found: str, groups: Sequence[str]) -> str:
-        """The text of the error: what is wrong, and what to write instead. `found` is a text with two of the values."""
+        """The message of the error: what is wrong, and what to write instead. `found` names two of the values."""
         each = f" for each {', '.join(groups)}" if groups else ""
         match self.kind:
             case "balance":
@@ -61,8 +60,10 @@ class AdditivityCheck:
 
 @dataclass(frozen=True)
 class AdditivityProbe:
-    """A query with one row and two columns for each check: a text with two different values found in one group, and the
-    value that all rows share. Either is null if it does not exist.
+    """A query that returns one row, with two columns for each check.
+
+    The first is a text with two different values found in one group, the second the value that all rows share. Either
+    is null if it does not exist.
     """
 
     sql: str
@@ -145,7 +146,7 @@ def _checks(
 
 
 def _table(node: Aggregate, compiler: Compiler) -> str:
-    """The table whose rows the aggregate uses: its column's table, or the plan's own."""
+    """The table whose rows the aggregate uses: its column's table, or the plan's own table."""
     return (compiler.scope.find(node.column).table if node.column else compiler.scope.table).name
 
 
@@ -154,7 +155,7 @@ def _balances(notes: TableNotes) -> list[Filter]:
 
 
 def _mentioned(plan: QueryPlan, node: Aggregate) -> set[str]:
-    """The columns, without their tables, that the plan filters or groups this figure by."""
+    """The columns, without their tables, that the plan filters on or groups this figure by."""
     named = [f.column for f in (*plan.filters, *node.where)] + [g.column for g in plan.group_by]
     return {name.rpartition(".")[2] for name in named}
 
@@ -191,7 +192,7 @@ def _probe(
 
 
 def _beyond(check: AdditivityCheck, compiler: Compiler) -> Iterator[Join]:
-    """The joins that the check's columns need and that the plan lacks."""
+    """The joins that the check's columns need and the plan lacks."""
     start = _table(check.node, compiler)
     for column in (check.column, *(f.column for f in check.node.where)):
         if "." in column:
@@ -199,7 +200,7 @@ def _beyond(check: AdditivityCheck, compiler: Compiler) -> Iterator[Join]:
 
 
 def _found(i: int, check: AdditivityCheck) -> tuple[str, str]:
-    """The SQL of two different values in a group ('none' if a row has no value), and of the only value."""
+    """SQL for two different values in a group ('none' if a row has no value), and for the only value."""
     low, high = (f"low_{i}", f"high_{i}") if check.kind != "balance" else (_day(f"low_{i}"), _day(f"high_{i}"))
     other = f"CASE WHEN {low} <> {high} THEN CAST({high} AS VARCHAR) WHEN without_{i} > 0 THEN 'none' END"
     clash = f"min(CAST({low} AS VARCHAR) || ' and ' || {other}) AS clash_{i}"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 _DAY = 24 * 60 * 60
 _CACHE_ENTRY = re.compile(r"\d+-[0-9a-f]{32}(\.\w+)?|[0-9a-f]{32}\.version|\.ingest-.+|\.[0-9a-f]{32}")
-"""Names of version folders, of stored file hashes, and of the remains of a crashed ingest or write."""
+"""Matches the names of version folders, of stored file hashes, and of the remains of a crashed ingest or write."""
 
 
 def remove_stale_entries(cache: Path, used: set[str]) -> None:
-    """Removes entries that are older than a day and not in `used`. Other files in the folder are not touched."""
+    """Removes entries that are older than a day and not in `used`. Other files in the folder are left alone."""
     limit = time.time() - _DAY
     entries: list[Path] = []
     with contextlib.suppress(OSError):  # there is no cache yet, or it cannot be read now

@@ -28,9 +28,8 @@ class ClosingDates:
     def notes(self, rows: Sequence[Sequence[Any]]) -> list[str]:
         """Notes derived from the query's rows.
 
-        Each row has a date, the previous date, whether the date has clearly fewer rows, and pairs of counts (at
-        the date and at
-        the previous date): one pair for each entity, and the last pair for rows.
+        Each row has a date, the previous date, whether the date has clearly fewer rows, and pairs of counts, at the
+        date and at the previous date. There is one pair for each entity, and the last pair counts rows.
         """
         dates = [str(row[0]) for row in rows]
         more = f" and {len(dates) - _MOST_DATES} more" if len(dates) > _MOST_DATES else ""
@@ -89,7 +88,7 @@ def _day(name: str) -> str:
 def _entities(compiler: Compiler, trees: Trees) -> list[tuple[ColumnRef, Tree]]:
     """The plan's columns that refer to entities: rows of a tree without operators.
 
-    A tree with operators contains accounts. They are what is measured, not who reports it, and come and go.
+    A tree with operators contains accounts. Accounts are what is measured, not who reports it, and may come and go.
     """
     plain = [tree for tree in trees.values() if not tree.signed]
     return [(ref, tree) for tree in plain for ref in compiler.scope.pointers(tree.table, tree.key)[:1]]

@@ -2,7 +2,7 @@
 
 A plan without windows becomes one SELECT. A plan with windows needs two steps: the CTE `_grouped` computes every
 aggregate, and the SELECT over it computes the windows over the groups. Thresholds (`having`) are applied after both, so
-that a share is always a share of the whole, not of the rows that a threshold leaves.
+that a share is always a share of the whole, not of the rows that pass a threshold.
 
 SQL is built as a list of lines, which is joined once and never split again, because quoted text may contain line
 breaks.
@@ -29,10 +29,8 @@ class Compiler:
     """The SQL of a plan, as a whole and in the parts from which checks build their own queries.
 
     `scope` and `rollups` resolve the plan's names. The keyword arguments are for a plan that examines the rows of
-    another
-    plan: `extra_joins` are joins that the plan itself does not have, and `figures_of` is the plan whose figures
-    determine
-    which rows `last_of` reads.
+    another plan: `extra_joins` are joins that the plan itself does not have, and `figures_of` is the plan whose figures
+    determine which rows `last_of` reads.
     """
 
     def __init__(
@@ -96,7 +94,9 @@ class Compiler:
         return lines
 
     def period_gaps(self) -> list[tuple[str, Grain]]:
-        """One query for each window that compares periods. It finds the first row after a gap, and counts such rows."""
+        """One query for each window that compares periods. It finds the first row that follows a gap, and counts such
+        rows.
+        """
         windows = WindowCompiler(self.plan, self.figures)
         for measure in self.plan.select:
             if contains(measure.expression, Window):
@@ -174,8 +174,8 @@ class Compiler:
     def last_moments(self, last: LastOf) -> list[str]:
         """The query for the last moment, overall or in each period, that has a row that passes the filters.
 
-        A row that no figure uses does not count: the last budget row must not determine the date at which
-        actuals are read.
+        Rows that no figure uses do not count: the last budget row must not determine the date at which actuals are
+        read.
         """
         time = self.figures.time(last.column).sql
         by = [f"GROUP BY {GRAINS[last.grain].format(time)}"] if last.grain else []
@@ -199,7 +199,7 @@ class Compiler:
         return f"{sql} {'<>' if having.op == '!=' else having.op} {bounds[0]}"
 
     def _order(self, names: list[str]) -> list[str]:
-        """The ORDER BY clause: the requested columns, then all groups, so that a plan always returns rows in the
+        """The ORDER BY clause: the requested columns, then all groups, so that a plan always returns its rows in the
         same order.
         """
         wanted: dict[str, str] = {}

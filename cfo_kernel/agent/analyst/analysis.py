@@ -83,7 +83,9 @@ class Analyst:
             return ask(f"The query failed: {failure}. Rephrase the question, or try again.")
 
     def _decide(self, refusal: Refusal) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | Reply]:
-        """The reading that the data single out, such as the only variant with rows; else a question to the user."""
+        """The only reading that the data support, such as the only variant with rows; otherwise a question to the
+        user.
+        """
         kept, filled = yield from self._counted(refusal.variants)
         alone = refusal.decide and len(filled) == 1 and filled == kept
         if alone and (yield from self._rolls_up_nothing(refusal.variants, filled[0])):
@@ -97,7 +99,7 @@ class Analyst:
     def _same_rows(
         self, filled: list[Variant]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | None]:
-        """The reading as a parent's name, if the word's other meaning has the same rows, all of them added."""
+        """The reading as a parent's name, if the word's other meaning has the same rows and all of them are added."""
         if len(filled) != 2:
             return None
         for one, other in (filled, filled[::-1]):
@@ -111,7 +113,7 @@ class Analyst:
     def _rolls_up_nothing(
         self, variants: tuple[Variant, ...], taken: Variant
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], bool]:
-        """Whether each rejected name rolls up nothing, or exactly the rows of the chosen name."""
+        """Whether each rejected name either has nothing below it or covers exactly the rows of the chosen name."""
         for variant in variants:
             mine = [p for p in variant.reading.said if p not in taken.reading.said]
             others = [p for p in taken.reading.said if p not in variant.reading.said]
@@ -121,7 +123,7 @@ class Analyst:
         return True
 
     def _texts(self, variants: list[Variant]) -> tuple[str, ...]:
-        """The variants as questions, in plain words unless those would be read differently."""
+        """The variants as questions, in plain words unless those would be understood differently."""
         texts: list[str] = []
         for variant in variants:
             plain = Naming(self.schema, variant.reading).question()

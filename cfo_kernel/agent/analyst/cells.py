@@ -154,12 +154,14 @@ class Cells:
         return figure(value, self._decimals_of(AGGREGATES[self._function_at(at)], value))
 
     def _function_at(self, at: int) -> str:
-        """The function that the figures of a column come from."""
+        """The function that computes the figures in a column."""
         functions = self.reading.functions or ("sum",)
         return functions[at - self.groups] if 0 < at - self.groups < len(functions) else functions[0]
 
     def _decimals_of(self, function: AggregateFunction, value: Any) -> int | None:
-        """The decimals of a figure. One halfway between two values of the column has one more than they have."""
+        """The number of decimals of a figure: that of its column, or one more for a figure halfway between two
+        values.
+        """
         if self.decimals is None or not function.is_between_values or not isinstance(value, int | float):
             return self.decimals
         return self.decimals + (round(value, self.decimals) != value)

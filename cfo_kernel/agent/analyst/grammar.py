@@ -50,7 +50,7 @@ def read(words: tuple[Word, ...], marks: list[Mark], schema: Schema) -> Draft:
 
 
 def _set_against(marks: list[Mark]) -> bool:
-    """Whether the question names two values of one column, so that it compares those instead of periods."""
+    """Whether the question names two values of one column, in which case it compares those and not periods."""
     paths = [m.values[0].path for m in marks if m.values]
     return len(set(paths)) < len(paths)
 
@@ -105,7 +105,7 @@ def _ends(draft: Draft) -> None:
 
 
 def _grain_of(draft: Draft, at: int) -> Grain:
-    """The kind of period whose end is named, such as a month in 'month end'."""
+    """The kind of period whose end is named: a month in 'month end'."""
     mark = draft.marks[at]
     said = " ".join(w.norm for w in draft.words[mark.start : mark.end])
     return next((g for g in (Grain.MONTH, Grain.QUARTER) if g.value in said), Grain.YEAR)

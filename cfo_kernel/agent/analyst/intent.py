@@ -64,7 +64,7 @@ class _Intent(Leftovers):
         return "earning" if self.draft.asks(Ask.EARNING) else ""
 
     def _said_balance(self) -> bool:
-        """Whether 'balance' occurs as a mere addition to an account's name."""
+        """Whether 'balance' is merely appended to an account's name."""
         return any(
             m.sort is Sort.FILLER and self.draft.words[m.start].norm in ("balance", "balances")
             for m in self.draft.marks
@@ -233,7 +233,7 @@ class _Intent(Leftovers):
                     raise NotUnderstood(f"'{label}' is an identifier, not a figure: it is never added up.")
 
     def _with_figure(self, labels: list[str]) -> tuple[str, ...]:
-        """The question with each figure's label, which replaces the table's name or is put first."""
+        """The question with each figure's label, which replaces the table's name or is added at the front."""
         named = next((m for m in self.draft.marks if self.draft.is_fact(m.names)), None)
         if named and not self.draft.count_rows:
             return tuple(self.settler.swap(named, label) for label in labels)

@@ -118,7 +118,7 @@ def amounts(schema: Schema, reading: Reading, close: Close, columns: tuple[str, 
 
 
 class Lateness:
-    """Reports who has no rows at a close.
+    """Reports entities that have no rows at a close.
 
     `late` lists them by all columns and `absent` by the owners alone; `held` has the figures before the close.
     """

@@ -65,8 +65,8 @@ class _Brain:
     def next(self, turned: Turn, info: AgentInfo) -> Calls:
         """The next calls of the turn: tools to run, or the output tool that ends it.
 
-        A fault of the analyst, which reads any text that people write, must not look like one of the engine: it is
-        logged, and the person is asked for other words.
+        The analyst reads any text that people write. If it fails on one, that must not look like a failure of the
+        engine: the failure is logged, and the user is asked to rephrase.
         """
         try:
             return self._next(turned, info)

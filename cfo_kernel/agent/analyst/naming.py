@@ -91,7 +91,7 @@ class Naming:
 
     @cached_property
     def scenario(self) -> str:
-        """The values picked from columns with a default: 'Actual'."""
+        """The scenario that the question picks, such as 'Actual': the values of columns that have a default."""
         return joined([v for p in self.reading.picks if p.column in self._defaults and not p.negated for v in p.values])
 
     @cached_property

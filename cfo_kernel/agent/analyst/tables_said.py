@@ -59,7 +59,7 @@ class ManyRows(Cells):
         return " ".join(said)
 
     def _set_beside(self, row: Row) -> str:
-        """The change between two periods; if one period has no rows, the figure of the other."""
+        """The change between two periods, or the figure of one period if the other has no rows."""
         later, earlier = row[self.groups], row[self.groups + 1]
         if (later is None) == (earlier is None):
             return self._moved(row)
@@ -163,7 +163,7 @@ class ManyRows(Cells):
         return self._extremes(head, self._moved, ("the largest rise is in", "the largest fall in"), by=self.groups + 2)
 
     def _series(self) -> int:
-        """How many series there are along the first period column; the first row of each has no predecessor."""
+        """The number of series along the first period column. The first row of each series has no predecessor."""
         along = next((i for i, by in enumerate(self.reading.by) if by.grain), 0)
         return len({tuple(map(str, row[:along] + row[along + 1 : self.groups])) for row in self.rows})
 

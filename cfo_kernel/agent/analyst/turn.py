@@ -101,13 +101,13 @@ def content(value: Any) -> Result:
 
 
 def _with_metadata(part: ToolReturnPart) -> Result:
-    """What a tool returned, with what it returned to people alone: the SQL of a plan."""
+    """A tool's result, including the parts that only people see, such as the SQL of a plan."""
     value = content(part.content)
     return {**value, **part.metadata} if isinstance(value, dict) and part.metadata else value
 
 
 def _text(value: Any) -> str:
-    """The reason that a tool, or the validation of its arguments, gave for a refusal."""
+    """The reason given for a refusal by a tool or by the validation of its arguments."""
     if not isinstance(value, list):
         return str(value)
     return "; ".join(str(error.get("msg", error)) for error in cast("list[dict[str, Any]]", value))
