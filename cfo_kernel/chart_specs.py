@@ -163,8 +163,9 @@ def waterfall(x: ChartColumn, figure: ChartColumn) -> Spec:
 
 
 def _over_bars(count: int) -> Spec:
-    """The text mark for figures above this number of bars. If the chart is too narrow, all of the figures are
-    hidden.
+    """The text mark for figures above this number of bars.
+
+    If the chart is too narrow, all of the figures are hidden.
     """
     return {"type": "text", "dy": -7, "fontSize": 11, "opacity": {"expr": f"width < {_FIGURE_WIDTH * count} ? 0 : 1"}}
 

@@ -30,8 +30,9 @@ from cfo_kernel.settings import load
 T = TypeVar("T")
 _USAGE_ERROR = 2
 _GC_THRESHOLD = 500_000
-"""The number of allocations between garbage collections. It is high because commands mostly load modules, which are
-never garbage.
+"""The number of allocations between garbage collections.
+
+It is high because commands mostly load modules, which are never garbage.
 """
 _DEFAULT_GC_THRESHOLD = gc.get_threshold()
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

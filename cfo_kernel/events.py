@@ -77,7 +77,7 @@ class Result(Value):
 
 
 class Error(Value):
-    """The reason why the run has no reply. `details` are JSON, such as the own words of the model's server."""
+    """The reason why the run has no reply. `details` are JSON values, such as the model server's own error message."""
 
     type: Literal["error"] = "error"
     code: str

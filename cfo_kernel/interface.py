@@ -94,7 +94,7 @@ class Glossary(Value):
     """The glossary of a company's data, as its authors wrote it.
 
     `questions` are example questions to start with: those in the glossary or, if it has none, simple generated ones.
-    `problems` are the faults in the file, each with its line; those parts of it are not used.
+    `problems` are the faults in the file, each with its line. The parts with faults are not used.
     """
 
     company: str | None = None

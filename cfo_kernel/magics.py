@@ -89,7 +89,7 @@ class RunProgress:
 
 
 class DisplayHandle(Protocol):
-    """The used part of IPython's `DisplayHandle`, which is untyped: an output that can be replaced."""
+    """The part of IPython's untyped `DisplayHandle` that is used here: an output that can be replaced."""
 
     def update(self, obj: object) -> None: ...
 

@@ -84,11 +84,11 @@ class _Connections:
 
 
 class _TimedConnection(asyncio.Protocol):
-    """Passes a connection to uvicorn's protocol, and closes it if the client takes too long to send a head or to read a
-    response.
+    """Passes a connection to uvicorn's protocol, and closes it if its client is too slow in sending or reading.
 
-    It wraps that protocol instead of extending it, so as not to depend on its internals. The app finds this object in
-    the state of each request, and reports when a request starts, which is when its head is complete.
+    The limits apply to sending a head and to reading a response. The class wraps that protocol instead of extending it,
+    so as not to depend on its internals. The app finds this object in the state of each request, and reports when a
+    request starts, which is when its head is complete.
     """
 
     def __init__(self, connections: _Connections, make_protocol: Callable[[dict[str, Any]], asyncio.Protocol]) -> None:

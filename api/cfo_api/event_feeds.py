@@ -148,11 +148,10 @@ class _Feed:
             self._first += 1
 
     async def _wake(self) -> None:
-        """Wakes the listeners when there is something new: one group at a time, each followed by a pause of the
-        same length.
+        """Wakes the listeners after new events, one group at a time, with a pause after each group that lasts as long.
 
-        They therefore take at most half of the event loop's time, and events that arrive during a pause are
-        sent together.
+        They therefore take at most half of the event loop's time, and events that arrive during a pause are sent
+        together.
         """
         clock = asyncio.get_running_loop().time
         has_ended = False

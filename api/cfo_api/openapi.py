@@ -10,9 +10,7 @@ from cfo_api import examples, sse
 
 _WITHOUT_TOKEN = ("get_health", "get_readiness")
 _COMMON_PROBLEMS = (403, 413, 500, 503)
-"""Problems that every operation may return: a rejection by the auth middleware, or a failure of the server or its
-disk.
-"""
+"""Problems of every operation: a rejection by the auth middleware, or a failure of the server or its disk."""
 _PROBLEM = {
     "type": "object",
     "description": "An error (RFC 9457): `code` is stable, and `detail` says what happened and what to do.",

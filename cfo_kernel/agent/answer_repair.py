@@ -1,5 +1,4 @@
-"""Repairs a model's answer before it is acted on: the names and arguments of calls, and calls or replies written as
-text.
+"""Repairs a model's answer before it is used: names and arguments of calls, and calls or replies written as text.
 
 The history holds the repaired answer, so that the next request to the server is valid. The replay log holds the
 original answer, which is repaired in the same way when it is read from the log.
@@ -101,8 +100,9 @@ class AnswerRepair(AbstractCapability[RunDeps]):
 
 
 def repaired(response: ModelResponse, tools: Tools, answers: Sequence[ModelMessage], *, queried: bool) -> ModelResponse:
-    """The repaired answer. `answers` are the earlier answers in this run, and `queried` is whether a query has returned
-    a result.
+    """The repaired answer.
+
+    `answers` are the earlier answers in this run, and `queried` is whether a query has returned a result.
     """
     # What was cut off, or taken out by a filter, has no certain end.
     whole = response.finish_reason not in ("length", "content_filter")
@@ -190,9 +190,7 @@ def _id(response: ModelResponse, call: str) -> str:
 
 
 def _with_ids_of_their_own(parts: Sequence[Any], ids: set[str]) -> Iterator[Any]:
-    """Gives new ids to calls whose id is among `ids`, because some servers number the calls from the start in each
-    answer.
-    """
+    """Gives new ids to calls whose id is among `ids`, because some servers restart their numbering in each answer."""
     for part in parts:
         if not isinstance(part, ToolCallPart):
             yield part

@@ -1,6 +1,4 @@
-"""Finds the likely cause when a model's server gives no answer, from the status and the message, with advice for the
-user.
-"""
+"""Finds the likely cause, and advice, when a model's server gives no answer, from its status and message."""
 
 import re
 from enum import Enum

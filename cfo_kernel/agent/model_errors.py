@@ -54,8 +54,9 @@ def request_not_started(error: ModelAPIError | FallbackExceptionGroup) -> bool:
 
 
 def server_failed(error: Exception) -> bool:
-    """Whether a model's server failed, so that another server may succeed. A refusal does not count: only the user can
-    fix it.
+    """Whether a model's server failed, so that another server may succeed.
+
+    A refusal does not count: only the user can fix it.
     """
     if isinstance(error, ModelHTTPError):
         return error.status_code in (408, 429) or error.status_code >= 500

@@ -67,8 +67,9 @@ class Models:
         self._clients = AsyncExitStack()
 
     def load(self) -> None:
-        """Imports the packages that `opened` needs, which callers can do in a thread. `opened` reports missing
-        packages.
+        """Imports the packages that `opened` needs, which callers can do in a thread.
+
+        `opened` reports missing packages.
         """
         for name in model_names(self._settings):
             with suppress(ImportError):

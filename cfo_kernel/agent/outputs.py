@@ -103,8 +103,9 @@ async def _result_named(deps: RunDeps, name: str) -> ResultTable:
 
 
 async def _check_size(ctx: RunContext[RunDeps], sql: str, result: ResultTable | None) -> None:
-    """Raises a `QueryError` with the number of rows if the table is very large. The second attempt with the same SQL
-    passes.
+    """Raises a `QueryError` with the number of rows if the table is very large.
+
+    The second attempt with the same SQL passes.
     """
     deps = ctx.deps
     if sql in deps.large_deliveries:

@@ -68,8 +68,9 @@ def _list_price(answer: ModelResponse) -> Decimal | None:
 
 
 def read_prices(root: Path) -> Prices:
-    """Reads the prices in a root's `prices.toml`, if it has one. Raises `InvalidSettings`, which names the faulty
-    line.
+    """Reads the prices in a root's `prices.toml`, if it has one.
+
+    Raises `InvalidSettings`, which names the faulty line.
     """
     try:
         text = (root / FILE).read_text(encoding="utf-8")

@@ -73,8 +73,8 @@ def _top_level(body: Body) -> Iterator[str]:
 
 
 def _within_tools(body: Body) -> Iterator[str]:
-    """The keys within tool schemas that only constrain or describe: `strict`, `additionalProperties`, `default` and
-    others.
+    """The keys in tool schemas that only constrain or describe, such as `strict`, `additionalProperties` and
+    `default`.
     """
 
     def keys(value: object, *, names_are_keys: bool) -> Iterator[str]:

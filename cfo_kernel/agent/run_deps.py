@@ -1,6 +1,4 @@
-"""The dependencies of one run: the objects that its tools use, and the results they leave for later steps and the
-reply.
-"""
+"""The dependencies of one run: the objects that its tools use, and the results that they leave for later steps."""
 
 import re
 from dataclasses import dataclass, field
@@ -25,8 +23,9 @@ _FOLDERS = ("results", "analysis")
 
 
 def call_key(ctx: RunContext["RunDeps"]) -> str:
-    """The key of a tool call within its run. Ids alone are not unique, because some servers restart them in each
-    answer.
+    """The key of a tool call within its run.
+
+    Ids alone are not unique, because some servers restart them in each answer.
     """
     return f"{ctx.run_step}/{ctx.tool_call_id}"
 
@@ -117,9 +116,7 @@ class RunDeps:
         return sql, next((r for r in self._results.values() if r.query.sql.strip() == text), None)
 
     def plan_of(self, sql: str) -> QueryPlan | None:
-        """The plan of this run that compiled to this SQL. With it, a table delivered as SQL is checked like its
-        plan.
-        """
+        """The plan of this run that compiled to this SQL, so that a table delivered as SQL is checked like its plan."""
         queries = (result.query for result in self._results.values())
         return next(
             (QueryPlan.model_validate(q.plan) for q in queries if q.plan and q.sql.strip() == sql.strip()), None

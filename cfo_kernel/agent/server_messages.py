@@ -13,8 +13,9 @@ _READ = 20_000
 _DEEPEST = 6
 _SENTENCES = ("message", "msg", "error_message", "error", "errors", "detail", "details", "error_description", "reason")
 _FURTHER = ("title", "description", "metadata", "raw", "innererror", "fault", "faultstring", "exception", "body")
-"""The keys under which servers put sentences, and the keys that wrap those. Other keys, such as `input`, repeat the
-request.
+"""The keys under which servers put sentences, and the keys that wrap those.
+
+Other keys, such as `input`, repeat the request.
 """
 
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL | re.IGNORECASE)

@@ -25,7 +25,7 @@ class ShownText:
         return text
 
     def growing(self, text: str) -> str:
-        """The text so far of a message that is still being written, without an ending that could be the start of a
+        """The text so far of a message that is still being written, without an ending that may be the start of a
         key.
         """
         text = self.text(text)

@@ -198,9 +198,7 @@ def _column(table: Table, column: Column, schema: SchemaContext) -> dict[str, An
 
 
 def _is_only_a_name(table: Table, column: Column, schema: SchemaContext) -> bool:
-    """Whether the column's values need not be listed: they only identify rows, or are names that the tree already
-    shows.
-    """
+    """Whether the column's values need not be listed: they only identify rows, or the tree already shows them."""
     tree = schema.trees.get(table.name.lower())
     if column.kind is not Kind.TEXT:
         return False

@@ -157,8 +157,9 @@ class Fit:
                 return value
 
     def _object_in(self, value: Any) -> dict[str, Any] | None:
-        """The object that the value is or contains. Each string is parsed only once, and only a limited number are
-        parsed.
+        """The object that the value is or contains.
+
+        Each string is parsed only once, and only a limited number are parsed.
         """
         if not isinstance(value, str):
             return object_in(value)

@@ -1,6 +1,4 @@
-"""Recognizes tool names that servers decorate: functions.execute_sql, execute_sql<|channel|>commentary,
-executeSql:0.
-"""
+"""Recognizes tool names with decorations: functions.execute_sql, execute_sql<|channel|>commentary, executeSql:0."""
 
 import re
 from collections.abc import Iterable

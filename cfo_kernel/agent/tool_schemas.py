@@ -79,9 +79,7 @@ def _definition(schema: Schema) -> Schema:
 
 
 def _union(members: list[Schema], *, with_null: bool) -> list[Any]:
-    """The union's members without redundant ones: "number" includes "integer", and optional fields are omitted, not
-    null.
-    """
+    """The union's members without redundant ones: "number" includes "integer", and optional fields may be omitted."""
     idle = [] if with_null else [{"type": "null"}]
     if {"type": "number"} in members:
         idle.append({"type": "integer"})

@@ -62,9 +62,7 @@ _PROMPT = (Path(__file__).parent / "prompt.md").read_text(encoding="utf-8")
 
 
 def _instructions(ctx: RunContext[RunDeps]) -> str:
-    """The prompt and the tables of a small workspace, as one string because some servers accept only one system
-    message.
-    """
+    """The prompt and a small workspace's tables, as one string because some servers accept only one system message."""
     return "\n".join(filter(None, (_PROMPT, ctx.deps.catalogue)))
 
 
@@ -195,8 +193,9 @@ class _Turn:
         return self._with_reply_tools(await self._run.next(node))
 
     def _with_reply_tools(self, node: Any) -> Any:
-        """The next request. If the last answer called no tool, the request lists the tools that end a run, but only
-        once.
+        """The next request.
+
+        If the last answer called no tool, the request lists the tools that end a run, but only once.
         """
         if not Agent.is_model_request_node(node) or not any(map(_says_no_call, node.request.parts)):
             return node

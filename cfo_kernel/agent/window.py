@@ -1,5 +1,6 @@
-"""The window: the part of a thread that the model sees. It consists of whole turns, so every tool call has its
-result.
+"""The window: the part of a thread that the model sees.
+
+It consists of whole turns, so every tool call has its result.
 """
 
 import contextlib

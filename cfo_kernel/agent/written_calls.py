@@ -99,9 +99,7 @@ def is_for_a_person(text: str) -> bool:
 
 
 def calls_in(value: Any, tools: Tools, depth: int = _DEEPEST) -> list[WrittenCall]:
-    """The calls that a JSON value consists of: objects with the name of an offered tool and one object with its
-    arguments.
-    """
+    """The calls that a JSON value consists of: objects with an offered tool's name and one object with arguments."""
     if depth == 0:
         return []
     match value:
@@ -131,8 +129,9 @@ def _calls_in_object(value: dict[str, Any], tools: Tools, depth: int) -> list[Wr
 
 
 def _named_object(name: str, rest: dict[str, Any], schema: Schema) -> list[WrittenCall]:
-    """Reads a call from an object that names a tool. Its arguments are the only other object, or else the other
-    fields.
+    """Reads a call from an object that names a tool.
+
+    Its arguments are the only other object, or else the other fields.
     """
     objects = [found for each in rest.values() if (found := object_in(each)) is not None]
     properties: dict[str, Any] = schema.get("properties", {})

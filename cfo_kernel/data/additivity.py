@@ -22,9 +22,8 @@ from cfo_kernel.errors import PlanInvalid
 class AdditivityCheck:
     """A check that all rows of a figure have the same value of `column` within each group.
 
-    `meant` is the value that the glossary names as the default. `is_mentioned` says whether the plan filters or
-    groups by
-    the column; if it does not, a note says which value all rows have.
+    `meant` is the value that the glossary names as the default. `is_mentioned` says whether the plan filters or groups
+    by the column; if it does not, a note says which value all rows have.
     """
 
     figure: str

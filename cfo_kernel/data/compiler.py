@@ -94,8 +94,9 @@ class Compiler:
         return lines
 
     def period_gaps(self) -> list[tuple[str, Grain]]:
-        """One query for each window that compares periods. It finds the first row that follows a gap, and counts such
-        rows.
+        """One query for each window that compares periods.
+
+        It finds the first row that follows a gap, and counts such rows.
         """
         windows = WindowCompiler(self.plan, self.figures)
         for measure in self.plan.select:
@@ -199,9 +200,7 @@ class Compiler:
         return f"{sql} {'<>' if having.op == '!=' else having.op} {bounds[0]}"
 
     def _order(self, names: list[str]) -> list[str]:
-        """The ORDER BY clause: the requested columns, then all groups, so that a plan always returns its rows in the
-        same order.
-        """
+        """The ORDER BY clause: the requested columns, then all groups, so that the rows always have the same order."""
         wanted: dict[str, str] = {}
         for order in self.plan.order_by:
             match = next((name for name in names if name.lower() == order.by.lower()), None)

@@ -1,8 +1,8 @@
 """Reads a delimited text file into the staging table, with every cell as text.
 
-Runs in the ingest worker. DuckDB's own sniffer is not used because it samples the first rows only: in a column of whole
-numbers, one 2.75 far below became 3, and account 00124 became 124. Types are inferred later, over whole columns
-(`cfo_kernel.data.type_inference`), so no digit is lost. Notes tell people what was decided where the file does not say.
+Runs in the ingest worker. DuckDB's own sniffer is not used because it samples only the first rows: in a column of whole
+numbers, it turned a 2.75 far below into 3, and the account 00124 into 124. Types are inferred later, over whole columns
+(`cfo_kernel.data.type_inference`), so no digit is lost. Notes tell users about decisions that the file leaves open.
 """
 
 import codecs
@@ -30,7 +30,7 @@ csv.field_size_limit(_MAX_LINE)
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[str, list[str]]:
-    """Creates the table `staging` with all columns as text; returns the delimiter of the file, and notes."""
+    """Creates the table `staging` with all columns as text. Returns the file's delimiter, and notes."""
     encoding, notes = _detect_encoding(path)
     delimiter, lines, header = _find_header(path, encoding)
     body = scratch / "body.csv"
@@ -51,7 +51,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
 def _detect_encoding(path: Path) -> tuple[str, list[str]]:
     """The encoding of the file, with a note unless it is UTF-8. Raises `UnreadableFile` for a binary file.
 
-    The whole file is decoded: the first byte that is not UTF-8 may be a million rows down.
+    The whole file is decoded, because the first byte that is not UTF-8 may be a million rows down.
     """
     with path.open("rb") as file:
         if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -90,7 +90,10 @@ def _find_header(path: Path, encoding: str) -> tuple[str, int, headers.Header]:
 
 
 def _read_head(path: Path, encoding: str) -> tuple[str, bool]:
-    """The beginning of the file with two lines at least, and whether it is cut. Refuses a first line without end."""
+    """The beginning of the file, with at least two lines, and whether it is cut.
+
+    Refuses a file whose first line never ends.
+    """
     with path.open(encoding=encoding, errors="replace") as file:
         head = file.read(_HEAD)
         while head.strip().count("\n") < 1 and len(head) < _MAX_HEAD and (more := file.read(_MAX_HEAD - len(head))):
@@ -105,24 +108,24 @@ def _read_head(path: Path, encoding: str) -> tuple[str, bool]:
 
 
 def _regularity(head: str, delimiter: str) -> tuple[int, int]:
-    """How many rows of the head have the same width with this delimiter, and that width."""
+    """The number of rows in the head that have the same width with this delimiter, and that width."""
     widths = Counter(len(row) for row in csv.reader(io.StringIO(head), delimiter=delimiter) if len(row) > 1)
     width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
     return count, width
 
 
 def _common_width(rows: list[list[str | None]]) -> int:
-    """The width that most rows have; of two equally common widths, the larger."""
+    """The width that most rows have. If two widths are equally common, the larger one."""
     widths = Counter(len(row) for row in rows if row)
     most = max(widths.values())
     return max(width for width, count in widths.items() if count == most)
 
 
 def _copy_body(path: Path, encoding: str, lines: int, body: Path) -> int:
-    """Copies the rows below the header as UTF-8 with LF line ends; returns how many lines are not empty.
+    """Copies the rows below the header as UTF-8 with LF line ends. Returns how many lines are not empty.
 
-    DuckDB reads neither UTF-16 nor Windows-1252, and cannot skip lines inside of a quoted cell. Refuses a file with a
-    NUL character, or a line that is longer than any may be: the lenient reader would leave it out without a word.
+    DuckDB reads neither UTF-16 nor Windows-1252, and cannot skip lines inside a quoted cell. A file with a NUL
+    character or an overlong line is refused, because the lenient reader would silently skip those rows.
     """
     count = length = 0
     with path.open(encoding=encoding, errors="replace") as file, body.open("w", encoding="utf-8", newline="\n") as out:
@@ -170,7 +173,10 @@ def _read_ragged_csv(
 
 
 def _widened(header: headers.Header, path: Path, body: Path, delimiter: str) -> headers.Header:
-    """The header with a column for each cell of the widest row. Refuses a cell that is longer than any line may be."""
+    """The header with a column for each cell of the widest row.
+
+    Refuses a file with a cell longer than the maximum line length.
+    """
     try:
         with body.open(encoding="utf-8") as file:
             width = max((len(row) for row in csv.reader(file, delimiter=delimiter)), default=0)
@@ -183,7 +189,7 @@ def _widened(header: headers.Header, path: Path, body: Path, delimiter: str) -> 
 
 
 def _drop_empty(connection: duckdb.DuckDBPyConnection, header: headers.Header) -> None:
-    """Drops empty rows, and columns with neither a name nor a value: they are layout."""
+    """Drops empty rows, and columns with neither a name nor a value, which only serve the layout."""
     columns = [quoted(name) for name in header.names]
     connection.execute(f"DELETE FROM staging WHERE coalesce({', '.join(columns)}) IS NULL")  # noqa: S608 - quoted
     for column in (columns[i] for i in header.unnamed):

@@ -1,12 +1,12 @@
 """Writes a result file as CSV that opens correctly in a spreadsheet.
 
-Runs in the ingest worker. The file is UTF-8 with a byte order mark, without which Excel assumes another encoding. Texts
-are quoted; numbers, dates and NULL, which is an empty cell, are not.
+Runs in the ingest worker. The file is UTF-8 with a byte order mark, without which Excel assumes another encoding. Text
+is quoted; numbers, dates and NULL, which is an empty cell, are not.
 
-A text that a spreadsheet would run as a formula gets an apostrophe in front; a plain number does not. Quotation marks
+Text that a spreadsheet would run as a formula gets an apostrophe in front; a plain number does not. Quotation marks
 alone do not protect: a spreadsheet whose locale separates lists by `;` splits `5,"a;=b"` into `5,"a` and `=b"`, since a
-quotation mark counts only at the start of a cell. So what follows another separator or a line break inside a text is
-treated as the start of a cell too.
+quotation mark counts only at the start of a cell. Text that follows another separator or a line break inside a cell is
+therefore treated as the start of a cell too.
 """
 
 import re
@@ -32,7 +32,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def write_csv(source: str, to: str) -> dict[str, Any]:
-    """Writes the Parquet file `source` as the CSV file `to`; returns the number of rows."""
+    """Writes the Parquet file `source` as the CSV file `to`. Returns the number of rows."""
     file_formats.check_content(Path(source))
     body = Path(f"{to}.rows")
     try:
@@ -70,7 +70,7 @@ def _is_text(kind: str) -> bool:
 
 
 def _cell(value: str, kind: str) -> str:
-    """SQL of a cell."""
+    """SQL for a cell."""
     if _EXACT.fullmatch(kind):
         return value
     text = f"CAST({value} AS VARCHAR)"
@@ -80,7 +80,7 @@ def _cell(value: str, kind: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    """SQL of a text, with an apostrophe wherever a formula would begin."""
+    """SQL for text, with an apostrophe wherever a formula would begin."""
     later = f"regexp_replace({text}, {text_literal(_LATER_FORMULA)}, '\\1''\\2', 'g')"
     is_formula = (
         f"regexp_matches({text}, {text_literal(_FORMULA)}) AND NOT regexp_matches({text}, {text_literal(_NUMBER)})"

@@ -50,7 +50,7 @@ def read_dates(column: TextColumn) -> list[str] | None:
 
 
 def _parse(column: TextColumn, formats: list[str], kind: str) -> list[str] | None:
-    """Reads the column in the first format that fits every cell, with a note if a second format fits as well."""
+    """Parses the column in the first format that fits every cell. Adds a note if a second format fits as well."""
     fitting = [f for f in formats if column.holds(f"try_strptime({column.value}, '{f}') IS NOT NULL")]
     if not fitting:
         return None

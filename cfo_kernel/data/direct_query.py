@@ -32,7 +32,7 @@ class Direct(Value):
         return f"PYTHON:{chr(10) if code[:1].isspace() else ' '}{code}"
 
     def check(self) -> None:
-        """Raises `InvalidInput` unless exactly one of the three is given."""
+        """Raises `InvalidInput` unless exactly one of the three fields is set."""
         if sum(part is not None for part in (self.sql, self.plan, self.python)) != 1:
             raise InvalidInput("Exactly one of `sql`, `plan` and `python` is needed. Send one of them.")
 

@@ -1,4 +1,4 @@
-"""Gives columns exact types: DECIMAL instead of DOUBLE if it holds every value, DATE for timestamps at midnight.
+"""Gives columns exact types: DECIMAL instead of DOUBLE if it can hold every value, and DATE for timestamps at midnight.
 
 Runs in the ingest worker, on the table `staging`.
 """
@@ -27,10 +27,10 @@ def make_types_exact(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def float_column(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> list[str]:
-    """Converts the column to DECIMAL with the fewest decimals that hold every value, else to DOUBLE. Returns notes.
+    """Converts the column to DECIMAL with the fewest decimals that hold every value, or else to DOUBLE. Returns notes.
 
-    `value` is SQL for the cells as doubles. Decimals are tried from none upwards: the first scale at which every
-    value differs from its rounded self by no more than the noise of a double is the scale that the author used.
+    `value` is SQL for the cells as doubles. Scales are tried from zero upwards: the first scale at which every value
+    differs from its rounded value by no more than the noise of a double is the scale that the author used.
     """
     column = quoted(name)
     cells = f"SELECT CAST({value} AS DOUBLE) AS v, CAST({column} AS VARCHAR) AS t FROM staging"  # noqa: S608 - quoted

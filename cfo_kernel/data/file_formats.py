@@ -31,7 +31,7 @@ def check_suffix(path: Path) -> None:
 def check_content(path: Path) -> None:
     """Raises `UnsupportedFile`, `EmptyFile` or `UnreadableFile` if a file's content does not match its name.
 
-    Raises `StorageFailed` for a file that cannot be opened at the moment.
+    Raises `StorageFailed` if the file cannot be opened at the moment.
     """
     check_suffix(path)
     suffix = path.suffix.lower()

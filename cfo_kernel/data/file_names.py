@@ -1,4 +1,4 @@
-"""Checks that names of files in `data/` are safe to store, and makes SQL identifiers from them."""
+"""Checks that the names of files in `data/` are safe to store, and turns names into SQL identifiers."""
 
 import re
 import unicodedata
@@ -7,7 +7,10 @@ from cfo_kernel.errors import InvalidName
 
 
 def safe_name(name: str) -> str:
-    """The name under which a file is stored. Raises `InvalidName` for one that could leave its folder or be hidden."""
+    """The name under which a file is stored.
+
+    Raises `InvalidName` if the name would be hidden or lead out of the folder.
+    """
     name = unicodedata.normalize("NFC", name).strip()
     hidden = any(unicodedata.category(c).startswith("C") for c in name)
     marked = name.startswith((".", "~")) or any(c in '/\\:*?"<>|' for c in name)

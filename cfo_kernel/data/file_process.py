@@ -1,8 +1,7 @@
-"""The process that opens files from outside, and writes sheets and exports. It confines itself first.
+"""The process that opens uploaded files, and writes sheets and exports. It confines itself first.
 
-Run as `python -m cfo_kernel.data.file_process FOLDER`. The kernel lets it read `FOLDER/in` and write below
-`FOLDER/out` (`cfo_kernel.executors.worker_folder`). A file that crashes or compromises a parser harms only this
-process.
+Run as `python -m cfo_kernel.data.file_process FOLDER`. The kernel lets it read `FOLDER/in` and write below `FOLDER/out`
+(`cfo_kernel.executors.worker_folder`). A file that crashes or compromises a parser harms only this process.
 """
 
 import importlib
@@ -17,7 +16,7 @@ from cfo_kernel.executors.worker_server import serve
 
 
 def main(folder: str) -> None:
-    """Confines this process, and serves."""
+    """Confines this process, then serves requests."""
     # Before the walls: openpyxl reads a list of file types in /etc. Neither starts a thread.
     for module in ("duckdb", "openpyxl"):
         importlib.import_module(module)

@@ -1,8 +1,7 @@
-"""What is remembered about each file of a workspace: the hash of its content, or why it cannot be read.
+"""Records about each file in a workspace: the hash of its content, or why it cannot be read.
 
-A record is valid as long as the file's size, modification time and inode stay the same. A file is therefore hashed
-once,
-and no process tries to read an unreadable file again until it changes, because an attempt may take minutes.
+A record is valid as long as the file's size, modification time and inode stay the same. A file is therefore hashed only
+once, and an unreadable file is not read again until it changes, because an attempt may take minutes.
 """
 
 import hashlib
@@ -19,8 +18,9 @@ _MAX_BYTES = 1 << 16
 
 
 class Problem(Value):
-    """Why a file cannot be read. `seconds` is the time limit if it ended the attempt, since a higher one may be
-    enough.
+    """Why a file cannot be read.
+
+    If a time limit ended the attempt, `seconds` is that limit, since a higher one may be enough.
     """
 
     code: str
@@ -29,7 +29,7 @@ class Problem(Value):
 
 
 class FileRecord(Value):
-    """What is known about a file. Both fields are None if nothing is known."""
+    """The known facts about a file. Both fields are None if nothing is known."""
 
     version: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     problem: Problem | None = None
@@ -45,12 +45,12 @@ class FileRecords:
     """The records of the files in a workspace's `data/`, one small file each in its `.cache/`."""
 
     def __init__(self, cache: Path, format: int) -> None:
-        """`format` is the format of the cached tables. Problems recorded under an earlier format are ignored."""
+        """Problems recorded under a different `format` of the cached tables are ignored."""
         self._cache = cache
         self._format = format
 
     def read(self, path: Path, stamp: str) -> FileRecord:
-        """The record of the file with this stamp."""
+        """The record of the file, or an empty record if there is none with this stamp."""
         try:
             with (self._cache / file_name(path)).open("rb") as file:
                 stored = _Stored.model_validate_json(file.read(_MAX_BYTES))
@@ -69,7 +69,7 @@ class FileRecords:
 
 
 def stamp_of(path: Path) -> str:
-    """Values that change when the file does. Raises `OSError`."""
+    """Values that change whenever the file does. Raises `OSError`."""
     found = path.stat()
     return f"{found.st_size}-{found.st_mtime_ns}-{found.st_ino}"
 
@@ -88,7 +88,7 @@ def to_error(problem: Problem) -> Exception:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes the file in one step, because other processes may be reading it, or writing the same."""
+    """Writes the file atomically, because other processes may be reading it or writing the same content."""
     partial = path.with_name(f".{uuid.uuid4().hex}")
     try:
         partial.write_text(text)

@@ -1,4 +1,4 @@
-"""The file worker: a confined process that reads files from outside, and writes sheets and exports.
+"""The file worker: a confined process that reads uploaded files, and writes sheets and exports.
 
 It can open only the files that it is given. For each request, the files that the request names are linked into the
 process's folder, and its output is moved to its destination afterwards.
@@ -26,7 +26,10 @@ T = TypeVar("T")
 
 
 class FileWorker:
-    """A `Worker` for the requests of `ingest_worker`. Arguments with these names are paths of files or folders."""
+    """A `Worker` for the requests of `ingest_worker`.
+
+    It replaces the paths in a request with paths in the process's folder.
+    """
 
     def __init__(self, parent: Path) -> None:
         """The process's folder is created in `parent`."""
@@ -35,7 +38,10 @@ class FileWorker:
         self._is_closed = False
 
     async def ask(self, op: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ASYNC109 - it kills
-        """See `Worker`. Raises `StorageFailed` if a file cannot be given to the process, or taken from it."""
+        """See `Worker`.
+
+        Raises `StorageFailed` if a file cannot be linked into the process's folder or moved out of it.
+        """
         if self._is_closed:
             raise workbench_closed()
         folder, process = self._running()
@@ -65,7 +71,7 @@ class FileWorker:
             folder.remove()
 
     def _running(self) -> tuple[WorkerFolder, WorkerProcess]:
-        """The process and its folder. Both are recreated if the folder was removed."""
+        """The process and its folder, which are both recreated if the folder was removed."""
         if self._current is None or not self._current[0].inputs.is_dir():
             locked_temp_folders.remove_abandoned(self._parent)
             try:
@@ -99,7 +105,10 @@ class FileWorker:
 
 
 async def _start(process: WorkerProcess) -> None:
-    """Starts the process unless it is running. If it dies during the start, the requested file is not to blame."""
+    """Starts the process unless it is running.
+
+    If it dies during the start, the error does not blame the requested file.
+    """
     try:
         await process.start()
     except (WorkerLost, QueryTimeout) as error:
@@ -107,7 +116,7 @@ async def _start(process: WorkerProcess) -> None:
 
 
 def _give(folder: WorkerFolder, key: str, files: dict[str, str]) -> dict[str, Path]:
-    """Links the files into `in/`, each under its own name. A workbook that does not exist yet gets no link."""
+    """Links the files into `in/`, each under its own name. A workbook that does not exist yet is skipped."""
     links: dict[str, Path] = {}
     for name, file in files.items():
         source = Path(file)

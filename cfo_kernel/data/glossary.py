@@ -1,4 +1,4 @@
-"""The company's glossary, `data/datasets.yaml`: what people know about the tables that the files do not say.
+"""The company's glossary, `data/datasets.yaml`: people's knowledge about the tables that is not in the files.
 
 It is optional and written by hand, so every error names its line. Columns are written `table.column`.
 """
@@ -31,7 +31,7 @@ class Unit(Value):
 
 
 class ColumnNotes(Value):
-    """What people say about a column; `note` is added to every answer that uses the column.
+    """People's notes on a column. `note` is added to every answer that uses the column.
 
     `values` gives other words for a value of the column: `{Salaries: [wages, payroll]}`.
     """
@@ -57,11 +57,13 @@ class Hierarchy(Value):
 
 
 class TableNotes(Value):
-    """What people say about a table.
+    """People's notes on a table.
 
-    `date`: the column with the date of a row. `defaults`: the value of a column if a question names none.
-    `balances`: the rows that are stocks (`{column: values}`) and never summed over time. `kept_apart`: columns whose
-    values are never added up into one figure. `hierarchy`: the name of a parent means everything below it.
+    - `date`: the column with the date of a row.
+    - `defaults`: the value to use for a column if a question names none.
+    - `balances`: the rows that are stocks (`{column: values}`) and never summed over time.
+    - `kept_apart`: columns whose values are never added up into one figure.
+    - `hierarchy`: makes the name of a parent mean everything below it.
     """
 
     name: str | None = None
@@ -98,7 +100,7 @@ class CheckedGlossary:
 
 
 def checked(written: Written, tables: Tables | None = None) -> CheckedGlossary:
-    """The part of the glossary that has the right form and, if `tables` are given, names only what they have."""
+    """The part of the glossary that has the right form. With `tables`, also drops parts that refer to unknown names."""
     value = copy.deepcopy(written.value)
     faults = list(written.faults)
     file = _valid(value, written, faults)
@@ -112,7 +114,7 @@ def checked(written: Written, tables: Tables | None = None) -> CheckedGlossary:
 
 
 def without_hierarchy(file: GlossaryFile, table: str) -> GlossaryFile:
-    """The glossary without the hierarchy of a table, whose rows do not form one."""
+    """The glossary without the hierarchy of a table whose rows do not form one."""
     tables = {
         name: notes.model_copy(update={"hierarchy": None}) if name.lower() == table.lower() else notes
         for name, notes in file.tables.items()
@@ -121,7 +123,7 @@ def without_hierarchy(file: GlossaryFile, table: str) -> GlossaryFile:
 
 
 def _valid(value: dict[Any, Any], written: Written, faults: list[GlossaryInvalid]) -> GlossaryFile:
-    """The glossary of these values, after removing from them what does not have the right form."""
+    """The glossary built from these values. Parts that do not have the right form are removed from `value` first."""
     for _ in range(_MOST_FAULTS):
         try:
             return GlossaryFile.model_validate(value)
@@ -142,7 +144,7 @@ def _valid(value: dict[Any, Any], written: Written, faults: list[GlossaryInvalid
 
 
 def _wrong_names(file: GlossaryFile, tables: Tables) -> Iterator[tuple[tuple[int | str, ...], str]]:
-    """The parts of the glossary that name what the tables do not have, each with what is wrong."""
+    """The parts of the glossary that name unknown tables or columns, or unsuitable ones, each with the problem."""
 
     def missing(column: str) -> bool:
         table, _, name = column.partition(".")
@@ -189,10 +191,10 @@ def _wrong_part(table: Table, notes: Hierarchy) -> tuple[str, str] | None:
 
 
 def _find(notes: dict[str, _Notes], name: str) -> _Notes | None:
-    """The notes under that name. As in SQL, case does not matter."""
+    """The notes under that name, ignoring case as SQL does."""
     return notes.get(name) or next((note for key, note in notes.items() if key.lower() == name.lower()), None)
 
 
 def label(glossary: GlossaryFile, table: str, column: Column) -> str:
-    """What people call the column: its name in the glossary, or else its own name with spaces."""
+    """People's name for the column: its name in the glossary, or else its own name with spaces."""
     return glossary.column(table, column.name).name or column.name.replace("_", " ")

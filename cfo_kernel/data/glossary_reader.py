@@ -1,6 +1,6 @@
 """Reads `datasets.yaml` within limits, and keeps its valid parts.
 
-People edit the file by hand, and it can be replaced by anything. It is therefore opened as a regular file without
+People edit the file by hand, and anything may be put in its place. It is therefore opened as a regular file without
 following links, with limits on its size, depth, nodes, string lengths and reading time. PyYAML looks at most 1,024
 characters ahead, so an exceeded limit is noticed soon. A line that is not valid YAML is skipped together with the lines
 indented below it, and the rest is read again.
@@ -38,12 +38,12 @@ class Written:
         self.faults: list[GlossaryInvalid] = []
 
     def fault(self, loc: Location, problem: str) -> GlossaryInvalid:
-        """The error with the line of a part."""
+        """The error for a part, with the part's line."""
         return GlossaryInvalid(FILE_NAME, line_of(self.node, loc), problem)
 
 
 class _LimitExceeded(Exception):
-    """A limit of the whole file was exceeded. It has the line where this was noticed."""
+    """A limit for the whole file was exceeded. `line` is the line at which this was noticed."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -51,7 +51,7 @@ class _LimitExceeded(Exception):
 
 
 def stamp(data_dir: Path) -> Stamp | None:
-    """A value that changes when the file, or a link in its place, does. None if there is no file."""
+    """A value that changes when the file, or a link in its place, changes. None if there is no file."""
     try:
         found = (data_dir / FILE_NAME).lstat()
     except OSError:
@@ -60,7 +60,7 @@ def stamp(data_dir: Path) -> Stamp | None:
 
 
 def read(data_dir: Path) -> Written:
-    """Reads the glossary of a `data/` folder, which is empty if there is none. Takes at most a few seconds."""
+    """Reads the glossary of a `data/` folder, or returns an empty one if there is none. Takes at most a few seconds."""
     written = Written()
     try:
         text = _text(data_dir / FILE_NAME)
@@ -196,7 +196,7 @@ class _Loader(yaml.SafeLoader):
         node.value = kept
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Reads a value that looks like a date or a number but is not one as a string."""
+        """Reads a value as a string if it looks like a date or a number but is not one."""
         try:
             return super().construct_object(node, deep)  # pyright: ignore[reportUnknownMemberType] - untyped
         except (ValueError, LookupError, AttributeError, OverflowError) as error:
@@ -206,7 +206,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def line_of(node: yaml.Node | None, loc: Location) -> int:
-    """The line of the deepest existing node on the path `loc`. For a value it is the line of its key."""
+    """The line of the deepest existing node on the path `loc`. For a value, it is the line of its key."""
     line = node.start_mark.line + 1 if node else 1
     for part in loc:
         if isinstance(node, yaml.MappingNode):

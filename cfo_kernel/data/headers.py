@@ -1,6 +1,6 @@
 """Finds the header row of a table below its title rows, and names the columns.
 
-Used for text files and workbooks: a row is a list of cells, None where a cell is empty.
+It works for text files and workbooks. A row is a list of cells, with None for an empty cell.
 """
 
 import re
@@ -78,7 +78,7 @@ def _could_be_name(cell: Any) -> bool:
 
 
 def _cell_name(cell: Any) -> str:
-    """The cell as a name."""
+    """The cell's value as a column name."""
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     elif isinstance(cell, datetime):
@@ -87,6 +87,6 @@ def _cell_name(cell: Any) -> str:
 
 
 def clean_name(text: str, length: int) -> str:
-    """The text as a name of at most `length` characters on one line, without invisible ones."""
+    """The text as a name of at most `length` characters on one line, without invisible characters."""
     spaced = " ".join(text[: 10 * length].split())
     return "".join(c for c in spaced if unicodedata.category(c)[0] != "C").strip()[:length].strip()

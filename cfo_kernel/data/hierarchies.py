@@ -42,9 +42,9 @@ class Node(Value):
 
 
 class Tree:
-    """The rows of a table as a tree. `key` and `label` are names of its columns.
+    """The rows of a table as a tree. `key` and `label` are the names of two of its columns.
 
-    `noun` is what people call a row ('account'). `signed` says whether the rows have operators.
+    `noun` is the word for a row ('account'). `signed` says whether the rows have operators.
     """
 
     def __init__(self, table: str, key: str, label: str, nodes: Sequence[Node], *, noun: str, signed: bool) -> None:
@@ -83,7 +83,7 @@ class Tree:
         return [node for node in self.nodes.values() if self.children(node.key)]
 
     def nodes_named(self, name: str) -> list[Node]:
-        """The rows with that name, of which there is usually one."""
+        """The rows with that name. There is usually just one."""
         return self._named.get(name, [])
 
     def children(self, key: str | None) -> list[Node]:
@@ -98,8 +98,7 @@ class Tree:
             waiting += reversed(self.children(node.key))
 
     def weights(self, key: str) -> dict[str, int]:
-        """How each node below the given one counts in it: the product of the operators on the path between them. 0
-        is excluded.
+        """The weight of each node below the given one: the product of the operators between them, or 0 if excluded.
 
         The given node's own operator is not part of the product, because it says how the node counts in its parent.
         """
@@ -148,8 +147,9 @@ def tree_queries(glossary: GlossaryFile, tables: Tables) -> dict[str, str]:
 
 
 def tree_from_result(name: str, result: ResultTable, glossary: GlossaryFile, file: Written, tables: Tables) -> Tree:
-    """Builds the tree of a table from the result of its `tree_query`. Raises `GlossaryInvalid` if the rows are not a
-    tree.
+    """Builds the tree of a table from the result of its `tree_query`.
+
+    Raises `GlossaryInvalid` if the rows are not a tree.
     """
     table, notes = tables[name], glossary.table(name).hierarchy
     written = next((key for key in glossary.tables if key.lower() == name), name)

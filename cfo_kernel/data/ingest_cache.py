@@ -50,8 +50,9 @@ class DatasetIndex:
 
 @dataclass(frozen=True)
 class _Ingested:
-    """The outcome of ingesting a file: descriptions of its tables, or a problem. `is_final`: a retry would not change
-    it.
+    """The outcome of ingesting a file: descriptions of its tables, or a problem.
+
+    `is_final` means that another attempt would have the same outcome.
     """
 
     path: Path
@@ -61,12 +62,12 @@ class _Ingested:
     is_final: bool = True
 
     def plain_name(self, table: "_IngestedTable") -> str:
-        """The identifier of a table before names are made unique: that of its sheet, or of the file."""
+        """The identifier of a table before names are made unique, derived from its sheet or its file."""
         return file_names.identifier(table.sheet or self.path.stem)
 
 
 class _IngestedTable(Value):
-    """A table as the worker describes it, and its Parquet file."""
+    """A worker's description of a table, and the name of its Parquet file."""
 
     sheet: str | None
     file: str = Field(pattern=r"^\d{1,4}\.parquet$")
@@ -102,8 +103,8 @@ class IngestCache:
     async def index(self) -> DatasetIndex:
         """The datasets in the folder at this moment. Raises `StorageFailed` if the folder cannot be read.
 
-        A file that failed for a reason outside of it (a full disk) is tried again, but only after ten times as long as
-        the attempt took: every caller waits while files are ingested.
+        A file that failed for an external reason, such as a full disk, is retried, but only after ten times as long as
+        the attempt took, because every caller waits while files are ingested.
         """
         async with self._lock:
             seen = self._scan()
@@ -126,7 +127,7 @@ class IngestCache:
     async def check(self, path: Path) -> None:
         """Ingests a file that is not in `data/` yet. Raises a `FileProblem` if it contains no table or is too large.
 
-        Raises `StorageFailed` if it could not be read for the moment, for example because the disk is full.
+        Raises `StorageFailed` if it cannot be read at the moment, for example because the disk is full.
         """
         await self._ingest(path)
 
@@ -176,7 +177,10 @@ class IngestCache:
         return index, all(file.is_final for file in files)
 
     async def _try_ingest(self, path: Path) -> _Ingested:
-        """Returns the file's tables, or what is wrong with it, because one bad file must not hide the others."""
+        """Returns the file's tables, or its problem.
+
+        It does not raise, because one bad file must not hide the others.
+        """
         try:
             return await self._ingest(path)
         except FileProblem as error:
@@ -192,8 +196,8 @@ class IngestCache:
     async def _ingest(self, path: Path) -> _Ingested:
         """The tables of the file, from the cache if they are there. Raises a `CfoError` or an `OSError`.
 
-        A `FileProblem` is remembered: the file is not read again before it changes. That of its suffix is not, because
-        another version may support it.
+        A `FileProblem` is recorded: the file is not read again until it changes. An unsupported suffix is not recorded,
+        because another version may support it.
         """
         if path.is_symlink():
             raise UnsupportedFile(f"{path.name} is a symbolic link. Copy the file itself into data/.")
@@ -217,15 +221,16 @@ class IngestCache:
         return _Ingested(path, version, manifest)
 
     async def _version(self, path: Path, stamp: str) -> str:
-        """The content hash, which is remembered: hashing a large file takes a second."""
+        """The content hash. It is recorded, because hashing a large file takes a second."""
         record = await self._ask_worker("file_version", path, FileRecord)
         self._records.write(path, stamp, record)
         return record.version or ""
 
     async def _ask_worker(self, op: str, path: Path, kind: type[_Answer], **arguments: str) -> _Answer:
-        """The worker's answer about a file. Its errors are worded for queries; they are raised again for a file.
+        """The worker's answer about a file.
 
-        An answer is not trusted: the file may have taken the worker over.
+        The worker's errors are worded for queries, so they are replaced with file errors. The answer is validated,
+        because the file may have taken over the worker.
         """
         try:
             answer = await self._worker.ask(op, self._timeout, path=str(path), **arguments)
@@ -267,7 +272,7 @@ def _read_manifest(folder: Path) -> _Manifest | None:
 
 
 def _described(table: _IngestedTable, name: str, dataset_id: str) -> Table:
-    """The table of a worker's description."""
+    """Builds a `Table` from a worker's description of it."""
     return Table(
         name=name,
         dataset=dataset_id,

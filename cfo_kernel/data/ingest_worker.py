@@ -1,8 +1,8 @@
-"""The ingest worker: the process in which files from outside are opened, and workbooks written.
+"""The ingest worker: the process in which uploaded files are opened and workbooks are written.
 
-`file_process` confines the process and serves the requests `HANDLERS`. A file that crashes a parser ends this process
-and nothing else. An error says whether another attempt makes sense: a `FileProblem` is one of the file, and stays until
-the file is changed.
+`file_process` confines the process and serves the requests in `HANDLERS`. A file that crashes a parser ends only this
+process. An error says whether another attempt makes sense: a `FileProblem` is caused by the file itself, and remains
+until the file is changed.
 """
 
 import contextlib
@@ -42,13 +42,16 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def file_version(path: str) -> dict[str, Any]:
-    """The content hash of a file, after the check that it is what its name says."""
+    """The content hash of a file, after checking that the content matches the file's name."""
     file_formats.check_content(Path(path))
     return {"version": file_formats.content_hash(Path(path))}
 
 
 def ingest(path: str, folder: str) -> dict[str, Any]:
-    """Writes each table of a file as a Parquet file into `folder`; returns a description of each, with its profile."""
+    """Writes each table in a file to a Parquet file in `folder`.
+
+    Returns a description of each table, with its profile.
+    """
     source, target = Path(path), Path(folder)
     file_formats.check_content(source)
     target.mkdir(parents=True, exist_ok=True)
@@ -62,7 +65,7 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
 
 
 def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Writes the tables of a file into `target`; returns their descriptions, and notes on the file."""
+    """Writes the tables in a file to `target`. Returns their descriptions, and notes on the file."""
     if source.suffix.lower() not in file_formats.BOOK_SUFFIXES:
         with staging.connect(scratch) as connection:
             notes = staging.load(connection, source, scratch)
@@ -86,7 +89,7 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
 
 @contextlib.contextmanager
 def _file_errors(name: str) -> Generator[None]:
-    """Raises what a library raises as a problem of the file, unless it may be one of the disk."""
+    """Raises a library's error as a problem with the file, unless the disk may be the cause."""
     try:
         yield
     except (CfoError, MemoryError, SystemExit, KeyboardInterrupt):
@@ -107,7 +110,7 @@ def _file_errors(name: str) -> Generator[None]:
 
 
 def _store(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, notes: list[str]) -> dict[str, Any]:
-    """Writes the table `staging` to a Parquet file; returns its description."""
+    """Writes the table `staging` to a Parquet file. Returns its description."""
     notes = notes + total_rows.remove_total_rows(connection)
     rows, columns = profile.profile_table(connection)
     connection.execute("COPY staging TO ? (FORMAT parquet, COMPRESSION zstd)", [str(file)])
@@ -121,7 +124,7 @@ def _store(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None,
 
 
 def _bounded(notes: list[str]) -> list[str]:
-    """The notes, none too long and not too many: they are read by people, and sent to models."""
+    """The notes, limited in length and number, because people read them and models are sent them."""
     bounded = [note if len(note) <= _MAX_NOTE else f"{note[:_MAX_NOTE]} …" for note in notes[:_MAX_NOTES]]
     if more := len(notes) - len(bounded):
         bounded.append(f"{more:,} more notes are not shown.")
@@ -129,7 +132,7 @@ def _bounded(notes: list[str]) -> list[str]:
 
 
 def ready() -> dict[str, Any]:
-    """The answer of a process that has started."""
+    """The answer that shows that the process has started."""
     return {}
 
 
@@ -141,4 +144,4 @@ HANDLERS: dict[str, Handler] = {
     "write_workbook": workbook_writer.write_workbook,
     "write_csv": csv_writer.write_csv,
 }
-"""The requests that the process answers."""
+"""The requests that the process answers, with their handlers."""

@@ -1,4 +1,4 @@
-"""Checks what a plan's joins do to the rows behind its figures: a join may repeat rows, or drop them.
+"""Checks how a plan's joins affect the rows behind its figures: a join may repeat rows, or drop them.
 
 A row that matches several rows of a joined table is repeated, as a posting is for the rate of each month. A sum would
 then count it several times, so the plan is refused. A row that matches no row is missing from the result of an inner
@@ -28,7 +28,7 @@ class JoinStep:
 
 @dataclass(frozen=True)
 class RepeatedRows:
-    """A figure over the rows of `table`, and a step on which one row may match several."""
+    """A figure over the rows of `table`, and a step on which a row may match several others."""
 
     figure: str
     table: str
@@ -62,7 +62,7 @@ class DroppedRows:
 
 @dataclass(frozen=True)
 class JoinProbe:
-    """A query with one row, which has one number for each of the `checks`."""
+    """A query that returns one row, with one number for each of the `checks`."""
 
     sql: str
     checks: tuple[RepeatedRows | DroppedRows, ...]
@@ -109,20 +109,20 @@ class _Joins:
                         yield self._most(step, node, groups), RepeatedRows(measure.name, table, several[0])
 
     def _counted(self, node: Aggregate) -> str:
-        """The table whose rows the figure uses. A count of rows counts those of the table that no join repeats."""
+        """The table whose rows the figure uses. A count of rows uses the table whose rows no join repeats."""
         if node.column is not None:
             return self._scope.find(node.column).table.name
         tables = [self._scope.table.name, *(right.table.name for _, _, right in self._scope.joins)]
         return next((t for t in tables if not any(map(self._meets_several, self._steps(t)))), tables[0])
 
     def _meets_several(self, step: JoinStep) -> list[JoinStep]:
-        """The steps, from this one on, on which a row may match several, because their columns are not unique."""
+        """The steps, starting with this one, whose columns are not unique, so that a row may match several others."""
         return [one for one in (step, *self._beyond(step)) if not one.there.table.is_unique(one.there.column)]
 
     def _steps(self, table: str, *, but: str = "") -> list[JoinStep]:
         """The steps that lead away from a table, except the step to the table `but`.
 
-        Against its own direction a left join is an inner join: it keeps no unmatched rows of the joined table.
+        Followed in reverse, a left join acts as an inner join: it keeps no unmatched rows of the joined table.
         """
         found: list[JoinStep] = []
         for kind, left, right in self._scope.joins:
@@ -132,17 +132,17 @@ class _Joins:
         return found
 
     def _beyond(self, step: JoinStep) -> list[JoinStep]:
-        """All steps that follow a step, nearest first."""
+        """All steps that come after a step, nearest first."""
         found = self._steps(step.there.table.name, but=step.here.table.name)
         for one in found:  # the list grows while it is walked
             found += self._steps(one.there.table.name, but=one.here.table.name)
         return found
 
     def _most(self, step: JoinStep, node: Aggregate, groups: tuple[str, ...]) -> str:
-        """SQL for the largest number of rows that one row matches on this step and beyond it, within the groups.
+        """SQL for the largest number of rows that a single row matches on this step and beyond, within the groups.
 
         Only the tables on the far side of the step are read. The rows on the near side may be narrowed by filters that
-        are not considered here, so the check may refuse a plan that would be right, but accepts none that is wrong.
+        are not considered here, so the check may refuse a correct plan, but it never accepts a wrong one.
         """
         beyond = self._beyond(step)
         tables = {one.there.table.name for one in (step, *beyond)}

@@ -23,10 +23,9 @@ _MONEY = 19  # digits before the point that must remain for a column of money be
 def number(value: Scalar, where: str, scale: int = 10) -> str:
     """A number literal, which is exact for integers and decimal strings.
 
-    DuckDB compares decimals in a common type of at most 38 digits, and fails if the two do not fit into one. A
-    number with
-    too many digits for a column with `scale` decimals is therefore written as a double, which only has to be large. A
-    number with too many decimals to be compared with money is written as a double too, which only has to be small.
+    DuckDB compares decimals in a common type of at most 38 digits, and fails if the two do not fit. A number with too
+    many digits for a column with `scale` decimals is therefore written as a double, which only has to be large. A
+    number with too many decimals to be compared with money is also written as a double, which only has to be small.
     """
     if not isinstance(value, bool):
         text = repr(value) if isinstance(value, int | float) else value.strip()
@@ -40,7 +39,7 @@ def number(value: Scalar, where: str, scale: int = 10) -> str:
 
 
 def moment(value: Scalar, where: str) -> date | datetime:
-    """A date, or a date with a time, from its ISO text. A time with a zone is converted to UTC, as the data are."""
+    """A date, or a date with a time, from its ISO text. A time with a zone is converted to UTC, like the data."""
     written = str(value).strip()
     try:
         return date.fromisoformat(written)
@@ -171,13 +170,16 @@ def _has_clock(column: Column) -> bool:
 
 
 def _comparable(ref: ColumnRef) -> str:
-    """The column in the type of its literals: a type that is neither number, text, time nor boolean becomes text."""
+    """The column in the type that its literals have.
+
+    Types other than number, text, time and boolean are converted to text.
+    """
     is_odd = ref.column.kind is Kind.OTHER and ref.column.type != "BOOLEAN"
     return f"CAST({ref.sql} AS VARCHAR)" if is_odd else ref.sql
 
 
 def _whole_days(op: str, values: list[Scalar], ref: ColumnRef) -> str:
-    """A comparison of a timestamp in which a date means the whole day."""
+    """Compares a timestamp with a date, where the date means the whole day."""
     sql = ref.sql
     first, last = (literal(value, ref.column, ref.name) for value in (values[0], values[-1]))
     end = moment(values[-1], ref.name)

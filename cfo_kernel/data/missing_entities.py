@@ -1,6 +1,8 @@
-"""Notes on entities that `last_of` misses: they have rows in the same month as the date it reads, but none on that
-date. One unit may close January on the 30th and another on the 31st. The figure for January is then that of the second
-unit alone, and a note names the first.
+"""Notes on entities that `last_of` misses, because they have rows in the month of the date it reads, but none on that
+date.
+
+One unit may close January on the 30th and another on the 31st. The figure for January is then that of the second unit
+alone, and a note names the first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +21,7 @@ _SHORT = {Grain.DAY: "day", Grain.WEEK: "week"}
 
 @dataclass(frozen=True)
 class Entity:
-    """A column that identifies whom a row belongs to. If it contains keys, `tree` has their names."""
+    """A column that identifies the entity that a row belongs to. If the column contains keys, `tree` has the names."""
 
     ref: ColumnRef
     noun: str
@@ -32,8 +34,9 @@ class Entity:
 
 @dataclass(frozen=True)
 class MissingEntities:
-    """A query with one row, which has for each entity column: how many are missing, the first of them, and its last
-    day.
+    """A query that returns one row, with three values for each entity column.
+
+    These are the number of missing entities, the first of them, and the last day on which that one has rows.
     """
 
     sql: str
@@ -79,7 +82,7 @@ def missing_entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Missi
 
 
 def _missed(i: int, period: str) -> str:
-    """SQL for one row: how many entities a period has but its moment lacks, the first of them, and its last day."""
+    """SQL for one row: how many entities have rows in a period but not on its date, the first, and its last day."""
     # Rows after the moment do not count: a filter on the date may have cut them off.
     same = f"date_trunc('{period}', r.moment) = date_trunc('{period}', m.moment) AND r.moment <= m.moment"
     pairs = f"SELECT e{i} AS e, max(r.moment) AS latest FROM _rows r JOIN _read m ON {same} WHERE e{i} IS NOT NULL"  # noqa: S608
@@ -91,7 +94,7 @@ def _missed(i: int, period: str) -> str:
 def _entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[Entity]:
     """The columns that name entities: rows of trees without operators, the plan's groups, and the table's text columns.
 
-    A tree with operators contains accounts. They are what is measured, not who reports it, and come and go.
+    A tree with operators contains accounts. Accounts are what is measured, not who reports it, and may come and go.
     """
     scope, met = compiler.scope, set[str]()
     for tree in trees.values():

@@ -1,4 +1,4 @@
-"""Reads a Parquet file into the staging table. Its author chose the types, so text stays text."""
+"""Reads a Parquet file into the staging table. The file's author chose the types, so text stays text."""
 
 from pathlib import Path
 
@@ -29,9 +29,9 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
 
 
 def _check_size(connection: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, str]) -> None:
-    """Refuses a file whose values take too much unpacked: a few kilobytes can hold billions of them, or of characters.
+    """Refuses a file whose values are too large when unpacked: a few kilobytes can hold billions of characters.
 
-    Neither count is taken from what the file says about its size: repeated texts are packed to almost nothing.
+    The file's own metadata is not enough, because repeated strings are packed to almost nothing.
     """
     [(rows,)] = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchall()
     size = rows * _VALUE_BYTES * len(columns)

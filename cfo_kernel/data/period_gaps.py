@@ -10,7 +10,7 @@ from cfo_kernel.data.plan import Grain
 
 @dataclass(frozen=True)
 class PeriodGaps:
-    """A query with one row: the first period after a gap, and the number of rows that follow one."""
+    """A query that returns one row: the first period after a gap, and the number of rows that follow a gap."""
 
     sql: str
     grain: Grain

@@ -49,7 +49,7 @@ def _empty_cells(wanted: Filter, ref: ColumnRef) -> Iterator[str]:
 
 
 def _labelled_tree(ref: ColumnRef, compiler: Compiler, trees: Trees) -> Tree | None:
-    """The tree whose names the column contains, if rows of the plan refer to it."""
+    """The tree whose names the column contains, if rows in the plan refer to it."""
     tree = trees.get(ref.table.name.lower())
     is_label = tree is not None and tree.label.lower() == ref.column.name.lower()
     return tree if tree and is_label and compiler.scope.pointers(tree.table, tree.key) else None

@@ -37,7 +37,7 @@ class PreparedPlan:
 
     @property
     def probe_sql(self) -> str | None:
-        """One query with one row for all probes, or None if there are none."""
+        """A single query that runs all probes and returns one row, or None if there are no probes."""
         # One query instead of several: each round trip to a worker takes time.
         if not self.probes:
             return None

@@ -1,4 +1,4 @@
-"""Python programs over the tables of a workspace: runs them confined, and stores what they produce in a thread."""
+"""Python programs over the tables of a workspace: runs them confined, and stores their output in a thread."""
 
 import asyncio
 import contextlib
@@ -37,9 +37,9 @@ P = ParamSpec("P")
 
 
 class AdoptTable(Protocol):
-    """Reads a Parquet file that untrusted code wrote, in a process of its own, and writes its rows to `target`.
+    """Reads a Parquet file that untrusted code wrote, in a separate process, and writes its rows to `target`.
 
-    Returns the columns, the first `cap` rows, the number of all rows, and notes, all as found in the rows themselves.
+    Returns the columns, the first `cap` rows, the total row count, and notes, all derived from the rows themselves.
     """
 
     async def __call__(
@@ -49,7 +49,7 @@ class AdoptTable(Protocol):
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """What a program produced: the table in `result_df`, if there was one, what it printed, and the files it wrote.
+    """The output of a program: the table in `result_df` if there was one, the printed text, and the files it wrote.
 
     `files` are names relative to the thread's folder.
     """
@@ -62,7 +62,7 @@ class ProgramResult:
 
 
 class PythonPrograms:
-    """Runs programs for one workspace. `executor` is None if a setting turned Python off."""
+    """Runs programs for one workspace. `executor` is None if Python is turned off in the settings."""
 
     def __init__(self, executor: PythonExecutor | None, adopt: AdoptTable, *, seconds: float) -> None:
         self._executor = executor
@@ -70,11 +70,11 @@ class PythonPrograms:
         self._seconds = seconds
 
     async def run(self, code: str, tables: dict[str, Path], folder: Path, stem: str, rows: int) -> ProgramResult:
-        """Runs `code`; its files are stored in `folder` as `<stem>_<name>`, its `result_df` as `<stem>.parquet`.
+        """Runs `code`. Its files are stored in `folder` as `<stem>_<name>`, and its `result_df` as `<stem>.parquet`.
 
-        Its time limit counts for the program and for storing what it left. Raises `PythonDisabled`,
-        `PythonUnavailable`, `PythonFailed`, `PythonTimeout`, what `AdoptTable` raises, or `StorageFailed`, and then
-        leaves no files.
+        The time limit covers both running the program and storing its files. Raises `PythonDisabled`,
+        `PythonUnavailable`, `PythonFailed`, `PythonTimeout`, `StorageFailed` or the errors of `AdoptTable`. In these
+        cases no files are left.
         """
         if self._executor is None:
             raise PythonDisabled("Python is turned off here (CFO_PYTHON_DISABLED). Use SQL or a query plan instead.")
@@ -98,7 +98,7 @@ class PythonPrograms:
     async def _store_table(
         self, result: PythonResult, budget: "_Budget", target: Path, rows: int
     ) -> ResultTable | None:
-        """The program's table, as found in its file, whose rows are written to `target`."""
+        """The program's table as read from its file. Its rows are written to `target`."""
         call, table = budget.call, result.table
         if table is None:
             return None
@@ -138,7 +138,7 @@ class _Budget:
         self._deadline = time.monotonic() + call.limits.seconds - elapsed
 
     def spend(self, size: int) -> None:
-        """Counts a copied piece. Raises `PythonFailed` or `PythonTimeout` if it is one too many."""
+        """Subtracts the size of a copied piece. Raises `PythonFailed` or `PythonTimeout` if a limit is exceeded."""
         self._bytes -= size
         if self._bytes < 0:
             raise python_results.limit_error(f"it left more than {self.call.limits.disk_bytes >> 20} MB")
@@ -152,7 +152,7 @@ class _Budget:
 
 
 def _notes(table: PythonTable, names: list[str]) -> list[str]:
-    """Notes on columns that the program's process changed, as it says: only the engine's own sentences."""
+    """Notes on columns that the program's process says it changed. The sentences are always the engine's own."""
     said = {
         "values of mixed or unusual types are shown as text.": table.as_text,
         "NaN is shown as empty.": table.nan_as_null,
@@ -162,7 +162,7 @@ def _notes(table: PythonTable, names: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def _adoption_errors(call: PythonCall) -> Generator[None]:
-    """Raises an error about the file of a program as one of the program."""
+    """Reports an error in the program's file as an error of the program."""
     try:
         yield
     except QueryTimeout as error:
@@ -176,7 +176,10 @@ def _adoption_errors(call: PythonCall) -> Generator[None]:
 
 @contextlib.asynccontextmanager
 async def _new_scratch_folder(parent: Path) -> AsyncGenerator[Path]:
-    """See `scratch_folder.new_scratch_folder`. A thread removes it: a program may leave many files, or large ones."""
+    """See `scratch_folder.new_scratch_folder`.
+
+    The folder is removed in a thread, because a program may leave many or large files.
+    """
     made = scratch_folder.new_scratch_folder(parent)
     folder = made.__enter__()
     try:
@@ -186,9 +189,9 @@ async def _new_scratch_folder(parent: Path) -> AsyncGenerator[Path]:
 
 
 async def _run_to_completion(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Runs the work in a thread and waits for its end, even if the caller is cancelled.
+    """Runs the work in a thread and waits until it ends, even if the caller is cancelled.
 
-    The caller then removes the folders in which the thread works, so the thread must not outlive it.
+    The caller then removes the folders that the thread works in, so the thread must not outlive the caller.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
     try:
@@ -198,7 +201,7 @@ async def _run_to_completion(work: Callable[P, object], *args: P.args, **kwargs:
 
 
 def _copy_files(files: tuple[WrittenFile, ...], budget: _Budget, folder: Path, stem: str, stored: list[Path]) -> None:
-    """Copies the files of a program out of its scratch folder, each under an unused name; adds these to `stored`."""
+    """Copies a program's files out of its scratch folder, each under an unused name, and adds them to `stored`."""
     taken = {path.name.lower() for path in folder.iterdir()}
     for written in files:
         plain = Path(f"{stem}_{written.name.replace('/', '_')}")
@@ -211,7 +214,7 @@ def _copy_files(files: tuple[WrittenFile, ...], budget: _Budget, folder: Path, s
 
 
 def _copy_file(name: str, budget: _Budget, target: Path) -> None:
-    """Copies one file. Raises `PythonFailed` if what the program left is not a regular, readable file."""
+    """Copies one file. Raises `PythonFailed` if it is not a regular, readable file."""
     try:
         scratch_folder.copy_file(budget.call.scratch, name, target, budget.spend)
     except OSError as error:
@@ -223,7 +226,7 @@ def _copy_file(name: str, budget: _Budget, target: Path) -> None:
 
 @contextlib.contextmanager
 def _storage_errors() -> Generator[None]:
-    """Raises an `OSError` of the disk as `StorageFailed`."""
+    """Raises an `OSError` from the disk as `StorageFailed`."""
     try:
         yield
     except OSError as error:

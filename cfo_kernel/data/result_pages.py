@@ -38,14 +38,14 @@ class Contains(Value):
 
 
 class RowSelection(Value):
-    """The rows of a result that pass all filters, sorted. By default all rows, in the order of the file."""
+    """The rows of a result that pass all filters, sorted. By default, all rows in the order of the file."""
 
     sort: tuple[Sort, ...] = ()
     filters: tuple[Filter | Contains, ...] = ()
 
     @property
     def name_suffix(self) -> str:
-        """What the name of a file with these rows adds to that of the result: `-filtered`, `-sorted`, or both."""
+        """The suffix for the name of a file with these rows: `-filtered`, `-sorted`, or both."""
         return ("-filtered" if self.filters else "") + ("-sorted" if self.sort else "")
 
 

@@ -1,6 +1,6 @@
 """Roll-ups: a filter that names a parent of a tree selects everything below it, and a sum gives each row its sign.
 
-The sign comes from the filters in the aggregate's own `where` if they name rows of the tree, else from the plan's
+If the aggregate's own `where` names rows of the tree, the sign comes from those filters, otherwise from the plan's
 filters. In a plan over Net Income, a figure with `where` account = Operating Expenses therefore shows the expenses as
 they are booked, not subtracted as they are in Net Income.
 """
@@ -18,10 +18,10 @@ from cfo_kernel.errors import PlanInvalid
 
 @dataclass(frozen=True)
 class NodeSelection:
-    """The rows of a tree that a filter's values select, by key, with the weight of each in a sum.
+    """The rows of a tree that a filter's values select, by key, with the weight of each row in a sum.
 
-    `nodes` are the rows that the values name. `clash` says why a sum over the selection is not meaningful: two of the
-    names give the same row different signs.
+    `nodes` are the rows that the values name. `clash` explains why a sum over the selection is not meaningful: two of
+    the names give the same row different signs.
     """
 
     tree: Tree
@@ -32,7 +32,7 @@ class NodeSelection:
 
     @property
     def is_rolled(self) -> bool:
-        """Whether one of the names belongs to a parent."""
+        """Whether one of the names is the name of a parent."""
         return any(self.tree.children(node.key) for node in self.nodes)
 
     @property
@@ -115,9 +115,8 @@ class RollUps:
     def selection(self, wanted: Filter) -> NodeSelection | None:
         """The rows of a tree that the filter selects, or None if its column is not the label of a tree.
 
-        Also None if no column of the plan refers to the tree: such a plan lists the tree's own rows, and a name
-        means the row
-        with that name.
+        Also None if no column in the plan refers to the tree: such a plan lists the tree's own rows, and a name means
+        just the row with that name.
         """
         if wanted.op not in ("=", "!=", "in", "not in"):
             return None
@@ -135,7 +134,7 @@ class RollUps:
         return NodeSelection(tree, ColumnRef(ref.table, key), nodes, weights, clash)
 
     def parent_selections(self, node: Aggregate | None) -> Iterator[tuple[Filter, NodeSelection]]:
-        """The filters of the aggregate (of the plan if it is None) that name a parent, each with its selection."""
+        """The filters of the aggregate, or of the plan for None, that name a parent, each with its selection."""
         for wanted in node.where if node else self.filters:
             if (selection := self.selection(wanted)) and selection.is_rolled:
                 yield wanted, selection
@@ -182,7 +181,7 @@ def _intersection(one: NodeSelection, other: NodeSelection) -> NodeSelection:
 
 
 def _weights(tree: Tree, nodes: tuple[Node, ...]) -> tuple[dict[str, int], str]:
-    """The weights of everything in the nodes, counting overlaps once, and why their sum is not meaningful, or ''."""
+    """The weights of everything in the nodes, counting overlaps once. Also why their sum is not meaningful, or ''."""
     found: dict[str, int] = {}
     clash = ""
     for node in nodes:

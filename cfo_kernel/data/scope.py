@@ -13,7 +13,7 @@ _ALL = "Available: "
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """The known names most similar to `name`, worded as the end of an error message."""
+    """A sentence that suggests the known names most similar to `name`, for the end of an error message."""
     close = get_close_matches(name.lower(), [k.lower() for k in known], n=3, cutoff=0.5)
     by_lower = {k.lower(): k for k in known}
     if close:
@@ -67,7 +67,7 @@ class Scope:
         return any(t.name.lower() == table.lower() for t in self._tables)
 
     def pointers(self, table: str, key: str) -> list[ColumnRef]:
-        """The columns of the plan's tables that refer to rows of `table` by its `key`, through their name or a join."""
+        """The columns in the plan's tables that refer to rows of `table` by its `key`, through their name or a join."""
         named = [
             ColumnRef(t, column)
             for r in self._all.relations
@@ -131,7 +131,7 @@ class Scope:
         return same.issuperset(ref.name for ref in refs)
 
     def _sides(self, join: Join, earlier: list[Table], table: Table) -> tuple[ColumnRef, ColumnRef]:
-        """The two joined columns, the earlier table's first, whichever order the plan gives them in."""
+        """The two joined columns, with the earlier table's first, in whichever order the plan gives them."""
         for one, other in ((join.left, join.right), (join.right, join.left)):
             lefts, rights = self._refs(one, earlier), self._refs(other, [table])
             if rights and (len(lefts) == 1 or (lefts and self._are_equated(lefts))):

@@ -1,4 +1,4 @@
-"""Names of workbooks and of their sheets, as Excel allows them."""
+"""Checks the names of workbooks and sheets against Excel's rules."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 
 
 def workbook_name(name: str) -> str:
-    """The file name of a workbook as it is stored. Raises `SheetInvalid` for one that cannot be."""
+    """The file name under which a workbook is stored. Raises `SheetInvalid` if the name is not valid."""
     try:
         safe = safe_name(name)
     except InvalidName as error:

@@ -1,4 +1,4 @@
-"""Values as cells of a sheet: the limits of a sheet, and replacements for values that a cell cannot hold.
+"""Converts values to cells of a sheet, within a sheet's limits, replacing values that a cell cannot hold.
 
 A number with more digits than a sheet shows is written as text, exactly. A time with a zone is written in UTC, and the
 format of its cell says so.
@@ -17,9 +17,7 @@ from cfo_kernel.executors import json_cells, sql_worker_results
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 FORMULA_SIGNS = ("=", "+", "-", "@")
-"""Text that begins with one of these is marked as text, because editing its cell would otherwise turn it into a
-formula.
-"""
+"""Text that begins with one of these is marked as text, because editing the cell would make it a formula."""
 UTC = 'yyyy-mm-dd h:mm:ss "UTC"'
 
 _BATCH = 10_000
@@ -66,16 +64,17 @@ def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 
 
 def number_format(value: Decimal) -> str:
-    """The number format that shows all the column's decimals, but at least two if it has any: 1.23456 is not shown as
-    1.23.
-    """
+    """The number format with all the value's decimals, but at least two if it has any: 1.23456 is not shown as 1.23."""
     decimals = -int(value.as_tuple().exponent)
     digits = f"#,##0.{'0' * max(2, decimals)}" if decimals > 0 else "#,##0"
     return f"{digits};({digits})"
 
 
 def clean_text(text: str) -> str:
-    """The text without characters that no sheet can hold, with LF line ends. Text that was cut says so at its end."""
+    """The text without characters that no sheet can hold, with LF line ends.
+
+    Text that is too long is cut, with a note at its end.
+    """
     legal = _ILLEGAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     # The quick check first: encoding every text of a million rows would take most of the time.
     if len(legal) <= _MAX_TEXT // 2 or len(legal.encode("utf-16-le")) <= 2 * _MAX_TEXT:

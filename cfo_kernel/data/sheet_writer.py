@@ -1,6 +1,6 @@
-"""Writes the rows of a result file into a sheet of a workbook that the engine made, in a thread's `results/`.
+"""Writes the rows of a result file into a sheet of a workbook that the engine created, in a thread's `results/`.
 
-Runs in the ingest worker. A text that begins with `=` stays text: a value of the data never becomes a formula.
+Runs in the ingest worker. Text that begins with `=` stays text: a value in the data never becomes a formula.
 """
 
 import os
@@ -25,10 +25,11 @@ from cfo_kernel.errors import SheetInvalid
 
 
 def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> dict[str, Any]:
-    """Writes the table in `source` to `sheet` of `workbook`, as a new workbook `to`; returns rows, columns, cell range.
+    """Writes the table in `source` to `sheet` of `workbook`, and saves that as `to`.
 
-    `mode` is `create` (the sheet must be new), `replace` (its content is replaced) or `append` (below its last row,
-    with the same columns). `to` appears in one step, and may be `workbook` itself: an error leaves it unchanged.
+    Returns rows, columns and cell range. `mode` is `create` (the sheet must be new), `replace` (its content is
+    replaced) or `append` (below its last row, with the same columns). `to` is written atomically, and may be `workbook`
+    itself: an error leaves it unchanged.
     """
     check_sheet_name(sheet)
     path = Path(workbook)
@@ -111,7 +112,7 @@ def _cell(sheet: Worksheet, value: Any, *, bold: bool = False) -> Cell:
 
 
 def _save(book: Workbook, path: Path) -> None:
-    """Saves the workbook in one step: a crash in the middle leaves the old file, never half a new one."""
+    """Saves the workbook atomically: a crash leaves the old file, never half a new one."""
     partial = path.with_name(f".{path.name}.part")
     try:
         book.save(partial)

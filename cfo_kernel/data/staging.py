@@ -1,7 +1,7 @@
 """Loads a file that holds one table into the DuckDB table `staging`.
 
-Ingest, and the writers of sheets, start from this table. It lives in a database of the ingest worker that is gone with
-the request, so types can be settled over whole columns before anything is written.
+Both ingestion and the writers of sheets start from this table. Its database belongs to the ingest worker and exists
+only for one request, so types can be settled over whole columns before anything is written.
 """
 
 import shutil
@@ -17,14 +17,14 @@ _MEMORY = "2GB"
 
 
 def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
-    """An empty database in memory, which may put what does not fit there into the folder `scratch`."""
+    """An empty in-memory database that spills to the folder `scratch` if it runs out of memory."""
     spill = min(MAX_UNPACKED, shutil.disk_usage(scratch).free // 2)
     places = {"temp_directory": str(scratch / "spill"), "max_temp_directory_size": f"{spill}B"}
     return duckdb.connect(config=duckdb_config(_MEMORY) | places)
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[str]:
-    """Creates `staging` with final column types; returns notes. `scratch` is a folder for temporary files."""
+    """Creates `staging` with final column types. Returns notes. `scratch` is a folder for temporary files."""
     file_formats.check_content(path)
     if path.suffix.lower() == ".parquet":
         notes = parquet_reader.load(connection, path)

@@ -8,11 +8,11 @@ from cfo_kernel import display
 from cfo_kernel.values import Value
 
 LISTED_COLUMNS = ("file", "table", "rows", "columns")
-"""The columns of the list of datasets that people see."""
+"""The columns of the list of datasets, as users see it."""
 
 
 class Kind(StrEnum):
-    """The kind of values in a column, whichever of DuckDB's types it has."""
+    """The kind of values in a column, independent of their exact DuckDB type."""
 
     NUMBER = "number"
     TEXT = "text"
@@ -27,8 +27,8 @@ _KEY_ENDINGS = ("key", "id", "code", "no", "nr", "number")
 class Column(Value):
     """A column of a table: its DuckDB type and a small profile of its values.
 
-    `values` maps every distinct string to the number of its rows, if there are few enough to list
-    (see `cfo_kernel.data.profile`). `minimum` and `maximum` are strings (ISO for dates).
+    `values` maps every distinct string to the number of its rows, if there are few enough to list (see
+    `cfo_kernel.data.profile`). `minimum` and `maximum` are strings (ISO for dates).
     """
 
     name: str
@@ -56,7 +56,7 @@ class Column(Value):
         return int(self.type.rstrip(")").partition(",")[2]) if is_decimal else 0
 
     def is_comparable(self, other: "Column") -> bool:
-        """Whether values of the two columns can be equal."""
+        """Whether values of the two columns can be compared for equality."""
         return self.type == other.type or (self.kind is other.kind and self.kind is not Kind.OTHER)
 
     @property
@@ -66,7 +66,7 @@ class Column(Value):
 
 
 class Table(Value):
-    """A table. `name` is its exact name in SQL."""
+    """A table. `name` is its exact SQL name."""
 
     name: str
     dataset: str
@@ -76,7 +76,7 @@ class Table(Value):
     notes: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
-        """The column with that name. Case is ignored, as in SQL."""
+        """The column with that name, ignoring case as SQL does."""
         return next((c for c in self.columns if c.name.lower() == name.lower()), None)
 
     def is_unique(self, column: Column) -> bool:
@@ -87,7 +87,7 @@ class Dataset(Value):
     """A file under `data/` as one or more tables. If it has none, `problem` says why.
 
     `version` is a hash of the file's content. `notes` are about the file as a whole: the sheets of a workbook that were
-    left out, with the reason for each. Notes on a table are in the table.
+    left out, with the reason for each. Notes on a table are stored with that table.
     """
 
     id: str
@@ -99,7 +99,7 @@ class Dataset(Value):
     problem: str | None = None
 
     def rows(self) -> list[list[str]]:
-        """A row for each table, as shown to people: file, table, row count and columns, or the file's problem."""
+        """A row for each table, as users see it: file, table, row count and columns, or the file's problem."""
         if self.problem:
             return [[self.file, "", "", self.problem]]
         return [[self.file, t.name, f"{t.row_count:,}", ", ".join(c.name for c in t.columns)] for t in self.tables]
@@ -134,7 +134,7 @@ class Tables(Mapping[str, Table]):
         return len(self._tables)
 
     def path(self, start: str, goal: str) -> tuple[Relation, ...] | None:
-        """The shortest chain of joins from `start` to `goal`, each from many rows to one, or None."""
+        """The shortest chain of many-to-one joins from `start` to `goal`, or None."""
         chains: list[tuple[str, tuple[Relation, ...]]] = [(start.lower(), ())]
         seen = {start.lower()}
         for name, chain in chains:  # grows while it is walked: a breadth-first search, so the first hit is the shortest

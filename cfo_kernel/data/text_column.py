@@ -12,7 +12,7 @@ _PLACEHOLDER = r"\s*(-|–|—|n/?a|nan|null|none|\.)?\s*"
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of strings. `sample` has some of its cells: a pattern that one of them rules out needs no query."""
+    """A column of strings. `sample` has some of its cells: if one of them rules out a pattern, no query is needed."""
 
     connection: duckdb.DuckDBPyConnection
     name: str

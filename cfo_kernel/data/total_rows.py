@@ -1,4 +1,4 @@
-"""Removes total rows from a table, because together with the rows that they add up they would double every sum.
+"""Removes total rows from a table, because every sum would count them in addition to the rows that they add up.
 
 Runs in the ingest worker, on the table `staging`. Rows are removed only if arithmetic proves that they are totals: the
 last row is labelled as a total, and each of its figures is the sum of the rows without such a label. Other rows that
@@ -14,7 +14,7 @@ _LABEL = r"^\s*((grand|sub)[\s-]*)?(totals?|summe|zwischensumme|gesamt(summe)?)\
 
 
 def remove_total_rows(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Deletes the proven totals from `staging`. Returns a note on rows that were removed or look like totals."""
+    """Deletes the proven totals from `staging`. Returns a note on rows that were removed or that look like totals."""
     described = connection.execute("DESCRIBE staging").fetchall()
     columns = [Column(name=name, type=kind) for name, kind, *_ in described]
     texts = [quoted(c.name) for c in columns if c.kind is Kind.TEXT]

@@ -3,8 +3,9 @@
 Runs in the ingest worker, on the table `staging`. A column gets another type only if every one of its cells fits that
 type, so no value is ever truncated, and account codes with leading zeros stay text.
 
-`1.234` is 1.234 in one country and 1234 in another. If no cell of a column shows which, the other columns of the file
-decide, then its delimiter. If nothing decides, the American reading is used, and a note says so.
+`1.234` is 1.234 in one country and 1234 in another. If no cell in a column shows which is meant, the other columns of
+the file decide, and after them the file's delimiter. If that does not settle it either, the American reading is used,
+and a note says so.
 """
 
 from typing import Literal
@@ -57,7 +58,7 @@ def infer_types(connection: duckdb.DuckDBPyConnection, *, semicolons: bool = Fal
 
 
 def _text_columns(connection: duckdb.DuckDBPyConnection) -> list[TextColumn]:
-    """The text columns that are not empty, and have no cell that is too long for a number or a date."""
+    """The text columns that are not empty and have no cell that is too long to be a number or a date."""
     columns: list[TextColumn] = []
     described = connection.execute("DESCRIBE staging").fetchall()
     names = [name for name, kind, *_ in described if kind == "VARCHAR"]
@@ -80,7 +81,7 @@ def _is_unclear(column: TextColumn) -> bool:
 
 
 def _decimal_mark(columns: list[TextColumn], semicolons: bool) -> Literal[".", ","] | None:
-    """The decimal mark of this file, if anything in it shows which it is."""
+    """The decimal mark used in this file, if anything in it shows which that is."""
     marks: set[Literal[".", ","]] = set()
     for column in columns:
         american, european = column.matches(_AMERICAN + _end(column)), column.matches(_EUROPEAN + _end(column))
@@ -105,7 +106,7 @@ def _booleans(column: TextColumn) -> list[str] | None:
 
 
 def _numbers(column: TextColumn) -> list[str] | None:
-    """Reads numbers without separators: exactly if they are short enough, else as doubles, with noise rounded off."""
+    """Reads numbers without separators: exactly if they are short enough, otherwise as rounded doubles."""
     if not column.matches(_PLAIN):
         return None
     whole = column.figure(f"max(length(ltrim(split_part({column.value}, '.', 1), '+-')))")

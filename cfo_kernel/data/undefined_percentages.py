@@ -17,7 +17,7 @@ from cfo_kernel.sql_text import quoted
 
 @dataclass(frozen=True)
 class UndefinedPercentages:
-    """A query with one row, which has the number of rows without a value for each of the percentages."""
+    """A query that returns one row, with the number of rows without a value for each of the percentages."""
 
     sql: str
     measures: tuple[str, ...]

@@ -124,11 +124,11 @@ class WindowCompiler:
         return name, order
 
     def _step(self, window: str, order: str) -> WindowStep | None:
-        """How the periods of a group follow each other, or None if the previous row of the result is the predecessor.
+        """How the periods of a group follow each other, or None if the predecessor is just the previous row of the
+        result.
 
-        That is the case for groups without a grain and for days: books have no rows on weekends, so the
-        previous calendar day
-        is often missing, and a comparison with it would be null.
+        That is the case for groups without a grain and for days: books have no rows on weekends, so the previous
+        calendar day is often missing, and a comparison with it would be null.
         """
         grain, column = self._grains.get(order, (None, ""))
         if grain is None or grain is Grain.DAY:

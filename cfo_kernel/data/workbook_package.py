@@ -1,9 +1,8 @@
-"""Examines a workbook's package before it is parsed, and refuses what would take too long or too much memory to read.
+"""Examines a workbook's package before it is parsed, and refuses one that would take too much time or memory to read.
 
 Runs in the ingest worker. A workbook is a ZIP archive of XML. A few kilobytes can claim billions of cells or strings,
-or
-unpack to gigabytes, and the parser believes every claim. The limits of the process would stop that too, but without
-saying what is wrong with the file.
+or unpack to gigabytes, and the parser trusts every claim. The limits on the process would stop that too, but could not
+say what is wrong with the file.
 """
 
 import re
@@ -32,9 +31,7 @@ _LETTERS, _DIGITS = bytes(range(65, 91)), b"0123456789"
 
 
 def check_package(path: Path) -> None:
-    """Raises `FileTooLarge` for a workbook that is too large to read, and `UnreadableFile` for one that is damaged or
-    forged.
-    """
+    """Raises `FileTooLarge` if a workbook is too large to read, and `UnreadableFile` if it is damaged or forged."""
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -50,9 +47,7 @@ def check_package(path: Path) -> None:
 
 
 def _check_directory(path: Path) -> None:
-    """Checks the number of parts from the archive's last bytes, because a list of millions would take minutes to
-    read.
-    """
+    """Counts the parts from the archive's last bytes, because reading a list of millions would take minutes."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _END_SIZE - _MAX_COMMENT))
         tail = file.read()

@@ -1,7 +1,6 @@
 """Reads the sheets of a workbook: finds the header below title rows, and gives each column one type.
 
-Runs in the ingest worker. A formula counts with the value that was last calculated for it; one that was never
-calculated is empty.
+Runs in the ingest worker. A formula is read as its last calculated value, or as empty if it was never calculated.
 """
 
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ _EXACT = 2**53  # a workbook stores every number as a double, which holds whole 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet with its table and notes on it, or with the reason why it has none."""
+    """A sheet with its table and notes on it, or with the reason why it has no table."""
 
     name: str
     table: pa.Table | None = None
@@ -86,7 +85,7 @@ def _read_sheet(name: str, file: str, sheet: CalamineSheet) -> Sheet:
 
 
 def _row(cells: list[Any]) -> list[Any] | None:
-    """The cells of a row up to the last that has a value; None if none has one."""
+    """The cells of a row up to the last cell with a value, or None if the row is empty."""
     while cells and cells[-1] == "":
         cells.pop()
     return [None if cell == "" else cell for cell in cells] or None
@@ -95,7 +94,7 @@ def _row(cells: list[Any]) -> list[Any] | None:
 def _column(values: list[Any]) -> tuple["pa.Array[Any]", str | None]:
     """The values as one type: numbers, dates, booleans, or else text, with a note if some of them are numbers.
 
-    Text is looked at again later (`type_inference`), as that of a text file is.
+    Text is examined again later (`type_inference`), like text from a text file.
     """
     present = [v for v in values if v is not None]
     kinds: set[type] = {type(v) for v in present}

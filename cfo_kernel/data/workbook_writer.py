@@ -1,4 +1,4 @@
-"""Writes a result as a new workbook with one sheet: a million rows in half a minute, in little memory.
+"""Writes a result as a new workbook with one sheet: a million rows in half a minute, with little memory.
 
 Runs in the ingest worker. XlsxWriter is three times as fast as openpyxl and holds one row at a time, but it can only
 create new workbooks. Sheets are added to existing workbooks with openpyxl (`sheet_writer`). Both write the same cells.
@@ -22,7 +22,7 @@ from cfo_kernel.errors import SheetInvalid
 
 
 def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
-    """Writes the table in `source` as the only sheet of a new workbook `to`; returns the number of rows."""
+    """Writes the table in `source` as the only sheet of a new workbook `to`. Returns the number of rows."""
     path = Path(to)
     with (
         tempfile.TemporaryDirectory(dir=path.parent) as scratch,  # on the disk of `to`: /tmp may be too small
@@ -51,7 +51,7 @@ def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
 
 
 class _FullPrecision(float):
-    """A number that is written with all its digits: XlsxWriter formats with 16, and a double has up to 17."""
+    """A number that is written with all its digits: XlsxWriter formats with 16, but a double has up to 17."""
 
     @override
     def __format__(self, spec: str, /) -> str:
@@ -59,7 +59,7 @@ class _FullPrecision(float):
 
 
 class _SheetWriter:
-    """Writes each value into its cell, with the format of its type."""
+    """Writes each value to its cell, formatted according to its type."""
 
     def __init__(self, book: xlsxwriter.Workbook, sheet: str) -> None:
         self._book: Any = book  # its types are partly unknown

@@ -35,7 +35,7 @@ class SchemaContext:
     glossary: GlossaryFile
     trees: Trees = field(default_factory=dict[str, Tree])
     glossary_problems: tuple[str, ...] = ()
-    """What is wrong in the glossary, each with its line; these parts are left out."""
+    """The problems in the glossary, each with its line. The parts concerned are left out."""
 
     @property
     def tables(self) -> Tables:
@@ -44,7 +44,7 @@ class SchemaContext:
 
 _NONE: Mapping[str, Path] = {}
 _MAX_EXPORTS = 2
-"""How many downloads are written at the same time. Further ones wait."""
+"""How many downloads are written at the same time. Others wait."""
 _TOO_MANY_DIGITS = (
     "A figure has more than 38 digits, the maximum for exact numbers. Multiply fewer figures, or divide one of "
     'them by {"constant": 1}: a division gives a double, which can be larger.'
@@ -52,22 +52,21 @@ _TOO_MANY_DIGITS = (
 
 
 def scratch_dir(workspace_dir: Path) -> Path:
-    """The folder for a workspace's `locked_temp_folders`, which hold uploads, exports and files of programs."""
+    """The folder for a workspace's `locked_temp_folders`, which hold uploads, exports and the files of programs."""
     return workspace_dir / ".scratch"
 
 
 def file_workers_dir(workspace_dir: Path) -> Path:
-    """The folder of a workspace's file workers, which have locked folders there."""
+    """The folder in which a workspace's file workers create their locked folders."""
     return workspace_dir / ".files"
 
 
 class WorkspaceData:
     """Reads the data of a workspace. All SQL, from any caller, passes the same policy here.
 
-    `thread_tables` are earlier results of the thread, available as tables next to those of the workspace, whose
-    names take
-    precedence. `on_progress` is called with a query's progress, once the query has taken half a second. Cancelling the
-    caller stops the query. `python` runs programs and is closed by its owner; without it, Python is disabled.
+    `thread_tables` are earlier results of the thread, available as tables next to those of the workspace, whose names
+    take precedence. `on_progress` is called with a query's progress once the query has taken half a second. Cancelling
+    the caller stops the query. `python` runs programs and is closed by its owner; without it, Python is disabled.
     """
 
     def __init__(
@@ -100,9 +99,9 @@ class WorkspaceData:
         return await self._cache.index()
 
     async def schema(self) -> SchemaContext:
-        """The datasets, the valid part of the glossary with its faults, and the trees; read again when they change.
+        """The datasets, the valid part of the glossary with its faults, and the trees.
 
-        Raises `StorageFailed` if the folder cannot be read.
+        They are read again when they change. Raises `StorageFailed` if the folder cannot be read.
         """
         index = await self._cache.index()
         if index.files:
@@ -133,7 +132,7 @@ class WorkspaceData:
         await self._cache.check(path)
 
     async def check(self, sql: str, *, thread_tables: TableFiles = _NONE) -> tuple[ResultColumn, ...]:
-        """The columns that `query` would return. Raises the errors that it would raise before it reads a row."""
+        """The columns that `query` would return. Raises the errors that `query` would raise before it reads a row."""
         found = await self._ask("check", sql, thread_tables)
         return tuple(ResultColumn.model_validate(column) for column in found["columns"])
 
@@ -150,7 +149,7 @@ class WorkspaceData:
         thread_tables: TableFiles = _NONE,
         on_progress: Progress | None = None,
     ) -> ResultTable:
-        """Runs one SELECT: returns the first `cap` rows, and writes all rows to `file` (Parquet) if given.
+        """Runs one SELECT. Returns the first `cap` rows, and writes all rows to `file` (Parquet) if given.
 
         Raises a `QueryError`.
         """
@@ -200,12 +199,12 @@ class WorkspaceData:
         return await self._programs.run(code, {**thread_tables, **index.files}, folder, stem, cap)
 
     async def _adopt(self, file: Path, target: Path, seconds: float, **limits: int) -> dict[str, Any]:
-        """See `AdoptTable`. A SQL worker does it: it is confined to such files, and knows how to show any value."""
+        """See `AdoptTable`. A SQL worker does it, because it is confined to such files and can convert any value."""
         name = result_pages.free_name("result_df", (await self._cache.index()).tables)
         return await self._ask("adopt", quoted(name), {name: file}, file=target, timeout=seconds, **limits)
 
     async def write_sheet(self, source: Path, workbook: Path, sheet: str, mode: str, to: Path) -> dict[str, Any]:
-        """Writes a result file to a sheet of the workbook, as the new workbook `to`; returns rows, columns and range.
+        """Writes a result file to a sheet of the workbook, and saves that as `to`. Returns rows, columns and range.
 
         Raises `SheetInvalid`.
         """
@@ -213,9 +212,9 @@ class WorkspaceData:
         return await self._ingest.ask("write_sheet", self._ingest_timeout, **arguments, to=str(to))
 
     async def export(self, file: Path, format: DownloadFormat, to: Path, selection: RowSelection = ALL_ROWS) -> None:
-        """Writes the selected rows of a Parquet file of a thread to `to` as CSV or as a workbook.
+        """Writes the selected rows of a thread's Parquet file to `to`, as CSV or as a workbook.
 
-        A separate process does it, because a million rows take a minute and ingestion must not wait for that. Raises
+        It uses a separate process, because a million rows take a minute and ingestion must not wait for that. Raises
         `SheetInvalid` if the rows do not fit in a sheet, and the errors of `page`.
         """
         async with self._exporting:
@@ -245,7 +244,7 @@ class WorkspaceData:
             await worker.close()
 
     async def page(self, file: Path, request: PageRequest) -> ResultPage:
-        """Rows of a Parquet file of a thread, filtered, sorted and cut by a SQL worker.
+        """Rows of a thread's Parquet file, which a SQL worker filters, sorts and cuts to a page.
 
         Raises `UnreadableFile`, `UnknownColumn`, `PlanInvalid` or another `QueryError`.
         """
@@ -260,7 +259,7 @@ class WorkspaceData:
         return ResultPage(columns=columns, rows=rows, offset=offset, row_count=count, total=table.row_count)
 
     async def _described_file(self, file: Path) -> tuple[Table, TableFiles]:
-        """A Parquet file of a thread as a table, under a name that is free, for a query. Raises `UnreadableFile`."""
+        """A thread's Parquet file as a table for a query, under an unused name. Raises `UnreadableFile`."""
         name = result_pages.free_name("rows_of_file", (await self._cache.index()).tables)
         thread_tables = {name: file}
         try:
@@ -278,7 +277,7 @@ class WorkspaceData:
             await worker.close()
 
     async def _tables(self, text: str, thread_tables: TableFiles) -> Tables:
-        """The tables of the workspace, and the results of the thread whose names occur in the text."""
+        """The tables of the workspace, and those results of the thread whose names occur in the text."""
         tables = (await self._cache.index()).tables
         known = {name.lower() for name in tables}
         more: list[Table] = []

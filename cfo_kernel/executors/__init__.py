@@ -1,1 +1,1 @@
-"""Executors: the processes that run a model's SQL and Python, and that open files from outside."""
+"""Executors: the processes that run a model's SQL and Python, and that open uploaded files."""

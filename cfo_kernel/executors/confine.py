@@ -1,8 +1,8 @@
 """Confines a process to its own folder before it runs untrusted code.
 
 There are several independent barriers: resource limits (memory, time, files, threads), no capabilities, Landlock (which
-files), and seccomp (which system calls). A process can only tighten them. They work for root and for ordinary users,
-and without namespaces, so they also work inside a container.
+files), and seccomp (which system calls). A process can only tighten them. They need neither root nor namespaces, so
+they also work inside a container.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ class ProcessLimits:
 
 
 def unsupported_reason() -> str | None:
-    """What this machine lacks to confine a process, or None if it can."""
+    """The reason why this machine cannot confine a process, or None if it can."""
     if sys.platform != "linux":
         return "it needs Linux, whose kernel can confine a process"
     if platform.machine() not in _ARCHITECTURES:
@@ -58,7 +58,7 @@ def unsupported_reason() -> str | None:
 
 
 def confine(limits: ProcessLimits, read: Iterable[Path], scratch: Path, calls: "SeccompFilter") -> None:
-    """Confines this process for good: it can read `read` and Python's packages, and write below `scratch`.
+    """Confines this process permanently: it can read `read` and Python's packages, and write below `scratch`.
 
     Must be called in a process with one thread: Landlock and seccomp bind the calling thread and the threads it starts
     later, so another thread would stay unconfined. Open descriptors stay open; the caller must close them. Raises
@@ -97,7 +97,7 @@ def _set_limits(limits: ProcessLimits) -> None:
 
 
 def _threads_of(user: int) -> int:
-    """The number of threads of this user, because the kernel counts all of them against each process's limit."""
+    """The number of this user's threads. The kernel counts all of them against each process's limit."""
     count = 0
     for process in os.scandir("/proc"):
         with contextlib.suppress(OSError):
@@ -107,10 +107,10 @@ def _threads_of(user: int) -> int:
 
 
 def _drop_privileges() -> None:
-    """Gives up root's privileges. The effective user stays: the Python installation may be readable only by its owner.
+    """Gives up root's privileges.
 
-    The real user becomes one that runs no other process, because the kernel does not limit the number of root's
-    threads.
+    The effective user stays, because only the owner may be able to read the Python installation. The real user becomes
+    one that runs no other process, because the kernel does not limit the number of root's threads.
     """
     if os.geteuid() == 0:
         with contextlib.suppress(OSError):  # a container may not have such a user

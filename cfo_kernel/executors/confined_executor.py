@@ -1,4 +1,4 @@
-"""The Python executor that the Linux kernel confines: each program runs in a new process, forked from a warm one."""
+"""The Python executor for Linux: each program runs in a new, confined process, forked from a warm one."""
 
 import asyncio
 import math
@@ -14,9 +14,8 @@ from cfo_kernel.executors.python_zygote_client import ZygoteClient
 class ConfinedExecutor:
     """Runs each program in a process under Landlock, seccomp and limits, at most `at_once` at the same time.
 
-    The first call starts the zygote, which takes a second or two. Later calls add about ten milliseconds to the
-    duration
-    of the program.
+    The first call starts the zygote, which takes a second or two. After that, each call adds about ten milliseconds to
+    the program's own duration.
     """
 
     def __init__(self, *, at_once: int = 4, command: tuple[str, ...] | None = None) -> None:
@@ -45,7 +44,7 @@ class ConfinedExecutor:
 
 
 def _request(call: PythonCall) -> dict[str, object]:
-    """The request for the process: the program, its folders, and the limits that it sets on itself."""
+    """The request for the process: the program, its folders, and the limits that the process sets for itself."""
     limits = ProcessLimits(
         memory_bytes=call.limits.memory_bytes,
         cpu_seconds=math.ceil(call.limits.seconds),

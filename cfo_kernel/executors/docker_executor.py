@@ -53,7 +53,7 @@ class DockerExecutor:
             return await python_results.read_result(call, status, round((time.perf_counter() - start) * 1000, 1))
 
     async def close(self) -> None:
-        """See `PythonExecutor`. A container ends with its call, except one whose removal is still under way."""
+        """See `PythonExecutor`. Containers end with their calls, but the removal of one may still be in progress."""
         await asyncio.gather(*self._removing, return_exceptions=True)
 
     async def unavailable_reason(self) -> str | None:
@@ -68,8 +68,9 @@ class DockerExecutor:
         return f"Docker has no image {self._image}" if has_no_image else "no Docker engine answers"
 
     async def _command(self, *arguments: str) -> tuple[int | None, str]:
-        """Runs a docker command, and returns its exit status and error output. A command that hangs is killed:
-        `TimeoutError`.
+        """Runs a docker command, and returns its exit status and error output.
+
+        Raises `TimeoutError` after killing one that hangs.
         """
         process = await asyncio.create_subprocess_exec(self._docker, *arguments, stdout=_DEVNULL, stderr=_PIPE)
         try:
@@ -108,7 +109,7 @@ class DockerExecutor:
         return _SIGNALLED - status if status > _SIGNALLED else status
 
     async def _remove(self, name: str, client: asyncio.subprocess.Process) -> None:
-        """Ends the client and removes the container, even if the caller is cancelled meanwhile."""
+        """Ends the client and removes the container, even if the caller is cancelled in the meantime."""
         task = asyncio.create_task(self._end_and_remove(name, client))
         self._removing.add(task)
         task.add_done_callback(self._removing.discard)
@@ -129,7 +130,7 @@ class DockerExecutor:
 
 
 async def _feed(process: asyncio.subprocess.Process, request: bytes) -> None:
-    """Sends the request and waits for the end."""
+    """Sends the request and waits until the process ends."""
     if process.stdin is not None:
         with contextlib.suppress(ConnectionError):  # the container was not started, and the exit status says so
             process.stdin.write(request)
@@ -139,9 +140,7 @@ async def _feed(process: asyncio.subprocess.Process, request: bytes) -> None:
 
 
 def arguments(name: str, image: str, call: PythonCall) -> list[str]:
-    """The arguments of `docker` that start the container, with no network, no privileges, and only the scratch
-    writable.
-    """
+    """The `docker` arguments for a container with no network, no privileges, and only the scratch folder writable."""
     limits = call.limits
     mounts = [_mount(_PACKAGE, "/engine/cfo_kernel", "readonly"), _mount(call.scratch, "/scratch")]
     mounts += [_mount(path, _path_inside(table), "readonly") for table, path in call.tables.items()]
@@ -169,9 +168,7 @@ def arguments(name: str, image: str, call: PythonCall) -> list[str]:
 
 
 def _mount(source: Path, target: str, *more: str) -> str:
-    """A mount in Docker's syntax, written as a CSV row so that a comma in a folder name does not start another
-    option.
-    """
+    """A mount in Docker's syntax, as a CSV row so that a comma in a folder name does not start another option."""
     row = io.StringIO()
     csv.writer(row, lineterminator="").writerow(["type=bind", f"src={source}", f"dst={target}", *more])
     return row.getvalue()

@@ -1,4 +1,6 @@
-"""The configuration of every DuckDB: it loads no extension automatically, and sees none of the process's variables."""
+"""The configuration of every DuckDB instance: it loads no extensions automatically, and reads no environment
+variables.
+"""
 
 Config = dict[str, str | bool | int | float | list[str]]
 

@@ -22,14 +22,14 @@ class ErrorOutput:
             self._kept = (self._kept + part)[-_KEPT:]
 
     async def lines(self) -> list[str]:
-        """The last lines of a process that has ended, without control characters."""
+        """The last lines of output from a process that has ended, without control characters."""
         if self._reading is not None:
             await asyncio.wait({self._reading}, timeout=_LAST_SECONDS)
         found = self._kept.decode(errors="replace").splitlines()
         return [plain for line in found if (plain := "".join(c if c.isprintable() else " " for c in line).strip())]
 
     async def reason(self) -> str:
-        """The last line, short and without paths, for use in a message. Empty if there is none."""
+        """The last line, shortened and without paths, for use in a message. Empty if there is none."""
         lines = await self.lines()
         return without_paths(lines[-1])[:_MAX_REASON].rstrip(".") if lines else ""
 

@@ -1,9 +1,9 @@
 """Computes medians and quantiles of decimals with all their digits.
 
-DuckDB gives them the column's type and truncates the rest: the median of 698.5 and 800.0 would be 749.2. The column
-inside such a call is therefore cast to a larger scale before the query runs. Only DuckDB's binder knows the type of an
-expression in a query, so the query is bound with a function in the call that accepts no decimals, and the error
-names the type.
+DuckDB gives the result the column's type and truncates the rest: the median of 698.5 and 800.0 would be 749.2. The
+column inside such a call is therefore cast to a larger scale before the query runs. Only DuckDB's binder knows the type
+of an expression in a query. To find it, the query is bound with a function in the call that accepts no decimals, and
+the resulting error names the type.
 
 DuckDB interpolates in doubles, so the last digits of a figure with more than 15 digits may differ.
 """
@@ -25,12 +25,12 @@ _MORE_DIGITS = {"median": 1, "mad": 2, "quantile_cont": 0, "approx_quantile": 2}
 _BY_NAME = {"list_aggregate", "list_aggr", "array_aggregate", "array_aggr"}
 """List functions whose second argument names the aggregate."""
 _SCHEMAS = {"main", "system", "pg_catalog", "temp"}
-"""What may precede a function's name, besides the column of a call written as a method."""
+"""The schemas that may precede a function's name, besides the column of a call written as a method."""
 _MENTIONED = re.compile(r"median|\bmad\b|list_mad|quantile|percentile", re.IGNORECASE)
 _MOST_DIGITS = 20
 """The largest scale that a column is cast to. It leaves 18 digits before the point."""
 _GUARD_DIGITS = 2
-"""Digits that are computed and then rounded away, because a fraction such as 0.57 is not exact in a double."""
+"""Extra digits that are computed and then rounded away, because a fraction such as 0.57 is not exact in a double."""
 _DIGITS_OF_A_DIVISION = 6
 """The decimal places of a computed fraction, such as 1 / 3."""
 _TAKES_NO_DECIMAL = "isoyear"
@@ -81,7 +81,7 @@ class _Call:
 
 
 class _Rewriting:
-    """Rewrites one query as a syntax tree, which DuckDB reads and writes."""
+    """Rewrites one query as a syntax tree, which DuckDB parses and turns back into SQL."""
 
     def __init__(self, sql: str, cursor: duckdb.DuckDBPyConnection) -> None:
         self._original, self._cursor = sql, cursor
@@ -142,7 +142,7 @@ class _Rewriting:
         return self._written(statement).removeprefix("SELECT ")
 
     def _expression(self, text: str, x: Node) -> Node:
-        """The tree of an expression, with `x` in the place of its column x."""
+        """The tree of an expression, with `x` in place of its column x."""
         statement = self._parse(f"SELECT {text}")
         [item] = statement["statements"][0]["node"]["select_list"]
         for node in _nodes(item):

@@ -18,7 +18,7 @@ def pack(message: dict[str, Any]) -> bytes:
 
 
 def read(stream: BinaryIO) -> dict[str, Any] | None:
-    """The next frame, or None at the end of the stream, even if that comes in the middle of a frame."""
+    """Returns the next frame, or None at the end of the stream, even if the stream ends in the middle of a frame."""
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         return None

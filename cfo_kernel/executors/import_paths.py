@@ -1,8 +1,8 @@
-"""Where Python finds packages: worker processes use the engine's paths, and may read only the packages on them.
+"""Finds the packages that worker processes may import, which are those on the engine's own paths.
 
 Packages may be anywhere: in a folder named in a `.pth` file, in the user's site-packages (`--user`), in a folder on
 `PYTHONPATH` (`--target`), in a zip file, or in the checkout of an editable installation. A confined process may read
-only the packages there, because such a folder may also contain a `.env`, data, or all of a person's files.
+only the packages in such a folder, because the folder may also contain a `.env`, data, or all of a user's files.
 """
 
 import contextlib
@@ -62,8 +62,8 @@ def command(module: str, *arguments: str, flags: Sequence[str] = ()) -> tuple[st
 class ReadablePaths:
     """The parts of the packages that a confined process may read.
 
-    `whole` are files, and folders with everything in them. In the folders in `listed`, it may read only the names.
-    `refused` are places on `sys.path` that it can import nothing from, each with the reason.
+    `whole` are files, and folders with everything in them. In the folders in `listed`, it may only list the names.
+    `refused` are places on `sys.path` from which it cannot import anything, each with the reason.
     """
 
     whole: tuple[Path, ...]
@@ -72,7 +72,10 @@ class ReadablePaths:
 
 
 def readable_paths(scratch: Path) -> ReadablePaths:
-    """What a process that works in `scratch` may read. Folders with other people's or companies' data are excluded."""
+    """The paths that a process working in `scratch` may read.
+
+    Folders with other people's or companies' data are excluded.
+    """
     private = {_home(): "your home folder", scratch.resolve(): "the folder of the workspaces"}
     whole, listed, refused = list[Path](), list[Path](), dict[str, str]()
     for place in package_places():
@@ -98,8 +101,9 @@ class _Place:
 
 @functools.cache
 def package_places() -> tuple[_Place, ...]:
-    """The places of packages besides the interpreter's own folders. They are looked up only once, so that a process
-    that forks others does so for all of them.
+    """The places of packages other than the interpreter's own folders.
+
+    They are looked up only once, so that a process that forks others does the work for all of them.
     """
     installed = _installed_folders()
     found = [_Place("", folder, (*_linked(folder),)) for folder in installed if folder.name in _SITE_NAMES]
@@ -118,8 +122,9 @@ def package_places() -> tuple[_Place, ...]:
 
 
 class RefusedPackages(importlib.abc.MetaPathFinder):
-    """The last finder of a confined process. It explains why a package is not found in a place that must not be
-    read.
+    """The last finder in a confined process.
+
+    It explains why a package in a place that must not be read is not found.
     """
 
     def __init__(self, refused: dict[str, str]) -> None:
@@ -141,13 +146,13 @@ class RefusedPackages(importlib.abc.MetaPathFinder):
         return None
 
     def install(self) -> None:
-        """From now on, nothing is looked up in the refused places, where Python would fail to open the files."""
+        """Stops all lookups in the refused places, because Python would fail to open the files there."""
         sys.path[:] = [entry for entry in sys.path if entry not in self._refused]
         sys.meta_path.append(self)
 
 
 def _absolute(entries: Iterable[str]) -> list[str]:
-    """Each place once. Relative ones are dropped if the current folder was removed."""
+    """Each place once, as an absolute path. Relative paths are dropped if the current folder was removed."""
     found: dict[str, None] = {}
     for entry in entries:
         with contextlib.suppress(FileNotFoundError):
@@ -167,14 +172,14 @@ def _installed_folders() -> list[Path]:
 
 
 def _home() -> Path:
-    """The user's home folder, whatever the environment says."""
+    """The user's home folder, regardless of the environment variables."""
     with contextlib.suppress(KeyError):  # a container may have no such user
         return Path(pwd.getpwuid(os.geteuid()).pw_dir).resolve()
     return Path("/")
 
 
 def _parts(folder: Path) -> Iterator[Path]:
-    """The packages and modules in a folder that may also contain other things."""
+    """The packages and modules in a folder that may also contain other files."""
     claimed: set[str] | None = None
     for entry in os.scandir(folder):
         path = Path(entry.path)
@@ -206,7 +211,7 @@ def _archive(path: Path) -> Path:
 
 
 def _linked(folder: Path) -> Iterator[Path]:
-    """Packages that are links in site-packages, as a whole or file by file."""
+    """Packages that are linked into site-packages, as a whole or file by file."""
     for entry in os.scandir(folder):
         init = Path(entry.path, "__init__.py")
         if entry.is_symlink():

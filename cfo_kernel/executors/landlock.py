@@ -33,7 +33,7 @@ def abi() -> int:
 def restrict(read: Iterable[Path], write: Iterable[Path], listed: Iterable[Path] = ()) -> None:
     """Lets this process read only `read`, and write only below `write`. This cannot be undone.
 
-    Of the folders in `listed` and below, it may read the names. Paths in `read` that do not exist are skipped. The
+    In the folders in `listed` and below them, it may list names. Paths in `read` that do not exist are skipped. The
     process must have set no_new_privs, or the kernel refuses.
     """
     version = abi()

@@ -42,7 +42,7 @@ def locked_temp_folder(parent: Path) -> Generator[Path]:
 
 
 def remove_abandoned(parent: Path) -> None:
-    """Removes the folders in `parent` whose owner ended without removing them."""
+    """Removes the folders in `parent` whose owners ended without removing them."""
     for folder in parent.iterdir() if parent.is_dir() else ():
         with contextlib.suppress(OSError):
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -12,16 +12,16 @@ from pydantic import Field
 from cfo_kernel.values import Value
 
 ANSWER_FOLDER = ".answer"
-"""The folder within the scratch folder for the answer. It does not count as one of the program's files."""
+"""The folder for the answer, inside the scratch folder. It does not count as one of the program's files."""
 
 UNREADABLE_RESULT = "result_df could not be read back. Make it a plain DataFrame and run it again."
 
 
 class PythonLimits(Value):
-    """The resources that a program may use. Deleted files count towards `disk_bytes` too, if the executor can see
-    them.
+    """The resources that a program may use. Deleted files also count towards `disk_bytes` if the executor can see them.
 
-    `answer_bytes` leaves room for the output and an error, each character as an escape of JSON, and for little else.
+    `answer_bytes` leaves room for the output and an error, even if each character is a JSON escape, and for little
+    else.
     """
 
     seconds: float = Field(default=30, gt=0)
@@ -50,10 +50,10 @@ class WrittenFile(Value):
 
 
 class PythonTable(Value):
-    """`result_df` as a Parquet `file`, and the positions of columns that were changed to fit into one.
+    """`result_df` as a Parquet `file`, and the positions of the columns that were changed to fit into it.
 
-    The untrusted process wrote the file: only another worker process should open it, and what is known of the table is
-    what that process finds in it.
+    The untrusted process wrote the file. Only another worker process should open it, and only what that process finds
+    in the file may be trusted.
     """
 
     file: Path
@@ -62,8 +62,9 @@ class PythonTable(Value):
 
 
 class PythonResult(Value):
-    """The output of a program that succeeded. Without a `result_df` there is no table, and the output may be the
-    answer.
+    """The output of a program that succeeded.
+
+    Without a `result_df` there is no table, and the output may be the answer.
     """
 
     table: PythonTable | None = None
@@ -74,7 +75,7 @@ class PythonResult(Value):
 
 
 class PythonExecutor(Protocol):
-    """Runs untrusted Python: each program in a new process, and several at the same time if requested."""
+    """Runs untrusted Python: each program in a new process, several of them at the same time if requested."""
 
     async def run(self, call: PythonCall) -> PythonResult:
         """Runs the program to its end. If the awaiting task is cancelled, the program is killed.

@@ -51,8 +51,9 @@ def store(result: object, file: Path) -> dict[str, list[int]]:
 
 
 def _frame(result: object) -> pd.DataFrame:
-    """The DataFrame to deliver: a Series becomes a column, a meaningful index becomes columns, and names are plain and
-    unique.
+    """The DataFrame to deliver.
+
+    A Series becomes a column, a meaningful index becomes columns, and names become plain and unique.
     """
     if isinstance(result, pd.Series):
         result = result.to_frame("value" if result.name is None else cast("Any", result.name))
@@ -79,7 +80,7 @@ def _frame(result: object) -> pd.DataFrame:
 
 
 def _name(label: object) -> str:
-    """A column's label as a name: a date without its midnight, the levels of a tuple joined by spaces."""
+    """A column's label as a name: dates lose a time of midnight, and the levels of a tuple are joined by spaces."""
     if isinstance(label, tuple):
         return " ".join(_name(part) for part in cast("tuple[object, ...]", label) if part != "") or "column"
     if isinstance(label, pd.Timestamp) and label == label.normalize():
@@ -88,8 +89,9 @@ def _name(label: object) -> str:
 
 
 def _arrow(frame: pd.DataFrame) -> tuple[Any, list[int], list[int]]:
-    """Converts to types that Parquet and DuckDB have. Returns also the positions of the columns that had to become
-    text, and of those in which NaN became null.
+    """Converts the columns to types that Parquet and DuckDB have.
+
+    Also returns the positions of the columns that had to become text, and of those in which NaN became null.
     """
     arrays: list[Any] = []
     as_text: list[int] = []
@@ -151,7 +153,10 @@ def _all_midnight(series: "pd.Series[Any]") -> bool:
 
 
 def _has_missing_floats(array: Any) -> bool:
-    """Whether the column, also in its lists and structs, has a null float: pyarrow turns NaN into null everywhere."""
+    """Whether the column has a null float, even inside lists and structs.
+
+    Matters because pyarrow turns NaN into null everywhere.
+    """
     if pa.types.is_list(array.type):
         return _has_missing_floats(array.flatten())
     if pa.types.is_struct(array.type):

@@ -1,6 +1,4 @@
-"""A program's global names: pandas and numpy under their usual names, and the tables, which are loaded when first
-used.
-"""
+"""A program's globals: pandas and numpy under their usual names, and the tables, which are loaded when first used."""
 
 import builtins
 import importlib.abc
@@ -26,9 +24,8 @@ _ADVICE = {
 class ProgramGlobals(dict[str, Any]):
     """The globals of a program. A table's name loads the table on first use, and is an ordinary variable from then on.
 
-    Subclassing dict is enough, because Python also calls `__missing__` for the globals of functions. Only a class
-    body does
-    not: it looks in the builtins next, so those provide the tables as well.
+    Subclassing dict is enough, because Python also calls `__missing__` for the globals of functions. The exception is a
+    class body, which looks in the builtins next, so those provide the tables as well.
     """
 
     def __init__(self, tables: Mapping[str, Callable[[], Any]], known: Mapping[str, Any]) -> None:
@@ -44,7 +41,7 @@ class ProgramGlobals(dict[str, Any]):
 
 
 class _Builtins(dict[str, Any]):
-    """Python's builtins, and after them the tables that `ProgramGlobals` would load."""
+    """Python's builtins, followed by the tables that `ProgramGlobals` would load."""
 
     def __init__(self, program_globals: ProgramGlobals) -> None:
         super().__init__(vars(builtins))

@@ -1,9 +1,9 @@
-"""Reads what a program left in its scratch folder, and trusts it only as far as it can be checked.
+"""Reads the files that a program left in its scratch folder, and trusts only what can be checked.
 
-The answer is read after the process has ended, so that nothing changes meanwhile. It holds the output, and an error or
-the positions of some columns, and no more bytes than these need: so it is parsed in milliseconds, whatever is in it.
-The Parquet file is not opened here, and nothing that the program says about its table is believed. While the program
-runs, the size of its folder is watched.
+The answer is read after the process has ended, so that it cannot change in the meantime. It holds the output, and an
+error or the positions of some columns. Its size is limited to what these need, so it is parsed in milliseconds whatever
+it contains. The Parquet file is not opened here, and nothing that the program says about its table is trusted. While
+the program runs, the size of its folder is watched.
 """
 
 import asyncio
@@ -55,13 +55,13 @@ class _Answer(Value):
 
 
 def program_request(call: PythonCall) -> dict[str, Any]:
-    """The part of a call that the process itself needs."""
+    """The part of a call that is sent to the process."""
     tables = {name: str(path) for name, path in call.tables.items()}
     return {"code": call.code, "tables": tables, "stdout_chars": call.limits.stdout_chars}
 
 
 async def read_result(call: PythonCall, status: int, elapsed_ms: float) -> PythonResult:
-    """The result of a process that ended with this status. Raises `PythonFailed` if it left none."""
+    """The result of a process that ended with this status. Raises `PythonFailed` if it left no result."""
     return await asyncio.to_thread(_read_result, call, status, elapsed_ms)  # the disk may be slow
 
 
@@ -84,10 +84,10 @@ def _read_result(call: PythonCall, status: int, elapsed_ms: float) -> PythonResu
 
 
 async def watch(work: Coroutine[Any, Any, T], call: PythonCall, written: Callable[[], int] = lambda: 0) -> T:
-    """The result of `work`, which ends with the program. Meanwhile the scratch folder is checked again and again.
+    """The result of `work`, which ends with the program. Until then, the scratch folder is checked repeatedly.
 
-    The kernel limits the size of a file, but not of a folder. `written` is how much the program wrote in all, where
-    that is known. Raises `PythonFailed` when the program exceeds a limit.
+    The kernel limits the size of a file, but not that of a folder. `written` returns the total number of bytes that the
+    program wrote, where that is known. Raises `PythonFailed` when the program exceeds a limit.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -100,13 +100,13 @@ async def watch(work: Coroutine[Any, Any, T], call: PythonCall, written: Callabl
 
 
 def timeout_error(call: PythonCall) -> PythonTimeout:
-    """The error of a program that was killed because its time was up."""
+    """The error for a program that was killed because its time was up."""
     message = f"The program took longer than {call.limits.seconds:g} s and was stopped. Work on fewer rows."
     return PythonTimeout(message)
 
 
 def limit_error(limit: str) -> PythonFailed:
-    """The error of a program that exceeded a limit of its scratch folder."""
+    """The error for a program that exceeded a limit of its scratch folder."""
     return _failure(f"The program was stopped: {limit}. Write smaller or fewer files.")
 
 
@@ -131,7 +131,7 @@ def _read_answer(call: PythonCall) -> _Answer:
 
 
 def _table(table: _Table, stdout: str, call: PythonCall) -> PythonTable:
-    """The table of the answer. Raises `PythonFailed` if its file is not there."""
+    """The table in the answer. Raises `PythonFailed` if its file is missing."""
     if not _is_parquet(call):
         raise _failure("The program left a result without its file. Assign a DataFrame to result_df.", stdout)
     file = call.scratch / ANSWER_FOLDER / "result.parquet"
@@ -161,7 +161,9 @@ def _raise_crash(status: int) -> NoReturn:
 
 
 def _signal_message(number: int) -> str:
-    """The signal by name; real-time signals have none, and a container may end with any number."""
+    """The message for a signal, by name if it has one. Real-time signals have none, and a container may return any
+    number.
+    """
     try:
         return f"It crashed ({signal.Signals(number).name})."
     except ValueError:

@@ -1,8 +1,8 @@
-"""The inside of the confined process: runs one program, and writes what it produced to the scratch folder.
+"""The code inside the confined process: runs one program, and writes its output to the scratch folder.
 
-From the first line of the program on, this process belongs to the program: nothing here is a defence, and the engine
-trusts none of it. The defence is the confinement around the process (`confine`), and the checks with which the engine
-reads the answer (`python_results`).
+Once the program starts, this process belongs to it: nothing here is a defence, and the engine trusts none of it. The
+defence is the confinement around the process (`confine`), and the checks that the engine makes when it reads the answer
+(`python_results`).
 """
 
 import io
@@ -52,7 +52,7 @@ class CapturedOutput(io.TextIOBase):
 
 
 def run(request: dict[str, Any], folder: Path) -> None:
-    """Runs the program of `request`; writes `answer.json` to `folder`, and `result.parquet` if there is a result."""
+    """Runs the program in `request`. Writes `answer.json` to `folder`, and `result.parquet` if there is a result."""
     stdout = CapturedOutput(request["stdout_chars"])
     os.environ.clear()
     os.environ.update({"TZ": "UTC", "HOME": str(Path.cwd()), "TMPDIR": str(Path.cwd())})
@@ -99,7 +99,10 @@ def _encodable(text: str) -> str:
 
 
 def _error_message(error: BaseException) -> str:
-    """The last line of a traceback. The exception's class may come from the program, so its text may raise as well."""
+    """The last line of a traceback.
+
+    The program may define the exception's class, so converting it to text may also raise.
+    """
     kind = "MemoryError" if isinstance(error, MemoryError) else type(error).__name__
     try:
         text = str(error)
@@ -122,7 +125,7 @@ def _line(error: BaseException) -> int | None:
 
 
 def main() -> None:
-    """Runs the program on standard input, in a process that was confined from outside (a container)."""
+    """Runs the program on standard input, in a process that is confined from outside by a container."""
     if (request := framing.read(sys.stdin.buffer)) is not None:
         run(request["program"], Path(request["answer"]))
     os._exit(0)  # ends threads that the program left behind

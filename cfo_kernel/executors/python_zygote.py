@@ -1,12 +1,14 @@
 """The zygote: a process with pandas already imported that forks a confined process for each program.
 
 Run as `python -m cfo_kernel.executors.python_zygote`, with a socket to the engine as standard input. Importing pandas
-takes a second or two, a fork a few milliseconds, and a new process for each program leaves nothing to the next one.
+takes a second or two, but a fork only a few milliseconds. Because each program has a new process, nothing is left over
+for the next one.
 
-For each program the engine sends one descriptor: the socket of that call. Over it the zygote sends the process id with
-a pidfd, and at the end the exit status. The child itself reads the request and reports whether it is confined. The
-zygote never reads a request, because every later child would inherit what it has in memory. It has one thread (a fork
-copies only the calling thread, and a lock held by another would stay locked), and runs nothing that it was sent.
+For each program, the engine sends one descriptor: the socket for that call. Over it, the zygote sends the process id
+with a pidfd, and at the end the exit status. The child itself reads the request and reports whether it is confined. The
+zygote never reads a request, because every later child would inherit it in memory. It has only one thread, because a
+fork copies only the calling thread, and a lock held by another would stay locked. It never runs anything that it was
+sent.
 """
 
 import contextlib
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
 PID_MESSAGE = struct.Struct(">i")
 STATUS_MESSAGE = struct.Struct(">i")
 CONFINED = b"C"
-"""The message that a child sends when it is confined, before it closes its socket and runs the program. Any other
-message is the reason why it could not be confined.
+"""The message that a child sends when it is confined, before it closes its socket and runs the program.
+
+Any other message is the reason why it could not be confined.
 """
 
 
@@ -51,7 +54,7 @@ def main() -> None:
 
 
 def _preload() -> None:
-    """Imports what programs use, and runs what nearly all of them do, so that no child has to load it again."""
+    """Imports the packages that programs use, and runs common operations, so that no child has to load them again."""
     import openpyxl  # noqa: F401  # pyright: ignore[reportUnusedImport]
     import pandas as pd
 
@@ -88,22 +91,20 @@ def _serve(control: socket.socket, calls: "SeccompFilter") -> None:
 
 
 def _reap(pid: int, call: socket.socket) -> None:
-    """Reads the exit status of a child that ended, and sends it to the engine."""
+    """Reads the exit status of a child that has ended, and sends it to the engine."""
     _, status = os.waitpid(pid, 0)
     _send(call, STATUS_MESSAGE.pack(os.waitstatus_to_exitcode(status)))
     call.close()
 
 
 def _send(call: socket.socket, message: bytes, *descriptors: int) -> None:
-    """Sends a message to the engine, which may have abandoned the call by now."""
+    """Sends a message to the engine, which may have abandoned the call in the meantime."""
     with contextlib.suppress(OSError):
         socket.send_fds(call, [message], descriptors)
 
 
 def _run_child(call: socket.socket, calls: "SeccompFilter") -> None:
-    """The child's work: reads its request, confines itself, reports success or the reason, runs the program, and
-    exits.
-    """
+    """The child's work: reads its request, confines itself, reports success or the reason, and runs the program."""
     status = 1
     try:
         with call.makefile("rb") as stream:
@@ -126,7 +127,7 @@ def _run_child(call: socket.socket, calls: "SeccompFilter") -> None:
 
 
 def _detach(call: socket.socket) -> int:
-    """Leaves the session of the zygote and closes all descriptors except the one to the engine, which it returns."""
+    """Leaves the zygote's session, and closes all descriptors except the one to the engine, which it returns."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):

@@ -27,8 +27,8 @@ _ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-"""Nothing from the engine's environment. Libraries are kept from starting threads, because a process with threads
-cannot be forked safely.
+"""Includes nothing from the engine's environment. Libraries are kept from starting threads, because a process with
+threads cannot be forked safely.
 """
 _START_SECONDS = 60
 _KILL_SECONDS = 5
@@ -66,9 +66,7 @@ class SandboxProcess:
         return STATUS_MESSAGE.unpack(status)[0]
 
     def bytes_written(self) -> int:
-        """The number of bytes that the process has written, to files or through mappings, including files since
-        deleted.
-        """
+        """The number of bytes that the process has written, to files or through mappings, even if deleted since."""
         with contextlib.suppress(OSError, ValueError):
             lines = Path(f"/proc/{self._pid}/io").read_text().splitlines()
             counts = {name: int(count) for name, count in (line.split(": ") for line in lines)}
@@ -76,7 +74,10 @@ class SandboxProcess:
         return 0
 
     def _unlinked_bytes(self) -> int:
-        """The size of its open files without a name. On a tmpfs, writes through a mapping are counted nowhere else."""
+        """The total size of its open files without a name.
+
+        On a tmpfs, writes through a mapping are counted nowhere else.
+        """
         size = 0
         for entry in os.scandir(f"/proc/{self._pid}/fd"):
             with contextlib.suppress(OSError):
@@ -85,7 +86,7 @@ class SandboxProcess:
         return size
 
     async def close(self) -> None:
-        """Kills the process if it is still running, and waits until it is gone."""
+        """Kills the process if it is still running, and waits until it has ended."""
         try:
             if not self._has_ended:
                 with contextlib.suppress(OSError):
@@ -155,7 +156,7 @@ class ZygoteClient:
             raise
 
     async def _start(self) -> socket.socket:
-        """Starts the process and waits for its first line, which is empty if it can confine, else the reason why
+        """Starts the process and reads its first line: empty if it can confine programs, otherwise the reason why
         not.
         """
         control, zygote = socket.socketpair()

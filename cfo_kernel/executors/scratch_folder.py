@@ -1,7 +1,7 @@
-"""The scratch folder of a program, as the engine handles it: its files were named and written by untrusted code.
+"""The engine's access to a program's scratch folder, whose files were named and written by untrusted code.
 
 Links are never followed, names are checked, and counting stops at a limit. A running program may change anything
-between two calls of the engine, so during the run only sizes are added up; files are listed and read after its end.
+between two calls, so only sizes are added up during the run. Files are listed and read after it has ended.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ def new_scratch_folder(parent: Path) -> Generator[Path]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Removes the folder, however deep the program nested folders in it and whatever permissions it gave them.
+    """Removes the folder, however deeply the program nested folders in it and whatever permissions it gave them.
 
     It moves by descriptors and without recursion: such a path may be too long for the kernel, and too deep for Python.
     """
@@ -56,7 +56,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def _remove_files(folder: int) -> str | None:
-    """Removes the files of an open folder up to the first folder in it, whose name it returns."""
+    """Removes files from an open folder until it reaches a folder, and returns that folder's name."""
     with os.scandir(folder) as found:
         for entry in found:
             if entry.is_dir(follow_symlinks=False):
@@ -66,14 +66,14 @@ def _remove_files(folder: int) -> str | None:
 
 
 def _move_to(folder: int, name: str) -> int:
-    """Opens a folder relative to an open one, which it closes."""
+    """Opens a folder relative to an open one, and closes the latter."""
     moved = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
     os.close(folder)
     return moved
 
 
 def list_files(scratch: Path, limits: PythonLimits) -> tuple[tuple[WrittenFile, ...], tuple[str, ...]]:
-    """The regular files that a program left, by name, and a note about others."""
+    """The regular files that a program left, by name, and a note about any other files."""
     good: list[WrittenFile] = []
     skipped = 0
     for entry, name in _entries(scratch, limits.files):
@@ -94,9 +94,10 @@ def list_files(scratch: Path, limits: PythonLimits) -> tuple[tuple[WrittenFile, 
 
 
 def exceeded_limit(scratch: Path, limits: PythonLimits, written: int = 0) -> str | None:
-    """The limit that the program has exceeded, if any; `written` is how much it wrote in all, as the kernel counts.
+    """The limit that the program has exceeded, if any.
 
-    A file weighs what a copy of it would take: a sparse file of 100 MB takes no room here, and 100 MB where it is kept.
+    `written` is the total number of bytes written, as counted by the kernel. A file counts with its apparent size: a
+    sparse file of 100 MB takes no space here, but its stored copy would take 100 MB.
     """
     size = count = 0
     for entry, name in _entries(scratch, limits.files + 1):
@@ -112,9 +113,9 @@ def exceeded_limit(scratch: Path, limits: PythonLimits, written: int = 0) -> str
 
 
 def copy_file(scratch: Path, name: str, target: Path, spend: Callable[[int], None] | None = None) -> None:
-    """Copies the bytes of a file to a new file, and nothing else: not even its permissions.
+    """Copies the bytes of a file to a new file, but nothing else, not even its permissions.
 
-    `spend` gets the size of each piece before it is written, and raises an error if the copy costs too much.
+    `spend` is called with the size of each piece before it is written, and raises an error if the copy is too large.
     """
     with os.fdopen(open_regular_file(scratch, name), "rb") as source, target.open("xb") as copy:
         try:
@@ -129,7 +130,10 @@ def copy_file(scratch: Path, name: str, target: Path, spend: Callable[[int], Non
 
 
 def open_regular_file(scratch: Path, name: str) -> int:
-    """A descriptor of a regular file in the scratch folder. Raises OSError for a pipe, and for a link at any step."""
+    """A descriptor for a regular file in the scratch folder.
+
+    Raises OSError for a pipe, and for a link anywhere in the path.
+    """
     *folders, last = name.split("/")
     current = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -148,7 +152,10 @@ def open_regular_file(scratch: Path, name: str) -> int:
 
 
 def _entries(scratch: Path, limit: int) -> Iterator[tuple[os.DirEntry[str], str]]:
-    """The first entries of the folder and its subfolders, with their relative names; the answer's are not counted."""
+    """The first entries in the folder and its subfolders, with their relative names.
+
+    The answer's files are not counted.
+    """
     pending = [("", scratch)]
     seen = 0
     while pending:

@@ -1,7 +1,8 @@
 """The system calls that a confined process may make: only those on a list, some of them only with certain arguments.
 
-It is an allow-list, so that calls of later kernels are forbidden from the start. A call that is not on it fails with
-EPERM. libseccomp knows the numbers on each architecture. A call of another architecture (x32, i386) ends the process.
+It is an allow-list, so that system calls added in later kernels are forbidden from the start. Other system calls fail
+with EPERM. libseccomp knows the numbers on each architecture. A call for another architecture (x32, i386) ends the
+process.
 """
 
 import contextlib
@@ -26,11 +27,11 @@ sysinfo uname getrandom"""
 _ALLOWED = " ".join((_FILES, _MEMORY, _THREADS, _TIME, _SIGNALS, _SELF)).split()
 
 _NO_EFFECT = ["chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "utimensat", "futimesat", "umask"]
-"""These report success and do nothing. Libraries fail if these calls fail, but the calls would affect files outside the
-scratch folder (Landlock does not cover them), or hide from the engine what is in it.
+"""These report success but do nothing. Libraries do not work if these calls fail, but the calls would affect files
+outside the scratch folder (which Landlock does not prevent), or hide from the engine what is in the folder.
 """
 _ABSENT = ["clone3", "openat2"]
-"""Their arguments are in memory, where a filter cannot look. If the kernel seems to lack these calls, glibc falls back
+"""Their arguments are in memory, which a filter cannot read. If the kernel seems to lack these calls, glibc falls back
 to clone and openat, whose arguments can be checked.
 """
 _UNSUPPORTED = ["listxattr", "llistxattr", "flistxattr", "getxattr", "lgetxattr", "fgetxattr"]
@@ -44,7 +45,7 @@ _NAMESPACES = 0x7E020000
 
 
 class SeccompFilter:
-    """The list as a filter. It is built in the process that forks, so that loading it in each child is quick."""
+    """The list as a filter. It is built in the process that forks, so that children can load it quickly."""
 
     def __init__(self) -> None:
         self._filter = pyseccomp.SyscallFilter(defaction=pyseccomp.ERRNO(errno.EPERM))
@@ -70,6 +71,9 @@ class SeccompFilter:
         self._filter.load()
 
     def _add(self, action: int, name: str, *arguments: Any) -> None:
-        """Adds a rule. A call that this architecture or libseccomp does not know gets no rule, and stays forbidden."""
+        """Adds a rule.
+
+        A system call that is unknown to this architecture or libseccomp gets no rule, and stays forbidden.
+        """
         with contextlib.suppress(OSError):
             self._filter.add_rule(action, name, *arguments)

@@ -1,4 +1,4 @@
-"""Advice for SQL that DuckDB rejects because it is written as in another database."""
+"""Advice for SQL that DuckDB rejects because it is written in the dialect of another database."""
 
 import re
 
@@ -30,7 +30,10 @@ _REPLACEMENTS = {name: instead for instead, names in _INSTEAD.items() for name i
 
 
 def advice(sql: str, message: str) -> str:
-    """How DuckDB writes what `sql` means, where `message`, its error, shows that this is the fault. Else empty."""
+    """The DuckDB form of what `sql` tries to do, if DuckDB's error `message` shows that this is the fault.
+
+    Otherwise empty.
+    """
     missing, unmatched = _NO_FUNCTION.search(message), _NO_MATCH.search(message)
     name = (missing or unmatched or {"name": ""})["name"].lower()
     if "syntax error" in message or name == "top":
@@ -53,7 +56,7 @@ def _part_first(function: str) -> str:
 
 
 def without_long_lists(message: str) -> str:
-    """The message with the first of DuckDB's candidates, of which it lists up to a hundred."""
+    """The message with only the first of DuckDB's suggestions, of which it may list up to a hundred."""
     head, listed, candidates = message.partition("Candidate functions:")
     lines = [line for line in candidates.split("\n") if line.strip()]
     return message if len(lines) <= _CANDIDATES else head + listed + "\n" + "\n".join(lines[:_CANDIDATES]) + "\n\t..."

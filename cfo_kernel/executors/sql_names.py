@@ -1,4 +1,4 @@
-"""Names of tables and columns as SQL compares them, which ignores case."""
+"""Names of tables and columns, compared as in SQL, which ignores case."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "�")
 
 
 def bounded_names(names: Sequence[str]) -> list[str]:
-    """The column names of an untrusted file, made safe: short, different, and without control characters."""
+    """The column names of an untrusted file, made safe: short, distinct, and without control characters."""
     plain = [name.translate(_CONTROLS) or "column" for name in names]
     return unique_names([name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…" for name in plain])
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """The names, with a number appended to each repeated one so that all are different."""
+    """The names, with a number appended to each repeated name so that all are different."""
     given = {name.lower() for name in names}
     taken: set[str] = set()
     result: list[str] = []
@@ -31,10 +31,9 @@ _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), or
 
 
 def fold_case(name: str) -> str:
-    """The name as DuckDB compares it: only ASCII letters are lowered.
+    """The name in the form in which DuckDB compares it: only ASCII letters are lowercased.
 
-    `str.lower` turns the Kelvin sign into a k. The policy would then confuse a name with another one, which DuckDB
-    does not
-    know as a table and looks up as a file.
+    `str.lower` turns the Kelvin sign into a k. The policy could then take the name for a known table, while DuckDB
+    would not, and would look it up as a file.
     """
     return name.translate(_LOWER)

@@ -1,8 +1,7 @@
 """The SQL policy: a query must be a single SELECT over the workspace's tables, as DuckDB's own syntax tree shows.
 
 A second parser could read a statement differently from DuckDB, and that difference would be a hole. The statement's
-type
-proves nothing either: DuckDB 2 allows COPY, INSERT and DELETE inside a CTE of a SELECT. The tree from
+type proves nothing either: DuckDB 2 allows COPY, INSERT and DELETE inside a CTE of a SELECT. The tree from
 `json_serialize_sql` is therefore walked with allow-lists for nodes, expressions, tables and table functions, and a
 deny-list for other functions (`sql_policy_functions`).
 """
@@ -20,7 +19,7 @@ from cfo_kernel.executors.sql_policy_functions import TABLE_FUNCTIONS, is_denied
 
 Node = dict[str, Any]
 MAX_LENGTH = 200_000
-"""The maximum number of characters of SQL. Longer SQL carries data, not a question."""
+"""The maximum number of characters of SQL. Longer SQL contains data, not just a question."""
 _QUERIES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _SOURCES = {
     "BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "PIVOT", "SHOW_REF", "EMPTY", "EMPTY_FROM",
@@ -35,7 +34,7 @@ _EXPRESSIONS = {
 def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     """The tables that `sql` reads, out of `tables` (both in lower case). No part of `sql` is executed.
 
-    Raises `SqlInvalid`, `SqlPolicyViolation` or `UnknownTable` unless `sql` is one SELECT over `tables`. Their
+    Raises `SqlInvalid`, `SqlPolicyViolation` or `UnknownTable` unless `sql` is one SELECT over `tables`. The error's
     `details["retryable"]` says whether different SQL could do what was intended.
     """
     _check_text(sql)
@@ -59,7 +58,7 @@ def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> 
 
 
 def without_trailing_comments(sql: str) -> str:
-    """The SQL up to a semicolon after which only comments follow: DuckDB's parser refuses a comment there.
+    """The SQL up to a semicolon that only comments follow, because DuckDB's parser refuses a comment there.
 
     Raises `SqlInvalid` if the text cannot be SQL.
     """
@@ -129,7 +128,7 @@ def _check_kind(statements: "list[duckdb.Statement]") -> None:
 
 
 class _TreeWalk:
-    """Visits every node of the tree with the CTE names that are in scope there; `used` collects the tables.
+    """Visits every node of the tree with the CTE names that are in scope there. `used` collects the tables.
 
     The scope must be exact. A CTE sees only the names before it (unless it is recursive): with one flat set of names,
     `WITH "f.csv" AS (FROM 'f.csv')` would pass, and DuckDB would read the file.
@@ -197,7 +196,7 @@ class _TreeWalk:
             )
 
     def _check_table(self, node: Node, ctes: frozenset[str]) -> None:
-        """Allows a CTE in scope, or a table of the workspace by its name or as `main.name`, and nothing else."""
+        """Allows only CTEs in scope, and tables of the workspace by their names or as `main.name`."""
         name, schema, catalog = (node.get(k) or "" for k in ("table_name", "schema_name", "catalog_name"))
         qualified = cast("Node", node.get("qualified_name") or {})
         path = cast("list[str]", qualified.get("path") or [name])

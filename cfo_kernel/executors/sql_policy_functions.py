@@ -1,4 +1,4 @@
-"""The functions of DuckDB that SQL may call.
+"""The DuckDB functions that SQL may call.
 
 Table functions are on an allow-list, since most of them read files, settings or the catalog. There are some eight
 hundred other functions, nearly all of them arithmetic, so for those a deny-list is used instead. A test has a list of
@@ -19,7 +19,7 @@ _WAITING_AND_LOGS = "sleep_ms pg_sleep write_log parse_duckdb_log_message"
 _CATALOG = (
     "pg_get_viewdef pg_get_constraintdef pg_get_expr obj_description shobj_description col_description format_type"
 )
-"""The definition of a view contains the path of its file."""
+"""These reveal the catalog. The definition of a view, for example, contains the path of its file."""
 _RAW_STATE = """combine finalize combine_aggr to_aggregate_state variant_bytes_to_variant variant_to_parquet_variant
 create_sort_key index_key invoke stats vector_type"""
 """They accept or reveal DuckDB's internal representation, which has not been tested with forged bytes."""

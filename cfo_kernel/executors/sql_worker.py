@@ -1,8 +1,8 @@
-"""The SQL worker: a process with one locked-down DuckDB over the Parquet files of a workspace.
+"""The SQL worker: a process with one locked-down DuckDB database over the Parquet files of a workspace.
 
 Run as `python -m cfo_kernel.executors.sql_worker CACHE FOLDER`. There are three barriers, one behind the other. The
 policy accepts only a single SELECT over known tables. DuckDB itself can open only these files, write none, and change
-no setting. The kernel lets the process read the workspace's Parquet `CACHE` and `FOLDER/in`, and write below
+no settings. The kernel lets the process read the workspace's Parquet `CACHE` and `FOLDER/in`, and write below
 `FOLDER/out`. If the kernel cannot do that, the first two barriers remain, with the limits on memory and time.
 """
 
@@ -62,7 +62,7 @@ class SqlWorker:
     def open(self, tables: dict[str, str], seconds: float | None = None) -> dict[str, Any]:
         """Opens a new database with these tables (name to Parquet file), and locks its settings.
 
-        `seconds` limits each query in case the engine, which stops late queries, is stuck or dead.
+        `seconds` limits each query in case the engine, which normally stops late queries, is stuck or dead.
         """
         self.connection.close()
         self._seconds = seconds
@@ -73,7 +73,7 @@ class SqlWorker:
     def check(
         self, sql: str, thread_tables: dict[str, str] | None = None, known: list[str] | None = None
     ) -> dict[str, Any]:
-        """The columns that `query` would return. Raises the errors that it would raise before it reads a row."""
+        """The columns that `query` would return. Raises the errors that `query` would raise before it reads a row."""
         with self._relation(sql, thread_tables or {}, known or []) as relation:
             pairs = zip(unique_names(relation.columns), relation.types, strict=True)
             return {"columns": [{"name": name, "type": str(kind)} for name, kind in pairs]}
@@ -89,7 +89,7 @@ class SqlWorker:
     def describe(
         self, sql: str, name: str, thread_tables: dict[str, str], known: list[str] | None = None
     ) -> dict[str, Any]:
-        """The columns and the row count of the thread's result `name`. `sql` is the name as a quoted identifier."""
+        """The columns and the row count of the thread's result `name`. `sql` is that name as a quoted identifier."""
         only, others = {name: thread_tables[name]}, known or []
         with self._relation(f"FROM {sql}", only, others) as relation:
             columns = [{"name": n, "type": str(t)} for n, t in zip(relation.columns, relation.types, strict=True)]
@@ -105,9 +105,10 @@ class SqlWorker:
         thread_tables: dict[str, str] | None = None,
         known: list[str] | None = None,
     ) -> dict[str, Any]:
-        """Runs `sql`: returns the first `cap` rows as JSON and the number of all, and writes all to `file` if given.
+        """Runs `sql`.
 
-        `thread_tables` are tables for this query alone, by name; an error may suggest the names in `known`.
+        Returns the first `cap` rows as JSON and the total row count, and writes all rows to `file` if given.
+        `thread_tables` are tables for this query alone, by name. An error may suggest the names in `known`.
         """
         start = time.perf_counter()
         with self._relation(sql, thread_tables or {}, known or []) as relation:
@@ -124,9 +125,10 @@ class SqlWorker:
         max_bytes: int,
         known: list[str] | None = None,
     ) -> dict[str, Any]:
-        """Writes the rows of a table that untrusted code made to `file`; returns what `query` does. `sql` is its name.
+        """Writes the rows of a table that untrusted code created to `file`.
 
-        Raises `PythonFailed` if it cannot be read, has more than `max_columns`, or the new file more than `max_bytes`.
+        Returns the same as `query`. `sql` is the table's name. Raises `PythonFailed` if the table cannot be read, has
+        more than `max_columns`, or takes more than `max_bytes` in the new file.
         """
         try:
             with self._relation(f"FROM {sql}", thread_tables, known or []) as relation:
@@ -144,7 +146,7 @@ class SqlWorker:
         file: Path | None,
         max_bytes: int | None = None,
     ) -> dict[str, Any]:
-        """Writes all rows to `file` if given; returns the columns, the first rows, the number of all, and notes."""
+        """Writes all rows to `file` if given. Returns the columns, the first rows, the total row count, and notes."""
         pairs = list(zip(names, [str(t) for t in relation.types], strict=True))
         exact = relation.project(", ".join(exact_column(i, t, n) for i, (n, t) in enumerate(pairs, 1)))
         with exact.to_arrow_reader(_BATCH) as reader, self.connection.cursor() as cursor:
@@ -176,7 +178,7 @@ class SqlWorker:
     def _relation(
         self, sql: str, thread_tables: dict[str, str], known: list[str]
     ) -> Generator[duckdb.DuckDBPyRelation]:
-        """The relation of a query that passed the policy. Errors while it is read are raised as `QueryError`s."""
+        """The relation for a query that passed the policy. Errors while it is read are raised as `QueryError`s."""
         more = {fold_case(name): path for name, path in thread_tables.items() if fold_case(name) not in self.tables}
         everything = {**self.tables, **more}
         used: frozenset[str] = frozenset()
@@ -202,7 +204,7 @@ class SqlWorker:
 
 @contextlib.contextmanager
 def _columns_of_unknown(files: Callable[[], list[str]]) -> Generator[None]:
-    """Names the columns of these files in the error for an unknown column."""
+    """Lists the columns of these files in the error for an unknown column."""
     try:
         yield
     except UnknownColumn as error:
@@ -214,8 +216,9 @@ def _columns_of_unknown(files: Callable[[], list[str]]) -> Generator[None]:
 
 
 def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyConnection:
-    """A database over these files that can open no others. Settings come first, because the locks forbid all
-    changes.
+    """A database over these files that cannot open others.
+
+    Settings come first, because the locks forbid all changes.
     """
     connection = duckdb.connect(config=duckdb_config(_DUCKDB_MEMORY))
     paths = ", ".join(text_literal(path) for path in tables.values())
@@ -243,7 +246,7 @@ def confine_worker(cache: str, folder: str) -> None:
 
 
 def main(cache: str, folder: str) -> None:
-    """Confines this process, and serves."""
+    """Confines this process, then serves requests."""
     confine_worker(cache, folder)
     # Not earlier, because pyarrow starts a thread, which would stay unconfined. Not later, because there may be no
     # memory left for an import when a query first needs it.

@@ -16,7 +16,7 @@ _GUESS = "\nDid you mean"
 _NO_TABLE = re.compile(r"Table with name \"?(.+?)\"? does not exist")
 _CANDIDATES = re.compile(r"Candidate bindings: (.*)")
 _KIND = re.compile(r"\b([A-Z]\w*(?: \w+)*?) Error\b")
-"""DuckDB's name for the error. Only the first match counts, because a value that reads like an error may follow."""
+"""DuckDB's name for the error. Only the first match counts, because a value that looks like an error may follow."""
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def translate_errors(tables: Iterable[str], sql: str = "") -> Generator[None]:
 
 
 def with_columns(error: errors.UnknownColumn, columns: Iterable[str]) -> errors.UnknownColumn:
-    """The error with all columns that there are, if they are few."""
+    """The error with a list of all columns, if there are only a few."""
     names = list(columns)
     if not 0 < len(names) <= _FEW_COLUMNS:
         return error
@@ -41,7 +41,7 @@ def with_columns(error: errors.UnknownColumn, columns: Iterable[str]) -> errors.
 
 
 def _advised(error: errors.QueryError, sql: str) -> errors.QueryError:
-    """The error with the repair, if one is known, in place of DuckDB's own suggestion."""
+    """The error with a known correction, if there is one, in place of DuckDB's own suggestion."""
     if not isinstance(error, errors.SqlInvalid | errors.UnknownColumn):
         return error
     message = sql_advice.without_long_lists(error.message)
@@ -51,7 +51,9 @@ def _advised(error: errors.QueryError, sql: str) -> errors.QueryError:
 
 
 def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.QueryError:
-    """The matching `QueryError`, which is found by the text: in a stream, Arrow turns every error into an `OSError`."""
+    """The matching `QueryError`, found by the error's text because in a stream, Arrow turns every error into an
+    `OSError`.
+    """
     message = str(error).split("\n\nLINE")[0]
     found = _KIND.search(message)
     kind = found[1] if found else ""

@@ -1,8 +1,8 @@
 """The SQL workers of a workspace: several processes, so that a stuck query does not block the others.
 
-Queries wait in line for a free process, first come, first served. The process that worked last is used first, since it
-is the warmest. Each process has a folder of its own (`worker_folder`): `in/` has the results of the thread that its
-query may read; in `out/` the process leaves its result. So a process can open neither the folders of the threads nor
+Queries wait in line for a free process, first come, first served. The most recently used process is picked first, since
+it is the warmest. Each process has its own folder (`worker_folder`): `in/` has the results of the thread that its query
+may read, and the process leaves its result in `out/`. A process can therefore open neither the folders of threads nor
 the files of another process.
 """
 
@@ -46,7 +46,7 @@ class SqlWorkerPool:
         self._is_closed = False
 
     def warm(self, tables: TableFiles) -> None:
-        """Begins to start the first process, so that the first query waits only for the rest of the start.
+        """Starts the first process in the background, so that the first query waits less.
 
         An error here is not reported, because the query tries again and reports it.
         """
@@ -68,11 +68,10 @@ class SqlWorkerPool:
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """Sends `op` over `tables` and the `thread_tables` that `sql` names, and returns the answer. `file`
-        receives a result.
+        """Sends the operation `op` on `tables` and on the `thread_tables` named in `sql`. Returns the answer.
 
-        The process may work on it for `timeout` seconds (default: the pool's). Raises `WorkbenchClosed` after `close`,
-        even if the query was already waiting in line.
+        A result is written to `file`, if given. The process may work for `timeout` seconds (default: the pool's).
+        Raises `WorkbenchClosed` after `close`, even if the query was already waiting in line.
         """
         async with self._slots:
             if self._is_closed:
@@ -122,7 +121,7 @@ class SqlWorkerPool:
             await worker.process.start()
 
     async def _end_idle(self) -> None:
-        """Ends the processes that have been idle for a while, except the one that was used last."""
+        """Ends the processes that have been idle for a while, except the most recently used one."""
         while len(self._idle) > 1:
             longest_idle = self._idle[0]
             left = longest_idle.idle_since + self._idle_seconds - time.monotonic()
@@ -159,7 +158,7 @@ class _PooledWorker:
         self.idle_since = time.monotonic()
 
     async def open(self, tables: TableFiles, seconds: float) -> None:
-        """Makes the process open these tables, unless it has them open.
+        """Makes the process open these tables, unless it already has them open.
 
         The engine stops a query after `seconds`. DuckDB does so a second later, in case the engine is stuck.
         """
@@ -170,7 +169,7 @@ class _PooledWorker:
 
     @contextlib.contextmanager
     def linked(self, thread_tables: TableFiles, sql: str) -> Generator[dict[str, str]]:
-        """Links the thread's results whose names occur in the SQL into `in/`, until the query has ended."""
+        """Links those of the thread's results whose names occur in the SQL into `in/`, until the query has ended."""
         text = fold_case(sql)
         links: dict[str, str] = {}
         try:
@@ -183,7 +182,7 @@ class _PooledWorker:
                 Path(link).unlink(missing_ok=True)
 
     def _link(self, name: str, path: Path) -> Path:
-        """Makes the file of a thread readable for the worker."""
+        """Makes a thread's file readable for the worker."""
         try:
             return self.folder.link(path, f"{uuid.uuid4().hex}.parquet")
         except FileNotFoundError as error:
@@ -194,7 +193,7 @@ class _PooledWorker:
             raise QueryFailed(message, retryable=False) from error
 
     def take_result(self, made: Path, file: Path) -> None:
-        """Moves a result out of the folder of the worker to its place."""
+        """Moves a result from the worker's folder to its destination."""
         try:
             self.folder.take(made, file)
         except FileNotFoundError as error:

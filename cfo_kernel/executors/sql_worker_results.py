@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 _FLOATS = ("float", "double")
 Row = tuple[Any, ...]
 _AS_TEXT = re.compile(r"\b(INTERVAL|UHUGEINT|UNION|BIT|BIGNUM|TIME WITH TIME ZONE|TIME_NS|VARIANT)\b")
-"""Types that Python or Parquet would change (a month to 30 days, a large UHUGEINT to -1). DuckDB converts them to
-text.
+"""Types that Python or Parquet would change (a month to 30 days, a large UHUGEINT to -1).
+
+DuckDB converts them to text.
 """
 
 _MAX_CELL, _MAX_SAMPLE = 2000, 1_000_000  # characters
@@ -80,7 +81,7 @@ def write_batches(
 
 
 class _LimitedFile(io.BufferedWriter):
-    """A new file of a limited size: a few kilobytes of Parquet can hold billions of rows."""
+    """A new file with a size limit, because a few kilobytes of Parquet can expand to billions of rows."""
 
     def __init__(self, path: Path, max_bytes: int | None) -> None:
         super().__init__(io.FileIO(path, "w"))

@@ -1,8 +1,8 @@
 """The folder of one worker process, which may read only `in/` and write only below `out/`.
 
 A malicious file could take over the worker that reads it, so the worker can open nothing else: it gets its files as
-hard
-links (or as copies, where links are not possible), and the engine inspects its output before moving it out of `out/`.
+hard links (or as copies, where links are not possible), and the engine inspects its output before moving it out of
+`out/`.
 """
 
 import contextlib
@@ -57,8 +57,10 @@ class WorkerFolder:
         return link
 
     def take(self, made: Path, target: Path) -> None:
-        """Moves a file that the worker created out of its folder. Raises `OSError`, also for anything that is not a
-        file. The worker could have put anything there, such as a link.
+        """Moves a file that the worker created out of its folder.
+
+        Raises `OSError`, also for anything but a regular file. The worker could have put anything there, such as a
+        link.
         """
         if not stat.S_ISREG(made.lstat().st_mode):
             raise FileNotFoundError(errno.ENOENT, "not a regular file", str(made))
@@ -70,7 +72,7 @@ class WorkerFolder:
             shutil.copyfile(made, target, follow_symlinks=False)
 
     def clear_outputs(self) -> None:
-        """Removes what a failed or stopped request left in `out/`."""
+        """Removes the files that a failed or stopped request left in `out/`."""
         for entry in os.scandir(self.outputs) if self.outputs.is_dir() else ():
             remove(Path(entry.path))
 
@@ -92,9 +94,8 @@ def remove(path: Path) -> None:
 def confine_worker(memory_bytes: int, folder: Path, read: Iterable[Path] = ()) -> None:
     """Confines this process to its folder and `read`, if the kernel can. The process must have one thread.
 
-    If the kernel cannot, the limits on memory and time remain, as do the worker's own checks. Raises `OSError` if
-    the kernel
-    can confine but confinement fails.
+    If the kernel cannot, the limits on memory and time remain, as do the worker's own checks. Raises `OSError` if the
+    kernel supports confinement but it fails.
     """
     if confine.unsupported_reason() is not None:
         return

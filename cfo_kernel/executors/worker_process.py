@@ -26,9 +26,10 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""Nothing from the engine's environment, which contains its keys. Arrow's own memory pool, and one arena per thread,
-would take 2 GiB of the address space that a worker may have before it holds a row. No worker multiplies matrices, so
-threads for that would only slow down its start.
+"""Includes nothing from the engine's environment, which contains its keys.
+
+Arrow's own memory pool and several malloc arenas would take 2 GiB of the worker's address space before it holds a
+single row. Workers do not multiply matrices, so threads for that would only slow down their start.
 """
 
 
@@ -38,7 +39,9 @@ def workbench_closed() -> errors.WorkbenchClosed:
 
 
 async def wait_briefly(process: asyncio.subprocess.Process | None) -> None:
-    """Waits for a process that is about to end: asyncio would log a warning if it were killed at that moment."""
+    """Waits briefly for a process that is about to end, because asyncio logs a warning if it is killed at that
+    moment.
+    """
     if process is not None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_SECONDS):
@@ -74,13 +77,13 @@ class ScriptedWorker:
 
 
 class WorkerProcess:
-    """Runs a module as a process without the engine's environment. After the process is lost, the next request
-    restarts it.
+    """Runs a module as a process without the engine's environment.
 
-    `setup` is the first request to a new process (which files it may open, for example). A request that is late or
-    cancelled is asked to stop, and the process stays warm if it does. One that cannot be stopped (`can_stop`), or does
-    not stop in time, is killed. So is one that sends an answer of more than `max_answer` bytes, or that keeps more than
-    `max_kept` bytes of address space after a request: the next one would lack them.
+    If the process is lost, the next request restarts it. `setup` is the first request to a new process, for example
+    with the files that it may open. A request that is late or cancelled is asked to stop, and if it does, the process
+    stays warm. The process is killed if the request cannot be stopped (`can_stop`) or does not stop in time. It is also
+    killed if it sends an answer of more than `max_answer` bytes, or if it keeps more than `max_kept` bytes of address
+    space after a request, which the next request would lack.
     """
 
     def __init__(
@@ -113,10 +116,10 @@ class WorkerProcess:
         on_progress: Progress | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
-        """Sends a request, and returns the answer. It is stopped after `timeout` seconds, not counting the start
-        of the process.
+        """Sends a request, and returns the answer.
 
-        Raises `WorkbenchClosed` after `close`, even if `close` is called in the meantime.
+        Stops it after `timeout` seconds, not counting the start of the process. Raises `WorkbenchClosed` after `close`,
+        even if `close` is called in the meantime.
         """
         async with self._lock:
             process = await self._with_timeout(self._ready(), _START_SECONDS)
@@ -139,7 +142,7 @@ class WorkerProcess:
             self._setup, self._is_set_up = setup, False
 
     async def close(self) -> None:
-        """Ends the process for good, and waits until any request in progress has failed."""
+        """Ends the process permanently, and waits until any request in progress has failed."""
         self._is_closed = True
         await self._kill()
         await self._errors.close()
@@ -177,7 +180,7 @@ class WorkerProcess:
     async def _stop(self, task: "asyncio.Future[Any]") -> None:
         """Stops the work, and is not interrupted by a second cancellation.
 
-        If the next request arrived before this one has ended, it would read this one's answer from the pipe.
+        If the next request were sent before this one has ended, it would read this one's answer from the pipe.
         """
         stopping = asyncio.ensure_future(self._stop_or_kill(task))
         is_cancelled = False
@@ -228,7 +231,7 @@ class WorkerProcess:
     async def _exchange(
         self, process: asyncio.subprocess.Process, request: dict[str, Any], on_progress: Progress | None
     ) -> dict[str, Any]:
-        """Sends a request, passes progress on, and returns the value. Raises the worker's error."""
+        """Sends a request, reports progress, and returns the value. Raises the worker's error."""
         requests, answers = process.stdin, process.stdout
         if requests is None or answers is None:
             raise ConnectionError("the process has no pipes")
@@ -264,7 +267,7 @@ class WorkerProcess:
 
 
 def _address_space(pid: int) -> int:
-    """How many bytes of address space the process has; 0 if it has ended, or the system does not tell."""
+    """The process's address space in bytes, or 0 if it has ended or the system does not report the size."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):

@@ -1,11 +1,11 @@
-"""The code inside a worker process: reads requests, calls their handlers, and sends back a value or an error for each.
+"""The code inside a worker process: reads requests, calls their handlers, and answers each with a value or an error.
 
 The main thread handles requests one after another. A second thread reads the pipe, so that a request can be stopped
 while it runs. A third thread stops it and reports progress, because DuckDB is interrupted from another thread.
 
 The protocol, in frames of `framing`: the engine sends `{"op": name, "id": number, ...arguments}`, or `{"stop": number}`
-for the request with that id. The worker answers each op with any number of `{"progress": percent}`, then with one
-`{"value": ...}` or `{"error": ...}`.
+for the request with that id. The worker answers each op with any number of `{"progress": percent}` frames, followed by
+one `{"value": ...}` or `{"error": ...}`.
 """
 
 import os
@@ -27,7 +27,7 @@ _CHECK_EVERY = 0.05
 
 
 class InterruptibleWork(Protocol):
-    """The work in the main thread, as the other threads see it."""
+    """The other threads' access to the work in the main thread."""
 
     def stop(self) -> None:
         """Asks the work to end. This is called repeatedly until the work has ended."""
@@ -39,7 +39,7 @@ class InterruptibleWork(Protocol):
 
 
 def serve(handlers: dict[str, Handler], memory_bytes: int, work: InterruptibleWork | None = None) -> None:
-    """Serves until the engine closes the pipe, with at most `memory_bytes` of address space.
+    """Serves requests until the engine closes the pipe, with at most `memory_bytes` of address space.
 
     When the engine is gone, the process ends, whatever it is doing.
     """

@@ -45,7 +45,7 @@ _PROCESS_ERRORS = (WorkbenchClosed.code, OtherLoop.code, OtherRoot.code)
 class Timeouts:
     """In seconds: the longest time without a connection, the longest silence in a stream, and the first retry delay.
 
-    `full` is how long a request is retried if the server has no room for it. It is short, since a person is waiting.
+    `full` is how long a request is retried if the server is at capacity. It is short, since a user is waiting.
     """
 
     total: float = 60
@@ -107,7 +107,7 @@ class ApiClient:
     async def _close_at_end(self) -> AsyncGenerator[None]:
         """Cleans up when the event loop ends, because asyncio then closes open async generators, including this one.
 
-        So the connections are closed even if the caller never calls `close`, as in `asyncio.run(ask())`.
+        This closes the connections even if the caller never calls `close`, as in `asyncio.run(ask())`.
         """
         try:
             yield
@@ -137,12 +137,12 @@ class ApiClient:
     ) -> httpx2.Response:
         """Sends a request and returns the response. Raises the error that the server reports, or a `ServerError`.
 
-        After a lost connection, it is unknown whether the server received the request. So a request is resent only if
+        After a lost connection, it is unknown whether the server received the request. It is therefore resent only if
         it may be repeated: `GET`, `PATCH`, any request with an idempotency key, or as specified by `may_repeat`. If the
         first attempt is refused or gets no answer, the server is probably down, and the error is raised at once. The
         exception is a request with a key to a server that has answered before: that server is probably restarting.
 
-        A server without room (429) has not performed the request, which is retried for some seconds.
+        A server at capacity (429) has not performed the request, so it is retried for a few seconds.
         """
         self.use()
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
@@ -169,11 +169,11 @@ class ApiClient:
                 await full.wait(error)
 
     def retry_policy(self) -> RetryPolicy:
-        """How to wait for a connection."""
+        """The policy for waiting until there is a connection."""
         return RetryPolicy(self.timeouts.pause, self.timeouts.total)
 
     def full_policy(self) -> RetryPolicy:
-        """How to wait for a server that has no room."""
+        """The policy for waiting until a server at capacity accepts the request."""
         return RetryPolicy(self.timeouts.pause, self.timeouts.full)
 
     def _build(self, method: str, path: str, **options: Any) -> httpx2.Request:
@@ -306,7 +306,7 @@ class ApiClient:
                 return self.incompatible(f"responded with status {status}")
 
     def _full(self, response: httpx2.Response) -> TooManyStreams:
-        """The error of a server, or of a proxy in front of it, that has no room."""
+        """The error for a server at capacity, or for a proxy that reports one."""
         message = f"The server {self.url} serves as many requests as it allows. Close some, or wait, then try again."
         if response.headers.get("Content-Type", "").startswith("application/problem+json"):
             problem = self.parse(_object, response.content)

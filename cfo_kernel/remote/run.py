@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _POLL = 2.0
-"""Seconds between questions for the status of a run that cannot be followed."""
+"""Seconds between status requests for a run whose events cannot be streamed."""
 _finished: TypeAdapter[FinishedRun] = TypeAdapter(FinishedRun)
 
 

@@ -3,8 +3,8 @@
 It is the single source for live streams, resumed streams, replies, and recovery after a crash. There are two
 implementations: `journal_sqlite` (one machine) and `journal_postgres` (several machines).
 
-An event is stored only if it is the next event of an open run, and only by the attempt that owns the run. So event
-numbers never have gaps, nothing follows the last event, and a process that was wrongly considered dead can no longer
+An event is stored only if it is the next event of an open run, and only by the attempt that owns the run. Event numbers
+therefore never have gaps, nothing follows the last event, and a process that was wrongly considered dead can no longer
 write.
 """
 

@@ -38,7 +38,7 @@ def new_id() -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether the string is valid as an id, and so as the name of a folder."""
+    """Whether the string is valid as an id, and therefore as a folder name."""
     return _ID.fullmatch(text) is not None and ".." not in text
 
 

@@ -1,6 +1,6 @@
 """Stores an uploaded file: copies it to a scratch folder, then moves it to `data/` in one step.
 
-So `data/` keeps the previous file until the new one is complete, whatever fails in between.
+Whatever fails in between, `data/` keeps the previous file until the new one is complete.
 """
 
 import os

@@ -1,5 +1,6 @@
-"""The guard in front of every address of the page: which requests are answered, and what a browser may do with the
-page. Voila and Jupyter bring many handlers, each with its own access rules. Every one of them is therefore derived from
+"""The guard in front of every address of the page: decides which requests are answered, and what browsers may load.
+
+Voila and Jupyter bring many handlers, each with its own access rules. Every one of them is therefore derived from
 `Guarded`, which checks a request before the handler does.
 """
 
@@ -35,16 +36,13 @@ else:
 
 
 def content_security_policy() -> str:
-    """What a browser may load and run on the page.
+    """The policy that tells a browser what it may load and run on the page.
 
-    Scripts come from this server, from the few inline scripts of the page, or from a `blob:` address: anywidget
-    imports a
-    widget's code from one, and only a script can create one. No text is evaluated; charts use Vega's interpreter
-    instead.
-    Inline styles are allowed, since JupyterLab, Lumino, anywidget and Vega all set styles from scripts, as elements
-    without
-    a nonce and as attributes. They can load nothing from elsewhere: images and fonts are `data:`, `blob:` or from this
-    server. Nothing is sent to another server or framed.
+    Scripts come from this server, from the few inline scripts of the page, or from a `blob:` address: anywidget imports
+    a widget's code from one, and only a script can create one. No text is evaluated as code; charts use Vega's
+    interpreter instead. Inline styles are allowed, since JupyterLab, Lumino, anywidget and Vega all set styles from
+    scripts, both as elements without a nonce and as attributes. These cannot load anything from elsewhere: images and
+    fonts must be `data:`, `blob:` or from this server. Nothing may be sent to another server or framed.
     """
     hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in SCRIPTS.values())
     directives = {
@@ -109,7 +107,7 @@ class Guarded(_Handler):
             _logger.error("%s %s failed", self.request.method, self.request.path, exc_info=(typ, value, tb))
 
     def _is_page(self) -> bool:
-        """Whether a person would see the answer, so that a form for the token is useful."""
+        """Whether a user would see the response, so that a form for the token is useful."""
         return "Upgrade" not in self.request.headers and "text/html" in self.request.headers.get("Accept", "")
 
     def _is_known(self) -> bool:
@@ -181,8 +179,9 @@ def small_page(title: str, content: str) -> str:
 
 
 def _refused(message: str) -> HTTPError:
-    """The error with a message for the reader. It has no `log_message`, which Tornado would log with the query
-    string.
+    """The error with a message for the reader.
+
+    It has no `log_message`, which Tornado would log with the query string.
     """
     error = HTTPError(403)
     error.args = (message,)

@@ -83,7 +83,7 @@ class Analyst:
             return ask(f"The query failed: {failure}. Rephrase the question, or try again.")
 
     def _decide(self, refusal: Refusal) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | Reply]:
-        """The only reading that the data support, such as the only variant with rows; otherwise a question to the
+        """The only reading that the data support, such as the only variant with rows, or else a question to the
         user.
         """
         kept, filled = yield from self._counted(refusal.variants)

@@ -159,9 +159,7 @@ class Cells:
         return functions[at - self.groups] if 0 < at - self.groups < len(functions) else functions[0]
 
     def _decimals_of(self, function: AggregateFunction, value: Any) -> int | None:
-        """The number of decimals of a figure: that of its column, or one more for a figure halfway between two
-        values.
-        """
+        """The number of decimals of a figure: its column's, or one more if it is halfway between two values."""
         if self.decimals is None or not function.is_between_values or not isinstance(value, int | float):
             return self.decimals
         return self.decimals + (round(value, self.decimals) != value)

@@ -273,9 +273,7 @@ class Judge(Balances):
 
 
 def _near(wanted: Period, held: Held) -> list[str]:
-    """Periods to offer: the years with data, or the same month or quarter of each of those years and the latest one
-    with rows.
-    """
+    """Periods to offer: the years with data, or the same month or quarter of those years and the latest with rows."""
     if held.first is None or held.last is None:
         return []
     years = range(max(held.first.year, held.last.year - _MOST_YEARS), held.last.year + 1)

@@ -54,8 +54,8 @@ class _Item:
 def when(marks: list[Mark], words: tuple[Word, ...], *, from_to: bool, listed: bool, ytd: bool) -> When:
     """Combines the periods in the marks.
 
-    With `from_to`, 'from A to B' and any other pair of periods are compared; with `listed`, so are 'A and B'.
-    With `ytd`, a single period means the year up to its end.
+    With `from_to`, 'from A to B' and any other pair of periods are compared; with `listed`, so are 'A and B'. With
+    `ytd`, a single period means the year up to its end.
     """
     items = [_throughout(item, marks) for item in _items(marks, words)]
     if not items:

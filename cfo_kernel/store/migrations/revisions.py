@@ -1,4 +1,4 @@
-"""Finds out which revision a database has, either from Alembic's record or from the counter used before Alembic.
+"""Determines the revision of a database, from either Alembic's record or the counter used before Alembic.
 
 The counter is `PRAGMA user_version` in SQLite, and the single row of the table `version` in PostgreSQL. The ledger had
 no counter.
