@@ -3,8 +3,9 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Sort } from "../shared/wire_types";
 import { type Cell, cellText, type ColumnFormat, fullValue } from "./cell_format";
-import { CellView, markScrolled } from "./first_rows";
+import { markScrolled } from "./first_rows";
 import type { ResultRows } from "./result_rows";
+import { CellView } from "./rows_table";
 
 const ROW_HEIGHT = 30; // px
 const MAX_HEIGHT = 8_000_000; // px; browsers support at most 17 to 33 million
