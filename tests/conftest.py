@@ -31,8 +31,18 @@ Rent,Finance,2012-02-29,400.05
 """
 hypothesis.settings.register_profile("cfo", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("cfo")
+COMPANY = Path(__file__).parents[1] / "workspaces" / "adventure_works"
+"""The sample company."""
 KEY = "sk-very-secret-1234567890"
 Opened = Callable[..., Awaitable[Workspace]]
+_LONG = ("browser", "kernels", "questions", "scenarios", "chaos", "packaging", "cli", "remote", "executors", "api", "runs")
+"""Folders whose modules take long. They come first, so that no process has a long module left when the others end."""
+_FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {_FOLDER / name: number for number, name in enumerate(_LONG)}
+    items.sort(key=lambda item: min((order[p] for p in item.path.parents if p in order), default=len(order)))
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +70,31 @@ def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     asyncio.run(ingest())
     return folder
+
+
+@pytest.fixture(scope="session")
+def _ingested_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample company, whose files have been ingested, once for all tests of a process."""
+    import asyncio
+
+    folder = tmp_path_factory.mktemp("company") / COMPANY.name
+    shutil.copytree(COMPANY / "data", folder / "data")
+
+    async def ingest() -> None:
+        workspace_data = WorkspaceData(folder, query_timeout=30, ingest_timeout=60)
+        await workspace_data.index()
+        await workspace_data.close()
+
+    asyncio.run(ingest())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def company_root(_ingested_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with the sample company. Its files are links, so that they count as already ingested."""
+    root = tmp_path_factory.mktemp("root")
+    shutil.copytree(_ingested_company, root / COMPANY.name, copy_function=os.link)
+    return root
 
 
 @pytest.fixture

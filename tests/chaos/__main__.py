@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import traceback
@@ -20,9 +19,9 @@ from pathlib import Path
 from tests.chaos.chaos import Report
 from tests.chaos.rounds import one_round
 from tests.postgres import Server, find_programs
+from tests.seeds import MOST, commit_seed
 
 _ROUND = 25
-_MOST_SEEDS = 10**6
 
 
 def main() -> int:
@@ -32,7 +31,7 @@ def main() -> int:
     parser.add_argument("--seed", type=_seed, default=None, help="a number, or `commit` for one made from the commit")
     parser.add_argument("--postgres", action="store_true", help="with PostgreSQL, and two workers beside the server")
     options = parser.parse_args()
-    seed = random.randrange(_MOST_SEEDS) if options.seed is None else options.seed
+    seed = random.randrange(MOST) if options.seed is None else options.seed
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(_postgres()) if options.postgres else None
         if options.postgres and server is None:
@@ -51,12 +50,8 @@ def main() -> int:
 
 
 def _seed(text: str) -> int:
-    """Parses a seed. The seed of `commit` is the same for the same commit and differs from one commit to the next."""
-    if text != "commit":
-        return int(text)
-    command = ["git", "rev-parse", "HEAD"]
-    revision = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False).stdout
-    return int(revision[:12] or "0", 16) % _MOST_SEEDS
+    """Parses a number or `commit`."""
+    return commit_seed() if text == "commit" else int(text)
 
 
 def _described(error: Exception) -> str:

@@ -6,7 +6,6 @@ trees.
 
 # ruff: noqa: E501 - SQL reads best as it is
 import asyncio
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.workspace_data import SchemaContext, WorkspaceData
 from cfo_kernel.errors import PlanInvalid
 from cfo_kernel.replies import ResultTable
+from tests.conftest import COMPANY
 
-COMPANY = Path(__file__).parents[2] / "workspaces" / "adventure_works"
 Json = dict[str, Any]
 LEDGER = "general_ledger"
 JOINS = [
@@ -142,7 +141,6 @@ class Answers:
     """The schema of the company, and the result of each plan."""
 
     def __init__(self, folder: Path) -> None:
-        shutil.copytree(COMPANY / "data", folder / "data")
         self.described: Json = {}
         self.results: dict[str, ResultTable] = {}
         self.refusals: list[str] = []
@@ -162,8 +160,8 @@ class Answers:
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
-    return Answers(tmp_path_factory.mktemp("company") / "ws")
+def answers(company_root: Path) -> Answers:
+    return Answers(company_root / COMPANY.name)
 
 
 @pytest.fixture(scope="module")

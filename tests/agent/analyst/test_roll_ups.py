@@ -1,7 +1,6 @@
 """Questions about parents in trees, asked through the whole product: what a balance includes and what it leaves out."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from cfo_kernel import Reply, RunSQL, Settings, connect
 from cfo_kernel.agent.analyst.analysis import Analyst
 from cfo_kernel.replies import ResultTable
 
-from .conftest import SAMPLE, Company
+from .conftest import Company
 
 BALANCES = {
     "Owners Equity at the end of 2012": [(11811893.55,)],
@@ -63,10 +62,8 @@ async def _ask_all(root: Path) -> dict[str, Reply]:
 
 
 @pytest.fixture(scope="module")
-def replies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reply]:
-    root = tmp_path_factory.mktemp("root")
-    shutil.copytree(SAMPLE, root / "adventure_works" / "data")
-    return asyncio.run(_ask_all(root))
+def replies(company_root: Path) -> dict[str, Reply]:
+    return asyncio.run(_ask_all(company_root))
 
 
 def message(reply: Reply) -> str:
