@@ -35,7 +35,19 @@ COMPANY = Path(__file__).parents[1] / "workspaces" / "adventure_works"
 """The sample company."""
 KEY = "sk-very-secret-1234567890"
 Opened = Callable[..., Awaitable[Workspace]]
-_LONG = ("browser", "kernels", "questions", "scenarios", "chaos", "packaging", "cli", "remote", "executors", "api", "runs")
+_LONG = (
+    "browser",
+    "kernels",
+    "questions",
+    "scenarios",
+    "chaos",
+    "packaging",
+    "cli",
+    "remote",
+    "executors",
+    "api",
+    "runs",
+)
 """Folders whose modules take long. They come first, so that no process has a long module left when the others end."""
 _FOLDER = Path(__file__).parent
 

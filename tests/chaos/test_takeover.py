@@ -1,4 +1,7 @@
-"""Which process continues a run whose process dies, only seems dead, or dies repeatedly."""
+"""Which process continues a run whose process dies, only seems dead, or dies repeatedly.
+
+The rules by themselves are tested in `tests/runs/test_queue.py`, `test_queues.py` and `test_runs.py`.
+"""
 
 import asyncio
 import os
@@ -15,8 +18,9 @@ from tests.chaos.invariants import check
 from tests.chaos.processes import free_port
 from tests.chaos.users import Sent, Users
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-@pytest.mark.timeout(300)
+
 async def test_a_run_that_kills_its_process_is_given_up_and_no_other_run_with_it(servers: Servers, port: int) -> None:
     server = servers.server(port)
     chaos = servers.chaos(server, port)
@@ -47,7 +51,6 @@ async def test_a_run_that_kills_its_process_is_given_up_and_no_other_run_with_it
         }  # fmt: skip
 
 
-@pytest.mark.timeout(300)
 async def test_another_process_takes_over_a_run_whose_process_died(servers: Servers, port: int) -> None:
     first, second = servers.server(port), servers.server(other := free_port())
     chaos = servers.chaos(second, other)
@@ -73,7 +76,6 @@ async def test_another_process_takes_over_a_run_whose_process_died(servers: Serv
     await check(chaos, crowd)
 
 
-@pytest.mark.timeout(300)
 async def test_a_stopped_process_keeps_its_run_and_continues_it(servers: Servers, port: int) -> None:
     """A process holds its lock as long as it lives, so the other process takes over other runs but not this one."""
     other, last = free_port(), free_port()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels.kernel import Kernel, processes_of
+from tests.kernels.kernel import Kernel
+from tests.processes import processes_of
 
 Kernels = Callable[..., Kernel]
 

@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -135,29 +134,3 @@ class Kernel:
         self._output.seek(0)
         lines = self._output.read().splitlines() + self.strays.splitlines()
         return "\n".join(line for line in lines if line and not line.startswith("[IPKernelApp]"))
-
-
-def processes_of(pid: int | None) -> set[int]:
-    """The ids of a process's descendants, or of all processes if `pid` is None. Zombies are excluded."""
-    parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if state != "Z":
-            parents[int(stat.parent.name)] = int(parent)
-    if pid is None:
-        return set(parents)
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
-
-
-def is_at_work(pid: int) -> bool:
-    """Whether the process is using the processor."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
-    except OSError:
-        return False

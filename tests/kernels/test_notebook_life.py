@@ -14,8 +14,9 @@ import pytest
 
 from tests.conftest import settings
 from tests.kernels.conftest import Kernels
-from tests.kernels.kernel import Kernel, is_at_work, processes_of
+from tests.kernels.kernel import Kernel
 from tests.models.scripted_server import ScriptedServer, Stall
+from tests.processes import is_at_work, processes_of
 from tests.remote.served import Served
 from tests.replies import ANSWER, MESSAGE, QUERY, Serve
 

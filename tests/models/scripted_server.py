@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias
+from typing import Any, NoReturn, Self, TypeAlias
 
 import anyio
 import pytest
@@ -80,11 +80,19 @@ class Stall:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """Headers and some chunks of `of`, and the rest of it once the server's `resumed` is set."""
+
+    after_chunks: int
+    of: Answer
+
+
+@dataclass(frozen=True)
 class Drop:
     """A connection that is reset before any header."""
 
 
-Turn: TypeAlias = Answer | Status | CutStream | Stall | Drop
+Turn: TypeAlias = Answer | Status | CutStream | Stall | Pause | Drop
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,8 @@ class ScriptedServer:
 
     `repeat_last` repeats the last turn forever. `models` are the known models, if given. `chunk_delay` is
     in seconds. `usage` replaces the usage of each answer, which otherwise is 10 tokens in and 5 out for each part; an
-    empty one is not sent. `asked` is set by the first request.
+    empty one is not sent. `asked` is set by the first request, and `stalled` by each silence of a `Stall`. A `Pause`
+    lasts until `resumed` is set.
     """
 
     def __init__(
@@ -115,6 +124,8 @@ class ScriptedServer:
         self._usage = usage
         self.requests: list[Recorded] = []
         self.asked = threading.Event()
+        self.stalled = threading.Event()
+        self.resumed = threading.Event()
         self.turns_taken = 0
         self._script, self._repeat_last, self._models, self._delay = script, repeat_last, models, chunk_delay
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -162,9 +173,9 @@ class ScriptedServer:
             request.receive.__self__.transport.abort()  # pyright: ignore  # an attribute of uvicorn's protocol
             return Response()
         if isinstance(turn, Stall) and not turn.headers:
-            await anyio.sleep_forever()
-        cut = turn if isinstance(turn, CutStream | Stall) else None
-        answer = turn.of if isinstance(turn, CutStream | Stall) else turn
+            await self._stall()
+        cut = turn if isinstance(turn, CutStream | Stall | Pause) else None
+        answer = turn.of if isinstance(turn, CutStream | Stall | Pause) else turn
         parts = [answer] if isinstance(answer, Text | ToolCall) else list(answer)
         if body.get("stream"):
             return StreamingResponse(
@@ -174,14 +185,25 @@ class ScriptedServer:
             self._send(_split(_completion(body, parts, number, self._usage)), cut), media_type="application/json"
         )
 
-    async def _send(self, pieces: list[str], cut: CutStream | Stall | None) -> AsyncIterator[str]:
-        for piece in pieces[: cut.after_chunks] if cut else pieces:
+    async def _send(self, pieces: list[str], cut: CutStream | Stall | Pause | None) -> AsyncIterator[str]:
+        count = cut.after_chunks if cut else len(pieces)
+        for piece in pieces[:count]:
             yield piece
             await anyio.sleep(self._delay)
         if isinstance(cut, Stall):
-            await anyio.sleep_forever()
+            await self._stall()
+        elif isinstance(cut, Pause):
+            while not self.resumed.is_set():  # noqa: ASYNC110 - a test sets it in another thread
+                await anyio.sleep(0.005)
+            for piece in pieces[count:]:
+                yield piece
         elif cut and not cut.clean:
             raise ConnectionAbortedError  # makes uvicorn close the socket without ending the chunked body
+
+    async def _stall(self) -> NoReturn:
+        self.stalled.set()
+        await anyio.sleep_forever()
+        raise AssertionError
 
 
 def _error(status: int, message: str, code: str | None = None) -> JSONResponse:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from cfo_kernel import Run, connect
 from cfo_kernel.remote import RemoteWorkbench
 from tests.conftest import KEY, settings
-from tests.models.scripted_server import ScriptedServer, Stall
+from tests.models.scripted_server import Pause, ScriptedServer, Stall
 from tests.remote.conftest import TOKEN
 from tests.remote.served import Served
 from tests.remote.test_workbench import TIMEOUTS
@@ -68,12 +68,13 @@ async def joined(
 
 
 async def test_a_run_of_another_program_is_streamed_live(root: Path, serve: Serve, options: dict[str, Any]) -> None:
-    model = serve(QUERY, ANSWER, chunk_delay=0.2)  # slow enough for a server to start before it is done
+    model = serve(QUERY, Pause(6, ANSWER))
     async with joined(root, model, options) as (process, run):
         seen: list[str] = []
         async for numbered in run.events():
             if numbered.event.type == "token" and "token" not in seen:
                 assert await run.status() == "running"
+                model.resumed.set()
             seen.append(numbered.event.type)
         assert seen[:3] == ["run_started", "tool_call", "tool_result"]
         assert seen.count("token") > 1

@@ -1,12 +1,16 @@
 """A run ends soon after `cancel`, whatever it is waiting for, and the thread accepts the next message."""
 
 import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from cfo_kernel import Run
 from cfo_kernel.errors import RunCancelled
-from tests.models.scripted_server import Stall, ToolCall, Turn
+from tests.models.scripted_server import ScriptedServer, Stall, ToolCall, Turn
+from tests.processes import processes_of, seconds_used
 from tests.replies import ANSWER, events_of, wait_for_event
 from tests.scenarios.conftest import Opened
 from tests.scenarios.golden_files import Golden, story
@@ -14,16 +18,44 @@ from tests.scenarios.golden_files import Golden, story
 SLOW = "SELECT max(hash(x)) AS h FROM range(20000000000) t(x)"
 ENDLESS = "while True:\n    pass"
 HANG_GUARD = 25  # seconds; it usually takes less than one, and without `cancel` the steps take 30 or more
+WORK = 0.4  # seconds of processor time: more than a worker needs to start
 
-STOPPED: dict[str, tuple[Turn, str, str]] = {
-    "a_model_that_speaks": (Stall(6, ANSWER), "Totals", "token"),
-    "a_model_that_is_silent": (Stall(headers=False), "Totals", "run_started"),
-    "a_query": (ToolCall("execute_sql", {"sql": SLOW}), "Totals", "tool_call"),
-    "a_program": (ToolCall("execute_python", {"code": ENDLESS}), "Totals", "tool_call"),
-    "a_table_for_review": (ToolCall("run_sql", {"sql": SLOW, "purpose": "Large."}), "Totals", "progress"),
-    "a_direct_query": (Stall(), f"SQL: {SLOW}", "progress"),
-    "a_direct_program": (Stall(), f"PYTHON: {ENDLESS}", "tool_call"),
+
+@dataclass(frozen=True)
+class Step:
+    """A step that does not end by itself, and the event that it begins with."""
+
+    turn: Turn | None
+    message: str
+    event: str
+
+    async def is_under_way(self, model: ScriptedServer) -> None:
+        """Waits until the model has sent what it sends, or a worker has worked for a while."""
+        begun = processor_time()
+        is_stalling = isinstance(self.turn, Stall)
+        await until(lambda: model.stalled.is_set() if is_stalling else processor_time() > begun + WORK)
+
+
+STEPS = {
+    "a_model_that_speaks": Step(Stall(6, ANSWER), "Totals", "token"),
+    "a_model_that_is_silent": Step(Stall(headers=False), "Totals", "run_started"),
+    "a_query": Step(ToolCall("execute_sql", {"sql": SLOW}), "Totals", "tool_call"),
+    "a_program": Step(ToolCall("execute_python", {"code": ENDLESS}), "Totals", "tool_call"),
+    "a_table_for_review": Step(ToolCall("run_sql", {"sql": SLOW, "purpose": "Large."}), "Totals", "progress"),
+    "a_direct_query": Step(None, f"SQL: {SLOW}", "progress"),
+    "a_direct_program": Step(None, f"PYTHON: {ENDLESS}", "tool_call"),
 }
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(HANG_GUARD):
+        while not happened():  # noqa: ASYNC110 - other processes and threads set no event of this loop
+            await asyncio.sleep(0.01)
+
+
+def processor_time() -> float:
+    """The seconds of processor time that the workers of this process have used."""
+    return sum(seconds_used(pid) for pid in processes_of(os.getpid()))
 
 
 async def stop(run: Run) -> None:
@@ -34,26 +66,31 @@ async def stop(run: Run) -> None:
         await following
 
 
-@pytest.mark.parametrize("pause", [0, 0.8], ids=["at_once", "later"])
-@pytest.mark.parametrize("what", STOPPED)
-async def test_a_run_is_stopped(front: Opened, what: str, pause: float) -> None:
-    """Stops runs at the beginning of a step and in the middle of it."""
-    turn, message, kind = STOPPED[what]
-    at = await front(*([] if message.startswith(("SQL", "PYTHON")) else [turn]), ANSWER)
-    thread = await at.thread()
-    run = await thread.send(message)
-    await wait_for_event(run, kind)
-    await asyncio.sleep(pause)
-    await stop(run)
-    assert await run.status() == "cancelled"
-    with pytest.raises(RunCancelled):
-        await run.reply()
-    async with asyncio.timeout(HANG_GUARD):
-        after = await thread.send("Go on")
-    assert (await after.finished()).status == "succeeded"
-    seen = [(m["role"], m["content"]) for m in at.model.requests[-1].body["messages"][1:]]
-    said = "(This message got no answer: The run was stopped. Send a message to continue.)"
-    assert seen == [("user", message), ("assistant", said), ("user", "Go on")]
+@pytest.mark.parametrize("name", STEPS)
+async def test_a_run_is_stopped(front: Opened, name: str) -> None:
+    """Stops a run at the beginning of a step, and another one in the middle of it."""
+    step = STEPS[name]
+    turns = [step.turn] if step.turn else []
+    at = await front(*turns, ANSWER, ANSWER)
+    for is_at_once in (True, False):
+        at.model.turns_taken = 0
+        at.model.stalled.clear()
+        thread = await at.thread()
+        run = await thread.send(step.message)
+        await wait_for_event(run, step.event)
+        if not is_at_once:
+            await step.is_under_way(at.model)
+        await stop(run)
+        assert await run.status() == "cancelled"
+        with pytest.raises(RunCancelled):
+            await run.reply()
+        at.model.turns_taken = len(turns)  # the model may not have received the request of a run stopped at once
+        async with asyncio.timeout(HANG_GUARD):
+            after = await thread.send("Go on")
+        assert (await after.finished()).status == "succeeded"
+        seen = [(m["role"], m["content"]) for m in at.model.requests[-1].body["messages"][1:]]
+        said = "(This message got no answer: The run was stopped. Send a message to continue.)"
+        assert seen == [("user", step.message), ("assistant", said), ("user", "Go on")]
 
 
 async def test_what_a_stopped_run_tells(front: Opened, golden: Golden) -> None:
