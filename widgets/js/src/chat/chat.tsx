@@ -23,7 +23,7 @@ export function Chat() {
 }
 
 function OpenThread({ opened }: { opened: string }) {
-  const { turns, connection, thread, send, retry, withdraw, ask } = useConversation(opened);
+  const { turns, connection, thread, send, retry, withdraw, sendNow, ask } = useConversation(opened);
   const [notice] = useTrait<string>("notice");
   const [isLoading] = useTrait<boolean>("is_loading");
   const [trouble] = useTrait<Problem | null>("trouble");
@@ -72,6 +72,7 @@ function OpenThread({ opened }: { opened: string }) {
             send={sendIfAlive}
             retry={retry}
             edit={edit}
+            sendNow={sendNow}
             stop={stop}
             ask={ask}
             opened={opened}

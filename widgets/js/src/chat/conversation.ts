@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import { draftKey, loadOutbox, type OutgoingMessage, saveOutbox } from "../shared/drafts";
 import type { ChatMessage, Problem, SentMessage } from "../shared/wire_types";
+import { afterReload, drop, isHeldHere, mustWait, release, waitForFiles } from "./held_messages";
 import { type Ask, type Connection, problemOf, useRequests } from "./requests";
 import { useRunStates } from "./run_states";
 import { isOpen, keysByRun, type Turn, turnsOf } from "./turns";
@@ -17,6 +18,8 @@ export interface Conversation {
   send: (text: string, inReplyTo?: string) => void;
   retry: (outgoing: OutgoingMessage) => void;
   withdraw: (outgoing: OutgoingMessage) => void;
+  /** Sends a message that waits for files without them. */
+  sendNow: (outgoing: OutgoingMessage) => void;
   ask: Ask;
 }
 
@@ -30,7 +33,7 @@ export function useConversation(opened: string): Conversation {
   const requests = useRequests();
   const { ask, connection } = requests;
   const states = useRunStates(requests);
-  const [outbox, setOutbox] = useState<OutgoingMessage[]>(() => loadOutbox(thread).map(readyToSend));
+  const [outbox, setOutbox] = useState<OutgoingMessage[]>(() => loadOutbox(thread).filter((one) => threadId || !isHeldHere(one.key)).map(readyToSend));
   const keys = useMemo(() => keysByRun(messages, outbox), [messages, outbox]);
   const latest = useRef({ messages, outbox, keys });
   latest.current = { messages, outbox, keys }; // since turns are memoized, their buttons may call an old `send`
@@ -41,13 +44,22 @@ export function useConversation(opened: string): Conversation {
     if (storedUnder.current !== thread) saveOutbox(storedUnder.current, []); // the new thread has got its id
     storedUnder.current = thread;
     const arrived = new Set(keys.values());
-    saveOutbox(thread, outbox.filter(({ key, runId }) => !runId && !arrived.has(key)));
+    const shown = new Set(outbox.map(({ key }) => key));
+    const heldElsewhere = loadOutbox(thread).filter(({ key }) => isHeldHere(key) && !shown.has(key));
+    saveOutbox(thread, [...heldElsewhere, ...outbox.filter(({ key, runId }) => !runId && !arrived.has(key))]);
   }, [thread, outbox, keys]);
 
   const change = (key: string, changed: Partial<OutgoingMessage>) =>
     setOutbox((all) => all.map((one) => (one.key === key ? { ...one, ...changed } : one)));
 
   const deliver = async ({ key, text, in_reply_to }: OutgoingMessage) => {
+    if (mustWait(workspaceId)) {
+      change(key, { isHeld: true });
+      const outcome = await waitForFiles(workspaceId, key);
+      if (outcome === false) return;
+      change(key, { isHeld: false, ...(outcome !== true && { problem: outcome }) });
+      if (outcome !== true) return;
+    }
     try {
       const more = in_reply_to ? { in_reply_to } : {};
       const { run_id } = await ask<SentMessage>({ type: "send", opened, key, text, ...more });
@@ -63,7 +75,7 @@ export function useConversation(opened: string): Conversation {
     if (isLoading || connection !== "alive" || isResumed.current) return;
     isResumed.current = true;
     const arrived = new Set(keys.values());
-    for (const unsent of outbox.filter(({ key, problem, runId }) => !problem && !runId && !arrived.has(key))) {
+    for (const unsent of outbox.filter(({ key, problem, runId, isHeld }) => !problem && !runId && !isHeld && !arrived.has(key))) {
       // The key makes sending idempotent, so a message that did arrive is not sent twice. But a key belongs to a thread id,
       // which a new thread does not have yet, so in that case the user decides.
       if (threadId) void deliver(unsent);
@@ -86,10 +98,14 @@ export function useConversation(opened: string): Conversation {
     setOutbox((all) => all.map((one) => (one.key === outgoing.key ? withoutProblem(one) : one)));
     void deliver(outgoing);
   };
-  const withdraw = ({ key }: OutgoingMessage) => setOutbox((all) => all.filter((one) => one.key !== key));
+  const withdraw = ({ key }: OutgoingMessage) => {
+    drop(key);
+    setOutbox((all) => all.filter((one) => one.key !== key));
+  };
+  const sendNow = ({ key }: OutgoingMessage) => release(key);
 
   const turns = useMemo(() => turnsOf(messages, states, outbox, keys), [messages, states, outbox, keys]);
-  return { turns, connection, thread, send, retry, withdraw, ask };
+  return { turns, connection, thread, send, retry, withdraw, sendNow, ask };
 }
 
 /** Returns the first run that is running or queued, if any. */
@@ -103,7 +119,7 @@ function withoutProblem({ problem: _, ...outgoing }: OutgoingMessage): OutgoingM
 
 /** Clears the problem of a message that failed because the kernel had ended, so that the next page sends it again. */
 function readyToSend(outgoing: OutgoingMessage): OutgoingMessage {
-  return outgoing.problem?.code === "no_kernel" ? withoutProblem(outgoing) : outgoing;
+  return outgoing.problem?.code === "no_kernel" ? withoutProblem(outgoing) : afterReload(outgoing);
 }
 
 function newKey(): string {

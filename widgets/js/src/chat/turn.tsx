@@ -1,8 +1,11 @@
 // Shows a user's message and its outcome.
 import { useMemo } from "preact/hooks";
+import { useFilesBeingAdded } from "../shared/added_files";
+import { useTrait } from "../shared/component";
 import type { OutgoingMessage } from "../shared/drafts";
 import { AgentView } from "./agent";
 import { fullDateTime } from "./date_time";
+import { waitLabel } from "./held_messages";
 import type { Ask } from "./requests";
 import { isOpen, type Turn } from "./turns";
 
@@ -13,6 +16,7 @@ export interface TurnProps {
   send: ((text: string, inReplyTo?: string) => void) | undefined;
   retry: (outgoing: OutgoingMessage) => void;
   edit: (outgoing: OutgoingMessage) => void;
+  sendNow: (outgoing: OutgoingMessage) => void;
   stop: (runId: string) => void;
   ask: Ask;
   opened: string;
@@ -45,8 +49,21 @@ function PersonMessage(props: TurnProps) {
   );
 }
 
-/** Shows whether a message is being sent, could not be sent, or is queued. */
-function MessageStatus({ turn, retry, edit, stop, isStopping }: TurnProps) {
+/** Shows what a message waits for. */
+function Held({ outgoing, edit, sendNow }: Pick<TurnProps, "edit" | "sendNow"> & { outgoing: OutgoingMessage }) {
+  const [workspaceId] = useTrait<string>("workspace_id");
+  const files = useFilesBeingAdded(workspaceId);
+  return (
+    <p class="cfo-fate cfo-mute" role="status">
+      <span>{files.length ? waitLabel(files) : "Sending…"}</span>
+      <button type="button" class="cfo-link" onClick={() => sendNow(outgoing)}>Send now</button>
+      <button type="button" class="cfo-link" onClick={() => edit(outgoing)}>Edit</button>
+    </p>
+  );
+}
+
+/** Shows whether a message is being sent, waits for files, could not be sent, or is queued. */
+function MessageStatus({ turn, retry, edit, sendNow, stop, isStopping }: TurnProps) {
   const { outgoing, runId } = turn;
   if (outgoing?.problem) {
     return (
@@ -57,6 +74,7 @@ function MessageStatus({ turn, retry, edit, stop, isStopping }: TurnProps) {
       </div>
     );
   }
+  if (outgoing?.isHeld && !runId) return <Held outgoing={outgoing} edit={edit} sendNow={sendNow} />;
   if (outgoing && !runId) return <p class="cfo-fate cfo-mute">Sending…</p>;
   if (!turn.isQueued || !runId || !isOpen(turn)) return null;
   return (

@@ -1,5 +1,6 @@
 // Uploads files to Python one after the other, in chunks. Each chunk is acknowledged before the next one is sent.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { type AddedFile, useAnnouncement } from "../shared/added_files";
 import { useChannel } from "../shared/component";
 import { errorMessage, isTransient } from "../shared/errors";
 import { fileProblem, type OfferedFile } from "./file_checks";
@@ -75,6 +76,8 @@ export function useUploads(workspaceId: string, exists: (name: string) => boolea
     else void send(next);
   });
 
+  useAnnouncement(workspaceId, all.flatMap(addedFile));
+
   return {
     all,
     add(files) {
@@ -99,6 +102,15 @@ export function useUploads(workspaceId: string, exists: (name: string) => boolea
       setAll((before) => before.filter((one) => one.id !== id));
     },
   };
+}
+
+const STATES: Record<Upload["state"], AddedFile["state"] | null> = {
+  waiting: "adding", sending: "adding", reading: "adding", conflict: "undecided", failed: "failed", done: null,
+};
+
+function addedFile({ id, name, state }: Upload): AddedFile[] {
+  const added = STATES[state];
+  return added ? [{ id, name, state: added }] : [];
 }
 
 function newId(): string {

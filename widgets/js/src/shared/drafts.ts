@@ -11,6 +11,8 @@ export interface OutgoingMessage {
   after: number;
   runId?: string;
   problem?: Problem;
+  /** Whether it waits until the files that the user is adding have been read. */
+  isHeld?: boolean;
 }
 
 /** Returns a thread's storage key. New threads in a workspace share one, because they have no id before their first message. */

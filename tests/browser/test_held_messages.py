@@ -1,0 +1,94 @@
+"""A message that is sent while files are being added waits until they have been read, and says so."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.async_api import FilePayload, Locator, Page, expect
+
+from tests.browser.actions import composer, ready, send, texts_sent, thread_of, wait_for_reply
+from tests.browser.conftest import Visit, screenshot, serious_violations
+from tests.browser.stack import Stack
+
+pytestmark = pytest.mark.slow
+_CSV = b"region,amount\nNord,10.50\nSouth,20.25\n"
+
+
+@contextmanager
+def _paused(stack: Stack) -> Iterator[None]:
+    """The API does nothing inside the block, so that no file is read."""
+    os.killpg(stack.api.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(stack.api.pid, signal.SIGCONT)
+
+
+async def _add(page: Page, *names: str, content: bytes = _CSV) -> None:
+    files = [FilePayload(name=name, mimeType="text/csv", buffer=content) for name in names]
+    await page.get_by_label("Add files").set_input_files(files)
+
+
+def _status(page: Page) -> Locator:
+    return page.get_by_role("article", name="You").last.get_by_role("status")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (400, True)])
+async def test_a_question_waits_until_the_files_are_read(stack: Stack, visit: Visit, width: int, dark: bool) -> None:
+    page = await ready(await visit(stack.page, width=width, dark=dark))
+    name = f"sales {width}"
+    with _paused(stack):
+        await _add(page, f"{name}.csv", f"{name} b.csv")
+        await send(page, f"SQL: SELECT sum(amount) AS total FROM sales_{width}_b")
+        await expect(_status(page)).to_contain_text("Waiting until 2 files are read…")
+        await screenshot(page, f"held-{width}-{'dark' if dark else 'light'}")
+        assert await serious_violations(page) == []
+    await wait_for_reply(page, "30.75")
+    await expect(_status(page)).to_have_count(0)
+    assert len(texts_sent(stack, thread_of(page))) == 1
+
+
+async def test_a_file_that_is_not_added_keeps_the_question(stack: Stack, visit: Visit) -> None:
+    page = await ready(await visit(stack.page))
+    with _paused(stack):
+        await _add(page, "broken.parquet", content=b"no Parquet")
+        await send(page, "tell me about the broken file")
+        await expect(_status(page)).to_contain_text("Waiting until broken.parquet is read…")
+    refused = page.get_by_role("article", name="You").get_by_role("alert")
+    await expect(refused).to_contain_text("Not sent. broken.parquet was not added. The reason is under Data.")
+    await screenshot(page, "held-not-added")
+    await refused.get_by_role("button", name="Try again").click()
+    await wait_for_reply(page, "That was tell.")
+    assert len(texts_sent(stack, thread_of(page))) == 1
+
+
+async def test_a_question_that_waits_can_be_sent_at_once_or_taken_back(stack: Stack, visit: Visit) -> None:
+    page = await ready(await visit(stack.page))
+    await _add(page, "ledger.csv")  # exists: the user has to decide
+    await send(page, "tell me at once")
+    await expect(_status(page)).to_contain_text("Waiting for your answer under Data: replace ledger.csv?")
+    await _status(page).get_by_role("button", name="Send now").click()
+    await wait_for_reply(page, "That was tell.")
+    await send(page, "tell me never")
+    await _status(page).get_by_role("button", name="Edit").click()
+    await expect(composer(page)).to_have_value("tell me never")
+    await page.get_by_role("button", name="Keep existing").click()
+    await expect(page.get_by_role("button", name="Keep existing")).to_have_count(0)
+    await composer(page).fill("")
+    await send(page, "tell me more")
+    await wait_for_reply(page, "That was tell.", count=2)
+    assert texts_sent(stack, thread_of(page)) == ["tell me at once", "tell me more"]
+
+
+async def test_a_reload_does_not_lose_a_question_that_waits(stack: Stack, visit: Visit) -> None:
+    page = await ready(await visit(stack.page))
+    await _add(page, "ledger.csv")
+    await send(page, "tell me after a reload")
+    await expect(_status(page)).to_contain_text("Waiting")
+    await page.reload()
+    refused = page.get_by_role("article", name="You").get_by_role("alert")
+    await expect(refused).to_contain_text("The page was closed while files were being added.")
+    await refused.get_by_role("button", name="Try again").click()
+    await wait_for_reply(page, "That was tell.")
