@@ -9,7 +9,7 @@ TYPES = ../../$(BIN)/python wire_schema.py | $(NODE) node wire_types.mjs
 # Tests start many processes. Each would compile its modules again where this variable keeps Python from storing them.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help workbench demo lab test questions check types bundles docs hooks pythons screens containers picture chaos chaos-all bench format lock clean
+.PHONY: help workbench demo lab test questions check types bundles docs hooks pythons screens containers picture chaos chaos-all stress bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1|/' | column -t -s '|'
@@ -71,6 +71,10 @@ chaos: .venv/.dev ## crash processes at chosen points, then kill them at random:
 chaos-all: .venv/.dev ## kill processes at random, at length, with new seeds each time
 	$(BIN)/python -m tests.chaos --kills 200
 	$(BIN)/python -m tests.chaos --kills 100 --postgres
+
+stress: .venv/.dev ## repeat what once hung on a busy machine; a hang prints all tasks and stacks (ROUNDS=200 of each)
+	$(BIN)/python -m tests.stress threads --rounds $(or $(ROUNDS),200)
+	$(BIN)/python -m tests.stress workers --rounds $(or $(ROUNDS),200)
 
 bench: .venv/.dev ## speed as ratios, measured in one run
 	$(BIN)/python -m tests.bench

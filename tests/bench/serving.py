@@ -6,7 +6,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -41,13 +41,16 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(variables: Mapping[str, str] | None = None) -> AsyncGenerator[Server]:
-    """Runs a server during the block, with additional environment variables."""
+async def serving(
+    variables: Mapping[str, str] | None = None, command: Sequence[str] = ("-m", "cfo_api")
+) -> AsyncGenerator[Server]:
+    """Runs a server during the block, with additional environment variables. `command` is what Python runs."""
     with new_root() as root, served() as model_url:
         await ingest(root, model_url)
         env = {**os.environ, **environment(root, model_url), **(variables or {})}
-        command = [sys.executable, "-m", "cfo_api", "--port", "0"]
-        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env=env)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, "--port", "0", stdout=subprocess.PIPE, env=env
+        )
         try:
             assert process.stdout
             url = (await process.stdout.readline()).decode().split()[-1]
