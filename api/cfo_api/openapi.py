@@ -1,12 +1,12 @@
 """Builds the OpenAPI document: extends the one that FastAPI derives from the routes with examples and problems."""
 
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from cfo_api import examples, sse
+from cfo_api.problems import phrase
 
 _WITHOUT_TOKEN = ("get_health", "get_readiness")
 _COMMON_PROBLEMS = (403, 413, 500, 503)
@@ -69,7 +69,7 @@ def _complete(operation: dict[str, Any]) -> None:
 
 def _problem(status: int) -> dict[str, Any]:
     code, detail = examples.PROBLEMS[status]
-    phrase = HTTPStatus(status).phrase
-    example = {"type": "about:blank", "title": phrase, "status": status, "detail": detail, "code": code}
+    title = phrase(status)
+    example = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
     schema = {"$ref": "#/components/schemas/HttpProblem"}
-    return {"description": phrase, "content": {"application/problem+json": {"schema": schema, "example": example}}}
+    return {"description": title, "content": {"application/problem+json": {"schema": schema, "example": example}}}

@@ -56,6 +56,8 @@ _CODES = {
     408: "body_timeout",
     413: "body_too_large",
 }
+_RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Phrases of RFC 9110 that Python's `http` uses only from version 3.13 on."""
 _DETAILS = {
     404: "This address does not exist. /openapi.json lists all addresses.",
     405: "This address does not support this method. /openapi.json lists its methods.",
@@ -64,7 +66,12 @@ _DETAILS = {
 
 def may(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Returns the documentation of the problems that a route may return. `openapi` adds examples."""
-    return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
+    return {status: {"description": phrase(status)} for status in statuses}
+
+
+def phrase(status: int) -> str:
+    """Returns the status's phrase, as RFC 9110 gives it."""
+    return _RENAMED.get(status) or HTTPStatus(status).phrase
 
 
 def status_of(kind: type[CfoError]) -> int:
@@ -76,7 +83,7 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
     """Returns a problem+json response. It is plain ASCII, since a message may quote text that UTF-8 cannot encode."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": phrase(status),
         "status": status,
         "detail": detail,
         "code": code,
