@@ -42,6 +42,33 @@ async def test_a_reload_in_the_middle_of_a_stream_continues_it(stack: Stack, vis
     assert numbers == list(range(400))
 
 
+@pytest.mark.parametrize("moment", ["at once", "while the server is busy", "when the answer begins"])
+async def test_a_reload_just_after_the_first_message_opens_its_thread(stack: Stack, visit: Visit, moment: str) -> None:
+    page = await ready(await visit(stack.page))
+    with stack.client() as client:
+        before = client.get("/workspaces/tiny/threads").json()["items"]
+    match moment:
+        case "at once":
+            await send(page, f"tell me {moment}")
+            await page.reload()
+        case "while the server is busy":
+            os.killpg(stack.api.pid, signal.SIGSTOP)
+            await send(page, f"tell me {moment}")
+            await expect(page.get_by_text("Sending…")).to_be_visible()
+            await page.reload(wait_until="commit")
+            os.killpg(stack.api.pid, signal.SIGCONT)
+        case _:
+            await send(page, f"tell me {moment}")
+            await expect(replies(page)).to_have_count(1)
+            await page.reload()
+    await wait_for_reply(page, "That was tell.")
+    assert texts_sent(stack, thread_of(page)) == [f"tell me {moment}"]
+    with stack.client() as client:
+        assert len(client.get("/workspaces/tiny/threads").json()["items"]) == len(before) + 1
+    await page.get_by_role("button", name="New thread", exact=True).click()
+    await expect(page.get_by_role("article", name="You")).to_have_count(0)  # nothing is left to send
+
+
 async def test_keep_alive_pings_leave_the_socket_of_a_page_open(root: Path, visit: Visit) -> None:
     with Stack(root, page_module="tests.browser.fast_pings", CFO_MODEL="offline") as stack:
         page = await visit("about:blank")

@@ -1,7 +1,7 @@
 // Holds the state of a thread's conversation on this page, and provides the actions on it.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
-import { draftKey, loadOutbox, type OutgoingMessage, saveOutbox } from "../shared/drafts";
+import { draftKey, loadOutbox, type OutgoingMessage, saveOutbox, tabId } from "../shared/drafts";
 import type { ChatMessage, Problem, SentMessage } from "../shared/wire_types";
 import { afterReload, drop, isHeldHere, mustWait, release, waitForFiles } from "./held_messages";
 import { type Ask, type Connection, problemOf, useRequests } from "./requests";
@@ -76,9 +76,11 @@ export function useConversation(opened: string): Conversation {
     isResumed.current = true;
     const arrived = new Set(keys.values());
     for (const unsent of outbox.filter(({ key, problem, runId, isHeld }) => !problem && !runId && !isHeld && !arrived.has(key))) {
-      // The key makes sending idempotent, so a message that did arrive is not sent twice. But a key belongs to a thread id,
-      // which a new thread does not have yet, so in that case the user decides.
-      if (threadId) void deliver(unsent);
+      // The key makes sending idempotent, so a message that did arrive is not sent twice. On a page of its own, the first message
+      // of a thread opens the thread of its key, so that a reload leads there. In a notebook, a new thread does not follow from
+      // the key; and another tab, which may be closed, shares the storage. In these cases the user decides.
+      const isReload = "voila" in document.body.dataset && unsent.tab === tabId();
+      if (threadId || isReload) void deliver(unsent);
       else change(unsent.key, { problem: PAGE_CLOSED });
     }
   }, [isLoading, connection]);
@@ -89,7 +91,7 @@ export function useConversation(opened: string): Conversation {
     const arrived = new Set(now.keys.values());
     const sending = now.outbox.filter(({ key }) => !arrived.has(key)).length;
     const more = inReplyTo ? { in_reply_to: inReplyTo } : {};
-    const outgoing: OutgoingMessage = { key: newKey(), text, after: persons + sending, ...more };
+    const outgoing: OutgoingMessage = { key: newKey(), text, tab: tabId(), after: persons + sending, ...more };
     isResumed.current = true;
     setOutbox((all) => [...all, outgoing]);
     void deliver(outgoing);

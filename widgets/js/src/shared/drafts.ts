@@ -7,12 +7,21 @@ export interface OutgoingMessage {
   key: string;
   text: string;
   in_reply_to?: string;
+  /** The tab in which it was written. */
+  tab?: string;
   /** How many user messages precede it. The first later message with the same text is this one. */
   after: number;
   runId?: string;
   problem?: Problem;
   /** Whether it waits until the files that the user is adding have been read. */
   isHeld?: boolean;
+}
+
+/** The id of this tab, which survives a reload. */
+export function tabId(): string {
+  const id = loadItem("tab", "", "tab") || `${Date.now()}-${Math.random()}`;
+  saveItem("tab", id, "tab");
+  return id;
 }
 
 /** Returns a thread's storage key. New threads in a workspace share one, because they have no id before their first message. */
