@@ -193,7 +193,9 @@ class Chat(Component, bundle="chat"):
             case SendMessage():
                 run = await thread.send(command.text, in_reply_to=command.in_reply_to, idempotency_key=command.key)
                 if command.opened == self.opened:
-                    self.thread_id = thread.id  # before the answer, so that a page which is reloaded now knows the thread
+                    self.thread_id = (
+                        thread.id
+                    )  # before the answer, so that a page which is reloaded now knows the thread
                 self._run_sent(command, run.id)
                 return CommandResult(SentMessage(run_id=run.id))
             case ContinueReply():
