@@ -30,8 +30,12 @@ def is_at_work(pid: int) -> bool:
         return False
 
 
-def seconds_used(pid: int) -> float:
-    """The processor time that the process has used so far; 0 if it has ended."""
+def processor_time() -> float:
+    """The seconds of processor time that the living descendants of this process have used."""
+    return sum(_seconds_used(pid) for pid in processes_of(os.getpid()))
+
+
+def _seconds_used(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

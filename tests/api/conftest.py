@@ -48,6 +48,12 @@ async def client(make: Make) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # no event says when the other side has closed  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 def speaking_to(app: FastAPI, **options: Any) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, **{"base_url": "http://localhost", "timeout": 60, **options})

@@ -9,7 +9,9 @@ import pytest
 from cfo_api import auth_middleware, connections
 from cfo_api.auth_middleware import is_loopback
 
-from tests.api.conftest import Listen, Make, speaking_to
+from tests.api.conftest import Listen, Make, speaking_to, until
+from tests.models.scripted_server import Pause
+from tests.replies import ANSWER, MESSAGE, Serve
 
 TOKEN = "a-long-secret-0123456789"
 
@@ -170,14 +172,28 @@ async def test_a_client_that_does_not_go_on_is_hung_up_on(
         writer.close()
 
 
-async def test_one_that_waits_for_an_answer_is_not(make: Make, listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_TIMEOUT", 0.3)
-    monkeypatch.setattr(auth_middleware, "BODY_TIMEOUT", 0.3)
-    slow = "PYTHON: import time\ntime.sleep(1.5)\nprint('slept')"
-    async with httpx.AsyncClient(base_url=await listen(make()), timeout=60) as client:
-        body = {"workspace_id": "tiny", "message": slow}
-        assert (await client.post("/chat", json=body)).json()["reply"]["message"] == "slept"
-        assert "slept" in (await client.post("/chat/stream", json=body)).text
+async def test_one_that_waits_for_an_answer_is_not(
+    make: Make, listen: Listen, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the model is silent, the clock of the event loop moves on by more than the limits."""
+    model = serve(Pause(3, ANSWER), Pause(3, ANSWER))
+    url = await listen(make(model, model_timeout=10**6, run_timeout=10**6))
+    loop = asyncio.get_running_loop()
+    time, ahead = loop.time, 0.0
+    monkeypatch.setattr(loop, "time", lambda: time() + ahead)
+    async with httpx.AsyncClient(base_url=url, timeout=None) as client:
+        for path, waits in (("/chat", {"timeout": 300}), ("/chat/stream", {})):
+            model.resumed.clear()
+            turns = model.turns_taken
+            body = {"workspace_id": "tiny", "message": "Totals", **waits}
+            asking = asyncio.create_task(client.post(path, json=body))
+            await until(lambda turns=turns: model.turns_taken > turns)
+            ahead += connections.HEAD_TIMEOUT + auth_middleware.BODY_TIMEOUT
+            await asyncio.sleep(0.01)  # what is due happens now
+            assert not asking.done()
+            model.resumed.set()
+            answer = await asking
+            assert (answer.status_code, MESSAGE in answer.text) == (200, True)
 
 
 async def test_responses_forbid_browsers_to_cache_or_sniff(client: httpx.AsyncClient) -> None:

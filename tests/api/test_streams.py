@@ -18,8 +18,8 @@ from fastapi import FastAPI
 
 from cfo_kernel import Numbered, Settings
 from cfo_kernel.events import Done, RunStarted, Token
-from tests.api.conftest import Listen, Make
-from tests.models.scripted_server import Stall, Text
+from tests.api.conftest import Listen, Make, until
+from tests.models.scripted_server import Pause, Text
 from tests.replies import ANSWER, QUERY, Serve
 
 Event = tuple[int, str, dict[str, Any]]
@@ -210,7 +210,8 @@ async def test_a_client_that_does_not_read_costs_little_and_is_let_go(
 
 
 async def test_a_vanished_client_is_cleaned_up_and_its_run_continues(make: Make, listen: Listen, serve: Serve) -> None:
-    url = await listen(app := make(serve(Stall(after_chunks=1, of=Text("Thinking")), QUERY, ANSWER), model_timeout=3))
+    model = serve(Pause(after_chunks=1, of=Text("Thinking")), QUERY, ANSWER)
+    url = await listen(app := make(model))
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         run = await begun(client)
         host, port = url.removeprefix("http://").split(":")
@@ -220,6 +221,7 @@ async def test_a_vanished_client_is_cleaned_up_and_its_run_continues(make: Make,
         await until(lambda: open_streams(app) == 1 and app.state.feeds._feeds)
         writer.transport.abort()
         await until(lambda: open_streams(app) == 0 and not app.state.feeds._feeds)
+        model.resumed.set()
         whole = [event async for event in events(client, f"{run}/events")]
         assert whole[-1][1] == "done"
 
@@ -310,12 +312,6 @@ def many_files() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-async def until(holds: Any) -> None:
-    async with asyncio.timeout(30):
-        while not holds():  # no event says when the other side has closed  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 def open_streams(app: FastAPI) -> int:

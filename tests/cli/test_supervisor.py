@@ -35,7 +35,7 @@ async def test_no_secret_and_no_control_character_is_shown() -> None:
     running = asyncio.create_task(supervisor.run(lambda: None))
     await until(lambda: bool(said))
     supervisor.stop()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 30)
     assert said == ["api  │ token …�[2J"]
 
 
@@ -47,7 +47,7 @@ async def test_who_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> N
     running = asyncio.create_task(supervisor.run(lambda: None))
     await until(lambda: bool(said))
     supervisor.stop()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 30)
 
 
 async def test_a_closed_output_ends_the_supervisor() -> None:
@@ -58,7 +58,7 @@ async def test_a_closed_output_ends_the_supervisor() -> None:
         "import itertools, time; [(print('x' * 80, flush=True), time.sleep(0.01)) for _ in itertools.count()]"
     )
     with pytest.raises(BrokenPipeError):
-        await asyncio.wait_for(Supervisor([endless], (), gone).run(lambda: None), 10)
+        await asyncio.wait_for(Supervisor([endless], (), gone).run(lambda: None), 60)
 
 
 async def until(is_so: Callable[[], bool]) -> None:

@@ -103,17 +103,17 @@ async def test_a_forged_answer_is_refused_and_the_engine_keeps_working(
 
 
 async def test_the_loop_keeps_running_while_a_large_answer_is_refused(data: WorkspaceData, tmp_path: Path) -> None:
-    """Between two turns of the loop there is never the time that it would take to parse the answer."""
+    """Between two turns of the loop, its thread never works for as long as it would take to parse the answer."""
     task = run(data, f"{PRELUDE}leave(one, '[' + '[1],' * 1_500_000 + '1]')", tmp_path)
-    longest, before = 0.0, time.perf_counter()
+    longest, before = 0.0, time.thread_time()
     while not task.done():
         await asyncio.sleep(0.001)
-        longest, before = max(longest, time.perf_counter() - before), time.perf_counter()
+        longest, before = max(longest, time.thread_time() - before), time.thread_time()
     with pytest.raises(PythonFailed):
         await task
-    parsing = time.perf_counter()
+    parsing = time.thread_time()
     json.loads("[" + "[1]," * 1_500_000 + "1]")
-    assert longest < time.perf_counter() - parsing
+    assert longest < time.thread_time() - parsing
 
 
 FORGED_TABLES = {

@@ -11,6 +11,8 @@ from tests.kernels.kernel import Kernel
 from tests.processes import processes_of
 
 Kernels = Callable[..., Kernel]
+_PATIENT = {"CFO_QUERY_TIMEOUT": "600", "CFO_PYTHON_TIMEOUT": "600"}
+"""What an interrupt does not stop outlasts the patience of the tests."""
 
 
 @pytest.fixture
@@ -25,6 +27,7 @@ def kernels(root: Path, tmp_path: Path) -> Iterator[Kernels]:
             "CFO_MODEL": "openai:scripted",
             "CFO_BASE_URL": url,
             "CFO_OPENAI_API_KEY": "sk-any",
+            **_PATIENT,
             "IPYTHONDIR": str(tmp_path / "ipython"),
             "PYTHONWARNINGS": "always::ResourceWarning,always::RuntimeWarning",
             **more,
@@ -40,7 +43,7 @@ def kernels(root: Path, tmp_path: Path) -> Iterator[Kernels]:
             if kernel.is_alive:
                 left = processes_of(kernel.pid)
                 kernel.shut_down()
-                assert not _within(5, lambda left=left: left & processes_of(None))
+                assert not _within(60, lambda left=left: left & processes_of(None))
         assert [kernel.output for kernel in started] == ["" for _ in started]
         if not any(kernel.was_killed for kernel in started):
             owners = root / ".cfo" / "owners"

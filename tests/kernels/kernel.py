@@ -18,14 +18,12 @@ PATIENCE = 60.0
 
 @dataclass
 class Cell:
-    """The outcome of a cell. `seconds` is how long the kernel worked on it."""
+    """The outcome of a cell."""
 
     shown: list[str] = field(default_factory=list[str])
     printed: str = ""
     error: str = ""
     traceback: str = ""
-    seconds: float = 0.0
-    since_interrupt: float = 0.0
 
     @property
     def last(self) -> str:
@@ -54,11 +52,11 @@ class Kernel:
 
     def run(self, code: str, *, interrupt_when: Callable[[], bool] | None = None) -> Cell:
         """Runs a cell to its end. It is interrupted as soon as `interrupt_when` returns true."""
-        cell, begin, interrupted = Cell(), time.monotonic(), 0.0
+        cell, begin, interrupted = Cell(), time.monotonic(), False
         asked = self._client.execute(code)
         while True:
             if interrupt_when is not None and not interrupted and interrupt_when():
-                interrupted = time.monotonic()
+                interrupted = True
                 self.interrupt()
             try:
                 message = self._client.get_iopub_msg(timeout=0.02 if interrupt_when and not interrupted else 1)
@@ -77,8 +75,6 @@ class Kernel:
             elif kind == "error":
                 cell.error, cell.traceback = content["ename"], _COLOURS.sub("", "\n".join(content["traceback"]))
             elif kind == "status" and content["execution_state"] == "idle":
-                now = time.monotonic()
-                cell.seconds, cell.since_interrupt = now - begin, now - interrupted
                 return cell
 
     def value(self, code: str) -> str:

@@ -2,7 +2,7 @@
 
     python -m tests.runs.queues KIND PLACE LOG
 
-The work of a run is its message: the seconds to wait, if this is its first attempt. Every step is a line in the log.
+The work of a run is its message: the seconds that it takes, or one of those below. Every step is a line in the log.
 """
 
 import asyncio
@@ -17,6 +17,9 @@ from cfo_kernel.runs.owner_locks import OwnerLocks
 from cfo_kernel.runs.queue import RunQueue
 from cfo_kernel.runs.queue_table import TableQueue
 
+FIRST_HANGS = "the first attempt hangs"
+HELD = "wait until released"
+
 
 class Worker:
     """A worker process, as far as the journal and the queue are concerned."""
@@ -24,6 +27,7 @@ class Worker:
     def __init__(self, kind: str, context: str, log: Path) -> None:
         self._log = log
         self._closed = False
+        self.released = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self.journal: Journal
         self.queue: RunQueue
@@ -77,7 +81,12 @@ class Worker:
             if run.message.startswith("child"):
                 await self.send(f"{run.id}-child", run.thread_id, "0", run.id)
                 await self.end(f"{run.id}-child")
-            elif not run.deaths:
+            elif run.message == HELD:
+                await self.released.wait()
+            elif run.message == FIRST_HANGS:
+                if f"\n{self._log.read_text()}".count(f"\nbegin {run.id} ") == 1:
+                    await asyncio.Event().wait()
+            else:
                 await asyncio.sleep(float(run.message))
             number = len(await self.journal.events(run.id))
             self.write("end", run)

@@ -1,7 +1,6 @@
 """A run ends soon after `cancel`, whatever it is waiting for, and the thread accepts the next message."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import pytest
 from cfo_kernel import Run
 from cfo_kernel.errors import RunCancelled
 from tests.models.scripted_server import ScriptedServer, Stall, ToolCall, Turn
-from tests.processes import processes_of, seconds_used
+from tests.processes import processor_time
 from tests.replies import ANSWER, events_of, wait_for_event
 from tests.scenarios.conftest import Opened
 from tests.scenarios.golden_files import Golden, story
@@ -51,11 +50,6 @@ async def until(happened: Callable[[], bool]) -> None:
     async with asyncio.timeout(HANG_GUARD):
         while not happened():  # noqa: ASYNC110 - other processes and threads set no event of this loop
             await asyncio.sleep(0.01)
-
-
-def processor_time() -> float:
-    """The seconds of processor time that the workers of this process have used."""
-    return sum(seconds_used(pid) for pid in processes_of(os.getpid()))
 
 
 async def stop(run: Run) -> None:
