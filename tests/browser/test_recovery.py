@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from playwright.async_api import FilePayload, expect
+from playwright.async_api import FilePayload, Route, expect
 
 from tests.browser.actions import (
     composer,
@@ -211,6 +211,32 @@ async def test_voila_is_killed_and_restarted(stack: Stack, visit: Visit) -> None
     await composer(page).press("End")
     await composer(page).press("Enter")
     await expect(replies(page)).to_have_count(2)
+
+
+async def test_only_a_second_failed_look_is_reported(stack: Stack, visit: Visit) -> None:
+    page = await ready(await visit(stack.page, errors=AWAY))
+    await page.evaluate("""() => {
+        const banner = document.getElementById("cfo-lost");
+        window.timesShown = 0;
+        const count = () => { window.timesShown += banner.hidden ? 0 : 1; };
+        new MutationObserver(count).observe(banner, { attributes: true });
+    }""")
+    failing, looks = 1, 0
+
+    async def look(route: Route) -> None:
+        nonlocal failing, looks
+        looks += 1
+        failing -= 1
+        await (route.abort() if failing >= 0 else route.continue_())
+
+    await page.route("**/cfo/alive/**", look)
+    await until(lambda: looks >= 3)  # the first failed
+    assert await page.evaluate("window.timesShown") == 0
+    failing = 3
+    await expect(page.locator("#cfo-lost")).to_be_visible()
+    await screenshot(page, "workbench-away")
+    await expect(page.locator("#cfo-lost")).to_be_hidden()
+    await page.unroute("**/cfo/alive/**")
 
 
 async def test_an_upload_that_failed_with_the_server_is_sent_again(stack: Stack, visit: Visit) -> None:

@@ -1,13 +1,14 @@
 """The pickers and the data panel, as their pages use them, over the embedded workbench."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cfo_widgets import thread_watcher, uploads
+from cfo_widgets import second_look, thread_watcher, uploads
 from cfo_widgets.data_panel import DataPanel
 from cfo_widgets.thread_picker import ThreadPicker
 from cfo_widgets.workspace_picker import WorkspacePicker
@@ -118,6 +119,7 @@ async def test_a_lost_server_is_reported_and_polled_again(
 ) -> None:
     monkeypatch.setattr(thread_watcher, "VISIBLE_INTERVAL", 0.05)
     monkeypatch.setattr(thread_watcher, "_POLL_TIMEOUT", 0.3)
+    monkeypatch.setattr(second_look, "PAUSE", 0.05)
     page = FakePage(threads)
 
     async def away() -> Any:
@@ -136,6 +138,35 @@ async def test_a_lost_server_is_reported_and_polled_again(
             await until(lambda words=words: words in threads.connection)
             assert threads.threads == []  # the list stays as it was
         await until(lambda: not threads.connection)
+
+
+async def test_a_server_that_is_back_at_the_second_look_is_not_reported(
+    tiny: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thread_watcher, "VISIBLE_INTERVAL", 0.05)
+    monkeypatch.setattr(second_look, "PAUSE", 0.01)
+    looks: Counter[str] = Counter()
+
+    def restarting(name: str, look: Any) -> Any:
+        async def alternate() -> Any:
+            looks[name] += 1
+            if looks[name] % 2:
+                raise ServerUnavailable("The server does not answer.")
+            return await look()
+
+        return alternate
+
+    for name in ("threads", "datasets"):
+        monkeypatch.setattr(tiny, name, restarting(name, getattr(tiny, name)))
+    threads, data, reported = ThreadPicker(), DataPanel(), []
+    for part in (threads, data):
+        part.observe(lambda change: reported.append(change.new), "connection")
+    await threads.show(tiny)
+    await data.show(tiny)
+    await until(lambda: looks["threads"] >= 6)
+    assert (reported, threads.threads, len(data.datasets or [])) == ([], [], 1)
+    threads.close()
+    data.close()
 
 
 async def test_an_update_for_a_workspace_that_is_no_longer_shown_is_ignored(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -10,7 +11,7 @@ from traitlets import Bool, Dict, Float, Int, List, Unicode
 from typing_extensions import TypedDict, TypeIs, override
 
 from cfo_kernel import CfoError, Numbered, Run, Thread, Workspace
-from cfo_kernel.errors import ContinueLimitReached, NothingToContinue, ServerError
+from cfo_kernel.errors import ContinueLimitReached, NothingToContinue, ServerError, TooManyStreams
 from cfo_kernel.interface import MAX_TITLE
 from cfo_kernel.settings import load
 from cfo_widgets.component import Component
@@ -26,6 +27,7 @@ from cfo_widgets.result_commands import (
     perform_result,
 )
 from cfo_widgets.run_follower import RunFollower
+from cfo_widgets.second_look import with_second_look
 from cfo_widgets.thread_state import ThreadState, load_thread_state
 from cfo_widgets.wire import Command, CommandResult, events_message, problem_dict
 
@@ -123,6 +125,8 @@ class Chat(Component, bundle="chat"):
         self._follow_task: asyncio.Task[None] | None = None
         self._open_runs: list[str] = []
         self._followed: set[str] = set()
+        self._no_room: dict[str, Any] | None = None
+        """The problem that the server has no room for the stream of a run, until one is followed to its end."""
         # Refreshes are numbered, because an earlier one may finish after a later one.
         self._last_refresh = self._shown_refresh = 0
         self._reported: tuple[str, str, tuple[str, ...]] = ("", "", ())
@@ -164,14 +168,14 @@ class Chat(Component, bundle="chat"):
         self._last_refresh += 1
         refresh, opened, trouble, state = self._last_refresh, self.opened, None, None
         try:
-            state = await load_thread_state(self.thread)
+            state = await with_second_look(partial(load_thread_state, self.thread))
         except CfoError as error:
             trouble = problem_dict(error)
         if opened != self.opened or refresh < self._shown_refresh:
             return  # another thread is now open, or a later refresh was faster
         self._shown_refresh = refresh
         with self.hold_sync():
-            self.is_loading, self.trouble = False, trouble
+            self.is_loading, self.trouble = False, trouble or (self._no_room if state and state.open_runs() else None)
             if state:
                 self._apply(self.thread, state)
         if state:
@@ -273,6 +277,7 @@ class Chat(Component, bundle="chat"):
         self._follow_task = None
         self._follower = RunFollower(self._send_events)
         self._followed = set()
+        self._no_room = None
         self._open_runs = []
 
     def _follow_open_runs(self) -> None:
@@ -284,12 +289,15 @@ class Chat(Component, bundle="chat"):
         while run_id := self._next_run():
             try:
                 await self._follower.follow(await thread.run(run_id))
-            except ServerError as error:
-                self.trouble = problem_dict(error)
+            except TooManyStreams as error:
+                self._no_room = self.trouble = problem_dict(error)
                 await asyncio.sleep(_RETRY_SECONDS)
+            except ServerError:
+                await asyncio.sleep(_RETRY_SECONDS)  # the refresh reports a server that is still absent
             except CfoError:
                 self._followed.add(run_id)  # its events are gone, for example pruned; the messages show how it ended
             else:
+                self._no_room = None
                 self._followed.add(run_id)
             await self.refresh()
 

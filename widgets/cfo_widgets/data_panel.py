@@ -14,6 +14,7 @@ from cfo_kernel.interface import MAX_BYTES, SUFFIXES
 from cfo_widgets.async_callbacks import AsyncCallbacks
 from cfo_widgets.component import Component
 from cfo_widgets.downloads import DownloadCommand, Downloads
+from cfo_widgets.second_look import with_second_look
 from cfo_widgets.uploads import Uploads
 from cfo_widgets.wire import Command, CommandResult, message_for_person
 
@@ -140,7 +141,7 @@ class DataPanel(Component, bundle="data_panel"):
                 return
             glossary, glossary_problem = {}, ""
             try:
-                datasets = [_summary(dataset) for dataset in await workspace.datasets()]
+                datasets = [_summary(dataset) for dataset in await with_second_look(workspace.datasets)]
                 found = await workspace.glossary()
                 glossary, glossary_problem = found.model_dump(mode="json"), " ".join(found.problems[:3])
             except CfoError as error:

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from cfo_kernel import CfoError, Thread, Workspace
 from cfo_kernel.errors import OtherLoop, WorkbenchClosed
 from cfo_kernel.interface import OpenRun
+from cfo_widgets.second_look import with_second_look
 from cfo_widgets.wire import message_for_person
 
 VISIBLE_INTERVAL, HIDDEN_INTERVAL = 2.0, 15.0
@@ -77,9 +78,7 @@ class ThreadWatcher:
         """Polls once. Returns False if no later poll can succeed."""
         async with self._lock:
             try:
-                async with asyncio.timeout(_POLL_TIMEOUT):
-                    runs = await self._workspace.open_runs()
-                    threads = await self._workspace.threads()
+                runs, threads = await with_second_look(self._look)
             except (OtherLoop, WorkbenchClosed) as error:
                 self._on_problem(error.message)
                 return False
@@ -94,6 +93,10 @@ class ThreadWatcher:
                 self._on_problem("")
                 self._on_update(self._update(threads, runs))
             return True
+
+    async def _look(self) -> tuple[Sequence[OpenRun], Sequence[Thread]]:
+        async with asyncio.timeout(_POLL_TIMEOUT):
+            return await self._workspace.open_runs(), await self._workspace.threads()
 
     @property
     def _is_visible(self) -> bool:

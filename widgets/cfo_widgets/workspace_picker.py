@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from cfo_kernel import CfoError, Workbench
 from cfo_widgets.async_callbacks import AsyncCallbacks
 from cfo_widgets.component import Component
+from cfo_widgets.second_look import with_second_look
 from cfo_widgets.wire import Command, CommandResult, message_for_person
 
 
@@ -105,7 +106,7 @@ class WorkspacePicker(Component, bundle="workspace_picker"):
         async with self.opening:
             try:
                 if self.workspaces is None:
-                    await self.load()
+                    await with_second_look(self.load)
             except CfoError as error:
                 self.connection = message_for_person(error)
                 raise

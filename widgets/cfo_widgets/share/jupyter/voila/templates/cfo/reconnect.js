@@ -9,7 +9,7 @@ window.voila_finish();
   const banner = document.getElementById("cfo-lost");
   const message = document.getElementById("cfo-lost-words");
   const button = document.getElementById("cfo-lost-reload");
-  let leaving = false, blankChecks = 0;
+  let leaving = false, blankChecks = 0, failures = 0;
   let timer;
 
   const show = (text, canReload = false) => {
@@ -39,6 +39,7 @@ window.voila_finish();
     try {
       const answer = await fetch(`${baseUrl}cfo/alive/${kernelId}`, { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(TIMEOUT) });
       if (answer.ok) {
+        failures = 0;
         const { kernel } = await answer.json();
         blankChecks = document.querySelector(".cfo-workbench") ? 0 : blankChecks + 1;
         if (!kernel || blankChecks === MAX_BLANK_CHECKS || document.querySelector(".jupyter-widgets-disconnected")) reload();
@@ -47,7 +48,8 @@ window.voila_finish();
         show("This page's token is no longer valid. Open the address that cfo up printed.");
       } else throw new Error(String(answer.status));
     } catch {
-      if (!leaving) show("The workbench is not responding. Your text is saved, and this page reloads as soon as the workbench is back.");
+      failures += 1; // the first may be a restart, which is over in a moment
+      if (!leaving && failures > 1) show("The workbench is not responding. Your text is saved, and this page reloads as soon as the workbench is back.");
       next = RETRY_INTERVAL;
     }
     if (!leaving) timer = setTimeout(check, next);
