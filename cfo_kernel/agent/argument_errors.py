@@ -25,7 +25,7 @@ def explained(error: ValidationError, tool: str, schema: Schema) -> str:
         place = _at(each["loc"][:-1], schema)
         lines.append(_fault(each, place))
         shapes[_shape(place, schema.get("$defs", {}), _DEEPEST)] = None
-    return f"The arguments of {tool} do not fit. {' '.join(lines)} The shape is {', and '.join(shapes)}"
+    return f"The arguments of {tool} are not valid. {' '.join(lines)} The expected shape is {', and '.join(shapes)}"
 
 
 def _fault(error: ErrorDetails, place: Schema) -> str:

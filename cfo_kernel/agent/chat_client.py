@@ -174,13 +174,15 @@ class _Chunks(AsyncStream[object]):
         data = storable(data)
         self._length += answer_length(data)
         if self._length > _LONGEST_ANSWER:
-            message = f"The model's answer did not end after {_LONGEST_ANSWER:,} characters. Ask a narrower question."
+            message = f"The model's answer had not ended after {_LONGEST_ANSWER:,} characters. Ask a narrower question."
             raise TokenLimitReached(message)
         try:
             return ChatCompletionChunk.model_validate(data)
         except ValidationError:
             if not isinstance(data, dict):
-                raise APIError("An event of the stream is not a chunk.", self.response.request, body=None) from None
+                raise APIError(
+                    "An event in the stream is not a valid chunk.", self.response.request, body=None
+                ) from None
         # Many servers leave out a field or fill it with null. The client's own way takes what is there.
         return ChatCompletionChunk.construct(**cast("dict[str, Any]", data))
 

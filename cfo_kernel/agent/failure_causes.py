@@ -12,9 +12,9 @@ class Cause(Enum):
     KEY = "The model's server rejected the key{status}.", "Set {key} to a valid key."
     CREDIT = (
         "The account at the model's server has no credit or quota left{status}.",
-        "Add credit or raise the quota there, or set {setting} to a model of another server.",
+        "Add credit or raise the quota there, or set {setting} to a model on another server.",
     )
-    RATE = "The model's server is at its limit{status}.", "Wait a little, then send again."
+    RATE = "The model's server is at its limit{status}.", "Wait a little, then send the message again."
     CONTEXT = (
         "The request is longer than the model can read{status}.",
         "Start a new thread, lower CFO_HISTORY_TURNS, or give the model a larger context at its server.",
@@ -29,16 +29,16 @@ class Cause(Enum):
     )
     MODEL = "The server does not have the model {name}{status}.", "Set {setting} to one it has."
     ADDRESS = (
-        "What answers at the address of the model's server gives no chat completions{status}.",
+        "The server at the model's address does not return chat completions{status}.",
         "Check CFO_BASE_URL: it is the address before /chat/completions and usually ends in /v1.",
     )
     POLICY = (
         "The model's server does not permit the request{status}.",
-        "Change the account's settings or the rights of its key there, or set {setting} to another model.",
+        "Change the account's settings or its key's permissions there, or set {setting} to another model.",
     )
     FAILED = (
         "The model's server failed{status}.",
-        "Send again. If it recurs, check the server, or set {setting} to another model.",
+        "Send the message again. If it still fails, check the server, or set {setting} to another model.",
     )
     REFUSED = (
         "The model's server refused the request{status}.",

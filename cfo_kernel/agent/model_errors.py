@@ -89,12 +89,12 @@ def as_run_error(
 def _limit_error(error: UsageLimitExceeded) -> errors.RunError:
     # The error has no code. Its message names the limit that was reached.
     if "tool_calls_limit" in str(error):
-        message = "The model made more tool calls than a run may (CFO_TOOL_CALL_LIMIT). Ask a narrower question."
+        message = "The model made more tool calls than a run allows (CFO_TOOL_CALL_LIMIT). Ask a narrower question."
         return errors.ToolCallLimitReached(message)
     if "tokens_limit" in str(error):
-        message = "The model used more tokens than a run may (CFO_TOKEN_LIMIT). Ask a narrower question, or start a "
+        message = "The model used more tokens than a run allows (CFO_TOKEN_LIMIT). Ask a narrower question, or start a "
         return errors.TokenLimitReached(f"{message}new thread.")
-    message = "The model took more steps than a run may (CFO_REQUEST_LIMIT). Ask a narrower question."
+    message = "The model took more steps than a run allows (CFO_REQUEST_LIMIT). Ask a narrower question."
     return errors.RequestLimitReached(message)
 
 
@@ -103,12 +103,12 @@ def _model_error(
 ) -> errors.RunError:
     match error:
         case ModelTimeoutError():
-            message = "The model's server was silent for longer than CFO_MODEL_TIMEOUT. Send again, or raise the limit."
+            message = "The model's server was silent for longer than CFO_MODEL_TIMEOUT. Try again, or raise the limit."
             return errors.ModelUnavailable(message)
         case UnreadableAnswer():
             message = (
-                "The answer of the model's server could not be read as a chat completion. Check CFO_BASE_URL and the "
-                "version of the server, then send again."
+                "The answer from the model's server could not be read as a chat completion. Check CFO_BASE_URL and the "
+                "version of the server, then try again."
             )
             return errors.ModelUnavailable(message)
         case ModelAPIError() if isinstance(error, ModelHTTPError) or error.body or _is_no_completion(error):
@@ -175,11 +175,11 @@ def _refusal(error: ContentFilterError, setting: str, secrets: Sequence[str]) ->
 def _misbehavior(error: UnexpectedModelBehavior, answers: Sequence[ModelResponse]) -> str:
     if isinstance(error, OutputTokenLimitExceeded):
         return (
-            "The model's answer was cut off at the longest that its server allows. Ask a narrower question, or raise "
-            "the limit at the server."
+            "The model's answer was cut off at the maximum length that its server allows. Ask a narrower question, or "
+            "raise the limit at the server."
         )
     if not answers:
-        return "The answer of the model's server is not one of a chat model. Check CFO_BASE_URL, then send again."
+        return "The answer from the model's server is not one from a chat model. Check CFO_BASE_URL, then try again."
     empty = len(list(takewhile(_is_empty, reversed(answers))))
     if empty:
         what = f"last {empty} answers were" if empty > 1 else "answer was"

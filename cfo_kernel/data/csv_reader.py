@@ -102,7 +102,7 @@ def _read_head(path: Path, encoding: str) -> tuple[str, bool]:
     if not head.strip():
         raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
     if is_cut and head.strip().count("\n") < 1:
-        problem = f"its first line does not end in {_MAX_HEAD >> 20} MB"
+        problem = f"its first line does not end within {_MAX_HEAD >> 20} MB"
         raise UnreadableFile(f"{path.name} is not a table: {problem}. {_EXPORT}")
     return head, is_cut
 

@@ -60,6 +60,6 @@ def read_direct(message: str) -> Direct:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         message = (
-            f"The plan does not fit: {f'{where}: ' if where else ''}{first['msg']}. Correct it, then send it again."
+            f"The plan is not valid: {f'{where}: ' if where else ''}{first['msg']}. Correct it, then send it again."
         )
         raise PlanInvalid(message) from error

@@ -77,7 +77,7 @@ class FileWorker:
             try:
                 folder = WorkerFolder(self._parent)
             except OSError as error:
-                problem = f"The folder of the worker for files cannot be created ({error.strerror})"
+                problem = f"The folder for the file worker cannot be created ({error.strerror})"
                 raise StorageFailed(f"{problem}. Check the disk and the folder.") from error
             self._current = (
                 folder,

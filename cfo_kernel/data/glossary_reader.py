@@ -172,7 +172,7 @@ class _Loader(yaml.SafeLoader):
         if self._nodes > _MAX_NODES:
             raise _LimitExceeded(line, f"the file has more than {_MAX_NODES:,} values")
         if len(text) > _MAX_TEXT:
-            raise _LimitExceeded(line, f"a text is longer than {_MAX_TEXT:,} characters")
+            raise _LimitExceeded(line, f"a string is longer than {_MAX_TEXT:,} characters")
         if time.monotonic() > self._deadline:
             raise _LimitExceeded(line, f"reading takes longer than {_MAX_SECONDS:g} s")
         node = super().compose_node(parent, index)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - untyped
@@ -188,7 +188,7 @@ class _Loader(yaml.SafeLoader):
         for key, child in node.value:
             name = str(key.value).lower() if isinstance(key, yaml.ScalarNode) else ""
             if name and name in seen:
-                problem = f"{key.value} is given here for the second time"
+                problem = f"the key {key.value} is already used above"
                 self._written.faults.append(GlossaryInvalid(FILE_NAME, key.start_mark.line + 1, problem))
             else:
                 seen.add(name)

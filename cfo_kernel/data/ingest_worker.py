@@ -105,7 +105,7 @@ def _file_errors(name: str) -> Generator[None]:
         if number is not None:
             message = f"{name} cannot be read ({error}). Check the file and the disk, then try again."
             raise StorageFailed(without_paths(message)) from error
-        message = f"{name} cannot be read ({type(error).__name__}): a part of it is not as it should be."
+        message = f"{name} cannot be read ({type(error).__name__}): part of it is malformed."
         raise UnreadableFile(f"{message} Save it again in the program it came from.") from error
 
 

@@ -23,7 +23,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     except duckdb.OutOfMemoryException as error:
         raise MemoryError from error
     except duckdb.Error as error:
-        advice = "Export it again from the program that made it, then send the new file."
+        advice = "Export it again from the program that created it, then send the new file."
         raise UnreadableFile(f"{path.name} is damaged or incomplete. {advice}") from error
     return []
 

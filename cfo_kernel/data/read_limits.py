@@ -20,4 +20,4 @@ def check_columns(name: str, count: int) -> None:
     """Raises `FileTooLarge` if a table has too many columns. `name` is the name of the file, or of a sheet in it."""
     if count > MAX_COLUMNS:
         message = f"{name} has {count:,} columns, and at most {MAX_COLUMNS:,} can be read"
-        raise FileTooLarge(f"{message}. Keep the columns that are needed, or write the rest below each other.")
+        raise FileTooLarge(f"{message}. Keep only the columns that you need, or turn the others into rows.")

@@ -70,7 +70,7 @@ def _read_sheet(name: str, file: str, sheet: CalamineSheet) -> Sheet:
     check_columns(f"The sheet {name} of {file}", width)
     header = headers.find_header(rows, width)
     if header is None:
-        return Sheet(name, left_out="it holds one cell and no table")
+        return Sheet(name, left_out="it contains a single cell, not a table")
     body = rows[header.first_row :]
     notes = list(header.notes)
     columns: dict[str, pa.Array[Any]] = {}

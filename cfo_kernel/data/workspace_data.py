@@ -188,7 +188,7 @@ class WorkspaceData:
         if result.row_count == plan.limit and not (plan.order_by and "limit" in plan.model_fields_set):
             [[count]] = (await self.query(ready.count_sql, cap=1, thread_tables=thread_tables)).rows
             if count > plan.limit:
-                notes.append(f"The plan's limit shows {plan.limit:,} of {count:,} rows. Raise it to get all.")
+                notes.append(f"The plan's limit shows {plan.limit:,} of {count:,} rows. Raise it to get all of them.")
         return result.model_copy(update={"notes": (*result.notes, *notes)})
 
     async def python(

@@ -61,11 +61,11 @@ class DockerExecutor:
         try:
             status, output = await self._command("image", "inspect", self._image)
         except (OSError, TimeoutError):
-            return "no Docker engine answers"
+            return "the Docker engine does not respond"
         if status == 0:
             return None
         has_no_image = "no such image" in output.lower()
-        return f"Docker has no image {self._image}" if has_no_image else "no Docker engine answers"
+        return f"Docker has no image {self._image}" if has_no_image else "the Docker engine does not respond"
 
     async def _command(self, *arguments: str) -> tuple[int | None, str]:
         """Runs a docker command, and returns its exit status and error output.

@@ -41,7 +41,7 @@ def advice(sql: str, message: str) -> str:
     if missing and name in _REPLACEMENTS:
         return f"There is no {name}: write {_REPLACEMENTS[name]}."
     if unmatched and name == "+" and "VARCHAR" in unmatched["types"]:
-        return "Join texts with ||."
+        return "Concatenate strings with ||."
     called = _PART_FUNCTION.search(sql)
     if called and (_MISSING_PART.search(message) or (unmatched and name.startswith("date"))):
         return _part_first(called[1].lower().replace("date_", "date").replace("date", "date_"))
@@ -52,7 +52,7 @@ def _part_first(function: str) -> str:
     if function == "date_add":
         return f"Write {_REPLACEMENTS['dateadd']}."
     dates = "first, last" if function in ("date_diff", "date_sub") else "day"
-    return f"The part comes first, as a text, then dates: {function}('month', {dates}). Make a text a date with CAST."
+    return f"The part comes first, as a string: {function}('month', {dates}). Convert strings to dates with CAST."
 
 
 def without_long_lists(message: str) -> str:

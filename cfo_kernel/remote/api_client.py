@@ -307,7 +307,7 @@ class ApiClient:
 
     def _full(self, response: httpx2.Response) -> TooManyStreams:
         """The error for a server at capacity, or for a proxy that reports one."""
-        message = f"The server {self.url} serves as many requests as it allows. Close some, or wait, then try again."
+        message = f"The server {self.url} is at its limit of open requests. Close some, or wait, then try again."
         if response.headers.get("Content-Type", "").startswith("application/problem+json"):
             problem = self.parse(_object, response.content)
             message = str(problem.get("detail") or message)

@@ -33,7 +33,7 @@ def notes(
 
 @pytest.mark.parametrize(("count", "is_few"), [(4, False), (3, False), (2, True)])
 def test_a_date_with_less_than_three_quarters_of_the_rows_is_noted(count: int, is_few: bool, tmp_path: Path) -> None:
-    few = f"2024-02-29 has {count} rows, the previous date (2024-01-31) has 4: it may contain only adjustments."
+    few = f"2024-02-29 has {count} rows, the previous date (2024-01-31) has 4; it may contain only adjustments."
     read = "Read at the last date with rows: 2024-02-29."
     assert notes(tmp_path, [("Actual", "2024-01-31", 4), ("Actual", "2024-02-29", count)]) == [read, *[few] * is_few]
 
@@ -45,7 +45,7 @@ def test_only_rows_that_a_figure_takes_are_counted(tmp_path: Path) -> None:
         ("Budget", "2024-02-29", 4),
         ("Budget", "2024-03-31", 4),
     ]
-    few = "2024-02-29 has 1 row, the previous date (2024-01-31) has 4: it may contain only adjustments."
+    few = "2024-02-29 has 1 row, the previous date (2024-01-31) has 4; it may contain only adjustments."
     assert notes(tmp_path, rows, where=ACTUAL) == ["Read at the last date with rows: 2024-02-29.", few]
 
 
@@ -69,4 +69,4 @@ def test_many_dates_are_counted_and_few_are_named(tmp_path: Path) -> None:
     found = notes(tmp_path, rows, last_of={"column": "posted", "grain": "month"})
     assert found[0].endswith("2024-01-01, 2024-02-01, 2024-03-01, 2024-04-01, 2024-05-01, 2024-06-01 and 3 more.")
     assert [note[:10] for note in found[1:4]] == ["2024-02-01", "2024-04-01", "2024-06-01"]
-    assert found[4] == "1 more date has as few rows or entities."
+    assert found[4] == "1 more date has similarly few rows or entities."

@@ -119,12 +119,12 @@ def test_names_are_compared_without_case(tmp_path: Path, company: Company) -> No
         ("      operator: group_name", "      operator: group_key", 29, "group_key is BIGINT, not text"),
         ("      parent: group_key", "      parent: group_name", 27, "so their values cannot be equal"),
         ("      parent: group_key", "      parent: boss", 27, "there is no column account_groups.boss"),
-        ("  accounts:\n", "  ledger:\n", 20, "ledger is given here for the second time"),
+        ("  accounts:\n", "  ledger:\n", 20, "the key ledger is already used above"),
         (
             "        name: posted amount",
             "        name: a\n        Name: b",
             17,
-            "Name is given here for the second time",
+            "the key Name is already used above",
         ),
     ],
 )
@@ -183,7 +183,7 @@ def test_aliases_are_left_out(tmp_path: Path, company: Company) -> None:
         ("company: " + "{a: " * 3000, "line 1: the file is nested too deeply"),
         ("- " * 3000, "line 1: the file is nested too deeply"),
         ("? " * 3000, "line 1: the file is nested too deeply"),
-        ("company: " + "x " * 6000, "line 1: a text is longer than 10,000 characters"),
+        ("company: " + "x " * 6000, "line 1: a string is longer than 10,000 characters"),
         ("a: [" + "1," * 21_000 + "]", "line 1: the file has more than 20,000 values"),
         ("*a\n" * 30, "too many lines are not valid"),
     ],

@@ -145,7 +145,7 @@ async def test_a_default_limit_that_cuts_rows_is_noted(tmp_path: Path) -> None:
     workspace_data = WorkspaceData(tmp_path, query_timeout=30, ingest_timeout=60)
     try:
         by, top = [{"column": "customer"}], [{"by": "x", "direction": "desc"}]
-        expected = ["The plan's limit shows 200 of 300 rows. Raise it to get all."]
+        expected = ["The plan's limit shows 200 of 300 rows. Raise it to get all of them."]
         assert list((await workspace_data.plan(plan(group_by=by), cap=5)).notes[-1:]) == expected
         assert not [n for n in (await workspace_data.plan(plan(group_by=by, limit=300), cap=5)).notes if "limit" in n]
         assert not [

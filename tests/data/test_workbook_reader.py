@@ -202,7 +202,7 @@ def test_sheets_that_were_left_out_are_named_with_the_reason(tmp_path: Path) -> 
     made = ingest_worker.ingest(str(tmp_path / "book.xlsx"), str(tmp_path / "made"))
     assert [table["sheet"] for table in made["tables"]] == ["Data"]
     assert made["notes"] == [
-        "The sheet Cover was left out: it holds one cell and no table.",
+        "The sheet Cover was left out: it contains a single cell, not a table.",
         "The sheet Empty was left out: it is empty.",
         "The sheet Chart was left out: it is a chart.",
     ]

@@ -93,7 +93,7 @@ async def test_what_a_program_writes_past_its_output_is_not_kept(docker: str, tm
 
 async def test_without_engine_or_image_nothing_runs(docker: str, tmp_path: Path) -> None:
     asked = call("pass", tmp_path)
-    with pytest.raises(PythonUnavailable, match="no Docker engine answers"):
+    with pytest.raises(PythonUnavailable, match="the Docker engine does not respond"):
         await DockerExecutor(docker=str(tmp_path / "nowhere")).run(asked)
     with pytest.raises(PythonUnavailable, match="Docker has no image other"):
         await DockerExecutor("other", docker=docker).run(asked)
@@ -112,7 +112,7 @@ async def test_a_docker_command_that_hangs_is_killed(tmp_path: Path, monkeypatch
     command = tmp_path / "docker"
     command.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
     command.chmod(0o755)
-    assert await DockerExecutor(docker=str(command)).unavailable_reason() == "no Docker engine answers"
+    assert await DockerExecutor(docker=str(command)).unavailable_reason() == "the Docker engine does not respond"
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 

@@ -46,7 +46,7 @@ def said(worker: SqlWorker, sql: str) -> str:
         ("SELECT dateadd(month, 1, day) FROM ledger", "day + INTERVAL 1 MONTH"),
         ("SELECT nvl(amount, 0) FROM ledger", "coalesce(amount, 0)"),
         ("SELECT to_char(day, 'YYYY-MM') FROM ledger", "strftime(day, '%Y-%m')"),
-        ("SELECT account + 'x' FROM ledger", "Join texts with ||."),
+        ("SELECT account + 'x' FROM ledger", "Concatenate strings with ||."),
     ],
 )
 def test_sql_of_another_database_is_answered_with_the_repair(sql: str, repair: str, worker: SqlWorker) -> None:

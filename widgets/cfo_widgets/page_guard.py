@@ -81,10 +81,10 @@ class Guarded(_Handler):
     async def prepare(self, **options: Any) -> None:
         host = self.request.headers.get("Host", "")
         if self.settings["cfo_is_local"] and not is_loopback(host_name(host.lower())):
-            raise _refused("This page can be reached as localhost only. Use that name in the address.")
+            raise _refused("This page can only be reached as localhost. Use that name in the address.")
         origin = self.request.headers.get("Origin")
         if origin is not None and not is_own_origin(origin, host):
-            raise _refused("Pages of other sites may not use this page.")
+            raise _refused("Pages from other sites may not use this page.")
         if not self.is_public and not self._is_known():
             if self.request.method in ("GET", "HEAD") and self._is_page():
                 self.redirect(f"{self.settings['base_url']}login?next={url_escape(self.request.uri or '/')}")

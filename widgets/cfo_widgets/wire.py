@@ -100,5 +100,5 @@ def message_for_person(error: CfoError) -> str:
         return error.message
     return (
         "The workbench server is not responding. Your text is saved, and this page reconnects as soon as the server is "
-        f"back. If this takes long, contact your administrator. The server is {server}"
+        f"back. If this takes too long, contact your administrator. The server is {server}"
     )

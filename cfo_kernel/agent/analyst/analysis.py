@@ -212,7 +212,7 @@ class Analyst:
         if figures.base and figures.percent and not _positive(result, figures.base):
             if any(t.on == "percent" for t in reading.thresholds):
                 raise NotUnderstood(
-                    "Some of the figures to compare with are zero or negative: a percentage of them is not meaningful."
+                    "Some of the base figures are zero or negative, so a percentage of them is not meaningful."
                 )
             figures = self.planner.figures(reading, percent=False)
             plan = self.planner.plan(reading, stock=stock, percent=False)

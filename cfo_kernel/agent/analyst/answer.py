@@ -83,7 +83,7 @@ class Answer:
             shown = {str(row[at]) for row in self.result["rows"]}
             twice = [f"'{v}'" for v, rows in column.values.items() if rows > 1 and v in shown]
             if twice:
-                said.append(f"More than one {by.label} is called {', '.join(twice)}: its row adds all of them.")
+                said.append(f"More than one {by.label} is called {', '.join(twice)}: one row adds up all of them.")
         return said
 
     def _units(self) -> list[str]:
@@ -97,7 +97,7 @@ class Answer:
         if not units or apart:
             return []
         added = bool({"sum", "avg"} & set(reading.functions)) and reading.shape is not Shape.ROWS
-        verb = "are added as they are" if added else "stand as they are"
+        verb = "are added as they are" if added else "are shown as they are"
         return [f"Amounts in {joined(list(units))} {verb}; none are converted."]
 
     def _unit_source(self) -> str | None:

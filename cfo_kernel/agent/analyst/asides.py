@@ -62,4 +62,4 @@ def ties(reading: Reading, figures: Figures, result: dict[str, Any]) -> str | No
     listed = [", ".join(str(v) for v in r[: len(reading.by)]) for r in others[:_MOST_NAMED]]
     more = " and others" if len(others) > _MOST_NAMED else ""
     label = plural(reading.by[0].label) if reading.by else "rows"
-    return f"There is a tie at the cut: {joined(listed)}{more} with the same figure as the last of the {label} shown."
+    return f"There is a tie at the cutoff: the last of the {label} shown has the same figure as {joined(listed)}{more}."

@@ -77,7 +77,8 @@ class Balances(Evidence):
             )
         if not reading.moment and period.grain not in (Grain.MONTH, Grain.DAY):
             raise NotUnderstood(
-                f"{what} is a balance: it is not added up over {period.label}. It can be read at its end or by month.",
+                f"{what} is a balance: it is not added up over {period.label}. It can be read at the end of that "
+                "period, or by month.",
                 self._moments(),
             )
         held = self.survey.held(self.survey.of(self.survey.sides[0])[0])
@@ -122,7 +123,7 @@ def check_closes(reading: Reading, verdict: Verdict, result: Table) -> Verdict:
         if reading.when_at:
             start, end = reading.when_at
             choices = (f"{reading.question[:start]}in {holding(before, 1).label}{reading.question[end:]}",)
-        carries = f"{close} carries {rows} row{'' if rows == 1 else 's'}, the date before it ({before}) {usual}"
+        carries = f"{close} has {rows} row{'' if rows == 1 else 's'}, while the date before it ({before}) has {usual}"
         message = (
             f"The last date has too few rows to be read as the balance: {carries}. It may contain only adjustments."
         )

@@ -32,7 +32,9 @@ class Beside:
         over = next((g for ask, g in _OVER.items() if draft.asks(ask)), None)
         if base.relation == "compare":
             if len(base.periods) != 2:
-                raise NotUnderstood("I compare two periods at a time; for more, ask for the change by year or quarter.")
+                raise NotUnderstood(
+                    "I can compare two periods at a time; for more, ask for the change by year or quarter."
+                )
             if base.periods[0] == base.periods[1]:
                 raise NotUnderstood("The two periods of the comparison are the same.")
             if any(b.grain for b in base.by):
@@ -57,7 +59,7 @@ class Beside:
             return replace(base, shape=Shape.COMPARE, relation="compare", periods=(earlier, period))
         if over is None:
             raise NotUnderstood(
-                "I do not know between which periods you want the change.",
+                "I do not know which two periods to compare.",
                 tuple(f"{base.asked} by {grain}" for grain in ("year", "quarter", "month")),
             )
         return self._along(replace(base, by=(*base.by, self._time(base, over))))
@@ -140,7 +142,7 @@ class Beside:
             return base
         if combined:
             raise NotUnderstood(
-                f"I do not add {names}: they overlap, or one of them is subtracted where another is added."
+                f"I cannot add up {names}: they overlap, or one of them is subtracted where another is added."
             )
         plain = base.shape is Shape.FIGURES and base.functions == ("sum",) and not base.per
         if not plain or base.order or base.thresholds or base.apart:
@@ -169,7 +171,7 @@ class Beside:
                 continue
             if base.order or base.thresholds:
                 raise NotUnderstood(
-                    f"I do not know whether {' and '.join(pick.values)} are meant together or separately.",
+                    f"I do not know whether {' and '.join(pick.values)} should be taken together or separately.",
                     (f"{base.asked} together",),
                 )
             base = replace(base, by=(By(pick.column, self.draft.schema.label(pick.column)), *base.by))

@@ -58,7 +58,7 @@ class Functions(Beside):
             return self._rate(base, asked)
         if asked and self._said("on average") and draft.says_rows() and base.by:
             rows = draft.schema.rows_of(base.table)
-            raise NotUnderstood(f"I do not know whether the number of {rows} or their amount is averaged.")
+            raise NotUnderstood(f"I do not know whether the number of {rows} or their amount should be averaged.")
         self._clear_unit(base, asked)
         self._over_groups(base, asked)
         plain_sum = self._said_sum()
@@ -120,8 +120,8 @@ class Functions(Beside):
         rows, figure = draft.schema.rows_of(base.table), AGGREGATES[asked[0]].display_name
         labels = " and ".join(b.label for b in base.by)
         raise NotUnderstood(
-            f"I do not know whether the {figure} is of single {rows} in each {labels}, or of the totals of "
-            f"each {labels}. Ask for the average {rows.removesuffix('s')} by {labels}, or for the totals by {labels}."
+            f"Do you mean the {figure} of the individual {rows} in each {labels}, or of the totals for "
+            f"each {labels}? Ask for the average {rows.removesuffix('s')} by {labels}, or for the totals by {labels}."
         )
 
     def _listed(self, *asks: Ask) -> bool:
@@ -165,7 +165,7 @@ class Functions(Beside):
             return self._rows(base, None)
         question = base.question.strip()
         raise NotUnderstood(
-            "I do not know whether the number of postings or their sum is meant.",
+            "I do not know whether you mean the number of postings or their sum.",
             (f"how many {question}", f"total amount of {question}"),
         )
 
@@ -174,7 +174,7 @@ class Functions(Beside):
         if draft.thresholds and not draft.rows:
             at = draft.first(Ask.COUNT)
             swaps = (self.settler.swap(draft.marks[at], "which"),) if at is not None else ()
-            raise NotUnderstood("I list the groups that meet a threshold instead of only counting them.", swaps)
+            raise NotUnderstood("I can list the groups that meet a threshold, but I cannot just count them.", swaps)
         if any(len(p.values) > 1 and not p.negated for p in base.picks) and not draft.asks(Ask.OR):
             raise NotUnderstood("I do not know whether all of these names must apply at once, or any of them.")
         if draft.order:

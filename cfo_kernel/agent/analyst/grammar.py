@@ -153,7 +153,9 @@ def _not_a_group(draft: Draft, at: int, place: int | None) -> None:
     figure = mark.values or (draft.marks[at].is_ask(Ask.BY) and draft.is_measure(mark.names))
     if mark.sort is Sort.PERIOD:
         said = " ".join(w.text for w in draft.words[draft.marks[at].start : mark.end])
-        raise NotUnderstood(f"I do not know whether '{said}' means in it or until then. Say 'in' or 'until'.")
+        raise NotUnderstood(
+            f"I do not know whether '{said}' means during that period or up to then. Say 'in' or 'until'."
+        )
     if mark.is_ask(*_FIGURES) or mark.adjective or figure:
         draft.used.add(at)
 

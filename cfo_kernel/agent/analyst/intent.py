@@ -95,7 +95,7 @@ class _Intent(Leftovers):
         said = words[mark.end - 1].norm
         pointed = mark.start and words[mark.start - 1].norm in ("the", "our", "my", "this", "that")
         if entity.names and pointed and not said.endswith("s") and not self.draft.order:
-            raise NotUnderstood(f"I do not know which {self._entity_label(entity)} is meant. Name it.")
+            raise NotUnderstood(f"I do not know which {self._entity_label(entity)} you mean. Name it.")
 
     def _same(self, one: Entity, other: Entity) -> bool:
         return one.grain is other.grain and {n.path for n in one.names} == {n.path for n in other.names}
@@ -169,7 +169,7 @@ class _Intent(Leftovers):
             raise NotUnderstood(f"The names in the question do not belong together: no table ({known}) has them all.")
         if (not draft.values and not draft.measure and not draft.facts and len(fitting) > 1) or len(fitting) > 1:
             tables = " or ".join(self.schema.table_label(t) for t in fitting)
-            raise NotUnderstood(f"I do not know which figures are meant: those of {tables}?")
+            raise NotUnderstood(f"I do not know which figures you mean: those of {tables}?")
         if not (
             draft.values
             or draft.measure
@@ -179,7 +179,7 @@ class _Intent(Leftovers):
             or draft.counted
             or draft.groups
         ):
-            raise NotUnderstood("The question names no figure of these tables.")
+            raise NotUnderstood("The question does not name a figure in these tables.")
         return fitting[0]
 
     def _column(self, table: str) -> str | None:
@@ -199,7 +199,7 @@ class _Intent(Leftovers):
             choices = self._with_figure(labels)
             what = " or ".join(labels) or "nothing"
             raise NotUnderstood(
-                f"I do not know which figure is meant: {self.schema.table_label(table)} has {what}.", choices
+                f"I do not know which figure you mean: {self.schema.table_label(table)} has {what}.", choices
             )
         column = f"{table}.{columns[0].name}"
         if draft.asks(*MONEY_TALK) and not self.schema.is_ledger_amount(column):

@@ -142,7 +142,7 @@ class Judge(Balances):
             size = 1 if grain is Grain.MONTH else _SIZES.get(grain, 0)
             last = min(left.last, right.last)
             if size > 1 and (last.month % size or left.last.month != right.last.month):
-                text += f" So {holding(last, size).label} compares unequal numbers of months."
+                text += f" The comparison for {holding(last, size).label} therefore covers unequal numbers of months."
             self.urgent.append(text)
 
     def _over_common(self, begin: date, end: date) -> tuple[str, ...]:
@@ -197,7 +197,7 @@ class Judge(Balances):
             begin = later(begin, size, size) if (first.month - 1) % size else begin
             end = later(end, -size, size) if last.month % size else end
             whole = f"{reading.asked} from {begin.label} to {end.label}"
-            raise NotUnderstood(f"Not every {'year' if size == 12 else 'quarter'} is whole: {text}", (whole,))
+            raise NotUnderstood(f"Not every {'year' if size == 12 else 'quarter'} is complete: {text}", (whole,))
         if not any(label in remark for remark in self.remarks for label in (str(first), str(last))):
             self.remarks.append(text)
 
@@ -220,7 +220,7 @@ class Judge(Balances):
         if unit is None or unit.source not in self.survey.columns:
             if reading.units_only:
                 raise NotUnderstood(
-                    "I do not know whether a number of postings or their sum is meant.", self._how_many()
+                    "I do not know whether you mean a number of postings or their sum.", self._how_many()
                 )
             return (), False
         units: dict[str, None] = {}
@@ -233,7 +233,7 @@ class Judge(Balances):
                     with_unit = True
                     units[row[unit.source]] = None
         if reading.units_only and with_unit:
-            raise NotUnderstood("I do not know whether a number of postings or their sum is meant.", self._how_many())
+            raise NotUnderstood("I do not know whether you mean a number of postings or their sum.", self._how_many())
         if without and not self._one_thing(unit.unless):
             raise NotUnderstood(
                 "These rows are counts of different things, not amounts of money, so they cannot be added up. "

@@ -178,7 +178,7 @@ class Lateness:
         owners = [self._who.owner(r) for r in self._parts]
         same_days = [r for r in self._held["rows"] if self._day(r) in days and self._who.owner(r) in owners]
         total = self._sum(r[self._size + 1] for r in same_days)
-        return f"{text} What they posted then comes to {total}." if total not in ("", amount) else text
+        return f"{text} The amounts posted on those dates add up to {total}." if total not in ("", amount) else text
 
     def _owners(self, measured: str) -> str:
         return _names(self._who.owner(r) for r in self._parts if self._who.measured(r) == measured)

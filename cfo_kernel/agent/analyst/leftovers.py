@@ -50,7 +50,7 @@ class Leftovers(Rows):
         """Asks what 'best' means, because the tables do not say whether more is better."""
         said = self.settler.said(mark)
         return NotUnderstood(
-            f"I cannot say what is '{said}': for income it may be the highest figure, for a cost the lowest.",
+            f"I do not know what '{said}' means: for income it may be the highest figure, for a cost the lowest.",
             tuple(self.settler.swap(mark, word) for word in ("highest", "lowest")),
         )
 

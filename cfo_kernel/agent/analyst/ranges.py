@@ -171,7 +171,7 @@ def _dated(items: list[_Item]) -> list[_Item]:
     parts = [i for i in items if isinstance(i.found, Part)]
     if years and len(years) + len(parts) == len(items) and (len(years) == 1 or len(parts) == 1):
         if len(years) > 1 and any(_link(y) in ("to", "apart") for y in years[1:]):
-            raise NotUnderstood("I cannot tell which years are meant. Name each period with its year.")
+            raise NotUnderstood("I cannot tell which years you mean. Name each period with its year.")
         kept = parts if len(years) == 1 else years
         dated = [
             replace(p, found=_of(part.found, y.found))
@@ -188,7 +188,7 @@ def _dated(items: list[_Item]) -> list[_Item]:
             year = item.found.start
         elif isinstance(item.found, Part):
             if year is None:
-                raise NotUnderstood(f"The year of {item.found.label} is missing.")
+                raise NotUnderstood(f"The year for {item.found.label} is missing.")
             item = replace(item, found=_of(item.found, Period(year, year, "")))
         result.append(item)
     return result[::-1]

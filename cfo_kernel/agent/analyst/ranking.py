@@ -78,7 +78,7 @@ class Ranking(Functions):
                 ),
             )
         if len(base.by) > 1:
-            raise NotUnderstood("I can rank one kind of group at a time, over everything else.")
+            raise NotUnderstood("I can rank only one kind of group at a time.")
         if len(base.functions) > 1:
             raise NotUnderstood("I can rank by one figure at a time.")
         return replace(base, top=self._top())

@@ -127,7 +127,7 @@ class ManyRows(Cells):
 
     def _empty(self) -> str:
         labels = joined([b.label for b in self.reading.by]) or "row"
-        return f"no {labels} had {self._bounded()}." if self.reading.thresholds else "no row meets the question."
+        return f"no {labels} had {self._bounded()}." if self.reading.thresholds else "no row matches the question."
 
     def _shares(self) -> str:
         named = self.naming

@@ -104,7 +104,7 @@ def welcome(schema: Schema, datasets: Any) -> Reply:
     company = f" of {schema.glossary.company}" if schema.glossary.company else ""
     parts = [f"I answer questions about the data{company}: {tables}." if tables else NO_DATA]
     problems = [str(d["problem"]) for d in _listed(datasets) if d.get("problem")]
-    parts += [f"Not readable: {'; '.join(problems)}."] if problems else []
+    parts += [f"These files cannot be read: {'; '.join(problems)}."] if problems else []
     asked = examples(schema)
     parts += ["For example: " + " · ".join(asked)] if asked else []
     parts.append(

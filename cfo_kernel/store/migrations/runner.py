@@ -136,8 +136,8 @@ def _apply(connection: Connection, schema: StoreSchema, before: str | None, targ
         reason = getattr(error, "orig", None) or error
         raise StorageFailed(
             f"The {schema.name} cannot be changed from revision {before} to {target or BASE} ({reason})."
-            " Nothing changed. If neither disk nor server is the cause, go back to your previous version of cfo_kernel,"
-            " and report this."
+            " Nothing was changed. If neither the disk nor the server is the cause, go back to your previous version "
+            "of cfo_kernel, and report this."
         ) from error
 
 

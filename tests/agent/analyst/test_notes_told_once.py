@@ -70,7 +70,7 @@ def test_a_thin_date_is_mentioned_once(question: str, messages: dict[str, str]) 
 
 
 def test_one_figure_at_a_thin_date_is_asked_back(messages: dict[str, str]) -> None:
-    thin = "2024-03-31 carries 1 row, the date before it (2024-02-29) 3. It may contain only adjustments"
+    thin = "2024-03-31 has 1 row, while the date before it (2024-02-29) has 3. It may contain only adjustments"
     assert thin in messages[END]
 
 

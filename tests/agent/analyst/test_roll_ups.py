@@ -88,7 +88,7 @@ def test_a_note_names_an_account_that_closed_earlier_but_not_its_owners(
     told = message(replies[question])
     assert "does not include Partner Capital of France and Germany: last posted on 2012-12-27" in told
     assert "950,000.00" in told
-    assert "What they posted then comes to 0.00" in told
+    assert "The amounts posted on those dates add up to 0.00" in told
     assert "does not hold France" not in told
 
 
