@@ -20,8 +20,8 @@ from cfo_kernel.hosts import is_loopback
 from cfo_kernel.settings import load
 
 _STOP_TIMEOUT = 5  # seconds to finish responses in progress
-_ACKNOWLEDGED_WITHIN = 120_000  # milliseconds in which a client's system must acknowledge what was sent
-_KEEP_ALIVE = 75  # seconds, like other servers; with less, clients more often reuse a connection that is being closed
+_ACKNOWLEDGED_WITHIN = 120_000  # milliseconds within which a client's system must acknowledge sent data
+_KEEP_ALIVE = 75  # seconds, as in other servers; less would make clients reuse closing connections more often
 
 
 class _Server(uvicorn.Server):
@@ -111,7 +111,7 @@ def _listen(host: str, port: int) -> socket.socket:
         # Accepted connections inherit this option, which asyncio sets only on sockets that it creates itself. Without
         # it, the body of a response waits up to 40 ms for the client to acknowledge the head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if sys.platform == "linux":  # a client that vanished without a word is noticed in two minutes, not in fifteen
+        if sys.platform == "linux":  # a client that vanished silently is noticed after two minutes instead of fifteen
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _ACKNOWLEDGED_WITHIN)
         return listening
     except (OSError, OverflowError) as error:

@@ -40,7 +40,7 @@ class EventFeeds:
             async with aclosing(feed.follow(-1 if after is None else after, heartbeat)) as pieces:
                 async for piece in pieces:
                     yield piece
-        except CfoError as error:  # too late for an error status: the answer has begun, and can only end
+        except CfoError as error:  # too late for an error status: the response has begun, so it can only end
             _log.warning("a stream of events ended early: %s (%s)", error.message, error.code)
         finally:
             if not feed.has_listeners:

@@ -104,7 +104,7 @@ def repaired(response: ModelResponse, tools: Tools, answers: Sequence[ModelMessa
 
     `answers` are the earlier answers in this run, and `queried` is whether a query has returned a result.
     """
-    # What was cut off, or taken out by a filter, has no certain end.
+    # If an answer was cut off or filtered, it is unclear where its calls end.
     whole = response.finish_reason not in ("length", "content_filter")
     parts: list[Any] = []
     for part in response.parts:
@@ -126,9 +126,9 @@ def _calls(part: ToolCallPart, tools: Tools) -> list[ToolCallPart]:
     """The calls in a part: one, unless the server merged several."""
     name = part.tool_name if part.tool_name in tools else offered_name(part.tool_name, tools)
     if not part.args and (written := written_calls(f"<tool_call>{part.tool_name}</tool_call>", tools)):
-        return [_call(part, each.name, each.arguments, tools) for each in written.calls]  # all in the name
+        return [_call(part, each.name, each.arguments, tools) for each in written.calls]  # all of it in the name
     if name is None:
-        inner = calls_in(object_in(part.args), tools)  # a call of a tool that calls the others
+        inner = calls_in(object_in(part.args), tools)  # a call to a tool that calls the others
         return [_call(part, each.name, each.arguments, tools) for each in inner] or [part]
     arguments = arguments_in(part.args, tools[name])
     if arguments is None or (len(arguments) == 1 and _same(part, arguments[0])):
@@ -158,7 +158,7 @@ def _from_text(
     written = written_calls(text, tools)
     calls = _fitted(written, tools) if written else []
     made = [(part.tool_name, part.args_as_dict()) for part in _calls_of(answers)]
-    # An answer may end with the query that it rests on.
+    # An answer may end with the query that it is based on.
     if written and written.prose and queried and all(call in made for call in calls):
         calls = []
     if written and calls:

@@ -77,7 +77,7 @@ class ChunkRepair:
     def _choice(self, choice: Json) -> Json:
         self._finished = self._finished or bool(choice.get("finish_reason"))
         delta: Any = choice.get("delta")
-        # A whole message in place of a delta. One that repeats the deltas before it is passed over.
+        # A whole message in place of a delta. It is skipped if it repeats the deltas before it.
         if not delta and isinstance(choice.get("message"), dict):
             repeats = self._has_content or bool(self._calls)
             delta = {} if repeats else choice["message"]
@@ -125,12 +125,12 @@ class ChunkRepair:
             return found
         named = offered_name(found.name, self.offered)
         if not found.arguments and not named:
-            return found  # the name comes in pieces
+            return found  # the name arrives in pieces
         if name != found.name and offered_name(name, self.offered) != named:
             return None
         if id_ and id_ == found.id and found.at is not None:
             return found
-        # The same tool again: a new call once the arguments of the one before are complete, unless they are repeated.
+        # The same tool again: a new call if the previous call's arguments are complete and are not repeated here.
         repeated = (not written or written.startswith(found.arguments)) and id_ in ("", found.id)
         return found if not found.complete or repeated else None
 

@@ -66,7 +66,7 @@ class _Completions(AsyncCompletions):
         extra_body: Any = None,
         **parameters: Any,
     ) -> ChatCompletion | AsyncStream[Any]:
-        # Only the API key: the other ways to sign in that the client knows need not be looked for.
+        # Only the API key, so that the client does not look for its other ways of signing in.
         options: RequestOptions = {"headers": extra_headers or {}, "security": {"bearer_auth": True}}
         body = {name: value for name, value in parameters.items() if not isinstance(value, NotGiven | Omit)}
         if "timeout" in body:
@@ -80,7 +80,7 @@ class _Completions(AsyncCompletions):
         no lasting effect.
         """
         memory, model = self._openai.refused_parameters, str(body.get("model"))
-        streamed = bool(body["stream"])  # also if the server refuses to stream: then the whole answer is read as one
+        streamed = bool(body["stream"])  # even if the server refuses to stream: the whole answer is then streamed
         names = memory.get(model, ())
         for _ in range(_MOST_REPEATS):
             try:
@@ -183,7 +183,7 @@ class _Chunks(AsyncStream[object]):
                 raise APIError(
                     "An event in the stream is not a valid chunk.", self.response.request, body=None
                 ) from None
-        # Many servers leave out a field or fill it with null. The client's own way takes what is there.
+        # Many servers leave out a field or fill it with null. The client's own method accepts what is there.
         return ChatCompletionChunk.construct(**cast("dict[str, Any]", data))
 
 

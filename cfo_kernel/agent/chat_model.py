@@ -55,7 +55,7 @@ class ChatModel(OpenAIChatModel):
         try:
             async with stream as answer:
                 yield answer
-        # pydantic-ai trusts the types of what a server sends. Whoever reads the answer raises through the `yield`.
+        # pydantic-ai trusts a server's types. The code that reads the answer raises its errors through the `yield`.
         except (AttributeError, TypeError, LookupError, ValueError, RecursionError) as error:
             _log.warning("the answer of the model %s cannot be read", self.model_name, exc_info=error)
             raise UnreadableAnswer(self.model_name, "The answer cannot be read.") from error

@@ -54,7 +54,7 @@ class Cause(Enum):
         return self.value[1]
 
 
-# Tried in this order, so that what is more specific comes first. Servers word each of these in many ways.
+# Tried in this order, so that specific causes come before general ones. Servers word each of them in many ways.
 _WORDS: dict[Cause, tuple[str, ...]] = {
     Cause.CREDIT: (
         r"insufficient[ _](?:\w+ )?(?:credit|balance|quota|fund)|out of (?:credit|fund|quota)|no (?:more )?credits?\b",

@@ -77,7 +77,7 @@ class _PrimaryModel(WrapperModel):
             if not streaming:
                 raise
             # The server went silent in the middle of an answer. FallbackModel only switches before an answer begins,
-            # so the error is raised as one of a broken answer: the turn then repeats the request, and this model
+            # so the error is raised as an answer that broke off: the turn then repeats the request, and this model
             # refuses it above.
             raise ModelAPIError(self.model_name, str(error)) from error
 

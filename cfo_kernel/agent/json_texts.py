@@ -16,10 +16,10 @@ _LONGEST = 1_000_000
 _DEEPEST = 60
 _LONGEST_LITERAL = 100_000
 _FENCE = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n?")
-# Some servers strip the fence and leave its language.
+# Some servers strip the fence but leave its language.
 _LANGUAGE = re.compile(r"\Ajson\s{0,9}(?=[{\[])")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_DECODER = JSONDecoder(strict=False)  # a raw line break within a string is read as one
+_DECODER = JSONDecoder(strict=False)  # accepts a raw line break within a string
 _PYTHON_NAMES = {"true": True, "false": False, "null": None}
 
 
@@ -98,7 +98,7 @@ def _literal(text: str) -> list[Any] | None:
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # for escapes that Python does not know
+            warnings.simplefilter("ignore")  # for escapes that Python does not support
             return [literal(ast.parse(text, mode="eval").body)]
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None

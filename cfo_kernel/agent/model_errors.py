@@ -37,10 +37,10 @@ def answer_broke_off(error: ModelAPIError) -> bool:
     """
     if isinstance(error, ModelConnectionError):
         return error.phase not in ("pool", "connect") and not isinstance(error, ModelTimeoutError)
-    # The server could not read what its own model wrote, which differs each time.
+    # The server could not read its own model's output, which differs each time.
     if error.provider_error_code == "tool_use_failed":
         return True
-    # pydantic-ai raises the base class itself for a stream without an end, or with an event that cannot be decoded.
+    # pydantic-ai raises the base class itself if a stream ends early or contains an event that cannot be decoded.
     return type(error) is ModelAPIError and not _is_not_a_completion(error.__cause__)
 
 
@@ -199,7 +199,7 @@ def _is_empty(answer: ModelResponse) -> bool:
 
 
 def _is_not_a_completion(cause: object) -> bool:
-    # Imported here because it loads OpenAI's client, half a second that the offline analyst need not wait for.
+    # Imported here because it loads OpenAI's client, which takes half a second that the offline analyst does not need.
     from cfo_kernel.agent.unstreamed_answers import NotACompletion
 
     return isinstance(cause, NotACompletion)

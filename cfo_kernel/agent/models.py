@@ -80,7 +80,7 @@ class Models:
         from cfo_kernel.agent.fallback import NamedModel, with_fallback
 
         names = model_names(self._settings)
-        # CFO_BASE_URL is the server of CFO_MODEL. A fallback with another protocol cannot be asked there.
+        # CFO_BASE_URL is the server of CFO_MODEL. A fallback with another protocol cannot use it.
         providers = [name.partition(":")[0] for name in names]
         models: list[NamedModel] = []
         for name, provider in zip(names, providers, strict=True):

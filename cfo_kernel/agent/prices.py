@@ -111,7 +111,7 @@ def _price(name: str, table: Any, text: str) -> Price:
 
 
 def _invalid(text: str, name: str, key: str | None, problem: str) -> InvalidSettings:
-    # The parser gives no positions, so the line of the model, or of its key, is searched for in the text.
+    # The parser gives no positions, so the text is searched for the line of the model or of its key.
     lines = text.splitlines()
     number = next((n for n, line in enumerate(lines, 1) if name in line), 1)
     if key is not None:

@@ -14,7 +14,7 @@ from cfo_kernel.agent.server_messages import parameter_paths, server_message
 Body = dict[str, Any]
 
 _ESSENTIAL = frozenset({"model", "messages", "tools"})
-# What carries the meaning of a tool: its name, its description, and the structure of its arguments.
+# The keys that carry a tool's meaning: its name, its description, and the structure of its arguments.
 _STRUCTURE = frozenset(
     {"type", "function", "name", "description", "parameters", "properties", "required", "items", "prefixItems"}
     | {"enum", "const", "anyOf", "oneOf", "allOf", "$ref", "$defs", "definitions"}
@@ -85,7 +85,7 @@ def _within_tools(body: Body) -> Iterator[str]:
             for key, inner in cast("dict[str, object]", value).items():
                 if names_are_keys and key not in _STRUCTURE:
                     yield key
-                if key in _STRUCTURE or not names_are_keys:  # below `default` and the like stand plain values
+                if key in _STRUCTURE or not names_are_keys:  # `default` and similar keys contain plain values
                     yield from keys(inner, names_are_keys=not names_are_keys or key not in _NAMES_BELOW)
 
     return keys(body.get("tools"), names_are_keys=True)

@@ -25,8 +25,8 @@ class Replay(AbstractCapability[RunDeps]):
     ) -> ModelResponse:
         recorded = ctx.deps.replay_log.response()
         if recorded is not None:
-            # Read as a list of messages, like the history: building a schema for a single answer would cost every
-            # start of a process another 10 ms.
+            # Read as a list of messages, like the history, because building a schema for single answers would cost
+            # every process another 10 ms at its start.
             [message] = ModelMessagesTypeAdapter.validate_python([recorded])
             return cast("ModelResponse", message)
         response: ModelResponse = await handler(request_context)
@@ -45,7 +45,7 @@ class Replay(AbstractCapability[RunDeps]):
         deps, key = ctx.deps, call_key(ctx)
         returned = deps.replay_log.tool(key)
         if returned is not None:
-            # The reply of the run may show this table, so skipping the tool must not lose it.
+            # The run's reply may show this table, so it must not be lost when the tool is skipped.
             if returned.get("result"):
                 deps.restore_result(key, ResultTable.model_validate(returned["result"]))
         else:

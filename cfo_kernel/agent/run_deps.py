@@ -75,11 +75,11 @@ class RunDeps:
         if name := self.replay_log.file(key):
             self._files[key] = parent / name
             return parent / name
-        # Always the next number: a table that is mentioned in the thread must not come to mean another result.
+        # Always the next number: the name of a table in the thread must never refer to another result later.
         reserved = [path.name for path in self._files.values() if path.parent == parent]
         names = [path.name for path in parent.glob(f"{stem}_*.parquet")] + reserved
         number = max((int(found[1]) for name in names if (found := _numbered(stem, name))), default=0) + 1
-        # The result becomes a table under the name of its file, so it must not share it with one of the workspace.
+        # The result becomes a table named after its file, so the workspace must not have a table of that name.
         tables = {name.lower() for name in self.schema.tables}
         while (path := parent / f"{stem}_{number:03}.parquet").stem in tables:
             number += 1
@@ -131,7 +131,7 @@ class RunDeps:
         taken = {name.lower() for name in self.schema.tables}
         found: dict[str, Path] = {}
         for path in (path for folder in _FOLDERS for path in sorted((self.thread_dir / folder).glob("*.parquet"))):
-            # A link could point at any file of the engine's user, and a query would read it.
+            # A link could point to any file that the engine's user can read, and a query would read it.
             is_table = _TABLE_NAME.fullmatch(path.stem) and path.is_file() and not path.is_symlink()
             if is_table and path.stem.lower() not in taken:
                 taken.add(path.stem.lower())

@@ -19,7 +19,7 @@ Other keys, such as `input`, repeat the request.
 """
 
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL | re.IGNORECASE)
-# Keys by their usual prefixes, and whatever follows a word such as "key" or "bearer" and looks random.
+# Keys with their usual prefixes, and random-looking strings that follow a word such as "key" or "bearer".
 _SECRET = re.compile(
     r"\b(?:(?:sk|pk|rk|gsk|hf|xai|r8|nvapi|pplx)[-_][-_A-Za-z0-9*]{10,}|(?:AIza|AKIA|ya29)[-_A-Za-z0-9*]{12,})"
     r"|\beyJ[-_.A-Za-z0-9]{20,}|(?i:(?<=bearer )|(?<=key )|(?<=key: )|(?<=key=)|(?<=token )|(?<=token: )|(?<=token=))"

@@ -51,7 +51,7 @@ def catalogue(schema: SchemaContext) -> str | None:
     It is JSON, so that a name or a value from a file cannot pass for an instruction.
     """
     tables = [*schema.tables.values()]
-    # The names alone take this much. Workspaces that are too large are recognized here, at no cost.
+    # The names alone take this much space. Workspaces that are too large are detected here at no cost.
     if not tables or sum(len(t.name) + len(c.name) for t in tables for c in t.columns) > CATALOGUE_CHARACTERS:
         return None
     joins = [join for _, join in islice(_joined(schema.tables), CATALOGUE_CHARACTERS // _SHORTEST_JOIN)]
@@ -206,7 +206,7 @@ def _is_only_a_name(table: Table, column: Column, schema: SchemaContext) -> bool
         return True
     if column.is_key:
         return table.is_unique(column) or column.distinct > _FEW_VALUES or _is_joined(table, column, schema.tables)
-    # Numbers such as INV-0001, whatever the column is called.
+    # Numbers such as INV-0001, regardless of the column's name.
     is_numbered = bool(column.values) and all(any(c.isdigit() for c in value) for value in column.values or ())
     return table.is_unique(column) and column.distinct > _FEW_VALUES and is_numbered
 

@@ -142,7 +142,7 @@ class Fit:
                 found = self._object_in(value)
                 required: list[str] = schema.get("required", [])
                 if found is None and isinstance(value, str) and len(required) == 1:
-                    found = {required[0]: value}  # a column by its name
+                    found = {required[0]: value}  # a column given by its name
                 fitted = value if found is None else self._object(found, schema, depth)
                 return fitted if isinstance(value, dict) or self.fits(fitted, schema) else value
             case "array":
@@ -200,7 +200,7 @@ class Fit:
         for name, each in value.items():
             if name not in properties:
                 fitted[name] = each
-            # null or an empty text for an optional argument means that it was left out.
+            # null or an empty string for an optional argument means that it was omitted
             elif each not in (None, "") or name in required or self.fits(each, properties[name]):
                 fitted[name] = self._fitted(each, properties[name], depth - 1)
         return fitted

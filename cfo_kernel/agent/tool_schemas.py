@@ -59,7 +59,7 @@ def _short(node: Any) -> Any:
                 pass
             case "additionalProperties" if value is False:
                 pass
-            case "oneOf":  # servers that constrain a model's output know anyOf better
+            case "oneOf":  # servers that constrain a model's output support anyOf better
                 made["anyOf"] = _short(value)
             case _:
                 made[key] = _short(value)

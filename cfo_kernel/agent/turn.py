@@ -223,8 +223,8 @@ class _Turn:
             except (ModelAPIError, FallbackExceptionGroup) as error:
                 if not request_not_started(error):
                     self._broken_off += state.message_history[history_length:]
-                # pydantic-ai has added the request, and what came of the answer, to the history and counted a step.
-                # Undoing all of that repeats the very same request. A node runs only once, hence the copy.
+                # pydantic-ai has counted a step, and added the request and the partial answer to the history.
+                # Undoing all of that repeats the same request. A node runs only once, hence the copy.
                 del state.message_history[history_length:]
                 if restarts == 0 or isinstance(error, FallbackExceptionGroup) or not answer_broke_off(error):
                     raise
@@ -240,7 +240,7 @@ class _Turn:
                 FunctionToolCallEvent(part=part, args_valid=valid)
                 | OutputToolCallEvent(part=part, args_valid=None as valid)
             ):
-                # None: the call is not carried out, because a reply came before it. A reply counts as a call then.
+                # None: the call is not executed, because a reply came before it. In that case, a reply is a call.
                 if valid is None:
                     self._skipped.add(part.tool_call_id)
                 name, arguments = self._shown.text(part.tool_name), self._shown.value(_arguments(part))
@@ -259,7 +259,7 @@ class _Turn:
         unknown = (self._shown.text(part.tool_name or ""), time.perf_counter())
         name, started = self._tool_calls.get(part.tool_call_id, unknown)
         elapsed = round((time.perf_counter() - started) * 1000, 1)
-        # Not only errors of the tool itself: arguments that do not validate come back as a result to retry.
+        # Covers more than the tool's own errors: arguments that do not validate come back as a result to retry.
         failed = part.outcome != "success" or part.tool_call_id in self._skipped
         # A failure may quote the call. A success is the company's data.
         content = self._shown.value(part.content) if failed else with_metadata(part)
@@ -299,7 +299,7 @@ class _StreamedMessage:
                 name, json_text = self._calls[index]
                 more = getattr(delta, "args_delta", None)
                 self._calls[index] = (name, json_text + more if isinstance(more, str) else json_text)
-                # Reading a long text again for every few characters would take quadratic time.
+                # Parsing a long text again after every few characters would take quadratic time.
                 if len(json_text) - self._read.get(index, 0) < len(json_text) // 50 - _READ_AT_ONCE:
                     return ""
             case PartEndEvent(index=index) if index in self._calls:
@@ -315,7 +315,7 @@ class _StreamedMessage:
         except ValueError:
             return ""
         text = arguments.get(MESSAGE_ARGUMENTS[name], "") if isinstance(arguments, dict) else ""  # pyright: ignore
-        # Tokens can only be appended. A text that does not continue the one before is shown when the reply is complete.
+        # Tokens can only be appended. Text that does not continue the previous text is shown with the final reply.
         text = self._shown.growing(text) if isinstance(text, str) else ""
         if not text.startswith(self.text):
             return ""

@@ -19,7 +19,7 @@ class NotACompletion(APIError):
 async def chunks_of(response: httpx2.Response) -> list[object]:
     """The chunks of an answer that arrived as a whole. Raises `NotACompletion` if the response is not an answer."""
     text = (await _body(response)).decode(errors="replace").strip()
-    if text.startswith(("data:", "event:", ":")):  # a stream after all, under a wrong media type
+    if text.startswith(("data:", "event:", ":")):  # it is a stream after all, but with the wrong media type
         events = [line.removeprefix("data:").strip() for line in text.splitlines() if line.startswith("data:")]
         return [json.loads(event) for event in events if event != "[DONE]"]
     try:

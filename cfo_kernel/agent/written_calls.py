@@ -18,7 +18,7 @@ from cfo_kernel.agent.tool_names import offered_name
 Tools = Mapping[str, Schema]
 """The schemas of the offered tools, by name."""
 
-# The patterns below look for the end of each tag in the whole text.
+# The patterns below search the whole text for the end of each tag.
 _LONGEST, _MOST_TAGS = 50_000, 400
 _DEEPEST = 6
 _WORDS = 3
@@ -59,7 +59,7 @@ def without_thinking(text: str) -> str:
     start, thinking = 0, False
     for tag in _THOUGHT.finditer(text):
         if tag[1]:
-            # A template may put the opening tag into the prompt, so that the answer has only the closing one.
+            # A template may put the opening tag into the prompt, so that the answer contains only the closing tag.
             kept = kept if thinking else []
             start, thinking = tag.end(), False
         elif not thinking:
@@ -266,7 +266,7 @@ def _scanned(text: str, tools: Tools) -> list[WrittenCall]:
                 marked = marked or bool(re.fullmatch(r".*[.=>]\w+(:\d+)?", word))
                 name, words = meant, 0
             else:
-                # A word of a template stands right before its JSON: functools[{...}]
+                # A template's word comes right before its JSON: functools[{...}]
                 marked = marked or (not calls and not prose and text[position : position + 1] in ("{", "["))
                 prose, words = True, words + 1
             if words > _WORDS:

@@ -23,7 +23,7 @@ def remove_stale_entries(cache: Path, used: set[str]) -> None:
     for entry in entries:
         if entry.name in used or not _CACHE_ENTRY.fullmatch(entry.name):
             continue
-        with contextlib.suppress(OSError):  # another engine does the same; what is left goes the next time
+        with contextlib.suppress(OSError):  # another engine is doing the same; the rest is removed next time
             if entry.lstat().st_mtime >= limit:
                 continue
             if entry.is_dir() and not entry.is_symlink():

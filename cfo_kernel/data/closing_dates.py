@@ -56,7 +56,7 @@ def closing_dates(plan: QueryPlan, compiler: Compiler, trees: Trees) -> ClosingD
     counted.append(f"count(*) AS n{len(entities)}")
     conditions = compiler.conditions(but=plan.last_of.column) + compiler.figure_conditions()
     names = [f"n{i}" for i in range(len(counted))]
-    # Any missing entity is worth a note. The number of rows varies from date to date: below three quarters is few.
+    # Any missing entity is worth a note. Row counts vary from date to date: less than three quarters counts as few.
     fewer = [f"{n} < {n}_before" for n in names[:-1]] + [f"4 * {names[-1]} < 3 * {names[-1]}_before"]
     beside = ", ".join(f"lag({n}) OVER before AS {n}_before" for n in ("moment", *names))
     pairs = ", ".join(f"{n}, {n}_before" for n in names)

@@ -146,7 +146,7 @@ class Compiler:
             return self.source() + clause("WHERE", conditions)
         moments = indented(self.last_moments(self.plan.last_of))
         within = [f"{self.figures.time(self.plan.last_of.column).sql} IN (", *moments, ")"]
-        if conditions:  # then it is an AND, indented under WHERE
+        if conditions:  # an AND in that case, indented under WHERE
             within = [within[0], *indented(within[1:])]
         return [*self.source(), *clause("WHERE", [*conditions, within[0]]), *within[1:]]
 

@@ -20,7 +20,7 @@ from cfo_kernel.executors.sql_names import unique_names
 from cfo_kernel.sql_text import quoted, text_literal
 
 _CHUNK = 1 << 20
-_HEAD = 1 << 16  # characters in which the delimiter and the header must show; more for a very long first line
+_HEAD = 1 << 16  # characters that are searched for the delimiter and header; more if the first line is very long
 _MAX_HEAD = 4 << 20
 _MAX_LINE = 32 << 20
 _DELIMITERS = ",;\t|"
@@ -36,7 +36,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
     body = scratch / "body.csv"
     count = _copy_body(path, encoding, lines, body)
     try:
-        # Strict parsing first: it runs in parallel, and nearly every file passes it. Only a file with rows of
+        # Strict parsing is tried first: it runs in parallel, and nearly every file passes. Only files with rows of
         # different widths needs the slow reader.
         _read_csv(connection, body, delimiter, header.names)
     except duckdb.Error:
@@ -75,13 +75,13 @@ def _find_header(path: Path, encoding: str) -> tuple[str, int, headers.Header]:
     head, is_cut = _read_head(path, encoding)
     delimiter = max(_DELIMITERS, key=lambda d: _regularity(head, d))
     rows: list[list[str | None]] = []
-    ends: list[int] = []  # the last line of each row: a quoted cell may contain line breaks
+    ends: list[int] = []  # the last line of each row, since a quoted cell may contain line breaks
     reader = csv.reader(io.StringIO(head), delimiter=delimiter)
     for row in reader:
         rows.append([cell.strip() or None for cell in row])
         ends.append(reader.line_num)
     if is_cut and len(rows) > 1:
-        del rows[-1], ends[-1]  # the last row of the head may be half a row
+        del rows[-1], ends[-1]  # the last row of the head may be incomplete
     header = headers.find_header(rows, _common_width(rows))
     if header is None:
         raise UnreadableFile(f"{path.name} contains no table: no row looks like a header. Add one header row.")
@@ -167,7 +167,7 @@ def _read_ragged_csv(
     except duckdb.Error as error:
         problem = "its rows cannot be told apart, or one of them is far too long"
         raise UnreadableFile(f"{path.name} is damaged: {problem}. Save it again as CSV.") from error
-    # Without strict mode DuckDB reads everything behind an unclosed quotation mark as one cell, and reports no error.
+    # Without strict mode, DuckDB reads everything after an unclosed quotation mark as one cell, and reports no error.
     if 2 * connection.execute("SELECT count(*) FROM staging").fetchall()[0][0] <= lines:
         raise UnreadableFile(f"{path.name}: {_UNCLOSED_QUOTE}")
 

@@ -20,8 +20,8 @@ from cfo_kernel.data import file_formats, staging
 from cfo_kernel.errors import UnreadableFile
 from cfo_kernel.sql_text import text_literal
 
-_SIGN = r"[=+\-@＝＋－＠]"  # full-width signs count too: spreadsheets convert them before they look
-_BLANK = r"\p{Z}\p{Cc}\p{Cf}"  # spreadsheets drop these characters before they look
+_SIGN = r"[=+\-@＝＋－＠]"  # full-width signs count too: spreadsheets convert them before they check for formulas
+_BLANK = r"\p{Z}\p{Cc}\p{Cf}"  # spreadsheets drop these characters before they check for formulas
 _SEPARATOR = r"[;؛،|\t\r\n\x0b\x0c\x{85}\x{2028}\x{2029}]"
 _FORMULA = rf"^([{_BLANK}]*{_SIGN}|[\t\r])"
 _LATER_FORMULA = rf"""({_SEPARATOR}[{_BLANK}"]*)({_SIGN})"""
@@ -47,7 +47,7 @@ def write_csv(source: str, to: str) -> dict[str, Any]:
             rows = f"SELECT {columns} FROM read_parquet(?)"  # noqa: S608 - positions and types
             counted = connection.execute(f"COPY ({rows}) TO ? ({options})", [source, str(body)])
             [(count,)] = counted.fetchall()
-        # DuckDB writes no byte order mark, and quotes only some names, so its rows are copied behind a head.
+        # DuckDB writes no byte order mark, and quotes only some names, so its rows are appended to a separate header.
         with Path(to).open("wb") as whole, body.open("rb") as written:
             whole.write(_BOM + head)
             shutil.copyfileobj(written, whole, 1 << 20)

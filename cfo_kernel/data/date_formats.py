@@ -39,7 +39,7 @@ def read_dates(column: TextColumn) -> list[str] | None:
     for pattern, kind in ((_ISO, "DATE"), (f"{_ISO}({_CLOCK})?", "TIMESTAMP"), (_ISO + _CLOCK + _ZONE, "TIMESTAMPTZ")):
         if column.matches(pattern):
             if not column.holds(f"TRY_CAST({column.value} AS {kind}) IS NOT NULL"):
-                return None  # written like a date, but not one, as 2024-02-31
+                return None  # written like a date but not valid, such as 2024-02-31
             column.retype(kind, column.value)
             return []
     for pattern, formats in _patterns():
@@ -55,7 +55,7 @@ def _parse(column: TextColumn, formats: list[str], kind: str) -> list[str] | Non
     if not fitting:
         return None
     column.retype(kind, f"strptime({column.value}, '{fitting[0]}')")
-    # %b and %B both fit "May", which leaves nothing in doubt; day and month first may both fit, which does.
+    # %b and %B both fit "May", which is not ambiguous. Day first and month first may both fit, which is.
     if len(fitting) == 1 or "%b" in fitting[0]:
         return []
     example = min(column.sample)

@@ -27,8 +27,8 @@ class Direct(Value):
         if self.sql is not None:
             return f"SQL: {self.sql}"
         code = self.python or ""
-        # A program whose first line is indented, or empty, starts on a line of its own, so that its lines stay aligned.
-        # Any other starts beside the prefix, where its first line makes a good title for the thread.
+        # If the first line is indented or empty, the program starts on a new line, so that its lines stay aligned.
+        # Otherwise it starts right after the prefix, where its first line makes a good title for the thread.
         return f"PYTHON:{chr(10) if code[:1].isspace() else ' '}{code}"
 
     def check(self) -> None:

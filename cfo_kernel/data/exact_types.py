@@ -11,7 +11,7 @@ MAX_SCALE = 8  # values with more decimals are measured ratios, not money
 MAX_DIGITS = 38
 MAX_WHOLE = 19  # a whole number of this many digits may not fit BIGINT
 _DOUBLE_DIGITS = 17
-_NOISE = 2e-15  # relative; a double is exact to about 1e-16, and sums of a few carry a little more
+_NOISE = 2e-15  # relative; a double is exact to about 1e-16, and sums of a few doubles slightly less
 _NOISY_DIGITS = 6  # this many decimals beyond the scale are noise; fewer are rounding
 
 

@@ -17,7 +17,7 @@ from cfo_kernel.executors.worker_server import serve
 
 def main(folder: str) -> None:
     """Confines this process, then serves requests."""
-    # Before the walls: openpyxl reads a list of file types in /etc. Neither starts a thread.
+    # Before the confinement: openpyxl reads a list of file types in /etc. Neither import starts a thread.
     for module in ("duckdb", "openpyxl"):
         importlib.import_module(module)
     # Libraries put temporary files here, not into /tmp. An earlier process that was killed may have left some.
@@ -26,8 +26,8 @@ def main(folder: str) -> None:
     scratch.mkdir()
     tempfile.tempdir = str(scratch)
     worker_folder.confine_worker(MEMORY, Path(folder))
-    # Behind the walls: pyarrow starts a thread, which would stay unconfined. pytz, because there may be no memory left
-    # for an import when a time with a zone first needs it.
+    # After the confinement: pyarrow starts a thread, which would stay unconfined. pytz, because there may be no memory
+    # left for an import when a time with a zone first needs it.
     ingest_worker, _ = (importlib.import_module(name) for name in ("cfo_kernel.data.ingest_worker", "pytz"))
     serve(ingest_worker.HANDLERS, MEMORY)
 

@@ -135,7 +135,7 @@ def _valid(value: dict[Any, Any], written: Written, faults: list[GlossaryInvalid
             dropped: set[tuple[int | str, ...]] = set()
             for loc in reversed(problems):
                 if any(loc[:length] in dropped for length in range(1, len(loc) + 1)):
-                    continue  # a second reason against the same part
+                    continue  # a second error in the same part
                 path = drop(value, loc)
                 if not path:
                     return GlossaryFile()

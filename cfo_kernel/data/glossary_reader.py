@@ -126,7 +126,7 @@ def _leave_out(lines: list[str], error: yaml.MarkedYAMLError, written: Written) 
     mark = error.problem_mark or error.context_mark
     at = min(mark.line, len(lines) - 1) if mark else 0
     context = error.context_mark if re.search("flow|quoted|scanning", error.context or "") else None
-    # An open bracket or quote is noticed later than where it stands.
+    # The parser reports an unclosed bracket or quote at a later line than the one it is on.
     first = min(context.line, len(lines) - 1) if context else at
     while first > 0 and not lines[first].strip():
         first -= 1
@@ -164,7 +164,7 @@ class _Loader(yaml.SafeLoader):
         self._depth += 1
         text: Any = getattr(event, "value", "")
         if isinstance(event, yaml.AliasEvent):
-            # A few lines of them can stand for a billion values.
+            # A few lines with aliases can stand for a billion values.
             problem = "an alias is not supported; write the value out"
             raise yaml.MarkedYAMLError(None, None, problem, cast("Any", event).start_mark)
         if self._depth > _MAX_DEPTH:
@@ -227,7 +227,7 @@ def drop(value: Any, loc: Location) -> Location:
     for part in loc:
         if isinstance(value, dict):
             keys = cast("dict[Any, Any]", value)
-            # A key that is a number is named by its text.
+            # A numeric key is referred to by its text.
             found = [part] if part in keys else [k for k in keys if str(k) == str(part)]
             if not found:
                 break

@@ -14,8 +14,8 @@ from cfo_kernel.data.read_limits import MAX_NAME
 from cfo_kernel.executors.sql_names import unique_names
 
 _SEARCHED_ROWS = 30  # a header further down is not found
-_ROWS_BELOW = 50  # how many rows below a candidate show how wide the table is
-_MIN_FILLED = 0.6  # of the widest row below: titles fill one or two cells, headers may leave some empty
+_ROWS_BELOW = 50  # how many rows below a candidate are used to measure the table's width
+_MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells, headers may leave some empty
 _NUMBER = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,]*\s*[$€£¥]?\)?-?\s*%?")
 _YEAR = re.compile(r"(19|20)\d\d")
 

@@ -36,7 +36,7 @@ from cfo_kernel.values import Value
 
 _MANIFEST = "tables.json"
 _RETRY_FACTOR = 10
-_FORMAT = 4  # of the cached tables; raise it to have every file ingested again
+_FORMAT = 4  # the version of the cached format; raise it to have every file ingested again
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class IngestCache:
     async def _build_index(self, sizes: dict[str, int]) -> tuple[DatasetIndex, bool]:
         """Builds the index for these files. It is final if no file failed for a temporary reason."""
         files = [await self._try_ingest(self._data / name) for name in sizes]
-        # A sheet is named after itself; if another table has that name, after its file too. Files keep their names.
+        # Tables are named after their sheets, with the file's name added to repeated ones. Files keep their names.
         name_counts = Counter(file.plain_name(table) for file in files for table in file.manifest.tables)
         datasets: list[Dataset] = []
         paths: dict[str, Path] = {}

@@ -58,7 +58,7 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ingest-") as scratch, _file_errors(source.name):
         try:
             tables, notes = _tables(source, Path(scratch), target)
-        except BaseException:  # nothing may be left that could pass for a result
+        except BaseException:  # nothing that could pass for a result may be left behind
             shutil.rmtree(target, ignore_errors=True)
             raise
     return {"tables": tables, "notes": notes}
@@ -94,9 +94,9 @@ def _file_errors(name: str) -> Generator[None]:
         yield
     except (CfoError, MemoryError, SystemExit, KeyboardInterrupt):
         raise
-    except duckdb.OutOfMemoryException as error:  # of its own limit, or that of what it may put on disk
+    except duckdb.OutOfMemoryException as error:  # its own limit, or the limit on what it may put on disk
         raise MemoryError from error
-    except BaseException as error:  # a panic of a library in Rust is no Exception
+    except BaseException as error:  # a panic in a Rust library is not an Exception
         number = error.errno if isinstance(error, OSError) else None
         if number in _NO_SPACE or "No space left" in str(error):
             raise StorageFailed(f"The disk is too full to read {name}. Free some space, then try again.") from error

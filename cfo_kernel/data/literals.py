@@ -17,7 +17,7 @@ from cfo_kernel.sql_text import text_literal
 _NUMBER = re.compile(r"[+-]?([0-9]{1,38})(\.[0-9]{1,38})?")
 _PERIOD = re.compile(r"([0-9]{4})(?:-(?:H([12])|Q([1-4])|([01][0-9])))?")
 _DIGITS = 38
-_MONEY = 19  # digits before the point that must remain for a column of money beside the decimals of a literal
+_MONEY = 19  # digits before the point that a money column must keep besides the decimals of a literal
 
 
 def number(value: Scalar, where: str, scale: int = 10) -> str:
@@ -187,7 +187,7 @@ def _whole_days(op: str, values: list[Scalar], ref: ColumnRef) -> str:
         if op == "between":
             return f"{sql} BETWEEN {first} AND {last}"
         return f"{sql} {'<>' if op == '!=' else op} {first}"
-    after = f"{last} + 1"  # DuckDB computes the day after: the day after 9999-12-31 overflows in Python
+    after = f"{last} + 1"  # DuckDB computes the next day, because the day after 9999-12-31 overflows in Python
     match op:
         case "between":
             return f"{sql} >= {first} AND {sql} < {after}"

@@ -15,7 +15,7 @@ from cfo_kernel.data.plan import Grain, QueryPlan
 from cfo_kernel.data.scope import ColumnRef
 from cfo_kernel.data.tables import Kind
 
-_MOST_VALUES = 200  # a text column with more values does not name units but describes single rows
+_MOST_VALUES = 200  # a text column with more values describes individual rows instead of naming units
 _SHORT = {Grain.DAY: "day", Grain.WEEK: "week"}
 
 

@@ -30,7 +30,7 @@ from cfo_kernel.executors.python_executor import (
 )
 from cfo_kernel.replies import Query, ResultTable
 
-_STORED_SIZE = 2  # times what a program may write: its table may be packed less tightly than the program did
+_STORED_SIZE = 2  # times what a program may write, because its table may be packed less tightly here
 _MAX_NOTES = 50
 
 P = ParamSpec("P")
@@ -206,10 +206,10 @@ def _copy_files(files: tuple[WrittenFile, ...], budget: _Budget, folder: Path, s
     for written in files:
         plain = Path(f"{stem}_{written.name.replace('/', '_')}")
         target, count = folder / plain, 2
-        while target.name.lower() in taken:  # a/b.csv and a_b.csv, or a file of an earlier program
+        while target.name.lower() in taken:  # a/b.csv and a_b.csv, or the file of an earlier program
             target, count = folder / f"{plain.stem}_{count}{plain.suffix}", count + 1
         taken.add(target.name.lower())
-        stored.append(target)  # before the copy: half a file must be removed too
+        stored.append(target)  # added before the copy, because half a file must be removed too
         _copy_file(written.name, budget, target)
 
 

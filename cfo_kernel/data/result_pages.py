@@ -87,7 +87,7 @@ def rows_sql(table: Table, selection: RowSelection) -> str:
     source = quoted(table.name)
     order = ""
     if selection.sort:
-        # Without a last key that is unique, DuckDB may order equal rows differently on each page.
+        # Without a unique last key, DuckDB may order equal rows differently on each page.
         position = quoted(free_name("position", (column.name for column in table.columns)))
         source = f"(SELECT *, row_number() OVER () AS {position} FROM {source}) AS {source}"  # noqa: S608 - quoted
         order = f" ORDER BY {', '.join([*(_sorted(sort, table) for sort in selection.sort), position])}"

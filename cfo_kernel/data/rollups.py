@@ -76,7 +76,7 @@ class RollUps:
             cases += [(child, below)] if below else []
         names = [n.name or n.key for n, _ in cases]
         whens: list[str] = []
-        for name, (n, keys) in zip(names, cases, strict=True):  # two children of the same name are two groups
+        for name, (n, keys) in zip(names, cases, strict=True):  # two children with the same name are two groups
             shown = name if names.count(name) == 1 else f"{name} ({n.key})"
             whens.append(f"WHEN {selection.sql(keys)} THEN {text(shown)}")
         return f"CASE {' '.join(whens)} END"

@@ -21,7 +21,7 @@ FORMULA_SIGNS = ("=", "+", "-", "@")
 UTC = 'yyyy-mm-dd h:mm:ss "UTC"'
 
 _BATCH = 10_000
-_EARLIEST_YEAR = 1900  # a sheet has no dates before it
+_EARLIEST_YEAR = 1900  # a sheet has no earlier dates
 _MAX_TEXT = 32_767  # UTF-16 code units in a cell
 _CUT = " … (too long for a cell; the CSV has the whole text)"
 _DIGITS = 15  # a sheet shows zeros for any digits beyond these, although a double holds a few more
@@ -76,7 +76,7 @@ def clean_text(text: str) -> str:
     Text that is too long is cut, with a note at its end.
     """
     legal = _ILLEGAL.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
-    # The quick check first: encoding every text of a million rows would take most of the time.
+    # The quick check comes first, because encoding every string of a million rows would take most of the time.
     if len(legal) <= _MAX_TEXT // 2 or len(legal.encode("utf-16-le")) <= 2 * _MAX_TEXT:
         return legal
     limit = 2 * (_MAX_TEXT - len(_CUT))

@@ -77,7 +77,7 @@ def _open(path: Path) -> Workbook:
 
 def _target(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[Worksheet, int]:
     """The sheet to write to, and the first row that will be written."""
-    # Excel compares the names of sheets without case.
+    # Excel ignores case when it compares sheet names.
     existing = next((s for s in book.worksheets if s.title.lower() == sheet.lower()), None)
     if existing is None:
         return book.create_sheet(sheet), 1
@@ -99,7 +99,7 @@ def _cell(sheet: Worksheet, value: Any, *, bold: bool = False) -> Cell:
     cell = WriteOnlyCell(sheet)
     cell.value = content
     if isinstance(content, str):
-        cell.data_type = "s"  # openpyxl has set "f" for a text that begins with =
+        cell.data_type = "s"  # openpyxl has set "f" for text that begins with =
         if content.startswith(sheet_values.FORMULA_SIGNS):
             cell.quotePrefix = True  # pyright: ignore[reportAttributeAccessIssue] - missing from the stubs
     elif isinstance(content, Decimal):

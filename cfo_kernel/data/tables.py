@@ -137,7 +137,7 @@ class Tables(Mapping[str, Table]):
         """The shortest chain of many-to-one joins from `start` to `goal`, or None."""
         chains: list[tuple[str, tuple[Relation, ...]]] = [(start.lower(), ())]
         seen = {start.lower()}
-        for name, chain in chains:  # grows while it is walked: a breadth-first search, so the first hit is the shortest
+        for name, chain in chains:  # grows during the loop: a breadth-first search, so the first match is the shortest
             if name == goal.lower():
                 return chain
             for relation in self.relations:

@@ -21,7 +21,7 @@ def remove_total_rows(connection: duckdb.DuckDBPyConnection) -> list[str]:
     figures = [quoted(c.name) for c in columns if c.kind is Kind.NUMBER and not c.is_key]
     if not texts or not figures:
         return []
-    # Only the first text of a row labels it: in another column "Total ..." may be a name, such as that of an account.
+    # Only the first text in a row labels it: in another column, "Total ..." may be a name, such as that of an account.
     label = f"coalesce({', '.join(texts)})"
     is_total = f"regexp_matches(lower({label}), '{_LABEL}')"
     found = connection.execute(f"SELECT rowid, {label} FROM staging WHERE {is_total}").fetchall()  # noqa: S608 - quoted
@@ -29,7 +29,7 @@ def remove_total_rows(connection: duckdb.DuckDBPyConnection) -> list[str]:
         return []
     labels = "; ".join(dict.fromkeys(text.strip() for _, text in found[:5]))
     [(last,)] = connection.execute("SELECT max(rowid) FROM staging").fetchall()
-    # A total elsewhere proves nothing: it may add up some of the rows only, or belong to another block of the sheet.
+    # A total elsewhere proves nothing: it may add up only some of the rows, or belong to another block of the sheet.
     if found[-1][0] == last and _adds_up(connection, figures, is_total, last):
         connection.execute(f"DELETE FROM staging WHERE {is_total}")  # noqa: S608 - quoted names and a constant
         return [_removed(len(found), labels)]

@@ -22,7 +22,7 @@ _WHOLE = r"[+-]?(0|[1-9]\d*)"
 _PLAIN = r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)"
 _FLOAT = rf"{_PLAIN}(e[+-]\d+)?|[+-]?\d+\.\d+e\d+|[+-]?inf(inity)?"  # 12E4 is a code, 1.2E4 and 12E+4 are numbers
 _SIGNS = r"[-+(]?\s*[$€£¥]?\s*[-+]?"
-# No leading zeros in any of these: 00124 is an account code, and 01,234 a slip that is better left as it is.
+# No leading zeros in any of these: 00124 is an account code, and 01,234 is a slip that is better left unchanged.
 _AMERICAN = rf"{_SIGNS}(0|[1-9]\d*|[1-9]\d{{0,2}}(,\d{{3}})+)(\.\d+)?\s*[$€£¥]?"
 _EUROPEAN = rf"{_SIGNS}(0|[1-9]\d*|[1-9]\d{{0,2}}(\.\d{{3}})+)(,\d+)?\s*[$€£¥]?"
 _EITHER = rf"{_SIGNS}(0|[1-9]\d*|[1-9]\d{{0,2}}[.,]\d{{3}})\s*[$€£¥]?"
@@ -43,7 +43,7 @@ def infer_types(connection: duckdb.DuckDBPyConnection, *, semicolons: bool = Fal
         is_european = column.name in unclear and mark == ","
         doubt = _doubt(column, column.example("[.,]")) if column.name in unclear and mark is None else None
         placeholders = column.figure(f"count(nullif(trim({quoted(column.name)}), '')) - count({column.value})")
-        # The order counts: the first reader that fits wins, and the exact ones come before the lenient ones.
+        # The order matters: the first reader that fits wins, and the exact readers come before the lenient ones.
         for read in (_european,) if is_european else (_booleans, _numbers, _floats, _amounts, read_dates):
             if (found := read(column)) is not None:
                 notes += found
@@ -89,7 +89,7 @@ def _decimal_mark(columns: list[TextColumn], semicolons: bool) -> Literal[".", "
             marks.add("." if american else ",")
     if not marks:
         return "," if semicolons else None
-    return marks.pop() if len(marks) == 1 else None  # columns that disagree decide nothing
+    return marks.pop() if len(marks) == 1 else None  # columns that disagree settle nothing
 
 
 def _doubt(column: TextColumn, cell: str) -> str:
@@ -117,7 +117,7 @@ def _numbers(column: TextColumn) -> list[str] | None:
         column.retype(exact_types.decimal(whole, scale), column.value)
     elif scale:
         return exact_types.float_column(column.connection, column.name, f"CAST({column.value} AS DOUBLE)")
-    return []  # a whole number of more digits than any type holds stays text
+    return []  # a whole number with more digits than any type can hold stays text
 
 
 def _floats(column: TextColumn) -> list[str] | None:
@@ -142,7 +142,7 @@ def _parse_amounts(column: TextColumn, *, is_european: bool) -> list[str] | None
     digits = f"replace(replace({digits}, '.', ''), ',', '.')" if is_european else f"replace({digits}, ',', '')"
     whole = column.figure(f"max(length(split_part({digits}, '.', 1)))")
     scale = column.figure(f"max(length(split_part({digits}, '.', 2)))")
-    if whole + scale > exact_types.MAX_DIGITS - 2:  # two digits are left for percents
+    if whole + scale > exact_types.MAX_DIGITS - 2:  # two digits are reserved for percentages
         return None
     sign = f"CASE WHEN regexp_matches({column.value}, '[-(]') THEN '-' ELSE '' END"
     value = f"CAST({sign} || {digits} AS {exact_types.decimal(whole, scale)})"

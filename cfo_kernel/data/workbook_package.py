@@ -21,8 +21,8 @@ _MAX_ENTRIES, _MAX_DIRECTORY = 10_000, 4 << 20
 _END, _END_SIZE, _MAX_COMMENT = b"PK\5\6", 22, 1 << 16  # the record at the end of an archive
 _ENCRYPTED = 1
 _CHUNK = 1 << 20
-_OVERLAP = 256  # bytes, so that a tag on the border of two chunks is found
-_ROWS, _COLUMNS = 1_048_576, 16_384  # of a sheet
+_OVERLAP = 256  # bytes, so that a tag that crosses the border of two chunks is found
+_ROWS, _COLUMNS = 1_048_576, 16_384  # in a sheet
 
 _COUNT = re.compile(rb"""[cC]ount=["'](\d{7,30})""")
 _FAR = re.compile(rb' r="(?![A-Z]\d{1,7}")([A-Z]{0,30}\d{0,30})')  # of rows, and of cells from column AA on
@@ -68,7 +68,7 @@ def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> 
     for text in _chunks(archive, entry):
         if b"<!DOCTYPE" in text:
             raise _damaged(name, f"{_shown(entry)} defines a document type, as no spreadsheet program does")
-        # Each counted element takes more than a byte, so a larger count is not true.
+        # Each counted element takes more than a byte, so a larger count cannot be true.
         if any(int(count) > entry.file_size for count in _COUNT.findall(text)):
             raise _damaged(name, f"{_shown(entry)} claims to hold more than fits in its {entry.file_size:,} bytes")
         refs = set(_FAR.findall(text.replace(b"'", b'"') if b" r='" in text else text))

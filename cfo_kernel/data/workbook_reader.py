@@ -17,13 +17,13 @@ from cfo_kernel.data.read_limits import MAX_CELLS, MAX_SHEETS, check_columns
 from cfo_kernel.errors import FileTooLarge, UnreadableFile
 
 _MAX_SHEET_NAME = 100
-_WITHOUT_CELLS = (  # no dict: the kinds have no hash
+_WITHOUT_CELLS = (  # not a dict, because the kinds are not hashable
     (SheetTypeEnum.ChartSheet, "it is a chart"),
     (SheetTypeEnum.DialogSheet, "it is a dialog"),
     (SheetTypeEnum.MacroSheet, "it holds macros"),
     (SheetTypeEnum.Vba, "it holds macros"),
 )
-_EXACT = 2**53  # a workbook stores every number as a double, which holds whole numbers exactly up to here
+_EXACT = 2**53  # a workbook stores every number as a double, which is exact for whole numbers up to here
 
 
 @dataclass(frozen=True)
@@ -118,5 +118,5 @@ def _column(values: list[Any]) -> tuple["pa.Array[Any]", str | None]:
 
 def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
-        return str(int(value))  # 5, not 5.0: in a column of codes it is meant as a code
+        return str(int(value))  # 5, not 5.0: in a column of codes, it is meant as a code
     return value if isinstance(value, str) else str(value)

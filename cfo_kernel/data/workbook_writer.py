@@ -33,7 +33,7 @@ def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
         [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
         if count >= sheet_values.MAX_ROWS or len(columns) > sheet_values.MAX_COLUMNS:
             raise SheetInvalid(f"{sheet_values.too_large(count + 1, len(columns))} Download the result as CSV.")
-        # Beside the target: a confined process may not move a file from one folder to another.
+        # Next to the target, because a confined process may not move a file from one folder to another.
         partial = path.with_name(f".{path.name}.part")
         options = {"constant_memory": True, "tmpdir": scratch, "use_zip64": True}
         try:
@@ -68,7 +68,7 @@ class _SheetWriter:
         self._quoted: Format = self._book.add_format({"quote_prefix": True})
         self._day, self._moment = self._format("yyyy-mm-dd"), self._format("yyyy-mm-dd h:mm:ss")
         self._time, self._utc = self._format("h:mm:ss"), self._format(sheet_values.UTC)
-        # Looked up by exact type: XlsxWriter's own `write` would make formulas and links of text.
+        # Looked up by exact type, because XlsxWriter's own `write` would turn some text into formulas and links.
         self._write_by_type: dict[type[Any], Callable[[int, int, Any, Any], object]] = {
             str: self._write_text,
             bool: lambda row, column, cell, _: self._sheet.write_boolean(row, column, cell),
@@ -105,8 +105,8 @@ class _SheetWriter:
 
     def _write_string(self, row: int, column: int, text: str, style: Format | None) -> None:
         if text.startswith("<r>") and text.endswith("</r>"):
-            # XlsxWriter takes such a text for its own rich-text markup and would write it as XML. As two parts of a
-            # rich string it is escaped like any other text.
+            # XlsxWriter mistakes such text for its own rich-text markup and would write it as XML. As two parts of a
+            # rich string, it is escaped like any other text.
             plain = self._format("General")
             parts = (text[:1], plain, text[1:], *([style] if style else []))
             self._sheet.write_rich_string(row, column, *parts)

@@ -184,7 +184,7 @@ class WorkspaceData:
             if "Out of Range" not in error.message:
                 raise
             raise PlanInvalid(_TOO_MANY_DIGITS) from error
-        # A limit that the caller did not set, or that cuts rows in no order, is easy to overlook.
+        # A limit that the caller did not set, or that cuts unsorted rows, is easy to overlook.
         if result.row_count == plan.limit and not (plan.order_by and "limit" in plan.model_fields_set):
             [[count]] = (await self.query(ready.count_sql, cap=1, thread_tables=thread_tables)).rows
             if count > plan.limit:
@@ -308,7 +308,7 @@ class WorkspaceData:
         except WorkerLost as error:
             if not error.details.get("again"):
                 raise
-            # The cache folder was deleted and made again. A confined worker can open the files of the old one only;
-            # the worker that replaces it opens the new ones.
+            # The cache folder was deleted and recreated. A confined worker can open files only in the old folder;
+            # the worker that replaces it can open those in the new one.
             index = await self._cache.index()
             return await self._sql.ask(op, index.files, thread_tables, sql, **arguments)

@@ -23,10 +23,10 @@ from cfo_kernel.executors import import_paths, landlock
 if TYPE_CHECKING:
     from cfo_kernel.executors.seccomp import SeccompFilter
 
-_ARCHITECTURES = ("x86_64", "aarch64")  # on others the arguments of clone are in another order than the filter checks
+_ARCHITECTURES = ("x86_64", "aarch64")  # on others, the arguments of clone have another order than the filter checks
 _SET_PARENT_DEATH_SIGNAL, _GET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 1, 21, 38, 47, 4
 _CAPABILITY_VERSION = 0x20080522
-_FIRST_UNUSED_USER = 0x60000000  # plus the process id: a user id under which nothing else runs
+_FIRST_UNUSED_USER = 0x60000000  # plus the process id: a user id that nothing else runs under
 _OPEN_FILES = 64
 _SHARED_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
@@ -66,18 +66,18 @@ def confine(limits: ProcessLimits, read: Iterable[Path], scratch: Path, calls: "
     """
     _drop_privileges()
     _set_limits(limits)
-    _prctl(_SET_PARENT_DEATH_SIGNAL, 9)  # an orphan would run on with nothing to stop it
-    _prctl(_SET_NO_NEW_PRIVILEGES, 1)  # Landlock and seccomp demand it from a process without capabilities
+    _prctl(_SET_PARENT_DEATH_SIGNAL, 9)  # an orphan would keep running with nothing to stop it
+    _prctl(_SET_NO_NEW_PRIVILEGES, 1)  # Landlock and seccomp require it of a process without capabilities
     packages = import_paths.readable_paths(scratch)
     system = map(Path, (*_SHARED_LIBRARIES, *_DEVICES))
     landlock.restrict([*system, *packages.whole, *read], [scratch], packages.listed)
     import_paths.RefusedPackages(packages.refused).install()
-    calls.load()  # last, since the filter allows none of the calls above
+    calls.load()  # last, since the filter does not allow the calls above
 
 
 def _set_limits(limits: ProcessLimits) -> None:
     """Sets hard limits, which the process cannot raise again."""
-    with contextlib.suppress(OSError):  # if the machine runs out of memory, the kernel shall kill this process first
+    with contextlib.suppress(OSError):  # if the machine runs out of memory, the kernel should kill this process first
         Path("/proc/self/oom_score_adj").write_text("1000")
     user = os.getuid()
     threads = limits.threads + (0 if user >= _FIRST_UNUSED_USER else _threads_of(user))
@@ -118,7 +118,7 @@ def _drop_privileges() -> None:
             os.setgroups([])
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_AMBIENT, _CLEAR_ALL, 0, 0, 0)
-    # Without capabilities, root is bound by the rights of files like anybody else.
+    # Without capabilities, root is bound by file permissions like any other user.
     header, none = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
     if libc.capset(header, none):
         raise OSError(ctypes.get_errno(), "the capabilities cannot be dropped")

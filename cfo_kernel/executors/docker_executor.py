@@ -21,8 +21,8 @@ from cfo_kernel.executors.python_executor import ANSWER_FOLDER, PythonCall, Pyth
 IMAGE = "cfo-python"
 _RUNNER = "import sys; sys.path.insert(0, '/engine'); from cfo_kernel.executors.python_runner import main; main()"
 _PACKAGE = Path(__file__).parent.parent
-_SIGNALLED, _DOCKER_FAILED = 128, 125  # exit codes: 128 plus the signal, and that of `docker run` itself
-_NOT_STARTED = (_DOCKER_FAILED, 126, 127)  # the program of the image cannot be run, or is not there
+_SIGNALLED, _DOCKER_FAILED = 128, 125  # exit codes: 128 plus the signal, and those of `docker run` itself
+_NOT_STARTED = (_DOCKER_FAILED, 126, 127)  # the program in the image cannot be run or is missing
 _COMMAND_SECONDS = 5
 _REMOVALS, _BETWEEN_REMOVALS = 10, 0.2  # tries, and seconds
 _MAX_REASON = 300
@@ -91,7 +91,7 @@ class DockerExecutor:
         tables = {table: _path_inside(table) for table in call.tables}
         program = python_results.program_request(call) | {"tables": tables}
         request = framing.pack({"program": program, "answer": f"/scratch/{ANSWER_FOLDER}"})
-        output = ErrorOutput(process.stderr)  # the program can write to it, without end
+        output = ErrorOutput(process.stderr)  # the program can write to it without limit
         try:
             async with asyncio.timeout(call.limits.seconds):
                 await python_results.watch(_feed(process, request), call)
@@ -154,7 +154,7 @@ def arguments(name: str, image: str, call: PythonCall) -> list[str]:
         "user": f"{os.getuid()}:{os.getgid()}",  # files in the scratch folder then belong to the engine's user
         "pids-limit": str(limits.threads),
         "memory": str(limits.memory_bytes),
-        "memory-swap": str(limits.memory_bytes),  # the sum of both: no swap
+        "memory-swap": str(limits.memory_bytes),  # the sum of memory and swap, so no swap
         "cpus": "1",
         "log-driver": "none",
         "workdir": "/scratch",

@@ -7,7 +7,7 @@ from cfo_kernel.errors import without_paths
 
 _KEPT = 4096  # bytes
 _MAX_REASON = 300  # characters
-_LAST_SECONDS = 5  # for the rest to arrive from a process that has ended
+_LAST_SECONDS = 5  # seconds for the rest to arrive from a process that has ended
 
 
 class ErrorOutput:

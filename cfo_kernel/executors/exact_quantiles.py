@@ -47,7 +47,7 @@ def with_exact_quantiles(sql: str, connection: duckdb.DuckDBPyConnection) -> str
     with connection.cursor() as cursor:
         try:
             return _Rewriting(sql, cursor).sql()
-        except duckdb.Error:  # DuckDB cannot write every tree that it can read
+        except duckdb.Error:  # DuckDB cannot turn every tree that it can parse back into SQL
             return sql
 
 

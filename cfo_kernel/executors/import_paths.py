@@ -157,7 +157,7 @@ def _absolute(entries: Iterable[str]) -> list[str]:
     for entry in entries:
         with contextlib.suppress(FileNotFoundError):
             if entry:
-                found[os.path.abspath(entry)] = None  # noqa: PTH100 - without `..`, but with links as they are
+                found[os.path.abspath(entry)] = None  # noqa: PTH100 - without `..`, but with links unresolved
     return list(found)
 
 
@@ -166,7 +166,7 @@ def _installed_folders() -> list[Path]:
     """The folders of the interpreter and of its site-packages."""
     paths = sysconfig.get_paths()
     names = ("stdlib", "platstdlib", "purelib", "platlib")
-    libraries = (Path(prefix, "lib") for prefix in (sys.prefix, sys.base_prefix))  # of conda, for one
+    libraries = (Path(prefix, "lib") for prefix in (sys.prefix, sys.base_prefix))  # in conda, for example
     folders = [*(Path(paths[name]) for name in names), *map(Path, site.getsitepackages()), *libraries]
     return list(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
 

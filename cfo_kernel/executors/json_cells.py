@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, cast
 
-_MAX_EXACT_INT = 2**53  # JSON numbers are read as doubles, which hold whole numbers exactly up to here
+_MAX_EXACT_INT = 2**53  # JSON numbers are read as doubles, which are exact for whole numbers up to here
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -15,9 +15,9 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every 
 _VERSION_FLAG, _PATH_BENEATH = 1, 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
-_MAKE_AND_REMOVE = (1 << 4) | (1 << 5) | (1 << 7) | (1 << 8)  # remove folders and files, make folders and files
+_MAKE_AND_REMOVE = (1 << 4) | (1 << 5) | (1 << 7) | (1 << 8)  # remove folders and files, create folders and files
 _READ = _READ_FILE | _READ_DIR
-# No right to make links, devices, sockets or pipes: the engine reads these folders, and a link would lead it out.
+# No right to create links, devices, sockets or pipes: the engine reads these folders, and a link would lead it out.
 _WRITE = _READ | _WRITE_FILE | _TRUNCATE | _MAKE_AND_REMOVE
 _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
@@ -37,7 +37,7 @@ def restrict(read: Iterable[Path], write: Iterable[Path], listed: Iterable[Path]
     process must have set no_new_privs, or the kernel refuses.
     """
     version = abi()
-    # The ruleset handles every right that this kernel knows. A right that it does not handle is not restricted at all.
+    # The ruleset handles every right that this kernel supports. Rights that it does not handle are not restricted.
     handled, network, scoped = _all_rights(version)
     # The kernel rejects a struct with fields newer than itself, so it gets as many bytes as its version has.
     shape = struct.pack("QQQ", handled, network, scoped)[: 8 if version < 4 else 16 if version < 6 else 24]
@@ -67,7 +67,7 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
     """Adds a rule for the path, and for everything below it if it is a folder."""
     descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        # The kernel rejects a rule that gives a file the rights of a folder.
+        # The kernel rejects a rule that grants folder rights for a file.
         allowed = rights if path.is_dir() else rights & _FILE_RIGHTS
         _checked(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.c_char_p(struct.pack("=Qi", allowed, descriptor)), 0)
     finally:

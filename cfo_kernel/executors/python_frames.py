@@ -27,7 +27,7 @@ _KNOWN_TYPES = (
 
 def load(path: Path) -> pd.DataFrame:
     """Loads a table of the workspace as a new DataFrame."""
-    # Without threads and read-ahead: the process may start few threads, and has little memory.
+    # Without threads or read-ahead, because the process may start few threads and has little memory.
     table = parquet.ParquetFile(path, pre_buffer=False).read(use_threads=False)
     frame = table.to_pandas(use_threads=False, date_as_object=False, split_blocks=True)
     for position, field in enumerate(table.schema):
@@ -65,7 +65,7 @@ def _frame(result: object) -> pd.DataFrame:
     if not result.shape[1]:
         raise ValueError("result_df has no columns. Name them, as in pd.DataFrame(rows, columns=['name', 'value'])")
     frame, index = result.reset_index(drop=True), result.index
-    # Row numbers mean nothing: a range, or what filtering has left of one. Any other index is data.
+    # Row numbers mean nothing, even if filtering left gaps in them. Any other index is data.
     is_data = not isinstance(index, pd.RangeIndex) and not (
         index.name is None and index.nlevels == 1 and pd.api.types.is_integer_dtype(index.dtype)
     )

@@ -117,7 +117,7 @@ def _read_answer(call: PythonCall) -> _Answer:
         if len(body) > call.limits.answer_bytes:
             raise ValueError("too long")
         values = json.loads(body, parse_constant=_refuse_constant)
-        # JSON can name half of a surrogate pair, which could not be stored or sent.
+        # JSON can contain half of a surrogate pair, which could not be stored or sent.
         json.dumps(values, ensure_ascii=False).encode()
         answer = _Answer.model_validate(values)
     except (OSError, ValueError, RecursionError, ValidationError) as error:

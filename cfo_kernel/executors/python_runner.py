@@ -128,4 +128,4 @@ def main() -> None:
     """Runs the program on standard input, in a process that is confined from outside by a container."""
     if (request := framing.read(sys.stdin.buffer)) is not None:
         run(request["program"], Path(request["answer"]))
-    os._exit(0)  # ends threads that the program left behind
+    os._exit(0)  # ends threads that the program left running

@@ -47,7 +47,7 @@ def main() -> None:
     _preload()
     if sum(1 for _ in Path("/proc/self/task").iterdir()) != 1:
         raise RuntimeError("the zygote has threads: a fork of it would not be safe")
-    # Freezing keeps the garbage collector of a child from writing to the objects, which would copy their pages.
+    # Freezing keeps a child's garbage collector from writing to the objects, which would copy their memory pages.
     gc.collect()
     gc.freeze()
     _serve(control, calls)
@@ -117,7 +117,7 @@ def _run_child(call: socket.socket, calls: "SeccompFilter") -> None:
                 os.write(engine, f"{type(error).__name__}: {error}"[:500].encode())
                 raise
             os.write(engine, CONFINED)
-            os.close(engine)  # the program must have no way to speak to the engine
+            os.close(engine)  # the program must have no way to communicate with the engine
             from cfo_kernel.executors import python_runner
 
             python_runner.run(request["program"], Path(request["answer"]))

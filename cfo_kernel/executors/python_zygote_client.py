@@ -116,11 +116,11 @@ class ZygoteClient:
         Raises `PythonUnavailable` if processes cannot be confined, and `WorkbenchClosed` after `close`.
         """
         async with self._lock:
-            if self._is_closed:  # a program that waited in line would otherwise start a zygote that is never ended
+            if self._is_closed:  # otherwise a program that waited in line would start a zygote that is never stopped
                 raise WorkbenchClosed("The workbench was closed. Call connect() again.")
             with contextlib.suppress(OSError):
                 return await self._try_fork()
-            # The zygote was lost since the last request: try once more with a new one.
+            # The zygote was lost since the last request, so try once more with a new one.
             await wait_briefly(self._process)
             await self._end()
             try:

@@ -80,7 +80,7 @@ def list_files(scratch: Path, limits: PythonLimits) -> tuple[tuple[WrittenFile, 
         if name not in _ANSWER_FILES and not entry.is_dir(follow_symlinks=False):
             status = entry.stat(follow_symlinks=False)
             is_readable = bool(status.st_mode & stat.S_IRUSR)  # by the engine, which runs as the same user
-            # A file with a second hard link may be one from outside, whose content must not come into the thread.
+            # A file with a second hard link may be from outside the folder. Its content must not get into the thread.
             if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and is_readable and _is_plain(name):
                 good.append(WrittenFile(name=name, size=status.st_size))
             else:
@@ -137,10 +137,10 @@ def open_regular_file(scratch: Path, name: str) -> int:
     *folders, last = name.split("/")
     current = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        # Folder by folder: O_NOFOLLOW applies to the last part of a path only.
+        # Folder by folder, because O_NOFOLLOW applies only to the last part of a path.
         for folder in folders:
             current = _move_to(current, folder)
-        # O_NONBLOCK: opening a pipe that no one writes to would wait forever.
+        # O_NONBLOCK, because opening a pipe that nothing writes to would wait forever.
         descriptor = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=current)
     finally:
         os.close(current)

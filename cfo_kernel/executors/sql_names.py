@@ -19,7 +19,7 @@ def unique_names(names: Sequence[str]) -> list[str]:
     result: list[str] = []
     for name in names:
         unique, count = name, 2
-        # A number must not make a name further down: a, a, a_2 become a, a_3, a_2.
+        # An added number must not collide with a later name: a, a, a_2 become a, a_3, a_2.
         while unique.lower() in taken or (unique != name and unique.lower() in given):
             unique, count = f"{name}_{count}", count + 1
         taken.add(unique.lower())

@@ -51,7 +51,7 @@ def check(sql: str, tables: Set[str], connection: duckdb.DuckDBPyConnection) -> 
         raise _too_deep() from error
     except duckdb.Error as error:
         message = str(error).split("\n\nLINE")[0]
-        if "expression depth" in message:  # DuckDB's message advises to change a setting, which is locked
+        if "expression depth" in message:  # DuckDB's message suggests changing a setting, but the settings are locked
             raise _too_deep() from error
         raise SqlInvalid(f"The SQL does not parse. {message}", retryable=True) from error
     return frozenset(walk.used)
@@ -69,7 +69,7 @@ def without_trailing_comments(sql: str) -> str:
     for offset, kind in tokens:
         is_comment = kind.name == "comment"
         if is_comment and encoded[offset:].startswith(b"/*") and b"*/" not in encoded[offset:]:
-            return sql  # it is not closed, which the parser reports
+            return sql  # something is not closed, which the parser reports
         if not is_comment:
             is_end = encoded[offset : offset + 1] == b";"
             end = (offset if end is None else end) if is_end else None
@@ -114,9 +114,9 @@ def _check_kind(statements: "list[duckdb.Statement]") -> None:
         raise _violation(f"There are {len(statements)} statements. Send exactly one SELECT.", retryable=True)
     try:
         kind = statements[0].type.name
-    except ValueError:  # the Python package knows fewer kinds of statement than the parser (UPDATE EXTENSIONS)
+    except ValueError:  # the Python package knows fewer kinds of statements than the parser (UPDATE EXTENSIONS)
         kind = "This statement"
-    if kind == "MULTI":  # a PIVOT without IN becomes several statements: one of them reads the data for the columns
+    if kind == "MULTI":  # a PIVOT without IN becomes several statements, one of which reads the data for the columns
         message = "A PIVOT that takes its columns from the data is not allowed. List the columns with IN (...)."
         raise _violation(message, retryable=True)
     if kind == "EXPLAIN":
@@ -148,7 +148,7 @@ class _TreeWalk:
     def _check_node(self, node: Node, ctes: frozenset[str]) -> None:
         kind = str(node.get("type"))
         common: Node | None = node.get("cte_map")
-        # Every statement has a map of CTEs, and its type ends in _NODE: so one of a kind that is not known is caught.
+        # Every statement has a map of CTEs, and its type ends in _NODE, so that statements of unknown types are caught.
         if kind not in _QUERIES and (common is not None or kind.endswith("_NODE")):
             what = kind.removesuffix("_NODE").removesuffix("_QUERY")
             message = f"{what} is not allowed inside a query. Use SELECT there."
@@ -156,10 +156,10 @@ class _TreeWalk:
         if common is not None:
             for entry in common["map"]:
                 self.visit(entry["value"], ctes)
-                ctes |= {fold_case(entry["key"])}  # the next CTE sees this one
+                ctes |= {fold_case(entry["key"])}  # the next CTE can see this one
             node = {key: value for key, value in node.items() if key != "cte_map"}
         if name := node.get("cte_name"):
-            # The part that a CTE starts from does not see the CTE yet: there, its name would be a table, or a file.
+            # The part that a CTE starts from does not see the CTE yet: there, its name would be a table or a file.
             start = "left" if kind == "RECURSIVE_CTE_NODE" else "query"
             self.visit(node.get(start), ctes)
             node = {key: value for key, value in node.items() if key != start}

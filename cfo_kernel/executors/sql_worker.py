@@ -34,17 +34,17 @@ from cfo_kernel.executors.sql_worker_results import (
 from cfo_kernel.executors.worker_server import serve
 from cfo_kernel.sql_text import quoted, text_literal
 
-MEMORY = 5 << 29  # 2.5 GiB of address space: DuckDB's own limit of 1.5 GB, and what it does not count
+MEMORY = 5 << 29  # 2.5 GiB of address space: DuckDB's own limit of 1.5 GB, and the memory that it does not count
 _DUCKDB_MEMORY = "1500MB"
 _SETTINGS = (
     "SET temp_directory = ''",  # nothing is spilled to disk
-    "SET enable_progress_bar = true",  # without it, DuckDB does not measure how far a query is
+    "SET enable_progress_bar = true",  # without it, DuckDB does not measure a query's progress
     "SET enable_progress_bar_print = false",
     "SET progress_bar_time = 0",
 )
 _LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
 _BATCH = 50_000
-_MAX_TYPE = 500  # characters; a struct names each of its fields
+_MAX_TYPE = 500  # characters; the type of a struct contains the name of each of its fields
 
 
 class SqlWorker:
@@ -135,7 +135,7 @@ class SqlWorker:
                 if (width := len(relation.columns)) > max_columns:
                     raise PythonFailed(f"result_df has {width} columns, more than {max_columns}. Keep fewer.")
                 return self._deliver(relation, bounded_names(relation.columns), cap, Path(file), max_bytes)
-        except (RuntimeError, ValueError, LookupError, TypeError) as error:  # types or texts that Python does not take
+        except (RuntimeError, ValueError, LookupError, TypeError) as error:  # types or strings that Python rejects
             raise PythonFailed(UNREADABLE_RESULT) from error
 
     def _deliver(
@@ -198,7 +198,7 @@ class SqlWorker:
             stack.callback(_abort, connection)
             exact = with_exact_quantiles(sql, connection)
             if exact != sql:
-                sql_policy.check(exact, used, parser)  # what runs has passed the policy, also if it was rewritten
+                sql_policy.check(exact, used, parser)  # the query has passed the policy, even if it was rewritten
             yield connection.sql(exact)
 
 
@@ -210,7 +210,7 @@ def _columns_of_unknown(files: Callable[[], list[str]]) -> Generator[None]:
     except UnknownColumn as error:
         parquet = importlib.import_module("pyarrow.parquet")
         columns: list[str] = []
-        with contextlib.suppress(OSError, ValueError):  # the file is gone or damaged: the next query says so
+        with contextlib.suppress(OSError, ValueError):  # the file is missing or damaged, which the next query reports
             columns = [name for file in files() for name in parquet.read_schema(file).names]
         raise with_columns(error, dict.fromkeys(columns)) from error
 

@@ -57,7 +57,7 @@ def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.Query
     message = str(error).split("\n\nLINE")[0]
     found = _KIND.search(message)
     kind = found[1] if found else ""
-    is_bare = kind in ("", "Invalid", "Unknown")  # an error of Arrow or of the C++ library
+    is_bare = kind in ("", "Invalid", "Unknown")  # an error from Arrow or from the C++ library
     if (is_bare or kind == "IO") and any(sign in message for sign in _NO_SPACE):
         text = "The disk is too full for the whole result. Free some space, or ask for fewer rows."
         return errors.QueryFailed(text, retryable=False)
@@ -70,7 +70,7 @@ def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.Query
     if kind == "Permission":
         text = "SQL cannot read files or settings here. Read the tables of the workspace."
         return errors.SqlPolicyViolation(text, retryable=True)
-    if kind == "IO":  # the cache folder was made again; this process may read the old one only, a new one can
+    if kind == "IO":  # the cache folder was recreated; only a new process can read the new one
         text = "The file of a table is no longer readable. Run the query again."
         return errors.WorkerLost(text, retryable=True, again=True)
     if kind in ("INTERNAL", "FATAL"):  # after one of these, DuckDB refuses every further query

@@ -22,7 +22,7 @@ from cfo_kernel.executors.worker_process import Progress, WorkerProcess, workben
 
 _MODULE = "cfo_kernel.executors.sql_worker"
 _AT_ONCE = 4
-_IDLE_SECONDS = 300  # until a process without work ends; one stays warm
+_IDLE_SECONDS = 300  # seconds until an idle process ends; one stays warm
 TableFiles = Mapping[str, Path]
 """Parquet files by the names of their tables."""
 
@@ -38,7 +38,7 @@ class SqlWorkerPool:
         self._folder = folder
         self._timeout = timeout
         self._slots = asyncio.Semaphore(at_once)
-        self._idle: list[_PooledWorker] = []  # the one that worked last is at the end
+        self._idle: list[_PooledWorker] = []  # the most recently used one is at the end
         self._workers: list[_PooledWorker] = []
         self._idle_seconds = idle
         self._ending_idle: asyncio.Task[None] | None = None
@@ -97,7 +97,7 @@ class SqlWorkerPool:
                     return answer
             finally:
                 worker.folder.clear_outputs()
-                if worker in self._workers:  # else the pool was closed meanwhile
+                if worker in self._workers:  # otherwise the pool was closed in the meantime
                     worker.idle_since = time.monotonic()
                     self._idle.append(worker)
                     if len(self._idle) > 1 and (self._ending_idle is None or self._ending_idle.done()):

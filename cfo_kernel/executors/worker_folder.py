@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cfo_kernel.executors import confine, locked_temp_folders
 
-_CGROUP = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB reads its limits there, or else aborts
+_CGROUP = (Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))  # DuckDB reads its limits there, and aborts without them
 _FILE_BYTES = 8 << 30
 _THREADS = 64
 
@@ -28,7 +28,7 @@ class WorkerFolder:
         """Raises `OSError`."""
         self.path = parent / uuid.uuid4().hex
         self.inputs, self.outputs = self.path / "in", self.path / "out"
-        # They must be there before the process starts: Landlock gives rights to existing folders only.
+        # They must exist before the process starts, because Landlock grants rights only for existing folders.
         for folder in (self.inputs, self.outputs):
             folder.mkdir(parents=True)
         self._lock = locked_temp_folders.lock_folder(self.path)
@@ -40,7 +40,7 @@ class WorkerFolder:
             raise FileNotFoundError(errno.ENOENT, "not a regular file", str(source))
         link = self.inputs / name
         link.parent.mkdir(parents=True, exist_ok=True)
-        # A confined worker of root has no right to open the files of others, so it gets a copy of its own.
+        # A confined worker that runs as root may not open other users' files, so it gets its own copy.
         is_readable = status.st_uid == os.geteuid() or status.st_mode & stat.S_IROTH
         try:
             if not is_readable:
@@ -48,7 +48,7 @@ class WorkerFolder:
             os.link(source, link, follow_symlinks=False)
         except FileNotFoundError:
             raise
-        except OSError:  # or the file system has no hard links, or the folders are on two of them
+        except OSError:  # or the file system has no hard links, or the folders are on two file systems
             try:
                 shutil.copyfile(source, link, follow_symlinks=False)
             except OSError:

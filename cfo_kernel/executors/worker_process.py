@@ -146,7 +146,7 @@ class WorkerProcess:
         self._is_closed = True
         await self._kill()
         await self._errors.close()
-        async with self._lock:  # a process that is just being started is not known here yet: `_ready` kills it
+        async with self._lock:  # a process that is just being started is not in `_process` yet: `_ready` kills it
             pass
 
     async def _with_timeout(self, exchange: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -166,7 +166,7 @@ class WorkerProcess:
         try:
             return task.result()
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, LookupError, TypeError) as error:
-            # The process died, or sent something that is not an answer: after that, its stream cannot be trusted.
+            # The process died, or sent something that is not an answer. Its stream cannot be trusted after that.
             await wait_briefly(self._process)
             await self._kill()
             if self._is_closed:
@@ -217,7 +217,7 @@ class WorkerProcess:
                 stderr=pipe,
                 env=_ENVIRONMENT,
                 cwd="/",
-                start_new_session=True,  # Ctrl+C in the terminal is for the engine alone
+                start_new_session=True,  # Ctrl+C in the terminal must reach only the engine
             )
             self._errors, self._has_answered = ErrorOutput(process.stderr), False
             if self._is_closed:  # while it was being started

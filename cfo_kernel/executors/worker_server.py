@@ -80,7 +80,7 @@ class _Server:
             request = self._waiting.get()
             self._set_running(request.pop("id", 0))
             answer = _answer(self._handlers, request)
-            self._set_running(None)  # before the answer: the engine may send the next request as soon as it has it
+            self._set_running(None)  # first, because the engine may send the next request as soon as it has the answer
             self._send(answer)
 
     def _set_running(self, number: int | None) -> None:
@@ -96,7 +96,7 @@ class _Server:
                     self._to_stop = request["stop"]
                 else:
                     self._waiting.put(request)
-        finally:  # also after an error: without this thread, the process would outlive its engine
+        finally:  # even after an error: without this thread, the process would outlive its engine
             os._exit(0)
 
     def _watch(self, work: InterruptibleWork) -> None:
@@ -107,7 +107,7 @@ class _Server:
                 time.sleep(_CHECK_EVERY)
                 with self._running_lock:
                     if self._to_stop == number == self._running:
-                        work.stop()  # and again in the next round: an interruption may come before the query starts
+                        work.stop()  # repeated, because an interruption may come before the query starts
                         continue
                 if time.monotonic() - reported >= _PROGRESS_EVERY and (done := work.progress()) >= 0:
                     reported = time.monotonic()

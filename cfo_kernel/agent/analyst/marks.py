@@ -87,7 +87,7 @@ def _best(words: tuple[Word, ...], at: int, lexicon: Lexicon) -> Mark | None:
     named = _named(words, at, lexicon)
     phrase = _phrase(words, at)
     if named and phrase and phrase.is_ask(Ask.ROWS) and all(n.kind == "table" for n in named.names):
-        phrase = None  # the glossary's word for a table's rows says which table is meant
+        phrase = None  # the glossary's word for a table's rows identifies the table
     found = [_period(words, at), named if named and named.values else None, phrase]
     found += [_number(words, at), named]
     if words[at].norm in FILLERS:

@@ -23,7 +23,7 @@ class Shape(StrEnum):
     VARIANCE = "variance"  # two scenarios side by side
     RUNNING = "running"  # each period added to all earlier periods
     LIST = "list"  # names, no figures
-    ROWS = "rows"  # single rows of the fact table
+    ROWS = "rows"  # individual rows of the fact table
     DATES = "dates"  # the first or the last date
 
 
