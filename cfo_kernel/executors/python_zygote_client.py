@@ -74,7 +74,7 @@ class SandboxProcess:
         return 0
 
     def _unlinked_bytes(self) -> int:
-        """The total size of its open files without a name.
+        """The total size of the process's open files that no longer have a name.
 
         On a tmpfs, writes through a mapping are counted nowhere else.
         """

@@ -133,7 +133,7 @@ class SqlWorker:
         try:
             with self._relation(f"FROM {sql}", thread_tables, known or []) as relation:
                 if (width := len(relation.columns)) > max_columns:
-                    raise PythonFailed(f"result_df has {width} columns, more than {max_columns}. Keep fewer.")
+                    raise PythonFailed(f"result_df has {width} columns; the limit is {max_columns}. Keep fewer.")
                 return self._deliver(relation, bounded_names(relation.columns), cap, Path(file), max_bytes)
         except (RuntimeError, ValueError, LookupError, TypeError) as error:  # types or strings that Python rejects
             raise PythonFailed(UNREADABLE_RESULT) from error

@@ -1,4 +1,4 @@
-"""What is checked while the model can still correct its reply: shown tables, charts, names, and the size of a table."""
+"""Checks made while the model can still correct its reply: shown tables, charts, names, and the size of a table."""
 
 import json
 from typing import Any

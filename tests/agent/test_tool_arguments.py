@@ -1,4 +1,4 @@
-"""Arguments as models write them, and as the tools' schemas define them."""
+"""Arguments in the forms that models write, and as the tools' schemas define them."""
 
 import json
 from typing import Any

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - a template is copied as it is
-"""Calls as the templates of models write them, and prose that only mentions a tool."""
+"""Calls in the forms of models' templates, and prose that only mentions a tool."""
 
 import json
 

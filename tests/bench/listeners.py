@@ -1,4 +1,4 @@
-"""The cost of many clients that wait for events: a thousand of silent runs, and 1,500 of one whose model writes."""
+"""The cost of many clients that wait for events: a thousand on silent runs, and 1,500 on one whose model is writing."""
 
 import asyncio
 import contextlib

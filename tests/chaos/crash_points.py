@@ -66,9 +66,8 @@ def _after(owner: Any, name: str, applies: Callable[..., bool] = lambda *_, **__
 def _once_stored(name: str, applies: Callable[..., bool]) -> None:
     """Crashes once the journal has committed what this method of the recorder passes to it, and passes nothing more.
 
-    The journal commits in groups. Anything passed between this call and the crash could be part of the same commit,
-    and the
-    point would then lie behind a later step.
+    The journal commits in groups. Anything passed between this call and the crash could be part of the same commit, and
+    the point would then lie behind a later step.
     """
     original: Any = getattr(Recorder, name)
 

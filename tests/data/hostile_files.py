@@ -1,4 +1,4 @@
-"""Files that claim, hide or unpack to more than any machine can read. Each is small on disk."""
+"""Files that claim to contain, hide, or unpack to more than any machine can read. Each is small on disk."""
 
 import gzip
 import io

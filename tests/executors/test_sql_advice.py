@@ -1,4 +1,4 @@
-"""Errors of SQL that is written for another database carry the repair, and the columns that there are."""
+"""Errors for SQL in another database's dialect suggest the correction, and list the existing columns."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -3,8 +3,8 @@
     with LocalModel() as model:
         client = AsyncOpenAI(base_url=model.base_url, api_key="any")
 
-The server runs in a separate process: this module as `__main__`, which prints its URL once it answers and
-ends when its standard input closes, so it also ends when the test process is killed.
+The server runs in a separate process: this module as `__main__`, which prints its URL once it answers and ends when its
+standard input closes, so it also ends when the test process is killed.
 """
 
 import importlib
@@ -50,9 +50,8 @@ def serve(threads: int) -> None:
 class LocalModel:
     """Runs the server for the duration of a `with` block. Pass `base_url` to an OpenAI client.
 
-    One thread is the default, because llama.cpp's threads spin while they wait for each other: two threads on two
-    cores are
-    a little faster on an idle machine and 3 to 10 times slower alongside busy processes (xdist).
+    One thread is the default, because llama.cpp's threads spin while they wait for each other: two threads on two cores
+    are a little faster on an idle machine and 3 to 10 times slower alongside busy processes (xdist).
     """
 
     def __init__(self, *, threads: int = 1, timeout: float = 30.0) -> None:

@@ -1,6 +1,7 @@
-"""A server of scripted bytes: each request takes the next turn of the script, and then its connection is closed.
+"""A server that sends scripted bytes: each request takes the next turn of the script, and its connection is then
+closed.
 
-A test can thus play every byte that a server, a proxy or a broken connection sends.
+A test can thus send any bytes that a server, a proxy or a broken connection might send.
 """
 
 import asyncio

@@ -1,4 +1,6 @@
-"""The flow: a message, a reply, the engine's action, and what the model reads of it when the thread continues."""
+"""The flow of a run: a message, a reply, the engine's action, and its outcome as the model reads it when it
+continues.
+"""
 
 import json
 from decimal import Decimal

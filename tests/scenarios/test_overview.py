@@ -1,4 +1,4 @@
-"""What a side panel requests for a workspace: the open runs, and what people wrote about the tables."""
+"""The requests of a side panel for a workspace: the open runs, and people's notes on the tables."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Databases left by older versions of the program, with data. `old_schemas/` has a dump of each.
 
-A dump is never changed. Each was made with that version's code and then `sqlite3`'s `iterdump` or
-`pg_dump --inserts`. To add one before a schema changes, fill the stores with the released version and dump them.
+A dump is never changed. Each was made with that version's code and then `sqlite3`'s `iterdump` or `pg_dump --inserts`.
+To add one before a schema changes, fill the stores with the released version and dump them.
 """
 
 import sqlite3

@@ -109,7 +109,7 @@ class KernelChannelsHandler(VoilaKernelWebsocketHandler):
 
 
 class WorkbenchApp(Voila):
-    """Voila with the handlers above in front of its own, a guard in front of all, and a kernel pool monitor."""
+    """Voila with the handlers above added to its own, a guard in front of every handler, and a kernel pool monitor."""
 
     def init_settings(self) -> Any:
         settings = super().init_settings()

@@ -70,7 +70,7 @@ class Beside:
             if gaps(base.periods):
                 raise NotUnderstood("These periods are not consecutive. Compare two of them.")
         if base.functions[0] not in ("sum", "avg", "count", "count_distinct") or base.per:
-            raise NotUnderstood(f"I cannot show the change of a {base.functions[0]}.")
+            raise NotUnderstood("I can show the change of a total, an average or a count, but not of this figure.")
         if any(t.on == "figure" for t in base.thresholds):
             raise NotUnderstood("I do not know whether the threshold applies to the figure or to its change.")
         return replace(base, shape=Shape.CHANGE)

@@ -1,4 +1,4 @@
-"""Unusual answers of servers: ids and indexes, arguments, names, finish reasons, usage, and calls as text."""
+"""Unusual answers from servers: ids and indexes, arguments, names, finish reasons, usage, and calls as text."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Servers that refuse a part of the request: what is removed, what never is, and what is remembered."""
+"""Servers that refuse parameters of a request: which are removed, which never are, and which are remembered."""
 
 import json
 from collections.abc import Callable
