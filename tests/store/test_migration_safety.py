@@ -117,7 +117,7 @@ def names(file: Path) -> list[str]:
 def test_a_revision_that_fails_leaves_nothing_behind(catalog: Database, later: Callable[..., StoreSchema]) -> None:
     rows, structure = catalog.rows(), catalog.structure()
     engine = catalog.engine()
-    with pytest.raises(StorageFailed, match=r"from revision 0002 to 0004 \(no such luck\). Nothing changed"):
+    with pytest.raises(StorageFailed, match=r"from revision 0002 to 0004 \(no such luck\). Nothing was changed"):
         bring_up_to_date(engine, later("pass", "raise RuntimeError('no such luck')"))
     assert (catalog.rows(), catalog.structure()) == (rows, structure)
     with pytest.raises(StorageFailed, match="nothing_like_it"):
