@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,16 @@ async def pool(company: Company, tmp_path: Path) -> AsyncIterator[SqlWorkerPool]
     yield opened
     await opened.close()
     assert not (tmp_path / ".sql").exists()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_pool(company: Company, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SqlWorkerPool]:
+    """One pool for several tests: its worker is replaced where a statement makes that necessary."""
+    folder = tmp_path_factory.mktemp("pool") / ".sql"
+    opened = SqlWorkerPool(company.folder, folder, timeout=LIMIT)
+    yield opened
+    await opened.close()
+    assert not folder.exists()
 
 
 def tables(company: Company) -> dict[str, Path]:
@@ -59,8 +70,10 @@ async def test_no_hostile_statement_has_an_effect(
     assert snapshot(tmp_path) | snapshot(company.folder) == before
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("sql", RUNAWAY)
-async def test_no_statement_keeps_a_core_or_the_memory(pool: SqlWorkerPool, company: Company, sql: str) -> None:
+async def test_no_statement_keeps_a_core_or_the_memory(lasting_pool: SqlWorkerPool, company: Company, sql: str) -> None:
+    pool = lasting_pool
     assert await query(pool, company, "SELECT 1") == [[1]]
     async with asyncio.timeout(60):  # each of them would run for minutes
         with pytest.raises((QueryTimeout, QueryOutOfMemory)):
