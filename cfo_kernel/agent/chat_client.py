@@ -5,10 +5,24 @@ tests.bench chat_client` measures. Parameters that a server refuses are left out
 converted to one.
 """
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, cast
 
-from openai import APIError, APIStatusError, AsyncOpenAI, AsyncStream, NotGiven, Omit, RequestOptions
+import httpx2
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncOpenAI,
+    AsyncStream,
+    NotGiven,
+    Omit,
+    RequestOptions,
+)
 from openai.resources.chat import AsyncChat, AsyncCompletions
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import ValidationError
@@ -17,11 +31,14 @@ from pydantic_core import to_json
 from cfo_kernel.agent.chat_chunks import ChunkRepair
 from cfo_kernel.agent.chunk_text import answer_length, storable
 from cfo_kernel.agent.refused_parameters import Body, refused, without
+from cfo_kernel.agent.server_messages import server_message
 from cfo_kernel.agent.unstreamed_answers import NotACompletion, chunks_of
 from cfo_kernel.errors import TokenLimitReached
 
 _MOST_REPEATS = 6
 _LONGEST_ANSWER = 1_000_000
+_LONGEST_EVENT = 4_000_000
+_REST_SECONDS = 0.1
 
 
 class ChatClient(AsyncOpenAI):
@@ -123,8 +140,9 @@ def _names(tools: Any) -> list[str]:
 class _Chunks(AsyncStream[object]):
     """The chunks of an answer.
 
-    As a stream of `object`, it yields the JSON of each event. pydantic's own validation turns that into a chunk in a
-    twentieth of the time that the client would take.
+    The base class opens and closes the response. The events are read here, because the base class does not report
+    whether a stream ended with [DONE], and because pydantic's own validation turns an event into a chunk in a twentieth
+    of the time that the client would take.
     """
 
     _done = False
@@ -134,7 +152,7 @@ class _Chunks(AsyncStream[object]):
         """Reads up to the first event. An error that precedes the answer is raised here."""
         media_type = self.response.headers.get("content-type", "")
         self._repair = repair
-        self._first, self._rest = list[object](), super().__aiter__()
+        self._first, self._rest = list[object](), self._events()
         try:
             if "json" in media_type or "html" in media_type:
                 self._first, self._rest, self._done = await chunks_of(self.response), _nothing(), True
@@ -165,17 +183,43 @@ class _Chunks(AsyncStream[object]):
     def _repaired(self, data: object) -> object:
         return self._repair.chunk(cast("dict[str, Any]", data)) if isinstance(data, dict) else data
 
-    async def _iter_events(self) -> AsyncIterator[Any]:
-        async for event in super()._iter_events():
-            self._done = self._done or event.data.startswith("[DONE]")
-            yield event
+    async def _events(self) -> AsyncIterator[object]:
+        """The JSON of each event up to [DONE]. An event that says what went wrong is raised."""
+        events = self._sent()
+        try:
+            async for text in events:
+                if text.startswith("[DONE]"):
+                    self._done = True
+                    await _read_rest(events)
+                    return
+                data: object = json.loads(text)
+                if isinstance(data, dict) and (error := cast("dict[str, Any]", data).get("error")):
+                    message = server_message(error).text or "The stream ends in an error."
+                    raise APIError(message, self.response.request, body=error)
+                yield data
+        finally:
+            await self.close()
+
+    async def _sent(self) -> AsyncIterator[str]:
+        """The data of each event, as the server sent it."""
+        # The format has one media type and one encoding. Some servers name others.
+        self.response.headers["content-type"] = "text/event-stream"
+        try:
+            async for event in httpx2.EventSource(self.response, _LONGEST_EVENT):
+                if event.data:
+                    yield event.data
+        except httpx2.SSEError:
+            raise _endless() from None
+        except httpx2.TimeoutException as error:
+            raise APITimeoutError(self.response.request) from error
+        except Exception as error:  # a broken TLS connection raises errors that httpx2 does not know
+            raise APIConnectionError(request=self.response.request) from error
 
     def _chunk(self, data: object) -> ChatCompletionChunk:
         data = storable(data)
         self._length += answer_length(data)
         if self._length > _LONGEST_ANSWER:
-            message = f"The model's answer had not ended after {_LONGEST_ANSWER:,} characters. Ask a narrower question."
-            raise TokenLimitReached(message)
+            raise _endless()
         try:
             return ChatCompletionChunk.model_validate(data)
         except ValidationError:
@@ -185,6 +229,20 @@ class _Chunks(AsyncStream[object]):
                 ) from None
         # Many servers leave out a field or fill it with null. The client's own method accepts what is there.
         return ChatCompletionChunk.construct(**cast("dict[str, Any]", data))
+
+
+def _endless() -> TokenLimitReached:
+    return TokenLimitReached(
+        f"The model's answer had not ended after {_LONGEST_ANSWER:,} characters. Ask a narrower question."
+    )
+
+
+async def _read_rest(events: AsyncIterator[object]) -> None:
+    """Reads to the end of the response, if it is near: otherwise the connection could not be used again."""
+    with suppress(TimeoutError, APIError):
+        async with asyncio.timeout(_REST_SECONDS):
+            async for _ in events:
+                pass
 
 
 async def _nothing() -> AsyncIterator[object]:

@@ -1,8 +1,12 @@
 """Compares the chat client with OpenAI's own: the same requests, the same chunks, the same errors."""
 
 import ast
+import importlib
 import json
+import pkgutil
+import re
 from collections.abc import AsyncIterator
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,9 @@ from openai import APIConnectionError, APIError, AsyncOpenAI, omit
 from openai.types.chat import ChatCompletionChunk
 
 import cfo_kernel
+import cfo_kernel.agent
 from cfo_kernel.agent.chat_client import ChatClient
+from cfo_kernel.errors import TokenLimitReached
 
 CLIENTS = [AsyncOpenAI, ChatClient]
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Büro?"}]}
@@ -159,6 +165,49 @@ async def test_a_connection_that_breaks_off_is_raised(kind: type[AsyncOpenAI]) -
         assert (await anext(stream)).choices[0].delta.content == "a"
         with pytest.raises(APIConnectionError):
             await anext(stream)
+
+
+async def test_an_event_without_end_is_a_limit() -> None:
+    class Endless(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"data: "
+            while True:
+                yield b"na " * 100_000
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=Endless())
+
+    http_client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+    async with ChatClient(api_key="key", base_url="http://model/v1", http_client=http_client) as client:
+        with pytest.raises(TokenLimitReached):
+            await client.chat.completions.create(**ASK, stream=True)
+
+
+@pytest.mark.parametrize("media_type", ["text/plain; charset=utf-16", "application/octet-stream", ""])
+async def test_a_stream_under_another_media_type_is_read(media_type: str) -> None:
+    async with Server(events(CHUNKS["text"], END), media_type).client(ChatClient) as client:
+        first, *_ = [chunk async for chunk in await client.chat.completions.create(**ASK, stream=True)]
+    assert first.choices[0].delta.content == "Büro"
+
+
+async def test_events_without_data_are_passed_over() -> None:
+    body = b"event: ping\n\nid: 1\n\nretry: 3\n\n" + events(CHUNKS["text"], END)
+    assert len(await chunks(body, ChatClient)) == 2
+
+
+def test_no_private_method_of_a_dependency_is_replaced() -> None:
+    """As with private modules: a new version may call it differently, or not at all."""
+    found: list[str] = []
+    for info in pkgutil.iter_modules(cfo_kernel.agent.__path__, "cfo_kernel.agent."):
+        for cls in vars(importlib.import_module(info.name)).values():
+            if not isinstance(cls, type) or cls.__module__ != info.name:
+                continue
+            private = {
+                name for name, each in vars(cls).items() if isfunction(each) and re.fullmatch("_[a-z].*[a-z]", name)
+            }
+            theirs = {n for base in cls.__mro__ if not base.__module__.startswith("cfo_kernel.") for n in vars(base)}
+            found += [f"{cls.__qualname__}.{name}" for name in private & theirs]
+    assert found == []
 
 
 def test_no_private_module_of_a_dependency_is_imported() -> None:

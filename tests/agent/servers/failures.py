@@ -91,6 +91,17 @@ FAILURES: dict[str, Case] = {
         code="model_unavailable",
         says=["gemma:2b does not support tools", "can call tools"],
     ),
+    "tool_choice_refused_in_every_form": fails(
+        error(
+            400,
+            "The tool_choice parameter does not support being set to required or object in thinking mode",
+            "invalid_parameter_error",
+            type="invalid_request_error",
+        ),
+        code="model_unavailable",
+        says=["does not support being set to required or object in thinking mode", "can call tools"],
+        requests=3,
+    ),
     # something else answers at the address
     "address_404_text": fails(
         Whole(404, b"404 page not found", "text/plain"),

@@ -6,7 +6,7 @@ All cases share one workbench and one server, so that a case takes a twentieth o
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from cfo_kernel.agent.outputs import MESSAGE_ARGUMENTS
 from cfo_kernel.events import ToolCall, ToolResult
 from tests.agent.servers import answers, failures, reported, reported_failures
 from tests.agent.servers.case import QUERY, RESULT, SQL, Case, Fails, Works
+from tests.agent.servers.history import assert_history_is_whole
 from tests.agent.servers.wire import RawServer, Turn, call, calls, chunk, one_call
 from tests.conftest import KEY
 from tests.replies import events_of, shown_message
@@ -159,14 +160,3 @@ def assert_fails(expected: Fails, finished: FinishedRun) -> None:
         message
     )
     assert [text for text in expected.never if text in message] == []
-
-
-def assert_history_is_whole(requests: Sequence[dict[str, Any]]) -> None:
-    """Every call in a request is followed by its return, and no id belongs to two calls of an answer."""
-    for request in requests:
-        messages = request["messages"]
-        for position, message in enumerate(messages):
-            made = [call["id"] for call in message.get("tool_calls") or ()]
-            returned = [each["tool_call_id"] for each in messages[position + 1 : position + 1 + len(made)]]
-            assert sorted(made) == sorted(returned)
-            assert len(set(made)) == len(made)

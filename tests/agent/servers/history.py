@@ -1,0 +1,15 @@
+"""Checks the messages that a model's server gets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def assert_history_is_whole(requests: Sequence[dict[str, Any]]) -> None:
+    """Every call in a request is followed by its return, and no id belongs to two calls of an answer."""
+    for request in requests:
+        messages = request["messages"]
+        for position, message in enumerate(messages):
+            made = [call["id"] for call in message.get("tool_calls") or ()]
+            returned = [each["tool_call_id"] for each in messages[position + 1 : position + 1 + len(made)]]
+            assert sorted(made) == sorted(returned)
+            assert len(set(made)) == len(made)
