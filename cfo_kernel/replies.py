@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, PrivateAttr, TypeAdapter
 
 from cfo_kernel import display
-from cfo_kernel.values import Value
+from cfo_kernel.values import COMPANY_DATA, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,8 +49,8 @@ class ResultTable(Value):
     strings. `file` is relative to the folder of the thread; `elapsed_ms` is the duration of the query.
     """
 
-    columns: tuple[ResultColumn, ...]
-    rows: tuple[tuple[Any, ...], ...]
+    columns: Annotated[tuple[ResultColumn, ...], COMPANY_DATA]
+    rows: Annotated[tuple[tuple[Any, ...], ...], COMPANY_DATA]
     row_count: int
     truncated: bool
     file: str | None = None

@@ -1,5 +1,7 @@
 """The base class for values exchanged between packages. They are frozen and accept only known fields."""
 
+from dataclasses import dataclass
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -7,3 +9,11 @@ class Value(BaseModel):
     """A frozen pydantic model. An unknown field is an error, so that typos in a plan or a glossary are found."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class CompanyData:
+    """Marks a field, within `Annotated`, that holds the company's data and nothing that a model wrote."""
+
+
+COMPANY_DATA = CompanyData()

@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from traceback import format_exception
 from typing import Any
 
 from pydantic_ai import RunContext
@@ -14,6 +15,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from cfo_kernel.agent.model_errors import UnreadableAnswer
+from cfo_kernel.agent.shown_text import without_keys
 from cfo_kernel.agent.tool_schemas import shortened
 
 _log = logging.getLogger(__name__)
@@ -57,7 +59,9 @@ class ChatModel(OpenAIChatModel):
                 yield answer
         # pydantic-ai trusts a server's types. The code that reads the answer raises its errors through the `yield`.
         except (AttributeError, TypeError, LookupError, ValueError, RecursionError) as error:
-            _log.warning("the answer of the model %s cannot be read", self.model_name, exc_info=error)
+            # The error may quote the answer, and the answer the key.
+            trace = without_keys("".join(format_exception(error)), (self.client.api_key,))
+            _log.warning("the answer of the model %s cannot be read: %s", self.model_name, trace)
             raise UnreadableAnswer(self.model_name, "The answer cannot be read.") from error
 
 

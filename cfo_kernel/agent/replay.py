@@ -14,23 +14,24 @@ from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.tools import ToolDefinition
 
 from cfo_kernel.agent.run_deps import RunDeps, call_key
+from cfo_kernel.agent.shown_text import without_keys
 from cfo_kernel.replies import ResultTable
 
 
 class Replay(AbstractCapability[RunDeps]):
-    """Wraps every model request and tool call: takes the outcome from the replay log, or records it there."""
+    """Wraps every model request and tool call: takes the outcome from the replay log, or records it there.
+
+    Nothing is recorded, or acted on, that contains a key of a model's server.
+    """
 
     async def wrap_model_request(
         self, ctx: RunContext[RunDeps], *, request_context: ModelRequestContext, handler: Any
     ) -> ModelResponse:
         recorded = ctx.deps.replay_log.response()
         if recorded is not None:
-            # Read as a list of messages, like the history, because building a schema for single answers would cost
-            # every process another 10 ms at its start.
-            [message] = ModelMessagesTypeAdapter.validate_python([recorded])
-            return cast("ModelResponse", message)
-        response: ModelResponse = await handler(request_context)
-        ctx.deps.replay_log.keep_response(ModelMessagesTypeAdapter.dump_python([response], mode="json")[0])
+            return _read(recorded)
+        response, record = _without_keys(await handler(request_context), ctx.deps.secrets)
+        ctx.deps.replay_log.keep_response(record)
         return response
 
     async def wrap_tool_execute(
@@ -59,6 +60,33 @@ class Replay(AbstractCapability[RunDeps]):
         if metadata := returned.get("metadata"):
             return ToolReturn(returned["value"], metadata=metadata)
         return returned["value"]
+
+
+def _without_keys(response: ModelResponse, secrets: tuple[str, ...]) -> tuple[ModelResponse, Any]:
+    """The answer without the keys of the model servers, wherever it contains them, and the same as JSON."""
+    [written] = ModelMessagesTypeAdapter.dump_python([response], mode="json")
+    record = _masked(written, secrets)
+    return (response if record == written else _read(record)), record
+
+
+def _masked(value: Any, secrets: tuple[str, ...]) -> Any:
+    match value:
+        case str():
+            return without_keys(value, secrets)
+        case list():
+            return [_masked(inner, secrets) for inner in cast("list[Any]", value)]
+        case dict():
+            fields = cast("dict[str, Any]", value)
+            return {without_keys(key, secrets): _masked(inner, secrets) for key, inner in fields.items()}
+        case _:
+            return value
+
+
+def _read(record: Any) -> ModelResponse:
+    # Read as a list of messages, like the history, because building a schema for single answers would cost every process
+    # another 10 ms at its start.
+    [message] = ModelMessagesTypeAdapter.validate_python([record])
+    return cast("ModelResponse", message)
 
 
 async def _run(handler: Any, args: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic_ai import RunContext
 
 from cfo_kernel.agent.replay_log import EmptyReplayLog, ReplayLog
 from cfo_kernel.agent.table_descriptions import catalogue
+from cfo_kernel.clean_text import clean_text
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.workspace_data import SchemaContext, WorkspaceData
 from cfo_kernel.errors import SheetInvalid
@@ -47,6 +48,8 @@ class RunDeps:
     schema: SchemaContext
     thread_dir: Path
     replay_log: ReplayLog = field(default_factory=EmptyReplayLog)
+    secrets: tuple[str, ...] = ()
+    """The keys of the model servers. `run_turn` sets them; no answer of a model may contain one."""
     large_deliveries: set[str] = field(default_factory=set[str])
     """The SQL of tables that the model has been asked to narrow."""
     _files: dict[str, Path] = field(default_factory=dict[str, Path])
@@ -117,10 +120,9 @@ class RunDeps:
 
     def plan_of(self, sql: str) -> QueryPlan | None:
         """The plan of this run that compiled to this SQL, so that a table delivered as SQL is checked like its plan."""
-        queries = (result.query for result in self._results.values())
-        return next(
-            (QueryPlan.model_validate(q.plan) for q in queries if q.plan and q.sql.strip() == sql.strip()), None
-        )
+        queries = (result.query for result in self._results.values() if result.query.plan)
+        text = clean_text(sql).strip()  # that of a reply has been cleaned
+        return next((QueryPlan.model_validate(q.plan) for q in queries if clean_text(q.sql).strip() == text), None)
 
     @property
     def thread_tables(self) -> dict[str, Path]:

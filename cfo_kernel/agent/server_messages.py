@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import unescape
 from typing import Any, NamedTuple, cast
 
+from cfo_kernel.agent.shown_text import without_keys
 from cfo_kernel.clean_text import clean_text
 
 _LONGEST = 300
@@ -52,10 +53,7 @@ def server_message(body: object, secrets: Sequence[str] = (), longest: int = _LO
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:
     """The text without these secrets and without anything that looks like an API key."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return _SECRET.sub("***", text)
+    return _SECRET.sub("***", without_keys(text, secrets))
 
 
 def parameter_paths(body: object) -> list[str]:

@@ -1,14 +1,48 @@
-"""Prepares a model's text for display: cleans it, and removes the API keys that were sent to its server."""
+"""Prepares a model's text for display: removes the API keys that were sent to its server, and cleans the text.
 
+A server may repeat the key that it was sent, for example in an error that the model then quotes. Keys are removed from
+each answer as it arrives, before it is recorded and before any of its calls runs. So no query, file name, record or log
+contains one. Cleaning comes later, because it concerns only what people see.
+"""
+
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel
 
 from cfo_kernel.clean_text import clean_text
 from cfo_kernel.replies import Reply
+from cfo_kernel.values import COMPANY_DATA
 
 _MASK = "***"
 _SHORTEST_KEY = 8
 """A shorter "key" is a placeholder for a server that needs none, and may occur as a word in an answer."""
+# What may stand between the characters of a key and be removed before the text is read: escape sequences, hidden
+# characters, and backslashes, also as JSON writes them. No key has such a character, so there is one way to match.
+_HIDDEN = r"(?:\x1b|\\(?i:u001b))\[[0-?]{0,16}[@-~]|\\(?i:u(?!00[2-7])[0-9a-f]{4})|\\(?!u)|[^ -~]"
+_BETWEEN = rf"(?:{_HIDDEN}){{0,16}}"
+M = TypeVar("M", bound=BaseModel)
+
+
+def without_keys(text: str, secrets: Sequence[str]) -> str:
+    """The text without these keys, even if JSON writes their characters as escapes."""
+    pattern = _pattern(tuple(secrets))
+    return pattern.sub(_MASK, text) if pattern else text
+
+
+@lru_cache(maxsize=8)
+def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
+    keys = sorted((secret for secret in secrets if len(secret) >= _SHORTEST_KEY), key=len, reverse=True)
+    return re.compile("|".join(_BETWEEN.join(map(_character, key)) for key in keys)) if keys else None
+
+
+def _character(character: str) -> str:
+    return rf"(?:{re.escape(character)}|\\(?i:u{ord(character):04x}))"
 
 
 @dataclass(frozen=True)
@@ -18,11 +52,8 @@ class ShownText:
     secrets: tuple[str, ...] = ()
 
     def text(self, text: str) -> str:
-        text = clean_text(text)
-        for secret in self.secrets:
-            if len(secret) >= _SHORTEST_KEY:
-                text = text.replace(secret, _MASK)
-        return text
+        shown = without_keys(clean_text(text), self.secrets)
+        return text if shown == text else shown
 
     def growing(self, text: str) -> str:
         """The text so far of a message that is still being written, without an ending that may be the start of a
@@ -36,19 +67,31 @@ class ShownText:
         return text
 
     def value(self, value: Any) -> Any:
-        """The JSON value with its strings prepared."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {self.text(key): self.value(inner) for key, inner in cast("dict[str, Any]", value).items()}
-        if isinstance(value, list):
-            return [self.value(inner) for inner in cast("list[Any]", value)]
-        return value
+        """The value with all its strings prepared, also within lists, objects and models.
+
+        A value of an unknown type may contain any text, and becomes text.
+        """
+        match value:
+            case str():
+                return self.text(value)
+            case dict():
+                return {self.value(key): self.value(inner) for key, inner in cast("dict[Any, Any]", value).items()}
+            case list():
+                return [self.value(inner) for inner in cast("list[Any]", value)]
+            case tuple():
+                return tuple(self.value(inner) for inner in cast("tuple[Any, ...]", value))
+            case BaseModel():
+                return self._model(value)
+            case None | bool() | int() | float() | Decimal() | date():
+                return value
+            case _:
+                return self.text(str(value))
 
     def reply(self, reply: Reply) -> Reply:
-        """The reply with the model's own text prepared. Its table holds the company's data and stays unchanged."""
-        texts = {name: getattr(reply, name) for name in type(reply).model_fields}
-        changed: dict[str, Any] = {name: self.text(text) for name, text in texts.items() if isinstance(text, str)}
-        if reply.kind == "user_interaction":
-            changed["choices"] = tuple(self.text(choice) for choice in reply.choices)
-        return reply.model_copy(update=changed)
+        """The reply with everything that the model wrote prepared. The company's data stay unchanged."""
+        return self._model(reply)
+
+    def _model(self, model: M) -> M:
+        fields = type(model).model_fields.items()
+        texts = {name: getattr(model, name) for name, field in fields if COMPANY_DATA not in field.metadata}
+        return model.model_copy(update={name: self.value(value) for name, value in texts.items()})

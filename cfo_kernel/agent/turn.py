@@ -148,6 +148,7 @@ async def run_turn(
     )
     turn: _Turn | None = None
     shown = ShownText(opened.secrets)
+    deps.secrets = opened.secrets
     try:
         async with _AGENT.iter(
             message or None, message_history=list(history), deps=deps, model=opened.model, usage_limits=usage_limits
