@@ -1,44 +1,54 @@
 """Finds the request parameters that a server refuses, and removes them from the request.
 
-Servers support different parts of OpenAI's API. A server that does not support a parameter refuses the whole request,
-and names the parameter in its own wording. Tools and messages are never removed, because an answer without them would
-look valid but be worthless.
+Servers support different parts of OpenAI's API, and of JSON Schema in the tools. A server that does not support a part
+refuses the whole request, and names the part in its own wording. Tools and messages are never removed, because an
+answer without them would look valid but be worthless.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from cfo_kernel.agent.plain_schemas import plain_schema, removable, without_keywords
 from cfo_kernel.agent.server_messages import parameter_paths, server_message
 
 Body = dict[str, Any]
 
 _ESSENTIAL = frozenset({"model", "messages", "tools"})
-# The keys that carry a tool's meaning: its name, its description, and the structure of its arguments.
-_STRUCTURE = frozenset(
-    {"type", "function", "name", "description", "parameters", "properties", "required", "items", "prefixItems"}
-    | {"enum", "const", "anyOf", "oneOf", "allOf", "$ref", "$defs", "definitions"}
-)
+_TOOL = frozenset({"type", "function", "name", "description", "parameters"})
+"""The keys of a tool outside its schema that carry its meaning."""
 _READ = 5_000
-_NAMES_BELOW = ("properties", "$defs", "definitions")
-"""Below these keys, the keys are names that the tool chose, not keywords."""
+_SCHEMAS = "schemas of tools"
+"""The name for what a server refuses that does not say which keyword it cannot read."""
+_ABOUT_SCHEMAS = re.compile(
+    r"schema|grammar|function_?declarations?|unsupported_keyword|\bparameters\.properties\b"
+    r"|\b(?:tools?|functions?)\b.{0,80}\bparameters\b|\bunmarshal\b.{0,120}\btools?\b",
+    re.IGNORECASE | re.DOTALL,
+)
+# The model's arguments did not fit, or it wrote no call. The request was fine.
+_ABOUT_AN_ANSWER = re.compile(r"failed_generation|tool_use_failed|did not match|failed to call", re.IGNORECASE)
 
 _REFUSALS = frozenset({400, 404, 405, 406, 409, 415, 422, 500, 501})
 """The statuses of a refused request. Other statuses concern the key, the account, a limit, or the server's health."""
+_OF_GATEWAYS = (424, 502, 503)
 
 
 def refused(status: int, error: object, body: Body) -> tuple[str, ...]:
     """The request parameters that the error names as a cause. Each of them can be removed or weakened."""
-    if status not in _REFUSALS:
+    message = server_message(error, longest=_READ)
+    about_schemas = _is_about_schemas(f"{message.text} {message.code}")
+    # A gateway may report the refusal of the server behind it as a failure.
+    if status not in _REFUSALS and not (about_schemas and status in _OF_GATEWAYS):
         return ()
     names = dict.fromkeys((*_top_level(body), *_within_tools(body)))
     fields = " ".join(parameter_paths(error))
     named = [name for name in names if _names(fields, name, single_words=True)]
     if not named:
-        text = server_message(error, longest=_READ).text
-        named = [name for name in names if _names(text, name, single_words=name in body or name == "strict")]
-        if not named and _names_value(text, body.get("tool_choice")):
+        named = [name for name in names if _names(message.text, name, single_words=name in body or name == "strict")]
+        if not named and _names_value(message.text, body.get("tool_choice")):
             named = ["tool_choice"]
+    if not named and about_schemas:
+        named = _simpler(body)
     # "not supported while streaming" is about the other parameter.
     others = tuple(name for name in named if name != "stream")
     return others or tuple(named)
@@ -47,19 +57,31 @@ def refused(status: int, error: object, body: Body) -> tuple[str, ...]:
 def without(body: Body, names: Sequence[str]) -> Body:
     """The request without these parameters. `tool_choice` becomes `auto`, and is removed if it is refused again."""
     changed = dict(body)
+    if within := {*names} - body.keys():
+        changed.update(_stripped(body, within))
+        if changed.get("stream_options") == {}:
+            del changed["stream_options"]
     for name in names:
         if name == "tool_choice" and changed.get(name, "auto") != "auto":
             changed[name] = "auto"
         elif name == "stream":
             changed[name] = False
             changed.pop("stream_options", None)
-        elif name in changed:
-            del changed[name]
         else:
-            for outer in ("tools", "stream_options"):
-                if outer in changed and (stripped := _stripped(changed.pop(outer), name)) != {}:
-                    changed[outer] = stripped
+            changed.pop(name, None)
     return changed
+
+
+def _is_about_schemas(text: str) -> bool:
+    return _ABOUT_SCHEMAS.search(text) is not None and _ABOUT_AN_ANSWER.search(text) is None
+
+
+def _simpler(body: Body) -> list[str]:
+    """What remains to be weakened for a server that cannot read the schemas, or make a grammar of them."""
+    if body.get("tools") and _stripped(body, {_SCHEMAS})["tools"] != body["tools"]:
+        return [_SCHEMAS]
+    # Some servers make a grammar only of calls that are required.
+    return ["tool_choice"] if body.get("tool_choice", "auto") != "auto" else []
 
 
 def _top_level(body: Body) -> Iterator[str]:
@@ -73,43 +95,43 @@ def _top_level(body: Body) -> Iterator[str]:
 
 
 def _within_tools(body: Body) -> Iterator[str]:
-    """The keys in tool schemas that only constrain or describe, such as `strict`, `additionalProperties` and
-    `default`.
-    """
-
-    def keys(value: object, *, names_are_keys: bool) -> Iterator[str]:
-        if isinstance(value, list):
-            for each in cast("list[object]", value):
-                yield from keys(each, names_are_keys=names_are_keys)
-        elif isinstance(value, dict):
-            for key, inner in cast("dict[str, object]", value).items():
-                if names_are_keys and key not in _STRUCTURE:
-                    yield key
-                if key in _STRUCTURE or not names_are_keys:  # `default` and similar keys contain plain values
-                    yield from keys(inner, names_are_keys=not names_are_keys or key not in _NAMES_BELOW)
-
-    return keys(body.get("tools"), names_are_keys=True)
+    """The keys within tools that can be removed: `strict`, and keywords of their schemas, such as `default`."""
+    for tool in body.get("tools") or ():
+        function: dict[str, Any] = tool["function"]
+        yield from (key for key in (*tool, *function) if key not in _TOOL)
+        yield from removable(function.get("parameters"))
 
 
-def _stripped(value: object, name: str, *, names_are_keys: bool = True) -> object:
-    """The tools without the key `name`, except where it is an argument's name."""
-    if isinstance(value, list):
-        return [_stripped(each, name, names_are_keys=names_are_keys) for each in cast("list[object]", value)]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: _stripped(inner, name, names_are_keys=not names_are_keys or key not in _NAMES_BELOW)
-        for key, inner in cast("dict[str, object]", value).items()
-        if not (names_are_keys and key == name)
-    }
+def _stripped(body: Body, names: Collection[str]) -> Body:
+    """The tools and options of a stream without these keys and keywords."""
+    changed: Body = {}
+    if body.get("tools"):
+        changed["tools"] = [_tool_without(tool, names) for tool in body["tools"]]
+    if isinstance(body.get("stream_options"), Mapping):
+        changed["stream_options"] = {k: v for k, v in body["stream_options"].items() if k not in names}
+    return changed
+
+
+def _tool_without(tool: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    function = {key: value for key, value in tool["function"].items() if key not in names}
+    schema = function.pop("parameters", None)
+    if schema is not None:
+        schema = without_keywords(schema, names)
+        schema = plain_schema(schema) if _SCHEMAS in names else schema
+    parameters = {} if schema is None else {"parameters": schema}
+    return {**{k: v for k, v in tool.items() if k not in names}, "function": {**function, **parameters}}
 
 
 def _names(text: str, name: str, *, single_words: bool) -> bool:
     """Whether the text names the parameter: tool_choice, tool-choice, toolChoice, "Tool choice", tools[0].strict."""
-    words = re.findall(r"\$?[a-z0-9]+|[A-Z][a-z0-9]*", name)
-    joined = "stream(?:ed|ing)?" if name == "stream" else r"[\s_.-]{0,2}".join(re.escape(word) for word in words)
+    if name.startswith("$"):
+        return re.search(rf"{re.escape(name)}(?!\w)", text) is not None
+    if name in ("anyOf", "oneOf", "allOf"):  # in prose these are English, and any_of[1] is a place
+        return re.search(rf"(?<![A-Za-z0-9]){name[:-2]}_?[oO]f(?![A-Za-z0-9\[])", text) is not None
+    words = re.findall(r"[a-z0-9]+|[A-Z][a-z0-9]*", name)
+    joined = "stream(?:ed|ing)?" if name == "stream" else r"[\s_.-]{0,2}".join(words)
     if len(words) == 1 and not single_words:
-        return re.search(rf"""["'`.\[]{joined}["'`\]]""", text) is not None
+        return re.search(rf"""["'`.\[]{joined}\\{{0,3}}["'`\]]""", text) is not None
     return re.search(rf"(?<![A-Za-z0-9]){joined}(?![A-Za-z0-9]|_\w)", text, re.IGNORECASE) is not None
 
 

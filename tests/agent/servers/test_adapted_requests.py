@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cfo_kernel import TaskResult
+from cfo_kernel.agent.plain_schemas import removable
 from tests.agent.servers.case import MESSAGE, QUERY, RESULT, TOTAL
 from tests.agent.servers.failures import error
 from tests.agent.servers.history import assert_history_is_whole
-from tests.agent.servers.wire import RawServer, Turn, chunk
+from tests.agent.servers.wire import RawServer, Turn, chunk, one_call
 from tests.conftest import Opened
 
 
@@ -37,3 +38,27 @@ async def test_a_server_that_thinks_for_long_but_says_so_is_waited_for(opened: O
         assert isinstance(reply, TaskResult)
         assert reply.result
         assert (reply.result.rows, len(server.requests)) == (TOTAL, 2)
+
+
+async def test_a_server_with_plain_schemas_gets_its_plan_understood(opened: Opened) -> None:
+    """Its model writes each value as the plain schema has it: a text in a list."""
+    plan = {
+        "table": "ledger",
+        "filters": [{"column": "ledger.amount", "op": ">", "value": ["-1000000"]}],
+        "select": [{"name": "total", "expression": {"fn": "sum", "column": "ledger.amount"}}],
+        "having": [{"measure": "total", "op": ">", "value": ["0"]}],
+    }
+    turns = iter([one_call("execute_query_plan", plan), RESULT, RESULT])
+
+    def answer(body: dict[str, Any]) -> Any:
+        refused = {each for tool in body["tools"] for each in removable(tool["function"].get("parameters"))} - {"enum"}
+        return error(400, "The JSON schema has features that the grammar does not support.") if refused else next(turns)
+
+    async with RawServer([answer]) as server:
+        thread = await (await opened(server.base_url, fallback_model=None, model_retries=0)).thread()
+        reply = await thread.ask("What is the total?")
+        assert isinstance(reply, TaskResult)
+        assert reply.result
+        assert reply.result.rows == TOTAL
+        await thread.ask("And now?")
+        assert len(server.requests) == 4  # one was refused

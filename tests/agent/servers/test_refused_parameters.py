@@ -59,9 +59,9 @@ class Server:
             return httpx2.Response(status, content=content, headers={"content-type": kind})
         return httpx2.Response(200, content=DONE, headers={"content-type": "text/event-stream"})
 
-    async def ask(self) -> dict[str, Any]:
+    async def ask(self, request: dict[str, Any] = REQUEST) -> dict[str, Any]:
         """Sends the request, and returns what the server accepted."""
-        await (await self.client.chat.completions.create(**REQUEST, stream=True)).close()
+        await (await self.client.chat.completions.create(**request, stream=True)).close()
         return self.requests[-1]
 
 
