@@ -83,8 +83,8 @@ def _masked(value: Any, secrets: tuple[str, ...]) -> Any:
 
 
 def _read(record: Any) -> ModelResponse:
-    # Read as a list of messages, like the history, because building a schema for single answers would cost every process
-    # another 10 ms at its start.
+    # Read as a list of messages, like the history, because building a schema for single answers would cost every
+    # process another 10 ms at its start.
     [message] = ModelMessagesTypeAdapter.validate_python([record])
     return cast("ModelResponse", message)
 
