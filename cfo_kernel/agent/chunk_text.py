@@ -2,17 +2,31 @@
 
 from typing import Any, cast
 
+from pydantic_core import to_json
+
 from cfo_kernel.clean_text import storable_text
 
 
 def storable(value: object) -> object:
     """The value with strings that every store can hold. Raises `RecursionError` if the value is nested too deeply."""
+    return value if _is_storable(value) else _replaced(value)
+
+
+def _is_storable(value: object) -> bool:
+    """Whether no string needs a change. Serializing takes far less time than a walk through the value."""
+    try:
+        return b"\\u0000" not in to_json(value)
+    except ValueError:  # half a character, or nested too deeply
+        return False
+
+
+def _replaced(value: object) -> object:
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, dict):
-        return {storable(key): storable(inner) for key, inner in cast("dict[str, object]", value).items()}
+        return {_replaced(key): _replaced(inner) for key, inner in cast("dict[str, object]", value).items()}
     if isinstance(value, list):
-        return [storable(inner) for inner in cast("list[object]", value)]
+        return [_replaced(inner) for inner in cast("list[object]", value)]
     return value
 
 
