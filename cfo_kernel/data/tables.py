@@ -1,6 +1,6 @@
 """Datasets, their tables and columns, and the keys that join tables."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -158,3 +158,11 @@ def _relations(tables: Iterable[Table]) -> Iterable[Relation]:
                 column = table.column(key.name)
                 if table is not target and column and column.kind == key.kind:
                     yield Relation(table=table.name, column=column.name, to_table=target.name, to_column=key.name)
+
+
+def why_no_tables(problems: Sequence[str]) -> str:
+    """Says why a workspace has no tables. `problems` are the reasons for which its files cannot be read."""
+    if not problems:
+        return "There is no data yet. Upload a CSV, Excel or Parquet file first."
+    others = f" {len(problems) - 1:,} more files cannot be read either." if len(problems) > 1 else ""
+    return f"No file can be read. {problems[0]}{others}"

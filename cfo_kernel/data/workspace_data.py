@@ -18,7 +18,7 @@ from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
 from cfo_kernel.data.result_pages import ALL_ROWS, DownloadFormat, PageRequest, ResultPage, RowSelection
-from cfo_kernel.data.tables import Column, Table, Tables
+from cfo_kernel.data.tables import Column, Table, Tables, why_no_tables
 from cfo_kernel.errors import GlossaryInvalid, PlanInvalid, SqlInvalid, UnknownTable, UnreadableFile, WorkerLost
 from cfo_kernel.executors.python_executor import PythonExecutor
 from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool, TableFiles
@@ -302,7 +302,8 @@ class WorkspaceData:
     async def _ask(self, op: str, sql: str, thread_tables: TableFiles, **arguments: Any) -> dict[str, Any]:
         index = await self._cache.index()
         if not index.files and not thread_tables:
-            raise UnknownTable("There is no data yet. Upload a CSV, Excel or Parquet file first.", retryable=False)
+            problems = [dataset.problem for dataset in index.datasets if dataset.problem]
+            raise UnknownTable(why_no_tables(problems), retryable=False)
         try:
             return await self._sql.ask(op, index.files, thread_tables, sql, **arguments)
         except WorkerLost as error:

@@ -24,6 +24,8 @@ _SITE_NAMES = ("site-packages", "dist-packages")
 _MODULES = (".py", ".pyc", ".egg", *EXTENSION_SUFFIXES)
 _PARTS_OF_PACKAGES = (".dist-info", ".egg-info", ".libs", ".egg")
 _INITS = ("__init__.py", "__init__.pyc")
+_ENGINE = Path(__file__).resolve().parents[1]
+"""The engine's own package. Workers need it even if the workspaces are in the same checkout."""
 
 
 def engine_path() -> list[str]:
@@ -77,7 +79,7 @@ def readable_paths(scratch: Path) -> ReadablePaths:
     Folders with other people's or companies' data are excluded.
     """
     private = {_home(): "your home folder", scratch.resolve(): "the folder of the workspaces"}
-    whole, listed, refused = list[Path](), list[Path](), dict[str, str]()
+    whole, listed, refused = [_ENGINE], list[Path](), dict[str, str]()
     for place in package_places():
         inside = [what for path, what in private.items() if path.is_relative_to(place.folder)]
         if inside and place.entry:

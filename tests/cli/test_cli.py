@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.models.scripted_server import ScriptedServer, Stall, Status, ToolCall
 from tests.replies import ANSWER, MESSAGE, QUERY, TABLE, TOTALS, Serve
 
 Cli = Callable[..., "Done"]
+REPOSITORY = Path(__file__).parents[2]
 
 
 class Done:
@@ -304,6 +306,28 @@ def test_the_module_works_like_the_command(root: Path) -> None:
         command = process(root, *arguments, CFO_MODEL="offline")
         assert (done.returncode, done.stdout) == (command.code, command.out)
         assert done.stderr.replace("python -m cfo_kernel", "cfo") == command.err
+
+
+def test_the_workspaces_may_be_in_the_checkout_that_the_engine_runs_from(tmp_path: Path) -> None:
+    """Confined processes may not look around in such a folder, but they need the engine's own modules."""
+    shutil.copytree(REPOSITORY / "cfo_kernel", tmp_path / "cfo_kernel")
+    data = tmp_path / "workspaces" / "acme" / "data"
+    data.mkdir(parents=True)
+    (data / "ledger.csv").write_text(LEDGER)
+    where = {**os.environ, "PYTHONPATH": str(tmp_path), "CFO_ROOT": str(data.parents[1])}
+    command = [sys.executable, "-m", "cfo_kernel", "sql", "-w", "acme", "SELECT count(*) AS rows FROM ledger", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=where, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["rows"] == [[LEDGER.count("\n") - 1]]
+
+
+def test_a_workspace_whose_files_cannot_be_read_says_why(root: Path) -> None:
+    data = root / "broken" / "data"
+    data.mkdir(parents=True)
+    (data / "empty.csv").touch()
+    (data / "odd.docx").touch()
+    done = process(root, "ask", "-w", "broken", "What did it cost?", CFO_MODEL="offline")
+    assert "No file can be read. empty.csv is empty. Export it again and send the new file. 1 more" in done.out
 
 
 def test_the_version_is_printed(cli: Cli) -> None:

@@ -82,7 +82,7 @@ class _Brain:
         if talk.is_greeting(turned.question) or talk.asks_for_tables(turned.question):
             return self._after("list_datasets", {}, turned, partial(talk.welcome, self.schema))
         if not self.schema.tables:
-            return _reply(ask(talk.NO_DATA))
+            return self._after("list_datasets", {}, turned, talk.no_tables)
         if table := talk.asks_for_columns(turned.question, self.reader.lexicon):
             dataset = {"dataset": self.schema.tables[table].dataset}
             return self._after("get_dataset_schema", dataset, turned, partial(talk.columns, self.schema, table))

@@ -7,6 +7,7 @@ from cfo_kernel.agent.analyst.analysis import Reply, ask, done
 from cfo_kernel.agent.analyst.lexicon import Lexicon
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.words import Word, phrases_in, split, words_in
+from cfo_kernel.data.tables import why_no_tables
 
 _GREETINGS = phrases_in(
     "hello|hi|hey|good morning|good afternoon|good evening|help|help me|thanks|thank you|hi there|"
@@ -30,7 +31,6 @@ _AROUND = words_in(
     "to into in as a an new named called name please and can you could for me my our with sheet workbook "
     "excel xlsx spreadsheet worksheet file"
 )
-NO_DATA = "There is no data yet. Upload a CSV, Excel or Parquet file first."
 _MOST_EXAMPLES = 6
 
 
@@ -98,13 +98,21 @@ def examples(schema: Schema) -> list[str]:
     return found[:_MOST_EXAMPLES]
 
 
+def no_tables(datasets: Any) -> Reply:
+    return ask(why_no_tables(_problems(datasets)))
+
+
+def _problems(datasets: Any) -> list[str]:
+    return [str(d["problem"]) for d in _listed(datasets) if d.get("problem")]
+
+
 def welcome(schema: Schema, datasets: Any) -> Reply:
     """Introduces the analyst, with the tables, unreadable files and example questions."""
     tables = ", ".join(f"{schema.table_label(t.name)} ({t.row_count:,} rows)" for t in schema.tables.values())
     company = f" of {schema.glossary.company}" if schema.glossary.company else ""
-    parts = [f"I answer questions about the data{company}: {tables}." if tables else NO_DATA]
-    problems = [str(d["problem"]) for d in _listed(datasets) if d.get("problem")]
-    parts += [f"These files cannot be read: {'; '.join(problems)}."] if problems else []
+    problems = _problems(datasets)
+    parts = [f"I answer questions about the data{company}: {tables}." if tables else why_no_tables(problems)]
+    parts += [f"These files cannot be read: {'; '.join(problems)}."] if tables and problems else []
     asked = examples(schema)
     parts += ["For example: " + " · ".join(asked)] if asked else []
     parts.append(
