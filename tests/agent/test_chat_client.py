@@ -145,7 +145,7 @@ async def test_an_event_that_is_not_json_is_raised(kind: type[AsyncOpenAI]) -> N
 
 @pytest.mark.parametrize("data", [[1], "text", 3])
 async def test_an_event_that_is_no_chunk_is_an_error_of_the_server(data: Any) -> None:
-    with pytest.raises(APIError, match="not a chunk"):
+    with pytest.raises(APIError, match="not a valid chunk"):
         await chunks(events(data), ChatClient)
 
 

@@ -139,7 +139,7 @@ FAILURES: dict[str, Case] = {
             chunk({}, "length"),
         ],
         code="token_limit_reached",
-        says=["did not end", "narrower"],
+        says=["had not ended", "narrower"],
         requests=1,
     ),
     "unknown_tool_for_ever": fails(
