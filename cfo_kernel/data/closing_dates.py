@@ -43,7 +43,9 @@ class ClosingDates:
         fewer = [c for c in counts[:-1] if c[1] < c[2]] or counts[-1:]
         now = " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for noun, count, _ in fewer)
         before = " and ".join(str(count) for _, _, count in fewer)
-        return f"{row[0]} has {now}, the previous date ({row[1]}) has {before}; it may contain only adjustments."
+        return (
+            f"{row[0]} has {now}, while the previous date ({row[1]}) has {before}, so it may contain only adjustments."
+        )
 
 
 def closing_dates(plan: QueryPlan, compiler: Compiler, trees: Trees) -> ClosingDates | None:

@@ -174,7 +174,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         "NUL characters",
     ),
     "long_line.csv": (b"a,b\n1," + b"x" * (33 << 20) + b"\n2,3\n", "a line of more than 32 MB"),
-    "first_line_without_end.csv": (b"x" * (5 << 20), "its first line does not end in 4 MB"),
+    "first_line_without_end.csv": (b"x" * (5 << 20), "its first line does not end within 4 MB"),
     "many_columns.csv": (
         b",".join(b"c%d" % i for i in range(100_000)) + b"\n",
         "has 100,000 columns, and at most 2,000",

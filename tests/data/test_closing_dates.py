@@ -33,7 +33,9 @@ def notes(
 
 @pytest.mark.parametrize(("count", "is_few"), [(4, False), (3, False), (2, True)])
 def test_a_date_with_less_than_three_quarters_of_the_rows_is_noted(count: int, is_few: bool, tmp_path: Path) -> None:
-    few = f"2024-02-29 has {count} rows, the previous date (2024-01-31) has 4; it may contain only adjustments."
+    few = (
+        f"2024-02-29 has {count} rows, while the previous date (2024-01-31) has 4, so it may contain only adjustments."
+    )
     read = "Read at the last date with rows: 2024-02-29."
     assert notes(tmp_path, [("Actual", "2024-01-31", 4), ("Actual", "2024-02-29", count)]) == [read, *[few] * is_few]
 
@@ -45,7 +47,7 @@ def test_only_rows_that_a_figure_takes_are_counted(tmp_path: Path) -> None:
         ("Budget", "2024-02-29", 4),
         ("Budget", "2024-03-31", 4),
     ]
-    few = "2024-02-29 has 1 row, the previous date (2024-01-31) has 4; it may contain only adjustments."
+    few = "2024-02-29 has 1 row, while the previous date (2024-01-31) has 4, so it may contain only adjustments."
     assert notes(tmp_path, rows, where=ACTUAL) == ["Read at the last date with rows: 2024-02-29.", few]
 
 

@@ -224,7 +224,7 @@ CASES: dict[str, tuple[QueryPlan, list[list[Any]], list[str]]] = {
         [
             ALL_ACTUAL,
             "Read at the last date with rows: 2024-01-31, 2024-02-29.",
-            "2024-02-29 has 1 unit, the previous date (2024-01-31) has 2; it may contain only adjustments.",
+            "2024-02-29 has 1 unit, while the previous date (2024-01-31) has 2, so it may contain only adjustments.",
         ],
     ),
     "a_balance_at_one_date": (plan(account("Cash"), {"column": "posted", "op": "in period", "value": "2024-01"}), [[70.0]], [ALL_ACTUAL]),

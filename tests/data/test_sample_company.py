@@ -96,7 +96,7 @@ QUESTIONS: dict[str, tuple[QueryPlan, str, str]] = {
     "the balance sheet at the end of each year, which is even": (
         plan(ACTUAL, account("Balance Sheet"), group_by=[YEAR], last_of={"column": "date", "grain": "year"}),
         "FROM (VALUES (2010, 0), (2011, 0), (2012, 0), (2013, 0))",
-        "2013-12-28 has 1 department and 3 organizations, the previous date (2013-11-29) has 3 and 9; it may contain only adjustments.",
+        "2013-12-28 has 1 department and 3 organizations, while the previous date (2013-11-29) has 3 and 9, so it may contain only adjustments.",
     ),
     "assets at the end of 2013, the last close that has any": (
         plan(ACTUAL, account("Assets"), within("2013"), last_of={"column": "date"}),

@@ -1,4 +1,4 @@
-"""A server counts as absent only after a second failed look: one that is being restarted is back in a moment."""
+"""Tries to reach a server a second time before reporting it as unavailable, because a restart takes only a moment."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,12 +7,14 @@ from typing import TypeVar
 from cfo_kernel.errors import ServerUnavailable
 
 PAUSE = 1.0
-"""Seconds between the two looks."""
+"""Seconds between the two attempts."""
 T = TypeVar("T")
 
 
 async def with_second_look(look: Callable[[], Awaitable[T]]) -> T:
-    """Returns what `look` returns, called again if the server was not there. Raises the error of the second call."""
+    """Returns the result of `look`, which is called again if the server is unavailable. Raises the second call's
+    error.
+    """
     try:
         return await look()
     except (ServerUnavailable, TimeoutError):

@@ -66,7 +66,7 @@ def test_an_entity_that_closes_on_another_day_is_mentioned_once(messages: dict[s
 @pytest.mark.parametrize("question", [MONTHS, DAY])
 def test_a_thin_date_is_mentioned_once(question: str, messages: dict[str, str]) -> None:
     assert messages[question].count("may contain only adjustments") == 1
-    assert "2024-03-31 has 1 unit, the previous date (2024-02-29) has 3" in messages[question]
+    assert "2024-03-31 has 1 unit, while the previous date (2024-02-29) has 3" in messages[question]
 
 
 def test_one_figure_at_a_thin_date_is_asked_back(messages: dict[str, str]) -> None:
