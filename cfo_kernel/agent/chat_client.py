@@ -5,18 +5,11 @@ tests.bench chat_client` measures. Parameters that a server refuses are left out
 converted to one.
 """
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
-import httpx2
 from openai import (
-    APIConnectionError,
     APIError,
     APIStatusError,
-    APITimeoutError,
     AsyncOpenAI,
     AsyncStream,
     NotGiven,
@@ -24,21 +17,14 @@ from openai import (
     RequestOptions,
 )
 from openai.resources.chat import AsyncChat, AsyncCompletions
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from pydantic import ValidationError
+from openai.types.chat import ChatCompletion
 from pydantic_core import to_json
 
+from cfo_kernel.agent.answer_stream import AnswerStream
 from cfo_kernel.agent.chat_chunks import ChunkRepair
-from cfo_kernel.agent.chunk_text import answer_length, storable
 from cfo_kernel.agent.refused_parameters import Body, refused, without
-from cfo_kernel.agent.server_messages import server_message
-from cfo_kernel.agent.unstreamed_answers import NotACompletion, chunks_of
-from cfo_kernel.errors import TokenLimitReached
 
 _MOST_REPEATS = 6
-_LONGEST_ANSWER = 1_000_000
-_LONGEST_EVENT = 4_000_000
-_REST_SECONDS = 0.1
 
 
 class ChatClient(AsyncOpenAI):
@@ -119,9 +105,9 @@ class _Completions(AsyncCompletions):
             options=options,
             cast_to=ChatCompletion,
             stream=streamed,
-            stream_cls=_Chunks,
+            stream_cls=AnswerStream,
         )
-        if isinstance(chunks, _Chunks):
+        if isinstance(chunks, AnswerStream):
             await chunks.begin(ChunkRepair(frozenset(_names(body.get("tools")))))
         return chunks
 
@@ -135,116 +121,3 @@ def _status(error: APIError) -> int:
 
 def _names(tools: Any) -> list[str]:
     return [tool["function"]["name"] for tool in tools or ()]
-
-
-class _Chunks(AsyncStream[object]):
-    """The chunks of an answer.
-
-    The base class opens and closes the response. The events are read here, because the base class does not report
-    whether a stream ended with [DONE], and because pydantic's own validation turns an event into a chunk in a twentieth
-    of the time that the client would take.
-    """
-
-    _done = False
-    _length = 0
-
-    async def begin(self, repair: ChunkRepair) -> None:
-        """Reads up to the first event. An error that precedes the answer is raised here."""
-        media_type = self.response.headers.get("content-type", "")
-        self._repair = repair
-        self._first, self._rest = list[object](), self._events()
-        try:
-            if "json" in media_type or "html" in media_type:
-                self._first, self._rest, self._done = await chunks_of(self.response), _nothing(), True
-            else:
-                self._first.append(await anext(self._rest))
-        except StopAsyncIteration:
-            if "event-stream" not in media_type:
-                raise NotACompletion(self.response, "") from None
-        except BaseException:
-            await self.close()
-            raise
-
-    async def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
-        if not self._first:
-            raise APIError("The stream has no events.", self.response.request, body=None)
-        try:
-            for data in self._first:
-                yield self._chunk(self._repaired(data))
-            async for data in self._rest:
-                yield self._chunk(self._repaired(data))
-        except Exception:
-            for data in self._repair.usage():
-                yield self._chunk(data)
-            raise
-        for data in self._repair.rest(done=self._done):
-            yield self._chunk(data)
-
-    def _repaired(self, data: object) -> object:
-        return self._repair.chunk(cast("dict[str, Any]", data)) if isinstance(data, dict) else data
-
-    async def _events(self) -> AsyncIterator[object]:
-        """The JSON of each event up to [DONE]. An event that says what went wrong is raised."""
-        events = self._sent()
-        try:
-            async for text in events:
-                if text.startswith("[DONE]"):
-                    self._done = True
-                    await _read_rest(events)
-                    return
-                data: object = json.loads(text)
-                if isinstance(data, dict) and (error := cast("dict[str, Any]", data).get("error")):
-                    message = server_message(error).text or "The stream ends in an error."
-                    raise APIError(message, self.response.request, body=error)
-                yield data
-        finally:
-            await self.close()
-
-    async def _sent(self) -> AsyncIterator[str]:
-        """The data of each event, as the server sent it."""
-        # The format has one media type and one encoding. Some servers name others.
-        self.response.headers["content-type"] = "text/event-stream"
-        try:
-            async for event in httpx2.EventSource(self.response, _LONGEST_EVENT):
-                if event.data:
-                    yield event.data
-        except httpx2.SSEError:
-            raise _endless() from None
-        except httpx2.TimeoutException as error:
-            raise APITimeoutError(self.response.request) from error
-        except Exception as error:  # a broken TLS connection raises errors that httpx2 does not know
-            raise APIConnectionError(request=self.response.request) from error
-
-    def _chunk(self, data: object) -> ChatCompletionChunk:
-        data = storable(data)
-        self._length += answer_length(data)
-        if self._length > _LONGEST_ANSWER:
-            raise _endless()
-        try:
-            return ChatCompletionChunk.model_validate(data)
-        except ValidationError:
-            if not isinstance(data, dict):
-                raise APIError(
-                    "An event in the stream is not a valid chunk.", self.response.request, body=None
-                ) from None
-        # Many servers leave out a field or fill it with null. The client's own method accepts what is there.
-        return ChatCompletionChunk.construct(**cast("dict[str, Any]", data))
-
-
-def _endless() -> TokenLimitReached:
-    return TokenLimitReached(
-        f"The model's answer had not ended after {_LONGEST_ANSWER:,} characters. Ask a narrower question."
-    )
-
-
-async def _read_rest(events: AsyncIterator[object]) -> None:
-    """Reads to the end of the response, if it is near: otherwise the connection could not be used again."""
-    with suppress(TimeoutError, APIError):
-        async with asyncio.timeout(_REST_SECONDS):
-            async for _ in events:
-                pass
-
-
-async def _nothing() -> AsyncIterator[object]:
-    for nothing in ():
-        yield nothing

@@ -21,7 +21,7 @@ _READ = 5_000
 _SCHEMAS = "schemas of tools"
 """The name for what a server refuses that does not say which keyword it cannot read."""
 _ABOUT_SCHEMAS = re.compile(
-    r"schema|grammar|function_?declarations?|unsupported_keyword|\bparameters\.properties\b"
+    r"schema|grammar|recursi|function_?declarations?|unsupported_keyword|\bparameters\.properties\b"
     r"|\b(?:tools?|functions?)\b.{0,80}\bparameters\b|\bunmarshal\b.{0,120}\btools?\b",
     re.IGNORECASE | re.DOTALL,
 )

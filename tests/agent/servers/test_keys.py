@@ -36,6 +36,7 @@ result_df = pd.DataFrame({{"{KEY}": ["{KEY}"]}})
 """
 _DELIVERED = {**_WITH_KEY, "purpose": KEY, "chart": {"type": "bar", "x": KEY, "y": ["total"]}}
 _SHEET = {"source_file": "results/x.parquet", "workbook": "book.xlsx", "sheet": "Totals", "purpose": KEY}
+_MESSAGE = f'{{"message": "{KEY} {ESCAPED}"}}'
 RUNS: dict[str, list[Turn]] = {
     "a query": [one_call("execute_sql", _WITH_KEY), RESULT],
     "a query with escapes": [one_call("execute_sql", f'{{"sql": "SELECT \'{ESCAPED}\' AS x"}}'), RESULT],
@@ -55,6 +56,13 @@ RUNS: dict[str, list[Turn]] = {
     "a tool": [one_call(f"execute_{KEY}", SQL, KEY), RESULT],
     "no JSON": [one_call("execute_sql", f'{{"sql": {KEY}'), RESULT],
     "pieces": [[*(chunk({"content": character}) for character in KEY), END], QUERY, RESULT],
+    "a message in pieces": [
+        [
+            chunk({"tool_calls": [call("task_result", "")]}),
+            *(chunk({"tool_calls": [{"index": 0, "function": {"arguments": each}}]}) for each in _MESSAGE),
+            chunk({}, "tool_calls"),
+        ]
+    ],
     "an answer in text": [QUERY, [chunk({"content": f"The key is {KEY}, {'‎'.join(KEY)}."}), END]],
     "thoughts": [[chunk({"reasoning_content": KEY, "content": f"<think>{KEY}</think>"}), *QUERY], RESULT],
     "a refusal": [[chunk({"refusal": KEY}), END]],
