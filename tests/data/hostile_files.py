@@ -69,6 +69,21 @@ def encrypted(file: bytes) -> bytes:
     return bytes(changed)
 
 
+def packed_again(file: bytes, compression: int = zipfile.ZIP_DEFLATED, suffix: str = ".xml") -> bytes:
+    """The workbook with its sheets compressed in another way, or with another suffix."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(file)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            is_sheet = name.startswith("xl/s")
+            body = old.read(name).replace(b's0.xml"', f's0{suffix}"'.encode())
+            new.writestr(
+                name.replace(".xml", suffix) if is_sheet else name,
+                body,
+                compression if is_sheet else zipfile.ZIP_DEFLATED,
+            )
+    return made.getvalue()
+
+
 def _parts(count: int) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -157,6 +172,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "laughs.xlsx": (book(_entities(_LAUGHS)), r"s0\.xml defines a document type"),
     "entity_of_a_file.xlsx": (book(_entities('<!ENTITY z SYSTEM "file:///etc/passwd">')), "defines a document type"),
+    "entity_across_two_chunks.xlsx": (
+        book(" " * ((1 << 20) - 4) + _entities('<!ENTITY z SYSTEM "file:///etc/passwd">')),
+        "defines a document type",
+    ),
+    "far_cell_in_capitals.xlsx": (packed_again(book(cell("XFD1048576", 1048576)), suffix=".XML"), "1,048,576 rows"),
+    "packed_with_lzma.xlsx": (packed_again(book(sheet()), zipfile.ZIP_LZMA), "compressed in an unusual way"),
     "link.xlsx": (_link(), "damaged or incomplete"),
     "only_the_end_is_missing.xlsx": (book(sheet())[:-30], "is not a workbook"),
     "size_that_is_no_size.xlsx": (
@@ -181,6 +202,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "many_columns_below.csv": (b"a,b\n1,2\n" + b"1," * 100_000 + b"1\n", "has 100,001 columns"),
     "unclosed.csv": (b'a,b\n1,"' + b"x,y\n" * 10_000, "a quotation mark is opened and never closed"),
+    "unclosed_in_the_middle.csv": (b'a,b\n1,2\n3,"x\n5,6\n7,8\n', "a quotation mark is opened and never closed"),
+    "names_too_long_below_a_title.csv": (
+        b"Report\n" + b",".join(b"name_of_column_%030d" % i for i in range(1900)) + b"\n" + b"1," * 1899 + b"1\n",
+        "no row looks like a header",
+    ),
     "many_columns.parquet": (_parquet(2001), "has 2,001 columns"),
     "cut.parquet": (_parquet()[:-20] + b"PAR1", "damaged or incomplete"),
     "long_footer.parquet": (_forged_parquet(_footer_length), "damaged or incomplete"),
