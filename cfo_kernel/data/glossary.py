@@ -17,6 +17,16 @@ from cfo_kernel.errors import GlossaryInvalid
 from cfo_kernel.values import Value
 
 _MOST_FAULTS = 100
+_REASONS = {
+    "extra_forbidden": "is not a key that is known here",
+    "missing": "is missing",
+    "string_type": "must be a text",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must consist of keys and values",
+    "model_type": "must consist of keys and values",
+}
+"""By pydantic's types of errors."""
 _Notes = TypeVar("_Notes")
 
 
@@ -130,7 +140,8 @@ def _valid(value: dict[Any, Any], written: Written, faults: list[GlossaryInvalid
         except ValidationError as error:
             problems: dict[tuple[int | str, ...], str] = {}
             for one in error.errors(include_url=False, include_input=False):
-                problems.setdefault(one["loc"], f"{'.'.join(map(str, one['loc']))[:200]}: {one['msg']}")
+                path = ".".join(map(str, one["loc"]))[:200]
+                problems.setdefault(one["loc"], f"{path} {_reason(one['type'], one['msg'])}")
             faults += [written.fault(loc, problem) for loc, problem in list(problems.items())[:_MOST_FAULTS]]
             dropped: set[tuple[int | str, ...]] = set()
             for loc in reversed(problems):
@@ -141,6 +152,11 @@ def _valid(value: dict[Any, Any], written: Written, faults: list[GlossaryInvalid
                     return GlossaryFile()
                 dropped.add(path)
     return GlossaryFile()
+
+
+def _reason(type: str, message: str) -> str:
+    """Pydantic's reason in the words of people who write YAML."""
+    return _REASONS.get(type) or message.replace("Input should be", "must be").removeprefix("Value error, ")
 
 
 def _wrong_names(file: GlossaryFile, tables: Tables) -> Iterator[tuple[tuple[int | str, ...], str]]:

@@ -132,7 +132,9 @@ def _leave_out(lines: list[str], error: yaml.MarkedYAMLError, written: Written) 
         first -= 1
     if not lines[first].strip():
         raise _LimitExceeded(at + 1, str(error.problem))
-    written.faults.append(GlossaryInvalid(FILE_NAME, first + 1, str(error.problem)))
+    is_own = type(error) is yaml.MarkedYAMLError  # the others are the parser's, in its terms
+    problem = str(error.problem) if is_own else f"this is not valid YAML: {error.problem}"
+    written.faults.append(GlossaryInvalid(FILE_NAME, first + 1, problem))
     indent = _indent(lines[first])
     lines[first] = ""
     for number in range(first + 1, len(lines)):

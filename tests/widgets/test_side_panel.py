@@ -299,5 +299,5 @@ async def test_a_question_is_passed_on_and_an_invalid_glossary_does_not_empty_th
     assert panel.glossary["questions"]
     (root / "tiny" / "data" / "datasets.yaml").write_text("tables: {ledgers: {}}")
     await page.ask("look")
-    assert "datasets.yaml, line 1" in panel.glossary_problem
+    assert "datasets.yaml, line 1" in panel.glossary["problems"][0]
     assert [d["file"] for d in panel.datasets or []] == ["ledger.csv"]

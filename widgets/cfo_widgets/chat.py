@@ -126,7 +126,7 @@ class Chat(Component, bundle="chat"):
         self._open_runs: list[str] = []
         self._followed: set[str] = set()
         self._no_room: dict[str, Any] | None = None
-        """The problem that the server has no room for the stream of a run, until one is followed to its end."""
+        """The problem that the server has no room for the stream of a run, until an event arrives."""
         # Refreshes are numbered, because an earlier one may finish after a later one.
         self._last_refresh = self._shown_refresh = 0
         self._reported: tuple[str, str, tuple[str, ...]] = ("", "", ())
@@ -297,7 +297,6 @@ class Chat(Component, bundle="chat"):
             except CfoError:
                 self._followed.add(run_id)  # its events are gone, for example pruned; the messages show how it ended
             else:
-                self._no_room = None
                 self._followed.add(run_id)
             await self.refresh()
 
@@ -305,6 +304,8 @@ class Chat(Component, bundle="chat"):
         return next((run_id for run_id in self._open_runs if run_id not in self._followed), None)
 
     def _send_events(self, run_id: str, events: list[Numbered]) -> None:
+        if self._no_room is not None:
+            self._no_room = self.trouble = None
         self.send(events_message(run_id, events))
 
 

@@ -100,14 +100,13 @@ class DataPanel(Component, bundle="data_panel"):
     """Lists the files of a workspace with their tables, and accepts new files.
 
     `datasets` is None until the list is loaded. `connection` is a message that explains why the list may be out of
-    date, and `glossary_problem` is a message about an error in the company's glossary.
+    date.
     """
 
     commands = TypeAdapter(Annotated[DataPanelCommand, Field(discriminator="type")])
     workspace_id = traitlets.Unicode().tag(sync=True)
     datasets = traitlets.List(allow_none=True, default_value=None).tag(sync=True)
     glossary = traitlets.Dict().tag(sync=True)
-    glossary_problem = traitlets.Unicode().tag(sync=True)
     connection = traitlets.Unicode().tag(sync=True)
     suffixes = traitlets.List(list(SUFFIXES)).tag(sync=True)
     largest = traitlets.Int(MAX_BYTES).tag(sync=True)
@@ -130,8 +129,7 @@ class DataPanel(Component, bundle="data_panel"):
         """Shows the data of a workspace."""
         self._workspace = workspace
         with self.hold_sync():
-            self.workspace_id, self.datasets, self.glossary = workspace.id, None, {}
-            self.glossary_problem, self.connection = "", ""
+            self.workspace_id, self.datasets, self.glossary, self.connection = workspace.id, None, {}, ""
         await self.refresh()
 
     async def refresh(self) -> None:
@@ -139,19 +137,16 @@ class DataPanel(Component, bundle="data_panel"):
         async with self._refreshing:
             if (workspace := self._workspace) is None:
                 return
-            glossary, glossary_problem = {}, ""
             try:
                 datasets = [_summary(dataset) for dataset in await with_second_look(workspace.datasets)]
-                found = await workspace.glossary()
-                glossary, glossary_problem = found.model_dump(mode="json"), " ".join(found.problems[:3])
+                glossary = (await workspace.glossary()).model_dump(mode="json")
             except CfoError as error:
                 if workspace is self._workspace:
                     self.connection = message_for_person(error)
                 return
             if workspace is self._workspace:
                 with self.hold_sync():
-                    self.datasets, self.glossary = datasets, glossary
-                    self.glossary_problem, self.connection = glossary_problem, ""
+                    self.datasets, self.glossary, self.connection = datasets, glossary, ""
 
     def close(self) -> None:
         self._uploads.close()

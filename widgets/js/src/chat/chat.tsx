@@ -89,7 +89,8 @@ function OpenThread({ opened }: { opened: string }) {
           />
         )}
       </Transcript>
-      {trouble && (
+      {trouble?.code === "too_many_streams" && <p class="cfo-away cfo-full" role="status">{trouble.message}</p>}
+      {trouble && trouble.code !== "too_many_streams" && (
         <ProblemBar problem={trouble}>
           <button type="button" class="cfo-button" onClick={() => void attempt(ask({ type: "look" }))}>Try again</button>
         </ProblemBar>

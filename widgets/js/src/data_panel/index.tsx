@@ -21,7 +21,6 @@ function DataPanel() {
   const channel = useChannel();
   const [datasets] = useTrait<DatasetSummary[] | null>("datasets");
   const [glossary] = useTrait<Partial<Glossary>>("glossary");
-  const [glossaryProblem] = useTrait<string>("glossary_problem");
   const [connection] = useTrait<string>("connection");
   const [workspaceId] = useTrait<string>("workspace_id");
   const [suffixes] = useTrait<string[]>("suffixes");
@@ -30,6 +29,7 @@ function DataPanel() {
   const [shownTable, setShownTable] = useState<{ table: TableSummary; file: string } | null>(null);
   const [problem, setProblem] = useState("");
   const id = useElementId();
+  const body = useRef<HTMLDivElement>(null);
   useVisibilityReports(30);
   const deleteFile = (file: string) => channel.request({ type: "delete_file", workspace_id: workspaceId, file });
   const deletion = useDeletion(workspaceId, deleteFile);
@@ -42,6 +42,7 @@ function DataPanel() {
   const addFiles = (files: Iterable<OfferedFile>) => {
     fold(false);
     uploads.add(files);
+    body.current?.scrollTo({ top: 0 }); // where the uploads are
   };
   const drop = useDrop(addFiles);
   const ask = (question: string) => {
@@ -58,14 +59,14 @@ function DataPanel() {
         </button>
         {workspaceId && <AddFiles suffixes={suffixes} onAdd={addFiles} />}
       </header>
-      <div id={id} class="cfo-data-body" hidden={isFolded}>
+      <div id={id} class="cfo-data-body" hidden={isFolded} ref={body}>
         <KernelNotice />
         {connection && <p class="cfo-away" role="status">{connection}</p>}
-        {glossaryProblem && <p class="cfo-problem">{glossaryProblem}</p>}
         {problem && <p class="cfo-problem" role="alert">{problem}</p>}
         {uploads.all.length > 0 && (
           <ul class="cfo-uploads" aria-label="Uploads">{urgentFirst(uploads.all).map((upload) => <UploadRow key={upload.id} upload={upload} uploads={uploads} />)}</ul>
         )}
+        <GlossaryFaults problems={glossary.problems ?? []} />
         <ul class="cfo-datasets" aria-label="Files">
           {shown.map((dataset) => (
             <DatasetRow key={dataset.file} dataset={dataset} glossary={glossary} workspaceId={workspaceId}
@@ -85,6 +86,19 @@ function DataPanel() {
 function urgentFirst(all: Upload[]): Upload[] {
   const isUrgent = ({ state }: Upload) => state === "failed" || state === "conflict";
   return [...all.filter(isUrgent), ...all.filter((upload) => !isUrgent(upload))];
+}
+
+/** What is wrong in the company's glossary. The engine's messages name the file and the advice each time; here they stand once. */
+function GlossaryFaults({ problems }: { problems: string[] }) {
+  if (!problems.length) return null;
+  const faults = problems.map((problem) => problem.replace(/^datasets\.yaml, l/, "L").replace(/ Correct the line and ask again\.$/, ""));
+  return (
+    <details class="cfo-faults">
+      <summary>{count(problems.length, "fault")} in datasets.yaml</summary>
+      <p>These parts are not used until they are corrected. All others are.</p>
+      <ul>{faults.map((fault) => <li key={fault}>{fault}</li>)}</ul>
+    </details>
+  );
 }
 
 function NoData({ datasets, isEmpty }: { datasets: DatasetSummary[] | null; isEmpty: boolean }) {

@@ -84,8 +84,8 @@ export function UndoToasts({ deletion, onUndo }: { deletion: Deletion; onUndo: (
   return (
     <div class="cfo-undos" role="status">
       {deletion.pending.filter(({ isSent }) => !isSent).map(({ id, label }) => (
-        <div key={id} class="cfo-undo" title="It stays in the folder .trash/ for 30 days">
-          <span>Deleted <bdi>{label}</bdi></span>
+        <div key={id} class="cfo-undo">
+          <span>Deleted <bdi>{label}</bdi><small>Stays in .trash/ for up to 30 days</small></span>
           <button type="button" onClick={() => { deletion.undo(id); onUndo(id); }}>Undo</button>
           <i aria-hidden="true" style={{ animationDuration: `${SECONDS}s` }} />
         </div>
