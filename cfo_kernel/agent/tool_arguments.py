@@ -218,15 +218,22 @@ class Fit:
     def _nested(
         self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
     ) -> dict[str, Any]:
-        """Moves fields into the missing object that they belong to: {"name": "total", "fn": "sum", "column": "x"}."""
+        """Moves fields into the one missing object they belong to: {"name": "total", "fn": "sum", "column": "x"}.
+
+        The name may be missing as well if the object is a simple figure, which then gives its name.
+        """
         missing = [name for name in required if name not in value]
+        objects = [name for name in missing if self.has_fields(properties[name])]
         unknown = {name: each for name, each in value.items() if name not in properties}
-        if len(missing) != 1 or not unknown or not self.has_fields(properties[missing[0]]):
+        if len(objects) != 1 or not unknown or [name for name in missing if name not in objects] not in ([], ["name"]):
             return value
-        inner = self._fitted(unknown, properties[missing[0]], depth - 1)
-        if not self.fits(inner, properties[missing[0]]):
+        inner = self._fitted(unknown, properties[objects[0]], depth - 1)
+        if not self.fits(inner, properties[objects[0]]):
             return value
-        return {**{name: each for name, each in value.items() if name in properties}, missing[0]: inner}
+        known = {name: each for name, each in value.items() if name in properties}
+        if "name" in missing:
+            known["name"] = _name_of(inner)
+        return {**known, objects[0]: inner} if known.get("name", True) else value
 
     def _renamed(
         self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
@@ -240,6 +247,13 @@ class Fit:
         if not self.fits(inner, properties[missing[0]]):
             return value
         return {**{name: each for name, each in value.items() if name in properties}, missing[0]: inner}
+
+
+def _name_of(figure: dict[str, Any]) -> str | None:
+    """A name for a simple figure: "sum_amount" for the sum of `ledger.amount`."""
+    parts = ("fn", "column", "grain")
+    texts = [str(figure[part]).rpartition(".")[2] for part in parts if part in figure]
+    return "_".join(texts) if len(texts) == len(figure) else None
 
 
 def _plain(name: str) -> str:

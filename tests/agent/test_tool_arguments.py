@@ -63,6 +63,11 @@ READ: list[tuple[str, Any, list[dict[str, Any]]]] = [
     ),
     (
         PLAN,
+        {"table": "l", "measures": [{"column": "l.amount", "fn": "sum"}]},
+        [{"table": "l", "select": [{"name": "sum_amount", "expression": {"fn": "sum", "column": "l.amount"}}]}],
+    ),
+    (
+        PLAN,
         {"table": "l", "where": {"field": "a", "operator": "NOT_IN", "value": ["x"]}},
         [{"table": "l", "filters": [{"column": "a", "op": "not in", "value": ["x"]}]}],
     ),
@@ -81,6 +86,7 @@ UNCLEAR: list[tuple[str, Any]] = [
     (PLAN, {"table": "l", "offset": 5}),
     (PLAN, {"table": "l", "select": [{"name": "m", "expression": {"fn": "mode"}}]}),
     (PLAN, {"table": "l", "select": [{"name": "m", "fn": "sum", "column": "x", "of": {"constant": 1}}]}),
+    (PLAN, {"table": "l", "select": [{"fn": "sum", "where": [{"column": "a"}]}, {"op": "+"}]}),
     (PLAN, {"table": "l", "limit": "all"}),
     (PLAN, {"table": "l", "filters": [{"column": "a", "value": {"from": 1, "to": 2}}]}),
     (SQL, {"first": "A", "second": "B"}),

@@ -117,7 +117,7 @@ async def test_an_argument_that_was_ignored_is_named_with_the_result(server: Raw
         ),
         (
             "execute_query_plan",
-            {"table": "ledger", "select": [{"column": "amount", "fn": "sum"}]},
+            {"table": "ledger", "select": [{"column": "amount"}]},
             ["select.0.name is missing", "select.0.expression is missing", '"fn": count|count_distinct|sum'],
         ),
         ("execute_sql", '{"sql": "SELECT', ["not one JSON object", '{"sql": string}']),
