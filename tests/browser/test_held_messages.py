@@ -92,3 +92,22 @@ async def test_a_reload_does_not_lose_a_question_that_waits(stack: Stack, visit:
     await expect(refused).to_contain_text("The page was closed while files were being added.")
     await refused.get_by_role("button", name="Try again").click()
     await wait_for_reply(page, "That was tell.")
+
+
+async def test_an_example_question_waits_too(stack: Stack, visit: Visit) -> None:
+    glossary = stack.root / "tiny" / "data" / "datasets.yaml"
+    glossary.write_text("tables: {ledger: {questions: [tell me of the ledger]}}")
+    try:
+        page = await ready(await visit(stack.page))
+        await _add(page, "ledger.csv")
+        await page.get_by_role("button", name="Keep existing").wait_for()
+        await page.get_by_role("region", name="Data").get_by_title("Show ledger").click()
+        await page.get_by_role("dialog").get_by_role("button", name="tell me of the ledger").click()
+        held = page.get_by_role("region", name="Data").get_by_role("status").filter(has_text="is sent when")
+        await expect(held).to_have_text("“tell me of the ledger” is sent when the files are read.")
+        await screenshot(page, "held-example")
+        await page.get_by_role("button", name="Keep existing").click()
+        await wait_for_reply(page, "That was tell.")
+        await expect(held).to_have_count(0)
+    finally:
+        glossary.unlink()

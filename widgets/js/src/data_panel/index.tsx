@@ -1,5 +1,6 @@
 import { useRef, useState } from "preact/hooks";
 import { loadItem, saveItem } from "../shared/browser_storage";
+import { areFilesBeingAdded, filesAdded } from "../shared/added_files";
 import { component, KernelNotice, useChannel, useTrait } from "../shared/component";
 import { useElementId } from "../shared/element_id";
 import { errorMessage } from "../shared/errors";
@@ -28,6 +29,7 @@ function DataPanel() {
   const [isFolded, setIsFolded] = useState(() => loadItem(FOLDED, false));
   const [shownTable, setShownTable] = useState<{ table: TableSummary; file: string } | null>(null);
   const [problem, setProblem] = useState("");
+  const [held, setHeld] = useState("");
   const id = useElementId();
   const body = useRef<HTMLDivElement>(null);
   useVisibilityReports(30);
@@ -45,8 +47,13 @@ function DataPanel() {
     body.current?.scrollTo({ top: 0 }); // where the uploads are
   };
   const drop = useDrop(addFiles);
-  const ask = (question: string) => {
+  const ask = async (question: string) => {
     setProblem("");
+    if (areFilesBeingAdded(workspaceId)) {
+      setHeld(question);
+      await filesAdded(workspaceId, () => false);
+      setHeld("");
+    }
     channel.request({ type: "ask", workspace_id: workspaceId, question }).catch((error: unknown) => setProblem(errorMessage(error)));
   };
   const shown = datasets?.filter(({ file }) => !deletion.hidden.has(file)) ?? [];
@@ -63,6 +70,7 @@ function DataPanel() {
         <KernelNotice />
         {connection && <p class="cfo-away" role="status">{connection}</p>}
         {problem && <p class="cfo-problem" role="alert">{problem}</p>}
+        {held && <p class="cfo-away" role="status">“{held}” is sent when the files are read.</p>}
         {uploads.all.length > 0 && (
           <ul class="cfo-uploads" aria-label="Uploads">{urgentFirst(uploads.all).map((upload) => <UploadRow key={upload.id} upload={upload} uploads={uploads} />)}</ul>
         )}

@@ -12,7 +12,7 @@ interface TableDialogProps {
   file: string;
   glossary: Partial<Glossary>;
   workspaceId: string;
-  ask: (question: string) => void;
+  ask: (question: string) => Promise<void>;
   close: () => void;
 }
 
@@ -50,7 +50,7 @@ export function TableDialog({ table, file, glossary, workspaceId, ask, close }: 
               <ul class="cfo-questions">
                 {entry.questions.map((question) => (
                   <li key={question}>
-                    <button type="button" class="cfo-button" onClick={() => { dialog.current?.close(); ask(question); }}>{question}</button>
+                    <button type="button" class="cfo-button" onClick={() => { dialog.current?.close(); void ask(question); }}>{question}</button>
                   </li>
                 ))}
               </ul>
