@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from cfo_kernel.data.workspace_data import SchemaContext
 from cfo_kernel.errors import InvalidSettings, ModelKeyMissing
@@ -28,7 +31,8 @@ _AUTO_OPENAI, _AUTO_ANTHROPIC = "openai:gpt-6.1-terra", "anthropic:claude-sonnet
 class OpenedModel:
     """The model for a run, with the names of the first model and of its fallback if there is one.
 
-    `secrets` are the API keys. They are removed from error messages, because a server may repeat a key in one.
+    `secrets` are the API keys, and passwords in addresses. They are removed from answers and error messages, because a
+    server may repeat one.
     """
 
     model: Model
@@ -86,8 +90,7 @@ class Models:
         for name, provider in zip(names, providers, strict=True):
             base_url = self._settings.base_url if provider == providers[0] else None
             models.append(NamedModel(self._model(name, base_url, schema), name))
-        keys = (self._settings.openai_api_key, self._settings.anthropic_api_key)
-        return OpenedModel(with_fallback(*models), names, tuple(key.get_secret_value() for key in keys if key))
+        return OpenedModel(with_fallback(*models), names, tuple(_secrets(self._settings)))
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -107,6 +110,30 @@ class Models:
         return self._opened_models[name]
 
 
+def _secrets(settings: Settings) -> Iterator[str]:
+    """The keys of the servers, and passwords in their addresses."""
+    for key in (settings.openai_api_key, settings.anthropic_api_key):
+        if key:
+            yield key.get_secret_value()
+    for address in (settings.base_url, settings.openai_base_url):
+        parts = urlsplit(address or "")
+        if secret := parts.password or parts.username:
+            yield from {secret, unquote(secret)}
+
+
+def _signing_in(address: str) -> tuple[str, dict[str, str]]:
+    """The address without the user and password in it, and the header that they become.
+
+    The address is logged with each request, and stored with each answer.
+    """
+    parts = urlsplit(address)
+    if "@" not in parts.netloc:
+        return address, {}
+    user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    header = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), header
+
+
 def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model, AsyncOpenAI]:
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     base_url = base_url or settings.openai_base_url
@@ -118,9 +145,11 @@ def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model
     from cfo_kernel.agent.chat_client import ChatClient
     from cfo_kernel.agent.chat_model import ChatModel
 
+    address, headers = _signing_in(base_url or "https://api.openai.com/v1")
     client = ChatClient(
         api_key=key or "none",
-        base_url=base_url or "https://api.openai.com/v1",
+        base_url=address,
+        default_headers=headers,
         timeout=settings.model_timeout,
         max_retries=settings.model_retries,
     )
@@ -140,9 +169,11 @@ def _anthropic(model: str, base_url: str | None, settings: Settings) -> tuple[Mo
     except ImportError as error:
         message = "The Anthropic client is not installed. Run: pip install 'cfo-kernel[anthropic]'"
         raise InvalidSettings(message) from error
+    address, headers = _signing_in(base_url or "https://api.anthropic.com")
     client = AsyncAnthropic(
         api_key=settings.anthropic_api_key.get_secret_value(),
-        base_url=base_url or "https://api.anthropic.com",
+        base_url=address,
+        default_headers=headers,
         timeout=settings.model_timeout,
         max_retries=settings.model_retries,
     )

@@ -3,6 +3,7 @@
 import json
 import logging
 import zipfile
+from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,8 @@ from tests.conftest import KEY, Opened
 from tests.replies import events_of
 
 ESCAPED = "".join(f"\\u{ord(character):04x}" for character in KEY)
+PASSWORD = "correct-horse"
+"""It is a part of the server's address."""
 END = chunk({}, "stop")
 _WITH_KEY = {"sql": f"SELECT '{KEY}' AS \"{KEY}\", sum(amount) AS total FROM ledger -- {KEY}"}
 _PLAN = {
@@ -86,7 +89,8 @@ async def test_the_key_of_a_server_is_nowhere(
     caplog.set_level(logging.DEBUG)
     found: list[str] = []
     async with RawServer() as server:
-        workspace = await opened(server.base_url, request_limit=6, model_retries=0)
+        address = server.base_url.replace("//", f"//someone:{PASSWORD}@")
+        workspace = await opened(address, request_limit=6, model_retries=0)
         for name, turns in RUNS.items():
             server.play(turns)
             thread = await workspace.thread()
@@ -98,12 +102,14 @@ async def test_the_key_of_a_server_is_nowhere(
             assert finished.error is None or finished.error.code not in ("internal_error", "storage_failed"), name
     assert found == []
     assert [path for path in root.rglob("*") if _has_key(path.name) or any(map(_has_key, _texts(path)))] == []
+    login = b64encode(f"someone:{PASSWORD}".encode()).decode()
+    assert all(f"authorization: basic {login}".lower() in head.lower() for head in server.heads)
     assert [record for record in caplog.messages if _has_key(record)] == []
     assert not _has_key(caplog.text)
 
 
 def _has_key(text: str) -> bool:
-    return without_keys(text, (KEY,)) != text
+    return without_keys(text, (KEY, PASSWORD)) != text
 
 
 def _texts(path: Path) -> list[str]:

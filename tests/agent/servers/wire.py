@@ -65,6 +65,8 @@ class RawServer:
 
     def __init__(self, turns: Sequence[Turn] = ()) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.heads: list[str] = []
+        """The first line and the headers of all requests."""
         self.base_url = ""
         self._turns: Sequence[Turn] = turns
         self._played = 0
@@ -83,7 +85,8 @@ class RawServer:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            head = self.heads[-1].lower()
             length = int(head.partition("content-length:")[2].partition("\r\n")[0] or 0)
             body: dict[str, Any] = json.loads(await reader.readexactly(length) or b"{}")
             self.requests.append(body)
