@@ -5,36 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Literal
 
-from cfo_kernel.display import is_number
-from cfo_kernel.replies import ResultTable
+from cfo_kernel.number_formats import NumberFormat, as_number
+from cfo_kernel.replies import ResultColumn, ResultTable
 
 Kind = Literal["time", "order", "category", "figure", "rate", "key", "other"]
-_KEY = re.compile(r"(^|[_\s])(id|key|keys|code|no|nr|number|uuid)$", re.IGNORECASE)
 _PERIOD = re.compile(r"(^|[_\s])(year|quarter|month|week|day|period)s?($|[_\s])", re.IGNORECASE)
-_RATE = re.compile(r"percent|pct|%|share|ratio|margin_rate|growth|(^|[_\s])rate", re.IGNORECASE)
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}.*")
 _PERIODS = re.compile(r"(FY\s?)?\d{4}([- ]?(Q[1-4]|H[12]|W\d{1,2}))?|Q[1-4]([- ]\d{4})?", re.IGNORECASE)
+_PLAIN = NumberFormat(role="number")
 _UNSAFE = re.compile(r"['\"\\\x00-\x1f]|^(__proto__|constructor|prototype)$")
 """Names that Vega cannot use as fields, even if they are escaped."""
 
 
 @dataclass(frozen=True)
 class ChartColumn:
-    """A column in a chart. A time has a `unit`, and a figure has a number of `decimals`.
+    """A column in a chart. A time has a `unit`, and a figure or rate has a `format`.
 
     An `order` is an ordered dimension that is not drawn on a time axis, such as a year or quarter. A `key` is a number
-    that identifies a row. An `other` column cannot be drawn.
+    that identifies a row. A `rate` is not drawn beside figures, whose unit it does not have. An `other` column cannot
+    be drawn.
     """
 
     name: str
     kind: Kind
     cells: tuple[Any, ...]
     unit: str = ""
-    decimals: int = 0
+    format: NumberFormat = _PLAIN
 
     @property
     def field(self) -> str:
@@ -43,7 +43,7 @@ class ChartColumn:
 
     @property
     def numbers(self) -> list[Decimal]:
-        return [n for n in map(number, self.cells) if n is not None]
+        return [n for n in map(as_number, self.cells) if n is not None]
 
     @property
     def largest(self) -> Decimal:
@@ -51,15 +51,14 @@ class ChartColumn:
 
     @property
     def axis_format(self) -> str:
-        if self.kind == "rate":
-            return "(.0%" if self.largest <= 5 else "(,.1f"
-        return "(,.0f" if self.largest >= 10 else "(,.2~f"
+        """The format of the axis, in the notation of d3. It needs fewer decimals than the cells."""
+        if self.format.role == "percent":
+            return "(.0%" if self.largest >= Decimal("0.1") else f"(.{self.format.decimals}%"
+        return "(,.0f" if self.largest >= 10 else f"(,.{max(2, min(self.format.decimals, 4))}~f"
 
     @property
     def exact_format(self) -> str:
-        if self.kind == "rate":
-            return "(.1%" if self.largest <= 5 else "(,.2f"
-        return f"(,.{self.decimals}f"
+        return f"(,.{self.format.decimals}{'%' if self.format.role == 'percent' else 'f'}"
 
 
 def read(table: ResultTable) -> list[ChartColumn] | None:
@@ -67,47 +66,31 @@ def read(table: ResultTable) -> list[ChartColumn] | None:
     names = [column.name for column in table.columns]
     if len({*names}) < len(names) or any(not name.strip() or _UNSAFE.search(name) for name in names):
         return None
-    return [
-        _column(column.name, column.type, tuple(row[i] for row in table.rows)) for i, column in enumerate(table.columns)
-    ]
+    return [_column(column, tuple(row[i] for row in table.rows)) for i, column in enumerate(table.columns)]
 
 
-def number(cell: Any) -> Decimal | None:
-    """Returns a cell as a number, or None. Cells contain strings for figures that a double cannot represent."""
-    if cell is None or isinstance(cell, bool) or not isinstance(cell, int | float | str):
-        return None
-    try:
-        found = Decimal(str(cell))
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() else None
-
-
-def _column(name: str, kind: str, cells: Sequence[Any]) -> ChartColumn:
+def _column(column: ResultColumn, cells: tuple[Any, ...]) -> ChartColumn:
+    name, kind = column.name, column.type
+    if column.format:
+        return _numbers(name, column.format, cells)
     present = [cell for cell in cells if cell is not None]
-    if is_number(kind):
-        return _numbers(name, kind, tuple(cells))
     texts = [cell for cell in present if isinstance(cell, str)]
     if not present or len(texts) < len(present):
-        return ChartColumn(name, "other", tuple(cells))
+        return ChartColumn(name, "other", cells)
     if unit := _time_unit(kind, texts):
-        return ChartColumn(name, "time", tuple(cells), unit=unit)
+        return ChartColumn(name, "time", cells, unit=unit)
     if all(map(_PERIODS.fullmatch, texts)):
-        return ChartColumn(name, "order", tuple(cells))
-    return ChartColumn(name, "category" if kind == "VARCHAR" or kind.startswith("ENUM") else "other", tuple(cells))
-
-
-def _numbers(name: str, kind: str, cells: tuple[Any, ...]) -> ChartColumn:
-    is_whole = kind.endswith("INT") or kind == "INTEGER" or kind.endswith(",0)")
-    if _PERIOD.search(name) and all(n == int(n) and 0 < n < 10_000 for n in map(number, cells) if n is not None):
         return ChartColumn(name, "order", cells)
-    if _KEY.search(name) and is_whole:
+    return ChartColumn(name, "category" if kind == "VARCHAR" or kind.startswith("ENUM") else "other", cells)
+
+
+def _numbers(name: str, format: NumberFormat, cells: tuple[Any, ...]) -> ChartColumn:
+    is_ordinal = all(n == int(n) and 0 < n < 10_000 for n in map(as_number, cells) if n is not None)
+    if is_ordinal and (format.role == "year" or (format.role == "code" and _PERIOD.search(name))):
+        return ChartColumn(name, "order", cells)
+    if format.role == "code":
         return ChartColumn(name, "key", cells)
-    if kind in ("DOUBLE", "FLOAT"):
-        column = ChartColumn(name, "rate" if _RATE.search(name) else "figure", cells)
-        return ChartColumn(name, column.kind, cells, decimals=4 if column.largest < 10 else 2)
-    scale = re.search(r",\s*(\d+)\)", kind)
-    return ChartColumn(name, "figure", cells, decimals=min(int(scale[1]), 6) if scale else 0)
+    return ChartColumn(name, "rate" if format.role in ("percent", "rate") else "figure", cells, format=format)
 
 
 def _time_unit(kind: str, texts: Sequence[str]) -> str:

@@ -130,9 +130,7 @@ def _shares_axis(figure: ChartColumn, first: ChartColumn) -> bool:
     """Whether two figures can share an axis, which requires the same unit and similar magnitudes."""
     if figure is first:
         return True
-    if figure.decimals != first.decimals or _DIFFERENCE.search(
-        figure.name
-    ):  # the decimals suggest the unit: money has 2
+    if figure.format.role != first.format.role or _DIFFERENCE.search(figure.name):  # the role suggests the unit
         return False
     smaller, larger = sorted((figure.largest, first.largest))
     return smaller * _MAX_SCALE_RATIO >= larger

@@ -4,56 +4,31 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from cfo_kernel.number_formats import NumberFormat, as_number
 
 if TYPE_CHECKING:
     from cfo_kernel.replies import ReplyBase, ResultTable
 
 T = TypeVar("T")
 _TEXT_ROWS, _HTML_ROWS, _WIDTH = 40, 100, 48
-_NUMBERS = (
-    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
-    "DOUBLE", "FLOAT", "DECIMAL",
-)  # fmt: skip
 _ACTION_LABELS = {"run_sql": "Running the query …", "write_sheet_from_file": "Writing the sheet …"}
 _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 
 
-def is_number(kind: str) -> bool:
-    """Whether a column of this DuckDB type contains numbers. A list of numbers does not count."""
-    return kind.split("(")[0] in _NUMBERS and not kind.endswith("]")
-
-
-def cell(value: Any, kind: str, name: str = "") -> str:
-    """Formats a value: numbers with thousands separators and cents, but years and keys as plain digits."""
-    if value is None:
-        return ""
-    if not is_number(kind) or isinstance(value, bool):
-        return str(value)
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return str(value)
-    if not number.is_finite():
-        return str(value)
-    if _is_year(number, kind, name) or (_is_whole(kind) and name.lower().endswith("key")):
-        return f"{number:.0f}"
-    if kind.startswith("DECIMAL"):
-        return f"{number:,.{int(kind.rstrip(')').partition(',')[2] or 0)}f}"
-    if kind in ("DOUBLE", "FLOAT"):
-        return f"{number:,.2f}" if abs(number) >= 1000 else f"{number:,.6g}"
-    return f"{number:,}"
-
-
-def _is_year(number: Decimal, kind: str, name: str) -> bool:
-    """Whether the number is a year, which is shown as 2012 rather than 2,012. An amount with cents is never a year."""
-    can_be_year = _is_whole(kind) or kind in ("DOUBLE", "FLOAT")
-    return can_be_year and "year" in name.lower() and number == number.to_integral_value() and abs(number) < 10_000
-
-
-def _is_whole(kind: str) -> bool:
-    return kind.endswith("INT") or kind in ("INTEGER", "UINTEGER") or (kind[:7] == "DECIMAL" and kind.endswith(",0)"))
+def cell(value: Any, format: NumberFormat | None) -> str:
+    """Formats a value. A column without a format contains no numbers."""
+    number = as_number(value)
+    if value is None or format is None or number is None:
+        return "" if value is None else str(value)
+    match format.role:
+        case "year" | "code":
+            return f"{number:.{format.decimals}f}"
+        case "percent":
+            return f"{number.scaleb(2):,.{format.decimals}f}%"
+        case _:
+            return f"{number:,.{format.decimals}f}"
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:
@@ -165,10 +140,9 @@ def _message(reply: ReplyBase) -> str:
 
 
 def _grid_parts(table: ResultTable, rows: int) -> tuple[list[str], list[list[str]], list[bool]]:
-    kinds = [c.type for c in table.columns]
-    names = [c.name for c in table.columns]
-    cells = [[cell(v, k, n) for v, k, n in zip(row, kinds, names, strict=True)] for row in table.rows[:rows]]
-    return names, cells, [is_number(k) for k in kinds]
+    formats = [c.format for c in table.columns]
+    cells = [[cell(v, f) for v, f in zip(row, formats, strict=True)] for row in table.rows[:rows]]
+    return [c.name for c in table.columns], cells, [f is not None for f in formats]
 
 
 def _footer(table: ResultTable, rows: int) -> list[str]:

@@ -6,11 +6,12 @@ They define the wire format of events, HTTP, the history and `--json`, which is 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr, TypeAdapter
+from pydantic import Field, PrivateAttr, TypeAdapter, model_validator
 
 from cfo_kernel import display
+from cfo_kernel.number_formats import NumberFormat, number_format, values_of
 from cfo_kernel.values import COMPANY_DATA, Value
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 
 class ResultColumn(Value):
-    """A result column and its DuckDB type."""
+    """A result column, its DuckDB type, and how its numbers are shown; None if it contains no numbers."""
 
     name: str
     type: str
+    format: NumberFormat | None = None
 
 
 class Query(Value):
@@ -57,6 +59,23 @@ class ResultTable(Value):
     elapsed_ms: float = 0
     query: Query
     notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _add_formats(self) -> Self:
+        """Adds formats that are missing, as in a thread of an earlier version. They rest on the rows shown."""
+        columns = [
+            column if column.format else column.model_copy(update={"format": self._shown_format(i, column)})
+            for i, column in enumerate(self.columns)
+        ]
+        object.__setattr__(self, "columns", tuple(columns))
+        return self
+
+    def _shown_format(self, position: int, column: ResultColumn) -> NumberFormat | None:
+        values = values_of(row[position] for row in self.rows if position < len(row))
+        found = number_format(column.name, column.type, values)
+        if found and found.role == "percent" and self.truncated:  # the other rows may not be fractions
+            return NumberFormat(role="number", decimals=values.decimals)
+        return found
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": display.table_text(self), "text/html": display.table_html(self)}

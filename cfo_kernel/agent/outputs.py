@@ -13,8 +13,8 @@ from pydantic_ai import RunContext, ToolOutput
 from cfo_kernel.agent.run_deps import TOOL_ROWS, RunDeps, call_key
 from cfo_kernel.agent.tools import Code, retryable
 from cfo_kernel.data.sheet_names import check_sheet_name, workbook_name
-from cfo_kernel.display import is_number
 from cfo_kernel.errors import QueryFailed, UnknownColumn, UnknownTable
+from cfo_kernel.number_formats import is_number
 from cfo_kernel.replies import (
     Chart,
     ResultColumn,

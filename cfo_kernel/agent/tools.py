@@ -19,8 +19,9 @@ from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.python_programs import ProgramResult
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.errors import QueryError
-from cfo_kernel.replies import ResultTable
+from cfo_kernel.replies import ResultColumn, ResultTable
 
+_PLAIN = ("amount", "number")
 T = TypeVar("T")
 Code = Annotated[str, BeforeValidator(lambda value: unfenced(value) if isinstance(value, str) else value)]
 """Code in a formal language. A model may wrap it in a Markdown fence."""
@@ -42,7 +43,7 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
     """A result as the model sees it: its first rows, the row count, and the table that holds all rows."""
     shown = [list(row) for row in result.rows[:rows]]
     return {
-        "columns": [c.model_dump() for c in result.columns],
+        "columns": [_column(c) for c in result.columns],
         "rows": shown,
         "row_count": result.row_count,
         "truncated": len(shown) < result.row_count,
@@ -55,6 +56,12 @@ def compact(result: ResultTable, rows: int) -> dict[str, Any]:
 def for_people(result: ResultTable) -> dict[str, Any]:
     """The parts of a plan's result that only people see. The model wrote the plan, and has no use for its SQL."""
     return {"sql": result.query.sql}
+
+
+def _column(column: ResultColumn) -> dict[str, str]:
+    """A column as the model sees it. Its role is given where numbers are no plain figures: a person sees 0.5 as 50%."""
+    role = {"role": column.format.role} if column.format and column.format.role not in _PLAIN else {}
+    return {"name": column.name, "type": column.type, **role}
 
 
 def program_summary(program: ProgramResult) -> dict[str, Any]:

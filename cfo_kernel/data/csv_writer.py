@@ -1,7 +1,9 @@
 """Writes a result file as CSV that opens correctly in a spreadsheet.
 
 Runs in the ingest worker. The file is UTF-8 with a byte order mark, without which Excel assumes another encoding. Text
-is quoted; numbers, dates and NULL, which is an empty cell, are not.
+is quoted; numbers, dates and NULL, which is an empty cell, are not. Numbers have all their digits, and no thousands
+separators. A percentage is written as one, with all its digits too: 0.125 as `12.5%`, which a spreadsheet, and an
+upload here, read as 0.125.
 
 Text that a spreadsheet would run as a formula gets an apostrophe in front; a plain number does not. Quotation marks
 alone do not protect: a spreadsheet whose locale separates lists by `;` splits `5,"a;=b"` into `5,"a` and `=b"`, since a
@@ -16,8 +18,9 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.data import file_formats, staging
+from cfo_kernel.data import file_formats, staging, staging_formats
 from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.number_formats import NumberFormat
 from cfo_kernel.sql_text import text_literal
 
 _SIGN = r"[=+\-@＝＋－＠]"  # full-width signs count too: spreadsheets convert them before they check for formulas
@@ -28,6 +31,20 @@ _LATER_FORMULA = rf"""({_SEPARATOR}[{_BLANK}"]*)({_SIGN})"""
 _NUMBER = r"^[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?%?$"
 _EXACT = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(\d+,\d+\)|BOOLEAN")
 _WITH_INFINITY = re.compile(r"DOUBLE|FLOAT|DATE|TIME.*")
+_MACROS = (
+    "without_zeros(t) AS regexp_replace(CASE WHEN contains(t, '.') THEN rtrim(rtrim(t, '0'), '.') ELSE t END,"
+    " '^0+([0-9])', '\\1')",
+    "with_point(digits, point) AS without_zeros(CASE WHEN point <= 0 THEN '0.' || repeat('0', -point) || digits"
+    " WHEN point >= length(digits) THEN rpad(digits, CAST(point AS INTEGER), '0')"
+    " ELSE digits[:point] || '.' || digits[point + 1:] END)",
+    "percent_of(sign, whole, decimals, exponent) AS"
+    " sign || with_point(whole || decimals, length(whole) + coalesce(TRY_CAST(exponent AS BIGINT), 0) + 2) || '%'",
+    "percent_text(t) AS percent_of(CASE WHEN t LIKE '-%' THEN '-' ELSE '' END,"
+    " regexp_extract(t, '^-?([0-9]*)', 1), regexp_extract(t, '[.]([0-9]*)', 1), regexp_extract(t, 'e(.*)$', 1))",
+)
+"""`percent_text` writes the text of a fraction as a percentage with the same digits: 0.0725 as 7.25%. It moves the
+point, because a product with 100 would be rounded.
+"""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -38,14 +55,21 @@ def write_csv(source: str, to: str) -> dict[str, Any]:
     try:
         with staging.connect(Path(to).parent) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            described = connection.execute("DESCRIBE FROM read_parquet(?)", [source]).fetchall()
+            for macro in _MACROS:
+                connection.execute(f"CREATE TEMP MACRO {macro}")
+            connection.execute(f"CREATE VIEW staging AS FROM read_parquet({text_literal(source)})")
+            described = connection.execute("DESCRIBE staging").fetchall()
             head = _head(connection, [name for name, *_ in described])
             kinds = {f"c{i}": kind for i, (_, kind, *_) in enumerate(described, 1)}
-            columns = ", ".join(f"{_cell(f'#{i}', kind)} AS {name}" for i, (name, kind) in enumerate(kinds.items(), 1))
+            formats = staging_formats.number_formats(connection, Path(source))
+            columns = ", ".join(
+                f"{_cell(f'#{i}', kind, format)} AS c{i}"
+                for i, (kind, format) in enumerate(zip(kinds.values(), formats, strict=True), 1)
+            )
             texts = ", ".join(name for name, kind in kinds.items() if _is_text(kind))
             options = f"FORMAT csv, HEADER false{texts and f', FORCE_QUOTE ({texts})'}"
-            rows = f"SELECT {columns} FROM read_parquet(?)"  # noqa: S608 - positions and types
-            counted = connection.execute(f"COPY ({rows}) TO ? ({options})", [source, str(body)])
+            rows = f"SELECT {columns} FROM staging"  # noqa: S608 - positions and types
+            counted = connection.execute(f"COPY ({rows}) TO ? ({options})", [str(body)])
             [(count,)] = counted.fetchall()
         # DuckDB writes no byte order mark, and quotes only some names, so its rows are appended to a separate header.
         with Path(to).open("wb") as whole, body.open("rb") as written:
@@ -69,8 +93,11 @@ def _is_text(kind: str) -> bool:
     return not (_EXACT.fullmatch(kind) or _WITH_INFINITY.fullmatch(kind))
 
 
-def _cell(value: str, kind: str) -> str:
+def _cell(value: str, kind: str, format: NumberFormat | None = None) -> str:
     """SQL for a cell."""
+    if format is not None and format.role == "percent":
+        text = f"CAST({value} AS VARCHAR)"
+        return f"CASE WHEN {text} SIMILAR TO '-?(inf|nan).*' THEN {_cell(value, kind)} ELSE percent_text({text}) END"
     if _EXACT.fullmatch(kind):
         return value
     text = f"CAST({value} AS VARCHAR)"

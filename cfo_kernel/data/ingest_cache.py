@@ -36,7 +36,7 @@ from cfo_kernel.values import Value
 
 _MANIFEST = "tables.json"
 _RETRY_FACTOR = 10
-_FORMAT = 4  # the version of the cached format; raise it to have every file ingested again
+_FORMAT = 5  # the version of the cached format; raise it to have every file ingested again
 
 
 @dataclass(frozen=True)

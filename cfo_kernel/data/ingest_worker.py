@@ -34,7 +34,9 @@ from cfo_kernel.errors import (
     UnreadableFile,
     without_paths,
 )
+from cfo_kernel.executors import stored_formats
 from cfo_kernel.executors.worker_server import Handler
+from cfo_kernel.sql_text import text_literal
 
 _MAX_NOTES, _MAX_NOTE = 100, 500  # a note may quote a cell of any length
 _LISTED_REASONS = 20
@@ -113,7 +115,9 @@ def _store(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None,
     """Writes the table `staging` to a Parquet file. Returns its description."""
     notes = notes + total_rows.remove_total_rows(connection)
     rows, columns = profile.profile_table(connection)
-    connection.execute("COPY staging TO ? (FORMAT parquet, COMPRESSION zstd)", [str(file)])
+    formats = text_literal(stored_formats.to_text({column.name: column.format for column in columns}))
+    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{text_literal(stored_formats.KEY)}: {formats}}}"
+    connection.execute(f"COPY staging TO ? ({options})", [str(file)])
     return {
         "sheet": sheet,
         "file": file.name,

@@ -1,10 +1,11 @@
-"""Profiles the columns of a table: nulls, distinct values, range, and every string if there are few.
+"""Profiles the columns of a table: nulls, distinct values, range, format, and every string if there are few.
 
 Runs in the ingest worker, on the table `staging`.
 """
 
 import duckdb
 
+from cfo_kernel.data import staging_formats
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.sql_text import quoted
 
@@ -22,11 +23,20 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
         aggregates += [f"count({column})", f"count(DISTINCT {column})"]
         aggregates += [f"left(CAST({end}({column}) AS VARCHAR), {_MAX_LENGTH})" for end in ("min", "max")]
     [(rows, *figures)] = connection.execute(f"SELECT {', '.join(aggregates)} FROM staging").fetchall()  # noqa: S608 - quoted
+    formats = staging_formats.number_formats(connection)
     columns: list[Column] = []
     listed = 0
     for i, (name, kind) in enumerate(described):
         filled, distinct, low, high = figures[4 * i : 4 * i + 4]
-        column = Column(name=name, type=kind, nulls=rows - filled, distinct=distinct, minimum=low, maximum=high)
+        column = Column(
+            name=name,
+            type=kind,
+            nulls=rows - filled,
+            distinct=distinct,
+            minimum=low,
+            maximum=high,
+            format=formats[i],
+        )
         if column.kind is Kind.TEXT and distinct <= _MAX_VALUES and listed <= _MAX_LISTED:
             values = _values(connection, quoted(name))
             listed += sum(map(len, values or ()))

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.executors import json_cells, sql_worker_results
+from cfo_kernel.number_formats import NumberFormat
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 FORMULA_SIGNS = ("=", "+", "-", "@")
@@ -63,11 +64,16 @@ def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         yield from batch
 
 
-def number_format(value: Decimal) -> str:
-    """The number format with all the value's decimals, but at least two if it has any: 1.23456 is not shown as 1.23."""
-    decimals = -int(value.as_tuple().exponent)
-    digits = f"#,##0.{'0' * max(2, decimals)}" if decimals > 0 else "#,##0"
-    return f"{digits};({digits})"
+def cell_format(format: NumberFormat) -> str:
+    """The number format of the cells of a column. The cells keep all digits of their values."""
+    decimals = f".{'0' * format.decimals}" if format.decimals else ""
+    match format.role:
+        case "percent":
+            return f"0{decimals}%"
+        case "year" | "code":
+            return "0"
+        case _:
+            return f"#,##0{decimals};(#,##0{decimals})"
 
 
 def clean_text(text: str) -> str:

@@ -19,7 +19,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
-from cfo_kernel.data import sheet_values, staging
+from cfo_kernel.data import sheet_values, staging, staging_formats
 from cfo_kernel.data.sheet_names import check_sheet_name
 from cfo_kernel.errors import SheetInvalid
 
@@ -47,8 +47,9 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> d
         if first == 1:
             target.append([_cell(target, name, bold=True) for name in columns])
             target.freeze_panes = "A2"
+        formats = [f and sheet_values.cell_format(f) for f in staging_formats.number_formats(connection, Path(source))]
         for row in sheet_values.rows(connection):
-            target.append([_cell(target, value) for value in row])
+            target.append([_cell(target, value, number_format=f) for value, f in zip(row, formats, strict=True)])
     for i, name in enumerate(columns, start=1):
         target.column_dimensions[get_column_letter(i)].width = sheet_values.width(name)
     _save(book, Path(to))
@@ -93,7 +94,7 @@ def _target(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[
     return existing, existing.max_row + 1
 
 
-def _cell(sheet: Worksheet, value: Any, *, bold: bool = False) -> Cell:
+def _cell(sheet: Worksheet, value: Any, *, number_format: str | None = None, bold: bool = False) -> Cell:
     """A cell that contains the value and can never be a formula."""
     content = sheet_values.to_cell(value)
     cell = WriteOnlyCell(sheet)
@@ -102,8 +103,8 @@ def _cell(sheet: Worksheet, value: Any, *, bold: bool = False) -> Cell:
         cell.data_type = "s"  # openpyxl has set "f" for text that begins with =
         if content.startswith(sheet_values.FORMULA_SIGNS):
             cell.quotePrefix = True  # pyright: ignore[reportAttributeAccessIssue] - missing from the stubs
-    elif isinstance(content, Decimal):
-        cell.number_format = sheet_values.number_format(content)
+    elif number_format and isinstance(content, int | float | Decimal):
+        cell.number_format = number_format
     elif isinstance(value, datetime) and value.tzinfo is not None:
         cell.number_format = sheet_values.UTC
     if bold:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from cfo_kernel import display
+from cfo_kernel.number_formats import NumberFormat, is_number
 from cfo_kernel.values import Value
 
 LISTED_COLUMNS = ("file", "table", "rows", "columns")
@@ -28,7 +29,8 @@ class Column(Value):
     """A column of a table: its DuckDB type and a small profile of its values.
 
     `values` maps every distinct string to the number of its rows, if there are few enough to list (see
-    `cfo_kernel.data.profile`). `minimum` and `maximum` are strings (ISO for dates).
+    `cfo_kernel.data.profile`). `minimum` and `maximum` are strings (ISO for dates). `format` says how numbers are
+    shown.
     """
 
     name: str
@@ -38,12 +40,13 @@ class Column(Value):
     minimum: str | None = None
     maximum: str | None = None
     values: dict[str, int] | None = None
+    format: NumberFormat | None = None
 
     @property
     def kind(self) -> Kind:
         if self.type.endswith("]"):
             return Kind.OTHER
-        if display.is_number(self.type):
+        if is_number(self.type):
             return Kind.NUMBER
         if self.type == "VARCHAR":
             return Kind.TEXT

@@ -12,7 +12,7 @@ from typing import Literal
 
 import duckdb
 
-from cfo_kernel.data import exact_types
+from cfo_kernel.data import exact_types, staging_formats
 from cfo_kernel.data.date_formats import read_dates
 from cfo_kernel.data.read_limits import MAX_CELL
 from cfo_kernel.data.text_column import TextColumn
@@ -151,6 +151,7 @@ def _parse_amounts(column: TextColumn, *, is_european: bool) -> list[str] | None
         column.retype(exact_types.decimal(whole, scale), value)
         return [f"{column.name}: amounts were read as written in the style of {shape}."]
     column.retype(exact_types.decimal(whole, scale + 2), f"CAST({value} AS DECIMAL(38, {scale + 2})) * 0.01")
+    staging_formats.mark_percent(column.connection, column.name)
     return [f"{column.name}: percentages were read in the style of {shape} and stored as fractions (5% as 0.05)."]
 
 

@@ -17,8 +17,9 @@ from typing_extensions import override
 from xlsxwriter.format import Format  # pyright: ignore[reportMissingTypeStubs]
 from xlsxwriter.worksheet import Worksheet  # pyright: ignore[reportMissingTypeStubs]
 
-from cfo_kernel.data import sheet_values, staging
+from cfo_kernel.data import sheet_values, staging, staging_formats
 from cfo_kernel.errors import SheetInvalid
+from cfo_kernel.number_formats import NumberFormat
 
 
 def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
         options = {"constant_memory": True, "tmpdir": scratch, "use_zip64": True}
         try:
             with xlsxwriter.Workbook(partial, options) as book:
-                writer = _SheetWriter(book, sheet)
+                writer = _SheetWriter(book, sheet, staging_formats.number_formats(connection, Path(source)))
                 writer.write_header(columns)
                 for number, row in enumerate(sheet_values.rows(connection), start=1):
                     writer.write_row(number, row)
@@ -59,22 +60,23 @@ class _FullPrecision(float):
 
 
 class _SheetWriter:
-    """Writes each value to its cell, formatted according to its type."""
+    """Writes each value to its cell, formatted according to its column, or else to its type."""
 
-    def __init__(self, book: xlsxwriter.Workbook, sheet: str) -> None:
+    def __init__(self, book: xlsxwriter.Workbook, sheet: str, formats: list[NumberFormat | None]) -> None:
         self._book: Any = book  # its types are partly unknown
         self._sheet: Worksheet = self._book.add_worksheet(sheet)
         self._formats: dict[str, Format] = {}
         self._quoted: Format = self._book.add_format({"quote_prefix": True})
+        self._numbers = [format and self._format(sheet_values.cell_format(format)) for format in formats]
         self._day, self._moment = self._format("yyyy-mm-dd"), self._format("yyyy-mm-dd h:mm:ss")
         self._time, self._utc = self._format("h:mm:ss"), self._format(sheet_values.UTC)
         # Looked up by exact type, because XlsxWriter's own `write` would turn some text into formulas and links.
         self._write_by_type: dict[type[Any], Callable[[int, int, Any, Any], object]] = {
             str: self._write_text,
             bool: lambda row, column, cell, _: self._sheet.write_boolean(row, column, cell),
-            int: lambda row, column, cell, _: self._sheet.write_number(row, column, cell),
-            float: lambda row, column, cell, _: self._sheet.write_number(row, column, _FullPrecision(cell)),
-            Decimal: self._write_decimal,
+            int: lambda row, column, cell, _: self._write_number(row, column, cell),
+            float: lambda row, column, cell, _: self._write_number(row, column, _FullPrecision(cell)),
+            Decimal: lambda row, column, cell, _: self._write_number(row, column, float(cell)),
             date: lambda row, column, cell, _: self._sheet.write_datetime(row, column, cell, self._day),
             datetime: self._write_moment,
             time: lambda row, column, cell, _: self._sheet.write_datetime(row, column, cell, self._time),
@@ -97,8 +99,8 @@ class _SheetWriter:
     def _write_text(self, row: int, column: int, cell: str, _: Any) -> None:
         self._write_string(row, column, cell, self._quoted if cell.startswith(sheet_values.FORMULA_SIGNS) else None)
 
-    def _write_decimal(self, row: int, column: int, cell: Decimal, _: Any) -> None:
-        self._sheet.write_number(row, column, float(cell), self._format(sheet_values.number_format(cell)))
+    def _write_number(self, row: int, column: int, cell: float) -> None:
+        self._sheet.write_number(row, column, cell, self._numbers[column])
 
     def _write_moment(self, row: int, column: int, cell: datetime, value: datetime) -> None:
         self._sheet.write_datetime(row, column, cell, self._moment if value.tzinfo is None else self._utc)

@@ -15,6 +15,7 @@ from cfo_kernel.data.glossary_reader import Written
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.ingest_cache import DatasetIndex, IngestCache
 from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.plan_roles import known_roles
 from cfo_kernel.data.prepared_plan import prepare
 from cfo_kernel.data.python_programs import ProgramResult, PythonPrograms
 from cfo_kernel.data.result_pages import ALL_ROWS, DownloadFormat, PageRequest, ResultPage, RowSelection
@@ -23,6 +24,7 @@ from cfo_kernel.errors import GlossaryInvalid, PlanInvalid, SqlInvalid, UnknownT
 from cfo_kernel.executors.python_executor import PythonExecutor
 from cfo_kernel.executors.sql_worker_pool import SqlWorkerPool, TableFiles
 from cfo_kernel.executors.worker_process import Progress, workbench_closed
+from cfo_kernel.number_formats import Known
 from cfo_kernel.replies import Query, ResultColumn, ResultTable
 from cfo_kernel.sql_text import quoted
 
@@ -43,6 +45,7 @@ class SchemaContext:
 
 
 _NONE: Mapping[str, Path] = {}
+_NO_ROLES: Mapping[str, Known] = {}
 _MAX_EXPORTS = 2
 """How many downloads are written at the same time. Others wait."""
 _TOO_MANY_DIGITS = (
@@ -177,9 +180,9 @@ class WorkspaceData:
                 notes += ready.closing_dates.notes(
                     (await self.query(ready.closing_dates.sql, cap=MOST_ROWS, thread_tables=thread_tables)).rows
                 )
-            result = await self._run(
-                Query(mode="plan", sql=ready.sql, plan=as_json), cap, file, thread_tables, on_progress
-            )
+            query = Query(mode="plan", sql=ready.sql, plan=as_json)
+            roles = known_roles(plan)
+            result = await self._run(query, cap, file, thread_tables, on_progress, roles)
         except SqlInvalid as error:
             if "Out of Range" not in error.message:
                 raise
@@ -225,7 +228,11 @@ class WorkspaceData:
     async def _select(self, file: Path, selection: RowSelection, to: Path) -> Path:
         """Writes the selected rows to `to`, as Parquet."""
         table, thread_tables = await self._described_file(file)
-        await self.query(result_pages.rows_sql(table, selection), cap=1, file=to, thread_tables=thread_tables)
+        formats = {column.name: column.format for column in table.columns if column.format}
+        roles: dict[str, Known] = {n: f.role for n, f in formats.items() if f.role == "percent" or f.role == "count"}
+        await self._run(
+            Query(mode="sql", sql=result_pages.rows_sql(table, selection)), 1, to, thread_tables, None, roles
+        )
         return to
 
     async def _export(self, file: Path, format: DownloadFormat, to: Path) -> None:
@@ -255,7 +262,11 @@ class WorkspaceData:
             [(count,)] = (
                 await self.query(result_pages.count_sql(table, request), cap=1, thread_tables=thread_tables)
             ).rows
-        columns, rows, offset = found.columns, found.rows, request.offset
+        formats = [column.format for column in table.columns]  # those of all rows, not of this page
+        columns = tuple(
+            c.model_copy(update={"format": f or c.format}) for c, f in zip(found.columns, formats, strict=True)
+        )
+        rows, offset = found.rows, request.offset
         return ResultPage(columns=columns, rows=rows, offset=offset, row_count=count, total=table.row_count)
 
     async def _described_file(self, file: Path) -> tuple[Table, TableFiles]:
@@ -293,9 +304,16 @@ class WorkspaceData:
         return Table(name=name, dataset=name, row_count=found["row_count"], columns=columns)
 
     async def _run(
-        self, query: Query, cap: int, file: Path | None, thread_tables: TableFiles, on_progress: Progress | None
+        self,
+        query: Query,
+        cap: int,
+        file: Path | None,
+        thread_tables: TableFiles,
+        on_progress: Progress | None,
+        roles: Mapping[str, Known] = _NO_ROLES,
     ) -> ResultTable:
-        value = await self._ask("query", query.sql, thread_tables, file=file, on_progress=on_progress, cap=cap)
+        more = {"roles": dict(roles)} if roles else {}
+        value = await self._ask("query", query.sql, thread_tables, file=file, on_progress=on_progress, cap=cap, **more)
         name = f"{file.parent.name}/{file.name}" if file else None
         return ResultTable.model_validate({**value, "query": query, "file": name})
 

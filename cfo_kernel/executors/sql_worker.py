@@ -17,21 +17,23 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.errors import PythonFailed, UnknownColumn
-from cfo_kernel.executors import sql_policy, worker_folder
+from cfo_kernel.executors import sql_policy, stored_formats, worker_folder
+from cfo_kernel.executors.column_statistics import ColumnStatistics
 from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.exact_quantiles import with_exact_quantiles
 from cfo_kernel.executors.python_executor import UNREADABLE_RESULT
+from cfo_kernel.executors.sql_fractions import fraction_columns
 from cfo_kernel.executors.sql_names import bounded_names, fold_case, unique_names
 from cfo_kernel.executors.sql_worker_errors import translate_errors, with_columns
 from cfo_kernel.executors.sql_worker_results import (
     count_and_sample,
     exact_column,
     json_notes,
-    read_batches,
     to_json_rows,
     write_batches,
 )
 from cfo_kernel.executors.worker_server import serve
+from cfo_kernel.number_formats import Known, NumberFormat, number_format
 from cfo_kernel.sql_text import quoted, text_literal
 
 MEMORY = 5 << 29  # 2.5 GiB of address space: DuckDB's own limit of 1.5 GB, and the memory that it does not count
@@ -44,6 +46,7 @@ _SETTINGS = (
 )
 _LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
 _BATCH = 50_000
+_WITH_DECIMALS = ("DOUBLE", "FLOAT", "DECIMAL")
 _MAX_TYPE = 500  # characters; the type of a struct contains the name of each of its fields
 
 
@@ -92,7 +95,11 @@ class SqlWorker:
         """The columns and the row count of the thread's result `name`. `sql` is that name as a quoted identifier."""
         only, others = {name: thread_tables[name]}, known or []
         with self._relation(f"FROM {sql}", only, others) as relation:
-            columns = [{"name": n, "type": str(t)} for n, t in zip(relation.columns, relation.types, strict=True)]
+            formats = stored_formats.read(Path(thread_tables[name]))
+            columns = [
+                {"name": n, "type": str(t), "format": _json(formats.get(n))}
+                for n, t in zip(relation.columns, relation.types, strict=True)
+            ]
         with self._relation(f"SELECT count(*) FROM {sql}", only, others) as relation:  # noqa: S608 - an identifier
             [(count,)] = relation.fetchall()
         return {"columns": columns, "row_count": count}
@@ -104,15 +111,19 @@ class SqlWorker:
         file: str | None,
         thread_tables: dict[str, str] | None = None,
         known: list[str] | None = None,
+        roles: dict[str, Known] | None = None,
     ) -> dict[str, Any]:
         """Runs `sql`.
 
         Returns the first `cap` rows as JSON and the total row count, and writes all rows to `file` if given.
-        `thread_tables` are tables for this query alone, by name. An error may suggest the names in `known`.
+        `thread_tables` are tables for this query alone, by name. An error may suggest the names in `known`. `roles` are
+        what is known about columns of the result.
         """
         start = time.perf_counter()
         with self._relation(sql, thread_tables or {}, known or []) as relation:
-            value = self._deliver(relation, unique_names(relation.columns), cap, Path(file) if file else None)
+            names = unique_names(relation.columns)
+            found = self._known(sql, relation, names, thread_tables or {}) | (roles or {})
+            value = self._deliver(relation, names, cap, Path(file) if file else None, roles=found)
         return value | {"elapsed_ms": round((time.perf_counter() - start) * 1000, 1)}
 
     def adopt(
@@ -134,9 +145,22 @@ class SqlWorker:
             with self._relation(f"FROM {sql}", thread_tables, known or []) as relation:
                 if (width := len(relation.columns)) > max_columns:
                     raise PythonFailed(f"result_df has {width} columns; the limit is {max_columns}. Keep fewer.")
-                return self._deliver(relation, bounded_names(relation.columns), cap, Path(file), max_bytes)
+                names = bounded_names(relation.columns)
+                return self._deliver(relation, names, cap, Path(file), max_bytes, roles={})
         except (RuntimeError, ValueError, LookupError, TypeError) as error:  # types or strings that Python rejects
             raise PythonFailed(UNREADABLE_RESULT) from error
+
+    def _known(
+        self, sql: str, relation: duckdb.DuckDBPyRelation, names: list[str], thread_tables: dict[str, str]
+    ) -> dict[str, Known]:
+        """What the query says about its columns. `sql` has passed the policy."""
+        decimals = [n for n, t in zip(names, relation.types, strict=True) if str(t).startswith(_WITH_DECIMALS)]
+        if not decimals:
+            return {}
+        tables = {**{fold_case(name): path for name, path in thread_tables.items()}, **self.tables}
+        with self.connection.cursor() as parser:
+            fractions = fraction_columns(sql_policy.without_trailing_comments(sql), decimals, tables, parser)
+        return {name: "percent" if name in fractions else "number" for name in decimals}
 
     def _deliver(
         self,
@@ -145,14 +169,28 @@ class SqlWorker:
         cap: int,
         file: Path | None,
         max_bytes: int | None = None,
+        *,
+        roles: dict[str, Known],
     ) -> dict[str, Any]:
         """Writes all rows to `file` if given. Returns the columns, the first rows, the total row count, and notes."""
         pairs = list(zip(names, [str(t) for t in relation.types], strict=True))
         exact = relation.project(", ".join(exact_column(i, t, n) for i, (n, t) in enumerate(pairs, 1)))
         with exact.to_arrow_reader(_BATCH) as reader, self.connection.cursor() as cursor:
-            batches = write_batches(reader, file, max_bytes) if file else read_batches(reader)
+            statistics = ColumnStatistics(reader.schema)
+
+            def formats() -> dict[str, NumberFormat | None]:
+                values = statistics.values
+                return {n: number_format(n, t, values(i), roles.get(n)) for i, (n, t) in enumerate(pairs)}
+
+            batches = statistics.observe(reader)
+            if file:
+                batches = write_batches(batches, reader.schema, file, formats, max_bytes)
             rows, count, non_finite = count_and_sample(batches, reader.schema, cap, cursor)
-        columns = [{"name": n, "type": t if len(t) <= _MAX_TYPE else t[:_MAX_TYPE] + "…"} for n, t in pairs]
+        found = formats()
+        columns = [
+            {"name": n, "type": t if len(t) <= _MAX_TYPE else t[:_MAX_TYPE] + "…", "format": _json(found[n])}
+            for n, t in pairs
+        ]
         shown, cut_notes = to_json_rows(rows)
         return {
             "columns": columns,
@@ -232,6 +270,10 @@ def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyCon
     for lock in _LOCKS:
         connection.execute(lock)
     return connection
+
+
+def _json(format: NumberFormat | None) -> dict[str, Any] | None:
+    return format and format.model_dump()
 
 
 def _abort(connection: duckdb.DuckDBPyConnection) -> None:

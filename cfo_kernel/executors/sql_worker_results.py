@@ -6,7 +6,7 @@ No value loses a digit: a value that Arrow, Parquet or Python would truncate is 
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from cfo_kernel.errors import PythonFailed
-from cfo_kernel.executors import json_cells
+from cfo_kernel.executors import json_cells, stored_formats
+from cfo_kernel.number_formats import NumberFormat
 from cfo_kernel.sql_text import quoted
 
 if TYPE_CHECKING:
@@ -56,25 +57,27 @@ def readable_column(position: int, kind: str) -> str:
     )
 
 
-def read_batches(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
-    yield from reader
-
-
 def write_batches(
-    reader: "pa.RecordBatchReader", file: Path, max_bytes: int | None = None
+    batches: "Iterable[pa.RecordBatch]",
+    schema: "pa.Schema",
+    file: Path,
+    formats: Callable[[], Mapping[str, NumberFormat | None]],
+    max_bytes: int | None = None,
 ) -> "Iterator[pa.RecordBatch]":
     """Yields each batch after writing it to the Parquet file, which appears under its name when it is complete.
 
-    Raises `PythonFailed` if the file would have more than `max_bytes`.
+    After the last batch, `formats` returns the formats of the columns, which the file keeps. Raises `PythonFailed` if
+    the file would have more than `max_bytes`.
     """
     import pyarrow.parquet as pq
 
     partial = file.with_name(file.name + ".part")
     try:
-        with _LimitedFile(partial, max_bytes) as target, pq.ParquetWriter(target, reader.schema) as writer:
-            for batch in reader:
+        with _LimitedFile(partial, max_bytes) as target, pq.ParquetWriter(target, schema) as writer:
+            for batch in batches:
                 writer.write_batch(batch)
                 yield batch
+            writer.add_key_value_metadata({stored_formats.KEY: stored_formats.to_text(formats())})
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
@@ -161,7 +164,7 @@ def to_json_rows(rows: list[Row]) -> tuple[list[list[Any]], list[str]]:
     return shown, [f"{count} shortened; the file has the full text."]
 
 
-def json_notes(columns: list[dict[str, str]], rows: list[Row], non_finite: list[str]) -> list[str]:
+def json_notes(columns: list[dict[str, Any]], rows: list[Row], non_finite: list[str]) -> list[str]:
     """Notes on values that the JSON rows cannot show as they are."""
     found: list[str] = []
     for i, column in enumerate(columns):

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from cfo_kernel.data.tables import Column, Kind
-from cfo_kernel.display import cell, is_number
+from cfo_kernel.display import cell
+from cfo_kernel.number_formats import NumberFormat, is_number, number_format, values_of
 
 
 @pytest.mark.parametrize(
@@ -15,14 +16,15 @@ from cfo_kernel.display import cell, is_number
         (1234567, "UINTEGER", "units", "1,234,567"),
         (1234567, "BIGINT", "account_key", "1234567"),
         (2012, "BIGINT", "fiscal_year", "2012"),
-        (2012, "UTINYINT", "Year", "2012"),
+        (2012, "USMALLINT", "Year", "2012"),
         (2012.0, "DOUBLE", "fiscal_year", "2012"),
         (2012, "DECIMAL(18,0)", "fiscal_year", "2012"),
         (1234567, "HUGEINT", "sales_this_year", "1,234,567"),
         ("2012.00", "DECIMAL(18,2)", "sales_this_year", "2,012.00"),
         (3.5, "DOUBLE", "years", "3.5"),
-        (0.0122594, "DOUBLE", "share", "0.0122594"),
-        (1234.5678, "DOUBLE", "amount", "1,234.57"),
+        (0.0122594, "DOUBLE", "share", "0.0123"),
+        (1234.5678, "DOUBLE", "amount", "1,234.5678"),
+        (1234.56789, "DOUBLE", "amount", "1,234.57"),
         ("4400.5", "DECIMAL(38,2)", "amount", "4,400.50"),
         ("4400", "DECIMAL(38,0)", "amount", "4,400"),
         (float("inf"), "DOUBLE", "amount", "inf"),
@@ -34,7 +36,13 @@ from cfo_kernel.display import cell, is_number
     ],
 )
 def test_a_cell(value: Any, kind: str, name: str, shown: str) -> None:
-    assert cell(value, kind, name) == shown
+    assert cell(value, number_format(name, kind, values_of([value]))) == shown
+
+
+def test_a_percentage() -> None:
+    assert cell(0.6448275862, NumberFormat(role="percent", decimals=1)) == "64.5%"
+    assert cell(-12.5, NumberFormat(role="percent", decimals=1)) == "-1,250.0%"
+    assert cell("0.0725", NumberFormat(role="percent", decimals=2)) == "7.25%"
 
 
 @pytest.mark.parametrize("kind", ["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "BIGINT", "DECIMAL(4,1)"])

@@ -268,7 +268,7 @@ def test_money_of_a_month_adds_up_in_the_sheet(tmp_path: Path, book: Path) -> No
         ("TIMESTAMP '2024-01-31 10:30:00'", "yyyy-mm-dd h:mm:ss"),
         ("DATE '2024-01-31'", "yyyy-mm-dd"),
         ("TIME '10:30:00'", "h:mm:ss"),
-        ("1", "General"),
+        ("1", "#,##0;(#,##0)"),
         ("'x'", "General"),
     ],
 )

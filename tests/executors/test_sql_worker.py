@@ -92,7 +92,10 @@ def test_the_rows_are_capped_and_counted(company: Company, tmp_path: Path) -> No
 
 def test_no_rows_still_have_columns(company: Company, tmp_path: Path) -> None:
     answer = company.worker.query("SELECT id, amount FROM ledger WHERE false", 5, str(tmp_path / "result.parquet"))
-    assert answer["columns"] == [{"name": "id", "type": "BIGINT"}, {"name": "amount", "type": "DECIMAL(18,2)"}]
+    assert [(column["name"], column["type"]) for column in answer["columns"]] == [
+        ("id", "BIGINT"),
+        ("amount", "DECIMAL(18,2)"),
+    ]
     assert (answer["rows"], answer["row_count"]) == ([], 0)
     assert pq.read_table(tmp_path / "result.parquet").num_rows == 0
 

@@ -16,6 +16,7 @@ from tests.conftest import settings
 from tests.widgets.fake_page import FakePage, until
 
 SQL = "SELECT department, sum(amount) AS total FROM ledger GROUP BY 1 ORDER BY 1"
+ONE = {"name": "one", "type": "INTEGER", "format": {"role": "number", "decimals": 0}}
 
 
 @pytest.fixture
@@ -105,10 +106,10 @@ async def test_the_chart_library_is_sent_as_bytes(view: ResultView) -> None:
 async def test_an_edited_query_shows_its_own_result(view: ResultView) -> None:
     page = FakePage(view)
     await page.ask("rerun", sql="SELECT 1 AS one")
-    assert view.reply["result"]["columns"] == [{"name": "one", "type": "INTEGER"}]
+    assert view.reply["result"]["columns"] == [ONE]
     assert view.chart is None
     assert await page.error("rerun", sql="DROP TABLE ledger") == "sql_policy_violation"
-    assert view.reply["result"]["columns"] == [{"name": "one", "type": "INTEGER"}]
+    assert view.reply["result"]["columns"] == [ONE]
 
 
 async def test_an_unknown_command_is_refused(view: ResultView) -> None:

@@ -1,5 +1,5 @@
 // Formats a reply as Markdown for the clipboard.
-import type { Cell } from "../result/cell_format";
+import { cellText, columnFormats } from "../result/cell_format";
 import type { Reply, ResultTable } from "../shared/wire_types";
 
 export function replyMarkdown(reply: Reply): string {
@@ -24,13 +24,17 @@ function paragraphs(...parts: (string | null | undefined)[]): string {
 function table(result: ResultTable | null): string {
   if (!result) return "";
   const names = result.columns.map(({ name }) => cell(name));
-  const lines = [names, names.map(() => "---"), ...result.rows.map((row) => row.map(cell))];
+  const formats = columnFormats(result.columns, result.rows);
+  const lines = [
+    names,
+    formats.map(({ isNumber }) => (isNumber ? "---:" : "---")),
+    ...result.rows.map((row) => formats.map((format, i) => cell(row[i] === null ? "" : cellText(row[i], format)))),
+  ];
   const markdown = lines.map((line) => `| ${line.join(" | ")} |`).join("\n");
   const more = result.row_count > result.rows.length ? `${result.rows.length} of ${result.row_count} rows` : "";
   return paragraphs(markdown, more);
 }
 
-function cell(value: Cell): string {
-  const text = value !== null && typeof value === "object" ? JSON.stringify(value) : String(value ?? "");
+function cell(text: string): string {
   return text.replaceAll("|", "\\|").replace(/\s*\n\s*/g, " ");
 }

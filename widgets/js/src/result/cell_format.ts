@@ -1,64 +1,40 @@
-// Formats cells. Figures are formatted in accounting style from their digits, without converting them to doubles. Dates do not
-// show midnight as a time.
-import type { ResultColumn } from "../shared/wire_types";
+// Formats cells. The engine decides how the numbers of a column are shown. Figures are formatted in accounting style from their
+// digits, without converting them to doubles. Dates do not show midnight as a time.
+import type { NumberFormat, ResultColumn } from "../shared/wire_types";
 
 /** A value in a result. A figure is a number if a double is exact, otherwise a string with all its digits. Dates are ISO strings. */
 export type Cell = unknown;
 
 const NUMBERS = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$|^(DOUBLE|FLOAT)$|^DECIMAL(\(\d+,\s*\d+\))?$/;
-const WHOLE = /INT$|INTEGER$|,\s*0\)$/;
 const NUMBER = /^([+-]?)(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
 const MIDNIGHT = /T00:00:00(\.0+)?(\+00:00)?$/;
 const THOUSANDS = /^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$/;
 export const EMPTY = "–";
 
-/** The format of a column. All its figures have as many decimals as the longest one, so that they line up. */
+/** The format of a column. All its figures have the same number of decimals, so that they line up. */
 export interface ColumnFormat {
   name: string;
   type: string;
   isNumber: boolean;
-  isPlain: boolean; // years and keys have no thousands separators
-  decimals: number;
-  maxDecimals: number; // for a double in a later row with more decimals than the first rows have
+  number: NumberFormat | null;
   isDay: boolean;
 }
 
 export function columnFormats(columns: ResultColumn[], rows: Cell[][]): ColumnFormat[] {
-  return columns.map(({ name, type }, i) => {
-    const isNumber = NUMBERS.test(type);
+  return columns.map(({ name, type, format }, i) => {
     const cells = rows.map((row) => row[i]).filter((cell) => cell !== null && cell !== undefined);
-    const isWhole = WHOLE.test(type);
-    const maxDecimals = isDouble(type) ? maxDecimalsOf(cells as Cell[]) : 0;
-    const isYear = /year/i.test(name) && cells.every((cell) => Number.isInteger(Number(cell)) && Math.abs(Number(cell)) < 10_000);
-    return {
-      name,
-      type,
-      isNumber,
-      isPlain: isNumber && (isYear || (isWhole && /(key|_id|^id)$/i.test(name))),
-      decimals: isNumber && !isYear ? decimals(type, isWhole, maxDecimals, cells as Cell[]) : 0,
-      maxDecimals,
-      isDay: type.startsWith("TIMESTAMP") && cells.every((cell) => MIDNIGHT.test(String(cell))),
-    };
+    const isDay = type.startsWith("TIMESTAMP") && cells.every((cell) => MIDNIGHT.test(String(cell)));
+    return { name, type, isNumber: format !== null, number: format, isDay };
   });
 }
 
-function isDouble(type: string): boolean {
-  return type === "DOUBLE" || type === "FLOAT";
-}
-
-/** Rates need more decimals than amounts, and tiny values need enough decimals not to be shown as zero. */
-function maxDecimalsOf(cells: Cell[]): number {
-  const largest = Math.max(0, ...cells.map((cell) => Math.abs(Number(cell))));
-  if (largest >= 1000) return 2;
-  return largest >= 0.01 || largest === 0 ? 4 : Math.min(12, 2 - Math.floor(Math.log10(largest)));
-}
-
-function decimals(type: string, isWhole: boolean, maxDecimals: number, cells: Cell[]): number {
-  if (isWhole) return 0;
-  const used = Math.max(0, ...cells.map((cell) => significantDecimals(plainDigits(String(cell)))));
-  if (isDouble(type)) return Math.min(used, maxDecimals);
-  const scale = Number(/,\s*(\d+)\)/.exec(type)?.[1] ?? 2);
-  return Math.max(Math.min(scale, 2), used);
+/** The format of a column of which only the role is known. A plain figure has no role. */
+export function plainFormat(type: string, cells: Cell[], role?: NumberFormat["role"]): NumberFormat | null {
+  if (!NUMBERS.test(type)) return null;
+  const used = Math.max(0, ...cells.map((cell) => significantDecimals(plainDigits(String(cell ?? "")))));
+  if (role === "percent") return { role, decimals: 1 };
+  if (role) return { role, decimals: Math.min(used, 4) };
+  return { role: "number", decimals: /^DECIMAL.*[1-9]\)$/.test(type) ? Math.max(used, 2) : Math.min(used, 4) };
 }
 
 function significantDecimals(digits: string): number {
@@ -79,31 +55,44 @@ function plainDigits(text: string): string {
   return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
-/** Returns the digits of a double, with as many decimals as the column shows, or more if this value needs them. */
-function rounded(cell: number, { decimals, maxDecimals }: ColumnFormat): string {
-  if (Math.abs(cell) >= 1e21) return String(cell); // plain digits would suggest more precision than it has
-  if (Math.abs(cell) >= 1e15) return plainDigits(String(cell));
-  return cell.toFixed(Math.max(decimals, Math.min(maxDecimals, significantDecimals(plainDigits(String(cell))))));
+/** Moves the decimal point by two places, which is exact: a product with 100 would be rounded. */
+function percentage(digits: string): string {
+  const parts = NUMBER.exec(digits);
+  if (!parts) return digits;
+  const [, sign, integer = "", fraction = ""] = parts;
+  return `${sign}${integer}${fraction.slice(0, 2).padEnd(2, "0")}.${fraction.slice(2)}`.replace(/^([+-]?)0+(?=\d)/, "$1").replace(/\.$/, "");
 }
 
-/** Formats a figure with thousands separators and aligned decimals, and in parentheses if it is negative. */
-export function formatNumber(cell: Cell, format: ColumnFormat): string {
-  const digits = typeof cell === "number" && isDouble(format.type) ? rounded(cell, format) : plainDigits(String(cell));
+/** Rounds half away from zero to so many decimals, from the digits. */
+function roundedTo(decimals: number, digits: string): string {
   const parts = NUMBER.exec(digits);
-  if (!parts || parts[4]) return String(cell);
-  const [, sign, integer = "0", fraction = ""] = parts;
-  const grouped = format.isPlain ? integer : integer.replace(/^0+(?=\d)/, "").replace(/\B(?=(\d{3})+$)/g, ",");
-  const padded = fraction.replace(/0+$/, "").padEnd(format.decimals, "0");
-  const text = padded ? `${grouped}.${padded}` : grouped;
+  const [, sign = "", integer = "0", fraction = ""] = parts ?? [];
+  if (!parts || fraction.length <= decimals) return digits;
+  const kept = BigInt(integer + fraction.slice(0, decimals)) + (fraction.charCodeAt(decimals) >= 53 ? 1n : 0n);
+  const all = String(kept).padStart(decimals + 1, "0");
+  return decimals ? `${sign}${all.slice(0, -decimals)}.${all.slice(-decimals)}` : sign + all;
+}
+
+/** Formats a figure: with thousands separators unless it is a code, as a percentage if it is one, in parentheses if negative. */
+export function formatNumber(cell: Cell, { role, decimals }: NumberFormat): string {
+  if (Math.abs(Number(cell)) >= 1e21 && typeof cell === "number") return String(cell); // plain digits would suggest more precision than it has
+  const digits = plainDigits(String(cell));
+  const shown = NUMBER.exec(roundedTo(decimals, role === "percent" ? percentage(digits) : digits));
+  if (!shown || shown[4]) return String(cell);
+  const [, sign, integer = "0", fraction = ""] = shown;
+  const isPlain = role === "year" || role === "code";
+  const grouped = isPlain ? integer : integer.replace(/^0+(?=\d)/, "").replace(/\B(?=(\d{3})+$)/g, ",");
+  const padded = fraction.padEnd(decimals, "0");
+  const text = (padded ? `${grouped}.${padded}` : grouped) + (role === "percent" ? "%" : "");
   const isNegative = sign === "-" && /[1-9]/.test(text);
   if (!isNegative) return text;
-  return format.isPlain ? `-${text}` : `(${text})`;
+  return isPlain ? `-${text}` : `(${text})`;
 }
 
 /** Returns the text of a cell. */
 export function cellText(cell: Cell | undefined, format: ColumnFormat): string {
   if (cell === null || cell === undefined) return EMPTY;
-  if (format.isNumber && typeof cell !== "object" && typeof cell !== "boolean") return formatNumber(cell, format);
+  if (format.number && typeof cell !== "object" && typeof cell !== "boolean") return formatNumber(cell, format.number);
   if (typeof cell === "object") return JSON.stringify(cell);
   const text = String(cell);
   if (!format.type.startsWith("TIMESTAMP")) return text;
@@ -111,11 +100,19 @@ export function cellText(cell: Cell | undefined, format: ColumnFormat): string {
 }
 
 /** Returns the complete value for a tooltip, if the cell does not show all of it. */
-export function fullValue(cell: Cell | undefined, format: ColumnFormat): string | undefined {
+export function fullValue(cell: Cell | undefined, { number }: ColumnFormat): string | undefined {
   if (cell === null || cell === undefined) return undefined;
   const text = typeof cell === "object" ? JSON.stringify(cell) : String(cell);
-  const isCut = format.isNumber ? /DOUBLE|FLOAT/.test(format.type) && significantDecimals(plainDigits(text)) > format.decimals : text.length > 40;
-  return isCut ? text : undefined;
+  if (!number) return text.length > 40 ? text : undefined;
+  const whole = exactText(cell, number);
+  return significantDecimals(whole.replace("%", "")) > number.decimals ? whole : undefined;
+}
+
+/** A figure with all its digits: as in a CSV, a percentage is written as one. */
+function exactText(cell: Cell, number: NumberFormat | null): string {
+  if (number?.role !== "percent") return String(cell);
+  const digits = plainDigits(String(cell));
+  return NUMBER.test(digits) ? `${percentage(digits)}%` : digits;
 }
 
 /**
@@ -125,12 +122,12 @@ export function fullValue(cell: Cell | undefined, format: ColumnFormat): string 
 export function tabSeparated(columns: ResultColumn[], rows: Cell[][]): string {
   const safe = (text: string) => {
     const line = text.replace(/[\t\r\n\v\f\x85\u2028\u2029]+/g, " ");
-    if (NUMBER.test(line)) return line;
+    if (NUMBER.test(line.replace(/%$/, ""))) return line;
     const harmless = line.replace(/(^[\p{Z}\p{C}]*|[;,؛،|][\p{Z}\p{C}"]*)([=+\-@＝＋－＠])/gu, (_, before, sign) => (before.trim() ? `${before}'${sign}` : `'${before}${sign}`));
     return harmless.includes('"') ? `"${harmless.replaceAll('"', '""')}"` : harmless;
   };
-  const cell = (value: Cell | undefined) =>
-    value === null || value === undefined ? "" : safe(typeof value === "object" ? JSON.stringify(value) : String(value));
+  const cell = (value: Cell | undefined, i: number) =>
+    value === null || value === undefined ? "" : safe(typeof value === "object" ? JSON.stringify(value) : exactText(value, columns[i]?.format ?? null));
   return [columns.map(({ name }) => safe(name)), ...rows.map((row) => row.map(cell))].map((row) => row.join("\t")).join("\n");
 }
 
@@ -142,6 +139,16 @@ export function plainNumber(text: string): string {
   const inner = /^\((.*)\)$/.exec(text);
   const digits = (inner ? `-${inner[1]}` : text).replace(/\s/g, "").replace("−", "-");
   return THOUSANDS.test(digits) ? digits.replaceAll(",", "") : digits;
+}
+
+/** Converts a percentage as people write it to the fraction that the engine stores: 12.5% and 12.5 become 0.125. */
+export function plainFraction(text: string): string {
+  const digits = plainNumber(text.replace(/\s*%(\)?)$/, "$1"));
+  const parts = NUMBER.exec(digits);
+  if (!parts || parts[4]) return digits;
+  const [, sign, integer = "", fraction = ""] = parts;
+  const padded = integer.padStart(3, "0");
+  return `${sign}${padded.slice(0, -2)}.${padded.slice(-2)}${fraction}`;
 }
 
 export function countLabel(count: number, noun = "row"): string {

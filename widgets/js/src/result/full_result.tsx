@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { DialogHeadSlot, useModalDialog } from "../shared/dialog";
 import { useElementId } from "../shared/element_id";
 import type { ResultTable, Sort } from "../shared/wire_types";
-import { columnFormats, countLabel, plainNumber } from "./cell_format";
+import { columnFormats, countLabel, plainFraction, plainNumber } from "./cell_format";
 import { DownloadButton, type RowChoice } from "./download_button";
 import { type Filter, useResultRows } from "./result_rows";
 import { VirtualTable } from "./virtual_table";
@@ -79,6 +79,7 @@ export function FullResult({ file, table, onClose }: { file: string; table: Resu
             key={`${format.name} ${cleared}`}
             column={format.name}
             isText={!format.isNumber}
+            isPercent={format.number?.role === "percent"}
             error={filterErrors[format.name]}
             onChange={(filter) => {
               setFilterErrors(({ [format.name]: _, ...others }) => others);
@@ -111,12 +112,13 @@ type Op = "contains" | "=" | ">=" | "<=";
 interface FilterInputProps {
   column: string;
   isText: boolean;
+  isPercent: boolean;
   /** The reason why the last filter was refused. */
   error: string | undefined;
   onChange: (filter: Filter | null) => void;
 }
 
-function FilterInput({ column, isText, error, onChange }: FilterInputProps) {
+function FilterInput({ column, isText, isPercent, error, onChange }: FilterInputProps) {
   const id = useElementId();
   const [op, setOp] = useState<Op>(isText ? "contains" : "=");
   const [text, setText] = useState("");
@@ -125,7 +127,8 @@ function FilterInput({ column, isText, error, onChange }: FilterInputProps) {
   const apply = (newOp: Op, newText: string, wait: number) => {
     clearTimeout(timer.current);
     const value = newText.trim();
-    const filter = value ? { column, op: newOp, value: isText ? value : plainNumber(value) } : null;
+    const wanted = isText ? value : isPercent ? plainFraction(value) : plainNumber(value);
+    const filter = value ? { column, op: newOp, value: wanted } : null;
     timer.current = window.setTimeout(() => onChange(filter), wait);
   };
   return (
@@ -150,7 +153,7 @@ function FilterInput({ column, isText, error, onChange }: FilterInputProps) {
           aria-label={`Filter ${column}`}
           aria-invalid={error !== undefined}
           aria-describedby={error ? id : undefined}
-          placeholder="Filter"
+          placeholder={isPercent ? "Filter, in %" : "Filter"}
           value={text}
           onInput={(event) => {
             setText(event.currentTarget.value);

@@ -329,6 +329,11 @@ export interface ResultTable {
 export interface ResultColumn {
   name: string;
   type: string;
+  format: NumberFormat | null;
+}
+export interface NumberFormat {
+  role: "amount" | "percent" | "rate" | "count" | "year" | "code" | "number";
+  decimals: number;
 }
 export interface Query {
   mode: "sql" | "plan" | "python";

@@ -1,0 +1,62 @@
+"""The formats of the columns of `staging`: as their file keeps them, or else as all its rows suggest.
+
+A column that was written in percent has a comment that says so.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+
+from cfo_kernel.executors import stored_formats
+from cfo_kernel.number_formats import MOST_DECIMALS, ColumnValues, NumberFormat, is_number, number_format
+from cfo_kernel.sql_text import quoted
+
+_PERCENT = "written in percent"
+
+
+def mark_percent(connection: duckdb.DuckDBPyConnection, column: str) -> None:
+    """Notes that the column was written in percent, and holds fractions now."""
+    connection.execute(f"COMMENT ON COLUMN staging.{quoted(column)} IS '{_PERCENT}'")
+
+
+def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = None) -> list[NumberFormat | None]:
+    """The formats of all columns, in their order. `file` is the file of the result, unless it is an upload."""
+    stored = stored_formats.read(file) if file and file.suffix.lower() == ".parquet" else {}
+    described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
+    missing = {name: kind for name, kind in described if is_number(kind) and name not in stored}
+    values = _values(connection, missing)
+    marked = "SELECT column_name FROM duckdb_columns() WHERE table_name = 'staging' AND comment = ?"
+    percents = {name for (name,) in connection.execute(marked, [_PERCENT]).fetchall()}
+    return [
+        stored[name]
+        if name in stored and is_number(kind)
+        else number_format(
+            name,
+            kind,
+            values.get(name, ColumnValues()),
+            "percent" if name in percents else None,
+            is_source=file is None,
+        )
+        for name, kind in described
+    ]
+
+
+def _values(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, str]) -> dict[str, ColumnValues]:
+    """What the values of these columns have in common, in one query."""
+    if not kinds:
+        return {}
+    wanted = ", ".join(part for name, kind in kinds.items() for part in _aggregates(quoted(name), kind))
+    [row] = connection.execute(f"SELECT {wanted} FROM staging").fetchall()  # noqa: S608 - quoted
+    return {name: ColumnValues(*(v or 0 for v in row[5 * i : 5 * i + 5])) for i, name in enumerate(kinds)}
+
+
+def _aggregates(column: str, kind: str) -> list[str]:
+    """The fields of `ColumnValues` as SQL."""
+    finite = f" FILTER (isfinite({column}))" if kind in ("DOUBLE", "FLOAT") else ""
+    decimals = "0"
+    if kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL"):
+        steps = " ".join(f"WHEN round({column}, {n}) = {column} THEN {n}" for n in range(MOST_DECIMALS))
+        decimals = f"max(CASE {steps} ELSE {MOST_DECIMALS} END){finite}"
+    double = f"CAST({column} AS DOUBLE)"
+    return [f"count({column}){finite}", *(f"{f}({double}){finite}" for f in ("min", "max", "sum")), decimals]

@@ -1,0 +1,72 @@
+"""Summarizes the values of each column while the rows of a result pass by in batches."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from cfo_kernel.number_formats import MOST_DECIMALS, ColumnValues
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class ColumnStatistics:
+    """What the values of each column with numbers have in common, over all batches that passed."""
+
+    def __init__(self, schema: "pa.Schema") -> None:
+        import pyarrow as pa
+
+        types: Any = pa.types
+        self._columns = {
+            i: _Column(decimals=types.is_floating(kind) or types.is_decimal(kind))
+            for i, kind in enumerate(schema.types)
+            if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+        }
+
+    def observe(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        """Yields the batches unchanged."""
+        for batch in batches:
+            for i, column in self._columns.items():
+                column.add(batch.column(i))
+            yield batch
+
+    def values(self, position: int) -> ColumnValues:
+        column = self._columns.get(position)
+        return column.values if column else ColumnValues()
+
+
+class _Column:
+    def __init__(self, *, decimals: bool) -> None:
+        self.values = ColumnValues()
+        self._has_decimals = decimals
+
+    def add(self, array: Any) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        compute, types = pc, pa.types  # pyright: ignore[reportUnknownMemberType] - the stubs are incomplete
+        present = array.drop_null()
+        if types.is_floating(present.type):
+            present = present.filter(compute.is_finite(present))
+        if not len(present):
+            return
+        ends = compute.min_max(present)
+        low, high = float(ends["min"].as_py()), float(ends["max"].as_py())
+        total = float(compute.sum(compute.cast(present, pa.float64(), safe=False)).as_py())
+        before = self.values
+        self.values = ColumnValues(
+            count=before.count + len(present),
+            minimum=min(low, before.minimum) if before.count else low,
+            maximum=max(high, before.maximum) if before.count else high,
+            total=before.total + total,
+            decimals=self._decimals(present, compute) if self._has_decimals else 0,
+        )
+
+    def _decimals(self, present: Any, compute: Any) -> int:
+        """The decimals of these values, at least as many as were found before."""
+        decimals = self.values.decimals
+        scale = getattr(present.type, "scale", MOST_DECIMALS)
+        while decimals < min(scale, MOST_DECIMALS):
+            if compute.all(compute.equal(compute.round(present, decimals), present)).as_py():
+                break
+            decimals += 1
+        return decimals

@@ -1,0 +1,170 @@
+"""Finds the columns of a query that certainly hold fractions, and so can be shown in percent.
+
+A column like `variance_percent` holds a fraction if the query divides one figure by another, and nothing in the query
+multiplies by 100 or by another number. A column that only passes on or averages fractions holds fractions too. In all
+other cases nothing is known: 64.48 and 0.6448 may both mean 64.48 percent.
+"""
+
+import itertools
+import json
+from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import duckdb
+
+from cfo_kernel import column_names
+from cfo_kernel.executors import stored_formats
+from cfo_kernel.executors.sql_names import fold_case
+
+Node = dict[str, Any]
+_KEEPS_UNIT = {
+    "min", "max", "avg", "mean", "median", "first", "last", "any_value", "arg_min", "arg_max", "coalesce", "round",
+    "quantile_cont", "quantile_disc", "lag", "lead", "first_value", "last_value",
+}  # fmt: skip
+"""Functions whose value is in the unit of their first argument."""
+_MAX_NODES = 20_000
+"""Of a query. Generated SQL may have many more, and nothing is worth a slow walk through them."""
+_MAX_STEPS = 50_000
+"""Nodes that are looked at for all columns of a query together."""
+_NEUTRAL = (None, "1", "1.0", "0", "-1")
+_SCALES = {"*", "/", "//", "pow", "power", "^", "**"}
+
+
+def fraction_columns(
+    sql: str, names: list[str], tables: Mapping[str, str], connection: duckdb.DuckDBPyConnection
+) -> frozenset[str]:
+    """The columns among `names` that certainly hold fractions. `sql` is one SELECT over `tables` (name to file)."""
+    [(answer,)] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+    tree = json.loads(answer)
+    nodes = list(itertools.islice(_nodes(tree), _MAX_NODES + 1))
+    if len(nodes) > _MAX_NODES or any(map(_hides_origins, nodes)):
+        return frozenset()
+    query = _Query(tree, _stored_fractions(tree, tables))
+    return frozenset(name for name in names if query.holds_fractions(name.lower()))
+
+
+def _hides_origins(node: Node) -> bool:
+    """Whether a column may come from several queries here, or under another name than it is written."""
+    is_several = node.get("type") in ("SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "PIVOT")
+    is_renamed = node.get("column_name_alias") or node.get("aliases")
+    is_replaced = node.get("class") == "STAR" and (node.get("replace_list") or node.get("columns"))
+    return bool(is_several or is_renamed or is_replaced or node.get("rename_list"))
+
+
+def _stored_fractions(tree: Node, tables: Mapping[str, str]) -> dict[str, bool]:
+    """The columns of the tables, in lower case, and whether they hold fractions in all tables that have them."""
+    used = {fold_case(str(node["table_name"])) for node in _nodes(tree) if node.get("type") == "BASE_TABLE"}
+    found: dict[str, bool] = {}
+    for table in used & tables.keys():
+        for name, format in stored_formats.read(Path(tables[table])).items():
+            found[name.lower()] = format.role == "percent" and found.get(name.lower(), True)
+    return found
+
+
+class _Query:
+    """The expressions of all parts of a query by the names that they are given, in lower case.
+
+    `known` has the columns of the tables, and whether they hold fractions.
+    """
+
+    def __init__(self, tree: Node, known: Mapping[str, bool]) -> None:
+        self._known = known
+        self._steps = 0
+        self._named: dict[str, list[Node]] = {}
+        items = [item for node in _nodes(tree) for item in cast("list[Node]", node.get("select_list") or [])]
+        for item in items:
+            if alias := str(item.get("alias") or ""):
+                self._named.setdefault(alias.lower(), []).append(item)
+
+    def holds_fractions(self, name: str) -> bool:
+        """Whether everything in the query that has this name is a fraction.
+
+        Follows the name to the columns and quotients that the query passes on under it.
+        """
+        seen: dict[str, bool] = {}  # whether a name, or one under which it is passed on, is read in percent
+        waiting = [(name, False)]
+        while waiting:
+            name, is_part = waiting.pop()
+            is_part = is_part or column_names.says_part(column_names.words(name))
+            if seen.get(name) in (is_part, False):
+                continue
+            seen[name] = is_part
+            items = [item for item in self._named.get(name, []) if _reference(item) != name]
+            if not items and not self._known.get(name, False):
+                return False
+            for item in items:
+                if source := _passed_on(item):
+                    waiting.append((source, is_part))
+                elif not (is_part and self._is_quotient(item, seen)):
+                    return False
+        return any(self._is_grounded(name) for name in seen)
+
+    def _is_grounded(self, name: str) -> bool:
+        """Whether the name is that of a column of a table, or of an expression, and not only of other names."""
+        items = self._named.get(name, [])
+        return (not items and self._known.get(name, False)) or any(_passed_on(item) is None for item in items)
+
+    def _is_quotient(self, item: Node, names: Container[str]) -> bool:
+        """Whether the expression divides, and neither it nor one that it rests on multiplies by a number.
+
+        `names` are those under which its values are passed on.
+        """
+        divides = False
+        seen: set[str] = set()
+        waiting = [item]
+        while waiting:
+            for node in _nodes(waiting.pop()):
+                self._steps += 1
+                if self._steps > _MAX_STEPS:
+                    return False
+                divides |= node.get("function_name") == "/"
+                reference = _reference(node)
+                if _multiplies(node):
+                    return False
+                if reference is None or reference in seen:
+                    continue
+                seen.add(reference)
+                if column_names.says_percent(column_names.words(reference)) and reference not in names:
+                    return False  # a sum of percentages divided by a count, perhaps
+                waiting += self._named.get(reference, [])
+        return divides
+
+
+def _passed_on(item: Node) -> str | None:
+    """The column whose values, or whose average, the expression has."""
+    while item.get("function_name") in _KEEPS_UNIT and (arguments := cast("list[Node]", item.get("arguments") or [])):
+        item = cast("Node", arguments[0]["expression"])
+    return _reference(item)
+
+
+def _multiplies(node: Node) -> bool:
+    """Whether the node multiplies by a number, or divides by one."""
+    if node.get("function_name") not in _SCALES:
+        return False
+    arguments = cast("list[Node]", node.get("arguments") or [])
+    return any(_constant(argument["expression"]) not in _NEUTRAL for argument in arguments)
+
+
+def _constant(node: Node) -> str | None:
+    """The text of a constant, also behind a cast."""
+    while node.get("class") == "CAST":
+        node = node["child"]
+    literal = node.get("literal")
+    return str(cast("Node", literal)["text"]) if isinstance(literal, dict) and "text" in literal else None
+
+
+def _reference(node: Node) -> str | None:
+    return str(node["column_names"][-1]).lower() if node.get("class") == "COLUMN_REF" else None
+
+
+def _nodes(value: Any) -> Iterator[Node]:
+    """All objects in a tree."""
+    waiting: list[Any] = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield (node := cast("Node", part))
+            waiting += node.values()
+        elif isinstance(part, list):
+            waiting += cast("list[Any]", part)

@@ -1,0 +1,164 @@
+"""Decides how the numbers of a column are shown: as amounts, percentages, rates, counts, years or codes.
+
+Every front end and every export reads this decision: tables, charts, CSV, workbooks, terminals and notebooks. It rests
+on the name, the type and all values of the column, and on what is known about how they were computed.
+
+A factor of 100 is the worst mistake. So values become percentages only if they are certainly fractions: the query
+divided one figure by another, the file said `12.5 %`, or no other reading of name and values makes sense. Otherwise
+they are shown as they are, under the name that they have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from pydantic import Field
+
+from cfo_kernel import column_names
+from cfo_kernel.values import Value
+
+Role = Literal["amount", "percent", "rate", "count", "year", "code", "number"]
+Known = Literal["percent", "count", "number"]
+MOST_DECIMALS = 12
+_NUMBERS = (
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
+    "DOUBLE", "FLOAT", "DECIMAL",
+)  # fmt: skip
+_WHOLE_TYPE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(\d+,\s*0\)")
+_YEARS = (1000, 2999)
+_PRICE_DECIMALS = 4
+_MIN_LEVEL = 0.05  # a largest margin of 0.05 percent does not occur; one of 5 percent does
+
+
+class NumberFormat(Value):
+    """How the numbers of a column are shown.
+
+    A `percent` is a fraction, shown multiplied by 100. A `year` or a `code` has no thousands separators. `decimals` is
+    the number of decimals that all cells show, of the percentage for a `percent`.
+    """
+
+    role: Role
+    decimals: int = Field(default=0, ge=0, le=38)
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """What all values of a column have in common. Empty cells and NaN are left out.
+
+    `decimals` is the highest number of decimals that a value has, at most `MOST_DECIMALS`.
+    """
+
+    count: int = 0
+    minimum: float = 0
+    maximum: float = 0
+    total: float = 0
+    decimals: int = 0
+
+    @property
+    def largest(self) -> float:
+        return max(abs(self.minimum), abs(self.maximum))
+
+
+def is_number(kind: str) -> bool:
+    """Whether a column of this DuckDB type contains numbers. A list of numbers does not count."""
+    return kind.split("(")[0] in _NUMBERS and not kind.endswith("]")
+
+
+def as_number(cell: Any) -> Decimal | None:
+    """Returns a cell as a number, or None. Cells contain strings for figures that a double cannot represent."""
+    if cell is None or isinstance(cell, bool) or not isinstance(cell, int | float | str | Decimal):
+        return None
+    try:
+        found = Decimal(str(cell))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+def values_of(cells: Iterable[Any]) -> ColumnValues:
+    """Summarizes the cells of a column."""
+    numbers = [number for number in map(as_number, cells) if number is not None]
+    if not numbers:
+        return ColumnValues()
+    decimals = max(-int(number.normalize().as_tuple().exponent) for number in numbers)
+    return ColumnValues(
+        count=len(numbers),
+        minimum=float(min(numbers)),
+        maximum=float(max(numbers)),
+        total=float(sum(numbers)),
+        decimals=min(max(0, decimals), MOST_DECIMALS),
+    )
+
+
+def number_format(
+    name: str, kind: str, values: ColumnValues, known: Known | None = None, *, is_source: bool = False
+) -> NumberFormat | None:
+    """Returns the format of a column, or None if it holds no numbers.
+
+    `known` is what follows from how the values were computed: `number` says that they may be no fractions. `is_source`
+    says that this is a column of a file: the rows of a result may be some rows of it, which look different.
+    """
+    if not is_number(kind):
+        return None
+    role = _role(column_names.words(name), kind, values, known, is_source=is_source)
+    return NumberFormat(role=role, decimals=_decimals(role, kind, values))
+
+
+def _role(parts: tuple[str, ...], kind: str, values: ColumnValues, known: Known | None, *, is_source: bool) -> Role:
+    is_whole = values.decimals == 0
+    if known == "percent" or (known == "count" and is_whole):
+        return known
+    if is_whole and column_names.says_year(parts) and _YEARS[0] <= values.minimum <= values.maximum <= _YEARS[1]:
+        return "year"
+    if is_whole and column_names.says_count(parts):
+        return "count"
+    if is_whole and column_names.says_code(parts):
+        return "code"
+    if column_names.says_percent(parts):
+        are_fractions = known is None and _are_fractions(parts, values, is_source=is_source)
+        return "percent" if are_fractions else "number"
+    if column_names.says_rate(parts):
+        return "rate"
+    if column_names.says_count(parts) or _WHOLE_TYPE.fullmatch(kind):
+        return "number"
+    return "amount" if kind.startswith("DECIMAL") or column_names.says_money(parts) else "number"
+
+
+def _are_fractions(parts: tuple[str, ...], values: ColumnValues, *, is_source: bool) -> bool:
+    """Whether values of unknown origin can only be fractions: parts that add up to 1, or margins and the like up to 1.
+
+    Values of 0 and 1 alone may be flags. Growth, interest or a market share of 0.5 may be half a percent or 50 percent.
+    """
+    if values.largest > 1 or values.decimals == 0:
+        return False
+    adds_up = values.count > 1 and values.minimum >= 0 and abs(values.total - 1) < 0.001
+    return adds_up or (is_source and column_names.says_level(parts) and values.largest >= _MIN_LEVEL)
+
+
+def _decimals(role: Role, kind: str, values: ColumnValues) -> int:
+    match role:
+        case "year" | "code" | "count":
+            return 0
+        case "percent":
+            return _of_magnitude(values.largest * 100, large=1, usual=1)
+        case "amount" if kind.startswith("DECIMAL") or (values.largest >= 1 and values.decimals <= _PRICE_DECIMALS):
+            return max(values.decimals, 2)
+        case "amount" if values.largest >= 1:  # the result of a division
+            return 2
+        case _ if kind.startswith("DECIMAL"):
+            return values.decimals
+        case _:
+            return min(values.decimals, _of_magnitude(values.largest, large=2, usual=4))
+
+
+def _of_magnitude(largest: float, *, large: int, usual: int) -> int:
+    """Enough decimals for the largest value: tiny values are not shown as zero, and large ones need fewer."""
+    if largest >= 1000:
+        return large
+    if largest >= 0.01 or largest == 0:
+        return usual
+    return min(MOST_DECIMALS, usual - 1 - Decimal(repr(largest)).adjusted())
