@@ -90,7 +90,7 @@ class _Query:
             if seen.get(name) in (is_part, False):
                 continue
             seen[name] = is_part
-            items = [item for item in self._named.get(name, []) if _reference(item) != name]
+            items = self._definitions(name)
             if not items and not self._known.get(name, False):
                 return False
             for item in items:
@@ -100,9 +100,13 @@ class _Query:
                     return False
         return any(self._is_grounded(name) for name in seen)
 
+    def _definitions(self, name: str) -> list[Node]:
+        """The expressions of that name, without those that only pass on an earlier column of the same name."""
+        return [item for item in self._named.get(name, []) if _passed_on(item) != name]
+
     def _is_grounded(self, name: str) -> bool:
         """Whether the name is that of a column of a table, or of an expression, and not only of other names."""
-        items = self._named.get(name, [])
+        items = self._definitions(name)
         return (not items and self._known.get(name, False)) or any(_passed_on(item) is None for item in items)
 
     def _is_quotient(self, item: Node, names: Container[str]) -> bool:

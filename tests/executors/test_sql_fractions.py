@@ -24,6 +24,8 @@ CERTAIN = {
     "SELECT avg(p) AS pct FROM (SELECT a / b AS p FROM t)": ["pct"],
     "SELECT known FROM t": ["known"],
     "SELECT * FROM t": ["known"],
+    "SELECT avg(known) AS known FROM t": ["known"],
+    "WITH x AS (SELECT a / b AS pct FROM t) SELECT avg(pct) AS pct FROM x": ["pct"],
     "SELECT avg(known) AS x, max(t.known) AS y FROM t": ["x", "y"],
     "SELECT round(known, 1) AS x, lag(known) OVER (ORDER BY a) AS y FROM t": ["x", "y"],
 }  # fmt: skip
@@ -41,6 +43,7 @@ UNCLEAR = [
     "SELECT x_percent FROM t",
     "SELECT sum(x_percent) / count(*) AS avg_percent FROM t",
     "SELECT sum(known) AS x FROM t",
+    "SELECT avg(x_percent) AS x_percent FROM t",
     "SELECT known * 100 AS known FROM t",
     "SELECT * REPLACE (known * 100 AS known) FROM t",
     "SELECT COLUMNS('known') * 100 FROM t",
