@@ -1,7 +1,7 @@
-"""Reads the name of a column: its words, and what they say about the numbers in the column.
+"""Interprets the names of columns: their words, and what they suggest about the numbers in the column.
 
-English, German, Spanish and French names are understood as far as a short list of words reaches. A name alone decides
-nothing: `number_formats` compares it with the values.
+Short word lists cover English, German, Spanish and French names. A name alone is never decisive: `number_formats`
+compares it with the values.
 """
 
 import re
@@ -22,7 +22,7 @@ LEVEL = _listed(
     "discount tax vat mwst ust iva tva gst margin marge margen markup ownership utilization utilisation occupancy"
     " attainment achievement completion probability rabatt steuer auslastung descuento impuesto remise impot"
 )
-"""Quantities of which a whole column is never below one percent."""
+"""Quantities whose columns are never entirely below one percent."""
 CHANGING = _listed(
     "growth change variance deviation yoy mom qoq cagr churn conversion interest inflation return yield"
     " wachstum veranderung abweichung zins rendite crecimiento variacion interes croissance interet"
@@ -66,7 +66,7 @@ _ENDINGS = (
     "postleitzahl", "nummer", "anzahl", "prozent", "anteil", "konto", "vorjahr", "jahr", "kurs", "kosten", "betrag",
     "umsatz", "satz", "quote", "menge", "marge", "preis", "wert", "nr",
 )  # fmt: skip
-"""Words at the end of German compounds: `Rechnungsnummer`, `Mitarbeiteranzahl`. The first that fits counts."""
+"""Words at the end of German compounds: `Rechnungsnummer`, `Mitarbeiteranzahl`. The first match counts."""
 _CENTER = re.compile(r"\b(cost|profit) cent(er|re)s?\b|\bcentr[oe] de (coste|costo|cout|beneficio|profit)s?\b")
 
 
@@ -86,7 +86,7 @@ def _compound(word: str) -> tuple[str, ...]:
 
 
 def says_year(parts: tuple[str, ...]) -> bool:
-    """Whether the column holds years. `FY2012` and `sales_2012` hold the figures of one."""
+    """Whether the column contains years. `FY2012` and `sales_2012` contain figures for a single year."""
     said = {*parts}
     has_year_in_name = any(part.isdigit() and len(part) == 4 for part in parts)
     return bool(said & YEAR) and not has_year_in_name and not said & (_OTHER_YEARS | _MEASURED)
@@ -103,7 +103,7 @@ def says_count(parts: tuple[str, ...]) -> bool:
 
 
 def says_code(parts: tuple[str, ...]) -> bool:
-    """Whether the numbers name something: accounts, invoices, postal codes, periods. `account_balance` does not."""
+    """Whether the numbers identify something: accounts, invoices, postal codes, periods. `account_balance` does not."""
     named = [part for part in parts if not part.isdigit()]
     if not named or {*named} & (_MEASURED | PERCENT | _OTHER_RATIOS):
         return False
@@ -115,19 +115,19 @@ def says_money(parts: tuple[str, ...]) -> bool:
 
 
 def says_other_ratio(parts: tuple[str, ...]) -> bool:
-    """Whether a quotient of this name is not read in percent: `current_ratio`, `revenue_per_head`, `fx_rate`."""
+    """Whether a quotient with this name is not a percentage: `current_ratio`, `revenue_per_head`, `fx_rate`."""
     said = {*parts}
     is_other = bool(said & (_OTHER_RATIOS | EXCHANGE)) or bool(said & _LIQUIDITY and said & RATE)
     return bool(said & _POINTS) or (is_other and not said & PERCENT)
 
 
 def says_part(parts: tuple[str, ...]) -> bool:
-    """Whether a quotient of this name is read in percent: `margin`, `growth`, `share`, `variance_percent`."""
+    """Whether a quotient with this name is a percentage: `margin`, `growth`, `share`, `variance_percent`."""
     return bool({*parts} & (PERCENT | SHARE | LEVEL | CHANGING)) and not says_other_ratio(parts)
 
 
 def says_percent(parts: tuple[str, ...]) -> bool:
-    """Whether the values are parts of something, as fractions or in percent: `share`, `tax_rate`, `yoy_pct`."""
+    """Whether the values are parts of a whole, as fractions or in percent: `share`, `tax_rate`, `yoy_pct`."""
     said = {*parts}
     if says_other_ratio(parts):
         return False
@@ -141,5 +141,5 @@ def says_level(parts: tuple[str, ...]) -> bool:
 
 
 def says_rate(parts: tuple[str, ...]) -> bool:
-    """Whether the values are rates, such as rates of exchange, that are not read in percent."""
+    """Whether the values are rates, such as exchange rates, that are not percentages."""
     return bool({*parts} & (RATE | EXCHANGE))

@@ -1,11 +1,11 @@
-"""Decides how the numbers of a column are shown: as amounts, percentages, rates, counts, years or codes.
+"""Decides how the numbers in a column are shown: as amounts, percentages, rates, counts, years or codes.
 
-Every front end and every export reads this decision: tables, charts, CSV, workbooks, terminals and notebooks. It rests
-on the name, the type and all values of the column, and on what is known about how they were computed.
+All front ends and exports follow this decision: tables, charts, CSV, workbooks, terminals and notebooks. It is based on
+the column's name, type and values, and on how they were computed, if that is known.
 
-A factor of 100 is the worst mistake. So values become percentages only if they are certainly fractions: the query
-divided one figure by another, the file said `12.5 %`, or no other reading of name and values makes sense. Otherwise
-they are shown as they are, under the name that they have.
+An error by a factor of 100 is the worst mistake. Values are therefore shown as percentages only if they are certainly
+fractions: the query divided one figure by another, the file said `12.5 %`, or the name and values have no other
+sensible reading. Otherwise they are shown unchanged, under their own name.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _MIN_LEVEL = 0.05  # a largest margin of 0.05 percent does not occur; one of 5 p
 
 
 class NumberFormat(Value):
-    """How the numbers of a column are shown.
+    """The format in which the numbers in a column are shown.
 
-    A `percent` is a fraction, shown multiplied by 100. A `year` or a `code` has no thousands separators. `decimals` is
-    the number of decimals that all cells show, of the percentage for a `percent`.
+    A `percent` is a fraction that is shown multiplied by 100. A `year` or a `code` has no thousands separators.
+    `decimals` is the number of decimals shown in all cells; for a `percent`, it refers to the percentage.
     """
 
     role: Role
@@ -47,9 +47,9 @@ class NumberFormat(Value):
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """What all values of a column have in common. Empty cells and NaN are left out.
+    """Statistics on all values of a column, except empty cells and NaN.
 
-    `decimals` is the highest number of decimals that a value has, at most `MOST_DECIMALS`.
+    `decimals` is the highest number of decimals that a value has, up to `MOST_DECIMALS`.
     """
 
     count: int = 0
@@ -97,10 +97,11 @@ def values_of(cells: Iterable[Any]) -> ColumnValues:
 def number_format(
     name: str, kind: str, values: ColumnValues, known: Known | None = None, *, is_source: bool = False
 ) -> NumberFormat | None:
-    """Returns the format of a column, or None if it holds no numbers.
+    """Returns the format of a column, or None if it contains no numbers.
 
-    `known` is what follows from how the values were computed: `number` says that they may be no fractions. `is_source`
-    says that this is a column of a file: the rows of a result may be some rows of it, which look different.
+    `known` is the role that follows from how the values were computed; `number` means that they may not be fractions.
+    `is_source` means that this is a column of a file. The rows of a result may be only some rows of it, and look
+    different.
     """
     if not is_number(kind):
         return None
@@ -129,9 +130,10 @@ def _role(parts: tuple[str, ...], kind: str, values: ColumnValues, known: Known 
 
 
 def _are_fractions(parts: tuple[str, ...], values: ColumnValues, *, is_source: bool) -> bool:
-    """Whether values of unknown origin can only be fractions: parts that add up to 1, or margins and the like up to 1.
+    """Whether values of unknown origin can only be fractions: parts that add up to 1, or margins and similar values up
+    to 1.
 
-    Values of 0 and 1 alone may be flags. Growth, interest or a market share of 0.5 may be half a percent or 50 percent.
+    Values of only 0 and 1 may be flags. Growth, interest or a market share of 0.5 may be half a percent or 50 percent.
     """
     if values.largest > 1 or values.decimals == 0:
         return False
@@ -156,7 +158,9 @@ def _decimals(role: Role, kind: str, values: ColumnValues) -> int:
 
 
 def _of_magnitude(largest: float, *, large: int, usual: int) -> int:
-    """Enough decimals for the largest value: tiny values are not shown as zero, and large ones need fewer."""
+    """The number of decimals for the largest value: enough that tiny values are not shown as zero, and fewer for large
+    ones.
+    """
     if largest >= 1000:
         return large
     if largest >= 0.01 or largest == 0:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ResultColumn(Value):
-    """A result column, its DuckDB type, and how its numbers are shown; None if it contains no numbers."""
+    """A result column with its DuckDB type, and the format of its numbers, or None if it contains no numbers."""
 
     name: str
     type: str
@@ -62,7 +62,7 @@ class ResultTable(Value):
 
     @model_validator(mode="after")
     def _add_formats(self) -> Self:
-        """Adds formats that are missing, as in a thread of an earlier version. They rest on the rows shown."""
+        """Adds missing formats, as in threads from earlier versions. They are based on the rows shown."""
         columns = [
             column if column.format else column.model_copy(update={"format": self._shown_format(i, column)})
             for i, column in enumerate(self.columns)

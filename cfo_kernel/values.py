@@ -13,7 +13,7 @@ class Value(BaseModel):
 
 @dataclass(frozen=True)
 class CompanyData:
-    """Marks a field, within `Annotated`, that holds the company's data and nothing that a model wrote."""
+    """Marks a field, within `Annotated`, that contains only the company's data and nothing written by a model."""
 
 
 COMPANY_DATA = CompanyData()

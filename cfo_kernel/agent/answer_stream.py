@@ -1,4 +1,4 @@
-"""Reads the stream of an answer from the servers that claim OpenAI's API: events, errors in them, and its end."""
+"""Reads the stream of an answer from any server with OpenAI's API: its events, the errors in them, and its end."""
 
 import asyncio
 import json
@@ -69,7 +69,7 @@ class AnswerStream(AsyncStream[object]):
         return self._repair.chunk(cast("dict[str, Any]", data)) if isinstance(data, dict) else data
 
     async def _events(self) -> AsyncIterator[object]:
-        """The JSON of each event up to [DONE]. An event that says what went wrong is raised."""
+        """The JSON of each event up to [DONE]. Raises an error for an event that reports one."""
         try:
             async with aclosing(self._sent()) as events:
                 async for text in events:
@@ -79,14 +79,14 @@ class AnswerStream(AsyncStream[object]):
                         return
                     data: object = json.loads(text)
                     if isinstance(data, dict) and (error := cast("dict[str, Any]", data).get("error")):
-                        message = server_message(error).text or "The stream ends in an error."
+                        message = server_message(error).text or "The stream ended with an error."
                         raise APIError(message, self.response.request, body=error)
                     yield data
         finally:
             await self.close()
 
     async def _sent(self) -> AsyncGenerator[str]:
-        """The data of each event, as the server sent it."""
+        """The data of each event, as sent by the server."""
         # The format has one media type and one encoding. Some servers name others.
         self.response.headers["content-type"] = "text/event-stream"
         try:
@@ -123,7 +123,7 @@ def _endless() -> TokenLimitReached:
 
 
 async def _read_rest(events: AsyncIterator[object]) -> None:
-    """Reads to the end of the response, if it is near: otherwise the connection could not be used again."""
+    """Reads to the end of the response if that is near, because otherwise the connection could not be reused."""
     with suppress(TimeoutError, APIError):
         async with asyncio.timeout(_REST_SECONDS):
             async for _ in events:

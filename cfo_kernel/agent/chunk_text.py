@@ -13,7 +13,7 @@ def storable(value: object) -> object:
 
 
 def _is_storable(value: object) -> bool:
-    """Whether no string needs a change. Serializing takes far less time than a walk through the value."""
+    """Whether no string needs to be changed. Serializing the value takes far less time than walking through it."""
     try:
         return b"\\u0000" not in to_json(value)
     except ValueError:  # half a character, or nested too deeply

@@ -32,7 +32,7 @@ class OpenedModel:
     """The model for a run, with the names of the first model and of its fallback if there is one.
 
     `secrets` are the API keys, and passwords in addresses. They are removed from answers and error messages, because a
-    server may repeat one.
+    server may repeat a secret.
     """
 
     model: Model
@@ -111,7 +111,7 @@ class Models:
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
-    """The keys of the servers, and passwords in their addresses."""
+    """The servers' keys, and the passwords in their addresses."""
     for key in (settings.openai_api_key, settings.anthropic_api_key):
         if key:
             yield key.get_secret_value()
@@ -122,7 +122,7 @@ def _secrets(settings: Settings) -> Iterator[str]:
 
 
 def _signing_in(address: str) -> tuple[str, dict[str, str]]:
-    """The address without the user and password in it, and the header that they become.
+    """The address without the user and password in it, and the header that replaces them.
 
     The address is logged with each request, and stored with each answer.
     """

@@ -1,7 +1,7 @@
-"""Rewrites the JSON schema of a tool for servers that know only a part of JSON Schema.
+"""Rewrites the JSON schema of a tool for servers that support only part of JSON Schema.
 
-A rewritten schema says less: it may allow values that the tool refuses, and hide some that it accepts. That is safe,
-because the tool checks its arguments itself, and an error explains what does not fit.
+A rewritten schema is less precise: it may allow values that the tool refuses, and exclude some that it accepts. That is
+safe, because the tool checks its arguments itself, and its errors explain what is wrong.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -11,13 +11,13 @@ Schema = dict[str, Any]
 
 _STRUCTURE = frozenset({"type", "description", "properties", "required", "items"})
 _PLAIN = _STRUCTURE | {"enum"}
-"""The keywords that every server knows."""
+"""The keywords that every server supports."""
 _REFERENCES = frozenset({"$ref", "$defs", "definitions"})
 _UNIONS = ("anyOf", "oneOf")
 _SCALARS = ("string", "number", "integer", "boolean")
-"""The type of a union is the first of these that it contains. A tool reads numbers and booleans in texts, too."""
+"""The type of a union is the first of these that it contains. Tools also accept numbers and booleans as strings."""
 _NESTED = 2
-"""How often a definition may occur within itself. Deeper, what needs it is left out."""
+"""How often a definition may be nested within itself. Fields that would need deeper nesting are left out."""
 
 
 def removable(schema: object) -> Iterator[str]:
@@ -36,13 +36,13 @@ def removable(schema: object) -> Iterator[str]:
 
 
 def plain_schema(schema: Schema) -> Schema | None:
-    """The schema in keywords that every server knows, or None if it has no fields."""
+    """The schema with only those keywords that every server supports, or None if it has no fields."""
     plain = without_keywords(schema, {*removable(schema)} - _PLAIN)
     return plain if plain.get("properties") else None
 
 
 def without_keywords(schema: Schema, keywords: Collection[str]) -> Schema:
-    """The schema without these keywords. Definitions are written where they are used, and unions become one type."""
+    """The schema without these keywords. Definitions are inlined, and each union becomes a single type."""
     unwanted = {*keywords} | (_REFERENCES if _REFERENCES & {*keywords} else set[str]())
     return _Rewriting(schema, frozenset(unwanted)).schema(schema, ()) or {"type": "object"}
 
@@ -100,7 +100,7 @@ class _Rewriting:
 
 
 def _merged(members: Sequence[Schema]) -> Schema | None:
-    """One schema for a union. A single value may stand in a list, so a list of all members covers lists and values."""
+    """A single schema for a union. A list may consist of one value, so a list of all members covers both."""
     members = [member for member in members if member.get("type") != "null"]
     if len(members) < 2:
         return members[0] if members else None

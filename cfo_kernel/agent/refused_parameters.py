@@ -16,10 +16,10 @@ Body = dict[str, Any]
 
 _ESSENTIAL = frozenset({"model", "messages", "tools"})
 _TOOL = frozenset({"type", "function", "name", "description", "parameters"})
-"""The keys of a tool outside its schema that carry its meaning."""
+"""The keys of a tool, outside its schema, that carry its meaning."""
 _READ = 5_000
 _SCHEMAS = "schemas of tools"
-"""The name for what a server refuses that does not say which keyword it cannot read."""
+"""The name for a refusal that does not say which keyword the server cannot read."""
 _ABOUT_SCHEMAS = re.compile(
     r"schema|grammar|recursi|function_?declarations?|unsupported_keyword|\bparameters\.properties\b"
     r"|\b(?:tools?|functions?)\b.{0,80}\bparameters\b|\bunmarshal\b.{0,120}\btools?\b",
@@ -77,7 +77,9 @@ def _is_about_schemas(text: str) -> bool:
 
 
 def _simpler(body: Body) -> list[str]:
-    """What remains to be weakened for a server that cannot read the schemas, or make a grammar of them."""
+    """The parts that can still be simplified for a server that cannot read the schemas, or cannot turn them into a
+    grammar.
+    """
     if body.get("tools") and _stripped(body, {_SCHEMAS})["tools"] != body["tools"]:
         return [_SCHEMAS]
     # Some servers make a grammar only of calls that are required.
@@ -95,7 +97,7 @@ def _top_level(body: Body) -> Iterator[str]:
 
 
 def _within_tools(body: Body) -> Iterator[str]:
-    """The keys within tools that can be removed: `strict`, and keywords of their schemas, such as `default`."""
+    """The keys within tools that can be removed: `strict`, and schema keywords such as `default`."""
     for tool in body.get("tools") or ():
         function: dict[str, Any] = tool["function"]
         yield from (key for key in (*tool, *function) if key not in _TOOL)
@@ -103,7 +105,7 @@ def _within_tools(body: Body) -> Iterator[str]:
 
 
 def _stripped(body: Body, names: Collection[str]) -> Body:
-    """The tools and options of a stream without these keys and keywords."""
+    """The tools and stream options without these keys and keywords."""
     changed: Body = {}
     if body.get("tools"):
         changed["tools"] = [_tool_without(tool, names) for tool in body["tools"]]

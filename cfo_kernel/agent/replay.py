@@ -21,7 +21,7 @@ from cfo_kernel.replies import ResultTable
 class Replay(AbstractCapability[RunDeps]):
     """Wraps every model request and tool call: takes the outcome from the replay log, or records it there.
 
-    Nothing is recorded, or acted on, that contains a key of a model's server.
+    Nothing that contains a key of a model's server is recorded or executed.
     """
 
     async def wrap_model_request(
@@ -63,7 +63,7 @@ class Replay(AbstractCapability[RunDeps]):
 
 
 def _without_keys(response: ModelResponse, secrets: tuple[str, ...]) -> tuple[ModelResponse, Any]:
-    """The answer without the keys of the model servers, wherever it contains them, and the same as JSON."""
+    """The answer without the keys of the model servers, both as an object and as JSON."""
     [written] = ModelMessagesTypeAdapter.dump_python([response], mode="json")
     record = _masked(written, secrets)
     return (response if record == written else _read(record)), record

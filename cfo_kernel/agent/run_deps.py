@@ -49,7 +49,7 @@ class RunDeps:
     thread_dir: Path
     replay_log: ReplayLog = field(default_factory=EmptyReplayLog)
     secrets: tuple[str, ...] = ()
-    """The keys of the model servers. `run_turn` sets them; no answer of a model may contain one."""
+    """The keys of the model servers, set by `run_turn`. They are removed from all of the model's answers."""
     large_deliveries: set[str] = field(default_factory=set[str])
     """The SQL of tables that the model has been asked to narrow."""
     _files: dict[str, Path] = field(default_factory=dict[str, Path])

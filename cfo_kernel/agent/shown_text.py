@@ -1,8 +1,8 @@
 """Prepares a model's text for display: removes the API keys that were sent to its server, and cleans the text.
 
-A server may repeat the key that it was sent, for example in an error that the model then quotes. Keys are removed from
-each answer as it arrives, before it is recorded and before any of its calls runs. So no query, file name, record or log
-contains one. Cleaning comes later, because it concerns only what people see.
+A server may repeat its key, for example in an error that the model then quotes. Keys are removed from each answer as it
+arrives, before it is recorded and before any of its calls runs, so that no query, file name, record or log contains
+one. Cleaning comes later, because it matters only for display.
 """
 
 import re
@@ -30,7 +30,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def without_keys(text: str, secrets: Sequence[str]) -> str:
-    """The text without these keys, even if JSON writes their characters as escapes."""
+    """The text without these keys, even if JSON escapes some of their characters."""
     pattern = _pattern(tuple(secrets))
     return pattern.sub(_MASK, text) if pattern else text
 
@@ -67,9 +67,9 @@ class ShownText:
         return text
 
     def value(self, value: Any) -> Any:
-        """The value with all its strings prepared, also within lists, objects and models.
+        """The value with all its strings prepared, including those in lists, objects and models.
 
-        A value of an unknown type may contain any text, and becomes text.
+        A value of an unknown type may contain any text, and is converted to text.
         """
         match value:
             case str():
@@ -88,7 +88,7 @@ class ShownText:
                 return self.text(str(value))
 
     def reply(self, reply: Reply) -> Reply:
-        """The reply with everything that the model wrote prepared. The company's data stay unchanged."""
+        """The reply with everything that the model wrote prepared. The company's data stays unchanged."""
         return self._model(reply)
 
     def _model(self, model: M) -> M:

@@ -218,9 +218,9 @@ class Fit:
     def _nested(
         self, value: dict[str, Any], properties: dict[str, Schema], required: list[str], depth: int
     ) -> dict[str, Any]:
-        """Moves fields into the one missing object they belong to: {"name": "total", "fn": "sum", "column": "x"}.
+        """Moves fields into the missing object that they belong to: {"name": "total", "fn": "sum", "column": "x"}.
 
-        The name may be missing as well if the object is a simple figure, which then gives its name.
+        If the object is a simple figure, the name may be missing as well, and is derived from the figure.
         """
         missing = [name for name in required if name not in value]
         objects = [name for name in missing if self.has_fields(properties[name])]

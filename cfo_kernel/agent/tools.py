@@ -59,7 +59,7 @@ def for_people(result: ResultTable) -> dict[str, Any]:
 
 
 def _column(column: ResultColumn) -> dict[str, str]:
-    """A column as the model sees it. Its role is given where numbers are no plain figures: a person sees 0.5 as 50%."""
+    """A column as the model sees it. Special roles of numbers are included, because users see 0.5 as 50%."""
     role = {"role": column.format.role} if column.format and column.format.role not in _PLAIN else {}
     return {"name": column.name, "type": column.type, **role}
 

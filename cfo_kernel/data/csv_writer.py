@@ -42,8 +42,8 @@ _MACROS = (
     "percent_text(t) AS percent_of(CASE WHEN t LIKE '-%' THEN '-' ELSE '' END,"
     " regexp_extract(t, '^-?([0-9]*)', 1), regexp_extract(t, '[.]([0-9]*)', 1), regexp_extract(t, 'e(.*)$', 1))",
 )
-"""`percent_text` writes the text of a fraction as a percentage with the same digits: 0.0725 as 7.25%. It moves the
-point, because a product with 100 would be rounded.
+"""`percent_text` formats a fraction as a percentage with the same digits: 0.0725 becomes 7.25%. It moves the point,
+because multiplying by 100 would round the value.
 """
 _BOM = b"\xef\xbb\xbf"
 

@@ -18,15 +18,15 @@ from cfo_kernel.values import Value
 
 _MOST_FAULTS = 100
 _REASONS = {
-    "extra_forbidden": "is not a key that is known here",
+    "extra_forbidden": "is not a known key here",
     "missing": "is missing",
-    "string_type": "must be a text",
+    "string_type": "must be text",
     "tuple_type": "must be a list",
     "list_type": "must be a list",
     "dict_type": "must consist of keys and values",
     "model_type": "must consist of keys and values",
 }
-"""By pydantic's types of errors."""
+"""Reasons by pydantic's error types."""
 _Notes = TypeVar("_Notes")
 
 
@@ -155,7 +155,7 @@ def _valid(value: dict[Any, Any], written: Written, faults: list[GlossaryInvalid
 
 
 def _reason(type: str, message: str) -> str:
-    """Pydantic's reason in the words of people who write YAML."""
+    """Pydantic's reason, in words for people who write YAML."""
     return _REASONS.get(type) or message.replace("Input should be", "must be").removeprefix("Value error, ")
 
 

@@ -1,4 +1,4 @@
-"""What a query plan says about the figures in its result: which are fractions, and which are counts."""
+"""Determines from a query plan which figures in its result are fractions, and which are counts."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ from cfo_kernel.number_formats import Known
 
 
 def known_roles(plan: QueryPlan) -> dict[str, Known]:
-    """The roles of the plan's measures, where the plan leaves no doubt."""
+    """The roles of the plan's measures that can be determined with certainty."""
     roles: dict[str, Known] = {}
     for measure in plan.select:
         if role := _role(measure.expression, column_names.words(measure.name), plan):
@@ -53,19 +53,21 @@ def _role(node: Expression, words: tuple[str, ...], plan: QueryPlan) -> Known | 
 
 
 def _is_part(node: Ratio, words: tuple[str, ...]) -> bool:
-    """Whether the two figures have the same unit, or the name says so: revenue per order is not a percentage."""
+    """Whether the two figures have the same unit, or the name says so. Revenue per order, for example, is not a
+    percentage.
+    """
     if column_names.says_other_ratio(words):
         return False
     return _units(node.ratio) == _units(node.base) or column_names.says_part(words)
 
 
 def _units(node: Expression) -> set[str | None]:
-    """The columns that a figure is made of. Counts have the same unit, whatever they count."""
+    """The columns that a figure is computed from. All counts have the same unit, whatever they count."""
     return {None if a.function.is_count else a.column for a in aggregates_in(node)}
 
 
 def _is_quotient(node: Expression) -> bool:
-    """Whether the figure comes from divisions alone, without a factor that could make it a figure in percent."""
+    """Whether the figure results only from divisions, without a factor that could turn it into a percentage."""
     everything = list(_nodes(node))
     if any(isinstance(one, Constant) and one.constant not in (0, 1) for one in everything):
         return False
@@ -82,7 +84,7 @@ def _nodes(node: Expression) -> Iterable[Expression]:
 
 
 def _counts(filters: tuple[Filter, ...]) -> bool:
-    """Whether the rows are those of an account that counts something, such as Headcount."""
+    """Whether the rows belong to an account that counts something, such as Headcount."""
     wanted = [f.value for f in filters if f.op in ("=", "in")]
     texts = [t for v in wanted for t in (v if isinstance(v, list) else [v]) if isinstance(t, str)]
     return any(column_names.says_count(column_names.words(text)) for text in texts)

@@ -65,7 +65,7 @@ def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 
 
 def cell_format(format: NumberFormat) -> str:
-    """The number format of the cells of a column. The cells keep all digits of their values."""
+    """The number format for the cells of a column. The cells keep all the digits of their values."""
     decimals = f".{'0' * format.decimals}" if format.decimals else ""
     match format.role:
         case "percent":

@@ -1,6 +1,6 @@
-"""The formats of the columns of `staging`: as their file keeps them, or else as all its rows suggest.
+"""The formats of the columns of `staging`: those stored in their file, or otherwise those that the rows suggest.
 
-A column that was written in percent has a comment that says so.
+A column that was written in percent is marked with a comment.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ _PERCENT = "written in percent"
 
 
 def mark_percent(connection: duckdb.DuckDBPyConnection, column: str) -> None:
-    """Notes that the column was written in percent, and holds fractions now."""
+    """Marks a column that was written in percent and now contains fractions."""
     connection.execute(f"COMMENT ON COLUMN staging.{quoted(column)} IS '{_PERCENT}'")
 
 
 def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = None) -> list[NumberFormat | None]:
-    """The formats of all columns, in their order. `file` is the file of the result, unless it is an upload."""
+    """The formats of all columns, in order. `file` is the file of the result, unless it is an upload."""
     stored = stored_formats.read(file) if file and file.suffix.lower() == ".parquet" else {}
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
     missing = {name: kind for name, kind in described if is_number(kind) and name not in stored}
@@ -43,7 +43,7 @@ def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = No
 
 
 def _values(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, str]) -> dict[str, ColumnValues]:
-    """What the values of these columns have in common, in one query."""
+    """Statistics on the values of these columns, in one query."""
     if not kinds:
         return {}
     wanted = ", ".join(part for name, kind in kinds.items() for part in _aggregates(quoted(name), kind))

@@ -1,4 +1,4 @@
-"""Summarizes the values of each column while the rows of a result pass by in batches."""
+"""Collects statistics on the values of each column while the rows of a result pass through in batches."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class ColumnStatistics:
-    """What the values of each column with numbers have in common, over all batches that passed."""
+    """Statistics on the values of each numeric column, over all batches so far."""
 
     def __init__(self, schema: "pa.Schema") -> None:
         import pyarrow as pa
@@ -62,7 +62,7 @@ class _Column:
         )
 
     def _decimals(self, present: Any, compute: Any) -> int:
-        """The decimals of these values, at least as many as were found before."""
+        """The number of decimals of these values, or of earlier ones if those had more."""
         decimals = self.values.decimals
         scale = getattr(present.type, "scale", MOST_DECIMALS)
         while decimals < min(scale, MOST_DECIMALS):

@@ -1,8 +1,8 @@
-"""Finds the columns of a query that certainly hold fractions, and so can be shown in percent.
+"""Finds the columns of a query that certainly contain fractions, and can therefore be shown as percentages.
 
-A column like `variance_percent` holds a fraction if the query divides one figure by another, and nothing in the query
-multiplies by 100 or by another number. A column that only passes on or averages fractions holds fractions too. In all
-other cases nothing is known: 64.48 and 0.6448 may both mean 64.48 percent.
+A column like `variance_percent` contains a fraction if the query divides one figure by another, and nothing in the
+query multiplies by 100 or by another number. A column that only passes on or averages fractions also contains
+fractions. In all other cases nothing is known: 64.48 and 0.6448 may both mean 64.48 percent.
 """
 
 import itertools
@@ -22,11 +22,11 @@ _KEEPS_UNIT = {
     "min", "max", "avg", "mean", "median", "first", "last", "any_value", "arg_min", "arg_max", "coalesce", "round",
     "quantile_cont", "quantile_disc", "lag", "lead", "first_value", "last_value",
 }  # fmt: skip
-"""Functions whose value is in the unit of their first argument."""
+"""Functions whose values have the unit of their first argument."""
 _MAX_NODES = 20_000
-"""Of a query. Generated SQL may have many more, and nothing is worth a slow walk through them."""
+"""The maximum number of nodes in a query. Larger ones, such as generated SQL, are not worth a slow walk."""
 _MAX_STEPS = 50_000
-"""Nodes that are looked at for all columns of a query together."""
+"""The maximum number of nodes that are visited for all columns of a query together."""
 _NEUTRAL = (None, "1", "1.0", "0", "-1")
 _SCALES = {"*", "/", "//", "pow", "power", "^", "**"}
 
@@ -34,7 +34,7 @@ _SCALES = {"*", "/", "//", "pow", "power", "^", "**"}
 def fraction_columns(
     sql: str, names: list[str], tables: Mapping[str, str], connection: duckdb.DuckDBPyConnection
 ) -> frozenset[str]:
-    """The columns among `names` that certainly hold fractions. `sql` is one SELECT over `tables` (name to file)."""
+    """The columns among `names` that certainly contain fractions. `sql` is one SELECT over `tables` (name to file)."""
     [(answer,)] = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
     tree = json.loads(answer)
     nodes = list(itertools.islice(_nodes(tree), _MAX_NODES + 1))
@@ -45,7 +45,7 @@ def fraction_columns(
 
 
 def _hides_origins(node: Node) -> bool:
-    """Whether a column may come from several queries here, or under another name than it is written."""
+    """Whether a column here may come from several queries, or from one with a different name."""
     is_several = node.get("type") in ("SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "PIVOT")
     is_renamed = node.get("column_name_alias") or node.get("aliases")
     is_replaced = node.get("class") == "STAR" and (node.get("replace_list") or node.get("columns"))
@@ -53,7 +53,7 @@ def _hides_origins(node: Node) -> bool:
 
 
 def _stored_fractions(tree: Node, tables: Mapping[str, str]) -> dict[str, bool]:
-    """The columns of the tables, in lower case, and whether they hold fractions in all tables that have them."""
+    """The columns of the tables, in lower case, and whether they contain fractions in all tables that have them."""
     used = {fold_case(str(node["table_name"])) for node in _nodes(tree) if node.get("type") == "BASE_TABLE"}
     found: dict[str, bool] = {}
     for table in used & tables.keys():
@@ -63,9 +63,9 @@ def _stored_fractions(tree: Node, tables: Mapping[str, str]) -> dict[str, bool]:
 
 
 class _Query:
-    """The expressions of all parts of a query by the names that they are given, in lower case.
+    """The expressions in all parts of a query, by their aliases in lower case.
 
-    `known` has the columns of the tables, and whether they hold fractions.
+    `known` has the columns of the tables, and whether they contain fractions.
     """
 
     def __init__(self, tree: Node, known: Mapping[str, bool]) -> None:
@@ -78,7 +78,7 @@ class _Query:
                 self._named.setdefault(alias.lower(), []).append(item)
 
     def holds_fractions(self, name: str) -> bool:
-        """Whether everything in the query that has this name is a fraction.
+        """Whether everything with this name in the query is a fraction.
 
         Follows the name to the columns and quotients that the query passes on under it.
         """
@@ -101,18 +101,18 @@ class _Query:
         return any(self._is_grounded(name) for name in seen)
 
     def _definitions(self, name: str) -> list[Node]:
-        """The expressions of that name, without those that only pass on an earlier column of the same name."""
+        """The expressions with that name, except those that only pass on an earlier column of the same name."""
         return [item for item in self._named.get(name, []) if _passed_on(item) != name]
 
     def _is_grounded(self, name: str) -> bool:
-        """Whether the name is that of a column of a table, or of an expression, and not only of other names."""
+        """Whether the name leads to a table's column or an expression, and not only to other names."""
         items = self._definitions(name)
         return (not items and self._known.get(name, False)) or any(_passed_on(item) is None for item in items)
 
     def _is_quotient(self, item: Node, names: Container[str]) -> bool:
-        """Whether the expression divides, and neither it nor one that it rests on multiplies by a number.
+        """Whether the expression divides, and neither it nor any expression that it uses multiplies by a number.
 
-        `names` are those under which its values are passed on.
+        `names` are the names under which its values are passed on.
         """
         divides = False
         seen: set[str] = set()
@@ -136,7 +136,7 @@ class _Query:
 
 
 def _passed_on(item: Node) -> str | None:
-    """The column whose values, or whose average, the expression has."""
+    """The column whose values, or whose average, the expression returns."""
     while item.get("function_name") in _KEEPS_UNIT and (arguments := cast("list[Node]", item.get("arguments") or [])):
         item = cast("Node", arguments[0]["expression"])
     return _reference(item)
@@ -151,7 +151,7 @@ def _multiplies(node: Node) -> bool:
 
 
 def _constant(node: Node) -> str | None:
-    """The text of a constant, also behind a cast."""
+    """The text of a constant, even inside a cast."""
     while node.get("class") == "CAST":
         node = node["child"]
     literal = node.get("literal")

@@ -116,8 +116,8 @@ class SqlWorker:
         """Runs `sql`.
 
         Returns the first `cap` rows as JSON and the total row count, and writes all rows to `file` if given.
-        `thread_tables` are tables for this query alone, by name. An error may suggest the names in `known`. `roles` are
-        what is known about columns of the result.
+        `thread_tables` are tables for this query alone, by name. An error may suggest the names in `known`. `roles`
+        contains the known roles of result columns.
         """
         start = time.perf_counter()
         with self._relation(sql, thread_tables or {}, known or []) as relation:
@@ -153,7 +153,7 @@ class SqlWorker:
     def _known(
         self, sql: str, relation: duckdb.DuckDBPyRelation, names: list[str], thread_tables: dict[str, str]
     ) -> dict[str, Known]:
-        """What the query says about its columns. `sql` has passed the policy."""
+        """What the query shows about its columns. `sql` has already passed the policy."""
         decimals = [n for n, t in zip(names, relation.types, strict=True) if str(t).startswith(_WITH_DECIMALS)]
         if not decimals:
             return {}

@@ -66,7 +66,7 @@ def write_batches(
 ) -> "Iterator[pa.RecordBatch]":
     """Yields each batch after writing it to the Parquet file, which appears under its name when it is complete.
 
-    After the last batch, `formats` returns the formats of the columns, which the file keeps. Raises `PythonFailed` if
+    After the last batch, `formats` returns the columns' formats, which are stored in the file. Raises `PythonFailed` if
     the file would have more than `max_bytes`.
     """
     import pyarrow.parquet as pq

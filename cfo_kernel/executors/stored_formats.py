@@ -1,4 +1,4 @@
-"""The formats of columns, as the footer of a Parquet file keeps them: exports and later queries read them there."""
+"""The formats of columns, stored in the footer of a Parquet file for exports and later queries."""
 
 import json
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ _formats = TypeAdapter(dict[str, NumberFormat])
 
 
 def to_text(formats: Mapping[str, NumberFormat | None]) -> str:
-    """The formats by the names of their columns, as JSON."""
+    """The formats as JSON, by column name."""
     return json.dumps({name: format.model_dump() for name, format in formats.items() if format})
 
 
 def read(file: Path) -> dict[str, NumberFormat]:
-    """The formats in a Parquet file by the names of their columns. A file of another program has none."""
+    """The formats in a Parquet file, by column name. Empty for files from other programs."""
     import pyarrow.parquet as pq
 
     parquet: Any = pq  # its stubs are incomplete

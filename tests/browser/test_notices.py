@@ -77,10 +77,10 @@ async def test_faults_of_a_glossary_are_listed_once(faulty: Stack, visit: Visit,
     await data.get_by_text("4 faults in datasets.yaml").click()
     faults = data.locator(".cfo-faults")
     assert await faults.get_by_role("listitem").all_inner_texts() == [
-        "Line 5: tables.ledger.description must be a text.",
+        "Line 5: tables.ledger.description must be text.",
         "Line 7: there is no column ledger.amuont.",
         "Line 8: there is no table leger; the tables are ledger, sales.",
-        "Line 10: hierarchies is not a key that is known here.",
+        "Line 10: hierarchies is not a known key here.",
     ]
     await expect(data.get_by_role("button", name="General ledger")).to_be_visible()  # the valid parts are used
     await screenshot(page, f"glossary-faults-{_size(width, dark)}")

@@ -12,9 +12,7 @@ T = TypeVar("T")
 
 
 async def with_second_look(look: Callable[[], Awaitable[T]]) -> T:
-    """Returns the result of `look`, which is called again if the server is unavailable. Raises the second call's
-    error.
-    """
+    """Returns the result of `look`, and tries once more if the server is unavailable. Raises the second error."""
     try:
         return await look()
     except (ServerUnavailable, TimeoutError):
