@@ -1,7 +1,7 @@
 // How figures and dates are formatted, and how numbers that people type are read. Run by Node.js.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cellText, columnFormats, fullValue, plainFraction, plainNumber, tabSeparated } from "../../widgets/js/src/result/cell_format.ts";
+import { cellText, columnFormats, fullValue, plainFormat, plainFraction, plainNumber, tabSeparated } from "../../widgets/js/src/result/cell_format.ts";
 
 function column(type, format, ...cells) {
   const [column] = columnFormats([{ name: "it", type, format }], cells.map((cell) => [cell]));
@@ -16,6 +16,15 @@ test("a figure is shown as the engine says", () => {
   assert.deepEqual(column("DOUBLE", { role: "year", decimals: 0 }, 2012), ["2012"]);
   assert.deepEqual(column("DECIMAL(38,2)", { role: "count", decimals: 0 }, 1234), ["1,234"]);
   assert.deepEqual(column("DECIMAL(38,2)", { role: "amount", decimals: 2 }, "12345678901234567890.1", 0.005), ["12,345,678,901,234,567,890.10", "0.01"]);
+});
+
+test("a column in a tool's output has a role, or is a plain figure", () => {
+  assert.deepEqual(plainFormat("DOUBLE", [0.5, 0.6448275862], "percent"), { role: "percent", decimals: 1 });
+  assert.deepEqual(plainFormat("BIGINT", [40210], "code"), { role: "code", decimals: 0 });
+  assert.deepEqual(plainFormat("DOUBLE", [0.853106, 1], "rate"), { role: "rate", decimals: 4 });
+  assert.deepEqual(plainFormat("DECIMAL(38,2)", [1, null]), { role: "number", decimals: 2 });
+  assert.deepEqual(plainFormat("DOUBLE", [1.5, null]), { role: "number", decimals: 1 });
+  assert.equal(plainFormat("VARCHAR", ["0.5"]), null);
 });
 
 test("a text is shown as it is, whatever it looks like", () => {
