@@ -134,7 +134,7 @@ class RollUps:
         return NodeSelection(tree, ColumnRef(ref.table, key), nodes, weights, clash)
 
     def parent_selections(self, node: Aggregate | None) -> Iterator[tuple[Filter, NodeSelection]]:
-        """The filters of the aggregate, or of the plan for None, that name a parent, each with its selection."""
+        """The filters that name a parent, each with its selection: the aggregate's own, or the plan's if it is None."""
         for wanted in node.where if node else self.filters:
             if (selection := self.selection(wanted)) and selection.is_rolled:
                 yield wanted, selection
