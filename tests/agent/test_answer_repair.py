@@ -99,6 +99,15 @@ def test_an_answer_may_end_with_the_query_that_it_rests_on() -> None:
     assert calls(repair(TextPart(text), queried=True, before=before)) == [("task_result", {"message": text})]
 
 
+def test_a_query_that_is_new_is_run_although_another_is_repeated() -> None:
+    before = (ModelResponse([ToolCallPart("execute_sql", SQL, "a")]),)
+    new = {"sql": "SELECT 2"}
+    written = [json.dumps({"name": "execute_sql", "arguments": each}) for each in (SQL, new)]
+    text = "I query.\n" + "\n".join(f"<tool_call>\n{each}\n</tool_call>" for each in written)
+    found = calls(repair(TextPart(text), queried=True, before=before))
+    assert found == [("execute_sql", SQL), ("execute_sql", new)]
+
+
 def test_a_text_reaches_the_thread_without_characters_that_cannot_be_stored() -> None:
     answer = repair(TextPart("A\x00\ud83d\x1b"), ToolCallPart("task_result", '{"message": "\\ud83d\\u0000!"}', "a"))
     assert answer.parts[0] == replace(answer.parts[0], content="A\ufffd")

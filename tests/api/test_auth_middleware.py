@@ -196,6 +196,27 @@ async def test_one_that_waits_for_an_answer_is_not(
             assert (answer.status_code, MESSAGE in answer.text) == (200, True)
 
 
+@pytest.mark.parametrize(("address", "status"), [("/workspaces", 408), ("/workspaces/tiny/data", 201)])
+async def test_only_an_upload_may_take_long_in_all(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, address: str, status: int
+) -> None:
+    """Its clock moves on between the pieces of a body."""
+    loop = asyncio.get_running_loop()
+    time, ahead = loop.time, 0.0
+    monkeypatch.setattr(loop, "time", lambda: time() + ahead)
+
+    async def body() -> Any:
+        nonlocal ahead
+        yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="slow.csv"\r\n\r\na,b\n'
+        for piece in (b"1,2\n", b"3,4\n", b"\r\n--b--\r\n"):
+            ahead += 0.6 * auth_middleware.BODY_TIMEOUT
+            await asyncio.sleep(0.001)  # what is due happens now
+            yield piece
+
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert (await client.post(address, content=body(), headers=headers)).status_code == status
+
+
 async def test_responses_forbid_browsers_to_cache_or_sniff(client: httpx.AsyncClient) -> None:
     for address in ("/workspaces", "/nothing", "/workspaces/tiny/data/ledger.csv", "/healthz"):
         headers = (await client.get(address)).headers

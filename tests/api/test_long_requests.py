@@ -15,8 +15,15 @@ from starlette.responses import Response
 
 from cfo_kernel import Settings
 from cfo_kernel.errors import TooManyStreams
-from tests.api.conftest import Listen, Make, speaking_to
-from tests.api.test_streams import IDLE, Idle, open_streams, until
+from tests.api.conftest import Listen, Make, speaking_to, until
+from tests.api.test_streams import IDLE, Idle, open_streams
+
+
+def test_a_client_without_a_request_is_forgotten() -> None:
+    requests = LongRequests(limit=3, client_limit=2)
+    with requests.place("a"), requests.place("b"), requests.place("a"):
+        pass
+    assert not requests._counts
 
 
 def test_places_in_all_and_for_each_client() -> None:

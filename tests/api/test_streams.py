@@ -17,6 +17,7 @@ from cfo_api.event_feeds import EventFeeds
 from fastapi import FastAPI
 
 from cfo_kernel import Numbered, Settings
+from cfo_kernel.errors import StorageFailed
 from cfo_kernel.events import Done, RunStarted, Token
 from tests.api.conftest import Listen, Make, until
 from tests.models.scripted_server import Pause, Text
@@ -181,6 +182,29 @@ async def test_a_listener_that_falls_behind_reads_the_journal_and_misses_nothing
     assert b"".join(received) == await reading
     assert await reading == b"".join(map(event_feeds.frame, run.told))
     await until(lambda: run.readers == 0)
+
+
+async def test_a_failed_feed_is_left_to_its_listeners() -> None:
+    run: Any = Spoken()
+    events = run.events
+
+    async def fails(after: int | None = None) -> AsyncIterator[Numbered]:
+        run.events = events
+        async for numbered in events(after):
+            yield numbered
+            raise StorageFailed("The disk is full. Free some space.")
+
+    run.events = fails
+    feeds = EventFeeds(asyncio.Event())
+    await run.put("first")
+    early = feeds.frames(run, None)
+    assert await anext(early)
+    [feed] = feeds._feeds.values()
+    await until(lambda: feed.has_failed)
+    await run.end()
+    assert await _joined(feeds.frames(run, None)) == b"".join(map(event_feeds.frame, run.told))
+    assert await _joined(early) == b""
+    assert not feeds._feeds
 
 
 async def _joined(frames: AsyncIterator[bytes]) -> bytes:

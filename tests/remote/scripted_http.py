@@ -12,6 +12,8 @@ from typing import Any
 
 HOLD = None
 """In a turn: send nothing more until the client closes the connection."""
+STOP = b"stop"
+"""A turn: accept no more connections, and send nothing on this one."""
 
 
 @dataclass
@@ -69,6 +71,9 @@ class ScriptedHttp:
             self.asked.append(asked)
             self.arrived.set()
             turn = self.turns.pop(0) if self.turns else b""
+            if turn is STOP:
+                await self.stop()
+                return
             for part in [turn] if isinstance(turn, bytes) else turn:
                 if part is HOLD:
                     await reader.read()

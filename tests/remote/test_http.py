@@ -24,9 +24,10 @@ from cfo_kernel.errors import (
     WorkbenchClosed,
     WorkspaceExists,
 )
-from cfo_kernel.remote import RemoteWorkbench
+from cfo_kernel.remote import RemoteWorkbench, api_client
+from cfo_kernel.remote.api_client import RetryPolicy
 from tests.remote.conftest import QUICK, TOKEN, Scripted
-from tests.remote.scripted_http import HOLD, ScriptedHttp, answer, problem
+from tests.remote.scripted_http import HOLD, STOP, ScriptedHttp, answer, problem
 
 AT = "2026-01-31T10:00:00Z"
 TINY = {"id": "tiny", "name": "Tiny", "created_at": AT, "updated_at": AT}
@@ -69,6 +70,14 @@ async def test_details_of_an_error_come_along(scripted: Scripted) -> None:
     with pytest.raises(CfoError) as caught:
         await workbench.create_workspace("Tiny")
     assert caught.value.details == {"line": 3, "file": "datasets.yaml"}
+
+
+@pytest.mark.parametrize("name", ["self", "message", "instance"])
+async def test_a_detail_may_have_any_name(scripted: Scripted, name: str) -> None:
+    _, workbench = await scripted(problem(409, "glossary_invalid", "Line 3 is wrong.", **{name: "x", "line": 3}))
+    with pytest.raises(CfoError, match=r"Line 3 is wrong\.") as caught:
+        await workbench.create_workspace("Tiny")
+    assert caught.value.details == {"line": 3}
 
 
 async def test_a_redirect_is_not_followed(scripted: Scripted) -> None:
@@ -128,6 +137,34 @@ async def test_a_message_waits_for_a_server_that_is_being_restarted(scripted: Sc
     assert not sending.done()
     await server.start()
     assert (await sending).id == "r1"
+
+
+async def test_a_question_waits_for_a_server_that_stopped_while_it_was_asked(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[CfoError | None] = []
+    wait = RetryPolicy.wait
+
+    async def counted(self: RetryPolicy, error: CfoError | None = None) -> None:
+        waits.append(error)
+        await wait(self, error)
+
+    monkeypatch.setattr(RetryPolicy, "wait", counted)
+    server, workbench = await scripted(STOP, EMPTY)
+    listing = asyncio.create_task(workbench.workspaces())
+    async with asyncio.timeout(30):
+        while len(waits) < 3 and not listing.done():  # noqa: ASYNC110 - the client sets no event
+            await asyncio.sleep(0.001)
+    await server.start()
+    assert list(await listing) == []
+
+
+async def test_a_server_does_not_decide_how_long_a_client_waits(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_client, "_LONGEST_PAUSE", 0.01)
+    _, workbench = await scripted(answer(b"", 429, Retry_After="3600"), EMPTY)
+    assert list(await workbench.workspaces()) == []
 
 
 async def test_what_is_not_known_to_be_done_is_not_done_twice(scripted: Scripted) -> None:

@@ -175,6 +175,24 @@ async def test_what_takes_long_at_a_server_that_lives_is_waited_for(
     assert all(answers)
 
 
+async def test_failed_checks_add_up_only_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(liveness, "_CHECK_INTERVAL", 0.001)
+    answers, checked = [False, True] * 5, asyncio.Event()
+
+    async def is_healthy(_: Any) -> bool:
+        if not answers:
+            checked.set()
+        return answers.pop(0) if answers else True
+
+    async def work() -> str:
+        await checked.wait()
+        return "done"
+
+    monkeypatch.setattr(liveness, "_is_healthy", is_healthy)
+    client: Any = None
+    assert await liveness.fail_when_silent(client, work()) == "done"
+
+
 @pytest.mark.usefixtures("hurried")
 async def test_a_line_that_an_upload_fills_is_not_silence(root: Path) -> None:
     rows = b"a,b\n" + (b"x" * 16_000 + b",2\n") * 700
