@@ -61,8 +61,12 @@ _READ_AT_ONCE = 400
 _PROMPT = (Path(__file__).parent / "prompt.md").read_text(encoding="utf-8")
 
 
-def _instructions(ctx: RunContext[RunDeps]) -> str:
-    """The prompt and a small workspace's tables, as one string because some servers accept only one system message."""
+async def _instructions(ctx: RunContext[RunDeps]) -> str:
+    """The prompt and a small workspace's tables, as one string because some servers accept only one system message.
+
+    It is a coroutine, although it awaits nothing: pydantic-ai runs a plain function in a thread, which a notebook's
+    kernel would wait for when it ends.
+    """
     return "\n".join(filter(None, (_PROMPT, ctx.deps.catalogue)))
 
 
