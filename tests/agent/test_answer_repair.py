@@ -103,7 +103,7 @@ def test_a_query_that_is_new_is_run_although_another_is_repeated() -> None:
     before = (ModelResponse([ToolCallPart("execute_sql", SQL, "a")]),)
     new = {"sql": "SELECT 2"}
     written = [json.dumps({"name": "execute_sql", "arguments": each}) for each in (SQL, new)]
-    text = "I query.\n" + "\n".join(f"<tool_call>\n{each}\n</tool_call>" for each in written)
+    text = f"These are the queries.\n```json\n[{', '.join(written)}]\n```"
     found = calls(repair(TextPart(text), queried=True, before=before))
     assert found == [("execute_sql", SQL), ("execute_sql", new)]
 
