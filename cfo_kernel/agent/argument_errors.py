@@ -1,12 +1,12 @@
 """Describes the faults in a call's arguments so that a model can correct them."""
 
-from difflib import get_close_matches
 from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from cfo_kernel.agent.tool_arguments import Schema
+from cfo_kernel.similar_names import similar
 
 _MOST = 5
 _LONGEST_SHAPE = 700
@@ -33,7 +33,7 @@ def _fault(error: ErrorDetails, place: Schema) -> str:
     fields = list(place.get("properties", {}))
     match error["type"]:
         case "extra_forbidden":
-            alike = get_close_matches(str(error["loc"][-1]), fields, 1, 0.6)
+            alike = similar(str(error["loc"][-1]), fields, 1, 0.6)
             return f"{path} is not a field{f': did you mean {alike[0]}?' if alike else '.'}"
         case "missing":
             return f"{path} is missing."

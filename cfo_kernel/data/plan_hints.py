@@ -10,6 +10,7 @@ from cfo_kernel.data.scope import ColumnRef, nearest
 from cfo_kernel.data.tables import Kind
 
 _MOST_NAMES = 3
+_MOST_SUGGESTIONS = 5  # each is a search of all values, and a list may have thousands
 
 
 def plan_hints(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Iterator[str]:
@@ -35,10 +36,11 @@ def _unknown_values(wanted: Filter, ref: ColumnRef, compiler: Compiler) -> Itera
         return
     if (selection := compiler.rollups.selection(wanted)) and selection.is_rolled:
         return
-    for value in wanted.value if isinstance(wanted.value, list) else [wanted.value]:
-        if value is not None and str(value) not in known:
-            suggestion = nearest(str(value), list(known))
-            yield f"No {ref.name} is {value}.{' ' + suggestion if suggestion.startswith('Did') else ''}"
+    values = wanted.value if isinstance(wanted.value, list) else [wanted.value]
+    unknown = [str(value) for value in values if value is not None and str(value) not in known]
+    for i, value in enumerate(unknown):
+        suggestion = nearest(value, list(known)) if i < _MOST_SUGGESTIONS else ""
+        yield f"No {ref.name} is {value}.{' ' + suggestion if suggestion.startswith('Did') else ''}"
 
 
 def _empty_cells(wanted: Filter, ref: ColumnRef) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """Resolves the names in a plan to columns of its table and of the tables that it joins."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
+from heapq import nsmallest
 
 from cfo_kernel.data.plan import Join, QueryPlan
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.errors import PlanInvalid, UnknownColumn, UnknownTable
+from cfo_kernel.similar_names import similar
 from cfo_kernel.sql_text import quoted
 
 _LISTED = 30
@@ -14,11 +15,9 @@ _ALL = "Available: "
 
 def nearest(name: str, known: list[str]) -> str:
     """A sentence that suggests the known names most similar to `name`, for the end of an error message."""
-    close = get_close_matches(name.lower(), [k.lower() for k in known], n=3, cutoff=0.5)
-    by_lower = {k.lower(): k for k in known}
-    if close:
-        return "Did you mean " + " or ".join(by_lower[c] for c in close) + "?"
-    return _ALL + ", ".join(sorted(known)[:_LISTED]) + "."
+    if close := similar(name, known):
+        return "Did you mean " + " or ".join(close) + "?"
+    return _ALL + ", ".join(nsmallest(_LISTED, known)) + "."
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ deny-list for other functions (`sql_policy_functions`).
 
 import json
 from collections.abc import Iterable, Set
-from difflib import get_close_matches
 from typing import Any, cast
 
 import duckdb
@@ -16,6 +15,7 @@ import duckdb
 from cfo_kernel.errors import SqlInvalid, SqlPolicyViolation, UnknownTable
 from cfo_kernel.executors.sql_names import fold_case
 from cfo_kernel.executors.sql_policy_functions import TABLE_FUNCTIONS, is_denied
+from cfo_kernel.similar_names import similar
 
 Node = dict[str, Any]
 MAX_LENGTH = 200_000
@@ -79,7 +79,7 @@ def without_trailing_comments(sql: str) -> str:
 def unknown_table(name: str, tables: Iterable[str]) -> UnknownTable:
     """The error for a table that does not exist, with the most similar names."""
     known = sorted(tables)
-    close = get_close_matches(fold_case(name), known, n=3, cutoff=0.5)
+    close = similar(name, known)
     if close:
         advice = f"Did you mean {' or '.join(close)}?"
     else:
