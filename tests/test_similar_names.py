@@ -29,7 +29,7 @@ def test_few_characters_are_compared_slowly_however_many_names_there_are(monkeyp
         return ratio(matcher)
 
     monkeypatch.setattr(difflib.SequenceMatcher, "ratio", counted)
-    letters = random.Random(1)  # noqa: S311 - not for security
+    letters = random.Random(1)
     names = ["".join(letters.choices("abcd", k=1_000)) for _ in range(5_000)]
     assert len(nearest(names[0][:-1] + "e", names)) < 4_000
     assert 0 < compared < 50_000  # a comparison of 1,000 characters with each name would be 5,000,000,000

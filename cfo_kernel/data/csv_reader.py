@@ -13,7 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.data import headers
+from cfo_kernel.data import csv_rows, headers
+from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.read_limits import check_columns
 from cfo_kernel.errors import EmptyFile, UnreadableFile
 from cfo_kernel.executors.sql_names import unique_names
@@ -25,7 +26,6 @@ _MAX_HEAD = 4 << 20
 _MAX_LINE = 32 << 20
 _DELIMITERS = ",;\t|"
 _EXPORT = "Export it again as CSV."
-_UNCLOSED_QUOTE = "a quotation mark is opened and never closed. Close it, or save the file again as CSV."
 csv.field_size_limit(_MAX_LINE)
 
 
@@ -34,15 +34,25 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
     encoding, notes = _detect_encoding(path)
     delimiter, lines, header = _find_header(path, encoding)
     body = scratch / "body.csv"
-    count = _copy_body(path, encoding, lines, body)
+    count, has_quotes = _copy_body(path, encoding, lines, body)
+    is_even = True
     try:
-        # Strict parsing is tried first: it runs in parallel, and nearly every file passes. Only files with rows of
-        # different widths needs the slow reader.
+        # DuckDB's strict parser is tried first: it runs in parallel, and nearly every file passes.
         _read_csv(connection, body, delimiter, header.names)
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError from error
     except duckdb.Error:
-        header = _widened(header, path, body, delimiter)
-        _read_ragged_csv(connection, path, body, delimiter, header.names, count)
-        notes.append("Rows have different numbers of cells; missing cells are empty.")
+        is_even = False
+    if not is_even or (has_quotes and _row_count(connection) < count):
+        rows = csv_rows.scan(path.name, body, delimiter, len(header.names), lines)
+        notes += rows.notes
+        if not is_even:
+            header = _widened(header, path.name, rows.width)
+            even = scratch / "even.csv"
+            csv_rows.write_even(body, delimiter, len(header.names), even)
+            _read_even(connection, path.name, even, delimiter, header.names)
+            if rows.is_ragged:
+                notes.append("Rows have different numbers of cells; missing cells are empty.")
     body.unlink()
     _drop_empty(connection, header)
     return delimiter, notes + header.notes
@@ -121,13 +131,16 @@ def _common_width(rows: list[list[str | None]]) -> int:
     return max(width for width, count in widths.items() if count == most)
 
 
-def _copy_body(path: Path, encoding: str, lines: int, body: Path) -> int:
-    """Copies the rows below the header as UTF-8 with LF line ends. Returns how many lines are not empty.
+def _copy_body(path: Path, encoding: str, lines: int, body: Path) -> tuple[int, bool]:
+    """Copies the rows below the header as UTF-8 with LF line ends.
+
+    Returns how many lines are not empty, and whether there is a quotation mark.
 
     DuckDB reads neither UTF-16 nor Windows-1252, and cannot skip lines inside a quoted cell. A file with a NUL
     character or an overlong line is refused, because the lenient reader would silently skip those rows.
     """
     count = length = 0
+    has_quotes = False
     with path.open(encoding=encoding, errors="replace") as file, body.open("w", encoding="utf-8", newline="\n") as out:
         for _ in range(lines):
             file.readline()
@@ -140,49 +153,40 @@ def _copy_body(path: Path, encoding: str, lines: int, body: Path) -> int:
                 problem = f"it has a line of more than {_MAX_LINE >> 20} MB"
                 raise UnreadableFile(f"{path.name} is damaged: {problem}. Save it again as CSV.")
             out.write(chunk)
+            has_quotes = has_quotes or '"' in chunk
             count += chunk.count("\n") - chunk.count("\n\n") - (last == chunk[0] == "\n")
             last = chunk[-1]
-    return count
+    return count + (last != "\n"), has_quotes
 
 
-def _read_csv(
-    connection: duckdb.DuckDBPyConnection, body: Path, delimiter: str, names: list[str], options: str = ""
-) -> None:
+def _read_csv(connection: duckdb.DuckDBPyConnection, body: Path, delimiter: str, names: list[str]) -> None:
     columns = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in names)
     connection.execute(
         f"""CREATE TABLE staging AS FROM read_csv(?, auto_detect = false, header = false, columns = {{{columns}}},
-            delim = ?, quote = '"', escape = '"', max_line_size = {_MAX_LINE}{options})""",
+            delim = ?, quote = '"', escape = '"', max_line_size = {_MAX_LINE})""",
         [str(body), delimiter],
     )
 
 
-def _read_ragged_csv(
-    connection: duckdb.DuckDBPyConnection, path: Path, body: Path, delimiter: str, names: list[str], lines: int
-) -> None:
-    """Reads rows of different widths. Refuses a file in which an unclosed quotation mark swallows half of the lines."""
+def _read_even(connection: duckdb.DuckDBPyConnection, name: str, even: Path, delimiter: str, names: list[str]) -> None:
+    """Reads rows that `csv_rows` has written. Refuses a file in which one of them is far too long."""
     try:
-        _read_csv(connection, body, delimiter, names, ", strict_mode = false, null_padding = true, parallel = false")
+        _read_csv(connection, even, delimiter, names)
     except duckdb.OutOfMemoryException as error:
         raise MemoryError from error
     except duckdb.Error as error:
         problem = "its rows cannot be told apart, or one of them is far too long"
-        raise UnreadableFile(f"{path.name} is damaged: {problem}. Save it again as CSV.") from error
-    # Without strict mode, DuckDB reads everything after an unclosed quotation mark as one cell, and reports no error.
-    if 2 * connection.execute("SELECT count(*) FROM staging").fetchall()[0][0] <= lines:
-        raise UnreadableFile(f"{path.name}: {_UNCLOSED_QUOTE}")
+        raise UnreadableFile(f"{name} is damaged: {problem}. Save it again as CSV.") from error
+    even.unlink()
 
 
-def _widened(header: headers.Header, path: Path, body: Path, delimiter: str) -> headers.Header:
-    """The header with a column for each cell of the widest row.
+def _row_count(connection: duckdb.DuckDBPyConnection) -> int:
+    return connection.execute("SELECT count(*) FROM staging").fetchall()[0][0]
 
-    Refuses a file with a cell longer than the maximum line length.
-    """
-    try:
-        with body.open(encoding="utf-8") as file:
-            width = max((len(row) for row in csv.reader(file, delimiter=delimiter)), default=0)
-    except csv.Error as error:
-        raise UnreadableFile(f"{path.name}: {_UNCLOSED_QUOTE}") from error
-    check_columns(path.name, width)
+
+def _widened(header: headers.Header, name: str, width: int) -> headers.Header:
+    """The header with a column for each cell of the widest row."""
+    check_columns(name, width)
     known = len(header.names)
     names = unique_names(header.names + [f"column_{i + 1}" for i in range(known, width)])
     return headers.Header(header.first_row, names, [*header.unnamed, *range(known, width)], header.notes)
@@ -192,6 +196,8 @@ def _drop_empty(connection: duckdb.DuckDBPyConnection, header: headers.Header) -
     """Drops empty rows, and columns with neither a name nor a value, which only serve the layout."""
     columns = [quoted(name) for name in header.names]
     connection.execute(f"DELETE FROM staging WHERE coalesce({', '.join(columns)}) IS NULL")  # noqa: S608 - quoted
-    for column in (columns[i] for i in header.unnamed):
-        if not connection.execute(f"SELECT count({column}) FROM staging").fetchall()[0][0]:  # noqa: S608 - quoted
+    for some in batches([columns[i] for i in header.unnamed]):
+        counts = ", ".join(f"count({column})" for column in some)
+        [filled] = connection.execute(f"SELECT {counts} FROM staging").fetchall()  # noqa: S608 - quoted
+        for column in (column for column, count in zip(some, filled, strict=True) if not count):
             connection.execute(f"ALTER TABLE staging DROP {column}")

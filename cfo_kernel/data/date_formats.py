@@ -9,7 +9,7 @@ from cfo_kernel.data.text_column import TextColumn
 
 _ISO = r"\d{4}-\d{1,2}-\d{1,2}"
 _CLOCK = r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
-_ZONE = r"\s?(Z|[+-]\d{2}(:?\d{2})?)"
+_ZONE = r"\s?(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)"  # DuckDB reads no offset of 16 hours or more
 _TIMES = (
     ("", ""),
     (r" \d{1,2}:\d{2}", " %H:%M"),

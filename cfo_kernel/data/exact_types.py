@@ -15,29 +15,29 @@ _NOISE = 2e-15  # relative; a double is exact to about 1e-16, and sums of a few 
 _NOISY_DIGITS = 6  # this many decimals beyond the scale are noise; fewer are rounding
 
 
-def make_types_exact(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Changes the column types of `staging` in place. Returns notes on values that were changed."""
+def make_types_exact(connection: duckdb.DuckDBPyConnection, table: str = "staging") -> list[str]:
+    """Changes the column types of the table in place. Returns notes on values that were changed."""
     notes: list[str] = []
-    for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall():
+    for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall():
         if kind in ("DOUBLE", "FLOAT"):
-            notes += float_column(connection, name, quoted(name))
+            notes += float_column(connection, table, name, quoted(name))
         elif kind in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"):
-            _date_column(connection, name)
+            _date_column(connection, table, name)
     return notes
 
 
-def float_column(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> list[str]:
+def float_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, value: str) -> list[str]:
     """Converts the column to DECIMAL with the fewest decimals that hold every value, or else to DOUBLE. Returns notes.
 
     `value` is SQL for the cells as doubles. Scales are tried from zero upwards: the first scale at which every value
     differs from its rounded value by no more than the noise of a double is the scale that the author used.
     """
     column = quoted(name)
-    cells = f"SELECT CAST({value} AS DOUBLE) AS v, CAST({column} AS VARCHAR) AS t FROM staging"  # noqa: S608 - quoted
+    cells = f"SELECT CAST({value} AS DOUBLE) AS v, CAST({column} AS VARCHAR) AS t FROM {table}"  # noqa: S608 - quoted
     rows = f"({cells}) WHERE v IS NOT NULL"
     [(largest,)] = connection.execute(f"SELECT max(abs(v)) FROM {rows}").fetchall()  # noqa: S608 - quoted
     if largest is None or not largest < 10**_DOUBLE_DIGITS:  # true for infinity and NaN too
-        _retype(connection, name, "DOUBLE", value)
+        _retype(connection, table, name, "DOUBLE", value)
         return []
     whole = len(str(int(largest)))
     for scale in range(min(MAX_SCALE, _DOUBLE_DIGITS - whole) + 1):
@@ -47,9 +47,9 @@ def float_column(connection: duckdb.DuckDBPyConnection, name: str, value: str) -
                 count(*) FILTER ({is_noisy}), min(t) FILTER ({is_noisy}) FROM {rows}"""  # noqa: S608 - quoted
         ).fetchall()
         if fits:
-            _retype(connection, name, decimal(whole, scale), f"round({value}, {scale})")
+            _retype(connection, table, name, decimal(whole, scale), f"round({value}, {scale})")
             return [_rounded(name, noisy, example)] if noisy else []
-    _retype(connection, name, "DOUBLE", value)
+    _retype(connection, table, name, "DOUBLE", value)
     return []
 
 
@@ -63,12 +63,12 @@ def _rounded(name: str, count: int, example: str) -> str:
     return f"{name}: floating-point noise was rounded off in {values} (such as {example})."
 
 
-def _date_column(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def _date_column(connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:
     column = quoted(name)
-    sql = f"SELECT bool_and({column} = CAST({column} AS DATE)) FROM staging"  # noqa: S608 - quoted
+    sql = f"SELECT bool_and({column} = CAST({column} AS DATE)) FROM {table}"  # noqa: S608 - quoted
     if connection.execute(sql).fetchall()[0][0]:
-        _retype(connection, name, "DATE", column)
+        _retype(connection, table, name, "DATE", column)
 
 
-def _retype(connection: duckdb.DuckDBPyConnection, name: str, kind: str, value: str) -> None:
-    connection.execute(f"ALTER TABLE staging ALTER {quoted(name)} TYPE {kind} USING CAST({value} AS {kind})")
+def _retype(connection: duckdb.DuckDBPyConnection, table: str, name: str, kind: str, value: str) -> None:
+    connection.execute(f"ALTER TABLE {table} ALTER {quoted(name)} TYPE {kind} USING CAST({value} AS {kind})")

@@ -17,13 +17,11 @@ import duckdb
 
 from cfo_kernel.data import (
     csv_writer,
-    exact_types,
     file_formats,
     profile,
     sheet_writer,
     staging,
     total_rows,
-    type_inference,
     workbook_reader,
     workbook_writer,
 )
@@ -81,7 +79,7 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
         with staging.connect(scratch) as connection:
             connection.register("sheet", sheet.table)
             connection.execute("CREATE TABLE staging AS FROM sheet")
-            notes = sheet.notes + type_inference.infer_types(connection) + exact_types.make_types_exact(connection)
+            notes = sheet.notes + staging.settle_types(connection)
             found.append(_store(connection, target / f"{len(found)}.parquet", sheet.name, notes))
     if not found:
         reasons = " ".join(left_out[:_LISTED_REASONS])

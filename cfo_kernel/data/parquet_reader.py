@@ -5,11 +5,14 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import headers
+from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.read_limits import MAX_UNPACKED, check_columns
 from cfo_kernel.errors import FileTooLarge, UnreadableFile
+from cfo_kernel.executors.nested_types import nesting_depth
 from cfo_kernel.sql_text import quoted
 
 _VALUE_BYTES = 8
+_MAX_DEPTH = 12
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
@@ -17,6 +20,8 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     try:
         described = connection.execute("DESCRIBE FROM read_parquet(?)", [str(path)]).fetchall()
         check_columns(path.name, len(described))
+        for name, kind, *_ in described:
+            _check_depth(path.name, name, kind)
         _check_size(connection, path, {name: kind for name, kind, *_ in described})
         names = ", ".join(quoted(name) for name in headers.column_names([name for name, *_ in described]))
         connection.execute(f"CREATE TABLE staging AS FROM read_parquet(?) AS file({names})", [str(path)])
@@ -28,6 +33,13 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     return []
 
 
+def _check_depth(file: str, column: str, kind: str) -> None:
+    """Refuses a column whose type is nested deeply: each level multiplies the time that a profile takes."""
+    if nesting_depth(kind) > _MAX_DEPTH:
+        problem = f"The column {column[:80]} of {file} is nested more than {_MAX_DEPTH} levels deep"
+        raise UnreadableFile(f"{problem}. Unnest it before you export it.")
+
+
 def _check_size(connection: duckdb.DuckDBPyConnection, path: Path, columns: dict[str, str]) -> None:
     """Refuses a file whose values are too large when unpacked: a few kilobytes can hold billions of characters.
 
@@ -37,9 +49,10 @@ def _check_size(connection: duckdb.DuckDBPyConnection, path: Path, columns: dict
     size = rows * _VALUE_BYTES * len(columns)
     length_of = {"VARCHAR": "strlen", "BLOB": "octet_length"}
     lengths = [f"coalesce(sum({length_of[kind]}({quoted(n)})), 0)" for n, kind in columns.items() if kind in length_of]
-    if lengths and size <= MAX_UNPACKED:
-        total = f"SELECT {' + '.join(lengths)} FROM read_parquet(?)"  # noqa: S608 - quoted
-        size += connection.execute(total, [str(path)]).fetchall()[0][0]
+    for some in batches(lengths):
+        if size <= MAX_UNPACKED:
+            total = f"SELECT {' + '.join(some)} FROM read_parquet(?)"  # noqa: S608 - quoted
+            size += connection.execute(total, [str(path)]).fetchall()[0][0]
     if size > MAX_UNPACKED:
         problem = f"{path.name} unpacks to {rows:,} rows of {size / 1e9:,.1f} GB in all"
         raise FileTooLarge(f"{problem}, and at most {MAX_UNPACKED / 1e9:.0f} GB can be read. Split the file.")

@@ -3,9 +3,12 @@
 Runs in the ingest worker, on the table `staging`.
 """
 
+from typing import Any
+
 import duckdb
 
 from cfo_kernel.data import staging_formats
+from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.sql_text import quoted
 
@@ -17,12 +20,12 @@ _MAX_LISTED = 4_000_000  # characters of all values of a table: the engine parse
 def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Column, ...]]:
     """The row count of `staging`, and its columns."""
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
-    aggregates = ["count(*)"]  # of all columns in one query, so that the table is read once
-    for name, _ in described:
-        column = quoted(name)
-        aggregates += [f"count({column})", f"count(DISTINCT {column})"]
-        aggregates += [f"left(CAST({end}({column}) AS VARCHAR), {_MAX_LENGTH})" for end in ("min", "max")]
-    [(rows, *figures)] = connection.execute(f"SELECT {', '.join(aggregates)} FROM staging").fetchall()  # noqa: S608 - quoted
+    [(rows,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
+    figures: list[Any] = []
+    for some in batches(described):  # many columns in one query, so that the table is read few times
+        aggregates = [aggregate for name, _ in some for aggregate in _aggregates(quoted(name))]
+        [found] = connection.execute(f"SELECT {', '.join(aggregates)} FROM staging").fetchall()  # noqa: S608 - quoted
+        figures += found
     formats = staging_formats.number_formats(connection)
     columns: list[Column] = []
     listed = 0
@@ -43,6 +46,12 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
             column = column.model_copy(update={"values": values})
         columns.append(column)
     return rows, tuple(columns)
+
+
+def _aggregates(column: str) -> list[str]:
+    """The figures of a column."""
+    ends = [f"left(CAST({end}({column}) AS VARCHAR), {_MAX_LENGTH})" for end in ("min", "max")]
+    return [f"count({column})", f"count(DISTINCT {column})", *ends]
 
 
 def _values(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.data import csv_reader, exact_types, file_formats, parquet_reader, type_inference
+from cfo_kernel.data import column_blocks, csv_reader, exact_types, file_formats, parquet_reader, type_inference
 from cfo_kernel.data.read_limits import MAX_UNPACKED
 from cfo_kernel.executors.duckdb_config import duckdb_config
 
@@ -27,8 +27,18 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> li
     """Creates `staging` with final column types. Returns notes. `scratch` is a folder for temporary files."""
     file_formats.check_content(path)
     if path.suffix.lower() == ".parquet":
-        notes = parquet_reader.load(connection, path)
-    else:
-        delimiter, notes = csv_reader.load(connection, path, scratch)
-        notes += type_inference.infer_types(connection, semicolons=delimiter == ";")
-    return notes + exact_types.make_types_exact(connection)
+        return parquet_reader.load(connection, path) + settle_types(connection, is_typed=True)
+    delimiter, notes = csv_reader.load(connection, path, scratch)
+    return notes + settle_types(connection, semicolons=delimiter == ";")
+
+
+def settle_types(
+    connection: duckdb.DuckDBPyConnection, *, is_typed: bool = False, semicolons: bool = False
+) -> list[str]:
+    """Gives the columns of `staging` their final types. Returns notes.
+
+    In a table that `is_typed`, text stays text. For `semicolons`, see `type_inference.infer_types`.
+    """
+    with column_blocks.divided(connection) as tables:
+        notes = [] if is_typed else type_inference.infer_types(connection, tables, semicolons=semicolons)
+        return notes + [note for table in tables for note in exact_types.make_types_exact(connection, table)]

@@ -5,9 +5,11 @@ A column that was written in percent is marked with a comment.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.executors import stored_formats
 from cfo_kernel.number_formats import MOST_DECIMALS, ColumnValues, NumberFormat, is_number, number_format
 from cfo_kernel.sql_text import quoted
@@ -15,9 +17,9 @@ from cfo_kernel.sql_text import quoted
 _PERCENT = "written in percent"
 
 
-def mark_percent(connection: duckdb.DuckDBPyConnection, column: str) -> None:
+def mark_percent(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
     """Marks a column that was written in percent and now contains fractions."""
-    connection.execute(f"COMMENT ON COLUMN staging.{quoted(column)} IS '{_PERCENT}'")
+    connection.execute(f"COMMENT ON COLUMN {table}.{quoted(column)} IS '{_PERCENT}'")
 
 
 def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = None) -> list[NumberFormat | None]:
@@ -43,11 +45,12 @@ def number_formats(connection: duckdb.DuckDBPyConnection, file: Path | None = No
 
 
 def _values(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, str]) -> dict[str, ColumnValues]:
-    """Statistics on the values of these columns, in one query."""
-    if not kinds:
-        return {}
-    wanted = ", ".join(part for name, kind in kinds.items() for part in _aggregates(quoted(name), kind))
-    [row] = connection.execute(f"SELECT {wanted} FROM staging").fetchall()  # noqa: S608 - quoted
+    """Statistics on the values of these columns."""
+    row: list[Any] = []
+    for some in batches(list(kinds.items())):
+        wanted = ", ".join(part for name, kind in some for part in _aggregates(quoted(name), kind))
+        [found] = connection.execute(f"SELECT {wanted} FROM staging").fetchall()  # noqa: S608 - quoted
+        row += found
     return {name: ColumnValues(*(v or 0 for v in row[5 * i : 5 * i + 5])) for i, name in enumerate(kinds)}
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -12,11 +13,17 @@ _PLACEHOLDER = r"\s*(-|–|—|n/?a|nan|null|none|\.)?\s*"
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of strings. `sample` has some of its cells: if one of them rules out a pattern, no query is needed."""
+    """A column of strings of `table`, which is `staging` or a block of it.
+
+    `sample` has some of its cells: if one of them rules out a pattern, no query is needed. Nor is it needed for a
+    pattern that all cells match if the sample has all of them (`is_whole`).
+    """
 
     connection: duckdb.DuckDBPyConnection
+    table: str
     name: str
     sample: list[str]
+    is_whole: bool = False
 
     @property
     def value(self) -> str:
@@ -26,24 +33,31 @@ class TextColumn:
 
     def matches(self, pattern: str) -> bool:
         """Whether every cell matches the pattern."""
-        if not all(re.fullmatch(pattern, cell, re.IGNORECASE) for cell in self.sample):
+        if not all(re.fullmatch(pattern, cell, re.IGNORECASE | re.ASCII) for cell in self.sample):
             return False
-        return self.holds(f"regexp_full_match({self.value}, '{pattern}', 'i')")
+        return self.is_whole or self.holds(f"regexp_full_match({self.value}, '{pattern}', 'i')")
 
     def holds(self, condition: str) -> bool:
         """Whether the SQL condition is true for every cell."""
         return not self.figure(f"count(*) FILTER ({self.value} IS NOT NULL AND ({condition}) IS NOT TRUE)")
 
-    def figure(self, aggregate: str) -> int:
+    def figure(self, aggregate: str) -> Any:
         """The value of an SQL aggregate over the rows of the table."""
-        return self.connection.execute(f"SELECT {aggregate} FROM staging").fetchall()[0][0]  # noqa: S608 - built here
+        return self.connection.execute(f"SELECT {aggregate} FROM {self.table}").fetchall()[0][0]  # noqa: S608 - built here
+
+    def is_text(self) -> bool:
+        """Whether the column is still text."""
+        [(kind,)] = self.connection.execute(
+            f"SELECT typeof({quoted(self.name)}) FROM {self.table} LIMIT 1"  # noqa: S608 - quoted
+        ).fetchall()
+        return kind == "VARCHAR"
 
     def example(self, pattern: str) -> str:
         """A cell that contains the pattern. At least one must exist."""
-        found = f"FROM staging WHERE regexp_matches({self.value}, '{pattern}')"
+        found = f"FROM {self.table} WHERE regexp_matches({self.value}, '{pattern}')"
         return self.connection.execute(f"SELECT min({self.value}) {found}").fetchall()[0][0]
 
     def retype(self, kind: str, value: str) -> None:
         """Converts the column to the type, with the SQL `value` for its cells."""
         cast = f"CAST({value} AS {kind})"
-        self.connection.execute(f"ALTER TABLE staging ALTER {quoted(self.name)} TYPE {kind} USING {cast}")
+        self.connection.execute(f"ALTER TABLE {self.table} ALTER {quoted(self.name)} TYPE {kind} USING {cast}")

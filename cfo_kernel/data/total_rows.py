@@ -5,8 +5,11 @@ last row is labelled as a total, and each of its figures is the sum of the rows 
 look like totals are kept, with a note.
 """
 
+from typing import Any
+
 import duckdb
 
+from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.sql_text import quoted
 
@@ -38,10 +41,13 @@ def remove_total_rows(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _adds_up(connection: duckdb.DuckDBPyConnection, figures: list[str], is_total: str, last: int) -> bool:
     """Whether each figure of the last row is the sum of the rows that are not totals. There must be at least one."""
-    sums = ", ".join(f"sum({f}) FILTER (WHERE NOT coalesce({is_total}, false))" for f in figures)
-    [parts] = connection.execute(f"SELECT {sums} FROM staging").fetchall()  # noqa: S608 - quoted names and a constant
-    [whole] = connection.execute(f"SELECT {', '.join(figures)} FROM staging WHERE rowid = ?", [last]).fetchall()  # noqa: S608
-    pairs = [(part, total) for part, total in zip(parts, whole, strict=True) if total is not None]
+    pairs: list[tuple[Any, Any]] = []
+    for some in batches(figures):
+        sums = ", ".join(f"sum({f})" for f in some)
+        others = f"SELECT {sums} FROM staging WHERE NOT coalesce({is_total}, false)"  # noqa: S608 - quoted names and a constant
+        [parts] = connection.execute(others).fetchall()
+        [whole] = connection.execute(f"SELECT {', '.join(some)} FROM staging WHERE rowid = ?", [last]).fetchall()  # noqa: S608
+        pairs += [(part, total) for part, total in zip(parts, whole, strict=True) if total is not None]
     return bool(pairs) and all(part == total for part, total in pairs)
 
 

@@ -8,6 +8,7 @@ the file decide, and after them the file's delimiter. If that does not settle it
 and a note says so.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import duckdb
@@ -30,12 +31,14 @@ _END, _END_PERCENT = r"\)?-?\s*", r"\s*(%\)?-?|\)?-?\s*%)"
 _SAMPLE = 2000
 
 
-def infer_types(connection: duckdb.DuckDBPyConnection, *, semicolons: bool = False) -> list[str]:
-    """Changes the types of the text columns of `staging` in place, and returns notes on how they were read.
+def infer_types(
+    connection: duckdb.DuckDBPyConnection, tables: Sequence[str] = ("staging",), *, semicolons: bool = False
+) -> list[str]:
+    """Changes the types of the text columns of the tables in place, and returns notes on how they were read.
 
     `semicolons` says that semicolons delimit the file, as is usual where the comma is the decimal mark.
     """
-    columns = _text_columns(connection)
+    columns = [column for table in tables for column in _text_columns(connection, table)]
     unclear = [column.name for column in columns if _is_unclear(column)]
     mark = _decimal_mark([column for column in columns if column.name not in unclear], semicolons) if unclear else None
     notes: list[str] = []
@@ -47,6 +50,8 @@ def infer_types(connection: duckdb.DuckDBPyConnection, *, semicolons: bool = Fal
         for read in (_european,) if is_european else (_booleans, _numbers, _floats, _amounts, read_dates):
             if (found := read(column)) is not None:
                 notes += found
+                if (doubt or placeholders) and column.is_text():
+                    break
                 if doubt:
                     notes.append(doubt)
                 if placeholders:
@@ -57,21 +62,22 @@ def infer_types(connection: duckdb.DuckDBPyConnection, *, semicolons: bool = Fal
     return notes
 
 
-def _text_columns(connection: duckdb.DuckDBPyConnection) -> list[TextColumn]:
+def _text_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[TextColumn]:
     """The text columns that are not empty and have no cell that is too long to be a number or a date."""
     columns: list[TextColumn] = []
-    described = connection.execute("DESCRIBE staging").fetchall()
+    described = connection.execute(f"DESCRIBE {table}").fetchall()
     names = [name for name, kind, *_ in described if kind == "VARCHAR"]
     if not names:
         return []
     lengths = ", ".join(f"max(length({quoted(name)}))" for name in names)
-    [longest] = connection.execute(f"SELECT {lengths} FROM staging").fetchall()  # noqa: S608 - quoted
+    [(count, *longest)] = connection.execute(f"SELECT count(*), {lengths} FROM {table}").fetchall()  # noqa: S608 - quoted
     for name in (name for name, length in zip(names, longest, strict=True) if 0 < (length or 0) <= MAX_CELL):
-        value = TextColumn(connection, name, []).value
-        some = f"FROM staging WHERE {value} IS NOT NULL LIMIT {_SAMPLE}"
+        value = TextColumn(connection, table, name, []).value
+        some = f"FROM {table} WHERE {value} IS NOT NULL LIMIT {_SAMPLE}"
         found = connection.execute(f"SELECT DISTINCT {value} FROM ({some})")  # noqa: S608 - quoted
         if cells := [cell for (cell,) in found.fetchall()]:
-            columns.append(TextColumn(connection, name, cells))
+            is_whole = count <= _SAMPLE and not any("\v" in cell for cell in cells)  # a space for Python, not DuckDB
+            columns.append(TextColumn(connection, table, name, cells, is_whole))
     return columns
 
 
@@ -116,14 +122,14 @@ def _numbers(column: TextColumn) -> list[str] | None:
     elif scale <= exact_types.MAX_SCALE and whole + scale <= exact_types.MAX_DIGITS:
         column.retype(exact_types.decimal(whole, scale), column.value)
     elif scale:
-        return exact_types.float_column(column.connection, column.name, f"CAST({column.value} AS DOUBLE)")
+        return exact_types.float_column(column.connection, column.table, column.name, f"CAST({column.value} AS DOUBLE)")
     return []  # a whole number with more digits than any type can hold stays text
 
 
 def _floats(column: TextColumn) -> list[str] | None:
     if not column.matches(_FLOAT):
         return None
-    return exact_types.float_column(column.connection, column.name, f"CAST({column.value} AS DOUBLE)")
+    return exact_types.float_column(column.connection, column.table, column.name, f"CAST({column.value} AS DOUBLE)")
 
 
 def _amounts(column: TextColumn) -> list[str] | None:
@@ -146,12 +152,16 @@ def _parse_amounts(column: TextColumn, *, is_european: bool) -> list[str] | None
         return None
     sign = f"CASE WHEN regexp_matches({column.value}, '[-(]') THEN '-' ELSE '' END"
     value = f"CAST({sign} || {digits} AS {exact_types.decimal(whole, scale)})"
+    symbols = column.figure(f"string_agg(DISTINCT regexp_replace({column.value}, '[^$€£¥]', '', 'g'), '')")
+    if len(symbols := sorted(set(symbols))) > 1:
+        mixed = f"the amounts are in different currencies ({', '.join(symbols)}), so they were kept as text"
+        return [f"{column.name}: {mixed}. Write each currency in its own column, or its code in a second one."]
     shape = "1.234,56" if is_european else "1,234.56"
     if not _is_percent(column):
         column.retype(exact_types.decimal(whole, scale), value)
         return [f"{column.name}: amounts were read as written in the style of {shape}."]
     column.retype(exact_types.decimal(whole, scale + 2), f"CAST({value} AS DECIMAL(38, {scale + 2})) * 0.01")
-    staging_formats.mark_percent(column.connection, column.name)
+    staging_formats.mark_percent(column.connection, column.table, column.name)
     return [f"{column.name}: percentages were read in the style of {shape} and stored as fractions (5% as 0.05)."]
 
 

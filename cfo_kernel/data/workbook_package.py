@@ -19,6 +19,7 @@ from cfo_kernel.errors import FileTooLarge, UnreadableFile
 _MAX_XML = 1 << 30
 _MAX_ENTRIES, _MAX_DIRECTORY = 10_000, 4 << 20
 _END, _END_SIZE, _MAX_COMMENT = b"PK\5\6", 22, 1 << 16  # the record at the end of an archive
+_END_64, _END_64_SIZE = b"PK\6\6", 56 + 20  # the record before it in a large archive, with a pointer to it
 _ENCRYPTED = 1
 _CHUNK = 1 << 20
 _OVERLAP = 256  # bytes, so that a tag that crosses the border of two chunks is found
@@ -27,11 +28,18 @@ _ROWS, _COLUMNS = 1_048_576, 16_384  # in a sheet
 _COUNT = re.compile(rb"""[cC]ount=["'](\d{7,30})""")
 _FAR = re.compile(rb' r="(?![A-Z]\d{1,7}")([A-Z]{0,30}\d{0,30})')  # of rows, and of cells from column AA on
 _FILLED = re.compile(rb"""<(?:\w{1,20}:)?c\s[^>]{0,99}?\br=["']([A-Z]{1,30})(\d{1,30})["'][^>]{0,99}(?<!/)>""")
+_LOST = re.compile(  # a cell with an error; a formula at the end of its cell, or with an empty value
+    rb"""\bt\s*=\s*["']e["']|(?:</(?:\w{1,20}:)?f>|<(?:\w{1,20}:)?f\b[^>]{0,99}/>)\s*"""
+    rb"""(?:</(?:\w{1,20}:)?c>|<(?:\w{1,20}:)?v(?:\s*/>|>\s*</))"""
+)
 _LETTERS, _DIGITS = bytes(range(65, 91)), b"0123456789"
 
 
-def check_package(path: Path) -> None:
-    """Raises `FileTooLarge` if a workbook is too large to read, and `UnreadableFile` if it is damaged or forged."""
+def check_package(path: Path) -> frozenset[str]:
+    """Raises `FileTooLarge` if a workbook is too large to read, and `UnreadableFile` if it is damaged or forged.
+
+    Returns the parts that may have cells with errors or with formulas that were never calculated (`lost_cells`).
+    """
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -40,8 +48,7 @@ def check_package(path: Path) -> None:
             if size > _MAX_XML:
                 problem = f"{path.name} unpacks to {size >> 20:,} MB, and at most {_MAX_XML >> 20:,} MB can be read"
                 raise FileTooLarge(f"{problem}. Split the workbook, or save its tables as CSV or Parquet.")
-            for entry in parts:
-                _check_part(archive, entry, path.name)
+            return frozenset(entry.filename for entry in parts if _check_part(archive, entry, path.name))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
         raise _damaged(path.name, "its ZIP archive cannot be unpacked") from error
 
@@ -49,23 +56,29 @@ def check_package(path: Path) -> None:
 def _check_directory(path: Path) -> None:
     """Counts the parts from the archive's last bytes, because reading a list of millions would take minutes."""
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _END_SIZE - _MAX_COMMENT))
+        file.seek(max(0, path.stat().st_size - _END_SIZE - _MAX_COMMENT - _END_64_SIZE))
         tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) < at + _END_SIZE:
         raise _damaged(path.name, "the end of its ZIP archive is missing")
     count, size = struct.unpack_from("<HI", tail, at + 10)
+    end_64 = tail[max(0, at - _END_64_SIZE) : at]
+    if len(end_64) == _END_64_SIZE and end_64.startswith(_END_64):  # it overrides the other, as for `zipfile`
+        count, size = struct.unpack_from("<QQ", end_64, 32)
     if count > _MAX_ENTRIES or size > _MAX_DIRECTORY:
         raise FileTooLarge(f"{path.name} has more than {_MAX_ENTRIES:,} parts. Save it again as .xlsx.")
 
 
-def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> None:
+def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bool:
+    """Checks a part. Returns whether it may have lost cells."""
     if entry.flag_bits & _ENCRYPTED:
         raise UnreadableFile(f"{name} has a password. Save it without one.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise _damaged(name, "its parts are compressed in an unusual way")
     reach = _Reach()
+    may_lose = False
     for text in _chunks(archive, entry):
+        may_lose = may_lose or _LOST.search(text) is not None
         if b"<!DOCTYPE" in text:
             raise _damaged(name, f"{_shown(entry)} defines a document type, as no spreadsheet program does")
         # Each counted element takes more than a byte, so a larger count cannot be true.
@@ -78,6 +91,7 @@ def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> 
         raise _damaged(name, f"it has a cell in {where}, and a sheet ends at row {_ROWS:,} and column {_COLUMNS:,}")
     if reach.bottom * reach.right > MAX_CELLS:
         _check_filled(archive, entry, name)
+    return may_lose
 
 
 def _check_filled(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> None:

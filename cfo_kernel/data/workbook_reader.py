@@ -3,16 +3,20 @@
 Runs in the ingest worker. A formula is read as its last calculated value, or as empty if it was never calculated.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from math import isfinite
 from pathlib import Path
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 import pyarrow as pa
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
-from cfo_kernel.data import headers, workbook_package
+from cfo_kernel.data import headers, lost_cells, workbook_package
+from cfo_kernel.data.lost_cells import LostCells
 from cfo_kernel.data.read_limits import MAX_CELLS, MAX_SHEETS, check_columns
 from cfo_kernel.errors import FileTooLarge, UnreadableFile
 
@@ -38,7 +42,7 @@ class Sheet:
 
 def read_sheets(path: Path) -> Iterator[Sheet]:
     """The sheets in the order of the workbook, one at a time. Raises `FileTooLarge` or `UnreadableFile`."""
-    workbook_package.check_package(path)
+    suspects = workbook_package.check_package(path)
     cells = 0
     try:
         with path.open("rb") as file:
@@ -47,6 +51,8 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
             if len(kinds) > MAX_SHEETS:
                 problem = f"{path.name} has {len(kinds):,} sheets, and at most {MAX_SHEETS:,} can be read"
                 raise FileTooLarge(f"{problem}. Split the workbook.")
+            _check_names(path.name, [kind.name for kind in kinds])
+            parts = lost_cells.parts(path) if suspects else {}
             for position, kind in enumerate(kinds):
                 name = headers.clean_name(kind.name, _MAX_SHEET_NAME) or f"sheet {position + 1}"
                 if reason := next((reason for known, reason in _WITHOUT_CELLS if known == kind.typ), None):
@@ -56,26 +62,46 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
                 cells += sheet.height * sheet.width
                 if cells > MAX_CELLS:
                     raise workbook_package.too_many_cells(path.name, sheet.height, sheet.width)
-                yield _read_sheet(name, path.name, sheet)
-    except (CalamineError, OSError, ValueError) as error:
+                part = parts.get(kind.name, "")
+                yield _read_sheet(name, path, sheet, part if part in suspects else None)
+    except (CalamineError, ExpatError, KeyError, OSError, ValueError) as error:
         message = f"{path.name} cannot be opened as a workbook: it is damaged or incomplete. Save it again as .xlsx."
         raise UnreadableFile(message) from error
 
 
-def _read_sheet(name: str, file: str, sheet: CalamineSheet) -> Sheet:
-    rows = [row for cells in sheet.to_python() if (row := _row(cells))]
+def _check_names(file: str, names: list[str]) -> None:
+    """Refuses a workbook with two sheets of one name, because the parser finds a sheet by its name."""
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        problem = f"two of its sheets are named {headers.clean_name(twice[0], _MAX_SHEET_NAME)}"
+        raise UnreadableFile(f"{file} is damaged: {problem}. Give each sheet its own name.")
+
+
+def _read_sheet(name: str, path: Path, sheet: CalamineSheet, suspect: str | None) -> Sheet:
+    """Reads a sheet. `suspect` is its part of the package if it may have lost cells."""
+    top, left = sheet.start or (0, 0)
+    numbered = [(number, row) for number, cells in enumerate(sheet.to_python(), top) if (row := _row(cells))]
+    rows = [row for _, row in numbered]
     if not rows:
         return Sheet(name, left_out="it is empty")
     width = max(i + 1 for row in rows for i, cell in enumerate(row) if cell is not None)
-    check_columns(f"The sheet {name} of {file}", width)
+    check_columns(f"The sheet {name} of {path.name}", width)
     header = headers.find_header(rows, width)
     if header is None:
         return Sheet(name, left_out="it contains a single cell, not a table")
     body = rows[header.first_row :]
     notes = list(header.notes)
+    lost = LostCells()
+    if suspect:
+        lost = lost_cells.count_lost_cells(path, suspect, numbered[header.first_row - 1][0] if header.first_row else -1)
     columns: dict[str, pa.Array[Any]] = {}
     for i, column in enumerate(header.names):
         values = [row[i] if i < len(row) else None for row in body]
+        notes += lost.notes(left + i, column)
+        infinite = sum(isinstance(v, float) and not isfinite(v) for v in values)
+        if infinite:
+            values = [None if isinstance(v, float) and not isfinite(v) else v for v in values]
+            cells = "1 cell holds" if infinite == 1 else f"{infinite:,} cells hold"
+            notes.append(f"{column}: {cells} no finite number, read as empty.")
         if i in header.unnamed and all(v is None for v in values):
             continue
         columns[column], note = _column(values)

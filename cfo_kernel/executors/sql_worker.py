@@ -16,11 +16,12 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.errors import PythonFailed, UnknownColumn
+from cfo_kernel.errors import PythonFailed, SqlInvalid, UnknownColumn
 from cfo_kernel.executors import sql_policy, stored_formats, worker_folder
 from cfo_kernel.executors.column_statistics import ColumnStatistics
 from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.exact_quantiles import with_exact_quantiles
+from cfo_kernel.executors.nested_types import nesting_depth
 from cfo_kernel.executors.python_executor import UNREADABLE_RESULT
 from cfo_kernel.executors.sql_fractions import fraction_columns
 from cfo_kernel.executors.sql_names import bounded_names, fold_case, unique_names
@@ -47,6 +48,7 @@ _SETTINGS = (
 _LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
 _BATCH = 50_000
 _WITH_DECIMALS = ("DOUBLE", "FLOAT", "DECIMAL")
+_MAX_NESTING = 50  # Arrow's limit is 64
 _MAX_TYPE = 500  # characters; the type of a struct contains the name of each of its fields
 
 
@@ -121,6 +123,7 @@ class SqlWorker:
         """
         start = time.perf_counter()
         with self._relation(sql, thread_tables or {}, known or []) as relation:
+            _check_nesting(relation)
             names = unique_names(relation.columns)
             found = self._known(sql, relation, names, thread_tables or {}) | (roles or {})
             value = self._deliver(relation, names, cap, Path(file) if file else None, roles=found)
@@ -238,6 +241,14 @@ class SqlWorker:
             if exact != sql:
                 sql_policy.check(exact, used, parser)  # the query has passed the policy, even if it was rewritten
             yield connection.sql(exact)
+
+
+def _check_nesting(relation: duckdb.DuckDBPyRelation) -> None:
+    """Refuses columns that Arrow cannot represent."""
+    for name, kind in zip(relation.columns, relation.types, strict=True):
+        if nesting_depth(str(kind)) > _MAX_NESTING:
+            problem = f"The column {name[:80]} is nested more than {_MAX_NESTING} levels deep"
+            raise SqlInvalid(f"{problem}. Unnest it, or select a part of it.", retryable=True)
 
 
 @contextlib.contextmanager

@@ -70,6 +70,9 @@ def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.Query
     if kind == "Permission":
         text = "SQL cannot read files or settings here. Read the tables of the workspace."
         return errors.SqlPolicyViolation(text, retryable=True)
+    if kind == "IO" and "Too many open files" in message:
+        text = "The query reads more tables at the same time than the worker can open. Join fewer, or use each once."
+        return errors.SqlInvalid(text, retryable=True)
     if kind == "IO":  # the cache folder was recreated; only a new process can read the new one
         text = "The file of a table is no longer readable. Run the query again."
         return errors.WorkerLost(text, retryable=True, again=True)

@@ -45,11 +45,13 @@ def readable_column(position: int, kind: str) -> str:
     Without this, DuckDB would return the last day that Python can represent instead of infinity, and would cut off
     nanoseconds. A union type keeps the other cells of the column as dates.
     """
-    if kind != "DATE" and not kind.startswith("TIMESTAMP"):
+    if (kind != "DATE" and not kind.startswith("TIMESTAMP")) or kind.endswith("]"):
         return f"#{position}"
     column, either = f"#{position}", f"UNION(value {kind}, text VARCHAR)"
-    is_plain = f"isfinite({column})" if kind == "DATE" else f"isfinite(CAST({column} AS TIMESTAMP))"
-    if kind == "TIMESTAMP_NS":
+    # `isfinite` does not know every type of time, and not every one can be cast to TIMESTAMP
+    plain_kind = "DATE" if kind == "DATE" else "TIMESTAMPTZ" if "TZ" in kind or "ZONE" in kind else "TIMESTAMP"
+    is_plain = f"isfinite(CAST({column} AS {plain_kind}))"
+    if kind.endswith("_NS"):
         is_plain += f" AND epoch_ns({column}) % 1000 = 0"
     return (
         f"CASE WHEN {column} IS NULL THEN NULL WHEN {is_plain} THEN CAST({column} AS {either})"

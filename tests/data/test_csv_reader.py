@@ -168,3 +168,56 @@ def test_the_error_names_a_quotation_mark_that_swallows_more_than_the_longest_li
             ingest_csv(b"name,n\n" + b"Ann,1\n" * 20_000 + b'"Bob,2\n' + b"Ann,1\n" * 30_000)
     finally:
         csv.field_size_limit(limit)
+
+
+ROWS = [f"acc{i},{i}" for i in range(100)]
+
+
+@pytest.mark.parametrize(("at", "row"), [(60, '"acc60,60'), (60, 'acc60,"60'), (0, '"acc0,0'), (99, '"acc99,99')])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_quotation_mark_that_is_never_closed_is_refused_with_its_line(
+    ingest_csv: Csv, at: int, row: str, end: str
+) -> None:
+    lines = ["account,amount", *ROWS[:at], row, *ROWS[at + 1 :]]
+    with pytest.raises(UnreadableFile, match=rf"never closed, in line {at + 2} "):
+        ingest_csv("\n".join(lines) + end)
+
+
+@pytest.mark.parametrize(("last", "row"), [(80, 'acc80",80'), (61, 'x",61')])
+def test_rows_in_one_cell_are_noted(ingest_csv: Csv, last: int, row: str) -> None:
+    lines = ["account,amount", *ROWS[:60], '"acc60,60', *ROWS[61:last], row, *ROWS[last + 1 :]]
+    table = ingest_csv("\n".join(lines))
+    [note] = table.notes
+    assert note.startswith(f"1 row has a cell of several lines that look like rows (up to {last - 59} lines; the first")
+    assert "begins in line 62)" in note
+    assert table.table.row_count == 100 - (last - 60)
+
+
+def test_line_breaks_and_marks_in_cells_lose_no_row(ingest_csv: Csv) -> None:
+    table = ingest_csv('name,note,n\nAnn,"one\ntwo",1\n5" pipe,"say ""a"", b",2\nBob\n"Eve",x "y" z,3\n')
+    assert table.rows == [
+        ("Ann", "one\ntwo", 1),
+        ('5" pipe', 'say "a", b', 2),
+        ("Bob", None, None),
+        ("Eve", 'x "y" z', 3),
+    ]
+    assert table.notes == ("Rows have different numbers of cells; missing cells are empty.",)
+
+
+def test_the_widest_table_is_read_in_batches(ingest_csv: Csv) -> None:
+    width = 120
+    names = ",".join(f"c{i}" for i in range(width))
+    lines = [",".join([f"x{row}", *(str(i + row) for i in range(1, width))]) for row in range(3)]
+    total = ",".join(["Total", *(str(3 * i + 3) for i in range(1, width))])
+    table = ingest_csv("\n".join([names, *lines, total]))
+    assert list(table.types.values()) == ["VARCHAR"] + ["BIGINT"] * (width - 1)
+    assert table.rows == [(f"x{row}", *(i + row for i in range(1, width))) for row in range(3)]
+    assert table.table.columns[-1].maximum == str(width + 1)
+    assert table.notes[0].startswith("1 row is the total of the others (Total).")
+
+
+def test_percentages_of_a_wide_table_keep_their_format(ingest_csv: Csv) -> None:
+    names = ",".join(f"c{i}" for i in range(60))
+    table = ingest_csv(f"{names},share\n{'x,' * 60}5%\n")
+    assert table.table.columns[-1].format is not None
+    assert table.table.columns[-1].format == ingest_csv("c,share\nx,5%\n").table.columns[-1].format

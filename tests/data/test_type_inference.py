@@ -194,3 +194,27 @@ def test_money_is_never_changed(values: list[D]) -> None:
             connection.executemany("INSERT INTO staging VALUES (?)", [[write.format(v)] for v in values])
             type_inference.infer_types(connection)
             assert [v for (v,) in connection.execute("FROM staging").fetchall()] == values
+
+
+@pytest.mark.parametrize("zone", ["+99:99", "+16:00", "-24", "+05:60"])
+def test_an_impossible_time_zone_stays_text(ingest_csv: Csv, zone: str) -> None:
+    assert ingest_csv(f"at,n\n2024-01-01T00:00:00{zone},1\n").types["at"] == "VARCHAR"
+
+
+@pytest.mark.parametrize("zone", ["+14:00", "-12", "+0545", "Z", "-15:59"])
+def test_a_possible_time_zone_is_read(ingest_csv: Csv, zone: str) -> None:
+    assert ingest_csv(f"at,n\n2024-01-01T00:00:00{zone},1\n").types["at"] == "TIMESTAMP WITH TIME ZONE"
+
+
+@pytest.mark.parametrize(
+    "cells", [("$1.00", "€1.00", "-"), ('"1.000,50 €"', '"2,00 £"', ""), ("1.000 $", "2.000 €", "")]
+)
+def test_amounts_in_different_currencies_stay_text_with_a_note(ingest_csv: Csv, cells: tuple[str, ...]) -> None:
+    table = ingest_csv("d,v\n" + "".join(f"a,{cell}\n" for cell in cells))
+    assert table.types["v"] == "VARCHAR"
+    [note] = table.notes
+    assert note.startswith("v: the amounts are in different currencies (")
+
+
+def test_amounts_with_and_without_one_currency_are_numbers(ingest_csv: Csv) -> None:
+    assert ingest_csv("d,v\na,$1.00\nb,2.50\n").types["v"] == "DECIMAL(18,2)"

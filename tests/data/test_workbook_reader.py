@@ -1,5 +1,6 @@
 """Reads workbooks in the form in which finance departments keep them."""
 
+import struct
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime, time
@@ -13,6 +14,8 @@ from openpyxl import Workbook
 from cfo_kernel.data import ingest_worker, workbook_reader
 from cfo_kernel.errors import FileTooLarge, UnreadableFile
 from tests.data.conftest import Ingest, Ingested
+from tests.data.hostile_files import book as book_of
+from tests.data.hostile_files import sheet
 
 Book = Callable[..., list[Ingested]]
 
@@ -211,3 +214,24 @@ def test_sheets_that_were_left_out_are_named_with_the_reason(tmp_path: Path) -> 
 def test_a_workbook_without_a_table_says_so(book: Book) -> None:
     with pytest.raises(UnreadableFile, match="Add one header row"):
         book(Cover=[["Trial balance"]])
+
+
+@pytest.mark.parametrize(("parts", "is_read"), [(None, True), (1 << 40, False)])
+def test_the_long_record_at_the_end_of_an_archive_is_read(
+    ingest: Ingest, tmp_path: Path, parts: int | None, is_read: bool
+) -> None:
+    content = book_of(sheet())
+    at = content.rfind(b"PK\5\6")
+    count, size, offset = struct.unpack_from("<HII", content, at + 10)
+    numbers = (parts or count, parts or count, size, offset)
+    long = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, *numbers) + struct.pack(
+        "<IIQI", 0x07064B50, 0, at, 1
+    )
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    path = tmp_path / "long.xlsx"
+    path.write_bytes(content[:at] + long + end)
+    if is_read:
+        assert ingest(path)[0].table.row_count
+    else:
+        with pytest.raises(FileTooLarge, match="more than 10,000 parts"):
+            ingest(path)

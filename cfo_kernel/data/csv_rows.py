@@ -1,0 +1,82 @@
+"""Finds where the rows of a delimited text file begin and end, if quotation marks or widths leave doubt.
+
+Runs in the ingest worker. DuckDB's lenient parser reads everything after a stray quotation mark as one cell, without an
+error, so rows would be lost silently. This slower parser refuses a mark that is never closed, and notes cells that look
+like several rows.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from cfo_kernel.errors import UnreadableFile
+
+_MANY_LINES = 10  # in one cell; more are rarely meant
+_END = "\0"  # never in a file that is read
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The width of the widest row, whether others differ from it, and notes on cells that may be several rows."""
+
+    width: int
+    is_ragged: bool
+    notes: list[str]
+
+
+def scan(name: str, body: Path, delimiter: str, columns: int, lines_above: int) -> Rows:
+    """Reads all rows of a table with this many columns.
+
+    Raises `UnreadableFile` if a quotation mark is never closed. `lines_above` is the number of the file's lines that
+    come before `body`.
+    """
+    narrowest = width = columns
+    doubtful = longest = line = first = 0
+    with body.open(encoding="utf-8") as file:
+        reader = csv.reader(chain(file, [_END]), delimiter=delimiter)
+        try:
+            for row in reader:
+                if _END in row[-1:]:  # also the last row, if the file does not end with a line break
+                    break
+                if row and row[-1].endswith(_END):
+                    raise _unclosed(name, lines_above + line + 1)
+                height = reader.line_num - line
+                if height > 1 and any(_may_be_rows(cell, delimiter, columns) for cell in row):
+                    first = first or lines_above + line + 1
+                    doubtful, longest = doubtful + 1, max(longest, height)
+                line = reader.line_num
+                if any(row):
+                    width, narrowest = max(width, len(row)), min(narrowest, len(row))
+        except csv.Error as error:  # a cell that is far too long
+            raise _unclosed(name, lines_above + line + 1) from error
+    return Rows(width, narrowest < width, [_doubt(doubtful, longest, first)] if doubtful else [])
+
+
+def write_even(body: Path, delimiter: str, width: int, to: Path) -> None:
+    """Writes the rows with `width` cells each, and with quotation marks exactly where they are needed."""
+    with body.open(encoding="utf-8") as file, to.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+        writer.writerows(_padded(csv.reader(file, delimiter=delimiter), width))
+
+
+def _padded(rows: Iterator[list[str]], width: int) -> Iterator[list[str]]:
+    return (row + [""] * (width - len(row)) for row in rows if any(row))
+
+
+def _may_be_rows(cell: str, delimiter: str, columns: int) -> bool:
+    """Whether one of the cell's lines has as many delimiters as a row, or there are many lines."""
+    *lines, _ = cell.split("\n")
+    return len(lines) >= _MANY_LINES or (columns > 1 and any(t.count(delimiter) >= columns - 1 for t in lines))
+
+
+def _unclosed(name: str, line: int) -> UnreadableFile:
+    problem = f"a quotation mark is opened and never closed, in line {line:,} or in the row that begins there"
+    return UnreadableFile(f"{name}: {problem}. Close it, or save the file again as CSV.")
+
+
+def _doubt(count: int, height: int, line: int) -> str:
+    cells = "1 row has a cell" if count == 1 else f"{count:,} rows have cells"
+    found = f"{cells} of several lines that look like rows (up to {height:,} lines; the first begins in line {line:,})"
+    return f"{found}. If they are rows, a quotation mark there is one too many: delete it and upload the file again."

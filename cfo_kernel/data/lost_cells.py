@@ -1,0 +1,133 @@
+"""Counts the cells of a sheet that have no value although they are not empty: errors, and formulas never calculated.
+
+Runs in the ingest worker. The workbook parser returns both as empty cells, which a sum would silently leave out.
+"""
+
+import zipfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+_CHUNK = 1 << 20
+_MAX_DIRECTORY = 16 << 20  # bytes of each part that lists the sheets
+_BOOK, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+_NAMESPACE = "|"
+
+
+@dataclass
+class LostCells:
+    """The number of lost cells by column, counted from zero. `example` is one of the errors."""
+
+    errors: Counter[int] = field(default_factory=Counter[int])
+    uncalculated: Counter[int] = field(default_factory=Counter[int])
+    example: str = ""
+
+    def notes(self, column: int, name: str) -> list[str]:
+        """Notes on the lost cells of a column."""
+        notes: list[str] = []
+        if count := self.errors[column]:
+            cells = "1 cell has an error" if count == 1 else f"{count:,} cells have errors"
+            notes.append(f"{name}: {cells} (such as {self.example[:20]}), read as empty. Correct the workbook.")
+        if count := self.uncalculated[column]:
+            cells = "1 formula was" if count == 1 else f"{count:,} formulas were"
+            advice = "Open the workbook in a spreadsheet program, save it, and upload it again."
+            notes.append(f"{name}: {cells} never calculated, read as empty. {advice}")
+        return notes
+
+
+def parts(path: Path) -> dict[str, str]:
+    """The part of the package that holds each sheet, by the sheet's name."""
+    ids: dict[str, str] = {}
+    targets: dict[str, str] = {}
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        local = {key.rpartition(_NAMESPACE)[2]: value for key, value in attributes.items()}
+        match tag.rpartition(_NAMESPACE)[2]:
+            case "sheet":
+                ids.setdefault(local.get("name", ""), local.get("id", ""))
+            case "Relationship":
+                target = local.get("Target", "").removeprefix("/")
+                targets[local.get("Id", "")] = target if target.startswith("xl/") else f"xl/{target}"
+            case _:
+                pass
+
+    with zipfile.ZipFile(path) as archive:
+        for part in (_BOOK, _RELATIONS):
+            with archive.open(part) as file:
+                _parser(start).Parse(file.read(_MAX_DIRECTORY), True)
+    return {name: targets[key] for name, key in ids.items() if key in targets}
+
+
+def count_lost_cells(path: Path, part: str, below: int) -> LostCells:
+    """Counts the lost cells of a sheet in the rows below the row `below`, counted from zero."""
+    found = _Cells(below)
+    parser = _parser(found.start)
+    parser.EndElementHandler = found.end
+    parser.CharacterDataHandler = found.text
+    with zipfile.ZipFile(path) as archive, archive.open(part) as file:
+        while chunk := file.read(_CHUNK):
+            parser.Parse(chunk)
+    return found.lost
+
+
+def _parser(start: Any) -> expat.XMLParserType:
+    parser = expat.ParserCreate(namespace_separator=_NAMESPACE)
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    return parser
+
+
+class _Cells:
+    """Follows the cells of a sheet while it is parsed. A row or cell without a reference comes after the last one."""
+
+    def __init__(self, below: int) -> None:
+        self.lost = LostCells()
+        self._below = below
+        self._row = self._column = -1
+        self._kind = ""
+        self._has_formula = self._in_value = False
+        self._value = ""
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        match tag.rpartition(_NAMESPACE)[2]:
+            case "row":
+                number = attributes.get("r", "")
+                self._row = int(number) - 1 if number.isdecimal() and len(number) < 9 else self._row + 1
+                self._column = -1
+            case "c":
+                self._column = _column_of(attributes.get("r", ""), self._column + 1)
+                self._kind, self._has_formula, self._value = attributes.get("t", ""), False, ""
+            case "f":
+                self._has_formula = True
+            case "v":
+                self._in_value = True
+            case _:
+                pass
+
+    def text(self, text: str) -> None:
+        if self._in_value:
+            self._value += text[:50]
+
+    def end(self, tag: str) -> None:
+        name = tag.rpartition(_NAMESPACE)[2]
+        if name == "v":
+            self._in_value = False
+        if name != "c" or self._row <= self._below:
+            return
+        if self._kind == "e":
+            self.lost.errors[self._column] += 1
+            self.lost.example = self.lost.example or self._value.strip()
+        elif self._has_formula and not self._value.strip() and self._kind != "str":  # a string may be empty
+            self.lost.uncalculated[self._column] += 1
+
+
+def _column_of(reference: str, default: int) -> int:
+    """The column in a reference such as B2, counted from zero."""
+    number = 0
+    for letter in reference[:4].upper():
+        if not "A" <= letter <= "Z":
+            break
+        number = number * 26 + ord(letter) - 64
+    return number - 1 if number else default
