@@ -39,11 +39,11 @@ def divided(connection: duckdb.DuckDBPyConnection) -> Generator[list[str]]:
         connection.execute(f"CREATE TABLE {blocks[-1]} AS SELECT {columns} FROM staging")  # noqa: S608 - quoted
     connection.execute("DROP TABLE staging")
     yield blocks
-    comments = connection.cursor().execute(
+    comments = connection.execute(
         "SELECT column_name, comment FROM duckdb_columns() WHERE table_name LIKE 'block_%' AND comment IS NOT NULL"
-    )
+    ).fetchall()
     connection.execute(f"CREATE TABLE staging AS FROM {' POSITIONAL JOIN '.join(blocks)}")
-    for name, comment in comments.fetchall():
+    for name, comment in comments:
         connection.execute(f"COMMENT ON COLUMN staging.{quoted(name)} IS {text_literal(comment)}")
     for block in blocks:
         connection.execute(f"DROP TABLE {block}")

@@ -1,8 +1,11 @@
 """Reads a Parquet file into the staging table. The file's author chose the types, so text stays text."""
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from cfo_kernel.data import headers
 from cfo_kernel.data.column_blocks import batches
@@ -12,6 +15,7 @@ from cfo_kernel.executors.nested_types import nesting_depth
 from cfo_kernel.sql_text import quoted
 
 _VALUE_BYTES = 8
+_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _MAX_DEPTH = 12
 
 
@@ -30,7 +34,19 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     except duckdb.Error as error:
         advice = "Export it again from the program that created it, then send the new file."
         raise UnreadableFile(f"{path.name} is damaged or incomplete. {advice}") from error
-    return []
+    return _duration_notes(path) if any(kind == "BIGINT" for _, kind, *_ in described) else []
+
+
+def _duration_notes(path: Path) -> list[str]:
+    """A note on each column of durations, which DuckDB reads as numbers. Only Arrow's own schema knows their unit."""
+    parquet: Any = pq  # its stubs are incomplete
+    types: Any = pa.types
+    try:
+        fields: list[Any] = list(parquet.read_schema(str(path)))
+    except (OSError, ValueError, NotImplementedError):  # a file that only DuckDB can read has no such columns
+        return []
+    found = [(str(each.name), _UNITS[str(each.type.unit)]) for each in fields if types.is_duration(each.type)]
+    return [f"{name}: durations were read as whole numbers of {unit}." for name, unit in found]
 
 
 def _check_depth(file: str, column: str, kind: str) -> None:

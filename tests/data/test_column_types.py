@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cfo_kernel.data import csv_writer, ingest_worker, workbook_writer
@@ -74,3 +76,11 @@ def test_a_result_nested_too_deeply_says_so(tmp_path: Path) -> None:
 def test_too_many_open_files_are_not_a_lost_table() -> None:
     error = duckdb.IOException('IO Error: Cannot open file "/x/t.parquet": Too many open files')
     assert isinstance(to_query_error(error), SqlInvalid)
+
+
+def test_the_unit_of_durations_is_noted(tmp_path: Path) -> None:
+    spans = {unit: pa.array([1, None], pa.duration(unit)) for unit in ("s", "ms", "us", "ns")}
+    pq.write_table(pa.table({**spans, "n": [1, 2]}), tmp_path / "spans.parquet")
+    [table] = ingest_worker.ingest(f"{tmp_path}/spans.parquet", f"{tmp_path}/cache")["tables"]
+    assert [note.partition(":")[0] for note in table["notes"]] == ["s", "ms", "us", "ns"]
+    assert "us: durations were read as whole numbers of microseconds." in table["notes"]
