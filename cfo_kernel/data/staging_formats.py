@@ -59,7 +59,8 @@ def _aggregates(column: str, kind: str) -> list[str]:
     finite = f" FILTER (isfinite({column}))" if kind in ("DOUBLE", "FLOAT") else ""
     decimals = "0"
     if kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL"):
-        steps = " ".join(f"WHEN round({column}, {n}) = {column} THEN {n}" for n in range(MOST_DECIMALS))
+        attempt = "TRY" if kind.startswith("DECIMAL(38,") else ""  # the comparison needs a digit more for some values
+        steps = " ".join(f"WHEN {attempt}(round({column}, {n}) = {column}) THEN {n}" for n in range(MOST_DECIMALS))
         decimals = f"max(CASE {steps} ELSE {MOST_DECIMALS} END){finite}"
     double = f"CAST({column} AS DOUBLE)"
     return [f"count({column}){finite}", *(f"{f}({double}){finite}" for f in ("min", "max", "sum")), decimals]

@@ -1,5 +1,6 @@
 """Collects statistics on the values of each column while the rows of a result pass through in batches."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,8 @@ class _Column:
         decimals = self.values.decimals
         scale = getattr(present.type, "scale", MOST_DECIMALS)
         while decimals < min(scale, MOST_DECIMALS):
-            if compute.all(compute.equal(compute.round(present, decimals), present)).as_py():
-                break
+            with contextlib.suppress(ValueError):  # a value of 38 digits may need one more when it is rounded
+                if compute.all(compute.equal(compute.round(present, decimals), present)).as_py():
+                    break
             decimals += 1
         return decimals
