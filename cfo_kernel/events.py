@@ -102,6 +102,11 @@ class Usage(Value):
     model: str | None = None
 
 
+MOST_TOKENS = 10**12
+"""The highest count that a run's usage can have. A server that counts more tokens is wrong."""
+MOST_COST = 1_000_000.0
+"""The highest cost of a run in USD. A cost above it comes from wrong counts, so it counts as unknown."""
+
 NOTHING_USED = Usage(cost=0)
 """The usage of a run before its first model request. The cost is known to be zero."""
 

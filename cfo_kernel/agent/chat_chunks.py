@@ -7,14 +7,19 @@ message.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, cast
 
 from cfo_kernel.agent.json_texts import as_json, values_in
 from cfo_kernel.agent.tool_names import offered_name
+from cfo_kernel.agent.usage import token_count
+from cfo_kernel.events import MOST_TOKENS
 
 Json = dict[str, Any]
 
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_MOST_COUNTS = 50
+"""How many counts a part of the usage can have. OpenAI sends ten at most."""
 
 
 @dataclass
@@ -161,7 +166,7 @@ def _usage(sent: Any) -> Json | None:
     if not isinstance(sent, dict):
         return None
     sent = cast("Json", sent)
-    counts = {name: number for name in _COUNTS if (number := _count(sent.get(name))) is not None}
+    counts = {name: number for name in _COUNTS if (number := token_count(sent.get(name))) is not None}
     if not counts:
         return None
     given, answered, total = (counts.get(name) for name in _COUNTS)
@@ -169,20 +174,15 @@ def _usage(sent: Any) -> Json | None:
         given = max((total or 0) - (answered or 0), 0)
     if answered is None:
         answered = max((total or 0) - given, 0)
-    details = {name: each for name, each in sent.items() if name not in _COUNTS}
+    details: Json = _counts({name: each for name, each in sent.items() if isinstance(each, int)}) or {}
     for name in ("prompt_tokens_details", "completion_tokens_details"):
-        details[name] = _counts(details.get(name))
-    return {**details, **dict(zip(_COUNTS, (given, answered, total or given + answered), strict=True))}
+        details[name] = _counts(sent.get(name))
+    total = min(total or given + answered, MOST_TOKENS)
+    return {**details, **dict(zip(_COUNTS, (given, answered, total), strict=True))}
 
 
 def _counts(sent: Any) -> Json | None:
     if not isinstance(sent, dict):
         return None
-    return {name: number for name, each in cast("Json", sent).items() if (number := _count(each)) is not None}
-
-
-def _count(sent: Any) -> int | None:
-    try:
-        return None if sent is None or isinstance(sent, bool) else max(int(float(sent)), 0)
-    except (TypeError, ValueError, OverflowError):
-        return None
+    named = islice(cast("Json", sent).items(), _MOST_COUNTS)
+    return {name: number for name, each in named if (number := token_count(each)) is not None}

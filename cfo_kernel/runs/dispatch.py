@@ -29,6 +29,7 @@ from cfo_kernel.runs.messages import check_continue, check_message, continues_le
 from cfo_kernel.runs.queue import MAX_CRASHES, RunQueue
 from cfo_kernel.runs.recorder import OwnershipLost, Recorder
 from cfo_kernel.runs.thread_context import ThreadContext
+from cfo_kernel.runs.unstored_outcomes import MOST_ATTEMPTS, end_as_failed
 from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.settings import Settings
 from cfo_kernel.store.folders import new_id
@@ -65,6 +66,7 @@ class Dispatch:
         self._working: dict[str, asyncio.Task[RunEntry]] = {}
         self._stopped: dict[str, float] = {}  # when each run was last cancelled
         self._refused: set[str] = set()
+        self._failures: dict[str, int] = {}  # how often storing each run's outcome has failed
         self._background: set[asyncio.Task[Any]] = set()
         self._suspects = asyncio.Lock()
         self._polling: asyncio.Task[None] | None = None
@@ -105,8 +107,27 @@ class Dispatch:
     async def perform(self, run: RunRow) -> None:
         """Executes a run that this process owns, and stores its outcome.
 
-        Returns without storing one if another process has taken over the run, or if this process is stopping.
+        Returns without storing one if another process has taken over the run, or if this process is stopping. Raises
+        the error that prevents storing it. After `MOST_ATTEMPTS` such errors, the run ends as failed.
         """
+        try:
+            await self._perform(run)
+        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            self._failures[run.id] = self._failures.get(run.id, 0) + 1
+            if self._failures[run.id] < MOST_ATTEMPTS:
+                raise
+            await end_as_failed(run, error, self._context_or_none(run), self._journal, self._usage_recorder)
+        self._failures.pop(run.id, None)
+
+    def _context_or_none(self, run: RunRow) -> ThreadContext | None:
+        try:
+            return self._context_of(run)
+        except CfoError:
+            return None
+
+    async def _perform(self, run: RunRow) -> None:
         if self._closed:
             return
         try:

@@ -154,8 +154,13 @@ async def finish(
 
 
 async def publish_outcome(run: RunRow, entry: RunEntry, journal: Journal, usage_recorder: UsageRecorder) -> None:
-    """Adds the run to the ledger, then writes its last events to the journal and marks it as ended, in one commit."""
+    """Adds the run to the ledger, then publishes its outcome in the journal."""
     await usage_recorder.seal(run, entry)
+    await publish(run, entry, journal)
+
+
+async def publish(run: RunRow, entry: RunEntry, journal: Journal) -> None:
+    """Writes the run's last events to the journal and marks it as ended, in one commit. Raises `StorageFailed`."""
     recorder = await Recorder.at_the_end(journal, run)
     if entry.reply is not None:
         recorder.put(events.Result(reply=entry.reply))

@@ -141,14 +141,7 @@ class History:
         The caller must hold `locked` until this returns, so call it with `run_to_completion` from an event loop. Raises
         `StorageFailed` and leaves the file unchanged if it cannot be written.
         """
-        stored = self._read()  # as plain JSON, because validating every entry would make long threads slow
-        known = {(e["type"], e["run_id"]) for e in stored}
-        new = [e.model_dump(mode="json", by_alias=True) for e in added if (e.type, e.run_id) not in known]
-        if new:
-            try:
-                self._write({"format": _FORMAT, "thread_id": self._dir.name, "entries": [*stored, *new]})
-            except (OSError, ValueError) as error:
-                raise _cannot_write(error) from error
+        self._append(self._read(), *added)  # plain JSON, because validating every entry would make long threads slow
 
     def record_outcome(self, message: MessageEntry, outcome: RunEntry) -> RunEntry:
         """Adds the outcome of a run, and its message if that is missing. Returns the outcome now in the history.
@@ -159,6 +152,20 @@ class History:
         stored = [e for e in self._read() if (e["type"], e["run_id"]) == ("run", outcome.run_id)]
         entry = _read_entry(stored[0]) if stored else None
         return entry if isinstance(entry, RunEntry) else outcome
+
+    def replace_outcome(self, message: MessageEntry, outcome: RunEntry) -> None:
+        """Adds the outcome of a run in place of the one in the history. See `append` for the lock and the errors."""
+        kept = [e for e in self._read() if (e["type"], e["run_id"]) != ("run", outcome.run_id)]
+        self._append(kept, message, outcome)
+
+    def _append(self, stored: list[dict[str, Any]], *added: Entry) -> None:
+        known = {(e["type"], e["run_id"]) for e in stored}
+        new = [e.model_dump(mode="json", by_alias=True) for e in added if (e.type, e.run_id) not in known]
+        if new:
+            try:
+                self._write({"format": _FORMAT, "thread_id": self._dir.name, "entries": [*stored, *new]})
+            except (OSError, ValueError) as error:
+                raise _cannot_write(error) from error
 
     def _read(self) -> list[dict[str, Any]]:
         try:

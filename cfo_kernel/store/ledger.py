@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Field, Session, SQLModel, col
 
 from cfo_kernel.errors import StorageFailed
-from cfo_kernel.events import Usage, UsageTotals
+from cfo_kernel.events import MOST_COST, MOST_TOKENS, Usage, UsageTotals
 from cfo_kernel.store.catalog import now
 from cfo_kernel.store.schemas import LEDGER, bring_up_to_date
 
@@ -48,6 +48,7 @@ class Capsule(SQLModel, table=True):
 
 
 _COUNTS = ("requests", "tool_calls", "input_tokens", "cached_tokens", "output_tokens")
+_MOST = {name: MOST_TOKENS if name.endswith("_tokens") else 2**31 - 1 for name in _COUNTS}
 _TABLE: Table = SQLModel.metadata.tables["capsule"]
 
 Index("capsule_thread", _TABLE.c.workspace_id, _TABLE.c.thread_id)
@@ -100,16 +101,16 @@ class Ledger:
                 session.commit()
         except IntegrityError:
             raise  # the run already has a capsule; `seal` handles this
-        except DBAPIError as error:
+        except (DBAPIError, OverflowError) as error:  # SQLite's driver raises its own `OverflowError`
             message = (
-                f"The ledger cannot be used ({error.orig}). Fix the cause, or wait for the other program to finish,"
+                f"The ledger cannot be used ({getattr(error, 'orig', None) or error}). Fix the cause, or wait for the other program to finish,"
                 " then try again."
             )
             raise StorageFailed(message) from error
 
 
 def usage_columns(usage: Usage) -> dict[str, Any]:
-    """Returns a run's usage as column values for its capsule."""
-    counts = {name: getattr(usage, name) for name in _COUNTS}
-    cost = None if usage.cost is None else round(usage.cost * _NANO)
-    return {**counts, "model": usage.model, "cost_nano": cost}
+    """Returns a run's usage as column values for its capsule. Numbers that no column can hold are limited."""
+    counts = {name: min(max(getattr(usage, name), 0), _MOST[name]) for name in _COUNTS}
+    cost = usage.cost if usage.cost is not None and 0 <= usage.cost <= MOST_COST else None  # not NaN either
+    return {**counts, "model": usage.model, "cost_nano": None if cost is None else round(cost * _NANO)}
