@@ -4,6 +4,7 @@ The history holds the repaired answer, so that the next request to the server is
 original answer, which is repaired in the same way when it is read from the log.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2s
@@ -26,6 +27,8 @@ from cfo_kernel.agent.written_calls import Tools, Written, calls_in, is_for_a_pe
 from cfo_kernel.clean_text import clean_text
 
 _ANSWER = "task_result"
+_LONG = 20_000
+"""The characters of an answer that is repaired in a thread, because it could keep the event loop busy for long."""
 
 
 class AnswerRepair(AbstractCapability[RunDeps]):
@@ -40,7 +43,10 @@ class AnswerRepair(AbstractCapability[RunDeps]):
             each.name: each.parameters_json_schema for each in (*parameters.function_tools, *parameters.output_tools)
         }
         answers = [m for m in ctx.messages if isinstance(m, ModelResponse) and m.run_id == ctx.run_id]
-        return repaired(response, tools, answers, queried=ctx.deps.last_result is not None)
+        queried = ctx.deps.last_result is not None
+        if sum(len(str(getattr(part, "content", getattr(part, "args", "")))) for part in response.parts) < _LONG:
+            return repaired(response, tools, answers, queried=queried)
+        return await asyncio.to_thread(repaired, response, tools, answers, queried=queried)
 
     async def before_tool_validate(
         self,

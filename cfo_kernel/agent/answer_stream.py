@@ -1,7 +1,6 @@
 """Reads the stream of an answer from any server with OpenAI's API: its events, the errors in them, and its end."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Any, cast
@@ -13,12 +12,12 @@ from pydantic import ValidationError
 
 from cfo_kernel.agent.chat_chunks import ChunkRepair
 from cfo_kernel.agent.chunk_text import answer_length, storable
+from cfo_kernel.agent.event_limits import LONGEST_EVENT, Pace, event_value
 from cfo_kernel.agent.server_messages import server_message
 from cfo_kernel.agent.unstreamed_answers import NotACompletion, chunks_of
 from cfo_kernel.errors import TokenLimitReached
 
 _LONGEST_ANSWER = 1_000_000
-_LONGEST_EVENT = 4_000_000
 _REST_SECONDS = 0.1
 
 
@@ -53,10 +52,13 @@ class AnswerStream(AsyncStream[object]):
     async def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
         if not self._first:
             raise APIError("The stream has no events.", self.response.request, body=None)
+        pace = Pace()
         try:
             for data in self._first:
+                await pace.turn()
                 yield self._chunk(self._repaired(data))
             async for data in self._rest:
+                await pace.turn()
                 yield self._chunk(self._repaired(data))
         except Exception:
             for data in self._repair.usage():
@@ -77,7 +79,7 @@ class AnswerStream(AsyncStream[object]):
                         self._done = True
                         await _read_rest(events)
                         return
-                    data: object = json.loads(text)
+                    data = event_value(text)
                     if isinstance(data, dict) and (error := cast("dict[str, Any]", data).get("error")):
                         message = server_message(error).text or "The stream ended with an error."
                         raise APIError(message, self.response.request, body=error)
@@ -90,11 +92,13 @@ class AnswerStream(AsyncStream[object]):
         # The format has one media type and one encoding. Some servers name others.
         self.response.headers["content-type"] = "text/event-stream"
         try:
-            async for event in httpx2.EventSource(self.response, _LONGEST_EVENT):
+            async for event in httpx2.EventSource(self.response, LONGEST_EVENT):
                 if event.data:
                     yield event.data
         except httpx2.SSEError:
             raise _endless() from None
+        except TokenLimitReached:
+            raise
         except httpx2.TimeoutException as error:
             raise APITimeoutError(self.response.request) from error
         except Exception as error:  # a broken TLS connection raises errors that httpx2 does not know

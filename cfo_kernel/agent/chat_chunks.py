@@ -13,6 +13,7 @@ from typing import Any, cast
 from cfo_kernel.agent.json_texts import as_json, values_in
 from cfo_kernel.agent.tool_names import offered_name
 from cfo_kernel.agent.usage import token_count
+from cfo_kernel.errors import ModelMisbehaved
 from cfo_kernel.events import MOST_TOKENS
 
 Json = dict[str, Any]
@@ -20,6 +21,11 @@ Json = dict[str, Any]
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _MOST_COUNTS = 50
 """How many counts a part of the usage can have. OpenAI sends ten at most."""
+
+
+_MOST_CALLS = 100
+"""How many calls an answer can have. Models make ten at most."""
+_LONGEST_NAME = 1000
 
 
 @dataclass
@@ -58,8 +64,8 @@ class ChunkRepair:
         if isinstance(choices, list) and choices and isinstance(choices[0], dict):
             self._last = data
             choice = self._choice(cast("Json", choices[0]))
-            if choice is not choices[0]:
-                repaired = {**repaired, "choices": [choice, *cast("list[Any]", choices)[1:]]}
+            if choice is not choices[0] or len(cast("list[Any]", choices)) > 1:  # one is asked for, and one is used
+                repaired = {**repaired, "choices": [choice]}
         return repaired
 
     def rest(self, *, done: bool) -> Iterator[Json]:
@@ -95,6 +101,8 @@ class ChunkRepair:
         if not pieces:
             return choice
         pieces = cast("list[Any]", pieces) if isinstance(pieces, list) else [pieces]
+        if len(pieces) > _MOST_CALLS:
+            raise _too_many_calls()
         calls = [each for piece in pieces if isinstance(piece, dict) for each in self._piece(cast("Json", piece))]
         return {**choice, "delta": {**delta, "function_call": None, "tool_calls": calls or None}}
 
@@ -102,13 +110,15 @@ class ChunkRepair:
         inner = piece.get("function")
         function = cast("Json", inner) if isinstance(inner, dict) else piece
         name, arguments = function.get("name"), function.get("arguments")
-        name = name if isinstance(name, str) else ""
+        name = name[:_LONGEST_NAME] if isinstance(name, str) else ""
         arguments = "" if arguments == {} else arguments
         written = arguments if isinstance(arguments, str) else "" if arguments is None else as_json(arguments)
         at, id_ = piece.get("index"), piece.get("id")
-        id_ = id_ if isinstance(id_, str) else ""
+        id_ = id_[:_LONGEST_NAME] if isinstance(id_, str) else ""
         call = self._continued(at, id_, name, written)
         if call is None:
+            if len(self._calls) == _MOST_CALLS:
+                raise _too_many_calls()
             call = _Call(len(self._calls), at, self._unused(id_))
             self._calls.append(call)
         added = self._more_name(call, name), _more_arguments(call, written)
@@ -143,6 +153,8 @@ class ChunkRepair:
         """The part of the name that the call does not have yet."""
         if not call.name or not name:
             return name
+        if len(call.name) > _LONGEST_NAME:
+            return ""
         if name.startswith(call.name):
             return name[len(call.name) :]
         return "" if offered_name(call.name, self.offered) else name
@@ -153,6 +165,10 @@ class ChunkRepair:
         while unused and unused in ids:
             number, unused = number + 1, f"{id_}_{number}"
         return unused
+
+
+def _too_many_calls() -> ModelMisbehaved:
+    return ModelMisbehaved(f"The model's answer has more than {_MOST_CALLS} tool calls. Ask a narrower question.")
 
 
 def _more_arguments(call: _Call, written: str) -> str:

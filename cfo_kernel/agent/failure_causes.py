@@ -40,6 +40,10 @@ class Cause(Enum):
         "The model's server failed{status}.",
         "Send the message again. If it still fails, check the server, or set {setting} to another model.",
     )
+    REDIRECT = (
+        "The model's server redirects to {said}{status}. Nothing was sent there.",
+        "If you trust that address, set CFO_BASE_URL to it, up to and without /chat/completions.",
+    )
     REFUSED = (
         "The model's server refused the request{status}.",
         "If the thread is long, start a new one or lower CFO_HISTORY_TURNS. Otherwise set {setting} to another model.",
@@ -102,6 +106,8 @@ _LIMIT = (408, 429)
 def cause_of(status: int | None, message: ServerMessage, model: str) -> Cause:
     """The likely cause. `status` is None for an error within a stream, and 200 for a response that is not an answer."""
     found = next((cause for cause in _PATTERNS if _says(message, cause)), None)
+    if status is not None and 300 <= status < 400:
+        return Cause.REDIRECT
     if status in _LIMIT:
         return Cause.CREDIT if _says(message, Cause.CREDIT) else Cause.RATE
     if status in _BY_STATUS:

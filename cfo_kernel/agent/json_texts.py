@@ -12,13 +12,15 @@ from typing import Any, cast
 
 from cfo_kernel.clean_text import clean_text
 
-_LONGEST = 1_000_000
+_LONGEST = 200_000
+_MOST_VALUES = 1000
 _DEEPEST = 60
-_LONGEST_LITERAL = 100_000
+_LONGEST_LITERAL = 30_000
 _FENCE = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n?")
 # Some servers strip the fence but leave its language.
 _LANGUAGE = re.compile(r"\Ajson\s{0,9}(?=[{\[])")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_GAP = re.compile(r"[ \t\r\n,;]*")
 _DECODER = JSONDecoder(strict=False)  # accepts a raw line break within a string
 _PYTHON_NAMES = {"true": True, "false": False, "null": None}
 
@@ -38,11 +40,10 @@ def values_in(text: str) -> list[Any] | None:
     if len(text) > _LONGEST:
         return None
     text = _LANGUAGE.sub("", unfenced(text).strip(), count=1)
-    for readable in (text, _ESCAPE.sub(_json_escape, text)):
-        values = _sequence(readable)
-        if values is not None:
-            break
-    else:
+    values = _sequence(text)
+    if values is None and len(text) <= _LONGEST_LITERAL:
+        values = _sequence(_ESCAPE.sub(_json_escape, text))
+    if values is None:
         values = _literal(text)
     try:
         return None if values is None else [_cleaned(value, _DEEPEST) for value in values]
@@ -87,8 +88,9 @@ def _sequence(text: str) -> list[Any] | None:
         except (ValueError, RecursionError):
             return None
         values.append(value)
-        while position < len(text) and text[position] in " \t\r\n,;":
-            position += 1
+        position = _GAP.match(text, position).end()  # pyright: ignore[reportOptionalMemberAccess] - it may be empty
+        if len(values) > _MOST_VALUES:
+            return None
     return values or None
 
 

@@ -138,10 +138,11 @@ def _server_error(error: ModelAPIError, name: str, setting: str, secrets: Sequen
     cause = cause_of(status, message, name.partition(":")[2])
     shown = "" if status in (None, 200) else f" ({status})"
     key = "ANTHROPIC_API_KEY" if name.startswith("anthropic") else "OPENAI_API_KEY"
-    what, advice = (
-        text.format(status=shown, name=name, setting=setting, key=key) for text in (cause.what, cause.advice)
-    )
     said = message.text or message.code
+    what, advice = (
+        text.format(status=shown, name=name, setting=setting, key=key, said=said) for text in (cause.what, cause.advice)
+    )
+    said = "" if cause is Cause.REDIRECT else said
     kind = _KINDS.get(cause, errors.ModelUnavailable)
     return kind(f"{what} {_quoted(said)}{advice}", model_server=_details(status, message.code, message.text))
 

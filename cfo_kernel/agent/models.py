@@ -139,11 +139,13 @@ def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model
     base_url = base_url or settings.openai_base_url
     if not key and not base_url:
         raise ModelKeyMissing(f"The model is openai:{model}, but there is no API key. Set OPENAI_API_KEY.")
+    from openai import DefaultAsyncHttpxClient
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai import OpenAIProvider
 
     from cfo_kernel.agent.chat_client import ChatClient
     from cfo_kernel.agent.chat_model import ChatModel
+    from cfo_kernel.agent.server_responses import client_options
 
     address, headers = _signing_in(base_url or "https://api.openai.com/v1")
     client = ChatClient(
@@ -152,6 +154,7 @@ def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model
         default_headers=headers,
         timeout=settings.model_timeout,
         max_retries=settings.model_retries,
+        http_client=DefaultAsyncHttpxClient(**client_options()),
     )
     # Otherwise a stream that a proxy cuts off would pass as a complete answer.
     profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
@@ -163,12 +166,14 @@ def _anthropic(model: str, base_url: str | None, settings: Settings) -> tuple[Mo
         message = f"The model is anthropic:{model}, but there is no API key. Set ANTHROPIC_API_KEY."
         raise ModelKeyMissing(message)
     try:
-        from anthropic import AsyncAnthropic
+        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
         from pydantic_ai.models.anthropic import AnthropicModel
         from pydantic_ai.providers.anthropic import AnthropicProvider
     except ImportError as error:
         message = "The Anthropic client is not installed. Run: pip install 'cfo-kernel[anthropic]'"
         raise InvalidSettings(message) from error
+    from cfo_kernel.agent.server_responses import client_options
+
     address, headers = _signing_in(base_url or "https://api.anthropic.com")
     client = AsyncAnthropic(
         api_key=settings.anthropic_api_key.get_secret_value(),
@@ -176,5 +181,6 @@ def _anthropic(model: str, base_url: str | None, settings: Settings) -> tuple[Mo
         default_headers=headers,
         timeout=settings.model_timeout,
         max_retries=settings.model_retries,
+        http_client=DefaultAsyncHttpxClient(**client_options()),
     )
     return AnthropicModel(model, provider=AnthropicProvider(anthropic_client=client)), client

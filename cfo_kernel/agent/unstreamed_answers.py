@@ -1,10 +1,12 @@
 """Reads responses that are not the requested stream: a complete answer, an error with status 200, or a web page."""
 
-import json
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import httpx2
 from openai import APIError
+
+from cfo_kernel.agent.event_limits import Pace, event_value
 
 _LONGEST = 4_000_000
 
@@ -20,10 +22,9 @@ async def chunks_of(response: httpx2.Response) -> list[object]:
     """The chunks of an answer that arrived as a whole. Raises `NotACompletion` if the response is not an answer."""
     text = (await _body(response)).decode(errors="replace").strip()
     if text.startswith(("data:", "event:", ":")):  # it is a stream after all, but with the wrong media type
-        events = [line.removeprefix("data:").strip() for line in text.splitlines() if line.startswith("data:")]
-        return [json.loads(event) for event in events if event != "[DONE]"]
+        return [event_value(event) async for event in _events(text) if event != "[DONE]"]
     try:
-        answer: object = json.loads(text)
+        answer = event_value(text)
     except (ValueError, RecursionError):
         raise NotACompletion(response, text) from None
     fields = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
@@ -31,6 +32,14 @@ async def chunks_of(response: httpx2.Response) -> list[object]:
     if fields.get("error") or not isinstance(choices, list) or not choices:
         raise NotACompletion(response, fields.get("error") or cast("object", answer))
     return [{**fields, "choices": [_streamed(choice) for choice in cast("list[object]", choices)]}]
+
+
+async def _events(text: str) -> AsyncIterator[str]:
+    pace = Pace()
+    for line in text.splitlines():
+        await pace.turn()
+        if line.startswith("data:"):
+            yield line.removeprefix("data:").strip()
 
 
 async def _body(response: httpx2.Response) -> bytes:

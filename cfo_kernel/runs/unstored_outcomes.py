@@ -40,11 +40,11 @@ async def end_as_failed(
                 if now.ended or now.attempt != run.attempt:
                     return
                 entry = await run_to_completion(_replace, context.history, run, entry)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the run has to end whatever is wrong with the history
             _log.exception("the history has no outcome of run %s", run.id)
     try:
         await usage_recorder.seal(run, entry)
-    except Exception:
+    except Exception:  # noqa: BLE001 - as above, for the ledger
         _log.exception("the ledger has no usage of run %s", run.id)
     await publish(run, entry, journal)
 

@@ -101,9 +101,11 @@ class Ledger:
                 session.commit()
         except IntegrityError:
             raise  # the run already has a capsule; `seal` handles this
-        except (DBAPIError, OverflowError) as error:  # SQLite's driver raises its own `OverflowError`
+        except (DBAPIError, OverflowError) as error:
+            # SQLite's driver raises an `OverflowError`, which SQLAlchemy passes on.
+            reason = error.orig if isinstance(error, DBAPIError) else error
             message = (
-                f"The ledger cannot be used ({getattr(error, 'orig', None) or error}). Fix the cause, or wait for the other program to finish,"
+                f"The ledger cannot be used ({reason}). Fix the cause, or wait for the other program to finish,"
                 " then try again."
             )
             raise StorageFailed(message) from error

@@ -50,7 +50,9 @@ async def test_a_run_that_cannot_be_sealed_ends_as_failed(
         assert end.usage.requests == 1
         assert_whole(await events_of(run))
     stored = [m for m in await thread.messages() if m.who == "agent"]
-    assert [(m.status, m.error and m.error.message) for m in stored] == [(e.status, e.error.message) for e in ends if e.error]
+    assert [(m.status, m.error and m.error.message) for m in stored] == [
+        (e.status, e.error.message) for e in ends if e.error
+    ]
     monkeypatch.undo()
     assert (await (await thread.send("Three")).finished()).status == "succeeded"
 

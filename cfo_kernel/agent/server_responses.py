@@ -1,0 +1,110 @@
+"""Limits what a model's server can make this process read, and keeps its client at the server's own address."""
+
+import asyncio
+import json
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
+
+import httpx2
+
+from cfo_kernel.errors import TokenLimitReached
+
+LONGEST_RESPONSE = 64_000_000
+"""How many bytes are read of an answer, after decompression. A stream of tiny events may need that many."""
+_LONGEST_ERROR = 1_000_000
+_PIECE = 16_384
+
+
+def client_options() -> Mapping[str, Any]:
+    """Arguments for an `AsyncClient`, whose requests then stay at their address and whose responses are limited.
+
+    A redirect is not followed, because the conversation would go to an address that the user did not choose.
+    """
+    return {
+        "follow_redirects": False,
+        "headers": {"Accept-Encoding": "identity"},
+        "event_hooks": {"response": [_limit]},
+    }
+
+
+async def _limit(response: httpx2.Response) -> None:
+    """Replaces the response's stream before anything has been read from it."""
+    stream = cast("httpx2.AsyncByteStream", response.stream)
+    if 300 <= response.status_code < 400:
+        message = {"error": {"message": _target(response)}}
+        response.stream = _Text(stream, json.dumps(message).encode())
+        response.headers = httpx2.Headers({"content-type": "application/json", "x-should-retry": "false"})
+        return
+    # Decompressed here, because the client would decompress each part of the body at once, however long it becomes.
+    encoding = response.headers.pop("content-encoding", "").strip().lower()
+    response.stream = _Limited(stream, is_error=response.status_code >= 400, is_gzip=encoding in ("gzip", "x-gzip"))
+
+
+def _target(response: httpx2.Response) -> str:
+    """The address in a redirect, without a query or a password, which may be secret."""
+    try:
+        url = response.url.join(response.headers.get("location", "")[:2000])
+        return str(url.copy_with(username=None, password=None, query=None, fragment=None))
+    except (httpx2.InvalidURL, ValueError):
+        return "another address"
+
+
+class _Text(httpx2.AsyncByteStream):
+    """A text in place of a response's body, which is not read."""
+
+    def __init__(self, body: httpx2.AsyncByteStream, text: bytes) -> None:
+        self._body = body
+        self._text = text
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._text
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+class _Limited(httpx2.AsyncByteStream):
+    """A body of limited length, in small pieces, between which other tasks can run.
+
+    A longer error ends at the limit, because its beginning says what is wrong. A longer answer raises
+    `TokenLimitReached`.
+    """
+
+    def __init__(self, body: httpx2.AsyncByteStream, *, is_error: bool, is_gzip: bool) -> None:
+        self._body = body
+        self._is_error = is_error
+        self._is_gzip = is_gzip
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        length, longest = 0, _LONGEST_ERROR if self._is_error else LONGEST_RESPONSE
+        async for data in self._decompressed() if self._is_gzip else self._body:
+            for start in range(0, len(data), _PIECE):
+                piece = data[start : start + _PIECE]
+                length += len(piece)
+                if length > longest:
+                    if self._is_error:
+                        return
+                    message = (
+                        f"The model's server had not ended its answer after {longest // 1_000_000} MB. Ask a narrower "
+                        "question, or check the server."
+                    )
+                    raise TokenLimitReached(message)
+                yield piece
+                await asyncio.sleep(0)
+
+    async def _decompressed(self) -> AsyncIterator[bytes]:
+        decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        async for data in self._body:
+            while data and not decoder.eof:
+                try:
+                    piece = decoder.decompress(data, _PIECE)
+                except zlib.error as error:
+                    raise httpx2.DecodingError(str(error)) from error
+                yield piece
+                data = decoder.unconsumed_tail
+            if decoder.eof:
+                return
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
