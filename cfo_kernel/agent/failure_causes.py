@@ -5,6 +5,9 @@ from enum import Enum
 
 from cfo_kernel.agent.server_messages import ServerMessage
 
+REDIRECT = "redirect"
+"""The code of an error in place of a redirect (`server_responses`). Its message is the address."""
+
 
 class Cause(Enum):
     """A likely cause: what happened, and what to do. `model_errors` fills in the placeholders."""
@@ -41,7 +44,7 @@ class Cause(Enum):
         "Send the message again. If it still fails, check the server, or set {setting} to another model.",
     )
     REDIRECT = (
-        "The model's server redirects to {said}{status}. Nothing was sent there.",
+        "The model's server redirects to {said}. Nothing was sent there.",
         "If you trust that address, set CFO_BASE_URL to it, up to and without /chat/completions.",
     )
     REFUSED = (
@@ -106,7 +109,7 @@ _LIMIT = (408, 429)
 def cause_of(status: int | None, message: ServerMessage, model: str) -> Cause:
     """The likely cause. `status` is None for an error within a stream, and 200 for a response that is not an answer."""
     found = next((cause for cause in _PATTERNS if _says(message, cause)), None)
-    if status is not None and 300 <= status < 400:
+    if message.code == REDIRECT:
         return Cause.REDIRECT
     if status in _LIMIT:
         return Cause.CREDIT if _says(message, Cause.CREDIT) else Cause.RATE

@@ -8,10 +8,12 @@ from typing import Any, cast
 
 import httpx2
 
+from cfo_kernel.agent.failure_causes import REDIRECT
 from cfo_kernel.errors import TokenLimitReached
 
 LONGEST_RESPONSE = 64_000_000
 """How many bytes are read of an answer, after decompression. A stream of tiny events may need that many."""
+_MISDIRECTED = 421
 _LONGEST_ERROR = 1_000_000
 _PIECE = 16_384
 
@@ -32,8 +34,9 @@ async def _limit(response: httpx2.Response) -> None:
     """Replaces the response's stream before anything has been read from it."""
     stream = cast("httpx2.AsyncByteStream", response.stream)
     if 300 <= response.status_code < 400:
-        message = {"error": {"message": _target(response)}}
-        response.stream = _Text(stream, json.dumps(message).encode())
+        error = {"code": REDIRECT, "message": f"{_target(response)} ({response.status_code})"}
+        response.stream = _Text(stream, json.dumps({"error": error}).encode())
+        response.status_code = _MISDIRECTED  # pydantic-ai expects that an error has a status of at least 400
         response.headers = httpx2.Headers({"content-type": "application/json", "x-should-retry": "false"})
         return
     # Decompressed here, because the client would decompress each part of the body at once, however long it becomes.
