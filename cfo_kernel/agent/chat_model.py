@@ -58,7 +58,7 @@ class ChatModel(OpenAIChatModel):
             async with stream as answer:
                 yield answer
         # pydantic-ai trusts a server's types. The code that reads the answer raises its errors through the `yield`.
-        except (AttributeError, TypeError, LookupError, ValueError, RecursionError) as error:
+        except (AttributeError, TypeError, LookupError, ValueError, OverflowError, RecursionError) as error:
             # The error may quote the answer, and the answer the key.
             trace = without_keys("".join(format_exception(error)), (self.client.api_key,))
             _log.warning("the answer of the model %s cannot be read: %s", self.model_name, trace)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, cast
 
 import httpx2
@@ -80,12 +80,13 @@ class _Limited(httpx2.AsyncByteStream):
         self._is_gzip = is_gzip
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        length, longest = 0, _LONGEST_ERROR if self._is_error else LONGEST_RESPONSE
-        async for data in self._decompressed() if self._is_gzip else self._body:
-            for start in range(0, len(data), _PIECE):
-                piece = data[start : start + _PIECE]
+        sent, length, longest = 0, 0, _LONGEST_ERROR if self._is_error else LONGEST_RESPONSE
+        decoder = zlib.decompressobj(zlib.MAX_WBITS | 16) if self._is_gzip else None
+        async for data in self._body:
+            sent += len(data)
+            for piece in _decompressed(data, decoder) if decoder else _cut(data):
                 length += len(piece)
-                if length > longest:
+                if max(sent, length) > longest:
                     if self._is_error:
                         return
                     message = (
@@ -95,19 +96,23 @@ class _Limited(httpx2.AsyncByteStream):
                     raise TokenLimitReached(message)
                 yield piece
                 await asyncio.sleep(0)
-
-    async def _decompressed(self) -> AsyncIterator[bytes]:
-        decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        async for data in self._body:
-            while data and not decoder.eof:
-                try:
-                    piece = decoder.decompress(data, _PIECE)
-                except zlib.error as error:
-                    raise httpx2.DecodingError(str(error)) from error
-                yield piece
-                data = decoder.unconsumed_tail
-            if decoder.eof:
+            if decoder and decoder.eof:
                 return
 
     async def aclose(self) -> None:
         await self._body.aclose()
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), _PIECE):
+        yield data[start : start + _PIECE]
+
+
+def _decompressed(data: bytes, decoder: Any) -> Iterator[bytes]:
+    while data and not decoder.eof:
+        try:
+            piece: bytes = decoder.decompress(data, _PIECE)
+        except zlib.error as error:
+            raise httpx2.DecodingError(str(error)) from error
+        yield piece
+        data = decoder.unconsumed_tail

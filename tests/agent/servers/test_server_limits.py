@@ -34,6 +34,14 @@ def endless(head: bytes, first: bytes, more: bytes, *, compressed: bool = False)
     return parts
 
 
+def nothing_compressed() -> Any:
+    """A compressed body of endless length, of which nothing is left after decompression."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    yield SSE + GZIP + b"\r\n" + packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
+    for _ in range(MANY // 1_000_000):
+        yield b"\x00\x00\x00\xff\xff" * 200_000
+
+
 X = b"x" * 1_000_000
 BODIES = {
     "an endless error": (endless(ERROR, b'{"error":"', X), "refused the request (400)"),
@@ -42,6 +50,7 @@ BODIES = {
     "a compressed line": (endless(SSE, b"data: ", X, compressed=True), "had not ended after"),
     "endless comments": (endless(SSE, b"", b": keep alive " * 10_000 + b"\n"), "had not ended its answer after"),
     "endless empty lines": (endless(SSE, b"", b"\n" * 100_000, compressed=True), "had not ended its answer after"),
+    "compressed nothing": (nothing_compressed, "had not ended its answer after"),
     "an endless page": (endless(SSE.replace(b"event-stream", b"html"), b"<html>", X), "chat completions"),
 }
 
