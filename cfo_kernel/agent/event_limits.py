@@ -5,8 +5,6 @@ import json
 import re
 import time
 
-from cfo_kernel.errors import ModelMisbehaved
-
 LONGEST_EVENT = 1_000_000
 """How many bytes an event can have. A complete answer can be one event."""
 _MOST_VALUES = 20_000
@@ -15,24 +13,17 @@ _LONGEST_TURN = 0.005
 
 
 def event_value(text: str) -> object:
-    """The JSON value in an event. Raises `ValueError` if it is not JSON, and `ModelMisbehaved` if it is too large."""
+    """The JSON value in an event. Raises `ValueError` if it is not JSON or too large."""
     if len(text) > LONGEST_EVENT:
-        raise _too_large(f"{LONGEST_EVENT:,} characters")
+        raise ValueError("The event is too long.")
     # Counted before parsing, which takes a second for a million characters of empty lists.
     if _marks(text) > _MOST_VALUES and _marks(_STRING.sub("", text)) > _MOST_VALUES:
-        raise _too_large(f"{_MOST_VALUES:,} values")
+        raise ValueError("The event has too many values.")
     return json.loads(text)
 
 
 def _marks(text: str) -> int:
     return text.count(",") + text.count("[") + text.count("{")
-
-
-def _too_large(most: str) -> ModelMisbehaved:
-    return ModelMisbehaved(
-        f"The model's server sent more than {most} in one event of its answer. Ask a narrower question, or check the "
-        "server."
-    )
 
 
 class Pace:
