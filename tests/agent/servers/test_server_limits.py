@@ -13,7 +13,7 @@ import pytest
 from cfo_kernel.agent import server_responses
 from cfo_kernel.agent.chat_chunks import ChunkRepair
 from cfo_kernel.agent.event_limits import event_value
-from tests.conftest import Opened
+from tests.conftest import KEY, Opened
 from tests.runs.test_trouble import ticking
 
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n"
@@ -199,3 +199,14 @@ def test_punctuation_in_a_text_does_not_count(text: str) -> None:
 async def test_only_the_first_choice_is_used() -> None:
     chunk = {"choices": [{"index": n, "delta": {"content": str(n)}} for n in range(3)]}
     assert ChunkRepair(frozenset()).chunk(chunk)["choices"] == chunk["choices"][:1]
+
+
+async def test_the_client_of_anthropic_follows_no_redirect(opened: Opened) -> None:
+    head = b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:9/v1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    async with sending(lambda: [head]) as (base_url, sent):
+        workspace = await opened(base_url, model="anthropic:m", anthropic_api_key=KEY, model_retries=0)
+        async with asyncio.timeout(30):
+            end = await (await (await workspace.thread()).send("What is the total?")).finished()
+    assert end.error
+    assert "redirects to http://127.0.0.1:9/v1 (307)" in end.error.message
+    assert len(sent) == 1
