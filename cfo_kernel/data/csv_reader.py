@@ -96,6 +96,7 @@ def _find_header(path: Path, encoding: str) -> tuple[str, int, headers.Header]:
     if header is None:
         raise UnreadableFile(f"{path.name} contains no table: no row looks like a header. Add one header row.")
     check_columns(path.name, len(header.names))
+    header.notes.extend(csv_rows.header_notes(rows[: header.first_row], ends, delimiter, len(header.names)))
     return delimiter, ends[header.first_row - 1] if header.first_row else 0, header
 
 

@@ -54,6 +54,14 @@ def scan(name: str, body: Path, delimiter: str, columns: int, lines_above: int) 
     return Rows(width, narrowest < width, [_doubt(doubtful, longest, first)] if doubtful else [])
 
 
+def header_notes(rows: list[list[str | None]], ends: list[int], delimiter: str, columns: int) -> list[str]:
+    """Notes on cells that may be several rows, in the header and the titles above it. `ends` are their last lines."""
+    found = [i for i, row in enumerate(rows) if any(cell and _may_be_rows(cell, delimiter, columns) for cell in row)]
+    starts = [0, *ends]
+    heights = [ends[i] - starts[i] for i in found]
+    return [_doubt(len(found), max(heights), starts[found[0]] + 1)] if found else []
+
+
 def write_even(body: Path, delimiter: str, width: int, to: Path) -> None:
     """Writes the rows with `width` cells each, and with quotation marks exactly where they are needed."""
     with body.open(encoding="utf-8") as file, to.open("w", encoding="utf-8", newline="") as out:
@@ -67,8 +75,9 @@ def _padded(rows: Iterator[list[str]], width: int) -> Iterator[list[str]]:
 
 def _may_be_rows(cell: str, delimiter: str, columns: int) -> bool:
     """Whether one of the cell's lines has as many delimiters as a row, or there are many lines."""
-    *lines, _ = cell.split("\n")
-    return len(lines) >= _MANY_LINES or (columns > 1 and any(t.count(delimiter) >= columns - 1 for t in lines))
+    lines = cell.split("\n")
+    is_wide = columns > 1 and any(line.count(delimiter) >= columns - 1 for line in lines)
+    return len(lines) > _MANY_LINES or (len(lines) > 1 and is_wide)
 
 
 def _unclosed(name: str, line: int) -> UnreadableFile:

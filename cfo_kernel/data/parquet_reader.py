@@ -11,12 +11,11 @@ from cfo_kernel.data import headers
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.read_limits import MAX_UNPACKED, check_columns
 from cfo_kernel.errors import FileTooLarge, UnreadableFile
-from cfo_kernel.executors.nested_types import nesting_depth
+from cfo_kernel.executors.nested_types import MAX_DEPTH, nesting_depth
 from cfo_kernel.sql_text import quoted
 
 _VALUE_BYTES = 8
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-_MAX_DEPTH = 12
 
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
@@ -50,9 +49,9 @@ def _duration_notes(path: Path) -> list[str]:
 
 
 def _check_depth(file: str, column: str, kind: str) -> None:
-    """Refuses a column whose type is nested deeply: each level multiplies the time that a profile takes."""
-    if nesting_depth(kind) > _MAX_DEPTH:
-        problem = f"The column {column[:80]} of {file} is nested more than {_MAX_DEPTH} levels deep"
+    """Refuses a column whose type is nested deeply: each level doubles the time for reading it."""
+    if nesting_depth(kind) > MAX_DEPTH:
+        problem = f"The column {column[:80]} of {file} is nested more than {MAX_DEPTH} levels deep"
         raise UnreadableFile(f"{problem}. Unnest it before you export it.")
 
 

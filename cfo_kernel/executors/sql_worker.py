@@ -21,7 +21,7 @@ from cfo_kernel.executors import sql_policy, stored_formats, worker_folder
 from cfo_kernel.executors.column_statistics import ColumnStatistics
 from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.exact_quantiles import with_exact_quantiles
-from cfo_kernel.executors.nested_types import nesting_depth
+from cfo_kernel.executors.nested_types import MAX_DEPTH, nesting_depth
 from cfo_kernel.executors.python_executor import UNREADABLE_RESULT
 from cfo_kernel.executors.sql_fractions import fraction_columns
 from cfo_kernel.executors.sql_names import bounded_names, fold_case, unique_names
@@ -48,7 +48,6 @@ _SETTINGS = (
 _LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
 _BATCH = 50_000
 _WITH_DECIMALS = ("DOUBLE", "FLOAT", "DECIMAL")
-_MAX_NESTING = 50  # Arrow's limit is 64
 _MAX_TYPE = 500  # characters; the type of a struct contains the name of each of its fields
 
 
@@ -123,7 +122,8 @@ class SqlWorker:
         """
         start = time.perf_counter()
         with self._relation(sql, thread_tables or {}, known or []) as relation:
-            _check_nesting(relation)
+            if problem := _nesting_problem(relation):
+                raise SqlInvalid(problem, retryable=True)
             names = unique_names(relation.columns)
             found = self._known(sql, relation, names, thread_tables or {}) | (roles or {})
             value = self._deliver(relation, names, cap, Path(file) if file else None, roles=found)
@@ -148,6 +148,8 @@ class SqlWorker:
             with self._relation(f"FROM {sql}", thread_tables, known or []) as relation:
                 if (width := len(relation.columns)) > max_columns:
                     raise PythonFailed(f"result_df has {width} columns; the limit is {max_columns}. Keep fewer.")
+                if problem := _nesting_problem(relation):
+                    raise PythonFailed(problem)
                 names = bounded_names(relation.columns)
                 return self._deliver(relation, names, cap, Path(file), max_bytes, roles={})
         except (RuntimeError, ValueError, LookupError, TypeError) as error:  # types or strings that Python rejects
@@ -243,12 +245,13 @@ class SqlWorker:
             yield connection.sql(exact)
 
 
-def _check_nesting(relation: duckdb.DuckDBPyRelation) -> None:
-    """Refuses columns that Arrow cannot represent."""
+def _nesting_problem(relation: duckdb.DuckDBPyRelation) -> str | None:
+    """Says which column is nested so deeply that its file could not be read again."""
     for name, kind in zip(relation.columns, relation.types, strict=True):
-        if nesting_depth(str(kind)) > _MAX_NESTING:
-            problem = f"The column {name[:80]} is nested more than {_MAX_NESTING} levels deep"
-            raise SqlInvalid(f"{problem}. Unnest it, or select a part of it.", retryable=True)
+        if nesting_depth(str(kind)) > MAX_DEPTH:
+            problem = f"The column {name[:80]} is nested more than {MAX_DEPTH} levels deep"
+            return f"{problem}. Unnest it, or convert it to text."
+    return None
 
 
 @contextlib.contextmanager

@@ -221,3 +221,19 @@ def test_percentages_of_a_wide_table_keep_their_format(ingest_csv: Csv) -> None:
     table = ingest_csv(f"{names},share\n{'x,' * 60}5%\n")
     assert table.table.columns[-1].format is not None
     assert table.table.columns[-1].format == ingest_csv("c,share\nx,5%\n").table.columns[-1].format
+
+
+@pytest.mark.parametrize(
+    "above",
+    ['"Report,\naccount,amount\na,1\nb",2\n', '"Report\naccount,amount\na,1\nb"\nname,n\n', 'x\n"name\na,1",n\n'],
+)
+def test_rows_in_a_cell_of_the_header_or_a_title_are_noted(ingest_csv: Csv, above: str) -> None:
+    notes = ingest_csv(above + "c,3\nd,4\n").notes
+    assert any("several lines that look like rows" in note for note in notes)
+
+
+def test_a_row_at_the_end_of_a_cell_is_noted(ingest_csv: Csv) -> None:
+    [note] = ingest_csv('account,amount\na,"1\nb,2"\nc,3\n').notes
+    assert note.startswith(
+        "1 row has a cell of several lines that look like rows (up to 2 lines; the first begins in line 2)"
+    )
