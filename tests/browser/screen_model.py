@@ -74,6 +74,8 @@ def _answer(kind: str, step: int) -> Answer | None:
             return ToolCall("run_sql", {"sql": "SELECT * FROM nowhere", "purpose": "A table that does not exist."})
         case "fail", _:
             return None
+        case ("many", 1):  # sent again, because it is asked whether all of these rows are wanted
+            return _answer(kind, 0)
         case (word, 0) if word in tables:
             return ToolCall("run_sql", {"sql": tables[word], "purpose": f"The {word} you asked for."})
         case _:
