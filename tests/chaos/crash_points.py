@@ -182,7 +182,7 @@ def outcome_of_the_action_recorded() -> None:
 
 @point
 def acted_but_not_in_the_history() -> None:
-    _before(History, "settle", lambda _, __, entry: isinstance(entry, RunEntry))
+    _before(History, "record_outcome")
 
 
 @point
