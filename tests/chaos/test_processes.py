@@ -1,7 +1,10 @@
-"""A killed process takes its descendants with it, whatever state they are in."""
+"""A killed process takes its descendants with it, whatever state they are in, and every crash point can be armed."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+from tests.chaos.crash_points import POINTS
 from tests.chaos.processes import Process
 
 _PARENT_OF_A_ZOMBIE = """
@@ -19,3 +22,10 @@ async def test_a_child_that_has_ended_but_was_not_waited_for_does_not_count_as_l
     await process.ready()
     await process.kill()
     assert not process.is_alive
+
+
+def test_every_crash_point_names_a_function_that_exists() -> None:
+    """A run of the chaos tests chooses some of the points, and would otherwise find out by chance."""
+    arm_all = "from tests.chaos.crash_points import POINTS; [arm() for arm in POINTS.values()]; print(len(POINTS))"
+    done = subprocess.run([sys.executable, "-c", arm_all], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == (str(len(POINTS)), "")
