@@ -1,12 +1,13 @@
 """A message that is sent while files are being added waits until they have been read, and says so."""
 
 import os
+import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.async_api import FilePayload, Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, WebSocketRoute, expect
 
 from tests.browser.actions import composer, ready, send, texts_sent, thread_of, wait_for_reply
 from tests.browser.conftest import Visit, screenshot, serious_violations
@@ -29,6 +30,31 @@ def _paused(stack: Stack) -> Iterator[None]:
 async def _add(page: Page, *names: str, content: bytes = _CSV) -> None:
     files = [FilePayload(name=name, mimeType="text/csv", buffer=content) for name in names]
     await page.get_by_label("Add files").set_input_files(files)
+
+
+async def _hold_file_lists(page: Page) -> Callable[[], None]:
+    """Withholds the lists of files that Python sends to the page, until the returned function is called."""
+    held: list[tuple[WebSocketRoute, str | bytes]] = []
+    is_holding = True
+
+    def connect(socket: WebSocketRoute) -> None:
+        def forward(message: str | bytes) -> None:
+            is_list = b'"datasets": [' in (message.encode() if isinstance(message, str) else message)
+            if is_list and is_holding:
+                held.append((socket, message))
+            else:
+                socket.send(message)
+
+        socket.connect_to_server().on_message(forward)
+
+    def release() -> None:
+        nonlocal is_holding
+        is_holding = False
+        for socket, message in held:
+            socket.send(message)
+
+    await page.route_web_socket(re.compile("/channels"), connect)
+    return release
 
 
 def _status(page: Page) -> Locator:
@@ -62,6 +88,20 @@ async def test_a_file_that_is_not_added_keeps_the_question(stack: Stack, visit: 
     await refused.get_by_role("button", name="Try again").click()
     await wait_for_reply(page, "That was tell.")
     assert len(texts_sent(stack, thread_of(page))) == 1
+
+
+async def test_a_file_that_is_added_before_the_list_is_shown_replaces_nothing(stack: Stack, visit: Visit) -> None:
+    page = await visit("about:blank")
+    release_lists = await _hold_file_lists(page)
+    await page.goto(stack.page)
+    await ready(page)
+    await _add(page, "ledger.csv")
+    await send(page, "tell me of the existing file")
+    await expect(_status(page)).to_contain_text("Waiting until ledger.csv is read…")
+    release_lists()
+    await expect(_status(page)).to_contain_text("Waiting for your answer under Data: replace ledger.csv?")
+    await page.get_by_role("button", name="Keep existing").click()
+    await wait_for_reply(page, "Finance spent 4,400.55")
 
 
 async def test_a_question_that_waits_can_be_sent_at_once_or_taken_back(stack: Stack, visit: Visit) -> None:

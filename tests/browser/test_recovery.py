@@ -30,6 +30,12 @@ AWAY = (
 """Logged by Chromium and Jupyter's client while a server is away."""
 
 
+_SEND_AND_RELOAD = """() => {
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+    location.reload();
+}"""
+
+
 async def test_a_reload_in_the_middle_of_a_stream_continues_it(stack: Stack, visit: Visit) -> None:
     page = await ready(await visit(stack.page))
     await send(page, "slow please")
@@ -42,12 +48,15 @@ async def test_a_reload_in_the_middle_of_a_stream_continues_it(stack: Stack, vis
     assert numbers == list(range(400))
 
 
-@pytest.mark.parametrize("moment", ["at once", "while the server is busy", "when the answer begins"])
+@pytest.mark.parametrize("moment", ["in the same task", "at once", "while the server is busy", "when the answer begins"])
 async def test_a_reload_just_after_the_first_message_opens_its_thread(stack: Stack, visit: Visit, moment: str) -> None:
     page = await ready(await visit(stack.page))
     with stack.client() as client:
         before = client.get("/workspaces/tiny/threads").json()["items"]
     match moment:
+        case "in the same task":
+            await composer(page).fill(f"tell me {moment}")
+            await page.evaluate(_SEND_AND_RELOAD)
         case "at once":
             await send(page, f"tell me {moment}")
             await page.reload()

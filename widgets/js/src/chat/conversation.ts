@@ -1,5 +1,5 @@
 // Holds the state of a thread's conversation on this page, and provides the actions on it.
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useTrait } from "../shared/component";
 import { draftKey, loadOutbox, type OutgoingMessage, saveOutbox, tabId } from "../shared/drafts";
 import type { ChatMessage, Problem, SentMessage } from "../shared/wire_types";
@@ -40,7 +40,8 @@ export function useConversation(opened: string): Conversation {
   const storedUnder = useRef(thread);
   const isResumed = useRef(false);
 
-  useEffect(() => {
+  // A layout effect, because the page may be reloaded before the next frame.
+  useLayoutEffect(() => {
     if (storedUnder.current !== thread) saveOutbox(storedUnder.current, []); // the new thread has got its id
     storedUnder.current = thread;
     const arrived = new Set(keys.values());
@@ -93,6 +94,7 @@ export function useConversation(opened: string): Conversation {
     const more = inReplyTo ? { in_reply_to: inReplyTo } : {};
     const outgoing: OutgoingMessage = { key: newKey(), text, tab: tabId(), after: persons + sending, ...more };
     isResumed.current = true;
+    saveOutbox(storedUnder.current, [...loadOutbox(storedUnder.current), outgoing]); // before the composer clears the draft
     setOutbox((all) => [...all, outgoing]);
     void deliver(outgoing);
   };

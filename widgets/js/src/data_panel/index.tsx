@@ -35,7 +35,7 @@ function DataPanel() {
   useVisibilityReports(30);
   const deleteFile = (file: string) => channel.request({ type: "delete_file", workspace_id: workspaceId, file });
   const deletion = useDeletion(workspaceId, deleteFile);
-  const exists = (name: string) => !!datasets?.some(({ file }) => file === name) && !deletion.hidden.has(name);
+  const exists = (name: string) => datasets && datasets.some(({ file }) => file === name) && !deletion.hidden.has(name);
   const uploads = useUploads(workspaceId, exists, suffixes, largest);
   const fold = (folded: boolean) => {
     setIsFolded(folded);

@@ -30,7 +30,8 @@ export interface Uploads {
   remove: (id: string) => void;
 }
 
-export function useUploads(workspaceId: string, exists: (name: string) => boolean, suffixes: string[], largest: number): Uploads {
+/** `exists` says whether the workspace has a file with this name, or null while that is unknown: uploads wait until it is known. */
+export function useUploads(workspaceId: string, exists: (name: string) => boolean | null, suffixes: string[], largest: number): Uploads {
   const channel = useChannel();
   const [all, setAll] = useState<Upload[]>([]);
   const mayReplace = useRef(new Set<string>());
@@ -72,8 +73,9 @@ export function useUploads(workspaceId: string, exists: (name: string) => boolea
     const isBusy = all.some(({ state }) => state === "sending" || state === "reading");
     const next = all.find(({ state }) => state === "waiting");
     if (isBusy || !next) return;
-    if (exists(next.name) && !mayReplace.current.has(next.id)) change(next.id, { state: "conflict" });
-    else void send(next);
+    const replaces = !mayReplace.current.has(next.id) && exists(next.name);
+    if (replaces) change(next.id, { state: "conflict" });
+    else if (replaces === false) void send(next);
   });
 
   useAnnouncement(workspaceId, all.flatMap(addedFile));

@@ -1,7 +1,7 @@
 // The frame of the workbench: its layout (frame.css), the button that opens the side panel on a narrow page, and the message
 // about a lost connection. It also remembers the open thread: on a page of its own in the address, so that a reload restores it,
 // and in a notebook in the browser's storage, so that running the cell again restores it.
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { loadItem, removeItem, saveItem } from "../shared/browser_storage";
 import { component, useChannel, useTrait } from "../shared/component";
 import { rescueText } from "../shared/drafts";
@@ -69,7 +69,8 @@ function Frame() {
     };
   }, [channel]);
 
-  useEffect(() => {
+  // A layout effect, because a page that is reloaded before the next frame must already know the thread.
+  useLayoutEffect(() => {
     if (isRestored) rememberThread(cell, thread);
     if (thread) setMissing(false); // another thread was opened, or a new thread got its id
   }, [thread, isRestored]);
