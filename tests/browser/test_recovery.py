@@ -31,7 +31,8 @@ AWAY = (
 
 
 _SEND_AND_RELOAD = """() => {
-    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+    const enter = new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true });
+    document.activeElement.dispatchEvent(enter);
     location.reload();
 }"""
 
@@ -48,7 +49,9 @@ async def test_a_reload_in_the_middle_of_a_stream_continues_it(stack: Stack, vis
     assert numbers == list(range(400))
 
 
-@pytest.mark.parametrize("moment", ["in the same task", "at once", "while the server is busy", "when the answer begins"])
+@pytest.mark.parametrize(
+    "moment", ["in the same task", "at once", "while the server is busy", "when the answer begins"]
+)
 async def test_a_reload_just_after_the_first_message_opens_its_thread(stack: Stack, visit: Visit, moment: str) -> None:
     page = await ready(await visit(stack.page))
     with stack.client() as client:
