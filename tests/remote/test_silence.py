@@ -59,10 +59,11 @@ class Swallower:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
         waits = self.filled > 0 and bool(self._tasks)
         for source, target in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(asyncio.sleep(60) if waits else self._pass_on(source, target))
-            self._tasks.add(task)
+            self._tasks.add(asyncio.create_task(self._pass_on(source, target, waits=waits)))
 
-    async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, waits: bool) -> None:
+        if waits:  # here, because a stream that nothing refers to is closed, and a closed connection is no silent one
+            await asyncio.Event().wait()
         with contextlib.suppress(OSError):
             while piece := await source.read(1 << 16):
                 self.pieces += self.filled > 0
