@@ -32,10 +32,11 @@ def is_at_work(pid: int) -> bool:
 
 def processor_time() -> float:
     """The seconds of processor time that the living descendants of this process have used."""
-    return sum(_seconds_used(pid) for pid in processes_of(os.getpid()))
+    return sum(seconds_used(pid) for pid in processes_of(os.getpid()))
 
 
-def _seconds_used(pid: int) -> float:
+def seconds_used(pid: int) -> float:
+    """The seconds of processor time that the process has used, or 0 if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

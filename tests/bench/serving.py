@@ -13,6 +13,7 @@ import httpx
 
 from tests.bench.company import environment, ingest, new_root
 from tests.bench.model_server import served
+from tests.processes import seconds_used
 
 
 class Server:
@@ -20,17 +21,16 @@ class Server:
 
     def __init__(self, url: str, client: httpx.AsyncClient, pid: int, model_url: str) -> None:
         self.url, self.client, self.model_url = url, client, model_url
-        self._folder = Path(f"/proc/{pid}")
+        self._pid = pid
 
     def resident(self) -> float:
         """The resident memory of the server in MB."""
-        pages = int((self._folder / "statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[1])
         return pages * resource.getpagesize() / (1 << 20)
 
     def cpu_seconds(self) -> float:
         """The processor time that the server has used so far."""
-        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return seconds_used(self._pid)
 
     async def status_of(self, run_id: str) -> str:
         """Waits until a run has ended, and returns its status."""
