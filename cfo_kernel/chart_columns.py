@@ -26,8 +26,8 @@ class ChartColumn:
     """A column in a chart. A time has a `unit`, and a figure or rate has a `format`.
 
     An `order` is an ordered dimension that is not drawn on a time axis, such as a year or quarter. A `key` is a number
-    that identifies a row. A `rate` is not drawn beside figures, whose unit it does not have. An `other` column cannot
-    be drawn.
+    that identifies a row. A `rate` is not drawn next to figures, because they have a different unit. An `other` column
+    cannot be drawn.
     """
 
     name: str

@@ -258,7 +258,7 @@ async def _follow(run: Run, *, quiet: bool) -> FinishedRun:
     from rich.console import Console  # slow to load and needed only in a terminal
 
     console = Console(stderr=True)
-    # If the server has no room for a stream, there is no progress to show, and the reply comes all the same.
+    # If the server has no room for a stream, there is no progress to show, but the reply still arrives.
     with console.status("Thinking") as line, suppress(TooManyStreams):
         async for numbered in run.events():
             if numbered.event.type == "tool_call":

@@ -136,7 +136,7 @@ def says_percent(parts: tuple[str, ...]) -> bool:
 
 
 def says_level(parts: tuple[str, ...]) -> bool:
-    """Whether values in percent would not all be below one percent."""
+    """Whether the name is that of a quantity whose values are never all below one percent."""
     return bool({*parts} & LEVEL)
 
 

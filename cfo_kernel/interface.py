@@ -243,7 +243,8 @@ class Thread(Protocol):
     ) -> Download:
         """Returns a file in the thread (`results/x` or `analysis/x`), either unchanged or converted to CSV or XLSX.
 
-        With a `format`, `selection` filters and sorts the rows as `page` does, and the name of the file says so.
+        With a `format`, `selection` filters and sorts the rows as `page` does, and `-filtered` or `-sorted` is added to
+        the file's name.
 
         Raises `ResultNotFound`, `StorageFailed`, or `InvalidInput` for a selection without a format. With a `format`,
         also raises `UnsupportedFile` if the file is not a table, `SheetInvalid` if its rows do not fit in a sheet, and

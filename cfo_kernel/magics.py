@@ -201,7 +201,7 @@ class CfoMagics(Magics):
             progress = RunProgress()
             try:
                 run = await asyncio.wrap_future(sending)
-                with suppress(TooManyStreams):  # no progress can be shown, and the reply comes all the same
+                with suppress(TooManyStreams):  # no progress can be shown, but the reply still arrives
                     async for numbered in run.events():
                         if (changed := progress.after(numbered)) is not progress:
                             updates.put(progress := changed)

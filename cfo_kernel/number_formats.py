@@ -3,7 +3,7 @@
 All front ends and exports follow this decision: tables, charts, CSV, workbooks, terminals and notebooks. It is based on
 the column's name, type and values, and on how they were computed, if that is known.
 
-An error by a factor of 100 is the worst mistake. Values are therefore shown as percentages only if they are certainly
+The worst mistake is to be off by a factor of 100. Values are therefore shown as percentages only if they are certainly
 fractions: the query divided one figure by another, the file said `12.5 %`, or the name and values have no other
 sensible reading. Otherwise they are shown unchanged, under their own name.
 """
@@ -100,8 +100,8 @@ def number_format(
     """Returns the format of a column, or None if it contains no numbers.
 
     `known` is the role that follows from how the values were computed; `number` means that they may not be fractions.
-    `is_source` means that this is a column of a file. The rows of a result may be only some rows of it, and look
-    different.
+    `is_source` means that the column belongs to a file. A result may contain only some of a file's rows, so its values
+    may look different.
     """
     if not is_number(kind):
         return None

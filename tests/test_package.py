@@ -52,7 +52,7 @@ def test_looking_around_loads_no_model_and_no_data_library() -> None:
 
 
 def test_a_server_is_reached_without_any_engine() -> None:
-    """From the call of `connect` to a refused request: a client of a server need not load the engine."""
+    """A client of a server need not load the engine, from the call to `connect` to a refused request."""
     loaded = modules_after(
         "import asyncio\n"
         "from cfo_kernel import CfoError, connect\n"

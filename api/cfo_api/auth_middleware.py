@@ -68,8 +68,8 @@ class AuthMiddleware:
     def _client(self, scope: Scope) -> str:
         """The client of an accepted request: its token if the server has one, else its address.
 
-        This machine is one client, although it has many addresses. A token that the server does not require counts for
-        nothing: a client could send another one each time.
+        This machine is one client, although it has many addresses. A token that the server does not require is ignored,
+        because a client could send a different one each time.
         """
         if self._token is not None:
             return "token"

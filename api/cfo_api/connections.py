@@ -27,8 +27,8 @@ _STATE_KEY = "cfo_connection"
 def room_for_streams(wanted: int) -> int:
     """Raises the process's limit on open files to fit this many streams. Returns how many fit.
 
-    Otherwise the 1,024 files that most systems allow are used up long before the limit on streams is reached, and the
-    server then accepts no connections at all.
+    Without this, a process reaches the 1,024 files that most systems allow long before the limit on streams, and then
+    accepts no connections at all.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + _OTHER_FILES

@@ -29,7 +29,7 @@ KeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        description="Makes retries safe: the same key and body return the same run. Another body is refused.",
+        description="Makes retries safe: the same key and body return the same run. A different body is refused.",
         min_length=1,
         max_length=200,
     ),

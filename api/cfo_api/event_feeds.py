@@ -18,7 +18,7 @@ HEARTBEAT = 15.0
 _KEPT = 4 << 20
 """How many bytes of a run's latest events are kept for its listeners."""
 _PIECE = 1 << 16
-"""How many bytes are sent at once. A client that does not read holds at most one piece besides its socket's buffers."""
+"""How many bytes are sent at once. A client that stops reading uses one piece at most, besides its socket's buffers."""
 _GROUP = 50
 """How many listeners are woken at once. The event loop serves other requests between two groups."""
 _log = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ class _Feed:
             self._first += 1
 
     async def _wake(self) -> None:
-        """Wakes the listeners after new events, one group at a time, with a pause after each group that lasts as long.
+        """Wakes the listeners after new events, one group at a time, with a pause as long as it took to wake the group.
 
         They therefore take at most half of the event loop's time, and events that arrive during a pause are sent
         together.

@@ -57,7 +57,7 @@ _CODES = {
     413: "body_too_large",
 }
 _RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
-"""Phrases of RFC 9110 that Python's `http` uses only from version 3.13 on."""
+"""Phrases from RFC 9110 that Python's `http` uses only from version 3.13 on."""
 _DETAILS = {
     404: "This address does not exist. /openapi.json lists all addresses.",
     405: "This address does not support this method. /openapi.json lists its methods.",

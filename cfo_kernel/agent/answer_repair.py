@@ -28,7 +28,7 @@ from cfo_kernel.clean_text import clean_text
 
 _ANSWER = "task_result"
 _LONG = 20_000
-"""The characters of an answer that is repaired in a thread, because it could keep the event loop busy for long."""
+"""An answer with more characters is repaired in a thread, because it could keep the event loop busy for long."""
 
 
 class AnswerRepair(AbstractCapability[RunDeps]):
@@ -81,7 +81,7 @@ class AnswerRepair(AbstractCapability[RunDeps]):
         ignored = surplus(object_in(call.args) or {}, tool_def.parameters_json_schema)
         if not ignored or not isinstance(result, dict):
             return result
-        note = f"{tool_def.name} has no argument {', '.join(ignored)}: what it says was ignored."
+        note = f"{tool_def.name} has no argument {', '.join(ignored)}: its value was ignored."
         told = cast("dict[str, Any]", result)
         return {**told, "notes": [*told.get("notes", ()), note]}
 

@@ -16,7 +16,7 @@ def _is_storable(value: object) -> bool:
     """Whether no string needs to be changed. Serializing the value takes far less time than walking through it."""
     try:
         return b"\\u0000" not in to_json(value)
-    except ValueError:  # half a character, or nested too deeply
+    except ValueError:  # an unpaired surrogate, or nested too deeply
         return False
 
 

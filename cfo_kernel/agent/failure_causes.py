@@ -30,7 +30,7 @@ class Cause(Enum):
         "The model {name} cannot call tools on this server{status}.",
         "Set {setting} to a model that can call tools, or turn on tool calling where the server is started.",
     )
-    MODEL = "The server does not have the model {name}{status}.", "Set {setting} to one it has."
+    MODEL = "The server does not have the model {name}{status}.", "Set {setting} to a model that it has."
     ADDRESS = (
         "The server at the model's address does not return chat completions{status}.",
         "Check CFO_BASE_URL: it is the address before /chat/completions and usually ends in /v1.",
@@ -45,7 +45,7 @@ class Cause(Enum):
     )
     REDIRECT = (
         "The model's server redirects to {said}. Nothing was sent there.",
-        "If you trust that address, set CFO_BASE_URL to it, up to and without /chat/completions.",
+        "If you trust that address, set CFO_BASE_URL to the part of it before /chat/completions.",
     )
     REFUSED = (
         "The model's server refused the request{status}.",

@@ -1,4 +1,4 @@
-"""Models that carry their names from the settings, and a second model for when the first one's server fails."""
+"""Labels models with their names from the settings, and switches to a second model if the first one's server fails."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -128,7 +128,7 @@ def _names(text: str, name: str, *, single_words: bool) -> bool:
     """Whether the text names the parameter: tool_choice, tool-choice, toolChoice, "Tool choice", tools[0].strict."""
     if name.startswith("$"):
         return re.search(rf"{re.escape(name)}(?!\w)", text) is not None
-    if name in ("anyOf", "oneOf", "allOf"):  # in prose these are English, and any_of[1] is a place
+    if name in ("anyOf", "oneOf", "allOf"):  # in prose these are English words, and any_of[1] is a location
         return re.search(rf"(?<![A-Za-z0-9]){name[:-2]}_?[oO]f(?![A-Za-z0-9\[])", text) is not None
     words = re.findall(r"[a-z0-9]+|[A-Z][a-z0-9]*", name)
     joined = "stream(?:ed|ing)?" if name == "stream" else r"[\s_.-]{0,2}".join(words)

@@ -54,7 +54,7 @@ def _target(response: httpx2.Response) -> str:
 
 
 class _Text(httpx2.AsyncByteStream):
-    """A text in place of a response's body, which is not read."""
+    """A string that replaces a response's body. The body is not read."""
 
     def __init__(self, body: httpx2.AsyncByteStream, text: bytes) -> None:
         self._body = body

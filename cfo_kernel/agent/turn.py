@@ -79,7 +79,7 @@ _AGENT: Agent[RunDeps, Reply] = Agent(
     capabilities=[AnswerRepair(), Replay()],
     name="analyst",
 )
-# If a server counts no tokens, their limit cannot be enforced, as the settings say. One warning a request helps no one.
+# If a server counts no tokens, their limit cannot be enforced, as the settings say. Warn only once.
 warnings.filterwarnings("ignore", category=UsageLimitUnavailableWarning)
 
 

@@ -61,8 +61,8 @@ class AdditivityCheck:
 class AdditivityProbe:
     """A query that returns one row, with two columns for each check.
 
-    The first is a text with two different values found in one group, the second the value that all rows share. Either
-    is null if it does not exist.
+    The first is a string with two different values found in one group, and the second is the value that all rows share.
+    A column is null if there are no such values.
     """
 
     sql: str

@@ -1,8 +1,9 @@
 """Reads a delimited text file into the staging table, with every cell as text.
 
 Runs in the ingest worker. DuckDB's own sniffer is not used because it samples only the first rows: in a column of whole
-numbers, it turned a 2.75 far below into 3, and the account 00124 into 124. Types are inferred later, over whole columns
-(`cfo_kernel.data.type_inference`), so no digit is lost. Notes tell users about decisions that the file leaves open.
+numbers, it turned a 2.75 further down into 3, and the account 00124 into 124. Types are inferred later, over whole
+columns (`cfo_kernel.data.type_inference`), so no digit is lost. Notes tell users about decisions that the file leaves
+open.
 """
 
 import codecs

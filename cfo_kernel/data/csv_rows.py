@@ -81,11 +81,11 @@ def _may_be_rows(cell: str, delimiter: str, columns: int) -> bool:
 
 
 def _unclosed(name: str, line: int) -> UnreadableFile:
-    problem = f"a quotation mark is opened and never closed, in line {line:,} or in the row that begins there"
+    problem = f"a quotation mark is opened and never closed, on line {line:,} or in the row that begins there"
     return UnreadableFile(f"{name}: {problem}. Close it, or save the file again as CSV.")
 
 
 def _doubt(count: int, height: int, line: int) -> str:
     cells = "1 row has a cell" if count == 1 else f"{count:,} rows have cells"
-    found = f"{cells} of several lines that look like rows (up to {height:,} lines; the first begins in line {line:,})"
-    return f"{found}. If they are rows, a quotation mark there is one too many: delete it and upload the file again."
+    found = f"{cells} of several lines that look like rows (up to {height:,} lines; the first begins on line {line:,})"
+    return f"{found}. If they are rows, there is an extra quotation mark: delete it and upload the file again."

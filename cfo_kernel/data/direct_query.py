@@ -45,7 +45,7 @@ def is_direct(message: str) -> bool:
 
 
 def read_direct(message: str) -> Direct:
-    """Reads the query from such a message. Raises `PlanInvalid` if its plan is not valid."""
+    """Reads the query from a message that contains one. Raises `PlanInvalid` if its plan is not valid."""
     found = _PREFIX.match(message)
     if found is None:
         raise InvalidInput("The message is not a query. Begin it with SQL:, PYTHON: or PLAN:.")

@@ -1,4 +1,4 @@
-"""The company's glossary, `data/datasets.yaml`: people's knowledge about the tables that is not in the files.
+"""The company's glossary, `data/datasets.yaml`: what people know about the tables beyond the files.
 
 It is optional and written by hand, so every error names its line. Columns are written `table.column`.
 """
@@ -41,7 +41,7 @@ class Unit(Value):
 
 
 class ColumnNotes(Value):
-    """People's notes on a column. `note` is added to every answer that uses the column.
+    """The authors' notes on a column. `note` is added to every answer that uses the column.
 
     `values` gives other words for a value of the column: `{Salaries: [wages, payroll]}`.
     """
@@ -67,7 +67,7 @@ class Hierarchy(Value):
 
 
 class TableNotes(Value):
-    """People's notes on a table.
+    """The authors' notes on a table.
 
     - `date`: the column with the date of a row.
     - `defaults`: the value to use for a column if a question names none.
@@ -116,7 +116,7 @@ def checked(written: Written, tables: Tables | None = None) -> CheckedGlossary:
     file = _valid(value, written, faults)
     while tables is not None and (wrong := list(_wrong_names(file, tables))):
         faults += [written.fault(loc, problem) for loc, problem in wrong[:_MOST_FAULTS]]
-        for loc, _ in reversed(wrong):  # from the last to the first, so that positions in lists stay true
+        for loc, _ in reversed(wrong):  # from the last to the first, so that positions in lists stay valid
             drop(value, loc)
         file = _valid(value, written, faults)
     faults.sort(key=lambda fault: int(fault.details["line"]))
@@ -212,5 +212,5 @@ def _find(notes: dict[str, _Notes], name: str) -> _Notes | None:
 
 
 def label(glossary: GlossaryFile, table: str, column: Column) -> str:
-    """People's name for the column: its name in the glossary, or else its own name with spaces."""
+    """The column's display name: its name in the glossary, or else its own name with spaces."""
     return glossary.column(table, column.name).name or column.name.replace("_", " ")

@@ -115,7 +115,7 @@ class IngestCache:
                 self._index, is_final = await self._build_index({name: size for name, size, _ in seen})
                 self._seen = seen
                 if is_final:
-                    # Only now: a file that failed for the moment has no folder in the index, but may still need one.
+                    # Only now: a file that failed temporarily has no folder in the index, but may still need one.
                     used = {path.parent.name for path in self._index.files.values()}
                     used |= {file_records.file_name(self._data / name) for name, *_ in seen}
                     await asyncio.to_thread(cache_cleanup.remove_stale_entries, self._cache, used)

@@ -55,7 +55,8 @@ class MissingEntities:
         who = f"1 {entity.noun} has" if count == 1 else f"{count:,} {entity.noun}s have"
         example = f"{entity.name(value)}, last on {day}"
         return (
-            f"{who} rows in the {self.period} of a date that was read, but none on that date ({example}): not included."
+            f"{who} rows in the same {self.period} as a date that was read, but none on that date ({example}): "
+            "not included."
         )
 
 

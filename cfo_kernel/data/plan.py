@@ -7,8 +7,8 @@ the same question.
 A column is written `table.column`. The name `column` alone is enough where only one of the plan's tables has it, or
 where all tables that have it are joined on it.
 
-A model reads the JSON schema of these classes with every request. It reads of their docstrings what follows the first
-paragraph: each word there costs.
+A model reads the JSON schema of these classes with every request. The schema leaves out the first paragraph of each
+docstring but contains the rest, where every word costs tokens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction, AggregateN
 from cfo_kernel.values import Value
 
 Scalar = TypeAliasType("Scalar", bool | int | float | str)
-"""A literal as JSON writes it. A date or time is an ISO text; the type of its column decides how it is read."""
+"""A literal as JSON writes it. A date or time is an ISO string; the type of its column decides how it is read."""
 
 
 class Grain(StrEnum):

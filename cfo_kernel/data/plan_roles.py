@@ -53,9 +53,7 @@ def _role(node: Expression, words: tuple[str, ...], plan: QueryPlan) -> Known | 
 
 
 def _is_part(node: Ratio, words: tuple[str, ...]) -> bool:
-    """Whether the two figures have the same unit, or the name says so. Revenue per order, for example, is not a
-    percentage.
-    """
+    """Whether the ratio is a percentage: its figures have the same unit, or its name says that it is one."""
     if column_names.says_other_ratio(words):
         return False
     return _units(node.ratio) == _units(node.base) or column_names.says_part(words)

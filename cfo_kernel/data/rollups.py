@@ -174,8 +174,8 @@ def _intersection(one: NodeSelection, other: NodeSelection) -> NodeSelection:
     if any(other.weights[key] != weight for key, weight in shared.items()):
         names = " and ".join(str(n.name) for n in (*one.nodes, *other.nodes))
         clash = f"{names} overlap and give some rows different signs. Name only one of them."
-    # The names that a message shows are those of the smaller selection, unless it names single rows only: then the
-    # parent that they are seen in decides on their signs.
+    # The names that a message shows are those of the smaller selection, unless it names only individual rows. The
+    # parent in the other selection then determines their signs.
     wider, narrower = (one, other) if len(one.weights) >= len(other.weights) else (other, one)
     return NodeSelection(narrower.tree, narrower.key, (narrower if narrower.is_rolled else wider).nodes, shared, clash)
 

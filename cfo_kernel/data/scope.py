@@ -80,7 +80,7 @@ class Scope:
         return list({ref.name: ref for ref in (*joined, *named)}.values())
 
     def missing(self, start: str, goal: str) -> tuple[Join, ...] | None:
-        """The joins that the plan lacks to get from one of its tables to another, or None if no joins lead there."""
+        """The joins from one table to another that the plan does not have yet, or None if no joins connect them."""
         path = self._all.path(start, goal)
         if path is None:
             return None

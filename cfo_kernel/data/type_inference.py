@@ -87,7 +87,7 @@ def _is_unclear(column: TextColumn) -> bool:
 
 
 def _decimal_mark(columns: list[TextColumn], semicolons: bool) -> Literal[".", ","] | None:
-    """The decimal mark used in this file, if anything in it shows which that is."""
+    """The decimal mark used in this file, if any value in it shows which one that is."""
     marks: set[Literal[".", ","]] = set()
     for column in columns:
         american, european = column.matches(_AMERICAN + _end(column)), column.matches(_EUROPEAN + _end(column))
@@ -159,7 +159,7 @@ def _parse_amounts(column: TextColumn, *, is_european: bool) -> list[str] | None
     shape = "1.234,56" if is_european else "1,234.56"
     if not _is_percent(column):
         column.retype(exact_types.decimal(whole, scale), value)
-        return [f"{column.name}: amounts were read as written in the style of {shape}."]
+        return [f"{column.name}: amounts were read in the style of {shape}."]
     column.retype(exact_types.decimal(whole, scale + 2), f"CAST({value} AS DECIMAL(38, {scale + 2})) * 0.01")
     staging_formats.mark_percent(column.connection, column.table, column.name)
     return [f"{column.name}: percentages were read in the style of {shape} and stored as fractions (5% as 0.05)."]

@@ -132,7 +132,7 @@ class _Reach:
 
 def too_many_cells(name: str, height: int, width: int) -> FileTooLarge:
     """The error for a workbook or sheet whose cells are too many or too far apart."""
-    problem = f"The cells of {name} spread over {height:,} rows and {width:,} columns"
+    problem = f"The cells of {name} are spread over {height:,} rows and {width:,} columns"
     limit = f"at most {MAX_CELLS:,} cells can be read, including the empty cells between them"
     advice = "Delete cells that are far from the table (Ctrl+End leads to the last cell), or split the workbook."
     return FileTooLarge(f"{problem}, and {limit}. {advice}")

@@ -24,8 +24,8 @@ _MAX_SHEET_NAME = 100
 _WITHOUT_CELLS = (  # not a dict, because the kinds are not hashable
     (SheetTypeEnum.ChartSheet, "it is a chart"),
     (SheetTypeEnum.DialogSheet, "it is a dialog"),
-    (SheetTypeEnum.MacroSheet, "it holds macros"),
-    (SheetTypeEnum.Vba, "it holds macros"),
+    (SheetTypeEnum.MacroSheet, "it contains macros"),
+    (SheetTypeEnum.Vba, "it contains macros"),
 )
 _EXACT = 2**53  # a workbook stores every number as a double, which is exact for whole numbers up to here
 
@@ -70,7 +70,7 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
 
 
 def _check_names(file: str, names: list[str]) -> None:
-    """Refuses a workbook with two sheets of one name, because the parser finds a sheet by its name."""
+    """Refuses a workbook with two sheets of the same name, because the parser finds a sheet by its name."""
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         problem = f"two of its sheets are named {headers.clean_name(twice[0], _MAX_SHEET_NAME)}"
         raise UnreadableFile(f"{file} is damaged: {problem}. Give each sheet its own name.")
@@ -100,7 +100,7 @@ def _read_sheet(name: str, path: Path, sheet: CalamineSheet, suspect: str | None
         infinite = sum(isinstance(v, float) and not isfinite(v) for v in values)
         if infinite:
             values = [None if isinstance(v, float) and not isfinite(v) else v for v in values]
-            cells = "1 cell holds" if infinite == 1 else f"{infinite:,} cells hold"
+            cells = "1 cell contains" if infinite == 1 else f"{infinite:,} cells contain"
             notes.append(f"{column}: {cells} no finite number, read as empty.")
         if i in header.unnamed and all(v is None for v in values):
             continue

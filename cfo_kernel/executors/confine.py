@@ -23,7 +23,7 @@ from cfo_kernel.executors import import_paths, landlock
 if TYPE_CHECKING:
     from cfo_kernel.executors.seccomp import SeccompFilter
 
-_ARCHITECTURES = ("x86_64", "aarch64")  # on others, the arguments of clone have another order than the filter checks
+_ARCHITECTURES = ("x86_64", "aarch64")  # on others, clone takes its arguments in a different order
 _SET_PARENT_DEATH_SIGNAL, _GET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 1, 21, 38, 47, 4
 _CAPABILITY_VERSION = 0x20080522
 _FIRST_UNUSED_USER = 0x60000000  # plus the process id: a user id that nothing else runs under

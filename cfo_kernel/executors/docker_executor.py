@@ -116,7 +116,7 @@ class DockerExecutor:
         await asyncio.shield(task)
 
     async def _end_and_remove(self, name: str, client: asyncio.subprocess.Process) -> None:
-        """Without the removal, the container would keep running, or stay behind without ever having been started."""
+        """Kills the client and removes the container, which otherwise could keep running, or be created later."""
         tries = _REMOVALS if client.returncode is None else 1
         with contextlib.suppress(ProcessLookupError):
             client.kill()

@@ -53,7 +53,7 @@ def with_exact_quantiles(sql: str, connection: duckdb.DuckDBPyConnection) -> str
 
 @dataclass(frozen=True)
 class _Call:
-    """A call of an interpolating aggregate. `holder[key]` is its input column."""
+    """A call to an interpolating aggregate. `holder[key]` is its input column."""
 
     node: Node
     aggregate: str
@@ -164,7 +164,7 @@ class _Rewriting:
 
 
 def _calls(tree: Node) -> Iterator[_Call]:
-    """The calls of interpolating aggregates in a tree."""
+    """The calls to interpolating aggregates in a tree."""
     in_pivot = [id(one) for node in _nodes(tree) if node.get("type") == "PIVOT" for one in node["aggregates"]]
     for node in _nodes(tree):
         if node.get("class") not in ("FUNCTION", "WINDOW"):
@@ -180,7 +180,7 @@ def _calls(tree: Node) -> Iterator[_Call]:
 
 
 def _aggregate(function: str, arguments: list[Node]) -> str | None:
-    """The interpolating aggregate that a call of this function computes."""
+    """The interpolating aggregate that a call to this function computes."""
     if function in _BY_NAME and len(arguments) > 1:
         function = str(arguments[1]["expression"].get("literal", {}).get("text", "")).lower()
     name = function.removeprefix("list_")

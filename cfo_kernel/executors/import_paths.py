@@ -93,7 +93,7 @@ def readable_paths(scratch: Path) -> ReadablePaths:
 
 @dataclass(frozen=True)
 class _Place:
-    """An entry of `sys.path` with its packages, or packages that are found in another way (without an entry)."""
+    """An entry in `sys.path` with its packages, or packages that are found in another way (without an entry)."""
 
     entry: str
     folder: Path

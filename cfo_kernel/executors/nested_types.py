@@ -8,7 +8,7 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'')
 
 
 def nesting_depth(kind: str) -> int:
-    """The number of types in each other, such as 3 for `STRUCT(a INTEGER[])[]`."""
+    """The number of levels of nesting, such as 3 for `STRUCT(a INTEGER[])[]`."""
     levels = [[0, 0]]  # for each open parenthesis: the deepest of its earlier members, and the depth of the current one
     for mark in _QUOTED.sub("", kind):
         match mark:

@@ -82,7 +82,7 @@ def _execute(code: CodeType, program_globals: ProgramGlobals) -> None:
         exec(code, program_globals)  # noqa: S102 - the purpose of this process
     except SystemExit as end:
         if end.code not in (None, 0):
-            raise RuntimeError(f"the program ended itself with sys.exit({end.code!r})") from None
+            raise RuntimeError(f"the program called sys.exit({end.code!r})") from None
 
 
 def _catch_errors(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def open_regular_file(scratch: Path, name: str) -> int:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         os.close(descriptor)
-        raise OSError(f"{name} is not a regular file with one name")
+        raise OSError(f"{name} is not a regular file with a single hard link")
     return descriptor
 
 

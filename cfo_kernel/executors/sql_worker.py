@@ -158,7 +158,7 @@ class SqlWorker:
     def _known(
         self, sql: str, relation: duckdb.DuckDBPyRelation, names: list[str], thread_tables: dict[str, str]
     ) -> dict[str, Known]:
-        """What the query shows about its columns. `sql` has already passed the policy."""
+        """The roles of the columns with decimals, derived from the query. `sql` has already passed the policy."""
         decimals = [n for n, t in zip(names, relation.types, strict=True) if str(t).startswith(_WITH_DECIMALS)]
         if not decimals:
             return {}

@@ -28,5 +28,5 @@ def read(file: Path) -> dict[str, NumberFormat]:
         metadata: dict[bytes, bytes] = parquet.read_metadata(file).metadata or {}
         text = metadata.get(KEY.encode(), b"{}")
         return _formats.validate_json(text) if len(text) <= _MAX_SIZE else {}
-    except (ValueError, OSError):  # a form of Parquet that only DuckDB reads, or a text of another program
+    except (ValueError, OSError):  # a form of Parquet that only DuckDB reads, or text from another program
         return {}

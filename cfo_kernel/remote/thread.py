@@ -171,7 +171,8 @@ class RemoteThread:
     ) -> Download:
         """Returns a file in `results/` or `analysis/`, either unchanged or converted to CSV or XLSX.
 
-        With a `format`, `selection` filters and sorts the rows as `page` does, and the name of the file says so.
+        With a `format`, `selection` filters and sorts the rows as `page` does, and `-filtered` or `-sorted` is added to
+        the file's name.
 
         Raises `ResultNotFound`, or `InvalidInput` for a selection without a format. With a `format`, also raises
         `UnsupportedFile`, `SheetInvalid`, or the errors of `page` for the selection.

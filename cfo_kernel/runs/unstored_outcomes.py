@@ -1,7 +1,7 @@
-"""Ends a run whose outcome cannot be stored: as failed, without anything that may have prevented it.
+"""Ends a run as failed if its outcome cannot be stored, without anything that may have prevented storing it.
 
-Otherwise the run would stay open for ever: its thread's next messages would wait for it, and so would those who cancel
-it or delete the thread.
+Otherwise the run would stay open forever: its thread's next messages would wait for it, and so would requests to cancel
+it or to delete the thread.
 """
 
 import logging
@@ -23,8 +23,8 @@ async def end_as_failed(
 ) -> None:
     """Ends the run with an error that says why its outcome is missing.
 
-    The history and the ledger get this outcome too, unless they cannot be written; the log then says so. Only a journal
-    that cannot be used prevents the end, and is raised as `StorageFailed`. `context` is None if the thread is gone.
+    The history and the ledger get this outcome too, unless they cannot be written, which is logged. Raises
+    `StorageFailed` if the journal cannot be used; the run then stays open. `context` is None if the thread is gone.
     """
     _log.error("run %s ends as failed, because its outcome cannot be stored", run.id, exc_info=error)
     if isinstance(error, CfoError):

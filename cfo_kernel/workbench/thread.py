@@ -225,7 +225,8 @@ class EmbeddedThread:
     ) -> Download:
         """Returns a file in the thread (`results/x` or `analysis/x`), either unchanged or converted to CSV or XLSX.
 
-        With a `format`, `selection` filters and sorts the rows as `page` does, and the name of the file says so.
+        With a `format`, `selection` filters and sorts the rows as `page` does, and `-filtered` or `-sorted` is added to
+        the file's name.
 
         Raises `ResultNotFound`, `StorageFailed`, or `InvalidInput` for a selection without a format. With a `format`,
         also raises `UnsupportedFile` if the file is not a table, `SheetInvalid` if its rows do not fit in a sheet, and
@@ -238,7 +239,9 @@ class EmbeddedThread:
         elif selection == ALL_ROWS:
             found = await downloads.opened(path)
         else:
-            raise InvalidInput("A file without a format is unchanged. To filter or sort its rows, choose csv or xlsx.")
+            raise InvalidInput(
+                "Without a format, the file is downloaded unchanged. To filter or sort its rows, choose csv or xlsx."
+            )
         if found is None:
             raise not_found.result(file)
         return found

@@ -115,7 +115,7 @@ def test_a_text_reaches_the_thread_without_characters_that_cannot_be_stored() ->
 
 
 class RecordedLog:
-    """A replay log that holds JSON, as the journal does."""
+    """A replay log that contains JSON, like the journal."""
 
     def __init__(self) -> None:
         self.responses: list[str] = []

@@ -32,7 +32,7 @@ def answer(result: str) -> ToolCall:
 
 
 def returns(server: ScriptedServer) -> list[str]:
-    """What the model read of its calls in the last request."""
+    """The results of the model's calls, as the last request contained them."""
     return [m["content"] for m in server.requests[-1].body["messages"] if m["role"] == "tool"]
 
 
@@ -82,7 +82,7 @@ async def test_a_table_of_another_thread_is_unknown(serve: Serve, opened: Opened
     reply = await (await place.thread()).ask("Show it again")
     assert isinstance(reply, TaskResult)
     assert reply.result is None
-    assert "No query has a result yet" in returns(server)[-1]
+    assert "No query has returned a result yet" in returns(server)[-1]
 
 
 # the SQL of a plan

@@ -1,4 +1,4 @@
-"""The fixed size of a request to a model, and that its short schemas allow the same values as the long ones."""
+"""Checks the fixed size of a request to a model, and that its short schemas allow the same values as the long ones."""
 
 import json
 from collections.abc import Iterator

@@ -175,7 +175,7 @@ async def test_a_client_that_does_not_go_on_is_hung_up_on(
 async def test_one_that_waits_for_an_answer_is_not(
     make: Make, listen: Listen, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the model is silent, the clock of the event loop moves on by more than the limits."""
+    """While the model is silent, the event loop's clock advances by more than the limits."""
     model = serve(Pause(3, ANSWER), Pause(3, ANSWER))
     url = await listen(make(model, model_timeout=10**6, run_timeout=10**6))
     loop = asyncio.get_running_loop()
@@ -200,7 +200,7 @@ async def test_one_that_waits_for_an_answer_is_not(
 async def test_only_an_upload_may_take_long_in_all(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, address: str, status: int
 ) -> None:
-    """Its clock moves on between the pieces of a body."""
+    """The event loop's clock advances between the pieces of a body."""
     loop = asyncio.get_running_loop()
     time, ahead = loop.time, 0.0
     monkeypatch.setattr(loop, "time", lambda: time() + ahead)

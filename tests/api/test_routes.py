@@ -1,4 +1,4 @@
-"""Calls every route in the way a script does."""
+"""Calls every route as a script would."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""Tries the whole OpenAPI document on the application: no 5xx, and only documented statuses and bodies.
+"""Tests the application against the whole OpenAPI document: no 5xx, and only documented statuses and bodies.
 
 Each operation is tried twice: with invented names, and with names that exist.
 """

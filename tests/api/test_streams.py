@@ -87,7 +87,7 @@ async def test_chat_streams_and_names_its_run(make: Make, serve: Serve, listen: 
 
 
 class Spoken:
-    """A run whose events the test puts in, and which counts how often they are read."""
+    """A run whose events come from the test. Counts how often they are read."""
 
     id = thread_id = "spoken"
 
@@ -329,7 +329,7 @@ async def test_streams_end_when_the_server_closes(listen: Listen) -> None:
 
 @contextlib.contextmanager
 def many_files() -> Iterator[None]:
-    """Raises this process's limit of open files, so that it can hold both ends of a thousand connections."""
+    """Raises this process's limit on open files, so that it can have both ends of a thousand connections open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
     try:

@@ -1,1 +1,1 @@
-"""Benchmarks, as ratios within one run: `python -m tests.bench`."""
+"""Benchmarks, most of them ratios of two measurements in the same run: `python -m tests.bench`."""

@@ -41,7 +41,7 @@ async def _idle() -> Figure:
 
 
 async def _one_run() -> list[Figure]:
-    """How fast the server answers others while all listen to one run, whose model writes fifty words a second."""
+    """Measures other requests while all clients listen to one run, whose model writes fifty words a second."""
     async with serving(LIMITS) as server, contextlib.AsyncExitStack() as stack:
         body = {"workspace_id": NAME, "message": FIRST_WORD}
         (await server.client.post("/chat", json=body)).raise_for_status()  # loads the agent
@@ -66,7 +66,7 @@ async def _one_run() -> list[Figure]:
 
 
 async def _read_to_end(reader: asyncio.StreamReader) -> int:
-    """Reads a stream to its end, and gives the number of its last event."""
+    """Reads a stream to its end, and returns the number of its last event."""
     last = 0
     async for line in reader:
         if line.startswith(b"id: "):
@@ -77,7 +77,7 @@ async def _read_to_end(reader: asyncio.StreamReader) -> int:
 
 
 def _times(url: str, run: str) -> tuple[list[float], float]:
-    """The seconds of each health check, and of a cancel. In a thread, since the loop of the listeners is busy."""
+    """Measures health checks and a cancel, in seconds. Runs in a thread, because the listeners keep the loop busy."""
     health: list[float] = []
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:

@@ -1,6 +1,6 @@
 """A turn of three model requests: durable, not durable, in the bare `openai` loop, and in LangChain's agent.
 
-The four alternate, so that all see the same load of the machine. The figures are medians.
+The four alternate, so that the machine's load is the same for all. The figures are medians.
 """
 
 import asyncio

@@ -104,9 +104,10 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def visit(browser: Browser) -> AsyncIterator[Visit]:
-    """`await visit(url, ...)` opens a page in a context of its own, or in that of `beside`.
+    """`await visit(url, ...)` opens a page in a new browser context, or in the context of the page `beside`.
 
-    `errors` may be logged. With `has_clock` the page's time passes as usual, and a test can move it on (`page.clock`).
+    The page may log the given `errors`. With `has_clock`, its time passes as usual, and a test can advance it with
+    `page.clock`.
     """
     monitors: list[PageMonitor] = []
     async with AsyncExitStack() as contexts:

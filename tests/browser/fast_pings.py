@@ -1,4 +1,4 @@
-"""`python -m cfo_widgets` with ten websocket pings a second, each one logged, for a test of the usual one in 30 s."""
+"""`python -m cfo_widgets` with ten websocket pings a second, all logged, so that a test need not wait 30 s for one."""
 
 import sys
 from typing import Any

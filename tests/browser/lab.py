@@ -1,4 +1,4 @@
-"""JupyterLab as a real process, with notebooks whose kernels hold an engine of their own."""
+"""JupyterLab as a real process, with notebooks whose kernels each run an engine."""
 
 import json
 import os
@@ -56,7 +56,7 @@ class Lab:
         return self.address(name)
 
     def address(self, name: str) -> str:
-        """The address that opens the notebook alone."""
+        """The address that opens the notebook on its own."""
         return f"{self._process.url}/lab/workspaces/{name}/tree/{name}.ipynb?reset&token={TOKEN}"
 
     def outputs(self, name: str) -> list[dict[str, Any]]:

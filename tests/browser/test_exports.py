@@ -1,4 +1,4 @@
-"""What leaves the page: downloads of a result as it is shown or whole, and a thread on paper."""
+"""Exports from the page: downloads of a result as shown or in full, and a printed thread."""
 
 import csv
 import re
@@ -79,7 +79,7 @@ async def test_the_choice_fits_on_each_page(stack: Stack, visit: Visit, width: i
 
 
 async def _printed(page: Page, name: str) -> list[list[str]]:
-    """The lines of each printed page. The file is for people to look at, as screenshots are."""
+    """The lines of each printed page. The file is kept for people to look at, like the screenshots."""
     SCREENSHOTS.mkdir(exist_ok=True)
     return lines_by_page(await page.pdf(path=SCREENSHOTS / f"{name}.pdf", format="A4", print_background=True))
 

@@ -1,4 +1,4 @@
-"""What the page says about faults in files, deleted things, and a server without room."""
+"""The page's messages about faults in files, deleted items, and a server at capacity."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +57,7 @@ def _write_workbook(path: Path) -> None:
 
 
 async def _data(page: Page) -> Locator:
-    """The data panel, also where it is in a drawer."""
+    """The data panel, even if it is in a drawer."""
     button = page.get_by_role("button", name="Open the side panel")
     if await button.is_visible():
         await button.click()

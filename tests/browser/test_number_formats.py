@@ -1,4 +1,4 @@
-"""The page shows percentages, rates, counts and codes for what they are, and takes pictures of them."""
+"""The page shows percentages, rates, counts and codes as such. Takes screenshots of them."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -29,7 +29,7 @@ async def _rows(page: Page) -> list[list[str]]:
 
 
 async def _axis(page: Page) -> list[str]:
-    """The texts of a chart, among them the labels of its axes."""
+    """The texts in a chart, including the labels of its axes."""
     await replies(page).last.get_by_role("radio", name="Chart").check()
     await expect(replies(page).last.locator("svg.marks")).to_be_visible()
     return await replies(page).last.locator("svg.marks text").all_text_contents()

@@ -1,4 +1,4 @@
-"""The page's content security policy: what it blocks in Chromium, and that the page itself never violates it.
+"""Checks what the page's content security policy blocks in Chromium, and that the page itself never violates it.
 
 All other tests check that no state of the page violates it, because `visit` fails for the error that Chromium then
 logs.

@@ -67,7 +67,7 @@ def _once_stored(name: str, applies: Callable[..., bool]) -> None:
     """Crashes once the journal has committed what this method of the recorder passes to it, and passes nothing more.
 
     The journal commits in groups. Anything passed between this call and the crash could be part of the same commit, and
-    the point would then lie behind a later step.
+    the point would then come after a later step.
     """
     original: Any = getattr(Recorder, name)
 

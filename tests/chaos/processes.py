@@ -1,4 +1,4 @@
-"""The processes that are killed. They are real ones, each restarted with the same command, root and port."""
+"""The processes to kill: real processes, each restarted with the same command, root and port."""
 
 import asyncio
 import os

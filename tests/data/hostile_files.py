@@ -212,7 +212,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "long_footer.parquet": (_forged_parquet(_footer_length), "damaged or incomplete"),
     "noise.parquet": (_forged_parquet(_footer_noise), "damaged or incomplete"),
 }
-"""For each name: the content, and a part of the error (a regular expression)."""
+"""For each name: the content, and a regular expression for the error."""
 
 READ: dict[str, bytes] = {
     "formats_far_away.xlsx": book(sheet(f'{_ROWS}<row r="1048576"><c r="XFD1048576" s="0"/></row>')),

@@ -179,7 +179,7 @@ def test_a_quotation_mark_that_is_never_closed_is_refused_with_its_line(
     ingest_csv: Csv, at: int, row: str, end: str
 ) -> None:
     lines = ["account,amount", *ROWS[:at], row, *ROWS[at + 1 :]]
-    with pytest.raises(UnreadableFile, match=rf"never closed, in line {at + 2} "):
+    with pytest.raises(UnreadableFile, match=rf"never closed, on line {at + 2} "):
         ingest_csv("\n".join(lines) + end)
 
 
@@ -189,7 +189,7 @@ def test_rows_in_one_cell_are_noted(ingest_csv: Csv, last: int, row: str) -> Non
     table = ingest_csv("\n".join(lines))
     [note] = table.notes
     assert note.startswith(f"1 row has a cell of several lines that look like rows (up to {last - 59} lines; the first")
-    assert "begins in line 62)" in note
+    assert "begins on line 62)" in note
     assert table.table.row_count == 100 - (last - 60)
 
 
@@ -235,5 +235,5 @@ def test_rows_in_a_cell_of_the_header_or_a_title_are_noted(ingest_csv: Csv, abov
 def test_a_row_at_the_end_of_a_cell_is_noted(ingest_csv: Csv) -> None:
     [note] = ingest_csv('account,amount\na,"1\nb,2"\nc,3\n').notes
     assert note.startswith(
-        "1 row has a cell of several lines that look like rows (up to 2 lines; the first begins in line 2)"
+        "1 row has a cell of several lines that look like rows (up to 2 lines; the first begins on line 2)"
     )

@@ -163,7 +163,7 @@ def test_a_file_that_is_not_a_glossary_is_named(tmp_path: Path, company: Company
 
 
 def test_aliases_are_left_out(tmp_path: Path, company: Company) -> None:
-    """A few lines of them can stand for a billion texts."""
+    """A few lines with aliases can stand for a billion strings."""
     lines = ["company: Acme", "a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
     found = checked(tmp_path, "\n".join(lines), company)

@@ -113,7 +113,7 @@ async def test_a_file_that_only_looks_hostile_is_read(data: Path, worker: Counti
 
 @in_module
 async def test_a_file_that_crashes_the_process_is_not_read_again(data: Path, worker: CountingWorker) -> None:
-    """The claim is written so that the check of the package misses it, and the limits of the process stop it."""
+    """The claim is written so that the check of the package misses it, and only the process's limits stop it."""
     hostile_files.written(data, hostile_files.CRASHES)
     for turn in range(3):
         (data / f"good_{turn}.csv").write_text("a,b\n1,2\n")

@@ -1,4 +1,4 @@
-"""The ingest worker writes Parquet files and profiles, and a folder with all tables of a file or nothing."""
+"""The ingest worker writes Parquet files and profiles. Its folder gets either all tables of a file or nothing."""
 
 import re
 import zipfile

@@ -26,7 +26,7 @@ TREE = Tree("units", "unit_key", "unit", NODES, noun="unit", signed=False)
 
 
 def note(who: str, which: str, period: str = "month") -> str:
-    where = f"in the {period} of a date that was read, but none on that date"
+    where = f"in the same {period} as a date that was read, but none on that date"
     return f"1 {who} has rows {where} ({which}): not included."
 
 

@@ -36,7 +36,7 @@ def leave(table, answer=None):
     os._exit(0)
 one = pa.table({'a': [1]})
 """
-"""What a program can do that does not return to the engine's own code: it leaves any table and any answer."""
+"""Code for a program that exits before the engine's own code runs, and so can leave any table and any answer."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -84,7 +84,7 @@ FORGED_ANSWERS = {
     "a negative column": '{"stdout": "", "table": {"as_text": [-1], "nan_as_null": []}}',
     "the first of two keys": '{"stdout": "", "table": null, "table": {"rows": [[1]]}}',
 }
-"""Answers of programs; none is believed, and none is large enough when it is parsed to hold up the engine."""
+"""Answers from programs. None is trusted, and none takes long enough to parse to block the engine."""
 
 
 @pytest.mark.parametrize("name", FORGED_ANSWERS)

@@ -36,7 +36,7 @@ EMPTY: dict[str, Any] = {"columns": [], "rows": [], "row_count": 0, "truncated":
 
 
 async def run(executor: FileExecutor, folder: Path, error: Exception | None = None) -> ProgramResult:
-    """Runs it with a worker that writes an empty file in place of the table, or fails."""
+    """Runs a program with a worker that writes an empty file in place of the table, or fails."""
 
     async def adopt(file: Path, target: Path, seconds: float, **limits: int) -> dict[str, Any]:
         if error:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.data.conftest import Ingested
 
 Csv = Callable[..., Ingested]
-US = "v: amounts were read as written in the style of 1,234.56."
-EU = "v: amounts were read as written in the style of 1.234,56."
+US = "v: amounts were read in the style of 1,234.56."
+EU = "v: amounts were read in the style of 1.234,56."
 US_PERCENT = "v: percentages were read in the style of 1,234.56 and stored as fractions (5% as 0.05)."
 EU_PERCENT = "v: percentages were read in the style of 1.234,56 and stored as fractions (5% as 0.05)."
 DAY_FIRST = "were read day first; the file does not show whether the day or the month comes first. Check one of them."

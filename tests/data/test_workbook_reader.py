@@ -190,7 +190,9 @@ def test_a_zip_archive_that_is_not_a_workbook_is_refused(ingest: Ingest, tmp_pat
 def test_the_cells_of_all_sheets_are_limited(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook_reader, "MAX_CELLS", 7)
     assert len(book(One=[["a", "b"], [1, 2]], Two=[["a"], [1]])) == 2
-    with pytest.raises(FileTooLarge, match=r"The cells of book\.xlsx spread over 2 rows and 2 columns, and at most"):
+    with pytest.raises(
+        FileTooLarge, match=r"The cells of book\.xlsx are spread over 2 rows and 2 columns, and at most"
+    ):
         book(One=[["a", "b"], [1, 2]], Two=[["a", "b"], [1, 2]])
 
 

@@ -1,6 +1,6 @@
 """A real Docker engine for tests, with an image built from this Python, so that nothing is downloaded.
 
-It is the engine that responds here, or one that is started for the tests, which needs root and Debian's `docker.io`.
+Uses the engine that is already running, or starts one for the tests, which needs root and Debian's `docker.io`.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """A replacement for the `docker` command that works without containers, to test how the engine uses the command.
 
 `run` starts the engine's runner as a process, with the container's paths replaced by real ones. `rm` ends it by name. A
-container is a file with its process id, which `rm` renames. One that is slow to be created appears after its client has
-been killed.
+container is a file with its process id, which `rm` renames. A container that is slow to create appears after its client
+has been killed.
 """
 
 import contextlib

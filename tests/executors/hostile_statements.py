@@ -1,4 +1,4 @@
-"""Statements that attempt forbidden actions. `{out}`, `{secret}` and others are replaced by files of a test."""
+"""Statements that attempt forbidden actions. `{out}`, `{secret}` and others are replaced with files of a test."""
 
 # ruff: noqa: E501 - one statement a line reads best
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Queries of an analyst over the tables in `conftest`, one for each form of SELECT that DuckDB supports."""
+"""An analyst's queries over the tables in `conftest`, one for each form of SELECT that DuckDB supports."""
 
 # ruff: noqa: E501 - one query a line reads best
 LEGITIMATE = [

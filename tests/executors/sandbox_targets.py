@@ -103,7 +103,7 @@ class Targets:
 
 
 def leaks(text: str) -> list[str]:
-    """The secrets that a text contains."""
+    """The secrets that the text contains."""
     shadow = Path("/etc/shadow")
     lines = shadow.read_text().splitlines() if os.access(shadow, os.R_OK) else []
     return [word for word in (*_FORBIDDEN, *lines) if word and word in text]

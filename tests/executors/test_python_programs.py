@@ -1,4 +1,4 @@
-"""What programs can rely on, with every executor of this machine: tables, exact values, output, files."""
+"""What programs can rely on, with every executor on this machine: tables, exact values, output, files."""
 
 # ruff: noqa: E501 - a program that fits a line is best read as one
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def executor(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[PythonExecutor]:
-    """Docker's uses containers of a real engine if one answers or can be started, else a command without containers."""
+    """The Docker executor uses a real engine if one is running or can be started, otherwise a fake command."""
     with contextlib.ExitStack() as stack:
         made: PythonExecutor = ConfinedExecutor()
         if request.param == "docker":
@@ -290,7 +290,7 @@ ERRORS = {
     "nope": ("NameError: name 'nope' is not defined (line 1: nope)", 1),
     "import matplotlib.pyplot as plt": ("There is no matplotlib here. Put the figures in result_df", 1),
     "import duckdb": ("Use pandas, or the SQL tool", 1),
-    "result_df = 5": ("TypeError: result_df is a int. Make it a DataFrame or a Series", None),
+    "result_df = 5": ("TypeError: result_df is of type int. Make it a DataFrame or a Series", None),
     "x = np.ones(10 ** 10)": ("It needs more memory than its limit of 2048 MB", 1),
     "raise SystemExit('no')": ("sys.exit('no')", None),
 }

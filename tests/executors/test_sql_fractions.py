@@ -1,4 +1,4 @@
-"""Which columns of a query certainly hold fractions."""
+"""Finds the columns of a query that certainly contain fractions."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ UNCLEAR = [
 
 @pytest.fixture
 def tables(tmp_path: Path) -> dict[str, str]:
-    """`t` and `u` have a column `known`, which holds fractions in `t` only."""
+    """`t` and `u` have a column `known`, which contains fractions only in `t`."""
     for name, role in (("t", "percent"), ("u", "number")):
         text = stored_formats.to_text({"known": NumberFormat(role=role)})  # pyright: ignore[reportArgumentType]
         rows = "SELECT 1.0 AS a, 2.0 AS b, 0.5 AS known, 50.0 AS x_percent"

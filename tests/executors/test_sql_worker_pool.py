@@ -1,4 +1,4 @@
-"""A workspace's SQL workers: cancelled, monitored, confined, short of disk space, and reading a thread's results."""
+"""A workspace's SQL workers are cancelled, monitored and confined, run out of disk space, and read thread results."""
 
 import asyncio
 import json
@@ -327,7 +327,7 @@ print(json.dumps(outcomes))
 
 
 def test_the_kernel_confines_a_worker_that_was_taken_over(company: Company, tmp_path: Path) -> None:
-    """Runs code in the worker without policy and locks, as an attacker would who had taken it over."""
+    """Runs code in the worker without policy and locks, as an attacker who had taken it over would."""
     for name in ("in", "out"):
         (tmp_path / name).mkdir()
     elsewhere = tmp_path / "result_of_another_thread"

@@ -12,7 +12,7 @@ from tests.processes import processes_of
 
 Kernels = Callable[..., Kernel]
 _PATIENT = {"CFO_QUERY_TIMEOUT": "600", "CFO_PYTHON_TIMEOUT": "600"}
-"""What an interrupt does not stop outlasts the patience of the tests."""
+"""Longer than the tests wait, so that only an interrupt can stop it in time."""
 
 
 @pytest.fixture

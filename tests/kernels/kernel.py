@@ -116,7 +116,7 @@ class Kernel:
 
     @property
     def output(self) -> str:
-        """What the process printed outside its notebook, and what reached the notebook from none of its cells.
+        """What the process printed outside its notebook, and notebook output that does not belong to any cell.
 
         ipykernel's own messages are excluded.
         """

@@ -36,7 +36,7 @@ class Text:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call of the tool `name`. Arguments given as a string are sent unchanged."""
+    """A call to the tool `name`. Arguments given as a string are sent unchanged."""
 
     name: str
     arguments: dict[str, Any] | str = field(default_factory=dict[str, Any])
@@ -215,7 +215,7 @@ def _split(text: str) -> list[str]:
 
 
 def _calls(parts: Sequence[Text | ToolCall], number: int) -> list[dict[str, Any]]:
-    """The tool calls in the API's form, with ids that are unique within the script."""
+    """The tool calls in the API's format, with ids that are unique within the script."""
     calls: list[dict[str, Any]] = []
     for part in parts:
         if isinstance(part, ToolCall):

@@ -38,7 +38,7 @@ COMES_WITH = {
     "pydantic-graph": "pydantic-ai-slim",
     "starlette": "fastapi",
 }
-"""Distributions that are part of another one, which is the one to declare."""
+"""Distributions that belong to another distribution, which is declared instead."""
 EXTRAS = {
     "cfo_kernel": ("anthropic", "postgres"),
     "cfo_api": ("api",),

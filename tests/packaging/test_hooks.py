@@ -1,4 +1,4 @@
-"""The commit hooks run without a network, with the tools of the environment."""
+"""The commit hooks run without a network, with the tools in the environment."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The offline analyst answers nearly all questions of a set with hand-written SQL, and none wrongly.
+"""The offline analyst answers nearly all questions in a set, and none wrongly, as hand-written SQL shows.
 
 `answerable.yaml` has each question, the SQL that answers it over the CSV files, and the columns that an answer must
 show. `refuse.yaml` has questions that must be answered with a question. `make test` asks a sample of both, `make
@@ -28,7 +28,7 @@ REFUSE: list[dict[str, Any]] = yaml.safe_load((HERE / "refuse.yaml").read_text()
 
 @dataclass(frozen=True)
 class Asked:
-    """A question of the set, with its reply."""
+    """A question from the set, with its reply."""
 
     question: dict[str, Any]
     reply: Reply

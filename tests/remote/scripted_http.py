@@ -37,7 +37,7 @@ class ScriptedHttp:
     def __init__(self, *turns: bytes | Sequence[bytes | None]) -> None:
         self.turns = list(turns)
         self.run_status = "running"
-        """What a question for the status of a run is answered with; it takes no turn."""
+        """The response to requests for a run's status, which take no turn."""
         self.asked: list[Asked] = []
         self.arrived = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -111,7 +111,7 @@ def answer(value: Any, status: int = 200, kind: str = "application/json", **head
 
 
 def problem(status: int, code: str, detail: str, **more: Any) -> bytes:
-    """An error in the API's form."""
+    """An error in the API's format."""
     body = {"type": "about:blank", "title": "x", "status": status, "code": code, "detail": detail, **more}
     return answer(body, status, "application/problem+json")
 

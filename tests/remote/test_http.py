@@ -1,4 +1,4 @@
-"""What a server may answer, and how the client treats it: errors keep their class, and no secret is in any of them."""
+"""Answers that a server may give, and how the client treats them: errors keep their class and contain no secrets."""
 
 import asyncio
 import gc

@@ -1,6 +1,6 @@
 """Compares the wire format of events and of a finished run with golden files.
 
-A difference is a change of what front ends, HTTP clients and stored histories read. If it is intended, rewrite the
+A difference is a change in what front ends, HTTP clients and stored histories read. If it is intended, rewrite the
 files, and read the difference before you commit it:
 
     CFO_GOLDEN=write python -m pytest tests/runs/test_wire_format.py

@@ -1,7 +1,7 @@
 """Records of scenarios as JSON that is the same for every front end and machine, compared with golden files.
 
-A difference is a change of what front ends receive, or a difference between two of them, which is a bug in one. If the
-change is intended, rewrite the files, and read the difference before you commit it:
+A difference means that what front ends receive has changed, or that one of them has a bug and differs from the others.
+If the change is intended, rewrite the files, and read the difference before you commit it:
 
     CFO_GOLDEN=write python -m pytest tests/scenarios
 """
@@ -60,7 +60,7 @@ def laid_out(value: Any, indent: str = "", depth: int = 3) -> str:
 def steps(events: Sequence[Numbered]) -> list[dict[str, Any]]:
     """A run's events, which must be numbered without a gap. Consecutive tokens are merged.
 
-    Progress is excluded, because it depends on the speed of the machine whether a query reports any.
+    Progress is excluded, because whether a query reports any depends on the speed of the machine.
     """
     assert [n.number for n in events] == list(range(len(events)))
     made: list[dict[str, Any]] = []

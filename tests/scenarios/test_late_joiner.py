@@ -31,9 +31,7 @@ pytestmark = pytest.mark.parametrize("way", [HTTP, POSTGRES], indirect=True)
 async def working(
     root: Path, model: ScriptedServer, thread: str, options: dict[str, Any]
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Starts a separate process that works on a run in the thread. Yields it and the run's id once the model was
-    called.
-    """
+    """Starts a separate process that works on a run in the thread. Yields both once the model was called."""
     url = options.get("database_url")
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "CFO_OPENAI_API_KEY": KEY}
     environment |= {"CFO_DATABASE_URL": url.get_secret_value()} if url else {}

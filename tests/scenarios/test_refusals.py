@@ -17,7 +17,7 @@ NO_RUN = "20260101-000000-000000000000"
 
 
 async def refused(what: str, wrong: Wrong) -> dict[str, str]:
-    """The error of a call: its class, its code and its text."""
+    """The error that a call raises: its class, its code and its text."""
     try:
         await wrong()
     except CfoError as error:

@@ -29,7 +29,7 @@ class Step:
     event: str
 
     async def is_under_way(self, model: ScriptedServer) -> None:
-        """Waits until the model has sent what it sends, or a worker has worked for a while."""
+        """Waits until the model has gone silent, or a worker has worked for a while."""
         begun = processor_time()
         is_stalling = isinstance(self.turn, Stall)
         await until(lambda: model.stalled.is_set() if is_stalling else processor_time() > begun + WORK)

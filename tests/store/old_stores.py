@@ -56,7 +56,7 @@ class Database:
         self._place = place
 
     def engine(self) -> Engine:
-        """An engine like that of another program."""
+        """An engine for the database, as if another program had opened it."""
         if isinstance(self._place, Path):
             return sqlite_engine(self._place / self.schema.file_name)
         return Target(self._place).engine(self.schema.postgres_schema)

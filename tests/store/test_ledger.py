@@ -18,7 +18,7 @@ from cfo_kernel.store.schemas import LEDGER
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Engine]:
-    """Creates further engines for the same database, like those of other programs."""
+    """Creates more engines for the same database, as if other programs had opened it."""
     if request.param == "sqlite":
         return lambda: sqlite_engine(tmp_path / "ledger.db")
     target = Target(request.getfixturevalue("postgres"))

@@ -43,7 +43,7 @@ def downgrade():
     op.drop_table("later_{revision}")
 '''
 WAIT = """print("migrating", flush=True); sys.stdin.readline()"""
-"""A revision that reports when it has changed much, and then waits for a line before it continues."""
+"""A revision that reports when most of its changes are made, and waits for a line before it continues."""
 PROGRAM = """
 import pathlib, sys
 from dataclasses import replace

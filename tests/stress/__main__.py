@@ -2,9 +2,9 @@
 
 `threads` starts a server, sends it many first messages at once, and stops it once all of them are accepted. In each
 tenth round, it waits for their runs as well, and sends as many messages again. `workers` starts three `cfo worker` on a
-new PostgreSQL database at once, and stops each as soon as it is ready. Busy loops run beside them. If nothing moves for
-30 seconds, the tasks and stacks of every process are printed, and the program ends with 1. The seconds are processor
-time of a busy loop: where other programs take most of the processor, a slow start is not a hang.
+new PostgreSQL database at once, and stops each as soon as it is ready. Busy loops run at the same time. If nothing
+moves for 30 seconds, the tasks and stacks of every process are printed, and the program ends with 1. The seconds are
+processor time of a busy loop: where other programs take most of the processor, a slow start is not a hang.
 """
 
 import argparse

@@ -95,7 +95,7 @@ async def _is_right(thread: Thread) -> None:
 
 
 async def _has_selections(thread: Thread, file: str) -> None:
-    """A download of the rows that a page would show says so in its name."""
+    """The name of a download that contains only selected rows ends in a suffix."""
     sort, filters = (Sort(column="n", descending=True),), (Filter(column="n", op=">=", value=1),)
     for selection, name, rows in (
         (RowSelection(sort=sort, filters=filters), "result_001-filtered-sorted", [2, 1]),

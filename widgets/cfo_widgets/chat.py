@@ -52,7 +52,7 @@ class SentMessage(TypedDict):
 
 
 class ContinueReply(ThreadCommand):
-    """Continues a reply that waits for review. `untouched` if a countdown ran out instead of a click."""
+    """Continues a reply that waits for review. `untouched` means that a countdown ran out without a click."""
 
     type: Literal["continue"]
     run_id: str
@@ -126,7 +126,7 @@ class Chat(Component, bundle="chat"):
         self._open_runs: list[str] = []
         self._followed: set[str] = set()
         self._no_room: dict[str, Any] | None = None
-        """The problem that the server has no room for the stream of a run, until an event arrives."""
+        """The error for a server without room for the stream of a run, until an event arrives."""
         # Refreshes are numbered, because an earlier one may finish after a later one.
         self._last_refresh = self._shown_refresh = 0
         self._reported: tuple[str, str, tuple[str, ...]] = ("", "", ())

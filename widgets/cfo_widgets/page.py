@@ -35,7 +35,7 @@ _REFILL_DELAY = 2
 _CULL_AFTER = 120
 """The delay in seconds before a kernel without a page is stopped. Most pages stop their kernels when users leave."""
 _UNUSED = (RequestInfoSocketHandler, LogoutHandler, AllowListFileHandler)
-"""Voila's handlers that the page does not need. They serve query strings to kernels, and files."""
+"""Voila's handlers that the page does not need. They pass query strings to kernels, and serve files."""
 _SIGN_OF_LIFE = "<script>window.voila_heartbeat()</script>\n"
 _logger = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ def settings(ip: str, port: int, token: str) -> Config:
         VoilaConfiguration=page,
         MappingKernelManager=kernels,
         KernelManager={"transport": "ipc"},
-        # Sent with links to the page from other sites, such as a thread in a mail, but with none of their requests.
+        # Sent with links to the page from other sites, such as a thread in an email, but not with their requests.
         IdentityProvider={"cookie_options": {"samesite": "Lax"}},
     )
 

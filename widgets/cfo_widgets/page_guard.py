@@ -151,7 +151,7 @@ class LoginHandler(Guarded, LoginFormHandler):
 
 
 class GuardedFiles(Guarded):
-    """For handlers of static files: an invalid path returns 404 instead of failing in their parser."""
+    """The guard for handlers of static files. An invalid path returns 404 instead of failing in their parser."""
 
     async def get(self, path: str, include_body: bool = True) -> None:
         try:

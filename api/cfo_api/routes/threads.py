@@ -127,8 +127,8 @@ async def download_result(
 ) -> Response:
     """Returns a file in the thread: `results/<name>`, `analysis/<name>`, or the name of a file in `results/`.
 
-    With a `format`, only the rows that match all filters, sorted. The file's name then says that it is filtered or
-    sorted.
+    With a `format`, the file contains only the rows that match all filters, sorted, and `-filtered` or `-sorted` is
+    added to its name.
     """
     selection = _selection(RowSelection, sort, filters)
     return attachment(await thread.download(_result_path(file), format, selection))

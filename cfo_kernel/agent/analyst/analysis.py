@@ -99,7 +99,7 @@ class Analyst:
     def _same_rows(
         self, filled: list[Variant]
     ) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | None]:
-        """The reading as a parent's name, if the word's other meaning has the same rows and all of them are added."""
+        """The reading with a parent's name, if the word's other meaning has the same rows and all are added."""
         if len(filled) != 2:
             return None
         for one, other in (filled, filled[::-1]):

@@ -18,7 +18,7 @@ def excluded(reading: Reading) -> tuple[Pick, ...]:
 
 
 def blanks(schema: Schema, reading: Reading, pick: Pick) -> QueryPlan:
-    """Counts and sums the rows with a blank in an excluded column, which '<>' drops although they do not match."""
+    """Counts and sums the rows with a blank in an excluded column, because '<>' drops blanks as well."""
     others = replace(reading, picks=tuple(p for p in reading.picks if p is not pick))
     measures = [Measure(name="number", expression=Aggregate(fn="count"))]
     if reading.column and "sum" in reading.functions:

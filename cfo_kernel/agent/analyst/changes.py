@@ -93,7 +93,7 @@ class Beside:
                 "I do not know which month to add up to. Say for example 'year to date June 2012' or 'by month'."
             )
         if ytd and not (base.periods and base.periods[0].grain is Grain.YEAR):
-            raise NotUnderstood("Year to date is within one year. Name the year, for example 'in 2012'.")
+            raise NotUnderstood("A year-to-date figure covers a single year. Name it, for example 'in 2012'.")
         if not grains:
             self.remarks.append("The running total is shown by month.")
             base = replace(base, by=(*base.by, self._time(base, Grain.MONTH)))

@@ -50,7 +50,7 @@ class Functions(Beside):
             return replace(base, functions=("count",) if draft.count_rows else ("sum",), per=draft.per)
         if draft.count_rows:
             if asked:
-                raise NotUnderstood("I cannot combine a number of postings with an average. Say for which period.")
+                raise NotUnderstood("I cannot combine a number of postings with an average. Name a period.")
             if self._said_sum() and (draft.measure or self._said("total amount of")):
                 return replace(base, functions=("count", "sum"), column=self._measure(base))
             return replace(base, functions=("count",), column=None)

@@ -135,10 +135,11 @@ class Judge(Balances):
             if grain is None:
                 begin, end = max(left.first, right.first), min(left.last, right.last)
                 raise NotUnderstood(
-                    f"The two do not cover the same months{when}: {told}. A variance would compare unequal periods.",
+                    f"The two scenarios do not cover the same months{when}: {told}. "
+                    "A variance would compare unequal periods.",
                     self._over_common(begin, end),
                 )
-            text = f"The two do not cover the same months{when}: {told}."
+            text = f"The two scenarios do not cover the same months{when}: {told}."
             size = 1 if grain is Grain.MONTH else _SIZES.get(grain, 0)
             last = min(left.last, right.last)
             if size > 1 and (last.month % size or left.last.month != right.last.month):
@@ -273,7 +274,7 @@ class Judge(Balances):
 
 
 def _near(wanted: Period, held: Held) -> list[str]:
-    """Periods to offer: the years with data, or the same month or quarter of those years and the latest with rows."""
+    """Periods to offer: the years with data, or this month or quarter in each year, plus the latest one with rows."""
     if held.first is None or held.last is None:
         return []
     years = range(max(held.first.year, held.last.year - _MOST_YEARS), held.last.year + 1)

@@ -113,7 +113,7 @@ class Sentences(ManyRows):
         return (
             f"not meaningful ({why}), as the base is zero or negative"
             if why == NOT_MEANINGFUL
-            else f"not there ({why})"
+            else f"not available ({why})"
         )
 
     def _list(self) -> str:

@@ -158,7 +158,7 @@ class ManyRows(Cells):
         if len(self.rows) == self.total > FEW and len(compared) + self._series() < self.total:
             if len(compared) < 2:
                 only = "".join(f" but {self.name(row)} with {self._moved(row)}" for row in compared)
-                return f"{head}: no row{only} has a predecessor to compare with, of {self.total:,} in all."
+                return f"{head}: of {self.total:,} rows, none{only} has a predecessor to compare with."
             head += f", where {len(compared)} of {self.total:,} rows can be compared,"
         return self._extremes(head, self._moved, ("the largest rise is in", "the largest fall in"), by=self.groups + 2)
 

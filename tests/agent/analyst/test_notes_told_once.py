@@ -79,7 +79,7 @@ def test_a_change_does_not_claim_that_all_rows_are_compared(messages: dict[str, 
     assert "Each month is compared with the month before it, if that has rows;" in messages[CHANGE]
     assert "so there is no month directly before to compare them with" in messages[CHANGE]
     assert "where 2 of 8 rows can be compared, ranges from" in messages[UNITS_CHANGE]
-    assert "no row has a predecessor to compare with, of 8 in all." in messages[WEEKS]
+    assert "of 8 rows, none has a predecessor to compare with." in messages[WEEKS]
 
 
 def test_months_without_a_growth_are_mentioned(messages: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Questions to a shop without a glossary, where the analyst has only names, keys and dates to rely on."""
+"""Questions about a shop without a glossary, where the analyst has only names, keys and dates to rely on."""
 
 import pytest
 

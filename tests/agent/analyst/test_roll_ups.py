@@ -93,7 +93,7 @@ def test_a_note_names_an_account_that_closed_earlier_but_not_its_owners(
 
 
 def test_who_is_not_in_the_balance_at_all_is_named(replies: dict[str, Reply]) -> None:
-    """If a single figure is based on it, the analyst asks back; in a series it adds a note."""
+    """If a single figure is based on it, the analyst asks for clarification; in a series it adds a note."""
     alone = replies["Partner Capital at the end of 2012"]
     assert alone.kind == "user_interaction"
     assert "does not include France and Germany" in message(alone)

@@ -1,4 +1,4 @@
-"""A case in the tables of this folder: what a model server sends, and what the person must read."""
+"""A case in the tables of this folder: what a model server sends, and what the user must see."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Fails:
 class Case:
     """The turns of a server, of which the last repeats, and how a run with it ends.
 
-    `seen` names a public report of the behavior.
+    `seen` is a public report of the behavior.
     """
 
     turns: Sequence[Turn]

@@ -1,4 +1,4 @@
-"""Responses of servers that are not answers: refusals, limits, wrong addresses, and errors in a stream."""
+"""Server responses that are not answers: refusals, limits, wrong addresses, and errors in a stream."""
 
 from tests.agent.servers.case import QUERY, RESULT, SQL, Case, fails, works
 from tests.agent.servers.wire import Whole, call, chunk, one_call
@@ -15,7 +15,7 @@ _FILTERED = {
 
 
 def error(status: int, message: str, code: object = None, /, **keys: object) -> Whole:
-    """An error in OpenAI's form."""
+    """An error in OpenAI's format."""
     return Whole(status, {"error": {"message": message, "code": code, **keys}})
 
 

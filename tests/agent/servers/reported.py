@@ -1,4 +1,4 @@
-"""Faults of model servers that users of other programs reported. `seen` names the report on GitHub."""
+"""Faults of model servers that users of other programs reported. `seen` is the report on GitHub."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Runs with servers that do not take a request as it is, or that keep one waiting."""
+"""Runs with servers that reject a request in its usual form, or that keep a client waiting."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -41,7 +41,7 @@ async def test_a_server_that_thinks_for_long_but_says_so_is_waited_for(opened: O
 
 
 async def test_a_server_with_plain_schemas_gets_its_plan_understood(opened: Opened) -> None:
-    """Its model writes each value as the plain schema has it: a text in a list."""
+    """Its model writes each value as a string in a list, as the plain schema requires."""
     plan = {
         "table": "ledger",
         "filters": [{"column": "ledger.amount", "op": ">", "value": ["-1000000"]}],

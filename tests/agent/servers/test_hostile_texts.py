@@ -80,7 +80,7 @@ def test_no_error_body_breaks_its_reader(json: Any) -> None:
 
 
 async def test_no_form_of_an_answer_is_an_internal_error(opened: Opened) -> None:
-    """One workbench and one thread for all of them, with a fixed seed."""
+    """All forms share one workbench and one thread. The seed is fixed."""
     shapes: list[Any] = []
 
     @settings(max_examples=40, database=None, derandomize=True)

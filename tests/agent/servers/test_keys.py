@@ -113,7 +113,7 @@ def _has_key(text: str) -> bool:
 
 
 def _texts(path: Path) -> list[str]:
-    """The contents of a file, also of one that is compressed."""
+    """The contents of a file, decompressed if necessary."""
     if not path.is_file():
         return []
     if path.suffix == ".parquet":

@@ -103,7 +103,7 @@ async def test_a_second_reply_is_reported_as_not_executed(server: RawServer, wor
 async def test_an_argument_that_was_ignored_is_named_with_the_result(server: RawServer, workspace: Workspace) -> None:
     events = await asked(workspace, server, one_call("execute_sql", {**SQL, "limit": 100}), RESULT)
     [told] = [event for event in events if isinstance(event, ToolResult)]
-    assert told.output["notes"] == ["execute_sql has no argument limit: what it says was ignored."]
+    assert told.output["notes"] == ["execute_sql has no argument limit: its value was ignored."]
     assert "ignored" in server.requests[1]["messages"][-1]["content"]
 
 

@@ -1,4 +1,4 @@
-"""Servers that know only a part of JSON Schema: which form of the tools they get, and what it still says."""
+"""Servers that support only part of JSON Schema get the tools in a simpler form that keeps their meaning."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -34,7 +34,7 @@ def endless(head: bytes, first: bytes, more: bytes, *, compressed: bool = False)
 
 
 def nothing_compressed() -> Any:
-    """A compressed body of endless length, of which nothing is left after decompression."""
+    """An endless compressed body that decompresses to nothing."""
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     yield SSE + GZIP + b"\r\n" + packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
     for _ in range(MANY // 1_000_000):
@@ -56,7 +56,7 @@ BODIES = {
 
 @asynccontextmanager
 async def sending(parts: Callable[[], Any]) -> AsyncIterator[tuple[str, list[int]]]:
-    """A server that sends these parts to each request. The list gets the number of bytes sent each time."""
+    """A server that responds to each request with these parts. The list gets the number of bytes sent each time."""
     sent: list[int] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Adds the tables of workspaces and threads."""
+"""Adds the tables for workspaces and threads."""
 
 import sqlalchemy as sa
 from alembic import op
