@@ -59,7 +59,9 @@ def _frame(result: object) -> pd.DataFrame:
         result = result.to_frame("value" if result.name is None else cast("Any", result.name))
     if not isinstance(result, pd.DataFrame):
         kind = type(result).__name__
-        raise TypeError(f"result_df is of type {kind}. Make it a DataFrame or a Series, as in pd.DataFrame({{'value': [x]}})")
+        raise TypeError(
+            f"result_df is of type {kind}. Make it a DataFrame or a Series, as in pd.DataFrame({{'value': [x]}})"
+        )
     if result.shape[1] > _MAX_COLUMNS:
         raise ValueError(f"result_df has {result.shape[1]} columns; the limit is {_MAX_COLUMNS}. Keep fewer")
     if not result.shape[1]:
