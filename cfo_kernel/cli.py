@@ -40,8 +40,8 @@ workspaces_app = typer.Typer(invoke_without_command=True, help="List the workspa
 app.add_typer(workspaces_app, name="workspaces")
 app.add_typer(db, name="db")
 
-WorkspaceOption = Annotated[str | None, typer.Option("-w", "--workspace", help="A workspace by id or name.")]
-NeededWorkspace = Annotated[str, typer.Option("-w", "--workspace", help="A workspace by id or name.")]
+WorkspaceOption = Annotated[str | None, typer.Option("-w", "--workspace", help="The id or name of the workspace.")]
+NeededWorkspace = Annotated[str, typer.Option("-w", "--workspace", help="The id or name of the workspace.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -177,7 +177,7 @@ def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
 
 @app.command()
 def worker() -> None:
-    """Execute runs until stopped: those left by ended processes and, with CFO_DATABASE_URL, those from all machines."""
+    """Execute runs until stopped: those of ended processes and, with CFO_DATABASE_URL, those from all machines."""
 
     async def work() -> None:
         settings = load()

@@ -77,9 +77,9 @@ export function useConversation(opened: string): Conversation {
     isResumed.current = true;
     const arrived = new Set(keys.values());
     for (const unsent of outbox.filter(({ key, problem, runId, isHeld }) => !problem && !runId && !isHeld && !arrived.has(key))) {
-      // The key makes sending idempotent, so a message that did arrive is not sent twice. On a page of its own, the first message
-      // of a thread opens the thread of its key, so that a reload leads there. In a notebook, a new thread does not follow from
-      // the key; and another tab, which may be closed, shares the storage. In these cases the user decides.
+      // The key makes sending idempotent, so a message that did arrive is not sent twice. On a standalone page, the first message
+      // of a thread opens the thread with its key, so that a reload leads there. In a notebook, a new thread's id is not derived
+      // from the key; and another tab, which may be closed, shares the storage. In these cases the user decides.
       const isReload = "voila" in document.body.dataset && unsent.tab === tabId();
       if (threadId || isReload) void deliver(unsent);
       else change(unsent.key, { problem: PAGE_CLOSED });

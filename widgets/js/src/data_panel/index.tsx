@@ -96,7 +96,7 @@ function urgentFirst(all: Upload[]): Upload[] {
   return [...all.filter(isUrgent), ...all.filter((upload) => !isUrgent(upload))];
 }
 
-/** What is wrong in the company's glossary. The engine's messages name the file and the advice each time; here they stand once. */
+/** Shows what is wrong in the company's glossary. Each of the engine's messages repeats the file and the advice; here they appear once. */
 function GlossaryFaults({ problems }: { problems: string[] }) {
   if (!problems.length) return null;
   const faults = problems.map((problem) => problem.replace(/^datasets\.yaml, l/, "L").replace(/ Correct the line and ask again\.$/, ""));

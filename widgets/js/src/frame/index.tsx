@@ -1,5 +1,5 @@
 // The frame of the workbench: its layout (frame.css), the button that opens the side panel on a narrow page, and the message
-// about a lost connection. It also remembers the open thread: on a page of its own in the address, so that a reload restores it,
+// about a lost connection. It also remembers the open thread: on a standalone page in the address, so that a reload restores it,
 // and in a notebook in the browser's storage, so that running the cell again restores it.
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { loadItem, removeItem, saveItem } from "../shared/browser_storage";
@@ -13,7 +13,7 @@ import "./frame.css";
 /** Milliseconds before another attempt to restore a thread. */
 const RETRY_MS = 3000;
 
-/** Whether this is a page of its own. In a notebook, the address belongs to the notebook. */
+/** Whether this is a standalone page. In a notebook, the address belongs to the notebook. */
 const isOwnPage = () => "voila" in document.body.dataset;
 const threadInAddress = () => new URLSearchParams(location.hash.slice(1)).get("thread") ?? "";
 

@@ -55,7 +55,7 @@ function plainDigits(text: string): string {
   return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
-/** Moves the decimal point by two places, which is exact: a product with 100 would be rounded. */
+/** Moves the decimal point by two places, which is exact: multiplying by 100 would round. */
 function percentage(digits: string): string {
   const parts = NUMBER.exec(digits);
   if (!parts) return digits;
@@ -63,7 +63,7 @@ function percentage(digits: string): string {
   return `${sign}${integer}${fraction.slice(0, 2).padEnd(2, "0")}.${fraction.slice(2)}`.replace(/^([+-]?)0+(?=\d)/, "$1").replace(/\.$/, "");
 }
 
-/** Rounds half away from zero to so many decimals, from the digits. */
+/** Rounds the digits to this many decimals, with halves away from zero. */
 function roundedTo(decimals: number, digits: string): string {
   const parts = NUMBER.exec(digits);
   const [, sign = "", integer = "0", fraction = ""] = parts ?? [];

@@ -1,5 +1,5 @@
 // The files that the data panel is adding. A message waits for them, because its answer may need them.
-// The data panel and the chat have bundles of their own, so they share this through the page and notify each other by an event.
+// The data panel and the chat have separate bundles, so they share this through the page and notify each other by an event.
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 
 /** "undecided" means that the user has to decide whether the file replaces one with the same name. */
@@ -49,7 +49,7 @@ export function areFilesBeingAdded(workspaceId: string): boolean {
   return filesOf(workspaceId).some(isPending);
 }
 
-/** Waits until no file is being added, or `isOver` says that nobody waits any more. Returns the files that were not added. */
+/** Waits until no file is being added, or `isOver` returns true. Returns the files that were not added. */
 export function filesAdded(workspaceId: string, isOver: () => boolean): Promise<AddedFile[]> {
   const awaited = new Set<string>();
   return new Promise((resolve) => {
@@ -65,7 +65,7 @@ export function filesAdded(workspaceId: string, isOver: () => boolean): Promise<
   });
 }
 
-/** Makes all who wait look again whether their wait is over. */
+/** Makes all waiting calls check again whether they are done. */
 export function checkWaits(): void {
   document.dispatchEvent(new Event(CHANGED));
 }

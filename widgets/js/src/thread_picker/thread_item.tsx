@@ -87,7 +87,7 @@ function TitleField({ thread, close }: { thread: ThreadRow; close: () => void })
     <div class="cfo-title-field">
       <input
         ref={(element) => { if (element && element !== document.activeElement && !problem) { element.focus(); element.select(); } }}
-        aria-label={`New title of ${titleOf(thread)}`} defaultValue={thread.title} maxLength={longest} dir="auto"
+        aria-label={`New title for ${titleOf(thread)}`} defaultValue={thread.title} maxLength={longest} dir="auto"
         onBlur={(event) => void save(event.currentTarget)}
         onKeyDown={(event) => {
           event.stopPropagation();
