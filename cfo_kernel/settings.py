@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from cfo_kernel import validation_errors
 from cfo_kernel.errors import InvalidSettings
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
@@ -105,6 +106,7 @@ def load() -> Settings:
         message = f"The file .env cannot be read ({error.strerror}). Fix the cause and restart."
         raise InvalidSettings(message) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        name = f"CFO_{'_'.join(map(str, first['loc']))}".upper().replace("CFO_CFO_", "CFO_")
-        raise InvalidSettings(f"{name} is not valid: {first['msg']}. Correct it and restart.") from error
+        first = validation_errors.faults(error.errors())[0]
+        name = f"CFO_{'_'.join(map(str, first.loc))}".upper().replace("CFO_CFO_", "CFO_")
+        reason = first.reason if first.is_sentence else f"it {first.reason}"
+        raise InvalidSettings(f"{name} is not valid: {reason}. Correct it and restart.") from error

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from cfo_kernel import errors
+from cfo_kernel import errors, validation_errors
 from cfo_kernel.errors import CfoError
 
 _log = logging.getLogger(__name__)
@@ -117,8 +117,8 @@ async def _on_error(_: Request, error: Exception) -> Response:
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     """Reports the first invalid field, but never its value, which may be secret."""
-    first = cast(RequestValidationError, error).errors()[0]
-    where = first["loc"][:2]
+    first = validation_errors.faults(cast(RequestValidationError, error).errors())[0]
+    where = first.loc[:2]
     if where == ("body", "files"):
         message = (
             "An upload must be multipart/form-data, with named files in the field `files`. Send it in this format."
@@ -127,8 +127,8 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     if where == ("body",) and not _is_json(request):
         message = "The body must be JSON. Send it with the header Content-Type: application/json."
         return problem(422, errors.InvalidInput.code, message)
-    field = ".".join(str(part) for part in first["loc"])[:200]
-    return problem(422, errors.InvalidInput.code, f"{field}: {first['msg']}. Correct it and send the request again.")
+    message = f"{first.describe(first.path)}. Correct it and send the request again."
+    return problem(422, errors.InvalidInput.code, message)
 
 
 def _is_json(request: Request) -> bool:

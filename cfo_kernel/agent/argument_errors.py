@@ -3,10 +3,11 @@
 from typing import Any, cast
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
+from cfo_kernel import validation_errors
 from cfo_kernel.agent.tool_arguments import Schema
 from cfo_kernel.similar_names import similar
+from cfo_kernel.validation_errors import Fault
 
 _MOST = 5
 _LONGEST_SHAPE = 700
@@ -15,30 +16,26 @@ _DEEPEST = 3
 
 def explained(error: ValidationError, tool: str, schema: Schema) -> str:
     """Lists the faults, and describes the expected shape of each object that has one."""
-    faults = error.errors(include_url=False, include_context=False)
-    if any(each["type"] == "json_invalid" for each in faults):
+    faults = validation_errors.faults(error.errors(include_url=False))
+    if any(each.type == "json_invalid" for each in faults):
         shape = _shape(schema, schema.get("$defs", {}), _DEEPEST)
-        return f"The arguments of {tool} are not one JSON object ({faults[0]['msg']}). Send them as {shape}"
+        reason = faults[0].describe("the text")
+        return f"The arguments of {tool} are not one JSON object: {reason}. Send them as {shape}"
     shapes: dict[str, None] = {}
     lines: list[str] = []
     for each in faults[:_MOST]:
-        place = _at(each["loc"][:-1], schema)
+        place = _at(each.loc[:-1], schema)
         lines.append(_fault(each, place))
         shapes[_shape(place, schema.get("$defs", {}), _DEEPEST)] = None
     return f"The arguments of {tool} are not valid. {' '.join(lines)} The expected shape is {', and '.join(shapes)}"
 
 
-def _fault(error: ErrorDetails, place: Schema) -> str:
-    path = ".".join(map(str, error["loc"])) or "The value"
-    fields = list(place.get("properties", {}))
-    match error["type"]:
-        case "extra_forbidden":
-            alike = similar(str(error["loc"][-1]), fields, 1, 0.6)
-            return f"{path} is not a field{f': did you mean {alike[0]}?' if alike else '.'}"
-        case "missing":
-            return f"{path} is missing."
-        case _:
-            return f"{path}: {error['msg']}."
+def _fault(fault: Fault, place: Schema) -> str:
+    path = fault.path or "The value"
+    if fault.type != "extra_forbidden":
+        return f"{fault.describe(path)}."
+    alike = similar(str(fault.loc[-1]), list(place.get("properties", {})), 1, 0.6)
+    return f"{path} is not a field{f': did you mean {alike[0]}?' if alike else '.'}"
 
 
 def _at(path: tuple[int | str, ...], root: Schema) -> Schema:

@@ -23,6 +23,7 @@ from cfo_kernel.replies import ResultColumn, ResultTable
 
 _PLAIN = ("amount", "number")
 T = TypeVar("T")
+NO_RETRY = "No other wording helps: do without it, or tell the person."
 Code = Annotated[str, BeforeValidator(lambda value: unfenced(value) if isinstance(value, str) else value)]
 """Code in a formal language. A model may wrap it in a Markdown fence."""
 toolset: FunctionToolset[RunDeps] = FunctionToolset(id="data", max_retries=4, schema_generator=ShortSchemas)
@@ -35,7 +36,7 @@ async def retryable(work: Awaitable[T]) -> T:
     except QueryError as error:
         hint = f" It printed: {error.details['stdout']}" if error.details.get("stdout") else ""
         if not error.details.get("retryable", True):
-            hint += " No other wording helps: do without it, or tell the person."
+            hint += f" {NO_RETRY}"
         raise ModelRetry(f"{error.code}: {error.message}{hint}") from error
 
 

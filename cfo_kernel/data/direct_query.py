@@ -4,6 +4,7 @@ import re
 
 from pydantic import ValidationError
 
+from cfo_kernel import validation_errors
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.errors import InvalidInput, PlanInvalid
 from cfo_kernel.values import Value
@@ -57,9 +58,6 @@ def read_direct(message: str) -> Direct:
     try:
         return Direct(plan=QueryPlan.model_validate_json(text))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        message = (
-            f"The plan is not valid: {f'{where}: ' if where else ''}{first['msg']}. Correct it, then send it again."
-        )
+        first = validation_errors.faults(error.errors(include_url=False))[0]
+        message = f"The plan is not valid: {first.describe(first.path or 'it')}. Correct it, then send it again."
         raise PlanInvalid(message) from error

@@ -4,6 +4,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
+from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.errors import EmptyFile, StorageFailed, UnreadableFile, UnsupportedFile
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -24,7 +25,11 @@ _SAVE_AGAIN = "Open it in the program it came from and save it again in the form
 
 def check_suffix(path: Path) -> None:
     """Raises `UnsupportedFile` if the name does not end in one of `SUFFIXES`."""
-    if path.suffix.lower() not in SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        place = f"If it is the glossary, put it into the workspace's data/ folder as {GLOSSARY}"
+        raise UnsupportedFile(f"{path.name} is not a table. {place}.")
+    if suffix not in SUFFIXES:
         raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(SUFFIXES)}.")
 
 

@@ -5,6 +5,9 @@ import unicodedata
 
 from cfo_kernel.errors import InvalidName
 
+GLOSSARY = "datasets.yaml"
+"""The name of the company's glossary, which is in `data/` but is not a dataset."""
+
 
 def safe_name(name: str) -> str:
     """The name under which a file is stored.

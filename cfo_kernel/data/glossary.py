@@ -3,30 +3,14 @@
 It is optional and written by hand, so every error names its line. Columns are written `table.column`.
 """
 
-import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from cfo_kernel.data.glossary_reader import Written, drop
 from cfo_kernel.data.plan import Scalar
-from cfo_kernel.data.tables import Column, Kind, Table, Tables
-from cfo_kernel.errors import GlossaryInvalid
+from cfo_kernel.data.tables import Column
 from cfo_kernel.values import Value
 
-_MOST_FAULTS = 100
-_REASONS = {
-    "extra_forbidden": "is not a known key here",
-    "missing": "is missing",
-    "string_type": "must be text",
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
-    "dict_type": "must consist of keys and values",
-    "model_type": "must consist of keys and values",
-}
-"""Reasons by pydantic's error types."""
 _Notes = TypeVar("_Notes")
 
 
@@ -101,28 +85,6 @@ class GlossaryFile(Value):
         return _find(self.table(table).columns, column) or ColumnNotes()
 
 
-@dataclass(frozen=True)
-class CheckedGlossary:
-    """The valid part of a glossary, with an error for each part that is left out."""
-
-    file: GlossaryFile
-    faults: tuple[GlossaryInvalid, ...] = ()
-
-
-def checked(written: Written, tables: Tables | None = None) -> CheckedGlossary:
-    """The part of the glossary that has the right form. With `tables`, also drops parts that refer to unknown names."""
-    value = copy.deepcopy(written.value)
-    faults = list(written.faults)
-    file = _valid(value, written, faults)
-    while tables is not None and (wrong := list(_wrong_names(file, tables))):
-        faults += [written.fault(loc, problem) for loc, problem in wrong[:_MOST_FAULTS]]
-        for loc, _ in reversed(wrong):  # from the last to the first, so that positions in lists stay valid
-            drop(value, loc)
-        file = _valid(value, written, faults)
-    faults.sort(key=lambda fault: int(fault.details["line"]))
-    return CheckedGlossary(file=file, faults=tuple(faults[:_MOST_FAULTS]))
-
-
 def without_hierarchy(file: GlossaryFile, table: str) -> GlossaryFile:
     """The glossary without the hierarchy of a table whose rows do not form one."""
     tables = {
@@ -130,80 +92,6 @@ def without_hierarchy(file: GlossaryFile, table: str) -> GlossaryFile:
         for name, notes in file.tables.items()
     }
     return file.model_copy(update={"tables": tables})
-
-
-def _valid(value: dict[Any, Any], written: Written, faults: list[GlossaryInvalid]) -> GlossaryFile:
-    """The glossary built from these values. Parts that do not have the right form are removed from `value` first."""
-    for _ in range(_MOST_FAULTS):
-        try:
-            return GlossaryFile.model_validate(value)
-        except ValidationError as error:
-            problems: dict[tuple[int | str, ...], str] = {}
-            for one in error.errors(include_url=False, include_input=False):
-                path = ".".join(map(str, one["loc"]))[:200]
-                problems.setdefault(one["loc"], f"{path} {_reason(one['type'], one['msg'])}")
-            faults += [written.fault(loc, problem) for loc, problem in list(problems.items())[:_MOST_FAULTS]]
-            dropped: set[tuple[int | str, ...]] = set()
-            for loc in reversed(problems):
-                if any(loc[:length] in dropped for length in range(1, len(loc) + 1)):
-                    continue  # a second error in the same part
-                path = drop(value, loc)
-                if not path:
-                    return GlossaryFile()
-                dropped.add(path)
-    return GlossaryFile()
-
-
-def _reason(type: str, message: str) -> str:
-    """Pydantic's reason, in words for people who write YAML."""
-    return _REASONS.get(type) or message.replace("Input should be", "must be").removeprefix("Value error, ")
-
-
-def _wrong_names(file: GlossaryFile, tables: Tables) -> Iterator[tuple[tuple[int | str, ...], str]]:
-    """The parts of the glossary that name unknown tables or columns, or unsuitable ones, each with the problem."""
-
-    def missing(column: str) -> bool:
-        table, _, name = column.partition(".")
-        return table not in tables or tables[table].column(name) is None
-
-    known = ", ".join(sorted(table.name for table in tables.values()))
-    for table, notes in file.tables.items():
-        if table not in tables:
-            yield ("tables", table), f"there is no table {table}; the tables are {known}"
-            continue
-        for column, column_notes in notes.columns.items():
-            loc = ("tables", table, "columns", column)
-            if missing(f"{table}.{column}"):
-                yield loc, f"there is no column {table}.{column}"
-            elif column_notes.unit:
-                names = (column_notes.unit.source, *column_notes.unit.unless)
-                if wrong := next(filter(missing, names), None):
-                    yield (*loc, "unit"), f"there is no column {wrong}"
-        if notes.date and missing(f"{table}.{notes.date}"):
-            yield ("tables", table, "date"), f"there is no column {table}.{notes.date}"
-        for field in ("defaults", "balances"):
-            for name in filter(missing, getattr(notes, field)):
-                yield ("tables", table, field, name), f"there is no column {name}"
-        for at, name in enumerate(notes.kept_apart):
-            if missing(name):
-                yield ("tables", table, "kept_apart", at), f"there is no column {name}"
-        if notes.hierarchy and (wrong_part := _wrong_part(tables[table], notes.hierarchy)):
-            yield ("tables", table, "hierarchy", wrong_part[0]), wrong_part[1]
-
-
-def _wrong_part(table: Table, notes: Hierarchy) -> tuple[str, str] | None:
-    """Why the columns cannot form a hierarchy: names must be text, and parents must be keys."""
-    for field, name in notes:
-        if name is not None and table.column(name) is None:
-            return field, f"there is no column {table.name}.{name}"
-    columns = {field: column for field, name in notes if name and (column := table.column(name))}
-    for field in ("label", "operator"):
-        if (column := columns.get(field)) and column.kind is not Kind.TEXT:
-            return field, f"{column.name} is {column.type}, not text"
-    key, parent = columns["key"], columns["parent"]
-    if key.kind not in (Kind.NUMBER, Kind.TEXT) or not (key.is_comparable(parent) or parent.nulls == table.row_count):
-        return "parent", f"{parent.name} is {parent.type}, {key.name} is {key.type}, so their values cannot be equal"
-    return None
 
 
 def _find(notes: dict[str, _Notes], name: str) -> _Notes | None:

@@ -10,20 +10,23 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
+from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.errors import GlossaryInvalid
 
-FILE_NAME = "datasets.yaml"
+FILE_NAME = GLOSSARY
 _MAX_BYTES = 256_000
 _MAX_DEPTH = 20
 _MAX_NODES = 20_000
 _MAX_TEXT = 10_000
 _MAX_SECONDS = 5.0
 _MOST_REPAIRS = 20
+_WRITTEN_KEY = re.compile(r"([\w.]+)['\"]?\s*:(?=\s|$)")
 Location = tuple[int | str, ...]
 """The keys and positions that lead to a part of the file."""
 Stamp = tuple[int, ...]
@@ -36,6 +39,8 @@ class Written:
         self.value: dict[Any, Any] = {}
         self.node: yaml.Node | None = None
         self.faults: list[GlossaryInvalid] = []
+        self.skipped: list[tuple[Location, GlossaryInvalid]] = []
+        """The keys that were written in lines that are not valid YAML, each with the fault of its line."""
 
     def fault(self, loc: Location, problem: str) -> GlossaryInvalid:
         """The error for a part, with the part's line."""
@@ -134,13 +139,28 @@ def _leave_out(lines: list[str], error: yaml.MarkedYAMLError, written: Written) 
         raise _LimitExceeded(at + 1, str(error.problem))
     is_own = type(error) is yaml.MarkedYAMLError  # the others are the parser's, in its terms
     problem = str(error.problem) if is_own else f"this is not valid YAML: {error.problem}"
-    written.faults.append(GlossaryInvalid(FILE_NAME, first + 1, problem))
-    indent = _indent(lines[first])
-    lines[first] = ""
-    for number in range(first + 1, len(lines)):
-        if lines[number].strip() and _indent(lines[number]) <= indent:
-            break
-        lines[number] = ""
+    fault = GlossaryInvalid(FILE_NAME, first + 1, problem)
+    indent, end = _indent(lines[first]), first + 1
+    while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > indent):
+        end += 1
+    written.faults.append(fault)
+    written.skipped += [(loc, fault) for loc in _keys(lines, first, end)]
+    lines[first:end] = [""] * (end - first)
+
+
+def _keys(lines: list[str], first: int, end: int) -> Iterator[Location]:
+    """The keys in the lines from `first` up to `end`, as far as they can be found without parsing, with those above."""
+    above: list[tuple[int, str]] = []
+    for number, line in enumerate(lines[:end]):
+        found = _WRITTEN_KEY.findall(line[:_MAX_TEXT])
+        if not found:
+            continue
+        above = [(indent, key) for indent, key in above if indent < _indent(line)]
+        if number >= first:
+            path = tuple(key for _, key in above)
+            for count, key in enumerate(found, 1):  # keys in braces are side by side, or each in the one before
+                yield from {(*path, found[0], key), (*path, *found[:count])}
+        above.append((_indent(line), found[0]))
 
 
 def _indent(line: str) -> int:

@@ -16,8 +16,8 @@ from typing import TypeVar
 from pydantic import Field, ValidationError
 
 from cfo_kernel.data import cache_cleanup, file_formats, file_names, file_records, read_limits
+from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.data.file_records import FileRecord, FileRecords
-from cfo_kernel.data.glossary_reader import FILE_NAME as GLOSSARY
 from cfo_kernel.data.tables import Column, Dataset, Table, Tables
 from cfo_kernel.errors import (
     CfoError,

@@ -45,8 +45,10 @@ Operator = Literal[
 def _without_null(value: Any) -> Any:
     """Rejects null in a list of values with one message; pydantic would report one error for each type of the union."""
     if isinstance(value, list) and None in value:
-        message = "A list of values contains null, which never matches. Leave it out, and use 'is null' to find "
-        "rows without a value."
+        message = (
+            "A list of values contains null, which never matches. Leave it out, and use 'is null' to find rows without "
+            "a value."
+        )
         raise PydanticCustomError("plan_invalid", message)
     return value  # pyright: ignore[reportUnknownVariableType] - pydantic validates it next
 

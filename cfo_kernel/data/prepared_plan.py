@@ -8,6 +8,7 @@ from cfo_kernel.data.additivity import AdditivityProbe, additivity_probes
 from cfo_kernel.data.closing_dates import ClosingDates, closing_dates
 from cfo_kernel.data.compiler import Compiler
 from cfo_kernel.data.glossary import GlossaryFile
+from cfo_kernel.data.glossary_guards import NONE_LOST, LostGuards, check_lost_guards
 from cfo_kernel.data.hierarchies import Trees
 from cfo_kernel.data.join_checks import JoinProbe, join_probe
 from cfo_kernel.data.missing_entities import MissingEntities, missing_entities
@@ -57,10 +58,13 @@ class PreparedPlan:
         return notes
 
 
-def prepare(plan: QueryPlan, tables: Tables, glossary: GlossaryFile, trees: Trees) -> PreparedPlan:
+def prepare(
+    plan: QueryPlan, tables: Tables, glossary: GlossaryFile, trees: Trees, lost: LostGuards = NONE_LOST
+) -> PreparedPlan:
     """Compiles the plan and its checks. Raises `UnknownTable`, `UnknownColumn` or `PlanInvalid` if it does not fit."""
     compiler = Compiler(plan, tables, trees)
     sql = compiler.sql()
+    check_lost_guards(plan, compiler, lost)
     others = [
         join_probe(plan, compiler),
         *period_gaps(compiler),

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel.data import glossary as glossaries
-from cfo_kernel.data import glossary_reader, hierarchies, result_pages
+from cfo_kernel.data import checked_glossary, glossary_reader, hierarchies, result_pages
 from cfo_kernel.data.closing_dates import MOST_ROWS
 from cfo_kernel.data.file_worker import FileWorker
-from cfo_kernel.data.glossary import GlossaryFile
+from cfo_kernel.data.glossary import GlossaryFile, without_hierarchy
+from cfo_kernel.data.glossary_guards import LostGuards
 from cfo_kernel.data.glossary_reader import Written
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.ingest_cache import DatasetIndex, IngestCache
@@ -38,6 +38,7 @@ class SchemaContext:
     trees: Trees = field(default_factory=dict[str, Tree])
     glossary_problems: tuple[str, ...] = ()
     """The problems in the glossary, each with its line. The parts concerned are left out."""
+    lost_guards: LostGuards = field(default_factory=dict[tuple[str, str], str])
 
     @property
     def tables(self) -> Tables:
@@ -119,7 +120,7 @@ class WorkspaceData:
             return self._schema
 
     async def _read_schema(self, index: DatasetIndex, written: Written) -> SchemaContext:
-        found = await asyncio.to_thread(glossaries.checked, written, index.tables)
+        found = await asyncio.to_thread(checked_glossary.checked, written, index.tables)
         glossary, faults = found.file, found.faults
         trees: dict[str, Tree] = {}
         for name, sql in hierarchies.tree_queries(glossary, index.tables).items():
@@ -127,8 +128,8 @@ class WorkspaceData:
             try:
                 trees[name] = hierarchies.tree_from_result(name, rows, glossary, written, index.tables)
             except GlossaryInvalid as error:
-                glossary, faults = glossaries.without_hierarchy(glossary, name), (*faults, error)
-        return SchemaContext(index, glossary, trees, tuple(fault.message for fault in faults))
+                glossary, faults = without_hierarchy(glossary, name), (*faults, error)
+        return SchemaContext(index, glossary, trees, tuple(fault.message for fault in faults), found.lost)
 
     async def check_file(self, path: Path) -> None:
         """Raises a `FileProblem` unless the file, which need not be in `data/`, contains a table."""
@@ -171,7 +172,7 @@ class WorkspaceData:
         schema = await self.schema()
         as_json = plan.model_dump(mode="json", exclude_defaults=True)
         tables = await self._tables(plan.model_dump_json(), thread_tables)
-        ready = prepare(plan, tables, schema.glossary, schema.trees)
+        ready = prepare(plan, tables, schema.glossary, schema.trees, schema.lost_guards)
         notes = [*schema.glossary_problems[:1], *ready.notes]
         try:
             if ready.probe_sql:

@@ -369,5 +369,5 @@ def test_an_interrupt_stops_the_run_and_says_so(root: Path, serve: Serve) -> Non
 def test_wrong_settings_are_reported(root: Path) -> None:
     done = process(root, "workspaces", CFO_REQUEST_LIMIT="many")
     assert done.code == 1
-    assert done.err.startswith("CFO_REQUEST_LIMIT is not valid")
+    assert done.err.startswith("CFO_REQUEST_LIMIT is not valid: it must be a whole number. Correct it")
     assert "Traceback" not in done.err

@@ -51,7 +51,7 @@ def test_a_question_is_not_taken_for_a_query(message: str) -> None:
     ("message", "reason"),
     [
         ("PLAN: {", "EOF"),
-        ('PLAN: {"limit": 5}', "table: Field required"),
+        ('PLAN: {"limit": 5}', "table is missing"),
         ('PLAN: {"table": "x", "limit": 0}', "limit"),
     ],
 )

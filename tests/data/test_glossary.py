@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfo_kernel.data import glossary, glossary_reader
+from cfo_kernel.data import checked_glossary, glossary, glossary_reader
+from cfo_kernel.data.plan import QueryPlan
+from cfo_kernel.data.prepared_plan import prepare
+from cfo_kernel.errors import PlanInvalid
 from tests.data.conftest import Company
 
 SAMPLE = """\
@@ -44,10 +47,10 @@ tables:
 """
 
 
-def checked(folder: Path, text: str | bytes, company: Company) -> glossary.CheckedGlossary:
+def checked(folder: Path, text: str | bytes, company: Company) -> checked_glossary.CheckedGlossary:
     path = folder / glossary_reader.FILE_NAME
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return glossary.checked(glossary_reader.read(folder), company.tables)
+    return checked_glossary.checked(glossary_reader.read(folder), company.tables)
 
 
 def loaded(folder: Path, text: str | bytes, company: Company) -> glossary.GlossaryFile:
@@ -76,7 +79,9 @@ def test_an_empty_file_is_an_empty_glossary(tmp_path: Path, company: Company, te
 
 
 def test_a_missing_file_is_an_empty_glossary(tmp_path: Path) -> None:
-    assert glossary.checked(glossary_reader.read(tmp_path)) == glossary.CheckedGlossary(glossary.GlossaryFile())
+    assert checked_glossary.checked(glossary_reader.read(tmp_path)) == checked_glossary.CheckedGlossary(
+        glossary.GlossaryFile()
+    )
 
 
 def test_names_are_compared_without_case(tmp_path: Path, company: Company) -> None:
@@ -95,9 +100,15 @@ def test_names_are_compared_without_case(tmp_path: Path, company: Company) -> No
         ("    synonyms: [gl, postings]", "    synonym: [gl, postings]", 6, "synonym"),
         ("        synonyms: [value]", "        colour: red", 17, "colour"),
         ("    synonyms: [gl, postings]", "    synonyms: [gl, {a: b}]", 6, "must be text"),
+        ("        values: {}", "        values: {1: [one]}", 19, "is a key that is not text: put quotes around it"),
         ("    synonyms: [gl, postings]", "    synonyms: gl", 6, "synonyms"),
         ("      - total by department", "      - a\n      - [b]", 9, "must be text"),
-        ("    defaults: {ledger.dept: Sales}", "    defaults: {ledger.dept: [a]}", 10, "defaults"),
+        (
+            "    defaults: {ledger.dept: Sales}",
+            "    defaults: {ledger.dept: [a]}",
+            10,
+            "ledger.dept must be true or false,",
+        ),
         ("company: Adventure Works", "company: [a]", 2, "company"),
         (
             "  accounts:\n",
@@ -106,8 +117,24 @@ def test_names_are_compared_without_case(tmp_path: Path, company: Company) -> No
             "there is no table acounts; the tables are account_groups, accounts, ledger",
         ),
         ("      account:\n", "      acount:\n", 22, "there is no column accounts.acount"),
-        ("    date: posted", "    date: postd", 9, "there is no column ledger.postd"),
-        ("    defaults: {ledger.dept: Sales}", "    defaults: {dept: Sales}", 10, "there is no column dept"),
+        ("    date: posted", "    date: postd", 9, "there is no column ledger.postd; the most similar is posted"),
+        ("    date: posted", "    date: ledger.posted", 9, "write the name without the table: posted"),
+        (
+            "    defaults: {ledger.dept: Sales}",
+            "    defaults: {dept: Sales}",
+            10,
+            "there is no column dept; write ledger.dept",
+        ),
+        ("    kept_apart: [ledger.dept]", "    kept_apart: [DEPT]", 13, "there is no column DEPT; write ledger.dept"),
+        (
+            "      accounts.account: [Bank]",
+            "      account: [Bank]",
+            12,
+            "there is no column account; write accounts.account",
+        ),
+        ("{source: ledger.dept,", "{source: dept,", 18, "there is no column dept; write ledger.dept"),
+        ("unless: {accounts.account:", "unless: {nowhere:", 18, "there is no column nowhere; write table.column"),
+        ("      amount:\n", "      ledger.amount:\n", 15, "write the name without the table: amount"),
         ("      accounts.account: [Bank]", "      accounts.nope: [Bank]", 12, "there is no column accounts.nope"),
         ("    kept_apart: [ledger.dept]", "    kept_apart: [ledger.nope]", 13, "there is no column ledger.nope"),
         ("{source: ledger.dept,", "{source: nope.dept,", 18, "there is no column nope.dept"),
@@ -145,6 +172,68 @@ def test_a_mistake_names_its_line(tmp_path: Path, company: Company, old: str, ne
         for field in notes.model_fields_set
     ]
     assert same.count(False) <= 2, found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lost"),
+    [
+        ("{source: ledger.dept,", "{source: nope.dept,", ("ledger", "amount")),
+        ("{source: ledger.dept,", "{", ("ledger", "amount")),
+        ("unless: {accounts.account:", "unless: {accounts.nope:", ("ledger", "amount")),
+        ("unless: {accounts.account: [Heads]}", "unless: {accounts.account: Heads}", ("ledger", "amount")),
+        ("unit: {source: ledger.dept, unless: {accounts.account: [Heads]}}", "unit: EUR", ("ledger", "amount")),
+        ("unit: {source: ledger.dept, unless: {accounts.account: [Heads]}}", "units: {}", ("ledger", "amount")),
+        ("[Heads]}}", "[Heads]", ("ledger", "amount")),
+        ("      amount:\n", "      amount: {\n", ("ledger", "amount")),
+        ("    columns:\n      amount:\n", "    columns: [\n      amount:\n", ("ledger", "amount")),
+        ("  ledger:\n", "  ledger: {columns: {amount: {unit: x\n", ("ledger", "")),
+        ("    defaults: {ledger.dept: Sales}", "    defaults: {dept: Sales}", ("ledger", "")),
+        ("      accounts.account: [Bank]", "      accounts.account: Bank", ("ledger", "")),
+        ("    kept_apart: [ledger.dept]", "    kept_appart: [ledger.dept]", ("ledger", "")),
+        ("    kept_apart: [ledger.dept]", "    kept_apart: [ledger.dept", ("ledger", "")),
+        ("    date: posted", "    date: postd", ("ledger", "")),
+        ("    name: General ledger", "    name: [General ledger]", None),
+        ("        name: posted amount", "        name: [posted amount", None),
+        ("        values: {}", "        values: {unit: 5}", None),
+        ("    balances:\n      accounts.account: [Bank]\n    kept", "    kept", None),
+    ],
+)
+def test_a_guard_that_is_left_out_is_lost(
+    tmp_path: Path, company: Company, old: str, new: str, lost: tuple[str, str] | None
+) -> None:
+    assert SAMPLE.count(old) == 1
+    found = checked(tmp_path, SAMPLE.replace(old, new), company)
+    assert (lost in found.lost) if lost else not found.lost
+
+
+@pytest.mark.parametrize(
+    ("fn", "column", "lost", "says"),
+    [
+        (
+            "sum",
+            "amount",
+            ("ledger", "amount"),
+            "x cannot be computed without knowing the unit of ledger.amount. Line 1.",
+        ),
+        ("avg", "ledger.amount", ("ledger", ""), "without knowing which rows of ledger may be added up. Line 1."),
+        ("median", "units", ("ledger", ""), "which rows of ledger may be added up"),
+        ("sum", "units", ("ledger", "amount"), None),
+        ("max", "amount", ("ledger", "amount"), None),
+        ("count", None, ("ledger", ""), None),
+        ("sum", "amount", ("accounts", ""), None),
+    ],
+)
+def test_a_lost_guard_refuses_sums(
+    company: Company, fn: str, column: str | None, lost: tuple[str, str], says: str | None
+) -> None:
+    select = [{"name": "x", "expression": {"op": "*", "left": {"fn": fn, "column": column}, "right": {"constant": 1}}}]
+    plan = QueryPlan.model_validate({"table": "ledger", "select": select})
+    if says is None:
+        assert prepare(plan, company.tables, glossary.GlossaryFile(), {}, {lost: "Line 1."}).sql
+        return
+    with pytest.raises(PlanInvalid, match=says) as caught:
+        prepare(plan, company.tables, glossary.GlossaryFile(), {}, {lost: "Line 1."})
+    assert caught.value.details["retryable"] is False
 
 
 @pytest.mark.parametrize(
@@ -205,7 +294,7 @@ def test_what_is_not_a_regular_file_is_not_opened(tmp_path: Path, company: Compa
         (lambda: (path.touch(), os.truncate(path, 1 << 30)), "larger than 256,000 bytes"),
     ):
         make()
-        found = glossary.checked(glossary_reader.read(tmp_path), company.tables)
+        found = checked_glossary.checked(glossary_reader.read(tmp_path), company.tables)
         assert found.file == glossary.GlossaryFile()
         assert says in found.faults[0].message
         path.rmdir() if path.is_dir() else path.unlink()
@@ -215,5 +304,5 @@ def test_what_is_not_a_regular_file_is_not_opened(tmp_path: Path, company: Compa
 def test_any_text_is_read(text: str) -> None:
     with TemporaryDirectory() as folder:
         Path(folder, "datasets.yaml").write_text(text)
-        found = glossary.checked(glossary_reader.read(Path(folder)))
+        found = checked_glossary.checked(glossary_reader.read(Path(folder)))
     assert isinstance(found.file, glossary.GlossaryFile)

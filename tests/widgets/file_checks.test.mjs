@@ -14,6 +14,7 @@ test("a file that cannot be uploaded gets a reason", () => {
   assert.match(problem("2024.csv", { isFolder: true }), /^This is a folder\. Add the files/);
   assert.match(problem("empty.csv", { size: 0 }), /^This file is empty/);
   assert.match(problem("huge.csv", { size: 3 * 2 ** 30 }), /^This file is larger than 2 GB/);
+  for (const name of ["datasets.yaml", "Glossary.YML"]) assert.match(problem(name), /put it into the workspace's data\/ folder as datasets\.yaml/);
   for (const name of ["notes.pdf", "csv", ""]) assert.match(problem(name), /^This file type is not supported/);
   for (const name of [`${"x".repeat(296)}.csv`, `${"ü".repeat(99)}.csv`, "a\nb.csv", "a\u202eb.csv", ".a.csv", "~$a.xlsx", "a:b.csv"]) {
     assert.match(problem(name), /^This file name is not allowed\. Rename the file/, JSON.stringify(name));

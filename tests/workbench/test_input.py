@@ -141,6 +141,8 @@ async def test_an_upload_that_is_no_table_leaves_data_as_it_was(opened: Opened, 
         with pytest.raises(error) as raised:
             await place.upload(tmp_path / name)
         assert name in raised.value.message
+        if name.endswith(".yaml"):
+            assert "put it into the workspace's data/ folder as datasets.yaml" in raised.value.message
     assert files(root / "tiny" / "data") == before
     assert [d.file for d in await place.datasets()] == ["ledger.csv"]
     assert not (root / "tiny" / ".trash").exists()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import anywidget
 from pydantic import TypeAdapter, ValidationError
 
-from cfo_kernel import CfoError
+from cfo_kernel import CfoError, validation_errors
 from cfo_kernel.errors import InternalError, InvalidInput
 from cfo_widgets.notebook_output import NotebookWidget
 from cfo_widgets.wire import Command, CommandResult, Ping, answer_message, problem_message
@@ -70,7 +70,9 @@ class Component(NotebookWidget, anywidget.AnyWidget):
                 return
             command = self.commands.validate_python(content)
         except ValidationError as error:
-            invalid = InvalidInput(f"The page sent an unknown command ({error.errors()[0]['msg']}). Reload the page.")
+            first = validation_errors.faults(error.errors())[0]
+            reason = first.describe(first.path or "it")
+            invalid = InvalidInput(f"The page sent an unknown command ({reason}). Reload the page.")
             self.send(problem_message(str(content.get("request", "")), invalid))
             return
         self.start(self._perform_and_answer(command, buffers))

@@ -14,7 +14,7 @@ from cfo_api.long_requests import LongRoute
 from cfo_api.pagination import PageDep
 from cfo_api.problems import may
 from cfo_api.schemas import FirstMessage, NewMessage, ThreadTitle, run_info, thread_info
-from cfo_kernel import PageRequest, ResultPage, ShownMessage, UsageTotals
+from cfo_kernel import PageRequest, ResultPage, ShownMessage, UsageTotals, validation_errors
 from cfo_kernel.api_models import NewThread, Page, RunInfo, ThreadDetails, ThreadInfo
 from cfo_kernel.errors import InvalidInput
 from cfo_kernel.interface import DownloadFormat, RowSelection, Thread
@@ -151,9 +151,8 @@ def _selection(kind: type[S], sort: str, filters: str, **more: int) -> S:
     try:
         return kind.model_validate({"sort": _sort_columns(sort), "filters": json.loads(filters), **more})
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))[:200]
-        raise InvalidInput(f"{field}: {first['msg']}. Correct it and send the request again.") from error
+        first = validation_errors.faults(error.errors())[0]
+        raise InvalidInput(f"{first.describe(first.path)}. Correct it and send the request again.") from error
     except (ValueError, RecursionError) as error:
         message = (
             "`filter`, and a `sort` that starts with [, must be a JSON list. Correct it and send the request again."

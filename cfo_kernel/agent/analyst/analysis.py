@@ -37,7 +37,11 @@ class Reply:
 
 
 class ToolFailed(Exception):
-    """Thrown into the generator when a query fails."""
+    """Thrown into the generator when a query fails. `may_retry` says whether another question may succeed."""
+
+    def __init__(self, message: str, *, may_retry: bool = True) -> None:
+        super().__init__(message)
+        self.may_retry = may_retry
 
 
 Course = Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reply]
@@ -80,7 +84,8 @@ class Analyst:
                 understood = self.reader.understood(question)
                 return ask(_sentences(problem.message, understood), self._texts(kept))
         except ToolFailed as failure:
-            return ask(f"The query failed: {failure}. Rephrase the question, or try again.")
+            advice = " Rephrase the question, or try again." if failure.may_retry else ""
+            return ask(f"The query failed: {str(failure).rstrip('.')}.{advice}")
 
     def _decide(self, refusal: Refusal) -> Generator[tuple[QueryPlan, ...], list[dict[str, Any]], Reading | Reply]:
         """The only reading that the data support, such as the only variant with rows, or else a question to the

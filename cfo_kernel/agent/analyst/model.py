@@ -19,6 +19,7 @@ from cfo_kernel.agent.analyst.analysis import Analyst, Reply, ToolFailed, ask, d
 from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.schema import Schema
 from cfo_kernel.agent.analyst.turn import Failure, Result, Turn
+from cfo_kernel.agent.tools import NO_RETRY
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import NO_TREES, Trees
 from cfo_kernel.data.plan import QueryPlan
@@ -138,7 +139,8 @@ def _plan_args(plan: QueryPlan, info: AgentInfo) -> dict[str, Any]:
 def _failed(results: tuple[Result, ...]) -> ToolFailed | None:
     for result in results:
         if isinstance(result, Failure):
-            return ToolFailed(result.text)
+            text, is_final, _ = result.text.partition(f" {NO_RETRY}")
+            return ToolFailed(text, may_retry=not is_final)
         if not isinstance(result, dict) or "rows" not in result:
             return ToolFailed(_error(result))
     return None

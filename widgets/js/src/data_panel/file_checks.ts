@@ -18,6 +18,7 @@ export function droppedFiles(transfer: DataTransfer | null): OfferedFile[] {
 export function fileProblem({ file, isFolder }: OfferedFile, suffixes: string[], largest: number): string {
   if (isFolder) return "This is a folder. Add the files in it instead.";
   const name = file.name.normalize("NFC").trim();
+  if (/\.ya?ml$/i.test(name)) return "This is not a table. If it is the glossary, put it into the workspace's data/ folder as datasets.yaml.";
   if (!suffixes.some((suffix) => name.toLowerCase().endsWith(suffix))) {
     return `This file type is not supported. Use one of ${suffixes.join(", ")}.`;
   }
