@@ -3,8 +3,10 @@
 import re
 
 # A terminal escape sequence, such as a color, a window title or a link. _HIDDEN handles a sequence without an end.
+# A sequence does not contain the beginning of another one, so that no part of the text is searched twice.
 _ESCAPE_SEQUENCE = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]|(?:\x1b[\]P^_X]|[\x9d\x90])[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)"
+    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"
+    r"|(?:\x1b[\]P^_X]|[\x9d\x90])[^\x07\x1b\x90\x9c\x9d]{0,4096}(?:\x07|\x1b\\|\x9c)"
 )
 # Control characters except tab and line feed; marks that change the text direction, so that the text looks different
 # from its content; and characters that are invisible to people but not to models (language tags).

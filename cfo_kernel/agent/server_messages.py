@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from html import unescape
+from itertools import islice
 from typing import Any, NamedTuple, cast
 
 from cfo_kernel.agent.shown_text import without_keys
@@ -12,6 +13,7 @@ from cfo_kernel.clean_text import clean_text
 _LONGEST = 300
 _READ = 20_000
 _DEEPEST = 6
+_MOST_SENTENCES = 20
 _SENTENCES = ("message", "msg", "error_message", "error", "errors", "detail", "details", "error_description", "reason")
 _FURTHER = ("title", "description", "metadata", "raw", "innererror", "fault", "faultstring", "exception", "body")
 """The keys under which servers put sentences, and the keys that wrap those.
@@ -19,7 +21,14 @@ _FURTHER = ("title", "description", "metadata", "raw", "innererror", "fault", "f
 Other keys, such as `input`, repeat the request.
 """
 
-_MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]{0,2000}>")
+# The parts of a web page that are not text. Each is removed with what it contains.
+_OPENING = re.compile(r"<(script\b|style\b|!--)", re.IGNORECASE)
+_CLOSING = {
+    "script": re.compile(r"</script\s*>", re.IGNORECASE),
+    "style": re.compile(r"</style\s*>", re.IGNORECASE),
+    "!--": re.compile(r"-->"),
+}
 # Keys with their usual prefixes, and random-looking strings that follow a word such as "key" or "bearer".
 _SECRET = re.compile(
     r"\b(?:(?:sk|pk|rk|gsk|hf|xai|r8|nvapi|pplx)[-_][-_A-Za-z0-9*]{10,}|(?:AIza|AKIA|ya29)[-_A-Za-z0-9*]{12,})"
@@ -38,7 +47,7 @@ class ServerMessage(NamedTuple):
 
 def server_message(body: object, secrets: Sequence[str] = (), longest: int = _LONGEST) -> ServerMessage:
     """The message in an error's body: on one line, cleaned, without secrets, and cut to `longest` characters."""
-    found = [_one_line(text) for text in _sentences(body, _DEEPEST)]
+    found = [_one_line(text) for text in islice(_sentences(body, _DEEPEST), _MOST_SENTENCES)]
     unlike = [text for n, text in enumerate(found) if text and not any(text in other for other in found[:n])]
     text = ": ".join(
         dict.fromkeys(text.rstrip(":. ") if n + 1 < len(unlike) else text for n, text in enumerate(unlike))
@@ -128,12 +137,31 @@ def _parsed(value: object) -> object:
         except (ValueError, RecursionError):
             return text
     if text.startswith("<"):
-        return _MARKUP.sub(" ", text)
+        return _without_markup(text)
     return text
 
 
+def _without_markup(text: str) -> str:
+    """The text of a web page.
+
+    The end of a part is searched for once, and not again from each further opening if there is none.
+    """
+    kept: list[str] = []
+    position, unclosed = 0, set[str]()
+    for opening in _OPENING.finditer(text):
+        kind = opening[1].lower()
+        if opening.start() < position or kind in unclosed:
+            continue
+        if closing := _CLOSING[kind].search(text, opening.end()):
+            kept.append(text[position : opening.start()])
+            position = closing.end()
+        else:
+            unclosed.add(kind)
+    return _TAG.sub(" ", " ".join([*kept, text[position:]]))
+
+
 def _one_line(text: str) -> str:
-    return " ".join(clean_text(unescape(text)).split())
+    return " ".join(clean_text(unescape(text[:_READ])).split())
 
 
 def _cut(text: str, longest: int) -> str:

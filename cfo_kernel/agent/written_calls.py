@@ -29,8 +29,8 @@ _SPECIAL = r"<[|｜][^<>|｜\n]{1,60}(?:[|｜][^<>|｜\n]{1,40})?[|｜]?>|</?s>"
 _TAG = r"</?[A-Za-z_｜][\w:.｜-]{0,60}(?:=[^<>\n]{1,80})?(?:\s+[\w-]+=\"[^\"\n]{0,80}\")*\s*/?>"
 _MARK = re.compile(rf"{_SPECIAL}|\[/?[A-Z][A-Z_]{{2,30}}\]|{_TAG}|```[\w+-]*")
 _LABEL = re.compile(r"(?:(?<=\n)|\A)[A-Z][\w ]{0,20}:")
-_LEADING, _TRAILING = re.compile(rf"\A(?:\s*(?:{_MARK.pattern}))+"), re.compile(rf"(?:(?:{_MARK.pattern})\s*)+\Z")
-_LAST_SPECIALS = re.compile(rf"(?:(?:{_SPECIAL})\s*)+\Z")
+_LEADING = re.compile(rf"\A(?:\s*(?:{_MARK.pattern}))+")
+_SPECIAL_MARK = re.compile(_SPECIAL)
 _NOT_FOR_PEOPLE = re.compile(rf"{_SPECIAL}|\[TOOL_CALLS\]|<tool_call|<function")
 _FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*<\|message\|>")
 _NAMED_BLOCK = re.compile(
@@ -68,7 +68,7 @@ def without_thinking(text: str) -> str:
     text = "".join([*kept, "" if thinking else text[start:]])
     final = list(_FINAL.finditer(text))
     text = text[final[-1].end() :] if final else text
-    return _LAST_SPECIALS.sub("", text.strip()).strip()
+    return _without_last(_SPECIAL_MARK, text.strip()).strip()
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,20 @@ def _whole(text: str, tools: Tools) -> list[WrittenCall]:
 
 
 def _without_marks(text: str) -> str:
-    return _TRAILING.sub("", _LEADING.sub("", text)).strip()
+    return _without_last(_MARK, _LEADING.sub("", text)).strip()
+
+
+def _without_last(mark: re.Pattern[str], text: str) -> str:
+    """The text without the marks at its end.
+
+    It takes one pass. A single pattern for all of them would search to the end of the text again from each mark.
+    """
+    begin, end = len(text), 0
+    for found in mark.finditer(text):
+        if begin == len(text) or text[end : found.start()].strip():
+            begin = found.start()
+        end = found.end()
+    return text if text[end:].strip() else text[:begin]
 
 
 def _blocks(text: str, tools: Tools) -> list[WrittenCall]:

@@ -2,6 +2,7 @@
 """Calls in the forms of models' templates, and prose that only mentions a tool."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from cfo_kernel.agent.tool_names import offered_name
 from cfo_kernel.agent.written_calls import is_for_a_person, without_thinking, written_calls
+from cfo_kernel.clean_text import clean_text
 from tests.agent.offered_tools import TOOLS
 
 SQL = "SELECT sum(amount) AS total FROM ledger WHERE a < 3 -- <b>"
@@ -136,15 +138,35 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     is_for_a_person(text)
 
 
+@pytest.mark.parametrize("longest", [49_000, 200_000])
 @pytest.mark.parametrize(
     "piece",
-    ["<think>", "</think>", "<a=b>", "<a ", "{", "[", "```", "(", "<|", "\n ", "{'a':", "execute_sql ", "[TOOL_CALLS]"],
+    [
+        *(
+            "<think>",
+            "</think>",
+            "<a=b>",
+            "<a ",
+            "{",
+            "[",
+            "```",
+            "(",
+            "<|",
+            "\n ",
+            "{'a':",
+            "execute_sql ",
+            "[TOOL_CALLS]",
+        ),
+        *("<|a|>", "<s>", "<|channel|>final ", "``` ", "[TOOL] ", "\x90", "\x9d"),
+    ],
 )
-def test_a_long_text_is_no_burden(piece: str) -> None:
-    """Each of these takes milliseconds. A pattern that searches for the end of every tag from the start takes
-    minutes.
-    """
-    written_calls(piece * (200_000 // len(piece)), TOOLS)
+def test_a_long_text_is_no_burden(piece: str, longest: int) -> None:
+    """Each of these takes milliseconds. A pattern that searches for an end from each tag again takes minutes."""
+    text = f"z{piece * (longest // len(piece))}x"
+    begun = time.process_time()
+    written_calls(clean_text(text), TOOLS)
+    is_for_a_person(text)
+    assert time.process_time() - begun < 4
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """Whatever text or form a hostile server sends, nothing hidden, no key and no internal error reaches a thread."""
 
 import json
+import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +133,24 @@ def test_a_key_that_is_still_being_written_is_not_shown() -> None:
     grown = [shown.growing(f"The key is {KEY} now"[:length]) for length in range(len(KEY) + 16)]
     assert all(KEY[:10] not in text for text in grown)
     assert grown[-1] == "The key is *** now"
+
+
+SENTENCES = ("message", "error", "errors", "detail", "details", "title", "raw", "body", "reason")
+
+
+def tree(depth: int, numbers: Iterator[int]) -> Any:
+    return {key: tree(depth - 1, numbers) for key in SENTENCES} if depth else f"{next(numbers)}."
+
+
+@pytest.mark.parametrize("text", ["<script>", "<STYLE ", "<!--", "<p", "\x9d", "&lt;", '{"a":'])
+def test_a_long_error_is_read_quickly(text: str) -> None:
+    """Each takes less than a second, because few sentences are read, and each in one pass."""
+    long = dict.fromkeys(SENTENCES, text * (19_000 // len(text)))
+    begun = time.process_time()
+    server_message({"code": text * 100_000, "errors": [long] * 5, "error": tree(5, count())})
+    assert time.process_time() - begun < 4
+
+
+def test_a_page_is_read_without_its_scripts() -> None:
+    page = "<title>Down</title><SCRIPT>let x</script ><!-- <script> --><style>p {}</style><b>until 5</b><script> later"
+    assert server_message(page).text == "Down until 5 later"
