@@ -1,4 +1,4 @@
-"""What the system knows about running processes."""
+"""Information from the system about running processes."""
 
 import os
 from pathlib import Path

@@ -66,7 +66,7 @@ def without_secrets(text: str, secrets: Sequence[str]) -> str:
 
 
 def parameter_paths(body: object) -> list[str]:
-    """The parameters that an error names in a field of its own: `param`, or the `loc` of a validation error."""
+    """The parameters that an error names in a separate field: `param`, or the `loc` of a validation error."""
     return list(_paths(_parsed(body), _DEEPEST))
 
 

@@ -73,7 +73,7 @@ def without_thinking(text: str) -> str:
 
 @dataclass(frozen=True)
 class Written:
-    """The calls at the end of a text, and the prose before them."""
+    """The calls at the end of an answer's text, and the prose before them."""
 
     prose: str
     calls: list[WrittenCall]

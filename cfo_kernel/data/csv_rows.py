@@ -1,4 +1,4 @@
-"""Finds where the rows of a delimited text file begin and end, if quotation marks or widths leave doubt.
+"""Finds where the rows of a delimited text file begin and end, if quotation marks or widths make this unclear.
 
 Runs in the ingest worker. DuckDB's lenient parser reads everything after a stray quotation mark as one cell, without an
 error, so rows would be lost silently. This slower parser refuses a mark that is never closed, and notes cells that look

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class FileWorker:
-    """A `Worker` for the requests of `ingest_worker`.
+    """A `Worker` for the requests that `ingest_worker` handles.
 
     It replaces the paths in a request with paths in the process's folder.
     """

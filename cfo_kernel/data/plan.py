@@ -109,7 +109,7 @@ class Arithmetic(Value):
 
 
 class Window(Value):
-    """An expression beside other rows of the result.
+    """An expression that is computed from several rows of the result.
 
     `share_of_total`: part (0..1) of all rows of the result, or of those that share the groups `within`. The others run
     along a group (`along`, else the first with a grain): `previous` is the period before.
@@ -132,7 +132,7 @@ class Constant(Value):
 
 
 class PercentChange(Value):
-    """The change from a base, as a part of it (0..1): a variance against budget, say.
+    """The change from a base as a fraction of it (1 = 100 %), such as a variance against budget.
 
     (percent_change - base) / base; null unless base > 0.
     """
@@ -142,7 +142,7 @@ class PercentChange(Value):
 
 
 class Ratio(Value):
-    """A part (0..1, or more) of a base: cost as a part of income, say.
+    """A figure as a fraction of a base (1 = 100 %), such as cost as a fraction of income.
 
     ratio / base; null unless base > 0.
     """
@@ -234,7 +234,7 @@ class LastOf(Value):
 
 
 class QueryPlan(Value):
-    """One question to the tables: figures (`select`) over rows (`table`, `joins`, `filters`), by groups.
+    """A question about the tables: figures (`select`) over rows (`table`, `joins`, `filters`), by groups.
 
     Without `select` the distinct combinations of the groups are listed. Groups are sorted as named where `order_by`
     says nothing. A sum or average that would add a balance over time, or values that the glossary keeps apart (two

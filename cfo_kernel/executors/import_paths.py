@@ -142,7 +142,7 @@ class RefusedPackages(importlib.abc.MetaPathFinder):
             if path is None and any(Path(folder, f"{fullname}{end}").exists() for end in ("", *_MODULES)):
                 message = (
                     f"{fullname} is installed in a folder that a confined process may not read, since {reason}."
-                    " Install it into the environment of cfo_kernel, or into a folder of its own."
+                    " Install it into the environment of cfo_kernel, or into a separate folder."
                 )
                 raise ModuleNotFoundError(message, name=fullname)
         return None

@@ -30,7 +30,7 @@ class InterruptibleWork(Protocol):
     """The other threads' access to the work in the main thread."""
 
     def stop(self) -> None:
-        """Asks the work to end. This is called repeatedly until the work has ended."""
+        """Requests that the work end. This is called repeatedly until it has ended."""
         ...
 
     def progress(self) -> float:

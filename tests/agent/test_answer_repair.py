@@ -1,4 +1,4 @@
-"""The repair of a model's whole answer, and runs that continue from answers that needed it."""
+"""Repairs a model's whole answer, and continues runs from answers that needed repair."""
 
 import json
 import re

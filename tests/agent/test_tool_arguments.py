@@ -1,4 +1,4 @@
-"""Arguments in the forms that models write, and as the tools' schemas define them."""
+"""Converts arguments in the forms that models write to what the tools' schemas define."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Responses that are not the requested stream."""
+"""Reads responses that are not the requested stream."""
 
 from collections.abc import AsyncIterator
 

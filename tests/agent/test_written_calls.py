@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - a template is copied as it is
-"""Calls in the forms of models' templates, and prose that only mentions a tool."""
+"""Recognizes calls in the formats of models' templates, but not prose that only mentions a tool."""
 
 import json
 import time

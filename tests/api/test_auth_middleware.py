@@ -1,4 +1,4 @@
-"""Which requests are accepted, by host, origin, token and size."""
+"""Checks which requests are accepted, depending on host, origin, token and size."""
 
 import asyncio
 import os

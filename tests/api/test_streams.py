@@ -1,4 +1,4 @@
-"""Event streams over a real connection: complete, resumed, kept alive, and closed by either side."""
+"""Event streams over a real connection are complete, resumable and kept alive, and either side can close them."""
 
 import asyncio
 import contextlib

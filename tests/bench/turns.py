@@ -29,7 +29,7 @@ AT_ONCE = 50
 BATCHES = 3
 Answer = Callable[[], Awaitable[object]]
 Seconds = Callable[[int], Awaitable[float]]
-"""How long it takes to give this many answers at once."""
+"""Returns how long it takes to give this many answers at once."""
 
 
 class _NullListener:

@@ -1,4 +1,4 @@
-"""The drawer of a narrow page, dialogs and banners: a countdown stays visible over them."""
+"""A countdown stays visible above dialogs, banners, and the drawer of a narrow page."""
 
 import re
 

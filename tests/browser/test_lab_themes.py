@@ -1,4 +1,4 @@
-"""The appearance of the workbench in JupyterLab: themes, wide and narrow, and beside a notebook."""
+"""Checks the appearance of the workbench in JupyterLab: in each theme, wide and narrow, and next to a notebook."""
 
 import pytest
 from playwright.async_api import Page, expect

@@ -1,4 +1,4 @@
-"""Tabs, reloads and crashes: the conversation is restored, and no text that was typed is lost."""
+"""The conversation is restored after reloads and crashes and in other tabs, and no text that was typed is lost."""
 
 import os
 import signal

@@ -1,6 +1,6 @@
-"""Which process continues a run whose process dies, only seems dead, or dies repeatedly.
+"""Checks which process continues a run whose process dies, only seems dead, or dies repeatedly.
 
-The rules by themselves are tested in `tests/runs/test_queue.py`, `test_queues.py` and `test_runs.py`.
+The rules themselves are tested in `tests/runs/test_queue.py`, `test_queues.py` and `test_runs.py`.
 """
 
 import asyncio

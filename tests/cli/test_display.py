@@ -1,4 +1,4 @@
-"""How values are displayed to people."""
+"""Checks how values are displayed to people."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Text files as people export them: which are read, which lead to notes, and which are refused."""
+"""Checks which of the text files that people export are read, which lead to notes, and which are refused."""
 
 import csv
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Trees: which nodes are below a node, with which sign, and which rows do not form a tree."""
+"""Checks which nodes of a tree are below a node and with which sign, and which rows do not form a tree."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Pages need column names of their own, which a result may already use."""
+"""Pages need additional column names, which a result may already use."""
 
 import duckdb
 

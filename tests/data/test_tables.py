@@ -1,4 +1,4 @@
-"""Which columns join tables, and the path from one table to another."""
+"""Checks which columns join tables, and the path from one table to another."""
 
 from cfo_kernel.data.tables import Column, Kind, Relation, Table, Tables
 

@@ -1,4 +1,4 @@
-"""The Docker executor, with a fake `docker` command. With a real one, `test_python_programs` runs through it too."""
+"""Tests the Docker executor with a fake `docker` command. `test_python_programs` also runs it with a real one."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Values of every type, from SQL to where they end up: JSON, a DataFrame, or a sheet.
+"""Values of every type stay exact from SQL to JSON, a DataFrame and a sheet, or a note says otherwise.
 
 Each is either exact there, or null or text, and a note says so unless the value makes it obvious.
 """

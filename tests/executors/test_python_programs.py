@@ -1,4 +1,4 @@
-"""What programs can rely on, with every executor on this machine: tables, exact values, output, files."""
+"""Tests what programs can rely on, with every executor on this machine: tables, exact values, output, files."""
 
 # ruff: noqa: E501 - a program that fits a line is best read as one
 

@@ -1,4 +1,4 @@
-"""The zygote and its children: lost and restarted, cancelled, closed, and refused if they cannot be confined."""
+"""The zygote and its children are restarted when lost, cancelled, closed, and refused if they cannot be confined."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The life of a notebook over a root, in kernels started as Jupyter starts them. `conftest` checks how each ends."""
+"""Runs notebooks from start to end, in kernels started as Jupyter starts them. `conftest` checks how each ends."""
 
 import ast
 import json

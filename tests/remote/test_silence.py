@@ -1,4 +1,4 @@
-"""A server that accepts requests but no longer answers: waiting callers get an error within seconds."""
+"""If a server accepts requests but no longer answers, waiting callers get an error within seconds."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Direct runs, whose message is the query, and queries without a thread."""
+"""Tests direct runs, whose message is the query, and queries without a thread."""
 
 import json
 from collections.abc import Callable

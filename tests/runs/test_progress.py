@@ -1,4 +1,4 @@
-"""Progress events of a long query, and what happens to the query when the run is cancelled."""
+"""A long query reports its progress, and stops when its run is cancelled."""
 
 import asyncio
 from collections.abc import Callable

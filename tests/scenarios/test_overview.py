@@ -1,4 +1,4 @@
-"""The requests of a side panel for a workspace: the open runs, and the glossary's notes on the tables."""
+"""The requests that a side panel makes for a workspace: the open runs, and the glossary's notes on the tables."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The history file: always complete, readable by people, and set aside if it is broken."""
+"""The history file is always complete, can be read by people, and is set aside if it is broken."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""Data stays safe during a migration: backup copies, one transaction, one process at a time, and refusals."""
+"""Data stays safe during a migration: it is copied first, in one transaction, by one process, or else refused."""
 
 import os
 import signal

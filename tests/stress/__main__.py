@@ -32,7 +32,7 @@ _SILENCE = 30.0
 _LOOK = 1.0
 _THREADS = 100
 _WHOLE = 10
-"""How often a round waits for the runs too. It then takes ten times as long, and accepting them is what once hung."""
+"""How often a round also waits for the runs. It then takes ten times as long, and what once hung was accepting them."""
 _WORKERS = 3
 _Moved = Callable[[], None]
 _Clock = Callable[[], float]

@@ -95,7 +95,7 @@ async def _is_right(thread: Thread) -> None:
 
 
 async def _has_selections(thread: Thread, file: str) -> None:
-    """The name of a download that contains only selected rows ends in a suffix."""
+    """Checks that a download of selected rows contains only these, and that its name ends in a suffix for them."""
     sort, filters = (Sort(column="n", descending=True),), (Filter(column="n", op=">=", value=1),)
     for selection, name, rows in (
         (RowSelection(sort=sort, filters=filters), "result_001-filtered-sorted", [2, 1]),

@@ -1,4 +1,4 @@
-"""Servers that refuse parameters of a request: which are removed, which never are, and which are remembered."""
+"""Checks which parameters are removed if a server refuses them, which never are, and which are remembered."""
 
 import json
 from collections.abc import Callable
@@ -101,7 +101,7 @@ WORDINGS: dict[str, tuple[int, Callable[[str], Any]]] = {
     "llama.cpp": (500, lambda name: {"error": {"code": 500, "message": f"Unsupported param: {name}"}}),
     "openrouter": (404, lambda name: {"error": {"code": 404, "message":
         f"No endpoints found that support the provided '{name}' value."}}),
-    # musistudio/claude-code-router#187: the error of the provider as a text
+    # musistudio/claude-code-router#187: the error of the provider as a string
     "quoted by a gateway": (400, lambda name: openai("Provider returned error", metadata={
         "raw": json.dumps({"error": {"message": f"unknown field `{name}`"}})})),
     "another language": (400, lambda name: openai(f"参数 {name} 不支持")),

@@ -1,4 +1,4 @@
-"""Whatever a model's server sends, it takes little memory and time, and the conversation stays at its address."""
+"""Whatever a model's server sends takes little memory and time to read, and the conversation stays at its address."""
 
 import asyncio
 import gzip
