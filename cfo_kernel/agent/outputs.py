@@ -121,7 +121,7 @@ async def _check_size(ctx: RunContext[RunDeps], sql: str, result: ResultTable | 
 
 
 async def _row_count(ctx: RunContext[RunDeps], sql: str) -> int | None:
-    """The number of rows, the same for each attempt at the run. None if counting takes too long."""
+    """The number of rows, which is the same for each attempt at the run. None if counting takes too long."""
     deps, key = ctx.deps, f"{call_key(ctx)}/rows"
     if (known := deps.replay_log.tool(key)) is not None:
         return known["row_count"]

@@ -1,4 +1,4 @@
-"""Checks the glossary against its form and the tables, and leaves out what is wrong in it, part by part."""
+"""Checks the glossary's form and its references to tables, and leaves out the parts that are not valid."""
 
 import copy
 from dataclasses import dataclass, field

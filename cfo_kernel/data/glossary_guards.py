@@ -1,4 +1,5 @@
-"""The glossary's guards: the entries that say which rows must not be added up, or not without their unit.
+"""The glossary's guards: the entries that say which rows must not be added up, or must not be added up without their
+unit.
 
 A guard that is not valid is left out of the glossary like any other part. Figures that it would have checked are then
 refused, because a wrong line must not make a forbidden sum possible.
@@ -22,7 +23,7 @@ _MISSPELT = 0.75
 
 
 def lost_guards(dropped: Iterable[tuple[Location, str]], file: GlossaryFile) -> LostGuards:
-    """The guards among the parts that were dropped, each with its fault. `file` is what is left of the glossary."""
+    """The guards among the parts that were dropped, each with its fault. `file` is the rest of the glossary."""
     lost: dict[tuple[str, str], str] = {}
     for loc, fault in dropped:
         match loc:

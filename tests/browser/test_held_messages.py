@@ -1,4 +1,4 @@
-"""A message that is sent while files are being added waits until they have been read, and says so."""
+"""A message that is sent while files are being added waits until they have been read, and the page says so."""
 
 import os
 import re

@@ -1,6 +1,6 @@
 """Values of every type stay exact from SQL to JSON, a DataFrame and a sheet, or a note says otherwise.
 
-Each is either exact there, or null or text, and a note says so unless the value makes it obvious.
+A value that cannot be exact there becomes null or text, with a note unless the value makes it obvious.
 """
 
 import math

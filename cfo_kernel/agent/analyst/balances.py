@@ -1,4 +1,4 @@
-"""Decides whether rows are balances, which are read at a date, and which date represents a period."""
+"""Decides whether rows are balances, which are read at a date, and chooses the date that represents a period."""
 
 from dataclasses import replace
 

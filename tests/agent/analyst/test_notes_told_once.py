@@ -1,4 +1,4 @@
-"""A note that both the plan and the analyst could add appears once, and a change says what it compares."""
+"""A note that both the plan and the analyst could add appears once, and an answer says what a change compares."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Questions about parents in trees, asked through the whole product: what a balance includes and what it leaves out."""
+"""Questions about parents in trees, asked end to end: what a balance includes and what it leaves out."""
 
 import asyncio
 from pathlib import Path

@@ -44,7 +44,7 @@ def call(name: str | None, arguments: Any, id: Any = "call_1", index: Any = 0) -
 
 
 def calls(*made: dict[str, Any], finish: str = "tool_calls") -> list[dict[str, Any]]:
-    """A stream with these calls in one delta, and its end."""
+    """A complete stream with these calls in one delta."""
     return [chunk({"role": "assistant", "content": None, "tool_calls": list(made)}), chunk({}, finish)]
 
 
