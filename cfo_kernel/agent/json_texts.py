@@ -127,7 +127,7 @@ def literal(node: ast.expr) -> Any:
 def _key(node: ast.expr | None) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
-    raise ValueError("not the key of an object")
+    raise ValueError("not a valid key of an object")
 
 
 def _cleaned(value: Any, depth: int) -> Any:

@@ -97,7 +97,9 @@ async def _result_named(deps: RunDeps, name: str) -> ResultTable:
     stem = next((t for t in tables if name.strip().lower() in (t.lower(), deps.file_of(tables[t]).lower())), None)
     if stem is None:
         known = f"Available: {', '.join([*tables][-_LISTED:])}." if tables else "No query has returned a result yet."
-        raise UnknownTable(f"This thread has no result {name[:80]!r}. {known} Without `result`, the last one is shown.")
+        raise UnknownTable(
+            f"This thread has no result {name[:80]!r}. {known} Without `result`, the last result is shown."
+        )
     earlier = await deps.data.query(f"FROM {quoted(stem)}", cap=TOOL_ROWS, thread_tables=tables)
     return earlier.model_copy(update={"file": deps.file_of(tables[stem])})
 

@@ -48,8 +48,8 @@ def _objects(written: str) -> list[dict[str, Any]] | None:
 def surplus(arguments: dict[str, Any], schema: Schema) -> list[str]:
     """The names of unknown arguments that can safely be ignored.
 
-    They can be if the tool requires at most one argument, that argument is present, and no argument has fields of its
-    own that the unknown one could belong to. An unknown field in a query plan, for example, is part of the question.
+    This is the case if the tool requires at most one argument, that argument is present, and no argument has fields to
+    which the unknown one could belong. An unknown field in a query plan, for example, is part of the question.
     """
     properties: dict[str, Schema] = schema.get("properties", {})
     required: list[str] = schema.get("required", [])

@@ -90,7 +90,9 @@ def _target(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[
         return book.create_sheet(sheet, position), 1
     header = [cell.value for cell in existing[1]]
     if header != columns:
-        raise SheetInvalid(f"The columns differ: the sheet has {header}, the result {columns}. Use another sheet.")
+        raise SheetInvalid(
+            f"The columns differ: the sheet has {header}, and the result has {columns}. Use another sheet."
+        )
     return existing, existing.max_row + 1
 
 

@@ -186,7 +186,7 @@ class _PooledWorker:
         try:
             return self.folder.link(path, f"{uuid.uuid4().hex}.parquet")
         except FileNotFoundError as error:
-            message = f"The file of {name} no longer exists. Run its query again."
+            message = f"The file for {name} no longer exists. Run its query again."
             raise UnknownTable(message, name=name, nearest=[], retryable=True) from error
         except OSError as error:
             message = f"{name} cannot be read ({error.strerror}). Check the disk."

@@ -196,7 +196,7 @@ async def test_events_without_data_are_passed_over() -> None:
 
 
 def test_no_private_method_of_a_dependency_is_replaced() -> None:
-    """As with private modules: a new version may call it differently, or not at all."""
+    """A new version may call a private method differently, or not at all."""
     found: list[str] = []
     for info in pkgutil.iter_modules(cfo_kernel.agent.__path__, "cfo_kernel.agent."):
         for cls in vars(importlib.import_module(info.name)).values():

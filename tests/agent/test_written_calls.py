@@ -161,7 +161,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ],
 )
 def test_a_long_text_is_no_burden(piece: str, longest: int) -> None:
-    """Each of these takes milliseconds. A pattern that searches for an end from each tag again takes minutes."""
+    """Each text takes milliseconds. A pattern that searched for the end again from each tag would take minutes."""
     text = f"z{piece * (longest // len(piece))}x"
     begun = time.process_time()
     written_calls(clean_text(text), TOOLS)

@@ -25,7 +25,7 @@ async def test_a_child_that_has_ended_but_was_not_waited_for_does_not_count_as_l
 
 
 def test_every_crash_point_names_a_function_that_exists() -> None:
-    """A run of the chaos tests chooses some of the points, and would otherwise find out by chance."""
+    """The chaos tests choose only some of the points in each run, and would notice a wrong name only by chance."""
     arm_all = "from tests.chaos.crash_points import POINTS; [arm() for arm in POINTS.values()]; print(len(POINTS))"
     done = subprocess.run([sys.executable, "-c", arm_all], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.strip(), done.stderr) == (str(len(POINTS)), "")

@@ -309,7 +309,7 @@ def test_the_module_works_like_the_command(root: Path) -> None:
 
 
 def test_the_workspaces_may_be_in_the_checkout_that_the_engine_runs_from(tmp_path: Path) -> None:
-    """Confined processes may not look around in such a folder, but they need the engine's own modules."""
+    """Confined processes must not see the files in such a folder, but they need the engine's own modules."""
     shutil.copytree(REPOSITORY / "cfo_kernel", tmp_path / "cfo_kernel")
     data = tmp_path / "workspaces" / "acme" / "data"
     data.mkdir(parents=True)

@@ -120,7 +120,7 @@ def _column(name: str, kind: str = "BIGINT", distinct: int = 2) -> Column:
 
 
 def test_a_row_is_booked_if_the_key_of_the_tree_is_pointed_at() -> None:
-    """The ledger refers to accounts by their number, which says nothing about their keys."""
+    """The ledger refers to accounts by number, which says nothing about their keys."""
     accounts = (_column("account_key"), _column("parent"), _column("account", "VARCHAR"), _column("account_no"))
     tables = Tables([
         Table(name="accounts", dataset="d", columns=accounts, row_count=2),

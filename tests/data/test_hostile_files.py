@@ -150,7 +150,7 @@ async def test_the_process_is_confined(data: Path, worker: CountingWorker) -> No
 
 @in_module
 async def test_a_worker_without_landlock_reads_within_its_limits(data: Path, tmp_path: Path) -> None:
-    """Reads on a system that cannot confine, in the same way as SQL workers."""
+    """On a system that cannot confine processes, the worker reads files all the same, as SQL workers do."""
     without = CountingWorker(tmp_path)
     _, process = without.worker._running()
     start = "import sys; from cfo_kernel.executors import landlock; landlock.abi = lambda: 0; "

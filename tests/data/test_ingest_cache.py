@@ -227,7 +227,7 @@ async def test_a_file_that_cannot_be_read_is_not_read_again_before_it_changes(
     error: Exception,
     says: str,
 ) -> None:
-    """Neither later, nor when another file changes, nor by another process."""
+    """It is not read again later, when another file changes, or by another process."""
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     (data / "a.csv").write_text("a,b\n1,2\n")

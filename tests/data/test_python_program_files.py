@@ -103,7 +103,7 @@ async def test_a_forged_answer_is_refused_and_the_engine_keeps_working(
 
 
 async def test_the_loop_keeps_running_while_a_large_answer_is_refused(data: WorkspaceData, tmp_path: Path) -> None:
-    """Between two turns of the loop, its thread never works for as long as it would take to parse the answer."""
+    """No single step of the event loop takes as long as parsing the answer would."""
     task = run(data, f"{PRELUDE}leave(one, '[' + '[1],' * 1_500_000 + '1]')", tmp_path)
     longest, before = 0.0, time.thread_time()
     while not task.done():

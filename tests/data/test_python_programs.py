@@ -73,7 +73,7 @@ async def test_a_table_that_cannot_be_read_back_leaves_no_files(
 
 
 async def test_a_file_is_weighed_again_while_it_is_copied(tmp_path: Path) -> None:
-    """Whatever its size was when it was listed."""
+    """The size that the file had when it was listed does not matter."""
 
     class GrowingExecutor(FileExecutor):
         async def run(self, call: PythonCall) -> PythonResult:

@@ -33,14 +33,14 @@ def test_a_hostile_statement_has_no_effect(name: str, company: Company, tmp_path
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_the_policy_alone_refuses_a_hostile_statement(name: str, company: Company, tmp_path: Path) -> None:
-    """The first barrier: the syntax tree is enough, even if nothing is locked down."""
+    """Tests the first barrier: the syntax tree is enough, even if nothing is locked down."""
     with pytest.raises((SqlPolicyViolation, UnknownTable, SqlInvalid)) as caught:
         sql_policy.check(filled(name, company, tmp_path), company.files.keys(), company.plain)
     assert isinstance(caught.value.details["retryable"], bool)
 
 
 def test_the_locks_of_duckdb_alone_keep_files_closed(company: Company, tmp_path: Path) -> None:
-    """The second barrier: without the policy, DuckDB itself opens only the files of the workspace, and writes none."""
+    """Tests the second barrier: without the policy, DuckDB itself opens only the workspace's files, and writes none."""
     import duckdb
 
     secret = tmp_path / "secret.csv"

@@ -143,7 +143,7 @@ async def test_results_of_a_thread_are_tables_of_that_thread_alone(client: PoolC
 async def test_the_error_names_a_result_that_no_longer_exists(client: PoolClient, tmp_path: Path) -> None:
     (tmp_path / "link.parquet").symlink_to("/etc/passwd")
     for name in ("gone", "link"):
-        with pytest.raises(UnknownTable, match="The file of query_001 no longer exists") as caught:
+        with pytest.raises(UnknownTable, match="The file for query_001 no longer exists") as caught:
             await client.rows("FROM query_001", thread_tables={"query_001": tmp_path / f"{name}.parquet"})
         assert caught.value.details["retryable"] is True
     assert await client.rows(COUNT) == [[6]]

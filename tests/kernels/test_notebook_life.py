@@ -122,7 +122,7 @@ def test_interrupting_a_cell_stops_its_query(kernels: Kernels) -> None:
 
 
 def test_interrupting_a_cell_stops_what_it_waits_for_at_a_server(kernels: Kernels, root: Path, serve: Serve) -> None:
-    """The run is at the server, so only the client itself can wake the loop."""
+    """The run is on the server, so only the client itself can wake the loop."""
     model = serve(Stall(), ANSWER)
     with Served(settings(root, model)) as server:
         kernel = kernels(CFO_URL=server.url)

@@ -34,9 +34,7 @@ class Environment:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variables for a process: those of the tests, without settings and without paths to other
-        packages.
-        """
+        """The environment variables for a process: those of the tests, except settings and paths to other packages."""
         foreign = ("CFO_", "OPENAI_", "ANTHROPIC_", "PYTHON", "JUPYTER", "VIRTUAL_ENV")
         return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 

@@ -21,7 +21,7 @@ def results(events: list[Numbered]) -> list[ToolResult]:
 
 
 async def test_a_tool_result_says_whether_the_call_failed(opened: Opened, serve: Serve) -> None:
-    """Calls with an unknown table, with invalid arguments, and with a program that raises; then a query that runs."""
+    """Calls fail for an unknown table, invalid arguments and a program that raises, and then a query runs."""
     invalid = MalformedArguments("execute_sql", '{"sql": 1}')
     program = ToolCall("execute_python", {"code": "1 / 0"})
     thread = await (await opened(serve(UNKNOWN, invalid, program, QUERY, ANSWER))).thread()

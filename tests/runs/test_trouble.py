@@ -70,8 +70,8 @@ async def retrying(journal: Journal) -> None:
 
 @contextlib.asynccontextmanager
 async def ticking(at_most: int) -> AsyncIterator[None]:
-    """Checks that the event loop is not blocked while another thread takes that many turns. The limit is generous: the
-    first run imports much. Both threads stand still while the machine does.
+    """Checks that the event loop is not blocked while another thread takes that many turns. The limit is generous,
+    because the first run imports a lot. If the machine stalls, both threads stall.
     """
     turns, standing, longest = 0, 0, 0
     ended = threading.Event()

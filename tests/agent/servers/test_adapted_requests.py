@@ -41,7 +41,7 @@ async def test_a_server_that_thinks_for_long_but_says_so_is_waited_for(opened: O
 
 
 async def test_a_server_with_plain_schemas_gets_its_plan_understood(opened: Opened) -> None:
-    """Its model writes each value as a string in a list, as the plain schema requires."""
+    """The server's model writes each value as a string in a list, as the plain schema requires."""
     plan = {
         "table": "ledger",
         "filters": [{"column": "ledger.amount", "op": ">", "value": ["-1000000"]}],

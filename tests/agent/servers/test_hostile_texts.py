@@ -144,7 +144,7 @@ def tree(depth: int, numbers: Iterator[int]) -> Any:
 
 @pytest.mark.parametrize("text", ["<script>", "<STYLE ", "<!--", "<p", "\x9d", "&lt;", '{"a":'])
 def test_a_long_error_is_read_quickly(text: str) -> None:
-    """Each takes less than a second, because few sentences are read, and each in one pass."""
+    """Each error takes less than a second, because only a few sentences are read, each in one pass."""
     long = dict.fromkeys(SENTENCES, text * (19_000 // len(text)))
     begun = time.process_time()
     server_message({"code": text * 100_000, "errors": [long] * 5, "error": tree(5, count())})
