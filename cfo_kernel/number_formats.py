@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any, ClassVar, Literal, get_args
 
 from cfo_kernel import column_names
-from cfo_kernel.values import Value
 
 Role = Literal["amount", "percent", "rate", "count", "year", "code", "number"]
 Known = Literal["percent", "count", "number"]
 MOST_DECIMALS = 12
+_MAX_DECIMALS = 38  # of a DECIMAL
 _NUMBERS = (
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
     "DOUBLE", "FLOAT", "DECIMAL",
@@ -34,15 +32,22 @@ _PRICE_DECIMALS = 4
 _MIN_LEVEL = 0.05  # a largest margin of 0.05 percent does not occur; one of 5 percent does
 
 
-class NumberFormat(Value):
+@dataclass(frozen=True)
+class NumberFormat:
     """The format in which the numbers in a column are shown.
 
     A `percent` is a fraction that is shown multiplied by 100. A `year` or a `code` has no thousands separators.
     `decimals` is the number of decimals shown in all cells; for a `percent`, it refers to the percentage.
     """
 
+    # Not a pydantic model, because each SQL worker would then spend a fifth of its start on importing pydantic.
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
     role: Role
-    decimals: int = Field(default=0, ge=0, le=38)
+    decimals: int = field(default=0, metadata={"ge": 0, "le": _MAX_DECIMALS})
+
+    def __post_init__(self) -> None:
+        if self.role not in get_args(Role) or type(self.decimals) is not int or not 0 <= self.decimals <= _MAX_DECIMALS:
+            raise ValueError(f"not a number format: {self.role!r}, {self.decimals!r}")
 
 
 @dataclass(frozen=True)

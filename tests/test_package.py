@@ -51,6 +51,10 @@ def test_looking_around_loads_no_model_and_no_data_library() -> None:
     assert not modules_after("from cfo_kernel import Settings, CfoError, Reply, Event") & set(HEAVY)
 
 
+def test_the_worker_of_queries_starts_without_pydantic() -> None:
+    assert not modules_after("import cfo_kernel.executors.sql_worker") & {"pydantic", "pandas", "sqlalchemy"}
+
+
 def test_a_server_is_reached_without_any_engine() -> None:
     """A client of a server need not load the engine, from the call to `connect` to a refused request."""
     loaded = modules_after(

@@ -20,7 +20,6 @@ from cfo_kernel.errors import (
 )
 from cfo_kernel.executors import python_results, scratch_folder
 from cfo_kernel.executors.python_executor import (
-    UNREADABLE_RESULT,
     PythonCall,
     PythonExecutor,
     PythonLimits,
@@ -28,6 +27,7 @@ from cfo_kernel.executors.python_executor import (
     PythonTable,
     WrittenFile,
 )
+from cfo_kernel.executors.sql_worker_errors import UNREADABLE_RESULT
 from cfo_kernel.replies import Query, ResultTable
 
 _STORED_SIZE = 2  # times what a program may write, because its table may be packed less tightly here

@@ -14,8 +14,6 @@ from cfo_kernel.values import Value
 ANSWER_FOLDER = ".answer"
 """The folder for the answer, inside the scratch folder. It does not count as one of the program's files."""
 
-UNREADABLE_RESULT = "result_df could not be read back. Make it a plain DataFrame and run it again."
-
 
 class PythonLimits(Value):
     """The resources that a program may use. Deleted files also count towards `disk_bytes` if the executor can see them.

@@ -7,10 +7,12 @@ no settings. The kernel lets the process read the workspace's Parquet `CACHE` an
 """
 
 import contextlib
+import functools
 import importlib
 import sys
 import time
 from collections.abc import Callable, Generator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,9 @@ from cfo_kernel.executors.column_statistics import ColumnStatistics
 from cfo_kernel.executors.duckdb_config import duckdb_config
 from cfo_kernel.executors.exact_quantiles import with_exact_quantiles
 from cfo_kernel.executors.nested_types import MAX_DEPTH, nesting_depth
-from cfo_kernel.executors.python_executor import UNREADABLE_RESULT
 from cfo_kernel.executors.sql_fractions import fraction_columns
 from cfo_kernel.executors.sql_names import bounded_names, fold_case, unique_names
-from cfo_kernel.executors.sql_worker_errors import translate_errors, with_columns
+from cfo_kernel.executors.sql_worker_errors import UNREADABLE_RESULT, translate_errors, with_columns
 from cfo_kernel.executors.sql_worker_results import (
     count_and_sample,
     exact_column,
@@ -60,15 +61,20 @@ class SqlWorker:
     def __init__(self) -> None:
         self.tables: dict[str, str] = {}
         self._seconds: float | None = None
-        self.connection = duckdb.connect(config=duckdb_config(_DUCKDB_MEMORY))
-        self._running = self.connection
+        self._running: duckdb.DuckDBPyConnection | None = None
+
+    @functools.cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The database, which has no tables before `open`."""
+        return duckdb.connect(config=duckdb_config(_DUCKDB_MEMORY))
 
     def open(self, tables: dict[str, str], seconds: float | None = None) -> dict[str, Any]:
         """Opens a new database with these tables (name to Parquet file), and locks its settings.
 
         `seconds` limits each query in case the engine, which normally stops late queries, is stuck or dead.
         """
-        self.connection.close()
+        if self._running:
+            self._running.close()
         self._seconds = seconds
         self.connection = self._running = _locked(tables, seconds)
         self.tables = {fold_case(name): path for name, path in tables.items()}
@@ -208,12 +214,13 @@ class SqlWorker:
     def stop(self) -> None:
         """See `InterruptibleWork`."""
         with contextlib.suppress(duckdb.Error):  # the connection may have been closed just now
-            self._running.interrupt()
+            if self._running:
+                self._running.interrupt()
 
     def progress(self) -> float:
         """See `InterruptibleWork`."""
         try:
-            return self._running.query_progress()
+            return self._running.query_progress() if self._running else -1
         except duckdb.Error:  # as above
             return -1
 
@@ -287,7 +294,7 @@ def _locked(tables: dict[str, str], seconds: float | None) -> duckdb.DuckDBPyCon
 
 
 def _json(format: NumberFormat | None) -> dict[str, Any] | None:
-    return format and format.model_dump()
+    return format and asdict(format)
 
 
 def _abort(connection: duckdb.DuckDBPyConnection) -> None:

@@ -2,21 +2,19 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from cfo_kernel.number_formats import NumberFormat
 
 KEY = "cfo_kernel.number_formats"
 _MAX_SIZE = 1_000_000  # of the JSON; a table has at most a few thousand columns
-_formats = TypeAdapter(dict[str, NumberFormat])
 
 
 def to_text(formats: Mapping[str, NumberFormat | None]) -> str:
     """The formats as JSON, by column name."""
-    return json.dumps({name: format.model_dump() for name, format in formats.items() if format})
+    return json.dumps({name: asdict(format) for name, format in formats.items() if format})
 
 
 def read(file: Path) -> dict[str, NumberFormat]:
@@ -27,6 +25,8 @@ def read(file: Path) -> dict[str, NumberFormat]:
     try:
         metadata: dict[bytes, bytes] = parquet.read_metadata(file).metadata or {}
         text = metadata.get(KEY.encode(), b"{}")
-        return _formats.validate_json(text) if len(text) <= _MAX_SIZE else {}
-    except (ValueError, OSError):  # a form of Parquet that only DuckDB reads, or text from another program
+        found: dict[str, Any] = json.loads(text) if len(text) <= _MAX_SIZE else {}
+        return {name: NumberFormat(**format) for name, format in found.items()}
+    # A form of Parquet that only DuckDB reads, or text from another program.
+    except (ValueError, OSError, TypeError, AttributeError, RecursionError):
         return {}

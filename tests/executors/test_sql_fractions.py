@@ -88,7 +88,21 @@ def test_nothing_else_is_certain(sql: str, tables: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"a": {"role": "percent", "decimals": 1000000000}}', '{"a": 1}', "\xff"]
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"a": {"role": "percent", "decimals": 1000000000}}',
+        '{"a": {"role": "percent", "decimals": "2"}}',
+        '{"a": {"role": "percent", "width": 2}}',
+        '{"a": {"role": "share"}}',
+        '{"a": {}}',
+        '{"a": 1}',
+        "[" * 100_000,
+        "\xff",
+    ],
+    ids=lambda text: text[:50],
 )
 def test_a_footer_that_another_program_wrote(tmp_path: Path, text: str) -> None:
     file = tmp_path / "t.parquet"
