@@ -28,7 +28,7 @@ lab: .venv/.workbench ## open the tutorials in JupyterLab
 	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks/01_first_question.ipynb
 
 test: check ## check, then all tests but those of `chaos`, `screens` and `containers`
-	$(BIN)/pytest -n 3 --dist loadscope -m "not slow" --nbval --nbval-sanitize-with tests/notebooks.cfg tests notebooks
+	$(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder -m "not slow" --nbval --nbval-sanitize-with tests/notebooks.cfg tests notebooks
 
 questions: .venv/.dev ## ask the offline analyst every question of its set; `make test` asks a sample, the same for the same commit
 	$(BIN)/pytest -m slow tests/questions
