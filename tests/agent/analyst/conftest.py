@@ -14,8 +14,9 @@ import pytest
 from cfo_kernel.agent.analyst.analysis import Analyst, Reply
 from cfo_kernel.agent.analyst.question import Reader
 from cfo_kernel.agent.analyst.schema import Schema
+from cfo_kernel.data.checked_glossary import checked
 from cfo_kernel.data.compiler import compile_plan
-from cfo_kernel.data.glossary import GlossaryFile, checked
+from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.glossary_reader import read
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Column, Table, Tables
