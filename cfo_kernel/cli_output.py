@@ -72,15 +72,16 @@ def print_datasets(datasets: Sequence[Dataset], as_json: bool) -> None:
             "table": t.name,
             "rows": f"{t.row_count:,}",
             "columns": len(t.columns),
-            "notes": " ".join(t.notes),
         }
         for d in datasets
         for t in d.tables
     ]
-    rows += [
-        {"file": d.file, "table": "", "rows": "", "columns": "", "notes": d.problem or " ".join(d.notes)}
-        for d in datasets
-        if d.problem or d.notes
-    ]
-    columns = ["file", "table", "rows", "columns", "notes"]
-    print_rows(rows, columns, False, "There is no data yet. Add files with: cfo upload")
+    rows += [{"file": d.file, "table": "", "rows": "", "columns": ""} for d in datasets if not d.tables]
+    print_rows(rows, ["file", "table", "rows", "columns"], False, "There is no data yet. Add files with: cfo upload")
+    # Notes are sentences, so they follow the grid, which would cut them.
+    for dataset in datasets:
+        for note in filter(None, (dataset.problem, *dataset.notes)):
+            typer.echo(printable(f"{dataset.file}: {note}"))
+        for table in dataset.tables:
+            for note in table.notes:
+                typer.echo(printable(f"{dataset.file}, table {table.name}: {note}"))

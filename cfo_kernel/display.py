@@ -18,17 +18,17 @@ _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 
 
 def cell(value: Any, format: NumberFormat | None) -> str:
-    """Formats a value. A column without a format does not contain numbers."""
+    """Formats a value. A column without a format does not contain numbers. A number that rounds to zero has no sign."""
     number = as_number(value)
     if value is None or format is None or number is None:
         return "" if value is None else str(value)
     match format.role:
         case "year" | "code":
-            return f"{number:.{format.decimals}f}"
+            return f"{number:z.{format.decimals}f}"
         case "percent":
-            return f"{number.scaleb(2):,.{format.decimals}f}%"
+            return f"{number.scaleb(2):z,.{format.decimals}f}%"
         case _:
-            return f"{number:,.{format.decimals}f}"
+            return f"{number:z,.{format.decimals}f}"
 
 
 def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:

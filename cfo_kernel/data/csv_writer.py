@@ -96,14 +96,19 @@ def _is_text(kind: str) -> bool:
 def _cell(value: str, kind: str, format: NumberFormat | None = None) -> str:
     """SQL for a cell."""
     if format is not None and format.role == "percent":
-        text = f"CAST({value} AS VARCHAR)"
+        text = _as_text(value, kind)
         return f"CASE WHEN {text} SIMILAR TO '-?(inf|nan).*' THEN {_cell(value, kind)} ELSE percent_text({text}) END"
     if _EXACT.fullmatch(kind):
         return value
-    text = f"CAST({value} AS VARCHAR)"
+    text = _as_text(value, kind)
     if _WITH_INFINITY.fullmatch(kind):  # `-inf` and `-infinity` would be formulas
         return f"CASE WHEN {text} LIKE '-inf%' THEN '''' || {text} ELSE {text} END"
     return _harmless(text)
+
+
+def _as_text(value: str, kind: str) -> str:
+    """SQL for a value as text. The negative zero of doubles loses its sign."""
+    return f"CAST({value}{' + 0' if kind in ('DOUBLE', 'FLOAT') else ''} AS VARCHAR)"
 
 
 def _harmless(text: str) -> str:

@@ -7,6 +7,7 @@ format of its cell says so.
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -39,7 +40,7 @@ def to_cell(value: Any) -> Cell:
         case None | bool() | time():
             return value
         case float():
-            return value if math.isfinite(value) else None
+            return value + 0.0 if math.isfinite(value) else None  # -0.0 becomes 0.0
         case int() | Decimal():
             return str(value) if _is_long(value) else value
         case datetime() if value.year >= _EARLIEST_YEAR:
@@ -64,16 +65,38 @@ def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         yield from batch
 
 
-def cell_format(format: NumberFormat) -> str:
-    """The number format for the cells of a column. The cells keep all the digits of their values."""
+@dataclass(frozen=True)
+class NumberPattern:
+    """The number format for the cells of a column. The cells keep all the digits of their values.
+
+    A spreadsheet keeps the sign of a negative number that it rounds to zero, so that number gets the pattern
+    `without_sign`. Such numbers are above `-half`.
+    """
+
+    pattern: str
+    without_sign: str
+    half: Decimal
+
+    def of(self, value: float | Decimal) -> str:
+        return self.without_sign if self.loses_sign(value) else self.pattern
+
+    def loses_sign(self, value: float | Decimal) -> bool:
+        return value < 0 and -self.half < value
+
+
+def number_pattern(format: NumberFormat) -> NumberPattern:
+    """The pattern for a column with this format."""
     decimals = f".{'0' * format.decimals}" if format.decimals else ""
     match format.role:
         case "percent":
-            return f"0{decimals}%"
+            shown = pattern = f"0{decimals}%"
         case "year" | "code":
-            return "0"
+            shown = pattern = "0"
         case _:
-            return f"#,##0{decimals};(#,##0{decimals})"
+            shown = f"#,##0{decimals}"
+            pattern = f"{shown};({shown})"
+    places = format.decimals + 2 * (format.role == "percent")
+    return NumberPattern(pattern, f"{shown};{shown}", Decimal(5).scaleb(-places - 1))
 
 
 def clean_text(text: str) -> str:

@@ -21,6 +21,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from cfo_kernel.data import sheet_values, staging, staging_formats
 from cfo_kernel.data.sheet_names import check_sheet_name
+from cfo_kernel.data.sheet_values import NumberPattern
 from cfo_kernel.errors import SheetInvalid
 
 
@@ -47,9 +48,11 @@ def write_sheet(source: str, workbook: str, sheet: str, mode: str, to: str) -> d
         if first == 1:
             target.append([_cell(target, name, bold=True) for name in columns])
             target.freeze_panes = "A2"
-        formats = [f and sheet_values.cell_format(f) for f in staging_formats.number_formats(connection, Path(source))]
+        formats = [
+            f and sheet_values.number_pattern(f) for f in staging_formats.number_formats(connection, Path(source))
+        ]
         for row in sheet_values.rows(connection):
-            target.append([_cell(target, value, number_format=f) for value, f in zip(row, formats, strict=True)])
+            target.append([_cell(target, value, numbers=f) for value, f in zip(row, formats, strict=True)])
     for i, name in enumerate(columns, start=1):
         target.column_dimensions[get_column_letter(i)].width = sheet_values.width(name)
     _save(book, Path(to))
@@ -96,7 +99,7 @@ def _target(book: Workbook, sheet: str, mode: str, columns: list[str]) -> tuple[
     return existing, existing.max_row + 1
 
 
-def _cell(sheet: Worksheet, value: Any, *, number_format: str | None = None, bold: bool = False) -> Cell:
+def _cell(sheet: Worksheet, value: Any, *, numbers: NumberPattern | None = None, bold: bool = False) -> Cell:
     """A cell that contains the value and can never be a formula."""
     content = sheet_values.to_cell(value)
     cell = WriteOnlyCell(sheet)
@@ -105,8 +108,8 @@ def _cell(sheet: Worksheet, value: Any, *, number_format: str | None = None, bol
         cell.data_type = "s"  # openpyxl has set "f" for text that begins with =
         if content.startswith(sheet_values.FORMULA_SIGNS):
             cell.quotePrefix = True  # pyright: ignore[reportAttributeAccessIssue] - missing from the stubs
-    elif number_format and isinstance(content, int | float | Decimal):
-        cell.number_format = number_format
+    elif numbers and isinstance(content, int | float | Decimal):
+        cell.number_format = numbers.of(content)
     elif isinstance(value, datetime) and value.tzinfo is not None:
         cell.number_format = sheet_values.UTC
     if bold:

@@ -67,7 +67,7 @@ class _SheetWriter:
         self._sheet: Worksheet = self._book.add_worksheet(sheet)
         self._formats: dict[str, Format] = {}
         self._quoted: Format = self._book.add_format({"quote_prefix": True})
-        self._numbers = [format and self._format(sheet_values.cell_format(format)) for format in formats]
+        self._numbers = [format and sheet_values.number_pattern(format) for format in formats]
         self._day, self._moment = self._format("yyyy-mm-dd"), self._format("yyyy-mm-dd h:mm:ss")
         self._time, self._utc = self._format("h:mm:ss"), self._format(sheet_values.UTC)
         # Looked up by exact type, because XlsxWriter's own `write` would turn some text into formulas and links.
@@ -100,7 +100,8 @@ class _SheetWriter:
         self._write_string(row, column, cell, self._quoted if cell.startswith(sheet_values.FORMULA_SIGNS) else None)
 
     def _write_number(self, row: int, column: int, cell: float) -> None:
-        self._sheet.write_number(row, column, cell, self._numbers[column])
+        numbers = self._numbers[column]
+        self._sheet.write_number(row, column, cell, self._format(numbers.of(cell)) if numbers else None)
 
     def _write_moment(self, row: int, column: int, cell: datetime, value: datetime) -> None:
         self._sheet.write_datetime(row, column, cell, self._moment if value.tzinfo is None else self._utc)

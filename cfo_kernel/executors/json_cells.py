@@ -34,7 +34,7 @@ def to_json(value: Any) -> Any:
         case int():
             return value if abs(value) <= _MAX_EXACT_INT else str(value)
         case float():
-            return value if math.isfinite(value) else None
+            return value + 0.0 if math.isfinite(value) else None  # -0.0 becomes 0.0
         case Decimal() if value.as_tuple().exponent == 0:
             return to_json(int(value))
         case Decimal():

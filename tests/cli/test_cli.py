@@ -237,6 +237,16 @@ def test_a_fault_of_the_glossary_is_shown_with_the_datasets(cli: Cli, root: Path
     assert cli("ask", "-w", "tiny", "Totals", server=serve(ANSWER)).code == 0
 
 
+def test_notes_on_files_are_shown_whole(cli: Cli, root: Path) -> None:
+    title = "Postings of the year 2024 as exported from the ledger on the last day of March in euros"
+    (root / "tiny" / "data" / "report.csv").write_text(f"{title}\nregion,amount\nNorth,1\nSouth,2\n")
+    (root / "tiny" / "data" / "broken.parquet").write_text("nothing")
+    lines = cli("datasets", "-w", "tiny").out.splitlines()
+    assert f"report.csv, table report: Rows above the header were skipped: {title}." in lines
+    [problem] = [line for line in lines if line.startswith("broken.parquet: ")]
+    assert problem.endswith("save it again in the format of its name.")
+
+
 def test_workspaces_datasets_and_uploads(cli: Cli, tmp_path: Path) -> None:
     assert [w["id"] for w in cli("workspaces", "--json").json] == ["tiny"]
     assert [w["id"] for w in cli("workspaces", "create", "Acme AG", "--json").json] == ["acme_ag"]

@@ -1,12 +1,14 @@
 """Checks how values are displayed to people."""
 
-from typing import Any
+from decimal import Decimal
+from typing import Any, get_args
 
 import pytest
 
+from cfo_kernel.agent.analyst.wording import figure, percent
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.display import cell
-from cfo_kernel.number_formats import NumberFormat, is_number, number_format, values_of
+from cfo_kernel.number_formats import NumberFormat, Role, is_number, number_format, values_of
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,18 @@ from cfo_kernel.number_formats import NumberFormat, is_number, number_format, va
 )
 def test_a_cell(value: Any, kind: str, name: str, shown: str) -> None:
     assert cell(value, number_format(name, kind, values_of([value]))) == shown
+
+
+@pytest.mark.parametrize("value", [-0.0, -0.0004, -0.004999, "-0.0000001", Decimal("-0.00"), Decimal("-0.001")])
+@pytest.mark.parametrize("role", get_args(Role))
+def test_a_number_that_rounds_to_zero_has_no_sign(value: Any, role: Role) -> None:
+    for decimals in (0, 2):
+        shown = cell(
+            Decimal(str(value)).scaleb(-2) if role == "percent" else value, NumberFormat(role=role, decimals=decimals)
+        )
+        assert shown.removesuffix("%") == ("0.00" if decimals else "0")
+    assert figure(float(value), 2) == "0.00"
+    assert percent(float(value) / 100) == "0.0 %"
 
 
 def test_a_percentage() -> None:

@@ -15,6 +15,8 @@ from python_calamine import CalamineWorkbook
 
 from cfo_kernel.data import sheet_values, sheet_writer, workbook_writer
 from cfo_kernel.errors import FileProblem, SheetInvalid
+from cfo_kernel.executors import stored_formats
+from cfo_kernel.number_formats import NumberFormat
 
 
 @pytest.fixture
@@ -256,6 +258,20 @@ def test_money_of_a_month_adds_up_in_the_sheet(tmp_path: Path, book: Path) -> No
     pq.write_table(pa.table({"d": [date(2024, 1, 31)] * 300, "amount": amounts}), tmp_path / "result.parquet")
     write_sheet(str(tmp_path / "result.parquet"), str(book), "One", "create")
     assert sum(Decimal(str(row[1])) for row in cells(book, "One")[1:]) == 0
+
+
+@pytest.mark.parametrize("write", [write_sheet, write_workbook])
+def test_a_cell_that_rounds_to_zero_shows_no_sign(tmp_path: Path, book: Path, write: Write) -> None:
+    """The second part of a format is for negative numbers, and shows only what it contains."""
+    values = "(-0.0::DOUBLE), (-0.0049), (-0.005), (0.0049), (-12.345)"
+    file = tmp_path / "result.parquet"
+    format = stored_formats.to_text({"v": NumberFormat(role="amount", decimals=2)})
+    duckdb.sql(f"COPY (FROM (VALUES {values}) t(v)) TO '{file}' (KV_METADATA {{'{stored_formats.KEY}': '{format}'}})")
+    write(str(file), str(book), "One", "create")
+    shown = [(cell.value, cell.number_format) for (cell,) in openpyxl.load_workbook(book)["One"].iter_rows(min_row=2)]
+    usual = "#,##0.00;(#,##0.00)"
+    assert shown == [(0, usual), (-0.0049, "#,##0.00;#,##0.00"), (-0.005, usual), (0.0049, usual), (-12.345, usual)]
+    assert "-" not in str(shown[0][0])
 
 
 @pytest.mark.parametrize(

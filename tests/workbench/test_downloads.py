@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ from cfo_kernel.errors import (
     UnsupportedFile,
     WorkbenchClosed,
 )
+from cfo_kernel.executors import stored_formats
 from cfo_kernel.interface import ALL_ROWS, Contains, RowSelection, Sort
+from cfo_kernel.number_formats import NumberFormat
 from cfo_kernel.remote import RemoteWorkbench
 from tests.conftest import settings
 from tests.remote.served import Served
@@ -36,6 +39,7 @@ from tests.replies import ANSWER, Serve
 
 HOSTILE = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "＝1", "\r=1"]
 HARMLESS = ["-5", "+4.50", "-1,234.5", "1e-5", "a=b", 'Köln, "Nord"', ""]
+NO_FORMATS: Mapping[str, NumberFormat | None] = {}
 ROWS = """
 SELECT i AS n, 12345678901234567890.12::DECIMAL(38, 2) AS exact, -1.50::DECIMAL(18, 2) AS loss, 0.1::DOUBLE AS share,
     DATE '2012-01-31' AS day, TIMESTAMPTZ '2012-01-31 10:00:00+02' AS at, NULL AS nothing, [1, 2] AS list
@@ -49,9 +53,10 @@ async def content(thread: Thread, file: str, format: Any, selection: Any = ALL_R
     return found.name, found.media_type, whole
 
 
-def parquet(file: Path, sql: str = ROWS) -> str:
+def parquet(file: Path, sql: str = ROWS, formats: Mapping[str, NumberFormat | None] = NO_FORMATS) -> str:
     duckdb.sql("SET TimeZone = 'UTC'")
-    duckdb.sql(f"COPY ({sql}) TO '{file}' (FORMAT parquet)")
+    text = stored_formats.to_text(formats)
+    duckdb.sql(f"COPY ({sql}) TO '{file}' (FORMAT parquet, KV_METADATA {{'{stored_formats.KEY}': '{text}'}})")
     return str(file)
 
 
@@ -213,6 +218,15 @@ def test_no_separator_of_any_locale_makes_a_formula_in_a_csv(data: st.DataObject
     for shown, meant in zip([header, *read], [names, *rows], strict=True):
         expected = ["" if cell is None else str(cell) for cell in meant]
         assert [cell.replace("'", "") for cell in shown or [""]] == [cell.replace("'", "") for cell in expected]
+
+
+def test_a_csv_has_no_negative_zero(tmp_path: Path) -> None:
+    row = "-0.0::DOUBLE AS d, -0.0::FLOAT AS f, -0.0::DECIMAL(9, 2) AS m, -0.25::DOUBLE AS n, -1e-9::DOUBLE AS tiny"
+    shares = {name: NumberFormat(role="percent", decimals=1) for name in "fd"}
+    for formats, zero in (({}, "0.0"), (shares, "0%")):
+        source = parquet(tmp_path / "x.parquet", f"SELECT {row}", formats)
+        csv_writer.write_csv(source, str(tmp_path / "x.csv"))
+        assert (tmp_path / "x.csv").read_text("utf-8-sig").splitlines()[1] == f"{zero},{zero},0.00,-0.25,-1e-09"
 
 
 def test_a_csv_quotes_texts_and_no_numbers(tmp_path: Path) -> None:

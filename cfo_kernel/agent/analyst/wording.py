@@ -14,15 +14,15 @@ def figure(value: Any, decimals: int | None = None) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value).removesuffix("T00:00:00").removesuffix(" 00:00:00")
     if decimals is not None:
-        return f"{value:,.{decimals}f}"
+        return f"{value:z,.{decimals}f}"
     if float(value).is_integer():
         return f"{int(value):,}"
-    return f"{value:,.6g}" if abs(value) < 10 else f"{value:,.2f}"
+    return f"{value:z,.6g}" if abs(value) < 10 else f"{value:z,.2f}"
 
 
 def percent(value: Any) -> str:
     """Formats a fraction as a percentage; None means that the base is zero or negative, and becomes 'n.m.'."""
-    return NOT_MEANINGFUL if value is None else f"{value * 100:,.1f} %"
+    return NOT_MEANINGFUL if value is None else f"{value * 100:z,.1f} %"
 
 
 def joined(parts: list[str]) -> str:
