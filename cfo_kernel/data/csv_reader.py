@@ -2,8 +2,7 @@
 
 Runs in the ingest worker. DuckDB's own sniffer is not used because it samples only the first rows: in a column of whole
 numbers, it turned a 2.75 further down into 3, and the account 00124 into 124. Types are inferred later, over whole
-columns (`cfo_kernel.data.type_inference`), so no digit is lost. Notes tell users about decisions that the file leaves
-open.
+columns (`cfo_kernel.data.type_inference`), so no digit is lost. Users see the decisions that the file leaves open.
 """
 
 import codecs
@@ -16,7 +15,9 @@ import duckdb
 
 from cfo_kernel.data import csv_rows, headers
 from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.read_limits import check_columns
+from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.errors import EmptyFile, UnreadableFile
 from cfo_kernel.executors.sql_names import unique_names
 from cfo_kernel.sql_text import quoted, text_literal
@@ -30,9 +31,9 @@ _EXPORT = "Export it again as CSV."
 csv.field_size_limit(_MAX_LINE)
 
 
-def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[str, list[str]]:
-    """Creates the table `staging` with all columns as text. Returns the file's delimiter, and notes."""
-    encoding, notes = _detect_encoding(path)
+def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[str, SourceRows, list[Decision]]:
+    """Creates the table `staging` with all columns as text. Returns the delimiter, the rows, and decisions."""
+    encoding, decisions = _detect_encoding(path)
     delimiter, lines, header = _find_header(path, encoding)
     body = scratch / "body.csv"
     count, has_quotes = _copy_body(path, encoding, lines, body)
@@ -46,27 +47,28 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
         is_even = False
     if not is_even or (has_quotes and _row_count(connection) < count):
         rows = csv_rows.scan(path.name, body, delimiter, len(header.names), lines)
-        notes += rows.notes
+        decisions += rows.decisions
         if not is_even:
             header = _widened(header, path.name, rows.width)
             even = scratch / "even.csv"
             csv_rows.write_even(body, delimiter, len(header.names), even)
             _read_even(connection, path.name, even, delimiter, header.names)
             if rows.is_ragged:
-                notes.append("Rows have different numbers of cells; missing cells are empty.")
+                uneven = "Rows have different numbers of cells; missing cells are empty."
+                decisions.append(Decision(kind=DecisionKind.ROWS, text=uneven))
     body.unlink()
     _drop_empty(connection, header)
-    return delimiter, notes + header.notes
+    return delimiter, SourceRows(lines + 1), decisions + header.decisions
 
 
-def _detect_encoding(path: Path) -> tuple[str, list[str]]:
-    """The encoding of the file, with a note unless it is UTF-8. Raises `UnreadableFile` for a binary file.
+def _detect_encoding(path: Path) -> tuple[str, list[Decision]]:
+    """The encoding of the file, with a decision unless it is UTF-8. Raises `UnreadableFile` for a binary file.
 
     The whole file is decoded, because the first byte that is not UTF-8 may be a million rows down.
     """
     with path.open("rb") as file:
         if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return "utf-16", ["The file is UTF-16."]
+            return "utf-16", [Decision(kind=DecisionKind.FORMAT, text="The file is UTF-16.")]
         file.seek(0)
         decoder = codecs.getincrementaldecoder("utf-8-sig")()
         utf8 = True
@@ -78,7 +80,10 @@ def _detect_encoding(path: Path) -> tuple[str, list[str]]:
             except UnicodeDecodeError:
                 utf8 = False  # the rest is still searched for NUL bytes
                 decoder.reset()
-    return ("utf-8-sig", []) if utf8 else ("cp1252", ["The file is not UTF-8; it was read as Windows-1252."])
+    if utf8:
+        return "utf-8-sig", []
+    guess = "The file is not UTF-8; it was read as Windows-1252."
+    return "cp1252", [Decision(kind=DecisionKind.FORMAT, text=guess)]
 
 
 def _find_header(path: Path, encoding: str) -> tuple[str, int, headers.Header]:
@@ -97,7 +102,7 @@ def _find_header(path: Path, encoding: str) -> tuple[str, int, headers.Header]:
     if header is None:
         raise UnreadableFile(f"{path.name} contains no table: no row looks like a header. Add one header row.")
     check_columns(path.name, len(header.names))
-    header.notes.extend(csv_rows.header_notes(rows[: header.first_row], ends, delimiter, len(header.names)))
+    header.decisions.extend(csv_rows.header_decisions(rows[: header.first_row], ends, delimiter, len(header.names)))
     return delimiter, ends[header.first_row - 1] if header.first_row else 0, header
 
 
@@ -191,7 +196,7 @@ def _widened(header: headers.Header, name: str, width: int) -> headers.Header:
     check_columns(name, width)
     known = len(header.names)
     names = unique_names(header.names + [f"column_{i + 1}" for i in range(known, width)])
-    return headers.Header(header.first_row, names, [*header.unnamed, *range(known, width)], header.notes)
+    return headers.Header(header.first_row, names, [*header.unnamed, *range(known, width)], header.decisions)
 
 
 def _drop_empty(connection: duckdb.DuckDBPyConnection, header: headers.Header) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.errors import UnreadableFile
 
 _MANY_LINES = 10  # in one cell; more are rarely meant
@@ -19,11 +20,11 @@ _END = "\0"  # never in a file that is read
 
 @dataclass(frozen=True)
 class Rows:
-    """The width of the widest row, whether others differ from it, and notes on cells that may be several rows."""
+    """The width of the widest row, whether others differ, and decisions about cells that may be several rows."""
 
     width: int
     is_ragged: bool
-    notes: list[str]
+    decisions: list[Decision]
 
 
 def scan(name: str, body: Path, delimiter: str, columns: int, lines_above: int) -> Rows:
@@ -54,8 +55,11 @@ def scan(name: str, body: Path, delimiter: str, columns: int, lines_above: int) 
     return Rows(width, narrowest < width, [_doubt(doubtful, longest, first)] if doubtful else [])
 
 
-def header_notes(rows: list[list[str | None]], ends: list[int], delimiter: str, columns: int) -> list[str]:
-    """Notes on cells that may be several rows, in the header and the titles above it. `ends` are their last lines."""
+def header_decisions(rows: list[list[str | None]], ends: list[int], delimiter: str, columns: int) -> list[Decision]:
+    """Decisions about cells that may be several rows, in the header and the titles above it.
+
+    `ends` are their last lines.
+    """
     found = [i for i, row in enumerate(rows) if any(cell and _may_be_rows(cell, delimiter, columns) for cell in row)]
     starts = [0, *ends]
     heights = [ends[i] - starts[i] for i in found]
@@ -85,7 +89,8 @@ def _unclosed(name: str, line: int) -> UnreadableFile:
     return UnreadableFile(f"{name}: {problem}. Close it, or save the file again as CSV.")
 
 
-def _doubt(count: int, height: int, line: int) -> str:
+def _doubt(count: int, height: int, line: int) -> Decision:
     cells = "1 row has a cell" if count == 1 else f"{count:,} rows have cells"
     found = f"{cells} of several lines that look like rows (up to {height:,} lines; the first begins on line {line:,})"
-    return f"{found}. If they are rows, there is an extra quotation mark: delete it and upload the file again."
+    text = f"{found}. If they are rows, there is an extra quotation mark: delete it and upload the file again."
+    return Decision(kind=DecisionKind.ROWS, text=text, rows=(line,), count=count, needs_check=True)

@@ -5,6 +5,7 @@ Runs in the ingest worker, on the table `staging`.
 
 from collections.abc import Iterator
 
+from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.text_column import TextColumn
 
 _ISO = r"\d{4}-\d{1,2}-\d{1,2}"
@@ -34,8 +35,8 @@ def _patterns() -> Iterator[tuple[str, tuple[str, ...]]]:
     yield r"[A-Za-z]{3,9} \d{1,2}, \d{4}", ("%b %d, %Y", "%B %d, %Y")
 
 
-def read_dates(column: TextColumn) -> list[str] | None:
-    """Converts the column to DATE or TIMESTAMP and returns notes. Returns None if the column is neither."""
+def read_dates(column: TextColumn) -> list[Decision] | None:
+    """Converts the column to DATE or TIMESTAMP and returns decisions. Returns None if the column is neither."""
     for pattern, kind in ((_ISO, "DATE"), (f"{_ISO}({_CLOCK})?", "TIMESTAMP"), (_ISO + _CLOCK + _ZONE, "TIMESTAMPTZ")):
         if column.matches(pattern):
             if not column.holds(f"TRY_CAST({column.value} AS {kind}) IS NOT NULL"):
@@ -49,8 +50,8 @@ def read_dates(column: TextColumn) -> list[str] | None:
     return None
 
 
-def _parse(column: TextColumn, formats: list[str], kind: str) -> list[str] | None:
-    """Parses the column in the first format that fits every cell. Adds a note if a second format fits as well."""
+def _parse(column: TextColumn, formats: list[str], kind: str) -> list[Decision] | None:
+    """Parses the column in the first format that fits every cell. Adds a decision if a second format fits as well."""
     fitting = [f for f in formats if column.holds(f"try_strptime({column.value}, '{f}') IS NOT NULL")]
     if not fitting:
         return None
@@ -60,4 +61,5 @@ def _parse(column: TextColumn, formats: list[str], kind: str) -> list[str] | Non
         return []
     example = min(column.sample)
     doubt = "the file does not show whether the day or the month comes first. Check one of them."
-    return [f"{column.name}: dates such as {example} were read day first; {doubt}"]
+    text = f"{column.name}: dates such as {example} were read day first; {doubt}"
+    return [Decision(kind=DecisionKind.DATES, text=text, column=column.name, needs_check=True)]

@@ -5,6 +5,7 @@ Runs in the ingest worker, on the table `staging`.
 
 import duckdb
 
+from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.sql_text import quoted
 
 MAX_SCALE = 8  # values with more decimals are measured ratios, not money
@@ -15,19 +16,19 @@ _NOISE = 2e-15  # relative; a double is exact to about 1e-16, and sums of a few 
 _NOISY_DIGITS = 6  # this many decimals beyond the scale are noise; fewer are rounding
 
 
-def make_types_exact(connection: duckdb.DuckDBPyConnection, table: str = "staging") -> list[str]:
-    """Changes the column types of the table in place. Returns notes on values that were changed."""
-    notes: list[str] = []
+def make_types_exact(connection: duckdb.DuckDBPyConnection, table: str = "staging") -> list[Decision]:
+    """Changes the column types of the table in place. Returns decisions about values that were changed."""
+    decisions: list[Decision] = []
     for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall():
         if kind in ("DOUBLE", "FLOAT"):
-            notes += float_column(connection, table, name, quoted(name))
+            decisions += float_column(connection, table, name, quoted(name))
         elif kind in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"):
             _date_column(connection, table, name)
-    return notes
+    return decisions
 
 
-def float_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, value: str) -> list[str]:
-    """Converts the column to DECIMAL with the fewest decimals that hold every value, or else to DOUBLE. Returns notes.
+def float_column(connection: duckdb.DuckDBPyConnection, table: str, name: str, value: str) -> list[Decision]:
+    """Converts the column to DECIMAL with the fewest decimals that hold every value, or else to DOUBLE.
 
     `value` is SQL for the cells as doubles. Scales are tried from zero upwards: the first scale at which every value
     differs from its rounded value by no more than the noise of a double is the scale that the author used.
@@ -58,9 +59,10 @@ def decimal(whole: int, scale: int) -> str:
     return f"DECIMAL({min(MAX_DIGITS, max(18, whole + scale))}, {scale})"
 
 
-def _rounded(name: str, count: int, example: str) -> str:
+def _rounded(name: str, count: int, example: str) -> Decision:
     values = "1 value" if count == 1 else f"{count} values"
-    return f"{name}: floating-point noise was rounded off in {values} (such as {example})."
+    text = f"{name}: floating-point noise was rounded off in {values} (such as {example})."
+    return Decision(kind=DecisionKind.NUMBERS, text=text, column=name, count=count)
 
 
 def _date_column(connection: duckdb.DuckDBPyConnection, table: str, name: str) -> None:

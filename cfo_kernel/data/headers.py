@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.read_limits import MAX_NAME
 from cfo_kernel.executors.sql_names import unique_names
 
@@ -27,7 +28,7 @@ class Header:
     first_row: int
     names: list[str]
     unnamed: list[int]
-    notes: list[str]
+    decisions: list[Decision]
 
 
 def find_header(rows: Sequence[Sequence[Any]], width: int) -> Header | None:
@@ -41,12 +42,13 @@ def find_header(rows: Sequence[Sequence[Any]], width: int) -> Header | None:
         if sum(count > 1 for count in filled) == 0 and sum(filled) < 2:
             return None
         note = "No row looks like a header, so the columns are numbered."
-        return Header(0, column_names([None] * width), [], [note])
+        return Header(0, column_names([None] * width), [], [Decision(kind=DecisionKind.LAYOUT, text=note)])
     cells = [rows[top][i] if i < len(rows[top]) else None for i in range(width)]
     unnamed = [i for i, cell in enumerate(cells) if not _cell_name(cell)]
     titles = "; ".join(" ".join(str(c) for c in row if c is not None) for row in rows[:top] if any(c for c in row))
-    notes = [f"Rows above the header were skipped: {titles[:200]}."] if titles else []
-    return Header(top + 1, column_names(cells), unnamed, notes)
+    skipped = f"Rows above the header were skipped: {titles[:200]}."
+    decisions = [Decision(kind=DecisionKind.LAYOUT, text=skipped)] if titles else []
+    return Header(top + 1, column_names(cells), unnamed, decisions)
 
 
 def column_names(cells: Sequence[Any]) -> list[str]:

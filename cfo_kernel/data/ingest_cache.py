@@ -16,6 +16,7 @@ from typing import TypeVar
 from pydantic import Field, ValidationError
 
 from cfo_kernel.data import cache_cleanup, file_formats, file_names, file_records, read_limits
+from cfo_kernel.data.decisions import Decision
 from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.data.file_records import FileRecord, FileRecords
 from cfo_kernel.data.tables import Column, Dataset, Table, Tables
@@ -36,7 +37,7 @@ from cfo_kernel.values import Value
 
 _MANIFEST = "tables.json"
 _RETRY_FACTOR = 10
-_FORMAT = 5  # the version of the cached format; raise it to have every file ingested again
+_FORMAT = 6  # the version of the cached format; raise it to have every file ingested again
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class _IngestedTable(Value):
     file: str = Field(pattern=r"^\d{1,4}\.parquet$")
     row_count: int
     columns: tuple[Column, ...]
+    decisions: tuple[Decision, ...] = ()
     notes: tuple[str, ...]
 
 
@@ -279,6 +281,7 @@ def _described(table: _IngestedTable, name: str, dataset_id: str) -> Table:
         sheet=table.sheet,
         row_count=table.row_count,
         columns=table.columns,
+        decisions=table.decisions,
         notes=table.notes,
     )
 

@@ -25,6 +25,8 @@ from cfo_kernel.data import (
     workbook_reader,
     workbook_writer,
 )
+from cfo_kernel.data.decisions import Decision, texts
+from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.errors import (
     CfoError,
     FileTooLarge,
@@ -36,6 +38,7 @@ from cfo_kernel.executors import stored_formats
 from cfo_kernel.executors.worker_server import Handler
 from cfo_kernel.sql_text import text_literal
 
+_MAX_DECISIONS = 1000
 _MAX_NOTES, _MAX_NOTE = 100, 500  # a note may quote a cell of any length
 _LISTED_REASONS = 20
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -68,8 +71,8 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
     """Writes the tables in a file to `target`. Returns their descriptions, and notes on the file."""
     if source.suffix.lower() not in file_formats.BOOK_SUFFIXES:
         with staging.connect(scratch) as connection:
-            notes = staging.load(connection, source, scratch)
-            return [_store(connection, target / "0.parquet", None, notes)], []
+            rows, decisions = staging.load(connection, source, scratch)
+            return [_store(connection, target / "0.parquet", None, rows, decisions)], []
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
     for sheet in workbook_reader.read_sheets(source):
@@ -79,12 +82,12 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
         with staging.connect(scratch) as connection:
             connection.register("sheet", sheet.table)
             connection.execute("CREATE TABLE staging AS FROM sheet")
-            notes = sheet.notes + staging.settle_types(connection)
-            found.append(_store(connection, target / f"{len(found)}.parquet", sheet.name, notes))
+            decisions = sheet.decisions + staging.settle_types(connection, sheet.rows)
+            found.append(_store(connection, target / f"{len(found)}.parquet", sheet.name, sheet.rows, decisions))
     if not found:
         reasons = " ".join(left_out[:_LISTED_REASONS])
         raise UnreadableFile(f"{source.name} contains no table. {reasons} Add one header row.")
-    return found, _bounded(left_out)
+    return found, _bounded_texts(left_out)
 
 
 @contextlib.contextmanager
@@ -109,28 +112,40 @@ def _file_errors(name: str) -> Generator[None]:
         raise UnreadableFile(f"{message} Save it again in the program it came from.") from error
 
 
-def _store(connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, notes: list[str]) -> dict[str, Any]:
+def _store(
+    connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, rows: SourceRows, decisions: list[Decision]
+) -> dict[str, Any]:
     """Writes the table `staging` to a Parquet file. Returns its description."""
-    notes = notes + total_rows.remove_total_rows(connection)
-    rows, columns = profile.profile_table(connection)
+    decisions = decisions + total_rows.remove_total_rows(connection, rows)
+    count, columns = profile.profile_table(connection)
     formats = text_literal(stored_formats.to_text({column.name: column.format for column in columns}))
     options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{text_literal(stored_formats.KEY)}: {formats}}}"
     connection.execute(f"COPY staging TO ? ({options})", [str(file)])
     return {
         "sheet": sheet,
         "file": file.name,
-        "row_count": rows,
+        "row_count": count,
         "columns": [c.model_dump(mode="json") for c in columns],
-        "notes": _bounded(notes),
+        "decisions": [decision.model_dump(mode="json") for decision in _bounded(decisions)],
+        "notes": _bounded_texts(list(texts(decisions))),
     }
 
 
-def _bounded(notes: list[str]) -> list[str]:
+def _bounded(decisions: list[Decision]) -> list[Decision]:
+    """The decisions, limited in length and number."""
+    return [d.model_copy(update={"text": _bounded_text(d.text)}) for d in decisions[:_MAX_DECISIONS]]
+
+
+def _bounded_texts(notes: list[str]) -> list[str]:
     """The notes, limited in length and number, because people read them and models are sent them."""
-    bounded = [note if len(note) <= _MAX_NOTE else f"{note[:_MAX_NOTE]} …" for note in notes[:_MAX_NOTES]]
+    bounded = [_bounded_text(note) for note in notes[:_MAX_NOTES]]
     if more := len(notes) - len(bounded):
         bounded.append(f"{more:,} more notes are not shown.")
     return bounded
+
+
+def _bounded_text(text: str) -> str:
+    return text if len(text) <= _MAX_NOTE else f"{text[:_MAX_NOTE]} …"
 
 
 def ready() -> dict[str, Any]:

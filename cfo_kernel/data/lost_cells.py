@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+from cfo_kernel.data.decisions import Decision, DecisionKind
+
 _CHUNK = 1 << 20
 _MAX_DIRECTORY = 16 << 20  # bytes of each part that lists the sheets
 _BOOK, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
@@ -24,17 +26,22 @@ class LostCells:
     uncalculated: Counter[int] = field(default_factory=Counter[int])
     example: str = ""
 
-    def notes(self, column: int, name: str) -> list[str]:
-        """Notes on the lost cells of a column."""
-        notes: list[str] = []
+    def decisions(self, column: int, name: str) -> list[Decision]:
+        """Decisions about the lost cells of a column."""
+        found: list[Decision] = []
         if count := self.errors[column]:
             cells = "1 cell has an error" if count == 1 else f"{count:,} cells have errors"
-            notes.append(f"{name}: {cells} (such as {self.example[:20]}), read as empty. Correct the workbook.")
+            text = f"{name}: {cells} (such as {self.example[:20]}), read as empty. Correct the workbook."
+            found.append(_empty(name, count, text))
         if count := self.uncalculated[column]:
             cells = "1 formula was" if count == 1 else f"{count:,} formulas were"
             advice = "Open the workbook in a spreadsheet program, save it, and upload it again."
-            notes.append(f"{name}: {cells} never calculated, read as empty. {advice}")
-        return notes
+            found.append(_empty(name, count, f"{name}: {cells} never calculated, read as empty. {advice}"))
+        return found
+
+
+def _empty(column: str, count: int, text: str) -> Decision:
+    return Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=column, count=count)
 
 
 def parts(path: Path) -> dict[str, str]:

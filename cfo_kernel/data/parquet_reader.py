@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from cfo_kernel.data import headers
 from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.read_limits import MAX_UNPACKED, check_columns
 from cfo_kernel.errors import FileTooLarge, UnreadableFile
 from cfo_kernel.executors.nested_types import MAX_DEPTH, nesting_depth
@@ -18,8 +19,8 @@ _VALUE_BYTES = 8
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 
-def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
-    """Creates the table `staging` from the file, and returns notes."""
+def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[Decision]:
+    """Creates the table `staging` from the file, and returns decisions."""
     try:
         described = connection.execute("DESCRIBE FROM read_parquet(?)", [str(path)]).fetchall()
         check_columns(path.name, len(described))
@@ -33,11 +34,11 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     except duckdb.Error as error:
         advice = "Export it again from the program that created it, then send the new file."
         raise UnreadableFile(f"{path.name} is damaged or incomplete. {advice}") from error
-    return _duration_notes(path) if any(kind == "BIGINT" for _, kind, *_ in described) else []
+    return _durations(path) if any(kind == "BIGINT" for _, kind, *_ in described) else []
 
 
-def _duration_notes(path: Path) -> list[str]:
-    """A note on each column of durations, which DuckDB reads as numbers. Only Arrow's own schema knows their unit."""
+def _durations(path: Path) -> list[Decision]:
+    """A decision about each column of durations, which DuckDB reads as numbers. Only Arrow's schema knows the unit."""
     parquet: Any = pq  # its stubs are incomplete
     types: Any = pa.types
     try:
@@ -45,7 +46,8 @@ def _duration_notes(path: Path) -> list[str]:
     except (OSError, ValueError, NotImplementedError):  # a file that only DuckDB can read has no such columns
         return []
     found = [(str(each.name), _UNITS[str(each.type.unit)]) for each in fields if types.is_duration(each.type)]
-    return [f"{name}: durations were read as whole numbers of {unit}." for name, unit in found]
+    texts = {name: f"{name}: durations were read as whole numbers of {unit}." for name, unit in found}
+    return [Decision(kind=DecisionKind.DATES, text=text, column=name) for name, text in texts.items()]
 
 
 def _check_depth(file: str, column: str, kind: str) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 import duckdb
 
 from cfo_kernel.data import column_blocks, csv_reader, exact_types, file_formats, parquet_reader, type_inference
+from cfo_kernel.data.decisions import Decision
 from cfo_kernel.data.read_limits import MAX_UNPACKED
+from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.executors.duckdb_config import duckdb_config
 
 _MEMORY = "2GB"
@@ -23,22 +25,23 @@ def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config=duckdb_config(_MEMORY) | places)
 
 
-def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[str]:
-    """Creates `staging` with final column types. Returns notes. `scratch` is a folder for temporary files."""
+def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[SourceRows, list[Decision]]:
+    """Creates `staging` with final column types. Returns the rows, and decisions. `scratch` is a temporary folder."""
     file_formats.check_content(path)
     if path.suffix.lower() == ".parquet":
-        return parquet_reader.load(connection, path) + settle_types(connection, is_typed=True)
-    delimiter, notes = csv_reader.load(connection, path, scratch)
-    return notes + settle_types(connection, semicolons=delimiter == ";")
+        decisions = parquet_reader.load(connection, path)
+        return SourceRows(), decisions + settle_types(connection, SourceRows(), is_typed=True)
+    delimiter, rows, decisions = csv_reader.load(connection, path, scratch)
+    return rows, decisions + settle_types(connection, rows, semicolons=delimiter == ";")
 
 
 def settle_types(
-    connection: duckdb.DuckDBPyConnection, *, is_typed: bool = False, semicolons: bool = False
-) -> list[str]:
-    """Gives the columns of `staging` their final types. Returns notes.
+    connection: duckdb.DuckDBPyConnection, rows: SourceRows, *, is_typed: bool = False, semicolons: bool = False
+) -> list[Decision]:
+    """Gives the columns of `staging` their final types. Returns decisions.
 
     In a table that `is_typed`, text stays text. For `semicolons`, see `type_inference.infer_types`.
     """
     with column_blocks.divided(connection) as tables:
-        notes = [] if is_typed else type_inference.infer_types(connection, tables, semicolons=semicolons)
-        return notes + [note for table in tables for note in exact_types.make_types_exact(connection, table)]
+        decisions = [] if is_typed else type_inference.infer_types(connection, rows, tables, semicolons=semicolons)
+        return decisions + [d for table in tables for d in exact_types.make_types_exact(connection, table)]

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from cfo_kernel import display
+from cfo_kernel.data.decisions import Decision
 from cfo_kernel.number_formats import NumberFormat, is_number
 from cfo_kernel.values import Value
 
@@ -69,13 +70,17 @@ class Column(Value):
 
 
 class Table(Value):
-    """A table. `name` is its exact SQL name."""
+    """A table. `name` is its exact SQL name.
+
+    `decisions` are those made when its file was read, and `notes` are their texts.
+    """
 
     name: str
     dataset: str
     sheet: str | None = None
     columns: tuple[Column, ...]
     row_count: int
+    decisions: tuple[Decision, ...] = ()
     notes: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:

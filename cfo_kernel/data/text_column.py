@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 
+from cfo_kernel.data.decisions import MAX_ROWS
 from cfo_kernel.sql_text import quoted
 
 _PLACEHOLDER = r"\s*(-|–|—|n/?a|nan|null|none|\.)?\s*"
@@ -44,6 +45,11 @@ class TextColumn:
     def figure(self, aggregate: str) -> Any:
         """The value of an SQL aggregate over the rows of the table."""
         return self.connection.execute(f"SELECT {aggregate} FROM {self.table}").fetchall()[0][0]  # noqa: S608 - built here
+
+    def rowids(self, condition: str) -> list[int]:
+        """The first rows for which the SQL condition is true."""
+        found = f"SELECT rowid FROM {self.table} WHERE {condition} ORDER BY 1 LIMIT {MAX_ROWS}"  # noqa: S608 - built here
+        return [rowid for (rowid,) in self.connection.execute(found).fetchall()]
 
     def is_text(self) -> bool:
         """Whether the column is still text."""

@@ -10,14 +10,16 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.sql_text import quoted
 
 _LABEL = r"^\s*((grand|sub)[\s-]*)?(totals?|summe|zwischensumme|gesamt(summe)?)\s*:?(\s|$)"
 
 
-def remove_total_rows(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Deletes the proven totals from `staging`. Returns a note on rows that were removed or that look like totals."""
+def remove_total_rows(connection: duckdb.DuckDBPyConnection, rows: SourceRows) -> list[Decision]:
+    """Deletes the proven totals from `staging`. Returns a decision about them, and about rows that look like totals."""
     described = connection.execute("DESCRIBE staging").fetchall()
     columns = [Column(name=name, type=kind) for name, kind, *_ in described]
     texts = [quoted(c.name) for c in columns if c.kind is Kind.TEXT]
@@ -30,13 +32,18 @@ def remove_total_rows(connection: duckdb.DuckDBPyConnection) -> list[str]:
     found = connection.execute(f"SELECT rowid, {label} FROM staging WHERE {is_total}").fetchall()  # noqa: S608 - quoted
     if not found:
         return []
+    where = rows.of([rowid for rowid, _ in found])
     labels = "; ".join(dict.fromkeys(text.strip() for _, text in found[:5]))
     [(last,)] = connection.execute("SELECT max(rowid) FROM staging").fetchall()
     # A total elsewhere proves nothing: it may add up only some of the rows, or belong to another block of the sheet.
     if found[-1][0] == last and _adds_up(connection, figures, is_total, last):
         connection.execute(f"DELETE FROM staging WHERE {is_total}")  # noqa: S608 - quoted names and a constant
-        return [_removed(len(found), labels)]
-    return [_kept(len(found), labels)]
+        return [Decision(kind=DecisionKind.TOTALS, text=_removed(len(found), labels), rows=where, count=len(found))]
+    return [
+        Decision(
+            kind=DecisionKind.TOTALS, text=_kept(len(found), labels), rows=where, count=len(found), needs_check=True
+        )
+    ]
 
 
 def _adds_up(connection: duckdb.DuckDBPyConnection, figures: list[str], is_total: str, last: int) -> bool:

@@ -15,7 +15,9 @@ import duckdb
 
 from cfo_kernel.data import exact_types, staging_formats
 from cfo_kernel.data.date_formats import read_dates
+from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.read_limits import MAX_CELL
+from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.text_column import TextColumn
 from cfo_kernel.sql_text import quoted
 
@@ -32,34 +34,51 @@ _SAMPLE = 2000
 
 
 def infer_types(
-    connection: duckdb.DuckDBPyConnection, tables: Sequence[str] = ("staging",), *, semicolons: bool = False
-) -> list[str]:
-    """Changes the types of the text columns of the tables in place, and returns notes on how they were read.
+    connection: duckdb.DuckDBPyConnection,
+    rows: SourceRows,
+    tables: Sequence[str] = ("staging",),
+    *,
+    semicolons: bool = False,
+) -> list[Decision]:
+    """Changes the types of the text columns of the tables in place, and returns decisions on how they were read.
 
     `semicolons` says that semicolons delimit the file, as is usual where the comma is the decimal mark.
     """
     columns = [column for table in tables for column in _text_columns(connection, table)]
     unclear = [column.name for column in columns if _is_unclear(column)]
     mark = _decimal_mark([column for column in columns if column.name not in unclear], semicolons) if unclear else None
-    notes: list[str] = []
+    decisions: list[Decision] = []
     for column in columns:
         is_european = column.name in unclear and mark == ","
         doubt = _doubt(column, column.example("[.,]")) if column.name in unclear and mark is None else None
-        placeholders = column.figure(f"count(nullif(trim({quoted(column.name)}), '')) - count({column.value})")
+        placeholders = _placeholders(column, rows)
         # The order matters: the first reader that fits wins, and the exact readers come before the lenient ones.
         for read in (_european,) if is_european else (_booleans, _numbers, _floats, _amounts, read_dates):
             if (found := read(column)) is not None:
-                notes += found
+                decisions += found
                 if (doubt or placeholders) and column.is_text():
                     break
                 if doubt:
-                    notes.append(doubt)
+                    decisions.append(doubt)
                 if placeholders:
-                    cells = "1 placeholder cell" if placeholders == 1 else f"{placeholders} placeholder cells"
-                    verb = "was" if placeholders == 1 else "were"
-                    notes.append(f"{column.name}: {cells} (such as - or n/a) {verb} read as empty.")
+                    decisions.append(placeholders)
                 break
-    return notes
+    return decisions
+
+
+def _placeholders(column: TextColumn, rows: SourceRows) -> Decision | None:
+    """A decision about the cells that hold only a placeholder, if there are any."""
+    text = f"nullif(trim({quoted(column.name)}), '')"
+    if not (count := column.figure(f"count({text}) - count({column.value})")):
+        return None
+    cells, verb = ("1 placeholder cell", "was") if count == 1 else (f"{count} placeholder cells", "were")
+    return Decision(
+        kind=DecisionKind.EMPTY_CELLS,
+        text=f"{column.name}: {cells} (such as - or n/a) {verb} read as empty.",
+        column=column.name,
+        rows=rows.of(column.rowids(f"{text} IS NOT NULL AND {column.value} IS NULL")),
+        count=count,
+    )
 
 
 def _text_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[TextColumn]:
@@ -98,20 +117,21 @@ def _decimal_mark(columns: list[TextColumn], semicolons: bool) -> Literal[".", "
     return marks.pop() if len(marks) == 1 else None  # columns that disagree settle nothing
 
 
-def _doubt(column: TextColumn, cell: str) -> str:
+def _doubt(column: TextColumn, cell: str) -> Decision:
     read, other = ("decimal", "thousands") if "." in cell else ("thousands", "decimal")
     check = f"the file does not show whether it is a {other} separator. Check one value."
-    return f"{column.name}: the separator in {cell} was read as a {read} separator; {check}"
+    text = f"{column.name}: the separator in {cell} was read as a {read} separator; {check}"
+    return Decision(kind=DecisionKind.NUMBERS, text=text, column=column.name, needs_check=True)
 
 
-def _booleans(column: TextColumn) -> list[str] | None:
+def _booleans(column: TextColumn) -> list[Decision] | None:
     if not column.matches("true|false"):
         return None
     column.retype("BOOLEAN", column.value)
     return []
 
 
-def _numbers(column: TextColumn) -> list[str] | None:
+def _numbers(column: TextColumn) -> list[Decision] | None:
     """Reads numbers without separators: exactly if they are short enough, otherwise as rounded doubles."""
     if not column.matches(_PLAIN):
         return None
@@ -126,24 +146,24 @@ def _numbers(column: TextColumn) -> list[str] | None:
     return []  # a whole number with more digits than any type can hold stays text
 
 
-def _floats(column: TextColumn) -> list[str] | None:
+def _floats(column: TextColumn) -> list[Decision] | None:
     if not column.matches(_FLOAT):
         return None
     return exact_types.float_column(column.connection, column.table, column.name, f"CAST({column.value} AS DOUBLE)")
 
 
-def _amounts(column: TextColumn) -> list[str] | None:
+def _amounts(column: TextColumn) -> list[Decision] | None:
     """Reads amounts as people write them: 1,234.56 or 1.234,56, (1,234) or 5- for negatives, currencies, percents."""
     if column.matches(_AMERICAN + _end(column)):
         return _parse_amounts(column, is_european=False)
     return _european(column)
 
 
-def _european(column: TextColumn) -> list[str] | None:
+def _european(column: TextColumn) -> list[Decision] | None:
     return _parse_amounts(column, is_european=True) if column.matches(_EUROPEAN + _end(column)) else None
 
 
-def _parse_amounts(column: TextColumn, *, is_european: bool) -> list[str] | None:
+def _parse_amounts(column: TextColumn, *, is_european: bool) -> list[Decision] | None:
     digits = f"regexp_replace({column.value}, '[^0-9.,]', '', 'g')"
     digits = f"replace(replace({digits}, '.', ''), ',', '.')" if is_european else f"replace({digits}, ',', '')"
     whole = column.figure(f"max(length(split_part({digits}, '.', 1)))")
@@ -155,14 +175,20 @@ def _parse_amounts(column: TextColumn, *, is_european: bool) -> list[str] | None
     symbols = column.figure(f"string_agg(DISTINCT regexp_replace({column.value}, '[^$€£¥]', '', 'g'), '')")
     if len(symbols := sorted(set(symbols))) > 1:
         mixed = f"the amounts are in different currencies ({', '.join(symbols)}), so they were kept as text"
-        return [f"{column.name}: {mixed}. Write each currency in its own column, or its code in a second one."]
+        advice = "Write each currency in its own column, or its code in a second one."
+        return [_decision(DecisionKind.NUMBERS, column, f"{mixed}. {advice}")]
     shape = "1.234,56" if is_european else "1,234.56"
     if not _is_percent(column):
         column.retype(exact_types.decimal(whole, scale), value)
-        return [f"{column.name}: amounts were read in the style of {shape}."]
+        return [_decision(DecisionKind.NUMBERS, column, f"amounts were read in the style of {shape}.")]
     column.retype(exact_types.decimal(whole, scale + 2), f"CAST({value} AS DECIMAL(38, {scale + 2})) * 0.01")
     staging_formats.mark_percent(column.connection, column.table, column.name)
-    return [f"{column.name}: percentages were read in the style of {shape} and stored as fractions (5% as 0.05)."]
+    text = f"percentages were read in the style of {shape} and stored as fractions (5% as 0.05)."
+    return [_decision(DecisionKind.PERCENT, column, text)]
+
+
+def _decision(kind: DecisionKind, column: TextColumn, text: str) -> Decision:
+    return Decision(kind=kind, text=f"{column.name}: {text}", column=column.name)
 
 
 def _end(column: TextColumn) -> str:

@@ -16,8 +16,10 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from cfo_kernel.data import headers, lost_cells, workbook_package
+from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.lost_cells import LostCells
 from cfo_kernel.data.read_limits import MAX_CELLS, MAX_SHEETS, check_columns
+from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.errors import FileTooLarge, UnreadableFile
 
 _MAX_SHEET_NAME = 100
@@ -32,11 +34,12 @@ _EXACT = 2**53  # a workbook stores every number as a double, which is exact for
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet with its table and notes on it, or with the reason why it has no table."""
+    """A sheet with its table, its rows and the decisions about it, or with the reason why it has no table."""
 
     name: str
     table: pa.Table | None = None
-    notes: list[str] = field(default_factory=list[str])
+    rows: SourceRows = field(default_factory=SourceRows)
+    decisions: list[Decision] = field(default_factory=list[Decision])
     left_out: str | None = None
 
 
@@ -89,25 +92,27 @@ def _read_sheet(name: str, path: Path, sheet: CalamineSheet, suspect: str | None
     if header is None:
         return Sheet(name, left_out="it contains a single cell, not a table")
     body = rows[header.first_row :]
-    notes = list(header.notes)
+    decisions = list(header.decisions)
     lost = LostCells()
     if suspect:
         lost = lost_cells.count_lost_cells(path, suspect, numbered[header.first_row - 1][0] if header.first_row else -1)
     columns: dict[str, pa.Array[Any]] = {}
     for i, column in enumerate(header.names):
         values = [row[i] if i < len(row) else None for row in body]
-        notes += lost.notes(left + i, column)
+        decisions += lost.decisions(left + i, column)
         infinite = sum(isinstance(v, float) and not isfinite(v) for v in values)
         if infinite:
             values = [None if isinstance(v, float) and not isfinite(v) else v for v in values]
             cells = "1 cell contains" if infinite == 1 else f"{infinite:,} cells contain"
-            notes.append(f"{column}: {cells} no finite number, read as empty.")
+            text = f"{column}: {cells} no finite number, read as empty."
+            decisions.append(Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=column, count=infinite))
         if i in header.unnamed and all(v is None for v in values):
             continue
         columns[column], note = _column(values)
         if note:
-            notes.append(f"{column}: {note}")
-    return Sheet(name, pa.table(columns), notes)
+            decisions.append(Decision(kind=DecisionKind.NUMBERS, text=f"{column}: {note}", column=column))
+    numbers = [number + 1 for number, _ in numbered[header.first_row :]]
+    return Sheet(name, pa.table(columns), SourceRows(numbers=numbers), decisions)
 
 
 def _row(cells: list[Any]) -> list[Any] | None:

@@ -10,6 +10,7 @@ import pytest
 
 from cfo_kernel.data import ingest_worker
 from cfo_kernel.data.compiler import compile_plan
+from cfo_kernel.data.decisions import Decision
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.tables import Column, Table, Tables
 from cfo_kernel.executors.sql_worker import SqlWorker
@@ -66,6 +67,7 @@ def _ingest(path: Path, folder: Path) -> list[Ingested]:
                 sheet=raw["sheet"],
                 row_count=raw["row_count"],
                 columns=tuple(Column.model_validate(column) for column in raw["columns"]),
+                decisions=tuple(Decision.model_validate(decision) for decision in raw["decisions"]),
                 notes=tuple(raw["notes"]),
             ),
             folder / raw["file"],

@@ -4,6 +4,7 @@ import duckdb
 import pytest
 
 from cfo_kernel.data import total_rows
+from cfo_kernel.data.source_rows import SourceRows
 
 
 def after(
@@ -12,8 +13,8 @@ def after(
     connection = duckdb.connect()
     connection.execute(f"CREATE TABLE staging ({types})")
     connection.executemany(f"INSERT INTO staging VALUES ({', '.join('?' * len(rows[0]))})", rows)
-    notes = total_rows.remove_total_rows(connection)
-    return connection.execute("FROM staging").fetchall(), notes
+    decisions = total_rows.remove_total_rows(connection, SourceRows())
+    return connection.execute("FROM staging").fetchall(), [found.text for found in decisions]
 
 
 NORTH, SOUTH = ("North", "a", 10, 1), ("South", "b", 20.5, 2)

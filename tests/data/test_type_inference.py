@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cfo_kernel.data.source_rows import SourceRows
 from tests.data.conftest import Ingested
 
 Csv = Callable[..., Ingested]
@@ -192,7 +193,7 @@ def test_money_is_never_changed(values: list[D]) -> None:
         with duckdb.connect() as connection:
             connection.execute("CREATE TABLE staging (v VARCHAR)")
             connection.executemany("INSERT INTO staging VALUES (?)", [[write.format(v)] for v in values])
-            type_inference.infer_types(connection)
+            type_inference.infer_types(connection, SourceRows())
             assert [v for (v,) in connection.execute("FROM staging").fetchall()] == values
 
 
