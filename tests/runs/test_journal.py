@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cfo_kernel.errors import IdempotencyMismatch, RunNotFound, WorkbenchClosed
+from cfo_kernel.errors import EventsPruned, IdempotencyMismatch, RunNotFound, WorkbenchClosed
 from cfo_kernel.events import Done, Event, RunStarted, Token
 from cfo_kernel.runs.journal import Journal, Record, RunRow
 from cfo_kernel.runs.journal_sqlite import SqliteJournal
 
+PAGE = 3
 DONE = Done(run_id="r", status="failed")
 STARTED = RunStarted(run_id="r", thread_id="t")
 Open = Callable[[], Awaitable[Journal]]
@@ -53,6 +54,13 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 @pytest.fixture
 async def journal(opened: Open) -> Journal:
     return await opened()
+
+
+@pytest.fixture
+def small_pages(opened: Open, monkeypatch: pytest.MonkeyPatch) -> Open:
+    for module in ("journal_sqlite", "journal_postgres"):
+        monkeypatch.setattr(f"cfo_kernel.runs.{module}._PAGE", PAGE)
+    return opened
 
 
 async def numbers(journal: Journal, run_id: str) -> list[int]:
@@ -200,6 +208,37 @@ async def test_a_subscriber_receives_events_of_another_process(opened: Open) -> 
     async with asyncio.timeout(5):
         assert await listening == [1, 2, 3, 4, 5, 6]
     assert [n.number async for n in journal.subscribe("r")] == list(range(7))
+
+
+@pytest.mark.parametrize("count", [PAGE - 1, PAGE, 2 * PAGE, 2 * PAGE + 1])
+async def test_a_subscriber_reads_page_after_page(small_pages: Open, count: int) -> None:
+    journal, other = await small_pages(), await small_pages()
+    run = await journal.add_run(row("r"), None)
+    texts = [Token(text=str(n)) for n in range(count - 1)]
+    await asyncio.gather(*(journal.put(run, n, event) for n, event in enumerate([*texts, DONE])))
+    reading = other.subscribe("r")
+    read = [await anext(reading)]
+    await journal.end(run, "failed")
+    async with asyncio.timeout(5):
+        read += [n async for n in reading]
+        later = [n async for n in other.subscribe("r", after=count - 2)]
+    assert read == await journal.events("r")
+    assert [n.number for n in read] == list(range(count))
+    assert later == read[-1:]
+
+
+async def test_a_subscriber_reads_no_further_than_its_page(small_pages: Open) -> None:
+    journal = await small_pages()
+    run = await journal.add_run(row("r"), None)
+    await asyncio.gather(*(journal.put(run, n, Token(text="")) for n in range(3 * PAGE)))
+    await journal.end(run, "failed")
+    reading = journal.subscribe("r")
+    received = [(await anext(reading)).number]
+    await journal.prune(datetime.now(UTC) + timedelta(days=1))
+    with pytest.raises(EventsPruned):  # noqa: PT012 - what was received before the error is checked as well
+        async for numbered in reading:
+            received.append(numbered.number)
+    assert received == list(range(PAGE))
 
 
 async def test_a_subscriber_gets_an_error_when_the_journal_closes(journal: Journal) -> None:

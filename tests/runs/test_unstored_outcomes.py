@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from cfo_kernel.errors import StorageFailed
-from cfo_kernel.runs import queue_table
+from cfo_kernel.runs import queue_procrastinate, queue_table
+from cfo_kernel.runs.unstored_outcomes import MOST_ATTEMPTS
 from cfo_kernel.runs.usage_recorder import UsageRecorder
 from cfo_kernel.store.history import History
-from cfo_kernel.store.ledger import Ledger
+from cfo_kernel.store.ledger import Capsule, Ledger
 from tests.agent.servers.case import MESSAGE
 from tests.agent.servers.wire import RawServer, call, calls, chunk
 from tests.conftest import Opened
@@ -25,6 +26,13 @@ PLACES = [(Ledger, "seal"), (UsageRecorder, "seal"), (History, "record_outcome")
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_table, "_ADOPT_EVERY", 0.01)
+    monkeypatch.setattr(queue_procrastinate, "_HEARTBEAT", 0.05)  # the pause between attempts as well
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The settings of a workbench with this database. Each has its own queue."""
+    return {"database_url": request.getfixturevalue("postgres")} if request.param == "postgres" else {}
 
 
 def raising(error: BaseException) -> Any:
@@ -34,12 +42,23 @@ def raising(error: BaseException) -> Any:
     return fail
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    ("database", "error"),
+    [*(("sqlite", error) for error in ERRORS), *(("postgres", error) for error in ERRORS[:2])],
+    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
+    indirect=["database"],
+)
 async def test_a_run_that_cannot_be_sealed_ends_as_failed(
-    serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch, error: Exception
+    serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch, error: Exception, database: dict[str, Any]
 ) -> None:
-    thread = await new_thread(opened, serve(ASK, repeat_last=True))
-    monkeypatch.setattr(Ledger, "seal", raising(error))
+    thread = await new_thread(opened, serve(ASK, repeat_last=True), **database)
+    sealed: list[str] = []
+
+    def seal(_: Ledger, capsule: Capsule) -> None:
+        sealed.append(capsule.run_id)
+        raise error
+
+    monkeypatch.setattr(Ledger, "seal", seal)
     runs = [await thread.send("One"), await thread.send("Two")]  # the second waits for the first
     async with asyncio.timeout(20):
         ends = [await run.finished() for run in runs]
@@ -49,6 +68,7 @@ async def test_a_run_that_cannot_be_sealed_ends_as_failed(
         assert end.error.message.startswith("The outcome of this message could not be stored.")
         assert end.usage.requests == 1
         assert_whole(await events_of(run))
+        assert sealed.count(run.id) == MOST_ATTEMPTS + 1  # and once more for the failure
     stored = [m for m in await thread.messages() if m.who == "agent"]
     assert [(m.status, m.error and m.error.message) for m in stored] == [
         (e.status, e.error.message) for e in ends if e.error
