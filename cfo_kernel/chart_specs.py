@@ -51,7 +51,7 @@ def bars(x: ChartColumn, figure: ChartColumn) -> Spec:
 
 
 def pairs(x: ChartColumn, figures: list[ChartColumn]) -> Spec:
-    """A bar chart of figures side by side, such as actual and budget. For two figures, shows the difference above."""
+    """A bar chart of figures side by side, such as actual and budget. Two figures also get their difference above."""
     key, value = _unused_name("series", x, figures), _unused_name("value", x, figures)
     across = {**_axis(x, discrete=True), "sort": None}
     names = [figure.name for figure in figures]
@@ -163,7 +163,7 @@ def waterfall(x: ChartColumn, figure: ChartColumn) -> Spec:
 
 
 def _over_bars(count: int) -> Spec:
-    """The text mark for figures above this number of bars.
+    """The mark that writes a figure above each bar, for a chart with this many bars.
 
     If the chart is too narrow, all of the figures are hidden.
     """

@@ -347,7 +347,7 @@ class TokenRejected(ServerError):
 
 
 class TooManyStreams(ServerError):
-    """The server has reached its limit of open streams, uploads and downloads. Close some, or wait, and try again."""
+    """The server has reached its limit on open streams, uploads and downloads. Close some, or wait, and try again."""
 
     code = "too_many_streams"
 

@@ -1,7 +1,7 @@
 """The `Host` header of a request: the name in it, and whether that name can only mean this machine.
 
-A server on this machine checks it, so that pages of other sites cannot reach the server through a name that resolves to
-127.0.0.1 (DNS rebinding).
+A server on this machine checks it, so that pages from other sites cannot reach the server through a name that resolves
+to 127.0.0.1 (DNS rebinding).
 """
 
 import ipaddress

@@ -1,4 +1,4 @@
-"""Finds the known names that a misspelt one may have meant, in bounded time, because callers are in the event loop."""
+"""Finds the known names that a misspelt one may have meant, in bounded time, because callers run in the event loop."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -116,7 +116,7 @@ def _own_steps(loc: Location, unions: set[Location]) -> Iterator[int | str]:
 
 
 def _fault(loc: Location, error: Mapping[str, Any]) -> Fault:
-    """The fault for an error. An error of a type of our own has a message for people."""
+    """The fault for an error. Our own types of errors already have a message for people."""
     kind: str = error["type"]
     if error["loc"][-1:] == (_KEY,):
         return Fault(loc, kind, _NO_KEY, is_sentence=False)
@@ -130,7 +130,7 @@ def _fault(loc: Location, error: Mapping[str, Any]) -> Fault:
 
 
 def _one(same: list[Fault]) -> Fault:
-    """The faults of a value as one. A value that may have several types has a fault for each of them."""
+    """Combines the faults of a value into one. A value that may have several types has a fault for each of them."""
     reasons = dict.fromkeys(fault.reason for fault in same)
     wanted = [reason.removeprefix(_WANTED) for reason in reasons if reason.startswith(_WANTED)]
     if len(wanted) < 2:

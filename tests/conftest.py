@@ -72,7 +72,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace whose only file has been ingested, once for all tests of a process."""
+    """A workspace whose only file has been ingested, once for all tests in a process."""
     import asyncio
 
     folder = tmp_path_factory.mktemp("sample") / "tiny"
@@ -90,7 +90,7 @@ def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _ingested_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample company, whose files have been ingested, once for all tests of a process."""
+    """The sample company, whose files have been ingested, once for all tests in a process."""
     import asyncio
 
     folder = tmp_path_factory.mktemp("company") / COMPANY.name

@@ -1,4 +1,4 @@
-"""Seeds of random choices in tests."""
+"""Seeds for random choices in tests."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Limits the size of one event of an answer, and how long reading events can keep other tasks from running."""
+"""Limits the size of one event in an answer, and how long reading events can keep other tasks from running."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Finds the likely cause, and advice, when a model's server gives no answer, from its status and message."""
+"""When a model's server gives no answer, finds the likely cause and advice from its status and message."""
 
 import re
 from enum import Enum

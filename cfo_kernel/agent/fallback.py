@@ -19,7 +19,7 @@ _MAX_FAILURES = 2
 
 
 class NamedModel(WrapperModel):
-    """A model whose answers are labelled with its name, spelled as in `CFO_MODEL`."""
+    """A model whose answers are labelled with its name, written as in `CFO_MODEL`."""
 
     def __init__(self, wrapped: Model, name: str) -> None:
         super().__init__(wrapped)

@@ -25,7 +25,7 @@ _KEYS = ("input", "cached_input", "output")
 
 @dataclass(frozen=True)
 class Price:
-    """The price in USD of a million tokens: input, cached input, and output."""
+    """The prices in USD per million tokens of input, cached input, and output."""
 
     input: Decimal
     cached_input: Decimal

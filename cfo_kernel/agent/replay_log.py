@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 
 class ReplayLog(Protocol):
-    """The recorded steps of a run. All values are JSON. `run_deps.call_key` gives a call's `call_key`."""
+    """The recorded steps of a run. All values are JSON. `run_deps.call_key` returns the `call_key` of a call."""
 
     def response(self) -> Any | None:
         """The model's recorded answer to the next request, or None."""

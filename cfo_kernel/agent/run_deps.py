@@ -128,7 +128,7 @@ class RunDeps:
     def thread_tables(self) -> dict[str, Path]:
         """The thread's results so far, as tables: `result_001` is `results/result_001.parquet`.
 
-        A table in the workspace hides a result of the same name.
+        A table in the workspace hides a result with the same name.
         """
         taken = {name.lower() for name in self.schema.tables}
         found: dict[str, Path] = {}

@@ -144,7 +144,7 @@ def _parsed(value: object) -> object:
 def _without_markup(text: str) -> str:
     """The text of a web page.
 
-    The end of a part is searched for once, and not again from each further opening if there is none.
+    If the end of a part is missing, it is searched for only once, not again from each opening tag.
     """
     kept: list[str] = []
     position, unclosed = 0, set[str]()

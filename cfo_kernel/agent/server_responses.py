@@ -68,7 +68,7 @@ class _Text(httpx2.AsyncByteStream):
 
 
 class _Limited(httpx2.AsyncByteStream):
-    """A body of limited length, in small pieces, between which other tasks can run.
+    """A body of limited length that is read in small pieces, so that other tasks can run in between.
 
     A longer error ends at the limit, because its beginning says what is wrong. A longer answer raises
     `TokenLimitReached`.

@@ -88,7 +88,7 @@ class ShownText:
                 return self.text(str(value))
 
     def reply(self, reply: Reply) -> Reply:
-        """The reply with everything that the model wrote prepared. The company's data stays unchanged."""
+        """The reply, with everything that the model wrote prepared for display. The company's data stays unchanged."""
         return self._model(reply)
 
     def _model(self, model: M) -> M:

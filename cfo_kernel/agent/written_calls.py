@@ -163,7 +163,7 @@ def _without_marks(text: str) -> str:
 def _without_last(mark: re.Pattern[str], text: str) -> str:
     """The text without the marks at its end.
 
-    It takes one pass. A single pattern for all of them would search to the end of the text again from each mark.
+    Takes one pass, whereas a single pattern for all marks would search to the end of the text again from each of them.
     """
     begin, end = len(text), 0
     for found in mark.finditer(text):

@@ -1,7 +1,7 @@
 """Divides wide tables: DuckDB's time and memory for a statement grow faster than the number of its columns.
 
-Runs in the ingest worker. A statement over 50 columns of each of 40 tables takes milliseconds; 40 times as many columns
-in one statement may need gigabytes.
+Runs in the ingest worker. A statement with 50 columns takes milliseconds, even for 40 tables one after the other. One
+statement with all 2,000 columns may need gigabytes.
 """
 
 import contextlib
@@ -24,9 +24,8 @@ def batches(columns: Sequence[T]) -> Iterator[Sequence[T]]:
 
 @contextlib.contextmanager
 def divided(connection: duckdb.DuckDBPyConnection) -> Generator[list[str]]:
-    """The tables into which `staging` is divided, and which become `staging` again at the end.
-
-    That is `staging` itself unless it is wide. The types of their columns may be changed, but not their rows.
+    """The tables into which `staging` is divided, and which become `staging` again at the end. If `staging` is not
+    wide, it is the only one. The types of their columns may be changed, but not their rows.
     """
     names = [name for name, *_ in connection.execute("DESCRIBE staging").fetchall()]
     if len(names) <= _WIDTH:

@@ -132,7 +132,7 @@ def _regularity(head: str, delimiter: str) -> tuple[int, int]:
 
 
 def _common_width(rows: list[list[str | None]]) -> int:
-    """The width that most rows have. If two widths are equally common, the larger one."""
+    """The width that most rows have. If two widths are equally common, returns the larger one."""
     widths = Counter(len(row) for row in rows if row)
     most = max(widths.values())
     return max(width for width, count in widths.items() if count == most)

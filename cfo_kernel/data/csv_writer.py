@@ -2,11 +2,11 @@
 
 Runs in the ingest worker. The file is UTF-8 with a byte order mark, without which Excel assumes another encoding. Text
 is quoted; numbers, dates and NULL, which is an empty cell, are not. Numbers have all their digits, and no thousands
-separators. A percentage is written as one, with all its digits too: 0.125 as `12.5%`, which a spreadsheet, and an
-upload here, read as 0.125.
+separators. A percentage is written with a percent sign and all its digits: 0.125 becomes `12.5%`, which spreadsheets
+and uploads read as 0.125.
 
 Text that a spreadsheet would run as a formula gets an apostrophe in front; a plain number does not. Quotation marks
-alone do not protect: a spreadsheet whose locale separates lists by `;` splits `5,"a;=b"` into `5,"a` and `=b"`, since a
+alone are not enough: a spreadsheet whose locale separates lists by `;` splits `5,"a;=b"` into `5,"a` and `=b"`, since a
 quotation mark counts only at the start of a cell. Text that follows another separator or a line break inside a cell is
 therefore treated as the start of a cell too.
 """

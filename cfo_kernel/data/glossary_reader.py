@@ -149,7 +149,7 @@ def _leave_out(lines: list[str], error: yaml.MarkedYAMLError, written: Written) 
 
 
 def _keys(lines: list[str], first: int, end: int) -> Iterator[Location]:
-    """The keys in the lines from `first` up to `end`, as far as they can be found without parsing, with those above."""
+    """The keys in the lines from `first` up to `end`, each with the keys above it, found without parsing."""
     above: list[tuple[int, str]] = []
     for number, line in enumerate(lines[:end]):
         found = _WRITTEN_KEY.findall(line[:_MAX_TEXT])

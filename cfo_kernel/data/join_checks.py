@@ -1,8 +1,8 @@
 """Checks how a plan's joins affect the rows behind its figures: a join may repeat rows, or drop them.
 
-A row that matches several rows of a joined table is repeated, as a posting is for the rate of each month. A sum would
-then count it several times, so the plan is refused. A row that matches no row is missing from the result of an inner
-join, and a note says how many such rows there are.
+A row that matches several rows of a joined table is repeated: a posting, for example, once for the rate of each month.
+A sum would then count it several times, so the plan is refused. A row that matches no row is missing from the result of
+an inner join, and a note says how many such rows there are.
 """
 
 from collections.abc import Iterator, Sequence

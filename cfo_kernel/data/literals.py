@@ -24,8 +24,9 @@ def number(value: Scalar, where: str, scale: int = 10) -> str:
     """A number literal, which is exact for integers and decimal strings.
 
     DuckDB compares decimals in a common type of at most 38 digits, and fails if the two do not fit. A number with too
-    many digits for a column with `scale` decimals is therefore written as a double, which only has to be large. A
-    number with too many decimals to be compared with money is also written as a double, which only has to be small.
+    many digits for a column with `scale` decimals is therefore written as a double: it is larger than any value in the
+    column, so its last digits do not matter. The same applies to a number with too many decimals to be compared with
+    money.
     """
     if not isinstance(value, bool):
         text = repr(value) if isinstance(value, int | float) else value.strip()

@@ -83,7 +83,9 @@ def missing_entities(plan: QueryPlan, compiler: Compiler, trees: Trees) -> Missi
 
 
 def _missed(i: int, period: str) -> str:
-    """SQL for one row: how many entities have rows in a period but not on its date, the first, and its last day."""
+    """SQL for a row on entities with rows in a period but not on its date: their number, the first, and its last
+    day.
+    """
     # Rows after the moment do not count: a filter on the date may have cut them off.
     same = f"date_trunc('{period}', r.moment) = date_trunc('{period}', m.moment) AND r.moment <= m.moment"
     pairs = f"SELECT e{i} AS e, max(r.moment) AS latest FROM _rows r JOIN _read m ON {same} WHERE e{i} IS NOT NULL"  # noqa: S608

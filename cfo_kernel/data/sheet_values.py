@@ -1,7 +1,7 @@
 """Converts values to cells of a sheet, within a sheet's limits, replacing values that a cell cannot hold.
 
-A number with more digits than a sheet shows is written as text, exactly. A time with a zone is written in UTC, and the
-format of its cell says so.
+A number with more digits than a sheet shows is written as text, exactly. A time with a zone is written in UTC, which
+the format of its cell shows.
 """
 
 import math

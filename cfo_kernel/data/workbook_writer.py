@@ -52,7 +52,7 @@ def write_workbook(source: str, sheet: str, to: str) -> dict[str, Any]:
 
 
 class _FullPrecision(float):
-    """A number that is written with all its digits: XlsxWriter formats with 16, but a double has up to 17."""
+    """A number that is written with all its digits: XlsxWriter writes 16 digits, but a double has up to 17."""
 
     @override
     def __format__(self, spec: str, /) -> str:

@@ -66,7 +66,7 @@ def file_workers_dir(workspace_dir: Path) -> Path:
 
 
 class WorkspaceData:
-    """Reads the data of a workspace. All SQL, from any caller, passes the same policy here.
+    """Reads the data of a workspace. All SQL, from any caller, is checked against the same policy here.
 
     `thread_tables` are earlier results of the thread, available as tables next to those of the workspace, whose names
     take precedence. `on_progress` is called with a query's progress once the query has taken half a second. Cancelling

@@ -2,8 +2,8 @@
 
 DuckDB gives the result the column's type and truncates the rest: the median of 698.5 and 800.0 would be 749.2. The
 column inside such a call is therefore cast to a larger scale before the query runs. Only DuckDB's binder knows the type
-of an expression in a query. To find it, the query is bound with a function in the call that accepts no decimals, and
-the resulting error names the type.
+of an expression in a query. To find it, the query is bound with a function inside the call that accepts no decimals,
+and the resulting error names the type.
 
 DuckDB interpolates in doubles, so the last digits of a figure with more than 15 digits may differ.
 """

@@ -1,4 +1,4 @@
-"""Combines two Python executors: the first that can confine runs the program. If neither can, Python is unavailable."""
+"""Combines two Python executors. The first that can confine a program runs it; if none can, Python is unavailable."""
 
 from cfo_kernel.errors import PythonUnavailable
 from cfo_kernel.executors.python_executor import PythonCall, PythonExecutor, PythonResult
@@ -12,7 +12,7 @@ class FallbackExecutor:
         self._second = second
 
     async def run(self, call: PythonCall) -> PythonResult:
-        """See `PythonExecutor`. If neither executor can confine, the error names both reasons."""
+        """See `PythonExecutor`. If neither executor can confine the program, the error names both reasons."""
         try:
             return await self._first.run(call)
         except PythonUnavailable as first:

@@ -30,9 +30,8 @@ _REPLACEMENTS = {name: instead for instead, names in _INSTEAD.items() for name i
 
 
 def advice(sql: str, message: str) -> str:
-    """The DuckDB form of what `sql` tries to do, if DuckDB's error `message` shows that this is the fault.
-
-    Otherwise empty.
+    """The DuckDB syntax for what `sql` tries to do, or "" if DuckDB's error `message` does not show that this is the
+    fault.
     """
     missing, unmatched = _NO_FUNCTION.search(message), _NO_MATCH.search(message)
     name = (missing or unmatched or {"name": ""})["name"].lower()

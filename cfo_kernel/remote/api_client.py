@@ -69,7 +69,7 @@ class RetryPolicy:
         self._pause = self._first_pause
 
     async def wait(self, error: CfoError | None = None) -> None:
-        """Sleeps until the next attempt, as long as the server asks for. Raises `error` if that exceeds the total."""
+        """Sleeps until the next attempt, or as long as the server asks. Raises `error` if that exceeds the total."""
         now = asyncio.get_running_loop().time()
         self._disconnected_at = now if self._disconnected_at is None else self._disconnected_at
         pause = max(self._pause, min(error.details.get(_RETRY_AFTER, 0), _LONGEST_PAUSE) if error else 0)
@@ -307,7 +307,7 @@ class ApiClient:
 
     def _full(self, response: httpx2.Response) -> TooManyStreams:
         """The error for a server at capacity, or for a proxy that reports one."""
-        message = f"The server {self.url} is at its limit of open requests. Close some, or wait, then try again."
+        message = f"The server {self.url} has reached its limit on open requests. Close some, or wait, then try again."
         if response.headers.get("Content-Type", "").startswith("application/problem+json"):
             problem = self.parse(_object, response.content)
             message = str(problem.get("detail") or message)

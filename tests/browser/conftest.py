@@ -29,7 +29,7 @@ expect.set_options(timeout=_TIMEOUT)
 
 @contextmanager
 def _tiny(sample: Path, folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A root with the company `tiny`, and the settings for the scripted model of the screens."""
+    """A root with the company `tiny`, and the settings for the screens' scripted model."""
     root = folder / "root"
     shutil.copytree(sample, root / "tiny", copy_function=os.link)
     with ScreenModel() as model:
@@ -38,7 +38,7 @@ def _tiny(sample: Path, folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 @pytest.fixture(scope="module")
 def stack(_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The company `tiny` with the scripted model of the screens, for a module of tests."""
+    """The company `tiny` with the screens' scripted model, for a module of tests."""
     tiny = _tiny(_sample, tmp_path_factory.mktemp("screens"))
     with tiny as (root, model), Stack(root, CFO_COUNTDOWN="5", **model) as running:
         yield running

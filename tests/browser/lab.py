@@ -32,7 +32,7 @@ class Lab:
         self.set("@jupyterlab/apputils-extension/notification", fetchNews="false")
 
     def set(self, plugin: str, **settings: object) -> None:
-        """Changes settings of JupyterLab, for pages that are opened from now on."""
+        """Changes JupyterLab's settings, for pages that are opened from now on."""
         path = self._settings / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(settings))
@@ -81,7 +81,7 @@ class Lab:
 
 
 async def execute(page: Page, command: str, **arguments: object) -> None:
-    """Executes a command of JupyterLab, as its menus do, and waits for its end."""
+    """Executes a JupyterLab command, as its menus do, and waits for its end."""
     script = "([command, given]) => window.jupyterapp.commands.execute(command, given).then(() => null)"
     await page.evaluate(script, [command, arguments])
 

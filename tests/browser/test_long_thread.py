@@ -1,4 +1,4 @@
-"""Opens and scrolls a thread of a hundred turns with tables and charts, and types as fast as in a short thread."""
+"""Opens and scrolls a thread of a hundred turns with tables and charts. Typing is as fast as in a short thread."""
 
 from statistics import median
 

@@ -86,7 +86,7 @@ def api(root: Path, log: Path, port: int, **environment: str) -> Process:
 
 
 def free_port() -> int:
-    """Finds a free port below 32768, because the system takes the ports of outgoing connections from there up.
+    """Finds a free port below 32768, because the system uses ports from there up for outgoing connections.
 
     While a server is dead, such a connection could take its port and keep it from coming back.
     """

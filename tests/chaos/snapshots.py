@@ -28,7 +28,7 @@ class Snapshot:
 
 
 class StoreReader:
-    """Reads journal and ledger, from PostgreSQL if there is a `database_url`, else from the root's SQLite files."""
+    """Reads journal and ledger data from PostgreSQL if there is a `database_url`, else from the root's SQLite files."""
 
     def __init__(self, root: Path, database_url: str | None = None) -> None:
         self._root = root
@@ -76,7 +76,7 @@ class StoreReader:
             connection.close()
 
     def _rows(self, *statements: str) -> Any:
-        """The rows of one or more statements, read in one transaction. With several, each row has its statement's
+        """The rows of these statements, read in one transaction. With several statements, each row has its statement's
         number.
         """
         if self.url:

@@ -1,6 +1,6 @@
 """Tests plans as SQL and as rows.
 
-Each case is compiled, compared with `golden/<name>.sql`, and run on the small company of `conftest.py` under the SQL
+Each case is compiled, compared with `golden/<name>.sql`, and run on the small company in `conftest.py` under the SQL
 policy. The expected rows were worked out by hand. After an intended change, rewrite the golden files and read the diff:
 
     .venv/bin/python -m tests.data.test_compiler

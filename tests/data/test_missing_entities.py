@@ -34,7 +34,7 @@ NORTH, BETA = ("unit", "North, last on 2024-01-30"), ("bank", "Beta, last on 202
 
 
 def notes(folder: Path, files: dict[str, str], trees: dict[str, Tree], **fields: Any) -> list[str]:
-    """The notes of a plan that reads the last amounts in `cash`."""
+    """The notes on a plan that reads the last amounts in `cash`."""
     company = opened(folder, files)
     select = [{"name": "cash", "expression": {"fn": "sum", "column": "amount"}}]
     plan = QueryPlan.model_validate({"table": "cash", "select": select, **fields})

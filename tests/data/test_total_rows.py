@@ -1,4 +1,4 @@
-"""Total rows are removed if arithmetic proves them, and otherwise kept with a note."""
+"""Total rows are removed if arithmetic proves that they are totals, and otherwise kept with a note."""
 
 import duckdb
 import pytest

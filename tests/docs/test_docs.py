@@ -1,4 +1,4 @@
-"""Checks that everything the documents name exists, and that everything that must be documented is."""
+"""Checks that everything named in the documents exists, and that nothing that must be documented is missing."""
 
 import ast
 import importlib
@@ -152,7 +152,7 @@ def test_the_tables_of_terms_name_modules_that_exist() -> None:
 
 
 def test_the_layers_are_those_that_are_checked() -> None:
-    """The drawing of the layers names each package of the engine that the contract lists."""
+    """The diagram of the layers names each package of the engine that the contract lists."""
     picture = text_of(DOCS / "architecture.md").partition("```")[2].partition("```")[0]
     for package in ("connection", "workbench", "remote", "interface", "runs", "agent", "store", "data", "executors"):
         assert f"cfo_kernel.{package}" in picture

@@ -1,4 +1,4 @@
-"""The zygote and its children are restarted when lost, cancelled, closed, and refused if they cannot be confined."""
+"""Checks what happens when the zygote or its children are lost, cancelled, closed, or cannot be confined."""
 
 import asyncio
 import os

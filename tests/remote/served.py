@@ -12,7 +12,7 @@ from cfo_kernel import Settings, connect
 
 
 class Served:
-    """`with Served(settings) as server`: its URL stays the same over `stop()` and `start()`."""
+    """`with Served(settings) as server`: its URL stays the same across `stop()` and `start()`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

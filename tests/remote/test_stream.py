@@ -1,4 +1,4 @@
-"""A run's events arrive over unreliable connections without a gap and without a repeat."""
+"""A run's events arrive over unreliable connections without gaps or duplicates."""
 
 from contextlib import aclosing
 from typing import Any
@@ -148,6 +148,6 @@ async def test_a_server_that_stays_full_says_so_and_the_reply_comes_all_the_same
     server.turns, server.run_status = [FULL, answer(finished)], "succeeded"
     assert (await run.reply()).message == "5"
     server.turns = [answer(b"<html>", 429, "text/html", Retry_After="1")]
-    with pytest.raises(TooManyStreams, match="is at its limit of open requests") as caught:
+    with pytest.raises(TooManyStreams, match="has reached its limit on open requests") as caught:
         await numbers(run)
     assert caught.value.details == {"retry_after": 1}

@@ -1,4 +1,4 @@
-"""The run queue: one contract for the queue of one machine and that of several machines."""
+"""The run queue: one contract for the queue for one machine and the queue for several machines."""
 
 import asyncio
 import contextlib

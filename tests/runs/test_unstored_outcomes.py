@@ -1,4 +1,4 @@
-"""A run whose outcome can never be stored ends as failed, and nothing waits for it for ever."""
+"""A run whose outcome can never be stored ends as failed, and nothing waits for it forever."""
 
 import asyncio
 from typing import Any

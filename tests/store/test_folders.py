@@ -1,4 +1,4 @@
-"""No name of a folder or file leads out of the root."""
+"""No folder or file name leads out of the root."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Data stays safe during a migration: it is copied first, in one transaction, by one process, or else refused."""
+"""A migration keeps data safe: it makes a backup copy, runs in one transaction and one process, and may be refused."""
 
 import os
 import signal
@@ -83,7 +83,7 @@ def catalog(place: Path | str) -> Database:
 
 @pytest.fixture
 def later(tmp_path: Path) -> Callable[..., StoreSchema]:
-    """Adds revisions to the catalog's schema, as a later version would have. Each text is the end of one `upgrade`."""
+    """Adds revisions to the catalog's schema, as a later version would. Each string is the end of one `upgrade`."""
 
     def make(*more: str) -> StoreSchema:
         folder = tmp_path / "later"

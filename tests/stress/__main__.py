@@ -1,6 +1,6 @@
 """Repeats what once hung on a busy machine: `python -m tests.stress {threads,workers} [--rounds 200] [--busy 2]`.
 
-`threads` starts a server, sends it many first messages at once, and stops it once all of them are accepted. In each
+`threads` starts a server, sends it many first messages at once, and stops it once all of them are accepted. In every
 tenth round, it waits for their runs as well, and sends as many messages again. `workers` starts three `cfo worker` on a
 new PostgreSQL database at once, and stops each as soon as it is ready. Busy loops run at the same time. If nothing
 moves for 30 seconds, the tasks and stacks of every process are printed, and the program ends with 1. The seconds are

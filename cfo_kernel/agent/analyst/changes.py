@@ -150,7 +150,7 @@ class Beside:
         return replace(base, apart=pick)
 
     def _each(self, base: Reading) -> Reading:
-        """Gives each name in 'Salaries and Rent' its own row, or one sum for 'together' and 'or'; same for periods."""
+        """Gives each name in 'Salaries and Rent' its own row, or one sum for 'together' and 'or'; periods too."""
         combined = self.draft.asks(Ask.TOGETHER, Ask.OR)
         for pick in base.picks:
             if len(pick.values) < 2 or pick.negated:

@@ -161,7 +161,7 @@ def _share(base: Reading, draft: Draft, at: int) -> Reading:
 def _inside(base: Reading, part: list[Said], whole: list[Said]) -> Reading:
     """'Share of X in Y': rows that match both X and Y, divided by all rows of Y.
 
-    If X and Y are values of one column, X divided by Y.
+    If X and Y are values of one column, the share is X divided by Y.
     """
     one_column = {s.name.path for s in part} & {s.name.path for s in whole}
     left = [s.name for s in part] + ([] if one_column else [s.name for s in whole])

@@ -33,7 +33,7 @@ OUTPUTS = (user_interaction, task_result, run_sql, write_sheet_from_file)
 
 
 class Thread:
-    """A conversation with the model over a company."""
+    """A conversation with the model about a company."""
 
     def __init__(self, company: Company, *, failing: bool = False) -> None:
         output: Any = [ToolOutput(f, name=f.__name__) for f in OUTPUTS]

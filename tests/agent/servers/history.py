@@ -5,7 +5,7 @@ from typing import Any
 
 
 def assert_history_is_whole(requests: Sequence[dict[str, Any]]) -> None:
-    """Every call in a request is followed by its return, and no id belongs to two calls of an answer."""
+    """Every call in a request is followed by its return, and no id belongs to two calls in an answer."""
     for request in requests:
         messages = request["messages"]
         for position, message in enumerate(messages):

@@ -1,4 +1,4 @@
-"""Asks each case of the tables through a workbench with the real client, and checks the run's end and the whole thread.
+"""Runs each case in the tables on a workbench with the real client, and checks how the run ends, and the whole thread.
 
 All cases share one workbench and one server, so that a case takes a twentieth of a second.
 """
