@@ -12,12 +12,11 @@ from pydantic import ValidationError
 
 from cfo_kernel.agent.chat_chunks import ChunkRepair
 from cfo_kernel.agent.chunk_text import answer_length, storable
-from cfo_kernel.agent.event_limits import LONGEST_EVENT, Pace, event_value
+from cfo_kernel.agent.event_limits import LONGEST_ANSWER, LONGEST_EVENT, Pace, endless, event_value
 from cfo_kernel.agent.server_messages import server_message
 from cfo_kernel.agent.unstreamed_answers import NotACompletion, chunks_of
 from cfo_kernel.errors import TokenLimitReached
 
-_LONGEST_ANSWER = 1_000_000
 _REST_SECONDS = 0.1
 
 
@@ -96,7 +95,7 @@ class AnswerStream(AsyncStream[object]):
                 if event.data:
                     yield event.data
         except httpx2.SSEError:
-            raise _endless() from None
+            raise endless() from None
         except TokenLimitReached:
             raise
         except httpx2.TimeoutException as error:
@@ -107,8 +106,8 @@ class AnswerStream(AsyncStream[object]):
     def _chunk(self, data: object) -> ChatCompletionChunk:
         data = storable(data)
         self._length += answer_length(data)
-        if self._length > _LONGEST_ANSWER:
-            raise _endless()
+        if self._length > LONGEST_ANSWER:
+            raise endless()
         try:
             return ChatCompletionChunk.model_validate(data)
         except ValidationError:
@@ -118,12 +117,6 @@ class AnswerStream(AsyncStream[object]):
                 ) from None
         # Many servers leave out a field or fill it with null. The client's own method accepts what is there.
         return ChatCompletionChunk.construct(**cast("dict[str, Any]", data))
-
-
-def _endless() -> TokenLimitReached:
-    return TokenLimitReached(
-        f"The model's answer had not ended after {_LONGEST_ANSWER:,} characters. Ask a narrower question."
-    )
 
 
 async def _read_rest(events: AsyncIterator[object]) -> None:

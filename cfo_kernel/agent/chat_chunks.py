@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, cast
 
+from cfo_kernel.agent.event_limits import MOST_CALLS
 from cfo_kernel.agent.json_texts import as_json, values_in
 from cfo_kernel.agent.tool_names import offered_name
 from cfo_kernel.agent.usage import token_count
@@ -23,8 +24,6 @@ _MOST_COUNTS = 50
 """How many counts a part of the usage can have. OpenAI sends ten at most."""
 
 
-_MOST_CALLS = 100
-"""How many calls an answer can have. Models make ten at most."""
 _LONGEST_NAME = 1000
 
 
@@ -101,7 +100,7 @@ class ChunkRepair:
         if not pieces:
             return choice
         pieces = cast("list[Any]", pieces) if isinstance(pieces, list) else [pieces]
-        if len(pieces) > _MOST_CALLS:
+        if len(pieces) > MOST_CALLS:
             raise _too_many_calls()
         calls = [each for piece in pieces if isinstance(piece, dict) for each in self._piece(cast("Json", piece))]
         return {**choice, "delta": {**delta, "function_call": None, "tool_calls": calls or None}}
@@ -117,7 +116,7 @@ class ChunkRepair:
         id_ = id_[:_LONGEST_NAME] if isinstance(id_, str) else ""
         call = self._continued(at, id_, name, written)
         if call is None:
-            if len(self._calls) == _MOST_CALLS:
+            if len(self._calls) == MOST_CALLS:
                 raise _too_many_calls()
             call = _Call(len(self._calls), at, self._unused(id_))
             self._calls.append(call)
@@ -168,7 +167,7 @@ class ChunkRepair:
 
 
 def _too_many_calls() -> ModelMisbehaved:
-    return ModelMisbehaved(f"The model's answer has more than {_MOST_CALLS} tool calls. Ask a narrower question.")
+    return ModelMisbehaved(f"The model's answer has more than {MOST_CALLS} tool calls. Ask a narrower question.")
 
 
 def _more_arguments(call: _Call, written: str) -> str:

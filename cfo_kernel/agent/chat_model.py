@@ -1,10 +1,8 @@
 """OpenAI's chat completions for an agent that offers the same tools with every request."""
 
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from traceback import format_exception
 from typing import Any
 
 from pydantic_ai import RunContext
@@ -14,11 +12,9 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
-from cfo_kernel.agent.model_errors import UnreadableAnswer
-from cfo_kernel.agent.shown_text import without_keys
 from cfo_kernel.agent.tool_schemas import shortened
+from cfo_kernel.agent.unreadable_answers import reading_answer
 
-_log = logging.getLogger(__name__)
 _Tools = tuple[list[ToolDefinition], list[ToolDefinition]]
 
 
@@ -54,15 +50,10 @@ class ChatModel(OpenAIChatModel):
     ) -> AsyncGenerator[StreamedResponse]:
         """The streamed answer. Raises `UnreadableAnswer` if its fields do not have the types of a chat completion."""
         stream = super().request_stream(messages, model_settings, model_request_parameters, run_context)
-        try:
+        # pydantic-ai trusts a server's types. The code that reads the answer raises its errors through the `yield`.
+        with reading_answer(self.model_name, self.client.api_key):
             async with stream as answer:
                 yield answer
-        # pydantic-ai trusts a server's types. The code that reads the answer raises its errors through the `yield`.
-        except (AttributeError, TypeError, LookupError, ValueError, OverflowError, RecursionError) as error:
-            # The error may quote the answer, and the answer the key.
-            trace = without_keys("".join(format_exception(error)), (self.client.api_key,))
-            _log.warning("the answer of the model %s cannot be read: %s", self.model_name, trace)
-            raise UnreadableAnswer(self.model_name, "The answer cannot be read.") from error
 
 
 def _short(tools: list[ToolDefinition]) -> list[ToolDefinition]:

@@ -34,14 +34,15 @@ def answer_length(chunk: object) -> int:
     """The number of characters of text, thoughts and arguments that the chunk adds to the answer."""
     choices = cast("dict[str, Any]", chunk).get("choices") if isinstance(chunk, dict) else None
     choice = cast("list[object]", choices)[0] if isinstance(choices, list) and choices else None
-    return _length(cast("dict[str, Any]", choice).get("delta")) if isinstance(choice, dict) else 0
+    return text_length(cast("dict[str, Any]", choice).get("delta")) if isinstance(choice, dict) else 0
 
 
-def _length(value: object) -> int:
+def text_length(value: object) -> int:
+    """The number of characters in all strings of the value."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
-        return sum(_length(inner) for inner in cast("dict[str, object]", value).values())
+        return sum(text_length(inner) for inner in cast("dict[str, object]", value).values())
     if isinstance(value, list):
-        return sum(_length(inner) for inner in cast("list[object]", value))
+        return sum(text_length(inner) for inner in cast("list[object]", value))
     return 0

@@ -1,10 +1,16 @@
-"""Limits the size of one event in an answer, and how long reading events can keep other tasks from running."""
+"""Limits the size of an answer and of its events, and how long reading them can keep other tasks from running."""
 
 import asyncio
 import json
 import re
 import time
 
+from cfo_kernel.errors import TokenLimitReached
+
+LONGEST_ANSWER = 1_000_000
+"""How many characters of text, thoughts and arguments an answer can have."""
+MOST_CALLS = 100
+"""How many calls an answer can have. Models make ten at most."""
 LONGEST_EVENT = 1_000_000
 """How many bytes an event can have. A complete answer can be one event."""
 _MOST_VALUES = 20_000
@@ -20,6 +26,13 @@ def event_value(text: str) -> object:
     if _marks(text) > _MOST_VALUES and _marks(_STRING.sub("", text)) > _MOST_VALUES:
         raise ValueError("The event has too many values.")
     return json.loads(text)
+
+
+def endless() -> TokenLimitReached:
+    """The error for an answer that is too long."""
+    return TokenLimitReached(
+        f"The model's answer had not ended after {LONGEST_ANSWER:,} characters. Ask a narrower question."
+    )
 
 
 def _marks(text: str) -> int:

@@ -1,5 +1,6 @@
 """Turns the failures of a model or its server into run errors that say what to do next."""
 
+import sys
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
@@ -105,14 +106,14 @@ def _model_error(
         case ModelTimeoutError():
             message = "The model's server was silent for longer than CFO_MODEL_TIMEOUT. Try again, or raise the limit."
             return errors.ModelUnavailable(message)
-        case UnreadableAnswer():
+        case ModelAPIError() if isinstance(error, ModelHTTPError) or error.body or _is_no_completion(error):
+            return _server_error(error, name, setting, secrets)
+        case ModelAPIError() if _is_unreadable(error):
             message = (
                 "The answer from the model's server could not be read as a chat completion. Check CFO_BASE_URL and the "
                 "version of the server, then try again."
             )
             return errors.ModelUnavailable(message)
-        case ModelAPIError() if isinstance(error, ModelHTTPError) or error.body or _is_no_completion(error):
-            return _server_error(error, name, setting, secrets)
         case ModelAPIError():
             message = (
                 "The model's server could not be reached, or the connection broke. Check CFO_BASE_URL and the network, "
@@ -125,6 +126,11 @@ def _model_error(
             return errors.ModelMisbehaved(_misbehavior(error, answers))
         case _:
             return errors.ModelMisbehaved("The model stopped without a reply. Send the message again.")
+
+
+def _is_unreadable(error: ModelAPIError) -> bool:
+    """Whether the answer arrived but is not valid. Without a cause, it ended early."""
+    return not isinstance(error, ModelConnectionError) and error.__cause__ is not None
 
 
 def _is_no_completion(error: ModelAPIError) -> bool:
@@ -200,7 +206,6 @@ def _is_empty(answer: ModelResponse) -> bool:
 
 
 def _is_not_a_completion(cause: object) -> bool:
-    # Imported here because it loads OpenAI's client, which takes half a second that the offline analyst does not need.
-    from cfo_kernel.agent.unstreamed_answers import NotACompletion
-
-    return isinstance(cause, NotACompletion)
+    # Not imported, because it would load OpenAI's client, which takes seconds. If it is not loaded, it raised nothing.
+    module = sys.modules.get("cfo_kernel.agent.unstreamed_answers")
+    return module is not None and isinstance(cause, module.NotACompletion)

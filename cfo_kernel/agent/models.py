@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "offline": "cfo_kernel.agent.analyst",
     "openai": "cfo_kernel.agent.chat_model",
-    "anthropic": "pydantic_ai.models.anthropic",
+    "anthropic": "cfo_kernel.agent.messages_model",
 }
 _AUTO_OPENAI, _AUTO_ANTHROPIC = "openai:gpt-6.1-terra", "anthropic:claude-sonnet-5-5"
 
@@ -166,21 +166,16 @@ def _anthropic(model: str, base_url: str | None, settings: Settings) -> tuple[Mo
         message = f"The model is anthropic:{model}, but there is no API key. Set ANTHROPIC_API_KEY."
         raise ModelKeyMissing(message)
     try:
-        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
-        from pydantic_ai.models.anthropic import AnthropicModel
-        from pydantic_ai.providers.anthropic import AnthropicProvider
+        from cfo_kernel.agent.messages_model import messages_model
     except ImportError as error:
         message = "The Anthropic client is not installed. Run: pip install 'cfo-kernel[anthropic]'"
         raise InvalidSettings(message) from error
-    from cfo_kernel.agent.server_responses import client_options
-
     address, headers = _signing_in(base_url or "https://api.anthropic.com")
-    client = AsyncAnthropic(
+    return messages_model(
+        model,
         api_key=settings.anthropic_api_key.get_secret_value(),
         base_url=address,
         default_headers=headers,
         timeout=settings.model_timeout,
         max_retries=settings.model_retries,
-        http_client=DefaultAsyncHttpxClient(**client_options()),
     )
-    return AnthropicModel(model, provider=AnthropicProvider(anthropic_client=client)), client

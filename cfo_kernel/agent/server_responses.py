@@ -3,7 +3,8 @@
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from codecs import BOM_UTF8
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, cast
 
 import httpx2
@@ -18,15 +19,16 @@ _LONGEST_ERROR = 1_000_000
 _PIECE = 16_384
 
 
-def client_options() -> Mapping[str, Any]:
+def client_options(*hooks: Callable[[httpx2.Response], Awaitable[None]]) -> Mapping[str, Any]:
     """Arguments for an `AsyncClient`, whose requests then stay at their address and whose responses are limited.
 
+    The hooks are called with each limited response.
     A redirect is not followed, because the conversation would go to an address that the user did not choose.
     """
     return {
         "follow_redirects": False,
         "headers": {"Accept-Encoding": "identity"},
-        "event_hooks": {"response": [_limit]},
+        "event_hooks": {"response": [_limit, *hooks]},
     }
 
 
@@ -94,7 +96,7 @@ class _Limited(httpx2.AsyncByteStream):
                         "question, or check the server."
                     )
                     raise TokenLimitReached(message)
-                yield piece
+                yield piece.removeprefix(BOM_UTF8) if length == len(piece) else piece  # neither JSON nor SSE has one
                 await asyncio.sleep(0)
             if decoder and decoder.eof:
                 return

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -130,7 +131,7 @@ async def test_a_compressed_answer_is_read(opened: Opened) -> None:
         "model": "m",
         "choices": [{"index": 0, "delta": delta, "finish_reason": "tool_calls"}],
     }
-    body = b"data: " + json.dumps(event).encode() + b"\n\ndata: [DONE]\n\n"
+    body = BOM_UTF8 + b"data: " + json.dumps(event).encode() + b"\n\ndata: [DONE]\n\n"
     async with sending(lambda: [SSE + GZIP + b"\r\n" + gzip.compress(body)]) as (base_url, _):
         end = await end_of(opened, base_url)
     assert (end.status, end.reply.message) == ("succeeded", "Hi.")
