@@ -20,11 +20,10 @@ from openai.resources.chat import AsyncChat, AsyncCompletions
 from openai.types.chat import ChatCompletion
 from pydantic_core import to_json
 
+from cfo_kernel.agent.accepted_requests import AcceptedRequests
 from cfo_kernel.agent.answer_stream import AnswerStream
 from cfo_kernel.agent.chat_chunks import ChunkRepair
-from cfo_kernel.agent.refused_parameters import Body, refused, without
-
-_MOST_REPEATS = 6
+from cfo_kernel.agent.refused_parameters import Body
 
 
 class ChatClient(AsyncOpenAI):
@@ -32,8 +31,7 @@ class ChatClient(AsyncOpenAI):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.refused_parameters: dict[str, tuple[str, ...]] = {}
-        """For each model, the parameters that this server refuses."""
+        self.accepted = AcceptedRequests()
 
     @property
     def chat(self) -> AsyncChat:
@@ -74,29 +72,13 @@ class _Completions(AsyncCompletions):
         body = {name: value for name, value in parameters.items() if not isinstance(value, NotGiven | Omit)}
         if "timeout" in body:
             options["timeout"] = body.pop("timeout")
-        return await self._accepted({**body, "stream": stream, **(extra_body or {})}, options)
+        request: Body = {**body, "stream": stream, **(extra_body or {})}
+        streamed = bool(request["stream"])  # even if the server refuses to stream: the whole answer is then streamed
 
-    async def _accepted(self, body: Body, options: RequestOptions) -> ChatCompletion | AsyncStream[Any]:
-        """Sends the request without the parameters that the server refuses.
+        async def send(accepted: Body) -> ChatCompletion | AsyncStream[Any]:
+            return await self._sent(accepted, options, streamed=streamed)
 
-        They are remembered only once the server accepts the rest, so an error that happens to mention a parameter has
-        no lasting effect.
-        """
-        memory, model = self._openai.refused_parameters, str(body.get("model"))
-        streamed = bool(body["stream"])  # even if the server refuses to stream: the whole answer is then streamed
-        names = memory.get(model, ())
-        for _ in range(_MOST_REPEATS):
-            try:
-                answer = await self._sent(without(body, names), options, streamed=streamed)
-            except APIError as error:
-                more = refused(_status(error), error.body, without(body, names))
-                if not more:
-                    raise
-                names = (*names, *more)
-            else:
-                memory[model] = names
-                return answer
-        return await self._sent(without(body, names), options, streamed=streamed)
+        return await self._openai.accepted.send(request, send, APIError, _refusal)
 
     async def _sent(self, body: Body, options: RequestOptions, *, streamed: bool) -> ChatCompletion | AsyncStream[Any]:
         chunks = await self._openai.post(
@@ -110,6 +92,10 @@ class _Completions(AsyncCompletions):
         if isinstance(chunks, AnswerStream):
             await chunks.begin(ChunkRepair(frozenset(_names(body.get("tools")))))
         return chunks
+
+
+def _refusal(error: APIError) -> tuple[int, object]:
+    return _status(error), error.body
 
 
 def _status(error: APIError) -> int:

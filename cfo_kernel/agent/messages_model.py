@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
+from anthropic import DefaultAsyncHttpxClient
 from pydantic_ai import RunContext
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models import ModelRequestParameters, StreamedResponse
@@ -13,6 +13,7 @@ from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.settings import ModelSettings
 
 from cfo_kernel.agent.message_events import read_events
+from cfo_kernel.agent.messages_client import MessagesClient
 from cfo_kernel.agent.server_responses import client_options
 from cfo_kernel.agent.unreadable_answers import reading_answer
 
@@ -35,7 +36,7 @@ class MessagesModel(AnthropicModel):
                 yield answer
 
 
-def messages_model(name: str, **client_settings: Any) -> tuple[MessagesModel, AsyncAnthropic]:
+def messages_model(name: str, **client_settings: Any) -> tuple[MessagesModel, MessagesClient]:
     """The model and its client, which is created with these settings."""
-    client = AsyncAnthropic(**client_settings, http_client=DefaultAsyncHttpxClient(**client_options(read_events)))
+    client = MessagesClient(**client_settings, http_client=DefaultAsyncHttpxClient(**client_options(read_events)))
     return MessagesModel(name, provider=AnthropicProvider(anthropic_client=client)), client
