@@ -16,9 +16,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
-from pydantic_core import PydanticCustomError
-from typing_extensions import TypeAliasType
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError, PydanticSerializationError
+from typing_extensions import Self, TypeAliasType
 
 from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction, AggregateName
 from cfo_kernel.values import Value
@@ -250,6 +250,16 @@ class QueryPlan(Value):
     having: tuple[Having, ...] = ()
     order_by: tuple[Order, ...] = ()
     limit: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+
+    @model_validator(mode="after")
+    def _is_text(self) -> Self:
+        """Rejects half a character, which can be neither sent to a worker nor stored."""
+        try:
+            self.model_dump_json()
+        except PydanticSerializationError as error:
+            message = "The plan contains an incomplete character. Send the plan as UTF-8 text."
+            raise PydanticCustomError("plan_invalid", message) from error
+        return self
 
 
 OTHER_NAMES = {
