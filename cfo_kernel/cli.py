@@ -25,6 +25,7 @@ from cfo_kernel.display import action_label, printable, table_text
 from cfo_kernel.errors import InvalidInput, RunCancelled, TooManyStreams
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.run_outcome import send_and_follow
+from cfo_kernel.service_log import log_to_stderr
 from cfo_kernel.settings import load
 
 T = TypeVar("T")
@@ -183,6 +184,7 @@ def worker() -> None:
         settings = load()
         if settings.url:
             raise InvalidInput("A worker can only use folders on this machine. Unset CFO_URL and start it again.")
+        log_to_stderr(settings)
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -1,8 +1,10 @@
 """The settings. The entry point reads them once from the environment and `.env`, and passes them on."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -82,6 +84,22 @@ class Settings(BaseSettings):
             raise PydanticCustomError("token", "it may contain only printable ASCII characters and no spaces")
         return token
 
+    def server_secrets(self) -> Iterator[str]:
+        """The keys of the model servers, and the passwords in their addresses."""
+        for key in (self.openai_api_key, self.anthropic_api_key):
+            if key:
+                yield key.get_secret_value()
+        for address in (self.base_url, self.openai_base_url):
+            yield from _passwords(address)
+
+    def secrets(self) -> Iterator[str]:
+        """Everything in the settings that no log may contain."""
+        yield from self.server_secrets()
+        if self.api_token:
+            yield self.api_token.get_secret_value()
+        if self.database_url:
+            yield from _passwords(self.database_url.get_secret_value())
+
     def resolved_root(self) -> Path:
         """Returns `CFO_ROOT`, or the nearest `workspaces/` in this folder or its parents, or else `./workspaces`."""
         if self.root:
@@ -94,6 +112,13 @@ class Settings(BaseSettings):
             if (folder / "workspaces").is_dir():
                 return folder / "workspaces"
         return here / "workspaces"
+
+
+def _passwords(address: str | None) -> Iterator[str]:
+    """The password in an address, or else its user, as written and as sent."""
+    parts = urlsplit(address or "")
+    if secret := parts.password or parts.username:
+        yield from {secret, unquote(secret)}
 
 
 def load() -> Settings:

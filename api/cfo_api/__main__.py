@@ -17,6 +17,7 @@ from cfo_api.connections import room_for_streams, server_config
 from cfo_kernel import CfoError, Settings, connect
 from cfo_kernel.errors import InvalidSettings
 from cfo_kernel.hosts import is_loopback
+from cfo_kernel.service_log import log_to_stderr
 from cfo_kernel.settings import load
 
 _STOP_TIMEOUT = 5  # seconds to finish responses in progress
@@ -73,6 +74,7 @@ async def _serve(listening: socket.socket, host: str, settings: Settings) -> int
         logging.ERROR
     )  # the client already gets an error for a malformed form
     logging.getLogger("uvicorn.error").addFilter(_UpgradeFilter())
+    log_to_stderr(embedded)
     async with connect(settings=embedded) as workbench:
         await workbench.check()  # reports a root that cannot be used now, even if it is empty
         streams = room_for_streams(settings.stream_limit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -90,7 +89,7 @@ class Models:
         for name, provider in zip(names, providers, strict=True):
             base_url = self._settings.base_url if provider == providers[0] else None
             models.append(NamedModel(self._model(name, base_url, schema), name))
-        return OpenedModel(with_fallback(*models), names, tuple(_secrets(self._settings)))
+        return OpenedModel(with_fallback(*models), names, tuple(self._settings.server_secrets()))
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -108,17 +107,6 @@ class Models:
             self._clients.push_async_callback(client.close)
             self._opened_models[name] = opened
         return self._opened_models[name]
-
-
-def _secrets(settings: Settings) -> Iterator[str]:
-    """The servers' keys, and the passwords in their addresses."""
-    for key in (settings.openai_api_key, settings.anthropic_api_key):
-        if key:
-            yield key.get_secret_value()
-    for address in (settings.base_url, settings.openai_base_url):
-        parts = urlsplit(address or "")
-        if secret := parts.password or parts.username:
-            yield from {secret, unquote(secret)}
 
 
 def _signing_in(address: str) -> tuple[str, dict[str, str]]:

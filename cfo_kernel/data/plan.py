@@ -14,11 +14,11 @@ docstring but contains the rest, where every word costs tokens.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError, PydanticSerializationError
-from typing_extensions import Self, TypeAliasType
+from typing_extensions import TypeAliasType
 
 from cfo_kernel.data.aggregates import AGGREGATES, AggregateFunction, AggregateName
 from cfo_kernel.values import Value

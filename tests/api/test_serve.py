@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -133,3 +135,33 @@ def test_no_piece_of_an_answer_waits_for_the_one_before() -> None:
         connection, _ = listening.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+class _Unreadable(BaseHTTPRequestHandler):
+    """A model server whose answers have a list where a word belongs."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        chunk = {"id": "x", "choices": [{"index": 0, "delta": {"content": KEY}, "finish_reason": [KEY]}]}
+        self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_the_engine_reports_is_in_the_log(start: Start) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Unreadable) as model:
+        threading.Thread(target=model.handle_request, daemon=True).start()
+        address = f"http://127.0.0.1:{model.server_port}/v1"
+        process = start("--port", "0", CFO_MODEL="openai:m", CFO_BASE_URL=address, CFO_OPENAI_API_KEY=KEY)
+        body = json.dumps({"workspace_id": "tiny", "message": "Hello"}).encode()
+        request = urllib.request.Request(f"{url_of(process)}/chat", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            assert "could not be read" in json.load(response)["error"]["message"]
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert "WARNING the answer of the model m cannot be read: Traceback" in said
+    assert KEY not in said
