@@ -13,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.data import csv_rows, headers
+from cfo_kernel.data import csv_marks, csv_rows, headers
 from cfo_kernel.data.column_blocks import batches
-from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 from cfo_kernel.data.read_limits import check_columns
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.errors import EmptyFile, UnreadableFile
@@ -34,9 +34,11 @@ csv.field_size_limit(_MAX_LINE)
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[str, SourceRows, list[Decision]]:
     """Creates the table `staging` with all columns as text. Returns the delimiter, the rows, and decisions."""
     encoding, decisions = _detect_encoding(path)
-    delimiter, lines, header = _find_header(path, encoding)
+    source, encoding, marks = csv_marks.without_inner_marks(path, encoding, scratch)
+    decisions += marks
+    delimiter, lines, header, cells = _find_header(source, path.name, encoding)
     body = scratch / "body.csv"
-    count, has_quotes = _copy_body(path, encoding, lines, body)
+    count, has_quotes = _copy_body(source, path.name, encoding, lines, body)
     is_even = True
     try:
         # DuckDB's strict parser is tried first: it runs in parallel, and nearly every file passes.
@@ -57,8 +59,10 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
                 uneven = "Rows have different numbers of cells; missing cells are empty."
                 decisions.append(Decision(kind=DecisionKind.ROWS, text=uneven))
     body.unlink()
+    source_rows = SourceRows(lines + 1)
+    decisions += _empty_repeated_headers(connection, header, cells, source_rows)
     _drop_empty(connection, header)
-    return delimiter, SourceRows(lines + 1), decisions + header.decisions
+    return delimiter, source_rows, decisions + header.decisions
 
 
 def _detect_encoding(path: Path) -> tuple[str, list[Decision]]:
@@ -86,27 +90,31 @@ def _detect_encoding(path: Path) -> tuple[str, list[Decision]]:
     return "cp1252", [Decision(kind=DecisionKind.FORMAT, text=guess)]
 
 
-def _find_header(path: Path, encoding: str) -> tuple[str, int, headers.Header]:
-    """The delimiter, the number of lines above the first row of data, and the header."""
-    head, is_cut = _read_head(path, encoding)
+def _find_header(path: Path, name: str, encoding: str) -> tuple[str, int, headers.Header, list[str | None]]:
+    """The delimiter, the number of lines above the first row of data, the header, and its cells.
+
+    `name` is the file's name in errors.
+    """
+    head, is_cut = _read_head(path, name, encoding)
     delimiter = max(_DELIMITERS, key=lambda d: _regularity(head, d))
-    rows: list[list[str | None]] = []
-    ends: list[int] = []  # the last line of each row, since a quoted cell may contain line breaks
-    reader = csv.reader(io.StringIO(head), delimiter=delimiter)
-    for row in reader:
-        rows.append([cell.strip() or None for cell in row])
-        ends.append(reader.line_num)
-    if is_cut and len(rows) > 1:
+    written, ends, open_line = csv_rows.read_head(head, delimiter)
+    rows = [[cell.strip() or None for cell in row] for row in written]
+    if (is_cut or open_line) and len(rows) > 1:
         del rows[-1], ends[-1]  # the last row of the head may be incomplete
     header = headers.find_header(rows, _common_width(rows))
+    # A quotation mark that is opened further down is not closed within the head, but perhaps below it.
+    if open_line and (header is None or len(written) == 1):
+        raise csv_rows.unclosed(name, open_line, is_cut=is_cut)
     if header is None:
-        raise UnreadableFile(f"{path.name} contains no table: no row looks like a header. Add one header row.")
-    check_columns(path.name, len(header.names))
+        raise UnreadableFile(f"{name} contains no table: no row looks like a header. Add one header row.")
+    check_columns(name, len(header.names))
     header.decisions.extend(csv_rows.header_decisions(rows[: header.first_row], ends, delimiter, len(header.names)))
-    return delimiter, ends[header.first_row - 1] if header.first_row else 0, header
+    if not header.first_row:
+        return delimiter, 0, header, []
+    return delimiter, ends[header.first_row - 1], header, rows[header.first_row - 1]
 
 
-def _read_head(path: Path, encoding: str) -> tuple[str, bool]:
+def _read_head(path: Path, name: str, encoding: str) -> tuple[str, bool]:
     """The beginning of the file, with at least two lines, and whether it is cut.
 
     Refuses a file whose first line never ends.
@@ -117,10 +125,10 @@ def _read_head(path: Path, encoding: str) -> tuple[str, bool]:
             head += more
         is_cut = bool(file.read(1))
     if not head.strip():
-        raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
+        raise EmptyFile(f"{name} is empty. Export it again and send the new file.")
     if is_cut and head.strip().count("\n") < 1:
         problem = f"its first line does not end within {_MAX_HEAD >> 20} MB"
-        raise UnreadableFile(f"{path.name} is not a table: {problem}. {_EXPORT}")
+        raise UnreadableFile(f"{name} is not a table: {problem}. {_EXPORT}")
     return head, is_cut
 
 
@@ -138,7 +146,7 @@ def _common_width(rows: list[list[str | None]]) -> int:
     return max(width for width, count in widths.items() if count == most)
 
 
-def _copy_body(path: Path, encoding: str, lines: int, body: Path) -> tuple[int, bool]:
+def _copy_body(path: Path, name: str, encoding: str, lines: int, body: Path) -> tuple[int, bool]:
     """Copies the rows below the header as UTF-8 with LF line ends.
 
     Returns how many lines are not empty, and whether there is a quotation mark.
@@ -154,11 +162,11 @@ def _copy_body(path: Path, encoding: str, lines: int, body: Path) -> tuple[int, 
         last = "\n"
         while chunk := file.read(_CHUNK):
             if "\0" in chunk:
-                raise UnreadableFile(f"{path.name} is a binary file, not text: it contains NUL characters. {_EXPORT}")
+                raise UnreadableFile(f"{name} is a binary file, not text: it contains NUL characters. {_EXPORT}")
             length = len(chunk) - chunk.rfind("\n") - 1 if "\n" in chunk else length + len(chunk)
             if length > _MAX_LINE:
                 problem = f"it has a line of more than {_MAX_LINE >> 20} MB"
-                raise UnreadableFile(f"{path.name} is damaged: {problem}. Save it again as CSV.")
+                raise UnreadableFile(f"{name} is damaged: {problem}. Save it again as CSV.")
             out.write(chunk)
             has_quotes = has_quotes or '"' in chunk
             count += chunk.count("\n") - chunk.count("\n\n") - (last == chunk[0] == "\n")
@@ -197,6 +205,29 @@ def _widened(header: headers.Header, name: str, width: int) -> headers.Header:
     known = len(header.names)
     names = unique_names(header.names + [f"column_{i + 1}" for i in range(known, width)])
     return headers.Header(header.first_row, names, [*header.unnamed, *range(known, width)], header.decisions)
+
+
+def _empty_repeated_headers(
+    connection: duckdb.DuckDBPyConnection, header: headers.Header, cells: list[str | None], rows: SourceRows
+) -> list[Decision]:
+    """Empties rows that are equal to the header, as in files that were put together from several exports.
+
+    `cells` are the cells of the header. A row of one column may be a value that happens to be the column's name.
+    """
+    if sum(cell is not None for cell in cells) < 2:
+        return []
+    named = zip(header.names, [*cells, *[None] * len(header.names)], strict=False)
+    same = " AND ".join(f"coalesce(trim({quoted(name)}), '') = {text_literal(cell or '')}" for name, cell in named)
+    found = connection.execute(f"SELECT rowid FROM staging WHERE {same} ORDER BY 1").fetchall()  # noqa: S608 - quoted
+    if not found:
+        return []
+    # Not deleted at once: a deleted row is still converted with its column, which may hold numbers.
+    emptied = ", ".join(f"{quoted(name)} = NULL" for name in header.names)
+    connection.execute(f"UPDATE staging SET {emptied} WHERE {same}")  # noqa: S608 - quoted
+    count = len(found)
+    repeated = "1 row that repeats the header was" if count == 1 else f"{count:,} rows that repeat the header were"
+    where = rows.of([rowid for (rowid,) in found[:MAX_ROWS]])
+    return [Decision(kind=DecisionKind.LAYOUT, text=f"{repeated} left out.", rows=where, count=count)]
 
 
 def _drop_empty(connection: duckdb.DuckDBPyConnection, header: headers.Header) -> None:

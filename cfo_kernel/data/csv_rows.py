@@ -6,6 +6,7 @@ like several rows.
 """
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -39,10 +40,10 @@ def scan(name: str, body: Path, delimiter: str, columns: int, lines_above: int) 
         reader = csv.reader(chain(file, [_END]), delimiter=delimiter)
         try:
             for row in reader:
-                if _END in row[-1:]:  # also the last row, if the file does not end with a line break
+                if row == [_END]:
                     break
-                if row and row[-1].endswith(_END):
-                    raise _unclosed(name, lines_above + line + 1)
+                if _is_open(row):
+                    raise unclosed(name, lines_above + _opening_line(row, line))
                 height = reader.line_num - line
                 if height > 1 and any(_may_be_rows(cell, delimiter, columns) for cell in row):
                     first = first or lines_above + line + 1
@@ -51,8 +52,26 @@ def scan(name: str, body: Path, delimiter: str, columns: int, lines_above: int) 
                 if any(row):
                     width, narrowest = max(width, len(row)), min(narrowest, len(row))
         except csv.Error as error:  # a cell that is far too long
-            raise _unclosed(name, lines_above + line + 1) from error
+            raise unclosed(name, lines_above + line + 1) from error
     return Rows(width, narrowest < width, [_doubt(doubtful, longest, first)] if doubtful else [])
+
+
+def read_head(head: str, delimiter: str) -> tuple[list[list[str]], list[int], int | None]:
+    """The rows at the beginning of a file, with the last line of each, since a cell may contain line breaks.
+
+    The third value is the line on which the last row opens a quotation mark that is not closed, or None.
+    """
+    rows: list[list[str]] = []
+    ends: list[int] = []
+    reader = csv.reader(chain(io.StringIO(head), [_END]), delimiter=delimiter)
+    for row in reader:
+        if row == [_END]:
+            break
+        rows.append([cell.removesuffix(_END) for cell in row])
+        ends.append(reader.line_num)
+        if _is_open(row):
+            return rows, ends, _opening_line(row, ends[-2] if len(ends) > 1 else 0)
+    return rows, ends, None
 
 
 def header_decisions(rows: list[list[str | None]], ends: list[int], delimiter: str, columns: int) -> list[Decision]:
@@ -84,8 +103,20 @@ def _may_be_rows(cell: str, delimiter: str, columns: int) -> bool:
     return len(lines) > _MANY_LINES or (len(lines) > 1 and is_wide)
 
 
-def _unclosed(name: str, line: int) -> UnreadableFile:
-    problem = f"a quotation mark is opened and never closed, on line {line:,} or in the row that begins there"
+def _is_open(row: list[str]) -> bool:
+    """Whether the end of the text was read as a part of the last cell."""
+    return bool(row) and row[-1].endswith(_END) and row != [_END]
+
+
+def _opening_line(row: list[str], lines_above: int) -> int:
+    """The line on which the last cell of a row begins."""
+    return lines_above + 1 + sum(cell.count("\n") for cell in row[:-1])
+
+
+def unclosed(name: str, line: int, *, is_cut: bool = False) -> UnreadableFile:
+    """The error for a quotation mark that is not closed, in a text of which perhaps only the beginning was read."""
+    fault = "not closed in the same cell" if is_cut else "never closed"
+    problem = f"a quotation mark is opened and {fault}, on line {line:,} or in the row that begins there"
     return UnreadableFile(f"{name}: {problem}. Close it, or save the file again as CSV.")
 
 

@@ -37,7 +37,7 @@ from cfo_kernel.values import Value
 
 _MANIFEST = "tables.json"
 _RETRY_FACTOR = 10
-_FORMAT = 6  # the version of the cached format; raise it to have every file ingested again
+_FORMAT = 7  # the version of the cached format; raise it to have every file ingested again
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,11 @@ def _read_sheet(name: str, path: Path, sheet: CalamineSheet, suspect: str | None
             decisions.append(Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=column, count=infinite))
         if i in header.unnamed and all(v is None for v in values):
             continue
+        if rounded := sum(isinstance(v, int | float) and abs(v) >= _EXACT for v in values):
+            text = f"{column}: {_rounded(rounded)}"
+            decisions.append(
+                Decision(kind=DecisionKind.CODES, text=text, column=column, count=rounded, needs_check=True)
+            )
         columns[column], note = _column(values)
         if note:
             decisions.append(Decision(kind=DecisionKind.NUMBERS, text=f"{column}: {note}", column=column))
@@ -119,7 +124,21 @@ def _row(cells: list[Any]) -> list[Any] | None:
     """The cells of a row up to the last cell with a value, or None if the row is empty."""
     while cells and cells[-1] == "":
         cells.pop()
-    return [None if cell == "" else cell for cell in cells] or None
+    return [_cell(cell) for cell in cells] or None
+
+
+def _cell(cell: Any) -> Any:
+    """The value of a cell. Byte order marks are invisible, and come from text files that were pasted."""
+    if isinstance(cell, str):
+        return cell.replace("\ufeff", "") or None
+    return cell
+
+
+def _rounded(count: int) -> str:
+    """The note for numbers that are perhaps not those that were meant."""
+    cells = "1 cell holds a number" if count == 1 else f"{count:,} cells hold numbers"
+    problem = "a workbook stores such numbers as doubles, so the last digits may be wrong"
+    return f"{cells} of {_EXACT:,} or more: {problem}. Save keys and other codes as text."
 
 
 def _column(values: list[Any]) -> tuple["pa.Array[Any]", str | None]:

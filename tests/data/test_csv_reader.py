@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from cfo_kernel.data import csv_marks
 from cfo_kernel.errors import EmptyFile, UnreadableFile
 from tests.data.conftest import Ingested
 
@@ -237,3 +238,74 @@ def test_a_row_at_the_end_of_a_cell_is_noted(ingest_csv: Csv) -> None:
     assert note.startswith(
         "1 row has a cell of several lines that look like rows (up to 2 lines; the first begins on line 2)"
     )
+
+
+_MANY_ROWS = "".join(f"North,{i},x{i}\n" for i in range(8_000))  # more than is searched for the header
+
+
+@pytest.mark.parametrize("rows", ["North,1,x\n", _MANY_ROWS], ids=["few", "many"])
+@pytest.mark.parametrize(
+    ("above", "line"),
+    [
+        ('"region,amount,name\n', 1),
+        ('region,"amount,name\n', 1),
+        ('region,amount,"name\n', 1),
+        ('"Report\nregion,amount,name\n', 1),
+        ('Report\n\n"region",amount,"name\n', 3),
+        ('"Report\nof 2024"\nregion,"amount,name\n', 3),
+        ('"a\nb",amount,"name\n', 2),
+    ],
+)
+def test_a_quotation_mark_that_the_header_does_not_close_is_named(
+    ingest_csv: Csv, above: str, line: int, rows: str
+) -> None:
+    with pytest.raises(UnreadableFile, match=rf"quotation mark is opened and n.*, on line {line} .*Close it, or save"):
+        ingest_csv(above + rows)
+
+
+def test_a_quotation_mark_at_the_very_end_is_refused(ingest_csv: Csv) -> None:
+    with pytest.raises(UnreadableFile, match="quotation mark is opened and never closed, on line 3"):
+        ingest_csv('region,amount\nNorth,1\nSouth,"')
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("id,name\n1,Jörg\n\ufeff2,Ann\n", 1),
+        ("\ufeffid,name\n1,Jörg\n2,Ann\n", 1),
+        ("id,\ufeffname\n1,Jörg\n2,\ufeffAnn\ufeff\n", 3),
+        ('\ufeff"id","name"\n\ufeff"1","Jörg"\n\ufeff"2","Ann"\n', 3),
+    ],
+)
+def test_byte_order_marks_inside_a_file_are_left_out(ingest_csv: Csv, text: str, count: int, encoding: str) -> None:
+    content = text.encode(encoding) if encoding != "cp1252" else text.encode().replace("ö".encode(), b"\xf6")
+    table = ingest_csv(content)
+    assert table.rows == [(1, "Jörg"), (2, "Ann")]
+    assert list(table.types) == ["id", "name"]
+    is_first = text.startswith("\ufeff") and encoding == "utf-8"  # the mark of the whole file
+    noted = [note for note in table.notes if "byte order mark" in note.lower()]
+    assert len(noted) == (count > is_first)
+    assert "\ufeff" not in str(table) + str(table.rows)
+
+
+def test_a_byte_order_mark_between_two_pieces_of_a_file_is_found(
+    ingest_csv: Csv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for size in (1, 2, 3, 4, 5):
+        monkeypatch.setattr(csv_marks, "_CHUNK", size)
+        for encoding in ("utf-8", "utf-16"):
+            table = ingest_csv("id,name\n\ufeff1,Ann\n\ufeff\ufeff2,\u00efBob\n".encode(encoding))
+            assert table.rows == [(1, "Ann"), (2, "\u00efBob")]
+            assert "3 byte order marks were left out." in table.notes
+
+
+@pytest.mark.parametrize("again", ["region,amount\n", '"region", "amount"\n', "\ufeffregion,amount\r\n"])
+def test_a_header_in_the_middle_of_a_file_is_left_out(ingest_csv: Csv, again: str) -> None:
+    table = ingest_csv(f"region,amount\nNorth,1\n{again}South,2\n{again}{again}region,3\n")
+    assert table.rows == [("North", 1), ("South", 2), ("region", 3)]
+    assert "3 rows that repeat the header were left out." in table.notes
+
+
+def test_a_value_may_be_the_name_of_its_only_column(ingest_csv: Csv) -> None:
+    assert ingest_csv("word\nsome\nword\n").rows == [("some",), ("word",)]

@@ -237,3 +237,27 @@ def test_the_long_record_at_the_end_of_an_archive_is_read(
     else:
         with pytest.raises(FileTooLarge, match="more than 10,000 parts"):
             ingest(path)
+
+
+@pytest.mark.parametrize(
+    ("cells", "count"),
+    [
+        ([1, 2**53 - 1], 0),
+        ([1, 2**53], 1),
+        ([-(2**53) - 1, 9007199254740993, 1.5], 2),
+        (["x", 9007199254740993], 1),
+        (["9007199254740993", "1"], 0),
+    ],
+)
+def test_numbers_that_a_workbook_cannot_hold_are_noted(book: Book, cells: list[Any], count: int) -> None:
+    [table] = book(S=[["key", "n"], *[[cell, 1] for cell in cells]])
+    noted = [note for note in table.notes if note.startswith("key: ") and "last digits may be wrong" in note]
+    assert len(noted) == (count > 0)
+    assert all(note.startswith(f"key: {count} cell") for note in noted)
+    if not count and isinstance(cells[0], str):
+        assert table.rows[0][0] == 9007199254740993
+
+
+def test_byte_order_marks_in_cells_are_left_out(book: Book) -> None:
+    [table] = book(S=[["\ufeffregion", "n"], ["\ufeffNorth", 1], ["\ufeff", 2]])
+    assert (list(table.types), table.rows) == (["region", "n"], [("North", 1), (None, 2)])
