@@ -14,7 +14,7 @@ _MARK = "\ufeff"
 
 
 def without_inner_marks(path: Path, encoding: str, scratch: Path) -> tuple[Path, str, list[Decision]]:
-    """Returns the file to read, its encoding, and decisions. The file is a copy in `scratch` if there are such marks."""
+    """Returns the file to read, its encoding, and decisions. If there are marks, the file is a copy in `scratch`."""
     count = _inner_marks(path, encoding)
     if not count:
         return path, encoding, []
