@@ -4,8 +4,11 @@ No test reads the environment of the person who runs it, and none reaches the ne
 machine.
 """
 
+import asyncio
+import contextlib
 import os
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -73,8 +76,6 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(scope="session")
 def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace whose only file has been ingested, once for all tests in a process."""
-    import asyncio
-
     folder = tmp_path_factory.mktemp("sample") / "tiny"
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "ledger.csv").write_text(LEDGER)
@@ -91,8 +92,6 @@ def _sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _ingested_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample company, whose files have been ingested, once for all tests in a process."""
-    import asyncio
-
     folder = tmp_path_factory.mktemp("company") / COMPANY.name
     shutil.copytree(COMPANY / "data", folder / "data")
 
@@ -105,6 +104,22 @@ def _ingested_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def _stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The databases of a new root, without a row, migrated once for all tests in a process."""
+    root = tmp_path_factory.mktemp("stores")
+    (root / "any" / "data").mkdir(parents=True)
+
+    async def migrate() -> None:
+        async with connect(settings=settings(root, "http://127.0.0.1:9/v1")) as workbench:
+            await workbench.workspaces()
+
+    asyncio.run(migrate())
+    with contextlib.closing(sqlite3.connect(root / ".cfo" / "catalog.db")) as catalog, catalog:
+        catalog.execute("DELETE FROM workspace")
+    return root / ".cfo"
+
+
 @pytest.fixture(scope="module")
 def company_root(_ingested_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with the sample company. Its files are links, so that they count as already ingested."""
@@ -114,8 +129,9 @@ def company_root(_ingested_company: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def root(_sample: Path, tmp_path: Path) -> Path:
+def root(_sample: Path, _stores: Path, tmp_path: Path) -> Path:
     """A root with the workspace `tiny`. Its files are links, so that they count as already ingested."""
+    shutil.copytree(_stores, tmp_path / "root" / ".cfo")
     shutil.copytree(_sample, tmp_path / "root" / "tiny", copy_function=os.link)
     return tmp_path / "root"
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,13 @@ PASSWORD = "p%40ss w/rd"
 def look(url: str, sql: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
         return connection.execute(sql).fetchall()  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+@pytest.fixture
+def root(root: Path) -> Path:
+    """A root without databases of its own."""
+    shutil.rmtree(root / ".cfo")
+    return root
 
 
 @contextlib.asynccontextmanager
