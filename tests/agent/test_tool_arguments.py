@@ -84,7 +84,7 @@ UNCLEAR: list[tuple[str, Any]] = [
     (PLAN, {"table": "l", "filter": [{"column": "a", "value": 1}], "filters": [{"column": "b", "value": 2}]}),
     (PLAN, {"table": "l", "exclude": [{"column": "a", "value": 1}]}),
     (PLAN, {"table": "l", "offset": 5}),
-    (PLAN, {"table": "l", "select": [{"name": "m", "expression": {"fn": "mode"}}]}),
+    (PLAN, {"table": "l", "select": [{"name": "m", "expression": {"fn": "no_such_function"}}]}),
     (PLAN, {"table": "l", "select": [{"name": "m", "fn": "sum", "column": "x", "of": {"constant": 1}}]}),
     (PLAN, {"table": "l", "select": [{"fn": "sum", "where": [{"column": "a"}]}, {"op": "+"}]}),
     (PLAN, {"table": "l", "limit": "all"}),

@@ -52,7 +52,7 @@ PLANS: list[dict[str, Any]] = [
 WRONG: list[dict[str, Any]] = [
     {},
     {"table": 1},
-    {"table": "ledger", "select": [{"name": "m", "expression": {"fn": "mode"}}]},
+    {"table": "ledger", "select": [{"name": "m", "expression": {"fn": "no_such_function"}}]},
     {"table": "ledger", "select": [{"name": "m"}]},
     {"table": "ledger", "filters": [{"column": "a", "value": {"x": 1}}]},
     {"table": "ledger", "group_by": [{"column": "a", "grain": "decade"}]},

@@ -173,9 +173,9 @@ def test_an_entry_states_the_freedoms_that_it_takes(monkeypatch: pytest.MonkeyPa
 def test_the_json_schema_lists_the_aggregates_of_the_table() -> None:
     schema = QueryPlan.model_json_schema()["$defs"]["Aggregate"]["properties"]["fn"]
     assert schema == {"enum": list(AGGREGATES), "title": "Fn", "type": "string"}
-    assert schema["enum"] == ["count", "count_distinct", "sum", "avg", "min", "max", "median"]
 
 
 def test_an_unknown_aggregate_is_refused_with_the_list_of_known_ones(books: Company) -> None:
-    with pytest.raises(ValidationError, match=r"Input should be 'count', 'count_distinct', .*'max' or 'median'"):
-        ask(books, "stddev")
+    first, *_, other, last = AGGREGATES
+    with pytest.raises(ValidationError, match=f"Input should be '{first}', .*'{other}' or '{last}'"):
+        ask(books, "no_such_function")

@@ -5,6 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from cfo_kernel.data.aggregates import AGGREGATES
 from cfo_kernel.executors import stored_formats
 from cfo_kernel.executors.sql_fractions import fraction_columns
 from cfo_kernel.number_formats import NumberFormat
@@ -80,6 +81,11 @@ def found(sql: str, tables: dict[str, str]) -> list[str]:
 @pytest.mark.parametrize("sql", CERTAIN)
 def test_a_quotient_of_a_name_that_is_read_in_percent(sql: str, tables: dict[str, str]) -> None:
     assert found(sql, tables) == CERTAIN[sql]
+
+
+@pytest.mark.parametrize("name", [a.name for a in AGGREGATES.values() if a.keeps_type or a.is_between_values])
+def test_an_aggregate_that_returns_values_of_its_column_keeps_their_unit(name: str, tables: dict[str, str]) -> None:
+    assert found(f"SELECT {AGGREGATES[name].of('known')} AS known FROM t", tables) == ["known"]
 
 
 @pytest.mark.parametrize("sql", UNCLEAR)

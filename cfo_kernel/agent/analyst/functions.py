@@ -4,15 +4,12 @@ from dataclasses import replace
 
 from cfo_kernel.agent.analyst.changes import Beside, finer
 from cfo_kernel.agent.analyst.draft import Entity
-from cfo_kernel.agent.analyst.phrases import Ask
+from cfo_kernel.agent.analyst.phrases import FUNCTIONS, Ask
 from cfo_kernel.agent.analyst.reading import By, NotUnderstood, Reading, Shape
 from cfo_kernel.agent.analyst.statistics import MEANS
 from cfo_kernel.data.aggregates import AGGREGATES, AggregateName
 from cfo_kernel.data.plan import Grain
 
-FUNCTIONS: dict[Ask, AggregateName] = {
-    Ask.AVERAGE: "avg", Ask.MEDIAN: "median", Ask.MINIMUM: "min", Ask.MAXIMUM: "max",
-}  # fmt: skip
 MEAN_NAMES = {FUNCTIONS[ask] for ask in MEANS}
 _MOST_ROWS = 10
 

@@ -10,7 +10,7 @@ from cfo_kernel.agent.analyst.draft import Draft, Entity, Said
 from cfo_kernel.agent.analyst.lexicon import Name
 from cfo_kernel.agent.analyst.marks import Mark, Sort
 from cfo_kernel.agent.analyst.periods import Period
-from cfo_kernel.agent.analyst.phrases import MONEY_TALK, Ask
+from cfo_kernel.agent.analyst.phrases import FUNCTIONS, MONEY_TALK, Ask
 from cfo_kernel.agent.analyst.ranges import when
 from cfo_kernel.agent.analyst.reading import NotUnderstood
 from cfo_kernel.agent.analyst.schema import Schema
@@ -20,10 +20,7 @@ from cfo_kernel.data.plan import Grain
 
 _ENDS = (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
 _CHANGES = (Ask.CHANGE, Ask.GROWTH, Ask.DIFFERENCE, Ask.COMPARE)
-_FIGURES = (
-    Ask.SUM, Ask.COUNT, Ask.SHARE, Ask.GROWTH, Ask.CHANGE, Ask.VARIANCE, Ask.AVERAGE, Ask.MEDIAN, Ask.MINIMUM,
-    Ask.MAXIMUM,
-)  # fmt: skip
+_FIGURES = (Ask.SUM, Ask.COUNT, Ask.SHARE, Ask.GROWTH, Ask.CHANGE, Ask.VARIANCE, *FUNCTIONS)
 _CONNECTORS = (Ask.AND, Ask.OR, Ask.IN, Ask.OF, Ask.FROM, Ask.ALL, Ask.AS, Ask.COMPARE)
 
 
@@ -271,9 +268,8 @@ def _rest(draft: Draft) -> None:
         if mark.sort is Sort.FILLER or mark.is_ask(*_CONNECTORS, *_CHANGES):
             draft.used.add(at)
         if mark.is_ask(
-            Ask.SUM, Ask.TOGETHER, Ask.AVERAGE, Ask.MEDIAN, Ask.MINIMUM, Ask.MAXIMUM, Ask.SHARE, Ask.MOM, Ask.QOQ,
-            Ask.YOY, Ask.VARIANCE, Ask.VERSUS, Ask.RUNNING, Ask.YTD, Ask.RATIO, Ask.DIVIDED, Ask.LIST, Ask.CAME_FROM,
-            Ask.CHART, Ask.BALANCE,
+            *FUNCTIONS, Ask.SUM, Ask.TOGETHER, Ask.SHARE, Ask.MOM, Ask.QOQ, Ask.YOY, Ask.VARIANCE, Ask.VERSUS,
+            Ask.RUNNING, Ask.YTD, Ask.RATIO, Ask.DIVIDED, Ask.LIST, Ask.CAME_FROM, Ask.CHART, Ask.BALANCE,
         ):  # fmt: skip
             draft.used.add(at)
         if draft.is_rows(at) and mark.sort is Sort.ASK:

@@ -6,10 +6,9 @@ from typing import Literal
 
 from cfo_kernel.agent.analyst import grammar
 from cfo_kernel.agent.analyst.draft import Draft, Entity
-from cfo_kernel.agent.analyst.functions import FUNCTIONS
 from cfo_kernel.agent.analyst.leftovers import Leftovers
 from cfo_kernel.agent.analyst.marks import Sort
-from cfo_kernel.agent.analyst.phrases import MONEY_TALK, Ask
+from cfo_kernel.agent.analyst.phrases import FUNCTIONS, MONEY_TALK, Ask
 from cfo_kernel.agent.analyst.reading import By, NotUnderstood, Reading, Shape
 from cfo_kernel.agent.analyst.settle import Settler
 from cfo_kernel.agent.analyst.shapes import Shaper

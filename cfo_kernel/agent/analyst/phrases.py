@@ -6,6 +6,7 @@ Every other word in a question must belong to a name, a number or a period; othe
 from enum import StrEnum
 
 from cfo_kernel.agent.analyst.words import words_in
+from cfo_kernel.data.aggregates import AggregateName
 from cfo_kernel.data.plan import Grain
 
 
@@ -245,6 +246,11 @@ _GRAINS: dict[Grain, tuple[str, str]] = {
         "yearly|annual|annually",
     ),
 }
+
+FUNCTIONS: dict[Ask, AggregateName] = {
+    Ask.AVERAGE: "avg", Ask.MEDIAN: "median", Ask.MINIMUM: "min", Ask.MAXIMUM: "max",
+}  # fmt: skip
+"""The aggregates that a question can ask for by name. Without one of them, a figure is a sum or a count."""
 
 MONEY_TALK = (Ask.SPENDING, Ask.EARNING)
 

@@ -167,7 +167,7 @@ class Planner:
         if function == "count" or reading.column is None:
             return self.schema.rows_of(reading.table), Aggregate(fn="count", where=where)
         name = self.schema.label(reading.column).replace(" ", "_")
-        prefix = "" if AGGREGATES[function].is_total else AGGREGATES[function].display_name
+        prefix = "" if AGGREGATES[function].is_total else AGGREGATES[function].display_name.replace(" ", "_")
         name = name if not prefix or name.startswith(prefix) else f"{prefix}_{name}"
         if any(name.lower() == group_name(b).lower() for b in reading.by):
             name = f"total_{name}"

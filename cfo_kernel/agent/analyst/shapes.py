@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from cfo_kernel.agent.analyst.functions import FUNCTIONS
-from cfo_kernel.agent.analyst.phrases import Ask
+from cfo_kernel.agent.analyst.phrases import FUNCTIONS, Ask
 from cfo_kernel.agent.analyst.ranking import Ranking
 from cfo_kernel.agent.analyst.reading import NotUnderstood, Reading, Shape
 from cfo_kernel.agent.analyst.sides import sided

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from cfo_kernel.agent.analyst.draft import Draft, Entity
 from cfo_kernel.agent.analyst.marks import Sort
-from cfo_kernel.agent.analyst.phrases import Ask
+from cfo_kernel.agent.analyst.phrases import FUNCTIONS, Ask
 from cfo_kernel.agent.analyst.reading import NotUnderstood
 from cfo_kernel.data.plan import Grain
 
-MEANS = (Ask.AVERAGE, Ask.MEDIAN)
 EXTREMES = (Ask.MINIMUM, Ask.MAXIMUM, Ask.HIGH, Ask.LOW)
+MEANS = tuple(ask for ask in FUNCTIONS if ask not in EXTREMES)
+"""The functions that differ between rows and totals, so that a question has to say which it means."""
 _POSTED = ("posted", "booked", "recorded", "registered")
 
 

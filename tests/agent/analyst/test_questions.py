@@ -1,7 +1,10 @@
 """Questions about a shop without a glossary, where the analyst has only names, keys and dates to rely on."""
 
+from dataclasses import replace
+
 import pytest
 
+from cfo_kernel.agent.analyst.phrases import ASKS, FUNCTIONS, Ask
 from cfo_kernel.agent.analyst.reading import Reading, Refusal, Shape
 
 from .conftest import Company
@@ -31,6 +34,29 @@ def test_readings(shop: Company, question: str, shape: Shape, functions: tuple[s
     reading = shop.reader.read(question)
     assert isinstance(reading, Reading), reading
     assert (reading.shape, reading.functions, [b.label for b in reading.by]) == (shape, functions, by)
+
+
+LEAVE_THE_FIGURE = {
+    Ask.SUM, Ask.TOGETHER, Ask.BY, Ask.WHICH, Ask.LIST, Ask.COMPARE, Ask.CAME_FROM, Ask.ALL, Ask.AS, Ask.AND, Ask.OR,
+    Ask.IN, Ask.OF, Ask.FROM,
+}  # fmt: skip
+"""The only phrases with which a question still asks for the plain figure."""
+
+
+def test_other_phrases_are_never_answered_with_the_plain_figure(sample: Company) -> None:
+    """An `Ask` that no rule gives a meaning must not be dropped: the figure would be a different one."""
+
+    def reading(question: str) -> Reading | None:
+        found = sample.reader.read(question)
+        return replace(found, question="", when_at=None) if isinstance(found, Reading) else None
+
+    phrases = {ask: phrase for phrase, ask in reversed(ASKS.items())}
+    readings = {ask: reading(f"{phrase} Rent in 2012") for ask, phrase in phrases.items()}
+    total = reading("Rent in 2012")
+    assert {ask for ask, found in readings.items() if found == total} == LEAVE_THE_FIGURE
+    assert {ask: found and found.functions for ask, found in readings.items() if ask in FUNCTIONS} == {
+        ask: (name,) for ask, name in FUNCTIONS.items()
+    }
 
 
 @pytest.mark.parametrize(
