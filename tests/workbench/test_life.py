@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from cfo_kernel import Run, TaskResult, Thread, Workbench, Workspace, connect
 from cfo_kernel.errors import OtherLoop, WorkbenchClosed, WorkspaceExists, WorkspaceNotFound
 from cfo_kernel.interface import Direct
 from cfo_kernel.workbench import EmbeddedTable
 from tests.conftest import LEDGER, settings
+from tests.models.scripted_server import ScriptedServer
 from tests.replies import ANSWER, QUERY, Serve
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -84,17 +86,24 @@ def ours() -> set[int]:
     return found
 
 
-@pytest.fixture
-async def closed(root: Path, serve: Serve) -> Taken:
-    wb = connect(settings=settings(root, serve(ANSWER)))
-    taken = await take(wb)
-    await wb.close()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def closed(tmp_path_factory: pytest.TempPathFactory) -> Taken:
+    """The objects of a closed workbench. They have no effect, so several tests can share them."""
+    root = tmp_path_factory.mktemp("closed")
+    (root / "tiny" / "data").mkdir(parents=True)
+    (root / "tiny" / "data" / "ledger.csv").write_text(LEDGER)
+    with ScriptedServer([ANSWER]) as server:
+        wb = connect(settings=settings(root, server))
+        taken = await take(wb)
+        await wb.close()
     return taken
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("use", USES)
-async def test_after_the_close_nothing_starts_again(closed: Taken, root: Path, use: str) -> None:
+async def test_after_the_close_nothing_starts_again(closed: Taken, use: str) -> None:
     Path("ledger.csv").write_text(LEDGER)
+    root = closed[0].workspace_dir.parent
     before, files = ours(), sorted(root.rglob("*"))
     with pytest.raises(WorkbenchClosed, match=r"Call connect\(\) again"):
         await USES[use](closed)
