@@ -29,8 +29,16 @@ from tests.conftest import LEDGER
 
 OPERATIONS = [*ANSWERS, "delete_file", "delete_thread", "delete_workspace"]
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
+NO_CASES = ("Unsatisfiable", "FailedHealthCheck")
+"""The errors for an operation without anything to break. The health check is the one for what is filtered out. It ends
+the search after 50 attempts instead of 459; operations with cases need at most 14 attempts.
+"""
 FIXED = settings(
-    max_examples=6, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=6,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[check for check in HealthCheck if check is not HealthCheck.filter_too_much],
 )
 World = tuple[str, Any, dict[str, str]]
 
@@ -81,6 +89,7 @@ def test_the_application_does_what_the_document_says(world: World, name: str, is
     known = there if is_there and not name.startswith("delete_") else {}
 
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+        sent = 0
 
         @FIXED
         @given(case=operation.as_strategy(generation_mode=mode))
@@ -90,6 +99,8 @@ def test_the_application_does_what_the_document_says(world: World, name: str, is
                     part.update({key: known[key] for key in part.keys() & known.keys()})
             if isinstance(case.body, dict) and isinstance(case.body.get("timeout"), int | float):
                 case.body["timeout"] = min(case.body["timeout"], 1)
+            nonlocal sent
+            sent += 1
             response = case.call(base_url=url, timeout=60)
             assert response.status_code < 500, (case.as_curl_command(), response.text)
             case.validate_response(response, checks=CHECKS)
@@ -98,6 +109,6 @@ def test_the_application_does_what_the_document_says(world: World, name: str, is
             tried()
         except schemathesis.errors.InvalidSchema:
             raise
-        except Exception as error:  # an operation without anything to break has no negative cases
-            if "Unsatisfiable" not in type(error).__name__:
+        except Exception as error:
+            if sent or not type(error).__name__.startswith(NO_CASES):
                 raise
