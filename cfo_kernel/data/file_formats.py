@@ -10,8 +10,9 @@ from cfo_kernel.errors import EmptyFile, StorageFailed, UnreadableFile, Unsuppor
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 BOOK_SUFFIXES = (".xlsx", ".xlsm")
 SUFFIXES = (*TEXT_SUFFIXES, *BOOK_SUFFIXES, ".parquet")
+_ARCHIVE = b"PK\x03\x04"
 _SIGNATURES = {
-    b"PK\x03\x04": "a ZIP archive or workbook",
+    _ARCHIVE: "a ZIP archive or workbook",
     b"%PDF": "a PDF",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
@@ -51,6 +52,8 @@ def check_content(path: Path) -> None:
     found = next((what for signature, what in _SIGNATURES.items() if head.startswith(signature)), None)
     if suffix in BOOK_SUFFIXES:
         if not zipfile.is_zipfile(path):
+            if head.startswith(_ARCHIVE):
+                raise UnreadableFile(f"{path.name} is damaged or incomplete. Copy it again, or save it again as .xlsx.")
             content = found or "its content is something else"
             raise UnreadableFile(f"{path.name} is not a workbook ({content}). {_SAVE_AGAIN}")
     elif suffix == ".parquet":

@@ -17,6 +17,7 @@ from typing import Any, cast
 import yaml
 
 from cfo_kernel.data.file_names import GLOSSARY
+from cfo_kernel.data.literals import is_valid_text
 from cfo_kernel.errors import GlossaryInvalid
 
 FILE_NAME = GLOSSARY
@@ -109,7 +110,7 @@ def _parse(text: str, written: Written) -> None:
     for _ in range(_MOST_REPAIRS + 1):
         try:
             loader = _Loader("\n".join(lines), deadline, written)
-            written.node = loader.get_single_node()
+            written.node = loader.root()
             value: Any = loader.construct_document(written.node) if written.node else {}  # pyright: ignore[reportUnknownMemberType] - untyped
         except yaml.reader.ReaderError as error:
             raise _LimitExceeded(_line_at(lines, int(error.position)), "special characters are not allowed") from error
@@ -179,6 +180,14 @@ class _Loader(yaml.SafeLoader):
         self._deadline, self._written = deadline, written
         self._depth = self._nodes = 0
 
+    def root(self) -> yaml.Node | None:
+        """The tree of the whole file. Raises a `YAMLError` that names the line, also for what PyYAML does not check."""
+        try:
+            return self.get_single_node()
+        except (ValueError, LookupError, OverflowError) as error:
+            problem = "a number or a character does not exist"
+            raise yaml.MarkedYAMLError(None, None, problem, self.get_mark()) from error  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - untyped
+
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = cast("Any", self.peek_event())  # pyright: ignore[reportUnknownMemberType] - untyped
         line = int(event.start_mark.line) + 1
@@ -193,6 +202,9 @@ class _Loader(yaml.SafeLoader):
             raise _LimitExceeded(line, "the file is nested too deeply")
         if self._nodes > _MAX_NODES:
             raise _LimitExceeded(line, f"the file has more than {_MAX_NODES:,} values")
+        if not is_valid_text(text):
+            problem = "a NUL or an incomplete character is not allowed"
+            raise yaml.MarkedYAMLError(None, None, problem, event.start_mark)
         if len(text) > _MAX_TEXT:
             raise _LimitExceeded(line, f"a string is longer than {_MAX_TEXT:,} characters")
         if time.monotonic() > self._deadline:

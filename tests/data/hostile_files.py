@@ -179,7 +179,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "far_cell_in_capitals.xlsx": (packed_again(book(cell("XFD1048576", 1048576)), suffix=".XML"), "1,048,576 rows"),
     "packed_with_lzma.xlsx": (packed_again(book(sheet()), zipfile.ZIP_LZMA), "compressed in an unusual way"),
     "link.xlsx": (_link(), "damaged or incomplete"),
-    "only_the_end_is_missing.xlsx": (book(sheet())[:-30], "is not a workbook"),
+    "only_the_end_is_missing.xlsx": (book(sheet())[:-30], "damaged or incomplete"),
     "size_that_is_no_size.xlsx": (
         book(sheet(before='<dimension ref="ZZZ9999999999999:A0"/>')),
         "damaged or incomplete",

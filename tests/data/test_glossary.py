@@ -1,5 +1,6 @@
 """The glossary is written by hand, so every mistake in it is reported with its line."""
 
+import json
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -275,6 +276,11 @@ def test_aliases_are_left_out(tmp_path: Path, company: Company) -> None:
         ("company: " + "x " * 6000, "line 1: a string is longer than 10,000 characters"),
         ("a: [" + "1," * 21_000 + "]", "line 1: the file has more than 20,000 values"),
         ("*a\n" * 30, "too many lines are not valid"),
+        ('tables: {}\ncompany: "\\UFFFFFFFF"', "line 2: a number or a character does not exist"),
+        ('company: "\\U00110000"', "line 1: a number or a character does not exist"),
+        (f"%YAML {'9' * 5000}.1\n---\ncompany: x", "line 1: a number or a character does not exist"),
+        ('tables: {}\ncompany: "\\ud800"', "line 2: a NUL or an incomplete character"),
+        ('tables: {"\\0": {}}', "line 1: a NUL or an incomplete character"),
     ],
 )
 def test_a_value_that_yaml_cannot_parse_is_named(tmp_path: Path, company: Company, text: str, says: str) -> None:
@@ -300,9 +306,16 @@ def test_what_is_not_a_regular_file_is_not_opened(tmp_path: Path, company: Compa
         path.rmdir() if path.is_dir() else path.unlink()
 
 
-@given(st.text(alphabet="[]{}:,-?&*!|>'\"#% \n\tab01~@`", max_size=400))
-def test_any_text_is_read(text: str) -> None:
+@given(
+    st.text(alphabet="[]{}:,-?&*!|>'\"#% \n\tab01~@`\\uUxFd8", max_size=400),
+    st.sampled_from(["", 'a: "\\U', 'a: "\\ud8']),
+)
+def test_any_text_is_read(more: str, begun: str) -> None:
+    text = begun + more
     with TemporaryDirectory() as folder:
         Path(folder, "datasets.yaml").write_text(text)
         found = checked_glossary.checked(glossary_reader.read(Path(folder)))
     assert isinstance(found.file, glossary.GlossaryFile)
+    json.dumps(
+        [found.file.model_dump(mode="json"), [fault.message for fault in found.faults]], ensure_ascii=False
+    ).encode()
