@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx2
@@ -13,11 +14,21 @@ from pydantic import ValidationError
 from cfo_kernel.agent.chat_chunks import ChunkRepair
 from cfo_kernel.agent.chunk_text import answer_length, storable
 from cfo_kernel.agent.event_limits import LONGEST_ANSWER, LONGEST_EVENT, Pace, endless, event_value
+from cfo_kernel.agent.joined_chunks import joined
 from cfo_kernel.agent.server_messages import server_message
 from cfo_kernel.agent.unstreamed_answers import NotACompletion, chunks_of
 from cfo_kernel.errors import TokenLimitReached
 
 _REST_SECONDS = 0.1
+_MOST_WAITING = 60
+"""How many events are read in advance. Each can be as long as `LONGEST_EVENT`."""
+
+
+@dataclass(frozen=True)
+class _End:
+    """The end of the events, and the error that ended them."""
+
+    error: Exception | None
 
 
 class AnswerStream(AsyncStream[object]):
@@ -29,6 +40,7 @@ class AnswerStream(AsyncStream[object]):
     """
 
     _done = False
+    _reader: asyncio.Task[None] | None = None
     _length = 0
 
     async def begin(self, repair: ChunkRepair) -> None:
@@ -53,12 +65,14 @@ class AnswerStream(AsyncStream[object]):
             raise APIError("The stream has no events.", self.response.request, body=None)
         pace = Pace()
         try:
-            for data in self._first:
-                await pace.turn()
-                yield self._chunk(self._repaired(data))
-            async for data in self._rest:
-                await pace.turn()
-                yield self._chunk(self._repaired(data))
+            async for arrived in self._arrived():
+                repaired: list[object] = []
+                for data in arrived:
+                    await pace.turn()
+                    repaired.append(self._repaired(data))
+                for data in joined(repaired):
+                    await pace.turn()
+                    yield self._chunk(data)
         except Exception:
             for data in self._repair.usage():
                 yield self._chunk(data)
@@ -66,10 +80,46 @@ class AnswerStream(AsyncStream[object]):
         for data in self._repair.rest(done=self._done):
             yield self._chunk(data)
 
+    async def close(self) -> None:
+        """Closes the response, even while it is being read."""
+        if self._reader is not None and self._reader is not asyncio.current_task():
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        await super().close()
+
+    async def _arrived(self) -> AsyncIterator[list[object]]:
+        """The events, in lists of those that have arrived since the last one."""
+        events = asyncio.Queue[object](_MOST_WAITING)
+        self._reader = asyncio.create_task(self._read(events))
+        yield self._first
+        while True:
+            arrived = [await events.get()]
+            while not events.empty():
+                arrived.append(events.get_nowait())
+            last = arrived[-1]
+            if not isinstance(last, _End):
+                yield arrived
+                continue
+            yield arrived[:-1]
+            if last.error:
+                raise last.error
+            return
+
+    async def _read(self, events: "asyncio.Queue[object]") -> None:
+        """Reads the events while those before are still being processed."""
+        error: Exception | None = None
+        try:
+            async with aclosing(self._rest) as rest:
+                async for data in rest:
+                    await events.put(data)
+        except Exception as raised:  # noqa: BLE001 - raised again where the events are consumed
+            error = raised
+        await events.put(_End(error))
+
     def _repaired(self, data: object) -> object:
         return self._repair.chunk(cast("dict[str, Any]", data)) if isinstance(data, dict) else data
 
-    async def _events(self) -> AsyncIterator[object]:
+    async def _events(self) -> AsyncGenerator[object]:
         """The JSON of each event up to [DONE]. Raises an error for an event that reports one."""
         try:
             async with aclosing(self._sent()) as events:
@@ -127,6 +177,6 @@ async def _read_rest(events: AsyncIterator[object]) -> None:
                 pass
 
 
-async def _nothing() -> AsyncIterator[object]:
+async def _nothing() -> AsyncGenerator[object]:
     for nothing in ():
         yield nothing

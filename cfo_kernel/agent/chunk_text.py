@@ -39,10 +39,13 @@ def answer_length(chunk: object) -> int:
 
 def text_length(value: object) -> int:
     """The number of characters in all strings of the value."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(text_length(inner) for inner in cast("dict[str, object]", value).values())
-    if isinstance(value, list):
-        return sum(text_length(inner) for inner in cast("list[object]", value))
-    return 0
+    length, values = 0, [value]
+    while values:  # not recursive, because this runs for each chunk
+        each = values.pop()
+        if isinstance(each, str):
+            length += len(each)
+        elif isinstance(each, dict):
+            values.extend(cast("dict[str, object]", each).values())
+        elif isinstance(each, list):
+            values.extend(cast("list[object]", each))
+    return length

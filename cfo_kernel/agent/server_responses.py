@@ -1,6 +1,5 @@
 """Limits what a model's server can make this process read, and keeps its client at the server's own address."""
 
-import asyncio
 import json
 import zlib
 from codecs import BOM_UTF8
@@ -9,6 +8,7 @@ from typing import Any, cast
 
 import httpx2
 
+from cfo_kernel.agent.event_limits import Pace
 from cfo_kernel.agent.failure_causes import REDIRECT
 from cfo_kernel.errors import TokenLimitReached
 
@@ -84,6 +84,7 @@ class _Limited(httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         sent, length, longest = 0, 0, _LONGEST_ERROR if self._is_error else LONGEST_RESPONSE
         decoder = zlib.decompressobj(zlib.MAX_WBITS | 16) if self._is_gzip else None
+        pace = Pace()
         async for data in self._body:
             sent += len(data)
             for piece in _decompressed(data, decoder) if decoder else _cut(data):
@@ -97,7 +98,7 @@ class _Limited(httpx2.AsyncByteStream):
                     )
                     raise TokenLimitReached(message)
                 yield piece.removeprefix(BOM_UTF8) if length == len(piece) else piece  # neither JSON nor SSE has one
-                await asyncio.sleep(0)
+                await pace.turn()
             if decoder and decoder.eof:
                 return
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from pydantic_ai import Agent, ModelRequestNode, RunContext, UsageLimits
+from pydantic_ai import Agent, ModelRequestNode, UsageLimits
 from pydantic_ai.exceptions import (
     AgentRunError,
     FallbackExceptionGroup,
@@ -61,20 +61,10 @@ _READ_AT_ONCE = 400
 _PROMPT = (Path(__file__).parent / "prompt.md").read_text(encoding="utf-8")
 
 
-async def _instructions(ctx: RunContext[RunDeps]) -> str:
-    """The prompt and a small workspace's tables, as one string because some servers accept only one system message.
-
-    It is a coroutine, although it awaits nothing: pydantic-ai runs a plain function in a thread, which a notebook's
-    kernel would wait for when it ends.
-    """
-    return "\n".join(filter(None, (_PROMPT, ctx.deps.catalogue)))
-
-
 _AGENT: Agent[RunDeps, Reply] = Agent(
     output_type=OUTPUTS,  # pyright: ignore[reportArgumentType] - the four functions return the four replies
     deps_type=RunDeps,
     toolsets=[toolset],
-    instructions=_instructions,
     retries={"tools": 4, "output": 3},
     capabilities=[AnswerRepair(), Replay()],
     name="analyst",
@@ -153,9 +143,16 @@ async def run_turn(
     turn: _Turn | None = None
     shown = ShownText(opened.secrets)
     deps.secrets = opened.secrets
+    # One string, because some servers accept only one system message.
+    instructions = "\n".join(filter(None, (_PROMPT, deps.catalogue)))
     try:
         async with _AGENT.iter(
-            message or None, message_history=list(history), deps=deps, model=opened.model, usage_limits=usage_limits
+            message or None,
+            message_history=list(history),
+            deps=deps,
+            model=opened.model,
+            usage_limits=usage_limits,
+            instructions=instructions,
         ) as run:
             turn = _Turn(run, listener, shown)
             try:
