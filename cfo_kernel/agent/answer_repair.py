@@ -4,7 +4,6 @@ The history holds the repaired answer, so that the next request to the server is
 original answer, which is repaired in the same way when it is read from the log.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2s
@@ -20,6 +19,7 @@ from pydantic_ai.tools import ToolDefinition
 
 from cfo_kernel.agent.argument_errors import explained
 from cfo_kernel.agent.json_texts import as_json, object_in
+from cfo_kernel.agent.long_texts import aside, length_of
 from cfo_kernel.agent.run_deps import RunDeps
 from cfo_kernel.agent.tool_arguments import arguments_in, surplus
 from cfo_kernel.agent.tool_names import offered_name
@@ -27,8 +27,6 @@ from cfo_kernel.agent.written_calls import Tools, Written, calls_in, is_for_a_pe
 from cfo_kernel.clean_text import clean_text
 
 _ANSWER = "task_result"
-_LONG = 20_000
-"""An answer with more characters is repaired in a thread, because it could keep the event loop busy for long."""
 
 
 class AnswerRepair(AbstractCapability[RunDeps]):
@@ -44,9 +42,7 @@ class AnswerRepair(AbstractCapability[RunDeps]):
         }
         answers = [m for m in ctx.messages if isinstance(m, ModelResponse) and m.run_id == ctx.run_id]
         queried = ctx.deps.last_result is not None
-        if sum(len(str(getattr(part, "content", getattr(part, "args", "")))) for part in response.parts) < _LONG:
-            return repaired(response, tools, answers, queried=queried)
-        return await asyncio.to_thread(repaired, response, tools, answers, queried=queried)
+        return await aside(length_of(response), repaired, response, tools, answers, queried=queried)
 
     async def before_tool_validate(
         self,

@@ -15,7 +15,7 @@ from cfo_kernel.clean_text import clean_text
 _LONGEST = 200_000
 _MOST_VALUES = 1000
 _DEEPEST = 60
-_LONGEST_LITERAL = 30_000
+LONGEST_LITERAL = 30_000
 _FENCE = re.compile(r"```[ \t]*[\w+-]*[ \t]*\r?\n?")
 # Some servers strip the fence but leave its language.
 _LANGUAGE = re.compile(r"\Ajson\s{0,9}(?=[{\[])")
@@ -41,7 +41,7 @@ def values_in(text: str) -> list[Any] | None:
         return None
     text = _LANGUAGE.sub("", unfenced(text).strip(), count=1)
     values = _sequence(text)
-    if values is None and len(text) <= _LONGEST_LITERAL:
+    if values is None and len(text) <= LONGEST_LITERAL:
         values = _sequence(_ESCAPE.sub(_json_escape, text))
     if values is None:
         values = _literal(text)
@@ -96,7 +96,7 @@ def _sequence(text: str) -> list[Any] | None:
 
 def _literal(text: str) -> list[Any] | None:
     """Parses a value that has single quotes, a trailing comma, or Python constants such as `True`."""
-    if not text.startswith(("{", "[")) or len(text) > _LONGEST_LITERAL:
+    if not text.startswith(("{", "[")) or len(text) > LONGEST_LITERAL:
         return None
     try:
         with warnings.catch_warnings():

@@ -13,6 +13,7 @@ from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse, ToolCa
 from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.tools import ToolDefinition
 
+from cfo_kernel.agent.long_texts import aside, length_of
 from cfo_kernel.agent.run_deps import RunDeps, call_key
 from cfo_kernel.agent.shown_text import without_keys
 from cfo_kernel.replies import ResultTable
@@ -30,7 +31,8 @@ class Replay(AbstractCapability[RunDeps]):
         recorded = ctx.deps.replay_log.response()
         if recorded is not None:
             return _read(recorded)
-        response, record = _without_keys(await handler(request_context), ctx.deps.secrets)
+        answer: ModelResponse = await handler(request_context)
+        response, record = await aside(length_of(answer), _without_keys, answer, ctx.deps.secrets)
         ctx.deps.replay_log.keep_response(record)
         return response
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
 
+from cfo_kernel.agent.long_texts import matches
 from cfo_kernel.clean_text import clean_text
 from cfo_kernel.replies import Reply
 from cfo_kernel.values import COMPANY_DATA
@@ -26,13 +27,22 @@ _SHORTEST_KEY = 8
 # characters, and backslashes, also as JSON writes them. No key has such a character, so there is one way to match.
 _HIDDEN = r"(?:\x1b|\\(?i:u001b))\[[0-?]{0,16}[@-~]|\\(?i:u(?!00[2-7])[0-9a-f]{4})|\\(?!u)|[^ -~]"
 _BETWEEN = rf"(?:{_HIDDEN}){{0,16}}"
+_LONGEST_CHARACTER = 6 + 16 * 24
+"""The length of a key's character in a text, with everything that may follow it."""
 M = TypeVar("M", bound=BaseModel)
 
 
 def without_keys(text: str, secrets: Sequence[str]) -> str:
     """The text without these keys, even if JSON escapes some of their characters."""
-    pattern = _pattern(tuple(secrets))
-    return pattern.sub(_MASK, text) if pattern else text
+    pattern = _pattern(tuple(secrets)) if len(text) >= _SHORTEST_KEY else None
+    if pattern is None:
+        return text
+    pieces: list[str] = []
+    start = 0
+    for key in matches(pattern, text, max(map(len, secrets)) * _LONGEST_CHARACTER):
+        pieces += (text[start : key.start()], _MASK)
+        start = key.end()
+    return "".join((*pieces, text[start:]))
 
 
 @lru_cache(maxsize=8)

@@ -38,6 +38,7 @@ from pydantic_core import from_json
 from pydantic_graph import End
 
 from cfo_kernel.agent.answer_repair import AnswerRepair
+from cfo_kernel.agent.long_texts import aside, length_of
 from cfo_kernel.agent.model_errors import answer_broke_off, as_run_error, request_not_started
 from cfo_kernel.agent.models import OpenedModel
 from cfo_kernel.agent.outputs import MESSAGE_ARGUMENTS, OUTPUTS
@@ -165,7 +166,8 @@ async def run_turn(
         raise as_run_error(error, opened, turn.responses if turn else ()) from error
     if run.result is None:
         raise ModelMisbehaved("The model stopped without a reply. Send the message again.")
-    return TurnResult(shown.reply(run.result.output), run.result.new_messages())
+    reply = await aside(length_of(turn.responses[-1]), shown.reply, run.result.output)
+    return TurnResult(reply, run.result.new_messages())
 
 
 class _Turn:
@@ -191,7 +193,7 @@ class _Turn:
         if Agent.is_call_tools_node(node):
             async with node.stream(self._run.ctx) as events:
                 async for event in events:
-                    self._tool_event(event)
+                    await self._tool_event(event)
         return self._with_reply_tools(await self._run.next(node))
 
     def _with_reply_tools(self, node: Any) -> Any:
@@ -219,7 +221,7 @@ class _Turn:
             try:
                 async with node.stream(self._run.ctx) as events:
                     async for event in events:
-                        if text := self._message.growth(event):
+                        if text := await self._message.growth(event):
                             self._listener.token(text)
                 return await self._run.next(node)
             except (ModelAPIError, FallbackExceptionGroup) as error:
@@ -236,7 +238,7 @@ class _Turn:
                 if self._message.text:
                     self._listener.void_tokens()
 
-    def _tool_event(self, event: Any) -> None:
+    async def _tool_event(self, event: Any) -> None:
         match event:
             case (
                 FunctionToolCallEvent(part=part, args_valid=valid)
@@ -245,28 +247,31 @@ class _Turn:
                 # None: the call is not executed, because a reply came before it. In that case, a reply is a call.
                 if valid is None:
                     self._skipped.add(part.tool_call_id)
-                name, arguments = self._shown.text(part.tool_name), self._shown.value(_arguments(part))
+                name, arguments = self._shown.text(part.tool_name), await self._prepared(_arguments(part))
                 self._tool_calls[part.tool_call_id] = (name, time.perf_counter())
                 self._listener.tool_call(self._shown.text(part.tool_call_id), name, arguments)
             case FunctionToolResultEvent(part=part):
-                self._tool_result(part)
+                await self._tool_result(part)
             case OutputToolResultEvent(part=part) if part.tool_call_id in self._skipped:
-                self._tool_result(part)
+                await self._tool_result(part)
             case OutputToolResultEvent(part=part) if getattr(part, "outcome", "") == "retried" and self._message.text:
                 self._listener.void_tokens()
             case _:
                 pass
 
-    def _tool_result(self, part: Any) -> None:
+    async def _tool_result(self, part: Any) -> None:
         unknown = (self._shown.text(part.tool_name or ""), time.perf_counter())
         name, started = self._tool_calls.get(part.tool_call_id, unknown)
         elapsed = round((time.perf_counter() - started) * 1000, 1)
         # Covers more than the tool's own errors: arguments that do not validate come back as a result to retry.
         failed = part.outcome != "success" or part.tool_call_id in self._skipped
         # A failure may quote the call. A success is the company's data.
-        content = self._shown.value(part.content) if failed else with_metadata(part)
+        content = await self._prepared(part.content) if failed else with_metadata(part)
         call_id = self._shown.text(part.tool_call_id)
         self._listener.tool_result(call_id, name, content, elapsed, failed=failed)
+
+    async def _prepared(self, value: Any) -> Any:
+        return await aside(len(str(value)), self._shown.value, value)
 
 
 def _says_no_call(part: Any) -> bool:
@@ -292,7 +297,7 @@ class _StreamedMessage:
         self._calls: dict[int, tuple[str, str]] = {}
         self._read: dict[int, int] = {}
 
-    def growth(self, event: Any) -> str:
+    async def growth(self, event: Any) -> str:
         """The text that this event adds to the message."""
         match event:
             case PartStartEvent(index=index, part=ToolCallPart(tool_name=name, args=args)):
@@ -312,17 +317,21 @@ class _StreamedMessage:
         if name not in MESSAGE_ARGUMENTS or not json_text:
             return ""
         self._read[index] = len(json_text)
+        text = await aside(len(json_text), self._message, name, json_text)
+        # Tokens can only be appended. Text that does not continue the previous text is shown with the final reply.
+        if not text.startswith(self.text):
+            return ""
+        added, self.text = text[len(self.text) :], text
+        return added
+
+    def _message(self, name: str, json_text: str) -> str:
+        """The message in the arguments that have been written so far, prepared for display."""
         try:
             arguments = from_json(json_text, allow_partial="trailing-strings")
         except ValueError:
             return ""
         text = arguments.get(MESSAGE_ARGUMENTS[name], "") if isinstance(arguments, dict) else ""  # pyright: ignore
-        # Tokens can only be appended. Text that does not continue the previous text is shown with the final reply.
-        text = self._shown.growing(text) if isinstance(text, str) else ""
-        if not text.startswith(self.text):
-            return ""
-        added, self.text = text[len(self.text) :], text
-        return added
+        return self._shown.growing(text) if isinstance(text, str) else ""
 
 
 def with_metadata(part: ToolReturnPart) -> Any:

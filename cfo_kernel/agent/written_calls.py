@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from cfo_kernel.agent.json_texts import first_value, literal, object_in, unfenced, values_in
+from cfo_kernel.agent.json_texts import LONGEST_LITERAL, first_value, literal, object_in, unfenced, values_in
+from cfo_kernel.agent.long_texts import end_without, matches
 from cfo_kernel.agent.tool_arguments import Schema
 from cfo_kernel.agent.tool_names import offered_name
 
 Tools = Mapping[str, Schema]
 """The schemas of the offered tools, by name."""
 
-# The patterns below search the whole text for the end of each tag.
 _LONGEST, _MOST_TAGS = 50_000, 400
 _DEEPEST = 6
 _WORDS = 3
@@ -30,19 +30,16 @@ _TAG = r"</?[A-Za-z_｜][\w:.｜-]{0,60}(?:=[^<>\n]{1,80})?(?:\s+[\w-]+=\"[^\"\n
 _MARK = re.compile(rf"{_SPECIAL}|\[/?[A-Z][A-Z_]{{2,30}}\]|{_TAG}|```[\w+-]*")
 _LABEL = re.compile(r"(?:(?<=\n)|\A)[A-Z][\w ]{0,20}:")
 _LEADING = re.compile(rf"\A(?:\s*(?:{_MARK.pattern}))+")
-_SPECIAL_MARK = re.compile(_SPECIAL)
+_SPECIAL_TOKEN = re.compile(_SPECIAL)
 _NOT_FOR_PEOPLE = re.compile(rf"{_SPECIAL}|\[TOOL_CALLS\]|<tool_call|<function")
-_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*<\|message\|>")
-_NAMED_BLOCK = re.compile(
-    r"<(?P<tag>[\w:｜|.-]{1,60}?)(?:=|\s+name=)[\"']?(?P<name>[\w.:-]{1,80})[\"']?[^<>]*>(?P<body>.*?)</(?P=tag)>",
-    re.DOTALL,
-)
-_PARAMETER = re.compile(
-    r"<(?P<tag>[\w:｜|.-]{1,60}?)(?:=|\s+name=)[\"']?(?P<key>[\w.-]{1,80})[\"']?[^<>]*>(?P<value>.*?)</(?P=tag)>",
-    re.DOTALL,
-)
-_PLAIN_PARAMETER = re.compile(r"<(?P<key>[\w-]{1,80})>(?P<value>.*?)</(?P=key)>", re.DOTALL)
-_PAIR = re.compile(r"<arg_key>(?P<key>[^<>]{1,80})</arg_key>\s*<arg_value>(?P<value>.*?)</arg_value>", re.DOTALL)
+_FINAL = re.compile(r"<\|channel\|>\s{0,20}final\b[^<]{0,80}<\|message\|>")
+_LONGEST_MARK = 130
+"""The longest match of the patterns that search a whole answer: `_THOUGHT`, `_SPECIAL`, `_NOT_FOR_PEOPLE`, `_FINAL`."""
+# Opening tags of elements. `tag` is in the closing tag, too, and `name` is the name of a tool or an argument.
+_NAMED_BLOCK = re.compile(r"<(?P<tag>[\w:｜|.-]{1,60}?)(?:=|\s+name=)[\"']?(?P<name>[\w.:-]{1,80})[\"']?[^<>]*>")
+_PARAMETER = re.compile(r"<(?P<tag>[\w:｜|.-]{1,60}?)(?:=|\s+name=)[\"']?(?P<name>[\w.-]{1,80})[\"']?[^<>]*>")
+_PLAIN_PARAMETER = re.compile(r"<(?P<tag>(?P<name>[\w-]{1,80}))>")
+_PAIR = re.compile(r"<arg_key>(?P<name>[^<>]{1,80})</arg_key>\s*<(?P<tag>arg_value)>")
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def without_thinking(text: str) -> str:
     """The text after the model's thoughts, without its template's special tokens at either end."""
     kept: list[str] = []
     start, thinking = 0, False
-    for tag in _THOUGHT.finditer(text):
+    for tag in matches(_THOUGHT, text, _LONGEST_MARK):
         if tag[1]:
             # A template may put the opening tag into the prompt, so that the answer contains only the closing tag.
             kept = kept if thinking else []
@@ -66,9 +63,9 @@ def without_thinking(text: str) -> str:
             kept.append(text[start : tag.start()])
             thinking = True
     text = "".join([*kept, "" if thinking else text[start:]])
-    final = list(_FINAL.finditer(text))
-    text = text[final[-1].end() :] if final else text
-    return _without_last(_SPECIAL_MARK, text.strip()).strip()
+    final = list(matches(_FINAL, text, _LONGEST_MARK))
+    text = (text[final[-1].end() :] if final else text).strip()
+    return text[: end_without(_SPECIAL_TOKEN, text, _LONGEST_MARK)].strip()
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,9 @@ def written_calls(text: str, tools: Tools) -> Written | None:
 def is_for_a_person(text: str) -> bool:
     """Whether the text can be shown to a user as an answer: it is neither pure JSON nor full of template tokens."""
     text = without_thinking(text)
-    return bool(text) and not _NOT_FOR_PEOPLE.search(text) and not (text[0] in "{[`" and values_in(text))
+    if not text or any(matches(_NOT_FOR_PEOPLE, text, _LONGEST_MARK)):
+        return False
+    return not (text[0] in "{[`" and values_in(text))
 
 
 def calls_in(value: Any, tools: Tools, depth: int = _DEEPEST) -> list[WrittenCall]:
@@ -157,20 +156,27 @@ def _whole(text: str, tools: Tools) -> list[WrittenCall]:
 
 
 def _without_marks(text: str) -> str:
-    return _without_last(_MARK, _LEADING.sub("", text)).strip()
+    text = _LEADING.sub("", text)
+    return text[: end_without(_MARK, text, len(text))].strip()
 
 
-def _without_last(mark: re.Pattern[str], text: str) -> str:
-    """The text without the marks at its end.
+def _elements(opening: re.Pattern[str], text: str) -> tuple[list[tuple[str, str]], str]:
+    """The names and bodies of the elements in the text, and the rest of the text.
 
-    Takes one pass, whereas a single pattern for all marks would search to the end of the text again from each of them.
+    The closing tag is not part of a pattern, which would search the whole text for the end of each tag in one step.
     """
-    begin, end = len(text), 0
-    for found in mark.finditer(text):
-        if begin == len(text) or text[end : found.start()].strip():
-            begin = found.start()
-        end = found.end()
-    return text if text[end:].strip() else text[:begin]
+    found: list[tuple[str, str]] = []
+    rest, position, after = "", 0, 0
+    while opened := opening.search(text, position):
+        closing = f"</{opened['tag']}>"
+        end = text.find(closing, opened.end())
+        if end == -1:
+            position = opened.start() + 1
+            continue
+        found.append((opened["name"], text[opened.end() : end]))
+        rest += text[after : opened.start()]
+        position = after = end + len(closing)
+    return found, rest + text[after:]
 
 
 def _blocks(text: str, tools: Tools) -> list[WrittenCall]:
@@ -178,17 +184,17 @@ def _blocks(text: str, tools: Tools) -> list[WrittenCall]:
     if "<arg_key>" in text:
         return _pairs(text, tools)
     own = "|".join(re.escape(name) for name in tools)
-    plain = re.compile(rf"<(?P<name>{own})>(?P<body>.*?)</(?P=name)>", re.DOTALL)
-    for pattern in (_NAMED_BLOCK, plain):
+    for opening in (_NAMED_BLOCK, re.compile(rf"<(?P<tag>(?P<name>{own}))>")):
+        blocks, rest = _elements(opening, text)
         calls: list[WrittenCall] = []
-        for found in pattern.finditer(text):
-            name = offered_name(found["name"], tools)
-            arguments = _body(found["body"], tools[name]) if name else None
+        for written, body in blocks:
+            name = offered_name(written, tools)
+            arguments = _body(body, tools[name]) if name else None
             if name is None or arguments is None:
                 break
             calls.append(WrittenCall(name, arguments))
         else:
-            if calls and not _MARK.sub("", pattern.sub("", text)).strip():
+            if calls and not _MARK.sub("", rest).strip():
                 return calls
     return []
 
@@ -196,10 +202,11 @@ def _blocks(text: str, tools: Tools) -> list[WrittenCall]:
 def _pairs(text: str, tools: Tools) -> list[WrittenCall]:
     calls: list[WrittenCall] = []
     for block in filter(str.strip, re.split(r"</?tool_calls?>", text)):
-        name = offered_name(_MARK.sub("", _PAIR.sub("", block)).strip(), tools)
-        if name is None or block.count("<arg_key>") != len(_PAIR.findall(block)):
+        pairs, rest = _elements(_PAIR, block)
+        name = offered_name(_MARK.sub("", rest).strip(), tools)
+        if name is None or block.count("<arg_key>") != len(pairs):
             return []
-        calls.append(WrittenCall(name, {found["key"].strip(): found["value"] for found in _PAIR.finditer(block)}))
+        calls.append(WrittenCall(name, {key.strip(): value for key, value in pairs}))
     return calls
 
 
@@ -209,21 +216,18 @@ def _body(body: str, schema: Schema) -> dict[str, Any] | None:
         return {}
     if (found := object_in(body)) is not None:
         return found
-    known = schema.get("properties", {})
-    arguments = {each["key"]: each["value"].strip("\r\n") for each in _PARAMETER.finditer(body)}
-    rest = _PARAMETER.sub("", body)
-    if not arguments:
-        plain = {each["key"]: each["value"].strip("\r\n") for each in _PLAIN_PARAMETER.finditer(body)}
-        arguments, rest = plain, _PLAIN_PARAMETER.sub("", body)
-        if not plain.keys() <= known.keys():
+    parameters, rest = _elements(_PARAMETER, body)
+    if not parameters:
+        parameters, rest = _elements(_PLAIN_PARAMETER, body)
+        if not {key for key, _ in parameters} <= schema.get("properties", {}).keys():
             return None
-    return arguments if arguments and not rest.strip() else None
+    return {key: value.strip("\r\n") for key, value in parameters} if parameters and not rest.strip() else None
 
 
 def _python_calls(text: str, tools: Tools) -> list[WrittenCall]:
     """Calls in Python's syntax, one or a list: [execute_sql(sql="SELECT 1")]."""
     bare = _without_marks(text)
-    if "(" not in bare:
+    if "(" not in bare or len(bare) > LONGEST_LITERAL:
         return []
     try:
         body = ast.parse(bare).body

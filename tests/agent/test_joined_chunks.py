@@ -121,7 +121,7 @@ async def test_a_chunk_that_arrives_alone_is_passed_on_at_once_and_reading_ends_
         await stream.close()
     assert received == ["a", "b", "c"]
     assert body.closed
-    assert not any("_read" in repr(task) for task in asyncio.all_tasks())
+    assert not any("AnswerStream" in repr(task) for task in asyncio.all_tasks())
 
 
 async def test_chunks_that_arrived_together_are_few() -> None:
