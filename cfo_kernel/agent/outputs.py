@@ -30,6 +30,8 @@ _MANY_ROWS = 100_000
 """A table with more rows than this is delivered only if the model asks for it a second time."""
 _MOST_COUNTED = 1_000_000
 _COUNT_SECONDS = 5.0
+_MOST_CHOICES = 20
+"""Further choices are left out, because each becomes a button. The model is asked for six at most."""
 _LISTED = 30
 """The maximum number of names that an error lists."""
 
@@ -40,7 +42,7 @@ async def user_interaction(message: str, choices: list[str] | None = None) -> Us
     Args:
         choices: Up to 6 complete messages that would answer it.
     """
-    return UserInteraction(message=message, choices=tuple(choices or ()))
+    return UserInteraction(message=message, choices=tuple(choices or ())[:_MOST_CHOICES])
 
 
 async def task_result(ctx: RunContext[RunDeps], message: str, result: str | None = None) -> TaskResult:

@@ -223,3 +223,8 @@ async def test_results_are_numbered_forward(serve: Serve, opened: Opened) -> Non
     assert isinstance(first, TaskResult)
     assert isinstance(second, TaskResult)
     assert (first.files, second.files) == (("analysis/query_003.parquet",), ("analysis/query_004.parquet",))
+
+
+async def test_many_choices_are_cut() -> None:
+    reply = await outputs.user_interaction("Which one?", [f"Number {n}" for n in range(60_000)])
+    assert reply.choices == tuple(f"Number {n}" for n in range(20))
