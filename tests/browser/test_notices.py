@@ -78,7 +78,7 @@ async def test_faults_of_a_glossary_are_listed_once(faulty: Stack, visit: Visit,
     faults = data.locator(".cfo-faults")
     assert await faults.get_by_role("listitem").all_inner_texts() == [
         "Line 5: tables.ledger.description must be text.",
-        "Line 7: there is no column ledger.amuont.",
+        "Line 7: there is no column ledger.amuont; the most similar is amount.",
         "Line 8: there is no table leger; the tables are ledger, sales.",
         "Line 10: hierarchies is not a known key here.",
     ]
