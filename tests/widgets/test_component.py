@@ -39,6 +39,18 @@ async def test_a_message_from_another_thread_is_handled_in_the_component_s_loop(
     assert sent == [{"type": "answer", "request": "1", "value": True}]
 
 
+@pytest.mark.parametrize(
+    "content", [None, 5, "here", [], {}, {"type": 5}, {"type": "here"}, {"type": "probe", "request": []}]
+)
+async def test_a_message_that_is_no_command_is_refused(content: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    echo, sent = Echo(), list[dict[str, Any]]()
+    monkeypatch.setattr(echo, "send", lambda content, *_: sent.append(content))
+    echo._on_message(None, content, [])
+    [answer] = sent
+    assert answer["problem"]["code"] == "invalid_input"
+    assert answer["problem"]["message"].startswith("The page sent an unknown command")
+
+
 async def test_each_component_answers_a_ping(monkeypatch: pytest.MonkeyPatch) -> None:
     echo, sent = Echo(), list[dict[str, Any]]()
     monkeypatch.setattr(echo, "send", lambda content, *_: sent.append(content))

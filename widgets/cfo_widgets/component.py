@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import anywidget
 from pydantic import TypeAdapter, ValidationError
@@ -55,14 +55,15 @@ class Component(NotebookWidget, anywidget.AnyWidget):
             task.cancel()
         super().close()
 
-    def _on_message(self, _: object, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+    def _on_message(self, _: object, content: object, buffers: Sequence[memoryview]) -> None:
         # JupyterLab delivers widget messages in another thread (a subshell), but a workbench belongs to one event loop.
         if self._loop and self._loop is not _running_loop():
             self._loop.call_soon_threadsafe(self._dispatch, content, buffers)
         else:
             self._dispatch(content, buffers)
 
-    def _dispatch(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+    def _dispatch(self, content: object, buffers: Sequence[memoryview]) -> None:
+        content = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
         try:
             # Answered here, so that the component reports that it is alive even if all its commands wait for a server.
             if content.get("type") == "here":
