@@ -21,10 +21,11 @@ import typer
 from cfo_kernel import CfoError, Dataset, FinishedRun, ResultTable, Run, Thread, Workspace, connect
 from cfo_kernel.cli_db import db
 from cfo_kernel.cli_output import print_datasets, print_error, print_rows, print_run, print_workspaces, usage_line
-from cfo_kernel.display import action_label, printable, table_text
+from cfo_kernel.display import printable, table_text
 from cfo_kernel.errors import InvalidInput, RunCancelled, TooManyStreams
 from cfo_kernel.events import UsageTotals
 from cfo_kernel.run_outcome import send_and_follow
+from cfo_kernel.run_progress import RunProgress
 from cfo_kernel.service_log import log_to_stderr
 from cfo_kernel.settings import load
 
@@ -258,15 +259,16 @@ async def _follow(run: Run, *, quiet: bool) -> FinishedRun:
     if quiet or not sys.stderr.isatty():
         return await run.finished()
     from rich.console import Console  # slow to load and needed only in a terminal
+    from rich.text import Text
 
     console = Console(stderr=True)
     # If the server has no room for a stream, there is no progress to show, but the reply still arrives.
-    with console.status("Thinking") as line, suppress(TooManyStreams):
+    with console.status("Thinking …") as line, suppress(TooManyStreams):
+        shown = RunProgress()
         async for numbered in run.events():
-            if numbered.event.type == "tool_call":
-                line.update(f"{printable(numbered.event.name)} …")
-            elif numbered.event.type == "action_started":
-                line.update(action_label(numbered.event.kind))
+            if (changed := shown.after(numbered)) is not shown:
+                shown = changed
+                line.update(Text(printable(shown.activity)))  # not a string, which could contain rich's markup
     return await run.finished()
 
 

@@ -54,7 +54,10 @@ class ActionStarted(Value):
 
 
 class Progress(Value):
-    """The progress of an action. Quick actions report none."""
+    """The progress of an action, or, before the first step, of the files that the run waits for. `label` names it.
+
+    What takes less than half a second reports none. When `done` is `total`, it has ended.
+    """
 
     type: Literal["progress"] = "progress"
     done: float

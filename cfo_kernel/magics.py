@@ -7,7 +7,6 @@ block the work that produces it. Interrupting the cell cancels the run.
 import argparse
 import asyncio
 import atexit
-import html
 import queue
 import shlex
 import threading
@@ -15,19 +14,18 @@ import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, NoReturn, Protocol, Self, TypeVar
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
 
-from cfo_kernel import CfoError, FinishedRun, Numbered, Run, Thread, Workbench, Workspace, connect
+from cfo_kernel import CfoError, FinishedRun, Run, Thread, Workbench, Workspace, connect
 from cfo_kernel.data.direct_query import is_direct
-from cfo_kernel.display import action_label, bundle, printable
+from cfo_kernel.display import bundle, printable
 from cfo_kernel.errors import InvalidInput, TooManyStreams
-from cfo_kernel.events import ActionStarted, Restarted, Token, ToolCall
 from cfo_kernel.magic_expressions import expanded, expanded_line
+from cfo_kernel.run_progress import RunProgress
 
 T = TypeVar("T")
 _UPDATE_INTERVAL = 0.05
@@ -59,33 +57,6 @@ class DisplayTable:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return self._bundle
-
-
-@dataclass(frozen=True)
-class RunProgress:
-    """The display of a run in progress: the answer so far and the agent's current step."""
-
-    activity: str = "Thinking …"
-    tokens: tuple[tuple[int, str], ...] = ()
-
-    def after(self, numbered: Numbered) -> "RunProgress":
-        """Returns the progress after this event."""
-        match numbered.event:
-            case Token(text=text):
-                return replace(self, tokens=(*self.tokens, (numbered.number, text)))
-            case Restarted(from_=first_void):
-                return replace(self, tokens=tuple(token for token in self.tokens if token[0] < first_void))
-            case ToolCall(name=name):
-                return RunProgress(f"{name} …")
-            case ActionStarted(kind=kind):
-                return replace(self, activity=action_label(kind))
-            case _:
-                return self
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        text = "".join(text for _, text in self.tokens)
-        lines = "\n\n".join(filter(None, (text, self.activity)))
-        return {"text/plain": lines, "text/html": f'<div style="white-space:pre-wrap">{html.escape(lines)}</div>'}
 
 
 class DisplayHandle(Protocol):

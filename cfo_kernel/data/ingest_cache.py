@@ -50,6 +50,15 @@ class DatasetIndex:
 
 
 @dataclass(frozen=True)
+class FileBeingRead:
+    """The file that is being read, and its position among all files: `done` come before it."""
+
+    name: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class _Ingested:
     """The outcome of ingesting a file: descriptions of its tables, or a problem.
 
@@ -101,6 +110,7 @@ class IngestCache:
         self._retry_at: float | None = None
         self._index = DatasetIndex((), Tables(()), {})
         self._lock = asyncio.Lock()
+        self.file_being_read: FileBeingRead | None = None
 
     async def index(self) -> DatasetIndex:
         """The datasets in the folder at this moment. Raises `StorageFailed` if the folder cannot be read.
@@ -148,13 +158,13 @@ class IngestCache:
 
     async def _build_index(self, sizes: dict[str, int]) -> tuple[DatasetIndex, bool]:
         """Builds the index for these files. It is final if no file failed for a temporary reason."""
-        files = [await self._try_ingest(self._data / name) for name in sizes]
+        files = await self._try_ingest_all(list(sizes))
         # Tables are named after their sheets, with the file's name added to repeated ones. Files keep their names.
         name_counts = Counter(file.plain_name(table) for file in files for table in file.manifest.tables)
         datasets: list[Dataset] = []
         paths: dict[str, Path] = {}
         for file in files:
-            shown = os.fsencode(file.path.name).decode(errors="replace")
+            shown = _shown_name(file.path.name)
             dataset_id = _unique(file_names.identifier(file.path.stem), {d.id for d in datasets})
             tables: list[Table] = []
             for table in file.manifest.tables:
@@ -177,6 +187,16 @@ class IngestCache:
             )
         index = DatasetIndex(tuple(datasets), Tables(t for d in datasets for t in d.tables), paths)
         return index, all(file.is_final for file in files)
+
+    async def _try_ingest_all(self, names: list[str]) -> list[_Ingested]:
+        files: list[_Ingested] = []
+        try:
+            for done, name in enumerate(names):
+                self.file_being_read = FileBeingRead(_shown_name(name), done, len(names))
+                files.append(await self._try_ingest(self._data / name))
+        finally:
+            self.file_being_read = None
+        return files
 
     async def _try_ingest(self, path: Path) -> _Ingested:
         """Returns the file's tables, or its problem.
@@ -254,6 +274,11 @@ class IngestCache:
 
     def _folder(self, version: str, path: Path) -> Path:
         return self._cache / f"{_FORMAT}-{version[:32]}{path.suffix.lower()}"
+
+
+def _shown_name(name: str) -> str:
+    """The name as text. Linux allows names that are not valid UTF-8."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -13,7 +13,7 @@ from cfo_kernel.data.glossary import GlossaryFile, without_hierarchy
 from cfo_kernel.data.glossary_guards import LostGuards
 from cfo_kernel.data.glossary_reader import Written
 from cfo_kernel.data.hierarchies import Tree, Trees
-from cfo_kernel.data.ingest_cache import DatasetIndex, IngestCache
+from cfo_kernel.data.ingest_cache import DatasetIndex, FileBeingRead, IngestCache
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.plan_roles import known_roles
 from cfo_kernel.data.prepared_plan import prepare
@@ -97,6 +97,11 @@ class WorkspaceData:
         self._exporting = asyncio.Semaphore(_MAX_EXPORTS)
         self.scratch = scratch_dir(workspace_dir)
         self._is_closed = False
+
+    @property
+    def file_being_read(self) -> FileBeingRead | None:
+        """The file that is being read at the moment. Every caller that needs the tables waits for it."""
+        return self._cache.file_being_read
 
     async def index(self) -> DatasetIndex:
         """The datasets, even if the glossary is invalid."""

@@ -12,6 +12,7 @@ from cfo_kernel.data.direct_query import is_direct
 from cfo_kernel.errors import CfoError, InternalError, RunCancelled, RunTimeout
 from cfo_kernel.replies import Problem
 from cfo_kernel.runs.journal import Journal, RunRow
+from cfo_kernel.runs.reading_progress import reading_reported
 from cfo_kernel.runs.recorder import OwnershipLost, Recorder
 from cfo_kernel.runs.thread_context import ThreadContext
 from cfo_kernel.runs.usage_recorder import UsageRecorder
@@ -57,7 +58,8 @@ async def _answer(
 ) -> RunEntry:
     # The imports and the history are loaded in a thread, to keep the loop responsive while the SQL worker starts.
     history = None if is_direct(run.message) else context.history
-    schema, entries = await asyncio.gather(context.data.schema(), asyncio.to_thread(_load, models, history))
+    with reading_reported(context.data, recorder.progress):
+        schema, entries = await asyncio.gather(context.data.schema(), asyncio.to_thread(_load, models, history))
     from cfo_kernel.agent.run_deps import RunDeps
     from cfo_kernel.agent.turn import RunLimits, run_turn
     from cfo_kernel.agent.window import window

@@ -1,7 +1,7 @@
 // Shows the agent's steps and reply for one message, during the run and afterwards.
 import { useKernelState } from "../shared/component";
 import { CopyButton } from "../shared/copy_button";
-import type { Numbered } from "../shared/wire_types";
+import type { Numbered, Progress } from "../shared/wire_types";
 import { fullDateTime } from "./date_time";
 import { Markdown } from "./markdown";
 import { ReplyView } from "./reply";
@@ -50,12 +50,12 @@ function Activity({ live, hasText, isStopping }: { live: RunState | null; hasTex
   if (useKernelState() !== "alive") return <p class="cfo-mute">The connection was lost before this was finished.</p>;
   const isStepRunning = live?.steps.some(({ output }) => output === undefined);
   if (isStepRunning && !isStopping) return null; // the step itself shows it
-  const { done, total } = live?.progress ?? { done: 0, total: 0 };
+  const progress = live?.progress && (live.action || isUnfinished(live.progress)) ? live.progress : null;
   return (
     <div class="cfo-doing" role="status">
       <span class="cfo-dots" aria-hidden="true"><i /><i /><i /></span>
       <span class="cfo-mute">{isStopping ? "Stopping…" : activityLabel(live, hasText)}</span>
-      {total > 0 && <progress value={done} max={total} aria-label={live?.progress?.label ?? "Progress"} />}
+      {progress && progress.total > 1 && <progress value={progress.done} max={progress.total} aria-label={progress.label} />}
     </div>
   );
 }
@@ -63,8 +63,11 @@ function Activity({ live, hasText, isStopping }: { live: RunState | null; hasTex
 function activityLabel(live: RunState | null, hasText: boolean): string {
   if (live?.action === "run_sql") return "Running the full query…";
   if (live?.action === "write_sheet_from_file") return "Writing the sheet…";
+  if (live?.progress && !hasText && isUnfinished(live.progress)) return `${live.progress.label}…`;
   return hasText ? "Writing…" : "Thinking…";
 }
+
+const isUnfinished = ({ done, total }: Progress): boolean => done < total;
 
 function RunError({ message, retry }: { message: string; retry: (() => void) | undefined }) {
   return (

@@ -69,7 +69,7 @@ function applyEvent(state: RunState, { number, event }: Numbered): RunState {
     case "tool_result":
       return { ...state, steps: addToSteps(state.steps, event) };
     case "action_started":
-      return { ...state, action: event.kind };
+      return { ...state, action: event.kind, progress: null };
     case "progress":
       return { ...state, progress: event };
     case "result":
