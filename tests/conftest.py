@@ -6,6 +6,7 @@ machine.
 
 import asyncio
 import contextlib
+import functools
 import os
 import shutil
 import sqlite3
@@ -57,7 +58,12 @@ _FOLDER = Path(__file__).parent
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {_FOLDER / name: number for number, name in enumerate(_LONG)}
-    items.sort(key=lambda item: min((order[p] for p in item.path.parents if p in order), default=len(order)))
+
+    @functools.cache
+    def position(file: Path) -> int:
+        return min((order[folder] for folder in file.parents if folder in order), default=len(order))
+
+    items.sort(key=lambda item: position(item.path))
 
 
 @pytest.fixture(autouse=True)
