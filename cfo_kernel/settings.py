@@ -13,6 +13,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from cfo_kernel import validation_errors
 from cfo_kernel.errors import InvalidSettings
 
+_LONGEST = 1e9
+"""Seconds, about thirty years. The operating system and the event loop refuse much longer times."""
+_Seconds = Annotated[float, Field(gt=0, le=_LONGEST)]
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
 
 
@@ -42,19 +45,19 @@ class Settings(BaseSettings):
     openai_base_url: str | None = Field(
         None, validation_alias=AliasChoices("CFO_OPENAI_BASE_URL", "OPENAI_BASE_URL", "openai_base_url")
     )
-    model_timeout: float = Field(120, gt=0)
+    model_timeout: _Seconds = 120
     model_retries: int = Field(3, ge=0, le=10)
     request_limit: int = Field(20, ge=1)
     tool_call_limit: int = Field(50, ge=1)
     token_limit: int = Field(400_000, ge=1)
-    run_timeout: float = Field(600, gt=0)
-    query_timeout: float = Field(30, gt=0)
-    ingest_timeout: float = Field(300, gt=0)
-    python_timeout: float = Field(30, gt=0)
+    run_timeout: _Seconds = 600
+    query_timeout: _Seconds = 30
+    ingest_timeout: _Seconds = 300
+    python_timeout: _Seconds = 30
     python_disabled: bool = False
     history_turns: int = Field(12, ge=1)
     continue_limit: int = Field(5, ge=0)
-    countdown: float = Field(10, ge=0)
+    countdown: float = Field(10, ge=0, le=_LONGEST)
     journal_days: int = Field(30, ge=1, le=36_500)
     api_token: SecretStr | None = Field(None, min_length=1)
     stream_limit: int = Field(2000, ge=1)
