@@ -1,4 +1,4 @@
-"""Faults found by pydantic are described in plain words."""
+"""Problems found by pydantic are described in plain words."""
 
 import re
 from typing import Any, Literal, get_args

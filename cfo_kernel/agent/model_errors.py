@@ -117,7 +117,7 @@ def _model_error(
         case ModelAPIError():
             message = (
                 "The model's server could not be reached, or the connection broke. Check CFO_BASE_URL and the network, "
-                "then send again."
+                "then send the message again."
             )
             return errors.ModelUnavailable(message)
         case ContentFilterError():
@@ -186,7 +186,7 @@ def _misbehavior(error: UnexpectedModelBehavior, answers: Sequence[ModelResponse
             "raise the limit at the server."
         )
     if not answers:
-        return "The answer from the model's server is not one from a chat model. Check CFO_BASE_URL, then try again."
+        return "The answer from the model's server does not come from a chat model. Check CFO_BASE_URL, then try again."
     empty = len(list(takewhile(_is_empty, reversed(answers))))
     if empty:
         what = f"last {empty} answers were" if empty > 1 else "answer was"

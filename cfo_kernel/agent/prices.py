@@ -102,7 +102,7 @@ def _price(name: str, table: Any, text: str) -> Price:
             raise _invalid(text, name, key, f"{key!r} is not a known price. Use one of {', '.join(_KEYS)}")
         is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
         if not is_number or not Decimal(value).is_finite() or value < 0:
-            raise _invalid(text, name, key, f"{key} must be a number: the price in USD for a million tokens")
+            raise _invalid(text, name, key, f"{key} must be a number: the price in USD per million tokens")
     for key in ("input", "output"):
         if key not in prices:
             raise _invalid(text, name, None, f"{name} has no price {key!r}")

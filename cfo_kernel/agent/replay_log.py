@@ -1,7 +1,7 @@
 """The replay log of a run: answers, tool results and file names that earlier attempts recorded.
 
-With it, a later attempt pays for no answer twice and runs no tool twice. The log is a protocol because `runs`
-implements it with the journal, and `agent` must not import `runs`.
+With it, a later attempt never pays for the same answer or runs the same tool twice. The log is a protocol because
+`runs` implements it with the journal, and `agent` must not import `runs`.
 """
 
 from typing import Any, Protocol

@@ -231,7 +231,7 @@ def _empty_repeated_headers(
 
 
 def _drop_empty(connection: duckdb.DuckDBPyConnection, header: headers.Header) -> None:
-    """Drops empty rows, and columns with neither a name nor a value, which only serve the layout."""
+    """Drops empty rows, and columns with neither a name nor a value, which are there only for the layout."""
     columns = [quoted(name) for name in header.names]
     connection.execute(f"DELETE FROM staging WHERE coalesce({', '.join(columns)}) IS NULL")  # noqa: S608 - quoted
     for some in batches([columns[i] for i in header.unnamed]):

@@ -50,5 +50,5 @@ class Decision(Value):
 
 
 def texts(decisions: Iterable[Decision]) -> tuple[str, ...]:
-    """The sentences, in order, each once."""
+    """The sentences in order, without duplicates."""
     return tuple(dict.fromkeys(decision.text for decision in decisions))

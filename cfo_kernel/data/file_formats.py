@@ -21,7 +21,7 @@ _SIGNATURES = {
     b"\x1f\x8b": "a gzip archive",
 }
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_SAVE_AGAIN = "Open it in the program it came from and save it again in the format of its name."
+_SAVE_AGAIN = "Open it in the program it came from and save it again in the format that its file name indicates."
 
 
 def check_suffix(path: Path) -> None:

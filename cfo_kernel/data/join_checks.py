@@ -56,7 +56,7 @@ class DroppedRows:
             return None
         here, there = self.step.here, self.step.there.table.name
         rows, its = ("1 row", "is") if count == 1 else (f"{count:,} rows", "are")
-        why = f"no row of {there} has the {here.column.name}"
+        why = f"no row in {there} has this {here.column.name}"
         return f"{rows} of {here.table.name} {its} not in the figures: {why}."
 
 

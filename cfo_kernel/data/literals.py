@@ -136,7 +136,9 @@ def period(value: Scalar, where: str) -> tuple[date, date]:
     try:
         day = date.fromisoformat(written)
     except ValueError as error:
-        message = f"{value!r} is not a period of {where}. Write it like 2012, 2012-H1, 2012-Q3, 2012-03 or 2012-03-31."
+        message = (
+            f"{value!r} is not a valid period for {where}. Write it like 2012, 2012-H1, 2012-Q3, 2012-03 or 2012-03-31."
+        )
         raise PlanInvalid(message) from error
     return day, day
 
@@ -171,7 +173,7 @@ def _has_clock(column: Column) -> bool:
 
 
 def _comparable(ref: ColumnRef) -> str:
-    """The column in the type that its literals have.
+    """The column, cast to the type of its literals.
 
     Types other than number, text, time and boolean are converted to text.
     """

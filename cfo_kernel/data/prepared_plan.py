@@ -112,4 +112,4 @@ def _left_out(selection: NodeSelection) -> str:
     leaves = sum(not selection.tree.children(key) for key in selection.weights)
     verb = "is" if len(selection.nodes) == 1 else "are"
     below = f"{leaves} {selection.tree.noun}{'' if leaves == 1 else 's'}"
-    return f"{names} {verb} left out, with the {below} below."
+    return f"{names} {verb} left out, along with the {below} below."

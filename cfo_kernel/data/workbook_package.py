@@ -83,7 +83,7 @@ def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> 
             raise _damaged(name, f"{_shown(entry)} defines a document type, as no spreadsheet program does")
         # Each counted element takes more than a byte, so a larger count cannot be true.
         if any(int(count) > entry.file_size for count in _COUNT.findall(text)):
-            raise _damaged(name, f"{_shown(entry)} claims to hold more than fits in its {entry.file_size:,} bytes")
+            raise _damaged(name, f"{_shown(entry)} claims to contain more than fits in its {entry.file_size:,} bytes")
         refs = set(_FAR.findall(text.replace(b"'", b'"') if b" r='" in text else text))
         reach.add({ref.rstrip(_DIGITS) for ref in refs}, {ref.lstrip(_LETTERS) for ref in refs})
     if reach.bottom > _ROWS or reach.right > _COLUMNS:

@@ -45,7 +45,7 @@ class ProcessLimits:
 def unsupported_reason() -> str | None:
     """The reason why this machine cannot confine a process, or None if it can."""
     if sys.platform != "linux":
-        return "it needs Linux, whose kernel can confine a process"
+        return "it needs Linux to confine a process"
     if platform.machine() not in _ARCHITECTURES:
         return f"the processor {platform.machine()} is not supported ({', '.join(_ARCHITECTURES)} are)"
     if not landlock.abi():

@@ -106,10 +106,10 @@ def exceeded_limit(scratch: Path, limits: PythonLimits, written: int = 0) -> str
             status = entry.stat(follow_symlinks=False)
             size += max(status.st_size, status.st_blocks * 512)
         if name.count("/") >= _MAX_DEPTH:
-            return f"it nested folders more than {_MAX_DEPTH} deep"
+            return f"it nested folders more than {_MAX_DEPTH} levels deep"
     if max(size, written) > limits.disk_bytes:
         return f"it wrote more than {limits.disk_bytes >> 20} MB to disk"
-    return f"it made more than {limits.files} files and folders" if count > limits.files else None
+    return f"it created more than {limits.files} files and folders" if count > limits.files else None
 
 
 def copy_file(scratch: Path, name: str, target: Path, spend: Callable[[int], None] | None = None) -> None:

@@ -51,7 +51,7 @@ def _part_first(function: str) -> str:
     if function == "date_add":
         return f"Write {_REPLACEMENTS['dateadd']}."
     dates = "first, last" if function in ("date_diff", "date_sub") else "day"
-    return f"The part comes first, as a string: {function}('month', {dates}). Convert strings to dates with CAST."
+    return f"The date part comes first, as a string: {function}('month', {dates}). Convert strings to dates with CAST."
 
 
 def without_long_lists(message: str) -> str:

@@ -145,7 +145,7 @@ class SqlWorker:
         max_bytes: int,
         known: list[str] | None = None,
     ) -> dict[str, Any]:
-        """Writes the rows of a table that untrusted code created to `file`.
+        """Copies the rows of a table created by untrusted code into `file`.
 
         Returns the same as `query`. `sql` is the table's name. Raises `PythonFailed` if the table cannot be read, has
         more than `max_columns`, or takes more than `max_bytes` in the new file.

@@ -75,7 +75,7 @@ def to_query_error(error: Exception, tables: Iterable[str] = ()) -> errors.Query
         text = "The query reads more tables at the same time than the worker can open. Join fewer, or use each once."
         return errors.SqlInvalid(text, retryable=True)
     if kind == "IO":  # the cache folder was recreated; only a new process can read the new one
-        text = "The file of a table is no longer readable. Run the query again."
+        text = "A table's file is no longer readable. Run the query again."
         return errors.WorkerLost(text, retryable=True, again=True)
     if kind in ("INTERNAL", "FATAL"):  # after one of these, DuckDB refuses every further query
         text = "DuckDB failed on this query. Rewrite the query."

@@ -46,7 +46,7 @@ class SqlWorkerPool:
         self._is_closed = False
 
     def warm(self, tables: TableFiles) -> None:
-        """Starts the first process in the background, so that the first query waits less.
+        """Starts the first process in the background, so that the first query has less to wait for.
 
         An error here is not reported, because the query tries again and reports it.
         """

@@ -275,7 +275,7 @@ class ApiClient:
                 finally:
                     await response.aclose()
         except httpx2.RequestError as error:
-            raise self._unavailable("does not answer. Check CFO_URL, and that `cfo serve` runs there.") from error
+            raise self._unavailable("does not answer. Check CFO_URL, and that `cfo serve` is running there.") from error
 
     async def _chunks(self, stack: AsyncExitStack, response: httpx2.Response) -> AsyncGenerator[bytes]:
         async with stack:

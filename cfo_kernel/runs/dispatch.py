@@ -218,8 +218,8 @@ class Dispatch:
                 check_continue(entries, in_reply_to)
             if untouched and not continues_left(entries, self._settings.continue_limit):
                 message = (
-                    "The limit of automatic continues is reached. Review the thread, then continue it yourself or send "
-                    "a message."
+                    "The limit on automatic continues has been reached. Review the thread, then continue it yourself "
+                    "or send a message."
                 )
                 raise ContinueLimitReached(message)
             if self._closed:

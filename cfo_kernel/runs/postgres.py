@@ -69,7 +69,7 @@ class Database:
             engine.dispose()
 
     async def migrate(self, schema: LiteralString, steps: Sequence[LiteralString]) -> None:
-        """Applies the missing migration steps to a schema that counts its steps itself, under a lock.
+        """Applies, under a lock, the missing migration steps to a schema that keeps its own count of steps.
 
         Never change a step once it has been released. Raises `StorageFailed`, also if the schema is newer than this
         version.

@@ -124,7 +124,7 @@ async def test_a_chunk_is_the_one_that_openai_makes(name: str) -> None:
 
 @pytest.mark.parametrize("name", USAGES)
 async def test_the_usage_is_reported_once_at_the_end(name: str) -> None:
-    """pydantic-ai adds up the usage in all chunks, but each chunk reports that of the whole answer so far."""
+    """pydantic-ai adds up the usage in all chunks, but each chunk reports the usage of the whole answer so far."""
     *before, last = await chunks(events(*USAGES[name], END), ChatClient)
     assert [each.usage for each in before] == [None] * len(before)
     assert last.usage

@@ -30,9 +30,7 @@ async def test_a_run_that_kills_its_process_is_given_up_and_no_other_run_with_it
         crowd = Users(await remote.workspace("tiny"), random.Random(0))
 
         async def beside() -> None:
-            """A second thread, whose run is accepted after the deadly one and is still open when the deadly one is
-            given up.
-            """
+            """A second thread. Its run is accepted after the deadly one, and still open when that one is abandoned."""
             await until("a message is accepted", lambda: bool(crowd.sent))
             await crowd.start_thread(("hold",))
 

@@ -244,7 +244,7 @@ def test_notes_on_files_are_shown_whole(cli: Cli, root: Path) -> None:
     lines = cli("datasets", "-w", "tiny").out.splitlines()
     assert f"report.csv, table report: Rows above the header were skipped: {title}." in lines
     [problem] = [line for line in lines if line.startswith("broken.parquet: ")]
-    assert problem.endswith("save it again in the format of its name.")
+    assert problem.endswith("save it again in the format that its file name indicates.")
 
 
 def test_workspaces_datasets_and_uploads(cli: Cli, tmp_path: Path) -> None:

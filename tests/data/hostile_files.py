@@ -146,7 +146,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "column_that_no_sheet_has.xlsx": (book(cell("ZZZZ3")), "a cell in column 475,254"),
     "four_billion_texts.xlsx": (
         book(sheet(_TEXTS), texts=f'<sst {_MAIN} count="4294967295" uniqueCount="4294967295"><si><t>a</t></si></sst>'),
-        r"sharedStrings\.xml claims to hold more than fits in its 138 bytes",
+        r"sharedStrings\.xml claims to contain more than fits in its 138 bytes",
     ),
     "text_of_two_gigabytes.xlsx": (
         unpacking_to(

@@ -498,7 +498,7 @@ ERRORS: list[tuple[Json, type[QueryError], str]] = [
     ({"filters": [{"column": "amount", "value": True}], "select": TOTAL}, PlanInvalid, "True is not"),
     ({"filters": [{"column": "posted", "value": "last year"}], "select": TOTAL}, PlanInvalid, "Write a date like 2012-03-31."),
     ({"filters": [{"column": "posted", "op": "in period", "value": "2024-13"}], "select": TOTAL}, PlanInvalid, "Write it like 2012, 2012-H1,"),
-    ({"filters": [{"column": "posted", "op": "in period", "value": "0000"}], "select": TOTAL}, PlanInvalid, "'0000' is not a period of ledger.posted"),
+    ({"filters": [{"column": "posted", "op": "in period", "value": "0000"}], "select": TOTAL}, PlanInvalid, "'0000' is not a valid period for ledger.posted"),
     ({"filters": [{"column": "posted", "op": "in period"}], "select": TOTAL}, PlanInvalid, "needs a list of values for 'in period'"),
     ({"filters": [{"column": "dept", "op": "in period", "value": "2024"}], "select": TOTAL}, PlanInvalid, "dept is VARCHAR, not a date"),
     ({"select": select(x=change(agg("sum"), agg("max", "dept")))}, PlanInvalid, "percent_change needs numbers, but dept is VARCHAR"),

@@ -96,7 +96,7 @@ def test_a_joined_table_with_one_row_at_the_last_moment_repeats_nothing(shops: C
     """The euro has three quotes, but only one on the last day; the franc has none."""
     rows, notes = run_plan(shops, "sum", "amount", [QUOTES], last_of=LAST_DAY)
     assert rows == [[159.1]]
-    assert notes == ["1 row of sales is not in the figures: no row of quotes has the currency."]
+    assert notes == ["1 row of sales is not in the figures: no row in quotes has this currency."]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_rows_that_a_left_join_does_not_reach_repeat_nothing(tmp_path: Path) -> 
 def test_dropped_rows_are_counted_at_the_last_moment_only(shops: Company) -> None:
     rows, notes = run_plan(shops, "sum", "pieces", [STOCK_TO_SHOPS], table="stock", last_of=LAST_DAY)
     assert rows == [[4]]
-    assert notes == ["2 rows of stock are not in the figures: no row of shops has the shop_id."]
+    assert notes == ["2 rows of stock are not in the figures: no row in shops has this shop_id."]
 
 
 @pytest.mark.parametrize("fn", ["min", "max", "count_distinct"])
@@ -170,7 +170,7 @@ def test_a_count_of_rows_counts_the_table_that_is_not_repeated(shops: Company) -
     assert run_plan(shops, "count", None, joins, table="shops") == ([[3]], [])
 
 
-NOTE = "2 rows of sales are not in the figures: no row of shops has the shop_id."
+NOTE = "2 rows of sales are not in the figures: no row in shops has this shop_id."
 
 
 @pytest.mark.parametrize(
@@ -194,4 +194,4 @@ def test_a_left_join_drops_nothing(shops: Company) -> None:
 
 def test_each_of_two_joins_notes_the_rows_that_it_drops(shops: Company) -> None:
     _, notes = run_plan(shops, "sum", "amount", [SHOPS, RATES], group_by=[{"column": "month"}, {"column": "kind"}])
-    assert notes == [NOTE, "1 row of sales is not in the figures: no row of rates has the currency."]
+    assert notes == [NOTE, "1 row of sales is not in the figures: no row in rates has this currency."]

@@ -189,12 +189,12 @@ CASES: dict[str, tuple[QueryPlan, list[list[Any]], list[str]]] = {
     "all_but_a_parent": (
         plan(ACTUAL, account("Costs", "!="), {"column": "kind", "value": "Flow"}),
         [[307.0]],
-        ["Costs is left out, with the 3 accounts below."],
+        ["Costs is left out, along with the 3 accounts below."],
     ),
     "all_but_several": (
         plan(ACTUAL, account(["Costs", "Memo"], "not in"), {"column": "kind", "value": "Flow"}),
         [[300.0]],
-        ["Costs and Memo are left out, with the 4 accounts below."],
+        ["Costs and Memo are left out, along with the 4 accounts below."],
     ),
     "what_is_left_out_counts_by_its_name": (plan(ACTUAL, account("Memo")), [[7.0]], []),
     "children_of_a_parent": (

@@ -232,7 +232,7 @@ async def test_a_full_disk_is_an_error_that_leaves_no_files(client: PoolClient, 
 
 
 async def test_no_process_runs_after_the_close(client: PoolClient, tmp_path: Path) -> None:
-    """This includes the first four queries, whose processes are being started, and those that wait in line."""
+    """This includes the first four queries, whose processes are being started, and the ones waiting in line."""
     queries = [asyncio.create_task(client.rows(SLOW)) for _ in range(8)]
     await asyncio.sleep(0)
     await client.pool.close()
@@ -327,7 +327,7 @@ print(json.dumps(outcomes))
 
 
 def test_the_kernel_confines_a_worker_that_was_taken_over(company: Company, tmp_path: Path) -> None:
-    """Runs code in the worker without policy and locks, as an attacker who had taken it over would."""
+    """Runs code in the worker without the policy or the locks, as an attacker who had taken it over would."""
     for name in ("in", "out"):
         (tmp_path / name).mkdir()
     elsewhere = tmp_path / "result_of_another_thread"

@@ -1,7 +1,7 @@
 """A server that sends scripted bytes: each request takes the next turn of the script, and its connection is then
 closed.
 
-A test can thus send any bytes that a server, a proxy or a broken connection might send.
+This lets a test send any bytes that a server, a proxy or a broken connection might send.
 """
 
 import asyncio

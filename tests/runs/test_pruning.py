@@ -1,4 +1,4 @@
-"""Runs older than the journal's retention take their outcome from their thread."""
+"""Runs older than the journal's retention get their outcome from their thread."""
 
 import asyncio
 import sqlite3

@@ -138,7 +138,7 @@ class Lateness:
         close = self._close.last
         if self._long_ago:
             names = _names(r[: self._size] for r in self._long_ago)
-            return f"No rows in {close:%B %Y}, so not included in the balance at {close}: {names}."
+            return f"Not included in the balance at {close}, because there are no rows in {close:%B %Y}: {names}."
         absent, parts = self._told_absent(), self._told_parts()
         series = any(b.grain for b in reading.by) or reading.shape is Shape.COMPARE
         if not absent or series:

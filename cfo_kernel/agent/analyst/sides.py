@@ -95,13 +95,13 @@ def _pair(base: Reading, draft: Draft, shape: Shape) -> Reading:
         by_column.setdefault(said.name.path, []).append(said)
     pairs = [listed for listed in by_column.values() if len(listed) == 2]
     if any(len(listed) > 2 for listed in by_column.values()) or len(pairs) > 1:
-        raise NotUnderstood(f"I do not know which two names the {shape.value} is between.")
+        raise NotUnderstood(f"I do not know which two names to use for the {shape.value}.")
     if pairs:
         return _with_sides(base, shape, [pairs[0][0].name], [pairs[0][1].name])
     tables = {s.name.table for s in values}
     if len(values) == 2 and len(tables) == 1:
         return _with_sides(base, shape, [values[0].name], [values[1].name])
-    raise NotUnderstood(f"I do not know which two names the {shape.value} is between.")
+    raise NotUnderstood(f"I do not know which two names to use for the {shape.value}.")
 
 
 def _with_sides(base: Reading, shape: Shape, left: list[Name], right: list[Name]) -> Reading:

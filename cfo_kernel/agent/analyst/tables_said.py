@@ -66,7 +66,7 @@ class ManyRows(Cells):
         names = self.columns[self.groups : self.groups + 2]
         said, other = (names[0], names[1]) if earlier is None else (names[1], names[0])
         there = later if earlier is None else earlier
-        return f"{self.value(self.groups, there)} in {said}, without rows in {other}"
+        return f"{self.value(self.groups, there)} in {said}, with no rows in {other}"
 
     def _grouped(self) -> str:
         reading, named = self.reading, self.naming
@@ -171,7 +171,7 @@ class ManyRows(Cells):
         named = self.naming
         head = f"{named.header(named.what)} accumulated {named.by}"
         if self.groups > 1 or self.total > len(self.rows):
-            return f"{head} {'are' if self.groups > 1 else 'is'} in the table, {self.total:,} rows."
+            return f"{head} {'are' if self.groups > 1 else 'is'} in the table ({self.total:,} rows)."
         last = self.rows[-1]
         return f"{head} reached {self.value(self.groups, last[-1])} in {self.name(last)}."
 

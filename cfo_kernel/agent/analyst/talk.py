@@ -83,7 +83,7 @@ def _tail(words: tuple[Word, ...], at: int) -> str:
 
 
 def sheet(target: tuple[str, str], file: str | None) -> Reply:
-    """Writes the newest result to a new sheet, if there is one."""
+    """Writes the newest result, if there is one, to a new sheet."""
     if file is None:
         return ask("There is no result to write yet. Ask a question first.")
     workbook, name = target

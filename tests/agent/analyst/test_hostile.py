@@ -130,7 +130,7 @@ def test_unequal_months_are_mentioned_first(sample: Company) -> None:
 
 
 def test_a_period_without_rows_is_mentioned(sample: Company) -> None:
-    assert "124,015.84 in 2012, without rows in 2011" in message(sample, "Trade Sales 2012 vs 2011 by currency code")
+    assert "124,015.84 in 2012, with no rows in 2011" in message(sample, "Trade Sales 2012 vs 2011 by currency code")
 
 
 def test_rows_without_a_partner_stay(raw: Company) -> None:
