@@ -12,7 +12,7 @@ _SHORTEST = 8
 def log_to_stderr(settings: Settings) -> None:
     """Writes the engine's warnings and errors to standard error, without the secrets in the settings.
 
-    Other programs, such as a notebook, decide themselves what happens to the engine's log.
+    Other programs, such as a notebook, decide for themselves what happens to the engine's log.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(settings))
