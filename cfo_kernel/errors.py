@@ -454,7 +454,10 @@ def restored(code: str, message: str, **details: Any) -> CfoError:
     return error
 
 
-_PATH = re.compile(r"""(?<=')/[^'\n]*/[^'\n]*(?=')|(?<=")/[^"\n]*/[^"\n]*(?=")|(?<![\w.:/])/[^\s'"]+/[^\s'"]+""")
+# A path has two slashes. It is matched without trying again, because a text may have any number of them.
+_PATH = re.compile(
+    r"""(?<=')/(?=[^'\n/]*/)[^'\n]*+(?=')|(?<=")/(?=[^"\n/]*/)[^"\n]*+(?=")|(?<![\w.:/])/(?=[^\s'"]+/[^\s'"])[^\s'"]++"""
+)
 
 
 def without_paths(text: str) -> str:
