@@ -31,8 +31,8 @@ _EXPORT = "Export it again as CSV."
 csv.field_size_limit(_MAX_LINE)
 
 
-def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[str, SourceRows, list[Decision]]:
-    """Creates the table `staging` with all columns as text. Returns the delimiter, the rows, and decisions."""
+def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[SourceRows, list[Decision]]:
+    """Creates the table `staging` with all columns as text. Returns the rows, and decisions."""
     encoding, decisions = _detect_encoding(path)
     source, encoding, marks = csv_marks.without_inner_marks(path, encoding, scratch)
     decisions += marks
@@ -62,7 +62,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
     source_rows = SourceRows(lines + 1)
     decisions += _empty_repeated_headers(connection, header, cells, source_rows)
     _drop_empty(connection, header)
-    return delimiter, source_rows, decisions + header.decisions
+    return source_rows, decisions + header.decisions
 
 
 def _detect_encoding(path: Path) -> tuple[str, list[Decision]]:

@@ -1,65 +1,241 @@
-"""Reads a text column as dates or times if every cell is written in one of the known formats.
+"""Finds text columns in which every cell is a date or time in one of the known forms, and reads them.
 
-Runs in the ingest worker, on the table `staging`.
+Runs in the ingest worker, on the table `staging`. A column may mix forms, such as years of two and of four digits.
+Whether the day or the month comes first in `03/04/2024` is decided over all date columns of a file (`read_all`).
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.text_column import TextColumn
+from cfo_kernel.data.vocabulary import MONTHS, plain
+from cfo_kernel.sql_text import text_literal
 
 _ISO = r"\d{4}-\d{1,2}-\d{1,2}"
 _CLOCK = r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?"
 _ZONE = r"\s?(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)"  # DuckDB reads no offset of 16 hours or more
 _TIMES = (
     ("", ""),
-    (r" \d{1,2}:\d{2}", " %H:%M"),
-    (r" \d{1,2}:\d{2}:\d{2}", " %H:%M:%S"),
-    (r" \d{1,2}:\d{2} [AP]M", " %I:%M %p"),
-    (r" \d{1,2}:\d{2}:\d{2} [AP]M", " %I:%M:%S %p"),
+    (r",? \d{1,2}:\d{2}", " %H:%M"),
+    (r",? \d{1,2}:\d{2}:\d{2}", " %H:%M:%S"),
+    (r",? \d{1,2}:\d{2} [AP]M", " %I:%M %p"),
+    (r",? \d{1,2}:\d{2}:\d{2} [AP]M", " %I:%M:%S %p"),
 )
+_WORD = r"[a-zA-ZÀ-ɏ]{3,13}\.?"
+_JOINT = r"(\.? ?|[ ./-]|\.? (de|del|di|of) |\. ?)"
+_SENTINEL = r"0{4}[-/.]?00[-/.]?00|00[-/.]00[-/.](00)?00|0?0-jan-(19)?00|0?1[/.-]0?0[/.-]1900|1900-01-00"
+SERIAL = r"[2-7]\d{4}(\.\d+)?"
+"""A day as spreadsheets count them, from 1954 to 2119."""
 
 
-def _patterns() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Patterns of dates, each with its possible formats, most likely first."""
-    yield r"\d{4}/\d{1,2}/\d{1,2}", ("%Y/%m/%d",)
-    yield r"\d{4}\.\d{1,2}\.\d{1,2}", ("%Y.%m.%d",)
+@dataclass(frozen=True)
+class _Form:
+    """A way to write a date, with the formats of `strptime` for each order of day and month."""
+
+    pattern: str
+    day_first: tuple[str, ...]
+    month_first: tuple[str, ...] = ()
+    is_month: bool = False
+
+
+def _forms() -> Iterator[_Form]:
+    yield _Form(_ISO, ("%Y-%m-%d",))
+    yield _Form(r"\d{4}/\d{1,2}/\d{1,2}", ("%Y/%m/%d",))
+    yield _Form(r"\d{4}\.\d{1,2}\.\d{1,2}\.?", ("%Y.%m.%d", "%Y.%m.%d."))
+    yield _Form(r"\d{4}年\d{1,2}月\d{1,2}日", ("%Y年%m月%d日",))
     for mark in "/.-":
         part = rf"\d{{1,2}}[{mark}]\d{{1,2}}[{mark}]"
-        yield part + r"\d{4}", (f"%d{mark}%m{mark}%Y", f"%m{mark}%d{mark}%Y")
-        yield part + r"\d{2}", (f"%d{mark}%m{mark}%y", f"%m{mark}%d{mark}%y")
-    for mark in "- ":
-        part = rf"\d{{1,2}}{mark}[A-Za-z]{{3,9}}{mark}"
-        yield part + r"\d{4}", (f"%d{mark}%b{mark}%Y", f"%d{mark}%B{mark}%Y")
-        yield part + r"\d{2}", (f"%d{mark}%b{mark}%y", f"%d{mark}%B{mark}%y")
-    yield r"[A-Za-z]{3,9} \d{1,2}, \d{4}", ("%b %d, %Y", "%B %d, %Y")
+        # Of a year in two digits, %Y would make one of the first century, so %y comes first.
+        for year in ("y", "Y"):
+            long = r"\d{4}" if year == "Y" else r"\d{2}"
+            yield _Form(part + long, (f"%d{mark}%m{mark}%{year}",), (f"%m{mark}%d{mark}%{year}",))
+    yield _Form(r"\d{4}-\d{1,2}", ("%Y-%m",), is_month=True)
+    yield _Form(r"\d{4}/\d{1,2}", ("%Y/%m",), is_month=True)
+    yield _Form(r"\d{4}年\d{1,2}月", ("%Y年%m月",), is_month=True)
+    yield _Form(r"\d{1,2}/\d{4}", ("%m/%Y",), is_month=True)
+    yield _Form(r"\d{1,2}-\d{4}", ("%m-%Y",), is_month=True)
+    yield _Form(r"\d{1,2}\.\d{4}", ("%m.%Y",), is_month=True)
+    yield _Form(SERIAL, ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S"))
+    # The months of these forms are replaced by numbers before they are parsed.
+    named = ("%y-%m-%d", "%Y-%m-%d")
+    day, year = r"\d{1,2}(st|nd|rd|th|er|º|ª)?", r"('?\d{2}|\d{4})"
+    yield _Form(rf"([a-z]+,? |den )?{day}{_JOINT}{_WORD}{_JOINT}{year}( r\.)?", named)
+    yield _Form(rf"([a-z]+, )?{_WORD} {day},? {year}", named)
+    yield _Form(rf"\d{{4}}[ -]{_WORD}[ -]{day}", named)
+    yield _Form(rf"{_WORD}{_JOINT}{year}", named, is_month=True)
+    yield _Form(rf"\d{{4}}[ -]{_WORD}", named, is_month=True)
 
 
-def read_dates(column: TextColumn) -> list[Decision] | None:
-    """Converts the column to DATE or TIMESTAMP and returns decisions. Returns None if the column is neither."""
+_FORMS = tuple(_forms())
+_NAMED = _FORMS[-5:]
+ANY = f"({'|'.join(form.pattern for form in _FORMS)})(,?[ T]\\d{{1,2}}:.*)?"
+"""A cell that may be a date, in any form, with or without a time."""
+SENTINEL = f"({_SENTINEL})( 0?0:00(:00)?)?"
+"""A date of zeros, which stands for no date."""
+
+
+def is_sentinel(cell: str) -> bool:
+    """Whether a cell is a date of zeros, which stands for no date."""
+    return _is(SENTINEL, cell)
+
+
+@dataclass(frozen=True)
+class Dates:
+    """A column of dates: SQL for its cells in the forms of `formats`, and whether each order of day and month fits."""
+
+    column: TextColumn
+    value: str
+    kind: str
+    formats: tuple[list[str], list[str]]
+    fits: tuple[bool, bool]
+    is_month: bool = False
+
+    def read(self, *, month_first: bool, is_proven: bool) -> list[Decision]:
+        """Converts the column to DATE or TIMESTAMP."""
+        formats = self.formats[month_first]
+        self.column.retype(self.kind, f"strptime({self.value}, {_list(formats)})")
+        name, example = self.column.name, min(self.column.sample)
+        if self.is_month:
+            text = f"{name}: months such as {example} were read as their first day."
+            return [Decision(kind=DecisionKind.DATES, text=text, column=name)]
+        if not all(self.fits) or self.formats[0] == self.formats[1]:
+            return []
+        order = "month first" if month_first else "day first"
+        if is_proven:
+            text = f"{name}: dates such as {example} were read {order}, like the other dates of the file."
+            return [Decision(kind=DecisionKind.DATES, text=text, column=name)]
+        doubt = "the file does not show whether the day or the month comes first. Check one of them."
+        text = f"{name}: dates such as {example} were read {order}; {doubt}"
+        return [Decision(kind=DecisionKind.DATES, text=text, column=name, needs_check=True)]
+
+
+def read_iso(column: TextColumn) -> list[Decision] | None:
+    """Reads dates and times in the form of ISO 8601. Returns None if the column has others."""
     for pattern, kind in ((_ISO, "DATE"), (f"{_ISO}({_CLOCK})?", "TIMESTAMP"), (_ISO + _CLOCK + _ZONE, "TIMESTAMPTZ")):
-        if column.matches(pattern):
-            if not column.holds(f"TRY_CAST({column.value} AS {kind}) IS NOT NULL"):
-                return None  # written like a date but not valid, such as 2024-02-31
+        if column.matches(pattern) and column.holds(f"TRY_CAST({column.value} AS {kind}) IS NOT NULL"):
             column.retype(kind, column.value)
             return []
-    for pattern, formats in _patterns():
-        for clock, clock_format in _TIMES:
-            if column.matches(pattern + clock):
-                return _parse(column, [f + clock_format for f in formats], "TIMESTAMP" if clock else "DATE")
     return None
 
 
-def _parse(column: TextColumn, formats: list[str], kind: str) -> list[Decision] | None:
-    """Parses the column in the first format that fits every cell. Adds a decision if a second format fits as well."""
-    fitting = [f for f in formats if column.holds(f"try_strptime({column.value}, '{f}') IS NOT NULL")]
-    if not fitting:
+def find_dates(column: TextColumn) -> Dates | None:
+    """The dates in a column, or None if some of its cells have no known form, or are no dates, such as 2024-02-31."""
+    used = [pair for pair in map(_form_of, column.sample) if pair]
+    if len(used) < len(column.sample) or not used:
         return None
-    column.retype(kind, f"strptime({column.value}, '{fitting[0]}')")
-    # %b and %B both fit "May", which is not ambiguous. Day first and month first may both fit, which is.
-    if len(fitting) == 1 or "%b" in fitting[0]:
+    forms = [form for form in _FORMS if form in {form for form, _ in used}]
+    clocks = list(dict.fromkeys(clock for _, clock in used))
+    if all(form.pattern == SERIAL for form in forms):
+        return None  # numbers
+    value = _prepared(column.value, forms)
+    day_first = [f + clock for form in forms for f in form.day_first for clock in clocks]
+    month_first = [f + clock for form in forms for f in form.month_first or form.day_first for clock in clocks]
+    fits = tuple(
+        column.holds(f"try_strptime({value}, {_list(formats)}) IS NOT NULL")
+        for formats in _both(day_first, month_first)
+    )
+    if len(fits) == 1:
+        fits = fits * 2
+    if not any(fits):
+        return None
+    has_fraction = any(_is(SERIAL, cell) and "." in cell for cell in column.sample)
+    kind = "TIMESTAMP" if any(clocks) or has_fraction else "DATE"
+    return Dates(column, value, kind, (day_first, month_first), (fits[0], fits[1]), all(f.is_month for f in forms))
+
+
+def _both(first: list[str], second: list[str]) -> list[list[str]]:
+    return [first] if first == second else [first, second]
+
+
+def read_all(found: Sequence[Dates], rows: SourceRows) -> list[Decision]:
+    """Reads all date columns of a file in the order of day and month that some of them prove, or else day first."""
+    proofs = {dates.fits[1] for dates in found if dates.fits[0] != dates.fits[1]}
+    month_first = proofs == {True}
+    decisions: list[Decision] = []
+    for dates in found:
+        own = dates.fits[1] if dates.fits[0] != dates.fits[1] else month_first
+        decisions += [*_serials(dates, rows), *dates.read(month_first=own, is_proven=len(proofs) == 1)]
+    return decisions
+
+
+def _serials(dates: Dates, rows: SourceRows) -> list[Decision]:
+    """A decision about the cells that are the serial numbers of days. To be called before the column is converted."""
+    column = dates.column
+    if not (numbers := [cell for cell in column.sample if _is(SERIAL, cell)]):
         return []
-    example = min(column.sample)
-    doubt = "the file does not show whether the day or the month comes first. Check one of them."
-    text = f"{column.name}: dates such as {example} were read day first; {doubt}"
-    return [Decision(kind=DecisionKind.DATES, text=text, column=column.name, needs_check=True)]
+    where = f"regexp_full_match({column.value}, '{SERIAL}')"
+    count = column.figure(f"count(*) FILTER ({where})")
+    cells, verb = ("1 cell", "was") if count == 1 else (f"{count:,} cells", "were")
+    how = f"{verb} read as the serial number of a day in spreadsheets (such as {numbers[0]})"
+    return [
+        Decision(
+            kind=DecisionKind.DATES,
+            text=f"{column.name}: {cells} {how}.",
+            column=column.name,
+            rows=rows.of(column.rowids(where)),
+            count=count,
+        )
+    ]
+
+
+def _is(pattern: str, cell: str) -> bool:
+    return re.fullmatch(pattern, cell, re.IGNORECASE | re.ASCII) is not None
+
+
+def _form_of(cell: str) -> tuple[_Form, str] | None:
+    """The form of a cell and the format of its time."""
+    date, clock = cell, ""
+    if ":" in cell:
+        for pattern, known in _TIMES[1:]:
+            if found := re.fullmatch(rf"(.*?){pattern}", cell, re.IGNORECASE | re.ASCII):
+                date, clock = found[1], known
+                break
+    for form in _FORMS:
+        fits = _is(form.pattern, date)
+        if fits and (form not in _NAMED or _has_month(date)):
+            return form, clock
+    return None
+
+
+def _has_month(cell: str) -> bool:
+    return any(word in MONTHS for word in re.findall("[a-z]+", plain(cell)))
+
+
+def _prepared(value: str, forms: Sequence[_Form]) -> str:
+    """SQL for the cells with the names of months as numbers, and serial numbers as dates."""
+    value = f"replace({value}, ', ', ' ')" if not any(form in _NAMED for form in forms) else value
+    cases: list[str] = []
+    if any(form in _NAMED for form in forms):
+        cases.append(f"WHEN regexp_matches({value}, '[a-zA-ZÀ-ɏ]{{3}}') THEN {_numbered(value)}")
+    if any(form.pattern == SERIAL for form in forms):
+        cases.append(f"WHEN regexp_full_match({value}, '{SERIAL}') THEN {serial_day(f'CAST({value} AS DOUBLE)')}")
+    return f"CASE {' '.join(cases)} ELSE {value} END" if cases else value
+
+
+def serial_day(number: str) -> str:
+    """SQL for the day with the serial number `number`, as text."""
+    moment = f"TIMESTAMP '1899-12-30' + to_seconds(CAST(round({number} * 86400) AS BIGINT))"
+    texts = [f"strftime({moment}, '{form}')" for form in ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")]
+    return f"CASE WHEN {number} = floor({number}) THEN {texts[0]} ELSE {texts[1]} END"
+
+
+def _numbered(value: str) -> str:
+    """SQL for a date with the name of a month, as year-month-day; null if no word in it is the name of a month."""
+    text = f"lower(strip_accents({value}))"
+    clock = f"regexp_extract({text}, ' \\d{{1,2}}:\\d{{2}}.*$')"
+    date = f"regexp_replace({text}, ',? \\d{{1,2}}:\\d{{2}}.*$', '')"
+    months = f"MAP {{{', '.join(f'{text_literal(word)}: {number}' for word, number in MONTHS.items())}}}"
+    words, numbers = f"regexp_extract_all({date}, '[a-z]{{3,}}')", f"regexp_extract_all({date}, '\\d+')"
+    month = f"[n for n in [{months}[w] for w in {words}] if n IS NOT NULL][1]"
+    first, last = f"{numbers}[1]", f"{numbers}[2]"
+    year_first = f"length({first}) = 4"
+    year = f"CASE WHEN {last} IS NULL OR {year_first} THEN {first} ELSE {last} END"
+    day = f"CASE WHEN {last} IS NULL THEN '1' WHEN {year_first} THEN {last} ELSE {first} END"
+    return f"({year}) || '-' || ({month}) || '-' || ({day}) || upper({clock})"
+
+
+def _list(formats: Sequence[str]) -> str:
+    return f"[{', '.join(text_literal(f) for f in dict.fromkeys(formats))}]"

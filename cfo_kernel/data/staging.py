@@ -31,17 +31,12 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
     if path.suffix.lower() == ".parquet":
         decisions = parquet_reader.load(connection, path)
         return SourceRows(), decisions + settle_types(connection, SourceRows(), is_typed=True)
-    delimiter, rows, decisions = csv_reader.load(connection, path, scratch)
-    return rows, decisions + settle_types(connection, rows, semicolons=delimiter == ";")
+    rows, decisions = csv_reader.load(connection, path, scratch)
+    return rows, decisions + settle_types(connection, rows)
 
 
-def settle_types(
-    connection: duckdb.DuckDBPyConnection, rows: SourceRows, *, is_typed: bool = False, semicolons: bool = False
-) -> list[Decision]:
-    """Gives the columns of `staging` their final types. Returns decisions.
-
-    In a table that `is_typed`, text stays text. For `semicolons`, see `type_inference.infer_types`.
-    """
+def settle_types(connection: duckdb.DuckDBPyConnection, rows: SourceRows, *, is_typed: bool = False) -> list[Decision]:
+    """Gives the columns of `staging` their final types. Text stays text in a table that `is_typed`."""
     with column_blocks.divided(connection) as tables:
-        decisions = [] if is_typed else type_inference.infer_types(connection, rows, tables, semicolons=semicolons)
+        decisions = [] if is_typed else type_inference.infer_types(connection, rows, tables)
         return decisions + [d for table in tables for d in exact_types.make_types_exact(connection, table)]

@@ -1,15 +1,24 @@
 """A text column of the staging table, and the tests that determine its type."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 
+from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.decisions import MAX_ROWS
-from cfo_kernel.sql_text import quoted
+from cfo_kernel.data.number_grammar import PADDED_DASH, SPACES
+from cfo_kernel.data.read_limits import MAX_CELL
+from cfo_kernel.data.vocabulary import EMPTY_WORDS
+from cfo_kernel.sql_text import quoted, text_literal
 
-_PLACEHOLDER = r"\s*(-|–|—|n/?a|nan|null|none|\.)?\s*"
+_SAMPLE = 2000
+_JUDGED = 200
+_CLEAN = "[0-9+-]?[0-9].*[0-9%]|[0-9]"
+_LIKELY = re.compile(r"[^a-z]{0,8}\d|(true|false|[-+]?inf(inity)?)$|([a-z]{3,13}[ .,-]{0,3}){1,2}\d", re.IGNORECASE)
+_EMPTY = f"[{SPACES}]*({EMPTY_WORDS})?[{SPACES}]*"
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,10 @@ class TextColumn:
 
     `sample` has some of its cells: if one of them rules out a pattern, no query is needed. Nor is it needed for a
     pattern that all cells match if the sample has all of them (`is_whole`).
+
+    `filled` cells have a value, `empty` ones hold only spaces or a placeholder such as `-` or `n/a`, and `zeros` are
+    dashes that stand for zero. `spaced` cells have outer spaces, and `protected` ones begin with an apostrophe that
+    keeps a spreadsheet from reading a signed figure as a formula. `odd` are cells that are read as empty besides.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -25,18 +38,39 @@ class TextColumn:
     name: str
     sample: list[str]
     is_whole: bool = False
+    filled: int = 0
+    empty: int = 0
+    zeros: int = 0
+    spaced: int = 0
+    protected: int = 0
+    odd: tuple[str, ...] = ()
+
+    @property
+    def trimmed(self) -> str:
+        """SQL for the text without outer spaces."""
+        column = quoted(self.name)
+        return f"trim({column}, '{SPACES}')" if self.spaced else column
 
     @property
     def value(self) -> str:
-        """SQL for the trimmed text, which is null for an empty cell and for a placeholder such as `-` or `n/a`."""
-        column = quoted(self.name)
-        return f"CASE WHEN NOT regexp_full_match({column}, '{_PLACEHOLDER}', 'i') THEN trim({column}) END"
+        """SQL for the trimmed text, which is null for an empty cell, a placeholder and an odd cell."""
+        column, value = quoted(self.name), self.trimmed
+        cases: list[str] = []
+        if self.zeros:
+            cases.append(f"WHEN {_is_zero(column)} THEN '0'")
+        if self.empty:
+            cases.append(f"WHEN {_is_empty(column)} THEN NULL")
+        if self.odd:
+            cases.append(f"WHEN {value} IN ({', '.join(map(text_literal, self.odd))}) THEN NULL")
+        if self.protected:
+            cases.append(f"WHEN {_is_protected(value)} THEN ltrim(substr({value}, 2), '=')")
+        return f"CASE {' '.join(cases)} ELSE {value} END" if cases else value
 
     def matches(self, pattern: str) -> bool:
         """Whether every cell matches the pattern."""
         if not all(re.fullmatch(pattern, cell, re.IGNORECASE | re.ASCII) for cell in self.sample):
             return False
-        return self.is_whole or self.holds(f"regexp_full_match({self.value}, '{pattern}', 'i')")
+        return self.is_whole or self.holds(f"regexp_full_match({self.value}, {text_literal(pattern)}, 'i')")
 
     def holds(self, condition: str) -> bool:
         """Whether the SQL condition is true for every cell."""
@@ -45,6 +79,18 @@ class TextColumn:
     def figure(self, aggregate: str) -> Any:
         """The value of an SQL aggregate over the rows of the table."""
         return self.connection.execute(f"SELECT {aggregate} FROM {self.table}").fetchall()[0][0]  # noqa: S608 - built here
+
+    def counts(self, condition: str, most: int) -> list[tuple[str, int]]:
+        """The cells for which the SQL condition is true, each with its number of rows, most frequent first."""
+        found = f"SELECT {self.value} AS cell, count(*) FROM {self.table} WHERE {condition}"  # noqa: S608 - built here
+        return self.connection.execute(f"{found} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {most}").fetchall()
+
+    def empty_cells(self) -> tuple[list[str], list[int]]:
+        """The placeholders, and the rows in which they stand."""
+        column = quoted(self.name)
+        where = f"{_is_empty(column)} AND {self.trimmed} <> ''" + (f" AND NOT {_is_zero(column)}" if self.zeros else "")
+        texts = f"SELECT DISTINCT {self.trimmed} FROM {self.table} WHERE {where} ORDER BY 1 LIMIT 3"  # noqa: S608 - quoted
+        return [text for (text,) in self.connection.execute(texts).fetchall()], self.rowids(where)
 
     def rowids(self, condition: str) -> list[int]:
         """The first rows for which the SQL condition is true."""
@@ -67,3 +113,81 @@ class TextColumn:
         """Converts the column to the type, with the SQL `value` for its cells."""
         cast = f"CAST({value} AS {kind})"
         self.connection.execute(f"ALTER TABLE {self.table} ALTER {quoted(self.name)} TYPE {kind} USING {cast}")
+
+
+def text_columns(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[TextColumn]:
+    """The text columns that may be figures or dates: not empty, and without a cell that is too long for either."""
+    described = connection.execute(f"DESCRIBE {table}").fetchall()
+    for names in batches([name for name, kind, *_ in described if kind == "VARCHAR"]):
+        # Nearly all cells of most columns are short and clean, so the costly tests are made only for the others.
+        wanted = ", ".join(
+            f"max(length({column})), count({column}), count(*) FILTER (NOT regexp_full_match({column}, '{_CLEAN}'))"
+            for column in map(quoted, names)
+        )
+        [(rows, *found)] = connection.execute(f"SELECT count(*), {wanted} FROM {table}").fetchall()  # noqa: S608 - quoted
+        for i, name in enumerate(names):
+            length, cells, unclean = found[3 * i : 3 * i + 3]
+            if not 0 < (length or 0) <= MAX_CELL:
+                continue
+            raw = _raw_sample(connection, table, quoted(name))
+            if _may_have_a_type(raw):
+                column = TextColumn(connection, table, name, [], filled=cells)
+                yield _sampled(_examined(column) if unclean else column, raw, rows)
+
+
+def _raw_sample(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> list[str]:
+    some = f"SELECT {column} AS v FROM {table} WHERE {column} IS NOT NULL LIMIT {_SAMPLE}"  # noqa: S608 - quoted
+    return [v for (v,) in connection.execute(f"SELECT DISTINCT v FROM ({some})").fetchall()]  # noqa: S608 - quoted
+
+
+def _may_have_a_type(raw: list[str]) -> bool:
+    """Whether enough of these cells look like figures, dates or booleans, so that the others may be odd ones."""
+    values = [value for value in map(_value, raw) if value is not None][:_JUDGED]
+    return 2 * sum(_LIKELY.match(value) is not None for value in values) >= len(values) - 1
+
+
+def _examined(column: TextColumn) -> TextColumn:
+    """The column with its facts."""
+    cell = quoted(column.name)
+    short = f"NOT regexp_full_match({cell}, '{_CLEAN}') AND length({cell}) < 40 AND"
+    conditions = (
+        f"{short} ({_is_empty(cell)} OR {_is_zero(cell)})",
+        f"{short} {_is_zero(cell)}",
+        f"regexp_matches({cell}, '^[{SPACES}]|[{SPACES}]$')",
+        _is_protected(f"ltrim({cell})"),
+    )
+    wanted = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
+    [(empty, zeros, spaced, protected)] = column.connection.execute(f"SELECT {wanted} FROM {column.table}").fetchall()  # noqa: S608 - quoted
+    filled = column.filled - empty + zeros
+    return replace(column, filled=filled, empty=empty, zeros=zeros, spaced=spaced, protected=protected)
+
+
+def _sampled(column: TextColumn, raw: list[str], rows: int) -> TextColumn:
+    cells = sorted({value for value in map(_value, raw) if value is not None})
+    if not cells and column.filled:  # a long run of placeholders above the first value
+        some = f"SELECT {column.value} AS v FROM {column.table} WHERE {column.value} IS NOT NULL LIMIT {_SAMPLE}"  # noqa: S608
+        cells = [cell for (cell,) in column.connection.execute(f"SELECT DISTINCT v FROM ({some})").fetchall()]  # noqa: S608
+    is_whole = rows <= _SAMPLE and not any("\v" in cell for cell in cells)  # a space for Python, not DuckDB
+    return replace(column, sample=cells, is_whole=is_whole)
+
+
+def _value(cell: str) -> str | None:
+    """The value of a cell, as in `TextColumn.value`."""
+    if re.fullmatch(PADDED_DASH, cell, re.IGNORECASE):
+        return "0"
+    if re.fullmatch(_EMPTY, cell, re.IGNORECASE):
+        return None
+    value = cell.strip(SPACES)
+    return value[1:].lstrip("=") if re.match("'[-+=(]", value) else value
+
+
+def _is_empty(column: str) -> str:
+    return f"regexp_full_match({column}, {text_literal(_EMPTY)}, 'i')"
+
+
+def _is_zero(column: str) -> str:
+    return f"(contains({column}, '-') AND regexp_full_match({column}, {text_literal(PADDED_DASH)}, 'i'))"
+
+
+def _is_protected(value: str) -> str:
+    return f"(starts_with({value}, '''') AND regexp_matches({value}, '^''[-+=(]'))"

@@ -12,7 +12,7 @@ def test_a_decision_names_its_column_and_rows(ingest_csv: Callable[..., Ingested
     assert (title.kind, title.column) == (DecisionKind.LAYOUT, None)
     assert empty == Decision(
         kind=DecisionKind.EMPTY_CELLS,
-        text="amount: 2 placeholder cells (such as - or n/a) were read as empty.",
+        text="amount: 2 cells were read as empty (-, n/a; rows 5, 6).",
         column="amount",
         rows=(5, 6),
         count=2,

@@ -107,8 +107,8 @@ def test_one_cell_decides_below_thirty_thousand_others(ingest_csv: Csv, late: st
         ),
         (["03/04/2024"], f"v: dates such as 03/04/2024 {DAY_FIRST}"),
         (["01/02/24 10:00"], f"v: dates such as 01/02/24 10:00 {DAY_FIRST}"),
-        (["1", "-", "N/A", "nan"], "v: 3 placeholder cells (such as - or n/a) were read as empty."),
-        (["1", "-"], "v: 1 placeholder cell (such as - or n/a) was read as empty."),
+        (["1", "-", "N/A", "nan"], "v: 3 cells were read as empty (-, N/A, nan; rows 3, 4, 5)."),
+        (["1", "-"], "v: 1 cell was read as empty (-; row 3)."),
         (["13/04/2024", "03/04/2024"], None),
         (["2024-03-04"], None),
         (["0.1", "0.25"], None),
@@ -132,12 +132,12 @@ COMMAS = (
 @pytest.mark.parametrize(
     ("delimiter", "cells", "other", "values", "note"),
     [
-        # only the delimiter decides
-        (";", ["1.234", "12.500", "3.700"], "x", ["1234", "12500", "3700"], EU),
-        (";", ["1.234", "7", "-12.500"], "x", ["1234", "7", "-12500"], EU),
-        (";", ["€ 1.234", "2 €"], "x", ["1234", "2"], EU),
-        (";", ["12.500%"], "x", ["125"], EU_PERCENT),
-        (";", ["1,234", "12,500"], "x", ["1.234", "12.500"], EU),
+        # nothing decides, not even the delimiter
+        (";", ["1.234", "12.500", "3.700"], "x", ["1.234", "12.500", "3.700"], THOUSANDS.format("1.234")),
+        (";", ["1.234", "7", "-12.500"], "x", ["1.234", "7", "-12.500"], THOUSANDS.format("-12.500")),
+        (";", ["€ 1.234", "2 €"], "x", ["1.234", "2"], f"{US} {THOUSANDS.format('€ 1.234')}"),
+        (";", ["12.500%"], "x", ["0.125"], f"{US_PERCENT} {THOUSANDS.format('12.500%')}"),
+        (";", ["1,234", "12,500"], "x", ["1234", "12500"], f"{US} {COMMAS.format('1,234')}"),
         (",", ["1.234", "12.500", "3.700"], "x", ["1.234", "12.500", "3.700"], THOUSANDS.format("1.234")),
         (",", ["7", "$12.500"], "x", ["7", "12.5"], f"{US} {THOUSANDS.format('$12.500')}"),
         (",", ["1,234", "12,500"], "x", ["1234", "12500"], f"{US} {COMMAS.format('1,234')}"),
@@ -208,13 +208,20 @@ def test_a_possible_time_zone_is_read(ingest_csv: Csv, zone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cells", [("$1.00", "€1.00", "-"), ('"1.000,50 €"', '"2,00 £"', ""), ("1.000 $", "2.000 €", "")]
+    ("cells", "amounts", "currencies"),
+    [
+        (("$1.00", "€1.00", "-"), [D(1), D(1), None], ["USD", "EUR", None]),
+        (('"1.000,50 €"', '"2,00 £"', ""), [D("1000.5"), D(2), None], ["EUR", "GBP", None]),
+        (("USD 1.50", "CHF -2.25", "kr 3"), [D("1.5"), D("-2.25"), D(3)], ["USD", "CHF", "kr"]),
+    ],
 )
-def test_amounts_in_different_currencies_stay_text_with_a_note(ingest_csv: Csv, cells: tuple[str, ...]) -> None:
+def test_amounts_in_different_currencies_become_two_columns(
+    ingest_csv: Csv, cells: tuple[str, ...], amounts: list[D | None], currencies: list[str | None]
+) -> None:
     table = ingest_csv("d,v\n" + "".join(f"a,{cell}\n" for cell in cells))
-    assert table.types["v"] == "VARCHAR"
-    [note] = table.notes
-    assert note.startswith("v: the amounts are in different currencies (")
+    assert table.column("v") == amounts
+    assert table.column("Currency") == currencies
+    assert any("the amounts are in different currencies" in note for note in table.notes)
 
 
 def test_amounts_with_and_without_one_currency_are_numbers(ingest_csv: Csv) -> None:

@@ -1,0 +1,144 @@
+"""Reads figures: numbers, amounts as people write them, and percentages.
+
+Runs in the ingest worker, on the table `staging`. The grammar is in `number_grammar`. A reader returns decisions if
+every cell of the column fits, and None otherwise.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from cfo_kernel.data import currencies, exact_types, number_grammar, staging_formats
+from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.number_grammar import Mark
+from cfo_kernel.data.text_column import TextColumn
+from cfo_kernel.sql_text import quoted, text_literal
+
+_SIDE_PAIRS = ({"s", "h"}, {"d", "c"}, {"d", "h"})
+Notation = Callable[[Mark | None], str]
+
+
+def has_digits(column: TextColumn) -> bool:
+    """Whether every cell has a digit, without which it is no figure."""
+    return all(any("0" <= c <= "9" for c in cell) for cell in column.sample)
+
+
+def read_numbers(column: TextColumn) -> list[Decision] | None:
+    """Reads numbers without separators: exactly if they are short enough, otherwise as rounded doubles."""
+    if not column.matches(number_grammar.PLAIN):
+        return _floats(column)
+    whole = column.figure(f"max(length(ltrim(split_part({column.value}, '.', 1), '+-')))")
+    scale = column.figure(f"max(length(rtrim(split_part({column.value}, '.', 2), '0')))")
+    if whole < exact_types.MAX_WHOLE and column.matches(number_grammar.WHOLE):
+        column.retype("BIGINT", column.value)
+    elif scale <= exact_types.MAX_SCALE and whole + scale <= exact_types.MAX_DIGITS:
+        column.retype(exact_types.decimal(whole, scale), column.value)
+    elif scale:
+        return exact_types.float_column(column.connection, column.table, column.name, f"CAST({column.value} AS DOUBLE)")
+    return []  # a whole number with more digits than any type can hold stays text
+
+
+def _floats(column: TextColumn) -> list[Decision] | None:
+    if not column.matches(number_grammar.FLOAT):
+        return None
+    return exact_types.float_column(column.connection, column.table, column.name, f"CAST({column.value} AS DOUBLE)")
+
+
+def read_amounts(column: TextColumn, marks: Sequence[Mark]) -> list[Decision] | None:
+    """Reads amounts and percentages, with the first of these decimal marks that fits."""
+    for notation in _notations(column):
+        for mark in marks:
+            if column.matches(notation(mark)) and column.matches(number_grammar.ONE_SIGN):
+                return _parse(column, notation, mark)
+    return None
+
+
+def may_be_either(column: TextColumn) -> bool:
+    """Whether the points or commas in the column may separate either thousands or decimals."""
+    marks = f"contains({column.value}, '.') OR contains({column.value}, ',')"
+    if not any("." in cell or "," in cell for cell in column.sample) and column.holds(f"NOT ({marks})"):
+        return False
+    return any(column.matches(form(None)) for form in _notations(column))
+
+
+def proven_mark(column: TextColumn) -> Mark | None:
+    """The decimal mark of the column if its cells show which one that is."""
+    fits: list[bool] = [any(column.matches(form(mark)) for form in _notations(column)) for mark in (".", ",")]
+    return None if fits[0] == fits[1] else "." if fits[0] else ","
+
+
+def _notations(column: TextColumn) -> list[Notation]:
+    """The notations that are worth trying."""
+    if not has_digits(column):
+        return []
+    if any("%" in cell or "％" in cell for cell in column.sample):
+        return [number_grammar.percentage]
+    last = {cell[-1:].lower() for cell in column.sample}
+    letters = {letter for letter in last if letter.isalpha()}
+    if any(re.search(r"\d\W*(dr|db|debit|soll|cr|credit|haben)\.?$", cell, re.IGNORECASE) for cell in column.sample):
+        return [number_grammar.sided]
+    return [number_grammar.lettered] if letters in _SIDE_PAIRS else [number_grammar.amount]
+
+
+def _parse(column: TextColumn, notation: Notation, mark: Mark) -> list[Decision] | None:
+    digits = number_grammar.digits(column.value, mark)
+    has_sides = notation in (number_grammar.sided, number_grammar.lettered)
+    sign = number_grammar.sign(column.value, has_sides=has_sides)
+    is_percent = notation is number_grammar.percentage
+    whole, scale, written = _shape(column, digits, has_sides=has_sides)
+    if not all(map(currencies.is_currency, written)):
+        return None  # quantities, such as 5 kg
+    if whole + scale > exact_types.MAX_DIGITS - 2:  # two digits are reserved for percentages
+        return None
+    value = f"CAST({sign} || {digits} AS {exact_types.decimal(whole, scale)})"
+    shape = "1.234,56" if mark == "," else "1,234.56"
+    if is_percent:
+        column.retype(exact_types.decimal(whole, scale + 2), f"CAST({value} AS DECIMAL(38, {scale + 2})) * 0.01")
+        staging_formats.mark_percent(column.connection, column.table, column.name)
+        text = f"percentages were read in the style of {shape} and stored as fractions (5% as 0.05)."
+        return [_decision(DecisionKind.PERCENT, column, text)]
+    decisions = [_decision(DecisionKind.NUMBERS, column, f"amounts were read in the style of {shape}.")]
+    if has_sides:
+        text = "debits were read as positive amounts, and credits as negative ones."
+        decisions.append(_decision(DecisionKind.NUMBERS, column, text))
+    if len({currencies.code(one) for one in written}) > 1:
+        decisions.append(_split_currency(column, written, has_sides=has_sides))
+    column.retype(exact_types.decimal(whole, scale), value)
+    return decisions
+
+
+def _shape(column: TextColumn, digits: str, *, has_sides: bool) -> tuple[int, int, list[str]]:
+    """The longest whole part and the longest fraction, and the currencies as they are written."""
+    value = number_grammar.without_side(column.value) if has_sides else column.value
+    written = f"regexp_extract({value}, {text_literal(currencies.CURRENCY)}, 0, 'i')"
+    wanted = ", ".join(
+        (
+            f"max(length(split_part({digits}, '.', 1)))",
+            f"max(length(split_part({digits}, '.', 2)))",
+            f"list(DISTINCT {written}) FILTER ({written} <> '')",
+        )
+    )
+    [(whole, scale, found)] = column.connection.execute(f"SELECT {wanted} FROM {column.table}").fetchall()  # noqa: S608 - built here
+    return whole, scale, found or []
+
+
+def _split_currency(column: TextColumn, written: list[str], *, has_sides: bool) -> Decision:
+    """Adds a column with the currency of each amount."""
+    described = column.connection.execute(f"DESCRIBE {column.table}").fetchall()
+    taken = {name.lower() for name, *_ in described}
+    name = next(n for n in _names(column.name) if n.lower() not in taken)
+    cases = " ".join(f"WHEN {text_literal(one)} THEN {text_literal(currencies.code(one))}" for one in written)
+    value = number_grammar.without_side(column.value) if has_sides else column.value
+    found = f"regexp_extract({value}, {text_literal(currencies.CURRENCY)}, 0, 'i')"
+    column.connection.execute(f"ALTER TABLE {column.table} ADD COLUMN {quoted(name)} VARCHAR")
+    column.connection.execute(f"UPDATE {column.table} SET {quoted(name)} = CASE {found} {cases} END")  # noqa: S608 - quoted
+    codes = ", ".join(sorted({currencies.code(one) for one in written}))
+    text = f"the amounts are in different currencies ({codes}). The column {name} has the currency of each amount."
+    return Decision(kind=DecisionKind.NUMBERS, text=f"{column.name}: {text}", column=column.name, needs_check=True)
+
+
+def _names(column: str) -> list[str]:
+    return ["Currency", *(f"{column} currency{end}" for end in ("", *(f" {n}" for n in range(2, 2000))))]
+
+
+def _decision(kind: DecisionKind, column: TextColumn, text: str) -> Decision:
+    return Decision(kind=kind, text=f"{column.name}: {text}", column=column.name)

@@ -1,0 +1,69 @@
+"""Reads numbers as dates where the header says that they are dates: 20240131, and the serial numbers of spreadsheets.
+
+Runs in the ingest worker, on the table `staging`, after the types of text columns are inferred.
+"""
+
+import duckdb
+
+from cfo_kernel import column_names
+from cfo_kernel.data.date_formats import serial_day
+from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.vocabulary import DATE_ENDINGS, DATE_NAMES, JAPANESE_DATES
+from cfo_kernel.sql_text import quoted
+
+_SERIALS = (20_000, 80_000)  # from 1954 to 2119
+_NOT_DAYS = {
+    "year",
+    "jahr",
+    "annee",
+    "ano",
+    "anno",
+    "ar",
+    "rok",
+    "month",
+    "days",
+    "tage",
+    "no",
+    "nr",
+    "number",
+    "count",
+}
+
+
+def says_date(name: str) -> bool:
+    """Whether the name of a column says that it holds dates."""
+    parts = column_names.words(name)
+    if {*parts} & _NOT_DAYS or column_names.says_money(parts) or column_names.says_count(parts):
+        return any(end in name for end in JAPANESE_DATES)
+    return bool({*parts} & DATE_NAMES) or any(p.endswith(DATE_ENDINGS) for p in parts) or name.endswith(JAPANESE_DATES)
+
+
+def read_numbers_as_dates(connection: duckdb.DuckDBPyConnection, table: str) -> list[Decision]:
+    """Changes the types of the table's columns of dates in place. Returns decisions."""
+    decisions: list[Decision] = []
+    for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall():
+        if kind.split("(")[0] in ("BIGINT", "DOUBLE", "DECIMAL") and says_date(name):
+            decisions += _read(connection, table, name)
+    return decisions
+
+
+def _read(connection: duckdb.DuckDBPyConnection, table: str, name: str) -> list[Decision]:
+    column = quoted(name)
+    day = f"try_strptime(CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR), '%Y%m%d')"
+    low, high = _SERIALS
+    [(count, days, serials, whole)] = connection.execute(
+        f"""SELECT count({column}), count(*) FILTER ({column} BETWEEN 19000101 AND 21001231 AND {day} IS NOT NULL),
+            count(*) FILTER ({column} BETWEEN {low} AND {high}), count(*) FILTER ({column} = floor({column}))
+            FROM {table}"""  # noqa: S608 - quoted
+    ).fetchall()
+    if count and days == whole == count:
+        value, kind, how = day, "DATE", "as year, month and day"
+    elif count and serials == count:
+        value, kind = serial_day(f"CAST({column} AS DOUBLE)"), "DATE" if whole == count else "TIMESTAMP"
+        how = "as the serial numbers of days in spreadsheets"
+    else:
+        return []
+    [(example,)] = connection.execute(f"SELECT min({column}) FROM {table}").fetchall()  # noqa: S608 - quoted
+    connection.execute(f"ALTER TABLE {table} ALTER {column} TYPE {kind} USING CAST({value} AS {kind})")
+    text = f"{name}: numbers such as {example} were read {how}."
+    return [Decision(kind=DecisionKind.DATES, text=text, column=name)]

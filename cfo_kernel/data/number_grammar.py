@@ -1,0 +1,101 @@
+"""The grammar of figures as people write them, as patterns that RE2 (DuckDB) and Python read alike, ignoring case.
+
+A figure is a number with an optional sign and currency, or a percent sign, or a debit or credit side. Its decimal mark
+is a point or a comma; the other mark, spaces of any width, apostrophes and Indian grouping may separate thousands.
+Parentheses, minus signs of every kind, before or behind, and the credit side (`Cr`, `H`) are negative. No number has
+leading zeros: 00124 is an account code, and 01,234 is a slip that is better left unchanged.
+"""
+
+import re
+from typing import Literal
+
+from cfo_kernel.data.currencies import CURRENCY
+
+Mark = Literal[".", ","]
+SPACES = " \t\u00a0\u2007\u2009\u202f\u3000\ufeff"
+"""The characters that may surround a cell or separate thousands: plain, no-break, figure, thin and narrow spaces."""
+_SPACE = f"[{SPACES}]"
+_GAP = f"{_SPACE}*"
+_MINUS = "-−–—‐‑﹣－▲△"
+_SIGN = f"[{_MINUS}+＋]"
+_UNSIGNED = f"[^{_MINUS}+＋]*"
+_PERCENT = f"{_GAP}[%％]"
+_BEFORE, _BEHIND = f"({CURRENCY}{_GAP})?", f"({_GAP}{CURRENCY})?"
+_CREDIT = r"(cr|credit|haben)\.?$|[hc]$"
+
+PLAIN = r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)"
+"""A number without separators."""
+WHOLE = r"[+-]?(0|[1-9]\d*)"
+FLOAT = rf"{PLAIN}(e[+-]\d+)?|[+-]?\d+\.\d+e\d+|[+-]?inf(inity)?"  # 12E4 is a code, 1.2E4 and 12E+4 are numbers
+SCIENTIFIC = r"\d(\.\d+)?e\+\d{2}"
+"""A positive number as a spreadsheet abbreviates it."""
+ONE_SIGN = f"{_UNSIGNED}{_SIGN}?{_UNSIGNED}"
+"""What every figure has to match too: two signs contradict each other."""
+PADDED_DASH = f"{_GAP}-{_SPACE}{{2,}}|{_SPACE}+-{_SPACE}+|{_GAP}{CURRENCY}{_GAP}-{_GAP}|{_GAP}-{_GAP}{CURRENCY}{_GAP}"
+"""A zero in the accounting formats of spreadsheets: a dash beside a currency sign, or with their padding."""
+
+
+def _number(mark: Mark) -> str:
+    point, comma = (r"\.", ",") if mark == "." else (",", r"\.")
+    groups = "|".join(rf"[1-9]\d{{0,2}}({gap}\d{{3}})+" for gap in (comma, _SPACE, "['’]"))
+    indian = rf"[1-9]\d?({comma}\d{{2}})+{comma}\d{{3}}"
+    return rf"((0|[1-9]\d*|{groups}|{indian})({point}\d*)?|{point}\d+)"
+
+
+_EITHER = r"(0|[1-9]\d*|[1-9]\d{0,2}[.,]\d{3})"
+
+
+def amount(mark: Mark | None) -> str:
+    """Amounts with this decimal mark. For None, amounts whose only mark may separate either thousands or decimals."""
+    number = _number(mark) if mark else _EITHER
+    signed = f"({_SIGN}{_GAP})?{_BEFORE}({_SIGN}{_GAP})?{number}{_BEHIND}({_GAP}{_SIGN})?{_BEHIND}"
+    bracketed = rf"{_BEFORE}\({_GAP}({_SIGN}{_GAP})?{_BEFORE}{number}{_BEHIND}{_GAP}\){_BEHIND}"
+    return f"{signed}|{bracketed}"
+
+
+def percentage(mark: Mark | None) -> str:
+    """Percentages. Zero may lack the percent sign, because it is the same without."""
+    number = _number(mark) if mark else _EITHER
+    signed = f"({_SIGN}{_GAP})?{number}({_PERCENT}({_GAP}{_SIGN})?|{_GAP}{_SIGN}{_PERCENT})"
+    return rf"{signed}|\({_GAP}{number}({_PERCENT}{_GAP}\)|{_GAP}\){_PERCENT})|0([.,]0*)?"
+
+
+_SIDE = r"(dr|db|debit|soll|cr|credit|haben)\.?"
+
+
+def sided(mark: Mark | None) -> str:
+    """Amounts with the word for their side behind them: debit or credit."""
+    number = _number(mark) if mark else _EITHER
+    return rf"{_BEFORE}{number}{_BEHIND}{_GAP}{_SIDE}|0([.,]0*)?"
+
+
+def lettered(mark: Mark | None) -> str:
+    """Amounts with one letter for their side behind them, such as S and H."""
+    number = _number(mark) if mark else _EITHER
+    return rf"{_BEFORE}{number}{_BEHIND}{_GAP}[sdhc]|0([.,]0*)?"
+
+
+def is_figure(cell: str) -> bool:
+    """Whether a cell is a figure in any notation."""
+    return re.fullmatch(ANY, cell, re.IGNORECASE | re.ASCII) is not None
+
+
+ANY = "|".join(f"({form(mark)})" for form in (amount, percentage, sided) for mark in (".", ","))
+"""A figure in any notation."""
+
+
+def digits(value: str, mark: Mark) -> str:
+    """SQL for the digits of the figure `value`, with a point before the decimals."""
+    bare = rf"regexp_replace({value}, '[a-zA-ZÀ-ɏА-яё]+\.?|[^0-9.,]', '', 'g')"
+    return f"replace({bare}, ',', '')" if mark == "." else f"replace(replace({bare}, '.', ''), ',', '.')"
+
+
+def sign(value: str, *, has_sides: bool = False) -> str:
+    """SQL for the minus sign of the figure `value`, or an empty string."""
+    credit = f" OR regexp_matches({value}, '{_CREDIT}', 'i')" if has_sides else ""
+    return f"CASE WHEN regexp_matches({value}, '[{_MINUS}(]'){credit} THEN '-' ELSE '' END"
+
+
+def without_side(value: str) -> str:
+    """SQL for the figure `value` without the word or letter for its side."""
+    return f"regexp_replace({value}, '({_SIDE}|[sdhc])$', '', 'i')"

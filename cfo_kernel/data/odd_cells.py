@@ -1,0 +1,93 @@
+"""Finds the few cells of a column that are neither figures nor dates, although the others are.
+
+Such a cell is read as empty, and a decision names its row. The rule: a word for a value that is not known yet (`TBD`,
+`open`) may stand in up to half of the cells; any other words only in one cell of twenty, and only if the rest are
+clearly figures or dates, not whole numbers that might be codes. A cell with a digit is never given up, except a date of
+zeros such as 0000-00-00.
+"""
+
+import re
+from dataclasses import replace
+
+from cfo_kernel import column_names
+from cfo_kernel.data import date_formats, number_grammar
+from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.source_rows import SourceRows
+from cfo_kernel.data.text_column import TextColumn
+from cfo_kernel.data.vocabulary import PENDING_WORDS, plain
+from cfo_kernel.sql_text import text_literal
+
+_MOST = 20  # different odd cells
+_RARE = 20
+_SHOWN = 3
+
+
+def without_odd_cells(column: TextColumn) -> TextColumn | None:
+    """The column without its odd cells, or None if it has none or too many."""
+    for pattern, excepted in ((number_grammar.ANY, "_^"), (date_formats.ANY, date_formats.SENTINEL)):
+        is_date = pattern == date_formats.ANY
+        fits = [cell for cell in column.sample if _fits(pattern, cell) and not _fits(excepted, cell)]
+        if 2 * len(fits) < len(column.sample) - 1 or not any(not _fits(date_formats.SERIAL, c) for c in fits):
+            continue
+        usual = f"regexp_full_match({column.value}, {text_literal(pattern)}, 'i')"
+        usual += f" AND NOT regexp_full_match({column.value}, '{excepted}', 'i')" if is_date else ""
+        found = column.counts(f"{column.value} IS NOT NULL AND NOT ({usual})", _MOST + 1)
+        if found and _are_odd(found, column, is_clear=is_date or _are_clear(column, fits), is_date=is_date):
+            odd = tuple(cell for cell, _ in found)
+            return replace(column, odd=odd, sample=[cell for cell in column.sample if cell not in odd])
+    return None
+
+
+def _fits(pattern: str, cell: str) -> bool:
+    return re.fullmatch(pattern, cell, re.IGNORECASE | re.ASCII) is not None
+
+
+def _are_odd(found: list[tuple[str, int]], column: TextColumn, *, is_clear: bool, is_date: bool) -> bool:
+    others = {cell: n for cell, n in found if not (is_date and date_formats.is_sentinel(cell))}
+    words = {cell: n for cell, n in others.items() if plain(cell).strip(".!?*()[] ") not in PENDING_WORDS}
+    if len(found) > _MOST or any(re.search(r"\d", cell) for cell in others):
+        return False
+    few = 2 * sum(others.values()) <= column.filled
+    return few and (not words or (is_clear and _RARE * sum(words.values()) <= column.filled))
+
+
+def _are_clear(column: TextColumn, fits: list[str]) -> bool:
+    """Whether these cells are figures rather than codes."""
+    parts = column_names.words(column.name)
+    named = column_names.says_money(parts) or column_names.says_count(parts) or column_names.says_percent(parts)
+    return named or any(re.search(r"\d[.,]\d|[%()$€£¥]", cell) for cell in fits)
+
+
+def decision(column: TextColumn, rows: SourceRows) -> list[Decision]:
+    """A decision about the odd cells that were read as empty. To be called before the column changes its type."""
+    if not column.odd:
+        return []
+    where = f"{column.trimmed} IN ({', '.join(map(text_literal, column.odd))})"
+    count = column.figure(f"count(*) FILTER ({where})")
+    return [_empty(column, count, list(column.odd), rows.of(column.rowids(where)), "that are no figures or dates")]
+
+
+def placeholders(column: TextColumn, rows: SourceRows) -> list[Decision]:
+    """A decision about cells that hold only a placeholder. To be called before the column changes its type."""
+    if not column.empty:
+        return []
+    texts, rowids = column.empty_cells()
+    blank = column.figure(f"count(*) FILTER ({column.trimmed} = '')")
+    count = column.empty - column.zeros - blank
+    return [_empty(column, count, texts, rows.of(rowids), "")] if count else []
+
+
+def _empty(column: TextColumn, count: int, texts: list[str], rows: tuple[int, ...], kind: str) -> Decision:
+    cells, verb = ("1 cell", "was") if count == 1 else (f"{count:,} cells", "were")
+    kind = f" {kind}" if kind else ""
+    kind = kind.replace("that are no figures or dates", "that is no figure or date") if count == 1 else kind
+    shown = ", ".join(texts[:_SHOWN]) + (", …" if len(texts) > _SHOWN else "")
+    numbers = ", ".join(f"{row:,}" for row in rows[:_SHOWN]) + (", …" if count > _SHOWN else "")
+    where = f"row {numbers}" if count == 1 else f"rows {numbers}"
+    return Decision(
+        kind=DecisionKind.EMPTY_CELLS,
+        text=f"{column.name}: {cells}{kind} {verb} read as empty ({shown}; {where}).",
+        column=column.name,
+        rows=rows,
+        count=count,
+    )

@@ -1,0 +1,65 @@
+"""Removes what surrounds the cells of columns that stay text: outer spaces, and the marks that protect codes.
+
+Runs in the ingest worker, on the table `staging`, after the types are inferred. Spaces around a name would make two
+names of one. Spreadsheets need `="00123"` or an apostrophe before a code to keep its leading zeros.
+"""
+
+import duckdb
+
+from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
+from cfo_kernel.data.number_grammar import SPACES
+from cfo_kernel.data.source_rows import SourceRows
+from cfo_kernel.sql_text import quoted, text_literal
+
+_PROTECTED = r"""=\s*"([^"]*)"|'([0-9][^']*)"""
+
+
+def clean_text(connection: duckdb.DuckDBPyConnection, rows: SourceRows, table: str) -> list[Decision]:
+    """Changes the cells in place. Returns decisions."""
+    decisions: list[Decision] = []
+    described = connection.execute(f"DESCRIBE {table}").fetchall()
+    for names in batches([name for name, kind, *_ in described if kind == "VARCHAR"]):
+        wanted = ", ".join(f"count(*) FILTER ({_is(condition, name)})" for name in names for condition in _CONDITIONS)
+        [found] = connection.execute(f"SELECT {wanted} FROM {table}").fetchall()  # noqa: S608 - quoted
+        for i, name in enumerate(names):
+            spaced, protected = found[2 * i : 2 * i + 2]
+            if spaced:
+                decisions.append(_decision(connection, rows, table, name, spaced, 0))
+                _update(
+                    connection, table, name, f"nullif(trim({quoted(name)}, '{SPACES}'), '')", _is(_CONDITIONS[0], name)
+                )
+            if protected:
+                decisions.append(_decision(connection, rows, table, name, protected, 1))
+                bare = f"regexp_replace({quoted(name)}, {text_literal(f'^({_PROTECTED})$')}, '\\2\\3')"
+                _update(connection, table, name, bare, _is(_CONDITIONS[1], name))
+    return decisions
+
+
+_CONDITIONS = (
+    f"regexp_matches({{0}}, '^[{SPACES}]|[{SPACES}]$')",
+    "left({0}, 1) IN ('=', '''') AND regexp_full_match({0}, {1})",
+)
+_TEXTS = (
+    "outer spaces were removed from {}.",
+    'the marks around codes (="..." or an apostrophe) were removed from {}.',
+)
+
+
+def _is(condition: str, name: str) -> str:
+    return condition.format(quoted(name), text_literal(_PROTECTED))
+
+
+def _update(connection: duckdb.DuckDBPyConnection, table: str, name: str, value: str, where: str) -> None:
+    connection.execute(f"UPDATE {table} SET {quoted(name)} = {value} WHERE {where}")  # noqa: S608 - quoted
+
+
+def _decision(
+    connection: duckdb.DuckDBPyConnection, rows: SourceRows, table: str, name: str, count: int, which: int
+) -> Decision:
+    where = _is(_CONDITIONS[which], name)
+    found = connection.execute(f"SELECT rowid FROM {table} WHERE {where} ORDER BY 1 LIMIT {MAX_ROWS}").fetchall()  # noqa: S608
+    cells = "1 cell" if count == 1 else f"{count:,} cells"
+    kind = DecisionKind.CODES if which else DecisionKind.FORMAT
+    text = f"{name}: {_TEXTS[which].format(cells)}"
+    return Decision(kind=kind, text=text, column=name, rows=rows.of([rowid for (rowid,) in found]), count=count)

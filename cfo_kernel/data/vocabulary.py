@@ -1,0 +1,72 @@
+"""Words in the cells and headers of finance files, in the ten languages in which files are read.
+
+English, German, French, Spanish, Italian, Portuguese, Dutch, Swedish, Polish and Japanese. All words are in lower case
+and without accents (`plain`); Japanese needs no table of months, because it numbers them.
+"""
+
+import unicodedata
+
+
+def plain(text: str) -> str:
+    """The text in lower case, without accents, as the words of this module are written."""
+    spelled = text.lower().replace("ł", "l").replace("ß", "ss")
+    return "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c))
+
+
+def listed(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+_MONTHS = (
+    "january jan januar januari janvier janv enero ene gennaio gen janeiro stycznia styczen sty jaenner janner",
+    "february feb febr februar februari fevrier fevr fev febrero febbraio fevereiro lutego luty lut feber",
+    "march mar mrz maerz marz mars marzo marco maart mrt marca marzec",
+    "april apr avril avr abril abr aprile kwietnia kwiecien kwi",
+    "may mai mayo maggio mag maio mei maj maja",
+    "june jun juni juin junio giugno giu junho czerwca czerwiec cze",
+    "july jul juli juillet juil julio luglio lug julho lipca lipiec lip",
+    "august aug aout aou agosto ago augustus augusti sierpnia sierpien sie",
+    "september sep sept septembre septiembre set settembre sett setembro wrzesnia wrzesien wrz",
+    "october oct okt oktober octobre octubre ottobre ott outubro out pazdziernika pazdziernik paz",
+    "november nov novembre noviembre novembro listopada listopad lis",
+    "december dec dez dezember decembre dicembre diciembre dic dezembro grudnia grudzien gru",
+)
+MONTHS = {word: number for number, words in enumerate(_MONTHS, 1) for word in words.split()}
+"""The number of each month by its names and abbreviations."""
+
+DATE_NAMES = listed(
+    "date dated datetime datum fecha data dato dag day tag jour dia giorno dzien"
+    " maturity due posting posted booking booked effective expiry expires expiration birth birthday dob hired start end"
+    " valuta wertstellung falligkeit faellig faelligkeit buchungstag belegdatum echeance vencimiento vencimento"
+    " scadenza vervaldatum vervaldag forfallodag forfallodatum termin datowania"
+)
+"""Words that say that a column holds dates."""
+DATE_ENDINGS = ("datum", "tag", "date", "dag")
+JAPANESE_DATES = ("日付", "期日", "年月日", "日")
+HOUR_NAMES = listed(
+    "hours hour hrs duration overtime stunden std dauer arbeitszeit heures heure duree horas hora duracion ore durata"
+    " duracao uren uur duur timmar tid godziny czas"
+)
+"""Words that say that a column holds durations in hours."""
+DIGIT_NAMES = listed(
+    "phone telephone tel telefon telefone telefono telefoon mobile mobil cell cellphone fax handy"
+    " zip zipcode postal postcode postleitzahl plz postnummer postnr codigopostal pocztowy"
+    " iban bic swift ean gtin upc isbn ssn"
+)
+"""Words that say that the digits in a column are names, even without leading zeros."""
+
+EMPTY_WORDS = (
+    r"-+|–+|—+|n[./]?a\.?|n\.? ?a\.|nan|null|nil|none|\.+|…|\?+|\\n|k\. ?a\.|n\.? ?[vd]\.|n/[dvb]|s\. ?o\.|nd|"
+    r"[(\[<](null|blank|none|empty|leer|vide|n/a|vacio|nil)[)\]>]|not available|not applicable|"
+    r"nicht verfügbar|keine angabe|non disponible|no disponible|"
+    r"#¡?([a-zà-ÿ]+[!?]|n/a|na|nv|n/d|i/t|(div|diw|del)/0[!]?|[a-zà-ÿ]+\.?/[a-zà-ÿ0]+[!?])|#+"
+)
+"""A pattern of cells that mean "no value" in every column of figures or dates: placeholders and errors."""
+PENDING_WORDS = listed(
+    "tbd tbc tba tbn open offen ouvert abierto pendiente aperto aberto pendente openstaand oppen oppet otwarte otwarta"
+    " pending ausstehend unknown unbekannt inconnu desconocido sconosciuto desconhecido onbekend okand nieznany"
+    " missing fehlt manquant various divers unlimited unbefristet permanent perpetual ongoing current blocked hold"
+    " waived included inkl incl inbegriffen 未定 不明 なし"
+)
+"""Words that stand for a figure or date that is not known yet."""
