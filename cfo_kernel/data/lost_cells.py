@@ -63,14 +63,14 @@ def parts(path: Path) -> dict[str, str]:
     with zipfile.ZipFile(path) as archive:
         for part in (_BOOK, _RELATIONS):
             with archive.open(part) as file:
-                _parser(start).Parse(file.read(_MAX_DIRECTORY), True)
+                xml_parser(start).Parse(file.read(_MAX_DIRECTORY), True)
     return {name: targets[key] for name, key in ids.items() if key in targets}
 
 
 def count_lost_cells(path: Path, part: str, below: int) -> LostCells:
     """Counts the lost cells of a sheet in the rows below the row `below`, counted from zero."""
     found = _Cells(below)
-    parser = _parser(found.start)
+    parser = xml_parser(found.start)
     parser.EndElementHandler = found.end
     parser.CharacterDataHandler = found.text
     with zipfile.ZipFile(path) as archive, archive.open(part) as file:
@@ -79,7 +79,8 @@ def count_lost_cells(path: Path, part: str, below: int) -> LostCells:
     return found.lost
 
 
-def _parser(start: Any) -> expat.XMLParserType:
+def xml_parser(start: Any) -> expat.XMLParserType:
+    """A parser that calls `start` for each element."""
     parser = expat.ParserCreate(namespace_separator=_NAMESPACE)
     parser.buffer_text = True
     parser.StartElementHandler = start
@@ -104,7 +105,7 @@ class _Cells:
                 self._row = int(number) - 1 if number.isdecimal() and len(number) < 9 else self._row + 1
                 self._column = -1
             case "c":
-                self._column = _column_of(attributes.get("r", ""), self._column + 1)
+                self._column = column_of(attributes.get("r", ""), self._column + 1)
                 self._kind, self._has_formula, self._value = attributes.get("t", ""), False, ""
             case "f":
                 self._has_formula = True
@@ -130,7 +131,7 @@ class _Cells:
             self.lost.uncalculated[self._column] += 1
 
 
-def _column_of(reference: str, default: int) -> int:
+def column_of(reference: str, default: int) -> int:
     """The column in a reference such as B2, counted from zero."""
     number = 0
     for letter in reference[:4].upper():

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from cfo_kernel.data import amounts, codes, date_formats, number_dates, odd_cells, text_cells
+from cfo_kernel.data import amounts, codes, date_formats, durations, number_dates, odd_cells, text_cells
 from cfo_kernel.data.date_formats import Dates
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.number_grammar import Mark
@@ -56,12 +56,9 @@ def _read_columns(columns: Sequence[TextColumn], rows: SourceRows) -> tuple[list
 def _read(column: TextColumn, marks: tuple[Mark, ...], rows: SourceRows) -> tuple[list[Decision] | None, Dates | None]:
     """Reads a column unless it has dates, which are returned. The decisions are None if it stays text."""
     empty = [*odd_cells.placeholders(column, rows), *odd_cells.decision(column, rows)]
-    exact = (
-        (_booleans, date_formats.read_iso)
-        if "," in marks and len(marks) == 1
-        else (_booleans, amounts.read_numbers, date_formats.read_iso)
-    )
-    for read in exact:
+    has_thousands = marks == (",",)  # in plain numbers, the point would be read as a decimal mark
+    numbers = () if has_thousands else (amounts.read_numbers,)
+    for read in (_booleans, *numbers, date_formats.read_iso, durations.read_durations):
         if (found := read(column)) is not None:
             return ([*found, *empty] if not column.is_text() else found), None
     if (found := amounts.read_amounts(column, marks)) is not None:

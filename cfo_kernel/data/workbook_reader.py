@@ -6,7 +6,7 @@ Runs in the ingest worker. A formula is read as its last calculated value, or as
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from xml.parsers.expat import ExpatError
 import pyarrow as pa
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
-from cfo_kernel.data import headers, lost_cells, workbook_package
+from cfo_kernel.data import headers, lost_cells, number_masks, workbook_package
 from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.date_formats import DAYS
 from cfo_kernel.data.lost_cells import LostCells
 from cfo_kernel.data.read_limits import MAX_CELLS, MAX_SHEETS, check_columns
 from cfo_kernel.data.source_rows import SourceRows
@@ -55,7 +56,8 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
                 problem = f"{path.name} has {len(kinds):,} sheets, and at most {MAX_SHEETS:,} can be read"
                 raise FileTooLarge(f"{problem}. Split the workbook.")
             _check_names(path.name, [kind.name for kind in kinds])
-            parts = lost_cells.parts(path) if suspects else {}
+            masks = number_masks.mask_styles(path)
+            parts = lost_cells.parts(path) if suspects or masks else {}
             for position, kind in enumerate(kinds):
                 name = headers.clean_name(kind.name, _MAX_SHEET_NAME) or f"sheet {position + 1}"
                 if reason := next((reason for known, reason in _WITHOUT_CELLS if known == kind.typ), None):
@@ -66,7 +68,7 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
                 if cells > MAX_CELLS:
                     raise workbook_package.too_many_cells(path.name, sheet.height, sheet.width)
                 part = parts.get(kind.name, "")
-                yield _read_sheet(name, path, sheet, part if part in suspects else None)
+                yield _read_sheet(name, path, sheet, part, masks, may_lose=part in suspects)
     except (CalamineError, ExpatError, KeyError, OSError, ValueError) as error:
         message = f"{path.name} cannot be opened as a workbook: it is damaged or incomplete. Save it again as .xlsx."
         raise UnreadableFile(message) from error
@@ -79,8 +81,10 @@ def _check_names(file: str, names: list[str]) -> None:
         raise UnreadableFile(f"{file} is damaged: {problem}. Give each sheet its own name.")
 
 
-def _read_sheet(name: str, path: Path, sheet: CalamineSheet, suspect: str | None) -> Sheet:
-    """Reads a sheet. `suspect` is its part of the package if it may have lost cells."""
+def _read_sheet(
+    name: str, path: Path, sheet: CalamineSheet, part: str, styles: dict[str, str], *, may_lose: bool
+) -> Sheet:
+    """Reads a sheet. `part` is its part of the package, and `styles` are the cell styles with a mask."""
     top, left = sheet.start or (0, 0)
     numbered = [(number, row) for number, cells in enumerate(sheet.to_python(), top) if (row := _row(cells))]
     rows = [row for _, row in numbered]
@@ -93,9 +97,9 @@ def _read_sheet(name: str, path: Path, sheet: CalamineSheet, suspect: str | None
         return Sheet(name, left_out="it contains a single cell, not a table")
     body = rows[header.first_row :]
     decisions = list(header.decisions)
-    lost = LostCells()
-    if suspect:
-        lost = lost_cells.count_lost_cells(path, suspect, numbered[header.first_row - 1][0] if header.first_row else -1)
+    below = numbered[header.first_row - 1][0] if header.first_row else -1
+    lost = lost_cells.count_lost_cells(path, part, below) if may_lose else LostCells()
+    masks = number_masks.column_masks(path, part, styles, below) if styles and part else {}
     columns: dict[str, pa.Array[Any]] = {}
     for i, column in enumerate(header.names):
         values = [row[i] if i < len(row) else None for row in body]
@@ -113,7 +117,9 @@ def _read_sheet(name: str, path: Path, sheet: CalamineSheet, suspect: str | None
             decisions.append(
                 Decision(kind=DecisionKind.CODES, text=text, column=column, count=rounded, needs_check=True)
             )
-        columns[column], note = _column(values)
+        columns[column], note = _column(_masked(values, masks[left + i]) if left + i in masks else values)
+        if left + i in masks:
+            note = f"the numbers were read as text, as the sheet shows them with the format {masks[left + i][:40]}."
         if note:
             decisions.append(Decision(kind=DecisionKind.NUMBERS, text=f"{column}: {note}", column=column))
     numbers = [number + 1 for number, _ in numbered[header.first_row :]]
@@ -161,9 +167,32 @@ def _column(values: list[Any]) -> tuple["pa.Array[Any]", str | None]:
         return pa.array(moments, pa.timestamp("us")), None
     if kinds == {bool}:
         return pa.array(values, pa.bool_()), None
-    numbers = sum(isinstance(v, int | float) for v in present)
+    if timedelta in kinds and kinds <= {timedelta, time}:
+        hours = [None if v is None else _hours(v) for v in values]
+        return pa.array(hours, pa.float64()), "durations were read as hours."
+    numbers = sum(isinstance(v, int | float) and not _may_be_day(v, kinds) for v in present)
     note = f"{numbers} of {len(present)} cells are stored as numbers, the rest as text."
     return pa.array([None if v is None else _text(v) for v in values], pa.string()), note if numbers else None
+
+
+def _may_be_day(number: float, kinds: set[type]) -> bool:
+    """Whether a number is probably a date that has lost its format."""
+    return kinds <= {date, datetime, int, float} and DAYS[0] <= number <= DAYS[1]
+
+
+def _masked(values: list[Any], mask: str) -> list[Any]:
+    """The values with whole numbers as the mask shows them."""
+    return [
+        number_masks.masked(v, mask) if isinstance(v, int | float) and v >= 0 and float(v).is_integer() else v
+        for v in values
+    ]
+
+
+def _hours(value: timedelta | time) -> float:
+    clock = (
+        timedelta(hours=value.hour, minutes=value.minute, seconds=value.second) if isinstance(value, time) else value
+    )
+    return clock / timedelta(hours=1)
 
 
 def _text(value: Any) -> str:
