@@ -17,7 +17,9 @@ from cfo_kernel.sql_text import quoted, text_literal
 _SAMPLE = 2000
 _JUDGED = 200
 _CLEAN = "[0-9+-]?[0-9].*[0-9%]|[0-9]"
-_LIKELY = re.compile(r"[^a-z]{0,8}\d|(true|false|[-+]?inf(inity)?)$|([a-z]{3,13}[ .,-]{0,3}){1,2}\d", re.IGNORECASE)
+_LIKELY = re.compile(
+    r"[^a-z]{0,3}[a-z]{0,3}[^a-z]{0,5}\d|(true|false|[-+]?inf(inity)?)$|([a-z]{3,13}[ .,-]{0,3}){1,2}\d", re.IGNORECASE
+)
 _EMPTY = f"[{SPACES}]*({EMPTY_WORDS})?[{SPACES}]*"
 
 
