@@ -28,7 +28,9 @@ _WORD = r"[a-zA-ZÀ-ɏ]{3,13}\.?"
 _JOINT = r"(\.? ?|[ ./-]|\.? (de|del|di|of) |\. ?)"
 _SENTINEL = r"0{4}[-/.]?00[-/.]?00|00[-/.]00[-/.](00)?00|0?0-jan-(19)?00|0?1[/.-]0?0[/.-]1900|1900-01-00"
 SERIAL = r"[2-7]\d{4}(\.\d+)?"
-"""A day as spreadsheets count them, from 1954 to 2119."""
+"""The serial number of a day in spreadsheets."""
+DAYS = (20_000, 80_000)
+"""The serial numbers that are taken for days: from 1954 to 2119."""
 
 
 @dataclass(frozen=True)

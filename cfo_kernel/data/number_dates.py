@@ -6,12 +6,11 @@ Runs in the ingest worker, on the table `staging`, after the types of text colum
 import duckdb
 
 from cfo_kernel import column_names
-from cfo_kernel.data.date_formats import serial_day
+from cfo_kernel.data.date_formats import DAYS, serial_day
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.vocabulary import DATE_ENDINGS, DATE_NAMES, JAPANESE_DATES
 from cfo_kernel.sql_text import quoted
 
-_SERIALS = (20_000, 80_000)  # from 1954 to 2119
 _NOT_DAYS = {
     "year",
     "jahr",
@@ -50,7 +49,7 @@ def read_numbers_as_dates(connection: duckdb.DuckDBPyConnection, table: str) -> 
 def _read(connection: duckdb.DuckDBPyConnection, table: str, name: str) -> list[Decision]:
     column = quoted(name)
     day = f"try_strptime(CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR), '%Y%m%d')"
-    low, high = _SERIALS
+    low, high = DAYS
     [(count, days, serials, whole)] = connection.execute(
         f"""SELECT count({column}), count(*) FILTER ({column} BETWEEN 19000101 AND 21001231 AND {day} IS NOT NULL),
             count(*) FILTER ({column} BETWEEN {low} AND {high}), count(*) FILTER ({column} = floor({column}))

@@ -16,8 +16,8 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from cfo_kernel.data import headers, lost_cells, number_masks, workbook_package
-from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.date_formats import DAYS
+from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.lost_cells import LostCells
 from cfo_kernel.data.read_limits import MAX_CELLS, MAX_SHEETS, check_columns
 from cfo_kernel.data.source_rows import SourceRows

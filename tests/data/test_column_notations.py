@@ -1,6 +1,5 @@
 """Known columns, written in every notation and with random faults, are read as what they were."""
 
-
 from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal as D
