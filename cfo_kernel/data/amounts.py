@@ -122,18 +122,27 @@ def _shape(column: TextColumn, digits: str, *, has_sides: bool) -> tuple[int, in
 
 
 def _split_currency(column: TextColumn, written: list[str], *, has_sides: bool) -> Decision:
-    """Adds a column with the currency of each amount."""
-    described = column.connection.execute(f"DESCRIBE {column.table}").fetchall()
-    taken = {name.lower() for name, *_ in described}
-    name = next(n for n in _names(column.name) if n.lower() not in taken)
+    """Adds a column with the currency of each amount, behind the amounts."""
+    names = [name for name, *_ in column.connection.execute(f"DESCRIBE {column.table}").fetchall()]
+    name = next(n for n in _names(column.name) if n.lower() not in {taken.lower() for taken in names})
     cases = " ".join(f"WHEN {text_literal(one)} THEN {text_literal(currencies.code(one))}" for one in written)
     value = number_grammar.without_side(column.value) if has_sides else column.value
     found = f"regexp_extract({value}, {text_literal(currencies.CURRENCY)}, 0, 'i')"
-    column.connection.execute(f"ALTER TABLE {column.table} ADD COLUMN {quoted(name)} VARCHAR")
-    column.connection.execute(f"UPDATE {column.table} SET {quoted(name)} = CASE {found} {cases} END")  # noqa: S608 - quoted
+    _add_column(column, name, f"CASE {found} {cases} END")
+    for later in names[names.index(column.name) + 1 :]:  # moved behind the new one, with the same row ids
+        _add_column(column, f"{name} {later}", quoted(later))
+        column.connection.execute(f"ALTER TABLE {column.table} DROP {quoted(later)}")
+        column.connection.execute(f"ALTER TABLE {column.table} RENAME {quoted(f'{name} {later}')} TO {quoted(later)}")
     codes = ", ".join(sorted({currencies.code(one) for one in written}))
     text = f"the amounts are in different currencies ({codes}). The column {name} has the currency of each amount."
     return Decision(kind=DecisionKind.NUMBERS, text=f"{column.name}: {text}", column=column.name, needs_check=True)
+
+
+def _add_column(column: TextColumn, name: str, value: str) -> None:
+    """Adds a column to the table, with the type and cells of the SQL `value`."""
+    [(kind,)] = column.connection.execute(f"SELECT typeof({value}) FROM {column.table} LIMIT 1").fetchall()  # noqa: S608 - built here
+    column.connection.execute(f"ALTER TABLE {column.table} ADD COLUMN {quoted(name)} {kind}")
+    column.connection.execute(f"UPDATE {column.table} SET {quoted(name)} = {value}")  # noqa: S608 - built here
 
 
 def _names(column: str) -> list[str]:

@@ -8,6 +8,7 @@ columns (`cfo_kernel.data.type_inference`), so no digit is lost. Users see the d
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import duckdb
 from cfo_kernel.data import csv_marks, csv_rows, headers
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
+from cfo_kernel.data.number_grammar import amount
 from cfo_kernel.data.read_limits import check_columns
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.errors import EmptyFile, UnreadableFile
@@ -134,9 +136,18 @@ def _read_head(path: Path, name: str, encoding: str) -> tuple[str, bool]:
 
 def _regularity(head: str, delimiter: str) -> tuple[int, int]:
     """The number of rows in the head that have the same width with this delimiter, and that width."""
-    widths = Counter(len(row) for row in csv.reader(io.StringIO(head), delimiter=delimiter) if len(row) > 1)
+    rows = [row for row in csv.reader(io.StringIO(head), delimiter=delimiter) if row]
+    if delimiter == "," and len(rows[0]) == 1 and _has_decimal_commas(rows[1:]):
+        return -1, 0
+    widths = Counter(len(row) for row in rows if len(row) > 1)
     width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
     return count, width
+
+
+def _has_decimal_commas(rows: list[list[str]]) -> bool:
+    """Whether the commas of a file with a single column of amounts are decimal marks."""
+    cells = [",".join(row).strip() for row in rows if len(row) > 1]
+    return bool(cells) and all(re.fullmatch(amount(","), cell, re.IGNORECASE) for cell in cells)
 
 
 def _common_width(rows: list[list[str | None]]) -> int:

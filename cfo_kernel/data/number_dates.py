@@ -8,7 +8,7 @@ import duckdb
 from cfo_kernel import column_names
 from cfo_kernel.data.date_formats import DAYS, serial_day
 from cfo_kernel.data.decisions import Decision, DecisionKind
-from cfo_kernel.data.vocabulary import DATE_ENDINGS, DATE_NAMES, JAPANESE_DATES
+from cfo_kernel.data.vocabulary import DATE_ENDINGS, DATE_NAMES, JAPANESE_DATES, VAGUE_DATE_NAMES
 from cfo_kernel.sql_text import quoted
 
 _NOT_DAYS = {
@@ -41,28 +41,41 @@ def read_numbers_as_dates(connection: duckdb.DuckDBPyConnection, table: str) -> 
     """Changes the types of the table's columns of dates in place. Returns decisions."""
     decisions: list[Decision] = []
     for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall():
-        if kind.split("(")[0] in ("BIGINT", "DOUBLE", "DECIMAL") and says_date(name):
+        if kind.split("(")[0] in ("BIGINT", "DOUBLE", "DECIMAL") and (says_date(name) or _may_be_date(name)):
             decisions += _read(connection, table, name)
     return decisions
+
+
+def _is_certain(name: str) -> bool:
+    """Whether the name of a column of dates cannot be that of a column of amounts."""
+    parts = {*column_names.words(name)}
+    return not parts & VAGUE_DATE_NAMES or bool(parts & (DATE_NAMES - VAGUE_DATE_NAMES))
+
+
+def _may_be_date(name: str) -> bool:
+    """Whether the name says nothing about the numbers, so that all of them being dates like 20240131 is no accident."""
+    parts = column_names.words(name)
+    said = column_names.says_money(parts) or column_names.says_count(parts) or column_names.says_code(parts)
+    return not said and not {*parts} & _NOT_DAYS
 
 
 def _read(connection: duckdb.DuckDBPyConnection, table: str, name: str) -> list[Decision]:
     column = quoted(name)
     day = f"try_strptime(CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR), '%Y%m%d')"
+    compact = f"{column} BETWEEN 19000101 AND 21001231 AND {column} = floor({column}) AND {day} IS NOT NULL"
     low, high = DAYS
-    [(count, days, serials, whole)] = connection.execute(
-        f"""SELECT count({column}), count(*) FILTER ({column} BETWEEN 19000101 AND 21001231 AND {day} IS NOT NULL),
-            count(*) FILTER ({column} BETWEEN {low} AND {high}), count(*) FILTER ({column} = floor({column}))
-            FROM {table}"""  # noqa: S608 - quoted
+    [(count, days, serials, whole, example)] = connection.execute(
+        f"""SELECT count({column}), count(*) FILTER ({compact}), count(*) FILTER ({column} BETWEEN {low} AND {high}),
+            count(*) FILTER ({column} = floor({column})), CAST(min({column}) AS VARCHAR) FROM {table}"""  # noqa: S608 - quoted
     ).fetchall()
-    if count and days == whole == count:
+    is_named = says_date(name)
+    if count and days == count:
         value, kind, how = day, "DATE", "as year, month and day"
-    elif count and serials == count:
+    elif count and serials == count and is_named and _is_certain(name):
         value, kind = serial_day(f"CAST({column} AS DOUBLE)"), "DATE" if whole == count else "TIMESTAMP"
         how = "as the serial numbers of days in spreadsheets"
     else:
         return []
-    [(example,)] = connection.execute(f"SELECT min({column}) FROM {table}").fetchall()  # noqa: S608 - quoted
     connection.execute(f"ALTER TABLE {table} ALTER {column} TYPE {kind} USING CAST({value} AS {kind})")
     text = f"{name}: numbers such as {example} were read {how}."
-    return [Decision(kind=DecisionKind.DATES, text=text, column=name)]
+    return [Decision(kind=DecisionKind.DATES, text=text, column=name, needs_check=not is_named)]

@@ -42,6 +42,10 @@ DATE_NAMES = listed(
     " scadenza vervaldatum vervaldag forfallodag forfallodatum termin datowania"
 )
 """Words that say that a column holds dates."""
+VAGUE_DATE_NAMES = listed(
+    "data start end day tag jour dia giorno dzien dag due posting posted booking booked effective hired valuta termin"
+)
+"""Those of them under which amounts may stand too."""
 DATE_ENDINGS = ("datum", "tag", "date", "dag")
 JAPANESE_DATES = ("日付", "期日", "年月日", "日")
 HOUR_NAMES = listed(

@@ -162,3 +162,30 @@ def test_cells_are_read_as_they_are_meant(name: str) -> None:
     header, cells, values = READ[name]
     [column], _ = read((header, cells))
     assert column == values
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "kind", "is_doubtful"),
+    [
+        ("Posting date", ["20240131", "20240229"], date, False),
+        ("Buchung", ["20240131", "20240229"], date, False),
+        ("v", ["20240131", "20240229"], date, True),
+        ("v", ["20240131", "20240230"], int, False),
+        ("Invoice", ["20240131", "20240229"], int, False),
+        ("Amount", ["20240131", "20240229"], int, False),
+        ("Datum", ["45322", "45351"], date, False),
+        ("Start", ["45322", "45351"], int, False),
+        ("Due amount", ["45322", "45351"], int, False),
+    ],
+)
+def test_numbers_are_dates_where_the_header_says_so(
+    header: str, cells: list[str], kind: type, is_doubtful: bool
+) -> None:
+    [column], decisions = read((header, cells))
+    assert {type(value) for value in column} == {kind}
+    assert [d.needs_check for d in decisions] == ([is_doubtful] if kind is date else [])
+
+
+def test_a_currency_column_follows_its_amounts() -> None:
+    columns, _ = read(("v", ["EUR 1.50", "USD 2.50"]), ("n", ["1", "2"]), ("t", ["a", " b"]))
+    assert columns == [[D("1.5"), D("2.5")], ["EUR", "USD"], [1, 2], ["a", "b"]]
