@@ -134,7 +134,9 @@ def text_columns(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[
             raw = _raw_sample(connection, table, quoted(name))
             if _may_have_a_type(raw):
                 column = TextColumn(connection, table, name, [], filled=cells)
-                yield _sampled(_examined(column) if unclean else column, raw, rows)
+                column = _sampled(_examined(column) if unclean else column, raw, rows)
+                if column.sample:
+                    yield column
 
 
 def _raw_sample(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> list[str]:

@@ -125,6 +125,7 @@ KEPT: dict[str, tuple[str, list[str]]] = {
     "abbreviated ids": ("v", ["4.53E+15", "4530000000012345"]),
     "quantities": ("v", ["5 kg", "7 kg"]),
     "one side only": ("v", ["5 H", "7 H"]),
+    "placeholders alone": ("v", ["-", "n/a"]),
     "two words": ("v", ["a", "TBD"]),
     "figures and many words": ("v", ["1.5", "2.5", "see note", "see file"]),
     "whole numbers and a rare word": ("v", ["1"] * 30 + ["see note"]),
@@ -168,7 +169,7 @@ def test_cells_are_read_as_they_are_meant(name: str) -> None:
     ("header", "cells", "kind", "is_doubtful"),
     [
         ("Posting date", ["20240131", "20240229"], date, False),
-        ("Buchung", ["20240131", "20240229"], date, False),
+        ("Buchungsdatum", ["20240131", "20240229"], date, False),
         ("v", ["20240131", "20240229"], date, True),
         ("v", ["20240131", "20240230"], int, False),
         ("Invoice", ["20240131", "20240229"], int, False),
