@@ -8,25 +8,10 @@ import duckdb
 from cfo_kernel import column_names
 from cfo_kernel.data.date_formats import DAYS, serial_day
 from cfo_kernel.data.decisions import Decision, DecisionKind
-from cfo_kernel.data.vocabulary import DATE_ENDINGS, DATE_NAMES, JAPANESE_DATES, VAGUE_DATE_NAMES
+from cfo_kernel.data.vocabulary import DATE_ENDINGS, DATE_NAMES, JAPANESE_DATES, VAGUE_DATE_NAMES, listed
 from cfo_kernel.sql_text import quoted
 
-_NOT_DAYS = {
-    "year",
-    "jahr",
-    "annee",
-    "ano",
-    "anno",
-    "ar",
-    "rok",
-    "month",
-    "days",
-    "tage",
-    "no",
-    "nr",
-    "number",
-    "count",
-}
+_NOT_DAYS = listed("year jahr annee ano anno ar rok month days tage no nr number count key id code sk")
 
 
 def says_date(name: str) -> bool:
