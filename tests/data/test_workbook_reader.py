@@ -46,7 +46,7 @@ def test_title_rows_and_types(book: Book) -> None:
             ["key", "department", "share", "amount", "since", "seen", "open", "mixed", "text"],
             [1, "Sales", 0.123456789012345, 10.5, date(2024, 1, 31), datetime(2024, 1, 31, 10), True, 5, "00123"],
             [],
-            [2, "Finance", 0.5, 657203.80000000005, date(2024, 2, 1), None, False, "n.a.", "00124"],
+            [2, "Finance", 0.5, 657203.80000000005, date(2024, 2, 1), None, False, "B7", "00124"],
         ]
     )
     assert table.table.sheet == "Departments"
@@ -73,7 +73,7 @@ def test_title_rows_and_types(book: Book) -> None:
             "5",
             "00123",
         ),
-        (2, "Finance", 0.5, Decimal("657203.8"), date(2024, 2, 1), None, False, "n.a.", "00124"),
+        (2, "Finance", 0.5, Decimal("657203.8"), date(2024, 2, 1), None, False, "B7", "00124"),
     ]
     assert table.notes == (
         "Rows above the header were skipped: Adventure Works; as of 2024-01-31.",
