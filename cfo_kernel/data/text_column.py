@@ -1,7 +1,7 @@
 """A text column of the staging table, and the tests that determine its type."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -127,26 +127,26 @@ def text_columns(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[
             for column in map(quoted, names)
         )
         [(rows, *found)] = connection.execute(f"SELECT count(*), {wanted} FROM {table}").fetchall()  # noqa: S608 - quoted
+        heads = _heads(connection, table, names)
         for i, name in enumerate(names):
             length, cells, unclean = found[3 * i : 3 * i + 3]
-            if not 0 < (length or 0) <= MAX_CELL:
-                continue
-            raw = _raw_sample(connection, table, quoted(name))
-            if _may_have_a_type(raw):
+            if 0 < (length or 0) <= MAX_CELL and _may_have_a_type(heads[i]):
                 column = TextColumn(connection, table, name, [], filled=cells)
-                column = _sampled(_examined(column) if unclean else column, raw, rows)
+                column = _sampled(_examined(column) if unclean else column, heads[i], rows)
                 if column.sample:
                     yield column
 
 
-def _raw_sample(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> list[str]:
-    some = f"SELECT {column} AS v FROM {table} WHERE {column} IS NOT NULL LIMIT {_SAMPLE}"  # noqa: S608 - quoted
-    return [v for (v,) in connection.execute(f"SELECT DISTINCT v FROM ({some})").fetchall()]  # noqa: S608 - quoted
+def _heads(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> list[set[str]]:
+    """The different cells of each column in the first rows."""
+    columns = ", ".join(map(quoted, names))
+    rows = connection.execute(f"SELECT {columns} FROM {table} LIMIT {_SAMPLE}").fetchall()  # noqa: S608 - quoted
+    return [{cell for cell in cells if cell is not None} for cells in zip(*rows, strict=True)] or [set() for _ in names]
 
 
-def _may_have_a_type(raw: list[str]) -> bool:
+def _may_have_a_type(raw: set[str]) -> bool:
     """Whether enough of these cells look like figures, dates or booleans, so that the others may be odd ones."""
-    values = [value for value in map(_value, raw) if value is not None][:_JUDGED]
+    values = [value for value in map(_value, sorted(raw)) if value is not None][:_JUDGED]
     return 2 * sum(_LIKELY.match(value) is not None for value in values) >= len(values) - 1
 
 
@@ -166,9 +166,9 @@ def _examined(column: TextColumn) -> TextColumn:
     return replace(column, filled=filled, empty=empty, zeros=zeros, spaced=spaced, protected=protected)
 
 
-def _sampled(column: TextColumn, raw: list[str], rows: int) -> TextColumn:
+def _sampled(column: TextColumn, raw: set[str], rows: int) -> TextColumn:
     cells = sorted({value for value in map(_value, raw) if value is not None})
-    if not cells and column.filled:  # a long run of placeholders above the first value
+    if not cells and column.filled:  # the column begins with many empty cells or placeholders
         some = f"SELECT {column.value} AS v FROM {column.table} WHERE {column.value} IS NOT NULL LIMIT {_SAMPLE}"  # noqa: S608
         cells = [cell for (cell,) in column.connection.execute(f"SELECT DISTINCT v FROM ({some})").fetchall()]  # noqa: S608
     is_whole = rows <= _SAMPLE and not any("\v" in cell for cell in cells)  # a space for Python, not DuckDB
