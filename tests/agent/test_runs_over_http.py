@@ -153,7 +153,7 @@ async def test_the_model_corrects_malformed_arguments(serve: Serve, opened: Open
     run, events = await asked(opened, server)
     assert run.status == "succeeded"
     assert shown_message(events) == MESSAGE
-    assert "Invalid JSON" in server.requests[1].body["messages"][-1]["content"]
+    assert "the text is not valid JSON" in server.requests[1].body["messages"][-1]["content"]
 
 
 async def test_the_model_corrects_half_a_character_in_an_answer(serve: Serve, opened: Opened) -> None:
