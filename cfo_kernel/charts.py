@@ -7,7 +7,7 @@ figures in the same unit. A truncated table gets no chart, since the chart would
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, assert_never
 
 from cfo_kernel import chart_specs
 from cfo_kernel.chart_columns import ChartColumn, distinct, read
@@ -49,9 +49,13 @@ def _proposed_chart(columns: list[ChartColumn], chart: Chart | None) -> dict[str
         return None
     if x.kind not in ("time", "order", "category", "key") or not _identifies_rows(x) or len(x.cells) > _MAX_MARKS:
         return None
-    if chart.type == "line" and x.kind in ("time", "order"):
-        return chart_specs.lines(x, figures, None)
-    return chart_specs.bars(x, figures[0]) if len(figures) == 1 else chart_specs.pairs(x, figures)
+    match chart.type:
+        case "line" if x.kind in ("time", "order"):
+            return chart_specs.lines(x, figures, None)
+        case "bar" | "line":
+            return chart_specs.bars(x, figures[0]) if len(figures) == 1 else chart_specs.pairs(x, figures)
+        case _:
+            assert_never(chart.type)
 
 
 def _inferred_chart(columns: list[ChartColumn]) -> dict[str, Any] | None:

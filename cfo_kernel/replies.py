@@ -1,4 +1,4 @@
-"""The four kinds of replies, and the table with a query's result.
+"""The kinds of replies, and the table with a query's result.
 
 They define the wire format of events, HTTP, the history and `--json`, which is pinned by golden files in the tests.
 """
@@ -6,7 +6,7 @@ They define the wire format of events, HTTP, the history and `--json`, which is 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, TypeAdapter, model_validator
 
@@ -179,3 +179,5 @@ class WriteSheetFromFile(ReplyBase):
 
 Reply = Annotated[UserInteraction | TaskResult | RunSQL | WriteSheetFromFile, Field(discriminator="kind")]
 reply_adapter: TypeAdapter[Reply] = TypeAdapter(Reply)
+KINDS: tuple[str, ...] = tuple(kind.model_fields["kind"].default for kind in get_args(get_args(Reply)[0]))
+"""The kind of each reply, which is also the name of the function with which a model gives it."""

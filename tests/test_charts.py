@@ -4,7 +4,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -186,7 +186,10 @@ def tables(draw: st.DrawFn) -> ResultTable:
 
 
 CHARTS = st.none() | st.builds(
-    Chart, type=st.sampled_from(["bar", "line"]), x=NAMES, y=st.lists(NAMES, max_size=3).map(tuple)
+    Chart,
+    type=st.sampled_from(get_args(Chart.model_fields["type"].annotation)),
+    x=NAMES,
+    y=st.lists(NAMES, max_size=3).map(tuple),
 )
 
 

@@ -1,4 +1,4 @@
-"""The four ways to end a run, as functions that a model calls. The arguments it passes become the reply.
+"""The ways to end a run, as functions that a model calls. The arguments it passes become the reply.
 
 SQL, the size of its result, charts and names are checked here, while the model can still correct them.
 """

@@ -2,22 +2,49 @@
 
 import hashlib
 import zipfile
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
+from typing import assert_never
 
 from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.errors import EmptyFile, StorageFailed, UnreadableFile, UnsupportedFile
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
-BOOK_SUFFIXES = (".xlsx", ".xlsm")
-SUFFIXES = (*TEXT_SUFFIXES, *BOOK_SUFFIXES, ".parquet")
-_ARCHIVE = b"PK\x03\x04"
+
+class Content(Enum):
+    """The kinds of content. Each has its own check, reader and safeguards."""
+
+    TEXT = auto()
+    OFFICE_OPEN_XML = auto()
+    PARQUET = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """The content of files with a suffix, and their media type in downloads."""
+
+    content: Content
+    media_type: str
+
+
+FORMATS = {
+    ".csv": FileFormat(Content.TEXT, "text/csv"),
+    ".tsv": FileFormat(Content.TEXT, "text/tab-separated-values"),
+    ".txt": FileFormat(Content.TEXT, "text/plain"),
+    ".xlsx": FileFormat(Content.OFFICE_OPEN_XML, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ".xlsm": FileFormat(Content.OFFICE_OPEN_XML, "application/vnd.ms-excel.sheet.macroEnabled.12"),
+    ".parquet": FileFormat(Content.PARQUET, "application/vnd.apache.parquet"),
+}
+"""The formats by the suffix of a file's name."""
+SUFFIXES = tuple(FORMATS)
+_ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
 _SIGNATURES = {
-    _ARCHIVE: "a ZIP archive or workbook",
+    _ZIP: "a ZIP archive or workbook",
     b"%PDF": "a PDF",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"\xd0\xcf\x11\xe0": "an old .xls or .doc file",
-    b"PAR1": "a Parquet file",
+    _PARQUET: "a Parquet file",
     b"\x1f\x8b": "a gzip archive",
 }
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -25,13 +52,19 @@ _SAVE_AGAIN = "Open it in the program it came from and save it again in the form
 
 
 def check_suffix(path: Path) -> None:
-    """Raises `UnsupportedFile` if the name does not end in one of `SUFFIXES`."""
+    """Raises `UnsupportedFile` if the name does not end in a suffix of `FORMATS`."""
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
         place = f"If it is the glossary, put it into the workspace's data/ folder as {GLOSSARY}"
         raise UnsupportedFile(f"{path.name} is not a table. {place}.")
-    if suffix not in SUFFIXES:
-        raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(SUFFIXES)}.")
+    if suffix not in FORMATS:
+        raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(FORMATS)}.")
+
+
+def content_of(path: Path) -> Content:
+    """The kind of content that the file's name promises. Raises `UnsupportedFile`."""
+    check_suffix(path)
+    return FORMATS[path.suffix.lower()].content
 
 
 def check_content(path: Path) -> None:
@@ -39,8 +72,7 @@ def check_content(path: Path) -> None:
 
     Raises `StorageFailed` if the file cannot be opened at the moment.
     """
-    check_suffix(path)
-    suffix = path.suffix.lower()
+    content = content_of(path)
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -50,17 +82,22 @@ def check_content(path: Path) -> None:
     if not head:
         raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
     found = next((what for signature, what in _SIGNATURES.items() if head.startswith(signature)), None)
-    if suffix in BOOK_SUFFIXES:
-        if not zipfile.is_zipfile(path):
-            if head.startswith(_ARCHIVE):
+    match content:
+        case Content.OFFICE_OPEN_XML:
+            # Other bytes before the archive may be those of another format, which the parser would then read.
+            if not head.startswith(_ZIP):
+                problem = found or "its content is something else"
+                raise UnreadableFile(f"{path.name} is not a workbook ({problem}). {_SAVE_AGAIN}")
+            if not zipfile.is_zipfile(path):
                 raise UnreadableFile(f"{path.name} is damaged or incomplete. Copy it again, or save it again as .xlsx.")
-            content = found or "its content is something else"
-            raise UnreadableFile(f"{path.name} is not a workbook ({content}). {_SAVE_AGAIN}")
-    elif suffix == ".parquet":
-        if not head.startswith(b"PAR1"):
-            raise UnreadableFile(f"{path.name} is not a Parquet file. {_SAVE_AGAIN}")
-    elif found or (b"\0" in head and not head.startswith(_UTF16_MARKS)):
-        raise UnreadableFile(f"{path.name} is {found or 'a binary file'}, not text. {_SAVE_AGAIN}")
+        case Content.PARQUET:
+            if not head.startswith(_PARQUET):
+                raise UnreadableFile(f"{path.name} is not a Parquet file. {_SAVE_AGAIN}")
+        case Content.TEXT:
+            if found or (b"\0" in head and not head.startswith(_UTF16_MARKS)):
+                raise UnreadableFile(f"{path.name} is {found or 'a binary file'}, not text. {_SAVE_AGAIN}")
+        case _:
+            assert_never(content)
 
 
 def content_hash(path: Path) -> str:

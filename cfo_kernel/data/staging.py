@@ -6,13 +6,16 @@ only for one request, so types can be settled over whole columns before anything
 
 import shutil
 from pathlib import Path
+from typing import assert_never
 
 import duckdb
 
 from cfo_kernel.data import column_blocks, csv_reader, exact_types, file_formats, parquet_reader, type_inference
 from cfo_kernel.data.decisions import Decision
+from cfo_kernel.data.file_formats import Content
 from cfo_kernel.data.read_limits import MAX_UNPACKED
 from cfo_kernel.data.source_rows import SourceRows
+from cfo_kernel.errors import UnsupportedFile
 from cfo_kernel.executors.duckdb_config import duckdb_config
 
 _MEMORY = "2GB"
@@ -28,11 +31,17 @@ def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[SourceRows, list[Decision]]:
     """Creates `staging` with final column types. Returns the rows, and decisions. `scratch` is a temporary folder."""
     file_formats.check_content(path)
-    if path.suffix.lower() == ".parquet":
-        decisions = parquet_reader.load(connection, path)
-        return SourceRows(), decisions + settle_types(connection, SourceRows(), is_typed=True)
-    rows, decisions = csv_reader.load(connection, path, scratch)
-    return rows, decisions + settle_types(connection, rows)
+    match content := file_formats.content_of(path):
+        case Content.PARQUET:
+            decisions = parquet_reader.load(connection, path)
+            return SourceRows(), decisions + settle_types(connection, SourceRows(), is_typed=True)
+        case Content.TEXT:
+            rows, decisions = csv_reader.load(connection, path, scratch)
+            return rows, decisions + settle_types(connection, rows)
+        case Content.OFFICE_OPEN_XML:
+            raise UnsupportedFile(f"{path.name} is a workbook, which may hold several tables. Send CSV or Parquet.")
+        case _:
+            assert_never(content)
 
 
 def settle_types(connection: duckdb.DuckDBPyConnection, rows: SourceRows, *, is_typed: bool = False) -> list[Decision]:

@@ -32,6 +32,8 @@ _LOST = re.compile(  # a cell with an error; a formula at the end of its cell, o
     rb"""\bt\s*=\s*["']e["']|(?:</(?:\w{1,20}:)?f>|<(?:\w{1,20}:)?f\b[^>]{0,99}/>)\s*"""
     rb"""(?:</(?:\w{1,20}:)?c>|<(?:\w{1,20}:)?v(?:\s*/>|>\s*</))"""
 )
+_OTHER_FORMATS = {"mimetype", "content.xml", "xl/workbook.bin"}
+"""Parts of OpenDocument and binary workbooks. The parser would read these too, but the checks here do not know them."""
 _LETTERS, _DIGITS = bytes(range(65, 91)), b"0123456789"
 
 
@@ -43,6 +45,9 @@ def check_package(path: Path) -> frozenset[str]:
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
+            if _OTHER_FORMATS & {entry.filename.lower().replace("\\", "/") for entry in archive.infolist()}:
+                problem = f"{path.name} is a workbook in another format than its name says"
+                raise UnreadableFile(f"{problem}. Open it in a spreadsheet program and save it again as .xlsx.")
             parts = [entry for entry in archive.infolist() if entry.filename.lower().endswith((".xml", ".rels"))]
             size = sum(entry.file_size for entry in parts)
             if size > _MAX_XML:

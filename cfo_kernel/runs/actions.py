@@ -2,14 +2,24 @@
 
 import contextlib
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 from cfo_kernel.agent.run_deps import RunDeps
 from cfo_kernel.agent.tools import compact
 from cfo_kernel.data.sheet_names import workbook_name
 from cfo_kernel.errors import CfoError, StorageFailed
 from cfo_kernel.events import ActionStarted
-from cfo_kernel.replies import Problem, Reply, ResultTable, RunSQL, SheetWritten, WriteSheetFromFile, reply_adapter
+from cfo_kernel.replies import (
+    Problem,
+    Reply,
+    ResultTable,
+    RunSQL,
+    SheetWritten,
+    TaskResult,
+    UserInteraction,
+    WriteSheetFromFile,
+    reply_adapter,
+)
 from cfo_kernel.runs.recorder import Recorder
 
 _SHOWN_ROWS = 100
@@ -23,16 +33,19 @@ async def act(reply: Reply, deps: RunDeps, recorder: Recorder) -> Reply:
     The recorder receives the progress and stores the outcome, so that a later attempt does not repeat the action. A
     data error is an outcome too: the agent sees it when the thread continues. Raises `StorageFailed`.
     """
-    if not isinstance(reply, RunSQL | WriteSheetFromFile):
+    if isinstance(reply, UserInteraction | TaskResult):
         return reply
     recorder.put(ActionStarted(kind=reply.kind))
     if known := recorder.action("outcome"):
         return reply_adapter.validate_python(known)
     try:
-        if isinstance(reply, RunSQL):
-            acted = reply.model_copy(update={"result": await _table(reply, deps, recorder)})
-        else:
-            acted = reply.model_copy(update={"written": await _write(reply, deps, recorder)})
+        match reply:
+            case RunSQL():
+                acted = reply.model_copy(update={"result": await _table(reply, deps, recorder)})
+            case WriteSheetFromFile():
+                acted = reply.model_copy(update={"written": await _write(reply, deps, recorder)})
+            case _:
+                assert_never(reply)
     except CfoError as error:
         if isinstance(error, StorageFailed):
             raise
@@ -43,13 +56,17 @@ async def act(reply: Reply, deps: RunDeps, recorder: Recorder) -> Reply:
 
 def outcome(reply: Reply) -> dict[str, Any] | None:
     """Returns the action's outcome as the model later sees it: sample rows and the total row count, or the error."""
-    if isinstance(reply, RunSQL | WriteSheetFromFile) and reply.error is not None:
+    if isinstance(reply, UserInteraction | TaskResult):
+        return None
+    if reply.error is not None:
         return {"error": reply.error.model_dump()}
-    if isinstance(reply, RunSQL) and reply.result is not None:
-        return compact(reply.result, _SAMPLE_ROWS)
-    if isinstance(reply, WriteSheetFromFile) and reply.written is not None:
-        return {"written": reply.written.model_dump()}
-    return None
+    match reply:
+        case RunSQL():
+            return compact(reply.result, _SAMPLE_ROWS) if reply.result is not None else None
+        case WriteSheetFromFile():
+            return {"written": reply.written.model_dump()} if reply.written is not None else None
+        case _:
+            assert_never(reply)
 
 
 async def _table(reply: RunSQL, deps: RunDeps, recorder: Recorder) -> ResultTable:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import BinaryIO
 
+from cfo_kernel.data.file_formats import FORMATS
 from cfo_kernel.data.workspace_data import WorkspaceData
 from cfo_kernel.executors.locked_temp_folders import locked_temp_folder
 from cfo_kernel.interface import Download, DownloadFormat, RowSelection
@@ -15,14 +16,9 @@ from cfo_kernel.workbench.storage_errors import storage_errors, storage_failed
 _CHUNK = 1 << 20
 _ANY = "application/octet-stream"
 _MEDIA_TYPES = {
-    ".csv": "text/csv",
+    **{suffix: format.media_type for suffix, format in FORMATS.items()},
     ".json": "application/json",
-    ".parquet": "application/vnd.apache.parquet",
     ".png": "image/png",
-    ".tsv": "text/tab-separated-values",
-    ".txt": "text/plain",
-    ".xlsm": "application/vnd.ms-excel.sheet.macroEnabled.12",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".yaml": "application/yaml",
 }
 

@@ -8,6 +8,7 @@ import pytest
 from cfo_kernel import FinishedRun, RunSQL, TaskResult, WriteSheetFromFile
 from cfo_kernel.agent import outputs
 from cfo_kernel.events import ToolResult
+from cfo_kernel.replies import KINDS
 from tests.conftest import Opened
 from tests.models.scripted_server import ScriptedServer, ToolCall
 from tests.replies import ANSWER, MESSAGE, QUERY, TOTALS, Serve, events_of, sheet
@@ -228,3 +229,7 @@ async def test_results_are_numbered_forward(serve: Serve, opened: Opened) -> Non
 async def test_many_choices_are_cut() -> None:
     reply = await outputs.user_interaction("Which one?", [f"Number {n}" for n in range(60_000)])
     assert reply.choices == tuple(f"Number {n}" for n in range(20))
+
+
+def test_a_model_can_give_every_kind_of_reply() -> None:
+    assert {str(output.name) for output in outputs.OUTPUTS} == set(KINDS) == outputs.MESSAGE_ARGUMENTS.keys()

@@ -13,7 +13,7 @@ import pytest
 from openpyxl import Workbook
 
 from cfo_kernel.data import glossary_reader, ingest_worker
-from cfo_kernel.data.file_formats import SUFFIXES
+from cfo_kernel.data.file_formats import FORMATS
 from cfo_kernel.data.ingest_cache import IngestCache
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.workspace_data import WorkspaceData
@@ -175,13 +175,13 @@ async def test_a_bad_file_is_a_dataset_with_a_problem_and_affects_no_other(data:
 async def test_a_file_is_read_once_its_format_is_supported(
     data: Path, tmp_path: Path, cache: IngestCache, worker: LocalWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (data / "a.ods").write_text("a,b\n1,2\n")
+    (data / "a.unknown").write_text("a,b\n1,2\n")
     [dataset] = (await cache.index()).datasets
-    assert "a.ods is not a table" in (dataset.problem or "")
+    assert "a.unknown is not a table" in (dataset.problem or "")
 
-    monkeypatch.setattr("cfo_kernel.data.file_formats.SUFFIXES", (*SUFFIXES, ".ods"))
+    monkeypatch.setitem(FORMATS, ".unknown", FORMATS[".csv"])
     await IngestCache(tmp_path, worker, 30).index()
-    assert worker.ingested == ["a.ods"]
+    assert worker.ingested == ["a.unknown"]
 
 
 @pytest.mark.parametrize(

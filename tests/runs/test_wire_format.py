@@ -17,6 +17,7 @@ import pytest
 
 from cfo_kernel import FinishedRun, Workbench
 from cfo_kernel.events import Event, Numbered, Progress, Token, event_adapter
+from cfo_kernel.replies import KINDS
 from tests.models.scripted_server import MalformedArguments, Status, ToolCall
 from tests.replies import ANSWER, QUERY, TABLE, Serve, events_of, sheet
 
@@ -67,6 +68,10 @@ FINISHED: dict[str, list[Any]] = {
     "run_sql_error": [ToolCall("run_sql", {"sql": "SELECT error('x') FROM ledger", "purpose": "p"})],
     "failed": [Status(400)],
 }
+
+
+def test_every_kind_of_reply_has_a_golden_file() -> None:
+    assert set(KINDS) <= FINISHED.keys()
 
 
 @pytest.mark.parametrize("name", FINISHED)

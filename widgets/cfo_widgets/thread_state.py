@@ -13,6 +13,8 @@ class ChatMessage(ShownMessage):
     """A message, with a chart for its reply's result: a Vega-Lite specification without data."""
 
     chart: dict[str, Any] | None = None
+    waits_for_review: bool = False
+    """Whether an empty message may continue its reply."""
 
 
 @dataclass(frozen=True)
@@ -44,4 +46,5 @@ async def load_thread_state(thread: Thread) -> ThreadState:
 
 def _message(message: ShownMessage) -> dict[str, Any]:
     chart = message.reply and chart_of(message.reply)
-    return ChatMessage(**dict(message), chart=chart).model_dump(mode="json", by_alias=True)
+    waits = message.reply is not None and message.reply.waits_for_review
+    return ChatMessage(**dict(message), chart=chart, waits_for_review=waits).model_dump(mode="json", by_alias=True)

@@ -14,7 +14,7 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
-OUTPUTS = ("user_interaction", "task_result", "run_sql", "write_sheet_from_file")
+from cfo_kernel.replies import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def _offered(before: list[ModelMessage]) -> tuple[str, ...] | None:
     """The choices in the last reply before the question, or None if it was not a clarifying question."""
     for message in reversed(before):
         for part in message.parts if isinstance(message, ModelResponse) else ():
-            if isinstance(part, ToolCallPart) and part.tool_name in OUTPUTS:
+            if isinstance(part, ToolCallPart) and part.tool_name in KINDS:
                 if part.tool_name != "user_interaction":
                     return None
                 return tuple(map(str, part.args_as_dict().get("choices") or ()))
@@ -118,7 +118,7 @@ def _rounds(tail: list[ModelMessage]) -> Iterator[tuple[Result, ...]]:
     results = {call: result for m in tail for _, call, result in _returns(m)}
     for message in tail:
         if isinstance(message, ModelResponse):
-            calls = [p for p in message.parts if isinstance(p, ToolCallPart) and p.tool_name not in OUTPUTS]
+            calls = [p for p in message.parts if isinstance(p, ToolCallPart) and p.tool_name not in KINDS]
             if calls:
                 yield tuple(results.get(c.tool_call_id, Failure("it did not return")) for c in calls)
 
@@ -129,9 +129,9 @@ def _outcome(tail: list[ModelMessage]) -> tuple[Result | None, Failure | None]:
     refused: Failure | None = None
     for message in tail:
         for tool, _, result in _returns(message):
-            if tool in OUTPUTS and isinstance(result, Failure):
+            if tool in KINDS and isinstance(result, Failure):
                 refused = result
-            elif tool in OUTPUTS:
+            elif tool in KINDS:
                 outcome, refused = result, None
     return outcome, refused
 
@@ -144,7 +144,7 @@ def _file(messages: list[ModelMessage]) -> str | None:
         for tool, _, result in _returns(message):
             if isinstance(result, dict) and isinstance(name := result.get("file"), str):
                 candidate = name
-                file = name if tool in OUTPUTS else file
+                file = name if tool in KINDS else file
         if isinstance(message, ModelResponse) and any(
             isinstance(p, ToolCallPart) and p.tool_name == "task_result" for p in message.parts
         ):

@@ -1,7 +1,7 @@
 // Shows the agent's steps and reply for one message, during the run and afterwards.
 import { useKernelState } from "../shared/component";
 import { CopyButton } from "../shared/copy_button";
-import type { Numbered, Progress } from "../shared/wire_types";
+import type { ActionStarted, Numbered, Progress } from "../shared/wire_types";
 import { fullDateTime } from "./date_time";
 import { Markdown } from "./markdown";
 import { ReplyView } from "./reply";
@@ -60,9 +60,13 @@ function Activity({ live, hasText, isStopping }: { live: RunState | null; hasTex
   );
 }
 
+const ACTION_LABELS: Record<ActionStarted["kind"], string> = {
+  run_sql: "Running the full query…",
+  write_sheet_from_file: "Writing the sheet…",
+};
+
 function activityLabel(live: RunState | null, hasText: boolean): string {
-  if (live?.action === "run_sql") return "Running the full query…";
-  if (live?.action === "write_sheet_from_file") return "Writing the sheet…";
+  if (live?.action) return ACTION_LABELS[live.action];
   if (live?.progress && !hasText && isUnfinished(live.progress)) return `${live.progress.label}…`;
   return hasText ? "Writing…" : "Thinking…";
 }

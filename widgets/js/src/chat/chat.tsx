@@ -42,7 +42,7 @@ function OpenThread({ opened }: { opened: string }) {
   const reply = last && outcomeOf(last).reply;
   const isAlive = connection === "alive";
   const canWrite = !notice && connection !== "none" && opened !== ""; // also while the connection is lost, since the draft is kept
-  const needsReview = last?.agent && last.runId && (reply?.kind === "run_sql" || reply?.kind === "write_sheet_from_file");
+  const needsReview = last?.agent?.waits_for_review && last.runId;
   const replyTo = last?.agent && last.runId && reply && reply.kind !== "task_result" ? last.runId : undefined;
 
   const stop = (runId: string) => {

@@ -1,4 +1,5 @@
-// The four kinds of reply.
+// The kinds of reply.
+import type { JSX } from "preact";
 import type { ChartSpec } from "../result/chart_view";
 import { FailedQuery, ResultView, SheetCard } from "../result/result_view";
 import type { Problem, Reply, RunSQL, TaskResult, UserInteraction, WriteSheetFromFile } from "../shared/wire_types";
@@ -14,7 +15,7 @@ interface ReplyProps<Kind> {
   send: ((text: string, inReplyTo?: string) => void) | undefined;
 }
 
-export function ReplyView({ reply, ...more }: ReplyProps<Reply>) {
+export function ReplyView({ reply, ...more }: ReplyProps<Reply>): JSX.Element {
   switch (reply.kind) {
     case "user_interaction":
       return <Question reply={reply} {...more} />;

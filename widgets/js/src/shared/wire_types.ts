@@ -410,6 +410,7 @@ export interface ChatMessage {
   chart: {
     [k: string]: unknown;
   } | null;
+  waits_for_review: boolean;
 }
 export interface UsageTotals {
   requests: number;
