@@ -16,11 +16,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cfo_api.problems import problem
 from cfo_kernel.hosts import host_name, is_loopback, is_own_origin
+from cfo_kernel.interface import MAX_BYTES
 
 MAX_BODY = 1 << 20
 """The maximum size of a body in bytes, except for uploads."""
-MAX_UPLOAD = (2 << 30) + (1 << 20)
-"""The maximum size of an upload in bytes: a file of 2 GB and the form around it."""
+MAX_UPLOAD = MAX_BYTES + (1 << 20)
+"""The maximum size of an upload in bytes: the largest file and the form around it."""
 BODY_TIMEOUT = 60.0
 """How many seconds a body may take to arrive. An upload may take longer, but must not pause for longer than this."""
 _PATHS_WITHOUT_TOKEN = ("/healthz", "/readyz")
@@ -147,5 +148,5 @@ def _with_security_headers(send: Send) -> Send:
 
 
 def _limit_text(limit: int) -> str:
-    size = "2 GB" if limit == MAX_UPLOAD else "1 MB"
+    size = f"{MAX_BYTES >> 30} GB" if limit == MAX_UPLOAD else f"{MAX_BODY >> 20} MB"
     return f"The body is too large: the limit is {size}. Send less, or upload it as a file."

@@ -63,7 +63,7 @@ _PROMPT = (Path(__file__).parent / "prompt.md").read_text(encoding="utf-8")
 
 
 _AGENT: Agent[RunDeps, Reply] = Agent(
-    output_type=OUTPUTS,  # pyright: ignore[reportArgumentType] - the four functions return the four replies
+    output_type=OUTPUTS,  # pyright: ignore[reportArgumentType] - the functions return the replies
     deps_type=RunDeps,
     toolsets=[toolset],
     retries={"tools": 4, "output": 3},

@@ -16,11 +16,18 @@ TRICKS = [
     "..%2f..%2fetc%2fpasswd", "%2e%2e", "%00", "a%00.csv", "%2fetc%2fpasswd", "%ff%fe", "%ed%a0%80", ".hidden",
     "~lock", "C:%5cboot.ini", "%0d%0aSet-Cookie:%20a=b", "x" * 3000, "%E2%80%AE", "\u202e", "ledger.csv%2f", "%20", "'",
 ]  # fmt: skip
-PLACES = [
-    "/workspaces/{}", "/workspaces/tiny/data/{}", "/workspaces/tiny/tables/{}", "/workspaces/tiny/datasets/{}/schema",
-    "/threads/{}", "/threads/{}/messages", "/threads/{thread}/results/{}", "/threads/{thread}/results/{}/rows",
-    "/runs/{}", "/runs/{}/status", "/runs/{}/events", "/threads/{thread}?workspace_id={}",
-]  # fmt: skip
+OPENAPI = json.loads((Path(__file__).parents[1] / "golden" / "openapi.json").read_text())
+
+
+def place(path: str) -> str:
+    """The path of a route with existing names, and `{}` for its last name."""
+    before, _, after = path.rpartition("{")
+    known = before.replace("{workspace_id}", "tiny").replace("{thread_id}", "{thread}")
+    return f"{known}{{}}{after.partition('}')[2]}"
+
+
+PLACES = [place(path) for path, item in OPENAPI["paths"].items() if "get" in item and "{" in path]
+PLACES.append("/threads/{thread}?workspace_id={}")
 NAMES = [
     "../x.csv",
     "/etc/x.csv",
@@ -48,8 +55,8 @@ async def test_no_name_leads_out_of_its_folder(client: httpx.AsyncClient, root: 
     made = await client.post("/chat", json={"workspace_id": "tiny", "message": "SQL: SELECT 1 AS one"})
     thread = made.json()["thread_id"]
     for trick in TRICKS:
-        for place in PLACES:
-            address = place.replace("{thread}", thread).replace("{}", trick)
+        for known in PLACES:
+            address = known.replace("{thread}", thread).replace("{}", trick)
             assert is_refused(await client.get(address), root) or address.endswith("workspace_id="), address
         for address in (f"/workspaces/{trick}", f"/workspaces/tiny/data/{trick}", f"/threads/{trick}"):
             assert is_refused(await client.delete(address), root), address

@@ -5,6 +5,7 @@ Each operation is tried twice: with invented names, and with names that exist.
 
 import asyncio
 import contextlib
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,6 @@ import pytest
 import schemathesis
 import uvicorn
 from cfo_api.app import create_app
-from cfo_api.examples import ANSWERS
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -27,7 +27,8 @@ from schemathesis.specs.openapi.checks import (
 from cfo_kernel import Settings, connect
 from tests.conftest import LEDGER
 
-OPERATIONS = [*ANSWERS, "delete_file", "delete_thread", "delete_workspace"]
+OPENAPI = json.loads((Path(__file__).parents[1] / "golden" / "openapi.json").read_text())
+OPERATIONS = [operation["operationId"] for item in OPENAPI["paths"].values() for operation in item.values()]
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 NO_CASES = ("Unsatisfiable", "FailedHealthCheck")
 """The errors for an operation without anything to break. The health check is the one for what is filtered out. It ends

@@ -4,16 +4,16 @@ import json
 import sys
 from typing import Annotated, Any, Literal
 
-from cfo_widgets.chat import Chat, SentMessage
-from cfo_widgets.data_panel import DataPanel, DatasetSummary
+import cfo_widgets
+from cfo_widgets.chat import SentMessage
+from cfo_widgets.component import Component
+from cfo_widgets.data_panel import DatasetSummary
 from cfo_widgets.downloads import DownloadChunk
 from cfo_widgets.frame import Frame, RestoredThread
-from cfo_widgets.results import ResultView
-from cfo_widgets.thread_picker import ThreadPicker
 from cfo_widgets.thread_state import ChatMessage
 from cfo_widgets.thread_watcher import ThreadRow
 from cfo_widgets.wire import PageMessage, Ping
-from cfo_widgets.workspace_picker import WorkspacePicker, WorkspaceRow
+from cfo_widgets.workspace_picker import WorkspaceRow
 from pydantic import Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import override
@@ -23,14 +23,10 @@ from cfo_kernel.interface import Glossary, ResultPage
 from cfo_kernel.replies import Reply
 
 Mode = Literal["validation", "serialization"]
+_COMPONENTS = [Frame, *(getattr(cfo_widgets, name) for name in cfo_widgets.__all__)]
 TO_PYTHON: dict[str, Any] = {
     "PingCommand": Ping,
-    "FrameCommand": Frame.commands,
-    "ChatCommand": Chat.commands,
-    "WorkspacePickerCommand": WorkspacePicker.commands,
-    "ThreadPickerCommand": ThreadPicker.commands,
-    "DataPanelCommand": DataPanel.commands,
-    "ResultViewCommand": ResultView.commands,
+    **{f"{one.__name__}Command": one.commands for one in _COMPONENTS if issubclass(one, Component)},
 }
 TO_PAGE: dict[str, Any] = {
     "PageMessage": Annotated[PageMessage, Field(discriminator="type")],

@@ -4,10 +4,10 @@ export type Command =
   | Ping
   | RestoreThread
   | ChatCommand
-  | WorkspacePickerCommand
-  | ThreadPickerCommand
   | DataPanelCommand
-  | ResultViewCommand;
+  | ResultViewCommand
+  | ThreadPickerCommand
+  | WorkspacePickerCommand;
 export type ChatCommand =
   | SendMessage
   | ContinueReply
@@ -19,11 +19,11 @@ export type ChatCommand =
   | DownloadResult
   | LoadChartLibrary;
 export type Scalar = boolean | number | string;
-export type WorkspacePickerCommand = OpenInitialWorkspace | PickWorkspace | CreateWorkspace | ListWorkspaces;
-export type ThreadPickerCommand = PickThread | RenameThread | GetLastChange | DeleteThread | ThreadsInView;
 export type DataPanelCommand =
   UploadChunk | CancelUpload | PreviewTable | DownloadFile | DeleteFile | AskExample | DataInView;
 export type ResultViewCommand = GetResultRows | DownloadResult | LoadChartLibrary | RerunQuery;
+export type ThreadPickerCommand = PickThread | RenameThread | GetLastChange | DeleteThread | ThreadsInView;
+export type WorkspacePickerCommand = OpenInitialWorkspace | PickWorkspace | CreateWorkspace | ListWorkspaces;
 export type PageMessage = AnswerMessage | ProblemMessage | EventsMessage;
 export type Event =
   RunStarted | Token | ToolCall | ToolResult | ActionStarted | Progress | Restarted | Result | Error | Done;
@@ -143,52 +143,6 @@ export interface LoadChartLibrary {
   request: string;
   type: "library";
 }
-export interface OpenInitialWorkspace {
-  request: string;
-  type: "begin";
-  remembered?: string;
-}
-export interface PickWorkspace {
-  request: string;
-  type: "pick";
-  workspace_id: string;
-}
-export interface CreateWorkspace {
-  request: string;
-  type: "create";
-  name: string;
-}
-export interface ListWorkspaces {
-  request: string;
-  type: "refresh";
-}
-export interface PickThread {
-  request: string;
-  type: "pick";
-  thread_id: string;
-}
-export interface RenameThread {
-  request: string;
-  type: "rename";
-  thread_id: string;
-  title: string;
-}
-export interface GetLastChange {
-  request: string;
-  type: "last_change";
-  thread_id: string;
-}
-export interface DeleteThread {
-  request: string;
-  type: "delete";
-  workspace_id: string;
-  thread_id: string;
-  last_change?: string;
-}
-export interface ThreadsInView {
-  request: string;
-  type: "look";
-}
 export interface UploadChunk {
   request: string;
   workspace_id: string;
@@ -237,6 +191,52 @@ export interface RerunQuery {
   request: string;
   type: "rerun";
   sql: string;
+}
+export interface PickThread {
+  request: string;
+  type: "pick";
+  thread_id: string;
+}
+export interface RenameThread {
+  request: string;
+  type: "rename";
+  thread_id: string;
+  title: string;
+}
+export interface GetLastChange {
+  request: string;
+  type: "last_change";
+  thread_id: string;
+}
+export interface DeleteThread {
+  request: string;
+  type: "delete";
+  workspace_id: string;
+  thread_id: string;
+  last_change?: string;
+}
+export interface ThreadsInView {
+  request: string;
+  type: "look";
+}
+export interface OpenInitialWorkspace {
+  request: string;
+  type: "begin";
+  remembered?: string;
+}
+export interface PickWorkspace {
+  request: string;
+  type: "pick";
+  workspace_id: string;
+}
+export interface CreateWorkspace {
+  request: string;
+  type: "create";
+  name: string;
+}
+export interface ListWorkspaces {
+  request: string;
+  type: "refresh";
 }
 export interface AnswerMessage {
   type: "answer";
