@@ -40,8 +40,11 @@ async def test_the_document_is_the_golden_one(document: Any) -> None:
 
 async def test_every_operation_has_examples_that_fit(document: Any) -> None:
     seen: set[str] = set()
+    answering: set[str] = set()
     for path, method, operation in operations(document):
         seen.add(operation["operationId"])
+        if any("content" in r for status, r in operation["responses"].items() if int(status) < 400):
+            answering.add(operation["operationId"])
         contents = [r["content"] for r in operation["responses"].values() if "content" in r]
         contents += [operation["requestBody"]["content"]] if "requestBody" in operation else []
         assert contents, (path, method)
@@ -51,8 +54,7 @@ async def test_every_operation_has_examples_that_fit(document: Any) -> None:
                 jsonschema.validate(media["example"], {**media["schema"], "components": document["components"]})
         for parameter in operation.get("parameters", ()):
             assert "example" in parameter or "default" in parameter["schema"] or not parameter["required"], path
-    silent = {operation["operationId"] for _, _, operation in operations(document) if "204" in operation["responses"]}
-    assert seen - silent == set(examples.ANSWERS)
+    assert answering == set(examples.ANSWERS)
     assert set(examples.BODIES) <= seen
 
 
