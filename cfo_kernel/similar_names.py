@@ -4,9 +4,6 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 
-from rapidfuzz import process
-from rapidfuzz.distance import Indel
-
 _MOST_NAMES = 5_000
 _LONGEST = 64  # characters that are compared
 _COMPARED = 6
@@ -18,6 +15,10 @@ def similar(name: str, known: Iterable[str], most: int = 3, likeness: float = 0.
     `difflib` ranks them as people do, but takes seconds for thousands of long names. It therefore compares only those
     that rapidfuzz finds closest, whose measure is never below difflib's.
     """
+    # Imported here, because most processes suggest no name, and these are more than forty modules.
+    from rapidfuzz import process
+    from rapidfuzz.distance import Indel
+
     by_lower = {k[:_LONGEST].lower(): k for k in islice(known, _MOST_NAMES)}
     asked = name[:_LONGEST].lower()
     scored = process.extract(

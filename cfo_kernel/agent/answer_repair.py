@@ -23,6 +23,7 @@ from cfo_kernel.agent.long_texts import aside, length_of
 from cfo_kernel.agent.run_deps import RunDeps
 from cfo_kernel.agent.tool_arguments import arguments_in, surplus
 from cfo_kernel.agent.tool_names import offered_name
+from cfo_kernel.agent.tool_schemas import with_short_schema
 from cfo_kernel.agent.written_calls import Tools, Written, calls_in, is_for_a_person, without_thinking, written_calls
 from cfo_kernel.clean_text import clean_text
 
@@ -30,7 +31,15 @@ _ANSWER = "task_result"
 
 
 class AnswerRepair(AbstractCapability[RunDeps]):
-    """Repairs each answer if it can be read in only one way."""
+    """Repairs each answer if it can be read in only one way, by the schemas that the model was given."""
+
+    async def prepare_output_tools(
+        self,
+        ctx: RunContext[RunDeps],  # noqa: ARG002
+        tool_defs: list[ToolDefinition],
+    ) -> list[ToolDefinition]:
+        """Shortens the schemas that pydantic-ai generates for the replies, as those of the tools are."""
+        return [with_short_schema(each) for each in tool_defs]
 
     async def wrap_model_request(
         self, ctx: RunContext[RunDeps], *, request_context: ModelRequestContext, handler: Any

@@ -144,8 +144,13 @@ def _openai(model: str, base_url: str | None, settings: Settings) -> tuple[Model
         max_retries=settings.model_retries,
         http_client=DefaultAsyncHttpxClient(**client_options()),
     )
-    # Otherwise a stream that a proxy cuts off would pass as a complete answer.
-    profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+    profile = OpenAIModelProfile(
+        # Otherwise a stream that a proxy cuts off would pass as a complete answer.
+        openai_chat_streaming_requires_finish_reason=True,
+        # For each request, pydantic-ai would convert all tools' schemas to OpenAI's strict mode, which some servers
+        # refuse, and which makes the schemas longer.
+        json_schema_transformer=None,
+    )
     return ChatModel(model, provider=OpenAIProvider(openai_client=client), profile=profile), client
 
 

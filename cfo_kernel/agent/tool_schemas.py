@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, cast
 
 from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue
-from pydantic_ai.tools import GenerateToolJsonSchema
-from pydantic_core import CoreSchema
+from pydantic_ai.tools import GenerateToolJsonSchema, ToolDefinition
+from pydantic_core import CoreSchema, from_json, to_json
 
 Schema = dict[str, Any]
 _DEFINITION = "#/$defs/"
@@ -35,6 +37,16 @@ def shortened(schema: Schema) -> Schema:
     counts = Counter(_references([short, definitions]))
     once = {name: definitions.pop(name) for name in [*definitions] if counts[name] == 1}
     return cast("Schema", _inlined({**short, "$defs": definitions} if definitions else short, once))
+
+
+def with_short_schema(tool: ToolDefinition) -> ToolDefinition:
+    """The tool with a shortened schema, which is computed once, because each request of each run asks for it."""
+    return replace(tool, parameters_json_schema=_shortened_once(to_json(tool.parameters_json_schema)))
+
+
+@lru_cache(maxsize=16)
+def _shortened_once(schema: bytes) -> Schema:
+    return shortened(from_json(schema))
 
 
 def _short(node: Any) -> Any:

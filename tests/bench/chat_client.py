@@ -1,7 +1,7 @@
-"""The processor time that the chat client and the chat model save, compared with the classes they replace.
+"""The processor time that the chat client saves, compared with the class that it replaces.
 
-Each replaces one class of a library (openai's client, pydantic-ai's model), and is kept only while it saves more than a
-tenth of a turn. Other work on the machine disturbs processor time less than wall-clock time.
+It replaces a class of a library (openai's client), and is kept only while it saves more than a tenth of a turn. Other
+work on the machine disturbs processor time less than wall-clock time.
 """
 
 import time
@@ -20,12 +20,7 @@ from tests.bench.company import NAME, ingest, new_root, settings
 from tests.bench.model_server import AT_LENGTH, QUESTION, served
 from tests.bench.report import Figure
 
-_CLASSES: dict[str, tuple[type[AsyncOpenAI], type[OpenAIChatModel]]] = {
-    "as it is": (ChatClient, ChatModel),
-    "openai's client": (AsyncOpenAI, ChatModel),
-    "pydantic-ai's model": (ChatClient, OpenAIChatModel),
-    "both of them": (AsyncOpenAI, OpenAIChatModel),
-}
+_CLASSES: dict[str, type[AsyncOpenAI]] = {"as it is": ChatClient, "openai's client": AsyncOpenAI}
 _TURN, _LONG = "3-call turn", "answer of 400 chunks"
 _TURNS = {_TURN: (QUESTION, 40), _LONG: (AT_LENGTH, 15)}
 
@@ -36,14 +31,14 @@ async def measure() -> list[Figure]:
         known = settings(root, base_url)
         async with connect(settings=known) as wb:
             workspace = await wb.workspace(NAME)
-            models = {name: _model(base_url, *classes) for name, classes in _CLASSES.items()}
+            models = {name: _model(base_url, client) for name, client in _CLASSES.items()}
             return [figure for what in _TURNS for figure in await _compared(what, workspace, models)]
 
 
-def _model(base_url: str, client: type[AsyncOpenAI], model: type[OpenAIChatModel]) -> OpenAIChatModel:
+def _model(base_url: str, client: type[AsyncOpenAI]) -> OpenAIChatModel:
     provider = OpenAIProvider(openai_client=client(base_url=base_url, api_key="any"))
-    profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
-    return model("scripted", provider=provider, profile=profile)
+    profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True, json_schema_transformer=None)
+    return ChatModel("scripted", provider=provider, profile=profile)
 
 
 async def _compared(what: str, workspace: Workspace, models: dict[str, OpenAIChatModel]) -> list[Figure]:
