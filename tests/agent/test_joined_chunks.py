@@ -77,14 +77,18 @@ def test_each_text_becomes_one_chunk() -> None:
         call(0, None, '{"sql":'),
         call(0, None, '"SELECT 1"}', id="c0"),
         call(1, "task_result", '{"mess', id="c1"),
-        call(1, None, 'age":"Hi"}'),
+        call(1, None, 'age":"Hi'),
+        call(0, None, " "),
+        call(1, None, '"}'),
     ]
     together: list[Any] = [each["choices"][0]["delta"] for each in joined(map(chunk, deltas))]  # type: ignore[index]
     assert together == [
         {"role": "assistant", "content": None},
         {"reasoning": "Let me think."},
         call(0, "execute_sql", '{"sql":"SELECT 1"}', id="c0", type="function"),
-        call(1, "task_result", '{"message":"Hi"}', id="c1"),
+        call(1, "task_result", '{"message":"Hi', id="c1"),
+        call(0, None, " "),
+        call(1, None, '"}'),
     ]
 
 
