@@ -5,7 +5,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, expect
 
 from tests.browser.actions import ready, replies, send
 from tests.browser.conftest import Visit, screenshot, serious_violations
@@ -137,3 +137,29 @@ async def test_a_server_without_room_says_that_nothing_is_lost(
     await expect(full).to_have_count(0)
     await page.get_by_role("button", name="Stop the run").click()
     await expect(replies(page).last).to_contain_text("Stopped.")
+
+
+@pytest.mark.parametrize(("width", "dark"), _SIZES)
+async def test_an_upload_that_finds_no_room_can_be_tried_again(
+    faulty: Stack, visit: Visit, width: int, dark: bool
+) -> None:
+    first = await ready(await visit(faulty.page))
+    await send(first, "endless please")
+    await expect(replies(first).last).to_contain_text("word5")  # its stream takes the only place
+    page = await ready(await visit(faulty.page, width=width, dark=dark))
+    data = await _data(page)
+    name = f"north {_size(width, dark)}.csv"
+    content = b"region,amount\nNorth,10.50\n"
+    await page.get_by_label("Add files").set_input_files([FilePayload(name=name, mimeType="text/csv", buffer=content)])
+    upload = data.get_by_role("listitem").filter(has_text=name)
+    await expect(upload.get_by_role("alert")).to_contain_text("so this file was not added. Try again")
+    again = upload.get_by_role("button", name="Try again")
+    await again.scroll_into_view_if_needed()
+    await screenshot(page, f"upload-no-room-{_size(width, dark)}")
+    assert await serious_violations(page) == []
+    await first.get_by_role("button", name="Stop the run").click()
+    await expect(replies(first).last).to_contain_text("Stopped.")
+    await again.click()
+    await expect(again).to_have_count(0)
+    await expect(data.locator(".cfo-dataset").filter(has_text=name)).to_contain_text("1 row · 2 columns")
+    await expect(upload.get_by_role("alert")).to_have_count(0)

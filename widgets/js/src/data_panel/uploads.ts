@@ -2,10 +2,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type AddedFile, useAnnouncement } from "../shared/added_files";
 import { useChannel } from "../shared/component";
-import { errorMessage, isTransient } from "../shared/errors";
+import { errorMessage, isNoRoom, isTransient } from "../shared/errors";
 import { fileProblem, type OfferedFile } from "./file_checks";
 
 const CHUNK = 1 << 20;
+const NO_ROOM = "Many people are using the workbench at this moment, so this file was not added. Try again in a moment.";
 
 export interface Upload {
   id: string;
@@ -62,7 +63,7 @@ export function useUploads(workspaceId: string, exists: (name: string) => boolea
     } catch (error) {
       // The browser raises a DOMException if the file was changed or removed after it was selected.
       const isUnreadable = error instanceof DOMException;
-      const problem = isUnreadable ? "This file can no longer be read. Select it again." : errorMessage(error);
+      const problem = isUnreadable ? "This file can no longer be read. Select it again." : isNoRoom(error) ? NO_ROOM : errorMessage(error);
       change(id, { state: "failed", problem, canRetry: !isUnreadable && isTransient(error) });
       if (isUnreadable) channel.request({ type: "cancel_upload", upload_id: id }).catch(() => undefined);
     }
