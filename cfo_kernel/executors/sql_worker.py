@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from cfo_kernel.errors import PythonFailed, SqlInvalid, UnknownColumn
+from cfo_kernel.errors import CfoError, PythonFailed, QueryFailed, SqlInvalid, UnknownColumn
 from cfo_kernel.executors import sql_policy, stored_formats, worker_folder
 from cfo_kernel.executors.column_statistics import ColumnStatistics
 from cfo_kernel.executors.duckdb_config import duckdb_config
@@ -47,6 +47,8 @@ _SETTINGS = (
     "SET progress_bar_time = 0",
 )
 _LOCKS = ("SET enable_external_access = false", "SET lock_configuration = true")
+MAX_RESULT = 4 << 30
+"""The maximum size of a result's file in bytes. The time limit alone would let a query fill the disk."""
 _BATCH = 50_000
 _WITH_DECIMALS = ("DOUBLE", "FLOAT", "DECIMAL")
 _MAX_TYPE = 500  # characters; the type of a struct contains the name of each of its fields
@@ -132,7 +134,12 @@ class SqlWorker:
                 raise SqlInvalid(problem, retryable=True)
             names = unique_names(relation.columns)
             found = self._known(sql, relation, names, thread_tables or {}) | (roles or {})
-            value = self._deliver(relation, names, cap, Path(file) if file else None, roles=found)
+            size = f"{MAX_RESULT >> 30} GB" if MAX_RESULT >> 30 else f"{MAX_RESULT:,} bytes"
+            advice = "Filter it to fewer rows, select fewer columns, or aggregate first"
+            too_large = QueryFailed(f"The result takes more than {size} on the disk. {advice}.", retryable=True)
+            value = self._deliver(
+                relation, names, cap, Path(file) if file else None, MAX_RESULT, too_large, roles=found
+            )
         return value | {"elapsed_ms": round((time.perf_counter() - start) * 1000, 1)}
 
     def adopt(
@@ -157,7 +164,8 @@ class SqlWorker:
                 if problem := _nesting_problem(relation):
                     raise PythonFailed(problem)
                 names = bounded_names(relation.columns)
-                return self._deliver(relation, names, cap, Path(file), max_bytes, roles={})
+                too_large = "result_df is too large to keep. Deliver fewer rows or columns, or aggregate first."
+                return self._deliver(relation, names, cap, Path(file), max_bytes, PythonFailed(too_large), roles={})
         except (RuntimeError, ValueError, LookupError, TypeError) as error:  # types or strings that Python rejects
             raise PythonFailed(UNREADABLE_RESULT) from error
 
@@ -179,7 +187,8 @@ class SqlWorker:
         names: list[str],
         cap: int,
         file: Path | None,
-        max_bytes: int | None = None,
+        max_bytes: int,
+        too_large: CfoError,
         *,
         roles: dict[str, Known],
     ) -> dict[str, Any]:
@@ -195,7 +204,7 @@ class SqlWorker:
 
             batches = statistics.observe(reader)
             if file:
-                batches = write_batches(batches, reader.schema, file, formats, max_bytes)
+                batches = write_batches(batches, reader.schema, file, formats, max_bytes, too_large)
             rows, count, non_finite = count_and_sample(batches, reader.schema, cap, cursor)
         found = formats()
         columns = [

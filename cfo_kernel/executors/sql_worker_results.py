@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from cfo_kernel.errors import PythonFailed
+from cfo_kernel.errors import CfoError
 from cfo_kernel.executors import json_cells, stored_formats
 from cfo_kernel.number_formats import NumberFormat
 from cfo_kernel.sql_text import quoted
@@ -64,18 +64,19 @@ def write_batches(
     schema: "pa.Schema",
     file: Path,
     formats: Callable[[], Mapping[str, NumberFormat | None]],
-    max_bytes: int | None = None,
+    max_bytes: int,
+    too_large: CfoError,
 ) -> "Iterator[pa.RecordBatch]":
     """Yields each batch after writing it to the Parquet file, which appears under its name when it is complete.
 
-    After the last batch, `formats` returns the columns' formats, which are stored in the file. Raises `PythonFailed` if
-    the file would have more than `max_bytes`.
+    After the last batch, `formats` returns the columns' formats, which are stored in the file. Raises `too_large`
+    if the file would have more than `max_bytes`.
     """
     import pyarrow.parquet as pq
 
     partial = file.with_name(file.name + ".part")
     try:
-        with _LimitedFile(partial, max_bytes) as target, pq.ParquetWriter(target, schema) as writer:
+        with _LimitedFile(partial, max_bytes, too_large) as target, pq.ParquetWriter(target, schema) as writer:
             for batch in batches:
                 writer.write_batch(batch)
                 yield batch
@@ -88,15 +89,15 @@ def write_batches(
 class _LimitedFile(io.BufferedWriter):
     """A new file with a size limit, because a few kilobytes of Parquet can expand to billions of rows."""
 
-    def __init__(self, path: Path, max_bytes: int | None) -> None:
+    def __init__(self, path: Path, max_bytes: int, too_large: CfoError) -> None:
         super().__init__(io.FileIO(path, "w"))
         self._left = max_bytes
+        self._too_large = too_large
 
     def write(self, piece: "Buffer", /) -> int:
-        if self._left is not None:
-            self._left -= memoryview(piece).nbytes
-            if self._left < 0:
-                raise PythonFailed("result_df is too large to keep. Deliver fewer rows or columns, or aggregate first.")
+        self._left -= memoryview(piece).nbytes
+        if self._left < 0:
+            raise self._too_large
         return super().write(piece)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from cfo_kernel.errors import (
     QueryError,
+    QueryFailed,
     QueryOutOfMemory,
     QueryTimeout,
     SqlInvalid,
@@ -17,7 +18,7 @@ from cfo_kernel.errors import (
     UnknownColumn,
     WorkerLost,
 )
-from cfo_kernel.executors import framing, json_cells
+from cfo_kernel.executors import framing, json_cells, sql_worker
 from cfo_kernel.executors.sql_worker import SqlWorker
 from cfo_kernel.executors.sql_worker_errors import to_query_error
 from tests.executors.conftest import Company
@@ -243,3 +244,19 @@ def test_sql_that_is_too_deep_says_so(part: str, most: int, company: Company) ->
             company.worker.query("SELECT " + part * count, 5, None)
         assert "SET " not in caught.value.message
         assert "Memory" not in caught.value.message
+
+
+def test_a_result_that_would_fill_the_disk_is_stopped(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_worker, "MAX_RESULT", 1 << 20)
+    worker = SqlWorker()
+    worker.open(company.files)
+    file = tmp_path / "result.parquet"
+    with pytest.raises(QueryFailed, match=r"more than 1,048,576 bytes on the disk\. Filter it to fewer rows") as caught:
+        worker.query("SELECT hash(x) AS h FROM range(100000000) t(x)", 5, str(file))
+    assert caught.value.details["retryable"] is True
+    assert list(tmp_path.iterdir()) == []
+    assert worker.query("SELECT count(*) FROM ledger", 5, str(file))["rows"] == [[6]]
+    [(spill,)] = worker.connection.execute("SELECT current_setting('temp_directory')").fetchall()
+    assert spill == ""  # nothing is written beside the result
