@@ -76,7 +76,7 @@ async def test_patience_ends(scripted: Scripted) -> None:
     server, workbench = await scripted(STREAM + frames(0), timeouts=Timeouts(total=0.1, silence=1, pause=0.01))
     run = await opened(workbench)
     await server.stop()
-    with pytest.raises(ServerUnavailable, match="Check CFO_URL, and that `cfo serve` runs"):
+    with pytest.raises(ServerUnavailable, match="Check CFO_URL, and that `cfo serve` is running there"):
         await numbers(run)
 
 

@@ -93,7 +93,7 @@ def test_every_front_end_shows_the_same(results: dict[str, Any]) -> None:
     assert roles(plan) == roles(results["page"]) == ROLES
     assert roles(results["later"].result)["variance_percent"] == "percent"
     lines = table_text(plan).splitlines()
-    assert lines[2].split() == ["40210", "2012-01", "2012", "64.5%", "12", "5.0%", "0.8531", "1,645.00", "1"]
+    assert lines[2].split() == ["40210", "2012-01-01", "2012", "64.5%", "12", "5.0%", "0.8531", "1,645.00", "1"]
     assert ">-10.0%<" in table_html(plan)
     assert ">40210<" in table_html(plan)
     assert roles(results["sql"]) == {
@@ -114,7 +114,7 @@ def test_the_cells_of_a_workbook_have_formats_and_whole_values(results: dict[str
     names = [cell.value for cell in sheet[1]]
     first = dict(zip(names, sheet[2], strict=True))
     assert {name: first[name].number_format for name in names} == {
-        "account_no": "0", "month": "General", "fiscal_year": "0", "variance_percent": "0.0%",
+        "account_no": "0", "month": "yyyy-mm-dd", "fiscal_year": "0", "variance_percent": "0.0%",
         "heads": "#,##0;(#,##0)", "discount": "0.0%", "euro_rate": "#,##0.0000;(#,##0.0000)",
         "actual": "#,##0.00;(#,##0.00)", "postings": "#,##0;(#,##0)",
     }  # fmt: skip
