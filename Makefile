@@ -37,7 +37,7 @@ pythons: .venv/.dev ## run tests on each supported Python of this machine (TESTS
 	.ci/pythons $(TESTS)
 
 screens: .venv/.dev $(JS)/node_modules ## go through every state of the page in Chromium; pictures of them are in screenshots/
-	$(BIN)/pytest -n 3 --dist loadscope -m slow tests/browser
+	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder -m slow tests/browser
 
 containers: .venv/.dev ## run the slow tests of workers: Python programs in containers of a Docker engine, if one can be started
 	$(BIN)/pytest -m slow tests/executors

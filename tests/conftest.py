@@ -40,6 +40,8 @@ COMPANY = Path(__file__).parents[1] / "workspaces" / "adventure_works"
 KEY = "sk-very-secret-1234567890"
 Opened = Callable[..., Awaitable[Workspace]]
 _LONG = (
+    "browser/test_visits.py",
+    "browser/test_long_thread.py",
     "browser",
     "kernels",
     "questions",
@@ -52,7 +54,7 @@ _LONG = (
     "api",
     "runs",
 )
-"""Folders whose modules take long. They come first, so that no process has a long module left when the others end."""
+"""Folders and modules that take long. They come first, so that none is left when the other processes end."""
 _FOLDER = Path(__file__).parent
 
 
@@ -61,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     @functools.cache
     def position(file: Path) -> int:
-        return min((order[folder] for folder in file.parents if folder in order), default=len(order))
+        return min((order[place] for place in (file, *file.parents) if place in order), default=len(order))
 
     items.sort(key=lambda item: position(item.path))
 
