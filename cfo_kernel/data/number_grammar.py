@@ -6,7 +6,6 @@ Parentheses, minus signs of every kind, before or behind, and the credit side (`
 leading zeros: 00124 is an account code, and 01,234 is a slip that is better left unchanged.
 """
 
-import re
 from typing import Literal
 
 from cfo_kernel.data.currencies import CURRENCY
@@ -73,11 +72,6 @@ def lettered(mark: Mark | None) -> str:
     """Amounts with one letter for their side behind them, such as S and H."""
     number = _number(mark) if mark else _EITHER
     return rf"{_BEFORE}{number}{_BEHIND}{_GAP}[sdhc]|0([.,]0*)?"
-
-
-def is_figure(cell: str) -> bool:
-    """Whether a cell is a figure in any notation."""
-    return re.fullmatch(ANY, cell, re.IGNORECASE | re.ASCII) is not None
 
 
 ANY = "|".join(f"({form(mark)})" for form in (amount, percentage, sided) for mark in (".", ","))
