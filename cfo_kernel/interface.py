@@ -351,13 +351,13 @@ class Workspace(Protocol):
     async def query(self, query: Direct) -> ResultTable | str:
         """Runs SQL, a plan or a program without a thread, and stores nothing.
 
-        Returns the first 100 rows with the total row count, or the output of a program that sets no `result_df`. Raises
-        `InvalidInput` unless `query` contains exactly one of the three, or a `QueryError`.
+        Returns the first 1,000 rows with the total row count, or the output of a program that sets no `result_df`.
+        Raises `InvalidInput` unless `query` contains exactly one of the three, or a `QueryError`.
         """
         ...
 
     async def sql(self, text: str) -> ResultTable:
-        """Runs one read-only SELECT. Returns the first 100 rows with the total row count. Raises a `QueryError`."""
+        """Runs one read-only SELECT. Returns the first 1,000 rows with the total row count. Raises a `QueryError`."""
         ...
 
     async def python(self, code: str) -> ResultTable | str:

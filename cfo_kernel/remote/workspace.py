@@ -117,8 +117,8 @@ class RemoteWorkspace:
     async def query(self, query: Direct) -> ResultTable | str:
         """Runs SQL, a plan or a program without a model.
 
-        Returns the first 100 rows with the total row count, or the output of a program that sets no `result_df`. Raises
-        `InvalidInput` unless `query` contains exactly one of the three, or a `QueryError`.
+        Returns the first 1,000 rows with the total row count, or the output of a program that sets no `result_df`.
+        Raises `InvalidInput` unless `query` contains exactly one of the three, or a `QueryError`.
         """
         body = query.model_dump(mode="json", by_alias=True, exclude_none=True)
         path = f"{self._path}/query"
@@ -128,7 +128,7 @@ class RemoteWorkspace:
         return answer.text or "" if answer.result is None else answer.result
 
     async def sql(self, text: str) -> ResultTable:
-        """Runs one read-only SELECT. Returns the first 100 rows with the total row count. Raises a `QueryError`."""
+        """Runs one read-only SELECT. Returns the first 1,000 rows with the total row count. Raises a `QueryError`."""
         result = await self.query(Direct(sql=text))
         if isinstance(result, str):
             raise self._client.incompatible("answered SQL with text instead of a table")

@@ -18,7 +18,7 @@ from cfo_kernel.workbench.engine import Engine
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROWS = 100
+DIRECT_ROWS = 1_000  # of a query without a thread
 
 
 class EmbeddedTable:
@@ -42,7 +42,7 @@ class EmbeddedTable:
     async def head(self) -> ResultTable:
         """Returns the first rows. Raises `UnknownTable`."""
         table, _ = await self._found()
-        return await self._engine.data(self._workspace).query(f"FROM {quoted(table.name)}", cap=_ROWS)
+        return await self._engine.data(self._workspace).query(f"FROM {quoted(table.name)}", cap=DIRECT_ROWS)
 
     async def download(self) -> Download:
         """Returns the whole table as a Parquet file. Raises `UnknownTable` or `StorageFailed`."""

@@ -23,10 +23,8 @@ from cfo_kernel.upload_source import UploadSource
 from cfo_kernel.workbench import downloads, glossary_view, uploads
 from cfo_kernel.workbench.engine import Engine
 from cfo_kernel.workbench.storage_errors import storage_errors
-from cfo_kernel.workbench.table import EmbeddedTable
+from cfo_kernel.workbench.table import DIRECT_ROWS, EmbeddedTable
 from cfo_kernel.workbench.thread import EmbeddedThread
-
-_ROWS = 100
 
 
 class EmbeddedWorkspace:
@@ -144,20 +142,20 @@ class EmbeddedWorkspace:
     async def query(self, query: Direct) -> ResultTable | str:
         """Runs SQL, a plan or a program without a thread, and stores nothing.
 
-        Returns the first 100 rows with the total row count, or the output of a program that sets no `result_df`. Raises
-        `InvalidInput` unless `query` contains exactly one of the three, or a `QueryError`.
+        Returns the first 1,000 rows with the total row count, or the output of a program that sets no `result_df`.
+        Raises `InvalidInput` unless `query` contains exactly one of the three, or a `QueryError`.
         """
         query.check()
         workspace_data = self._engine.use().data(self._row)
         if query.plan is not None:
-            return await workspace_data.plan(query.plan, cap=_ROWS)
+            return await workspace_data.plan(query.plan, cap=DIRECT_ROWS)
         if query.python is not None:
             return await self.python(query.python)
         return await self.sql(query.sql or "")
 
     async def sql(self, text: str) -> ResultTable:
-        """Runs one read-only SELECT. Returns the first 100 rows with the total row count. Raises a `QueryError`."""
-        return await self._engine.use().data(self._row).query(text, cap=_ROWS)
+        """Runs one read-only SELECT. Returns the first 1,000 rows with the total row count. Raises a `QueryError`."""
+        return await self._engine.use().data(self._row).query(text, cap=DIRECT_ROWS)
 
     async def python(self, code: str) -> ResultTable | str:
         """Runs a confined program, which has the tables as DataFrames. Discards the files that it writes.
@@ -166,7 +164,7 @@ class EmbeddedWorkspace:
         """
         workspace_data = self._engine.use().data(self._row)
         with locked_temp_folder(workspace_data.scratch) as folder:
-            output = await workspace_data.python(code, cap=_ROWS, folder=folder, stem="result")
+            output = await workspace_data.python(code, cap=DIRECT_ROWS, folder=folder, stem="result")
         return output.stdout if output.table is None else output.table.model_copy(update={"file": None})
 
     async def threads(self) -> Sequence[EmbeddedThread]:

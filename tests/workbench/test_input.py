@@ -185,6 +185,11 @@ async def test_an_upload_replaces_and_the_old_file_is_kept(opened: Opened, tmp_p
     assert (await place.table("ledger").head()).row_count == 7
 
 
+async def test_a_query_without_a_thread_returns_a_thousand_rows_and_counts_the_others(opened: Opened) -> None:
+    table = await (await opened()).sql("FROM range(1_002)")
+    assert (len(table.rows), table.row_count) == (1_000, 1_002)
+
+
 # settings and roots
 
 

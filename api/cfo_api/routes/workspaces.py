@@ -58,6 +58,6 @@ async def get_workspace_usage(workspace: WorkspaceDep) -> UsageTotals:
 
 @router.post("/workspaces/{workspace_id}/query", responses=may(404, 409, 422))
 async def query_workspace(workspace: WorkspaceDep, body: DirectQuery) -> QueryAnswer:
-    """Runs SQL, a plan or Python without a thread or a model. Returns the first 100 rows and the total row count."""
+    """Runs SQL, a plan or Python without a thread or a model. Returns the first 1,000 rows and the total row count."""
     answer = await workspace.query(body.direct)
     return QueryAnswer(result=answer) if isinstance(answer, ResultTable) else QueryAnswer(text=answer)
