@@ -1,12 +1,14 @@
 """File formats that can be ingested, and the check that a file's content matches the format in its name."""
 
 import hashlib
+import re
 import zipfile
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from typing import assert_never
 
+from cfo_kernel.data import compound_file
 from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.errors import EmptyFile, StorageFailed, UnreadableFile, UnsupportedFile
 
@@ -16,7 +18,15 @@ class Content(Enum):
 
     TEXT = auto()
     OFFICE_OPEN_XML = auto()
+    OLD_WORKBOOK = auto()
+    BINARY_WORKBOOK = auto()
+    OPEN_DOCUMENT = auto()
     PARQUET = auto()
+
+    @property
+    def is_workbook(self) -> bool:
+        """Whether the file may hold several tables, one for each sheet."""
+        return self in (self.OFFICE_OPEN_XML, self.OLD_WORKBOOK, self.BINARY_WORKBOOK, self.OPEN_DOCUMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +43,25 @@ FORMATS = {
     ".txt": FileFormat(Content.TEXT, "text/plain"),
     ".xlsx": FileFormat(Content.OFFICE_OPEN_XML, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ".xlsm": FileFormat(Content.OFFICE_OPEN_XML, "application/vnd.ms-excel.sheet.macroEnabled.12"),
+    ".xls": FileFormat(Content.OLD_WORKBOOK, "application/vnd.ms-excel"),
+    ".xlsb": FileFormat(Content.BINARY_WORKBOOK, "application/vnd.ms-excel.sheet.binary.macroEnabled.12"),
+    ".ods": FileFormat(Content.OPEN_DOCUMENT, "application/vnd.oasis.opendocument.spreadsheet"),
     ".parquet": FileFormat(Content.PARQUET, "application/vnd.apache.parquet"),
 }
 """The formats by the suffix of a file's name."""
 SUFFIXES = tuple(FORMATS)
-_ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
+_ZIP, _PARQUET, _COMPOUND = b"PK\x03\x04", b"PAR1", compound_file.SIGNATURE[:4]
 _SIGNATURES = {
     _ZIP: "a ZIP archive or workbook",
     b"%PDF": "a PDF",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
-    b"\xd0\xcf\x11\xe0": "an old .xls or .doc file",
     _PARQUET: "a Parquet file",
     b"\x1f\x8b": "a gzip archive",
 }
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!DOCTYPE|html|head|body|table|\?xml)\b", re.IGNORECASE)
+_SAVE_AS_XLSX = "Open it in a spreadsheet program and save it as .xlsx."
 _SAVE_AGAIN = "Open it in the program it came from and save it again in the format that its file name indicates."
 
 
@@ -62,9 +76,19 @@ def check_suffix(path: Path) -> None:
 
 
 def content_of(path: Path) -> Content:
-    """The kind of content that the file's name promises. Raises `UnsupportedFile`."""
+    """The kind of content that the file's name promises. Raises `UnsupportedFile`.
+
+    Accounting systems also give the suffix .xls to text and to newer workbooks.
+    """
     check_suffix(path)
-    return FORMATS[path.suffix.lower()].content
+    content = FORMATS[path.suffix.lower()].content
+    if content is Content.OLD_WORKBOOK:
+        head = _head(path)
+        if head.startswith(_ZIP):
+            return Content.OFFICE_OPEN_XML
+        if head and not head.startswith(tuple(_SIGNATURES)) and not head.startswith(_COMPOUND) and b"\0" not in head:
+            return Content.TEXT
+    return content
 
 
 def check_content(path: Path) -> None:
@@ -73,17 +97,21 @@ def check_content(path: Path) -> None:
     Raises `StorageFailed` if the file cannot be opened at the moment.
     """
     content = content_of(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except OSError as error:
-        reason = f"{path.name} cannot be opened ({error.strerror})"
-        raise StorageFailed(f"{reason}. Check the file and its permissions, then try again.") from error
+    head = _head(path)
     if not head:
         raise EmptyFile(f"{path.name} is empty. Export it again and send the new file.")
     found = next((what for signature, what in _SIGNATURES.items() if head.startswith(signature)), None)
+    if head.startswith(_COMPOUND):
+        found = compound_file.kind(path)
+        if found == compound_file.ENCRYPTED:
+            problem = f"{path.name} is encrypted with a password"
+            raise UnreadableFile(f"{problem}. Open it, save it without a password, and send that file.")
     match content:
-        case Content.OFFICE_OPEN_XML:
+        case Content.OLD_WORKBOOK:
+            if found != compound_file.WORKBOOK:
+                problem = found or "its content is something else"
+                raise UnreadableFile(f"{path.name} is not a workbook ({problem}). {_SAVE_AGAIN}")
+        case Content.OFFICE_OPEN_XML | Content.BINARY_WORKBOOK | Content.OPEN_DOCUMENT:
             # Other bytes before the archive may be those of another format, which the parser would then read.
             if not head.startswith(_ZIP):
                 problem = found or "its content is something else"
@@ -94,10 +122,22 @@ def check_content(path: Path) -> None:
             if not head.startswith(_PARQUET):
                 raise UnreadableFile(f"{path.name} is not a Parquet file. {_SAVE_AGAIN}")
         case Content.TEXT:
+            if _MARKUP.match(head):
+                raise UnreadableFile(f"{path.name} is a web page, not a table. {_SAVE_AS_XLSX}")
             if found or (b"\0" in head and not head.startswith(_UTF16_MARKS)):
                 raise UnreadableFile(f"{path.name} is {found or 'a binary file'}, not text. {_SAVE_AGAIN}")
         case _:
             assert_never(content)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file. Raises `StorageFailed` if it cannot be opened at the moment."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4096)
+    except OSError as error:
+        reason = f"{path.name} cannot be opened ({error.strerror})"
+        raise StorageFailed(f"{reason}. Check the file and its permissions, then try again.") from error
 
 
 def content_hash(path: Path) -> str:

@@ -69,7 +69,7 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
 
 def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Writes the tables in a file to `target`. Returns their descriptions, and notes on the file."""
-    if file_formats.content_of(source) is not file_formats.Content.OFFICE_OPEN_XML:
+    if not file_formats.content_of(source).is_workbook:
         with staging.connect(scratch) as connection:
             rows, decisions = staging.load(connection, source, scratch)
             return [_store(connection, target / "0.parquet", None, rows, decisions)], []

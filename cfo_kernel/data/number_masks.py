@@ -37,7 +37,7 @@ def mask_styles(path: Path) -> dict[str, str]:
             return {}
         with archive.open(_STYLES) as file:
             xml_parser(start).Parse(file.read(_MAX_STYLES), True)
-    return {str(i): formats[key] for i, key in enumerate(styles) if _is_mask(formats.get(key, ""))}
+    return {str(i): formats[key] for i, key in enumerate(styles) if is_mask(formats.get(key, ""))}
 
 
 def column_masks(path: Path, part: str, styles: dict[str, str], below: int) -> dict[int, str]:
@@ -79,6 +79,6 @@ def masked(number: float, mask: str) -> str:
     return "".join(shown)
 
 
-def _is_mask(code: str) -> bool:
+def is_mask(code: str) -> bool:
     """Whether a format has at least two zeros, and besides them only characters that are shown as they are."""
     return code.count("0") > 1 and not _TOKEN.sub("", code)

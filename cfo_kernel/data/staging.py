@@ -38,7 +38,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
         case Content.TEXT:
             rows, decisions = csv_reader.load(connection, path, scratch)
             return rows, decisions + settle_types(connection, rows)
-        case Content.OFFICE_OPEN_XML:
+        case Content.OFFICE_OPEN_XML | Content.OLD_WORKBOOK | Content.BINARY_WORKBOOK | Content.OPEN_DOCUMENT:
             raise UnsupportedFile(f"{path.name} is a workbook, which may hold several tables. Send CSV or Parquet.")
         case _:
             assert_never(content)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cfo_kernel.data.file_formats import Content
 from cfo_kernel.data.read_limits import MAX_CELLS
 from cfo_kernel.errors import FileTooLarge, UnreadableFile
 
@@ -32,12 +33,18 @@ _LOST = re.compile(  # a cell with an error; a formula at the end of its cell, o
     rb"""\bt\s*=\s*["']e["']|(?:</(?:\w{1,20}:)?f>|<(?:\w{1,20}:)?f\b[^>]{0,99}/>)\s*"""
     rb"""(?:</(?:\w{1,20}:)?c>|<(?:\w{1,20}:)?v(?:\s*/>|>\s*</))"""
 )
-_OTHER_FORMATS = {"mimetype", "content.xml", "xl/workbook.bin"}
-"""Parts of OpenDocument and binary workbooks. The parser would read these too, but the checks here do not know them."""
+_FORMATS = {
+    "xl/workbook.xml": Content.OFFICE_OPEN_XML,
+    "xl/workbook.bin": Content.BINARY_WORKBOOK,
+    "content.xml": Content.OPEN_DOCUMENT,
+    "mimetype": Content.OPEN_DOCUMENT,
+}
+"""The formats by parts of their packages. The parser would read any of them, whatever the file's name says."""
+_XML, _MANIFEST = (".xml", ".rels"), "META-INF/manifest.xml"
 _LETTERS, _DIGITS = bytes(range(65, 91)), b"0123456789"
 
 
-def check_package(path: Path) -> frozenset[str]:
+def check_package(path: Path, content: Content) -> frozenset[str]:
     """Raises `FileTooLarge` if a workbook is too large to read, and `UnreadableFile` if it is damaged or forged.
 
     Returns the parts that may have cells with errors or with formulas that were never calculated (`lost_cells`).
@@ -45,17 +52,30 @@ def check_package(path: Path) -> frozenset[str]:
     _check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            if _OTHER_FORMATS & {entry.filename.lower().replace("\\", "/") for entry in archive.infolist()}:
-                problem = f"{path.name} is a workbook in another format than its name says"
-                raise UnreadableFile(f"{problem}. Open it in a spreadsheet program and save it again as .xlsx.")
-            parts = [entry for entry in archive.infolist() if entry.filename.lower().endswith((".xml", ".rels"))]
+            _check_format(archive, path.name, content)
+            if _MANIFEST in archive.namelist() and b"encryption-data" in archive.read(_MANIFEST):
+                raise UnreadableFile(f"{path.name} is encrypted with a password. Save it without one.")
+            suffixes = (*_XML, ".bin") if content is Content.BINARY_WORKBOOK else _XML
+            parts = [entry for entry in archive.infolist() if entry.filename.lower().endswith(suffixes)]
             size = sum(entry.file_size for entry in parts)
             if size > _MAX_XML:
                 problem = f"{path.name} unpacks to {size >> 20:,} MB, and at most {_MAX_XML >> 20:,} MB can be read"
                 raise FileTooLarge(f"{problem}. Split the workbook, or save its tables as CSV or Parquet.")
-            return frozenset(entry.filename for entry in parts if _check_part(archive, entry, path.name))
+            is_new = content is Content.OFFICE_OPEN_XML
+            return frozenset(
+                entry.filename for entry in parts if _check_part(archive, entry, path.name, has_references=is_new)
+            )
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
         raise _damaged(path.name, "its ZIP archive cannot be unpacked") from error
+
+
+def _check_format(archive: zipfile.ZipFile, name: str, content: Content) -> None:
+    """Refuses a workbook in another format than its name says, since its safeguards are those of that format."""
+    parts = {entry.filename.lower().replace("\\", "/") for entry in archive.infolist()}
+    found = {_FORMATS[part] for part in parts if part in _FORMATS}
+    if found - {content} or (not found and content is not Content.OFFICE_OPEN_XML):
+        problem = f"{name} is a workbook in another format than its name says"
+        raise UnreadableFile(f"{problem}. Open it in a spreadsheet program and save it again as .xlsx.")
 
 
 def _check_directory(path: Path) -> None:
@@ -74,8 +94,8 @@ def _check_directory(path: Path) -> None:
         raise FileTooLarge(f"{path.name} has more than {_MAX_ENTRIES:,} parts. Save it again as .xlsx.")
 
 
-def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bool:
-    """Checks a part. Returns whether it may have lost cells."""
+def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, *, has_references: bool) -> bool:
+    """Checks a part. Returns whether it may have lost cells. Only Office Open XML `has_references` to cells."""
     if entry.flag_bits & _ENCRYPTED:
         raise UnreadableFile(f"{name} has a password. Save it without one.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -86,6 +106,8 @@ def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> 
         may_lose = may_lose or _LOST.search(text) is not None
         if b"<!DOCTYPE" in text:
             raise _damaged(name, f"{_shown(entry)} defines a document type, as no spreadsheet program does")
+        if not has_references:
+            continue
         # Each counted element takes more than a byte, so a larger count cannot be true.
         if any(int(count) > entry.file_size for count in _COUNT.findall(text)):
             raise _damaged(name, f"{_shown(entry)} claims to contain more than fits in its {entry.file_size:,} bytes")

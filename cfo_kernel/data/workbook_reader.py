@@ -3,6 +3,7 @@
 Runs in the ingest worker. A formula is read as its last calculated value, or as empty if it was never calculated.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,12 +14,12 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 
 import pyarrow as pa
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
+from python_calamine import CalamineError, CalamineSheet, PasswordError, SheetTypeEnum
 
-from cfo_kernel.data import headers, lost_cells, number_masks, workbook_package
+from cfo_kernel.data import headers, number_masks, workbook_formats, workbook_package
+from cfo_kernel.data.cell_marks import CellMarks
 from cfo_kernel.data.date_formats import DAYS
 from cfo_kernel.data.decisions import Decision, DecisionKind
-from cfo_kernel.data.lost_cells import LostCells
 from cfo_kernel.data.read_limits import MAX_CELLS, MAX_SHEETS, check_columns
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.errors import FileTooLarge, UnreadableFile
@@ -30,6 +31,7 @@ _WITHOUT_CELLS = (  # not a dict, because the kinds are not hashable
     (SheetTypeEnum.MacroSheet, "it contains macros"),
     (SheetTypeEnum.Vba, "it contains macros"),
 )
+_DURATION = re.compile(r"PT(\d{1,5})H(\d{1,2})M(\d{1,2}(?:\.\d{1,9})?)S")  # as the parser returns those of .ods
 _EXACT = 2**53  # a workbook stores every number as a double, which is exact for whole numbers up to here
 
 
@@ -46,18 +48,15 @@ class Sheet:
 
 def read_sheets(path: Path) -> Iterator[Sheet]:
     """The sheets in the order of the workbook, one at a time. Raises `FileTooLarge` or `UnreadableFile`."""
-    suspects = workbook_package.check_package(path)
     cells = 0
     try:
-        with path.open("rb") as file:
-            book = CalamineWorkbook.from_filelike(file)
+        book, marks = workbook_formats.open_workbook(path)
+        with book:
             kinds = book.sheets_metadata
             if len(kinds) > MAX_SHEETS:
                 problem = f"{path.name} has {len(kinds):,} sheets, and at most {MAX_SHEETS:,} can be read"
                 raise FileTooLarge(f"{problem}. Split the workbook.")
             _check_names(path.name, [kind.name for kind in kinds])
-            masks = number_masks.mask_styles(path)
-            parts = lost_cells.parts(path) if suspects or masks else {}
             for position, kind in enumerate(kinds):
                 name = headers.clean_name(kind.name, _MAX_SHEET_NAME) or f"sheet {position + 1}"
                 if reason := next((reason for known, reason in _WITHOUT_CELLS if known == kind.typ), None):
@@ -67,11 +66,22 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
                 cells += sheet.height * sheet.width
                 if cells > MAX_CELLS:
                     raise workbook_package.too_many_cells(path.name, sheet.height, sheet.width)
-                part = parts.get(kind.name, "")
-                yield _read_sheet(name, path, sheet, part, masks, may_lose=part in suspects)
-    except (CalamineError, ExpatError, KeyError, OSError, ValueError) as error:
-        message = f"{path.name} cannot be opened as a workbook: it is damaged or incomplete. Save it again as .xlsx."
-        raise UnreadableFile(message) from error
+                yield _read_sheet(name, path, sheet, kind.name, marks)
+    except PasswordError as error:
+        raise UnreadableFile(f"{path.name} has a password. Save it without one.") from error
+    except CalamineError as error:
+        if "Cell limit" in str(error):  # the parser's own, for a sheet whose cells are far apart
+            raise FileTooLarge(
+                f"The cells of {path.name} are too many or too far apart. Split the workbook."
+            ) from error
+        raise _damaged(path) from error
+    except (ExpatError, KeyError, OSError, ValueError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> UnreadableFile:
+    problem = f"{path.name} cannot be opened as a workbook: it is damaged or incomplete"
+    return UnreadableFile(f"{problem}. Save it again as .xlsx.")
 
 
 def _check_names(file: str, names: list[str]) -> None:
@@ -81,10 +91,8 @@ def _check_names(file: str, names: list[str]) -> None:
         raise UnreadableFile(f"{file} is damaged: {problem}. Give each sheet its own name.")
 
 
-def _read_sheet(
-    name: str, path: Path, sheet: CalamineSheet, part: str, styles: dict[str, str], *, may_lose: bool
-) -> Sheet:
-    """Reads a sheet. `part` is its part of the package, and `styles` are the cell styles with a mask."""
+def _read_sheet(name: str, path: Path, sheet: CalamineSheet, written_name: str, marks: CellMarks) -> Sheet:
+    """Reads a sheet. `written_name` is its name in the workbook."""
     top, left = sheet.start or (0, 0)
     numbered = [(number, row) for number, cells in enumerate(sheet.to_python(), top) if (row := _row(cells))]
     rows = [row for _, row in numbered]
@@ -98,8 +106,7 @@ def _read_sheet(
     body = rows[header.first_row :]
     decisions = list(header.decisions)
     below = numbered[header.first_row - 1][0] if header.first_row else -1
-    lost = lost_cells.count_lost_cells(path, part, below) if may_lose else LostCells()
-    masks = number_masks.column_masks(path, part, styles, below) if styles and part else {}
+    lost, masks = marks.lost(written_name, below), marks.masks(written_name, below)
     columns: dict[str, pa.Array[Any]] = {}
     for i, column in enumerate(header.names):
         values = [row[i] if i < len(row) else None for row in body]
@@ -136,6 +143,8 @@ def _row(cells: list[Any]) -> list[Any] | None:
 def _cell(cell: Any) -> Any:
     """The value of a cell. Byte order marks are invisible, and come from text files that were pasted."""
     if isinstance(cell, str):
+        if found := _DURATION.fullmatch(cell):
+            return timedelta(hours=int(found[1]), minutes=int(found[2]), seconds=float(found[3]))
         return cell.replace("\ufeff", "") or None
     return cell
 

@@ -1,0 +1,80 @@
+"""What a workbook says about its cells besides their values: which lost their value, and which numbers are codes.
+
+Runs in the ingest worker. The workbook parser returns only values: an error as an empty cell, 00124 as 124. Each format
+of workbooks is examined by its own module.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from cfo_kernel.data import lost_cells, number_masks
+from cfo_kernel.data.lost_cells import LostCells
+
+
+class CellMarks(Protocol):
+    """The marks in the sheets of a workbook. `below` is the row above the first row of data, counted from zero."""
+
+    def lost(self, sheet: str, below: int) -> LostCells:
+        """The cells of a sheet that lost their value."""
+        ...
+
+    def masks(self, sheet: str, below: int) -> dict[int, str]:
+        """The mask of each column in which all numbers have the same one (`number_masks`)."""
+        ...
+
+
+@dataclass
+class SheetMarks:
+    """The marks in one sheet: the rows with lost cells by column, and the last row with each mask by column."""
+
+    errors: dict[int, list[int]] = field(default_factory=lambda: defaultdict[int, list[int]](list))
+    uncalculated: dict[int, list[int]] = field(default_factory=lambda: defaultdict[int, list[int]](list))
+    shown: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict[int, dict[str, int]](dict))
+    example: str = ""
+
+    def add_error(self, row: int, column: int, error: str) -> None:
+        self.errors[column].append(row)
+        self.example = self.example or error
+
+    def add_number(self, row: int, column: int, mask: str) -> None:
+        """Records a number, with its mask or an empty text."""
+        self.shown[column][mask] = row
+
+
+class ExaminedMarks:
+    """The marks of a workbook that was examined as a whole."""
+
+    def __init__(self, sheets: dict[str, SheetMarks]) -> None:
+        self._sheets = sheets
+
+    def lost(self, sheet: str, below: int) -> LostCells:
+        marks = self._sheets.get(sheet, SheetMarks())
+        found = LostCells(example=marks.example)
+        for counts, cells in ((found.errors, marks.errors), (found.uncalculated, marks.uncalculated)):
+            counts.update({column: sum(row > below for row in rows) for column, rows in cells.items()})
+        return found
+
+    def masks(self, sheet: str, below: int) -> dict[int, str]:
+        shown = self._sheets.get(sheet, SheetMarks()).shown
+        found = {column: [mask for mask, row in last.items() if row > below] for column, last in shown.items()}
+        return {column: masks[0] for column, masks in found.items() if len(masks) == 1 and masks[0]}
+
+
+class PackageMarks:
+    """The marks of an Office Open XML workbook, whose sheets are examined only if they have any."""
+
+    def __init__(self, path: Path, suspects: frozenset[str]) -> None:
+        """`suspects` are the parts that may have lost cells."""
+        self._path, self._suspects = path, suspects
+        self._styles = number_masks.mask_styles(path)
+        self._parts = lost_cells.parts(path) if suspects or self._styles else {}
+
+    def lost(self, sheet: str, below: int) -> LostCells:
+        part = self._parts.get(sheet, "")
+        return lost_cells.count_lost_cells(self._path, part, below) if part in self._suspects else LostCells()
+
+    def masks(self, sheet: str, below: int) -> dict[int, str]:
+        part = self._parts.get(sheet, "")
+        return number_masks.column_masks(self._path, part, self._styles, below) if self._styles and part else {}

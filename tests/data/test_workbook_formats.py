@@ -1,0 +1,121 @@
+"""Old, binary and OpenDocument workbooks become the tables that the same workbook as .xlsx becomes."""
+
+import gzip
+import struct
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from cfo_kernel.data import compound_file
+from cfo_kernel.errors import EmptyFile, FileTooLarge, UnreadableFile
+from tests.data import hostile_files, open_documents
+from tests.data.conftest import Ingest
+from tests.data.open_documents import cell, error, row
+
+WORKBOOKS = Path(__file__).parent / "workbooks"
+OLD, BINARY = (WORKBOOKS / "ledger.xls").read_bytes(), (WORKBOOKS / "ledger.xlsb").read_bytes()
+CODE = 'table:style-name="code"'
+OPEN_DOCUMENT = open_documents.book(
+    row(*map(cell, ("Account", "Name", "Posted", "Amount", "Share", "Flag", "Code", "Ratio"))),
+    row(
+        *(cell("00400"), cell("Sales"), cell("2024-01-31", "date"), cell(1234.5, "currency")),
+        *(cell(0.125, "percentage"), cell("true", "boolean"), cell(123, more=CODE), cell(1)),
+    ),
+    row(
+        *(cell("00500"), cell("Rent €"), cell("2024-02-29", "date"), cell(-200, "currency")),
+        *(cell(0.5, "percentage"), cell("false", "boolean"), cell(7, more=CODE), error("#DIV/0!")),
+    ),
+    row(
+        *(cell("00600"), cell("Café"), cell("2024-03-31", "date"), cell(1034.5, "currency")),
+        *(cell(0, "percentage"), cell("true", "boolean"), cell(45678, more=CODE), cell(3)),
+    ),
+    row(cell(None, more='table:number-columns-repeated="16384"'), more='table:number-rows-repeated="1048572"'),
+)
+
+
+@pytest.mark.parametrize("name", ["ledger.xls", "ledger.xlsb", "ledger.ods"])
+def test_another_format_is_read_like_a_new_workbook(ingest: Ingest, name: str) -> None:
+    content = {"ledger.xls": OLD, "ledger.xlsb": BINARY, "ledger.ods": OPEN_DOCUMENT}[name]
+    [table] = ingest(name, content)
+    assert table.rows == [
+        ("00400", "Sales", date(2024, 1, 31), Decimal("1234.5"), Decimal("0.125"), True, "00123", 1),
+        ("00500", "Rent €", date(2024, 2, 29), Decimal(-200), Decimal("0.5"), False, "00007", None),
+        ("00600", "Café", date(2024, 3, 31), Decimal("1034.5"), Decimal(0), True, "45678", 3),
+    ]
+    assert [decision.column for decision in table.table.decisions] == ["Code", "Ratio"]
+    assert "as the sheet shows them with the format 00000" in table.notes[0]
+    assert "1 cell has an error (such as #DIV/0!), read as empty" in table.notes[1]
+
+
+def test_times_above_a_day_and_formulas_without_a_value(ingest: Ingest) -> None:
+    formula = cell(None, more='table:formula="of:=A2"')
+    content = open_documents.book(
+        row(cell("Name"), cell("Hours"), cell("Sum")),
+        row(cell("A"), cell("PT36H30M00S", "time"), formula),
+        row(cell("B"), cell("PT01H15M00S", "time"), cell(2)),
+    )
+    [table] = ingest("hours.ods", content)
+    assert table.rows == [("A", Decimal("36.5"), None), ("B", Decimal("1.25"), 2)]
+    assert any("1 formula was never calculated" in note for note in table.notes)
+
+
+def test_a_file_named_xls_is_read_as_what_it_is(ingest: Ingest) -> None:
+    [text] = ingest("export.xls", "Konto\tBetrag\n00400\t1.234,50\n00500\t-2,00\n")
+    assert text.rows == [("00400", Decimal("1234.50")), ("00500", Decimal("-2.00"))]
+    [new] = ingest("new.xls", hostile_files.book(hostile_files.sheet()))
+    assert new.rows == [(1, 2)]
+
+
+def streams(*names: str) -> bytes:
+    """The shape of a compound file with these streams. The rest of it is missing."""
+    entries = [name.encode("utf-16-le").ljust(64, b"\0") + bytes(64) for name in names]
+    return compound_file.SIGNATURE + bytes(504) + b"".join(entries)
+
+
+def with_password(old: bytes) -> bytes:
+    """The .xls workbook with the record of a password in front of its first sheet's name."""
+    at = old.index(struct.pack("<HH", 0x809, 16))
+    length = struct.unpack_from("<H", old, at + 22)[0]
+    return old[: at + 20] + struct.pack("<HH", 0x2F, length) + old[at + 24 :]
+
+
+REFUSED = {
+    "encrypted.xlsx": (streams("EncryptionInfo", "EncryptedPackage"), "encrypted with a password.*without a password"),
+    "encrypted.xlsb": (streams("EncryptedPackage"), "encrypted with a password"),
+    "encrypted.ods": (open_documents.book(manifest="<manifest:encryption-data/>"), "encrypted with a password"),
+    "password.xls": (with_password(OLD), "has a password"),
+    "letter.xls": (streams("WordDocument"), "an old Word document"),
+    "mail.xls": (streams("__properties_version1.0"), "an Outlook message"),
+    "only_a_shape.xls": (streams("Workbook"), "damaged or incomplete"),
+    "cut.xls": (OLD[:2000], "is not a workbook"),
+    "endless.xls": (OLD.replace(struct.pack("<I", 0xFFFFFFFE), bytes(4)), "damaged or incomplete"),
+    "web.xls": (b"\xef\xbb\xbf <HTML><table><tr><td>1</td></tr></table>", "a web page"),
+    "packed.xls": (gzip.compress(b"a,b\n1,2\n"), "a gzip archive"),
+    "text.ods": (b"a,b\n1,2\n", "is not a workbook"),
+    "cut.xlsb": (BINARY[:-30], "damaged or incomplete"),
+    "new.ods": (hostile_files.book(hostile_files.sheet()), "in another format than its name says"),
+    "binary.ods": (BINARY, "in another format than its name says"),
+    "open.xlsb": (OPEN_DOCUMENT, "in another format than its name says"),
+    "entity.ods": (OPEN_DOCUMENT.replace(b"<office:body>", b"<!DOCTYPE a>", 1), "damaged"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_is_refused_for_its_reason(ingest: Ingest, name: str) -> None:
+    content, says = REFUSED[name]
+    with pytest.raises(UnreadableFile, match=says) as refused:
+        ingest(name, content)
+    assert name in refused.value.message
+
+
+def test_cells_that_are_repeated_beyond_any_memory_are_refused(ingest: Ingest) -> None:
+    repeated = row(cell(1, more='table:number-columns-repeated="16384"'), more='table:number-rows-repeated="1048576"')
+    with pytest.raises(FileTooLarge, match=r"far\.ods"):
+        ingest("far.ods", open_documents.book(repeated))
+
+
+def test_an_empty_workbook_is_called_empty(ingest: Ingest) -> None:
+    with pytest.raises(EmptyFile):
+        ingest("empty.xls", b"")
