@@ -5,7 +5,6 @@ numbers, it turned a 2.75 further down into 3, and the account 00124 into 124. T
 columns (`cfo_kernel.data.type_inference`), so no digit is lost. Users see the decisions that the file leaves open.
 """
 
-import codecs
 import csv
 import io
 import re
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.data import csv_marks, csv_rows, headers
+from cfo_kernel.data import csv_rows, headers, text_encoding
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 from cfo_kernel.data.number_grammar import amount
@@ -35,9 +34,8 @@ csv.field_size_limit(_MAX_LINE)
 
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[SourceRows, list[Decision]]:
     """Creates the table `staging` with all columns as text. Returns the rows, and decisions."""
-    encoding, decisions = _detect_encoding(path)
-    source, encoding, marks = csv_marks.without_inner_marks(path, encoding, scratch)
-    decisions += marks
+    text = text_encoding.decoded(path, scratch)
+    source, encoding, decisions = text.path, text.encoding, text.decisions
     delimiter, lines, header, cells = _find_header(source, path.name, encoding)
     body = scratch / "body.csv"
     count, has_quotes = _copy_body(source, path.name, encoding, lines, body)
@@ -65,31 +63,6 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
     decisions += _empty_repeated_headers(connection, header, cells, source_rows)
     _drop_empty(connection, header)
     return source_rows, decisions + header.decisions
-
-
-def _detect_encoding(path: Path) -> tuple[str, list[Decision]]:
-    """The encoding of the file, with a decision unless it is UTF-8. Raises `UnreadableFile` for a binary file.
-
-    The whole file is decoded, because the first byte that is not UTF-8 may be a million rows down.
-    """
-    with path.open("rb") as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return "utf-16", [Decision(kind=DecisionKind.FORMAT, text="The file is UTF-16.")]
-        file.seek(0)
-        decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        utf8 = True
-        while chunk := file.read(_CHUNK):
-            if b"\0" in chunk:
-                raise UnreadableFile(f"{path.name} is a binary file, not text: it contains NUL bytes. {_EXPORT}")
-            try:
-                decoder.decode(chunk, final=len(chunk) < _CHUNK)
-            except UnicodeDecodeError:
-                utf8 = False  # the rest is still searched for NUL bytes
-                decoder.reset()
-    if utf8:
-        return "utf-8-sig", []
-    guess = "The file is not UTF-8; it was read as Windows-1252."
-    return "cp1252", [Decision(kind=DecisionKind.FORMAT, text=guess)]
 
 
 def _find_header(path: Path, name: str, encoding: str) -> tuple[str, int, headers.Header, list[str | None]]:
@@ -162,8 +135,8 @@ def _copy_body(path: Path, name: str, encoding: str, lines: int, body: Path) -> 
 
     Returns how many lines are not empty, and whether there is a quotation mark.
 
-    DuckDB reads neither UTF-16 nor Windows-1252, and cannot skip lines inside a quoted cell. A file with a NUL
-    character or an overlong line is refused, because the lenient reader would silently skip those rows.
+    DuckDB cannot skip lines inside a quoted cell. A file with an overlong line is refused, because the lenient reader
+    would silently skip those rows.
     """
     count = length = 0
     has_quotes = False
@@ -172,8 +145,6 @@ def _copy_body(path: Path, name: str, encoding: str, lines: int, body: Path) -> 
             file.readline()
         last = "\n"
         while chunk := file.read(_CHUNK):
-            if "\0" in chunk:
-                raise UnreadableFile(f"{name} is a binary file, not text: it contains NUL characters. {_EXPORT}")
             length = len(chunk) - chunk.rfind("\n") - 1 if "\n" in chunk else length + len(chunk)
             if length > _MAX_LINE:
                 problem = f"it has a line of more than {_MAX_LINE >> 20} MB"

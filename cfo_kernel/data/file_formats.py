@@ -59,7 +59,6 @@ _SIGNATURES = {
     _PARQUET: "a Parquet file",
     b"\x1f\x8b": "a gzip archive",
 }
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!DOCTYPE|html|head|body|table|\?xml)\b", re.IGNORECASE)
 _SAVE_AS_XLSX = "Open it in a spreadsheet program and save it as .xlsx."
 _SAVE_AGAIN = "Open it in the program it came from and save it again in the format that its file name indicates."
@@ -124,8 +123,8 @@ def check_content(path: Path) -> None:
         case Content.TEXT:
             if _MARKUP.match(head):
                 raise UnreadableFile(f"{path.name} is a web page, not a table. {_SAVE_AS_XLSX}")
-            if found or (b"\0" in head and not head.startswith(_UTF16_MARKS)):
-                raise UnreadableFile(f"{path.name} is {found or 'a binary file'}, not text. {_SAVE_AGAIN}")
+            if found:
+                raise UnreadableFile(f"{path.name} is {found}, not text. {_SAVE_AGAIN}")
         case _:
             assert_never(content)
 

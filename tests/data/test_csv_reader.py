@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from cfo_kernel.data import csv_marks
+from cfo_kernel.data import text_encoding
 from cfo_kernel.errors import EmptyFile, UnreadableFile
 from tests.data.conftest import Ingested
 
@@ -22,6 +22,11 @@ MANY = 30_000  # rows, more than DuckDB's sniffer samples
         ("name,city\nJörg,Köln\n".encode("utf-8-sig"), None),
         ("name,city\nJörg,Köln\n".encode("utf-16"), "The file is UTF-16."),
         ("name,city\nJörg,Köln\n".encode("cp1252"), "The file is not UTF-8; it was read as Windows-1252."),
+        ("name,city\nJörg,Köln\n".encode("utf-16-le"), "The file is UTF-16 without a byte order mark."),
+        ("name,city\nJörg,Köln\n".encode("utf-16-be"), "The file is UTF-16 without a byte order mark."),
+        ("name,city\nJörg,Köln\n".encode("utf-32"), "The file is UTF-32."),
+        (b"name,city\nJ\xc3\xb6rg,K\xf6ln\n", "The file is UTF-8, but 1 byte was read as Windows-1252 (row 2)."),
+        (b"name,city\nJ\xc3\xb6rg\0,K\xc3\xb6ln\n", "A NUL was left out (row 2)."),
         (b"name,city\r\nJ\xc3\xb6rg,K\xc3\xb6ln\r\n", None),
         (b"name,city\rJ\xc3\xb6rg,K\xc3\xb6ln\r", None),
         ("name;city\nJörg;Köln\n".encode(), None),
@@ -35,6 +40,12 @@ def test_encodings_delimiters_and_line_ends(ingest_csv: Csv, content: bytes, not
     assert table.types == {"name": "VARCHAR", "city": "VARCHAR"}
     assert table.rows == [("Jörg", "Köln")]
     assert table.notes == ((note,) if note else ())
+
+
+def test_japanese_text_without_utf8_is_shift_jis(ingest_csv: Csv) -> None:
+    table = ingest_csv("日付,摘要\n2024-01-01,売上\n2024-01-02,家賃の支払い\n".encode("cp932"))
+    assert table.column("摘要") == ["売上", "家賃の支払い"]
+    assert table.notes == ("The file is not UTF-8; it was read as Shift JIS.",)
 
 
 def test_a_byte_that_is_not_utf8_is_found_far_down_the_file(ingest_csv: Csv) -> None:
@@ -147,8 +158,9 @@ def test_a_file_name_is_not_read_as_a_pattern(ingest_csv: Csv, name: str) -> Non
     [
         ("empty.csv", b"", EmptyFile, "empty"),
         ("blank.csv", b"\n  \n\n", EmptyFile, "empty"),
-        ("nul.csv", b"a,b\n1,\0\n", UnreadableFile, "binary"),
-        ("late-nul.csv", b"a,b\n" + b"1,2\n" * MANY + b"1,\0\n", UnreadableFile, "NUL"),
+        ("nul.csv", b"a,b\n1,%b\n" % bytes(20), UnreadableFile, "binary"),
+        ("late-nul.csv", b"a,b\n" + b"1,2\n" * MANY + b"1,%b\n" % bytes(1000), UnreadableFile, "NUL"),
+        ("controls.csv", bytes(range(1, 256)) * 9, UnreadableFile, "control characters"),
         ("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(100), UnreadableFile, "a picture"),
         ("book.csv", b"PK\x03\x04" + bytes(100), UnreadableFile, "a ZIP archive or workbook"),
         ("word.csv", b"hello", UnreadableFile, "no row looks like a header"),
@@ -293,7 +305,7 @@ def test_a_byte_order_mark_between_two_pieces_of_a_file_is_found(
     ingest_csv: Csv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for size in (1, 2, 3, 4, 5):
-        monkeypatch.setattr(csv_marks, "_CHUNK", size)
+        monkeypatch.setattr(text_encoding, "_CHUNK", size)
         for encoding in ("utf-8", "utf-16"):
             table = ingest_csv("id,name\n\ufeff1,Ann\n\ufeff\ufeff2,\u00efBob\n".encode(encoding))
             assert table.rows == [(1, "Ann"), (2, "\u00efBob")]
