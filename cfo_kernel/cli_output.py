@@ -7,10 +7,12 @@ from typing import Any
 import typer
 
 from cfo_kernel import Dataset, FinishedRun, Workspace
+from cfo_kernel.data.tables import Table
 from cfo_kernel.display import grid, printable, reply_text
 from cfo_kernel.events import Usage
 
 _NUMERIC_COLUMNS = ("rows", "columns")
+_SENTENCES = 10
 
 
 def print_rows(rows: list[dict[str, Any]], columns: list[str], as_json: bool, if_empty: str) -> None:
@@ -78,10 +80,23 @@ def print_datasets(datasets: Sequence[Dataset], as_json: bool) -> None:
     ]
     rows += [{"file": d.file, "table": "", "rows": "", "columns": ""} for d in datasets if not d.tables]
     print_rows(rows, ["file", "table", "rows", "columns"], False, "There is no data yet. Add files with: cfo upload")
-    # Notes are sentences, so they follow the grid, which would cut them.
+    # Sentences follow the grid, which would cut them.
     for dataset in datasets:
         for note in filter(None, (dataset.problem, *dataset.notes)):
             typer.echo(printable(f"{dataset.file}: {note}"))
         for table in dataset.tables:
-            for note in table.notes:
-                typer.echo(printable(f"{dataset.file}, table {table.name}: {note}"))
+            _print_reading(dataset, table)
+
+
+def _print_reading(dataset: Dataset, table: Table) -> None:
+    """Prints how a table was read: a line for each kind of decision, then the sentences of a kind that has several."""
+    if summary := table.reading_summary():
+        name = dataset.file if len(dataset.tables) == 1 else f"{dataset.file}, table {table.name}"
+        typer.echo(printable(f"\n{name} was read as follows:"))
+    for kind in summary:
+        typer.echo(printable(f"  {'Check: ' if kind.needs_check else ''}{kind.label}: {kind.line}"))
+        if len(kind.texts) > 1:
+            for text in kind.texts[:_SENTENCES]:
+                typer.echo(printable(f"    - {text}"))
+            if (more := len(kind.texts) - _SENTENCES) > 0:
+                typer.echo(f"    - {more} more; cfo datasets --json lists all")

@@ -83,10 +83,14 @@ class Listing(Sequence[T]):
         return bundle(self._columns, [row for item in self for row in self._rows(item)])
 
 
-def bundle(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:
-    """Formats a small table of strings as plain text and as HTML."""
+def bundle(columns: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[str] = ()) -> dict[str, str]:
+    """Formats a small table of strings, with lines of text below it, as plain text and as HTML."""
     right = [False] * len(columns)
-    return {"text/plain": grid(columns, rows, right), "text/html": html_grid(columns, rows, right)}
+    below = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
+    return {
+        "text/plain": "\n".join([grid(columns, rows, right), *map(printable, lines)]),
+        "text/html": html_grid(columns, rows, right) + below,
+    }
 
 
 def action_label(kind: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import combinations, islice
 from typing import Any
 
+from cfo_kernel.data.decisions import Decision
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.tables import Column, Kind, Table, Tables
 from cfo_kernel.data.workspace_data import SchemaContext
@@ -16,6 +17,7 @@ _FEW_VALUES = 12
 _NODES = 150
 _FEW_NODES = 40
 _JOINS = 60
+_DECISIONS, _DOUBTS = 60, 5
 _SHORTEST_JOIN = len('"a.id = b.id",')
 _ALL, _SOME, _LEAST = 2, 1, 0
 _DETAILS = (_ALL, _SOME, _LEAST)
@@ -85,10 +87,16 @@ def described_table(table: Table, schema: SchemaContext, sample: list[list[Any]]
             "balances_never_summed_over_time": notes.balances,
             "balances_are_read_with": "last_of, and a group of the same grain" if notes.balances else None,
             "never_added_across": list(notes.kept_apart),
-            "ingest_notes": list(table.notes),
+            "decisions_made_when_read": [_decision(decision) for decision in table.decisions[:_DECISIONS]],
             "questions": list(notes.questions),
         }
     )
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    """A decision that was made while the file was read. The sentence names its rows."""
+    described = {"kind": decision.kind.value, "column": decision.column, "text": decision.text}
+    return _filled(described | {"count": decision.count or None, "needs_check": decision.needs_check or None})
 
 
 def _in_brief(table: Table, schema: SchemaContext, detail: int) -> dict[str, Any]:
@@ -99,6 +107,7 @@ def _in_brief(table: Table, schema: SchemaContext, detail: int) -> dict[str, Any
         "description": notes.description if detail else None,
         "rows": table.row_count,
         "columns": {c.name: _column_in_brief(table, c, schema, detail) for c in table.columns},
+        "uncertain": [d.text for d in table.decisions if d.needs_check][:_DOUBTS] if detail else None,
         "defaults": notes.defaults,
         "balances (last_of)": notes.balances,
         "kept_apart": list(notes.kept_apart),

@@ -6,6 +6,7 @@ from typing import Any
 
 from cfo_kernel import display
 from cfo_kernel.data.decisions import Decision
+from cfo_kernel.data.reading_summary import KindSummary, summarize
 from cfo_kernel.number_formats import NumberFormat, is_number
 from cfo_kernel.values import Value
 
@@ -90,6 +91,10 @@ class Table(Value):
     def is_unique(self, column: Column) -> bool:
         return self.row_count > 0 and column.nulls == 0 and column.distinct == self.row_count
 
+    def reading_summary(self) -> tuple[KindSummary, ...]:
+        """The decisions as people see them: one line for each kind."""
+        return summarize(self.decisions)
+
 
 class Dataset(Value):
     """A file under `data/` as one or more tables. If it has none, `problem` says why.
@@ -112,8 +117,19 @@ class Dataset(Value):
             return [[self.file, "", "", self.problem]]
         return [[self.file, t.name, f"{t.row_count:,}", ", ".join(c.name for c in t.columns)] for t in self.tables]
 
+    def reading_lines(self) -> list[str]:
+        """How the file was read: a line for each note and kind of decision, with the table if there are several."""
+        lines = list(self.notes)
+        for table in self.tables:
+            name = f"{table.name}: " if len(self.tables) > 1 else ""
+            lines += [
+                f"{name}{kind.label}{' (check this)' if kind.needs_check else ''}: {kind.line}"
+                for kind in table.reading_summary()
+            ]
+        return lines
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return display.bundle(LISTED_COLUMNS, self.rows())
+        return display.bundle(LISTED_COLUMNS, self.rows(), self.reading_lines())
 
 
 class Relation(Value):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel.agent.table_descriptions import CATALOGUE_CHARACTERS, catalogue, described_table, listed_tables
+from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.glossary import GlossaryFile
 from cfo_kernel.data.hierarchies import Node, Tree
 from cfo_kernel.data.ingest_cache import DatasetIndex
@@ -121,6 +122,19 @@ def catalogue_of(schema: SchemaContext) -> dict[str, Any]:
     text = catalogue(schema)
     assert text
     return json.loads(text[text.index("\n") :])
+
+
+def test_a_model_gets_the_decisions_of_reading_as_data() -> None:
+    sure = Decision(kind=DecisionKind.CODES, column="key", text="key: kept as text.")
+    doubtful = Decision(
+        kind=DecisionKind.TOTALS, text="1 row looks like a total.", rows=(9,), count=1, needs_check=True
+    )
+    table = table_of("ledger", 2, column("key")).model_copy(update={"decisions": (sure, doubtful)})
+    assert described_table(table, schema_of(table), [])["decisions_made_when_read"] == [
+        {"kind": "codes", "column": "key", "text": "key: kept as text."},
+        {"kind": "totals", "text": "1 row looks like a total.", "count": 1, "needs_check": True},
+    ]
+    assert catalogue_of(schema_of(table))["tables"]["ledger"]["uncertain"] == ["1 row looks like a total."]
 
 
 def test_a_catalogue_has_what_a_first_query_needs() -> None:

@@ -9,6 +9,7 @@ from playwright.async_api import FilePayload, Locator, Page, expect
 
 from tests.browser.actions import ready, replies, send
 from tests.browser.conftest import Visit, screenshot, serious_violations
+from tests.browser.messy_files import write_messy_files
 from tests.browser.screen_model import ScreenModel
 from tests.browser.stack import Stack
 from tests.conftest import KEY, LEDGER
@@ -38,6 +39,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (data / "ledger.csv").write_text(LEDGER)
     (data / "datasets.yaml").write_text(_GLOSSARY)
     _write_workbook(data / "budget.xlsx")
+    write_messy_files(data)
     with ScreenModel() as model:
         answers = {"CFO_MODEL": "openai:screens", "CFO_BASE_URL": model.base_url, "CFO_OPENAI_API_KEY": KEY}
         with Stack(root, CFO_CLIENT_STREAM_LIMIT="1", **answers) as running:
@@ -92,7 +94,7 @@ async def test_sheets_that_are_left_out_are_named(faulty: Stack, visit: Visit, w
     page = await ready(await visit(faulty.page, width=width, dark=dark))
     data = await _data(page)
     notes = data.get_by_role("listitem").filter(has_text="budget.xlsx")
-    await notes.get_by_text("3 notes about this file").click()
+    await notes.get_by_text("How it was read").click()
     await notes.get_by_text("it is a chart").scroll_into_view_if_needed()
     for sheet, reason in (
         ("Blank", "it is empty"),
@@ -101,6 +103,27 @@ async def test_sheets_that_are_left_out_are_named(faulty: Stack, visit: Visit, w
     ):
         await expect(notes).to_contain_text(f"The sheet {sheet} was left out: {reason}")
     await screenshot(page, f"sheets-left-out-{_size(width, dark)}")
+    assert await serious_violations(page) == []
+
+
+@pytest.mark.parametrize(("width", "dark"), _SIZES)
+async def test_a_messy_file_is_explained_at_one_look(faulty: Stack, visit: Visit, width: int, dark: bool) -> None:
+    page = await ready(await visit(faulty.page, width=width, dark=dark))
+    data = await _data(page)
+    for name in ("ar_ageing", "bank_statement", "profit_and_loss", "trial_balance", "plan_by_month"):
+        await data.get_by_role("button", name=name).first.click()
+        dialog = page.get_by_role("dialog").filter(has=page.get_by_role("region", name="First rows"))
+        reading = dialog.get_by_role("region", name="How it was read")
+        await expect(reading.get_by_role("term").first).to_be_visible()
+        await reading.get_by_role("term").last.scroll_into_view_if_needed()
+        await screenshot(page, f"read-{name.lower()}-{_size(width, dark)}")
+        await dialog.get_by_role("button", name="Close").click()
+        await expect(dialog).to_have_count(0)
+    ageing = data.get_by_role("listitem").filter(has_text="ar_ageing.csv")
+    await ageing.get_by_text("How it was read").click()
+    await expect(ageing.get_by_role("term").first).to_be_visible()
+    await ageing.scroll_into_view_if_needed()
+    await screenshot(page, f"read-panel-{_size(width, dark)}")
     assert await serious_violations(page) == []
 
 

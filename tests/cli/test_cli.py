@@ -241,8 +241,12 @@ def test_notes_on_files_are_shown_whole(cli: Cli, root: Path) -> None:
     title = "Postings of the year 2024 as exported from the ledger on the last day of March in euros"
     (root / "tiny" / "data" / "report.csv").write_text(f"{title}\nregion,amount\nNorth,1\nSouth,2\n")
     (root / "tiny" / "data" / "broken.parquet").write_text("nothing")
+    (root / "tiny" / "data" / "rates.csv").write_text("day;a;b\n03.04.2024;1.045;n.a.\n05.04.2024;2.130;5\n")
     lines = cli("datasets", "-w", "tiny").out.splitlines()
-    assert f"report.csv, table report: Rows above the header were skipped: {title}." in lines
+    at = lines.index("report.csv was read as follows:")
+    assert lines[at + 1] == f"  Layout: Rows above the header were skipped: {title}."
+    at = lines.index("rates.csv was read as follows:")
+    assert lines[at + 1].startswith("  Check: ")
     [problem] = [line for line in lines if line.startswith("broken.parquet: ")]
     assert problem.endswith("save it again in the format that its file name indicates.")
 

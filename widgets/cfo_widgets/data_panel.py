@@ -75,11 +75,20 @@ class ColumnSummary(TypedDict):
     type: str
 
 
+class ReadingSummary(TypedDict):
+    """The decisions of one kind that were made while a file was read."""
+
+    label: str
+    line: str
+    texts: list[str]
+    needs_check: bool
+
+
 class TableSummary(TypedDict):
     name: str
     sheet: str | None
     row_count: int
-    notes: list[str]
+    reading: list[ReadingSummary]
     columns: list[ColumnSummary]
 
 
@@ -195,7 +204,10 @@ def _summary(dataset: Dataset) -> DatasetSummary:
             "name": table.name,
             "sheet": table.sheet,
             "row_count": table.row_count,
-            "notes": list(table.notes),
+            "reading": [
+                {"label": kind.label, "line": kind.line, "texts": list(kind.texts), "needs_check": kind.needs_check}
+                for kind in table.reading_summary()
+            ],
             "columns": [{"name": column.name, "type": column.type} for column in table.columns],
         }
         for table in dataset.tables

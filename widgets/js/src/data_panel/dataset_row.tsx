@@ -5,6 +5,7 @@ import { Dots, Sheet } from "../shared/icons";
 import { Menu } from "../shared/menu";
 import { downloadFile } from "../shared/file_download";
 import { type Deletion, DeletionProblem } from "../shared/undo";
+import { ReadingNotes } from "./reading";
 import type { DatasetSummary, Glossary, TableSummary } from "../shared/wire_types";
 import { count, fileSize, glossaryOf } from "./dataset_labels";
 
@@ -52,12 +53,12 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, show }: D
           {tables.map((table) => (
             <li key={table.name}>
               <TableButton table={table} name={table.sheet ?? table.name} glossary={glossary} show={show} hint="" />
-              <Notes notes={table.notes} />
+              <ReadingNotes notes={[]} reading={table.reading} />
             </li>
           ))}
         </ul>
       )}
-      <Notes notes={only ? [...dataset.notes, ...only.notes] : dataset.notes} />
+      <ReadingNotes notes={dataset.notes} reading={only?.reading ?? []} />
       {dataset.problem && <p class="cfo-problem">{dataset.problem}</p>}
       {problem && <p class="cfo-problem" role="alert">{problem}</p>}
       <DeletionProblem deletion={deletion} id={file} />
@@ -75,16 +76,5 @@ function TableButton({ table, name, glossary, show, hint }: {
       <span><bdi>{title ?? name}</bdi>
         <small>{hint || `${count(table.row_count, "row")} · ${count(table.columns.length, "column")}`}</small></span>
     </button>
-  );
-}
-
-/** Shows the notes that were made when the file was read. */
-function Notes({ notes }: { notes: string[] }) {
-  if (!notes.length) return null;
-  return (
-    <details class="cfo-notes">
-      <summary>{count(notes.length, "note")} about this file</summary>
-      <ul>{notes.map((note) => <li key={note}>{note}</li>)}</ul>
-    </details>
   );
 }

@@ -6,6 +6,7 @@ import { Close } from "../shared/icons";
 import { DialogHeadSlot, useModalDialog } from "../shared/dialog";
 import type { Glossary, GlossaryTable, ResultTable, TableSummary } from "../shared/wire_types";
 import { count, glossaryOf, typeLabel } from "./dataset_labels";
+import { Reading } from "./reading";
 
 interface TableDialogProps {
   table: TableSummary;
@@ -61,16 +62,16 @@ export function TableDialog({ table, file, glossary, workspaceId, ask, close }: 
             {problem && <p class="cfo-problem" role="alert">{problem}</p>}
             {rows ? <Preview rows={rows} /> : !problem && <p class="cfo-mute" role="status">Loading…</p>}
           </section>
+          {table.reading.length > 0 && (
+            <section aria-label="How it was read">
+              <h3>How it was read</h3>
+              <Reading reading={table.reading} />
+            </section>
+          )}
           <section aria-label="Columns">
             <h3>Columns</h3>
             <Columns table={table} entry={entry} />
           </section>
-          {table.notes.length > 0 && (
-            <section aria-label="Notes">
-              <h3>Notes about this file</h3>
-              <ul>{table.notes.map((note) => <li key={note}>{note}</li>)}</ul>
-            </section>
-          )}
         </div>
       </div>
     </dialog>

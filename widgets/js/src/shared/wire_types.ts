@@ -473,8 +473,14 @@ export interface TableSummary {
   name: string;
   sheet: string | null;
   row_count: number;
-  notes: string[];
+  reading: ReadingSummary[];
   columns: ColumnSummary[];
+}
+export interface ReadingSummary {
+  label: string;
+  line: string;
+  texts: string[];
+  needs_check: boolean;
 }
 export interface ColumnSummary {
   name: string;
