@@ -3,22 +3,22 @@
 It works for text files and workbooks. A row is a list of cells, with None for an empty cell.
 """
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
+from cfo_kernel.data import header_names, header_rows
+from cfo_kernel.data.cell_kinds import CellKind, kind_of
 from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.header_rows import HeaderRows
 from cfo_kernel.data.read_limits import MAX_NAME
 from cfo_kernel.executors.sql_names import unique_names
 
 _SEARCHED_ROWS = 30  # a header further down is not found
 _ROWS_BELOW = 50  # how many rows below a candidate are used to measure the table's width
 _MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells, headers may leave some empty
-_NUMBER = re.compile(r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,]*\s*[$€£¥]?\)?-?\s*%?")
-_YEAR = re.compile(r"(19|20)\d\d")
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,69 @@ class Header:
     decisions: list[Decision]
 
 
-def find_header(rows: Sequence[Sequence[Any]], width: int) -> Header | None:
+def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = False) -> Header | None:
     """The header of a table whose widest row has `width` cells, or None if the rows are not a table.
 
-    Rows of figures without a header above them also form a table, whose columns are numbered.
+    Rows of figures without a header above them also form a table, whose columns are numbered. If the sheet has `merged`
+    cells, their values are already repeated.
     """
     filled = [sum(cell is not None for cell in row) for row in rows]
-    top = _header_row(rows, filled)
-    if top is None:
+    found = header_rows.find_rows(rows, width)
+    if found is None:
+        top = _header_row(rows, filled)
+        found = None if top is None else HeaderRows([top], top + 1)
+    if found is None:
         if sum(count > 1 for count in filled) == 0 and sum(filled) < 2:
             return None
         note = "No row looks like a header, so the columns are numbered."
         return Header(0, column_names([None] * width), [], [Decision(kind=DecisionKind.LAYOUT, text=note)])
-    cells = [rows[top][i] if i < len(rows[top]) else None for i in range(width)]
-    unnamed = [i for i, cell in enumerate(cells) if not _cell_name(cell)]
-    titles = "; ".join(" ".join(str(c) for c in row if c is not None) for row in rows[:top] if any(c for c in row))
-    skipped = f"Rows above the header were skipped: {titles[:200]}."
-    decisions = [Decision(kind=DecisionKind.LAYOUT, text=skipped)] if titles else []
-    return Header(top + 1, column_names(cells), unnamed, decisions)
+    cells = _joined(rows, found, width, merged=merged)
+    names = column_names(cells)
+    unnamed = [i for i, cell in enumerate(cells) if not cell]
+    return Header(found.first, names, unnamed, _decisions(rows, found, names))
+
+
+def _joined(rows: Sequence[Sequence[Any]], found: HeaderRows, width: int, *, merged: bool) -> list[str]:
+    """The name of each column from all rows of the header. Units are part of it where names would repeat."""
+    positions = sorted(found.names + found.units)
+    cells = header_names.spread([rows[i] for i in positions], width, min(found.values, default=0), merged=merged)
+    parts = [[_cell_name(cell) for cell in row] for row in cells]
+    rows_of_names = [row for i, row in zip(positions, parts, strict=True) if i in found.names]
+    names = [header_names.joined([row[i] for row in rows_of_names]) for i in range(width)]
+    repeated = {name for name in names if name and names.count(name) > 1}
+    names = [
+        header_names.joined([row[i] for row in parts]) if name in repeated or (not name and i in found.values) else name
+        for i, name in enumerate(names)
+    ]
+    return [clean_name(name, MAX_NAME) for name in names]
+
+
+def _decisions(rows: Sequence[Sequence[Any]], found: HeaderRows, names: list[str]) -> list[Decision]:
+    """Decisions about the rows above the data."""
+    decisions: list[Decision] = []
+    titles = "; ".join(_line(row) for row in rows[: min(found.names + found.units)] if any(c for c in row))
+    if titles:
+        decisions.append(_decision(f"Rows above the header were skipped: {titles[:200]}."))
+    if len(found.names) > 1:
+        decisions.append(_decision(f"The names of the columns were joined from {len(found.names)} rows."))
+    for i in found.units:
+        cells = [
+            (names[column], _cell_name(cell)) for column, cell in enumerate(rows[i][: len(names)]) if cell is not None
+        ]
+        if len({unit for _, unit in cells}) == 1:
+            decisions.append(_decision(f"The unit of the figures is in a row of the header: {cells[0][1]}."))
+        else:
+            listed = ", ".join(f"{name} in {unit}" for name, unit in cells[:20])
+            decisions.append(_decision(f"The units of the columns are in a row of the header: {listed}."))
+    return decisions
+
+
+def _decision(text: str) -> Decision:
+    return Decision(kind=DecisionKind.LAYOUT, text=text)
+
+
+def _line(row: Sequence[Any]) -> str:
+    return " ".join(str(c) for c in row if c is not None)
 
 
 def column_names(cells: Sequence[Any]) -> list[str]:
@@ -71,12 +116,12 @@ def _header_row(rows: Sequence[Sequence[Any]], filled: list[int]) -> int | None:
 
 
 def _is_words(cell: Any) -> bool:
-    return isinstance(cell, str) and not _NUMBER.fullmatch(cell.strip())
+    return isinstance(cell, str) and kind_of(cell) not in (CellKind.FIGURE, CellKind.YEAR)
 
 
 def _could_be_name(cell: Any) -> bool:
     """Whether the cell is text, or a year or date, as in a statement with its periods side by side."""
-    return _is_words(cell) or isinstance(cell, date) or _YEAR.fullmatch(_cell_name(cell)) is not None
+    return _is_words(cell) or kind_of(cell) in (CellKind.YEAR, CellKind.DATE)
 
 
 def _cell_name(cell: Any) -> str:

@@ -147,7 +147,7 @@ def test_rows_without_a_header_are_not_lost(book: Book) -> None:
 
 
 def test_a_row_of_words_below_the_data_is_not_the_header(book: Book) -> None:
-    [table] = book(S=[["account", 1, 2], ["Cash", 100, 200], ["Total", "n/a", "n/a"]])
+    [table] = book(S=[["account", 7, 20], ["Cash", 100, 200], ["Total", "n/a", "n/a"]])
     assert table.table.row_count == 3
 
 

@@ -1,0 +1,202 @@
+"""Finds the rows of a raw table that hold its header: one row, or several rows that together name the columns.
+
+The evidence is the kinds of the cells. The data begin with the first row that has a value of its column's kind: a
+figure in a column of figures. The rows above it are titles, the header, rows of units, and section labels. A row of
+numbers can be a header only if they are periods: years, months such as 202401, months 1 to 12, or days past due.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from cfo_kernel.data import units
+from cfo_kernel.data.cell_kinds import CellKind, column_kinds, kind_of
+from cfo_kernel.data.vocabulary import PENDING_WORDS, plain
+
+_SEARCHED_ROWS = 40  # data that begin further down are not found
+_MOST_CELLS = 40_000  # how many cells are examined, so that a very wide table costs no more than a long one
+_MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells, headers may leave some empty
+_MOST_ROWS = 8
+_NO_VALUE = (CellKind.EMPTY, CellKind.BLANK)
+
+
+@dataclass(frozen=True)
+class HeaderRows:
+    """The rows of a header, by their positions. `names` hold the names of columns, and `units` their units.
+
+    The data begin at `first`, and `values` are the columns of figures, years and dates.
+    """
+
+    names: list[int]
+    first: int
+    units: list[int] = field(default_factory=list[int])
+    values: frozenset[int] = frozenset()
+
+
+def find_rows(rows: Sequence[Sequence[Any]], width: int) -> HeaderRows | None:
+    """The rows of the header, or None if there is none."""
+    table = _RawTable(rows[: max(_SEARCHED_ROWS + 10, _MOST_CELLS // max(width, 1))], width)
+    if not table.values:
+        return None
+    first = table.first_of_data()
+    if first is None or (last := table.last_of_header(first)) is None:
+        return None
+    top = table.first_of_header(last)
+    header = [i for i in range(top, last + 1) if table.headed(i)]
+    if not table.is_wide_enough(header, first):
+        return None
+    unit_rows = [i for i in header if len(header) > 1 and table.is_of_units(i)]
+    if len(unit_rows) == len(header):
+        unit_rows = unit_rows[1:]
+    names = [i for i in header if i not in unit_rows]
+    below = table.units_below(last, first)
+    return HeaderRows(names, last + 1 + len(below), unit_rows + below, table.values)
+
+
+class _RawTable:
+    """The first rows of a table, with the kinds of their cells."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]], width: int) -> None:
+        self._rows = rows
+        self._kinds = [[kind_of(cell) for cell in row[:width]] for row in rows]
+        self._columns = column_kinds(self._kinds, width)
+        self.values = frozenset(i for i, kind in enumerate(self._columns) if kind is not CellKind.WORDS)
+        self._filled = [sum(kind is not CellKind.EMPTY for kind in row) for row in self._kinds]
+
+    def first_of_data(self) -> int | None:
+        """The first row with a value of its column's kind."""
+        for i in range(min(len(self._rows), _SEARCHED_ROWS)):
+            if any(self._is_value(i, column) for column in self.values) and not self._is_of_periods(i):
+                return i
+        return None
+
+    def last_of_header(self, first: int) -> int | None:
+        """The last row above the data that names columns."""
+        headed = [i for i in range(first) if self.headed(i) and not self._is_section(i)]
+        while len(headed) > 1 and self._is_complete(headed[-2]) and not self._continues(headed[-1]):
+            headed.pop()
+        return headed[-1] if headed else None
+
+    def first_of_header(self, last: int) -> int:
+        """The first row of the header that ends with the row `last`."""
+        top = last
+        while top and last - top < _MOST_ROWS and self._filled[top - 1] and self._spans(top - 1, top, last):
+            top -= 1
+        return top
+
+    def headed(self, i: int) -> bool:
+        """Whether the row has a cell above the values of a column."""
+        return any(self._kind(i, column) is not CellKind.EMPTY for column in self.values)
+
+    def is_of_units(self, i: int) -> bool:
+        """Whether the row has only units above the values, or the same words above all of them."""
+        cells = [self._text(i, column) for column in sorted(self.values) if self._text(i, column)]
+        if not cells or any(self._kind(i, column) is CellKind.YEAR for column in self.values):
+            return False
+        return all(units.is_unit(cell) for cell in cells)
+
+    def units_below(self, last: int, first: int) -> list[int]:
+        """The rows between the header and the data that have only a unit, in the first column."""
+        below: list[int] = []
+        for i in range(last + 1, first):
+            if self._filled[i] != 1 or not units.is_unit(self._text(i, 0)):
+                break
+            below.append(i)
+        return below
+
+    def is_wide_enough(self, header: list[int], first: int) -> bool:
+        """Whether the header names as many columns as the rows below it have."""
+        widest = max(self._filled[first : first + 50], default=0)
+        named = {j for i in header for j, kind in enumerate(self._kinds[i]) if kind is not CellKind.EMPTY}
+        spread = len(header) > 1 and len(named) > 1
+        return len(named) >= _MIN_FILLED * widest or (spread and len(named) >= _MIN_FILLED * (widest - 1))
+
+    def _kind(self, i: int, column: int) -> CellKind:
+        return self._kinds[i][column] if column < len(self._kinds[i]) else CellKind.EMPTY
+
+    def _text(self, i: int, column: int) -> str:
+        cell = self._rows[i][column] if column < len(self._rows[i]) else None
+        return "" if cell is None else str(cell).strip()
+
+    def _is_value(self, i: int, column: int) -> bool:
+        kind, usual = self._kind(i, column), self._columns[column]
+        return kind is usual or (usual is CellKind.FIGURE and kind is CellKind.YEAR)
+
+    def _is_of_periods(self, i: int) -> bool:
+        """Whether the numbers of the row are periods, and no row above names the same columns.
+
+        Below names, they are periods only if the row has no label.
+        """
+        columns = [column for column in range(1, len(self._kinds[i])) if self._kinds[i][column] is not CellKind.EMPTY]
+        numbers = [column for column in columns if self._kinds[i][column] in (CellKind.FIGURE, CellKind.YEAR)]
+        others = [column for column in columns if column not in numbers]
+        if not numbers or any(self._kinds[i][column] is CellKind.BLANK for column in others):
+            return False
+        if self._kind(i, 0) not in (CellKind.WORDS, CellKind.EMPTY) or any(self._is_value(i, c) for c in others):
+            return False
+        years = all(self._kinds[i][column] is CellKind.YEAR for column in numbers)
+        if any(self._is_complete(above) for above in range(i)) and (
+            not years or self._kind(i, 0) is not CellKind.EMPTY
+        ):
+            return False
+        return _are_periods([self._text(i, column) for column in numbers], years=years)
+
+    def _is_complete(self, i: int) -> bool:
+        """Whether the row names each column of values, and has a cell in the first column."""
+        return self._kind(i, 0) is not CellKind.EMPTY and all(
+            self._kind(i, column) is not CellKind.EMPTY for column in self.values
+        )
+
+    def _continues(self, i: int) -> bool:
+        """Whether the row belongs to a header although the row above it has a name for each column."""
+        label = self._text(i, 0)
+        if not label or label.startswith("(") or units.is_unit(label) or self.is_of_units(i):
+            return True
+        cells = [self._text(i, column) for column in sorted(self.values)]
+        return (
+            len(cells) > 1
+            and all(cells)
+            and not any(
+                self._kind(i, column) is CellKind.BLANK or plain(self._text(i, column)) in PENDING_WORDS
+                for column in self.values
+            )
+        )
+
+    def _is_section(self, i: int) -> bool:
+        """Whether the row is a section label that stands in a column of values."""
+        return self._filled[i] == 1 and any(self._text(i, column).endswith(":") for column in self.values)
+
+    def _spans(self, i: int, top: int, last: int) -> bool:
+        """Whether the row belongs to the header that reaches from `top` to `last`, and is not a title."""
+        filled = [j for j, kind in enumerate(self._kinds[i]) if kind is not CellKind.EMPTY]
+        if not self.headed(i):
+            return False
+        labelled = any(
+            self._kind(row, 0) is not CellKind.EMPTY for row in range(top, last + 1) if not self._is_measured(row)
+        )
+        if filled[0] or not labelled:
+            return bool(filled[0]) or len(filled) > 1
+        is_packed = filled == list(range(len(filled)))
+        if is_packed and not self._is_complete(i):
+            return False
+        cells = [self._text(i, column) for column in filled[1:]]
+        return not any(": " in cell for cell in cells) and (len(set(cells)) < len(cells) or not is_packed)
+
+    def _is_measured(self, i: int) -> bool:
+        """Whether the row has units, or a unit as its label."""
+        return self.is_of_units(i) or units.is_unit(self._text(i, 0))
+
+
+def _are_periods(cells: list[str], *, years: bool) -> bool:
+    """Whether the numbers are years, months such as 202401, months from 1 on, or days past due."""
+    if years:
+        return True
+    numbers = [int(float(cell)) for cell in cells if cell.replace(".0", "").isdecimal()]
+    steps = {b - a for a, b in pairwise(numbers)}
+    if len(numbers) != len(cells) or len(numbers) < 2 or (min(steps) <= 0 < max(steps)) or 0 in steps:
+        return False
+    if all(190001 <= number <= 210012 and 1 <= number % 100 <= 12 for number in numbers):
+        return True
+    days = steps and min(steps) > 0 and all(number % 30 in (0, 1) for number in numbers) and 0 < numbers[-1] <= 720
+    return (steps == {1} and numbers[0] in (0, 1)) or bool(days)

@@ -1,0 +1,68 @@
+"""Recognizes cells that say in which unit figures are: `EUR`, `%`, `$'000`, `(in millions)`, `€m`."""
+
+import re
+from functools import lru_cache
+
+from cfo_kernel.data import currencies
+from cfo_kernel.data.vocabulary import listed, plain
+
+_SCALES = listed(
+    "hundreds thousand thousands million millions billion billions trillion trillions m mn mm mio mil mill mln bn mrd"
+    " mld md k t tsd teur keur meur kusd musd tausend millionen milliarden mille millier milliers milliard milliards"
+    " miles millon millones migliaia milione milioni miliardi milhar milhares milhao milhoes bilhoes"
+    " duizend duizenden miljoen miljoenen miljard tusen tusental miljon miljoner miljarder tys tysiac tysiace"
+    " lakh lakhs crore crores 000 0000 000s 千円 百万円 億円 千 百万 億 円"
+)
+_CURRENCIES = listed(
+    "dollar dollars euro euros pound pounds sterling yen franc francs krona kronor kroner zloty rupee rupees yuan rmb"
+    " cent cents pence percent percentage percentages prozent pct"
+)
+_BESIDE = listed(
+    "in of en em im i w de di per and und et y e a except expressed stated all figures amounts angaben us u s"
+    " canadian australian singapore hong kong american"
+)
+"""Words that stand beside a unit."""
+_MEASURES = listed(
+    "point points bps bp pp kg g tonne tonnes ton tons km m2 sqm kwh mwh gwh hour hours hrs h day days year years"
+    " month months week weeks unit units piece pieces pcs stk stuck share shares fte no number"
+)
+"""Units that are also names of columns, and are units only in parentheses."""
+_SIGNS = "$€£¥￥₹%‰"
+_WORD = re.compile(rf"[^\W_]+|[{_SIGNS}]")
+_PERCENT = listed("% percent percentage prozent pct")
+_CODES = currencies.CODES - {"ALL", "TRY", "TOP"}
+_MOST = 14
+
+
+@lru_cache(maxsize=1 << 12)
+def is_unit(text: str) -> bool:
+    """Whether the text is only a unit, a scale or both."""
+    words = _words(text)
+    measures = _MEASURES if _is_bracketed(text) else frozenset[str]()
+    if not 0 < len(words) <= _MOST or not all(_names_unit(w) or w in _BESIDE or w in measures for w in words):
+        return False
+    return any(_names_unit(word) or word in measures for word in words)
+
+
+def is_percent(text: str) -> bool:
+    """Whether the unit is percent."""
+    words = [word for word in _words(text) if word not in _BESIDE]
+    return len(words) == 1 and words[0] in _PERCENT
+
+
+def _names_unit(word: str) -> bool:
+    return word in _SIGNS or word.upper() in _CODES or word in _SCALES or word in _CURRENCIES
+
+
+def _is_bracketed(text: str) -> bool:
+    stripped = text.strip()
+    return stripped[:1] in ("(", "[") and stripped[-1:] in (")", "]")
+
+
+def _words(text: str) -> list[str]:
+    return [part for word in _WORD.findall(text) for part in _parts(plain(word))]
+
+
+def _parts(word: str) -> list[str]:
+    """The parts of a currency and a scale in one word, as in `USDm`."""
+    return [word[:3], word[3]] if len(word) == 4 and word[:3].upper() in _CODES and word[3] in "mk" else [word]

@@ -1,0 +1,102 @@
+"""The names of columns from one or several rows of a header."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from cfo_kernel.data import headers, units
+from cfo_kernel.data.headers import Header
+
+Rows = list[list[Any]]
+
+
+def header(rows: Rows) -> Header:
+    found = headers.find_header(rows, max(map(len, rows)))
+    assert found is not None
+    return found
+
+
+ROWS: Rows = [["Cash", 10.5, 20.5], ["Bank", 31.25, 4.75]]
+
+
+@pytest.mark.parametrize(
+    ("above", "names"),
+    [
+        ([["Account", "Debit", "Credit"]], ["Account", "Debit", "Credit"]),
+        ([[None, 2019, 2018]], ["column_1", "2019", "2018"]),
+        ([["Account", "202401", "202402"]], ["Account", "202401", "202402"]),
+        ([["Customer", 30, 60]], ["Customer", "30", "60"]),
+        ([["Account", 1.0, 2.0]], ["Account", "1", "2"]),
+        ([["Account", date(2024, 1, 31), date(2024, 2, 29)]], ["Account", "2024-01-31", "2024-02-29"]),
+        ([["Report", "TB"], ["Period", "2024-01"], ["Account", "Debit", "Credit"]], ["Account", "Debit", "Credit"]),
+        ([["Ledger: Main", "Currency: EUR"], ["Account", "Debit", "Credit"]], ["Account", "Debit", "Credit"]),
+        ([["Account", "2024", None], [None, "Actual", "Budget"]], ["Account", "2024 Actual", "2024 Budget"]),
+        ([[None, None, "May 31,"], [None, "2019", "2018"]], ["column_1", "May 31, 2019", "May 31, 2018"]),
+        ([["($ in millions)"], ["Year ended:", "2019", "2018"]], ["Year ended:", "2019", "2018"]),
+        ([["Account", "Actual", "Budget"], [None, "2024", "2023"]], ["Account", "Actual 2024", "Budget 2023"]),
+        ([["Account", "Amount", "Rate"], [None, "EUR", "%"]], ["Account", "Amount", "Rate"]),
+        ([[None, "2019", "2018"], [None, "€m", "€m"]], ["column_1", "2019", "2018"]),
+        ([[None, "2019", "2018"], [None, "(in thousands)"]], ["column_1", "2019", "2018"]),
+        ([[None, "2019", "2018"], ["(in thousands)"]], ["column_1", "2019", "2018"]),
+        ([["Year", "2019", "2018"], ["(in CAD)", "$", "$"], [None, None, "(new)"]], ["Year", "2019", "2018 (new)"]),
+        ([[None, "Change", None], [None, "($)", "(%)"]], ["column_1", "Change ($)", "Change (%)"]),
+        ([[" Account ", "Amount", "Amount"]], ["Account", "Amount", "Amount_2"]),
+    ],
+)  # fmt: skip
+def test_the_names_of_columns(above: Rows, names: list[str]) -> None:
+    found = header([*above, *ROWS])
+    assert found.names == names
+    assert found.first_row == len(above)
+
+
+def test_a_cell_over_several_columns_is_not_repeated_over_columns_of_another_sort() -> None:
+    rows: Rows = [
+        [None, "Year ended 31 March", None, "Change", None],
+        [None, "2019", "2018", "Amount", "Percent"],
+        ["Sales", 10.5, 20.5, 1.5, 2.5],
+    ]
+    assert header(rows).names[1:] == [
+        "Year ended 31 March 2019",
+        "Year ended 31 March 2018",
+        "Change Amount",
+        "Change Percent",
+    ]
+    rows[0] = [None, None, "Year ended 31 March", None, None]
+    assert header(rows).names[1:] == ["Year ended 31 March 2019", "Year ended 31 March 2018", "Amount", "Percent"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["Cash", 100, 200], ["Bank", 300, 400]],
+        [["Cash", 2019.5, 2018.5], ["Bank", 1, 2]],
+    ],
+)
+def test_rows_of_figures_without_names_are_data(rows: Rows) -> None:
+    assert header(rows).first_row == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["Cash", "TBD", "TBD"],
+        ["Sales", 2019, 2020],
+        ["Assets", None, None],
+        ["Cash", "n/a", None],
+    ],
+)
+def test_a_row_below_complete_names_is_data(row: list[Any]) -> None:
+    assert header([["Account", "Plan", "Actual"], row, *ROWS]).first_row == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["EUR", "€m", "$'000", "%", "(in millions)", "RMB’Million", "Tsd. €", "(S$ million)", "千円"]
+)
+def test_units(text: str) -> None:
+    assert units.is_unit(text)
+
+
+@pytest.mark.parametrize("text", ["Amount", "Total", "Units", "Q1", "in", "Change", "2019", "All", "(Note 3)"])
+def test_words_that_are_no_units(text: str) -> None:
+    assert not units.is_unit(text)
