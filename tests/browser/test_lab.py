@@ -23,6 +23,7 @@ async def test_a_cell_with_its_own_engine(lab: Lab, visit: Visit) -> None:
     await screenshot(page, "lab")
 
 
+@pytest.mark.slow
 async def test_a_review_a_question_and_a_stop_in_a_cell(lab: Lab, visit: Visit) -> None:
     page = await visit(lab.write("review"), width=1500, height=1000)
     await run_notebook(page)
@@ -39,6 +40,7 @@ async def test_a_review_a_question_and_a_stop_in_a_cell(lab: Lab, visit: Visit) 
     assert len(await conversation_texts(page)) == 9  # four messages, five replies
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 async def test_a_reload_shows_the_thread_and_continues_its_stream(lab: Lab, visit: Visit) -> None:
     page = await visit(lab.write("reload"), width=1500)
@@ -65,6 +67,7 @@ async def test_a_reload_shows_the_thread_and_continues_its_stream(lab: Lab, visi
     assert await conversation_texts(page) == before
 
 
+@pytest.mark.slow
 async def test_a_killed_kernel_is_reported_and_running_the_cell_again_continues(lab: Lab, visit: Visit) -> None:
     page = await visit(lab.write("killed"), width=1500)
     await run_notebook(page)

@@ -71,11 +71,11 @@ def test_running_cells_again_holds_no_more_than_running_them_once(kernels: Kerne
         for cell in cells:
             kernel.value(cell)
     before = held(kernel)
-    for _ in range(8):
+    for _ in range(5):
         for cell in cells:
             kernel.value(cell)
     after = held(kernel)
-    # Something may be open for just a moment; what stays after each round would be eight more.
+    # Something may be open for just a moment; what stays after each round would be five more.
     assert all(now < once + 4 for now, once in zip(after, before, strict=True)), (before, after)
     engines = "from cfo_kernel.workbench import engine\nlen(engine._engines), ws._engine is forgotten._engine"
     assert kernel.value(engines) == "(1, True)"
@@ -99,10 +99,6 @@ def test_interrupting_a_cell_stops_what_it_waits_for(kernels: Kernels, root: Pat
     assert (asking.error, asking.last.split(":")[0], statuses(root)[-1]) == ("", "cancelled", "cancelled")
     assert MESSAGE in kernel.run("%%ask\nAgain").last
 
-
-def test_interrupting_a_cell_stops_its_query(kernels: Kernels) -> None:
-    kernel = kernels()
-    kernel.value(OPEN)
     kernel.value("await ws.sql('FROM ledger')")
     kernel.value("await ws.python('print(1)')")
 

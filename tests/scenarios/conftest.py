@@ -24,6 +24,8 @@ from tests.scenarios.golden_files import Golden  # noqa: E402
 
 EMBEDDED, HTTP, POSTGRES = "embedded", "http", "http_postgres"
 WAYS = (EMBEDDED, HTTP, POSTGRES)
+one_database = pytest.mark.parametrize("way", [EMBEDDED, HTTP], indirect=True)
+"""For scenarios that do the same whichever database stores runs."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from cfo_kernel.interface import GlossaryColumn
 from tests.models.scripted_server import Stall
 from tests.replies import ANSWER, wait_for_event
-from tests.scenarios.conftest import Opened
+from tests.scenarios.conftest import Opened, one_database
 
 WRITTEN = """
 company: Tiny Ltd
@@ -43,6 +43,7 @@ async def test_open_runs_are_those_that_have_not_ended(front: Opened) -> None:
     assert list(await place.open_runs()) == []
 
 
+@one_database
 async def test_the_glossary_is_what_people_wrote(front: Opened, root: Path) -> None:
     (root / "tiny" / "data" / "datasets.yaml").write_text(WRITTEN)
     glossary = await (await (await front(ANSWER)).workspace()).glossary()
@@ -52,6 +53,7 @@ async def test_the_glossary_is_what_people_wrote(front: Opened, root: Path) -> N
     assert table.columns == (GlossaryColumn(column="amount", name="value", synonyms=("money",), note="In euro."),)
 
 
+@one_database
 async def test_a_wrong_glossary_names_its_line(front: Opened, root: Path) -> None:
     (root / "tiny" / "data" / "datasets.yaml").write_text("company: Tiny\ntables:\n  budget: {}\n")
     glossary = await (await (await front(ANSWER)).workspace()).glossary()
@@ -60,6 +62,7 @@ async def test_a_wrong_glossary_names_its_line(front: Opened, root: Path) -> Non
     assert "line 3: there is no table budget" in problem
 
 
+@one_database
 async def test_without_a_glossary_the_offline_analyst_answers_the_example_questions(front: Opened, root: Path) -> None:
     sales = "customer_id,Region Name,units sold,Invoice Date\n1,EMEA,4,2024-01-05\n2,AMER,6,2024-02-05\n"
     (root / "tiny" / "data" / "Net Sales (USD).csv").write_text(sales)

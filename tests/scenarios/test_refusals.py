@@ -9,7 +9,7 @@ from cfo_kernel.data.plan import Filter
 from cfo_kernel.errors import CfoError
 from cfo_kernel.interface import Sort
 from tests.replies import ANSWER, QUERY, TABLE, TOTALS, sheet
-from tests.scenarios.conftest import Front, Opened
+from tests.scenarios.conftest import Front, Opened, one_database
 from tests.scenarios.golden_files import Golden, as_json
 
 Wrong = Callable[[], Coroutine[Any, Any, Any]]
@@ -81,6 +81,7 @@ async def wrongs(at: Front, tiny: Workspace) -> dict[str, Wrong]:
     }
 
 
+@one_database
 async def test_what_is_refused(front: Opened, golden: Golden) -> None:
     at = await front(TABLE, ANSWER)
     tiny = await at.workspace()
