@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from cfo_kernel.data import currencies, exact_types, number_grammar, staging_formats
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.number_grammar import Mark
+from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.text_column import TextColumn
 from cfo_kernel.sql_text import quoted, text_literal
 
@@ -43,12 +44,14 @@ def _floats(column: TextColumn) -> list[Decision] | None:
     return exact_types.float_column(column.connection, column.table, column.name, f"CAST({column.value} AS DOUBLE)")
 
 
-def read_amounts(column: TextColumn, marks: Sequence[Mark]) -> list[Decision] | None:
+def read_amounts(column: TextColumn, marks: Sequence[Mark], rows: SourceRows) -> list[Decision] | None:
     """Reads amounts and percentages, with the first of these decimal marks that fits."""
     for notation in _notations(column):
         for mark in marks:
             if column.matches(notation(mark)) and column.matches(number_grammar.ONE_SIGN):
-                return _parse(column, notation, mark)
+                some = [_percentages(column, rows)] if notation is number_grammar.with_percentages else []
+                found = _parse(column, notation, mark)
+                return found and found + some
     return None
 
 
@@ -71,7 +74,9 @@ def _notations(column: TextColumn) -> list[Notation]:
     if not has_digits(column):
         return []
     if any("%" in cell or "％" in cell for cell in column.sample):
-        return [number_grammar.percentage]
+        others = [cell for cell in column.sample if not cell.rstrip(") ").endswith(("%", "％"))]
+        is_of_amounts = 2 * len(others) > len(column.sample) or any(re.search(r"[$€£¥]", cell) for cell in others)
+        return [number_grammar.percentage, *([number_grammar.with_percentages] if is_of_amounts else [])]
     last = {cell[-1:].lower() for cell in column.sample}
     letters = {letter for letter in last if letter.isalpha()}
     if any(re.search(r"\d\W*(dr|db|debit|soll|cr|credit|haben)\.?$", cell, re.IGNORECASE) for cell in column.sample):
@@ -104,6 +109,16 @@ def _parse(column: TextColumn, notation: Notation, mark: Mark) -> list[Decision]
         decisions.append(_split_currency(column, written, has_sides=has_sides))
     column.retype(exact_types.decimal(whole, scale), value)
     return decisions
+
+
+def _percentages(column: TextColumn, rows: SourceRows) -> Decision:
+    """A decision about the percentages in a column of amounts. To be called before the column changes its type."""
+    where = f"regexp_matches({column.value}, '[%％]')"
+    count = column.figure(f"count(*) FILTER ({where})")
+    found = rows.of(column.rowids(where))
+    cells = "1 cell is a percentage" if count == 1 else f"{count:,} cells are percentages"
+    text = f"{column.name}: {cells} among other figures, and the numbers were read as they are written (5% as 5)."
+    return Decision(kind=DecisionKind.PERCENT, text=text, column=column.name, rows=found, count=count, needs_check=True)
 
 
 def _shape(column: TextColumn, digits: str, *, has_sides: bool) -> tuple[int, int, list[str]]:

@@ -21,6 +21,8 @@ _SIGNS = {
 _BY_SIGN = {sign.lower(): code for sign, code in _SIGNS.items()}
 
 
+SIGNS = "".join(sorted({sign for sign in _SIGNS if len(sign) == 1 and not sign.isalnum()}))
+"""The signs of currencies that are no letters."""
 _SYMBOLS = "".join(sorted({sign for sign in _SIGNS if len(sign) == 1 and not sign.isascii()}))
 CURRENCY = rf"([a-z]{{0,2}}[{_SYMBOLS}$]|zł|kč|лв\.?|руб\.?|[a-z]{{1,3}}\.?)"
 """What may be a currency beside an amount, for RE2 and Python, ignoring case: `is_currency` tells whether it is one.

@@ -8,7 +8,7 @@ leading zeros: 00124 is an account code, and 01,234 is a slip that is better lef
 
 from typing import Literal
 
-from cfo_kernel.data.currencies import CURRENCY
+from cfo_kernel.data.currencies import CURRENCY, SIGNS
 
 Mark = Literal[".", ","]
 SPACES = " \t\u00a0\u2007\u2009\u202f\u3000\ufeff"
@@ -30,8 +30,12 @@ SCIENTIFIC = r"\d(\.\d+)?e\+\d{2}"
 """A positive number as a spreadsheet abbreviates it."""
 ONE_SIGN = f"{_UNSIGNED}{_SIGN}?{_UNSIGNED}"
 """What every figure has to match too: two signs contradict each other."""
-PADDED_DASH = f"{_GAP}-{_SPACE}{{2,}}|{_SPACE}+-{_SPACE}+|{_GAP}{CURRENCY}{_GAP}-{_GAP}|{_GAP}-{_GAP}{CURRENCY}{_GAP}"
-"""A zero in the accounting formats of spreadsheets: a dash beside a currency sign, or with their padding."""
+_DASH = "[-–—]"
+PADDED_DASH = (
+    f"{_GAP}-{_SPACE}{{2,}}|{_SPACE}+-{_SPACE}+|{_GAP}{CURRENCY}{_GAP}-{_GAP}|{_GAP}-{_GAP}{CURRENCY}{_GAP}|"
+    f"{_GAP}[{SIGNS}]{_GAP}{_DASH}{_GAP}|{_GAP}{_DASH}{_GAP}[{SIGNS}%％]{_GAP}"
+)
+"""A zero in the accounting formats of spreadsheets: a dash beside a currency or percent sign, or with their padding."""
 
 
 def _number(mark: Mark) -> str:
@@ -57,6 +61,11 @@ def percentage(mark: Mark | None) -> str:
     number = _number(mark) if mark else _EITHER
     signed = f"({_SIGN}{_GAP})?{number}({_PERCENT}({_GAP}{_SIGN})?|{_GAP}{_SIGN}{_PERCENT})"
     return rf"{signed}|\({_GAP}{number}({_PERCENT}{_GAP}\)|{_GAP}\){_PERCENT})|0([.,]0*)?"
+
+
+def with_percentages(mark: Mark | None) -> str:
+    """Amounts with some percentages among them."""
+    return f"{amount(mark)}|{percentage(mark)}"
 
 
 _SIDE = r"(dr|db|debit|soll|cr|credit|haben)\.?"

@@ -190,7 +190,8 @@ def _is_empty(column: str) -> str:
 
 
 def _is_zero(column: str) -> str:
-    return f"(contains({column}, '-') AND regexp_full_match({column}, {text_literal(PADDED_DASH)}, 'i'))"
+    has_dash = " OR ".join(f"contains({column}, '{dash}')" for dash in "-–—")
+    return f"(({has_dash}) AND regexp_full_match({column}, {text_literal(PADDED_DASH)}, 'i'))"
 
 
 def _is_protected(value: str) -> str:

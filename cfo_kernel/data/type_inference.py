@@ -61,7 +61,7 @@ def _read(column: TextColumn, marks: tuple[Mark, ...], rows: SourceRows) -> tupl
     for read in (_booleans, *numbers, date_formats.read_iso, durations.read_durations):
         if (found := read(column)) is not None:
             return ([*found, *empty] if not column.is_text() else found), None
-    if (found := amounts.read_amounts(column, marks)) is not None:
+    if (found := amounts.read_amounts(column, marks, rows)) is not None:
         return [*found, *empty], None
     if (dates := date_formats.find_dates(column)) is not None:
         return empty, dates
