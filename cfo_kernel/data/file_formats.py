@@ -22,10 +22,11 @@ class Content(Enum):
     BINARY_WORKBOOK = auto()
     OPEN_DOCUMENT = auto()
     PARQUET = auto()
+    JSON = auto()
+    ARCHIVE = auto()
 
     @property
     def is_workbook(self) -> bool:
-        """Whether the file may hold several tables, one for each sheet."""
         return self in (self.OFFICE_OPEN_XML, self.OLD_WORKBOOK, self.BINARY_WORKBOOK, self.OPEN_DOCUMENT)
 
 
@@ -47,17 +48,23 @@ FORMATS = {
     ".xlsb": FileFormat(Content.BINARY_WORKBOOK, "application/vnd.ms-excel.sheet.binary.macroEnabled.12"),
     ".ods": FileFormat(Content.OPEN_DOCUMENT, "application/vnd.oasis.opendocument.spreadsheet"),
     ".parquet": FileFormat(Content.PARQUET, "application/vnd.apache.parquet"),
+    ".json": FileFormat(Content.JSON, "application/json"),
+    ".ndjson": FileFormat(Content.JSON, "application/x-ndjson"),
+    ".jsonl": FileFormat(Content.JSON, "application/x-ndjson"),
+    ".gz": FileFormat(Content.ARCHIVE, "application/gzip"),
+    ".zip": FileFormat(Content.ARCHIVE, "application/zip"),
 }
 """The formats by the suffix of a file's name."""
 SUFFIXES = tuple(FORMATS)
 _ZIP, _PARQUET, _COMPOUND = b"PK\x03\x04", b"PAR1", compound_file.SIGNATURE[:4]
+_GZIP, _ARCHIVE_STARTS = b"\x1f\x8b", (_ZIP, b"PK\x05\x06")  # the second is an empty archive's
 _SIGNATURES = {
     _ZIP: "a ZIP archive or workbook",
     b"%PDF": "a PDF",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     _PARQUET: "a Parquet file",
-    b"\x1f\x8b": "a gzip archive",
+    _GZIP: "a gzip archive",
 }
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!DOCTYPE|html|head|body|table|\?xml)\b", re.IGNORECASE)
 _SAVE_AS_XLSX = "Open it in a spreadsheet program and save it as .xlsx."
@@ -90,6 +97,13 @@ def content_of(path: Path) -> Content:
     return content
 
 
+def table_stem(path: Path) -> str:
+    """The file's name without its suffixes, after which its table is named: `ledger` for `ledger.csv.gz`."""
+    inner = Path(path.stem)
+    is_packed = path.suffix.lower() in (".gz", ".zip") and inner.suffix.lower() in FORMATS
+    return inner.stem if is_packed else path.stem
+
+
 def check_content(path: Path) -> None:
     """Raises `UnsupportedFile`, `EmptyFile` or `UnreadableFile` if a file's content does not match its name.
 
@@ -120,6 +134,13 @@ def check_content(path: Path) -> None:
         case Content.PARQUET:
             if not head.startswith(_PARQUET):
                 raise UnreadableFile(f"{path.name} is not a Parquet file. {_SAVE_AGAIN}")
+        case Content.ARCHIVE:
+            if not head.startswith(_GZIP if path.suffix.lower() == ".gz" else _ARCHIVE_STARTS):
+                problem = found or "its content is something else"
+                raise UnreadableFile(f"{path.name} is not an archive ({problem}). Pack the file again.")
+        case Content.JSON:
+            if found:
+                raise UnreadableFile(f"{path.name} is {found}, not JSON. {_SAVE_AGAIN}")
         case Content.TEXT:
             if _MARKUP.match(head):
                 raise UnreadableFile(f"{path.name} is a web page, not a table. {_SAVE_AS_XLSX}")

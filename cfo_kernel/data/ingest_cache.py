@@ -73,7 +73,7 @@ class _Ingested:
 
     def plain_name(self, table: "_IngestedTable") -> str:
         """The identifier of a table before names are made unique, derived from its sheet or its file."""
-        return file_names.identifier(table.sheet or self.path.stem)
+        return file_names.identifier(table.sheet or file_formats.table_stem(self.path))
 
 
 class _IngestedTable(Value):
@@ -165,12 +165,12 @@ class IngestCache:
         paths: dict[str, Path] = {}
         for file in files:
             shown = _shown_name(file.path.name)
-            dataset_id = _unique(file_names.identifier(file.path.stem), {d.id for d in datasets})
+            dataset_id = _unique(file_names.identifier(file_formats.table_stem(file.path)), {d.id for d in datasets})
             tables: list[Table] = []
             for table in file.manifest.tables:
                 name = file.plain_name(table)
                 if table.sheet and name_counts[name] > 1:
-                    name = file_names.identifier(f"{file.path.stem} {table.sheet}")
+                    name = file_names.identifier(f"{file_formats.table_stem(file.path)} {table.sheet}")
                 name = _unique(name, set(paths))
                 paths[name] = self._folder(file.version, file.path) / table.file
                 tables.append(_described(table, name, dataset_id))

@@ -16,8 +16,10 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.data import (
+    archives,
     csv_writer,
     file_formats,
+    json_reader,
     profile,
     sheet_writer,
     staging,
@@ -69,13 +71,17 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
 
 def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Writes the tables in a file to `target`. Returns their descriptions, and notes on the file."""
-    if not file_formats.content_of(source).is_workbook:
+    if file_formats.content_of(source) is file_formats.Content.ARCHIVE:
+        source = archives.unpack(source, scratch / "unpacked")
+        file_formats.check_content(source)
+    content = file_formats.content_of(source)
+    if not content.is_workbook and content is not file_formats.Content.JSON:
         with staging.connect(scratch) as connection:
             rows, decisions = staging.load(connection, source, scratch)
             return [_store(connection, target / "0.parquet", None, rows, decisions)], []
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
-    for sheet in workbook_reader.read_sheets(source):
+    for sheet in workbook_reader.read_sheets(source) if content.is_workbook else json_reader.read_tables(source):
         if sheet.table is None:
             left_out.append(f"The sheet {sheet.name} was left out: {sheet.left_out}.")
             continue
@@ -83,7 +89,9 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
             connection.register("sheet", sheet.table)
             connection.execute("CREATE TABLE staging AS FROM sheet")
             decisions = sheet.decisions + staging.settle_types(connection, sheet.rows)
-            found.append(_store(connection, target / f"{len(found)}.parquet", sheet.name, sheet.rows, decisions))
+            found.append(
+                _store(connection, target / f"{len(found)}.parquet", sheet.name or None, sheet.rows, decisions)
+            )
     if not found:
         reasons = " ".join(left_out[:_LISTED_REASONS])
         raise UnreadableFile(f"{source.name} contains no table. {reasons} Add one header row.")

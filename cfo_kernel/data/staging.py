@@ -6,7 +6,6 @@ only for one request, so types can be settled over whole columns before anything
 
 import shutil
 from pathlib import Path
-from typing import assert_never
 
 import duckdb
 
@@ -31,17 +30,15 @@ def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[SourceRows, list[Decision]]:
     """Creates `staging` with final column types. Returns the rows, and decisions. `scratch` is a temporary folder."""
     file_formats.check_content(path)
-    match content := file_formats.content_of(path):
+    match file_formats.content_of(path):
         case Content.PARQUET:
             decisions = parquet_reader.load(connection, path)
             return SourceRows(), decisions + settle_types(connection, SourceRows(), is_typed=True)
         case Content.TEXT:
             rows, decisions = csv_reader.load(connection, path, scratch)
             return rows, decisions + settle_types(connection, rows)
-        case Content.OFFICE_OPEN_XML | Content.OLD_WORKBOOK | Content.BINARY_WORKBOOK | Content.OPEN_DOCUMENT:
-            raise UnsupportedFile(f"{path.name} is a workbook, which may hold several tables. Send CSV or Parquet.")
         case _:
-            assert_never(content)
+            raise UnsupportedFile(f"{path.name} may hold several tables. Send CSV or Parquet.")
 
 
 def settle_types(connection: duckdb.DuckDBPyConnection, rows: SourceRows, *, is_typed: bool = False) -> list[Decision]:

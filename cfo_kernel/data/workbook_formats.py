@@ -5,7 +5,6 @@ of the format in its name have confirmed it.
 """
 
 from pathlib import Path
-from typing import assert_never
 
 from python_calamine import CalamineWorkbook
 
@@ -38,7 +37,5 @@ def open_workbook(path: Path) -> tuple[CalamineWorkbook, CellMarks]:
             workbook_package.check_package(path, content)
             marks = open_document_cells.examine(path)
             return CalamineWorkbook.from_path(path), marks  # pyright: ignore[reportUnknownMemberType] - its PathLike
-        case Content.TEXT | Content.PARQUET:
-            raise UnsupportedFile(f"{path.name} is not a workbook.")
         case _:
-            assert_never(content)
+            raise UnsupportedFile(f"{path.name} is not a workbook.")

@@ -49,7 +49,7 @@ def check_package(path: Path, content: Content) -> frozenset[str]:
 
     Returns the parts that may have cells with errors or with formulas that were never calculated (`lost_cells`).
     """
-    _check_directory(path)
+    check_directory(path)
     try:
         with zipfile.ZipFile(path) as archive:
             _check_format(archive, path.name, content)
@@ -78,7 +78,7 @@ def _check_format(archive: zipfile.ZipFile, name: str, content: Content) -> None
         raise UnreadableFile(f"{problem}. Open it in a spreadsheet program and save it again as .xlsx.")
 
 
-def _check_directory(path: Path) -> None:
+def check_directory(path: Path) -> None:
     """Counts the parts from the archive's last bytes, because reading a list of millions would take minutes."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _END_SIZE - _MAX_COMMENT - _END_64_SIZE))

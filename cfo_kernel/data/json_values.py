@@ -1,0 +1,70 @@
+"""Parses JSON without losing a digit: a number keeps its text, and a key that occurs twice is refused."""
+
+import json
+from decimal import Decimal
+from typing import Any, cast
+
+_MAX_EXPONENT = 60
+
+
+class Number(str):
+    """The text of a number."""
+
+    __slots__ = ()
+
+    @property
+    def plain(self) -> str:
+        """The number without an exponent, unless that would take too many digits."""
+        if self.isdigit() or "e" not in self.lower():
+            return str(self)
+        value = Decimal(self)
+        exponent = value.as_tuple().exponent
+        is_short = isinstance(exponent, int) and abs(exponent) <= _MAX_EXPONENT
+        return format(value, "f") if is_short else str(self)
+
+
+class NotFinite:
+    """NaN or an infinity, which JSON does not have but some programs write."""
+
+
+class RepeatedKey(ValueError):
+    """A key occurs twice in one object, so one of its values would be lost."""
+
+
+NOT_FINITE = NotFinite()
+Object = dict[str, Any]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Object:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        seen: set[str] = set()
+        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise RepeatedKey(f"the key {repeated[:80]} occurs twice in one object")
+    return made
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=Number, parse_float=Number, parse_constant=lambda _: NOT_FINITE, object_pairs_hook=_object
+)
+
+
+def parse(text: str) -> Any:
+    """The value of a JSON text. Raises `JSONDecodeError`, `RepeatedKey` or `RecursionError`."""
+    return _DECODER.decode(text)
+
+
+def to_text(value: Any) -> str:
+    """The JSON text of a parsed value, with its numbers as they were written."""
+    match value:
+        case Number():
+            return str(value)
+        case NotFinite():
+            return "null"
+        case list():
+            return f"[{', '.join(map(to_text, cast('list[Any]', value)))}]"
+        case dict():
+            items = cast("Object", value).items()
+            return f"{{{', '.join(f'{json.dumps(key, ensure_ascii=False)}: {to_text(v)}' for key, v in items)}}}"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
