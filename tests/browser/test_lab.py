@@ -41,7 +41,6 @@ async def test_a_review_a_question_and_a_stop_in_a_cell(lab: Lab, visit: Visit) 
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 async def test_a_reload_shows_the_thread_and_continues_its_stream(lab: Lab, visit: Visit) -> None:
     page = await visit(lab.write("reload"), width=1500)
     await run_notebook(page)
