@@ -58,6 +58,46 @@ def _are_clear(column: TextColumn, fits: list[str]) -> bool:
     return named or any(re.search(r"\d[.,]\d|[%()$€£¥]", cell) for cell in fits)
 
 
+def stays_text(column: TextColumn, rows: SourceRows) -> list[Decision]:
+    """A decision about a column that stays text although most of its cells are figures or dates."""
+    for pattern, kind, name in (
+        (date_formats.ANY, DecisionKind.DATES, "date"),
+        (number_grammar.ANY, DecisionKind.NUMBERS, "figure"),
+    ):
+        letters = "[a-z]" if kind is DecisionKind.NUMBERS else "_^"  # i1 and 5 kg are no figures
+        fits = [cell for cell in column.sample if _fits(pattern, cell) and not re.search(letters, cell, re.IGNORECASE)]
+        if len(fits) < 2 or 2 * len(fits) <= len(column.sample) or _are_serials(fits):
+            continue
+        usual = f"regexp_full_match({column.value}, {text_literal(pattern)}, 'i')"
+        usual += f" AND NOT regexp_matches({column.value}, '{letters}', 'i')"
+        other = f"{column.value} IS NOT NULL AND NOT ({usual})"
+        count = column.figure(f"count(*) FILTER ({other})")
+        if kind is DecisionKind.DATES or _are_clear(column, fits) or 0 < _RARE * count <= column.filled:
+            where = rows.of(column.rowids(other))
+            shown = [cell for cell, _ in column.counts(other, _SHOWN)] or fits[:_SHOWN]
+            text = f"{column.name}: the column stays text, because {_why_text(name, shown, where, count)}."
+            text += f" If it should have {name}s, correct the file."
+            return [Decision(kind=kind, text=text, column=column.name, rows=where, count=count, needs_check=True)]
+    return []
+
+
+def _are_serials(cells: list[str]) -> bool:
+    return all(_fits(date_formats.SERIAL, cell) for cell in cells)
+
+
+def _why_text(name: str, cells: list[str], rows: tuple[int, ...], count: int) -> str:
+    shown = ", ".join(cells)
+    if not count:
+        reason = "some of which do not exist or contradict" if name == "date" else "which contradict"
+        return f"it has {name}s in different notations, {reason} each other ({shown})"
+    numbers = ", ".join(f"{row:,}" for row in rows[:_SHOWN]) + (", …" if count > _SHOWN else "")
+    return (
+        f"1 cell is no {name} ({shown}; row {numbers})"
+        if count == 1
+        else (f"{count:,} cells are no {name}s ({shown}; rows {numbers})")
+    )
+
+
 def decision(column: TextColumn, rows: SourceRows) -> list[Decision]:
     """A decision about the odd cells that were read as empty. To be called before the column changes its type."""
     if not column.odd:

@@ -48,6 +48,8 @@ def _read_columns(columns: Sequence[TextColumn], rows: SourceRows) -> tuple[list
         found, its_dates = _read(column, marks, rows)
         if its_dates is None and found is None and (clean := odd_cells.without_odd_cells(column)):
             found, its_dates = _read(clean, marks, rows)
+        if its_dates is None and found is None:
+            found = odd_cells.stays_text(column, rows)
         decisions += [*(found or []), *(doubt if found is not None and not column.is_text() else [])]
         dates += [its_dates] if its_dates else []
     return decisions, dates

@@ -190,3 +190,26 @@ def test_numbers_are_dates_where_the_header_says_so(
 def test_a_currency_column_follows_its_amounts() -> None:
     columns, _ = read(("v", ["EUR 1.50", "USD 2.50"]), ("n", ["1", "2"]), ("t", ["a", " b"]))
     assert columns == [[D("1.5"), D("2.5")], ["EUR", "USD"], [1, 2], ["a", "b"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "why", "rows"),
+    [
+        ("Amount", ["1,200.50", "5,000.00 CR", "12.50-", "3.00"], "1 cell is no figure (5,000.00 CR; row 3)", (3,)),
+        ("Amount", ["1.200,50", "5,000.25", "3,10"], "it has figures in different notations", ()),
+        ("Booked", ["2024-01-05", "31/31/2024", "2024-02-01"], "it has dates in different notations", ()),
+        ("Size", [*map(str, range(40)), "14x"], "1 cell is no figure (14x; row 42)", (42,)),
+    ],
+)
+def test_a_column_that_stays_text_although_most_of_it_are_figures_says_why(
+    name: str, cells: list[str], why: str, rows: tuple[int, ...]
+) -> None:
+    [column], [decision] = read((name, cells))
+    assert column == cells
+    assert f"{name}: the column stays text, because {why}" in decision.text
+    assert (decision.needs_check, decision.rows) == (True, rows)
+
+
+@pytest.mark.parametrize("cells", [["A1", "B2", "7"], ["i1", "i2", "i3"], ["10", "12", "14x", "15"], ["5 kg", "7 kg"]])
+def test_a_column_of_names_stays_text_without_a_word(cells: list[str]) -> None:
+    assert read(("Name", cells)) == ([cells], [])

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from cfo_kernel.data import text_encoding
+from cfo_kernel.data.decisions import DecisionKind
 from cfo_kernel.errors import EmptyFile, UnreadableFile
 from tests.data.conftest import Ingested
 
@@ -200,7 +201,7 @@ def test_a_quotation_mark_that_is_never_closed_is_refused_with_its_line(
 def test_rows_in_one_cell_are_noted(ingest_csv: Csv, last: int, row: str) -> None:
     lines = ["account,amount", *ROWS[:60], '"acc60,60', *ROWS[61:last], row, *ROWS[last + 1 :]]
     table = ingest_csv("\n".join(lines))
-    [note] = table.notes
+    [note] = [d.text for d in table.table.decisions if d.kind is DecisionKind.ROWS]
     assert note.startswith(f"1 row has a cell of several lines that look like rows (up to {last - 59} lines; the first")
     assert "begins on line 62)" in note
     assert table.table.row_count == 100 - (last - 60)
