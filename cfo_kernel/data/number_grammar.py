@@ -15,9 +15,10 @@ SPACES = " \t\u00a0\u2007\u2009\u202f\u3000\ufeff"
 """The characters that may surround a cell or separate thousands: plain, no-break, figure, thin and narrow spaces."""
 _SPACE = f"[{SPACES}]"
 _GAP = f"{_SPACE}*"
-_MINUS = "-−–—‐‑﹣－▲△"
-_SIGN = f"[{_MINUS}+＋]"
-_UNSIGNED = f"[^{_MINUS}+＋]*"
+MINUS = "-−–—‐‑﹣－▲△"
+"""The characters that are read as minus signs."""
+_SIGN = f"[{MINUS}+＋]"
+_UNSIGNED = f"[^{MINUS}+＋]*"
 _PERCENT = f"{_GAP}[%％]"
 _BEFORE, _BEHIND = f"({CURRENCY}{_GAP})?", f"({_GAP}{CURRENCY})?"
 _CREDIT = r"(cr|credit|haben)\.?$|[hc]$"
@@ -96,7 +97,7 @@ def digits(value: str, mark: Mark) -> str:
 def sign(value: str, *, has_sides: bool = False) -> str:
     """SQL for the minus sign of the figure `value`, or an empty string."""
     credit = f" OR regexp_matches({value}, '{_CREDIT}', 'i')" if has_sides else ""
-    return f"CASE WHEN regexp_matches({value}, '[{_MINUS}(]'){credit} THEN '-' ELSE '' END"
+    return f"CASE WHEN regexp_matches({value}, '[{MINUS}(]'){credit} THEN '-' ELSE '' END"
 
 
 def without_side(value: str) -> str:

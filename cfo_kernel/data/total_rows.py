@@ -1,74 +1,116 @@
 """Removes total rows from a table, because every sum would count them in addition to the rows that they add up.
 
-Runs in the ingest worker, on the table `staging`. Rows are removed only if arithmetic proves that they are totals: the
-last row is labelled as a total, and each of its figures is the sum of the rows without such a label. Other rows that
-look like totals are kept, with a note.
+Runs in the ingest worker, on the table `staging`. A row is removed only if it is labelled as a total, or has no name,
+and arithmetic proves each of its figures (`total_proofs`). Other rows that look like totals are kept, with a decision:
+those whose figures prove nothing, and those that add up others but have a name, such as `Net assets`.
 """
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import duckdb
 
-from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data import total_labels
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
-from cfo_kernel.data.tables import Column, Kind
-from cfo_kernel.sql_text import quoted
+from cfo_kernel.data.total_doubts import doubtful_totals
+from cfo_kernel.data.total_grid import Grid, Row
+from cfo_kernel.data.total_proofs import Proof, Search, Sign, sign_of
+from cfo_kernel.data.total_reader import read_grid
 
-_LABEL = r"^\s*((grand|sub)[\s-]*)?(totals?|summe|zwischensumme|gesamt(summe)?)\s*:?(\s|$)"
+_LARGEST = 600  # rows of a table in which a row with a name may be a total
+_SHOWN = 5
 
 
 def remove_total_rows(connection: duckdb.DuckDBPyConnection, rows: SourceRows) -> list[Decision]:
-    """Deletes the proven totals from `staging`. Returns a decision about them, and about rows that look like totals."""
-    described = connection.execute("DESCRIBE staging").fetchall()
-    columns = [Column(name=name, type=kind) for name, kind, *_ in described]
-    texts = [quoted(c.name) for c in columns if c.kind is Kind.TEXT]
-    figures = [quoted(c.name) for c in columns if c.kind is Kind.NUMBER and not c.is_key]
-    if not texts or not figures:
+    """Deletes the proven totals from `staging`. Returns decisions about them, and about rows that look like totals."""
+    grid = read_grid(connection)
+    if grid is None:
         return []
-    # Only the first text in a row labels it: in another column, "Total ..." may be a name, such as that of an account.
-    label = f"coalesce({', '.join(texts)})"
-    is_total = f"regexp_matches(lower({label}), '{_LABEL}')"
-    found = connection.execute(f"SELECT rowid, {label} FROM staging WHERE {is_total}").fetchall()  # noqa: S608 - quoted
-    if not found:
-        return []
-    where = rows.of([rowid for rowid, _ in found])
-    labels = "; ".join(dict.fromkeys(text.strip() for _, text in found[:5]))
-    [(last,)] = connection.execute("SELECT max(rowid) FROM staging").fetchall()
-    # A total elsewhere proves nothing: it may add up only some of the rows, or belong to another block of the sheet.
-    if found[-1][0] == last and _adds_up(connection, figures, is_total, last):
-        connection.execute(f"DELETE FROM staging WHERE {is_total}")  # noqa: S608 - quoted names and a constant
-        return [Decision(kind=DecisionKind.TOTALS, text=_removed(len(found), labels), rows=where, count=len(found))]
+    proofs = prove(grid)
+    removed = [at for at, proof in proofs.items() if proof.sign is not Sign.NAMED]
+    counted = [at for at in proofs if at not in removed]
+    doubtful = doubtful_totals(grid, proofs)
+    balances = [at for at, row in enumerate(grid.rows) if at not in removed and _is_balance(row)]
+    if removed:
+        ids = ", ".join(str(grid.rows[at].rowid) for at in removed)
+        connection.execute(f"DELETE FROM staging WHERE rowid IN ({ids})")  # noqa: S608 - numbers
+    found = ((_removed, removed), (_counted, counted), (_doubtful, doubtful), (_balances, balances))
     return [
-        Decision(
-            kind=DecisionKind.TOTALS, text=_kept(len(found), labels), rows=where, count=len(found), needs_check=True
-        )
+        _decision(text, [grid.rows[at] for at in sorted(places)], rows, needs_check=text is not _removed)
+        for text, places in found
+        if places
     ]
 
 
-def _adds_up(connection: duckdb.DuckDBPyConnection, figures: list[str], is_total: str, last: int) -> bool:
-    """Whether each figure of the last row is the sum of the rows that are not totals. There must be at least one."""
-    pairs: list[tuple[Any, Any]] = []
-    for some in batches(figures):
-        sums = ", ".join(f"sum({f})" for f in some)
-        others = f"SELECT {sums} FROM staging WHERE NOT coalesce({is_total}, false)"  # noqa: S608 - quoted names and a constant
-        [parts] = connection.execute(others).fetchall()
-        [whole] = connection.execute(f"SELECT {', '.join(some)} FROM staging WHERE rowid = ?", [last]).fetchall()  # noqa: S608
-        pairs += [(part, total) for part, total in zip(parts, whole, strict=True) if total is not None]
-    return bool(pairs) and all(part == total for part, total in pairs)
+def _is_balance(row: Row) -> bool:
+    return row.size == 1 and row.has_figures and total_labels.is_balance(row.label)
+
+
+def prove(grid: Grid) -> dict[int, Proof]:
+    """The proofs that rows are totals, by their positions."""
+    signs = [sign_of(row, grid.usual) for row in grid.rows]
+    places = [at for at, row in enumerate(grid.rows) if row.has_figures]
+    starts = frozenset(at for before, at in pairwise(places) if _is_gap(grid, before, at))
+    is_statement = grid.is_whole and len(grid.rows) <= _LARGEST and sum(grid.usual) <= 1
+    proofs = Search(grid, places, signs, starts, takes_names=is_statement).run()
+    if is_statement:
+        for same in _same_names(grid, places):
+            for at, proof in Search(grid, same, signs, frozenset(), takes_names=True).run().items():
+                proofs.setdefault(at, proof)
+    return proofs
+
+
+def _is_gap(grid: Grid, before: int, at: int) -> bool:
+    """Whether an empty row, or one without figures, stands between these rows."""
+    skipped = grid.is_whole and grid.rows[at].rowid - grid.rows[before].rowid > 1
+    return at - before > 1 or skipped
+
+
+def _same_names(grid: Grid, places: Sequence[int]) -> list[list[int]]:
+    """The rows of each name that stands in several rows, as in a statement with a block for each region."""
+    by_name: dict[str, list[int]] = {}
+    for at in places:
+        by_name.setdefault(grid.rows[at].label.strip().lower(), []).append(at)
+    return [found for name, found in by_name.items() if name and len(found) > 2]
+
+
+def _decision(
+    text: Callable[[int, str], str], found: Sequence[Row], rows: SourceRows, *, needs_check: bool
+) -> Decision:
+    labels = list(dict.fromkeys(row.label.strip() or "without a name" for row in found))
+    shown = "; ".join(labels[:_SHOWN]) + ("; …" if len(labels) > _SHOWN else "")
+    where = rows.of([row.rowid for row in found])
+    return Decision(
+        kind=DecisionKind.TOTALS, text=text(len(found), shown), rows=where, count=len(found), needs_check=needs_check
+    )
 
 
 def _removed(count: int, labels: str) -> str:
     if count == 1:
-        return f"1 row is the total of the others ({labels}). It was skipped, since it would count twice."
-    return f"{count} rows are totals of the others ({labels}). They were skipped, since they would count twice."
+        return f"1 row is the total of other rows ({labels}). It was left out, since it would count twice."
+    return f"{count:,} rows are totals of other rows ({labels}). They were left out, since they would count twice."
 
 
-def _kept(count: int, labels: str) -> str:
+def _counted(count: int, labels: str) -> str:
+    if count == 1:
+        return f"1 row adds up other rows ({labels}). It was kept, so a sum over the table counts those rows twice."
+    return f"{count:,} rows add up other rows ({labels}). They were kept, so a sum over the table counts rows twice."
+
+
+def _doubtful(count: int, labels: str) -> str:
     if count == 1:
         doubt = (
             f"1 row looks like a total ({labels}), but the figures do not prove it, so it counts like any other row."
         )
         return f"{doubt} If it is a total, delete it from the file."
-    doubt = f"{count} rows look like totals ({labels}), but the figures do not prove it, so they count like other rows."
+    doubt = (
+        f"{count:,} rows look like totals ({labels}), but the figures do not prove it, so they count like other rows."
+    )
     return f"{doubt} If they are totals, delete them from the file."
+
+
+def _balances(count: int, labels: str) -> str:
+    if count == 1:
+        return f"1 row is a balance rather than a movement ({labels}). It was kept, so a sum over the table counts it."
+    return f"{count:,} rows are balances rather than movements ({labels}). They were kept, so a sum counts them too."

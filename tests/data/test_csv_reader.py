@@ -227,7 +227,7 @@ def test_the_widest_table_is_read_in_batches(ingest_csv: Csv) -> None:
     assert list(table.types.values()) == ["VARCHAR"] + ["BIGINT"] * (width - 1)
     assert table.rows == [(f"x{row}", *(i + row for i in range(1, width))) for row in range(3)]
     assert table.table.columns[-1].maximum == str(width + 1)
-    assert table.notes[0].startswith("1 row is the total of the others (Total).")
+    assert table.notes[0].startswith("1 row is the total of other rows (Total).")
 
 
 def test_percentages_of_a_wide_table_keep_their_format(ingest_csv: Csv) -> None:

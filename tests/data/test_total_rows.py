@@ -65,3 +65,42 @@ def test_a_name_that_only_contains_the_word_total_is_kept(last: tuple[object, ..
 def test_a_list_of_accounts_is_unchanged() -> None:
     rows, notes = after([("Total Cost of Sales", 1), ("Total", 2)], "name VARCHAR, account_key INTEGER")
     assert (len(rows), notes) == (2, [])
+
+
+def test_a_subtotal_is_removed_although_another_row_does_not_add_up() -> None:
+    """Each row needs a proof of its own."""
+    rows, notes = after([NORTH, NORTH, ("Subtotal", None, 20, 2), SOUTH, ("Total", None, 99, 9)])
+    assert [row[0] for row in rows] == ["North", "North", "South", "Total"]
+    assert len(notes) == 2
+
+
+def test_a_row_without_a_name_is_a_total_if_all_of_its_figures_add_up() -> None:
+    rows, notes = after([NORTH, SOUTH, (None, None, 30.5, 3)])
+    assert len(rows) == 2
+    assert notes == ["1 row is the total of other rows (without a name). It was left out, since it would count twice."]
+    assert len(after([NORTH, SOUTH, (None, None, 30.5, 4)])[0]) == 3
+
+
+def test_a_price_is_no_sum_but_follows_from_the_other_figures() -> None:
+    types = "item VARCHAR, quantity INTEGER, amount DECIMAL(18, 2), price DECIMAL(18, 2)"
+    data = [("a", 2, 3, 1.5), ("b", 4, 10, 2.5), ("c", 10, 20, 2)]
+    assert len(after([*data, ("Total", 16, 33, 2.06)], types)[0]) == 3
+    assert len(after([*data, ("Total", 16, 33, 2.5)], types)[0]) == 4
+
+
+def test_a_named_line_that_adds_up_others_is_kept_with_a_note() -> None:
+    types = "line VARCHAR, this_year INTEGER, last_year INTEGER"
+    data = [("Assets", 91_204, 88_157), ("Liabilities", -45_113, -52_209), ("Net assets", 46_091, 35_948)]
+    rows, notes = after([*data, ("Share capital", 1_204, 1_310)], types)
+    assert len(rows) == 4
+    assert notes == [
+        "1 row adds up other rows (Net assets). It was kept, so a sum over the table counts those rows twice."
+    ]
+
+
+def test_balances_among_movements_are_named() -> None:
+    types = "day DATE, what VARCHAR, amount DECIMAL(18, 2)"
+    data = [("2024-01-01", "Opening balance", 500), ("2024-01-02", "Sale", 100), ("2024-01-31", "Closing balance", 600)]
+    rows, notes = after(data, types)
+    assert len(rows) == 3
+    assert "Opening balance; Closing balance" in notes[0]

@@ -1,0 +1,61 @@
+"""The figures of a table as whole numbers of their last digit, in which totals are searched for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import gcd
+from typing import Any
+
+from cfo_kernel.data import total_labels
+from cfo_kernel.data.total_labels import Label
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table `staging`, or the sums of `size` rows that follow one another.
+
+    `keys` are the cells that name it, and `figures` its numbers, with None for an empty cell. `counts` are the numbers
+    of the figures that were added up.
+    """
+
+    rowid: int
+    keys: tuple[Any, ...]
+    figures: tuple[int | None, ...]
+    size: int = 1
+    counts: tuple[int, ...] = ()
+
+    @property
+    def has_figures(self) -> bool:
+        return any(figure is not None for figure in self.figures)
+
+    @cached_property
+    def label(self) -> str:
+        """The text that names the row: a bare word for totals in any cell, or else the first text."""
+        texts = [key.strip() for key in self.keys if isinstance(key, str) and key.strip()]
+        bare = (text for text in texts if total_labels.label_of(text) is Label.BARE)
+        return next(bare, texts[0] if texts else "")
+
+    @cached_property
+    def strength(self) -> Label:
+        """How strongly the label says that the row is a total."""
+        return total_labels.label_of(self.label) if self.size == 1 else Label.NONE
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The rows with their figures.
+
+    For each column of figures, `names` has its name, `scales` its decimals and `units` the greatest common divisor of
+    its figures. `usual` says which of the cells that name a row are usually filled. If the table `is_whole`, each row
+    stands for itself.
+    """
+
+    names: Sequence[str]
+    scales: Sequence[int]
+    rows: Sequence[Row]
+    usual: Sequence[bool]
+    is_whole: bool = True
+
+    @cached_property
+    def units(self) -> Sequence[int]:
+        return [gcd(*(row.figures[i] or 0 for row in self.rows)) or 1 for i in range(len(self.names))]

@@ -1,0 +1,56 @@
+"""Which texts label a total, in the languages in which files are read.
+
+The patterns fit RE2 (DuckDB) and Python alike, and are meant for text in lower case.
+"""
+
+import re
+from enum import IntEnum
+
+_WORDS = (
+    r"(?:sub|sous|grand)?tota(?:l|ls|le|les|li|al|len|is|ux|lt)|sum|sums|sumas?|sumy|sumi|som[ae]s?|somme|summor"
+    r"|\w*summ(?:e|en|a|or)|\w*totaal|gesamt\w*|insgesamt|razem|og[oó][lł]em|[lł][aą]cznie|overall|en ?semble"
+    r"|complessiv[oaei]|итого|всего|сумма"
+)
+_JAPANESE = r"合計|小計|総計|累計|[産債入出益用費部上]計\s*$|^\s*計\s*$"
+_NO_LETTER = "[^a-zß-öø-ÿāăąćčďđēęěğģīįıķłļńņňōőœŕřśšşťţūůűųźżžа-я]"
+PATTERN = rf"(?:^|{_NO_LETTER})(?:{_WORDS})(?:{_NO_LETTER}|$)|{_JAPANESE}"
+"""A text with a word for totals anywhere: `College total`, `TOTAL1`, `Gesamtaufwand`."""
+_TOTAL = re.compile(PATTERN)
+_FILLERS = (
+    r"grand|general|générale?|generale|geral|main|net|report|table|column|row|final|sub|sous|all|of|in|the|en|de"
+    r"|im|für|alle|to|for|date|and|końcow[ya]|og[oó]ln[ay]|totale?|sum"
+)
+_BARE = re.compile(rf"(?:{_NO_LETTER})*(?:(?:{_WORDS}|{_FILLERS}|{_JAPANESE})(?:{_NO_LETTER})*)+")
+_BALANCES = (
+    r"(?:opening|closing|beginning|ending|starting|initial|final|previous) balance"
+    r"|(?:balance )?(?:brought|carried) (?:forward|down)|balance [bc]/[fd]"
+    r"|(?:anfangs|end|schluss|eröffnungs|alt|neu)(?:saldo|bestand)|saldovortrag"
+    r"|solde (?:initial|final|d'ouverture|de clôture|précédent|reporté)|(?:ancien|nouveau) solde|report à nouveau"
+    r"|saldo (?:inicial|final|anterior|iniziale|finale|precedente|de apertura|de cierre)"
+    r"|(?:begin|eind|open(?:ings)?|slot)saldo|(?:ingående|utgående) (?:saldo|balans)"
+    r"|saldo (?:początkowe|końcowe|otwarcia|zamknięcia)|期首残高|期末残高|[前次]月繰越|[前次]期繰越|繰越残高"
+)
+BALANCE = rf"(?:^|{_NO_LETTER})(?:{_BALANCES})(?:{_NO_LETTER}|$)"
+"""A text that labels an opening or closing balance among movements."""
+_BALANCE = re.compile(BALANCE)
+
+
+class Label(IntEnum):
+    """How strongly a text labels a total: not at all, as a part of a longer text, or as its only meaning."""
+
+    NONE = 0
+    WORD = 1
+    BARE = 2
+
+
+def label_of(text: str) -> Label:
+    """How strongly the text labels a total."""
+    lowered = text.lower()[:200]
+    if not _TOTAL.search(lowered):
+        return Label.NONE
+    return Label.BARE if _BARE.fullmatch(lowered) else Label.WORD
+
+
+def is_balance(text: str) -> bool:
+    """Whether the text labels an opening or closing balance."""
+    return _BALANCE.search(text.lower()[:200]) is not None

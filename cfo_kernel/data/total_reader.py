@@ -1,0 +1,135 @@
+"""Reads the figures of the table `staging` for the search for totals.
+
+A small table is read whole. From a large one only the rows that may be totals are read, because their label or an empty
+cell says so; the rows between two of them are read as one row of sums.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+
+from cfo_kernel import column_names
+from cfo_kernel.data import total_cells, total_labels
+from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.tables import Column, Kind
+from cfo_kernel.data.total_grid import Grid, Row
+from cfo_kernel.sql_text import quoted, text_literal
+
+_SMALL = 1500  # rows
+_FEWEST = 2
+_MOST_CANDIDATES = 1500
+_DOUBLE_SCALE = 6
+_USUAL = 0.6
+_RARELY_EMPTY = 20
+
+
+def read_grid(connection: duckdb.DuckDBPyConnection) -> Grid | None:
+    """The figures of `staging`, or None if it has no figures or no rows that may be totals."""
+    described = connection.execute("DESCRIBE staging").fetchall()
+    columns = [Column(name=name, type=kind) for name, kind, *_ in described]
+    [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
+    if count < _FEWEST:
+        return None
+    figures = [c for c in columns if c.kind is Kind.NUMBER and not _is_code(c)]
+    keys = [c for c in columns if c not in figures and (c.kind in (Kind.TEXT, Kind.TIME) or _is_code(c))]
+    return _whole(connection, keys, figures) if count <= _SMALL else _compressed(connection, keys, figures, count)
+
+
+def _is_code(column: Column) -> bool:
+    return column.is_key or column_names.says_year(column_names.words(column.name))
+
+
+def _scale(column: Column) -> int:
+    return _DOUBLE_SCALE if column.type in ("DOUBLE", "FLOAT") else column.scale
+
+
+def _exact(column: Column) -> str:
+    """SQL for the figures of a column as decimals. Doubles that are too large for them are left out."""
+    name = quoted(column.name)
+    value = f"CAST({name} AS DECIMAL(38, {_scale(column)}))"
+    return f"CASE WHEN abs({name}) < 1e15 THEN {value} END" if column.type in ("DOUBLE", "FLOAT") else value
+
+
+def _integer(value: str | None) -> int | None:
+    """The decimal as a whole number of units of its last digit."""
+    return None if value is None else int(value.replace(".", ""))
+
+
+def _whole(connection: duckdb.DuckDBPyConnection, keys: Sequence[Column], figures: Sequence[Column]) -> Grid | None:
+    """All rows of a small table. Figures among the cells of text columns are figures too."""
+    wanted = [quoted(c.name) for c in keys] + [f"CAST({_exact(c)} AS VARCHAR)" for c in figures]
+    cells: list[Sequence[Any]] = []
+    for some in batches(wanted):
+        rows = connection.execute(f"SELECT {', '.join(some)} FROM staging ORDER BY rowid").fetchall()  # noqa: S608 - quoted
+        cells += zip(*rows, strict=True)
+    read = [
+        total_cells.figures_among(found) if c.kind is Kind.TEXT else None for c, found in zip(keys, cells, strict=False)
+    ]
+    names = [column for column, some in zip(cells, read, strict=False) if some is None]
+    texts = [(c.name, some) for c, some in zip(keys, read, strict=True) if some]
+    numbers = [some.values for _, some in texts] + [tuple(map(_integer, column)) for column in cells[len(keys) :]]
+    if not numbers:
+        return None
+    ids = [rowid for (rowid,) in connection.execute("SELECT rowid FROM staging ORDER BY rowid").fetchall()]
+    by_row = [tuple(row) for row in zip(*names, strict=True)] if names else [()] * len(ids)
+    return Grid(
+        [*(name for name, _ in texts), *(c.name for c in figures)],
+        [*(some.scale for _, some in texts), *map(_scale, figures)],
+        [Row(rowid, k, f) for rowid, k, f in zip(ids, by_row, zip(*numbers, strict=True), strict=True)],
+        [_USUAL * len(ids) <= sum(cell is not None for cell in column) for column in names],
+    )
+
+
+def _compressed(
+    connection: duckdb.DuckDBPyConnection, keys: Sequence[Column], figures: Sequence[Column], count: int
+) -> Grid | None:
+    """The rows that may be totals, and the sums of the rows between them. None if there are none, or too many."""
+    filled = _filled(connection, keys)
+    condition = _suspicious(keys, filled, count)
+    if not figures or not condition:
+        return None
+    found = f"SELECT count(*) FROM staging WHERE {condition}"  # noqa: S608 - built here
+    [(candidates,)] = connection.execute(found).fetchall()
+    if not 0 < candidates <= _MOST_CANDIDATES:
+        return None
+    marked = f"SELECT *, rowid AS r, {condition} AS c FROM staging"  # noqa: S608 - built here
+    blocks = f"SELECT *, count(*) FILTER (c) OVER (ORDER BY r) AS b FROM ({marked})"  # noqa: S608 - built here
+    names: dict[tuple[int, bool], tuple[int, int, tuple[Any, ...]]] = {}
+    sums: dict[tuple[int, bool], list[Any]] = {}
+    for some in batches(figures):
+        wanted = [f"CAST(sum({_exact(c)}) AS VARCHAR), count({quoted(c.name)})" for c in some]
+        wanted += [f"any_value({quoted(c.name)})" for c in keys] if not names else []
+        grouped = f"SELECT b, c, min(r), count(*), {', '.join(wanted)} FROM ({blocks}) GROUP BY b, c"  # noqa: S608 - built here
+        for b, c, rowid, size, *cells in connection.execute(grouped).fetchall():
+            texts = cells[2 * len(some) :] if c else [None] * len(keys)
+            names.setdefault((b, c), (rowid, size, tuple(texts)))
+            sums.setdefault((b, c), []).extend(cells[: 2 * len(some)])
+    rows = [
+        Row(rowid, texts, tuple(map(_integer, sums[at][::2])), size, tuple(sums[at][1::2]))
+        for at, (rowid, size, texts) in sorted(names.items(), key=lambda item: item[1][0])
+    ]
+    usual = [_USUAL * count <= n for n in filled]
+    return Grid([c.name for c in figures], [_scale(c) for c in figures], rows, usual, is_whole=False)
+
+
+def _suspicious(keys: Sequence[Column], filled: Sequence[int], count: int) -> str:
+    """SQL for the rows of a large table that may be totals: by a label, or a cell that is rarely empty."""
+    conditions = [
+        f"{quoted(c.name)} IS NULL"
+        for c, n in zip(keys, filled, strict=True)
+        if 0 < count - n <= min(_MOST_CANDIDATES, count // _RARELY_EMPTY)
+    ]
+    if texts := [quoted(c.name) for c in keys if c.kind is Kind.TEXT]:
+        label = f"lower(coalesce({', '.join(texts)}))"
+        conditions.append(f"coalesce(regexp_matches({label}, {text_literal(total_labels.PATTERN)}), false)")
+    return f"({' OR '.join(conditions)})" if conditions else ""
+
+
+def _filled(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> list[int]:
+    """How many cells of each column have a value."""
+    counts: list[int] = []
+    for some in batches(columns):
+        wanted = ", ".join(f"count({quoted(c.name)})" for c in some)
+        counts += connection.execute(f"SELECT {wanted} FROM staging").fetchall()[0]  # noqa: S608 - quoted
+    return counts
