@@ -194,13 +194,19 @@ class _Run:
                 least = 3.0 if length == 1 or not is_exact else 0.0
                 bits = least if is_natural else tried + 3
             case Sign.EMPTY:
-                if length == count - 1 and is_exact:
-                    bits = 2.0 if any(key is not None for key in self.search.grid.rows[self.at].keys) else 0.0
-                else:
-                    bits = 6.0 if is_natural else tried + 10
+                is_nameless = length == count - 1 and is_exact and self._lacks_most(low, length)
+                bits = 0.0 if is_nameless else 6.0 if is_natural else tried + 10
             case Sign.NAMED:
                 bits = 2 * tried + 16
         return bits, is_natural
+
+    def _lacks_most(self, low: int, length: int) -> bool:
+        """Whether the row has neither a name nor one of the figures that all others have."""
+        grid = self.search.grid
+        row, parts = grid.rows[self.at], [grid.rows[at] for at in self.active[low : low + length]]
+        lacks = sum(key is None for key in row.keys)
+        lacks += sum(f is None and all(p.figures[c] is not None for p in parts) for c, f in enumerate(row.figures))
+        return lacks > 1 and all(key is None for key in row.keys)
 
     def _is_trivial(self, places: tuple[int, ...]) -> bool:
         """Whether the row only repeats another total, and the other rows are empty or zero."""
