@@ -4,6 +4,7 @@ It works for text files and workbooks. A row is a list of cells, with None for a
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,7 +61,7 @@ def _joined(rows: Sequence[Sequence[Any]], found: HeaderRows, width: int, *, mer
     parts = [[_cell_name(cell) for cell in row] for row in cells]
     rows_of_names = [row for i, row in zip(positions, parts, strict=True) if i in found.names]
     names = [header_names.joined([row[i] for row in rows_of_names]) for i in range(width)]
-    repeated = {name for name in names if name and names.count(name) > 1}
+    repeated = {name for name, count in Counter(names).items() if name and count > 1}
     names = [
         header_names.joined([row[i] for row in parts]) if name in repeated or (not name and i in found.values) else name
         for i, name in enumerate(names)
