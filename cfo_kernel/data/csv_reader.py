@@ -6,17 +6,16 @@ columns (`cfo_kernel.data.type_inference`), so no digit is lost. Users see the d
 """
 
 import csv
-import io
-import re
-from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.data import csv_rows, headers, text_encoding
+from cfo_kernel.data import csv_header, csv_rows, headers, text_encoding
 from cfo_kernel.data.column_blocks import batches
+from cfo_kernel.data.csv_dialect import find_dialect
+from cfo_kernel.data.csv_grammar import Dialect
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
-from cfo_kernel.data.number_grammar import amount
 from cfo_kernel.data.read_limits import check_columns
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.errors import EmptyFile, UnreadableFile
@@ -27,7 +26,6 @@ _CHUNK = 1 << 20
 _HEAD = 1 << 16  # characters that are searched for the delimiter and header; more if the first line is very long
 _MAX_HEAD = 4 << 20
 _MAX_LINE = 32 << 20
-_DELIMITERS = ",;\t|"
 _EXPORT = "Export it again as CSV."
 csv.field_size_limit(_MAX_LINE)
 
@@ -35,66 +33,35 @@ csv.field_size_limit(_MAX_LINE)
 def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[SourceRows, list[Decision]]:
     """Creates the table `staging` with all columns as text. Returns the rows, and decisions."""
     text = text_encoding.decoded(path, scratch)
-    source, encoding, decisions = text.path, text.encoding, text.decisions
-    delimiter, lines, header, cells = _find_header(source, path.name, encoding)
-    body = scratch / "body.csv"
-    count, has_quotes = _copy_body(source, path.name, encoding, lines, body)
-    is_even = True
-    try:
-        # DuckDB's strict parser is tried first: it runs in parallel, and nearly every file passes.
-        _read_csv(connection, body, delimiter, header.names)
-    except duckdb.OutOfMemoryException as error:
-        raise MemoryError from error
-    except duckdb.Error:
-        is_even = False
-    if not is_even or (has_quotes and _row_count(connection) < count):
-        rows = csv_rows.scan(path.name, body, delimiter, len(header.names), lines)
+    beginning, is_cut = _read_head(text, path.name)
+    lines = beginning.split("\n")
+    dialect = find_dialect(lines) or Dialect(_absent(beginning))
+    head = csv_header.find_head(path.name, lines[:-1] if not lines[-1] else lines, dialect, is_cut=is_cut)
+    body = _copy_body(text, path.name, head.lines, dialect, scratch / "body.csv")
+    header, source_rows, decisions = head.header, SourceRows(head.lines + 1), list(text.decisions)
+    if not _is_clean(connection, body, dialect, header.names):
+        even = scratch / "even.csv"
+        rows = csv_rows.write_even(path.name, body.path, dialect, len(header.names), head.lines, even)
+        header, source_rows = _widened(header, path.name, rows.width), SourceRows(head.lines + 1, rows.lines)
         decisions += rows.decisions
-        if not is_even:
-            header = _widened(header, path.name, rows.width)
-            even = scratch / "even.csv"
-            csv_rows.write_even(body, delimiter, len(header.names), even)
-            _read_even(connection, path.name, even, delimiter, header.names)
-            if rows.is_ragged:
-                uneven = "Rows have different numbers of cells; missing cells are empty."
-                decisions.append(Decision(kind=DecisionKind.ROWS, text=uneven))
-    body.unlink()
-    source_rows = SourceRows(lines + 1)
-    decisions += _empty_repeated_headers(connection, header, cells, source_rows)
+        _read_even(connection, path.name, even, header.names)
+    body.path.unlink()
+    decisions += _empty_repeated_headers(connection, header, head.cells, source_rows)
     _drop_empty(connection, header)
     return source_rows, decisions + header.decisions
 
 
-def _find_header(path: Path, name: str, encoding: str) -> tuple[str, int, headers.Header, list[str | None]]:
-    """The delimiter, the number of lines above the first row of data, the header, and its cells.
-
-    `name` is the file's name in errors.
-    """
-    head, is_cut = _read_head(path, name, encoding)
-    delimiter = max(_DELIMITERS, key=lambda d: _regularity(head, d))
-    written, ends, open_line = csv_rows.read_head(head, delimiter)
-    rows = [[cell.strip() or None for cell in row] for row in written]
-    if (is_cut or open_line) and len(rows) > 1:
-        del rows[-1], ends[-1]  # the last row of the head may be incomplete
-    header = headers.find_header(rows, _common_width(rows))
-    # A quotation mark that is opened further down is not closed within the head, but perhaps below it.
-    if open_line and (header is None or len(written) == 1):
-        raise csv_rows.unclosed(name, open_line, is_cut=is_cut)
-    if header is None:
-        raise UnreadableFile(f"{name} contains no table: no row looks like a header. Add one header row.")
-    check_columns(name, len(header.names))
-    header.decisions.extend(csv_rows.header_decisions(rows[: header.first_row], ends, delimiter, len(header.names)))
-    if not header.first_row:
-        return delimiter, 0, header, []
-    return delimiter, ends[header.first_row - 1], header, rows[header.first_row - 1]
+def _absent(text: str) -> str:
+    """A separator that the text does not contain, for a file of one column."""
+    return next((delimiter for delimiter in ",;\t|" if delimiter not in text), "\x1f")
 
 
-def _read_head(path: Path, name: str, encoding: str) -> tuple[str, bool]:
+def _read_head(text: text_encoding.Text, name: str) -> tuple[str, bool]:
     """The beginning of the file, with at least two lines, and whether it is cut.
 
     Refuses a file whose first line never ends.
     """
-    with path.open(encoding=encoding, errors="replace") as file:
+    with text.path.open(encoding=text.encoding) as file:
         head = file.read(_HEAD)
         while head.strip().count("\n") < 1 and len(head) < _MAX_HEAD and (more := file.read(_MAX_HEAD - len(head))):
             head += more
@@ -107,40 +74,33 @@ def _read_head(path: Path, name: str, encoding: str) -> tuple[str, bool]:
     return head, is_cut
 
 
-def _regularity(head: str, delimiter: str) -> tuple[int, int]:
-    """The number of rows in the head that have the same width with this delimiter, and that width."""
-    rows = [row for row in csv.reader(io.StringIO(head), delimiter=delimiter) if row]
-    if delimiter == "," and len(rows[0]) == 1 and _has_decimal_commas(rows[1:]):
-        return -1, 0
-    widths = Counter(len(row) for row in rows if len(row) > 1)
-    width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
-    return count, width
+@dataclass(frozen=True)
+class _Body:
+    """The file with the rows below the header.
+
+    `count` lines of it are not empty; `has_gaps` says that there are empty ones between them. `delimiters` counts the
+    separators.
+    """
+
+    path: Path
+    count: int
+    delimiters: int
+    has_gaps: bool
+    has_quotes: bool
+    has_spaced_quotes: bool
 
 
-def _has_decimal_commas(rows: list[list[str]]) -> bool:
-    """Whether the commas of a file with a single column of amounts are decimal marks."""
-    cells = [",".join(row).strip() for row in rows if len(row) > 1]
-    return bool(cells) and all(re.fullmatch(amount(","), cell, re.IGNORECASE) for cell in cells)
-
-
-def _common_width(rows: list[list[str | None]]) -> int:
-    """The width that most rows have. If two widths are equally common, returns the larger one."""
-    widths = Counter(len(row) for row in rows if row)
-    most = max(widths.values())
-    return max(width for width, count in widths.items() if count == most)
-
-
-def _copy_body(path: Path, name: str, encoding: str, lines: int, body: Path) -> tuple[int, bool]:
+def _copy_body(text: text_encoding.Text, name: str, lines: int, dialect: Dialect, path: Path) -> _Body:
     """Copies the rows below the header as UTF-8 with LF line ends.
-
-    Returns how many lines are not empty, and whether there is a quotation mark.
 
     DuckDB cannot skip lines inside a quoted cell. A file with an overlong line is refused, because the lenient reader
     would silently skip those rows.
     """
-    count = length = 0
-    has_quotes = False
-    with path.open(encoding=encoding, errors="replace") as file, body.open("w", encoding="utf-8", newline="\n") as out:
+    count = delimiters = length = 0
+    has_quotes = has_spaced_quotes = has_gaps = False
+    is_after_gap = False
+    spaced = f"{dialect.delimiter} {dialect.quote}"
+    with text.path.open(encoding=text.encoding) as file, path.open("w", encoding="utf-8", newline="\n") as out:
         for _ in range(lines):
             file.readline()
         last = "\n"
@@ -150,31 +110,70 @@ def _copy_body(path: Path, name: str, encoding: str, lines: int, body: Path) -> 
                 problem = f"it has a line of more than {_MAX_LINE >> 20} MB"
                 raise UnreadableFile(f"{name} is damaged: {problem}. Save it again as CSV.")
             out.write(chunk)
-            has_quotes = has_quotes or '"' in chunk
-            count += chunk.count("\n") - chunk.count("\n\n") - (last == chunk[0] == "\n")
+            has_quotes = has_quotes or dialect.quote in chunk
+            has_spaced_quotes = has_spaced_quotes or (has_quotes and spaced in chunk)
+            empty = chunk.count("\n\n") + (last == chunk[0] == "\n")
+            has_gaps = has_gaps or "\n\n" in chunk.rstrip("\n") or (is_after_gap and not chunk.isspace())
+            is_after_gap = chunk.endswith("\n\n") or (chunk == "\n" == last)
+            count += chunk.count("\n") - empty
+            delimiters += chunk.count(dialect.delimiter)
             last = chunk[-1]
-    return count + (last != "\n"), has_quotes
+    return _Body(path, count + (last != "\n"), delimiters, has_gaps, has_quotes, has_spaced_quotes)
 
 
-def _read_csv(connection: duckdb.DuckDBPyConnection, body: Path, delimiter: str, names: list[str]) -> None:
+def _is_clean(connection: duckdb.DuckDBPyConnection, body: _Body, dialect: Dialect, names: list[str]) -> bool:
+    """Whether DuckDB's strict parser has read the rows into `staging`.
+
+    It is tried first, because it runs in parallel, and nearly every file passes. It does not notice rows that a stray
+    quotation mark has joined, drops an empty cell at the end of a row that has one too many, even if the others have
+    moved, and leaves the marks of quoted cells behind a space.
+    """
+    if dialect.has_escapes or (body.has_spaced_quotes and dialect.skips_spaces):
+        return False
+    try:
+        _read_csv(connection, body.path, dialect, names)
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError from error
+    except duckdb.Error:
+        return False
+    if not body.has_gaps and _row_count(connection) == body.count and _has_all_cells(connection, body, dialect, names):
+        return True
+    connection.execute("DROP TABLE staging")
+    return False
+
+
+def _read_csv(connection: duckdb.DuckDBPyConnection, body: Path, dialect: Dialect, names: list[str]) -> None:
     columns = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in names)
     connection.execute(
         f"""CREATE TABLE staging AS FROM read_csv(?, auto_detect = false, header = false, columns = {{{columns}}},
-            delim = ?, quote = '"', escape = '"', max_line_size = {_MAX_LINE})""",
-        [str(body), delimiter],
+            delim = ?, quote = ?, escape = ?, max_line_size = {_MAX_LINE})""",
+        [str(body), dialect.delimiter, dialect.quote, dialect.quote],
     )
 
 
-def _read_even(connection: duckdb.DuckDBPyConnection, name: str, even: Path, delimiter: str, names: list[str]) -> None:
+def _read_even(connection: duckdb.DuckDBPyConnection, name: str, even: Path, names: list[str]) -> None:
     """Reads rows that `csv_rows` has written. Refuses a file in which one of them is far too long."""
     try:
-        _read_csv(connection, even, delimiter, names)
+        _read_csv(connection, even, Dialect(","), names)
     except duckdb.OutOfMemoryException as error:
         raise MemoryError from error
     except duckdb.Error as error:
         problem = "its rows cannot be told apart, or one of them is far too long"
         raise UnreadableFile(f"{name} is damaged: {problem}. Save it again as CSV.") from error
     even.unlink()
+
+
+def _has_all_cells(connection: duckdb.DuckDBPyConnection, body: _Body, dialect: Dialect, names: list[str]) -> bool:
+    """Whether the separators of the file are those between the cells of `staging` and those inside them."""
+    inside = body.delimiters - body.count * (len(names) - 1)
+    if not body.has_quotes and len(names) > 1:
+        return inside == 0
+    for some in batches([quoted(name) for name in names]) if inside else ():
+        delimiter = text_literal(dialect.delimiter)
+        counts = " + ".join(f"coalesce(length({c}) - length(replace({c}, {delimiter}, '')), 0)" for c in some)
+        [(count,)] = connection.execute(f"SELECT coalesce(sum({counts}), 0) FROM staging").fetchall()  # noqa: S608 - quoted
+        inside -= count
+    return inside == 0
 
 
 def _row_count(connection: duckdb.DuckDBPyConnection) -> int:
@@ -186,7 +185,8 @@ def _widened(header: headers.Header, name: str, width: int) -> headers.Header:
     check_columns(name, width)
     known = len(header.names)
     names = unique_names(header.names + [f"column_{i + 1}" for i in range(known, width)])
-    return headers.Header(header.first_row, names, [*header.unnamed, *range(known, width)], header.decisions)
+    unnamed = [*header.unnamed, *range(known, width)]
+    return headers.Header(header.first_row, names, unnamed, header.decisions)
 
 
 def _empty_repeated_headers(

@@ -86,7 +86,7 @@ def test_a_damaged_file_is_refused_in_plain_words(
 
 def test_a_failed_ingest_leaves_no_files(ingest: Ingest, tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile):
-        ingest("a.csv", 'a,b\n1,"open\n' + "2,x\n" * 50)
+        ingest("a.csv", 'a,b\n1,"open,2,3,4\n' + "2,x\n" * 50)
     assert list((tmp_path / ".cache").iterdir()) == []
 
 

@@ -1,0 +1,128 @@
+"""Finds out how the cells of a delimited text file are separated and quoted.
+
+Runs in the ingest worker. Each separator is tried on the beginning of the file. The right one gives nearly all rows the
+same number of cells, and cells that look like figures, dates or plain words instead of fragments with other separators.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cfo_kernel.data.csv_grammar import Dialect
+from cfo_kernel.data.csv_records import Records
+from cfo_kernel.data.number_grammar import amount
+
+_DELIMITERS = ",;\t|^~\x01\x1f"
+_JUDGED_ROWS, _JUDGED_COLUMNS = 200, 50
+_NEARLY = 0.9  # a separator with so many fewer regular rows may still be the right one
+_ALL = 0.95
+_FIGURE = re.compile(
+    r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'\u00a0\u202f]*\)?\s*[%$€£¥]?-?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
+    r"|\d{1,2}:\d{2}(:\d{2})?|\d{4}-\d{2}-\d{2}[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?Z?"
+)
+_FRAGMENT = re.compile(r"""[,;\t|^~"]|^'|'$""")
+_WORTH = {"figure": 1.0, "words": 0.7, "empty": 0.7, "fragment": 0.2}
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """What a dialect makes of the beginning of the file.
+
+    `rows` have the most frequent number of cells, `width`. `worth` says from 0 to 1 how meaningful the cells look.
+    """
+
+    dialect: Dialect
+    rows: int = 0
+    width: int = 0
+    worth: float = 0
+    figure_columns: int = 0
+
+
+def find_dialect(lines: Sequence[str]) -> Dialect | None:
+    """The dialect of a file that begins with these lines, or None if they have one cell each."""
+    lines = [line for line in lines if line.strip()]
+    present = [d for d in _DELIMITERS if any(d in line for line in lines)]
+    attempts = [_best_attempt(lines, delimiter) for delimiter in present]
+    if _may_be_separated_by_spaces(lines):
+        attempts.append(_attempt(lines, Dialect(" ")))
+    attempts = [a for a in attempts if a.width > 1 and (a.dialect.delimiter != " " or _is_regular(a, len(lines)))]
+    if not attempts:
+        return None
+    most = max(attempt.rows for attempt in attempts)
+    likely = [attempt for attempt in attempts if attempt.rows >= _NEARLY * most]
+    return max(likely, key=lambda a: (round(a.worth, 1), a.rows, a.width)).dialect
+
+
+def _best_attempt(lines: Sequence[str], delimiter: str) -> _Attempt:
+    """The best dialect with this separator. An unusual one has to be proved."""
+    best = _attempt(lines, Dialect(delimiter))
+    if any("\\" in line for line in lines):
+        escaped = _attempt(lines, Dialect(delimiter, has_escapes=True))
+        if escaped.rows > best.rows or (escaped.rows == best.rows and _has_escaped_quotes(lines, delimiter)):
+            best = escaped
+    if _has_apostrophes(lines, delimiter):
+        enclosed = _attempt(lines, Dialect(delimiter, "'"))
+        if enclosed.rows >= best.rows:
+            best = enclosed
+    return best
+
+
+def _has_escaped_quotes(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether more quotation marks inside cells follow a backslash than another mark."""
+    d = re.escape(delimiter)
+    escaped = sum(len(re.findall(rf'\\"(?!\s*(?:{d}|$))', line)) for line in lines)
+    doubled = sum(len(re.findall(rf'[^{d}\\"]""[^{d}"]', line)) for line in lines)
+    return escaped > doubled
+
+
+def _has_apostrophes(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether apostrophes enclose cells: the only way to read some of them, or a habit of the file."""
+    d = re.escape(delimiter)
+    enclosed = re.compile(rf"(?:^|{d}) *'((?:[^']|'')*)' *(?={d}|$)")
+    double = re.compile(rf'(?:^|{d}) *"[^"]*" *(?={d}|$)')
+    cells = [cell for line in lines for cell in enclosed.findall(line)]
+    unclosed = sum(len(re.findall(rf"(?:^|{d}) *'", enclosed.sub("", line))) for line in lines)
+    if not cells or sum(len(double.findall(line)) for line in lines) > len(cells) or 10 * unclosed > len(cells):
+        return False
+    return any(delimiter in cell for cell in cells) or len(cells) >= len(lines) - 1
+
+
+def _attempt(lines: Sequence[str], dialect: Dialect) -> _Attempt:
+    records = Records(lines, dialect)
+    rows = [r.cells if r.cells is not None else r.text.split(dialect.delimiter) for r in records]
+    if not rows or (dialect.delimiter == "," and len(rows[0]) == 1 and _has_decimal_commas(rows[1:])):
+        return _Attempt(dialect)
+    widths = Counter(len(row) for row in rows if len(row) > 1)
+    width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
+    judged = [row[:_JUDGED_COLUMNS] for row in rows if len(row) == width][:_JUDGED_ROWS]
+    kinds = [[_kind(cell.strip()) for cell in row] for row in judged]
+    cells = [kind for row in kinds for kind in row]
+    worth = sum(_WORTH[kind] for kind in cells) / max(1, len(cells))
+    figures = sum(all(kind in ("figure", "empty") for kind in column) for column in zip(*kinds[1:], strict=True))
+    return _Attempt(dialect, count, width, worth, figures)
+
+
+def _kind(cell: str) -> str:
+    if not cell:
+        return "empty"
+    if _FIGURE.fullmatch(cell):
+        return "figure"
+    return "fragment" if _FRAGMENT.search(cell) else "words"
+
+
+def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the commas of a file with a single column of amounts are decimal marks."""
+    cells = [",".join(row).strip() for row in rows if len(row) > 1]
+    return bool(cells) and all(re.fullmatch(amount(","), cell, re.IGNORECASE) for cell in cells)
+
+
+def _may_be_separated_by_spaces(lines: Sequence[str]) -> bool:
+    """Whether lines have spaces, and are not simply figures with spaces in them, or dates with a time."""
+    spaced = [line.strip() for line in lines[1:] if " " in line.strip()]
+    return len(spaced) >= _ALL * (len(lines) - 1) > 0 and not all(_FIGURE.fullmatch(line) for line in spaced)
+
+
+def _is_regular(attempt: _Attempt, lines: int) -> bool:
+    """Whether spaces separate cells rather than words: in all lines alike, with figures or dates between them."""
+    return attempt.rows >= _ALL * lines and attempt.figure_columns > 0
