@@ -18,6 +18,7 @@ from cfo_kernel.executors.worker_process import WorkerProcess, workbench_closed
 
 _MODULE = "cfo_kernel.data.file_process"
 _READ = ("path", "source", "workbook")
+_READ_TOGETHER = "parts"  # a list of files
 _WRITTEN = ("folder", "to")
 _MAX_ANSWER = 32 << 20  # the engine parses an answer while everything else waits
 
@@ -48,11 +49,14 @@ class FileWorker:
         key = uuid.uuid4().hex
         out = folder.outputs / key
         given = {name: value for name, value in arguments.items() if name in _READ}
+        parts = {f"{_READ_TOGETHER}-{i}": part for i, part in enumerate(arguments.get(_READ_TOGETHER, ()))}
         made = {name: out / Path(value).name for name, value in arguments.items() if name in _WRITTEN}
         places = {path: Path(arguments[name]) for name, path in made.items()}
         try:
-            links = await self._in_thread(_give, folder, key, given)
-            arguments |= {name: str(path) for name, path in {**links, **made}.items()}
+            links = await self._in_thread(_give, folder, key, given | parts)
+            arguments |= {name: str(path) for name, path in {**links, **made}.items() if name not in parts}
+            if parts:
+                arguments[_READ_TOGETHER] = [str(links[name]) for name in parts]
             await _start(process)
             answer = await process.ask(op, timeout, **arguments)
             await self._in_thread(_take, folder, places)

@@ -3,15 +3,16 @@
 It is optional and written by hand, so every error names its line. Columns are written `table.column`.
 """
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from cfo_kernel.data.plan import Scalar
 from cfo_kernel.data.tables import Column
 from cfo_kernel.values import Value
 
 _Notes = TypeVar("_Notes")
+_Members = Annotated[tuple[str, ...], BeforeValidator(lambda value: () if value is False else value)]
 
 
 class Unit(Value):
@@ -73,10 +74,14 @@ class TableNotes(Value):
 
 
 class GlossaryFile(Value):
-    """The whole file: the company's name and the notes by table name."""
+    """The whole file: the company's name, the notes by table name, and the files that form one table, by its name.
+
+    Without files, or with `false` in their place, the files that would form it stay apart.
+    """
 
     company: str | None = None
     tables: dict[str, TableNotes] = Field(default_factory=dict)
+    union: dict[str, _Members] = Field(default_factory=dict)
 
     def table(self, name: str) -> TableNotes:
         return _find(self.tables, name) or TableNotes()

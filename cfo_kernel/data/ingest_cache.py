@@ -9,17 +9,28 @@ import asyncio
 import os
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from cfo_kernel.data import cache_cleanup, file_formats, file_names, file_records, read_limits
-from cfo_kernel.data.decisions import Decision
+from cfo_kernel.data import (
+    cache_cleanup,
+    file_formats,
+    file_names,
+    file_records,
+    glossary_reader,
+    manifests,
+    read_limits,
+)
 from cfo_kernel.data.file_names import GLOSSARY
 from cfo_kernel.data.file_records import FileRecord, FileRecords
-from cfo_kernel.data.tables import Column, Dataset, Table, Tables
+from cfo_kernel.data.manifests import IngestedTable, Manifest
+from cfo_kernel.data.tables import Dataset, Table, Tables
+from cfo_kernel.data.union_cache import UnionCache
+from cfo_kernel.data.union_writer import Source
 from cfo_kernel.errors import (
     CfoError,
     FileProblem,
@@ -35,18 +46,21 @@ from cfo_kernel.errors import (
 from cfo_kernel.executors.worker_process import Worker
 from cfo_kernel.values import Value
 
-_MANIFEST = "tables.json"
 _RETRY_FACTOR = 10
 _FORMAT = 7  # the version of the cached format; raise it to have every file ingested again
 
 
 @dataclass(frozen=True)
 class DatasetIndex:
-    """The datasets at one moment: their tables by name, and the Parquet file of each table."""
+    """The datasets at one moment: their tables by name, and the Parquet file of each table.
+
+    `parts` are the names of tables that were put together with others.
+    """
 
     datasets: tuple[Dataset, ...]
     tables: Tables
     files: dict[str, Path]
+    parts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -67,31 +81,13 @@ class _Ingested:
 
     path: Path
     version: str = ""
-    manifest: "_Manifest" = field(default_factory=lambda: _Manifest(tables=()))
+    manifest: Manifest = field(default_factory=lambda: Manifest(tables=()))
     problem: str | None = None
     is_final: bool = True
 
-    def plain_name(self, table: "_IngestedTable") -> str:
+    def plain_name(self, table: IngestedTable) -> str:
         """The identifier of a table before names are made unique, derived from its sheet or its file."""
         return file_names.identifier(table.sheet or file_formats.table_stem(self.path))
-
-
-class _IngestedTable(Value):
-    """A worker's description of a table, and the name of its Parquet file."""
-
-    sheet: str | None
-    file: str = Field(pattern=r"^\d{1,4}\.parquet$")
-    row_count: int
-    columns: tuple[Column, ...]
-    decisions: tuple[Decision, ...] = ()
-    notes: tuple[str, ...]
-
-
-class _Manifest(Value):
-    """The tables of a file, and notes on the file as a whole."""
-
-    tables: tuple[_IngestedTable, ...]
-    notes: tuple[str, ...] = ()
 
 
 _Answer = TypeVar("_Answer", bound=Value)
@@ -106,9 +102,10 @@ class IngestCache:
         self._records = FileRecords(self._cache, _FORMAT)
         self._worker = worker
         self._timeout = timeout
-        self._seen: list[tuple[str, int, int]] | None = None
+        self._seen: object = None
         self._retry_at: float | None = None
         self._index = DatasetIndex((), Tables(()), {})
+        self._unions = UnionCache(self._data, self._cache, _FORMAT, self._unite)
         self._lock = asyncio.Lock()
         self.file_being_read: FileBeingRead | None = None
 
@@ -119,17 +116,19 @@ class IngestCache:
         the attempt took, because every caller waits while files are ingested.
         """
         async with self._lock:
-            seen = self._scan()
+            sizes = self._scan()
+            seen = sizes, glossary_reader.stamp(self._data)  # which says what is put together
             retry = self._retry_at is not None and time.monotonic() >= self._retry_at
             if seen != self._seen or retry or not all(path.is_file() for path in self._index.files.values()):
                 started = time.monotonic()
                 self._retry_at = None
-                self._index, is_final = await self._build_index({name: size for name, size, _ in seen})
+                self._index, is_final = await self._build_index({name: size for name, size, _ in sizes})
                 self._seen = seen
                 if is_final:
                     # Only now: a file that failed temporarily has no folder in the index, but may still need one.
                     used = {path.parent.name for path in self._index.files.values()}
-                    used |= {file_records.file_name(self._data / name) for name, *_ in seen}
+                    used |= self._unions.folders
+                    used |= {file_records.file_name(self._data / name) for name, *_ in sizes}
                     await asyncio.to_thread(cache_cleanup.remove_stale_entries, self._cache, used)
                 else:
                     now = time.monotonic()
@@ -159,21 +158,29 @@ class IngestCache:
     async def _build_index(self, sizes: dict[str, int]) -> tuple[DatasetIndex, bool]:
         """Builds the index for these files. It is final if no file failed for a temporary reason."""
         files = await self._try_ingest_all(list(sizes))
+        united, paths, is_final = await self._unions.united(*self._named(files, sizes))
+        tables = Tables(t for d in united for t in d.tables)
+        index = DatasetIndex(tuple(united), tables, paths, frozenset(self._unions.parts))
+        return index, is_final and all(file.is_final for file in files)
+
+    def _named(self, files: Sequence[_Ingested], sizes: dict[str, int]) -> tuple[list[Dataset], dict[str, Path]]:
+        """The datasets with unique names for their tables, and the Parquet file of each table."""
         # Tables are named after their sheets, with the file's name added to repeated ones. Files keep their names.
         name_counts = Counter(file.plain_name(table) for file in files for table in file.manifest.tables)
         datasets: list[Dataset] = []
         paths: dict[str, Path] = {}
         for file in files:
             shown = _shown_name(file.path.name)
-            dataset_id = _unique(file_names.identifier(file_formats.table_stem(file.path)), {d.id for d in datasets})
+            stem = file_formats.table_stem(file.path)
+            dataset_id = manifests.unique_name(file_names.identifier(stem), {d.id for d in datasets})
             tables: list[Table] = []
             for table in file.manifest.tables:
                 name = file.plain_name(table)
                 if table.sheet and name_counts[name] > 1:
-                    name = file_names.identifier(f"{file_formats.table_stem(file.path)} {table.sheet}")
-                name = _unique(name, set(paths))
+                    name = file_names.identifier(f"{stem} {table.sheet}")
+                name = manifests.unique_name(name, set(paths))
                 paths[name] = self._folder(file.version, file.path) / table.file
-                tables.append(_described(table, name, dataset_id))
+                tables.append(manifests.described(table, name, dataset_id))
             datasets.append(
                 Dataset(
                     id=dataset_id,
@@ -185,8 +192,7 @@ class IngestCache:
                     problem=file.problem,
                 )
             )
-        index = DatasetIndex(tuple(datasets), Tables(t for d in datasets for t in d.tables), paths)
-        return index, all(file.is_final for file in files)
+        return datasets, paths
 
     async def _try_ingest_all(self, names: list[str]) -> list[_Ingested]:
         files: list[_Ingested] = []
@@ -231,46 +237,52 @@ class IngestCache:
         try:
             version = record.version or await self._version(path, stamp)
             folder = self._folder(version, path)
-            manifest = _read_manifest(folder)
+            manifest = manifests.read_manifest(folder)
             if manifest is None:
-                manifest = await self._ask_worker("ingest", path, _Manifest, folder=str(folder))
-                # The manifest comes last: without it, a folder of a crashed ingest counts for nothing.
-                file_records.write_atomically(folder / _MANIFEST, manifest.model_dump_json())
+                manifest = await self._ask_worker("ingest", path.name, Manifest, path=str(path), folder=str(folder))
+                manifests.write_manifest(folder, manifest)
         except FileProblem as error:
             known = FileRecord(version=record.version, problem=file_records.to_problem(error))
             self._records.write(path, stamp, known)
             raise
         return _Ingested(path, version, manifest)
 
+    async def _unite(self, name: str, parts: Sequence[Path], sources: Sequence[Source], folder: Path) -> Manifest:
+        """Puts the tables in these Parquet files together. Raises a `CfoError`."""
+        described = [source.model_dump(mode="json") for source in sources]
+        return await self._ask_worker(
+            "unite", name, Manifest, parts=[str(part) for part in parts], sources=described, folder=str(folder)
+        )
+
     async def _version(self, path: Path, stamp: str) -> str:
         """The content hash. It is recorded, because hashing a large file takes a second."""
-        record = await self._ask_worker("file_version", path, FileRecord)
+        record = await self._ask_worker("file_version", path.name, FileRecord, path=str(path))
         self._records.write(path, stamp, record)
         return record.version or ""
 
-    async def _ask_worker(self, op: str, path: Path, kind: type[_Answer], **arguments: str) -> _Answer:
-        """The worker's answer about a file.
+    async def _ask_worker(self, op: str, name: str, kind: type[_Answer], **arguments: Any) -> _Answer:
+        """The worker's answer about the file with this name.
 
         The worker's errors are worded for queries, so they are replaced with file errors. The answer is validated,
         because the file may have taken over the worker.
         """
         try:
-            answer = await self._worker.ask(op, self._timeout, path=str(path), **arguments)
+            answer = await self._worker.ask(op, self._timeout, **arguments)
             return kind.model_validate(answer)
         except QueryTimeout as error:
-            problem = f"{path.name} took longer than {self._timeout:g} s to read"
+            problem = f"{name} took longer than {self._timeout:g} s to read"
             advice = "Split the file, or raise CFO_INGEST_TIMEOUT"
             raise FileTooLarge(f"{problem}. {advice}.", seconds=self._timeout) from error
         except QueryOutOfMemory as error:
             limit = f"the {read_limits.MEMORY >> 30} GB that a process may use"
-            raise FileTooLarge(f"{path.name} needs more memory to read than {limit}. Split the file.") from error
+            raise FileTooLarge(f"{name} needs more memory to read than {limit}. Split the file.") from error
         except (WorkerLost, ValidationError) as error:
-            problem = f"{path.name} crashed the process that was reading it"
+            problem = f"{name} crashed the process that was reading it"
             reason = f"it is damaged, or needs more memory than {read_limits.MEMORY >> 30} GB"
             raise UnreadableFile(f"{problem}: {reason}. Save it again, or split it.") from error
         except QueryError as error:
             advice = "Check that the disk has free space, then try again; if that does not help, save the file again"
-            raise StorageFailed(f"{path.name} cannot be read at the moment. {advice}.") from error
+            raise StorageFailed(f"{name} cannot be read at the moment. {advice}.") from error
 
     def _folder(self, version: str, path: Path) -> Path:
         return self._cache / f"{_FORMAT}-{version[:32]}{path.suffix.lower()}"
@@ -287,34 +299,3 @@ def _stat(path: Path) -> os.stat_result | None:
         return path.lstat() if path.is_file() else None
     except OSError:
         return None
-
-
-def _read_manifest(folder: Path) -> _Manifest | None:
-    """The descriptions of a file's tables from an earlier ingest, if all of their Parquet files are still there."""
-    try:
-        manifest = _Manifest.model_validate_json((folder / _MANIFEST).read_bytes())
-    except (OSError, ValidationError):
-        return None
-    return manifest if all((folder / table.file).is_file() for table in manifest.tables) else None
-
-
-def _described(table: _IngestedTable, name: str, dataset_id: str) -> Table:
-    """Builds a `Table` from a worker's description of it."""
-    return Table(
-        name=name,
-        dataset=dataset_id,
-        sheet=table.sheet,
-        row_count=table.row_count,
-        columns=table.columns,
-        decisions=table.decisions,
-        notes=table.notes,
-    )
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    """The name, with a number appended if it is taken."""
-    count = 2
-    unique = name
-    while unique in taken:
-        unique, count = f"{name}_{count}", count + 1
-    return unique

@@ -20,15 +20,14 @@ from cfo_kernel.data import (
     csv_writer,
     file_formats,
     json_reader,
-    profile,
     sheet_writer,
     staging,
+    table_files,
     total_rows,
+    union_writer,
     workbook_reader,
     workbook_writer,
 )
-from cfo_kernel.data.decisions import Decision, texts
-from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.errors import (
     CfoError,
     FileTooLarge,
@@ -36,12 +35,8 @@ from cfo_kernel.errors import (
     UnreadableFile,
     without_paths,
 )
-from cfo_kernel.executors import stored_formats
 from cfo_kernel.executors.worker_server import Handler
-from cfo_kernel.sql_text import text_literal
 
-_MAX_DECISIONS = 1000
-_MAX_NOTES, _MAX_NOTE = 100, 500  # a note may quote a cell of any length
 _LISTED_REASONS = 20
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -69,6 +64,17 @@ def ingest(path: str, folder: str) -> dict[str, Any]:
     return {"tables": tables, "notes": notes}
 
 
+def unite(parts: list[str], sources: list[dict[str, Any]], folder: str) -> dict[str, Any]:
+    """Writes the rows of several tables to one Parquet file in `folder`, and describes it (`union_writer`)."""
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".ingest-") as scratch, _file_errors("The files"):
+        known = [union_writer.Source.model_validate(source) for source in sources]
+        with staging.connect(Path(scratch)) as connection:
+            decisions = union_writer.unite(connection, [Path(part) for part in parts], known)
+            return {"tables": [table_files.store(connection, target / "0.parquet", None, decisions)], "notes": []}
+
+
 def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Writes the tables in a file to `target`. Returns their descriptions, and notes on the file."""
     if file_formats.content_of(source) is file_formats.Content.ARCHIVE:
@@ -78,7 +84,8 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
     if not content.is_workbook and content is not file_formats.Content.JSON:
         with staging.connect(scratch) as connection:
             rows, decisions = staging.load(connection, source, scratch)
-            return [_store(connection, target / "0.parquet", None, rows, decisions)], []
+            decisions += total_rows.remove_total_rows(connection, rows)
+            return [table_files.store(connection, target / "0.parquet", None, decisions)], []
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
     for sheet in workbook_reader.read_sheets(source) if content.is_workbook else json_reader.read_tables(source):
@@ -89,13 +96,13 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
             connection.register("sheet", sheet.table)
             connection.execute("CREATE TABLE staging AS FROM sheet")
             decisions = sheet.decisions + staging.settle_types(connection, sheet.rows)
-            found.append(
-                _store(connection, target / f"{len(found)}.parquet", sheet.name or None, sheet.rows, decisions)
-            )
+            decisions += total_rows.remove_total_rows(connection, sheet.rows)
+            file = target / f"{len(found)}.parquet"
+            found.append(table_files.store(connection, file, sheet.name or None, decisions))
     if not found:
         reasons = " ".join(left_out[:_LISTED_REASONS])
         raise UnreadableFile(f"{source.name} contains no table. {reasons} Add one header row.")
-    return found, _bounded_texts(left_out)
+    return found, table_files.bounded_texts(left_out)
 
 
 @contextlib.contextmanager
@@ -120,42 +127,6 @@ def _file_errors(name: str) -> Generator[None]:
         raise UnreadableFile(f"{message} Save it again in the program it came from.") from error
 
 
-def _store(
-    connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, rows: SourceRows, decisions: list[Decision]
-) -> dict[str, Any]:
-    """Writes the table `staging` to a Parquet file. Returns its description."""
-    decisions = decisions + total_rows.remove_total_rows(connection, rows)
-    count, columns = profile.profile_table(connection)
-    formats = text_literal(stored_formats.to_text({column.name: column.format for column in columns}))
-    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{text_literal(stored_formats.KEY)}: {formats}}}"
-    connection.execute(f"COPY staging TO ? ({options})", [str(file)])
-    return {
-        "sheet": sheet,
-        "file": file.name,
-        "row_count": count,
-        "columns": [c.model_dump(mode="json") for c in columns],
-        "decisions": [decision.model_dump(mode="json") for decision in _bounded(decisions)],
-        "notes": _bounded_texts(list(texts(decisions))),
-    }
-
-
-def _bounded(decisions: list[Decision]) -> list[Decision]:
-    """The decisions, limited in length and number."""
-    return [d.model_copy(update={"text": _bounded_text(d.text)}) for d in decisions[:_MAX_DECISIONS]]
-
-
-def _bounded_texts(notes: list[str]) -> list[str]:
-    """The notes, limited in length and number, because people read them and models are sent them."""
-    bounded = [_bounded_text(note) for note in notes[:_MAX_NOTES]]
-    if more := len(notes) - len(bounded):
-        bounded.append(f"{more:,} more notes are not shown.")
-    return bounded
-
-
-def _bounded_text(text: str) -> str:
-    return text if len(text) <= _MAX_NOTE else f"{text[:_MAX_NOTE]} …"
-
-
 def ready() -> dict[str, Any]:
     """The answer that shows that the process has started."""
     return {}
@@ -165,6 +136,7 @@ HANDLERS: dict[str, Handler] = {
     "ready": ready,
     "file_version": file_version,
     "ingest": ingest,
+    "unite": unite,
     "write_sheet": sheet_writer.write_sheet,
     "write_workbook": workbook_writer.write_workbook,
     "write_csv": csv_writer.write_csv,

@@ -73,7 +73,8 @@ class Column(Value):
 class Table(Value):
     """A table. `name` is its exact SQL name.
 
-    `decisions` are those made when its file was read, and `notes` are their texts.
+    `decisions` are those made when its file was read, and `notes` are their texts. `files` are the files whose rows a
+    union puts together; it is empty for a table of one file.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Table(Value):
     row_count: int
     decisions: tuple[Decision, ...] = ()
     notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column with that name, ignoring case as SQL does."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cfo_kernel.data import checked_glossary, glossary_reader, hierarchies, result_pages
+from cfo_kernel.data import checked_glossary, glossary_reader, hierarchies, result_pages, table_unions
 from cfo_kernel.data.closing_dates import MOST_ROWS
 from cfo_kernel.data.file_worker import FileWorker
 from cfo_kernel.data.glossary import GlossaryFile, without_hierarchy
@@ -127,6 +127,9 @@ class WorkspaceData:
     async def _read_schema(self, index: DatasetIndex, written: Written) -> SchemaContext:
         found = await asyncio.to_thread(checked_glossary.checked, written, index.tables)
         glossary, faults = found.file, found.faults
+        known = (*index.tables, *index.parts)
+        for name, at, problem in table_unions.wrong_members(glossary.union, index.datasets, known):
+            faults = (*faults, written.fault(("union", name, at), problem))
         trees: dict[str, Tree] = {}
         for name, sql in hierarchies.tree_queries(glossary, index.tables).items():
             rows = await self.query(sql, cap=hierarchies.MOST_NODES)

@@ -43,7 +43,7 @@ class LocalWorker:
             self.ingested.append(Path(arguments["path"]).name)
             if self.fails:
                 raise self.fails
-        return {"file_version": ingest_worker.file_version, "ingest": ingest_worker.ingest}[op](**arguments)
+        return ingest_worker.HANDLERS[op](**arguments)
 
     async def close(self) -> None:
         return None

@@ -1,0 +1,52 @@
+"""Writes the table `staging` to a Parquet file, and describes it with its profile and decisions.
+
+Runs in the ingest worker.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cfo_kernel.data import profile
+from cfo_kernel.data.decisions import Decision, texts
+from cfo_kernel.executors import stored_formats
+from cfo_kernel.sql_text import text_literal
+
+_MAX_DECISIONS = 1000
+_MAX_NOTES, _MAX_NOTE = 100, 500  # a note may quote a cell of any length
+
+
+def store(
+    connection: duckdb.DuckDBPyConnection, file: Path, sheet: str | None, decisions: list[Decision]
+) -> dict[str, Any]:
+    """Writes the table `staging` to a Parquet file. Returns its description."""
+    count, columns = profile.profile_table(connection)
+    formats = text_literal(stored_formats.to_text({column.name: column.format for column in columns}))
+    options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{text_literal(stored_formats.KEY)}: {formats}}}"
+    connection.execute(f"COPY staging TO ? ({options})", [str(file)])
+    return {
+        "sheet": sheet,
+        "file": file.name,
+        "row_count": count,
+        "columns": [c.model_dump(mode="json") for c in columns],
+        "decisions": [decision.model_dump(mode="json") for decision in _bounded(decisions)],
+        "notes": bounded_texts(list(texts(decisions))),
+    }
+
+
+def _bounded(decisions: list[Decision]) -> list[Decision]:
+    """The decisions, limited in length and number."""
+    return [d.model_copy(update={"text": _bounded_text(d.text)}) for d in decisions[:_MAX_DECISIONS]]
+
+
+def bounded_texts(notes: list[str]) -> list[str]:
+    """The notes, limited in length and number, because people read them and models are sent them."""
+    bounded = [_bounded_text(note) for note in notes[:_MAX_NOTES]]
+    if more := len(notes) - len(bounded):
+        bounded.append(f"{more:,} more notes are not shown.")
+    return bounded
+
+
+def _bounded_text(text: str) -> str:
+    return text if len(text) <= _MAX_NOTE else f"{text[:_MAX_NOTE]} …"

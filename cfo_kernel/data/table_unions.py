@@ -1,0 +1,221 @@
+"""Decides which tables are parts of one table, because people say so or because their names and columns say so.
+
+Parts that stay apart are forgotten in a sum, and tables that are put together by mistake add up what does not belong
+together. Unless people say so, tables are therefore put together only if nothing speaks against it. Otherwise a note
+proposes it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from cfo_kernel.data import file_names
+from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.file_series import NUMBER, SeriesName, series_name
+from cfo_kernel.data.tables import Column, Dataset, Kind, Table
+
+MOST_PARTS = 200
+_LISTED = 10
+_LIKENESS = 0.5  # the share of common columns from which a union is proposed
+_MOST_REPEATED = 0.5  # the share of a part's rows that may also occur in other parts
+
+
+@dataclass(frozen=True)
+class Unions:
+    """What people say about unions.
+
+    `together` are the files or tables that form a table, by its name. Tables in `apart`, or that the glossary describes
+    (`described`), are not put together because of their names.
+    """
+
+    together: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    apart: frozenset[str] = frozenset()
+    described: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table that may be a part of a union, with its file, and the hash of the file's content."""
+
+    table: Table
+    file: str
+    stem: str
+    version: str
+    is_only: bool
+    """Whether it is the only table of its file."""
+
+
+@dataclass(frozen=True)
+class Union:
+    """Tables that are put together. `is_asked` means that people say so."""
+
+    name: str
+    parts: tuple[Part, ...]
+    is_asked: bool = False
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """The unions, and notes on files whose tables could be put together."""
+
+    unions: list[Union] = field(default_factory=list[Union])
+    proposals: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def find(parts: Sequence[Part], settings: Unions) -> Found:
+    """The unions of these tables."""
+    found = Found()
+    taken: set[str] = set()
+    for name, members in settings.together.items():
+        chosen = [part for part in parts if _is_meant(part, members) and part.table.name not in taken]
+        if len(chosen) > 1:
+            taken |= {part.table.name for part in chosen}
+            found.unions.append(Union(file_names.identifier(name), tuple(chosen), True, tuple(_differences(chosen))))
+    for name, members in _series([part for part in parts if part.table.name not in taken]):
+        if name in settings.apart:
+            continue
+        problem = _problem(name, members, parts, settings)
+        if problem is None:
+            found.unions.append(Union(name, tuple(members)))
+        elif problem:
+            found.proposals[members[0].file] = _proposal(name, members, problem)
+    return found
+
+
+def repeats(union: Union, table: Table) -> str | None:
+    """Why a union that nobody asked for is not used after all: most rows of a part are in other parts too."""
+    repeated = max((d.count for d in table.decisions if d.kind is DecisionKind.ROWS and d.needs_check), default=0)
+    fewest = min(part.table.row_count for part in union.parts)
+    return "many rows are in more than one of them" if repeated > _MOST_REPEATED * fewest else None
+
+
+def proposed(union: Union, problem: str) -> str:
+    """The note that proposes a union."""
+    return _proposal(union.name, union.parts, problem)
+
+
+def _is_meant(part: Part, members: Sequence[str]) -> bool:
+    names = {member.lower() for member in members}
+    return part.table.name.lower() in names or (part.is_only and part.file.lower() in names)
+
+
+def _series(parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
+    """The tables whose names differ only in the period, in the order of the periods."""
+    series: dict[tuple[str, tuple[str, ...], str], list[tuple[SeriesName, Part]]] = defaultdict(list)
+    for part in parts:
+        if found := series_name(part.stem):
+            sheet = "" if part.is_only else file_names.identifier(part.table.sheet or "")
+            series[found.form, found.kinds, sheet].append((found, part))
+    for (form, _, sheet), members in series.items():
+        if 1 < len(members) <= MOST_PARTS:
+            members.sort(key=lambda member: (str(member[0].start or ""), member[1].file))
+            yield file_names.identifier(sheet or form) if sheet or form else "", [part for _, part in members]
+
+
+def _problem(name: str, members: Sequence[Part], parts: Sequence[Part], settings: Unions) -> str | None:
+    """Why tables with such names are not put together, "" if there is not even a reason to propose it."""
+    names = {part.table.name.lower() for part in members}
+    if len({(part.version, part.table.sheet) for part in members}) < len(members):
+        return "two of them are the same"
+    likeness = min(_likeness(a.table, b.table) for a, b in combinations(members[:_LISTED], 2))
+    if likeness < _LIKENESS:
+        return ""
+    if differences := list(_differences(members)):
+        return " ".join(difference.text for difference in differences)
+    if not name:
+        return "their names say only the period"
+    if any((found := series_name(part.stem)) and NUMBER in found.kinds for part in members):
+        return "a number does not say whether they are parts or versions"
+    if names & settings.described:
+        return "datasets.yaml describes them as tables of their own"
+    if key := _key_of_others(members, parts):
+        return f"other tables refer to their key {key}"
+    return None
+
+
+def _likeness(one: Table, other: Table) -> float:
+    names = [{column.name.lower() for column in table.columns} for table in (one, other)]
+    return len(names[0] & names[1]) / len(names[0] | names[1])
+
+
+def _key_of_others(members: Sequence[Part], parts: Sequence[Part]) -> str | None:
+    """A column that identifies the rows of each part, and that another table has too. Joins would repeat its rows."""
+    own = {part.table.name for part in members}
+    others = {column.name.lower() for part in parts if part.table.name not in own for column in part.table.columns}
+    for column in members[0].table.columns:
+        if column.is_key and column.name.lower() in others:
+            found = [(part.table, part.table.column(column.name)) for part in members]
+            if all(each and table.is_unique(each) for table, each in found):
+                return column.name
+    return None
+
+
+def _differences(members: Sequence[Part]) -> Iterator[Decision]:
+    """Decisions about columns that some parts lack, or that have different types."""
+    columns: dict[str, list[tuple[Part, Column]]] = defaultdict(list)
+    for part in members:
+        for column in part.table.columns:
+            columns[column.name.lower()].append((part, column))
+    for found in columns.values():
+        name = found[0][1].name
+        if len(found) < len(members):
+            files = _listed([part.file for part, _ in found])
+            text = f"{name}: only {files} {'has' if len(found) == 1 else 'have'} this column."
+            yield Decision(kind=DecisionKind.LAYOUT, text=text, column=name, needs_check=True)
+        kinds = {column.kind: part for part, column in found if column.nulls < part.table.row_count}
+        if len(kinds) > 1:
+            written = " and ".join(f"{_words(kind)} in {part.file}" for kind, part in kinds.items())
+            text = f"{name}: the column holds {written}."
+            yield Decision(kind=DecisionKind.LAYOUT, text=text, column=name, needs_check=True)
+
+
+def _words(kind: Kind) -> str:
+    return {Kind.NUMBER: "numbers", Kind.TEXT: "text", Kind.TIME: "dates"}.get(kind, "other values")
+
+
+def _proposal(name: str, members: Sequence[Part], problem: str) -> str:
+    files = [part.file for part in members]
+    where = "datasets.yaml"
+    written = f"union: {{{name or 'name'}: [{', '.join(files[:3])}{', ...' if len(files) > 3 else ''}]}}"
+    reason = problem.rstrip(".")
+    return (
+        f"{_listed(files)} may be parts of one table, but {reason}. To put them together, write in {where}: {written}"
+    )
+
+
+def _listed(files: Sequence[str]) -> str:
+    more = f" and {len(files) - _LISTED} more" if len(files) > _LISTED else ""
+    return f"{', '.join(files[:_LISTED])}{more}" if len(files) != 2 or more else " and ".join(files)
+
+
+def _rows(table: Table) -> str:
+    return "row" if table.row_count == 1 else "rows"
+
+
+def wrong_members(
+    together: Mapping[str, Sequence[str]], datasets: Sequence[Dataset], tables: Iterable[str]
+) -> Iterator[tuple[str, int, str]]:
+    """The members that are no file or table, each with the union's name, its position and the problem."""
+    files = {dataset.file.lower(): dataset for dataset in datasets}
+    known = {name.lower() for name in tables}
+    for name, members in together.items():
+        for at, member in enumerate(members):
+            dataset = files.get(member.lower())
+            if dataset is None and member.lower() not in known:
+                yield name, at, f"there is no file {member[:80]}"
+            elif dataset and len(dataset.tables) > 1:
+                listed = ", ".join(table.name for table in dataset.tables[:_LISTED])
+                yield name, at, f"{member[:80]} has several tables; write the one that is meant: {listed}"
+
+
+def described(union: Union) -> list[Decision]:
+    """The decisions about a union: its parts, how they differ, and the decisions about each part."""
+    rows = [f"{part.file} ({part.table.row_count:,} {_rows(part.table)})" for part in union.parts]
+    text = f"The rows of {len(rows)} files were put together: {_listed(rows)}. Each row names its file in source_file."
+    decisions = [Decision(kind=DecisionKind.LAYOUT, text=text, count=len(rows)), *union.decisions]
+    for part in union.parts:
+        for decision in part.table.decisions:
+            decisions.append(decision.model_copy(update={"text": f"{part.file}: {decision.text}"}))
+    return decisions
