@@ -20,6 +20,7 @@ from cfo_kernel.data.vocabulary import DIGIT_NAMES, listed, plain
 _DOTTED = r"\d+\.\d+"
 _GROUPED = rf"\+?\d{{1,3}}([.,' {number_grammar.SPACES[2:]}]\d{{3}})+|\d+"
 _DASHED = r"\d{1,2}[-./]\d{1,2}[-./]\d{2}"
+_MOST_LENGTHS = 2
 _SEGMENTS = listed(
     "segment segments centre center cost project projekt department abteilung wbs unit branch class category item"
     " version section position pos line ledger"
@@ -52,7 +53,9 @@ def keeps_text(column: TextColumn) -> list[Decision] | None:
 
 
 def _has_groups(cells: list[str]) -> bool:
-    return not all(cell.isdigit() for cell in cells)
+    """Whether some cells have groups, and all have about as many digits. The lengths of amounts differ more."""
+    lengths = [sum(c.isdigit() for c in cell) for cell in cells]
+    return not all(cell.isdigit() for cell in cells) and max(lengths) - min(lengths) < _MOST_LENGTHS
 
 
 def _is_unlikely_date(column: TextColumn) -> bool:

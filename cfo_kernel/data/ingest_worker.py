@@ -84,7 +84,8 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
     if not content.is_workbook and content is not file_formats.Content.JSON:
         with staging.connect(scratch) as connection:
             rows, decisions = staging.load(connection, source, scratch)
-            decisions += total_rows.remove_total_rows(connection, rows)
+            is_typed = content is file_formats.Content.PARQUET
+            decisions = total_rows.remove_total_rows(connection, rows, decisions, is_typed=is_typed)
             return [table_files.store(connection, target / "0.parquet", None, decisions)], []
     found: list[dict[str, Any]] = []
     left_out: list[str] = []
@@ -96,7 +97,7 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
             connection.register("sheet", sheet.table)
             connection.execute("CREATE TABLE staging AS FROM sheet")
             decisions = sheet.decisions + staging.settle_types(connection, sheet.rows)
-            decisions += total_rows.remove_total_rows(connection, sheet.rows)
+            decisions = total_rows.remove_total_rows(connection, sheet.rows, decisions)
             file = target / f"{len(found)}.parquet"
             found.append(table_files.store(connection, file, sheet.name or None, decisions))
     if not found:

@@ -18,6 +18,7 @@ from cfo_kernel.data.vocabulary import PENDING_WORDS, plain
 from cfo_kernel.sql_text import text_literal
 
 _MOST = 20  # different odd cells
+_MOST_WORDS = 100
 _RARE = 20
 _SHOWN = 3
 
@@ -36,6 +37,14 @@ def without_odd_cells(column: TextColumn) -> TextColumn | None:
             odd = tuple(cell for cell, _ in found)
             return replace(column, odd=odd, sample=[cell for cell in column.sample if cell not in odd])
     return None
+
+
+def without_words(column: TextColumn) -> TextColumn:
+    """The column of figures, which totals have proven, without the cells that are words."""
+    usual = f"regexp_full_match({column.value}, {text_literal(number_grammar.ANY)}, 'i')"
+    found = column.counts(f"{column.value} IS NOT NULL AND NOT ({usual})", _MOST_WORDS + 1)
+    odd = tuple(cell for cell, _ in found if not re.search(r"\d", cell))
+    return replace(column, odd=odd, sample=[cell for cell in column.sample if cell not in odd])
 
 
 def _fits(pattern: str, cell: str) -> bool:

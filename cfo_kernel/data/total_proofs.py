@@ -38,13 +38,17 @@ class Sign(IntEnum):
 
 @dataclass(frozen=True)
 class Proof:
-    """That the row at `total` is the sum of the rows at `parts`, which are positions in the grid."""
+    """That the row at `total` is the sum of the rows at `parts`, which are positions in the grid.
+
+    `columns` are those that add up.
+    """
 
     total: int
     parts: tuple[int, ...]
     sign: Sign
     is_exact: bool
     bits: float
+    columns: tuple[int, ...]
     is_natural: bool = True
 
 
@@ -172,7 +176,7 @@ class _Run:
             return None
         if others and not total_ratios.follow(grid, self.at, places, added, others):
             return None
-        return Proof(self.at, places, sign, is_exact, bits, is_natural)
+        return Proof(self.at, places, sign, is_exact, bits, tuple(added), is_natural)
 
     def _bits(self, column: int, low: int, length: int, allowed: int) -> float:
         """How unlikely it is that a sum agrees with the figure by accident."""

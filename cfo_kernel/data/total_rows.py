@@ -5,36 +5,72 @@ and arithmetic proves each of its figures (`total_proofs`). Other rows that look
 those whose figures prove nothing, and those that add up others but have a name, such as `Net assets`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import duckdb
 
-from cfo_kernel.data import total_labels
+from cfo_kernel.data import total_labels, type_inference
+from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.total_doubts import doubtful_totals
 from cfo_kernel.data.total_grid import Grid, Row
 from cfo_kernel.data.total_proofs import Proof, Search, Sign, sign_of
 from cfo_kernel.data.total_reader import read_grid
+from cfo_kernel.sql_text import quoted
 
 _LARGEST = 600  # rows of a table in which a row with a name may be a total
 _SHOWN = 5
 
 
-def remove_total_rows(connection: duckdb.DuckDBPyConnection, rows: SourceRows) -> list[Decision]:
-    """Deletes the proven totals from `staging`. Returns decisions about them, and about rows that look like totals."""
+def remove_total_rows(
+    connection: duckdb.DuckDBPyConnection,
+    rows: SourceRows,
+    decisions: Sequence[Decision] = (),
+    *,
+    is_typed: bool = False,
+) -> list[Decision]:
+    """Deletes the proven totals from `staging`. Returns the decisions, and those about rows that look like totals.
+
+    A word such as `Total` may have kept a column of dates from its type, which is inferred again unless the table
+    `is_typed`; the decisions on such a column are made again too.
+    """
     grid = read_grid(connection)
     if grid is None:
-        return []
+        return list(decisions)
     proofs = prove(grid)
     removed = [at for at, proof in proofs.items() if proof.sign is not Sign.NAMED]
+    spoiled = _remove(connection, [grid.rows[at].rowid for at in removed])
+    figures = {grid.names[c] for proof in proofs.values() for c in proof.columns}
+    texts = {name for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall() if kind == "VARCHAR"}
+    again = (spoiled | figures) & texts if not is_typed else set[str]()
+    made = type_inference.infer_again(connection, rows, again, figures) if again else []
+    kept = [d for d in decisions if d.column not in again or d.kind is DecisionKind.FORMAT]
+    return [*kept, *made, *_about_totals(grid, proofs, removed, rows)]
+
+
+def _remove(connection: duckdb.DuckDBPyConnection, rowids: Sequence[int]) -> set[str]:
+    """Deletes the rows. Returns the names of the text columns in which they had a cell."""
+    if not rowids:
+        return set()
+    among = f"rowid IN ({', '.join(map(str, rowids))})"
+    described = connection.execute("DESCRIBE staging").fetchall()
+    found: set[str] = set()
+    for names in batches([name for name, kind, *_ in described if kind == "VARCHAR"]):
+        counts = ", ".join(f"count({quoted(name)})" for name in names)
+        [filled] = connection.execute(f"SELECT {counts} FROM staging WHERE {among}").fetchall()  # noqa: S608 - quoted
+        found |= {name for name, count in zip(names, filled, strict=True) if count}
+    for name in found:  # a deleted row is still converted with its column
+        connection.execute(f"UPDATE staging SET {quoted(name)} = NULL WHERE {among}")  # noqa: S608 - quoted
+    connection.execute(f"DELETE FROM staging WHERE {among}")  # noqa: S608 - numbers
+    return found
+
+
+def _about_totals(grid: Grid, proofs: Mapping[int, Proof], removed: Sequence[int], rows: SourceRows) -> list[Decision]:
     counted = [at for at in proofs if at not in removed]
     doubtful = doubtful_totals(grid, proofs)
     balances = [at for at, row in enumerate(grid.rows) if at not in removed and _is_balance(row)]
-    if removed:
-        ids = ", ".join(str(grid.rows[at].rowid) for at in removed)
-        connection.execute(f"DELETE FROM staging WHERE rowid IN ({ids})")  # noqa: S608 - numbers
     found = ((_removed, removed), (_counted, counted), (_doubtful, doubtful), (_balances, balances))
     return [
         _decision(text, [grid.rows[at] for at in sorted(places)], rows, needs_check=text is not _removed)

@@ -8,7 +8,7 @@ and codes stay text (`codes`).
 the file decide. If they do not settle it either, the point is the decimal mark, and a decision says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 
@@ -31,6 +31,23 @@ def infer_types(
         decisions += number_dates.read_numbers_as_dates(connection, table)
         decisions += text_cells.clean_text(connection, rows, table)
     return decisions
+
+
+def infer_again(
+    connection: duckdb.DuckDBPyConnection, rows: SourceRows, names: Collection[str], figures: Collection[str]
+) -> list[Decision]:
+    """Infers the types of some text columns of `staging` after rows were removed.
+
+    Totals have proven that those of `figures` hold figures, so words in them are read as empty.
+    """
+    columns = [column for column in text_columns(connection, "staging") if column.name in names]
+    proven = [odd_cells.without_words(column) for column in columns if column.name in figures]
+    decisions: list[Decision] = []
+    for column in proven:
+        found, _ = _read(column, (".", ","), rows)
+        decisions += found or []
+    more, dates = _read_columns([column for column in columns if column.is_text()], rows)
+    return decisions + more + date_formats.read_all(dates, rows)
 
 
 def _read_columns(columns: Sequence[TextColumn], rows: SourceRows) -> tuple[list[Decision], list[Dates]]:
