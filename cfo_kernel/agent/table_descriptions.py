@@ -38,6 +38,8 @@ def listed_tables(schema: SchemaContext) -> dict[str, Any]:
     for dataset in schema.index.datasets:
         if dataset.problem:
             listed.append({"dataset": dataset.id, "file": dataset.file, "problem": dataset.problem})
+        if dataset.document:
+            listed.append({"dataset": dataset.id, "file": dataset.file, "document": dataset.about_document()})
         if dataset.notes:
             listed.append({"dataset": dataset.id, "file": dataset.file, "notes": list(dataset.notes)})
         for table in dataset.tables:

@@ -104,7 +104,7 @@ def _checked_name(archive: str, name: str) -> str:
     if last.lower().endswith(_ARCHIVES):
         raise UnreadableFile(f"{archive} contains another archive: {shown}. {_UNPACK}")
     known = file_formats.FORMATS.get(Path(last).suffix.lower())
-    if known is None or known.content is Content.ARCHIVE:
+    if known is None or known.content in (Content.ARCHIVE, Content.DOCUMENT):
         advice = "Name the file with its suffix before it is packed, such as ledger.csv"
         raise UnreadableFile(f"{archive} contains {shown}, and its name does not say that it is a table. {advice}.")
     return last

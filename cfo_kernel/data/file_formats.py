@@ -24,6 +24,7 @@ class Content(Enum):
     PARQUET = auto()
     JSON = auto()
     ARCHIVE = auto()
+    DOCUMENT = auto()
 
     @property
     def is_workbook(self) -> bool:
@@ -32,10 +33,15 @@ class Content(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """The content of files with a suffix, and their media type in downloads."""
+    """The content of files with a suffix, and their media type in downloads.
+
+    A document is kept and listed, but not read. `document` says what it is, and `starts` are the bytes it begins with.
+    """
 
     content: Content
     media_type: str
+    document: str | None = None
+    starts: tuple[bytes, ...] = ()
 
 
 FORMATS = {
@@ -53,6 +59,16 @@ FORMATS = {
     ".jsonl": FileFormat(Content.JSON, "application/x-ndjson"),
     ".gz": FileFormat(Content.ARCHIVE, "application/gzip"),
     ".zip": FileFormat(Content.ARCHIVE, "application/zip"),
+    ".pdf": FileFormat(Content.DOCUMENT, "application/pdf", "PDF", (b"%PDF-",)),
+    ".png": FileFormat(Content.DOCUMENT, "image/png", "picture", (b"\x89PNG\r\n\x1a\n",)),
+    ".jpg": FileFormat(Content.DOCUMENT, "image/jpeg", "picture", (b"\xff\xd8\xff",)),
+    ".jpeg": FileFormat(Content.DOCUMENT, "image/jpeg", "picture", (b"\xff\xd8\xff",)),
+    ".gif": FileFormat(Content.DOCUMENT, "image/gif", "picture", (b"GIF8",)),
+    ".webp": FileFormat(Content.DOCUMENT, "image/webp", "picture", (b"RIFF",)),
+    ".tif": FileFormat(Content.DOCUMENT, "image/tiff", "picture", (b"II*\0", b"MM\0*")),
+    ".tiff": FileFormat(Content.DOCUMENT, "image/tiff", "picture", (b"II*\0", b"MM\0*")),
+    ".eml": FileFormat(Content.DOCUMENT, "message/rfc822", "e-mail"),
+    ".msg": FileFormat(Content.DOCUMENT, "application/vnd.ms-outlook", "e-mail", (compound_file.SIGNATURE,)),
 }
 """The formats by the suffix of a file's name."""
 SUFFIXES = tuple(FORMATS)
@@ -78,7 +94,18 @@ def check_suffix(path: Path) -> None:
         place = f"If it is the glossary, put it into the workspace's data/ folder as {GLOSSARY}"
         raise UnsupportedFile(f"{path.name} is not a table. {place}.")
     if suffix not in FORMATS:
-        raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(FORMATS)}.")
+        raise UnsupportedFile(f"{path.name} is not a table. Send one of {', '.join(_tables())}.")
+
+
+def _tables() -> list[str]:
+    """The suffixes of files that are read as tables."""
+    return [suffix for suffix, known in FORMATS.items() if known.content is not Content.DOCUMENT]
+
+
+def document_of(path: Path) -> str | None:
+    """What a file is that is kept but not read, by its name: a PDF, a picture, an e-mail. None for a table."""
+    known = FORMATS.get(path.suffix.lower())
+    return known.document if known else None
 
 
 def content_of(path: Path) -> Content:
@@ -138,6 +165,9 @@ def check_content(path: Path) -> None:
             if not head.startswith(_GZIP if path.suffix.lower() == ".gz" else _ARCHIVE_STARTS):
                 problem = found or "its content is something else"
                 raise UnreadableFile(f"{path.name} is not an archive ({problem}). Pack the file again.")
+        case Content.DOCUMENT:
+            if (starts := FORMATS[path.suffix.lower()].starts) and not head.startswith(starts):
+                raise UnreadableFile(f"{path.name} is damaged, or something else than its name says. {_SAVE_AGAIN}")
         case Content.JSON:
             if found:
                 raise UnreadableFile(f"{path.name} is {found}, not JSON. {_SAVE_AGAIN}")

@@ -190,6 +190,7 @@ class IngestCache:
                     tables=tuple(tables),
                     notes=file.manifest.notes,
                     problem=file.problem,
+                    document=None if file.problem else file_formats.document_of(file.path),
                 )
             )
         return datasets, paths
@@ -236,6 +237,8 @@ class IngestCache:
             raise file_records.to_error(record.problem)
         try:
             version = record.version or await self._version(path, stamp)
+            if file_formats.document_of(path):
+                return _Ingested(path, version)
             folder = self._folder(version, path)
             manifest = manifests.read_manifest(folder)
             if manifest is None:

@@ -38,7 +38,7 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
             rows, decisions = csv_reader.load(connection, path, scratch)
             return rows, decisions + settle_types(connection, rows)
         case _:
-            raise UnsupportedFile(f"{path.name} may hold several tables. Send CSV or Parquet.")
+            raise UnsupportedFile(f"{path.name} is not a file of one table. Send CSV or Parquet.")
 
 
 def settle_types(connection: duckdb.DuckDBPyConnection, rows: SourceRows, *, is_typed: bool = False) -> list[Decision]:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
 
 
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
+_MB = 100_000  # bytes, from which a size is given in MB
 _KEY_ENDINGS = ("key", "id", "code", "no", "nr", "number")
 
 
@@ -101,6 +102,8 @@ class Table(Value):
 class Dataset(Value):
     """A file under `data/` as one or more tables. If it has none, `problem` says why.
 
+    A `document`, such as a PDF, a picture or an e-mail, is kept and listed, but not read.
+
     `version` is a hash of the file's content. `notes` are about the file as a whole: the sheets of a workbook that were
     left out, with the reason for each. Notes on a table are stored with that table.
     """
@@ -112,11 +115,19 @@ class Dataset(Value):
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str | None = None
+    document: str | None = None
+
+    def about_document(self) -> str | None:
+        """A sentence about a document."""
+        if self.document is None:
+            return None
+        size = f"{self.size / 1e6:,.1f} MB" if self.size >= _MB else f"{self.size:,} bytes"
+        return f"{self.document}, {size}: kept, but not read."
 
     def rows(self) -> list[list[str]]:
         """A row for each table, as users see it: file, table, row count and columns, or the file's problem."""
-        if self.problem:
-            return [[self.file, "", "", self.problem]]
+        if why := self.problem or self.about_document():
+            return [[self.file, "", "", why]]
         return [[self.file, t.name, f"{t.row_count:,}", ", ".join(c.name for c in t.columns)] for t in self.tables]
 
     def reading_lines(self) -> list[str]:

@@ -588,3 +588,20 @@ async def test_a_hostile_glossary_holds_up_nothing_else(workspace_data: Workspac
         turns += 1
     assert reading.result().glossary_problems
     assert turns > 1
+
+
+async def test_documents_are_kept_and_listed_but_not_read(data: Path, cache: IngestCache, worker: LocalWorker) -> None:
+    (data / "report.pdf").write_bytes(b"%PDF-1.7\n" + bytes(200))
+    (data / "receipt.JPG").write_bytes(b"\xff\xd8\xff" + bytes(200_000))
+    (data / "false.png").write_bytes(b"a,b\n1,2\n")
+    (data / "order.eml").write_text("From: a@example.org\n\nHello")
+    found = {d.file: (d.document, d.about_document(), d.tables) for d in (await cache.index()).datasets}
+    assert found == {
+        "report.pdf": ("PDF", "PDF, 209 bytes: kept, but not read.", ()),
+        "receipt.JPG": ("picture", "picture, 0.2 MB: kept, but not read.", ()),
+        "order.eml": ("e-mail", "e-mail, 26 bytes: kept, but not read.", ()),
+        "false.png": (None, None, ()),
+    }
+    assert worker.ingested == []
+    [problem] = [d.problem for d in (await cache.index()).datasets if d.problem]
+    assert problem.startswith("false.png is damaged, or something else than its name says.")

@@ -51,7 +51,7 @@ def test_parquet_with_nested_and_odd_columns(ingest: Ingest, tmp_path: Path) -> 
     [
         ("text.parquet", b"a,b\n1,2\n", UnreadableFile),
         ("cut.parquet", b"PAR1" + bytes(50), UnreadableFile),
-        ("notes.pdf", b"%PDF", UnsupportedFile),
+        ("notes.pdf", b"%PDF-1.7", UnsupportedFile),
         ("old.xls", b"\xd0\xcf\x11\xe0", UnreadableFile),
     ],
 )

@@ -88,6 +88,7 @@ class TableSummary(TypedDict):
     name: str
     sheet: str | None
     row_count: int
+    files: list[str]
     reading: list[ReadingSummary]
     columns: list[ColumnSummary]
 
@@ -98,6 +99,7 @@ class DatasetSummary(TypedDict):
     file: str
     size: int
     problem: str | None
+    document: str | None
     notes: list[str]
     tables: list[TableSummary]
 
@@ -204,6 +206,7 @@ def _summary(dataset: Dataset) -> DatasetSummary:
             "name": table.name,
             "sheet": table.sheet,
             "row_count": table.row_count,
+            "files": list(table.files),
             "reading": [
                 {"label": kind.label, "line": kind.line, "texts": list(kind.texts), "needs_check": kind.needs_check}
                 for kind in table.reading_summary()
@@ -216,6 +219,7 @@ def _summary(dataset: Dataset) -> DatasetSummary:
         "file": dataset.file,
         "size": dataset.size,
         "problem": dataset.problem,
+        "document": dataset.document,
         "notes": list(dataset.notes),
         "tables": tables,
     }

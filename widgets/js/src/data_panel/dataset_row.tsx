@@ -22,7 +22,7 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, show }: D
   const channel = useChannel();
   const [state, setState] = useState("");
   const [problem, setProblem] = useState("");
-  const { file, tables, size } = dataset;
+  const { file, tables } = dataset;
   const download = async () => {
     setProblem("");
     setState("Downloading…");
@@ -43,7 +43,7 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, show }: D
             <div class="cfo-file">
               {dataset.problem ? <span class="cfo-bad-mark" aria-hidden="true">!</span> : <Sheet />}
               <span><bdi title={file}>{file}</bdi>
-                <small>{state || (dataset.problem ? "Cannot be read" : `${count(tables.length, "table")} · ${fileSize(size)}`)}</small></span>
+                <small>{state || summary(dataset)}</small></span>
             </div>
           )}
         <Menu label={`More for ${file}`} class="cfo-icon" items={items}><Dots /></Menu>
@@ -66,6 +66,11 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, show }: D
   );
 }
 
+function summary({ problem, document, tables, size }: DatasetSummary): string {
+  if (problem) return "Cannot be read";
+  return document ? `${document[0]!.toUpperCase()}${document.slice(1)} · ${fileSize(size)} · not read` : `${count(tables.length, "table")} · ${fileSize(size)}`;
+}
+
 function TableButton({ table, name, glossary, show, hint }: {
   table: TableSummary; name: string; glossary: Partial<Glossary>; show: (table: TableSummary) => void; hint: string;
 }) {
@@ -74,7 +79,7 @@ function TableButton({ table, name, glossary, show, hint }: {
     <button type="button" class="cfo-file" title={`${name}\nShow ${table.name}`} onClick={() => show(table)}>
       <Sheet />
       <span><bdi>{title ?? name}</bdi>
-        <small>{hint || `${count(table.row_count, "row")} · ${count(table.columns.length, "column")}`}</small></span>
+        <small>{hint || `${count(table.row_count, "row")}${table.files.length ? ` of ${count(table.files.length, "file")}, as ${table.name}` : ""} · ${count(table.columns.length, "column")}`}</small></span>
     </button>
   );
 }

@@ -57,7 +57,7 @@ function DataPanel() {
     channel.request({ type: "ask", workspace_id: workspaceId, question }).catch((error: unknown) => setProblem(errorMessage(error)));
   };
   const shown = datasets?.filter(({ file }) => !deletion.hidden.has(file)) ?? [];
-  const tables = shown.reduce((sum, dataset) => sum + dataset.tables.length, 0);
+  const tables = new Set(shown.flatMap((dataset) => dataset.tables.map(({ name }) => name))).size;
   return (
     <section class={`cfo-data${drop.isOver ? " cfo-over" : ""}`} aria-label="Data" {...drop.listeners}>
       <header>

@@ -466,6 +466,7 @@ export interface DatasetSummary {
   file: string;
   size: number;
   problem: string | null;
+  document: string | null;
   notes: string[];
   tables: TableSummary[];
 }
@@ -473,6 +474,7 @@ export interface TableSummary {
   name: string;
   sheet: string | null;
   row_count: number;
+  files: string[];
   reading: ReadingSummary[];
   columns: ColumnSummary[];
 }
