@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from cfo_kernel.data.glossary_guards import LostGuards
 from cfo_kernel.data.glossary_reader import Written
 from cfo_kernel.data.hierarchies import Tree, Trees
 from cfo_kernel.data.ingest_cache import DatasetIndex, FileBeingRead, IngestCache
+from cfo_kernel.data.kept_totals import notes_on_code
 from cfo_kernel.data.plan import QueryPlan
 from cfo_kernel.data.plan_roles import known_roles
 from cfo_kernel.data.prepared_plan import prepare
@@ -165,7 +166,9 @@ class WorkspaceData:
 
         Raises a `QueryError`.
         """
-        return await self._run(Query(mode="sql", sql=sql), cap, file, thread_tables, on_progress)
+        result = await self._run(Query(mode="sql", sql=sql), cap, file, thread_tables, on_progress)
+        notes = notes_on_code(sql, (await self._cache.index()).tables.values())
+        return result.model_copy(update={"notes": (*result.notes, *notes)}) if notes else result
 
     async def plan(
         self,
@@ -208,7 +211,8 @@ class WorkspaceData:
     ) -> ProgramResult:
         """Runs a confined program with the tables as DataFrames; see `PythonPrograms.run`. Raises a `QueryError`."""
         index = await self._cache.index()
-        return await self._programs.run(code, {**thread_tables, **index.files}, folder, stem, cap)
+        result = await self._programs.run(code, {**thread_tables, **index.files}, folder, stem, cap)
+        return replace(result, notes=(*result.notes, *notes_on_code(code, index.tables.values())))
 
     async def _adopt(self, file: Path, target: Path, seconds: float, **limits: int) -> dict[str, Any]:
         """See `AdoptTable`. A SQL worker does it, because it is confined to such files and can convert any value."""
