@@ -1,6 +1,5 @@
 """An answer that adds up a table with a suspected total says so."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ SAID = "sales: 1 row looks like a total (Total), but the figures do not prove it
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "sales.csv").write_text(FILE)
-    yield tmp_path
+    return tmp_path
 
 
 async def test_a_sum_over_a_suspected_total_says_so(folder: Path) -> None:
