@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cfo_kernel.data import lost_cells, number_masks
+from cfo_kernel.data import hidden_rows, lost_cells, number_masks
+from cfo_kernel.data.hidden_rows import Hidden
 from cfo_kernel.data.lost_cells import LostCells
+from cfo_kernel.data.workbook_package import Suspects
 
 
 class CellMarks(Protocol):
@@ -22,6 +24,10 @@ class CellMarks(Protocol):
 
     def masks(self, sheet: str, below: int) -> dict[int, str]:
         """The mask of each column in which all numbers have the same one (`number_masks`)."""
+        ...
+
+    def hidden(self, sheet: str) -> Hidden:
+        """The hidden rows and columns of a sheet, if the format is examined for them."""
         ...
 
 
@@ -61,20 +67,26 @@ class ExaminedMarks:
         found = {column: [mask for mask, row in last.items() if row > below] for column, last in shown.items()}
         return {column: masks[0] for column, masks in found.items() if len(masks) == 1 and masks[0]}
 
+    def hidden(self, sheet: str) -> Hidden:  # noqa: ARG002 - only Office Open XML is examined
+        return Hidden()
+
 
 class PackageMarks:
     """The marks of an Office Open XML workbook, whose sheets are examined only if they have any."""
 
-    def __init__(self, path: Path, suspects: frozenset[str]) -> None:
-        """`suspects` are the parts that may have lost cells."""
+    def __init__(self, path: Path, suspects: Suspects) -> None:
         self._path, self._suspects = path, suspects
         self._styles = number_masks.mask_styles(path)
-        self._parts = lost_cells.parts(path) if suspects or self._styles else {}
+        self._parts = lost_cells.parts(path) if suspects.lost or suspects.hidden or self._styles else {}
 
     def lost(self, sheet: str, below: int) -> LostCells:
         part = self._parts.get(sheet, "")
-        return lost_cells.count_lost_cells(self._path, part, below) if part in self._suspects else LostCells()
+        return lost_cells.count_lost_cells(self._path, part, below) if part in self._suspects.lost else LostCells()
 
     def masks(self, sheet: str, below: int) -> dict[int, str]:
         part = self._parts.get(sheet, "")
         return number_masks.column_masks(self._path, part, self._styles, below) if self._styles and part else {}
+
+    def hidden(self, sheet: str) -> Hidden:
+        part = self._parts.get(sheet, "")
+        return hidden_rows.find_hidden(self._path, part) if part in self._suspects.hidden else Hidden()

@@ -6,12 +6,13 @@ columns (`cfo_kernel.data.type_inference`), so no digit is lost. Users see the d
 """
 
 import csv
-from dataclasses import dataclass
+import mmap
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.data import csv_header, csv_rows, headers, text_encoding
+from cfo_kernel.data import csv_header, csv_rows, headers, text_encoding, text_footers
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.csv_dialect import find_dialect
 from cfo_kernel.data.csv_grammar import Dialect
@@ -39,6 +40,9 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
     head = csv_header.find_head(path.name, lines[:-1] if not lines[-1] else lines, dialect, is_cut=is_cut)
     body = _copy_body(text, path.name, head.lines, dialect, scratch / "body.csv")
     header, source_rows, decisions = head.header, SourceRows(head.lines + 1), list(text.decisions)
+    if footer := text_footers.cut_footer(body.path, dialect, header.values, head.lines):
+        body = _shortened(body, footer.text, dialect)
+        decisions.append(footer.decision)
     if not _is_clean(connection, body, dialect, header.names):
         even = scratch / "even.csv"
         rows = csv_rows.write_even(path.name, body.path, dialect, len(header.names), head.lines, even)
@@ -121,6 +125,14 @@ def _copy_body(text: text_encoding.Text, name: str, lines: int, dialect: Dialect
     return _Body(path, count + (last != "\n"), delimiters, has_gaps, has_quotes, has_spaced_quotes)
 
 
+def _shortened(body: _Body, footer: str, dialect: Dialect) -> _Body:
+    """The description of the file after this footer was cut off."""
+    count = body.count - sum(line != "" for line in footer.split("\n"))
+    with body.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        has_gaps = content.find(b"\n\n") >= 0 or content[:1] == b"\n"
+    return replace(body, count=count, delimiters=body.delimiters - footer.count(dialect.delimiter), has_gaps=has_gaps)
+
+
 def _is_clean(connection: duckdb.DuckDBPyConnection, body: _Body, dialect: Dialect, names: list[str]) -> bool:
     """Whether DuckDB's strict parser has read the rows into `staging`.
 
@@ -186,7 +198,7 @@ def _widened(header: headers.Header, name: str, width: int) -> headers.Header:
     known = len(header.names)
     names = unique_names(header.names + [f"column_{i + 1}" for i in range(known, width)])
     unnamed = [*header.unnamed, *range(known, width)]
-    return headers.Header(header.first_row, names, unnamed, header.decisions)
+    return replace(header, names=names, unnamed=unnamed)
 
 
 def _empty_repeated_headers(

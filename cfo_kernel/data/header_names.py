@@ -45,7 +45,8 @@ def _fill(row: list[Any], below: list[list[Any]], first: int) -> None:
 
 def _spans(columns: list[int], cells: list[int]) -> list[list[int]]:
     """The columns of each cell: those from it to the next cell, or as many on its left, if cells are centred."""
-    places = [columns.index(cell) for cell in cells]
+    position = {column: i for i, column in enumerate(columns)}
+    places = [position[cell] for cell in cells]
     ends = [*places[1:], len(columns)]
     sizes = [end - start for start, end in zip(places, ends, strict=True)]
     if places[0] == 0 or (len(set(sizes)) == 1 and len(sizes) > 1 and sizes[0] > 1):

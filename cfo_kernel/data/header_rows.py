@@ -130,17 +130,23 @@ class _RawTable:
         """
         columns = [column for column in range(1, len(self._kinds[i])) if self._kinds[i][column] is not CellKind.EMPTY]
         numbers = [column for column in columns if self._kinds[i][column] in (CellKind.FIGURE, CellKind.YEAR)]
-        others = [column for column in columns if column not in numbers]
+        others = set(columns).difference(numbers)
         if not numbers or any(self._kinds[i][column] is CellKind.BLANK for column in others):
             return False
-        if self._kind(i, 0) not in (CellKind.WORDS, CellKind.EMPTY) or any(self._is_value(i, c) for c in others):
-            return False
-        years = all(self._kinds[i][column] is CellKind.YEAR for column in numbers)
-        if any(self._is_complete(above) for above in range(i)) and (
-            not years or self._kind(i, 0) is not CellKind.EMPTY
+        if self._kind(i, 0) not in (CellKind.WORDS, CellKind.EMPTY) or any(
+            self._is_value(i, column) for column in self.values.intersection(others)
         ):
             return False
+        years = all(self._kinds[i][column] is CellKind.YEAR for column in numbers)
+        are_named = any(self._names(above, numbers) for above in range(i))
+        if are_named and (not years or self._kind(i, 0) is not CellKind.EMPTY):
+            return False
         return _are_periods([self._text(i, column) for column in numbers], years=years)
+
+    def _names(self, i: int, columns: list[int]) -> bool:
+        """Whether the row has names for these columns. Pairs such as `Currency: EUR` are no names."""
+        cells = [self._text(i, column) for column in columns]
+        return all(cells) and not any(": " in cell for cell in cells)
 
     def _is_complete(self, i: int) -> bool:
         """Whether the row names each column of values, and has a cell in the first column."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from cfo_kernel.data import header_names, header_rows
 from cfo_kernel.data.cell_kinds import CellKind, kind_of
-from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
 from cfo_kernel.data.header_rows import HeaderRows
 from cfo_kernel.data.read_limits import MAX_NAME
 from cfo_kernel.executors.sql_names import unique_names
@@ -24,12 +24,16 @@ _MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells
 
 @dataclass(frozen=True)
 class Header:
-    """The row at which the data begin, and the columns' names. `unnamed` are the columns without a header cell."""
+    """The row at which the data begin, and the columns' names.
+
+    `unnamed` are the columns without a header cell, and `values` those of figures, years and dates.
+    """
 
     first_row: int
     names: list[str]
     unnamed: list[int]
     decisions: list[Decision]
+    values: frozenset[int] = frozenset()
 
 
 def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = False) -> Header | None:
@@ -51,7 +55,7 @@ def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = Fal
     cells = _joined(rows, found, width, merged=merged)
     names = column_names(cells)
     unnamed = [i for i, cell in enumerate(cells) if not cell]
-    return Header(found.first, names, unnamed, _decisions(rows, found, names))
+    return Header(found.first, names, unnamed, _decisions(rows, found, names), found.values)
 
 
 def _joined(rows: Sequence[Sequence[Any]], found: HeaderRows, width: int, *, merged: bool) -> list[str]:
@@ -95,6 +99,13 @@ def _decision(text: str) -> Decision:
 
 def _line(row: Sequence[Any]) -> str:
     return " ".join(str(c) for c in row if c is not None)
+
+
+def repeated(count: int, numbers: Sequence[int]) -> Decision:
+    """The decision about rows that repeat the header, with their numbers counted from zero."""
+    rows = "1 row that repeats the header was" if count == 1 else f"{count:,} rows that repeat the header were"
+    where = tuple(number + 1 for number in numbers[:MAX_ROWS])
+    return Decision(kind=DecisionKind.LAYOUT, text=f"{rows} left out.", rows=where, count=count)
 
 
 def column_names(cells: Sequence[Any]) -> list[str]:

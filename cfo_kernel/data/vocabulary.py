@@ -67,6 +67,21 @@ EMPTY_WORDS = (
     r"#¡?([a-zà-ÿ]+[!?]|n/a|na|nv|n/d|i/t|(div|diw|del)/0[!]?|[a-zà-ÿ]+\.?/[a-zà-ÿ0]+[!?])|#+"
 )
 """A pattern of cells that mean "no value" in every column of figures or dates: placeholders and errors."""
+FOOTER_WORDS = listed(
+    "printed generated created exported prepared produced run source sources note notes footnote footnotes page"
+    " report remark remarks disclaimer confidential unaudited audited end copyright"
+    " gedruckt erstellt erzeugt exportiert quelle quellen hinweis hinweise anmerkung anmerkungen fussnote seite stand"
+    " bericht vertraulich ungepruft ende"
+    " imprime edite genere cree exporte remarque remarques rapport confidentiel fin"
+    " impreso generado creado exportado fuente fuentes nota notas pagina informe confidencial"
+    " stampato generato creato esportato fonte fonti riservato fine rapporto"
+    " impresso gerado criado relatorio fim"
+    " afgedrukt gegenereerd gemaakt geexporteerd bron bronnen opmerking opmerkingen pagina vertrouwelijk einde"
+    " utskriven skapad exporterad kalla kallor anmarkning sida slut"
+    " wydrukowano wygenerowano utworzono zrodlo zrodla uwaga uwagi strona raport koniec"
+    " 印刷 作成 出典 注 注記 備考"
+)
+"""Words with which a line below a table begins."""
 PENDING_WORDS = listed(
     "tbd tbc tba tbn open offen ouvert abierto pendiente aperto aberto pendente openstaand oppen oppet otwarte otwarta"
     " pending ausstehend unknown unbekannt inconnu desconocido sconosciuto desconhecido onbekend okand nieznany"

@@ -10,7 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfo_kernel.data.file_formats import Content
@@ -33,6 +33,7 @@ _LOST = re.compile(  # a cell with an error; a formula at the end of its cell, o
     rb"""\bt\s*=\s*["']e["']|(?:</(?:\w{1,20}:)?f>|<(?:\w{1,20}:)?f\b[^>]{0,99}/>)\s*"""
     rb"""(?:</(?:\w{1,20}:)?c>|<(?:\w{1,20}:)?v(?:\s*/>|>\s*</))"""
 )
+_HIDDEN = re.compile(rb"""hidden=["'](?:1|true)""")
 _FORMATS = {
     "xl/workbook.xml": Content.OFFICE_OPEN_XML,
     "xl/workbook.bin": Content.BINARY_WORKBOOK,
@@ -44,10 +45,20 @@ _XML, _MANIFEST = (".xml", ".rels"), "META-INF/manifest.xml"
 _LETTERS, _DIGITS = bytes(range(65, 91)), b"0123456789"
 
 
-def check_package(path: Path, content: Content) -> frozenset[str]:
+@dataclass
+class Suspects:
+    """The parts that may have cells with errors or with formulas that were never calculated, and those that may have
+    hidden rows or columns.
+    """
+
+    lost: set[str] = field(default_factory=set[str])
+    hidden: set[str] = field(default_factory=set[str])
+
+
+def check_package(path: Path, content: Content) -> Suspects:
     """Raises `FileTooLarge` if a workbook is too large to read, and `UnreadableFile` if it is damaged or forged.
 
-    Returns the parts that may have cells with errors or with formulas that were never calculated (`lost_cells`).
+    Returns the parts that have to be examined.
     """
     check_directory(path)
     try:
@@ -62,9 +73,10 @@ def check_package(path: Path, content: Content) -> frozenset[str]:
                 problem = f"{path.name} unpacks to {size >> 20:,} MB, and at most {_MAX_XML >> 20:,} MB can be read"
                 raise FileTooLarge(f"{problem}. Split the workbook, or save its tables as CSV or Parquet.")
             is_new = content is Content.OFFICE_OPEN_XML
-            return frozenset(
-                entry.filename for entry in parts if _check_part(archive, entry, path.name, has_references=is_new)
-            )
+            suspects = Suspects()
+            for entry in parts:
+                _check_part(archive, entry, path.name, suspects, has_references=is_new)
+            return suspects
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
         raise _damaged(path.name, "its ZIP archive cannot be unpacked") from error
 
@@ -94,16 +106,20 @@ def check_directory(path: Path) -> None:
         raise FileTooLarge(f"{path.name} has more than {_MAX_ENTRIES:,} parts. Save it again as .xlsx.")
 
 
-def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, *, has_references: bool) -> bool:
-    """Checks a part. Returns whether it may have lost cells. Only Office Open XML `has_references` to cells."""
+def _check_part(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, suspects: Suspects, *, has_references: bool
+) -> None:
+    """Checks a part. Only Office Open XML `has_references` to cells."""
     if entry.flag_bits & _ENCRYPTED:
         raise UnreadableFile(f"{name} has a password. Save it without one.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise _damaged(name, "its parts are compressed in an unusual way")
     reach = _Reach()
-    may_lose = False
     for text in _chunks(archive, entry):
-        may_lose = may_lose or _LOST.search(text) is not None
+        if entry.filename not in suspects.lost and _LOST.search(text):
+            suspects.lost.add(entry.filename)
+        if entry.filename not in suspects.hidden and _HIDDEN.search(text):
+            suspects.hidden.add(entry.filename)
         if b"<!DOCTYPE" in text:
             raise _damaged(name, f"{_shown(entry)} defines a document type, as no spreadsheet program does")
         if not has_references:
@@ -118,7 +134,6 @@ def _check_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, *, 
         raise _damaged(name, f"it has a cell in {where}, and a sheet ends at row {_ROWS:,} and column {_COLUMNS:,}")
     if reach.bottom * reach.right > MAX_CELLS:
         _check_filled(archive, entry, name)
-    return may_lose
 
 
 def _check_filled(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> None:

@@ -3,24 +3,21 @@
 Runs in the ingest worker. A formula is read as its last calculated value, or as empty if it was never calculated.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from math import isfinite
 from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
 
 import pyarrow as pa
-from python_calamine import CalamineError, CalamineSheet, PasswordError, SheetTypeEnum
+from python_calamine import CalamineError, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
-from cfo_kernel.data import headers, number_masks, workbook_formats, workbook_package
+from cfo_kernel.data import footers, headers, sheet_blocks, sheet_columns, workbook_formats, workbook_package
 from cfo_kernel.data.cell_marks import CellMarks
-from cfo_kernel.data.date_formats import DAYS
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.read_limits import MAX_CELLS, MAX_SHEETS, check_columns
+from cfo_kernel.data.sheet_grid import Grid, read_grid
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.errors import FileTooLarge, UnreadableFile
 
@@ -31,8 +28,6 @@ _WITHOUT_CELLS = (  # not a dict, because the kinds are not hashable
     (SheetTypeEnum.MacroSheet, "it contains macros"),
     (SheetTypeEnum.Vba, "it contains macros"),
 )
-_DURATION = re.compile(r"PT(\d{1,5})H(\d{1,2})M(\d{1,2}(?:\.\d{1,9})?)S")  # as the parser returns those of .ods
-_EXACT = 2**53  # a workbook stores every number as a double, which is exact for whole numbers up to here
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,8 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
                 cells += sheet.height * sheet.width
                 if cells > MAX_CELLS:
                     raise workbook_package.too_many_cells(path.name, sheet.height, sheet.width)
-                yield _read_sheet(name, path, sheet, kind.name, marks)
+                source = _Source(path, kind.name, marks, is_hidden=kind.visible != SheetVisibleEnum.Visible)
+                yield from _read_tables(name, read_grid(sheet), source)
     except PasswordError as error:
         raise UnreadableFile(f"{path.name} has a password. Save it without one.") from error
     except CalamineError as error:
@@ -91,120 +87,64 @@ def _check_names(file: str, names: list[str]) -> None:
         raise UnreadableFile(f"{file} is damaged: {problem}. Give each sheet its own name.")
 
 
-def _read_sheet(name: str, path: Path, sheet: CalamineSheet, written_name: str, marks: CellMarks) -> Sheet:
-    """Reads a sheet. `written_name` is its name in the workbook."""
-    top, left = sheet.start or (0, 0)
-    numbered = [(number, row) for number, cells in enumerate(sheet.to_python(), top) if (row := _row(cells))]
-    rows = [row for _, row in numbered]
-    if not rows:
-        return Sheet(name, left_out="it is empty")
-    width = max(i + 1 for row in rows for i, cell in enumerate(row) if cell is not None)
-    check_columns(f"The sheet {name} of {path.name}", width)
-    header = headers.find_header(rows, width)
+@dataclass(frozen=True)
+class _Source:
+    """The sheet that a table is read from, by its name in the workbook."""
+
+    path: Path
+    sheet: str
+    marks: CellMarks
+    is_hidden: bool
+
+
+def _read_tables(name: str, grid: Grid, source: _Source) -> Iterator[Sheet]:
+    """The tables of a sheet. Those after the first have a number behind the name of the sheet."""
+    if not grid.rows:
+        yield Sheet(name, left_out="it is empty")
+        return
+    blocks = sheet_blocks.split(grid)
+    for i, block in enumerate(blocks):
+        table = _read_table(name if not i else f"{name} {i + 1}", block, source)
+        if len(blocks) > 1:
+            rows = f"rows {block.rows[0][0] + 1:,} to {block.rows[-1][0] + 1:,}"
+            text = f"The sheet has {len(blocks)} tables, and this is table {i + 1} ({rows})."
+            table.decisions.append(Decision(kind=DecisionKind.LAYOUT, text=text))
+        yield table
+
+
+def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
+    check_columns(f"The sheet {name} of {source.path.name}", grid.width)
+    header = headers.find_header(grid.head(), grid.width, merged=grid.has_merged_header())
     if header is None:
         return Sheet(name, left_out="it contains a single cell, not a table")
-    body = rows[header.first_row :]
     decisions = list(header.decisions)
-    below = numbered[header.first_row - 1][0] if header.first_row else -1
-    lost, masks = marks.lost(written_name, below), marks.masks(written_name, below)
+    if source.is_hidden:
+        text = "The sheet is hidden in the workbook. It is read like the others."
+        decisions.append(Decision(kind=DecisionKind.HIDDEN, text=text, needs_check=True))
+    rows = grid.rows[header.first_row :]
+    header_rows = [row for _, row in grid.rows[: header.first_row] if sum(cell is not None for cell in row) > 1]
+    if again := [number for number, row in rows if row in header_rows]:
+        decisions.append(headers.repeated(len(again), again))
+        rows = [(number, row) for number, row in rows if row not in header_rows]
+    if count := footers.count_footers(rows, header.values):
+        decisions.append(footers.decision(rows[-count:]))
+        rows = rows[:-count]
+    repeated, found = grid.repeated_down(header.first_row, header.names)
+    decisions += found
+    below = grid.rows[header.first_row - 1][0] if header.first_row else -1
+    lost, masks = source.marks.lost(source.sheet, below), source.marks.masks(source.sheet, below)
     columns: dict[str, pa.Array[Any]] = {}
     for i, column in enumerate(header.names):
-        values = [row[i] if i < len(row) else None for row in body]
-        decisions += lost.decisions(left + i, column)
-        infinite = sum(isinstance(v, float) and not isfinite(v) for v in values)
-        if infinite:
-            values = [None if isinstance(v, float) and not isfinite(v) else v for v in values]
-            cells = "1 cell contains" if infinite == 1 else f"{infinite:,} cells contain"
-            text = f"{column}: {cells} no finite number, read as empty."
-            decisions.append(Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=column, count=infinite))
+        values = [row[i] if i < len(row) else None for _, row in rows]
+        for row, value in repeated.get(i, {}).items():
+            if row - header.first_row < len(values):
+                values[row - header.first_row] = value
+        decisions += lost.decisions(grid.left + i, column)
         if i in header.unnamed and all(v is None for v in values):
             continue
-        if rounded := sum(isinstance(v, int | float) and abs(v) >= _EXACT for v in values):
-            text = f"{column}: {_rounded(rounded)}"
-            decisions.append(
-                Decision(kind=DecisionKind.CODES, text=text, column=column, count=rounded, needs_check=True)
-            )
-        columns[column], note = _column(_masked(values, masks[left + i]) if left + i in masks else values)
-        if left + i in masks:
-            note = f"the numbers were read as text, as the sheet shows them with the format {masks[left + i][:40]}."
-        if note:
-            decisions.append(Decision(kind=DecisionKind.NUMBERS, text=f"{column}: {note}", column=column))
-    numbers = [number + 1 for number, _ in numbered[header.first_row :]]
-    return Sheet(name, pa.table(columns), SourceRows(numbers=numbers), decisions)
-
-
-def _row(cells: list[Any]) -> list[Any] | None:
-    """The cells of a row up to the last cell with a value, or None if the row is empty."""
-    while cells and cells[-1] == "":
-        cells.pop()
-    return [_cell(cell) for cell in cells] or None
-
-
-def _cell(cell: Any) -> Any:
-    """The value of a cell. Byte order marks are invisible, and come from text files that were pasted."""
-    if isinstance(cell, str):
-        if found := _DURATION.fullmatch(cell):
-            return timedelta(hours=int(found[1]), minutes=int(found[2]), seconds=float(found[3]))
-        return cell.replace("\ufeff", "") or None
-    return cell
-
-
-def _rounded(count: int) -> str:
-    """The note for numbers that are perhaps not those that were meant."""
-    cells = "1 cell holds a number" if count == 1 else f"{count:,} cells hold numbers"
-    problem = "a workbook stores such numbers as doubles, so the last digits may be wrong"
-    return f"{cells} of {_EXACT:,} or more: {problem}. Save keys and other codes as text."
-
-
-def _column(values: list[Any]) -> tuple["pa.Array[Any]", str | None]:
-    """The values as one type: numbers, dates, booleans, or else text, with a note if some of them are numbers.
-
-    Text is examined again later (`type_inference`), like text from a text file.
-    """
-    present = [v for v in values if v is not None]
-    kinds: set[type] = {type(v) for v in present}
-    if not present:
-        return pa.array(values, pa.string()), None
-    if kinds <= {int, float}:
-        if all(float(v).is_integer() and abs(v) < _EXACT for v in present):
-            return pa.array([None if v is None else int(v) for v in values], pa.int64()), None
-        return pa.array(values, pa.float64(), from_pandas=True), None
-    if kinds <= {date, datetime}:
-        moments = [v if isinstance(v, datetime) or v is None else datetime(v.year, v.month, v.day) for v in values]
-        if all(m is None or m.time() == time() for m in moments):
-            return pa.array([m and m.date() for m in moments], pa.date32()), None
-        return pa.array(moments, pa.timestamp("us")), None
-    if kinds == {bool}:
-        return pa.array(values, pa.bool_()), None
-    if timedelta in kinds and kinds <= {timedelta, time}:
-        hours = [None if v is None else _hours(v) for v in values]
-        return pa.array(hours, pa.float64()), "durations were read as hours."
-    numbers = sum(isinstance(v, int | float) and not _may_be_day(v, kinds) for v in present)
-    note = f"{numbers} of {len(present)} cells are stored as numbers, the rest as text."
-    return pa.array([None if v is None else _text(v) for v in values], pa.string()), note if numbers else None
-
-
-def _may_be_day(number: float, kinds: set[type]) -> bool:
-    """Whether a number is probably a date that has lost its format."""
-    return kinds <= {date, datetime, int, float} and DAYS[0] <= number <= DAYS[1]
-
-
-def _masked(values: list[Any], mask: str) -> list[Any]:
-    """The values with whole numbers as the mask shows them."""
-    return [
-        number_masks.masked(v, mask) if isinstance(v, int | float) and v >= 0 and float(v).is_integer() else v
-        for v in values
-    ]
-
-
-def _hours(value: timedelta | time) -> float:
-    clock = (
-        timedelta(hours=value.hour, minutes=value.minute, seconds=value.second) if isinstance(value, time) else value
-    )
-    return clock / timedelta(hours=1)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
-        return str(int(value))  # 5, not 5.0: in a column of codes, it is meant as a code
-    return value if isinstance(value, str) else str(value)
+        columns[column], found = sheet_columns.read_column(column, values, masks.get(grid.left + i))
+        decisions += found
+    numbers = [number for number, _ in rows]
+    names = {grid.left + i: column for i, column in enumerate(header.names)}
+    decisions += source.marks.hidden(source.sheet).decisions(numbers, names)
+    return Sheet(name, pa.table(columns), SourceRows(numbers=[number + 1 for number in numbers]), decisions)

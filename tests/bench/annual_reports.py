@@ -159,7 +159,7 @@ def _reason(place: Place, tables: list[Read]) -> str:
                 reason = "column" if in_row and not in_column and reason != "text" else reason
     if (
         reason in ("value", "row")
-        and any("total" in note and "skipped" in note for table in tables for note in table.notes)
+        and any("total" in note and "left out" in note for table in tables for note in table.notes)
         and re.search("(?i)total|net|^$", place.label)
     ):
         return "left out as total"

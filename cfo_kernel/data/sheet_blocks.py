@@ -1,0 +1,129 @@
+"""Finds the tables of a sheet: one below the other with an empty row between them, or side by side.
+
+Empty rows and columns also divide the sections of one table. What follows is a table of its own only if it has its own
+header: different names above columns of values. A header that repeats the names of the table above continues it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from cfo_kernel.data import header_rows, units
+from cfo_kernel.data.cell_kinds import CellKind, kind_of
+from cfo_kernel.data.sheet_grid import Grid, Row
+from cfo_kernel.data.vocabulary import PENDING_WORDS, plain
+
+_MOST_PARTS = 100  # a sheet with more empty rows is a list with gaps
+_SAMPLE = 500
+
+
+def split(grid: Grid) -> list[Grid]:
+    """The tables of the sheet, each with its own header. Most sheets have one."""
+    return [block for side in _side_by_side(grid) for block in _stacked(side)]
+
+
+def _stacked(grid: Grid) -> list[Grid]:
+    starts = [i for i in range(1, len(grid.rows)) if grid.rows[i][0] > grid.rows[i - 1][0] + 1]
+    if not starts or len(starts) > _MOST_PARTS:
+        return [grid]
+    blocks: list[list[Row]] = []
+    names: list[str] = []
+    for start, end in zip([0, *starts], [*starts, len(grid.rows)], strict=True):
+        rows = grid.rows[start:end]
+        header = _header(rows) if blocks else _names(rows)
+        if blocks and (header is None or header == names):
+            blocks[-1] += rows
+        elif blocks and not _has_figures(blocks[-1]):
+            blocks[-1] += rows  # what stands above is the titles of this table
+            names = _names(blocks[-1]) or []
+        else:
+            blocks.append(rows)
+            names = header or names
+        names = names or _names(blocks[-1]) or []
+    return [replace(grid, rows=rows) for rows in blocks]
+
+
+def _header(rows: Sequence[Row]) -> list[str] | None:
+    """The names of the columns if these rows begin a table of their own."""
+    found = header_rows.find_rows([row for _, row in rows], max(len(row) for _, row in rows))
+    if found is None or not found.names:
+        return None
+    header = rows[found.names[-1]][1]
+    cells = [cell for cell in header if cell is not None]
+    if len(cells) < 2 or any(kind_of(header[i]) is CellKind.EMPTY for i in found.values if i < len(header)):
+        return None
+    if any(kind_of(c) is CellKind.BLANK or plain(str(c)) in PENDING_WORDS or units.is_unit(str(c)) for c in cells):
+        return None
+    return _texts(header)
+
+
+def _names(rows: Sequence[Row]) -> list[str] | None:
+    found = header_rows.find_rows([row for _, row in rows], max(len(row) for _, row in rows))
+    return _texts(rows[found.names[-1]][1]) if found and found.names else None
+
+
+def _texts(row: Sequence[Any]) -> list[str]:
+    return [" ".join(str(cell).split()).lower() for cell in row if cell is not None]
+
+
+def _has_figures(rows: Sequence[Row]) -> bool:
+    """Whether one of the rows has at least two cells, of which one is a value, so that they are a table."""
+    return any(
+        sum(cell is not None for cell in row) > 1 and any(kind_of(cell) is CellKind.FIGURE for cell in row)
+        for _, row in rows
+    )
+
+
+def _side_by_side(grid: Grid) -> list[Grid]:
+    edges = _edges(grid)
+    parts = [_part(grid, first, last) for first, last in edges]
+    if len(parts) < 2:
+        return [grid]
+    if not all(_is_table(part) for part in parts) or not _differ(parts):
+        return [grid]
+    return parts
+
+
+def _edges(grid: Grid) -> list[tuple[int, int]]:
+    """The first and last column of each group of columns without an empty column."""
+    filled = [False] * grid.width
+    for rows in (grid.rows[:_SAMPLE], grid.rows[_SAMPLE:]):
+        for _, row in rows:
+            for i, cell in enumerate(row):
+                if cell is not None:
+                    filled[i] = True
+        if all(filled):
+            return [(0, grid.width - 1)]
+    edges: list[tuple[int, int]] = []
+    for i, is_filled in enumerate(filled):
+        if is_filled and edges and edges[-1][1] == i - 1:
+            edges[-1] = (edges[-1][0], i)
+        elif is_filled:
+            edges.append((i, i))
+    return edges
+
+
+def _part(grid: Grid, first: int, last: int) -> Grid:
+    rows = [(number, row[first : last + 1]) for number, row in grid.rows]
+    trimmed = [(number, _trimmed(row)) for number, row in rows]
+    return replace(grid, rows=[(number, row) for number, row in trimmed if row], left=grid.left + first)
+
+
+def _trimmed(row: list[Any]) -> list[Any]:
+    end = len(row)
+    while end and row[end - 1] is None:
+        end -= 1
+    return row[:end]
+
+
+def _is_table(part: Grid) -> bool:
+    """Whether the columns have a header of their own, with labels before values."""
+    found = header_rows.find_rows([row for _, row in part.rows[:_SAMPLE]], part.width)
+    return found is not None and bool(found.names) and part.width > 1 and 0 not in found.values
+
+
+def _differ(parts: list[Grid]) -> bool:
+    """Whether the tables have different rows or the same names, unlike groups of columns of one table."""
+    spans = {tuple(number for number, _ in part.rows) for part in parts}
+    names = [_names(part.rows) or [] for part in parts]
+    return len(spans) > 1 or any(names[0][:1] == other[:1] for other in names[1:])

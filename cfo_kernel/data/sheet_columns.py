@@ -1,0 +1,97 @@
+"""Gives each column of a sheet one type: numbers, dates, booleans, durations, or else text.
+
+Runs in the ingest worker. A workbook types its cells one by one, so a column may mix them. Text is examined again later
+(`type_inference`), like text from a text file.
+"""
+
+from datetime import date, datetime, time, timedelta
+from math import isfinite
+from typing import Any
+
+import pyarrow as pa
+
+from cfo_kernel.data import number_masks
+from cfo_kernel.data.date_formats import DAYS
+from cfo_kernel.data.decisions import Decision, DecisionKind
+
+_EXACT = 2**53  # a workbook stores every number as a double, which is exact for whole numbers up to here
+
+
+def read_column(name: str, values: list[Any], mask: str | None) -> tuple["pa.Array[Any]", list[Decision]]:
+    """The values of a column as one type, and decisions. `mask` is the format in which all its numbers are codes."""
+    decisions: list[Decision] = []
+    if infinite := sum(isinstance(v, float) and not isfinite(v) for v in values):
+        values = [None if isinstance(v, float) and not isfinite(v) else v for v in values]
+        cells = "1 cell contains" if infinite == 1 else f"{infinite:,} cells contain"
+        text = f"{name}: {cells} no finite number, read as empty."
+        decisions.append(Decision(kind=DecisionKind.EMPTY_CELLS, text=text, column=name, count=infinite))
+    if rounded := sum(isinstance(v, int | float) and abs(v) >= _EXACT for v in values):
+        text = f"{name}: {_rounded(rounded)}"
+        decisions.append(Decision(kind=DecisionKind.CODES, text=text, column=name, count=rounded, needs_check=True))
+    column, note = _typed(_masked(values, mask) if mask else values)
+    if mask:
+        note = f"the numbers were read as text, as the sheet shows them with the format {mask[:40]}."
+    if note:
+        decisions.append(Decision(kind=DecisionKind.NUMBERS, text=f"{name}: {note}", column=name))
+    return column, decisions
+
+
+def _rounded(count: int) -> str:
+    """The note for numbers that are perhaps not those that were meant."""
+    cells = "1 cell holds a number" if count == 1 else f"{count:,} cells hold numbers"
+    problem = "a workbook stores such numbers as doubles, so the last digits may be wrong"
+    return f"{cells} of {_EXACT:,} or more: {problem}. Save keys and other codes as text."
+
+
+def _typed(values: list[Any]) -> tuple["pa.Array[Any]", str | None]:
+    """The values as one type: numbers, dates, booleans, or else text, with a note if some of them are numbers.
+
+    Text is examined again later (`type_inference`), like text from a text file.
+    """
+    present = [v for v in values if v is not None]
+    kinds: set[type] = {type(v) for v in present}
+    if not present:
+        return pa.array(values, pa.string()), None
+    if kinds <= {int, float}:
+        if all(float(v).is_integer() and abs(v) < _EXACT for v in present):
+            return pa.array([None if v is None else int(v) for v in values], pa.int64()), None
+        return pa.array(values, pa.float64(), from_pandas=True), None
+    if kinds <= {date, datetime}:
+        moments = [v if isinstance(v, datetime) or v is None else datetime(v.year, v.month, v.day) for v in values]
+        if all(m is None or m.time() == time() for m in moments):
+            return pa.array([m and m.date() for m in moments], pa.date32()), None
+        return pa.array(moments, pa.timestamp("us")), None
+    if kinds == {bool}:
+        return pa.array(values, pa.bool_()), None
+    if timedelta in kinds and kinds <= {timedelta, time}:
+        hours = [None if v is None else _hours(v) for v in values]
+        return pa.array(hours, pa.float64()), "durations were read as hours."
+    numbers = sum(isinstance(v, int | float) and not _may_be_day(v, kinds) for v in present)
+    note = f"{numbers} of {len(present)} cells are stored as numbers, the rest as text."
+    return pa.array([None if v is None else _text(v) for v in values], pa.string()), note if numbers else None
+
+
+def _may_be_day(number: float, kinds: set[type]) -> bool:
+    """Whether a number is probably a date that has lost its format."""
+    return kinds <= {date, datetime, int, float} and DAYS[0] <= number <= DAYS[1]
+
+
+def _masked(values: list[Any], mask: str) -> list[Any]:
+    """The values with whole numbers as the mask shows them."""
+    return [
+        number_masks.masked(v, mask) if isinstance(v, int | float) and v >= 0 and float(v).is_integer() else v
+        for v in values
+    ]
+
+
+def _hours(value: timedelta | time) -> float:
+    clock = (
+        timedelta(hours=value.hour, minutes=value.minute, seconds=value.second) if isinstance(value, time) else value
+    )
+    return clock / timedelta(hours=1)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))  # 5, not 5.0: in a column of codes, it is meant as a code
+    return value if isinstance(value, str) else str(value)

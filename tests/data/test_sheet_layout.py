@@ -1,0 +1,153 @@
+"""Merged and hidden cells, several tables in a sheet, and lines below a table."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from tests.data.conftest import Ingest, Ingested
+
+Rows = list[list[Any]]
+
+
+class Book:
+    """Makes a workbook of one sheet and ingests it."""
+
+    def __init__(self, ingest: Ingest, folder: Path) -> None:
+        self.workbook = Workbook()
+        self.sheet: Worksheet = self.workbook.worksheets[0]
+        self._ingest, self._path = ingest, folder / "book.xlsx"
+
+    def read(self, rows: Rows, *merged: str) -> list[Ingested]:
+        for row in rows:
+            self.sheet.append(row)
+        for area in merged:
+            self.sheet.merge_cells(area)
+        self.workbook.save(self._path)
+        return self._ingest(self._path)
+
+
+@pytest.fixture
+def book(ingest: Ingest, tmp_path: Path) -> Book:
+    return Book(ingest, tmp_path)
+
+
+def test_cells_merged_in_the_header_name_all_their_columns(book: Book) -> None:
+    rows: Rows = [
+        ["Trial balance"],
+        ["Account", "2024", None, None, "Status"],
+        [None, "Jan", "Feb", "Mar", None],
+        ["Cash", 1.5, 2.5, 3.5, "open"],
+    ]
+    [table] = book.read(rows, "A1:E1", "A2:A3", "B2:D2", "E2:E3")
+    assert list(table.types) == ["Account", "2024 Jan", "2024 Feb", "2024 Mar", "Status"]
+    assert table.rows[0][0] == "Cash"
+
+
+def test_cells_merged_downwards_name_each_row_but_figures_count_once(book: Book) -> None:
+    rows: Rows = [
+        ["Region", "Year", "Item", "Paid"],
+        ["East", 2024, "a", 10.5],
+        [None, None, "b"],
+        ["West", 2023, "c", 5],
+    ]
+    [table] = book.read(rows, "A2:A3", "B2:B3", "D2:D3")
+    assert [row[:3] for row in table.rows] == [("East", 2024, "a"), ("East", 2024, "b"), ("West", 2023, "c")]
+    assert [row[3] for row in table.rows][1] is None
+    assert any("Paid: figures in cells merged over several rows" in note for note in table.notes)
+
+
+def test_hidden_rows_and_columns_are_read_and_named(book: Book) -> None:
+    book.sheet.row_dimensions[3].hidden = True
+    book.sheet.column_dimensions["C"].hidden = True
+    [table] = book.read([["Account", "Amount", "Tax"], ["A", 1, 2], ["B", 3, 4]])
+    assert table.rows == [("A", 1, 2), ("B", 3, 4)]
+    [row, column] = [d for d in table.table.decisions if d.kind == "hidden"]
+    assert (row.rows, row.count, column.column) == ((3,), 1, "Tax")
+
+
+STACKED: Rows = [
+    ["Account", "Amount"],
+    ["Cash", 100],
+    ["Bank", 50],
+    [None],
+    ["Customers"],
+    ["Customer", "Days"],
+    ["A", 30],
+]
+
+
+def test_tables_below_one_another(book: Book) -> None:
+    first, second = book.read(STACKED)
+    assert (first.table.sheet, first.rows) == ("Sheet", [("Cash", 100), ("Bank", 50)])
+    assert (second.table.sheet, second.rows) == ("Sheet 2", [("A", 30)])
+
+
+def test_tables_side_by_side(book: Book) -> None:
+    rows: Rows = [
+        ["Asset", "Amount", None, "Liability", "Amount"],
+        ["Cash", 100, None, "Loan", 70],
+        ["Bank", 50, None, "Equity", 60],
+        [None, None, None, "Other", 20],
+    ]
+    first, second = book.read(rows)
+    assert first.rows == [("Cash", 100), ("Bank", 50)]
+    assert second.rows == [("Loan", 70), ("Equity", 60), ("Other", 20)]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["Account", "Amount"], ["Assets"], ["Cash", 100], [None], ["Liabilities"], ["Loan", 70]],
+        [["Account", "Amount"], ["Cash", 100], [None], ["Bank", "TBD"], ["Loan", 70]],
+        [["Account", None, "Actual", None, "Budget"], ["Cash", None, 100, None, 90], ["Bank", None, 1, None, 2]],
+        [["Date", "Amount"], [date(2024, 1, 1), 5], [None], [date(2024, 2, 1), 6]],
+    ],
+)
+def test_empty_rows_and_columns_within_one_table(book: Book, rows: Rows) -> None:
+    assert len(book.read(rows)) == 1
+
+
+def test_a_header_repeated_on_each_page_is_no_row(book: Book) -> None:
+    header: Rows = [["Account", "2024", None], [None, "Actual", "Budget"]]
+    rows: Rows = [*header, ["Cash", 1, 2], [None], *header, ["Bank", 3, 4], *header, ["Loan", 5, 6]]
+    [table] = book.read(rows)
+    assert table.rows == [("Cash", 1, 2), ("Bank", 3, 4), ("Loan", 5, 6)]
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        [[None], ["Acme Ltd, Berlin"]],
+        [["* unaudited"]],
+        [["(1) Restated"]],
+        [["Quelle: SAP"]],
+        [[None], ["Prepared by", "Smith"], ["Page 1 of 1"]],
+    ],
+)
+def test_lines_below_a_table_are_left_out(book: Book, below: Rows) -> None:
+    [table] = book.read([["Account", "Amount"], ["Cash", 100.5], ["Bank", 50], *below])
+    assert [row[0] for row in table.rows] == ["Cash", "Bank"]
+    assert any("below the table" in note for note in table.notes)
+
+
+@pytest.mark.parametrize("last", [["Alpha Ltd"], ["Alpha Ltd", "TBD"], ["Alpha", 0]])
+def test_a_last_row_that_may_be_data_stays(book: Book, last: list[Any]) -> None:
+    [table] = book.read([["Customer", "Amount"], ["Cash", 100.5], ["Bank", 50], last])
+    assert table.table.row_count == 3
+
+
+def test_the_lines_below_a_text_file_are_named_by_their_numbers(ingest: Ingest) -> None:
+    body = "".join(f"2024-01-{day:02},{day}.50\n" for day in range(1, 29)) * 60
+    [table] = ingest("bank.csv", f"Bank\nDate,Amount\n{body}\nPrinted on Friday\n".encode())
+    assert table.types == {"Date": "DATE", "Amount": "DECIMAL(18,1)"}
+    [decision] = [d for d in table.table.decisions if "below the table" in d.text]
+    assert decision.rows == (2 + 28 * 60 + 2,)
+
+
+def test_a_file_that_ends_in_a_cell_of_several_lines_is_not_cut(ingest: Ingest) -> None:
+    [table] = ingest("notes.csv", b'amount,text\n1,a\n2,"b\n\nNote: c"\n')
+    assert table.rows == [(1, "a"), (2, "b\n\nNote: c")]
