@@ -41,6 +41,10 @@ class Kind(Enum):
     TEXT = auto()
 
 
+TYPED = (Kind.NUMBER, Kind.DATE, Kind.CLOCK, Kind.CODE)
+"""The kinds whose cells have a form."""
+
+
 @lru_cache(1 << 16)
 def _kind(cell: str) -> Kind:
     """What a cell is by itself."""

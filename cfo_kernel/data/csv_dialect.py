@@ -21,12 +21,12 @@ _FIGURE = re.compile(
     r"[-+(]?\s*[$€£¥]?\s*[-+]?\d[\d.,'\u00a0\u202f]*\)?\s*[%$€£¥]?-?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
     r"|\d{1,2}:\d{2}(:\d{2})?|\d{4}-\d{2}-\d{2}[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?Z?"
 )
-_FRAGMENT = re.compile(r"""[,;\t|^~"]|^'|'$""")
+_FRAGMENT = re.compile(r"""[,;\t|^~"]|^'|'$|\S {3,}\S""")
 _WORTH = {"figure": 1.0, "words": 0.7, "empty": 0.7, "fragment": 0.2}
 
 
 @dataclass(frozen=True)
-class _Attempt:
+class Attempt:
     """What a dialect makes of the beginning of the file.
 
     `rows` have the most frequent number of cells, `width`. `worth` says from 0 to 1 how meaningful the cells look.
@@ -39,7 +39,7 @@ class _Attempt:
     figure_columns: int = 0
 
 
-def find_dialect(lines: Sequence[str]) -> Dialect | None:
+def find_dialect(lines: Sequence[str]) -> Attempt | None:
     """The dialect of a file that begins with these lines, or None if they have one cell each."""
     lines = [line for line in lines if line.strip()]
     present = [d for d in _DELIMITERS if any(d in line for line in lines)]
@@ -51,10 +51,10 @@ def find_dialect(lines: Sequence[str]) -> Dialect | None:
         return None
     most = max(attempt.rows for attempt in attempts)
     likely = [attempt for attempt in attempts if attempt.rows >= _NEARLY * most]
-    return max(likely, key=lambda a: (round(a.worth, 1), a.rows, a.width)).dialect
+    return max(likely, key=lambda a: (round(a.worth, 1), a.rows, a.width))
 
 
-def _best_attempt(lines: Sequence[str], delimiter: str) -> _Attempt:
+def _best_attempt(lines: Sequence[str], delimiter: str) -> Attempt:
     """The best dialect with this separator. An unusual one has to be proved."""
     best = _attempt(lines, Dialect(delimiter))
     if any("\\" in line for line in lines):
@@ -88,25 +88,34 @@ def _has_apostrophes(lines: Sequence[str], delimiter: str) -> bool:
     return any(delimiter in cell for cell in cells) or len(cells) >= len(lines) - 1
 
 
-def _attempt(lines: Sequence[str], dialect: Dialect) -> _Attempt:
+def _attempt(lines: Sequence[str], dialect: Dialect) -> Attempt:
     records = Records(lines, dialect)
     rows = [r.cells if r.cells is not None else r.text.split(dialect.delimiter) for r in records]
     if not rows or (dialect.delimiter == "," and len(rows[0]) == 1 and _has_decimal_commas(rows[1:])):
-        return _Attempt(dialect)
+        return Attempt(dialect)
     widths = Counter(len(row) for row in rows if len(row) > 1)
     width, count = max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
     judged = [row[:_JUDGED_COLUMNS] for row in rows if len(row) == width][:_JUDGED_ROWS]
-    kinds = [[_kind(cell.strip()) for cell in row] for row in judged]
-    cells = [kind for row in kinds for kind in row]
-    worth = sum(_WORTH[kind] for kind in cells) / max(1, len(cells))
-    figures = sum(all(kind in ("figure", "empty") for kind in column) for column in zip(*kinds[1:], strict=True))
-    return _Attempt(dialect, count, width, worth, figures)
+    columns = list(zip(*judged[1:], strict=True))
+    figures = sum(all(_kind(cell.strip()) in ("figure", "empty") for cell in column) for column in columns)
+    return Attempt(dialect, count, width, worth(judged), figures)
+
+
+def worth(rows: Sequence[Sequence[str]]) -> float:
+    """How meaningful the cells look, from 0 to 1."""
+    kinds = [_kind(cell.strip()) for row in rows for cell in row]
+    return sum(_WORTH[kind] for kind in kinds) / max(1, len(kinds))
+
+
+def is_figure(cell: str) -> bool:
+    """Whether the cell looks like a number, a date or a time."""
+    return _FIGURE.fullmatch(cell) is not None
 
 
 def _kind(cell: str) -> str:
     if not cell:
         return "empty"
-    if _FIGURE.fullmatch(cell):
+    if is_figure(cell):
         return "figure"
     return "fragment" if _FRAGMENT.search(cell) else "words"
 
@@ -123,6 +132,6 @@ def _may_be_separated_by_spaces(lines: Sequence[str]) -> bool:
     return len(spaced) >= _ALL * (len(lines) - 1) > 0 and not all(_FIGURE.fullmatch(line) for line in spaced)
 
 
-def _is_regular(attempt: _Attempt, lines: int) -> bool:
+def _is_regular(attempt: Attempt, lines: int) -> bool:
     """Whether spaces separate cells rather than words: in all lines alike, with figures or dates between them."""
     return attempt.rows >= _ALL * lines and attempt.figure_columns > 0

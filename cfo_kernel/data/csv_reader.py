@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.data import csv_header, csv_rows, headers, text_encoding, text_footers
+from cfo_kernel.data import csv_header, csv_rows, fixed_width, headers, text_encoding, text_footers
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.csv_dialect import find_dialect
 from cfo_kernel.data.csv_grammar import Dialect
@@ -35,8 +35,14 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
     """Creates the table `staging` with all columns as text. Returns the rows, and decisions."""
     text = text_encoding.decoded(path, scratch)
     beginning, is_cut = _read_head(text, path.name)
-    lines = beginning.split("\n")
-    dialect = find_dialect(lines) or Dialect(_absent(beginning))
+    found = find_dialect(lines := beginning.split("\n"))
+    widths = fixed_width.find_widths(lines[:-1] if is_cut else lines)
+    if widths and (found is None or widths.worth > found.worth):
+        text, dialect = fixed_width.as_delimited(text, widths, scratch), Dialect(",")
+        beginning, is_cut = _read_head(text, path.name)
+        lines = beginning.split("\n")
+    else:
+        dialect = found.dialect if found else Dialect(_absent(beginning))
     head = csv_header.find_head(path.name, lines[:-1] if not lines[-1] else lines, dialect, is_cut=is_cut)
     body = _copy_body(text, path.name, head.lines, dialect, scratch / "body.csv")
     header, source_rows, decisions = head.header, SourceRows(head.lines + 1), list(text.decisions)

@@ -45,7 +45,8 @@ def write_even(name: str, body: Path, dialect: Dialect, width: int, lines_above:
         records = Records(_lines(body), dialect, lines_above + 1)
         for record in records:
             cells = record.cells
-            if cells is None or record.height > 1 or record.is_part or len(cells) != width:
+            is_whole = cells is not None and len(cells) == width and record.height == 1 and not record.is_part
+            if cells is None or not is_whole or not repair.fits(cells):
                 cells = repair.cells(record, records)
             if any(cells):
                 rows.width = max(rows.width, len(cells))

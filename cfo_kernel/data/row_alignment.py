@@ -170,7 +170,8 @@ class _Row:
             yield _Step((piece,), 1, shape.cost(piece) + (0.5 if is_end else 0), None)
         elif self.dialect.state(text) is not State.CLOSED:
             yield _Step((text,), 1, 2 + shape.cost(text), Fault.STRAY_QUOTE)
-        if quote in text and (not (bare := text.replace(quote, "")) or shape.proves(bare)):
+        bare = text.strip(quote)
+        if bare != text and quote not in bare and (not bare or shape.proves(bare)):
             yield _Step((bare,), 1, 2.0, Fault.STRAY_QUOTE)
 
     def _quoted(self, used: int, filled: int) -> Iterator[_Step]:

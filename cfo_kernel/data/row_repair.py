@@ -6,7 +6,7 @@ Runs in the ingest worker.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cfo_kernel.data.column_shapes import WRONG, ColumnShape
+from cfo_kernel.data.column_shapes import TYPED, WRONG, ColumnShape
 from cfo_kernel.data.csv_grammar import Dialect
 from cfo_kernel.data.csv_records import Record, Records
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
@@ -19,6 +19,7 @@ _MOST_JOINED = 20  # lines of a cell with stray quotation marks
 _CHECKED = 200  # lines of a cell that may be rows
 _OTHER_DELIMITERS = ",;\t| "
 _CHEAP = 3.0
+_MARGIN = 1.0
 _SHOWN = 3
 
 
@@ -44,6 +45,8 @@ class RowRepair:
         self._work = 0
         self._tallest = 0
         self._several = _Named()
+        typed = [i for i, shape in enumerate(shapes) if shape.is_sure and shape.kind in TYPED]
+        self._telling = sorted({*typed[:1], *typed[-1:]})
         self._damaged: dict[tuple[str, str, bool], _Named] = {}
 
     def cells(self, record: Record, records: Records) -> list[str]:
@@ -65,9 +68,18 @@ class RowRepair:
                 return self._realigned(record.line, found)
         if record.cells is None:
             return self._malformed(record, records)
-        if len(record.cells) == len(self._shapes) or not any(cell.strip() for cell in record.cells):
+        if not any(cell.strip() for cell in record.cells):
             return record.cells[: len(self._shapes)]
+        if len(record.cells) == len(self._shapes):
+            return self._with_types(record, record.cells)
         return self._uneven(record.line, record.text, record.cells)
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        """Whether a row with the right number of cells has figures and dates where the other rows have them.
+
+        Only a few columns are examined.
+        """
+        return not any(self._shapes[i].cost(cells[i]) >= WRONG for i in self._telling)
 
     def decisions(self) -> list[Decision]:
         """A decision for each kind of damage."""
@@ -76,6 +88,16 @@ class RowRepair:
             *found,
             *([several_lines(self._several.rows, self._several.count, self._tallest)] if self._several.count else []),
         ]
+
+    def _with_types(self, record: Record, cells: list[str]) -> list[str]:
+        """The cells of a row with the right number of them, unless another reading fits the types better."""
+        if record.height > 1 or self.fits(cells):
+            return cells
+        if other := self._otherwise_separated(record.text):
+            self._note(record.line, "another separator", "read with it", True)
+            return other
+        found = self._align(record.text)
+        return self._realigned(record.line, found) if found and found.is_proved and found.faults else cells
 
     def _malformed(self, record: Record, records: Records) -> list[str]:
         """The cells of a row that is not well formed."""
@@ -107,15 +129,14 @@ class RowRepair:
             cells = cells[:-1]
         standing = cells + [""] * (width - len(cells))
         filled = sum(bool(cell.strip()) for cell in cells)
-        if len(cells) < width and (other := self._otherwise_separated(text, cells)):
+        if other := self._otherwise_separated(text):
             self._note(line, "another separator", "read with it", True)
             return other
         is_title = filled <= 1 and len(cells) < width
         found = None if is_title or (len(cells) > width and not self._may_join) else self._align(text)
         if found and found.is_proved:
             return self._realigned(line, found)
-        is_wrong = any(shape.cost(cell) >= WRONG for shape, cell in zip(self._shapes, standing, strict=False))
-        if found and is_wrong and not found.is_wrong and not is_title:
+        if found and not found.is_wrong and self._misfit(found.cells) + _MARGIN <= self._misfit(standing):
             return self._realigned(line, found)
         what = "fewer cells than columns" if len(cells) <= width else "more cells than columns"
         self._note(line, what, "kept as {it}", False)
@@ -128,19 +149,21 @@ class RowRepair:
         self._note(line, what, how, found.is_proved)
         return found.cells
 
+    def _misfit(self, cells: Sequence[str]) -> float:
+        """How badly the cells fit into the columns."""
+        return sum(shape.cost(cell) for shape, cell in zip(self._shapes, cells, strict=False))
+
     def _align(self, text: str) -> Alignment | None:
         if self._work > _MOST_WORK:
             return None
         self._work += text.count(self._dialect.delimiter) * 10 + len(text) // 10
         return align(text, self._dialect, self._shapes)
 
-    def _otherwise_separated(self, text: str, cells: list[str]) -> list[str] | None:
+    def _otherwise_separated(self, text: str) -> list[str] | None:
         """The cells of a row with another separator than the others."""
         width = len(self._shapes)
-        if width < 2 or sum(bool(cell.strip()) for cell in cells) > max(1, width // 2):
-            return None
         for delimiter in _OTHER_DELIMITERS.replace(self._dialect.delimiter, ""):
-            if text.count(delimiter) >= width - 1:
+            if width > 1 and text.count(delimiter) >= width - 1:
                 other = Dialect(delimiter).rough_cells(text)
                 fits = len(other) == width and not any(s.cost(c) for s, c in zip(self._shapes, other, strict=True))
                 if fits and any(s.proves(c) for s, c in zip(self._shapes, other, strict=True)):
