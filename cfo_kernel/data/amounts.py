@@ -27,21 +27,32 @@ def read_numbers(column: TextColumn) -> list[Decision] | None:
     """Reads numbers without separators: exactly if they are short enough, otherwise as rounded doubles."""
     if not column.matches(number_grammar.PLAIN):
         return _floats(column)
-    whole = column.figure(f"max(length(ltrim(split_part({column.value}, '.', 1), '+-')))")
-    scale = column.figure(f"max(length(rtrim(split_part({column.value}, '.', 2), '0')))")
+    whole, scale = _lengths(column)
     if whole < exact_types.MAX_WHOLE and column.matches(number_grammar.WHOLE):
         column.retype("BIGINT", column.value)
     elif scale <= exact_types.MAX_SCALE and whole + scale <= exact_types.MAX_DIGITS:
         column.retype(exact_types.decimal(whole, scale), column.value)
     elif scale:
-        return exact_types.float_column(column.connection, column.table, column.name, f"CAST({column.value} AS DOUBLE)")
+        return column.as_floats(f"CAST({column.value} AS DOUBLE)")
     return []  # a whole number with more digits than any type can hold stays text
+
+
+def _lengths(column: TextColumn) -> list[int]:
+    """The most digits that a number has before and behind the point, without zeros at the end."""
+    if column.is_whole:
+        parts = [cell.partition(".") for cell in column.sample]
+        return [max(len(whole.lstrip("+-")) for whole, *_ in parts), max(len(d.rstrip("0")) for *_, d in parts)]
+    lengths = (
+        f"max(length(ltrim(split_part({column.value}, '.', 1), '+-')))",
+        f"max(length(rtrim(split_part({column.value}, '.', 2), '0')))",
+    )
+    return column.figure(f"[{', '.join(lengths)}]")
 
 
 def _floats(column: TextColumn) -> list[Decision] | None:
     if not column.matches(number_grammar.FLOAT):
         return None
-    return exact_types.float_column(column.connection, column.table, column.name, f"CAST({column.value} AS DOUBLE)")
+    return column.as_floats(f"CAST({column.value} AS DOUBLE)")
 
 
 def read_amounts(column: TextColumn, marks: Sequence[Mark], rows: SourceRows) -> list[Decision] | None:

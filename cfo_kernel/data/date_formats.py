@@ -79,6 +79,11 @@ SENTINEL = f"({_SENTINEL})( 0?0:00(:00)?)?"
 """A date of zeros, which stands for no date."""
 
 
+def is_date(cell: str) -> bool:
+    """Whether a cell has the form of a date, which may not exist, such as 2024-02-31."""
+    return _form_of(cell) is not None
+
+
 def is_sentinel(cell: str) -> bool:
     """Whether a cell is a date of zeros, which stands for no date."""
     return _is(SENTINEL, cell)

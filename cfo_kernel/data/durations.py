@@ -4,7 +4,6 @@ Runs in the ingest worker, on the table `staging`.
 """
 
 from cfo_kernel import column_names
-from cfo_kernel.data import exact_types
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.text_column import TextColumn
 from cfo_kernel.data.vocabulary import HOUR_NAMES
@@ -27,6 +26,6 @@ def read_durations(column: TextColumn) -> list[Decision] | None:
     minutes, seconds = (f"coalesce(TRY_CAST(split_part({column.value}, ':', {n}) AS DOUBLE), 0)" for n in (2, 3))
     sign = f"CASE WHEN starts_with({column.value}, '-') THEN -1 ELSE 1 END"
     value = f"{sign} * ({hours} + {minutes} / 60 + {seconds} / 3600)"
-    exact_types.float_column(column.connection, column.table, column.name, value)
+    column.as_floats(value)
     text = f"{column.name}: durations were read as hours (1:30 as 1.5)."
     return [Decision(kind=DecisionKind.DATES, text=text, column=column.name)]

@@ -3,14 +3,18 @@
 Runs in the ingest worker, on the table `staging`, after the types of text columns are inferred.
 """
 
+from collections.abc import Iterator, Sequence
+
 import duckdb
 
 from cfo_kernel import column_names
+from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.date_formats import DAYS, serial_day
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.vocabulary import DATE_ENDINGS, DATE_NAMES, JAPANESE_DATES, VAGUE_DATE_NAMES, listed
 from cfo_kernel.sql_text import quoted
 
+_COMPACT = (19000101, 21001231)
 _NOT_DAYS = listed("year jahr annee ano anno ar rok month days tage no nr number count key id code sk")
 
 
@@ -24,11 +28,20 @@ def says_date(name: str) -> bool:
 
 def read_numbers_as_dates(connection: duckdb.DuckDBPyConnection, table: str) -> list[Decision]:
     """Changes the types of the table's columns of dates in place. Returns decisions."""
-    decisions: list[Decision] = []
-    for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall():
-        if kind.split("(")[0] in ("BIGINT", "DOUBLE", "DECIMAL") and (says_date(name) or _may_be_date(name)):
-            decisions += _read(connection, table, name)
-    return decisions
+    described = connection.execute(f"DESCRIBE {table}").fetchall()
+    numbers = [name for name, kind, *_ in described if kind.split("(")[0] in ("BIGINT", "DOUBLE", "DECIMAL")]
+    named = [name for name in numbers if says_date(name) or _may_be_date(name)]
+    return [decision for name in _in_range(connection, table, named) for decision in _read(connection, table, name)]
+
+
+def _in_range(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> Iterator[str]:
+    """The columns in which all numbers are between the first and the last day, in one of the two notations."""
+    for some in batches(names):
+        ends = ", ".join(f"[min({column}), max({column})]" for column in map(quoted, some))
+        [found] = connection.execute(f"SELECT {ends} FROM {table}").fetchall()  # noqa: S608 - quoted
+        for name, (least, most) in zip(some, found, strict=True):
+            if least is not None and any(low <= least and most <= high for low, high in (DAYS, _COMPACT)):
+                yield name
 
 
 def _is_certain(name: str) -> bool:
@@ -47,7 +60,7 @@ def _may_be_date(name: str) -> bool:
 def _read(connection: duckdb.DuckDBPyConnection, table: str, name: str) -> list[Decision]:
     column = quoted(name)
     day = f"try_strptime(CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR), '%Y%m%d')"
-    compact = f"{column} BETWEEN 19000101 AND 21001231 AND {column} = floor({column}) AND {day} IS NOT NULL"
+    compact = f"{column} BETWEEN {_COMPACT[0]} AND {_COMPACT[1]} AND {column} = floor({column}) AND {day} IS NOT NULL"
     low, high = DAYS
     [(count, days, serials, whole, example)] = connection.execute(
         f"""SELECT count({column}), count(*) FILTER ({compact}), count(*) FILTER ({column} BETWEEN {low} AND {high}),

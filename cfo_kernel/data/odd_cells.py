@@ -73,7 +73,7 @@ def stays_text(column: TextColumn, rows: SourceRows) -> list[Decision]:
         (date_formats.ANY, DecisionKind.DATES, "date"),
         (number_grammar.ANY, DecisionKind.NUMBERS, "figure"),
     ):
-        letters = "[a-z]" if kind is DecisionKind.NUMBERS else "_^"  # i1 and 5 kg are no figures
+        letters = "[a-z]" if kind is DecisionKind.NUMBERS else "[a-su-y]"  # as in i1, 5 kg and Invoice 12
         fits = [cell for cell in column.sample if _fits(pattern, cell) and not re.search(letters, cell, re.IGNORECASE)]
         if len(fits) < 2 or 2 * len(fits) <= len(column.sample) or _are_serials(fits):
             continue

@@ -13,6 +13,8 @@ from cfo_kernel.data.tables import Column, Kind
 from cfo_kernel.sql_text import quoted
 
 _MAX_VALUES = 1000
+_LARGE = 200_000  # rows
+_KEY_TYPES = ("VARCHAR", "BIGINT", "DATE")
 _MAX_LENGTH = 200
 _MAX_LISTED = 4_000_000  # characters of all values of a table: the engine parses the profile while everything waits
 
@@ -21,9 +23,10 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
     """The row count of `staging`, and its columns."""
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
     [(rows,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
+    exact = _counted_exactly(connection, described) if rows > _LARGE else {name for name, _ in described}
     figures: list[Any] = []
     for some in batches(described):  # many columns in one query, so that the table is read few times
-        aggregates = [aggregate for name, _ in some for aggregate in _aggregates(quoted(name))]
+        aggregates = [aggregate for name, _ in some for aggregate in _aggregates(quoted(name), name in exact)]
         [found] = connection.execute(f"SELECT {', '.join(aggregates)} FROM staging").fetchall()  # noqa: S608 - quoted
         figures += found
     formats = staging_formats.number_formats(connection)
@@ -48,10 +51,28 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
     return rows, tuple(columns)
 
 
-def _aggregates(column: str) -> list[str]:
+def _counted_exactly(connection: duckdb.DuckDBPyConnection, described: list[tuple[str, str]]) -> set[str]:
+    """The columns of a large table whose distinct values are counted one by one, because the exact number matters.
+
+    These are columns with few values, which may be listed, and texts, whole numbers and dates with many, which may be
+    unique keys.
+    """
+    exact: set[str] = set()
+    for some in batches(described):
+        estimates = ", ".join(f"approx_count_distinct({quoted(name)})" for name, _ in some)
+        [found] = connection.execute(f"SELECT {estimates}, count(*) FROM staging").fetchall()  # noqa: S608 - quoted
+        for (name, kind), estimate in zip(some, found, strict=False):
+            may_be_key = kind in _KEY_TYPES and estimate > 0.8 * found[-1]
+            exact |= {name} if estimate <= 10 * _MAX_VALUES or may_be_key else set()
+    return exact
+
+
+def _aggregates(column: str, is_exact: bool) -> list[str]:
     """The figures of a column."""
     ends = [f"left(CAST({end}({column}) AS VARCHAR), {_MAX_LENGTH})" for end in ("min", "max")]
-    return [f"count({column})", f"count(DISTINCT {column})", *ends]
+    estimate = f"least(approx_count_distinct({column}), count({column}) - 1)"  # not unique as far as is known
+    distinct = f"count(DISTINCT {column})" if is_exact else estimate
+    return [f"count({column})", distinct, *ends]
 
 
 def _values(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int] | None:

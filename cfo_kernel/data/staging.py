@@ -9,12 +9,20 @@ from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.data import column_blocks, csv_reader, exact_types, file_formats, parquet_reader, type_inference
+from cfo_kernel.data import (
+    clean_csv,
+    column_blocks,
+    csv_reader,
+    exact_types,
+    file_formats,
+    parquet_reader,
+    type_inference,
+)
 from cfo_kernel.data.decisions import Decision
 from cfo_kernel.data.file_formats import Content
 from cfo_kernel.data.read_limits import MAX_UNPACKED
 from cfo_kernel.data.source_rows import SourceRows
-from cfo_kernel.errors import UnsupportedFile
+from cfo_kernel.errors import CfoError, UnsupportedFile
 from cfo_kernel.executors.duckdb_config import duckdb_config
 
 _MEMORY = "2GB"
@@ -35,10 +43,31 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
             decisions = parquet_reader.load(connection, path)
             return SourceRows(), decisions + settle_types(connection, SourceRows(), is_typed=True)
         case Content.TEXT:
-            rows, decisions = csv_reader.load(connection, path, scratch)
-            return rows, decisions + settle_types(connection, rows)
+            return _load_clean(connection, path, scratch) or _load_text(connection, path, scratch)
         case _:
             raise UnsupportedFile(f"{path.name} is not a file of one table. Send CSV or Parquet.")
+
+
+def _load_text(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[SourceRows, list[Decision]]:
+    rows, decisions = csv_reader.load(connection, path, scratch)
+    return rows, decisions + settle_types(connection, rows)
+
+
+def _load_clean(
+    connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path
+) -> tuple[SourceRows, list[Decision]] | None:
+    """Loads a large file that needs no decisions. Returns None if it is not one."""
+    sample = clean_csv.write_sample(path, scratch / "sample")
+    if sample is None:
+        return None
+    with connect(scratch) as own:
+        try:
+            rows, decisions = _load_text(own, sample, sample.parent)
+        except CfoError:  # which the whole file may not raise, or with other line numbers
+            return None
+        if decisions or rows != SourceRows(2) or not clean_csv.load(connection, own, path):
+            return None
+    return rows, []
 
 
 def settle_types(connection: duckdb.DuckDBPyConnection, rows: SourceRows, *, is_typed: bool = False) -> list[Decision]:

@@ -60,7 +60,8 @@ def _aggregates(column: str, kind: str) -> list[str]:
     decimals = "0"
     if kind in ("DOUBLE", "FLOAT") or kind.startswith("DECIMAL"):
         attempt = "TRY" if kind.startswith("DECIMAL(38,") else ""  # the comparison needs a digit more for some values
-        steps = " ".join(f"WHEN {attempt}(round({column}, {n}) = {column}) THEN {n}" for n in range(MOST_DECIMALS))
-        decimals = f"max(CASE {steps} ELSE {MOST_DECIMALS} END){finite}"
+        most = min(MOST_DECIMALS, int(kind.rstrip(")").partition(",")[2] or MOST_DECIMALS))
+        steps = " ".join(f"WHEN {attempt}(round({column}, {n}) = {column}) THEN {n}" for n in range(most))
+        decimals = f"max(CASE {steps} ELSE {most} END){finite}" if most else "0"
     double = f"CAST({column} AS DOUBLE)"
     return [f"count({column}){finite}", *(f"{f}({double}){finite}" for f in ("min", "max", "sum")), decimals]

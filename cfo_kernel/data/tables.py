@@ -31,6 +31,7 @@ _KEY_ENDINGS = ("key", "id", "code", "no", "nr", "number")
 class Column(Value):
     """A column of a table: its DuckDB type and a small profile of its values.
 
+    `distinct` is an estimate where a large table has very many values in a column that cannot be a key.
     `values` maps every distinct string to the number of its rows, if there are few enough to list (see
     `cfo_kernel.data.profile`). `minimum` and `maximum` are strings (ISO for dates). `format` says how numbers are
     shown.

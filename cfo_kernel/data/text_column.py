@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
 
+from cfo_kernel.data import exact_types
 from cfo_kernel.data.column_blocks import batches
-from cfo_kernel.data.decisions import MAX_ROWS
+from cfo_kernel.data.decisions import MAX_ROWS, Decision
 from cfo_kernel.data.number_grammar import PADDED_DASH, SPACES
 from cfo_kernel.data.read_limits import MAX_CELL
 from cfo_kernel.data.vocabulary import EMPTY_WORDS
@@ -33,6 +34,7 @@ class TextColumn:
     `filled` cells have a value, `empty` ones hold only spaces or a placeholder such as `-` or `n/a`, and `zeros` are
     dashes that stand for zero. `spaced` cells have outer spaces, and `protected` ones begin with an apostrophe that
     keeps a spreadsheet from reading a signed figure as a formula. `odd` are cells that are read as empty besides.
+    `types` are the types to which the column has been converted.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -46,6 +48,7 @@ class TextColumn:
     spaced: int = 0
     protected: int = 0
     odd: tuple[str, ...] = ()
+    types: list[str] = field(default_factory=list[str])
 
     @property
     def trimmed(self) -> str:
@@ -101,18 +104,21 @@ class TextColumn:
 
     def is_text(self) -> bool:
         """Whether the column is still text."""
-        [(kind,)] = self.connection.execute(
-            f"SELECT typeof({quoted(self.name)}) FROM {self.table} LIMIT 1"  # noqa: S608 - quoted
-        ).fetchall()
-        return kind == "VARCHAR"
+        return not self.types
 
     def example(self, pattern: str) -> str:
         """A cell that contains the pattern. At least one must exist."""
         found = f"FROM {self.table} WHERE regexp_matches({self.value}, '{pattern}')"
         return self.connection.execute(f"SELECT min({self.value}) {found}").fetchall()[0][0]
 
+    def as_floats(self, value: str) -> list[Decision]:
+        """Converts the column to the most exact type that holds the doubles of the SQL `value`. Returns decisions."""
+        self.types.append("DOUBLE")
+        return exact_types.float_column(self.connection, self.table, self.name, value)
+
     def retype(self, kind: str, value: str) -> None:
         """Converts the column to the type, with the SQL `value` for its cells."""
+        self.types.append(kind)
         cast = f"CAST({value} AS {kind})"
         self.connection.execute(f"ALTER TABLE {self.table} ALTER {quoted(self.name)} TYPE {kind} USING {cast}")
 

@@ -7,7 +7,18 @@ from importlib import import_module
 
 from tests.bench.report import Figure, table
 
-NAMES = ("characters", "sql", "turns", "chat_client", "over_http", "many_threads", "listeners", "cold_start", "page")
+NAMES = (
+    "characters",
+    "sql",
+    "ingest",
+    "turns",
+    "chat_client",
+    "over_http",
+    "many_threads",
+    "listeners",
+    "cold_start",
+    "page",
+)
 
 
 async def main(names: list[str]) -> None:

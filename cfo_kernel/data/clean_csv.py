@@ -1,0 +1,135 @@
+"""Reads a large text file of which every cell is as plain as those of a sample, in a fraction of the usual time.
+
+Runs in the ingest worker. The sample, the beginning and the end of the file, is read as any file is
+(`csv_reader`, `type_inference`). If nothing in it needs a decision, the whole file is read at once into the types of
+the sample. Each cell is checked against its type while it is read. If one does not fit, or a line is not one row, the
+file is read as any other, so the result is the same, only later.
+"""
+
+import csv
+import re
+from pathlib import Path
+
+import duckdb
+
+from cfo_kernel.data import date_formats, number_grammar
+from cfo_kernel.data.exact_types import MAX_WHOLE
+from cfo_kernel.data.number_grammar import SPACES
+from cfo_kernel.sql_text import quoted, text_literal
+
+_SMALL = 4 << 20
+_HEAD, _TAIL = 1 << 18, 1 << 16
+_CHUNK = 1 << 22
+_DELIMITERS = ",;\t|"
+_MAX_LINE = 32 << 20
+_MOST_COLUMNS = 50  # one statement reads all of them
+_DECIMAL = "DECIMAL("
+
+
+def write_sample(path: Path, folder: Path) -> Path | None:
+    """A file in `folder` with the beginning and the end of the file. Returns None if the file is not large."""
+    size = path.stat().st_size
+    if size < max(_SMALL, 2 * (_HEAD + _TAIL)):
+        return None
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+        file.seek(size - _TAIL)
+        tail = file.read(_TAIL)
+    if b"\n" not in head or b"\n" not in tail.rstrip(b"\n"):
+        return None
+    folder.mkdir(exist_ok=True)
+    sample = folder / path.name
+    sample.write_bytes(head[: head.rindex(b"\n") + 1] + tail[tail.index(b"\n") + 1 :])
+    return sample
+
+
+def load(connection: duckdb.DuckDBPyConnection, sample: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    """Creates `staging` in `connection` with the types that it has in `sample`. Returns whether the file allows it."""
+    types = {name: kind for name, kind, *_ in sample.execute("DESCRIBE staging").fetchall()}
+    delimiter = _delimiter(path, len(types))
+    if delimiter is None or not 1 < len(types) <= _MOST_COLUMNS or set(types.values()) == {"VARCHAR"}:
+        return False
+    lines = _line_count(path)
+    checked = [_checked(sample, name, kind) for name, kind in types.items()]
+    if lines is None or None in checked:
+        return False
+    cells = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in types)
+    source = f"""read_csv(?, auto_detect = false, header = false, skip = 1, columns = {{{cells}}}, delim = ?,
+        quote = '"', escape = '"', max_line_size = {_MAX_LINE})"""
+    columns = ", ".join(map(str, checked))
+    try:
+        connection.execute(f"CREATE TABLE staging AS SELECT {columns} FROM {source}", [str(path), delimiter])  # noqa: S608 - quoted
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError from error
+    except duckdb.Error:  # a cell that does not fit
+        return False
+    empty = " AND ".join(f"{quoted(name)} IS NULL" for name in types)
+    wanted = f"SELECT count(*), count(*) FILTER ({empty}) FROM staging"  # noqa: S608 - quoted
+    if connection.execute(wanted).fetchall() == [(lines - 1, 0)]:
+        return True
+    connection.execute("DROP TABLE staging")
+    return False
+
+
+def _delimiter(path: Path, columns: int) -> str | None:
+    """The only delimiter that divides the first line into this many cells."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        line = file.readline(_HEAD)
+    found = [d for d in _DELIMITERS if len(next(csv.reader([line], delimiter=d))) == columns]
+    return found[0] if len(found) == 1 else None
+
+
+def _line_count(path: Path) -> int | None:
+    """The number of lines. Returns None if the file has characters that take a closer look."""
+    count, last = 0, b"\n"
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            if b"\0" in chunk:
+                return None
+            count += chunk.count(b"\n")
+            last = chunk[-1:]
+    return count + (last != b"\n")
+
+
+def _checked(sample: duckdb.DuckDBPyConnection, name: str, kind: str) -> str | None:
+    """SQL for a column's cells in this type, which raises an error for a cell that takes a closer look."""
+    cell = quoted(name)
+    if (condition := _condition(sample, cell, kind)) is None:
+        return None
+    return (
+        f"CASE WHEN {cell} IS NULL THEN NULL WHEN {condition} THEN CAST({cell} AS {kind}) ELSE error('') END AS {cell}"
+    )
+
+
+def _condition(sample: duckdb.DuckDBPyConnection, cell: str, kind: str) -> str | None:
+    """SQL that says whether a cell is plain: written as the type requires, and as no other type would be."""
+    if kind == "VARCHAR":
+        return _plain_text(sample, cell)
+    if kind == "BIGINT":
+        return f"regexp_full_match({cell}, '-?(0|[1-9][0-9]{{0,{MAX_WHOLE - 2}}})')"
+    if kind.startswith(_DECIMAL):
+        digits, scale = map(int, kind.removeprefix(_DECIMAL).rstrip(")").split(","))
+        return f"regexp_full_match({cell}, '-?(0|[1-9][0-9]{{0,{digits - scale - 1}}})(\\.[0-9]{{1,{scale}}}0*)?')"
+    if kind == "DATE":
+        return f"length({cell}) = 10 AND substr({cell}, 5, 1) = '-' AND TRY_CAST({cell} AS DATE) IS NOT NULL"
+    if kind == "TIMESTAMP":
+        return f"length({cell}) >= 16 AND substr({cell}, 5, 1) = '-' AND TRY_CAST({cell} AS TIMESTAMP) IS NOT NULL"
+    return f"{cell} IN ('true', 'false')" if kind == "BOOLEAN" else None
+
+
+def _plain_text(sample: duckdb.DuckDBPyConnection, cell: str) -> str | None:
+    """The condition for a column that is text in the sample. Returns None if it might not be text in the whole file."""
+    found = f"SELECT {cell}, count(*) FROM staging WHERE {cell} IS NOT NULL GROUP BY 1"  # noqa: S608 - quoted
+    counts = dict(sample.execute(found).fetchall())
+    filled = sum(counts.values())
+    if 4 * sum(count for text, count in counts.items() if _may_be_typed(text)) > filled:
+        return None
+    if not filled:
+        return "false"
+    return f"NOT regexp_matches({cell}, '^[{SPACES}=''\"]|[{SPACES}]$') AND {cell} <> ''"
+
+
+def _may_be_typed(cell: str) -> bool:
+    has_letters = re.search("[a-z]", cell, re.IGNORECASE) is not None
+    is_figure = not has_letters and re.fullmatch(number_grammar.ANY, cell) is not None
+    return is_figure or date_formats.is_date(cell)
