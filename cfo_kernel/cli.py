@@ -178,6 +178,28 @@ def datasets(workspace: NeededWorkspace, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def union(
+    name: Annotated[str, typer.Argument(help="The name of the table.")],
+    files: Annotated[list[str] | None, typer.Argument(help="The files that form it.")] = None,
+    *,
+    workspace: NeededWorkspace,
+    apart: Annotated[bool, typer.Option("--apart", help="Keep the files apart that would form it.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put files of one form together as one table, such as one file for each year."""
+    if apart == bool(files):
+        raise typer.BadParameter("Name the files to put together, or use --apart.")
+
+    async def work() -> Sequence[Dataset]:
+        async with connect() as wb:
+            company = await wb.workspace(workspace)
+            await company.unite(name, files or [])
+            return await company.datasets()
+
+    print_datasets(_run(work(), as_json), as_json)
+
+
+@app.command()
 def worker() -> None:
     """Execute runs until stopped: those of ended processes and, with CFO_DATABASE_URL, those from all machines."""
 

@@ -332,6 +332,14 @@ class Workspace(Protocol):
         """Moves a file from `data/` to `.trash/`. Raises `FileNotFound` or `StorageFailed`."""
         ...
 
+    async def unite(self, name: str, files: Sequence[str]) -> None:
+        """Puts the tables of these files together as the table `name`, or keeps them apart if there are no files.
+
+        A file with several tables is named by the table that is meant. Writes `union:` in `datasets.yaml`. Raises
+        `InvalidName`, `InvalidInput`, `FileNotFound`, `GlossaryInvalid` or `StorageFailed`.
+        """
+        ...
+
     async def datasets(self) -> Sequence[Dataset]:
         """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why."""
         ...

@@ -100,6 +100,7 @@ BODIES: dict[str, Any] = {
     "rename_workspace": {"name": "Adventure Works Cycles"},
     "query_workspace": {"sql": _SQL},
     "upload_files": {"files": ["ledger.csv"]},
+    "unite_files": {"name": "sales", "files": ["sales_2023.csv", "sales_2024.csv"]},
     "create_thread": {"message": "Salaries by department"},
     "rename_thread": {"title": "Salaries"},
     "send_message": {"text": "And in 2012?"},

@@ -19,6 +19,13 @@ class WorkspaceName(Value):
     name: str
 
 
+class NewUnion(Value):
+    """A table, and the files that form it. Without files, the files that would form it stay apart."""
+
+    name: str
+    files: tuple[str, ...] = ()
+
+
 class ThreadTitle(Value):
     """The title of a thread."""
 

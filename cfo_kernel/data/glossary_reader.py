@@ -69,13 +69,21 @@ def read(data_dir: Path) -> Written:
     """Reads the glossary of a `data/` folder, or returns an empty one if there is none. Takes at most a few seconds."""
     written = Written()
     try:
-        text = _text(data_dir / FILE_NAME)
-        if text is not None:
-            _parse(text, written)
+        content = _text(data_dir / FILE_NAME)
+        if content is not None:
+            _parse(content, written)
     except _LimitExceeded as error:
         written.value, written.node = {}, None
         written.faults = [GlossaryInvalid(FILE_NAME, error.line, f"{error.problem}, so the file is not used")]
     return written
+
+
+def text(data_dir: Path) -> str:
+    """The text of a glossary that `read` can read, "" if there is none."""
+    try:
+        return _text(data_dir / FILE_NAME) or ""
+    except _LimitExceeded as error:
+        raise GlossaryInvalid(FILE_NAME, error.line, f"{error.problem}, so the file is not used") from error
 
 
 def _text(path: Path) -> str | None:

@@ -13,10 +13,10 @@ from itertools import combinations
 from cfo_kernel.data import file_names
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.file_series import NUMBER, SeriesName, series_name
-from cfo_kernel.data.tables import Column, Dataset, Kind, Table
+from cfo_kernel.data.tables import Column, Dataset, Kind, ProposedUnion, Table
 
 MOST_PARTS = 200
-_LISTED = 10
+_LISTED, _SHOWN = 10, 3
 _LIKENESS = 0.5  # the share of common columns from which a union is proposed
 _MOST_REPEATED = 0.5  # the share of a part's rows that may also occur in other parts
 
@@ -58,10 +58,10 @@ class Union:
 
 @dataclass(frozen=True)
 class Found:
-    """The unions, and notes on files whose tables could be put together."""
+    """The unions, and proposals for others."""
 
     unions: list[Union] = field(default_factory=list[Union])
-    proposals: dict[str, str] = field(default_factory=dict[str, str])
+    proposals: list[ProposedUnion] = field(default_factory=list[ProposedUnion])
 
 
 def find(parts: Sequence[Part], settings: Unions) -> Found:
@@ -80,7 +80,7 @@ def find(parts: Sequence[Part], settings: Unions) -> Found:
         if problem is None:
             found.unions.append(Union(name, tuple(members)))
         elif problem:
-            found.proposals[members[0].file] = _proposal(name, members, problem)
+            found.proposals.append(proposed(Union(name, tuple(members)), problem))
     return found
 
 
@@ -91,9 +91,18 @@ def repeats(union: Union, table: Table) -> str | None:
     return "many rows are in more than one of them" if repeated > _MOST_REPEATED * fewest else None
 
 
-def proposed(union: Union, problem: str) -> str:
-    """The note that proposes a union."""
-    return _proposal(union.name, union.parts, problem)
+def proposed(union: Union, problem: str) -> ProposedUnion:
+    """The proposal to make the union in spite of the problem."""
+    members = tuple(part.file if part.is_only else part.table.name for part in union.parts)
+    return ProposedUnion(name=union.name or "all_files", files=members, why_not=problem.rstrip("."))
+
+
+def note(proposal: ProposedUnion) -> str:
+    """The proposal as a sentence."""
+    files = proposal.files
+    written = f"union: {{{proposal.name}: [{', '.join(files[:_SHOWN])}{', ...' if len(files) > _SHOWN else ''}]}}"
+    problem = f"{_listed(files)} may be parts of one table, but {proposal.why_not}"
+    return f"{problem}. To put them together, write in datasets.yaml: {written}"
 
 
 def _is_meant(part: Part, members: Sequence[str]) -> bool:
@@ -173,16 +182,6 @@ def _differences(members: Sequence[Part]) -> Iterator[Decision]:
 
 def _words(kind: Kind) -> str:
     return {Kind.NUMBER: "numbers", Kind.TEXT: "text", Kind.TIME: "dates"}.get(kind, "other values")
-
-
-def _proposal(name: str, members: Sequence[Part], problem: str) -> str:
-    files = [part.file for part in members]
-    where = "datasets.yaml"
-    written = f"union: {{{name or 'name'}: [{', '.join(files[:3])}{', ...' if len(files) > 3 else ''}]}}"
-    reason = problem.rstrip(".")
-    return (
-        f"{_listed(files)} may be parts of one table, but {reason}. To put them together, write in {where}: {written}"
-    )
 
 
 def _listed(files: Sequence[str]) -> str:

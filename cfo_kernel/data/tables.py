@@ -100,10 +100,19 @@ class Table(Value):
         return summarize(self.decisions)
 
 
+class ProposedUnion(Value):
+    """Files that may be parts of one table, which is named `name`. `why_not` says why they are not yet."""
+
+    name: str
+    files: tuple[str, ...]
+    why_not: str
+
+
 class Dataset(Value):
     """A file under `data/` as one or more tables. If it has none, `problem` says why.
 
-    A `document`, such as a PDF, a picture or an e-mail, is kept and listed, but not read.
+    A `document`, such as a PDF, a picture or an e-mail, is kept and listed, but not read. `proposal` says with which
+    files the file could be put together.
 
     `version` is a hash of the file's content. `notes` are about the file as a whole: the sheets of a workbook that were
     left out, with the reason for each. Notes on a table are stored with that table.
@@ -117,6 +126,7 @@ class Dataset(Value):
     notes: tuple[str, ...] = ()
     problem: str | None = None
     document: str | None = None
+    proposal: ProposedUnion | None = None
 
     def about_document(self) -> str | None:
         """A sentence about a document."""

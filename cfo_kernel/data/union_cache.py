@@ -17,7 +17,7 @@ from cfo_kernel.data.decisions import texts
 from cfo_kernel.data.file_series import series_name
 from cfo_kernel.data.manifests import Manifest
 from cfo_kernel.data.table_unions import Part, Union, Unions
-from cfo_kernel.data.tables import Dataset, Kind, Table
+from cfo_kernel.data.tables import Dataset, Kind, ProposedUnion, Table
 from cfo_kernel.data.union_writer import Source
 from cfo_kernel.errors import CfoError, FileProblem
 
@@ -47,28 +47,33 @@ class UnionCache:
         parts = [part for dataset in datasets for part in _parts(dataset)]
         if len(parts) < 2:
             return datasets, files, True
-        found = table_unions.find(parts, await asyncio.to_thread(self._settings))
-        notes, is_final = dict(found.proposals), True
+        settings = await asyncio.to_thread(self._settings)
+        found = table_unions.find(parts, settings)
+        proposals, is_final = list(found.proposals), True
         made: list[tuple[Union, Table]] = []
         for union in found.unions:
             try:
                 table, file = await self._made(union, files)
             except CfoError as error:
-                notes[union.parts[0].file] = table_unions.proposed(union, error.message)
+                proposals.append(table_unions.proposed(union, error.message))
                 is_final = is_final and isinstance(error, FileProblem)
                 continue
             if not union.is_asked and (problem := table_unions.repeats(union, table)):
-                notes[union.parts[0].file] = table_unions.proposed(union, problem)
+                proposals.append(table_unions.proposed(union, problem))
                 continue
             names = {part.table.name for part in union.parts}
+            unique = manifests.unique_name(table.name, set(files) - names)
+            if not union.is_asked and unique in settings.apart:
+                continue
             self.parts |= names
             self.folders |= {files[name].parent.name for name in names}
             files = {name: path for name, path in files.items() if name not in names}
-            table = table.model_copy(update={"name": manifests.unique_name(table.name, set(files))})
-            files[table.name] = file
+            table = table.model_copy(update={"name": unique})
+            files[unique] = file
             made.append((union, table))
         replaced = {part.table.name: table for union, table in made for part in union.parts}
-        return [_with_unions(dataset, replaced, notes.get(dataset.file)) for dataset in datasets], files, is_final
+        first = {proposal.files[0]: proposal for proposal in reversed(proposals)}
+        return [_with_unions(dataset, replaced, first) for dataset in datasets], files, is_final
 
     async def _made(self, union: Union, files: Files) -> tuple[Table, Path]:
         """The table of a union and its Parquet file, from the cache if they are there. Raises a `CfoError`."""
@@ -121,9 +126,11 @@ def _source(part: Part) -> Source:
     )
 
 
-def _with_unions(dataset: Dataset, unions: dict[str, Table], note: str | None) -> Dataset:
-    """The dataset with each union once in the place of its parts, and with the note."""
+def _with_unions(dataset: Dataset, unions: dict[str, Table], proposals: dict[str, ProposedUnion]) -> Dataset:
+    """The dataset with each union once in the place of its parts, and with the proposal that begins with it."""
     tables = dict.fromkeys(table.name for table in (unions.get(table.name, table) for table in dataset.tables))
     known = {table.name: table for table in (*dataset.tables, *unions.values())}
-    notes = (*dataset.notes, note) if note else dataset.notes
-    return dataset.model_copy(update={"tables": tuple(known[name] for name in tables), "notes": notes})
+    proposal = next((proposals[name] for name in (dataset.file, *tables) if name in proposals), None)
+    notes = (*dataset.notes, table_unions.note(proposal)) if proposal else dataset.notes
+    united = tuple(known[name] for name in tables)
+    return dataset.model_copy(update={"tables": united, "notes": notes, "proposal": proposal})

@@ -94,6 +94,14 @@ class RemoteWorkspace:
         """Moves a file from `data/` to `.trash/`. Raises `FileNotFound`."""
         await self._client.request("DELETE", f"{self._path}/data/{segment(file, not_found.file(file))}")
 
+    async def unite(self, name: str, files: Sequence[str]) -> None:
+        """Puts the tables of these files together as the table `name`, or keeps them apart if there are no files.
+
+        A file with several tables is named by the table that is meant. Writes `union:` in `datasets.yaml`. Raises
+        `InvalidName`, `InvalidInput`, `FileNotFound`, `GlossaryInvalid`.
+        """
+        await self._client.request("POST", f"{self._path}/unions", json={"name": name, "files": list(files)})
+
     async def datasets(self) -> Sequence[Dataset]:
         """Returns the files in the workspace with their tables. If a file cannot be read, its `problem` says why."""
         return listings.datasets(

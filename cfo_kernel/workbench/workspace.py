@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cfo_kernel import display, listings, not_found, upload_source
-from cfo_kernel.data.file_names import safe_name
+from cfo_kernel.data.file_names import GLOSSARY, safe_name
 from cfo_kernel.data.scope import nearest
 from cfo_kernel.data.tables import Dataset
 from cfo_kernel.errors import ThreadNotFound, UnknownTable, UnreadableFile
@@ -20,7 +20,7 @@ from cfo_kernel.replies import ResultTable
 from cfo_kernel.store import folders
 from cfo_kernel.store.catalog import WorkspaceRow
 from cfo_kernel.upload_source import UploadSource
-from cfo_kernel.workbench import downloads, glossary_view, uploads
+from cfo_kernel.workbench import downloads, glossary_view, unions, uploads
 from cfo_kernel.workbench.engine import Engine
 from cfo_kernel.workbench.storage_errors import storage_errors
 from cfo_kernel.workbench.table import DIRECT_ROWS, EmbeddedTable
@@ -114,6 +114,20 @@ class EmbeddedWorkspace:
         """Moves a file from `data/` to `.trash/`. Raises `FileNotFound` or `StorageFailed`."""
         self._engine.use()
         await asyncio.to_thread(_move_to_trash, self.workspace_dir, self._file(file))
+        self._touch()
+
+    async def unite(self, name: str, files: Sequence[str]) -> None:
+        """Puts the tables of these files together as the table `name`, or keeps them apart if there are no files.
+
+        A file with several tables is named by the table that is meant. Writes `union:` in `datasets.yaml`. Raises
+        `InvalidName`, `InvalidInput`, `FileNotFound`, `GlossaryInvalid` or `StorageFailed`.
+        """
+        index = await self._engine.use().data(self._row).index()
+        table = unions.table_name(name)
+        unions.check_files(files, index)
+        scratch, folder = self._engine.use().data(self._row).scratch, self.workspace_dir
+        with storage_errors(f"{GLOSSARY} cannot be stored"), locked_temp_folder(scratch) as temporary:
+            await asyncio.to_thread(unions.write, folder, temporary, table, files)
         self._touch()
 
     async def datasets(self) -> Sequence[Dataset]:

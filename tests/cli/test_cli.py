@@ -214,6 +214,7 @@ def test_a_workspace_is_found_by_a_similar_name(cli: Cli, root: Path) -> None:
         ["datasets", "-w", "tiny"],
         ["usage", "-w", "tiny"],
         ["upload", "-w", "tiny", "a.csv"],
+        ["union", "-w", "tiny", "sales", "--apart"],
     ],
 )
 def test_a_command_without_a_workspace_creates_nothing(
@@ -268,6 +269,22 @@ def test_workspaces_datasets_and_uploads(cli: Cli, tmp_path: Path) -> None:
     assert "b.csv is empty" in done.err
     done = cli("datasets", "-w", "acme_ag")
     assert [line.split()[:3] for line in done.out.splitlines()[2:]] == [["a.csv", "a", "6"]]
+
+
+def test_files_are_put_together_and_kept_apart(cli: Cli, root: Path) -> None:
+    for name in ("east.csv", "west.csv"):
+        (root / "tiny" / "data" / name).write_text(LEDGER + name + LEDGER.splitlines()[-1] + "\n")
+    (root / "tiny" / "data" / "scan.pdf").write_bytes(b"%PDF-1.7")
+    done = cli("union", "-w", "tiny", "both", "east.csv", "west.csv")
+    assert [line.split()[:2] for line in done.out.splitlines()[2:5]] == [
+        ["east.csv", "both"],
+        ["ledger.csv", "ledger"],
+        ["west.csv", "both"],
+    ]
+    assert "scan.pdf: PDF, 8 bytes: kept, but not read." in done.out
+    apart = cli("union", "-w", "tiny", "both", "--apart", "--json").json
+    assert [[table["name"] for table in dataset["tables"]] for dataset in apart][0] == ["east"]
+    assert cli("union", "-w", "tiny", "both").code == 2
 
 
 def test_control_characters_do_not_reach_the_terminal(cli: Cli, serve: Serve) -> None:

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from cfo_kernel.errors import FileNotFound, InvalidInput, InvalidName
 from cfo_kernel.interface import GlossaryColumn
 from tests.models.scripted_server import Stall
 from tests.replies import ANSWER, wait_for_event
@@ -79,3 +82,23 @@ async def test_without_a_glossary_the_offline_analyst_answers_the_example_questi
     for question in questions:
         reply = await (await place.thread()).ask(question)
         assert (question, reply.kind) == (question, "task_result")
+
+
+@one_database
+async def test_files_are_put_together_and_kept_apart(front: Opened, root: Path) -> None:
+    place = await (await front(ANSWER)).workspace()
+    for name in ("east.csv", "west.csv"):
+        (root / "tiny" / "data" / name).write_text(f"region,amount\n{name[:4]},2.5\n")
+    await place.unite("Both regions", ["east.csv", "west.csv"])
+    assert (await place.sql("SELECT count(*), sum(amount) FROM both_regions")).rows == ((2, 5.0),)
+    assert (await place.schema("west.csv")).tables[0].files == ("east.csv", "west.csv")
+    await place.unite("both_regions", [])
+    assert {table.name for dataset in await place.datasets() for table in dataset.tables} == {"east", "ledger", "west"}
+    for files in (["east.csv"], ["east.csv", "EAST.csv"]):
+        with pytest.raises(InvalidInput, match="Name 2 to 200 different files"):
+            await place.unite("x", files)
+    with pytest.raises(FileNotFound, match=r"north\.csv"):
+        await place.unite("x", ["east.csv", "north.csv"])
+    with pytest.raises(InvalidName):
+        await place.unite("../", ["east.csv", "west.csv"])
+    assert [*(root / "tiny" / ".trash").iterdir()]  # the glossary as it was

@@ -289,6 +289,21 @@ async def test_a_file_is_downloaded_and_deleted_and_a_table_previewed(panel: Dat
     assert list(await tiny.files()) == []
 
 
+async def test_files_of_one_form_are_put_together_and_kept_apart(panel: DataPanel, root: Path) -> None:
+    page = FakePage(panel)
+    for year in ("2023", "2024"):
+        (root / "tiny" / "data" / f"sales_{year}.csv").write_text(f"region,amount,y{year}\nEMEA,{year},1\n")
+    (root / "tiny" / "data" / "scan.pdf").write_bytes(b"%PDF-1.7")
+    await page.ask("look")
+    ledger, first, second, scan = panel.datasets
+    assert (ledger["proposal"], second["proposal"], scan["document"]) == (None, None, "PDF")
+    assert first["proposal"] == {"name": "sales", "files": ["sales_2023.csv", "sales_2024.csv"]}
+    await page.ask("unite", workspace_id="tiny", **first["proposal"])
+    assert [table["files"] for table in panel.datasets[2]["tables"]] == [["sales_2023.csv", "sales_2024.csv"]]
+    await page.ask("unite", workspace_id="tiny", name="sales", files=[])
+    assert [table["name"] for table in panel.datasets[2]["tables"]] == ["sales_2024"]
+
+
 async def test_a_question_is_passed_on_and_an_invalid_glossary_does_not_empty_the_list(
     panel: DataPanel, root: Path
 ) -> None:

@@ -37,6 +37,7 @@ USES: dict[str, Callable[[Taken], Awaitable[object]]] = {
     "workspace.files": lambda taken: taken[0].files(),
     "workspace.download": lambda taken: taken[0].download("ledger.csv"),
     "workspace.delete_file": lambda taken: taken[0].delete_file("ledger.csv"),
+    "workspace.unite": lambda taken: taken[0].unite("ledger", []),
     "workspace.query": lambda taken: taken[0].query(Direct(sql="FROM ledger")),
     "workspace.threads": lambda taken: taken[0].threads(),
     "workspace.thread": lambda taken: taken[0].thread(),

@@ -57,6 +57,14 @@ class DeleteFile(WorkspaceCommand):
     file: str
 
 
+class UniteFiles(WorkspaceCommand):
+    """Puts files together as one table, or keeps them apart if there are none."""
+
+    type: Literal["unite"]
+    name: str
+    files: list[str]
+
+
 class AskExample(WorkspaceCommand):
     """Asks an example question that the user clicked."""
 
@@ -93,6 +101,13 @@ class TableSummary(TypedDict):
     columns: list[ColumnSummary]
 
 
+class ProposalSummary(TypedDict):
+    """Files that may be parts of one table."""
+
+    name: str
+    files: list[str]
+
+
 class DatasetSummary(TypedDict):
     """A dataset in the page's list, without the column profiles, which are long."""
 
@@ -101,10 +116,13 @@ class DatasetSummary(TypedDict):
     problem: str | None
     document: str | None
     notes: list[str]
+    proposal: ProposalSummary | None
     tables: list[TableSummary]
 
 
-DataPanelCommand = UploadChunk | CancelUpload | PreviewTable | DownloadFile | DeleteFile | AskExample | DataInView
+DataPanelCommand = (
+    UploadChunk | CancelUpload | PreviewTable | DownloadFile | DeleteFile | UniteFiles | AskExample | DataInView
+)
 
 
 class DataPanel(Component, bundle="data_panel"):
@@ -177,6 +195,9 @@ class DataPanel(Component, bundle="data_panel"):
             case DeleteFile(file=file):
                 await self._workspace_of(command).delete_file(file)
                 await self.refresh()
+            case UniteFiles(name=name, files=files):
+                await self._workspace_of(command).unite(name, files)
+                await self.refresh()
             case AskExample(question=question):
                 self._workspace_of(command)
                 await self._on_question.call(question)
@@ -221,5 +242,10 @@ def _summary(dataset: Dataset) -> DatasetSummary:
         "problem": dataset.problem,
         "document": dataset.document,
         "notes": list(dataset.notes),
+        "proposal": _proposal(dataset),
         "tables": tables,
     }
+
+
+def _proposal(dataset: Dataset) -> ProposalSummary | None:
+    return {"name": found.name, "files": list(found.files)} if (found := dataset.proposal) else None

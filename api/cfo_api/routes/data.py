@@ -10,6 +10,7 @@ from cfo_api.downloads import BYTES, attachment
 from cfo_api.long_requests import LongRoute
 from cfo_api.pagination import PageDep
 from cfo_api.problems import may
+from cfo_api.schemas import NewUnion
 from cfo_kernel import DataFile, Dataset
 from cfo_kernel.api_models import Page, Uploaded
 from cfo_kernel.interface import Glossary
@@ -45,6 +46,15 @@ async def download_file(workspace: WorkspaceDep, name: str) -> Response:
 async def delete_file(workspace: WorkspaceDep, name: str) -> None:
     """Moves a file from `data/` to the workspace's `.trash/`, where it stays for 30 days."""
     await workspace.delete_file(name)
+
+
+@router.post("/unions", status_code=204, responses=may(404, 409, 422))
+async def unite_files(workspace: WorkspaceDep, union: NewUnion) -> None:
+    """Puts the tables of several files together as one table, or keeps them apart if no file is named.
+
+    Writes `union` in `data/datasets.yaml`. A file with several tables is named by the table that is meant.
+    """
+    await workspace.unite(union.name, union.files)
 
 
 @router.get("/datasets", responses=may(404, 422))

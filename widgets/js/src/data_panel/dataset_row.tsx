@@ -29,7 +29,14 @@ export function DatasetRow({ dataset, glossary, workspaceId, deletion, show }: D
     await downloadFile(channel, { type: "download", workspace_id: workspaceId, file }).catch((error: unknown) => setProblem(errorMessage(error)));
     setState("");
   };
+  const unite = (name: string, files: string[]) => {
+    setProblem("");
+    channel.request({ type: "unite", workspace_id: workspaceId, name, files }).catch((error: unknown) => setProblem(errorMessage(error)));
+  };
+  const { proposal } = dataset;
   const items = [
+    ...(proposal ? [{ label: `Put ${count(proposal.files.length, "file")} together as ${proposal.name}`, choose: () => unite(proposal.name, proposal.files) }] : []),
+    ...tables.filter((table) => table.files.length).map((table) => ({ label: `Keep the files of ${table.name} apart`, choose: () => unite(table.name, []) })),
     { label: "Download", choose: () => void download() },
     { label: "Delete", danger: true, choose: () => deletion.remove(file, file) },
   ];

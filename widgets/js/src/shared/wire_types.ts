@@ -20,7 +20,7 @@ export type ChatCommand =
   | LoadChartLibrary;
 export type Scalar = boolean | number | string;
 export type DataPanelCommand =
-  UploadChunk | CancelUpload | PreviewTable | DownloadFile | DeleteFile | AskExample | DataInView;
+  UploadChunk | CancelUpload | PreviewTable | DownloadFile | DeleteFile | UniteFiles | AskExample | DataInView;
 export type ResultViewCommand = GetResultRows | DownloadResult | LoadChartLibrary | RerunQuery;
 export type ThreadPickerCommand = PickThread | RenameThread | GetLastChange | DeleteThread | ThreadsInView;
 export type WorkspacePickerCommand = OpenInitialWorkspace | PickWorkspace | CreateWorkspace | ListWorkspaces;
@@ -176,6 +176,13 @@ export interface DeleteFile {
   workspace_id: string;
   type: "delete_file";
   file: string;
+}
+export interface UniteFiles {
+  request: string;
+  workspace_id: string;
+  type: "unite";
+  name: string;
+  files: string[];
 }
 export interface AskExample {
   request: string;
@@ -468,7 +475,12 @@ export interface DatasetSummary {
   problem: string | null;
   document: string | null;
   notes: string[];
+  proposal: ProposalSummary | null;
   tables: TableSummary[];
+}
+export interface ProposalSummary {
+  name: string;
+  files: string[];
 }
 export interface TableSummary {
   name: string;
