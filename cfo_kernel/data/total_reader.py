@@ -32,7 +32,8 @@ def read_grid(connection: duckdb.DuckDBPyConnection) -> Grid | None:
     if count < _FEWEST:
         return None
     figures = [c for c in columns if c.kind is Kind.NUMBER and not _is_code(c)]
-    keys = [c for c in columns if c not in figures and (c.kind in (Kind.TEXT, Kind.TIME) or _is_code(c))]
+    names = {c.name for c in figures}
+    keys = [c for c in columns if c.name not in names and (c.kind in (Kind.TEXT, Kind.TIME) or _is_code(c))]
     return _whole(connection, keys, figures) if count <= _SMALL else _compressed(connection, keys, figures, count)
 
 
