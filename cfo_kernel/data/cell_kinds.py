@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from cfo_kernel.data import currencies, date_formats, number_grammar
-from cfo_kernel.data.vocabulary import EMPTY_WORDS
+from cfo_kernel.data.vocabulary import EMPTY_WORDS, PENDING_WORDS, plain
 
 
 class CellKind(Enum):
@@ -67,6 +67,12 @@ def _is_figure(text: str) -> bool:
         return False
     letters = [word.rstrip(".") for word in _LETTERS.findall(text)]
     return all(word.lower() in _SIDES or currencies.is_currency(word) for word in letters)
+
+
+@lru_cache(maxsize=1 << 14)
+def is_pending(text: str) -> bool:
+    """Whether the text is a word for a value that is not known yet, such as `TBD`."""
+    return len(text) < _LONGEST and plain(text).strip(".!?*()[] ") in PENDING_WORDS
 
 
 def column_kinds(rows: Sequence[Sequence[CellKind]], width: int) -> list[CellKind]:

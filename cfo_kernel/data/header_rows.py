@@ -11,8 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from cfo_kernel.data import units
-from cfo_kernel.data.cell_kinds import CellKind, column_kinds, kind_of
-from cfo_kernel.data.vocabulary import PENDING_WORDS, plain
+from cfo_kernel.data.cell_kinds import CellKind, column_kinds, is_pending, kind_of
 
 _SEARCHED_ROWS = 40  # data that begin further down are not found
 _MOST_CELLS = 40_000  # how many cells are examined, so that a very wide table costs no more than a long one
@@ -60,9 +59,17 @@ class _RawTable:
     def __init__(self, rows: Sequence[Sequence[Any]], width: int) -> None:
         self._rows = rows
         self._kinds = [[kind_of(cell) for cell in row[:width]] for row in rows]
-        self._columns = column_kinds(self._kinds, width)
+        self._columns = column_kinds([self._judged(i) for i in range(len(rows))], width)
         self.values = frozenset(i for i, kind in enumerate(self._columns) if kind is not CellKind.WORDS)
         self._filled = [sum(kind is not CellKind.EMPTY for kind in row) for row in self._kinds]
+
+    def _judged(self, i: int) -> list[CellKind]:
+        """The kinds of a row's cells, of which words such as `TBD` say nothing about their column."""
+        row, kinds = self._rows[i], self._kinds[i]
+        return [
+            CellKind.BLANK if kind is CellKind.WORDS and is_pending(str(cell)) else kind
+            for cell, kind in zip(row, kinds, strict=False)
+        ]
 
     def first_of_data(self) -> int | None:
         """The first row with a value of its column's kind."""
@@ -74,7 +81,7 @@ class _RawTable:
     def last_of_header(self, first: int) -> int | None:
         """The last row above the data that names columns."""
         headed = [i for i in range(first) if self.headed(i) and not self._is_section(i)]
-        while len(headed) > 1 and self._is_complete(headed[-2]) and not self._continues(headed[-1]):
+        while len(headed) > 1 and self._is_complete(headed[-2]) and not self._continues(*headed[-2:]):
             headed.pop()
         return headed[-1] if headed else None
 
@@ -154,20 +161,14 @@ class _RawTable:
             self._kind(i, column) is not CellKind.EMPTY for column in self.values
         )
 
-    def _continues(self, i: int) -> bool:
-        """Whether the row belongs to a header although the row above it has a name for each column."""
+    def _continues(self, above: int, i: int) -> bool:
+        """Whether the row belongs to a header although the row `above` it has a name for each column."""
         label = self._text(i, 0)
         if not label or label.startswith("(") or units.is_unit(label) or self.is_of_units(i):
             return True
-        cells = [self._text(i, column) for column in sorted(self.values)]
-        return (
-            len(cells) > 1
-            and all(cells)
-            and not any(
-                self._kind(i, column) is CellKind.BLANK or plain(self._text(i, column)) in PENDING_WORDS
-                for column in self.values
-            )
-        )
+        kinds = [CellKind.BLANK if is_pending(self._text(i, c)) else self._kind(i, c) for c in self.values]
+        is_title = all(self._kind(above, column) in (CellKind.YEAR, CellKind.DATE) for column in self.values)
+        return (len(kinds) > 1 or is_title) and not {CellKind.EMPTY, CellKind.BLANK}.intersection(kinds)
 
     def _is_section(self, i: int) -> bool:
         """Whether the row is a section label that stands in a column of values."""

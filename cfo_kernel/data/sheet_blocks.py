@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from cfo_kernel.data import header_rows, units
-from cfo_kernel.data.cell_kinds import CellKind, kind_of
+from cfo_kernel.data.cell_kinds import CellKind, is_pending, kind_of
 from cfo_kernel.data.sheet_grid import Grid, Row
-from cfo_kernel.data.vocabulary import PENDING_WORDS, plain
 
 _MOST_PARTS = 100  # a sheet with more empty rows is a list with gaps
 _SAMPLE = 500
@@ -52,7 +51,7 @@ def _header(rows: Sequence[Row]) -> list[str] | None:
     cells = [cell for cell in header if cell is not None]
     if len(cells) < 2 or any(kind_of(header[i]) is CellKind.EMPTY for i in found.values if i < len(header)):
         return None
-    if any(kind_of(c) is CellKind.BLANK or plain(str(c)) in PENDING_WORDS or units.is_unit(str(c)) for c in cells):
+    if any(kind_of(c) is CellKind.BLANK or is_pending(str(c)) or units.is_unit(str(c)) for c in cells):
         return None
     return _texts(header)
 

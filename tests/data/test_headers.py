@@ -50,6 +50,11 @@ def test_the_names_of_columns(above: Rows, names: list[str]) -> None:
     assert found.first_row == len(above)
 
 
+def test_metadata_with_a_year_is_no_header() -> None:
+    rows: Rows = [["Summary", "2024"], [], ["Account", "Amount"], ["Cash", "1,234.50"], ["Bank", "TBD"]]
+    assert header(rows).names == ["Account", "Amount"]
+
+
 def test_a_cell_over_several_columns_is_not_repeated_over_columns_of_another_sort() -> None:
     rows: Rows = [
         [None, "Year ended 31 March", None, "Change", None],
