@@ -16,6 +16,7 @@ _MASKS, _MASK_SEEN = 5, 3
 _WORDS, _WORDS_SEEN = 50, 3
 _LONGEST = 60
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?", re.IGNORECASE)
+_PLAIN_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,9})?")  # quicker than the whole grammar
 _PREFIXED = re.compile(r"[^\W\d_]+[-/_]?\d[\w/-]*")  # `K-7386` might be an amount in a currency called K
 _NUMBER = re.compile(number_grammar.ANY, re.IGNORECASE)
 _DATE = re.compile(date_formats.ANY, re.IGNORECASE | re.ASCII)
@@ -53,11 +54,18 @@ def _kind(cell: str) -> Kind:
     if len(cell) > _LONGEST or not any(c.isdigit() for c in cell):
         return Kind.TEXT
     cell = cell.strip()
+    if _PLAIN_NUMBER.fullmatch(cell):
+        return Kind.NUMBER
     if _CLOCK.fullmatch(cell):
         return Kind.CLOCK
     if _NUMBER.fullmatch(cell):
         return Kind.CODE if _PREFIXED.fullmatch(cell) else Kind.NUMBER
     return Kind.DATE if _DATE.fullmatch(cell) else Kind.TEXT
+
+
+def is_figure(cell: str) -> bool:
+    """Whether a cell is a number, a date or a time."""
+    return _kind(cell) in (Kind.NUMBER, Kind.DATE, Kind.CLOCK)
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class ColumnShape:
             case Kind.EMPTY:
                 return WRONG if self.is_sure else UNUSUAL
             case Kind.CODE:
-                return 0 if mask(cell) in self.known else WRONG
+                return 0 if mask(cell) in self.known else DOUBTFUL
             case Kind.WORD:
                 return 0 if cell.strip() in self.known else UNUSUAL if kind in (Kind.TEXT, Kind.CODE) else DOUBTFUL
             case Kind.TEXT:

@@ -6,7 +6,7 @@ A damaged header may have too few or too many names. Runs in the ingest worker.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from cfo_kernel import column_names
@@ -15,11 +15,12 @@ from cfo_kernel.data.column_shapes import ColumnShape, Kind, column_shapes
 from cfo_kernel.data.csv_grammar import Dialect
 from cfo_kernel.data.csv_records import Record, Records
 from cfo_kernel.data.decisions import Decision, DecisionKind
-from cfo_kernel.data.read_limits import check_columns
+from cfo_kernel.data.read_limits import MAX_NAME, check_columns
 from cfo_kernel.data.row_alignment import Fault, align
 from cfo_kernel.data.row_repair import may_be_rows, several_lines, unclosed
 from cfo_kernel.data.vocabulary import listed
 from cfo_kernel.errors import UnreadableFile
+from cfo_kernel.executors.sql_names import unique_names
 
 _OTHER_DELIMITERS = ",;\t| "
 _DATE_WORDS = listed("date datum fecha data day tag dag dato buchungstag valuta valeur jour dia giorno dzien")
@@ -39,22 +40,22 @@ class Head:
     cells: Row
 
 
-def find_head(name: str, lines: Sequence[str], dialect: Dialect, *, is_cut: bool) -> Head:
-    """The header of a file that begins with these lines. `is_cut` says that there are more.
+def find_head(name: str, lines: Sequence[str], dialect: Dialect, lines_above: int = 0, *, is_cut: bool) -> Head:
+    """The header of a table that begins with these lines. `is_cut` says that there are more.
 
-    `name` is the file's name in errors.
+    `name` is the file's name in errors, and `lines_above` the number of its lines above the table.
     """
-    records = list(Records(lines, dialect))
+    records = list(Records(lines, dialect, lines_above + 1))
     if is_cut and len(records) > 1:
         del records[-1]  # it may be incomplete
     width = _width(records)
     check_columns(name, width)
     rows = _rows(records, dialect, width)
-    header = headers.find_header(rows, width)
+    header = _find_header(rows, width)
     if header is not None:
         rows, width, decisions = _with_all_names(records, rows, width, dialect, header)
         if decisions is not None:
-            header = headers.find_header(rows, width) or header
+            header = _find_header(rows, width) or header
             header.decisions.extend(decisions)
     opened = next((r for r in records if r.cells is None and r.is_open), None)
     if opened and (header is None or len(records) == 1):
@@ -66,7 +67,27 @@ def find_head(name: str, lines: Sequence[str], dialect: Dialect, *, is_cut: bool
     header.decisions.extend(_doubts(above, dialect, len(header.names)))
     if not above:
         return Head(header, 0, [])
-    return Head(header, above[-1].line + above[-1].height - 1, rows[header.first_row - 1])
+    return Head(header, above[-1].line + above[-1].height - 1 - lines_above, rows[header.first_row - 1])
+
+
+def _find_header(rows: list[Row], width: int) -> headers.Header | None:
+    """The header. If it stands in several rows, one directly below the other, its names are joined from all of them."""
+    header = headers.find_header(rows, width)
+    if header is None or not header.first_row:
+        return header
+    last = header.first_row - 1
+    first = next((i for i in range(last, -1, -1) if i == 0 or rows[i - 1] != rows[last]), last)
+    alone = headers.find_header([*rows[:first], *rows[last:]], width) if first < last else None
+    if alone is None or sum(cell is not None for cell in rows[last]) < 2:
+        return header
+    count = last - first + 1
+    text = f"The header stands in {count} rows, from which the names were joined."
+    return replace(
+        alone,
+        first_row=alone.first_row + count - 1,
+        names=unique_names([" ".join([name] * count)[:MAX_NAME] for name in alone.names]),
+        decisions=[*alone.decisions, Decision(kind=DecisionKind.LAYOUT, text=text)],
+    )
 
 
 def _width(records: Sequence[Record]) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from cfo_kernel.data import csv_header, csv_rows, fixed_width, headers, text_encoding, text_footers
+from cfo_kernel.data import csv_blocks, csv_header, csv_rows, fixed_width, headers, text_encoding, text_footers
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.csv_dialect import find_dialect
 from cfo_kernel.data.csv_grammar import Dialect
@@ -31,30 +31,51 @@ _EXPORT = "Export it again as CSV."
 csv.field_size_limit(_MAX_LINE)
 
 
-def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[SourceRows, list[Decision]]:
-    """Creates the table `staging` with all columns as text. Returns the rows, and decisions."""
+@dataclass(frozen=True)
+class TextTable:
+    """A table in a text file, or in a part of it that `lines_above` lines precede. `name` is the file's name."""
+
+    name: str
+    text: text_encoding.Text
+    dialect: Dialect
+    lines_above: int = 0
+
+
+def open_table(path: Path, scratch: Path) -> TextTable:
+    """The file as one table. Raises a `FileProblem`."""
     text = text_encoding.decoded(path, scratch)
     beginning, is_cut = _read_head(text, path.name)
     found = find_dialect(lines := beginning.split("\n"))
     widths = fixed_width.find_widths(lines[:-1] if is_cut else lines)
     if widths and (found is None or widths.worth > found.worth):
-        text, dialect = fixed_width.as_delimited(text, widths, scratch), Dialect(",")
-        beginning, is_cut = _read_head(text, path.name)
-        lines = beginning.split("\n")
-    else:
-        dialect = found.dialect if found else Dialect(_absent(beginning))
-    head = csv_header.find_head(path.name, lines[:-1] if not lines[-1] else lines, dialect, is_cut=is_cut)
-    body = _copy_body(text, path.name, head.lines, dialect, scratch / "body.csv")
-    header, source_rows, decisions = head.header, SourceRows(head.lines + 1), list(text.decisions)
-    if footer := text_footers.cut_footer(body.path, dialect, header.values, head.lines):
+        return TextTable(path.name, fixed_width.as_delimited(text, widths, scratch), Dialect(","))
+    return TextTable(path.name, text, found.dialect if found else Dialect(_absent(beginning)))
+
+
+def divided(table: TextTable, scratch: Path) -> list[TextTable]:
+    """The tables of the file, if several stand one below the other in it."""
+    parts = csv_blocks.divided(table.text, table.dialect, scratch)
+    return [replace(table, text=text, lines_above=lines) for text, lines in parts]
+
+
+def load(connection: duckdb.DuckDBPyConnection, table: TextTable, scratch: Path) -> tuple[SourceRows, list[Decision]]:
+    """Creates the table `staging` with all columns as text. Returns the rows, and decisions."""
+    name, text, dialect = table.name, table.text, table.dialect
+    beginning, is_cut = _read_head(text, name)
+    lines = beginning.removesuffix("\n").split("\n")
+    head = csv_header.find_head(name, lines, dialect, table.lines_above, is_cut=is_cut)
+    body = _copy_body(text, name, head.lines, dialect, scratch / "body.csv")
+    above = table.lines_above + head.lines
+    header, source_rows, decisions = head.header, SourceRows(above + 1), list(text.decisions)
+    if footer := text_footers.cut_footer(body.path, dialect, header.values, above):
         body = _shortened(body, footer.text, dialect)
         decisions.append(footer.decision)
     if not _is_clean(connection, body, dialect, header.names):
         even = scratch / "even.csv"
-        rows = csv_rows.write_even(path.name, body.path, dialect, len(header.names), head.lines, even)
-        header, source_rows = _widened(header, path.name, rows.width), SourceRows(head.lines + 1, rows.lines)
+        rows = csv_rows.write_even(name, body.path, dialect, len(header.names), above, even)
+        header, source_rows = _widened(header, name, rows.width), SourceRows(above + 1, rows.lines)
         decisions += rows.decisions
-        _read_even(connection, path.name, even, header.names)
+        _read_even(connection, name, even, header.names)
     body.path.unlink()
     decisions += _empty_repeated_headers(connection, header, head.cells, source_rows)
     _drop_empty(connection, header)
@@ -223,11 +244,34 @@ def _empty_repeated_headers(
         return []
     # Not deleted at once: a deleted row is still converted with its column, which may hold numbers.
     emptied = ", ".join(f"{quoted(name)} = NULL" for name in header.names)
+    first, count = found[0][0], len(found)
+    if _repeats_the_table(connection, header.names, [rowid for (rowid,) in found]):
+        connection.execute(f"UPDATE staging SET {emptied} WHERE rowid >= {first}")  # noqa: S608 - quoted
+        again = "1 more time" if count == 1 else f"{count:,} more times"
+        where = rows.of([first])
+        text = f"The same rows stand {again} below a repeated header (row {where[0]:,}), and were left out. Check them."
+        return [Decision(kind=DecisionKind.LAYOUT, text=text, rows=where, count=count, needs_check=True)]
     connection.execute(f"UPDATE staging SET {emptied} WHERE {same}")  # noqa: S608 - quoted
-    count = len(found)
     repeated = "1 row that repeats the header was" if count == 1 else f"{count:,} rows that repeat the header were"
     where = rows.of([rowid for (rowid,) in found[:MAX_ROWS]])
     return [Decision(kind=DecisionKind.LAYOUT, text=f"{repeated} left out.", rows=where, count=count)]
+
+
+def _repeats_the_table(connection: duckdb.DuckDBPyConnection, names: list[str], repeated: list[int]) -> bool:
+    """Whether exactly the same rows stand below each header, which is `repeated` in these rows of `staging`."""
+    length, count = repeated[0], len(repeated)
+    is_regular = repeated == [length + i * (length + 1) for i in range(count)]
+    if length < 2 or not is_regular or _row_count(connection) != (length + 1) * (count + 1) - 1:
+        return False
+    for some in batches([quoted(name) for name in names]):
+        differ = " OR ".join(f"a.{column} IS DISTINCT FROM b.{column}" for column in some)
+        below = f"staging b ON b.rowid % {length + 1} = a.rowid AND b.rowid > {length}"
+        [(other,)] = connection.execute(
+            f"SELECT count(*) FROM staging a JOIN {below} WHERE a.rowid < {length} AND ({differ})"  # noqa: S608 - quoted
+        ).fetchall()
+        if other:
+            return False
+    return True
 
 
 def _drop_empty(connection: duckdb.DuckDBPyConnection, header: headers.Header) -> None:

@@ -17,6 +17,8 @@ import duckdb
 
 from cfo_kernel.data import (
     archives,
+    csv_blocks,
+    csv_reader,
     csv_writer,
     file_formats,
     json_reader,
@@ -81,6 +83,8 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
         source = archives.unpack(source, scratch / "unpacked")
         file_formats.check_content(source)
     content = file_formats.content_of(source)
+    if content is file_formats.Content.TEXT and source.stat().st_size <= csv_blocks.MAX_BYTES:
+        return _text_tables(source, scratch, target), []
     if not content.is_workbook and content is not file_formats.Content.JSON:
         with staging.connect(scratch) as connection:
             rows, decisions = staging.load(connection, source, scratch)
@@ -104,6 +108,18 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
         reasons = " ".join(left_out[:_LISTED_REASONS])
         raise UnreadableFile(f"{source.name} contains no table. {reasons} Add one header row.")
     return found, table_files.bounded_texts(left_out)
+
+
+def _text_tables(source: Path, scratch: Path, target: Path) -> list[dict[str, Any]]:
+    """Writes the tables in a small text file to `target`. Returns their descriptions."""
+    found: list[dict[str, Any]] = []
+    for table in csv_reader.divided(csv_reader.open_table(source, scratch), scratch):
+        with staging.connect(scratch) as connection:
+            rows, decisions = staging.load_text(connection, table, scratch)
+            decisions = total_rows.remove_total_rows(connection, rows, decisions)
+            file = target / f"{len(found)}.parquet"
+            found.append(table_files.store(connection, file, None, decisions))
+    return found
 
 
 @contextlib.contextmanager

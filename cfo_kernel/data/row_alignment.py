@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from cfo_kernel.data.column_shapes import DOUBTFUL, UNUSUAL, WRONG, ColumnShape, Kind
+from cfo_kernel.data.column_shapes import DOUBTFUL, UNUSUAL, WRONG, ColumnShape, Kind, is_figure
 from cfo_kernel.data.csv_grammar import Dialect, State
 
 _MOST_STATES = 20_000
@@ -210,7 +210,7 @@ class _Row:
             cell = self.dialect.delimiter.join(parts)
             if shape.kind is Kind.NUMBER and not _GROUPED.fullmatch(cell.strip()):
                 continue
-            if not parts[0].strip() or not parts[-1].strip():
+            if any(not part.strip() or is_figure(part) for part in parts) and shape.kind is not Kind.NUMBER:
                 continue
             # `Smith, John`: people write a space after a comma within a text.
             is_prose = all(part.startswith(" ") for part in parts[1:]) and self.dialect.delimiter in ",;"

@@ -136,7 +136,7 @@ class RowRepair:
         found = None if is_title or (len(cells) > width and not self._may_join) else self._align(text)
         if found and found.is_proved:
             return self._realigned(line, found)
-        if found and not found.is_wrong and self._misfit(found.cells) + _MARGIN <= self._misfit(standing):
+        if found and self._misfit(found.cells) + _MARGIN <= self._misfit(standing):
             return self._realigned(line, found)
         what = "fewer cells than columns" if len(cells) <= width else "more cells than columns"
         self._note(line, what, "kept as {it}", False)

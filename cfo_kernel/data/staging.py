@@ -43,14 +43,10 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tu
             decisions = parquet_reader.load(connection, path)
             return SourceRows(), decisions + settle_types(connection, SourceRows(), is_typed=True)
         case Content.TEXT:
-            return _load_clean(connection, path, scratch) or _load_text(connection, path, scratch)
+            clean = _load_clean(connection, path, scratch)
+            return clean or load_text(connection, csv_reader.open_table(path, scratch), scratch)
         case _:
             raise UnsupportedFile(f"{path.name} is not a file of one table. Send CSV or Parquet.")
-
-
-def _load_text(connection: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> tuple[SourceRows, list[Decision]]:
-    rows, decisions = csv_reader.load(connection, path, scratch)
-    return rows, decisions + settle_types(connection, rows)
 
 
 def _load_clean(
@@ -62,12 +58,20 @@ def _load_clean(
         return None
     with connect(scratch) as own:
         try:
-            rows, decisions = _load_text(own, sample, sample.parent)
+            rows, decisions = load_text(own, csv_reader.open_table(sample, sample.parent), sample.parent)
         except CfoError:  # which the whole file may not raise, or with other line numbers
             return None
         if decisions or rows != SourceRows(2) or not clean_csv.load(connection, own, path):
             return None
     return rows, []
+
+
+def load_text(
+    connection: duckdb.DuckDBPyConnection, table: csv_reader.TextTable, scratch: Path
+) -> tuple[SourceRows, list[Decision]]:
+    """Creates `staging` with final column types from a table in a text file. Returns the rows, and decisions."""
+    rows, decisions = csv_reader.load(connection, table, scratch)
+    return rows, decisions + settle_types(connection, rows)
 
 
 def settle_types(connection: duckdb.DuckDBPyConnection, rows: SourceRows, *, is_typed: bool = False) -> list[Decision]:
