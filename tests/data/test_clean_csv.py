@@ -58,6 +58,10 @@ def read(path: Path, folder: Path, load: Any) -> tuple[Any, ...]:
         )
 
 
+def usual_load(connection: Any, path: Path, scratch: Path) -> Any:
+    return staging.load_text(connection, csv_reader.open_table(path, scratch), scratch)
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of a few kilobytes count as large."""
@@ -68,15 +72,15 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_clean_file_is_read_in_one_pass(small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "clean.csv"
     path.write_text(written(plain_rows(200)))
-    usual = read(path, tmp_path / "usual", staging._load_text)
+    usual = read(path, tmp_path / "usual", usual_load)
     whole: list[Path] = []
 
-    def load(connection: Any, path: Path, scratch: Path) -> Any:
+    def open_table(path: Path, scratch: Path) -> Any:
         whole.append(path)
-        return original(connection, path, scratch)
+        return original(path, scratch)
 
-    original = csv_reader.load
-    monkeypatch.setattr(csv_reader, "load", load)
+    original = csv_reader.open_table
+    monkeypatch.setattr(csv_reader, "open_table", open_table)
     assert read(path, tmp_path / "fast", staging.load) == usual
     assert whole == [tmp_path / "fast" / "sample" / "clean.csv"]  # only the sample was read in the usual way
     assert [kind for _, kind, *_ in usual[0]] == [
@@ -89,6 +93,7 @@ DAMAGES: dict[str, Callable[[list[str]], list[str]]] = {
     "an empty line": lambda lines: [*lines[:60], "", *lines[60:]],
     "a short row": lambda lines: [*lines[:60], lines[60].rpartition(",")[0], *lines[61:]],
     "a long row": lambda lines: [*lines[:60], lines[60] + ",5", *lines[61:]],
+    "an empty cell too many": lambda lines: [*lines[:60], lines[60].rpartition(",")[0] + ",,", *lines[61:]],
     "the header again": lambda lines: [*lines[:60], lines[0], *lines[60:]],
     "a mark that is never closed": lambda lines: [*lines[:60], lines[60].replace(",", ',"', 1), *lines[61:]],
     "a row of nothing": lambda lines: [*lines[:60], "," * (len(PLAIN) - 1), *lines[60:]],
@@ -109,7 +114,7 @@ RISKY = [
 
 
 def same_result(path: Path, folder: Path) -> bool:
-    usual = read(path, folder / "usual", staging._load_text)
+    usual = read(path, folder / "usual", usual_load)
     return read(path, folder / "fast", staging.load) == usual
 
 
