@@ -46,8 +46,8 @@ class Grid:
     """The rows with their figures.
 
     For each column of figures, `names` has its name, `scales` its decimals and `units` the greatest common divisor of
-    its figures. `usual` says which of the cells that name a row are usually filled. If the table `is_whole`, each row
-    stands for itself.
+    its figures. `usual` says which of the cells that name a row are usually filled, and `has_dates` whether some of
+    them are dates. If the table `is_whole`, each row stands for itself.
     """
 
     names: Sequence[str]
@@ -55,6 +55,7 @@ class Grid:
     rows: Sequence[Row]
     usual: Sequence[bool]
     is_whole: bool = True
+    has_dates: bool = False
 
     @cached_property
     def units(self) -> Sequence[int]:

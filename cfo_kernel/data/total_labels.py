@@ -35,6 +35,12 @@ BALANCE = rf"(?:^|{_NO_LETTER})(?:{_BALANCES})(?:{_NO_LETTER}|$)"
 _BALANCE = re.compile(BALANCE)
 
 
+_COMPANY = re.compile(
+    r"\b(?:ltd|limited|inc|corp|corporation|company|llc|llp|plc|gmbh|ag|kg|se|sa|sas|sarl|srl|spa|nv|bv|ab|oy|as|aps"
+    r"|sp|co|kk|lda|energies)\b\.?(?:\s+\w+)?\s*$|株式会社|有限会社"
+)
+
+
 class Label(IntEnum):
     """How strongly a text labels a total: not at all, as a part of a longer text, or as its only meaning."""
 
@@ -46,7 +52,7 @@ class Label(IntEnum):
 def label_of(text: str) -> Label:
     """How strongly the text labels a total."""
     lowered = text.lower()[:200]
-    if not _TOTAL.search(lowered):
+    if not _TOTAL.search(lowered) or _COMPANY.search(lowered):
         return Label.NONE
     return Label.BARE if _BARE.fullmatch(lowered) else Label.WORD
 

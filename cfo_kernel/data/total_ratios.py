@@ -12,6 +12,7 @@ from cfo_kernel.data.total_grid import Grid
 _FACTORS = (1, 100)
 _MOST_COLUMNS = 40
 _FEWEST = 2
+_BITS = 4.0
 
 Relation = Callable[[float, float], float]
 _RELATIONS: tuple[Relation, ...] = (
@@ -21,12 +22,19 @@ _RELATIONS: tuple[Relation, ...] = (
 )
 
 
-def follow(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int], others: Sequence[int]) -> bool:
-    """Whether each of the columns `others` of the total follows from the others."""
-    return all(
-        _is_same(grid, total, parts, c) or _is_mean(grid, total, parts, added, c) or _is_ratio(grid, total, parts, c)
-        for c in others
-    )
+def follow(grid: Grid, total: int, parts: Sequence[int], added: Sequence[int], others: Sequence[int]) -> float | None:
+    """How unlikely it is in bits that the columns `others` of the total follow from the others by accident.
+
+    None if one of them does not follow.
+    """
+    bits = 0.0
+    for c in others:
+        if _is_same(grid, total, parts, c):
+            continue
+        if not (_is_mean(grid, total, parts, added, c) or _is_ratio(grid, total, parts, c)):
+            return None
+        bits += _BITS
+    return bits
 
 
 def _is_same(grid: Grid, total: int, parts: Sequence[int], c: int) -> bool:

@@ -79,6 +79,7 @@ def _whole(connection: duckdb.DuckDBPyConnection, keys: Sequence[Column], figure
         [*(some.scale for _, some in texts), *map(_scale, figures)],
         [Row(rowid, k, f) for rowid, k, f in zip(ids, by_row, zip(*numbers, strict=True), strict=True)],
         [_USUAL * len(ids) <= sum(cell is not None for cell in column) for column in names],
+        has_dates=any(c.kind is Kind.TIME for c in keys),
     )
 
 

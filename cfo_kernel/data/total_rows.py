@@ -5,7 +5,8 @@ and arithmetic proves each of its figures (`total_proofs`). Other rows that look
 those whose figures prove nothing, and those that add up others but have a name, such as `Net assets`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import duckdb
@@ -16,11 +17,13 @@ from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.total_doubts import doubtful_totals
 from cfo_kernel.data.total_grid import Grid, Row
-from cfo_kernel.data.total_proofs import Proof, Search, Sign, sign_of
+from cfo_kernel.data.total_proofs import Proof, sign_of
 from cfo_kernel.data.total_reader import read_grid
+from cfo_kernel.data.total_search import Search
 from cfo_kernel.sql_text import quoted
 
 _LARGEST = 600  # rows of a table in which a row with a name may be a total
+_NAMES = 2  # columns of names in a table in which a row with a name may be a total
 _SHOWN = 5
 
 
@@ -40,7 +43,7 @@ def remove_total_rows(
     if grid is None:
         return list(decisions)
     proofs = prove(grid)
-    removed = [at for at, proof in proofs.items() if proof.sign is not Sign.NAMED]
+    removed = [at for at, proof in proofs.items() if proof.is_sure]
     spoiled = _remove(connection, [grid.rows[at].rowid for at in removed])
     figures = {grid.names[c] for proof in proofs.values() for c in proof.columns}
     texts = {name for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall() if kind == "VARCHAR"}
@@ -68,8 +71,8 @@ def _remove(connection: duckdb.DuckDBPyConnection, rowids: Sequence[int]) -> set
 
 
 def _about_totals(grid: Grid, proofs: Mapping[int, Proof], removed: Sequence[int], rows: SourceRows) -> list[Decision]:
-    counted = [at for at in proofs if at not in removed]
-    doubtful = doubtful_totals(grid, proofs)
+    counted = [at for at, proof in proofs.items() if proof.is_whole and not proof.is_sure]
+    doubtful = [*(at for at, proof in proofs.items() if not proof.is_whole), *doubtful_totals(grid, proofs)]
     balances = [at for at, row in enumerate(grid.rows) if at not in removed and _is_balance(row)]
     found = ((_removed, removed), (_counted, counted), (_doubtful, doubtful), (_balances, balances))
     return [
@@ -88,11 +91,11 @@ def prove(grid: Grid) -> dict[int, Proof]:
     signs = [sign_of(row, grid.usual) for row in grid.rows]
     places = [at for at, row in enumerate(grid.rows) if row.has_figures]
     starts = frozenset(at for before, at in pairwise(places) if _is_gap(grid, before, at))
-    is_statement = grid.is_whole and len(grid.rows) <= _LARGEST and sum(grid.usual) <= 1
-    proofs = Search(grid, places, signs, starts, takes_names=is_statement).run()
+    is_statement = grid.is_whole and len(grid.rows) <= _LARGEST and not grid.has_dates and sum(grid.usual) <= _NAMES
+    proofs = Search(grid, places, signs, starts, is_statement).run()
     if is_statement:
-        for same in _same_names(grid, places):
-            for at, proof in Search(grid, same, signs, frozenset(), takes_names=True).run().items():
+        for same in _similar_names(grid, places, {at for at, sign in enumerate(signs) if sign and at not in proofs}):
+            for at, proof in Search(grid, same, signs, takes_names=True).run().items():
                 proofs.setdefault(at, proof)
     return proofs
 
@@ -103,12 +106,19 @@ def _is_gap(grid: Grid, before: int, at: int) -> bool:
     return at - before > 1 or skipped
 
 
-def _same_names(grid: Grid, places: Sequence[int]) -> list[list[int]]:
-    """The rows of each name that stands in several rows, as in a statement with a block for each region."""
+def _similar_names(grid: Grid, places: Sequence[int], unproven: set[int]) -> Iterator[list[int]]:
+    """The rows whose names differ only in their numbers, as in a statement with a block for each region.
+
+    Labelled rows that are not proven may add up the rows of such a name, so they are searched with them.
+    """
     by_name: dict[str, list[int]] = {}
     for at in places:
-        by_name.setdefault(grid.rows[at].label.strip().lower(), []).append(at)
-    return [found for name, found in by_name.items() if name and len(found) > 2]
+        by_name.setdefault(re.sub(r"[\W\d_]+", " ", grid.rows[at].label.lower()).strip(), []).append(at)
+    for name, found in by_name.items():
+        if name and len(found) > 2:
+            yield found
+            if more := unproven - {*found}:
+                yield sorted({*found, *more})
 
 
 def _decision(

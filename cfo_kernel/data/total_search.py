@@ -1,0 +1,116 @@
+"""Searches a grid for totals of the rows above or below them.
+
+When a subtotal is proven, it stands for its parts, so that the total above it is found in the next pass.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cfo_kernel.data.total_evidence import Evidence, Sums
+from cfo_kernel.data.total_grid import Grid
+from cfo_kernel.data.total_proofs import Proof, Sign, bits_needed, is_nameless, may_add_up
+
+_LONGEST = 120  # rows that are added up for a total without a label
+_PASSES = 12
+
+
+@dataclass
+class Search:
+    """The search over the rows at `places`, which are all rows with figures or those with similar names.
+
+    `signs` are those of all rows of the grid, and `starts` the rows below a gap. Rows that only have a name are taken
+    for totals if the search `takes_names`.
+    """
+
+    grid: Grid
+    places: Sequence[int]
+    signs: Sequence[Sign]
+    starts: frozenset[int] = frozenset()
+    takes_names: bool = False
+    proofs: dict[int, Proof] = field(default_factory=dict[int, Proof])
+
+    def run(self) -> dict[int, Proof]:
+        """The proofs by the position of the total."""
+        active = list(self.places)
+        for _ in range(_PASSES):
+            found = sorted(self._matches(active), key=_priority)
+            # A single row is the last resort, because its total may equal another row too.
+            found = [proof for proof in found if len(proof.parts) > 1] or found
+            used: set[int] = set()
+            gone: set[int] = set()
+            for proof in found:
+                if proof.total in self.proofs or used & {proof.total, *proof.parts}:
+                    continue
+                self.proofs[proof.total] = proof
+                used |= {proof.total, *proof.parts}
+                gone |= {*proof.parts}
+            if not gone:
+                break
+            active = [at for at in active if at not in gone]
+        return self.proofs
+
+    def _matches(self, active: list[int]) -> Iterator[Proof]:
+        sums = Sums(self.grid, active)
+        breaks = {i for i, at in enumerate(active) if i == 0 or at in self.starts or self._is_total(active[i - 1])}
+        for i, at in enumerate(active):
+            if at in self.proofs or (self.signs[at] is Sign.NAMED and not self.takes_names):
+                continue
+            if found := [*self._proofs(sums, breaks | {len(active)}, i)]:
+                yield min(found, key=_priority)
+
+    def _is_total(self, at: int) -> bool:
+        return at in self.proofs or self.signs[at] is Sign.LABELLED
+
+    def _proofs(self, sums: Sums, breaks: set[int], i: int) -> Iterator[Proof]:
+        """The proofs for the i-th of the active rows, from the rows above and below it."""
+        at, count = sums.places[i], len(sums.places)
+        heaviest = sums.heaviest(at)
+        shortest = 1 if self.signs[at] is Sign.LABELLED else 2
+        for longest, is_above in ((i, True), (count - i - 1, False)):
+            most = longest if self.signs[at] else min(longest, _LONGEST)
+            for length in range(shortest, most + 1):
+                low = i - length if is_above else i + 1
+                if any(sums.nearly(at, c, low, low + length) for c in heaviest):
+                    end = low if is_above else low + length
+                    if proof := self._proof(sums, at, low, low + length, is_natural=end in breaks):
+                        yield proof
+
+    def _proof(self, sums: Sums, at: int, low: int, high: int, *, is_natural: bool) -> Proof | None:
+        sign, parts = self.signs[at], tuple(sums.places[low:high])
+        if (found := sums.evidence(at, low, high)) is None or not self._fits(at, parts, found):
+            return None
+        rows = [self.grid.rows[part] for part in parts]
+        nameless = len(parts) == len(sums.places) - 1 and found.is_exact and is_nameless(self.grid.rows[at], rows)
+        needed = bits_needed(
+            sign if found.is_whole else Sign.NAMED,
+            len(sums.places),
+            is_single=len(parts) == 1,
+            is_natural=is_natural,
+            is_exact=found.is_exact,
+            is_nameless=nameless,
+        )
+        if found.bits < needed + found.lacking:
+            return None
+        return Proof(at, parts, sign, found.added, found.is_whole, found.is_exact, is_natural, found.bits)
+
+    def _fits(self, at: int, parts: tuple[int, ...], found: Evidence) -> bool:
+        """Whether the proof is more than an accident of one figure, and the names of the rows allow it."""
+        filled = [part for part in parts if any(self.grid.rows[part].figures)]
+        if len(parts) > 1 and len(filled) == 1 and self._is_total(filled[0]):
+            return False  # it only repeats another total
+        if not found.is_whole and (len(found.added) < 2 or found.wrong > len(found.added)):
+            return False
+        match self.signs[at]:
+            case Sign.LABELLED:
+                return True
+            case Sign.EMPTY:
+                return all(may_add_up(self.grid.rows[at], self.grid.rows[part]) for part in parts)
+            case Sign.NAMED:
+                explained = sum(figure is not None for figure in self.grid.rows[at].figures)
+                return len(found.added) > 1 or len(parts) > 3 or (found.is_whole and explained > 1)
+
+
+def _priority(proof: Proof) -> tuple[bool, bool, int, bool, float, int]:
+    """Sorts the surest proof first."""
+    shortness = len(proof.parts)
+    return not proof.is_natural, not proof.is_whole, -proof.sign, not proof.is_exact, -round(proof.bits), shortness
