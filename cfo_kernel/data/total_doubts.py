@@ -5,7 +5,8 @@ of percentages. Such a row is in doubt if its figures nearly add up, or if its l
 least as large as those of the rows above or below it, up to the next total.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from cfo_kernel.data.total_grid import Grid
 from cfo_kernel.data.total_labels import Label
@@ -23,33 +24,43 @@ def doubtful_totals(grid: Grid, proofs: Mapping[int, Proof]) -> list[int]:
     if len(unproven) > _MOST_LABELLED * len(places):
         return []  # the word is part of every name
     ends = {*labelled, *proofs}
-    return [at for at in unproven if any(_is_in_doubt(grid, at, run) for run in _runs(places, at, ends))]
+    return [at for at in unproven if _is_in_doubt(grid, at, places, ends)]
 
 
-def _runs(places: Sequence[int], at: int, ends: set[int]) -> list[list[int]]:
-    """The rows above and below a row, up to the next total."""
-    above = [place for place in places if place < at][::-1]
-    below = [place for place in places if place > at]
-    runs: list[list[int]] = []
-    for side in (above, below):
-        run: list[int] = []
-        for place in side:
-            if place in ends:
-                break
-            run.append(place)
-        # A total may also add up other totals.
-        runs += [run, [place for place in side if place in ends]]
-    return [run for run in runs if run]
+def _is_in_doubt(grid: Grid, at: int, places: Sequence[int], ends: set[int]) -> bool:
+    is_bare = grid.rows[at].strength is Label.BARE
+    for side in ([place for place in places if place < at][::-1], [place for place in places if place > at]):
+        run = [*takewhile(lambda place: place not in ends, side)]
+        totals = [place for place in side if place in ends]  # a total may also add up other totals
+        if (
+            _nearly_adds_up(grid, at, run)
+            or _nearly_adds_up(grid, at, totals)
+            or (is_bare and _is_large(grid, at, run))
+        ):
+            return True
+    return False
 
 
-def _is_in_doubt(grid: Grid, at: int, run: Sequence[int]) -> bool:
-    row = grid.rows[at]
-    columns = [c for c, figure in enumerate(row.figures) if figure is not None]
-    large = near = 0
-    for c in columns:
-        figure = row.figures[c] or 0
-        parts = [part for place in run if (part := grid.rows[place].figures[c]) is not None]
-        large += bool(parts) and abs(figure) >= max(map(abs, parts))
+def _nearly_adds_up(grid: Grid, at: int, run: Sequence[int]) -> bool:
+    near = 0
+    for figure, parts in _pairs(grid, at, run):
         near += len(parts) > 1 and abs(sum(parts) - figure) <= max(rounding(len(parts)), _NEARLY * abs(figure))
-    is_bare = row.strength is Label.BARE
-    return 2 * (large if is_bare else near) >= len(columns)
+    return 2 * near >= _count(grid, at)
+
+
+def _is_large(grid: Grid, at: int, run: Sequence[int]) -> bool:
+    """Whether at least half of the figures are as large as those of the other rows."""
+    large = sum(abs(figure) >= max(map(abs, parts)) for figure, parts in _pairs(grid, at, run))
+    return 2 * large >= _count(grid, at)
+
+
+def _pairs(grid: Grid, at: int, run: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """Each figure of the row, with those of the other rows in its column."""
+    for c, figure in enumerate(grid.rows[at].figures):
+        parts = [part for place in run if (part := grid.rows[place].figures[c]) is not None]
+        if figure is not None and parts:
+            yield figure, parts
+
+
+def _count(grid: Grid, at: int) -> int:
+    return sum(figure is not None for figure in grid.rows[at].figures)

@@ -94,3 +94,11 @@ def is_nameless(total: Row, parts: Sequence[Row]) -> bool:
     lacks = sum(key is None for key in total.keys)
     lacks += sum(f is None and all(p.figures[c] is not None for p in parts) for c, f in enumerate(total.figures))
     return lacks > 1 and all(key is None for key in total.keys)
+
+
+def is_numbered_above(total: Row, parts: Sequence[Row]) -> bool:
+    """Whether the names begin with codes that place the parts below the total, as `4.1` and `4.2` are below `4`."""
+    code = total.label.split(" ")[0].rstrip(".:)")
+    below = [part.label.split(" ")[0].rstrip(".:)") for part in parts]
+    is_code = any(c.isdigit() for c in code) and len({*below}) == len(below)
+    return is_code and all(len(one) > len(code) and one.startswith(code) for one in below)

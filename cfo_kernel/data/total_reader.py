@@ -22,6 +22,7 @@ _MOST_CANDIDATES = 1500
 _DOUBLE_SCALE = 6
 _USUAL = 0.6
 _RARELY_EMPTY = 20
+_COUNTS = 1000
 
 
 def read_grid(connection: duckdb.DuckDBPyConnection) -> Grid | None:
@@ -31,14 +32,20 @@ def read_grid(connection: duckdb.DuckDBPyConnection) -> Grid | None:
     [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
     if count < _FEWEST:
         return None
-    figures = [c for c in columns if c.kind is Kind.NUMBER and not _is_code(c)]
+    figures = [c for c in columns if c.kind is Kind.NUMBER and not _has_codes(connection, c)]
     names = {c.name for c in figures}
-    keys = [c for c in columns if c.name not in names and (c.kind in (Kind.TEXT, Kind.TIME) or _is_code(c))]
+    keys = [c for c in columns if c.name not in names and c.kind in (Kind.TEXT, Kind.TIME, Kind.NUMBER)]
     return _whole(connection, keys, figures) if count <= _SMALL else _compressed(connection, keys, figures, count)
 
 
-def _is_code(column: Column) -> bool:
-    return column.is_key or column_names.says_year(column_names.words(column.name))
+def _has_codes(connection: duckdb.DuckDBPyConnection, column: Column) -> bool:
+    """Whether the numbers are years or keys. `Canada number` may be a count: counts differ more in size than keys."""
+    if not column.is_key:
+        return column_names.says_year(column_names.words(column.name))
+    name = quoted(column.name)
+    sizes = f"SELECT min({name}), max({name}) FROM staging"  # noqa: S608 - quoted
+    [(least, most)] = connection.execute(sizes).fetchall()
+    return least is None or (least >= 0 and most < _COUNTS * max(least, 1))
 
 
 def _scale(column: Column) -> int:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from cfo_kernel.data.total_evidence import Evidence, Sums
 from cfo_kernel.data.total_grid import Grid
-from cfo_kernel.data.total_proofs import Proof, Sign, bits_needed, is_nameless, may_add_up
+from cfo_kernel.data.total_proofs import Proof, Sign, bits_needed, is_nameless, is_numbered_above, may_add_up
 
 _LONGEST = 120  # rows that are added up for a total without a label
 _PASSES = 12
+_CODED = 10.0
 
 
 @dataclass
@@ -89,6 +90,7 @@ class Search:
             is_exact=found.is_exact,
             is_nameless=nameless,
         )
+        needed -= _CODED if is_numbered_above(self.grid.rows[at], rows) else 0.0
         if found.bits < needed + found.lacking:
             return None
         return Proof(at, parts, sign, found.added, found.is_whole, found.is_exact, is_natural, found.bits)
@@ -98,6 +100,8 @@ class Search:
         filled = [part for part in parts if any(self.grid.rows[part].figures)]
         if len(parts) > 1 and len(filled) == 1 and self._is_total(filled[0]):
             return False  # it only repeats another total
+        if len(parts) == 1 and self.signs[parts[0]] is Sign.LABELLED and parts[0] not in self.proofs:
+            return False  # the other row may as well be the total of this one
         if not found.is_whole and (len(found.added) < 2 or found.wrong > len(found.added)):
             return False
         match self.signs[at]:
