@@ -35,7 +35,7 @@ def _is_in_doubt(grid: Grid, at: int, places: Sequence[int], ends: set[int]) -> 
         if (
             _nearly_adds_up(grid, at, run)
             or _nearly_adds_up(grid, at, totals)
-            or (is_bare and _is_large(grid, at, run))
+            or (is_bare and _is_large(grid, at, run or totals))
         ):
             return True
     return False

@@ -1,5 +1,6 @@
 """The sums of neighbouring rows, and how well they agree with the figures of a row."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ from cfo_kernel.data.total_proofs import rounding
 
 _MOST_BITS = 24.0  # of one figure
 _SURE = 5.0
+_HEAVIEST = 3  # columns that are compared first
 _SURPLUS = 8.0  # bits that the other figures must be worth if a small figure is not exact
 
 
@@ -54,10 +56,30 @@ class Sums:
             sums.append(column)
         return sums
 
-    def heaviest(self, at: int) -> list[int]:
-        """The columns in which a row has its largest figures, with which the others need not be compared first."""
-        figures = [(abs(f) // self.grid.units[c], c) for c, f in enumerate(self.grid.rows[at].figures) if f is not None]
-        return [c for _, c in sorted(figures, reverse=True)[:3]]
+    @cached_property
+    def _sorted(self) -> list[list[tuple[int, int]]]:
+        """For each column, the sums above the rows in order, each with the position of the row."""
+        return [sorted((total, i) for i, (total, _) in enumerate(column)) for column in self._prefix]
+
+    def ranges(self, i: int, shortest: int, longest: int, *, is_above: bool) -> list[tuple[int, int]]:
+        """The ranges of rows above or below the i-th row that may add up to it, judged by its largest figures."""
+        figures = self.grid.rows[self.places[i]].figures
+        sizes = [
+            (abs(figure) // self.grid.units[c], c, figure) for c, figure in enumerate(figures) if figure is not None
+        ]
+        start = i if is_above else i + 1
+        found: set[int] = set()
+        for _, c, figure in sorted(sizes, reverse=True)[:_HEAVIEST]:
+            wanted = self._prefix[c][start][0] + (-figure if is_above else figure)
+            allowed = rounding(longest) * self.grid.units[c]
+            ordered = self._sorted[c]
+            for at in range(bisect_left(ordered, (wanted - allowed, -1)), len(ordered)):
+                total, end = ordered[at]
+                if total > wanted + allowed:
+                    break
+                if shortest <= (start - end if is_above else end - start) <= longest:
+                    found.add(end)
+        return [(end, start) if is_above else (start, end) for end in sorted(found, key=lambda end: abs(end - start))]
 
     def difference(self, at: int, column: int, low: int, high: int) -> tuple[int, int]:
         """By how much the sum differs from the figure of a row, and how many figures it adds."""

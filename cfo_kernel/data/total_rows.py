@@ -24,6 +24,7 @@ from cfo_kernel.sql_text import quoted
 
 _LARGEST = 600  # rows of a table in which a row with a name may be a total
 _NAMES = 2  # columns of names in a table in which a row with a name may be a total
+_REPEATED = 2
 _SHOWN = 5
 
 
@@ -115,7 +116,7 @@ def _similar_names(grid: Grid, places: Sequence[int], unproven: set[int]) -> Ite
     for at in places:
         by_name.setdefault(re.sub(r"[\W\d_]+", " ", grid.rows[at].label.lower()).strip(), []).append(at)
     for name, found in by_name.items():
-        if name and len(found) > 2:
+        if name and _REPEATED < len(found) <= len(places) // 2:
             yield found
             if more := unproven - {*found}:
                 yield sorted({*found, *more})

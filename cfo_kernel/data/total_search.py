@@ -65,16 +65,13 @@ class Search:
     def _proofs(self, sums: Sums, breaks: set[int], i: int) -> Iterator[Proof]:
         """The proofs for the i-th of the active rows, from the rows above and below it."""
         at, count = sums.places[i], len(sums.places)
-        heaviest = sums.heaviest(at)
         shortest = 1 if self.signs[at] is Sign.LABELLED else 2
         for longest, is_above in ((i, True), (count - i - 1, False)):
             most = longest if self.signs[at] else min(longest, _LONGEST)
-            for length in range(shortest, most + 1):
-                low = i - length if is_above else i + 1
-                if any(sums.nearly(at, c, low, low + length) for c in heaviest):
-                    end = low if is_above else low + length
-                    if proof := self._proof(sums, at, low, low + length, is_natural=end in breaks):
-                        yield proof
+            for low, high in sums.ranges(i, shortest, most, is_above=is_above):
+                end = low if is_above else high
+                if proof := self._proof(sums, at, low, high, is_natural=end in breaks):
+                    yield proof
 
     def _proof(self, sums: Sums, at: int, low: int, high: int, *, is_natural: bool) -> Proof | None:
         sign, parts = self.signs[at], tuple(sums.places[low:high])
@@ -108,7 +105,8 @@ class Search:
             case Sign.LABELLED:
                 return True
             case Sign.EMPTY:
-                return all(may_add_up(self.grid.rows[at], self.grid.rows[part]) for part in parts)
+                row = self.grid.rows[at]
+                return all(part in self.proofs or may_add_up(row, self.grid.rows[part]) for part in parts)
             case Sign.NAMED:
                 explained = sum(figure is not None for figure in self.grid.rows[at].figures)
                 return len(found.added) > 1 or len(parts) > 3 or (found.is_whole and explained > 1)
