@@ -77,7 +77,8 @@ def load(connection: duckdb.DuckDBPyConnection, table: TextTable, scratch: Path)
         decisions += rows.decisions
         _read_even(connection, name, even, header.names)
     body.path.unlink()
-    decisions += _empty_repeated_headers(connection, header, head.cells, source_rows)
+    for cells in (head.cells, *(row for row in header.rows if row != head.cells)):
+        decisions += _empty_repeated_headers(connection, header, list(cells), source_rows)
     _drop_empty(connection, header)
     return source_rows, decisions + header.decisions
 
@@ -235,7 +236,7 @@ def _empty_repeated_headers(
 
     `cells` are the cells of the header. A row of one column may be a value that happens to be the column's name.
     """
-    if sum(cell is not None for cell in cells) < 2:
+    if sum(cell is not None for cell in cells) < 2 and cells not in header.rows:
         return []
     named = zip(header.names, [*cells, *[None] * len(header.names)], strict=False)
     same = " AND ".join(f"coalesce(trim({quoted(name)}), '') = {text_literal(cell or '')}" for name, cell in named)

@@ -179,6 +179,8 @@ class _RawTable:
         filled = [j for j, kind in enumerate(self._kinds[i]) if kind is not CellKind.EMPTY]
         if not self.headed(i):
             return False
+        if not filled[0] and any(": " in self._text(i, column) for column in filled):
+            return False
         labelled = any(
             self._kind(row, 0) is not CellKind.EMPTY for row in range(top, last + 1) if not self._is_measured(row)
         )
@@ -188,7 +190,7 @@ class _RawTable:
         if is_packed and not self._is_complete(i):
             return False
         cells = [self._text(i, column) for column in filled[1:]]
-        return not any(": " in cell for cell in cells) and (len(set(cells)) < len(cells) or not is_packed)
+        return len(set(cells)) < len(cells) or not is_packed
 
     def _is_measured(self, i: int) -> bool:
         """Whether the row has units, or a unit as its label."""

@@ -26,7 +26,8 @@ _MIN_FILLED = 0.6  # share of the widest row below: titles fill one or two cells
 class Header:
     """The row at which the data begin, and the columns' names.
 
-    `unnamed` are the columns without a header cell, and `values` those of figures, years and dates.
+    `unnamed` are the columns without a header cell, and `values` those of figures, years and dates. `rows` are the rows
+    of the header, which may be repeated on each page.
     """
 
     first_row: int
@@ -34,6 +35,7 @@ class Header:
     unnamed: list[int]
     decisions: list[Decision]
     values: frozenset[int] = frozenset()
+    rows: Sequence[Sequence[Any]] = ()
 
 
 def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = False) -> Header | None:
@@ -55,7 +57,14 @@ def find_header(rows: Sequence[Sequence[Any]], width: int, *, merged: bool = Fal
     cells = _joined(rows, found, width, merged=merged)
     names = column_names(cells)
     unnamed = [i for i, cell in enumerate(cells) if not cell]
-    return Header(found.first, names, unnamed, _decisions(rows, found, names), found.values)
+    repeatable = [row for i in sorted(found.names + found.units) if _may_repeat(row := rows[i], found.values)]
+    return Header(found.first, names, unnamed, _decisions(rows, found, names), found.values, repeatable)
+
+
+def _may_repeat(row: Sequence[Any], values: frozenset[int]) -> bool:
+    """Whether a row that is equal to this row of a header can only be the header again."""
+    filled = [i for i, cell in enumerate(row) if cell is not None]
+    return len(filled) > 1 or (len(filled) == 1 and filled[0] > 0 and filled[0] in values)
 
 
 def _joined(rows: Sequence[Sequence[Any]], found: HeaderRows, width: int, *, merged: bool) -> list[str]:

@@ -122,10 +122,11 @@ def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
         text = "The sheet is hidden in the workbook. It is read like the others."
         decisions.append(Decision(kind=DecisionKind.HIDDEN, text=text, needs_check=True))
     rows = grid.rows[header.first_row :]
-    header_rows = [row for _, row in grid.rows[: header.first_row] if sum(cell is not None for cell in row) > 1]
-    if again := [number for number, row in rows if row in header_rows]:
+    above = [row for _, row in grid.rows[: header.first_row] if sum(cell is not None for cell in row) > 1]
+    known = [*header.rows, *above]  # with and without the values of merged cells
+    if again := [number for number, row in rows if row in known]:
         decisions.append(headers.repeated(len(again), again))
-        rows = [(number, row) for number, row in rows if row not in header_rows]
+        rows = [(number, row) for number, row in rows if row not in known]
     if count := footers.count_footers(rows, header.values):
         decisions.append(footers.decision(rows[-count:]))
         rows = rows[:-count]
