@@ -28,7 +28,7 @@ def profile_table(connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[Col
     described = [(name, kind) for name, kind, *_ in connection.execute("DESCRIBE staging").fetchall()]
     [(rows,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
     exact = _counted_exactly(connection, described) if rows > _LARGE else {name for name, _ in described}
-    count = "count(DISTINCT {})" if rows > _SMALL else "list_unique(list({}))"
+    count = "count(DISTINCT {})" if rows > _SMALL else "coalesce(list_unique(list({})), 0)"
     figures: list[Any] = []
     for some in batches(described):  # many columns in one query, so that the table is read few times
         aggregates = [
