@@ -45,10 +45,17 @@ class Grid:
         return max((len(row) for _, row in self.rows), default=0)
 
     def head(self) -> list[list[Any]]:
-        """All rows, with the values of merged cells repeated in the first ones.
+        """All rows, with the values of merged cells repeated and empty rows marked in the first ones.
 
         A cell that is merged to the right from the first column is a title or the label of a section.
         """
+        rows = self._spread()
+        gaps = [i for i in range(1, min(_HEAD, len(rows))) if self.rows[i][0] > self.rows[i - 1][0] + 1]
+        for i in reversed(gaps):
+            rows.insert(i, [])
+        return rows
+
+    def _spread(self) -> list[list[Any]]:
         rows = [row for _, row in self.rows]
         position = {number: i for i, (number, _) in enumerate(self.rows[:_HEAD])}
         for area in self.merged:

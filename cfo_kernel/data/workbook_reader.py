@@ -5,7 +5,7 @@ Runs in the ingest worker. A formula is read as its last calculated value, or as
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -114,9 +114,11 @@ def _read_tables(name: str, grid: Grid, source: _Source) -> Iterator[Sheet]:
 
 def _read_table(name: str, grid: Grid, source: _Source) -> Sheet:
     check_columns(f"The sheet {name} of {source.path.name}", grid.width)
-    header = headers.find_header(grid.head(), grid.width, merged=grid.has_merged_header())
+    head = grid.head()
+    header = headers.find_header(head, grid.width, merged=grid.has_merged_header())
     if header is None:
         return Sheet(name, left_out="it contains a single cell, not a table")
+    header = replace(header, first_row=sum(map(bool, head[: header.first_row])))
     decisions = list(header.decisions)
     if source.is_hidden:
         text = "The sheet is hidden in the workbook. It is read like the others."
