@@ -16,7 +16,7 @@ from cfo_kernel.data import headers, json_shapes, json_values
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.exact_types import MAX_DIGITS
 from cfo_kernel.data.json_values import NotFinite, Number
-from cfo_kernel.data.read_limits import check_columns
+from cfo_kernel.data.read_limits import MAX_SHEETS, check_columns
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.workbook_reader import Sheet
 from cfo_kernel.errors import EmptyFile, FileTooLarge, UnreadableFile
@@ -41,7 +41,11 @@ def read_tables(path: Path) -> Iterator[Sheet]:
         if _has_lines(path, text):
             yield _table(path.name, json_shapes.Records("", _lines(path.name, text)), decisions)
             return
-        for records in json_shapes.tables(_parsed(path.name, text)):
+        found = json_shapes.tables(_parsed(path.name, text))
+        if len(found) > MAX_SHEETS:
+            problem = f"{path.name} has {len(found):,} tables, and at most {MAX_SHEETS:,} can be read"
+            raise FileTooLarge(f"{problem}. Split the file.")
+        for records in found:
             yield _table(path.name, records, decisions)
     except RecursionError as error:
         raise UnreadableFile(f"{path.name} is nested too deeply. Unnest it before you export it.") from error

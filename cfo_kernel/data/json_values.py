@@ -1,10 +1,14 @@
 """Parses JSON without losing a digit: a number keeps its text, and a key that occurs twice is refused."""
 
 import json
-from decimal import Decimal
+import re
+from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
+from cfo_kernel.clean_text import storable_text
+
 _MAX_EXPONENT = 60
+_HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)  # half a character, as a program writes it that cuts text anywhere
 
 
 class Number(str):
@@ -17,7 +21,10 @@ class Number(str):
         """The number without an exponent, unless that would take too many digits."""
         if self.isdigit() or "e" not in self.lower():
             return str(self)
-        value = Decimal(self)
+        try:
+            value = Decimal(self)
+        except InvalidOperation:  # the exponent itself has too many digits
+            return str(self)
         exponent = value.as_tuple().exponent
         is_short = isinstance(exponent, int) and abs(exponent) <= _MAX_EXPONENT
         return format(value, "f") if is_short else str(self)
@@ -40,7 +47,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Object:
     if len(made) < len(pairs):
         seen: set[str] = set()
         repeated = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise RepeatedKey(f"the key {repeated[:80]} occurs twice in one object")
+        raise RepeatedKey(f"the key {storable_text(repeated[:80])} occurs twice in one object")
     return made
 
 
@@ -51,7 +58,23 @@ _DECODER = json.JSONDecoder(
 
 def parse(text: str) -> Any:
     """The value of a JSON text. Raises `JSONDecodeError`, `RepeatedKey` or `RecursionError`."""
-    return _DECODER.decode(text)
+    value = _DECODER.decode(text)
+    return _storable(value) if _HALF.search(text) else value
+
+
+def _storable(value: Any) -> Any:
+    """The value without half characters, which no table can hold."""
+    match value:
+        case Number():
+            return value
+        case str():
+            return storable_text(value)
+        case list():
+            return [_storable(inner) for inner in cast("list[Any]", value)]
+        case dict():
+            return _object([(storable_text(key), _storable(inner)) for key, inner in cast("Object", value).items()])
+        case _:
+            return value
 
 
 def to_text(value: Any) -> str:

@@ -30,6 +30,7 @@ _CONTROLS = bytes({*range(1, 27), 127} - {*b"\t\n\v\f\r\x1a"})
 _MOST_CONTROLS = 0.05
 _LEAST_ZEROS = 0.05  # the share of characters with a zero byte in text with two bytes for each character
 _BAD_PER_GOOD = 4  # if there are more bad bytes for each character that is UTF-8, that character is chance
+_NUL = re.compile("\0")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _CP1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", errors="replace") for byte in range(128, 256)}
 _JAPANESE = re.compile(rb"[\x81-\x9f\xe0-\xea][\x40-\x7e\x80-\xfc]")
@@ -115,7 +116,7 @@ def _content(path: Path) -> _Content:
     for text in _pieces(path, "utf-8-sig"):
         if "\0" in text:
             found.nuls += text.count("\0")
-            _add_lines(found.nul_lines, text, "\0", line)
+            _add_lines(found.nul_lines, text, _NUL, line)
         if not text.isascii():
             found.marks += text.count(_MARK)
             wide = len(text) - len(text.encode("ascii", errors="ignore"))
@@ -136,14 +137,16 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _add_lines(lines: list[int], text: str, wanted: str | re.Pattern[str], line: int) -> None:
+def _add_lines(lines: list[int], text: str, wanted: re.Pattern[str], line: int) -> None:
     """Adds the numbers of the lines with the character, as far as they are named. `line` is that of the beginning."""
-    for found in re.finditer(wanted, text):
-        if len(lines) >= MAX_ROWS:
+    at = 0
+    while len(lines) < MAX_ROWS and (found := wanted.search(text, at)):
+        line += text.count("\n", at, found.start())
+        if line not in lines:
+            lines.append(line)
+        at = text.find("\n", found.start())  # a line may have a million of them
+        if at < 0:
             return
-        number = line + text.count("\n", 0, found.start())
-        if number not in lines:
-            lines.append(number)
 
 
 def _copied(path: Path, encoding: str, scratch: Path, changed: Callable[[str], str]) -> Text:
@@ -160,7 +163,7 @@ def _copied(path: Path, encoding: str, scratch: Path, changed: Callable[[str], s
             text = text[: len(text) - len(rest)]
             if "\0" in text:
                 nuls += text.count("\0")
-                _add_lines(nul_lines, text, "\0", line)
+                _add_lines(nul_lines, text, _NUL, line)
             line += text.count("\n")
             marks += text.count(mark)
             out.write(changed(text.replace("\0", "").replace(mark, "")))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cfo_kernel.data import currencies, number_grammar
 from cfo_kernel.data.number_grammar import PADDED_DASH, SPACES, Mark
+from cfo_kernel.data.read_limits import MAX_CELL
 from cfo_kernel.data.vocabulary import EMPTY_WORDS
 
 _FLAGS = re.IGNORECASE | re.ASCII
@@ -45,7 +46,7 @@ def figures_among(cells: Sequence[str | None]) -> Figures | None:
 
 
 def _is_figure(text: str, mark: Mark) -> bool:
-    if not text or not _FORMS[mark].fullmatch(text) or not _ONE_SIGN.fullmatch(text):
+    if not text or len(text) > MAX_CELL or not _FORMS[mark].fullmatch(text) or not _ONE_SIGN.fullmatch(text):
         return False
     return all(currencies.is_currency(written) for written in _CURRENCY.findall(text))
 

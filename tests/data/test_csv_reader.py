@@ -179,6 +179,7 @@ def test_a_file_name_is_not_read_as_a_pattern(ingest_csv: Csv, name: str) -> Non
         ("empty.csv", b"", EmptyFile, "empty"),
         ("blank.csv", b"\n  \n\n", EmptyFile, "empty"),
         ("nul.csv", b"a,b\n1,%b\n" % bytes(20), UnreadableFile, "binary"),
+        ("line-of-nuls.csv", b"a,b\n%b\n" % bytes(2 << 20), UnreadableFile, "NUL"),
         ("late-nul.csv", b"a,b\n" + b"1,2\n" * MANY + b"1,%b\n" % bytes(1000), UnreadableFile, "NUL"),
         ("controls.csv", bytes(range(1, 256)) * 9, UnreadableFile, "control characters"),
         ("picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(100), UnreadableFile, "a picture"),

@@ -76,6 +76,23 @@ def test_numbers_are_exact(ingest: Ingest) -> None:
     assert table.rows[0] == (Decimal("1234.50"), Decimal("1.234"), Decimal(1000), "1E400")
 
 
+def test_half_a_character_does_not_make_the_file_unreadable(ingest: Ingest) -> None:
+    [table] = ingest(
+        "half.json", r'[{"a\ud800": "x\ud83d", "b": ["\udfff", 1.50]}, {"a\ud800": "\ud83d\ude00", "b": 7}]'
+    )
+    assert list(table.types) == ["a\N{REPLACEMENT CHARACTER}", "b"]
+    assert table.rows == [
+        ("x\N{REPLACEMENT CHARACTER}", '["\N{REPLACEMENT CHARACTER}", 1.50]'),
+        ("\N{GRINNING FACE}", "7"),
+    ]
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "1e99999999999999999999999"])
+def test_a_number_that_no_type_holds_is_text(ingest: Ingest, number: str) -> None:
+    [table] = ingest("number.json", f'[{{"a": {number}}}, {{"a": 1}}]')
+    assert table.rows == [(number,), ("1",)]
+
+
 def test_a_cell_that_is_no_number_is_named(ingest: Ingest) -> None:
     [table] = ingest("mixed.json", '[{"a": 5}, {"a": "n/a"}, {"a": "7"}]')
     assert table.column("a") == [5, None, 7]
@@ -90,6 +107,12 @@ REFUSED: dict[str, tuple[str, type[FileProblem], str]] = {
     "repeated.json": ('{"a": 1, "a": 2}', UnreadableFile, "the key a occurs twice"),
     "deep.json": ("[" * 100_000, UnreadableFile, "nested too deeply"),
     "wide.json": (json.dumps([{f"k{i}": 1} for i in range(2001)]), FileTooLarge, "has 2,001 columns"),
+    "tables.json": (json.dumps({f"t{i}": [{"a": 1}] for i in range(1001)}), FileTooLarge, "has 1,001 tables"),
+    "repeated_half.json": (
+        r'{"\ud800": 1, "\ud801": 1}',
+        UnreadableFile,
+        "the key \N{REPLACEMENT CHARACTER} occurs twice",
+    ),
     "packed.json": ("PK\x03\x04", UnreadableFile, "a ZIP archive"),
 }
 
