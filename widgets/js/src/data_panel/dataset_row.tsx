@@ -78,6 +78,11 @@ function summary({ problem, document, tables, size }: DatasetSummary): string {
   return document ? `${document[0]!.toUpperCase()}${document.slice(1)} · ${fileSize(size)} · not read` : `${count(tables.length, "table")} · ${fileSize(size)}`;
 }
 
+function extent({ name, files, row_count, columns }: TableSummary): string {
+  const rows = count(row_count, "row");
+  return files.length ? `${rows} of ${count(files.length, "file")}, as ${name}` : `${rows} · ${count(columns.length, "column")}`;
+}
+
 function TableButton({ table, name, glossary, show, hint }: {
   table: TableSummary; name: string; glossary: Partial<Glossary>; show: (table: TableSummary) => void; hint: string;
 }) {
@@ -86,7 +91,7 @@ function TableButton({ table, name, glossary, show, hint }: {
     <button type="button" class="cfo-file" title={`${name}\nShow ${table.name}`} onClick={() => show(table)}>
       <Sheet />
       <span><bdi>{title ?? name}</bdi>
-        <small>{hint || `${count(table.row_count, "row")}${table.files.length ? ` of ${count(table.files.length, "file")}, as ${table.name}` : ""} · ${count(table.columns.length, "column")}`}</small></span>
+        <small>{hint || extent(table)}</small></span>
     </button>
   );
 }
