@@ -42,6 +42,8 @@ def read_tables(path: Path) -> Iterator[Sheet]:
             yield _table(path.name, json_shapes.Records("", _lines(path.name, text)), decisions)
             return
         found = json_shapes.tables(_parsed(path.name, text))
+        if not found:
+            raise _no_records(path.name)
         if len(found) > MAX_SHEETS:
             problem = f"{path.name} has {len(found):,} tables, and at most {MAX_SHEETS:,} can be read"
             raise FileTooLarge(f"{problem}. Split the file.")
@@ -134,7 +136,7 @@ def _table(name: str, records: json_shapes.Records, decisions: list[Decision]) -
         columns.add(record)
     columns.finish()
     if not columns.values:
-        raise EmptyFile(f"{name} contains no records. Export it again and send the new file.")
+        raise _no_records(name)
     found = list(decisions)
     if records.beside:
         left_out = ", ".join(records.beside[:_LISTED])[:300]
@@ -148,6 +150,10 @@ def _table(name: str, records: json_shapes.Records, decisions: list[Decision]) -
         arrays[column], more = _column(column, values)
         found += more
     return Sheet(headers.clean_name(records.name, 100), pa.table(arrays), SourceRows(), found)
+
+
+def _no_records(name: str) -> EmptyFile:
+    return EmptyFile(f"{name} contains no records. Export it again and send the new file.")
 
 
 def _layout(text: str, column: str | None = None, count: int = 0) -> Decision:

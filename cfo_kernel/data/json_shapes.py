@@ -25,11 +25,11 @@ class Records:
 
 
 def tables(value: Any) -> list[Records]:
-    """The tables in a value, at least one."""
+    """The tables in a value. A value that is neither a list nor an object has none."""
     if _is_list(value):
         return [Records("", _as_objects(value))]
     if not _is_object(value):
-        return [Records("", [value])]
+        return []
     if (rows := _columns(value) or _by_key(value)) is not None:
         return [Records("", rows)]
     lists = list(_lists(value, (), _DEPTH))

@@ -18,10 +18,11 @@ from cfo_kernel.data import headers
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.read_limits import MAX_UNPACKED, check_columns
-from cfo_kernel.errors import FileTooLarge, UnreadableFile
+from cfo_kernel.errors import EmptyFile, FileTooLarge, UnreadableFile
 from cfo_kernel.executors.nested_types import MAX_DEPTH, nesting_depth
 from cfo_kernel.sql_text import quoted, text_literal
 
+_NO_COLUMNS = "at least one non-root column"
 _VALUE_BYTES = 8
 _LISTED = 10  # columns that a note names
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
@@ -43,6 +44,8 @@ def load(connection: duckdb.DuckDBPyConnection, path: Path) -> list[Decision]:
     except duckdb.OutOfMemoryException as error:
         raise MemoryError from error
     except duckdb.Error as error:
+        if _NO_COLUMNS in str(error):
+            raise EmptyFile(f"{path.name} has no columns. Export it again and send the new file.") from error
         advice = "Export it again from the program that created it, then send the new file."
         raise UnreadableFile(f"{path.name} is damaged or incomplete. {advice}") from error
     durations = _durations(path) if any(kind == "BIGINT" for _, kind, *_ in described) else []

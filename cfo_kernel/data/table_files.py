@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from cfo_kernel.data import profile
-from cfo_kernel.data.decisions import Decision, texts
+from cfo_kernel.data.decisions import Decision, DecisionKind, texts
 from cfo_kernel.executors import stored_formats
 from cfo_kernel.sql_text import text_literal
 
@@ -22,6 +22,8 @@ def store(
 ) -> dict[str, Any]:
     """Writes the table `staging` to a Parquet file. Returns its description."""
     count, columns = profile.profile_table(connection)
+    if not count:
+        decisions = [*decisions, Decision(kind=DecisionKind.ROWS, text="There are no rows of data.", needs_check=True)]
     formats = text_literal(stored_formats.to_text({column.name: column.format for column in columns}))
     options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{text_literal(stored_formats.KEY)}: {formats}}}"
     connection.execute(f"COPY staging TO ? ({options})", [str(file)])
