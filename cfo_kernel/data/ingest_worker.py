@@ -22,6 +22,7 @@ from cfo_kernel.data import (
     csv_writer,
     file_formats,
     json_reader,
+    nested_columns,
     sheet_writer,
     staging,
     table_files,
@@ -88,6 +89,8 @@ def _tables(source: Path, scratch: Path, target: Path) -> tuple[list[dict[str, A
     if not content.is_workbook and content is not file_formats.Content.JSON:
         with staging.connect(scratch) as connection:
             rows, decisions = staging.load(connection, source, scratch)
+            if nested := nested_columns.flatten(connection):
+                decisions += nested + staging.settle_types(connection, rows, is_typed=True)
             is_typed = content is file_formats.Content.PARQUET
             decisions = total_rows.remove_total_rows(connection, rows, decisions, is_typed=is_typed)
             return [table_files.store(connection, target / "0.parquet", None, decisions)], []
