@@ -113,6 +113,8 @@ def column_shapes(rows: Sequence[Sequence[str]], width: int) -> list[ColumnShape
 
 
 def _shape(cells: Sequence[str]) -> ColumnShape:
+    if not cells:
+        return ColumnShape()
     counts = Counter(map(_kind, cells))
     empty = counts.pop(Kind.EMPTY, 0)
     filled = len(cells) - empty

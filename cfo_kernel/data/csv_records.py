@@ -46,7 +46,11 @@ class Records(Iterator[Record]):
             raise StopIteration
         line, dialect = self._line, self._dialect
         self._line += 1
-        state = dialect.state(protected := dialect.protected(text))
+        protected = dialect.protected(text)
+        if (plain := dialect.cells_if_plain(protected)) is not None:
+            is_part, self._alone = self._alone > 0, max(0, self._alone - 1)
+            return Record(line, text, dialect.restored(plain), is_part=is_part)
+        state = dialect.state(protected)
         if state is State.OPEN and not self._alone:
             return self._closed(line, text, protected)
         is_part, self._alone = self._alone > 0, max(0, self._alone - 1)

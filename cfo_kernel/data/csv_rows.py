@@ -61,9 +61,12 @@ def write_even(name: str, body: Path, dialect: Dialect, width: int, lines_above:
 def _shapes(body: Path, dialect: Dialect, width: int) -> tuple[list[ColumnShape], bool]:
     """The shapes of the columns, and whether extra cells are so rare that they may be parts of others."""
     sample = list(islice(Records(_lines(body), dialect), _SAMPLE))
-    even = [r.cells for r in sample if r.cells is not None and len(r.cells) == width and r.height == 1]
+    whole = [r.cells for r in sample if r.cells is not None and any(r.cells) and r.height == 1]
+    even = [cells for cells in whole if len(cells) == width]
+    if 2 * len(even) < len(whole):  # most rows lack the empty cells at their ends
+        even = [cells + [""] * (width - len(cells)) for cells in whole if len(cells) <= width]
     wide = sum(r.cells is not None and len(r.cells) > width and any(r.cells[width:]) for r in sample)
-    return column_shapes([cells for cells in even if any(cells)], width), wide <= max(_FEW, len(sample) // _RARE)
+    return column_shapes(even, width), wide <= max(_FEW, len(sample) // _RARE)
 
 
 def _lines(body: Path) -> Iterator[str]:

@@ -89,6 +89,34 @@ def align(text: str, dialect: Dialect, shapes: Sequence[ColumnShape]) -> Alignme
     return _result(paths.get((len(pieces), width), []), dialect, shapes)
 
 
+def align_simply(text: str, dialect: Dialect, shapes: Sequence[ColumnShape]) -> Alignment | None:
+    """The reading of a row with one usual fault: a single stray quotation mark, or empty cells missing at its end.
+
+    Files in which all rows have it would take long otherwise. Returns None for any other row, or if types do not fit.
+    """
+    pieces, width, quote = text.split(dialect.delimiter), len(shapes), dialect.quote
+    marks = text.count(quote)
+    if "\\" in text and dialect.has_escapes:
+        return None
+    if marks == 1 and len(pieces) == width:
+        fault = Fault.STRAY_QUOTE
+        cells = [_bare(piece, quote, shape) for piece, shape in zip(pieces, shapes, strict=True)]
+    elif not marks and len(pieces) < width and shapes[len(pieces) - 1].proves(pieces[-1]):
+        fault = Fault.MISSING
+        cells = pieces + [""] * (width - len(pieces))
+    else:
+        return None
+    if any(shape.cost(cell) for shape, cell in zip(shapes, cells, strict=True)):
+        return None
+    return Alignment(cells, frozenset({fault}), 0, is_proved=True, is_wrong=False, is_tail=fault is Fault.MISSING)
+
+
+def _bare(piece: str, quote: str, shape: ColumnShape) -> str:
+    """The cell without a stray quotation mark if that fits the column, or else with it."""
+    bare = piece.strip(quote)
+    return bare if quote not in bare and (not bare or shape.proves(bare)) else piece
+
+
 def _add(paths: dict[tuple[int, int], list[_Path]], path: _Path, step: _Step, used: int, filled: int) -> None:
     """Keeps the two best readings with different cells."""
     key = hash((path.key, step.cells)) if step.cells else path.key
@@ -170,8 +198,7 @@ class _Row:
             yield _Step((piece,), 1, shape.cost(piece) + (0.5 if is_end else 0), None)
         elif self.dialect.state(text) is not State.CLOSED:
             yield _Step((text,), 1, 2 + shape.cost(text), Fault.STRAY_QUOTE)
-        bare = text.strip(quote)
-        if bare != text and quote not in bare and (not bare or shape.proves(bare)):
+        if (bare := _bare(text, quote, shape)) != text:
             yield _Step((bare,), 1, 2.0, Fault.STRAY_QUOTE)
 
     def _quoted(self, used: int, filled: int) -> Iterator[_Step]:

@@ -10,7 +10,7 @@ from cfo_kernel.data.column_shapes import TYPED, WRONG, ColumnShape
 from cfo_kernel.data.csv_grammar import Dialect
 from cfo_kernel.data.csv_records import Record, Records
 from cfo_kernel.data.decisions import MAX_ROWS, Decision, DecisionKind
-from cfo_kernel.data.row_alignment import Alignment, Fault, align
+from cfo_kernel.data.row_alignment import Alignment, Fault, align, align_simply
 from cfo_kernel.errors import UnreadableFile
 
 _MANY_LINES = 10  # in one cell; more are rarely meant
@@ -154,6 +154,8 @@ class RowRepair:
         return sum(shape.cost(cell) for shape, cell in zip(self._shapes, cells, strict=False))
 
     def _align(self, text: str) -> Alignment | None:
+        if found := align_simply(text, self._dialect, self._shapes):
+            return found
         if self._work > _MOST_WORK:
             return None
         self._work += text.count(self._dialect.delimiter) * 10 + len(text) // 10
