@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 
 from cfo_kernel import column_names
-from cfo_kernel.data import date_formats, number_grammar
+from cfo_kernel.data import date_formats, empty_marks, number_grammar
 from cfo_kernel.data.decisions import Decision, DecisionKind
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.text_column import TextColumn
@@ -111,6 +111,7 @@ def decision(column: TextColumn, rows: SourceRows) -> list[Decision]:
     """A decision about the odd cells that were read as empty. To be called before the column changes its type."""
     if not column.odd:
         return []
+    empty_marks.remember_labels(column)
     where = f"{column.trimmed} IN ({', '.join(map(text_literal, column.odd))})"
     count = column.figure(f"count(*) FILTER ({where})")
     return [_empty(column, count, list(column.odd), rows.of(column.rowids(where)), "that are no figures or dates")]
@@ -121,6 +122,8 @@ def placeholders(column: TextColumn, rows: SourceRows) -> list[Decision]:
     if not column.empty:
         return []
     texts, rowids = column.empty_cells()
+    if any(set(text) <= set("-–—") for text in texts):
+        empty_marks.remember_dashes(column)
     blank = column.figure(f"count(*) FILTER ({column.trimmed} = '')")
     count = column.empty - column.zeros - blank
     return [_empty(column, count, texts, rows.of(rowids), "")] if count else []

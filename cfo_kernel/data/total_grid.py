@@ -15,7 +15,7 @@ class Row:
     """A row of the table `staging`, or the sums of `size` rows that follow one another.
 
     `keys` are the cells that name it, and `figures` its numbers, with None for an empty cell. `counts` are the numbers
-    of the figures that were added up.
+    of the figures that were added up. `label_of_cell` is a word for totals that was read as empty in another cell.
     """
 
     rowid: int
@@ -23,6 +23,7 @@ class Row:
     figures: tuple[int | None, ...]
     size: int = 1
     counts: tuple[int, ...] = ()
+    label_of_cell: str | None = None
 
     @property
     def has_figures(self) -> bool:
@@ -31,6 +32,8 @@ class Row:
     @cached_property
     def label(self) -> str:
         """The text that names the row: a bare word for totals in any cell, or else the first text."""
+        if self.label_of_cell:
+            return self.label_of_cell
         texts = [key.strip() for key in self.keys if isinstance(key, str) and key.strip()]
         bare = (text for text in texts if total_labels.label_of(text) is Label.BARE)
         return next(bare, texts[0] if texts else "")

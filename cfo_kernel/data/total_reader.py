@@ -4,7 +4,8 @@ A small table is read whole. From a large one only the rows that may be totals a
 cell says so; the rows between two of them are read as one row of sums.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -23,10 +24,14 @@ _DOUBLE_SCALE = 6
 _USUAL = 0.6
 _RARELY_EMPTY = 20
 _COUNTS = 1000
+_NO_LABELS: Mapping[int, str] = MappingProxyType({})
 
 
-def read_grid(connection: duckdb.DuckDBPyConnection) -> Grid | None:
-    """The figures of `staging`, or None if it has no figures or no rows that may be totals."""
+def read_grid(connection: duckdb.DuckDBPyConnection, labels: Mapping[int, str] = _NO_LABELS) -> Grid | None:
+    """The figures of `staging`, or None if it has no figures or no rows that may be totals.
+
+    `labels` are words for totals that were read as empty, by row.
+    """
     described = connection.execute("DESCRIBE staging").fetchall()
     columns = [Column(name=name, type=kind) for name, kind, *_ in described]
     [(count,)] = connection.execute("SELECT count(*) FROM staging").fetchall()
@@ -35,7 +40,9 @@ def read_grid(connection: duckdb.DuckDBPyConnection) -> Grid | None:
     figures = [c for c in columns if c.kind is Kind.NUMBER and not _has_codes(connection, c)]
     names = {c.name for c in figures}
     keys = [c for c in columns if c.name not in names and c.kind in (Kind.TEXT, Kind.TIME, Kind.NUMBER)]
-    return _whole(connection, keys, figures) if count <= _SMALL else _compressed(connection, keys, figures, count)
+    if count > _SMALL:
+        return _compressed(connection, keys, figures, count, labels)
+    return _whole(connection, keys, figures, labels)
 
 
 def _has_codes(connection: duckdb.DuckDBPyConnection, column: Column) -> bool:
@@ -64,7 +71,12 @@ def _integer(value: str | None) -> int | None:
     return None if value is None else int(value.replace(".", ""))
 
 
-def _whole(connection: duckdb.DuckDBPyConnection, keys: Sequence[Column], figures: Sequence[Column]) -> Grid | None:
+def _whole(
+    connection: duckdb.DuckDBPyConnection,
+    keys: Sequence[Column],
+    figures: Sequence[Column],
+    labels: Mapping[int, str],
+) -> Grid | None:
     """All rows of a small table. Figures among the cells of text columns are figures too."""
     wanted = [quoted(c.name) for c in keys] + [f"CAST({_exact(c)} AS VARCHAR)" for c in figures]
     cells: list[Sequence[Any]] = []
@@ -84,18 +96,25 @@ def _whole(connection: duckdb.DuckDBPyConnection, keys: Sequence[Column], figure
     return Grid(
         [*(name for name, _ in texts), *(c.name for c in figures)],
         [*(some.scale for _, some in texts), *map(_scale, figures)],
-        [Row(rowid, k, f) for rowid, k, f in zip(ids, by_row, zip(*numbers, strict=True), strict=True)],
+        [
+            Row(rowid, k, f, label_of_cell=labels.get(rowid))
+            for rowid, k, f in zip(ids, by_row, zip(*numbers, strict=True), strict=True)
+        ],
         [_USUAL * len(ids) <= sum(cell is not None for cell in column) for column in names],
         has_dates=any(c.kind is Kind.TIME for c in keys),
     )
 
 
 def _compressed(
-    connection: duckdb.DuckDBPyConnection, keys: Sequence[Column], figures: Sequence[Column], count: int
+    connection: duckdb.DuckDBPyConnection,
+    keys: Sequence[Column],
+    figures: Sequence[Column],
+    count: int,
+    labels: Mapping[int, str],
 ) -> Grid | None:
     """The rows that may be totals, and the sums of the rows between them. None if there are none, or too many."""
     filled = _filled(connection, keys)
-    condition = _suspicious(keys, filled, count)
+    condition = _suspicious(keys, filled, count, labels)
     if not figures or not condition:
         return None
     found = f"SELECT count(*) FROM staging WHERE {condition}"  # noqa: S608 - built here
@@ -115,14 +134,14 @@ def _compressed(
             names.setdefault((b, c), (rowid, size, tuple(texts)))
             sums.setdefault((b, c), []).extend(cells[: 2 * len(some)])
     rows = [
-        Row(rowid, texts, tuple(map(_integer, sums[at][::2])), size, tuple(sums[at][1::2]))
+        Row(rowid, texts, tuple(map(_integer, sums[at][::2])), size, tuple(sums[at][1::2]), labels.get(rowid))
         for at, (rowid, size, texts) in sorted(names.items(), key=lambda item: item[1][0])
     ]
     usual = [_USUAL * count <= n for n in filled]
     return Grid([c.name for c in figures], [_scale(c) for c in figures], rows, usual, is_whole=False)
 
 
-def _suspicious(keys: Sequence[Column], filled: Sequence[int], count: int) -> str:
+def _suspicious(keys: Sequence[Column], filled: Sequence[int], count: int, labels: Collection[int]) -> str:
     """SQL for the rows of a large table that may be totals: by a label, or a cell that is rarely empty."""
     conditions = [
         f"{quoted(c.name)} IS NULL"
@@ -132,6 +151,8 @@ def _suspicious(keys: Sequence[Column], filled: Sequence[int], count: int) -> st
     if texts := [quoted(c.name) for c in keys if c.kind is Kind.TEXT]:
         label = f"lower(coalesce({', '.join(texts)}))"
         conditions.append(f"coalesce(regexp_matches({label}, {text_literal(total_labels.PATTERN)}), false)")
+    if labels:
+        conditions.append(f"rowid IN ({', '.join(map(str, labels))})")
     return f"({' OR '.join(conditions)})" if conditions else ""
 
 

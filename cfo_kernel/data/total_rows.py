@@ -14,6 +14,8 @@ import duckdb
 from cfo_kernel.data import total_labels, type_inference
 from cfo_kernel.data.column_blocks import batches
 from cfo_kernel.data.decisions import Decision, DecisionKind
+from cfo_kernel.data.empty_marks import read_marks
+from cfo_kernel.data.proven_zeros import set_proven_zeros
 from cfo_kernel.data.source_rows import SourceRows
 from cfo_kernel.data.total_doubts import doubtful_totals
 from cfo_kernel.data.total_grid import Grid, Row
@@ -40,7 +42,8 @@ def remove_total_rows(
     A word such as `Total` may have kept a column of dates from its type, which is inferred again unless the table
     `is_typed`; the decisions on such a column are made again too.
     """
-    grid = read_grid(connection)
+    marks = read_marks(connection)
+    grid = read_grid(connection, marks.labels)
     if grid is None:
         return list(decisions)
     proofs = prove(grid)
@@ -51,7 +54,11 @@ def remove_total_rows(
     again = (spoiled | figures) & texts if not is_typed else set[str]()
     made = type_inference.infer_again(connection, rows, again, figures) if again else []
     kept = [d for d in decisions if d.column not in again or d.kind is DecisionKind.FORMAT]
-    return [*kept, *made, *_about_totals(grid, proofs, removed, rows)]
+    gone = {grid.rows[at].rowid for at in removed}
+    marks = read_marks(connection)  # also of columns that have their type only now
+    dashes = {name: [rowid for rowid in rowids if rowid not in gone] for name, rowids in marks.dashes.items()}
+    settled = set_proven_zeros(connection, grid, proofs.values(), dashes, rows, [*kept, *made])
+    return [*settled, *_about_totals(grid, proofs, removed, rows)]
 
 
 def _remove(connection: duckdb.DuckDBPyConnection, rowids: Sequence[int]) -> set[str]:
@@ -75,9 +82,11 @@ def _about_totals(grid: Grid, proofs: Mapping[int, Proof], removed: Sequence[int
     counted = [at for at, proof in proofs.items() if proof.is_whole and not proof.is_sure]
     doubtful = [*(at for at, proof in proofs.items() if not proof.is_whole), *doubtful_totals(grid, proofs)]
     balances = [at for at, row in enumerate(grid.rows) if at not in removed and _is_balance(row)]
-    found = ((_removed, removed), (_counted, counted), (_doubtful, doubtful), (_balances, balances))
+    exact = [at for at in removed if proofs[at].is_exact]
+    rounded = [at for at in removed if not proofs[at].is_exact]
+    found = ((_removed, exact), (_rounded, rounded), (_counted, counted), (_doubtful, doubtful), (_balances, balances))
     return [
-        _decision(text, [grid.rows[at] for at in sorted(places)], rows, needs_check=text is not _removed)
+        _decision(text, [grid.rows[at] for at in sorted(places)], rows, needs_check=text not in (_removed, _rounded))
         for text, places in found
         if places
     ]
@@ -97,8 +106,14 @@ def prove(grid: Grid) -> dict[int, Proof]:
     if is_statement:
         for same in _similar_names(grid, places, {at for at, sign in enumerate(signs) if sign and at not in proofs}):
             for at, proof in Search(grid, same, signs, takes_names=True).run().items():
-                proofs.setdefault(at, proof)
+                if at not in proofs and not any(_rests_on(proofs, part, at) for part in proof.parts):
+                    proofs[at] = proof
     return proofs
+
+
+def _rests_on(proofs: Mapping[int, Proof], at: int, total: int) -> bool:
+    """Whether the row is the total or adds it up, so that neither could be left out because of the other."""
+    return at == total or (at in proofs and any(_rests_on(proofs, part, total) for part in proofs[at].parts))
 
 
 def _is_gap(grid: Grid, before: int, at: int) -> bool:
@@ -137,6 +152,14 @@ def _removed(count: int, labels: str) -> str:
     if count == 1:
         return f"1 row is the total of other rows ({labels}). It was left out, since it would count twice."
     return f"{count:,} rows are totals of other rows ({labels}). They were left out, since they would count twice."
+
+
+def _rounded(count: int, labels: str) -> str:
+    if count == 1:
+        total = f"1 row is the total of other rows, apart from rounding ({labels})"
+        return f"{total}. It was left out, since it would count twice."
+    totals = f"{count:,} rows are totals of other rows, apart from rounding ({labels})"
+    return f"{totals}. They were left out, since they would count twice."
 
 
 def _counted(count: int, labels: str) -> str:

@@ -1,10 +1,16 @@
 """Total rows are removed if arithmetic proves that they are totals, and otherwise kept with a note."""
 
+from collections.abc import Callable
+from decimal import Decimal
+
 import duckdb
 import pytest
 
 from cfo_kernel.data import total_rows
 from cfo_kernel.data.source_rows import SourceRows
+from tests.data.conftest import Ingested
+
+Csv = Callable[..., Ingested]
 
 
 def after(
@@ -104,3 +110,31 @@ def test_balances_among_movements_are_named() -> None:
     rows, notes = after(data, types)
     assert len(rows) == 3
     assert "Opening balance; Closing balance" in notes[0]
+
+
+def test_a_dash_is_zero_if_a_total_of_its_column_proves_it(ingest_csv: Csv) -> None:
+    lines = "account,q1,q2\nRent,12.50,-\nPay,-,n/a\nFees,10.25,7.75\nTotal,{},{}"
+    unproven = ingest_csv(lines.format("22.75", "9.00"))
+    assert unproven.column("q1")[1] is None
+    proven = ingest_csv(lines.format("22.75", "7.75"))
+    assert proven.rows == [("Rent", Decimal("12.5"), 0), ("Pay", 0, None), ("Fees", Decimal("10.25"), Decimal("7.75"))]
+    assert "q1: 1 dash was read as zero, because a total of the column proves it." in proven.notes
+    assert "q2: 1 cell without a value was read as empty, apart from dashes." in proven.notes
+
+
+def test_a_word_for_totals_among_dates_labels_its_row(ingest_csv: Csv) -> None:
+    lines = [f"2024-01-{day:02},Sale {day},{day}.25" for day in range(1, 29)]
+    table = ingest_csv("\n".join(["date,text,amount", *lines, "Total,,999.00"]))
+    assert table.types["date"] == "DATE"
+    assert table.notes[-1].startswith("1 row looks like a total (Total), but the figures do not prove it")
+
+
+def test_a_company_with_a_word_for_totals_in_its_name_is_kept() -> None:
+    rows, notes = after([("North", "a", 10, 1), ("South", "b", 20, 2), ("Total Wine Ltd", "c", 30, 3)])
+    assert (len(rows), notes) == (3, [])
+
+
+def test_a_total_apart_from_rounding_is_removed() -> None:
+    rows, notes = after([*(("North", "a", 33.33, 0),) * 3, ("Total", None, 100, None)])
+    assert len(rows) == 3
+    assert notes[0].startswith("1 row is the total of other rows, apart from rounding (Total).")
